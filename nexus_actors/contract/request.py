@@ -1,0 +1,36 @@
+"""A request as the pipeline knows it: validated, its defaults filled in, never changed again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Complexity = Literal["simple", "medium", "complex"]
+ApiVersion = Literal["responses", "chat_completions"]
+Message = Mapping[str, Any]
+"""One chat message, at least `role` and `content`; further keys are the producer's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMRequest:
+    """One validated request. `decode.decode_request` makes it; nothing else should."""
+
+    request_id: str
+    complexity: Complexity
+    messages: tuple[Message, ...]
+    """The conversation. Where the producer sent `input`, its form as messages."""
+    agent_id: str | None = None
+    task_type: str | None = None
+    """Lower-case, runs of white space turned into `_`."""
+    model: str = "auto"
+    provider: str = "auto"
+    api_version: ApiVersion = "responses"
+    max_tokens: int | None = None
+    temperature: float | None = None
+    stream: bool = False
+    capabilities: tuple[str, ...] = ()
+    previous_response_id: str | None = None
+    mcp_servers: tuple[Mapping[str, Any], ...] = ()
+    store: bool | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    timeout: float | None = None
+    """Seconds allowed for the whole answer (milliseconds on the wire)."""

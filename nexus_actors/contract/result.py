@@ -1,0 +1,62 @@
+"""What a request ends in, and its form on the wire.
+
+The field names are the contract's: other programs read them, so none is renamed or dropped.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as every provider's answer is reported: input, output and their sum."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A successful end."""
+
+    response: str | None
+    """The text; None where the model answered with tool calls alone."""
+    provider: str
+    model: str
+    usage: Usage
+    cost: float | None
+    """US dollars; None where the price is unknown, never a false 0."""
+    finish_reason: str | None = None
+    response_id: str | None = None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An unsuccessful end; `type` is one of the names in `errors.py`."""
+
+    type: str
+    message: str
+    retryable: bool
+    provider: str | None = None
+    status_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMResult:
+    """The one result of one request, as published to the results queue."""
+
+    request_id: str
+    agent_id: str | None
+    complexity: str | None
+    task_type: str | None
+    outcome: Answer | Failure
+    latency_ms: int
+    """From the first lease of the request to its outcome."""
+    attempts: int
+    """Calls made to providers, failed ones included."""
+    timestamp: datetime
+    """When the outcome was known; UTC."""

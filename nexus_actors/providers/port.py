@@ -1,0 +1,81 @@
+"""The port every provider stands behind.
+
+A provider is one file in this folder, named as its `kind` in the config, with a module-level
+`PROVIDER: ProviderKind`. Nothing else has to change to add one: `catalog.py` finds it.
+
+A worker holds one session and makes one call at a time on it, so a session never needs a pool of
+connections: one shared pool is what makes thousands of calls in flight slow.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer
+
+Scope = Literal["request", "key", "provider"]
+"""What a failure says about: this request alone, the key used, or the provider as a whole."""
+
+
+class ProviderSettings(BaseModel):
+    """Settings every provider has; a kind adds its own by subclassing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key. Without the variable the provider is left out."""
+    pool_size: int = Field(default=8, ge=1, le=10_000)
+    """Workers, hence calls in flight at once."""
+    timeout: float = Field(default=120.0, gt=0)
+    """Seconds allowed for one call."""
+    max_retries: int = Field(default=2, ge=0, le=100)
+    """How often a failed call is repeated on this provider before the route's next model is tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFailure:
+    """A call that failed, classified by what happened, never by the text of a message."""
+
+    type: str
+    """A name from `contract.errors`."""
+    message: str
+    """Bounded, without secrets and without the prompt."""
+    retryable: bool
+    """True if the same call may succeed on this provider a moment later."""
+    scope: Scope = "provider"
+    """`request` failures end the request's stay at this provider but say nothing of the provider."""
+    status_code: int | None = None
+    retry_after: float | None = None
+    """Seconds the provider asked to wait."""
+    maybe_paid: bool = False
+    """True if the provider may have done the work although no answer arrived."""
+
+
+Outcome = Answer | ProviderFailure
+
+
+class ProviderSession(Protocol):
+    """One worker's way to the provider."""
+
+    async def complete(self, request: LLMRequest, model: str, *, timeout: float) -> Outcome:
+        """Make one call, without retrying, bounded by `timeout` seconds.
+
+        Cancellation leaves no connection behind; the provider may still have been paid.
+        """
+        ...
+
+
+class ProviderKind(Protocol):
+    """What a provider's module exports as `PROVIDER`."""
+
+    settings: type[ProviderSettings]
+
+    def open(
+        self, name: str, settings: Any, api_key: SecretStr | None
+    ) -> AbstractAsyncContextManager[ProviderSession]:
+        """A session for one worker. `name` is the provider's name in the config."""
+        ...

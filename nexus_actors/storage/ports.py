@@ -1,0 +1,227 @@
+"""What the pipeline asks of its storage. PostgreSQL stands behind it (`storage/postgres/`).
+
+Every method is one round trip or one transaction for a whole batch. Each is bounded in time and
+raises `StorageUnavailable` when the database cannot be reached or does not answer; the caller then
+waits and tries again. Being cancelled leaves the batch either wholly done or wholly undone.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+
+class StorageError(Exception):
+    """The storage refused or failed; the message is one line fit for an operator, without secrets."""
+
+
+class StorageUnavailable(StorageError):
+    """The database cannot be reached or does not answer. Worth trying again."""
+
+
+class StorageRefused(StorageError):
+    """The database answered, and said no: a value it cannot hold, a missing permission. Not worth repeating."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one message. PGMQ raises `read_ct` on each delivery, so the pair is a fencing token."""
+
+    msg_id: int
+    read_ct: int
+
+
+Verdict = Literal["claimed", "duplicate", "conflict", "unidentified"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message as leased, and what the journal says of its request."""
+
+    lease: Lease
+    body: str | None
+    """The jsonb as text, to be decoded message by message; None where the message is SQL NULL."""
+    enqueued_at: datetime
+    leased_at: datetime
+    verdict: Verdict
+    """claimed: ours to work on. duplicate: this request_id is another message's, or was finished
+    before; archive it. conflict: as duplicate, but with a different payload: a dead letter.
+    unidentified: no request_id can be read from it, so there is no journal row."""
+    request_id: str | None
+    attempts: int = 0
+    """Attempts made before this lease."""
+    skip_candidates: int = 0
+    """Candidates of the route that earlier attempts have used up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call to a provider, as the journal records it."""
+
+    number: int
+    """1 for the first attempt of the request."""
+    provider: str
+    model: str
+    outcome: str
+    """`ok`, or the name of the error."""
+    status_code: int | None
+    duration_ms: int
+    cost: float | None
+    error: str | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the workflow: validate, route_llm, publish_result, track_metrics."""
+
+    name: str
+    outcome: str
+    """`ok`, or the name of the error."""
+    at: datetime
+    detail: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The end of one request: result sent, message acknowledged, journal row closed, together."""
+
+    lease: Lease
+    request_id: str | None
+    """None: nothing identifies the request, so no result can be published and no row is written."""
+    result: str | None
+    """The result as JSON text; None where none may be published (a conflicting duplicate)."""
+    succeeded: bool
+    dead_reason: str | None
+    """A failed request's message also goes to the dead-letter queue, with this reason."""
+    dead_detail: Mapping[str, object] | None
+    """What else the dead letter says: the error's name, path, excerpt."""
+    agent_id: str | None = None
+    complexity: str | None = None
+    task_type: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
+    latency_ms: int | None = None
+    attempts: Sequence[Attempt] = ()
+    """Those not yet recorded."""
+    attempt_count: int = 0
+    steps: Sequence[Step] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveBack:
+    """A lease returned before the request ended."""
+
+    lease: Lease
+    request_id: str
+    attempts: Sequence[Attempt] = ()
+    """Those not yet recorded."""
+    attempt_count: int = 0
+    """All attempts made so far; the one that `lease` counted ahead is corrected to this."""
+    skip_candidates: int = 0
+    lane: str | None = None
+    """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None: visible at once."""
+
+
+class RequestStore(Protocol):
+    """The requests queue and the journal, always changed together."""
+
+    async def lease(self, quantity: int, visibility_timeout: float) -> list[Delivery]:
+        """Read up to `quantity` visible messages and claim their requests, in one statement.
+
+        A claimed request counts one attempt ahead, so that one whose process is killed again and
+        again still ends at max_attempts; `finish` and `give_back` correct the count.
+        """
+        ...
+
+    async def take_waiting(
+        self, rooms: Mapping[str, int], visibility_timeout: float
+    ) -> list[Delivery]:
+        """Lease requests that wait for one of these lanes (`GiveBack.lane`), at most `rooms[lane]` each, oldest first."""
+        ...
+
+    async def give_back(self, returns: Sequence[GiveBack]) -> None:
+        """Return leases, fenced: what another process has since leased is left alone."""
+        ...
+
+    async def discard(self, duplicates: Sequence[Lease]) -> None:
+        """Acknowledge deliveries whose request another message carries."""
+        ...
+
+    async def extend(self, leases: Collection[Lease], visibility_timeout: float) -> set[Lease]:
+        """Keep messages invisible for another `visibility_timeout` seconds. Returns the leases still held."""
+        ...
+
+    async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
+        """End requests, each fenced. Returns the leases that were ended; the others were lost and left no trace.
+
+        All or nothing: `StorageRefused` means that some item cannot be stored and none was.
+        """
+        ...
+
+    async def release_orphans(self, held: Collection[int]) -> int:
+        """Make visible what this instance's leases hold but it does not work on (msg_ids not in `held`).
+
+        Called at start: whatever a killed predecessor held is then tried again at once.
+        """
+        ...
+
+    async def forget_waiting(self) -> int:
+        """Make visible what this instance put to wait for a lane. Called at stop."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ResultMessage:
+    """One message of the results queue."""
+
+    lease: Lease
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """A row of `job_results`; see `results/job_results.py` for how a result becomes one."""
+
+    lease: Lease
+    request_id: str
+    workflow: str
+    status: Literal["success", "failed", "timeout"]
+    input: str
+    """JSON text."""
+    output: str
+    """JSON text."""
+    error: str | None
+    tokens_used: int
+    cost_cents: int
+    duration_ms: int | None
+    completed_at: datetime | None
+
+
+class ResultStore(Protocol):
+    """The results queue and the `job_results` table."""
+
+    async def read(self, quantity: int, visibility_timeout: float) -> list[ResultMessage]: ...
+
+    async def store(self, rows: Sequence[JobResult]) -> None:
+        """Insert the rows, acknowledge their messages and notify who waits, in one transaction. Idempotent.
+
+        `StorageRefused`: some row cannot be stored and none was.
+        """
+        ...
+
+    async def set_aside(self, message: ResultMessage, reason: str) -> None:
+        """Move a result that no row can be made from to the dead-letter queue, with the reason."""
+        ...
+
+
+class Hints(Protocol):
+    """Wake-ups from the database. A hint may be lost, so whoever listens also polls."""
+
+    def listen(self, queue: str, callback: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `callback` soon after something was sent to `queue`, and after each (re)connect."""
+        ...
