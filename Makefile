@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Each sets up what it needs in .venv, from the hashed locks, and nothing when that is current.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+JOBS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench lock clean
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/dev.stamp ## create .venv with everything a developer needs
+
+demo: .venv/runtime.stamp ## start the service on an embedded PostgreSQL, feed it examples, show what comes out
+	@$(BIN)/nexus demo
+
+test: setup check ## run the checks, then every test, on real PostgreSQL
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+check: setup ## ruff, mypy, pyright, import boundaries
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+bench: setup ## measure latency and throughput
+	@$(BIN)/python -m benchmarks.latency
+	@$(BIN)/python -m benchmarks.throughput
+
+lock: setup ## renew both lock files from pyproject.toml
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --group build pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --group build --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove .venv and caches
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv
+
+# The project itself is installed as a link to this folder (no build dependencies, no network).
+.venv/runtime.stamp: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "setting up .venv (once)"
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock .venv/runtime.stamp
+	@echo "setting up the developer's tools (once)"
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@
