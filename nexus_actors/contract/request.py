@@ -19,6 +19,9 @@ class LLMRequest:
     messages: tuple[Message, ...]
     """The conversation. Where the producer sent `input`, its form as messages."""
     agent_id: str | None = None
+    input: str | tuple[Mapping[str, Any], ...] | None = None
+    """`input` as the producer sent it, for a provider that has the Responses API; None where
+    `messages` was sent."""
     task_type: str | None = None
     """Lower-case, runs of white space turned into `_`."""
     model: str = "auto"

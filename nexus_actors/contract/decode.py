@@ -1,0 +1,214 @@
+"""From the text of one message to a request, or to the reason why it can never be one.
+
+Faults are looked for in this order, and the first one found is told:
+
+1. `invalid_request`: no JSON object, nested too deep, a number out of range.
+2. `missing_fields`: those of `request_id`, `complexity`, `messages` that are absent or null, all
+   together. `complexity` may be absent where `task_type` is known. Where nothing is missing but the
+   conversation, the name is `missing_input`: the contract has both, so each says its own thing.
+3. `invalid_complexity`, also where the task type is known: what was asked for is not guessed at.
+4. `empty_messages`, then `missing_input` for an empty `input`.
+5. `unsupported_api_version`.
+6. `invalid_request` for every other field, in the contract's order, the conversation last.
+
+A valid `complexity` stands as it is sent; a known `task_type` decides it only where it is absent.
+Where both `messages` and `input` are given, `messages` counts, unless it is the empty list.
+"""
+
+from typing import Any, Final, cast
+
+from pydantic import ValidationError
+
+from nexus_actors.contract.errors import ErrorType, Refusal
+from nexus_actors.contract.excerpt import excerpt, kind_of, shown
+from nexus_actors.contract.json_text import Parsed, clean_text, format_path, parse
+from nexus_actors.contract.messages import Wrong, read_input, read_messages
+from nexus_actors.contract.request import Complexity, LLMRequest, Message
+from nexus_actors.contract.tasks import (
+    COMPLEXITIES,
+    known_complexity,
+    normalize_capabilities,
+    normalize_task_type,
+)
+from nexus_actors.contract.wire import MAX_ID_LENGTH, WireRequest
+
+API_VERSIONS: Final = ("responses", "chat_completions")
+
+
+def decode_request(body: str | None) -> LLMRequest | Refusal:
+    """One message's jsonb as text (None: SQL NULL) to a request. Never raises.
+
+    Both the bare form and `{"request": {…}}` are read; paths in a refusal are the bare form's.
+    """
+    if body is None:
+        return _refuse({}, ErrorType.INVALID_REQUEST, "expected a JSON object, found no message")
+    match parse(body):
+        case Parsed(value):
+            pass
+        case unparsable:
+            fields = _fields(unparsable.value) or {}
+            return _refuse(
+                fields,
+                ErrorType.INVALID_REQUEST,
+                unparsable.reason,
+                path=unparsable.path,
+                shape=None if fields else f"a text of {len(body)} characters",
+            )
+    request = _fields(value)
+    if request is None:
+        message = f"expected a JSON object, found {kind_of(value)}"
+        return _refuse({}, ErrorType.INVALID_REQUEST, message, shape=kind_of(value))
+    return _decode_fields(request)
+
+
+def _fields(value: Any) -> dict[str, Any] | None:
+    """The request's fields without null ones, unwrapped. None if the value is no object."""
+    if not isinstance(value, dict):
+        return None
+    inner = value.get("request")
+    if isinstance(inner, dict) and value.get("request_id") is None:
+        value = inner
+    return {key: item for key, item in value.items() if item is not None}
+
+
+def _decode_fields(fields: dict[str, Any]) -> LLMRequest | Refusal:
+    task_type = fields.get("task_type")
+    from_task = known_complexity(task_type) if isinstance(task_type, str) else None
+    refusal = _find_missing(fields, from_task) or _find_named_fault(fields)
+    if refusal is not None:
+        return refusal
+    try:
+        wire = WireRequest.model_validate(fields)
+    except ValidationError as error:
+        return _refuse_invalid(fields, error)
+    uses_input = _uses_input(fields)
+    conversation = read_input(fields["input"]) if uses_input else read_messages(fields["messages"])
+    if isinstance(conversation, Wrong):
+        return _refuse_wrong(fields, conversation)
+    complexity = cast("Complexity", fields.get("complexity", from_task))
+    return _build(wire, complexity, conversation, fields["input"] if uses_input else None)
+
+
+def _uses_input(fields: dict[str, Any]) -> bool:
+    """Whether `input` is the conversation: `messages` is absent, or the empty list beside it."""
+    return "input" in fields and fields.get("messages", []) == []
+
+
+def _find_missing(fields: dict[str, Any], from_task: Complexity | None) -> Refusal | None:
+    missing = [] if "request_id" in fields else ["request_id"]
+    if "complexity" not in fields and from_task is None:
+        missing.append("complexity")
+    no_conversation = "messages" not in fields and "input" not in fields
+    if not missing:
+        if not no_conversation:
+            return None
+        message = "expected messages, or input"
+        return _refuse(fields, ErrorType.MISSING_INPUT, message, fields=("messages",))
+    if no_conversation:
+        missing.append("messages")
+    message = f"missing: {', '.join(missing)}"
+    return _refuse(fields, ErrorType.MISSING_FIELDS, message, fields=tuple(missing))
+
+
+def _find_named_fault(fields: dict[str, Any]) -> Refusal | None:
+    """The faults that have a name of their own in the contract."""
+    complexity = fields.get("complexity", "simple")
+    if not isinstance(complexity, str) or complexity not in COMPLEXITIES:
+        message = f"expected simple, medium or complex, found {shown(complexity)}"
+        return _refuse(fields, ErrorType.INVALID_COMPLEXITY, message, path="complexity")
+    if fields.get("messages") == [] and "input" not in fields:
+        message = "expected at least one message"
+        return _refuse(fields, ErrorType.EMPTY_MESSAGES, message, path="messages")
+    if _uses_input(fields) and fields["input"] in ("", []):
+        message = "expected text or at least one item"
+        return _refuse(fields, ErrorType.MISSING_INPUT, message, path="input")
+    version = fields.get("api_version", "responses")
+    if not isinstance(version, str) or version not in API_VERSIONS:
+        message = f"expected {' or '.join(API_VERSIONS)}, found {shown(version)}"
+        return _refuse(fields, ErrorType.UNSUPPORTED_API_VERSION, message, path="api_version")
+    return None
+
+
+def _build(
+    wire: WireRequest,
+    complexity: Complexity,
+    messages: tuple[Message, ...],
+    given_input: Any,
+) -> LLMRequest:
+    return LLMRequest(
+        request_id=wire.request_id,
+        complexity=complexity,
+        messages=messages,
+        input=tuple(given_input) if isinstance(given_input, list) else given_input,
+        agent_id=wire.agent_id,
+        task_type=normalize_task_type(wire.task_type or "") or None,
+        model=_choice(wire.model),
+        provider=_choice(wire.provider),
+        api_version=wire.api_version,
+        max_tokens=wire.max_tokens,
+        temperature=wire.temperature,
+        stream=wire.stream,
+        capabilities=normalize_capabilities(wire.capabilities),
+        previous_response_id=wire.previous_response_id,
+        mcp_servers=tuple(server.model_dump(exclude_none=True) for server in wire.mcp_servers),
+        store=wire.store,
+        tools=tuple(wire.tools),
+        timeout=None if wire.timeout is None else wire.timeout / 1000,
+    )
+
+
+def _choice(text: str) -> str:
+    """A model or provider: `auto` in any case, and blank text, are the default."""
+    text = text.strip()
+    return "auto" if text.lower() in {"", "auto"} else text
+
+
+def _refuse_wrong(fields: dict[str, Any], wrong: Wrong) -> Refusal:
+    path = format_path(wrong.path)
+    message = f"{path}: expected {wrong.expected}"
+    if wrong.found is not None:
+        message += f", found {kind_of(wrong.found)}"
+    return _refuse(fields, ErrorType.INVALID_REQUEST, message, path=path)
+
+
+def _refuse_invalid(fields: dict[str, Any], error: ValidationError) -> Refusal:
+    first = error.errors(include_url=False, include_context=False, include_input=True)[0]
+    path = format_path(first["loc"])
+    # pydantic's own sentences never quote the input.
+    expected = first["msg"].replace("Input should be", "expected", 1)
+    message = f"{path}: {expected}, found {kind_of(first['input'])}"
+    return _refuse(fields, ErrorType.INVALID_REQUEST, message, path=path)
+
+
+def _refuse(
+    known: dict[str, Any],
+    error_type: ErrorType,
+    message: str,
+    *,
+    path: str | None = None,
+    fields: tuple[str, ...] = (),
+    shape: str | None = None,
+) -> Refusal:
+    request_id = known.get("request_id")
+    readable = (
+        isinstance(request_id, str)
+        and 0 < len(request_id) <= MAX_ID_LENGTH
+        and clean_text(request_id) == request_id
+    )
+    agent_id, task_type = known.get("agent_id"), known.get("task_type")
+    complexity = known.get("complexity")
+    return Refusal(
+        type=error_type,
+        message=message if len(message) <= 500 else message[:499] + "…",
+        path=path,
+        fields=fields,
+        request_id=request_id if readable else None,
+        agent_id=clean_text(agent_id) if isinstance(agent_id, str) else None,
+        complexity=complexity
+        if isinstance(complexity, str) and complexity in COMPLEXITIES
+        else None,
+        task_type=normalize_task_type(clean_text(task_type)) or None
+        if isinstance(task_type, str)
+        else None,
+        excerpt=clean_text(excerpt(known) if shape is None else shape),
+    )

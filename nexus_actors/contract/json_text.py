@@ -1,0 +1,164 @@
+"""JSON text in both directions, bounded so that one hostile message hurts no other.
+
+`parse` never raises; `storable` makes any value fit for a jsonb column.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+MAX_DEPTH: Final = 100
+"""Levels of nesting accepted: more than any tool's schema needs, less than recursion bears."""
+_MAX_DIGITS: Final = 300
+"""Digits of an integer accepted. jsonb turns the 10 characters `1e131071` into 131,072 digits."""
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT: Final = "\ufffd"
+_MAX_INT_BITS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A JSON value: nested at most MAX_DEPTH deep, all numbers finite, all text storable."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Unparsable:
+    """Why a text is not accepted. `value` is what could be read all the same, unsafe in its depths."""
+
+    reason: str
+    path: str | None = None
+    value: Any = None
+
+
+class _OutOfRange(ValueError):
+    """A number that Python or JSON cannot carry."""
+
+
+def _strict_int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise _OutOfRange
+    return int(digits)
+
+
+def _strict_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _OutOfRange
+    return number
+
+
+def _refuse_constant(_name: str) -> float:
+    raise _OutOfRange
+
+
+def _lenient_int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else math.inf
+
+
+_STRICT = json.JSONDecoder(
+    parse_int=_strict_int, parse_float=_strict_float, parse_constant=_refuse_constant, strict=False
+)
+_LENIENT = json.JSONDecoder(parse_int=_lenient_int, strict=False)
+
+
+def parse(text: str) -> Parsed | Unparsable:
+    """Read one JSON text. Of a key that stands twice, the last counts, as in jsonb."""
+    try:
+        value = _STRICT.decode(text)
+    except _OutOfRange:
+        return _explain_number(text)
+    except json.JSONDecodeError as error:
+        return Unparsable(f"not JSON: {error.msg} at character {error.pos}")
+    except RecursionError:
+        return Unparsable(f"nested more than {MAX_DEPTH} levels deep")
+    # Depth cannot exceed the number of opening brackets, which is cheap to count.
+    if text.count("{") + text.count("[") > MAX_DEPTH and (path := _too_deep(value)) is not None:
+        return Unparsable(f"nested more than {MAX_DEPTH} levels deep", path, value)
+    if "\\u" in text or not _encodable(text):
+        value = storable(value)
+    return Parsed(value)
+
+
+def _explain_number(text: str) -> Unparsable:
+    try:
+        value = _LENIENT.decode(text)
+    except (ValueError, RecursionError):
+        return Unparsable("a number out of range")
+    return Unparsable("a number out of range", _find(value, _is_infinite), value)
+
+
+def _is_infinite(value: Any, _depth: int) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _too_deep(value: Any) -> str | None:
+    return _find(value, lambda _value, depth: depth > MAX_DEPTH)
+
+
+def _find(root: Any, wanted: Any) -> str | None:
+    """The path of the first value that `wanted(value, depth)` accepts. Not recursive: any depth."""
+    todo: list[tuple[Any, tuple[str | int, ...]]] = [(root, ())]
+    while todo:
+        value, path = todo.pop()
+        if wanted(value, len(path)):
+            return format_path(path)
+        if isinstance(value, dict):
+            todo.extend((item, (*path, key)) for key, item in value.items())
+        elif isinstance(value, list):
+            todo.extend((item, (*path, index)) for index, item in enumerate(value))
+    return None
+
+
+def format_path(parts: tuple[str | int, ...], limit: int = 200) -> str:
+    """`("messages", 2, "role")` as `messages[2].role`, at most `limit` characters."""
+    text = ""
+    for part in parts:
+        if len(text) > limit:
+            break
+        piece = f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += piece
+    text = clean_text(text.removeprefix("."))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def clean_text(text: str) -> str:
+    """The text with U+FFFD for what jsonb refuses: NUL and lone surrogates."""
+    return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def storable(value: Any, depth: int = 0) -> Any:
+    """The value as jsonb can hold it: see `clean_text`; NaN, infinities and numbers beyond
+    1,000 bits are None, as is what is nested too deep. Unknown types become their text."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= _MAX_INT_BITS else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth > MAX_DEPTH:
+        return None
+    if isinstance(value, Mapping):
+        return {clean_text(str(key)): storable(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [storable(item, depth + 1) for item in value]
+    return clean_text(str(value))
+
+
+def dump(value: Any) -> str:
+    """Compact JSON text of any value, made storable first."""
+    return json.dumps(storable(value), ensure_ascii=False, separators=(",", ":"))
