@@ -13,6 +13,7 @@ from typing import Any
 import trio
 from pydantic import Field, SecretStr
 
+from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession, ProviderSettings
@@ -40,11 +41,11 @@ class EchoSession:
         """Echo the last user message after `latency` seconds, or fail as `failure_rate` has it."""
         if not await self._wait(timeout):
             return ProviderFailure(
-                type="timeout", message=f"no answer within {timeout:g} s", retryable=True
+                type=ErrorType.TIMEOUT, message=f"no answer within {timeout:g} s", retryable=True
             )
         if self._fails(request, model):
             return ProviderFailure(
-                type="provider_error",
+                type=ErrorType.PROVIDER_ERROR,
                 message="this request fails here, as failure_rate asks",
                 retryable=True,
                 status_code=503,

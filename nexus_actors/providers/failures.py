@@ -1,0 +1,176 @@
+"""What a provider's error means: told by status, headers and codes, never by its words.
+
+Sources: RFC 9110 (statuses, `retry-after`), OpenAI's error codes
+(https://platform.openai.com/docs/guides/error-codes), the official clients' retry rules.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.providers.port import ProviderFailure, Scope
+
+QUOTA_CODES = frozenset(
+    {
+        "insufficient_quota",
+        "enforced_spend_limit_reached",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+    }
+)
+"""Codes of a spent allowance, sent with 429 or 403: not worth a second try."""
+MODEL_CODES = frozenset({"model_not_found", "model_decommissioned"})
+KEY_CODES = frozenset({"invalid_api_key"})
+RATE_CODES = frozenset({"rate_limit_exceeded", "rate_limit_error", "too_many_requests"})
+TOO_LONG_CODES = frozenset({"context_length_exceeded"})
+FILTER_CODES = frozenset({"content_filter", "content_policy_violation"})
+_REFUSED = (400, 413, 422)
+_GAVE_UP_WAITING = (408, 504, 524)
+"""Statuses of a front end that lost patience: what stands behind it may be at work still."""
+
+
+class _Class(NamedTuple):
+    type: ErrorType
+    retryable: bool
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An error as a provider words it."""
+
+    codes: frozenset[str] = frozenset()
+    """Its `code` and `type`, lower-case."""
+    message: str = ""
+    status: int | None = None
+    """The status that stands in the error itself, as with OpenRouter."""
+
+
+def read_complaint(value: Any) -> Complaint:
+    """What is at `error` in a body, or the whole body of a server that has no such member."""
+    if isinstance(value, str):
+        return Complaint(message=value)
+    if not isinstance(value, Mapping):
+        return Complaint()
+    named = [value.get("code"), value.get("type")]
+    numbers = [number for name in named if (number := _status(name)) is not None]
+    said = [value.get("message"), value.get("detail")]
+    return Complaint(
+        codes=frozenset(name.lower() for name in named if isinstance(name, str)),
+        message=next((text for text in said if isinstance(text, str)), ""),
+        status=numbers[0] if numbers else None,
+    )
+
+
+def _status(value: Any) -> int | None:
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    is_one = len(text) == 3 and text.isascii() and text.isdigit() and text[0] in "45"
+    return int(text) if is_one else None
+
+
+def failed_status(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: float
+) -> ProviderFailure:
+    """The failure that an answer with an HTTP status other than 2xx means.
+
+    `now` is the time in seconds since 1970, to which a date in `retry-after` is compared.
+    """
+    parsed = parse(body.decode("utf-8", "replace"))
+    value = parsed.value if isinstance(parsed, Parsed) else None
+    inner = value.get("error", value) if isinstance(value, Mapping) else None
+    failure = _failure(status, read_complaint(inner))
+    if failure.type != ErrorType.QUOTA_EXCEEDED:
+        failure = replace(failure, retryable=_should_retry(headers, failure.retryable))
+    return replace(failure, retry_after=retry_after(headers, now))
+
+
+def failed_inside(complaint: Complaint) -> ProviderFailure:
+    """The failure that an error inside an answer with status 200 means (OpenRouter sends them).
+
+    Without a status or a known code it counts as the provider's own trouble, and as paid for.
+    """
+    failure = _failure(complaint.status or _implied_status(complaint.codes), complaint)
+    return replace(
+        failure,
+        message=_told("error in a 200 answer", complaint),
+        status_code=complaint.status or 200,
+        maybe_paid=failure.type == ErrorType.PROVIDER_ERROR,
+    )
+
+
+def _implied_status(codes: frozenset[str]) -> int:
+    if codes & RATE_CODES:
+        return 429
+    if codes & (TOO_LONG_CODES | FILTER_CODES | {"invalid_request_error"}):
+        return 400
+    return 500
+
+
+def _failure(status: int, complaint: Complaint) -> ProviderFailure:
+    found = _classify(status, complaint.codes)
+    return ProviderFailure(
+        type=found.type,
+        message=_told(f"HTTP {status}", complaint),
+        retryable=found.retryable,
+        scope=found.scope,
+        status_code=status,
+        maybe_paid=status in _GAVE_UP_WAITING,
+    )
+
+
+def _told(where: str, complaint: Complaint) -> str:
+    said = complaint.message or ", ".join(sorted(complaint.codes))
+    return f"{where}: {said}" if said else where
+
+
+def _classify(status: int, codes: frozenset[str]) -> _Class:
+    if codes & QUOTA_CODES or status == 402:
+        return _Class(ErrorType.QUOTA_EXCEEDED, retryable=False, scope="key")
+    if codes & FILTER_CODES:
+        return _Class(ErrorType.CONTENT_FILTERED, retryable=False, scope="request")
+    if codes & KEY_CODES or status in (401, 403):
+        return _Class(ErrorType.AUTHENTICATION_FAILED, retryable=False, scope="key")
+    if codes & MODEL_CODES or status == 404:
+        return _Class(ErrorType.MODEL_UNAVAILABLE, retryable=False, scope="request")
+    if codes & TOO_LONG_CODES:
+        return _Class(ErrorType.CONTEXT_TOO_LONG, retryable=False, scope="request")
+    if status in _REFUSED:
+        return _Class(ErrorType.REQUEST_REJECTED, retryable=False, scope="request")
+    if status == 429:
+        return _Class(ErrorType.RATE_LIMITED, retryable=True, scope="key")
+    again = status in (408, 409) or status >= 500
+    return _Class(ErrorType.PROVIDER_ERROR, retryable=again, scope="provider")
+
+
+def _should_retry(headers: Mapping[str, str], otherwise: bool) -> bool:
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", ""), otherwise)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds the provider asks to wait; None where it asks for nothing that can be understood.
+
+    `retry-after-ms`, then `retry-after` in seconds or as a date (RFC 9110, 10.2.3).
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("retry-after")
+    seconds = _number(text)
+    if seconds is not None or text is None:
+        return seconds
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - now, 0.0)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None

@@ -1,0 +1,165 @@
+"""One HTTP connection of one worker: the seam behind which the transport can be exchanged.
+
+On httpx2's transport rather than its client: what a client adds (redirects, cookies, netrc, proxies
+from the environment, a log line a request) is what a call carrying a key must not do, and costs a
+sixth of the calls a second. What can go wrong on the wire comes back as a `Broken`; anything else
+is unexpected and raised.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import httpx2
+import trio
+
+ANSWER_LIMIT = 16 * 1024 * 1024
+"""Bytes of a decoded answer; more is a fault of the server's, not an answer."""
+ERROR_LIMIT = 64 * 1024
+"""Bytes read of an answer that is no success: its status says most, the rest is a sentence."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds for each of connecting and the TLS handshake: a dead host is to be known as one early."""
+KEEP_ALIVE = 30.0
+"""Seconds an idle connection is kept; less than public providers' front ends allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A whole answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+    """Decoded. Of an answer that is no success, what arrived of the first `ERROR_LIMIT` bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An exchange without a whole answer."""
+
+    how: Literal["unconnected", "lost", "malformed", "too_large"]
+    """No connection; connection lost; body cut short or not HTTP; more than the answer's limit."""
+    sent: bool
+    """True if any of the request's body was sent, so the work may have been done."""
+
+
+class Body(httpx2.AsyncByteStream):
+    """A request's body that knows whether sending it has begun."""
+
+    def __init__(self, content: bytes) -> None:
+        self.sent = False
+        self.content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        # The transport asks for the body only when it is connected and the headers are written.
+        self.sent = True
+        yield self.content
+
+
+class HttpSession:
+    """Posts to one URL over one kept-alive connection; one call at a time."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        answer_limit: int = ANSWER_LIMIT,
+        connect_timeout: float = CONNECT_TIMEOUT,
+    ) -> None:
+        self._url = httpx2.URL(url)
+        self._headers = {
+            "Host": self._url.netloc.decode("ascii"),
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            # Answers are small: compressing them buys nothing and would only have to be watched.
+            "Accept-Encoding": "identity",
+            **headers,
+        }
+        self._answer_limit = answer_limit
+        # Only connecting has a time limit of its own: the deadline of the call is the caller's.
+        self._extensions = {"timeout": {"connect": connect_timeout}}
+        self._transport = httpx2.AsyncHTTPTransport(
+            verify=trusting_context() if self._url.scheme == "https" else _untrusting_context(),
+            trust_env=False,
+            limits=httpx2.Limits(
+                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE
+            ),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connection, if there is one, even while cancelled."""
+        with trio.CancelScope(shield=True):
+            await self._transport.aclose()
+
+    async def post(self, body: Body) -> HttpAnswer | Broken:
+        """Send `body`, read the whole answer. Cancelled at any point, it closes the connection."""
+        request = httpx2.Request(
+            "POST",
+            self._url,
+            headers=self._headers | {"Content-Length": str(len(body.content))},
+            stream=body,
+            extensions=self._extensions,
+        )
+        try:
+            response = await self._transport.handle_async_request(request)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout):
+            return Broken("unconnected", sent=False)
+        except (httpx2.NetworkError, httpx2.RemoteProtocolError):
+            return Broken("lost", body.sent)
+        try:
+            return await self._read(response)
+        finally:
+            # Shielded by the transport; where the body was not read to its end, it disconnects.
+            await response.aclose()
+
+    async def _read(self, response: httpx2.Response) -> HttpAnswer | Broken:
+        limit = self._answer_limit if response.is_success else ERROR_LIMIT
+        content = bytearray()
+        broken: Broken | None = None
+        # Leaving an asynchronous generator early would leave its inner ones to the garbage
+        # collector; cancelled, they unwind here and now, and the connection is closed.
+        with trio.CancelScope() as enough:
+            try:
+                async for piece in response.aiter_bytes():
+                    if len(content) <= limit:
+                        content += piece
+                    if len(content) > limit:
+                        enough.cancel()
+            except httpx2.NetworkError:
+                broken = Broken("lost", sent=True)
+            except (httpx2.RemoteProtocolError, httpx2.DecodingError):
+                broken = Broken("malformed", sent=True)
+        if not response.is_success:
+            broken = None  # the status alone tells enough
+        elif len(content) > limit:
+            broken = Broken("too_large", sent=True)
+        return broken or HttpAnswer(response.status_code, response.headers, bytes(content[:limit]))
+
+
+@asynccontextmanager
+async def http_session(url: str, headers: Mapping[str, str]) -> AsyncIterator[HttpSession]:
+    """An `HttpSession`, closed at the end."""
+    if httpx2.URL(url).scheme == "https":
+        await trio.to_thread.run_sync(trusting_context)  # once 150 ms, then nothing
+    session = HttpSession(url, headers)
+    try:
+        yield session
+    finally:
+        await session.aclose()
+
+
+@cache
+def trusting_context() -> ssl.SSLContext:
+    """The one context of the process: to make one is to read every root certificate there is."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+@cache
+def _untrusting_context() -> ssl.SSLContext:
+    """For plain HTTP, where a context is asked for and never used. It trusts no certificate."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,25 @@
+"""How long to wait before a failed call is repeated. Pure: the worker does the waiting.
+
+As the official clients do it (`_calculate_retry_timeout` in openai-python, anthropic-sdk-python).
+"""
+
+import random
+
+from nexus_actors.providers.port import ProviderFailure
+
+RETRY_AFTER_LIMIT = 60.0
+"""Seconds; a provider that asks for more is asked again after this long."""
+FIRST = 0.5
+LONGEST = 8.0
+
+
+def backoff(attempt: int, failure: ProviderFailure, rng: random.Random) -> float:
+    """Seconds to wait after attempt number `attempt`, counted from 0, ended in `failure`.
+
+    What the provider asked for, up to `RETRY_AFTER_LIMIT`; else twice as long each time, from half
+    a second to eight, less up to a quarter at random, so that callers do not come back together.
+    """
+    if failure.retry_after is not None:
+        return min(max(failure.retry_after, 0.0), RETRY_AFTER_LIMIT)
+    # The exponent is bounded because 2.0**1024 overflows.
+    return min(FIRST * 2.0 ** min(attempt, 16), LONGEST) * (1 - 0.25 * rng.random())
