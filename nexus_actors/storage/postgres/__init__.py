@@ -1,0 +1,1 @@
+"""PostgreSQL behind the storage ports: PGMQ for the queues, the schema `nexus` for the journal."""

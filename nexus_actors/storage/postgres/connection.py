@@ -1,0 +1,207 @@
+"""The connection pool: asyncpg on a trio-asyncio loop, usable from any trio task.
+
+Crossing from trio to asyncio and back costs more than a small query, so one crossing carries a
+whole operation: `await pool.run(operation, *arguments)`.
+
+Every operation is bounded twice. `command_timeout` makes the driver give up on a statement and ask
+the server to stop it. That request is lost on a server that is frozen, and the driver would then
+wait for the frozen connection: a watchdog cuts the connection's transport a moment later. A trio
+deadline alone bounds nothing here.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+import asyncpg.pool
+import trio
+import trio_asyncio  # type: ignore[import-untyped]
+
+from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.postgres.errors import (
+    DRIVER_ERRORS,
+    describe,
+    start_error,
+    translated,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for a new connection, and for a free one of a busy pool."""
+COMMAND_TIMEOUT = 10.0
+"""Seconds for one statement."""
+GRACE = 2.0
+"""Seconds after `command_timeout` in which a cancelled statement may still end orderly."""
+
+log = logging.getLogger(__name__)
+
+
+class PostgresPool:
+    """A pool of connections; made by `open_postgres`, valid while that is open."""
+
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        loop: trio_asyncio.TrioEventLoop,
+        command_timeout: float,
+        url: str,
+    ) -> None:
+        self._pool = pool
+        self._loop = loop
+        self._limit = command_timeout + GRACE
+        self._closed = False
+        self.url = url
+        """Holds the password: for further connections, never for a message."""
+
+    async def run(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `operation(connection, …)`, an asyncio coroutine function, on a connection of the
+        pool.
+
+        Raises StorageUnavailable or StorageRefused. Bounded by the connect and command timeouts. If
+        cancelled, the running statement is stopped on the server; one statement is then wholly done
+        or wholly undone.
+        """
+        if self._closed:
+            raise StorageUnavailable("the database is not available: the pool is closed")
+        with translated():
+            return await self.on_loop(self._operate, operation, args, kwargs)
+
+    async def on_loop(
+        self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run an asyncio coroutine function on the pool's loop. Raises what it raises."""
+        result: T = await trio_asyncio.aio_as_trio(function, loop=self._loop)(*args, **kwargs)
+        return result
+
+    async def _operate(self, operation: Callable[..., Awaitable[T]], args: Any, kwargs: Any) -> T:
+        connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT)
+        watchdog = asyncio.get_running_loop().call_later(self._limit, connection.terminate)
+        try:
+            return await operation(connection, *args, **kwargs)
+        finally:
+            watchdog.cancel()
+            # A release that fails has terminated the connection, and the pool makes a new one:
+            # nothing to report.
+            with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._pool.release(connection, timeout=GRACE)
+
+    async def close(self) -> None:
+        """Close all connections, within `GRACE` seconds, whether or not the caller is being
+        cancelled.
+        """
+        self._closed = True
+        with (
+            trio.CancelScope(shield=True, deadline=trio.current_time() + GRACE),
+            suppress(*DRIVER_ERRORS),
+        ):
+            await self.on_loop(self._pool.close)
+        with suppress(asyncpg.InterfaceError):
+            self._pool.terminate()
+
+
+@asynccontextmanager
+async def open_postgres(
+    url: str,
+    *,
+    pool_size: int = 10,
+    command_timeout: float = COMMAND_TIMEOUT,
+    application_name: str = "nexus",
+) -> AsyncIterator[PostgresPool]:
+    """A pool of up to `pool_size` connections, on an asyncio loop of its own.
+
+    Raises DatabaseStartError when the first connection cannot be made.
+    """
+    with collapsed_groups():
+        async with trio_asyncio.open_loop() as loop:
+            loop.set_exception_handler(_log_stray_exception)
+            pool = await _connect(url, pool_size, command_timeout, application_name, loop)
+            try:
+                yield pool
+            finally:
+                await pool.close()
+
+
+async def _connect(
+    url: str, size: int, command_timeout: float, name: str, loop: trio_asyncio.TrioEventLoop
+) -> PostgresPool:
+    async def connect() -> "asyncpg.Pool[asyncpg.Record]":
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=command_timeout,
+            reset=_no_reset,
+            server_settings=server_settings(name, command_timeout),
+        )
+
+    try:
+        made = await trio_asyncio.aio_as_trio(connect, loop=loop)()
+    except DRIVER_ERRORS as error:
+        raise start_error(error, location(url)) from error
+    return PostgresPool(made, loop, command_timeout, url)
+
+
+def server_settings(application_name: str, command_timeout: float) -> dict[str, str]:
+    """The session's settings.
+
+    The statement timeout stops on the server what the client has given up on.
+    """
+    return {
+        "application_name": application_name,
+        "statement_timeout": str(int(command_timeout * 1000)),
+        # Our statements are short and estimated far too dear because they call functions.
+        "jit": "off",
+    }
+
+
+async def _no_reset(_connection: object) -> None:
+    """Operations leave no session state behind, so the pool's reset would only cost a round trip."""
+
+
+def _log_stray_exception(_loop: object, context: dict[str, Any]) -> None:
+    """Without a handler of ours, an exception in any asyncio callback ends the loop and all on it."""
+    error = context.get("exception")
+    reason = describe(error) if isinstance(error, BaseException) else ""
+    log.warning("asyncio: %s %s", context.get("message", ""), reason)
+
+
+def location(url: str) -> str:
+    """Host, port and database of a URL, without user, password or options."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "(local socket)", parts.port
+    except ValueError:
+        return "(unreadable URL)"
+    return f"{host}:{port}{parts.path}" if port else f"{host}{parts.path}"
+
+
+@contextmanager
+def collapsed_groups() -> Iterator[None]:
+    """Raise the one exception inside a nursery's group as itself, so that callers can name what
+    they catch.
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        if error is group:
+            raise
+        raise error from error.__cause__

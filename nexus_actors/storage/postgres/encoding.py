@@ -1,0 +1,108 @@
+"""Batches as JSON text, the form in which they travel to the server.
+
+One JSON document per batch rather than an array per column: its fields are named on both sides,
+absent ones are null, and a number reaches `numeric` as it was written.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from nexus_actors.storage.ports import Attempt, Finish, GiveBack, Step, StorageRefused
+
+
+def document(rows: Iterable[Mapping[str, object]]) -> str:
+    """The rows as JSON text. Raises StorageRefused for what JSON cannot say, NaN for one."""
+    try:
+        return json.dumps(list(rows), allow_nan=False, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StorageRefused(f"a value that JSON cannot hold: {type(error).__name__}") from error
+
+
+def finishes(batch: Sequence[Finish]) -> str:
+    """What `queries/finish.sql` takes as its items."""
+    return document(
+        {
+            "msg_id": item.lease.msg_id,
+            "read_ct": item.lease.read_ct,
+            "request_id": item.request_id,
+            "result": item.result,
+            "succeeded": item.succeeded,
+            "dead_reason": item.dead_reason,
+            "dead_detail": item.dead_detail,
+            "agent_id": item.agent_id,
+            "complexity": item.complexity,
+            "task_type": item.task_type,
+            "provider": item.provider,
+            "model": item.model,
+            "prompt_tokens": item.prompt_tokens,
+            "completion_tokens": item.completion_tokens,
+            "cost": item.cost,
+            "latency_ms": item.latency_ms,
+            "error_type": _error_type(item),
+            "attempt_count": item.attempt_count,
+            "steps": [_step(step) for step in item.steps],
+        }
+        for item in batch
+    )
+
+
+def returns(batch: Sequence[GiveBack]) -> str:
+    """What `queries/give_back.sql` takes as its items."""
+    return document(
+        {
+            "msg_id": item.lease.msg_id,
+            "read_ct": item.lease.read_ct,
+            "request_id": item.request_id,
+            "attempt_count": item.attempt_count,
+            "skip_candidates": item.skip_candidates,
+            "lane": item.lane,
+        }
+        for item in batch
+    )
+
+
+def attempts(batch: Sequence[Finish] | Sequence[GiveBack]) -> str:
+    """The attempts of all items, each with the request it belongs to."""
+    return document(
+        _attempt(item, attempt) for item in batch if item.request_id for attempt in item.attempts
+    )
+
+
+def _attempt(item: Finish | GiveBack, attempt: Attempt) -> dict[str, object]:
+    return {
+        "request_id": item.request_id,
+        "msg_id": item.lease.msg_id,
+        "number": attempt.number,
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "outcome": attempt.outcome,
+        "status_code": attempt.status_code,
+        "duration_ms": attempt.duration_ms,
+        "cost": attempt.cost,
+        "error": attempt.error,
+        "started_at": attempt.started_at,
+    }
+
+
+def _step(step: Step) -> dict[str, object]:
+    row: dict[str, object] = {"name": step.name, "outcome": step.outcome, "at": step.at}
+    if step.detail is not None:
+        row["detail"] = step.detail
+    return row
+
+
+def _error_type(item: Finish) -> str | None:
+    """A failed request's error: its last failed step's, else the dead letter's reason."""
+    if item.succeeded:
+        return None
+    failed = (step.outcome for step in reversed(item.steps) if step.outcome != "ok")
+    return next(failed, item.dead_reason)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(type(value).__name__)

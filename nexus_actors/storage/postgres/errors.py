@@ -1,0 +1,132 @@
+"""What the driver and the server raise, turned into the ports' errors, in this one place.
+
+    StorageError
+    ├─ StorageUnavailable     worth trying again
+    ├─ StorageRefused         not worth repeating
+    └─ DatabaseStartError     the database cannot be used at all, `kind` says why
+
+A message names the condition and its SQLSTATE. The server's own sentence is added only for
+conditions whose sentence quotes no values, since a value may be a prompt, an answer or a password.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import asyncpg
+
+from nexus_actors.storage.ports import StorageError, StorageRefused, StorageUnavailable
+
+StartProblem = Literal[
+    "unreachable", "wrong_password", "unknown_database", "missing_permission", "unusable"
+]
+
+
+class DatabaseStartError(StorageError):
+    """The database cannot be used. `kind` tells an operator's mistake from an outage."""
+
+    def __init__(self, kind: StartProblem, message: str) -> None:
+        super().__init__(message)
+        self.kind: StartProblem = kind
+
+
+# SQLSTATE classes that pass by themselves: connection (08), read-only after a failover (25006),
+# rollback by deadlock or serialization (40), out of resources (53), lock not available (55),
+# operator intervention, which a statement timeout belongs to (57), system error (58), internal
+# error (XX).
+_PASSING = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
+_PASSING_STATES = frozenset({"25006"})
+# Classes and states whose primary message quotes identifiers only, never values.
+_QUOTABLE = frozenset({"08", "25", "28", "3D", "3F", "40", "53", "55", "57", "58"})
+_QUOTABLE_STATES = frozenset({"42501", "42P01", "42883", "42703"})
+
+
+def describe(error: BaseException) -> str:
+    """One line about an error from the driver or the system, without values, passwords or URLs."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = _state(error)
+        line = f"{_words(type(error).__name__)} ({state})"
+        if state[:2] in _QUOTABLE or state in _QUOTABLE_STATES:
+            line += f": {_one_line(str(error.args[0]) if error.args else '')}"
+        return line
+    if isinstance(error, UnicodeError):
+        return "a text that is not valid Unicode"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError):
+        return _one_line(str(error)) or type(error).__name__
+    if isinstance(error, asyncio.CancelledError):
+        return "the connection is closing"
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return _one_line(str(error))
+    return type(error).__name__
+
+
+def translate(error: BaseException) -> StorageError:
+    """The port's error for one of the driver's or the system's."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = _state(error)
+        if state[:2] in _PASSING or state in _PASSING_STATES:
+            return StorageUnavailable(f"the database cannot do it now: {describe(error)}")
+        return StorageRefused(f"the database refused: {describe(error)}")
+    if isinstance(error, ValueError):
+        return StorageRefused(f"the database cannot hold {describe(error)}")
+    return StorageUnavailable(f"the database is not available: {describe(error)}")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the ports' errors in place of the driver's. Trio's `Cancelled` passes through."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
+
+
+# asyncio's CancelledError reaches trio code only if the loop or the pool closes under a running
+# operation; a cancelled trio task gets trio's own.
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncio.CancelledError,
+    asyncio.IncompleteReadError,
+    OSError,
+    ValueError,
+)
+
+
+def start_error(error: BaseException, where: str) -> DatabaseStartError:
+    """The operator's view of an error met while starting.
+
+    `where` is the host, port and database, no password.
+    """
+    kind: StartProblem = "unusable"
+    if isinstance(error, asyncpg.PostgresError):
+        state = _state(error)
+        if state[:2] == "28":
+            kind = "wrong_password"
+        elif state[:2] == "3D":
+            kind = "unknown_database"
+        elif state == "42501":
+            kind = "missing_permission"
+        elif state[:2] in _PASSING:
+            kind = "unreachable"
+    elif isinstance(error, OSError | asyncio.CancelledError | asyncpg.InternalClientError):
+        kind = "unreachable"
+    return DatabaseStartError(kind, f"cannot use the database {where}: {describe(error)}")
+
+
+def _state(error: asyncpg.PostgresError) -> str:
+    return str(getattr(error, "sqlstate", None) or "?????")
+
+
+def _words(name: str) -> str:
+    """`UntranslatableCharacterError` → `untranslatable character`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Error")).lower()
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

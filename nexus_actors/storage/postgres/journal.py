@@ -1,0 +1,47 @@
+"""What the journal says of one request, for a person who asks."""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from nexus_actors.storage.postgres.connection import Connection
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One request: its row, its steps and its attempts, each as column → value, in order."""
+
+    request: Row
+    steps: list[Row]
+    attempts: list[Row]
+
+
+async def read_entry(connection: Connection, request_id: str) -> JournalEntry | None:
+    """The journal's entry, or None: run it as `pool.run(read_entry, request_id)`."""
+    rows = _rows(
+        await connection.fetch(
+            "SELECT r.* FROM nexus.requests AS r WHERE request_id = $1",
+            request_id,
+        )
+    )
+    if not rows:
+        return None
+    request = rows[0]
+    del request["steps"]
+    steps = await connection.fetch(
+        "SELECT number, name, outcome, at, detail FROM nexus.steps WHERE request_id = $1"
+        " ORDER BY number",
+        request_id,
+    )
+    attempts = await connection.fetch(
+        "SELECT number, provider, model, outcome, status_code, duration_ms, cost, error, owner,"
+        " started_at FROM nexus.attempts WHERE request_id = $1 ORDER BY number",
+        request_id,
+    )
+    return JournalEntry(request, _rows(steps), _rows(attempts))
+
+
+def _rows(records: list[asyncpg.Record]) -> list[Row]:
+    return [dict(record) for record in records]

@@ -1,0 +1,31 @@
+-- Keep the messages of instance $1's leases ($2, $3) (msg_id, read_ct) invisible for another $4 seconds.
+--
+-- The journal row is the fence: a lease that was given back still has its read_ct on the queue. Locks: queue rows in
+-- order of msg_id, then journal rows in order of request_id.
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($2::bigint[], $3::integer[]) AS a (msg_id, read_ct)
+),
+queued AS MATERIALIZED (
+    SELECT q.msg_id
+    FROM pgmq.q_{requests} AS q
+    JOIN asked AS a ON a.msg_id = q.msg_id
+    ORDER BY q.msg_id
+    FOR UPDATE OF q
+),
+held AS MATERIALIZED (
+    SELECT r.msg_id, r.read_ct
+    FROM nexus.requests AS r
+    JOIN asked AS a ON a.msg_id = r.msg_id AND a.read_ct = r.read_ct
+    WHERE (SELECT count(*) FROM queued) >= 0
+          AND r.owner = $1 AND r.state = 'leased' AND r.queue = '{requests}'
+    ORDER BY r.request_id
+    FOR SHARE OF r
+),
+extended AS (
+    UPDATE pgmq.q_{requests} AS q
+    SET vt = clock_timestamp() + make_interval(secs => $4)
+    FROM held AS h
+    WHERE q.msg_id = h.msg_id
+)
+-- A message that an operator has purged is still ours to end.
+SELECT msg_id, read_ct FROM held

@@ -1,0 +1,102 @@
+-- End the requests of $2 (JSON) for instance $1: publish results, send dead letters, acknowledge the messages, close the
+-- journal rows and record the attempts $3 (JSON). Each item is fenced; the rest of the batch does not mind.
+--
+-- An item with a result is fenced by its journal row, which every lease of ours writes: it holds even where an
+-- operator has purged or peeked at the message. An item without one (nothing identifies it, or the id is another
+-- message's) has no journal row of its own and is fenced by its queue row.
+-- Locks: queue rows in order of msg_id, then journal rows in order of request_id.
+WITH item AS MATERIALIZED (
+    SELECT *
+    FROM json_to_recordset($2::json) AS i (
+        msg_id bigint, read_ct integer, request_id text, result text, succeeded boolean,
+        dead_reason text, dead_detail json, agent_id text, complexity text, task_type text,
+        provider text, model text, prompt_tokens bigint, completion_tokens bigint, cost numeric,
+        latency_ms bigint, error_type text, attempt_count integer, steps json
+    )
+),
+queued AS MATERIALIZED (
+    SELECT q.msg_id, q.read_ct
+    FROM pgmq.q_{requests} AS q
+    JOIN item AS i ON i.msg_id = q.msg_id
+    ORDER BY q.msg_id
+    FOR UPDATE OF q
+),
+owned AS MATERIALIZED (
+    SELECT r.request_id, r.msg_id, r.read_ct
+    FROM nexus.requests AS r
+    JOIN item AS i ON i.request_id = r.request_id
+    -- Counting forces all of the queue's locks before the first of the journal's.
+    WHERE (SELECT count(*) FROM queued) >= 0
+          AND i.result IS NOT NULL
+          AND r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
+          AND r.owner = $1 AND r.state = 'leased'
+    ORDER BY r.request_id
+    FOR UPDATE OF r
+),
+ended AS MATERIALIZED (
+    SELECT msg_id, read_ct FROM owned
+    UNION ALL
+    SELECT q.msg_id, q.read_ct
+    FROM queued AS q
+    JOIN item AS i ON i.msg_id = q.msg_id AND i.read_ct = q.read_ct AND i.result IS NULL
+),
+closed AS (
+    UPDATE nexus.requests AS r
+    SET state = CASE WHEN i.succeeded THEN 'done' ELSE 'failed' END,
+        finished_at = now(), lane = NULL, attempts = i.attempt_count,
+        agent_id = i.agent_id, complexity = i.complexity, task_type = i.task_type,
+        provider = i.provider, model = i.model, prompt_tokens = i.prompt_tokens,
+        completion_tokens = i.completion_tokens, cost = i.cost, latency_ms = i.latency_ms,
+        error_type = i.error_type, steps = i.steps::jsonb
+    FROM owned AS o
+    JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
+    WHERE r.request_id = o.request_id
+),
+attempted AS (
+    INSERT INTO nexus.attempts (
+        request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, owner,
+        started_at
+    )
+    SELECT a.request_id, a.number, a.provider, a.model, a.outcome, a.status_code, a.duration_ms,
+           a.cost, a.error, $1, a.started_at
+    FROM json_to_recordset($3::json) AS a (
+        request_id text, msg_id bigint, number integer, provider text, model text, outcome text,
+        status_code integer, duration_ms bigint, cost numeric, error text, started_at timestamptz
+    )
+    JOIN owned AS o ON o.request_id = a.request_id AND o.msg_id = a.msg_id
+    ORDER BY a.request_id, a.number
+    ON CONFLICT DO NOTHING
+),
+-- Sending nothing would still fire the queue's trigger, hence the empty sets.
+published AS MATERIALIZED (
+    SELECT count(*)
+    FROM (SELECT array_agg(i.result::jsonb ORDER BY i.msg_id) AS messages
+          FROM item AS i JOIN owned AS o ON o.msg_id = i.msg_id
+          WHERE i.result IS NOT NULL) AS batch
+    CROSS JOIN LATERAL pgmq.send_batch('{results}', batch.messages)
+    WHERE batch.messages IS NOT NULL
+),
+-- The request is copied from the queue's row, so that it need not travel back here.
+buried AS MATERIALIZED (
+    SELECT count(*)
+    FROM (SELECT array_agg(
+                     jsonb_build_object(
+                         'request', q.message, 'reason', i.dead_reason, 'detail', i.dead_detail,
+                         'request_id', i.request_id, 'msg_id', i.msg_id,
+                         'attempts', i.attempt_count, 'dead_at', now())
+                     ORDER BY i.msg_id) AS messages
+          FROM item AS i
+          JOIN ended AS e ON e.msg_id = i.msg_id AND e.read_ct = i.read_ct
+          LEFT JOIN pgmq.q_{requests} AS q ON q.msg_id = i.msg_id
+          WHERE i.dead_reason IS NOT NULL) AS batch
+    CROSS JOIN LATERAL pgmq.send_batch('{dead}', batch.messages)
+    WHERE batch.messages IS NOT NULL
+),
+acknowledged AS MATERIALIZED (
+    SELECT count(*) FROM pgmq.{acknowledge}('{requests}', ARRAY(SELECT msg_id FROM ended ORDER BY 1))
+)
+SELECT e.msg_id, e.read_ct
+FROM ended AS e
+-- A part that nothing refers to would not be executed.
+WHERE (SELECT count FROM published) >= 0 AND (SELECT count FROM buried) >= 0
+      AND (SELECT count FROM acknowledged) >= 0

@@ -1,0 +1,33 @@
+-- Make visible what instance $1 put to wait for a lane: it stops, and others may have no such lane.
+--
+-- Locks: queue rows in order of msg_id, then journal rows in order of request_id.
+WITH queued AS MATERIALIZED (
+    SELECT q.msg_id, r.request_id
+    FROM nexus.requests AS r
+    JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct
+    WHERE r.owner = $1 AND r.state = 'waiting' AND r.queue = '{requests}'
+    ORDER BY q.msg_id
+    FOR UPDATE OF q
+),
+held AS MATERIALIZED (
+    SELECT r.request_id, r.msg_id
+    FROM nexus.requests AS r
+    JOIN queued AS f ON f.request_id = r.request_id
+    WHERE (SELECT count(*) FROM queued) >= 0
+          AND r.owner = $1 AND r.state = 'waiting' AND r.msg_id = f.msg_id
+    ORDER BY r.request_id
+    FOR UPDATE OF r
+),
+returned AS (
+    UPDATE nexus.requests AS r SET state = 'queued', lane = NULL
+    FROM held AS h
+    WHERE r.request_id = h.request_id
+),
+released AS (
+    UPDATE pgmq.q_{requests} AS q
+    SET vt = clock_timestamp()
+    FROM held AS h
+    WHERE q.msg_id = h.msg_id
+    RETURNING q.msg_id
+)
+SELECT count(*), CASE WHEN count(*) > 0 THEN pg_notify('{channel}', '') END FROM released

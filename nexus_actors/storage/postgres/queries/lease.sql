@@ -1,0 +1,90 @@
+-- Lease up to $3 visible messages for $2 seconds and claim their requests for instance $1.
+--
+-- Read and claim are one statement, so that a lease and its journal row exist together or not at all.
+-- Locks: queue rows (PGMQ skips those that are locked), then journal rows in order of request_id.
+WITH delivered AS MATERIALIZED (
+    SELECT m.msg_id, m.read_ct, m.enqueued_at, m.message::text AS body,
+           -- Only a JSON string of 1..255 characters identifies. The operators give NULL where the message
+           -- is NULL, no object, or has no such key.
+           CASE
+               WHEN jsonb_typeof(m.message -> 'request_id') = 'string'
+                   THEN m.message ->> 'request_id'
+               WHEN jsonb_typeof(m.message -> 'request' -> 'request_id') = 'string'
+                   THEN m.message -> 'request' ->> 'request_id'
+           END AS read_id
+    FROM pgmq.read('{requests}', $2, $3) AS m
+),
+identified AS MATERIALIZED (
+    SELECT d.*, md5(d.body) AS digest,
+           CASE WHEN length(d.read_id) BETWEEN 1 AND 255 THEN d.read_id END AS request_id
+    FROM delivered AS d
+),
+-- One statement may touch a journal row only once, so of several messages with one id in this batch one is the
+-- candidate: the one the journal knows, else the first sent.
+ranked AS MATERIALIZED (
+    SELECT i.*, old.state AS old_state, old.owner AS old_owner, old.leased_at AS old_leased_at,
+           row_number() OVER (
+               PARTITION BY i.request_id
+               ORDER BY (old.msg_id = i.msg_id AND old.queue = '{requests}') DESC NULLS LAST, i.msg_id
+           ) AS rank
+    FROM identified AS i
+    LEFT JOIN nexus.requests AS old ON old.request_id = i.request_id
+    WHERE i.request_id IS NOT NULL
+),
+-- A row that may not be claimed is written too, unchanged: only so does RETURNING tell what it says now. A row that
+-- another process committed after this statement began is invisible to every other way of looking.
+journal AS (
+    INSERT INTO nexus.requests AS r (
+        request_id, queue, msg_id, read_ct, owner, state, digest, attempts, received_at, leased_at
+    )
+    SELECT request_id, '{requests}', msg_id, read_ct, $1, 'leased', digest, 1, enqueued_at, now()
+    FROM ranked
+    WHERE rank = 1
+    ORDER BY request_id
+    ON CONFLICT (request_id) DO UPDATE SET
+        (read_ct, owner, state, attempts, lane, leased_at) = (
+            SELECT CASE WHEN ours THEN excluded.read_ct ELSE r.read_ct END,
+                   CASE WHEN ours THEN excluded.owner ELSE r.owner END,
+                   CASE WHEN ours THEN 'leased' ELSE r.state END,
+                   CASE WHEN ours THEN r.attempts + 1 ELSE r.attempts END,
+                   CASE WHEN ours THEN NULL ELSE r.lane END,
+                   CASE WHEN ours THEN excluded.leased_at ELSE r.leased_at END
+            FROM (
+                SELECT r.queue = excluded.queue AND r.msg_id = excluded.msg_id
+                       AND r.read_ct < excluded.read_ct
+                       AND r.state IN ('leased', 'waiting', 'queued') AS ours
+            ) AS test
+        )
+    RETURNING r.request_id, r.queue, r.msg_id, r.read_ct, r.state, r.digest, r.attempts,
+              r.skip_candidates
+),
+-- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
+interrupted AS (
+    INSERT INTO nexus.attempts (request_id, number, outcome, error, owner, started_at)
+    SELECT j.request_id, j.attempts - 1, 'interrupted', 'the lease ended without an outcome',
+           c.old_owner, c.old_leased_at
+    FROM journal AS j
+    JOIN ranked AS c ON c.request_id = j.request_id AND c.rank = 1
+    WHERE c.old_state = 'leased' AND j.attempts > 1
+          AND j.state = 'leased' AND j.msg_id = c.msg_id AND j.read_ct = c.read_ct
+    ORDER BY j.request_id
+    ON CONFLICT DO NOTHING
+)
+SELECT i.msg_id, i.read_ct, i.body, i.enqueued_at, now() AS leased_at, i.request_id,
+       CASE
+           WHEN i.request_id IS NULL THEN 'unidentified'
+           WHEN j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct = i.read_ct
+                AND j.state = 'leased' THEN 'claimed'
+           WHEN j.digest = i.digest THEN 'duplicate'
+           ELSE 'conflict'
+       END AS verdict,
+       greatest(j.attempts - 1, 0) AS attempts,
+       j.skip_candidates
+FROM identified AS i
+LEFT JOIN journal AS j ON j.request_id = i.request_id
+-- The message that the journal means, unfinished, but not the candidate: it was given back after this statement began.
+-- It stays invisible until its time is over, and is then leased again.
+WHERE NOT coalesce(
+    j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct <> i.read_ct
+    AND j.state IN ('leased', 'waiting', 'queued'), false)
+ORDER BY i.msg_id

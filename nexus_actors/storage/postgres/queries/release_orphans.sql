@@ -1,0 +1,21 @@
+-- Make visible what instance $1 has leased but does not work on: its leases except the messages $2.
+--
+-- The journal still says 'leased', so that the next lease records an interrupted attempt.
+-- Locks: queue rows in order of msg_id; the journal is only read, once those are locked.
+WITH queued AS MATERIALIZED (
+    SELECT q.msg_id
+    FROM nexus.requests AS r
+    JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct
+    WHERE r.owner = $1 AND r.state = 'leased' AND r.queue = '{requests}'
+          AND r.msg_id <> ALL ($2::bigint[]) AND q.vt > clock_timestamp()
+    ORDER BY q.msg_id
+    FOR UPDATE OF q
+),
+released AS (
+    UPDATE pgmq.q_{requests} AS q
+    SET vt = clock_timestamp()
+    FROM queued AS f
+    WHERE q.msg_id = f.msg_id
+    RETURNING q.msg_id
+)
+SELECT count(*), CASE WHEN count(*) > 0 THEN pg_notify('{channel}', '') END FROM released

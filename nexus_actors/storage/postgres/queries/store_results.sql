@@ -1,0 +1,39 @@
+-- Insert the rows of $1 (JSON) into job_results, acknowledge their messages and notify who waits for them.
+--
+-- Idempotent: the id is derived from the request's, and the acknowledgement needs no fence, since whoever reads the
+-- message again finds its row. Locks: queue rows in order of msg_id, then job_results by id.
+WITH item AS MATERIALIZED (
+    SELECT *
+    FROM json_to_recordset($1::json) AS i (
+        msg_id bigint, request_id text, id uuid, workflow text, status text, input text, output text,
+        error text, tokens_used integer, cost_cents integer, duration_ms integer,
+        completed_at timestamptz
+    )
+),
+queued AS MATERIALIZED (
+    SELECT q.msg_id
+    FROM pgmq.q_{results} AS q
+    JOIN item AS i ON i.msg_id = q.msg_id
+    ORDER BY q.msg_id
+    FOR UPDATE OF q
+),
+stored AS (
+    INSERT INTO public.job_results (
+        id, workflow, instance_id, status, input, output, error, tokens_used, cost_cents,
+        duration_ms, inserted_at, updated_at, completed_at
+    )
+    SELECT i.id, i.workflow, NULL, i.status, i.input::jsonb, i.output::jsonb, i.error,
+           i.tokens_used, i.cost_cents, i.duration_ms, now() AT TIME ZONE 'UTC',
+           now() AT TIME ZONE 'UTC', i.completed_at AT TIME ZONE 'UTC'
+    FROM item AS i
+    WHERE (SELECT count(*) FROM queued) >= 0
+    ORDER BY i.id
+    ON CONFLICT (id) DO NOTHING
+),
+acknowledged AS MATERIALIZED (
+    SELECT count(*)
+    FROM pgmq.{acknowledge}('{results}', ARRAY(SELECT msg_id FROM queued ORDER BY 1))
+)
+SELECT pg_notify('nexus_results', i.request_id)
+FROM item AS i
+WHERE (SELECT count FROM acknowledged) >= 0

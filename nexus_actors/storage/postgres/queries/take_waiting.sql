@@ -1,0 +1,47 @@
+-- Lease for instance $1, for $2 seconds, requests that wait for the lanes $3, at most $4 of each, oldest first.
+--
+-- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. Two processes that
+-- take at once get different requests: a row whose delivery has moved on since this statement began no longer
+-- has the journal's read_ct.
+WITH free AS MATERIALIZED (
+    SELECT picked.*
+    FROM unnest($3::text[], $4::integer[]) AS room (lane, places)
+    CROSS JOIN LATERAL (
+        SELECT q.msg_id, w.request_id, w.read_ct, q.enqueued_at, q.message
+        FROM nexus.requests AS w
+        JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
+        WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.lane = room.lane
+        ORDER BY w.msg_id
+        LIMIT room.places
+        FOR UPDATE OF q SKIP LOCKED
+    ) AS picked
+),
+held AS MATERIALIZED (
+    SELECT w.request_id, w.msg_id
+    FROM nexus.requests AS w
+    JOIN free AS f ON w.request_id = f.request_id
+    WHERE w.state = 'waiting' AND w.msg_id = f.msg_id AND w.read_ct = f.read_ct
+    ORDER BY w.request_id
+    FOR UPDATE OF w
+),
+leased AS (
+    UPDATE pgmq.q_{requests} AS q
+    SET vt = clock_timestamp() + make_interval(secs => $2), read_ct = q.read_ct + 1
+    FROM held AS h
+    WHERE q.msg_id = h.msg_id
+    RETURNING q.msg_id, q.read_ct
+),
+claimed AS (
+    UPDATE nexus.requests AS w
+    SET read_ct = w.read_ct + 1, owner = $1, state = 'leased', lane = NULL,
+        attempts = w.attempts + 1, leased_at = now()
+    FROM held AS h
+    WHERE w.request_id = h.request_id
+    RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.skip_candidates, w.leased_at
+)
+SELECT c.msg_id, c.read_ct, f.message::text AS body, f.enqueued_at, c.leased_at, c.request_id,
+       'claimed' AS verdict, c.attempts - 1 AS attempts, c.skip_candidates
+FROM claimed AS c
+JOIN free AS f ON f.msg_id = c.msg_id
+JOIN leased AS l ON l.msg_id = c.msg_id
+ORDER BY c.msg_id

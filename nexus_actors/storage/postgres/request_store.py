@@ -1,0 +1,155 @@
+"""The requests queue and the journal in PostgreSQL: `RequestStore`, one statement per operation.
+
+Cancelling an operation stops its statement on the server, which is then wholly undone, or had
+already been committed: a lease may then exist that nobody knows of, and lapses, or is released by
+`release_orphans`.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal, cast
+
+import asyncpg
+
+from nexus_actors.storage.ports import Delivery, Finish, GiveBack, Lease, Verdict
+from nexus_actors.storage.postgres import encoding
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool
+from nexus_actors.storage.postgres.sql import Queues
+
+WAITING_TIMEOUT = 60.0
+"""Seconds after which a request that waits for a lane is visible to everybody again."""
+
+Statement = Literal[
+    "lease",
+    "take_waiting",
+    "give_back",
+    "discard",
+    "extend",
+    "finish",
+    "release_orphans",
+    "forget_waiting",
+]
+_STATEMENTS: tuple[Statement, ...] = (
+    "lease",
+    "take_waiting",
+    "give_back",
+    "discard",
+    "extend",
+    "finish",
+    "release_orphans",
+    "forget_waiting",
+)
+
+
+class PostgresRequestStore:
+    """`RequestStore` for one service instance.
+
+    Errors are the ports': StorageUnavailable, StorageRefused.
+    """
+
+    def __init__(
+        self,
+        pool: PostgresPool,
+        queues: Queues,
+        instance_id: str,
+        *,
+        waiting_timeout: float = WAITING_TIMEOUT,
+    ) -> None:
+        self._pool = pool
+        self._owner = instance_id
+        self._waiting_timeout = waiting_timeout
+        self._sql: Mapping[Statement, str] = {name: queues.query(name) for name in _STATEMENTS}
+
+    async def lease(self, quantity: int, visibility_timeout: float) -> list[Delivery]:
+        """See `RequestStore.lease`. PGMQ counts whole seconds: the timeout is rounded up."""
+        if quantity < 1:
+            return []
+        seconds = math.ceil(visibility_timeout)
+        rows = await self._fetch("lease", self._owner, seconds, quantity)
+        return [_delivery(row) for row in rows]
+
+    async def take_waiting(
+        self, rooms: Mapping[str, int], visibility_timeout: float
+    ) -> list[Delivery]:
+        """See `RequestStore.take_waiting`."""
+        lanes = {lane: places for lane, places in rooms.items() if places > 0}
+        if not lanes:
+            return []
+        rows = await self._fetch(
+            "take_waiting", self._owner, visibility_timeout, list(lanes), list(lanes.values())
+        )
+        return [_delivery(row) for row in rows]
+
+    async def give_back(self, returns: Sequence[GiveBack]) -> None:
+        """See `RequestStore.give_back`.
+
+        What waits for a lane is visible again after `waiting_timeout`.
+        """
+        if returns:
+            await self._fetch(
+                "give_back",
+                self._owner,
+                encoding.returns(returns),
+                encoding.attempts(returns),
+                self._waiting_timeout,
+            )
+
+    async def discard(self, duplicates: Sequence[Lease]) -> None:
+        """See `RequestStore.discard`."""
+        if duplicates:
+            await self._fetch("discard", *_columns(duplicates))
+
+    async def extend(self, leases: Collection[Lease], visibility_timeout: float) -> set[Lease]:
+        """See `RequestStore.extend`. Only claimed requests can be extended."""
+        if not leases:
+            return set()
+        rows = await self._fetch("extend", self._owner, *_columns(leases), visibility_timeout)
+        return {_lease(row) for row in rows}
+
+    async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
+        """See `RequestStore.finish`."""
+        if not batch:
+            return set()
+        rows = await self._fetch(
+            "finish", self._owner, encoding.finishes(batch), encoding.attempts(batch)
+        )
+        return {_lease(row) for row in rows}
+
+    async def release_orphans(self, held: Collection[int]) -> int:
+        """See `RequestStore.release_orphans`."""
+        rows = await self._fetch("release_orphans", self._owner, list(held))
+        return int(rows[0]["count"])
+
+    async def forget_waiting(self) -> int:
+        """See `RequestStore.forget_waiting`."""
+        rows = await self._fetch("forget_waiting", self._owner)
+        return int(rows[0]["count"])
+
+    async def _fetch(self, statement: Statement, *arguments: object) -> list[asyncpg.Record]:
+        return await self._pool.run(fetch, self._sql[statement], *arguments)
+
+
+async def fetch(connection: Connection, sql: str, *arguments: object) -> list[asyncpg.Record]:
+    """One statement as an operation of its own."""
+    return await connection.fetch(sql, *arguments)
+
+
+def _columns(leases: Collection[Lease]) -> tuple[list[int], list[int]]:
+    return [lease.msg_id for lease in leases], [lease.read_ct for lease in leases]
+
+
+def _lease(row: asyncpg.Record) -> Lease:
+    return Lease(row["msg_id"], row["read_ct"])
+
+
+def _delivery(row: asyncpg.Record) -> Delivery:
+    return Delivery(
+        lease=_lease(row),
+        body=row["body"],
+        enqueued_at=row["enqueued_at"],
+        leased_at=row["leased_at"],
+        verdict=cast("Verdict", row["verdict"]),
+        request_id=row["request_id"],
+        attempts=row["attempts"] or 0,
+        skip_candidates=row["skip_candidates"] or 0,
+    )

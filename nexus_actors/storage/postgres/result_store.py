@@ -1,0 +1,82 @@
+"""The results queue and `job_results` in PostgreSQL: `ResultStore`."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID, uuid5
+
+from nexus_actors.storage.ports import JobResult, Lease, ResultMessage
+from nexus_actors.storage.postgres.connection import PostgresPool
+from nexus_actors.storage.postgres.encoding import document
+from nexus_actors.storage.postgres.request_store import fetch
+from nexus_actors.storage.postgres.sql import Queues
+
+JOB_RESULTS_NAMESPACE = UUID("6e657875-732d-5163-8000-6a6f62726573")
+"""A row's id is the uuid5 of its request_id in this namespace, so that a result stored twice is one
+row.
+"""
+RESULTS_CHANNEL = "nexus_results"
+"""Notified with the request_id of each row stored."""
+
+
+class PostgresResultStore:
+    """`ResultStore`, one statement per operation.
+
+    Errors are the ports'; a cancelled operation is wholly undone.
+    """
+
+    def __init__(self, pool: PostgresPool, queues: Queues) -> None:
+        self._pool = pool
+        self._read = queues.query("read_results")
+        self._store = queues.query("store_results")
+        self._set_aside = queues.query("set_aside_result")
+
+    async def read(self, quantity: int, visibility_timeout: float) -> list[ResultMessage]:
+        """Up to `quantity` results, invisible to other readers for `visibility_timeout` seconds,
+        rounded up.
+        """
+        if quantity < 1:
+            return []
+        rows = await self._pool.run(fetch, self._read, math.ceil(visibility_timeout), quantity)
+        return [ResultMessage(Lease(row["msg_id"], row["read_ct"]), row["body"]) for row in rows]
+
+    async def store(self, rows: Sequence[JobResult]) -> None:
+        """See `ResultStore.store`."""
+        if rows:
+            await self._pool.run(fetch, self._store, document(_row(row) for row in rows))
+
+    async def set_aside(self, message: ResultMessage, reason: str) -> None:
+        """See `ResultStore.set_aside`."""
+        lease = message.lease
+        await self._pool.run(fetch, self._set_aside, lease.msg_id, lease.read_ct, reason)
+
+
+def job_result_id(request_id: str) -> UUID:
+    """The id of the row in `job_results` that holds this request's result."""
+    # surrogatepass: a text that PostgreSQL will refuse is refused there, with the other errors.
+    text = request_id.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return uuid5(JOB_RESULTS_NAMESPACE, text)
+
+
+def _row(row: JobResult) -> dict[str, object]:
+    return {
+        "msg_id": row.lease.msg_id,
+        "request_id": row.request_id,
+        "id": str(job_result_id(row.request_id)),
+        "workflow": row.workflow,
+        "status": row.status,
+        "input": row.input,
+        "output": row.output,
+        "error": row.error,
+        "tokens_used": row.tokens_used,
+        "cost_cents": row.cost_cents,
+        "duration_ms": row.duration_ms,
+        "completed_at": _aware(row.completed_at),
+    }
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """A time without a zone is UTC, as the column's are."""
+    if moment is not None and moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    return moment

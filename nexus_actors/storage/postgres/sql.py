@@ -1,0 +1,73 @@
+"""SQL from files, and the names that go into it."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+_PACKAGE = "nexus_actors.storage.postgres"
+_NAME = re.compile(r"[a-z0-9_]{1,47}")
+
+
+def queue_name(name: str) -> str:
+    """`name`, if PGMQ and we can use it as a queue's name; else ValueError.
+
+    PGMQ lowers the case of names and bars only a few characters; ours go into SQL as identifiers.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a queue name (a-z, 0-9, _; at most 47 characters): {name!r}")
+    return name
+
+
+def channel(queue: str) -> str:
+    """The NOTIFY channel of a queue."""
+    return f"nexus_queue_{queue_name(queue)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queues:
+    """The queues of one service, and how it acknowledges their messages."""
+
+    requests: str = "ai_requests"
+    results: str = "ai_results"
+    dead: str = "ai_requests_dead"
+    acknowledge: Literal["archive", "delete"] = "archive"
+
+    def __post_init__(self) -> None:
+        for name in (self.requests, self.results, self.dead):
+            queue_name(name)
+        if len({self.requests, self.results, self.dead}) != 3:
+            raise ValueError("the three queues must have different names")
+        if self.acknowledge not in ("archive", "delete"):
+            raise ValueError(f"acknowledge is 'archive' or 'delete', not {self.acknowledge!r}")
+
+    def query(self, name: str) -> str:
+        """The statement `queries/NAME.sql` with this service's names in it.
+
+        PGMQ names its tables after their queues, and a table's name cannot be a parameter.
+        """
+        values = {
+            "requests": self.requests,
+            "results": self.results,
+            "dead": self.dead,
+            "acknowledge": self.acknowledge,
+            "channel": channel(self.requests),
+        }
+        return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], read("queries", name))
+
+
+@cache
+def read(directory: str, name: str) -> str:
+    """The text of a file of ours."""
+    return files(_PACKAGE).joinpath(directory, f"{name}.sql").read_text(encoding="utf-8")
+
+
+def numbered_migrations() -> list[tuple[int, str]]:
+    """Number and name of each migration, in order."""
+    names = (entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir())
+    return sorted(
+        (int(name[:4]), name.removesuffix(".sql"))
+        for name in names
+        if re.fullmatch(r"\d{4}_\w+\.sql", name)
+    )
