@@ -1,0 +1,38 @@
+"""The service's settings: read once, checked as a whole, never changed again.
+
+`load_settings` for a program, `parse_settings` for a test, `masked` for eyes.
+"""
+
+from nexus_actors.settings.display import masked
+from nexus_actors.settings.load import load_settings, parse_settings
+from nexus_actors.settings.mistakes import Mistake, SettingsErrors
+from nexus_actors.settings.model import (
+    DatabaseSettings,
+    LeftOut,
+    ModelRef,
+    Provider,
+    QueueSettings,
+    ResultPollerSettings,
+    Route,
+    ServiceSettings,
+    Settings,
+    SupervisionSettings,
+)
+
+__all__ = [
+    "DatabaseSettings",
+    "LeftOut",
+    "Mistake",
+    "ModelRef",
+    "Provider",
+    "QueueSettings",
+    "ResultPollerSettings",
+    "Route",
+    "ServiceSettings",
+    "Settings",
+    "SettingsErrors",
+    "SupervisionSettings",
+    "load_settings",
+    "masked",
+    "parse_settings",
+]

@@ -1,0 +1,65 @@
+"""Settings for eyes: everything that is configured, nothing that is secret."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from nexus_actors.settings.mistakes import is_secret_name, mask_url
+from nexus_actors.settings.model import Provider, Route, Settings
+
+_MASK: Final = "***"
+_NOT_SECRET: Final = frozenset({"api_key_env"})
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The settings in the shape of the config file, of plain JSON types, every secret masked.
+
+    Beyond the file's names: `providers.NAME.api_key` (`set` or `none`), `left_out` (name → why),
+    `file` and `sources` (dotted path → where its value came from; a default otherwise).
+    """
+    return {
+        "service": _mask(settings.service.model_dump(mode="json")),
+        "database": {
+            **settings.database.model_dump(mode="json"),
+            "url": mask_url(settings.database.url.get_secret_value()),
+        },
+        "queue": settings.queue.model_dump(mode="json"),
+        "result_poller": settings.result_poller.model_dump(mode="json"),
+        "supervision": settings.supervision.model_dump(mode="json"),
+        "providers": {name: _provider(it) for name, it in settings.providers.items()},
+        "routes": [_route(route) for route in settings.routes],
+        "left_out": {name: it.why for name, it in settings.left_out.items()},
+        "file": None if settings.file is None else str(settings.file),
+        "sources": dict(settings.sources),
+    }
+
+
+def _provider(provider: Provider) -> dict[str, Any]:
+    shown: dict[str, Any] = _mask(provider.settings.model_dump(mode="json"))
+    return {**shown, "api_key": "none" if provider.api_key is None else "set"}
+
+
+def _route(route: Route) -> dict[str, Any]:
+    return {
+        "complexity": route.complexity,
+        "task_type": route.task_type,
+        "models": [str(ref) for ref in route.models],
+    }
+
+
+def _mask(value: Any, name: str = "") -> Any:
+    """Mask what is secret by its key's name, and the password of anything that looks like a URL."""
+    if is_secret_name(name) and name not in _NOT_SECRET and value not in (None, "", {}, []):
+        return _MASK
+    match value:
+        case Mapping():
+            return {key: _mask(item, str(key)) for key, item in value.items()}
+        case list() | tuple():
+            return [_mask(item) for item in value]
+        case SecretStr():
+            return _MASK
+        case str() if "://" in value:
+            return mask_url(value)
+        case _:
+            return value

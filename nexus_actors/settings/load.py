@@ -1,0 +1,224 @@
+"""From a file and the environment to settings, or to everything that is wrong with them."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from nexus_actors.settings.mistakes import (
+    HIDDEN,
+    Mistake,
+    Notes,
+    SettingsErrors,
+    add_validation_errors,
+    bad_url,
+    mask_url,
+    nearest,
+    shown,
+    to_json,
+)
+from nexus_actors.settings.model import (
+    DatabaseSettings,
+    QueueSettings,
+    ResultPollerSettings,
+    Section,
+    ServiceSettings,
+    Settings,
+    SupervisionSettings,
+)
+from nexus_actors.settings.reach import read_reach
+
+CONFIG_VARIABLE: Final = "NEXUS_CONFIG"
+DEFAULT_FILE: Final = Path("config/nexus.toml")
+_URL_VARIABLES: Final = ("SHARED_QUEUE_DB_URL", "DATABASE_URL")
+_TOP: Final = (
+    "service",
+    "database",
+    "queue",
+    "result_poller",
+    "supervision",
+    "providers",
+    "routes",
+)
+_DEFAULT_DATA_DIR: Final = "~/.local/state/nexus"
+_S = TypeVar("_S", bound=Section)
+
+
+def load_settings(
+    path: Path | None, environ: Mapping[str, str], *, folder: Path | None = None
+) -> Settings | SettingsErrors:
+    """Settings from the first of: the file `path`, the one that NEXUS_CONFIG names,
+    `config/nexus.toml` in `folder` (the working directory) if there is one, the defaults.
+
+    Never raises for what a file or the environment contains.
+    """
+    folder = Path() if folder is None else folder
+    named = path or _variable_path(environ)
+    file = named or folder / DEFAULT_FILE
+    if named is None and not file.is_file():
+        return parse_settings({}, environ)
+    match _read_toml(file):
+        case Mistake() as mistake:
+            return SettingsErrors((mistake,))
+        case mapping:
+            return parse_settings(mapping, environ, file=file)
+
+
+def _variable_path(environ: Mapping[str, str]) -> Path | None:
+    text = environ.get(CONFIG_VARIABLE, "").strip()
+    return Path(text).expanduser() if text else None
+
+
+def _read_toml(file: Path) -> dict[str, Any] | Mistake:
+    try:
+        return tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        found = (error.strerror or "an unreadable file").lower()
+        expected = "a readable TOML file"
+    except UnicodeDecodeError:
+        found, expected = "bytes that are not UTF-8", "a TOML file in UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        # Its message names line and column and quotes no more than one character.
+        found, expected = str(error)[:200], "TOML"
+    except (RecursionError, ValueError):
+        found, expected = "nesting or a number beyond all measure", "TOML"
+    return Mistake(path="", found=found, expected=expected, source=str(file))
+
+
+def parse_settings(
+    mapping: Mapping[str, Any], environ: Mapping[str, str], *, file: Path | None = None
+) -> Settings | SettingsErrors:
+    """Settings from a config already read (the shape of the TOML file) and the environment."""
+    notes = Notes(source="config" if file is None else str(file))
+    sources: dict[str, str] = {}
+    for name in sorted(mapping.keys() - set(_TOP)):
+        notes.add(name, "an unknown section", f"one of {', '.join(_TOP)}", nearest(name, _TOP))
+    tables = {name: _table(mapping, name, notes, sources) for name in _TOP[:5]}
+    _place_data_dir(tables["service"], environ, notes)
+    _choose_url(tables["database"], environ, notes, sources)
+    _override_queue(tables["queue"], environ, notes, sources)
+    service = _section(ServiceSettings, "service", tables, notes)
+    database = _section(DatabaseSettings, "database", tables, notes)
+    queue = _section(QueueSettings, "queue", tables, notes)
+    result_poller = _section(ResultPollerSettings, "result_poller", tables, notes)
+    supervision = _section(SupervisionSettings, "supervision", tables, notes)
+    _check_queue_names(queue, notes)
+    reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
+    if notes.mistakes:
+        return SettingsErrors(tuple(notes.mistakes))
+    return Settings(
+        service=service,
+        database=database,
+        queue=queue,
+        result_poller=result_poller,
+        supervision=supervision,
+        providers=MappingProxyType(reach.providers),
+        left_out=MappingProxyType(reach.left_out),
+        routes=reach.routes,
+        warnings=tuple(notes.warnings),
+        file=file,
+        sources=MappingProxyType(sources),
+    )
+
+
+def _table(
+    mapping: Mapping[str, Any], name: str, notes: Notes, sources: dict[str, str]
+) -> dict[str, Any]:
+    table = mapping.get(name, {})
+    if not isinstance(table, Mapping):
+        notes.add(name, shown(table), f"a table: [{name}]")
+        return {}
+    sources.update({f"{name}.{key}": "file" for key in table})
+    return dict(table)
+
+
+def _section(model: type[_S], name: str, tables: Mapping[str, dict[str, Any]], notes: Notes) -> _S:
+    """The section, its mistakes noted; the defaults where it has any."""
+    try:
+        # As JSON, because there strictness still lets a string be a path.
+        return model.model_validate_json(to_json(tables[name]))
+    except ValidationError as error:
+        add_validation_errors(notes, error, model, name)
+        return model()
+
+
+def _place_data_dir(service: dict[str, Any], environ: Mapping[str, str], notes: Notes) -> None:
+    """Make data_dir absolute, `~` being the home folder that the environment names."""
+    text = service.get("data_dir", _DEFAULT_DATA_DIR)
+    if not isinstance(text, str):
+        return
+    if not text.strip() or "\0" in text:
+        notes.add("service.data_dir", shown(text), "a folder")
+        return
+    home = environ.get("HOME")
+    try:
+        if home and (text == "~" or text.startswith("~/")):
+            text = f"{home}/{text[2:]}"
+        service["data_dir"] = str(Path(text).expanduser().absolute())
+    except RuntimeError:
+        notes.add("service.data_dir", shown(text), "a folder; no home folder is known for ~")
+
+
+def _choose_url(
+    database: dict[str, Any], environ: Mapping[str, str], notes: Notes, sources: dict[str, str]
+) -> None:
+    """The file's URL, else the environment's, checked; Ecto's scheme is PostgreSQL's here."""
+    url = database.get("url", "")
+    if not isinstance(url, str):
+        return
+    path, source = "database.url", notes.source
+    if not url.strip():
+        sources.pop(path, None)
+        for variable in _URL_VARIABLES:
+            if environ.get(variable, "").strip():
+                url, path, source = environ[variable], variable, "environment"
+                sources["database.url"] = variable
+                break
+    url = url.strip()
+    # Elixir applications share the variable, and theirs may say ecto://.
+    if url.startswith("ecto://"):
+        url = "postgresql://" + url.removeprefix("ecto://")
+    database["url"] = url
+    expected = bad_url(url) if url else None
+    if expected is not None:
+        found = mask_url(url) if "://" in url else HIDDEN
+        notes.mistakes.append(Mistake(path=path, found=found, expected=expected, source=source))
+
+
+_OVERRIDES: Final = {
+    "NEXUS_POLL_INTERVAL_MS": ("poll_interval", "milliseconds, above 0 up to 3600000"),
+    "NEXUS_BATCH_SIZE": ("batch_size", "a whole number from 1 to 10000"),
+}
+
+
+def _override_queue(
+    queue: dict[str, Any], environ: Mapping[str, str], notes: Notes, sources: dict[str, str]
+) -> None:
+    for variable, (name, expected) in _OVERRIDES.items():
+        text = environ.get(variable, "").strip()
+        if not text:
+            continue
+        try:
+            value = float(text) / 1000 if name == "poll_interval" else int(text)
+            QueueSettings.model_validate({name: value})
+        except ValueError:  # pydantic's error is one
+            found = shown(text)
+            notes.mistakes.append(
+                Mistake(path=variable, found=found, expected=expected, source="environment")
+            )
+        else:
+            queue[name] = value
+            sources[f"queue.{name}"] = variable
+
+
+def _check_queue_names(queue: QueueSettings, notes: Notes) -> None:
+    seen: dict[str, str] = {}
+    for name in ("requests", "results", "dead"):
+        value = getattr(queue, name)
+        if value in seen:
+            expected = f"another name than queue.{seen[value]} has"
+            notes.add(f"queue.{name}", shown(value), expected)
+        seen[value] = name

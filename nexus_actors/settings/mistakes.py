@@ -1,0 +1,186 @@
+"""Mistakes in a config, told so that they can be mended: where, what was found, what was expected.
+
+A value that may be a secret is never shown, whatever is wrong with it.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+_FOUND_LENGTH: Final = 60
+_SECRET = re.compile(r"key|token(?!s)|secret|password|passwd|auth|credential|header", re.IGNORECASE)
+_URL_SECRET = re.compile(r"((?:password|passwd|token|key|secret)[^=&]*=)[^&#]*", re.IGNORECASE)
+_NO_PORT = re.compile(r"^([^:/?]*:)(?!\d*(?:[/?,]|$)).*")
+"""What stands after a colon and is no port: a password whose @HOST was forgotten."""
+HIDDEN: Final = "a value that is not shown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One thing to mend."""
+
+    path: str
+    """`providers.groq.pool_size`, `routes[2].models[0]`, or an environment variable's name."""
+    found: str
+    """Bounded, on one line, without secrets."""
+    expected: str
+    source: str
+    """The file's path, `environment` or `built-in`."""
+    nearest: str | None = None
+    """A known name that may have been meant."""
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        where = f"{self.source}: {self.path}" if self.path else self.source
+        return f"{where}: found {self.found}, expected {self.expected}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsErrors:
+    """Every mistake found; `str` of it is one line each."""
+
+    mistakes: tuple[Mistake, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.mistakes))
+
+
+@dataclass(slots=True)
+class Notes:
+    """Mistakes and warnings as they are found while one config is read."""
+
+    source: str
+    mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, path: str, found: str, expected: str, nearest: str | None = None) -> None:
+        """Note a mistake in the file."""
+        self.mistakes.append(
+            Mistake(path=path, found=found, expected=expected, source=self.source, nearest=nearest)
+        )
+
+
+def to_json(table: Mapping[str, Any]) -> str:
+    """A TOML table as JSON; dates become text, infinities stay what no setting accepts."""
+    return json.dumps(table, default=str)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, if any is much like it."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a setting of this name may hold a secret."""
+    return _SECRET.search(name) is not None
+
+
+def shown(value: Any, name: str = "") -> str:
+    """A value as found under the key `name`: short, on one line, no secret."""
+    if is_secret_name(name):
+        return HIDDEN if value not in ("", None) else json.dumps(value)
+    if isinstance(value, str) and ("://" in value or "url" in name.lower()):
+        value = mask_url(value)
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"
+
+
+def mask_url(url: str) -> str:
+    """A URL with `***` for its password, also one in the query; `***` for what is hardly a URL."""
+    if not url:
+        return url
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "***"
+    # By hand, and rather too much than too little: what is wrong with the URL may be just what
+    # makes a parser refuse it, such as a password with ? or @ in it.
+    credentials, at, place = rest.rpartition("@")
+    if at:
+        user, colon, _password = credentials.partition(":")
+        rest = f"{user}:***@{place}" if colon else rest
+    else:
+        rest = _NO_PORT.sub(r"\1***", rest)
+    return f"{scheme}://" + _URL_SECRET.sub(r"\1***", rest)
+
+
+def bad_url(url: str) -> str | None:
+    """What a PostgreSQL URL should have been like, or None if it can be one."""
+    try:
+        parts = urlsplit(url)
+        if "," not in parts.netloc:  # several hosts are fine for the driver, not for urlsplit
+            _ = parts.port
+    except ValueError:
+        return "a URL such as postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+    if parts.scheme not in {"postgresql", "postgres"} or "://" not in url:
+        return "a URL that begins with postgresql:// or postgres://"
+    return None
+
+
+def add_validation_errors(
+    notes: Notes, error: ValidationError, model: type[BaseModel], prefix: str
+) -> None:
+    """Note each of pydantic's errors about one section or provider."""
+    properties = model.model_json_schema().get("properties", {})
+    for item in error.errors(include_url=False):
+        location = item["loc"]
+        name = str(location[0]) if location else ""
+        path = ".".join((prefix, *map(str, location)))
+        if item["type"] == "extra_forbidden" and len(location) == 1:
+            known = sorted(properties)
+            expected = f"one of {', '.join(known)}"
+            notes.add(path, "an unknown setting", expected, nearest(name, known))
+        elif item["type"] == "missing":
+            notes.add(path, "nothing", _expected(properties.get(name), item["msg"]))
+        else:
+            schema = properties.get(name) if len(location) == 1 else None
+            found = shown(item["input"], ".".join(map(str, location)))
+            notes.add(path, found, _expected(schema, item["msg"]))
+
+
+def _expected(schema: Mapping[str, Any] | None, message: str) -> str:
+    """What a setting takes, from its JSON schema; else pydantic's own sentence."""
+    described = None if schema is None else _describe(schema)
+    if described is not None:
+        return described
+    message = message.removeprefix("Value error, ").removeprefix("Input should be ")
+    return message.replace("Field required", "a value")
+
+
+def _describe(schema: Mapping[str, Any]) -> str | None:
+    match schema:
+        case {"expected": str(text)}:
+            return text
+        case {"enum": list(values)}:
+            return f"one of {', '.join(map(str, values))}"
+        case {"anyOf": list(choices)}:
+            kinds = [choice for choice in choices if choice.get("type") != "null"]
+            return _describe(kinds[0]) if len(kinds) == 1 else None
+        case {"type": "integer" | "number" as kind}:
+            return _describe_number("a whole number" if kind == "integer" else "a number", schema)
+        case {"type": "boolean"}:
+            return "true or false"
+        case {"type": "string"} if "pattern" not in schema:
+            return "text"
+        case _:
+            return None
+
+
+def _describe_number(noun: str, schema: Mapping[str, Any]) -> str:
+    low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
+    high = schema.get("maximum")
+    start = (
+        f" from {low:g}" if low is not None else f" above {above:g}" if above is not None else ""
+    )
+    end = "" if high is None else f" to {high:.10g}" if low is not None else f" up to {high:.10g}"
+    return f"{noun}{start}{end}"

@@ -1,0 +1,153 @@
+"""The settings as values. Sections and names are fixed: other people's tools write them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from nexus_actors.contract.request import Complexity
+from nexus_actors.providers.port import ProviderKind, ProviderSettings
+
+
+class Section(BaseModel):
+    """What all sections have in common: no unknown keys, no change, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ServiceSettings(Section):
+    """`[service]`"""
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9_.-]{1,63}$",
+            json_schema_extra={"expected": "1 to 63 letters, digits, dots, - or _"},
+        ),
+    ] = "nexus"
+    """Stands in logs and in the name of the database connection."""
+    data_dir: Path = Path("~/.local/state/nexus")
+    """Lock, socket and the embedded server's files. Absolute, `~` expanded."""
+    drain_timeout: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    """Seconds running calls get to finish at a stop."""
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+
+class DatabaseSettings(Section):
+    """`[database]`"""
+
+    url: SecretStr = SecretStr("")
+    """Where it came from does not matter here. Empty: the embedded server in data_dir."""
+    pool_size: Annotated[int, Field(ge=1, le=1000)] = 8
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the service runs a PostgreSQL of its own."""
+        return not self.url.get_secret_value()
+
+
+QueueName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9_]{1,47}$",
+        json_schema_extra={"expected": "1 to 47 lower-case letters, digits or _"},
+    ),
+]
+
+
+class QueueSettings(Section):
+    """`[queue]`"""
+
+    requests: QueueName = "ai_requests"
+    results: QueueName = "ai_results"
+    dead: QueueName = "ai_requests_dead"
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Messages read, and requests finished, in one statement at most."""
+    poll_interval: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """Seconds between looks at an idle queue; a notification is quicker."""
+    visibility_timeout: Annotated[float, Field(ge=1, le=43_200)] = 60.0
+    """Seconds a message in work stays invisible; extended while it is in work."""
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Calls to providers that one request may cost."""
+    acknowledge: Literal["archive", "delete"] = "archive"
+
+
+class ResultPollerSettings(Section):
+    """`[result_poller]`"""
+
+    enabled: bool = True
+
+
+class SupervisionSettings(Section):
+    """`[supervision]`"""
+
+    max_restarts: Annotated[int, Field(ge=0, le=100_000)] = 3
+    max_seconds: Annotated[float, Field(gt=0, le=86_400)] = 5.0
+
+
+class ModelRef(NamedTuple):
+    """One model at one provider; `str` of it is how a config names it."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One of `[[routes]]`."""
+
+    complexity: Complexity | Literal["*"]
+    task_type: str
+    """Normalised, or `*`."""
+    models: tuple[ModelRef, ...]
+    """In order of preference; those of providers left out included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One of `[providers.NAME]` that can be used."""
+
+    name: str
+    settings: ProviderSettings = field(repr=False)
+    """An instance of `kind.settings`."""
+    kind: ProviderKind = field(repr=False)
+    api_key: SecretStr | None
+    """None where the provider needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A configured provider that cannot be used."""
+
+    name: str
+    why: str
+    """Such as `OPENAI_API_KEY is not set`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything configured. Two are equal if they make the service do the same."""
+
+    service: ServiceSettings
+    database: DatabaseSettings
+    queue: QueueSettings
+    result_poller: ResultPollerSettings
+    supervision: SupervisionSettings
+    providers: Mapping[str, Provider]
+    """By name, in the order of the config."""
+    left_out: Mapping[str, LeftOut]
+    """By name."""
+    routes: tuple[Route, ...]
+    warnings: tuple[str, ...] = ()
+    """One line each, to be told at start."""
+    file: Path | None = field(default=None, compare=False)
+    """The config file read, if any."""
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Where a value came from, by dotted path (`queue.batch_size`): `file` or an environment
+    variable's name. What is not in it is a default."""
