@@ -6,7 +6,9 @@ sixth of the calls a second. What can go wrong on the wire comes back as a `Brok
 is unexpected and raised.
 """
 
+import logging
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +26,9 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for each of connecting and the TLS handshake: a dead host is to be known as one early."""
 KEEP_ALIVE = 30.0
 """Seconds an idle connection is kept; less than public providers' front ends allow."""
+
+# Its debug lines quote the headers of answers, and a server may send back there what it was sent.
+logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +130,36 @@ class HttpSession:
         # collector; cancelled, they unwind here and now, and the connection is closed.
         with trio.CancelScope() as enough:
             try:
-                async for piece in response.aiter_bytes():
+                # Not decoded on the way: an error of the decoder's would leave them just so.
+                async for piece in response.aiter_raw():
                     if len(content) <= limit:
                         content += piece
                     if len(content) > limit:
                         enough.cancel()
             except httpx2.NetworkError:
                 broken = Broken("lost", sent=True)
-            except (httpx2.RemoteProtocolError, httpx2.DecodingError):
+            except httpx2.RemoteProtocolError:
                 broken = Broken("malformed", sent=True)
+        body = _decoded(bytes(content), response.headers.get("content-encoding"), limit)
         if not response.is_success:
             broken = None  # the status alone tells enough
-        elif len(content) > limit:
+        elif len(content) > limit or len(body) > limit:
             broken = Broken("too_large", sent=True)
-        return broken or HttpAnswer(response.status_code, response.headers, bytes(content[:limit]))
+        return broken or HttpAnswer(response.status_code, response.headers, body[:limit])
+
+
+def _decoded(content: bytes, encoding: str | None, limit: int) -> bytes:
+    """`content` unpacked, no further than just beyond `limit`.
+
+    Nothing packed was asked for, but some front ends pack all the same. What cannot be unpacked
+    stays as it is, and the reader finds that it is no answer.
+    """
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return content
+    try:
+        return zlib.decompressobj(wbits=47).decompress(content, limit + 1)  # 47: by its header
+    except zlib.error:
+        return content
 
 
 @asynccontextmanager

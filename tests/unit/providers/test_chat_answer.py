@@ -1,0 +1,148 @@
+"""Reading answers: whole ones, odd ones, and those that are none."""
+
+import json
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.result import Answer, Usage
+from nexus_actors.providers.chat_answer import read_answer
+from nexus_actors.providers.port import Outcome, ProviderFailure
+from nexus_actors.providers.pricing import Tokens
+from tests.http_server import completion
+
+
+def read(body: Any, prices: dict[str, float] | None = None) -> Outcome:
+    def price_of(model: str, tokens: Tokens) -> float | None:
+        each = (prices or {}).get(model)
+        return None if each is None else each * (tokens.input + tokens.output)
+
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return read_answer(raw, provider="p", model="asked", price_of=price_of)
+
+
+def good(body: Any, prices: dict[str, float] | None = None) -> Answer:
+    answer = read(body, prices)
+    assert isinstance(answer, Answer), answer
+    return answer
+
+
+def with_message(**message: Any) -> dict[str, Any]:
+    return completion(choices=[{"message": message, "finish_reason": "stop"}])
+
+
+def test_reads_a_whole_answer() -> None:
+    assert read(completion("Hello."), {"scripted": 0.5}) == Answer(
+        response="Hello.",
+        provider="p",
+        model="asked",
+        usage=Usage(7, 2, 9),
+        cost=4.5,
+        finish_reason="stop",
+        response_id="chatcmpl-1",
+    )
+
+
+def test_price_goes_by_the_model_that_answered_else_by_the_one_asked() -> None:
+    assert good(completion(), {"scripted": 1.0, "asked": 2.0}).cost == 9.0
+    assert good(completion(), {"asked": 2.0}).cost == 18.0
+    assert good(completion()).cost is None
+
+
+def test_reads_the_barest_answer() -> None:
+    answer = good({"choices": [{"message": {"content": "x"}}]}, {"asked": 1.0})
+    assert (answer.response, answer.usage, answer.cost) == ("x", Usage(0, 0, 0), None)
+    assert (answer.finish_reason, answer.response_id) == (None, None)
+
+
+def test_tool_calls_without_text() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    for content in (None, ""):
+        answer = good(with_message(content=content, tool_calls=[call]))
+        assert (answer.response, answer.tool_calls) == (None, (call,))
+    assert good(with_message(content="and", tool_calls=[call])).response == "and"
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": [{"type": "text", "text": "a"}, {"type": "x"}, {"text": "b"}]}, "ab"),
+        ({"content": None, "refusal": "I cannot."}, "I cannot."),
+        ({"content": None}, ""),
+        ({"content": 7, "tool_calls": "nonsense"}, ""),
+    ],
+)
+def test_odd_contents(message: dict[str, Any], text: str) -> None:
+    assert good(with_message(**message)).response == text
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (None, Usage(0, 0, 0)),
+        ("many", Usage(0, 0, 0)),
+        ({"prompt_tokens": 3, "completion_tokens": 4}, Usage(3, 4, 7)),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 11}, Usage(3, 4, 11)),
+        ({"prompt_tokens": -1, "completion_tokens": True, "total_tokens": "9"}, Usage(0, 0, 0)),
+        ({"prompt_tokens": 10**30, "completion_tokens": 2.0}, Usage(0, 2, 2)),
+    ],
+)
+def test_usage_is_never_nonsense(usage: Any, expected: Usage) -> None:
+    assert good(completion(usage=usage)).usage == expected
+
+
+def test_text_the_database_cannot_hold_is_replaced() -> None:
+    answer = good(completion("a\x00b\ud800c😀"))
+    assert answer.response == "a\ufffdb\ufffdc😀"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>busy</html>",
+        b'{"choices": [{"message": {"content": "cut',
+        b"\xff\xfe{}",
+        b"[" * 100_000,
+        b'{"choices": NaN}',
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [null]}',
+        b'{"choices": [{"message": null}]}',
+    ],
+)
+def test_what_is_no_answer_is_worth_another_try_and_maybe_paid(body: bytes) -> None:
+    failure = read(body)
+    assert isinstance(failure, ProviderFailure)
+    assert (failure.type, failure.retryable, failure.maybe_paid) == ("invalid_response", True, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "retryable", "status"),
+    [
+        ({"code": 429, "message": "slow down"}, "rate_limited", True, 429),
+        ({"code": "502", "message": "upstream"}, "provider_error", True, 502),
+        ({"code": "rate_limit_exceeded"}, "rate_limited", True, 200),
+        ({"code": "insufficient_quota"}, "quota_exceeded", False, 200),
+        ({"type": "invalid_request_error"}, "request_rejected", False, 200),
+        ({"code": 401}, "authentication_failed", False, 401),
+        ({"message": "?"}, "provider_error", True, 200),
+        ("something broke", "provider_error", True, 200),
+    ],
+)
+def test_errors_inside_200(error: Any, kind: str, retryable: bool, status: int) -> None:
+    for body in (
+        {"error": error},
+        completion("half an ans", error=error),
+        completion(choices=[{"message": {"content": "half"}, "error": error}]),
+    ):
+        failure = read(body)
+        assert isinstance(failure, ProviderFailure)
+        assert (failure.type, failure.retryable, failure.status_code) == (kind, retryable, status)
+        assert failure.maybe_paid == (kind == "provider_error")
+
+
+def test_an_error_that_is_null_is_none() -> None:
+    assert good(completion("fine", error=None)).response == "fine"

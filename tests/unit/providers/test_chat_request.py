@@ -1,0 +1,116 @@
+"""The body sent, field by field."""
+
+import json
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.chat_request import chat_body
+
+USER = {"role": "user", "content": "Hi"}
+
+
+def body(model: str = "gpt-4o-mini", **fields: Any) -> dict[str, Any]:
+    fields = {"messages": (USER,)} | fields
+    sent = chat_body(LLMRequest(request_id="r", complexity="simple", **fields), model)
+    decoded: dict[str, Any] = json.loads(sent)
+    return decoded
+
+
+def test_sends_no_more_than_was_asked() -> None:
+    assert body() == {"model": "gpt-4o-mini", "messages": [USER]}
+
+
+def test_drops_what_only_the_responses_api_has() -> None:
+    assert body(
+        previous_response_id="resp_1",
+        store=True,
+        stream=True,
+        capabilities=("code",),
+        mcp_servers=({"server_label": "a", "server_url": "https://a.example"},),
+        tools=({"type": "web_search"}, {"type": "mcp", "server_label": "a"}),
+    ) == {"model": "gpt-4o-mini", "messages": [USER]}
+
+
+def test_drops_message_keys_of_the_producers_own() -> None:
+    assert body(messages=({**USER, "trace_id": 7, "name": "ann"},))["messages"] == [
+        {**USER, "name": "ann"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        ("gpt-4o", "max_tokens"),
+        ("gpt-4.1-mini", "max_tokens"),
+        ("llama-3.1-8b", "max_tokens"),
+        ("openai/gpt-5", "max_tokens"),
+        ("openai/gpt-oss-120b", "max_tokens"),
+        ("o1", "max_completion_tokens"),
+        ("o3-mini", "max_completion_tokens"),
+        ("o4-mini-2025-04-16", "max_completion_tokens"),
+        ("gpt-5", "max_completion_tokens"),
+        ("gpt-5.1-codex", "max_completion_tokens"),
+    ],
+)
+def test_names_the_limit_as_the_model_wants_it(model: str, field: str) -> None:
+    sent = body(model, max_tokens=100)
+    assert sent[field] == 100
+    assert len({"max_tokens", "max_completion_tokens"} & sent.keys()) == 1
+
+
+def test_reasoning_models_get_no_temperature() -> None:
+    assert body("gpt-4o", temperature=0.0)["temperature"] == 0.0
+    assert body("gpt-5-chat-latest", temperature=0.5)["temperature"] == 0.5
+    assert "temperature" not in body("gpt-5", temperature=0.7)
+    assert "temperature" not in body("o3", temperature=0.7)
+
+
+def test_translates_parts_of_the_responses_api_and_passes_others_on() -> None:
+    parts = [
+        {"type": "input_text", "text": "what is this?"},
+        {"type": "output_text", "text": "a cat"},
+        {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
+        {"type": "input_image", "image_url": "https://a.example/b.png"},
+        {"type": "input_file", "filename": "a.pdf", "file_data": "data:…"},
+        {"type": "image_url", "image_url": {"url": "https://a.example/c.png"}},
+        {"type": "something_new", "x": 1},
+    ]
+    [message] = body(messages=({"role": "user", "content": parts},))["messages"]
+    assert message["content"] == [
+        {"type": "text", "text": "what is this?"},
+        {"type": "text", "text": "a cat"},
+        {
+            "type": "image_url",
+            "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"},
+        },
+        {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
+        {"type": "file", "file": {"file_data": "data:…", "filename": "a.pdf"}},
+        {"type": "image_url", "image_url": {"url": "https://a.example/c.png"}},
+        {"type": "something_new", "x": 1},
+    ]
+
+
+def test_nests_flat_function_tools_and_keeps_nested_ones() -> None:
+    function = {"name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True}
+    flat = {"type": "function", **function}
+    nested = {"type": "function", "function": function}
+    assert body(tools=(flat, nested))["tools"] == [nested, nested]
+
+
+def test_passes_tool_calls_and_their_results() -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = (
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "42", "tool_call_id": "c1"},
+    )
+    assert body(messages=messages)["messages"] == [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "42", "tool_call_id": "c1"},
+    ]
+
+
+def test_any_text_can_be_encoded() -> None:
+    odd = "ä€😀\ud800\x00"
+    assert body(messages=({"role": "user", "content": odd},))["messages"][0]["content"] == odd

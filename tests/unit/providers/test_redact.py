@@ -1,0 +1,52 @@
+"""What a provider quotes of the key or the prompt does not get further."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nexus_actors.providers.redact import MESSAGE_LIMIT, prompt_texts, safe_message
+
+KEY = "sk-canary-0123456789"
+PROMPT = "the patient's name is Jane Roe and she lives in Springfield"
+
+
+def safe(text: str) -> str:
+    return safe_message(text, secrets=[KEY], prompt=[PROMPT])
+
+
+def test_masks_the_key_wherever_it_stands() -> None:
+    assert safe(f"bad key {KEY}, not allowed: {KEY}") == "bad key [key], not allowed: [key]"
+
+
+def test_masks_a_part_of_the_key() -> None:
+    assert safe(f"bad key {KEY[:12]}***{KEY[-6:]}") == "bad key [key]***[key]"
+
+
+def test_masks_a_short_key_and_lets_what_is_no_secret_be() -> None:
+    assert safe_message("key abcd", secrets=["abcd"], prompt=[]) == "key [key]"
+    assert safe_message("key x", secrets=["x", ""], prompt=[]) == "key x"
+
+
+def test_masks_a_quoted_prompt_and_keeps_common_words() -> None:
+    assert safe(f"invalid content: '{PROMPT}'") == "invalid content: '[prompt]'"
+    assert safe(f"cut: {PROMPT[5:40]}…") == "cut: [prompt]…"
+    assert safe("name is missing") == "name is missing"
+
+
+def test_is_one_line_without_control_characters() -> None:
+    assert safe("a\n\tb\x1b[31m c\x00") == "a b [31m c"
+
+
+@given(before=st.text(max_size=600), after=st.text(max_size=600))
+def test_never_lets_the_key_through_and_stays_short(before: str, after: str) -> None:
+    text = safe(before + KEY + after)
+    assert len(text) <= MESSAGE_LIMIT
+    assert KEY[:8] not in text
+
+
+def test_finds_texts_at_any_depth() -> None:
+    messages: list[dict[str, object]] = [
+        {"role": "user", "content": "plain"},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]},
+        {"role": "assistant"},
+    ]
+    assert list(prompt_texts(messages)) == ["plain", "image_url", "data:x"]

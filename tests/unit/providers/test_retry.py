@@ -1,0 +1,42 @@
+"""The wait before a repetition, against the official clients' rule."""
+
+import random
+
+import pytest
+
+from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.retry import backoff
+
+
+class Fixed(random.Random):
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self._value = value
+
+    def random(self) -> float:
+        return self._value
+
+
+def failure(retry_after: float | None = None) -> ProviderFailure:
+    return ProviderFailure(type="rate_limited", message="", retryable=True, retry_after=retry_after)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "longest"),
+    [(0, 0.5), (1, 1.0), (2, 2.0), (3, 4.0), (4, 8.0), (5, 8.0), (10_000, 8.0)],
+)
+def test_doubles_up_to_eight_seconds_less_a_quarter_at_most(attempt: int, longest: float) -> None:
+    assert backoff(attempt, failure(), Fixed(0.0)) == longest
+    assert backoff(attempt, failure(), Fixed(1.0)) == longest * 0.75
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"), [(0.0, 0.0), (12.5, 12.5), (3600.0, 60.0), (-1.0, 0.0)]
+)
+def test_what_the_provider_asks_for_counts_up_to_a_minute(asked: float, waited: float) -> None:
+    assert backoff(3, failure(retry_after=asked), Fixed(0.5)) == waited
+
+
+def test_the_same_generator_gives_the_same_wait() -> None:
+    waits = [backoff(1, failure(), random.Random(7)) for _ in range(2)]  # noqa: S311
+    assert waits[0] == waits[1]
