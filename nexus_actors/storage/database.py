@@ -7,13 +7,13 @@ from pathlib import Path
 import trio
 
 from nexus_actors.storage.ports import StorageError
-from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from nexus_actors.storage.postgres.database import Database, open_database
 from nexus_actors.storage.postgres.embedded import open_embedded
 from nexus_actors.storage.postgres.sql import Queues
 from supervisors import GenServer
 
 
-class Database(GenServer):
+class DatabaseOwner(GenServer):
     """Opens the database when it starts and closes it when it ends, whatever ends it.
 
     Its siblings after it are restarted with it (rest_for_one), so they get the one it has opened from
@@ -29,7 +29,7 @@ class Database(GenServer):
         queues: Queues,
         instance_id: str,
         pool_size: int,
-        on_open: Callable[[PostgresDatabase], None],
+        on_open: Callable[[Database], None],
     ) -> None:
         self._url = url
         self._data_dir = data_dir

@@ -1,0 +1,144 @@
+"""The tree, as one ordered list, and what stands behind each port. Nothing else knows the adapters.
+
+    Nexus.Supervisor (rest_for_one)
+    ├─ Registry
+    ├─ Database
+    ├─ Pipeline.Supervisor     see pipeline/supervisor.py
+    ├─ ResultPoller
+    └─ Control
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from nexus_actors import __version__
+from nexus_actors.operations.control import Control
+from nexus_actors.operations.instance import Instance, claim_instance
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.supervisor import Pipeline
+from nexus_actors.results.poller import ResultPoller
+from nexus_actors.settings.model import Settings
+from nexus_actors.storage.database import DatabaseOwner
+from nexus_actors.storage.postgres.database import Database
+from nexus_actors.storage.postgres.sql import Queues
+from supervisors import ActorRef, ChildSpec, Registry, Supervisor, run, tree
+
+DATABASE_SHUTDOWN = 20.0
+"""Seconds for closing the connections and stopping an embedded server."""
+
+
+class Application:
+    """One service: its passive tables, which outlive every actor but the root, and its tree."""
+
+    def __init__(self, settings: Settings, instance: Instance) -> None:
+        self.settings = settings
+        self.instance = instance
+        self.registry = Registry("Registry")
+        self.in_work = InWork(
+            {name: one.settings.pool_size for name, one in settings.providers.items()}
+        )
+        self.metrics = Metrics()
+        self.started_at = datetime.now(UTC)
+        self._database: Database | None = None
+        self._root: ActorRef | None = None
+
+    @property
+    def database(self) -> Database:
+        """The open database. Only for what starts after the Database actor."""
+        assert self._database is not None  # noqa: S101 - the start order says so
+        return self._database
+
+    def supervisor(self) -> Supervisor:
+        """The root, not started."""
+        limits = self.settings.supervision
+        return Supervisor(
+            self.children(),
+            name="Nexus.Supervisor",
+            strategy="rest_for_one",
+            max_restarts=limits.max_restarts,
+            max_seconds=limits.max_seconds,
+        )
+
+    def children(self) -> Sequence[ChildSpec]:
+        """In the order they start; they stop in reverse."""
+        poller = [ChildSpec("ResultPoller", self._result_poller)]
+        return [
+            self.registry.child_spec(),
+            ChildSpec("Database", self._database_owner, shutdown=DATABASE_SHUTDOWN),
+            ChildSpec("Pipeline.Supervisor", self._pipeline, type="supervisor"),
+            *(poller if self.settings.result_poller.enabled else []),
+            ChildSpec("Control", self._control),
+        ]
+
+    # -- one factory a child, called at each start and restart
+
+    def _database_owner(self) -> DatabaseOwner:
+        queue = self.settings.queue
+
+        def on_open(database: Database) -> None:
+            self._database = database
+
+        return DatabaseOwner(
+            url=self.settings.database.url.get_secret_value() or None,
+            data_dir=self.instance.data_dir,
+            queues=Queues(
+                requests=queue.requests,
+                results=queue.results,
+                dead=queue.dead,
+                acknowledge=queue.acknowledge,
+            ),
+            instance_id=self.instance.id,
+            pool_size=self.settings.database.pool_size,
+            on_open=on_open,
+        )
+
+    def _pipeline(self) -> Supervisor:
+        return Pipeline(
+            settings=self.settings,
+            registry=self.registry,
+            store=self.database.requests,
+            hints=self.database.hints,
+            in_work=self.in_work,
+            metrics=self.metrics,
+        ).supervisor()
+
+    def _result_poller(self) -> ResultPoller:
+        return ResultPoller(
+            queue=self.settings.queue, store=self.database.results, hints=self.database.hints
+        )
+
+    def _control(self) -> Control:
+        return Control(
+            data_dir=self.instance.data_dir, commands={"status": self._status, "tree": self._tree}
+        )
+
+    # -- what Control answers
+
+    async def _tree(self) -> object:
+        return await tree(self.registry.via("Nexus.Supervisor"))
+
+    async def _status(self) -> object:
+        """Plain numbers about this process; what waits in the queues is the database's to tell."""
+        return {
+            "service": self.settings.service.name,
+            "version": __version__,
+            "pid": os.getpid(),
+            "instance": self.instance.id,
+            "started_at": self.started_at.isoformat(),
+            "uptime_seconds": round((datetime.now(UTC) - self.started_at).total_seconds(), 1),
+            "database": "embedded" if self.settings.database.embedded else "external",
+            "queues": await self._queue_lengths(),
+            "in_work": len(self.in_work),
+            "running": self.in_work.running,
+            "unpublished": len(self.in_work.answered()),
+            "providers": {
+                name: {
+                    "workers": one.settings.pool_size,
+                    "in_lane": len(self.in_work.lane(name)),
+                    "capacity": self.in_work.capacity(name),
+                }
+                for name, one in self.settings.providers.items()
+            },
+            "totals": self.metrics.as_dict(),
+        }

@@ -1,0 +1,82 @@
+"""What a call can fail with. The names are the contract's error names.
+
+    CallError
+    ├─ Timeout             no answer in the time allowed; the request may still be answered later
+    ├─ Unavailable         no service is consuming the queue, or the database is away
+    ├─ InvalidArguments    the arguments make no valid request; nothing was sent
+    ├─ ModelUnavailable    no provider that can be reached serves what was asked for
+    ├─ RateLimited         the provider asks to slow down
+    ├─ QuotaExceeded       the allowance is used up
+    └─ RequestFailed       any other failure; `type` says which
+"""
+
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.result import Failure
+
+
+class CallError(Exception):
+    """A call without an answer. `type` is the error's name on the wire."""
+
+    type: str = ErrorType.INTERNAL_ERROR
+
+    def __init__(
+        self, message: str, *, request_id: str | None = None, failure: Failure | None = None
+    ) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+        """None if nothing was sent."""
+        self.failure = failure
+        """What the service published, if it did."""
+
+
+class Timeout(CallError):
+    """No answer in the time allowed. `LLMService.result` can still fetch one that comes later."""
+
+    type = ErrorType.TIMEOUT
+
+
+class Unavailable(CallError):
+    """No service is consuming the queue, or the database cannot be reached."""
+
+    type = ErrorType.UNAVAILABLE
+
+
+class InvalidArguments(CallError):
+    """The arguments make no valid request; the message names the field."""
+
+    type = ErrorType.INVALID_ARGUMENTS
+
+
+class ModelUnavailable(CallError):
+    """No provider that can be reached serves what was asked for."""
+
+    type = ErrorType.MODEL_UNAVAILABLE
+
+
+class RateLimited(CallError):
+    """The provider asks to slow down."""
+
+    type = ErrorType.RATE_LIMITED
+
+
+class QuotaExceeded(CallError):
+    """The paid or daily allowance is used up."""
+
+    type = ErrorType.QUOTA_EXCEEDED
+
+
+class RequestFailed(CallError):
+    """Any other failure that the service published."""
+
+
+_NAMED = {
+    kind.type: kind for kind in (Timeout, Unavailable, ModelUnavailable, RateLimited, QuotaExceeded)
+}
+
+
+def error_of(failure: Failure, request_id: str) -> CallError:
+    """The exception for a published failure."""
+    kind = _NAMED.get(failure.type, RequestFailed)
+    error = kind(f"{failure.type}: {failure.message}", request_id=request_id, failure=failure)
+    error.type = failure.type
+    return error

@@ -1,0 +1,90 @@
+"""One service per data directory: the lock that proves it, and the name its leases are kept under."""
+
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class InstanceError(Exception):
+    """The data directory cannot be used; the message is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """This service, as the journal names it."""
+
+    id: str
+    """A UUID, made once per data directory. Who holds the lock and finds leases under this id knows
+    that whoever took them is dead."""
+    data_dir: Path
+
+
+@contextmanager
+def claim_instance(data_dir: Path) -> Iterator[Instance]:
+    """Make the directory (mode 0700) and hold its lock until the block ends or the process dies.
+
+    Raises `InstanceError` if another service holds it or the directory cannot be written.
+    """
+    lock = data_dir / "nexus.lock"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InstanceError(f"cannot use data_dir {data_dir}: {error.strerror}") from error
+    try:
+        if not _lock(descriptor):
+            holder = running_pid(data_dir)
+            raise InstanceError(
+                f"a service is already running with data_dir {data_dir}"
+                + (f" (pid {holder})" if holder else "")
+                + "; give this one its own [service] data_dir"
+            )
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield Instance(_instance_id(data_dir), data_dir)
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    # A few tries: `running_pid` of another command holds the lock for the blink of an eye.
+    for _ in range(10):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.01)
+        else:
+            return True
+    return False
+
+
+def running_pid(data_dir: Path) -> int | None:
+    """The process id of the service that holds the directory, or None if none does."""
+    try:
+        with (data_dir / "nexus.lock").open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read().strip() or 0) or None
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+        pass
+    return None
+
+
+def _instance_id(data_dir: Path) -> str:
+    path = data_dir / "instance-id"
+    try:
+        return str(uuid.UUID(path.read_text().strip()))
+    except (FileNotFoundError, ValueError):
+        pass
+    fresh = str(uuid.uuid4())
+    scratch = path.with_suffix(".new")
+    scratch.write_text(fresh + "\n")
+    scratch.replace(path)
+    return fresh

@@ -1,0 +1,100 @@
+"""What the store is told of a job that leaves: how it ended, or where it waits."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from nexus_actors.contract.encode import encode_result
+from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer, Failure, LLMResult
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.metrics import OBJECTIVE_MS
+from nexus_actors.storage.ports import Finish, GiveBack, Step
+
+
+def give_back(job: Job, lane: str | None = None) -> GiveBack:
+    """Return the job's lease: visible at once, or waiting for `lane`."""
+    assert job.request_id is not None  # noqa: S101 - what has no id was refused, and has an outcome
+    return GiveBack(
+        lease=job.lease,
+        request_id=job.request_id,
+        attempts=tuple(job.attempts),
+        attempt_count=job.attempt_count,
+        skip_candidates=job.candidate_index,
+        lane=lane,
+    )
+
+
+def finish(job: Job) -> Finish:
+    """End the job with its outcome. Only for jobs that have one."""
+    outcome, finished_at = job.outcome, job.finished_at
+    assert outcome is not None  # noqa: S101
+    assert finished_at is not None  # noqa: S101
+    request = job.body if isinstance(job.body, LLMRequest) else None
+    answer = outcome if isinstance(outcome, Answer) else None
+    failure = outcome if isinstance(outcome, Failure) else None
+    agent_id = job.body.agent_id
+    return Finish(
+        lease=job.lease,
+        request_id=job.request_id,
+        result=None if job.request_id is None else _result(job, job.request_id, outcome, finished_at),
+        succeeded=answer is not None,
+        dead_reason=failure.type if failure else None,
+        dead_detail=_dead_detail(job, failure) if failure else None,
+        agent_id=agent_id,
+        complexity=request.complexity if request else None,
+        task_type=request.task_type if request else None,
+        provider=outcome.provider,
+        model=answer.model if answer else None,
+        prompt_tokens=answer.usage.prompt_tokens if answer else None,
+        completion_tokens=answer.usage.completion_tokens if answer else None,
+        cost=answer.cost if answer else None,
+        latency_ms=job.latency_ms,
+        attempts=tuple(job.attempts),
+        attempt_count=job.attempt_count,
+        steps=_steps(job, failure),
+    )
+
+
+def _result(
+    job: Job, request_id: str, outcome: Answer | Failure, finished_at: datetime
+) -> str:
+    request = job.body if isinstance(job.body, LLMRequest) else None
+    return encode_result(
+        LLMResult(
+            request_id=request_id,
+            agent_id=job.body.agent_id,
+            complexity=request.complexity if request else None,
+            task_type=request.task_type if request else None,
+            outcome=outcome,
+            latency_ms=job.latency_ms,
+            attempts=job.attempt_count,
+            timestamp=finished_at,
+        )
+    )
+
+
+def _dead_detail(job: Job, failure: Failure) -> Mapping[str, object]:
+    detail: dict[str, object] = {"type": failure.type, "message": failure.message}
+    if isinstance(job.body, Refusal):
+        detail["path"] = job.body.path
+    if failure.provider is not None:
+        detail |= {"provider": failure.provider, "status_code": failure.status_code}
+    return detail
+
+
+def _steps(job: Job, failure: Failure | None) -> Sequence[Step]:
+    """The steps so far, closed by publishing and metrics, which the same transaction makes true."""
+    now = datetime.now(UTC)
+    steps = list(job.steps)
+    if failure is not None and steps[-1].outcome == "ok":
+        steps[-1] = Step(
+            name=steps[-1].name, outcome=failure.type, at=steps[-1].at, detail=steps[-1].detail
+        )
+    if job.request_id is not None:
+        steps.append(Step(name="publish_result", outcome="ok", at=now))
+    met = job.latency_ms <= OBJECTIVE_MS
+    steps.append(
+        Step(name="track_metrics", outcome="ok", at=now, detail={"objective_met": met})
+    )
+    return steps

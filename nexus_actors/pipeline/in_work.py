@@ -1,0 +1,159 @@
+"""The in-work table: every request this process holds a lease of, and where it stands.
+
+A passive object, made once in `application.py` and handed to every stage, as an ETS table owned by
+the root would be: it outlives each stage, so a stage that is restarted finds here what its
+predecessor held. All methods are synchronous. A stage changes the table and hands the job on
+without a checkpoint between, so a kill never finds a job between two places.
+
+Demand comes from here too. A lane has `pool_size` slots and a waiting room of the same size: enough
+that a worker never waits for the database, small enough that nothing is hoarded which another
+process could start at once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+import trio
+
+from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.pipeline.job import Job
+from nexus_actors.storage.ports import Lease
+from supervisors import ActorRef
+
+
+class InWork:
+    """Jobs by message, by lane, and those that have their outcome.
+
+    `pool_sizes` maps each provider's name to its number of workers. `on_change` is called after
+    every change that can make room or end the drain; it must not block.
+    """
+
+    def __init__(self, pool_sizes: Mapping[str, int]) -> None:
+        self._pool_sizes = dict(pool_sizes)
+        self._jobs: dict[int, Job] = {}
+        self._lanes: dict[str, dict[int, Job]] = {name: {} for name in pool_sizes}
+        self._running: set[int] = set()
+        self._answered: dict[int, Job] = {}
+        self._unrouted: dict[int, Job] = {}
+        self.waiting_lanes: set[str] = set(pool_sizes)
+        """Lanes for which requests may be waiting in the store; at first, any."""
+        self.on_change: Callable[[], None] = lambda: None
+        self.limit = 2 * sum(self.capacity(lane) for lane in pool_sizes)
+        """The most jobs there can be: what the lanes take, and as many answers not yet published."""
+
+    # -- looking
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __contains__(self, job: Job) -> bool:
+        return self._jobs.get(job.lease.msg_id) is job
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(tuple(self._jobs.values()))
+
+    def get(self, msg_id: int) -> Job | None:
+        """The job of this message, if this process works on it."""
+        return self._jobs.get(msg_id)
+
+    def lane(self, name: str) -> tuple[Job, ...]:
+        """The jobs of one lane without an outcome, oldest first."""
+        return tuple(self._lanes[name].values())
+
+    def unrouted(self) -> tuple[Job, ...]:
+        """The jobs that wait for the Router."""
+        return tuple(self._unrouted.values())
+
+    def answered(self) -> tuple[Job, ...]:
+        """The jobs that have their outcome and wait for the ResultPublisher."""
+        return tuple(self._answered.values())
+
+    @property
+    def running(self) -> int:
+        """Calls being made now, pauses between retries included."""
+        return len(self._running)
+
+    def capacity(self, lane: str) -> int:
+        """Slots and waiting room together."""
+        return 2 * self._pool_sizes[lane]
+
+    def room(self, lane: str) -> int:
+        """How many jobs more the lane can take."""
+        return self.capacity(lane) - len(self._lanes[lane])
+
+    def demand(self) -> dict[str, int]:
+        """How many jobs each lane wants now; lanes that want none are absent.
+
+        A lane asks for more when half of its waiting room is empty, not at each job that leaves:
+        the store is then asked for batches.
+        """
+        if len(self._answered) * 2 >= self.limit:
+            return {}  # the publisher is behind: paid answers must not pile up without bound
+        return {
+            lane: self.room(lane)
+            for lane, size in self._pool_sizes.items()
+            if len(self._lanes[lane]) <= size + size // 2
+        }
+
+    # -- the way of a job
+
+    def add(self, job: Job) -> None:
+        """A lease was taken: the job waits for the Router, or for the publisher if it has its outcome."""
+        self._jobs[job.lease.msg_id] = job
+        self._unrouted[job.lease.msg_id] = job
+
+    def renew(self, job: Job, lease: Lease) -> None:
+        """The same message was leased again by this process: the work goes on under the newer lease."""
+        job.lease = lease
+
+    def enter_lane(self, job: Job, lane: str) -> None:
+        """The Router chose this lane."""
+        self._unrouted.pop(job.lease.msg_id, None)
+        self._lanes[lane][job.lease.msg_id] = job
+        job.lane = lane
+
+    def leave_lane(self, job: Job) -> None:
+        """Back to the Router: the candidate is used up, or the lane has no place for it."""
+        self._release(job)
+        self._unrouted[job.lease.msg_id] = job
+
+    def start(self, job: Job, worker: ActorRef) -> bool:
+        """The worker takes the job; False if there is nothing to do for it any more."""
+        if job not in self or job.outcome is not None or job.holder is not None:
+            return False
+        job.holder = worker
+        self._running.add(job.lease.msg_id)
+        return True
+
+    def stop(self, job: Job) -> None:
+        """The worker lost the job without an outcome (it crashed): the job stays in its lane."""
+        job.holder = None
+        job.call = None
+        self._running.discard(job.lease.msg_id)
+
+    def answer(self, job: Job, outcome: Answer | Failure) -> None:
+        """The job has its outcome and leaves its lane."""
+        self._release(job)
+        self._unrouted.pop(job.lease.msg_id, None)
+        job.outcome = outcome
+        job.finished_at = datetime.now(UTC)
+        job.latency_ms = round((trio.current_time() - job.leased_at) * 1000)
+        self._answered[job.lease.msg_id] = job
+        self.on_change()
+
+    def remove(self, job: Job) -> None:
+        """The request ended, or its lease was given back or lost."""
+        if job in self:
+            self._release(job)
+            msg_id = job.lease.msg_id
+            self._unrouted.pop(msg_id, None)
+            self._answered.pop(msg_id, None)
+            del self._jobs[msg_id]
+            self.on_change()
+
+    def _release(self, job: Job) -> None:
+        self.stop(job)
+        if job.lane is not None:
+            self._lanes[job.lane].pop(job.lease.msg_id, None)
+            job.lane = None
+            self.on_change()

@@ -1,0 +1,95 @@
+"""What the stages hand each other: one request while this process works on it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from math import inf
+
+import trio
+
+from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.routing.routes import Candidate
+from nexus_actors.storage.ports import Attempt, Lease, Step
+from supervisors import ActorRef
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Job:
+    """One leased request on its way. Only the in-work table and the stage that holds it write to it.
+
+    Two jobs are the same only if they are the same object: a message that is leased again, after
+    its job was given up, is another job.
+    """
+
+    lease: Lease
+    body: LLMRequest | Refusal
+    request_id: str | None
+    prior_attempts: int = 0
+    """Attempts made under earlier leases."""
+    candidate_index: int = 0
+    """Position in `candidates` of the one to try now; earlier ones are used up."""
+    deadline: float = inf
+    """When the request's own `timeout` is over, by `trio.current_time()`."""
+    leased_at: float = field(default_factory=trio.current_time)
+    candidates: tuple[Candidate, ...] = ()
+    lane: str | None = None
+    """The provider whose lane it is in; None until routed."""
+    queued_in: object | None = None
+    """The very channel it stands in; None once a worker took it."""
+    holder: ActorRef | None = None
+    """The worker that is making its call."""
+    call: trio.CancelScope | None = None
+    """Around the call that is being made: cancelled when the lease is lost."""
+    call_started: datetime | None = None
+    outcome: Answer | Failure | None = None
+    finished_at: datetime | None = None
+    latency_ms: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    """Attempts made under this lease; not in the journal yet."""
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def attempt_count(self) -> int:
+        """All attempts made so far."""
+        return self.prior_attempts + len(self.attempts)
+
+    @property
+    def candidate(self) -> Candidate:
+        """The provider and model to try now."""
+        return self.candidates[self.candidate_index]
+
+    @property
+    def has_next_candidate(self) -> bool:
+        """Whether the route has another model after this one."""
+        return self.candidate_index + 1 < len(self.candidates)
+
+    def record(self, attempt: Attempt) -> None:
+        """Note one attempt, numbered in the order of the request's attempts."""
+        self.attempts.append(replace(attempt, number=self.attempt_count + 1))
+
+    def cut_off(self, outcome: str) -> None:
+        """If a call was being made, note that it ended without an answer. It may have been paid."""
+        if self.call_started is None:
+            return
+        took = datetime.now(UTC) - self.call_started
+        self.record(
+            Attempt(
+                number=0,
+                provider=self.candidate.provider,
+                model=self.candidate.model,
+                outcome=outcome,
+                status_code=None,
+                duration_ms=round(took.total_seconds() * 1000),
+                cost=None,
+                error="the worker ended during the call; it may have been paid",
+                started_at=self.call_started,
+            )
+        )
+        self.call_started = None
+
+    def step(self, name: str, outcome: str = "ok", **detail: object) -> None:
+        """Note the outcome of one step of the workflow."""
+        self.steps.append(
+            Step(name=name, outcome=outcome, at=datetime.now(UTC), detail=detail or None)
+        )

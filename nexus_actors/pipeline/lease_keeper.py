@@ -1,0 +1,84 @@
+"""Keeps what is in work invisible to others, and gives back what is left when the pipeline stops."""
+
+import structlog
+import trio
+
+from nexus_actors.pipeline.ending import give_back
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.patience import Patience
+from nexus_actors.storage.ports import RequestStore, StorageError
+from supervisors import ExitReason, GenServer, Shutdown
+
+log = structlog.get_logger("nexus.lease_keeper")
+
+RELEASE_TIMEOUT = 10.0
+"""Seconds that a stop waits for the store to take back what is left."""
+
+
+class LeaseKeeper(GenServer):
+    """Extends all leases three times in a visibility timeout, in one statement.
+
+    A lease that turns out to be another's by now ends the work on it: the call is cancelled and
+    nothing is published. First to start and last to stop of the pipeline.
+    """
+
+    trap_exit = True
+
+    def __init__(
+        self, *, visibility_timeout: float, store: RequestStore, in_work: InWork
+    ) -> None:
+        self._visibility_timeout = visibility_timeout
+        self._store = store
+        self._in_work = in_work
+        self._patience = Patience("LeaseKeeper")
+
+    async def init(self) -> None:
+        """Start extending."""
+        self.spawn_link(self._keep)
+
+    async def terminate(self, reason: ExitReason) -> None:
+        """On an orderly shutdown, make all that is not finished visible at once."""
+        if isinstance(reason, Shutdown):
+            with trio.move_on_after(RELEASE_TIMEOUT):
+                await self._release()
+
+    async def _keep(self) -> None:
+        while True:
+            await trio.sleep(self._visibility_timeout / 3)
+            while True:
+                try:
+                    await self._extend()
+                except StorageError as error:
+                    await self._patience.failed(error)
+                else:
+                    self._patience.worked()
+                    break
+
+    async def _extend(self) -> None:
+        asked = {job.lease: job for job in self._in_work}
+        if not asked:
+            return
+        held = await self._store.extend(asked.keys(), self._visibility_timeout)
+        for lease, job in asked.items():
+            # A job may have ended, or been leased anew, while the statement ran. One with an
+            # outcome is left to the publisher, whose own fence decides.
+            if lease in held or job not in self._in_work or job.lease != lease or job.outcome:
+                continue
+            log.warning("lease lost, call given up", request_id=job.request_id, msg_id=lease.msg_id)
+            if job.call is not None:
+                job.call.cancel()
+            self._in_work.remove(job)
+
+    async def _release(self) -> None:
+        jobs = [job for job in self._in_work if job.outcome is None]
+        for job in jobs:
+            job.cut_off("interrupted")
+        try:
+            await self._store.give_back([give_back(job) for job in jobs])
+            for job in jobs:
+                self._in_work.remove(job)
+            # What was leased and never reached the table, and what waits for a lane.
+            await self._store.release_orphans([job.lease.msg_id for job in self._in_work])
+            await self._store.forget_waiting()
+        except StorageError as error:
+            log.error("leases could not be released", requests=len(jobs), error=str(error))

@@ -1,0 +1,173 @@
+"""Stage 4: one call at a time."""
+
+import random
+from datetime import UTC, datetime
+
+import structlog
+import trio
+from pydantic import SecretStr
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.lane import Lane
+from nexus_actors.pipeline.provider_pool import WorkerStarted
+from nexus_actors.providers.port import (
+    Outcome,
+    ProviderFailure,
+    ProviderKind,
+    ProviderSession,
+    ProviderSettings,
+)
+from nexus_actors.providers.retry import backoff
+from nexus_actors.storage.ports import Attempt
+from supervisors import ActorRef, GenServer
+
+log = structlog.get_logger("nexus.worker")
+
+
+class ProviderWorker(GenServer):
+    """Takes jobs from its provider's lane and calls the provider, with a session of its own.
+
+    A failed call is repeated as the provider's settings allow; what is beyond goes back to the
+    Router for the next candidate. It does not trap exits: by the time it is told to stop, the drain
+    is over.
+    """
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        kind: ProviderKind,
+        settings: ProviderSettings,
+        api_key: SecretStr | None,
+        max_attempts: int,
+        in_work: InWork,
+        lane: Lane,
+        pool: ActorRef,
+        to_router: trio.MemorySendChannel[Job],
+        to_publisher: trio.MemorySendChannel[Job],
+    ) -> None:
+        self._provider = provider
+        self._kind = kind
+        self._settings = settings
+        self._api_key = api_key
+        self._max_attempts = max_attempts
+        self._in_work = in_work
+        self._lane = lane
+        self._pool = pool
+        self._to_router = to_router
+        self._to_publisher = to_publisher
+        self._random = random.Random()  # noqa: S311 - jitter, not secrecy
+
+    async def init(self) -> None:
+        """Let the pool watch us before anything is in our hands."""
+        self._pool.cast(WorkerStarted(self.ref))
+        self.spawn_link(self._work)
+
+    async def _work(self) -> None:
+        async with self._kind.open(self._provider, self._settings, self._api_key) as session:
+            while True:
+                job = await self._lane.take()
+                if self._in_work.start(job, self.ref):
+                    await self._serve(session, job)
+
+    async def _serve(self, session: ProviderSession, job: Job) -> None:
+        """Call until there is an answer, or nothing left to try here."""
+        retries = 0
+        while True:
+            timeout = min(self._settings.timeout, job.deadline - trio.current_time())
+            if timeout <= 0:
+                return self._fail(job, _out_of_time(job))
+            outcome = await self._call(session, job, timeout)
+            match outcome:
+                case None:
+                    return None  # the lease was lost: the job is no longer ours
+                case Answer():
+                    return self._end(job, outcome)
+                case ProviderFailure():
+                    pause = backoff(retries, outcome, self._random)
+            retries += 1
+            if (
+                not outcome.retryable
+                or retries > self._settings.max_retries
+                or job.attempt_count >= self._max_attempts
+                or trio.current_time() + pause >= job.deadline
+            ):
+                return self._fail(job, outcome)
+            await self._pause(job, pause)
+            if job not in self._in_work:
+                return None
+
+    async def _call(self, session: ProviderSession, job: Job, timeout: float) -> Outcome | None:
+        """One attempt, recorded. None if the lease was lost meanwhile."""
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        model = job.candidate.model
+        job.call_started = datetime.now(UTC)
+        started = trio.current_time()
+        with trio.CancelScope() as job.call:
+            outcome = await session.complete(job.body, model, timeout=timeout)
+        job.call = None
+        if job not in self._in_work:
+            return None
+        failure = outcome if isinstance(outcome, ProviderFailure) else None
+        job.record(
+            Attempt(
+                number=0,
+                provider=self._provider,
+                model=model,
+                outcome="ok" if failure is None else failure.type,
+                status_code=failure.status_code if failure else None,
+                duration_ms=round((trio.current_time() - started) * 1000),
+                cost=outcome.cost if isinstance(outcome, Answer) else None,
+                error=failure.message if failure else None,
+                started_at=job.call_started,
+            )
+        )
+        job.call_started = None
+        return outcome
+
+    async def _pause(self, job: Job, seconds: float) -> None:
+        with trio.CancelScope() as job.call:
+            await trio.sleep(seconds)
+        job.call = None
+
+    def _fail(self, job: Job, failure: ProviderFailure) -> None:
+        """The next candidate, or the end."""
+        log.info(
+            "call failed",
+            request_id=job.request_id,
+            provider=self._provider,
+            model=job.candidate.model,
+            error=failure.type,
+            status_code=failure.status_code,
+            message=failure.message,
+        )
+        in_time = trio.current_time() < job.deadline
+        if job.has_next_candidate and in_time and job.attempt_count < self._max_attempts:
+            self._in_work.leave_lane(job)
+            job.candidate_index += 1
+            self._to_router.send_nowait(job)
+        else:
+            self._end(
+                job,
+                Failure(
+                    type=failure.type,
+                    message=failure.message,
+                    retryable=failure.retryable,
+                    provider=self._provider,
+                    status_code=failure.status_code,
+                ),
+            )
+
+    def _end(self, job: Job, outcome: Answer | Failure) -> None:
+        self._in_work.answer(job, outcome)
+        self._to_publisher.send_nowait(job)
+
+
+def _out_of_time(job: Job) -> ProviderFailure:
+    tried = f" after {job.attempt_count} attempts" if job.attempt_count else " before a call was made"
+    return ProviderFailure(
+        type="timeout", message=f"the time allowed was over{tried}", retryable=False, scope="request"
+    )

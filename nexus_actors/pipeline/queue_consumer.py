@@ -1,0 +1,202 @@
+"""Stage 1: lease requests, as many as there is room for, and decode each by itself."""
+
+import math
+from collections.abc import Sequence
+
+import structlog
+import trio
+
+from nexus_actors.contract.decode import decode_request
+from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.result import Failure
+from nexus_actors.pipeline.ending import give_back
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.wake import Wake
+from nexus_actors.settings.model import QueueSettings
+from nexus_actors.storage.ports import (
+    Delivery,
+    Hints,
+    Lease,
+    RequestStore,
+    StorageError,
+)
+from supervisors import ExitReason, GenServer, Shutdown
+
+log = structlog.get_logger("nexus.queue_consumer")
+
+FIRST_PAUSE = 0.02
+"""Seconds before the first poll after an empty read; doubled up to `poll_interval`."""
+
+
+class QueueConsumer(GenServer):
+    """Reads by demand, woken by hints and by room that opens, and polls besides.
+
+    Its `terminate` is the drain of the whole pipeline: it is the first to stop, gives back what no
+    worker has started, and waits for the calls that run.
+    """
+
+    trap_exit = True
+
+    def __init__(
+        self,
+        *,
+        queue: QueueSettings,
+        drain_timeout: float,
+        store: RequestStore,
+        hints: Hints,
+        in_work: InWork,
+        to_router: trio.MemorySendChannel[Job],
+        to_publisher: trio.MemorySendChannel[Job],
+    ) -> None:
+        self._queue = queue
+        self._drain_timeout = drain_timeout
+        self._store = store
+        self._hints = hints
+        self._in_work = in_work
+        self._to_router = to_router
+        self._to_publisher = to_publisher
+        self._wake = Wake()
+        self._patience = Patience("QueueConsumer")
+        self._stopping = False
+        self._stopped = trio.Event()
+
+    async def init(self) -> None:
+        """Start reading. What a predecessor leased but did not hand on is released first."""
+        self._in_work.on_change = self._wake.set
+        self.spawn_link(self._consume)
+
+    async def terminate(self, reason: ExitReason) -> None:
+        """On an orderly shutdown, drain; after a crash there is nothing to wait for."""
+        if isinstance(reason, Shutdown):
+            with trio.move_on_after(self._drain_timeout):
+                await self._drain()
+            if self._in_work.running:
+                log.warning("drain timed out", calls_cut_off=self._in_work.running)
+
+    # -- reading
+
+    async def _consume(self) -> None:
+        pause = FIRST_PAUSE
+        released = False
+        with self._hints.listen(self._queue.requests, self._wake.set):
+            while not self._stopping:
+                try:
+                    if not released:
+                        await self._release_orphans()
+                        released = True
+                    busy = await self._lease()
+                except StorageError as error:
+                    await self._patience.failed(error)
+                    continue
+                self._patience.worked()
+                if busy or await self._wake.wait(pause):
+                    pause = FIRST_PAUSE
+                else:
+                    pause = min(2 * pause, self._queue.poll_interval)
+                    # Another process may have put requests to wait for a lane that has room here.
+                    self._in_work.waiting_lanes.update(self._in_work.demand())
+        self._stopped.set()
+
+    async def _release_orphans(self) -> None:
+        held = [job.lease.msg_id for job in self._in_work]
+        if count := await self._store.release_orphans(held):
+            log.warning("released what was leased and not finished", requests=count)
+
+    async def _lease(self) -> bool:
+        """One round of leasing. True if there may be more to lease at once."""
+        demand = self._in_work.demand()
+        timeout = float(self._queue.visibility_timeout)
+        got_waiting = False
+        if rooms := {lane: n for lane, n in demand.items() if lane in self._in_work.waiting_lanes}:
+            # Decided before the await: what the Router puts to wait meanwhile marks its lane anew.
+            self._in_work.waiting_lanes.difference_update(rooms)
+            deliveries = await self._store.take_waiting(rooms, timeout)
+            self._accept(deliveries)
+            got_waiting = bool(deliveries)
+            if got_waiting:
+                self._in_work.waiting_lanes.update(rooms)
+            demand = self._in_work.demand()
+        quantity = min(
+            sum(demand.values()) - len(self._in_work.unrouted()),
+            self._in_work.limit - len(self._in_work),
+            self._queue.batch_size,
+        )
+        if quantity <= 0:
+            return False
+        deliveries = await self._store.lease(quantity, timeout)
+        if duplicates := self._accept(deliveries):
+            await self._store.discard(duplicates)
+            log.info("duplicates acknowledged", messages=len(duplicates))
+        return got_waiting or len(deliveries) >= quantity
+
+    def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:
+        """Make jobs of deliveries and hand them on. Returns the leases of duplicates.
+
+        No checkpoint from the store's answer to here: a lease is in the table as soon as we know it.
+        """
+        duplicates: list[Lease] = []
+        for delivery in deliveries:
+            if (job := self._in_work.get(delivery.lease.msg_id)) is not None:
+                self._in_work.renew(job, delivery.lease)  # it lapsed while we worked on it
+            elif delivery.verdict == "duplicate":
+                duplicates.append(delivery.lease)
+            else:
+                self._hand_on(self._job(delivery))
+        return duplicates
+
+    def _job(self, delivery: Delivery) -> Job:
+        body: object = decode_request(delivery.body)
+        if delivery.verdict == "conflict":
+            body = Refusal(
+                type="invalid_request",
+                message="this request_id was used before with another payload",
+                path="request_id",
+            )
+        job = Job(
+            lease=delivery.lease,
+            body=body,
+            request_id=None if delivery.verdict == "conflict" else delivery.request_id,
+            prior_attempts=delivery.attempts,
+            candidate_index=delivery.skip_candidates,
+        )
+        if isinstance(body, Refusal):
+            job.step("validate", body.type, path=body.path)
+        else:
+            job.step("validate")
+            if body.timeout is not None:
+                waited = (delivery.leased_at - delivery.enqueued_at).total_seconds()
+                job.deadline = trio.current_time() + body.timeout - max(waited, 0.0)
+        return job
+
+    def _hand_on(self, job: Job) -> None:
+        self._in_work.add(job)
+        match job.body:
+            case Refusal(type=name, message=message):
+                self._in_work.answer(job, Failure(type=name, message=message, retryable=False))
+                self._to_publisher.send_nowait(job)
+            case _:
+                self._to_router.send_nowait(job)
+
+    # -- stopping
+
+    async def _drain(self) -> None:
+        """Give back what no worker has started, then wait until no call is running."""
+        self._stopping = True
+        self._wake.set()
+        await self._stopped.wait()
+        changed = Wake()
+        self._in_work.on_change = changed.set
+        await self._give_back_unstarted()
+        while self._in_work.running:
+            await changed.wait(math.inf)
+
+    async def _give_back_unstarted(self) -> None:
+        jobs = [job for job in self._in_work if job.holder is None and job.outcome is None]
+        for job in jobs:
+            self._in_work.remove(job)
+        try:
+            await self._store.give_back([give_back(job) for job in jobs])
+        except StorageError as error:
+            log.warning("could not give back what was not started", error=str(error))

@@ -1,0 +1,172 @@
+"""The pipeline's part of the tree: who is started in which order, and which channel joins whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import trio
+
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.lane import Lane
+from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
+from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.provider_pool import ProviderPool
+from nexus_actors.pipeline.provider_worker import ProviderWorker
+from nexus_actors.pipeline.queue_consumer import QueueConsumer
+from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
+from nexus_actors.pipeline.router import Router
+from nexus_actors.routing.routes import Routes
+from nexus_actors.settings.model import Settings
+from nexus_actors.storage.ports import Hints, RequestStore
+from supervisors import ChildSpec, Registry, Supervisor
+
+MARGIN = 5.0
+"""Seconds that a child is given beyond its own deadline before it is killed."""
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """What the pipeline's parts are made from. `supervisor()` makes the channels and the specs anew."""
+
+    settings: Settings
+    registry: Registry
+    store: RequestStore
+    hints: Hints
+    in_work: InWork
+    metrics: Metrics
+
+    def supervisor(self) -> Supervisor:
+        """Start order is the reverse of a request's way, so that stopping in reverse is the drain.
+
+        The channels can hold all jobs there can be, so handing on never waits and never fails; the
+        bound on what is in work is the demand (`InWork.demand`).
+        """
+        settings, queue = self.settings, self.settings.queue
+        to_router, routable = trio.open_memory_channel[Job](2 * self.in_work.limit)
+        to_publisher, finished = trio.open_memory_channel[Job](2 * self.in_work.limit)
+        lanes: dict[str, Lane] = {}
+        return self._supervise(
+            "Pipeline.Supervisor",
+            ChildSpec(
+                "LeaseKeeper",
+                lambda: LeaseKeeper(
+                    visibility_timeout=float(queue.visibility_timeout),
+                    store=self.store,
+                    in_work=self.in_work,
+                ),
+                shutdown=RELEASE_TIMEOUT + MARGIN,
+            ),
+            ChildSpec(
+                "ResultPublisher",
+                lambda: ResultPublisher(
+                    batch_size=queue.batch_size,
+                    store=self.store,
+                    in_work=self.in_work,
+                    metrics=self.metrics,
+                    jobs=finished,
+                ),
+                shutdown=FLUSH_TIMEOUT + MARGIN,
+            ),
+            ChildSpec(
+                "Providers.Supervisor",
+                lambda: self._providers(lanes, to_router, to_publisher),
+                type="supervisor",
+            ),
+            ChildSpec(
+                "Router",
+                lambda: Router(
+                    routes=Routes(settings),
+                    max_attempts=queue.max_attempts,
+                    store=self.store,
+                    in_work=self.in_work,
+                    jobs=routable,
+                    lanes=lanes,
+                    to_publisher=to_publisher,
+                ),
+            ),
+            ChildSpec(
+                "QueueConsumer",
+                lambda: QueueConsumer(
+                    queue=queue,
+                    drain_timeout=settings.service.drain_timeout,
+                    store=self.store,
+                    hints=self.hints,
+                    in_work=self.in_work,
+                    to_router=to_router,
+                    to_publisher=to_publisher,
+                ),
+                shutdown=settings.service.drain_timeout + MARGIN,
+            ),
+        )
+
+    def _providers(
+        self,
+        lanes: dict[str, Lane],
+        to_router: trio.MemorySendChannel[Job],
+        to_publisher: trio.MemorySendChannel[Job],
+    ) -> Supervisor:
+        def spec(provider: str) -> ChildSpec:
+            return ChildSpec(
+                f"{provider}.Supervisor",
+                lambda: self._provider(provider, lanes, to_router, to_publisher),
+                type="supervisor",
+            )
+
+        specs = (spec(provider) for provider in self.settings.providers)
+        return self._supervise("Providers.Supervisor", *specs)
+
+    def _provider(
+        self,
+        provider: str,
+        lanes: dict[str, Lane],
+        to_router: trio.MemorySendChannel[Job],
+        to_publisher: trio.MemorySendChannel[Job],
+    ) -> Supervisor:
+        """One provider: its lane, its pool, its workers."""
+        configured = self.settings.providers[provider]
+        settings = configured.settings
+        lane = lanes[provider] = Lane(self.in_work.capacity(provider))
+        pool = f"{provider}.Pool"
+        workers = [f"{provider}.Worker.{n}" for n in range(1, settings.pool_size + 1)]
+
+        def new_pool() -> ProviderPool:
+            return ProviderPool(
+                provider=provider,
+                workers=workers,
+                max_attempts=self.settings.queue.max_attempts,
+                registry=self.registry,
+                in_work=self.in_work,
+                lane=lane,
+                to_router=to_router,
+                to_publisher=to_publisher,
+            )
+
+        def new_worker() -> ProviderWorker:
+            return ProviderWorker(
+                provider=provider,
+                kind=configured.kind,
+                settings=settings,
+                api_key=configured.api_key,
+                max_attempts=self.settings.queue.max_attempts,
+                in_work=self.in_work,
+                lane=lane,
+                pool=self.registry.via(pool),
+                to_router=to_router,
+                to_publisher=to_publisher,
+            )
+
+        return self._supervise(
+            f"{provider}.Supervisor",
+            ChildSpec(pool, new_pool, name=self.registry.via(pool)),
+            *(ChildSpec(id, new_worker, name=self.registry.via(id)) for id in workers),
+        )
+
+    def _supervise(self, name: str, *children: ChildSpec) -> Supervisor:
+        limits = self.settings.supervision
+        return Supervisor(
+            children,
+            name=name,
+            strategy="one_for_one",
+            max_restarts=limits.max_restarts,
+            max_seconds=limits.max_seconds,
+        )

@@ -1,0 +1,54 @@
+"""How a published result becomes a row of `job_results` (the columns are the contract's)."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
+
+from nexus_actors.contract.encode import result_fields
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.json_text import dump
+from nexus_actors.contract.result import Answer, Failure, LLMResult
+from nexus_actors.storage.ports import JobResult, Lease
+
+WORKFLOW = "Singularity.Workflows.LlmRequest"
+INT4_MAX = 2**31 - 1
+
+
+def job_result(result: LLMResult, lease: Lease) -> JobResult:
+    """The row of one result. `output` holds all of the result, hence more than the contract asks."""
+    fields = result_fields(result)
+    answer = result.outcome if isinstance(result.outcome, Answer) else None
+    return JobResult(
+        lease=lease,
+        request_id=result.request_id,
+        workflow=WORKFLOW,
+        status=_status(result.outcome),
+        input=dump({name: fields[name] for name in ("request_id", "agent_id", "complexity", "task_type")}),
+        output=dump(fields),
+        error=None if answer else _error(result.outcome),
+        tokens_used=min(answer.usage.total_tokens, INT4_MAX) if answer else 0,
+        cost_cents=cents(answer.cost) if answer else 0,
+        duration_ms=result.latency_ms,
+        completed_at=result.timestamp,
+    )
+
+
+def cents(cost: float | None) -> int:
+    """US dollars in whole cents, half a cent up; 0 where the price is unknown (the column is not null)."""
+    if cost is None:
+        return 0
+    whole = (Decimal(repr(cost)) * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    return min(int(whole), INT4_MAX)
+
+
+def _status(outcome: Answer | Failure) -> Literal["success", "failed", "timeout"]:
+    match outcome:
+        case Answer():
+            return "success"
+        case Failure(type=ErrorType.TIMEOUT):
+            return "timeout"
+        case Failure():
+            return "failed"
+
+
+def _error(outcome: Answer | Failure) -> str | None:
+    return f"{outcome.type}: {outcome.message}" if isinstance(outcome, Failure) else None
