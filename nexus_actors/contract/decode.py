@@ -66,7 +66,8 @@ def _fields(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     inner = value.get("request")
-    if isinstance(inner, dict) and value.get("request_id") is None:
+    # Exactly as the lease reads the id in SQL: the outer one counts if it is text.
+    if isinstance(inner, dict) and not isinstance(value.get("request_id"), str):
         value = inner
     return {key: item for key, item in value.items() if item is not None}
 

@@ -62,6 +62,8 @@ class ErrorType(StrEnum):
     """A worker died while it had the request."""
     DUPLICATE_REQUEST = "duplicate_request"
     """The request_id was used before, with another payload."""
+    UNSTORABLE_RESULT = "unstorable_result"
+    """An answer came, but the database refuses to hold it."""
     INTERNAL_ERROR = "internal_error"
     """A mistake of ours."""
 
@@ -93,7 +95,7 @@ CALL_ERRORS: frozenset[str] = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a message can never become a request. Nothing of the prompt is in it: it may be logged."""
+    """Why a message can never become a request. Fit for a log: nothing of the prompt is in it."""
 
     type: ErrorType
     """One of `REFUSALS`."""

@@ -28,7 +28,7 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Unparsable:
-    """Why a text is not accepted. `value` is what could be read all the same, unsafe in its depths."""
+    """Why a text is not accepted. `value` is what could be read, of unknown depth."""
 
     reason: str
     path: str | None = None

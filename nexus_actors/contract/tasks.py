@@ -52,7 +52,7 @@ def known_complexity(task_type: str) -> Complexity | None:
 def determine_complexity_for_task(
     task_type: str | None, default: Complexity = "medium"
 ) -> Complexity:
-    """The complexity of a task type; `default` where there is none or the table does not know it."""
+    """The complexity of a task type; `default` where the table does not know it."""
     if task_type is None:
         return default
     return known_complexity(task_type) or default

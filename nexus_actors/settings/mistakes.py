@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from nexus_actors.contract.json_text import format_path
+
 _FOUND_LENGTH: Final = 60
 _SECRET = re.compile(r"key|token(?!s)|secret|password|passwd|auth|credential|header", re.IGNORECASE)
 _URL_SECRET = re.compile(r"((?:password|passwd|token|key|secret)[^=&]*=)[^&#]*", re.IGNORECASE)
@@ -135,7 +137,7 @@ def add_validation_errors(
     for item in error.errors(include_url=False):
         location = item["loc"]
         name = str(location[0]) if location else ""
-        path = ".".join((prefix, *map(str, location)))
+        path = format_path((prefix, *location))
         if item["type"] == "extra_forbidden" and len(location) == 1:
             known = sorted(properties)
             expected = f"one of {', '.join(known)}"
@@ -143,7 +145,9 @@ def add_validation_errors(
         elif item["type"] == "missing":
             notes.add(path, "nothing", _expected(properties.get(name), item["msg"]))
         else:
-            schema = properties.get(name) if len(location) == 1 else None
+            # A validator's own sentence says more than the schema.
+            own = item["type"] == "value_error" or len(location) != 1
+            schema = None if own else properties.get(name)
             found = shown(item["input"], ".".join(map(str, location)))
             notes.add(path, found, _expected(schema, item["msg"]))
 
@@ -153,8 +157,10 @@ def _expected(schema: Mapping[str, Any] | None, message: str) -> str:
     described = None if schema is None else _describe(schema)
     if described is not None:
         return described
-    message = message.removeprefix("Value error, ").removeprefix("Input should be ")
-    return message.replace("Field required", "a value")
+    for prefix in ("Value error, ", "Input should be ", "expected "):
+        message = message.removeprefix(prefix)
+    message = message.replace("Field required", "a value")
+    return f"a value that {message}" if message.startswith("must ") else message
 
 
 def _describe(schema: Mapping[str, Any]) -> str | None:

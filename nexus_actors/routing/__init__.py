@@ -1,0 +1,21 @@
+"""Which provider and model a request goes to. Pure: settings and a request in, candidates out."""
+
+from nexus_actors.routing.routes import (
+    Candidate,
+    Routed,
+    Routes,
+    Skipped,
+    Unroutable,
+    available_models,
+    candidates,
+)
+
+__all__ = [
+    "Candidate",
+    "Routed",
+    "Routes",
+    "Skipped",
+    "Unroutable",
+    "available_models",
+    "candidates",
+]

@@ -1,0 +1,199 @@
+"""The candidates of a request, in the order they are to be tried.
+
+What the request names decides how they are found:
+
+| `model` | `provider` | candidates |
+|---|---|---|
+| auto | auto | the models of the route |
+| auto | P | P's models of the route, else all of P's in any route; then the rest of the route |
+| M | P | M at P, nothing else |
+| P/M | auto | M at P, nothing else |
+| M | auto | M at each provider that has it in a route, else at the maker of M; no other model |
+
+`provider` is a preference, so the route stands behind it; an explicit model is an order, so no
+other model ever takes its place. The route is the first that there is of: complexity and task
+type, task type alone, complexity alone, `*` and `*`. Providers that are left out are skipped, and
+said to be.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.settings.model import ModelRef, Settings
+
+Candidate = ModelRef
+"""A provider's name in the config and a model's name there."""
+
+AUTO: Final = "auto"
+_ANY: Final = "*"
+_MAKERS: Final = (
+    ("gpt-", "openai"),
+    ("chatgpt-", "openai"),
+    ("codex-", "openai"),
+    ("o1", "openai"),
+    ("o3", "openai"),
+    ("o4", "openai"),
+    ("claude-", "anthropic"),
+    ("gemini-", "gemini"),
+)
+"""How a model's name begins → what its maker's provider is usually called in a config. A model that
+no route names can then still be asked for by its name alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A choice that cannot be tried."""
+
+    provider: str
+    model: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Where a request can go: at least one candidate, first choice first."""
+
+    candidates: tuple[Candidate, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unroutable:
+    """Nothing that can be reached serves the request; it ends with this error."""
+
+    message: str
+    skipped: tuple[Skipped, ...] = ()
+    type: ErrorType = ErrorType.MODEL_UNAVAILABLE
+
+
+class Routes:
+    """The routing table of one config, worked out once: a request costs a few look-ups."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._providers = settings.providers
+        self._left_out = settings.left_out
+        self._table: dict[tuple[str, str], Routed | Unroutable] = {}
+        self._by_provider: dict[str, list[Candidate]] = {}
+        self._by_model: dict[str, list[Candidate]] = {}
+        for route in settings.routes:
+            key = (route.complexity, route.task_type)
+            if key not in self._table:  # of equals the first is the one
+                self._table[key] = self._split(route.models)
+            for ref in route.models:
+                if ref.provider in self._providers:
+                    _append_once(self._by_provider.setdefault(ref.provider, []), ref)
+                    _append_once(self._by_model.setdefault(ref.model, []), ref)
+        self._preferred = {
+            (provider, *key): self._prefer(provider, routed)
+            for key, routed in self._table.items()
+            for provider in self._providers
+        }
+
+    def candidates(self, request: LLMRequest) -> Routed | Unroutable:
+        """The candidates for one request."""
+        provider = request.provider.lower()  # names in a config are lower-case
+        if request.model != AUTO:
+            return self._named(request.model, provider)
+        key = self._key(request.complexity, request.task_type)
+        if provider in self._providers:
+            return self._with_preference(provider, key)
+        found: Routed | Unroutable
+        if key is None:
+            kind = request.complexity + (f"/{request.task_type}" if request.task_type else "")
+            found = Unroutable(f"no route is for requests of {kind}")
+        else:
+            found = self._table[key]
+        if provider == AUTO:
+            return found
+        # Not there, and only preferred: the route takes it.
+        skipped = (self._skip(provider, AUTO), *found.skipped)
+        match found:
+            case Routed(candidates):
+                return Routed(candidates, skipped)
+            case Unroutable(message):
+                return Unroutable(message, skipped)
+
+    def models(self) -> tuple[Candidate, ...]:
+        """Every model that a route names and that can be reached, in the routes' order."""
+        return tuple(ref for refs in self._by_model.values() for ref in refs)
+
+    def _key(self, complexity: str, task_type: str | None) -> tuple[str, str] | None:
+        task = task_type or _ANY
+        for key in ((complexity, task), (_ANY, task), (complexity, _ANY), (_ANY, _ANY)):
+            if key in self._table:
+                return key
+        return None
+
+    def _named(self, model: str, provider: str) -> Routed | Unroutable:
+        """An explicit model: at the provider named, else wherever it is found."""
+        if provider != AUTO:
+            # openai and openai/gpt-x say the same twice.
+            return self._at(provider, model.removeprefix(f"{provider}/"))
+        prefix, slash, rest = model.partition("/")
+        if slash and rest and (prefix in self._providers or prefix in self._left_out):
+            return self._at(prefix, rest)
+        if (known := self._by_model.get(model)) is not None:
+            return Routed(tuple(known))
+        maker = next((name for start, name in _MAKERS if model.startswith(start)), None)
+        if maker is not None and (maker in self._providers or maker in self._left_out):
+            return self._at(maker, model)
+        return Unroutable(f"no provider that can be reached is known to have {_short(model)}")
+
+    def _at(self, provider: str, model: str) -> Routed | Unroutable:
+        if provider in self._providers:
+            return Routed((Candidate(provider, model),))
+        skipped = self._skip(provider, model)
+        return Unroutable(f"{_short(provider)}: {skipped.why}", (skipped,))
+
+    def _with_preference(self, provider: str, key: tuple[str, str] | None) -> Routed | Unroutable:
+        if key is not None:
+            return self._preferred[(provider, *key)]
+        own = self._by_provider.get(provider)
+        if own:
+            return Routed(tuple(own))
+        return Unroutable(f"no route names a model of {provider}, so the request must")
+
+    def _prefer(self, provider: str, routed: Routed | Unroutable) -> Routed | Unroutable:
+        rest = routed.candidates if isinstance(routed, Routed) else ()
+        own = [ref for ref in rest if ref.provider == provider]
+        own = own or self._by_provider.get(provider, [])
+        others = [ref for ref in rest if ref.provider != provider]
+        if own or others:
+            return Routed((*own, *others), routed.skipped)
+        return routed
+
+    def _split(self, refs: Iterable[ModelRef]) -> Routed | Unroutable:
+        refs = tuple(refs)
+        usable = tuple(ref for ref in refs if ref.provider in self._providers)
+        skipped = tuple(self._skip(*ref) for ref in refs if ref.provider not in self._providers)
+        if usable:
+            return Routed(usable, skipped)
+        return Unroutable("every provider of the route is left out", skipped)
+
+    def _skip(self, provider: str, model: str) -> Skipped:
+        left_out = self._left_out.get(provider)
+        why = "no such provider" if left_out is None else left_out.why
+        return Skipped(_short(provider), _short(model), why)
+
+
+def _append_once(refs: list[Candidate], ref: Candidate) -> None:
+    if ref not in refs:
+        refs.append(ref)
+
+
+def _short(text: str, limit: int = 100) -> str:
+    """A name from a request, fit for a message."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def candidates(request: LLMRequest, settings: Settings) -> Routed | Unroutable:
+    """The candidates for one request. Who asks often keeps a `Routes`."""
+    return Routes(settings).candidates(request)
+
+
+def available_models(settings: Settings) -> tuple[Candidate, ...]:
+    """Every model that a route names and whose provider can be used."""
+    return Routes(settings).models()
