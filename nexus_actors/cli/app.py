@@ -1,0 +1,46 @@
+"""The commands by name and family. A module named here is imported when its command is run."""
+
+from cyclopts import App, Group
+
+from nexus_actors import __version__
+from nexus_actors.cli.exit_codes import MEANING
+
+_EPILOGUE = "Exit codes\n" + "\n".join(f"{code:>5}  {text}" for code, text in MEANING.items())
+
+_FAMILIES = {
+    "Service": {
+        "start": ("service:start", "Run the service in the foreground, until a signal stops it."),
+        "stop": ("service:stop", "Let the running service finish its calls, and stop it."),
+        "status": ("service:status", "Say what the running service does and has done."),
+        "tree": ("service:tree", "Show the supervision tree of the running service."),
+    },
+    "Requests": {
+        "ask": ("ask:ask", "Ask one question and print the answer."),
+        "enqueue": ("enqueue:enqueue", "Send requests from a file, one JSON object a line."),
+        "result": ("result:result", "Print the result of a request."),
+    },
+    "Setup": {
+        "config": ("config:config", "Check or show the configuration."),
+        "db": ("database:db", "Prepare or find the database."),
+        "demo": ("demo:demo", "See it all at work, with examples, and nothing left behind."),
+    },
+}
+
+app = App(
+    name="nexus",
+    help="Moves LLM requests from a PostgreSQL queue to providers, and their answers back.",
+    help_epilogue=_EPILOGUE,
+    help_format="plaintext",
+    version=__version__,
+    version_flags=["--version"],
+)
+for _family, _commands in _FAMILIES.items():
+    _group = Group.create_ordered(_family)
+    for _position, (_name, (_target, _text)) in enumerate(_commands.items()):
+        app.command(
+            f"nexus_actors.cli.{_target}",
+            name=_name,
+            help=_text,
+            group=_group,
+            sort_key=_position,
+        )

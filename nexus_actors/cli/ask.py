@@ -1,0 +1,120 @@
+"""`nexus ask`: one question to the running service, one answer."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.database import running_database
+from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
+from nexus_actors.cli.report import CommandError, note, print_json
+
+if TYPE_CHECKING:
+    from nexus_actors.client import CallAnswer
+    from nexus_actors.contract.result import Answer
+    from nexus_actors.settings import Settings
+
+Question = Annotated[str | None, Parameter(help="The question; else it is read from a pipe.")]
+Complexity = Annotated[
+    Literal["simple", "medium", "complex"] | None,
+    Parameter(help="What routes are chosen by; else what the task type says, else medium."),
+]
+TaskType = Annotated[str | None, Parameter(help="Such as coder, architect, classifier.")]
+Model = Annotated[str | None, Parameter(help="PROVIDER/MODEL, or a model's own name.")]
+Provider = Annotated[str | None, Parameter(help="The preferred provider.")]
+
+
+def ask(
+    question: Question = None,
+    /,
+    *,
+    complexity: Complexity = None,
+    task_type: TaskType = None,
+    model: Model = None,
+    provider: Provider = None,
+    timeout: Timeout = 120.0,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Ask the running service one question and print the answer.
+
+    Model, tokens, cost and latency go to standard error.
+    """
+    import trio
+
+    settings = read_settings(config)
+    url = running_database(settings)
+    text = _piped() if question is None else question
+    options = {"complexity": complexity, "task_type": task_type, "provider": provider}
+    answer = trio.run(_ask, settings, url, text, model, timeout, options)
+    if json:
+        print_json(_as_dict(answer))
+        return
+    print(answer.text)
+    note(describe(answer.answer, answer.latency_ms))
+
+
+def _piped() -> str:
+    if sys.stdin.isatty():
+        raise CommandError('what is the question? nexus ask "..."', exit_codes.USAGE)
+    return sys.stdin.read()
+
+
+async def _ask(
+    settings: "Settings",
+    url: str,
+    text: str,
+    model: str | None,
+    timeout: float,
+    options: dict[str, Any],
+) -> "CallAnswer":
+    from nexus_actors.client import LLMService, Timeout
+    from nexus_actors.contract.tasks import determine_complexity_for_task
+
+    given = {name: value for name, value in options.items() if value is not None}
+    if model is None:
+        default = determine_complexity_for_task(given.get("task_type"))
+        choice = given.pop("complexity", default)
+    else:
+        choice = model
+    async with LLMService(settings, url=url, pool_size=1) as service:
+        try:
+            return await service.call_with_prompt(choice, text, timeout=timeout, **given)
+        except Timeout as error:
+            later = f"; it may still come: nexus result {error.request_id}"
+            raise CommandError(f"{error}{later}", exit_codes.TIMED_OUT) from error
+
+
+def _as_dict(answer: "CallAnswer") -> dict[str, object]:
+    usage = answer.answer.usage
+    return {
+        "request_id": answer.request_id,
+        "response": answer.answer.response,
+        "provider": answer.answer.provider,
+        "model": answer.model,
+        "usage": {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.total_tokens,
+        },
+        "cost": answer.answer.cost,
+        "latency_ms": answer.latency_ms,
+        "finish_reason": answer.answer.finish_reason,
+        "tool_calls": list(answer.answer.tool_calls),
+    }
+
+
+def describe(answer: "Answer", latency_ms: int) -> str:
+    """Who answered, and what it took, in one line."""
+    usage = answer.usage
+    tokens = f"{usage.prompt_tokens} + {usage.completion_tokens} tokens"
+    cost = cost_text(answer.cost)
+    return f"{answer.provider}/{answer.model} · {tokens} · {cost} · {latency_ms} ms"
+
+
+def cost_text(cost: float | None) -> str:
+    """US dollars for eyes; an unknown price says so."""
+    if cost is None:
+        return "cost unknown"
+    return f"${cost:.6f}".rstrip("0").ljust(5, "0") if cost else "$0"

@@ -1,0 +1,91 @@
+"""`nexus config check|show`: what the service would run with, before it does."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import complain, print_json
+
+config = App(name="config", help="Check or show the configuration.", help_format="plaintext")
+
+
+@config.command
+def check(
+    file: Annotated[Path | None, Parameter(help="Config file; else as --config says.")] = None,
+    /,
+    *,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> int:
+    """Say whether a config is right; if not, list every mistake, with what was expected."""
+    from nexus_actors.settings import SettingsErrors, load_settings
+
+    settings = load_settings(file or config, os.environ)
+    if isinstance(settings, SettingsErrors):
+        if json:
+            mistakes = [asdict(mistake) for mistake in settings.mistakes]
+            print_json({"ok": False, "mistakes": mistakes, "warnings": []})
+        else:
+            complain(str(settings))
+        return exit_codes.USAGE
+    if json:
+        print_json({"ok": True, "mistakes": [], "warnings": list(settings.warnings)})
+        return exit_codes.OK
+    for warning in settings.warnings:
+        complain(f"warning: {warning}")
+    print(
+        f"{settings.file or 'built-in defaults'}: right;"
+        f" providers: {', '.join(settings.providers)}; routes: {len(settings.routes)}"
+    )
+    return exit_codes.OK
+
+
+@config.command
+def show(*, config: ConfigPath = None, json: AsJson = False) -> None:
+    """Print every setting in force, as TOML, and where it comes from. Secrets are masked."""
+    from nexus_actors.settings import masked
+
+    shown = masked(read_settings(config))
+    if json:
+        print_json(shown)
+    else:
+        print("\n".join(_toml(shown)))
+
+
+def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
+    """The masked settings in the shape of a config file."""
+    sources: Mapping[str, str] = shown["sources"]
+    yield f"# {shown['file'] or 'built-in defaults'}"
+    for section in ("service", "database", "queue", "result_poller", "supervision"):
+        yield from ("", f"[{section}]")
+        for name, value in shown[section].items():
+            source = sources.get(f"{section}.{name}", "default")
+            yield f"{f'{name} = {_value(value)}':<48} # {source}"
+    for name, table in shown["providers"].items():
+        yield from ("", f"[providers.{name}]")
+        yield from _lines({key: value for key, value in table.items() if key != "api_key"})
+        if table.get("api_key_env"):
+            yield f"# key: {table['api_key']}"
+    for name, why in shown["left_out"].items():
+        yield from ("", f"# [providers.{name}] is left out: {why}")
+    for route in shown["routes"]:
+        yield from ("", "[[routes]]")
+        yield from _lines(route)
+
+
+def _lines(table: Mapping[str, Any]) -> Iterator[str]:
+    return (f"{name} = {_value(value)}" for name, value in table.items() if value is not None)
+
+
+def _value(value: Any) -> str:
+    """One value as TOML writes it; JSON's way is TOML's for what is no table."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,100 @@
+"""`nexus db migrate|url`, and which database a command uses.
+
+An embedded server belongs to the running service; commands join it as guests. Commands that make
+sense without a service start it for as long as they take.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.options import ConfigPath, read_settings
+from nexus_actors.cli.report import CommandError, note
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
+    from nexus_actors.storage.postgres.sql import Queues
+
+db = App(name="db", help="Prepare or find the database.", help_format="plaintext")
+
+
+@db.command
+def migrate(*, config: ConfigPath = None) -> None:
+    """Create what is missing: PGMQ, the queues, the journal, job_results. Safe to repeat.
+
+    The service does the same at each start. Without a database URL this starts the embedded server,
+    unless it runs already, and stops it again.
+    """
+    import trio
+
+    settings = read_settings(config)
+    trio.run(_migrate, settings)
+    note("the database is up to date")
+
+
+@db.command
+def url(*, config: ConfigPath = None) -> None:
+    """Print the URL of the database, password included: psql "$(nexus db url)"."""
+    from nexus_actors.operations.instance import running_pid
+    from nexus_actors.storage.postgres.embedded import embedded_url
+
+    settings = read_settings(config)
+    if not settings.database.embedded:
+        print(settings.database.url.get_secret_value())
+        return
+    data_dir = settings.service.data_dir
+    if running_pid(data_dir) is None:
+        note("the embedded database is stopped; it runs while the service does")
+    print(embedded_url(data_dir))
+
+
+def running_database(settings: "Settings") -> str:
+    """The URL of the database that the service uses; never starts one."""
+    from nexus_actors.operations.instance import running_pid
+    from nexus_actors.storage.postgres.embedded import embedded_url
+
+    if not settings.database.embedded:
+        return settings.database.url.get_secret_value()
+    data_dir = settings.service.data_dir
+    if running_pid(data_dir) is None:
+        raise CommandError(
+            f"no service is running with data_dir {data_dir}; start one with: nexus start",
+            exit_codes.NOT_RUNNING,
+        )
+    return embedded_url(data_dir)
+
+
+@asynccontextmanager
+async def open_database(settings: "Settings") -> AsyncIterator[str]:
+    """The URL of a running database; an embedded server is started if need be, and stopped."""
+    from nexus_actors.storage.postgres.embedded import open_embedded
+
+    if not settings.database.embedded:
+        yield settings.database.url.get_secret_value()
+        return
+    async with open_embedded(settings.service.data_dir) as address:
+        yield address
+
+
+def queues_of(settings: "Settings") -> "Queues":
+    """The configured queues, as storage names them."""
+    from nexus_actors.storage.postgres.sql import Queues
+
+    queue = settings.queue
+    return Queues(
+        requests=queue.requests,
+        results=queue.results,
+        dead=queue.dead,
+        acknowledge=queue.acknowledge,
+    )
+
+
+async def _migrate(settings: "Settings") -> None:
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.migrate import migrate as apply
+
+    async with open_database(settings) as address, open_postgres(address, pool_size=1) as pool:
+        await apply(pool, queues_of(settings))

@@ -1,0 +1,6 @@
+"""`nexus demo`."""
+
+
+def demo() -> int:
+    """Not there yet."""
+    return 1

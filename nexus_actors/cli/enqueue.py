@@ -1,0 +1,176 @@
+"""`nexus enqueue`: requests from a file or a pipe into the queue."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast
+
+from cyclopts import Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.database import open_database, queues_of
+from nexus_actors.cli.options import ConfigPath, read_settings
+from nexus_actors.cli.report import CommandError, complain, note
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
+    from nexus_actors.storage.postgres.connection import PostgresPool
+
+CHUNK = 1 << 20
+"""Bytes read at once; what a pipe has so far is sent without waiting for more."""
+BATCH = 500
+"""Requests sent in one statement."""
+LONGEST_LINE = 64 << 20
+"""Bytes. Longer is no request; without a limit a file without line ends would fill the memory."""
+
+
+def enqueue(
+    file: Annotated[
+        str,
+        Parameter(help="A file of JSON lines, - for standard input.", allow_leading_hyphen=True),
+    ],
+    /,
+    *,
+    config: ConfigPath = None,
+) -> int:
+    """Send requests, one JSON object a line, and print the id of each as it is sent.
+
+    A line without request_id gets one. Every line is checked by itself: a bad one is reported with
+    its number, the others are sent, and the exit code is 1. No service need be running.
+    """
+    import trio
+
+    settings = read_settings(config)
+    sent, bad = trio.run(_enqueue, settings, file)
+    note(
+        f"{sent} sent to {settings.queue.requests}" + (f", {bad} bad lines left out" if bad else "")
+    )
+    return exit_codes.FAILED if bad else exit_codes.OK
+
+
+async def _enqueue(settings: "Settings", file: str) -> tuple[int, int]:
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.migrate import migrate
+
+    sent = bad = 0
+    with _opened(file) as source, _progress(source) as advance:
+        async with open_database(settings) as url, open_postgres(url, pool_size=1) as pool:
+            if settings.database.embedded:
+                await migrate(pool, queues_of(settings))
+            async for first, lines, size in _read_lines(source):
+                good, mistakes = _check(first, lines)
+                for mistake in mistakes:
+                    complain(mistake)
+                bad += len(mistakes)
+                for start in range(0, len(good), BATCH):
+                    await _send(pool, settings.queue.requests, good[start : start + BATCH])
+                sent += len(good)
+                advance(size)
+    return sent, bad
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        source = Path(file).open("rb")  # noqa: SIM115 - only opening it may fail like this
+    except OSError as error:
+        raise CommandError(f"cannot read {file}: {error.strerror}", exit_codes.USAGE) from error
+    with source:
+        yield source
+
+
+async def _read_lines(source: IO[bytes]) -> AsyncIterator[tuple[int, list[bytes], int]]:
+    """Whole lines as they come: the number of the first, the lines, the bytes read for them."""
+    import trio
+
+    read = cast("Any", source).read1
+    number, rest = 1, b""
+    while True:
+        # A thread that waits for a pipe is left behind at Ctrl-C.
+        chunk: bytes = await trio.to_thread.run_sync(read, CHUNK, abandon_on_cancel=True)
+        *lines, rest = (rest + chunk).split(b"\n")
+        if not chunk or len(rest) > LONGEST_LINE:
+            lines, rest = [*lines, rest], b""
+        yield number, lines, len(chunk)
+        number += len(lines)
+        if not chunk:
+            return
+
+
+def _check(first: int, lines: Sequence[bytes]) -> tuple[list[tuple[str, str]], list[str]]:
+    """The good ones of some lines as (id, JSON text), and what is wrong with the others."""
+    good: list[tuple[str, str]] = []
+    mistakes: list[str] = []
+    for number, line in enumerate(lines, first):
+        if not line.strip():
+            continue
+        match _request(line):
+            case (request_id, text):
+                good.append((request_id, text))
+            case reason:
+                mistakes.append(f"line {number}: {reason}")
+    return good, mistakes
+
+
+def _request(line: bytes) -> tuple[str, str] | str:
+    """One request as (id, JSON text), as the service would take it; else why it would not."""
+    import json
+    import uuid
+
+    from nexus_actors.contract.decode import decode_request
+    from nexus_actors.contract.errors import Refusal
+
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return "invalid_request: not UTF-8"
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        fields = None
+    if isinstance(fields, dict) and fields.get("request_id") is None and "request" not in fields:
+        text = json.dumps({"request_id": str(uuid.uuid4()), **_present(fields)}, ensure_ascii=False)
+    decoded = decode_request(text)
+    if isinstance(decoded, Refusal):
+        return f"{decoded.type}: {decoded.message}"
+    return decoded.request_id, text
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+async def _send(pool: "PostgresPool", queue: str, batch: Sequence[tuple[str, str]]) -> None:
+    """Send a batch in one statement, then print its ids: a printed id is a sent one."""
+    await pool.run(_send_batch, queue, [text for _, text in batch])
+    print("\n".join(request_id for request_id, _ in batch), flush=True)
+
+
+async def _send_batch(connection: Any, queue: str, messages: Sequence[str]) -> None:
+    await connection.fetch("SELECT pgmq.send_batch($1, $2::jsonb[])", queue, messages)
+
+
+@contextmanager
+def _progress(source: IO[bytes]) -> Iterator[Any]:
+    """A bar on standard error if that is a terminal; gives what to call with the bytes done."""
+    import os
+    import stat
+
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal or sys.stdout.isatty():
+        # Ids on the same terminal show the progress themselves, and would tear the bar apart.
+        yield lambda _size: None
+        return
+    status = os.fstat(source.fileno())
+    total = status.st_size if stat.S_ISREG(status.st_mode) else None
+    columns = (TextColumn("sending"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda size: progress.advance(task, size)

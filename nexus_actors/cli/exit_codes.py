@@ -1,0 +1,26 @@
+"""What the exit codes say, for scripts. `nexus --help` ends with this list."""
+
+from typing import Final
+
+OK: Final = 0
+FAILED: Final = 1
+"""Also what Python makes of an exception nobody expected."""
+USAGE: Final = 2
+NOT_RUNNING: Final = 3
+DATABASE: Final = 4
+TIMED_OUT: Final = 5
+INTERRUPTED: Final = 130
+"""128 + SIGINT, as shells count."""
+READER_GONE: Final = 141
+"""128 + SIGPIPE, as shells count."""
+
+MEANING: Final = {
+    OK: "done",
+    FAILED: "it failed: a request, some lines, or the data_dir is another service's",
+    USAGE: "wrong usage or a wrong config; every mistake is listed",
+    NOT_RUNNING: "no service is running",
+    DATABASE: "the database cannot be reached, refuses, or lacks a permission",
+    TIMED_OUT: "nothing came in time",
+    INTERRUPTED: "interrupted (Ctrl-C)",
+    READER_GONE: "nobody reads the output any more (a closed pipe)",
+}

@@ -1,0 +1,35 @@
+"""Options that many commands share, and the settings they lead to."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.report import CommandError
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
+
+ConfigPath = Annotated[
+    Path | None,
+    Parameter(
+        name=["--config", "-c"],
+        help="Config file; else NEXUS_CONFIG, else ./config/nexus.toml, else built-in defaults.",
+    ),
+]
+AsJson = Annotated[
+    bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")
+]
+Timeout = Annotated[float, Parameter(name="--timeout", help="Seconds to wait at most.")]
+
+
+def read_settings(path: Path | None) -> "Settings":
+    """The settings in force; every mistake in them at once, if there is any."""
+    from nexus_actors.settings import SettingsErrors, load_settings
+
+    settings = load_settings(path, os.environ)
+    if isinstance(settings, SettingsErrors):
+        raise CommandError(str(settings), exit_codes.USAGE)
+    return settings

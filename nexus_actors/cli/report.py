@@ -1,0 +1,126 @@
+"""The one place where errors become a line on standard error and an exit code.
+
+What is expected to go wrong is listed in `_EXIT_CODES`, by name, so that nothing is imported just
+to be caught. Everything else is a bug and keeps its traceback.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from nexus_actors.cli import exit_codes
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; the message is for the operator, a line or more."""
+
+    def __init__(self, message: str, exit_code: int = exit_codes.FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Finished(Exception):
+    """A command that has said what there is to say ends with this exit code."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+# A class stands for its subclasses too; the nearest counts.
+_EXIT_CODES: Final = {
+    "nexus_actors.operations.instance.InstanceError": exit_codes.FAILED,
+    "nexus_actors.operations.control.ControlError": exit_codes.FAILED,
+    "nexus_actors.operations.control.NotRunning": exit_codes.NOT_RUNNING,
+    "nexus_actors.storage.ports.StorageError": exit_codes.DATABASE,
+    "nexus_actors.client.errors.CallError": exit_codes.FAILED,
+    "nexus_actors.client.errors.InvalidArguments": exit_codes.USAGE,
+    "nexus_actors.client.errors.Unavailable": exit_codes.NOT_RUNNING,
+    "nexus_actors.client.errors.Timeout": exit_codes.TIMED_OUT,
+}
+
+
+def run(tokens: Sequence[str] | None = None) -> int:
+    """Run one command line; its exit code. Only an unforeseen exception leaves it."""
+    try:
+        try:
+            code = _run(tokens)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain once more when it flushes standard output at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.READER_GONE
+    except KeyboardInterrupt:
+        return exit_codes.INTERRUPTED
+    return code
+
+
+def _run(tokens: Sequence[str] | None) -> int:
+    from cyclopts import CycloptsError
+
+    from nexus_actors.cli.app import app
+
+    try:
+        code = app(tokens, print_error=False, exit_on_error=False, result_action="return_value")
+    except CycloptsError as error:
+        complain(" ".join(str(error).split()))
+        return exit_codes.USAGE
+    except Exception as error:
+        known = [_known(leaf) for leaf in _leaves(error)]
+        if None in known:
+            raise
+        for message, _ in filter(None, known):
+            if message:
+                complain(message)
+        return max(code for _, code in filter(None, known))
+    return code if isinstance(code, int) else exit_codes.OK
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions inside trio's groups; one that stands alone is its own."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _known(error: BaseException) -> tuple[str, int] | None:
+    """What to say of an expected error, and its exit code; None if it is not expected."""
+    if isinstance(error, CommandError):
+        return str(error), error.exit_code
+    if isinstance(error, Finished):
+        return "", error.exit_code
+    for cls in type(error).__mro__:
+        code = _EXIT_CODES.get(f"{cls.__module__}.{cls.__qualname__}")
+        if code is not None:
+            return str(error), _database_behind(error, code)
+    return None
+
+
+def _database_behind(error: BaseException, code: int) -> int:
+    """The client says Unavailable of a service and of a database; a script wants to know which."""
+    cause = error.__cause__
+    if code == exit_codes.NOT_RUNNING and cause is not None:
+        known = _known(cause)
+        return exit_codes.DATABASE if known and known[1] == exit_codes.DATABASE else code
+    return code
+
+
+def complain(message: str) -> None:
+    """An error or a warning, on standard error."""
+    for line in message.splitlines() or [""]:
+        print(f"nexus: {line}", file=sys.stderr)
+
+
+def note(message: str) -> None:
+    """Something good to know, on standard error."""
+    print(message, file=sys.stderr)
+
+
+def print_json(data: object) -> None:
+    """Data for a script: one JSON document on standard output."""
+    print(json.dumps(data, ensure_ascii=False, indent=2, default=str))

@@ -1,0 +1,114 @@
+"""`nexus start|stop|status|tree`: the service itself, from the terminal."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
+from nexus_actors.cli.report import CommandError, note, print_json
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
+
+
+def start(*, config: ConfigPath = None) -> int:
+    """Run the service in the foreground, until SIGTERM or Ctrl-C stops it.
+
+    At a stop it reads nothing more, gives running calls the time of [service] drain_timeout, and
+    makes what is left visible again for others.
+    """
+    settings = read_settings(config)
+    from nexus_actors.application import run_service
+
+    return run_service(settings)
+
+
+def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
+    """Ask the running service to stop, and wait until its process is gone.
+
+    Without --timeout it waits as long as the drain and the shutdown may take.
+    """
+    import trio
+
+    settings = read_settings(config)
+    # Beyond the drain: closing connections and stopping an embedded server take their time.
+    limit = settings.service.drain_timeout + 40 if timeout is None else timeout
+    pid = trio.run(_stop, settings.service.data_dir, limit)
+    if pid is None:
+        raise CommandError(
+            f"the service still runs after {limit:g} s; it may still be finishing its calls",
+            exit_codes.TIMED_OUT,
+        )
+    note(f"stopped (pid {pid})")
+
+
+def status(*, config: ConfigPath = None, json: AsJson = False) -> None:
+    """Say what the running service does and has done."""
+    answer = ask_service(read_settings(config), "status")
+    if json:
+        print_json(answer)
+        return
+    from nexus_actors.cli.service_view import print_status
+
+    print_status(answer)
+
+
+def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
+    """Show the supervision tree of the running service.
+
+    Each line: name, class, number of the actor, how often it was restarted of how many times its
+    supervisor allows, messages waiting in its mailbox, what it is doing, how long it has lived.
+    """
+    settings = read_settings(config)
+    answer = ask_service(settings, "tree")
+    if json:
+        print_json(answer)
+        return
+    from rich.console import Console
+
+    from nexus_actors.cli.service_view import render_tree
+
+    Console().print(render_tree(answer, settings.supervision))
+
+
+def ask_service(settings: "Settings", command: str) -> Any:
+    """The running service's answer to a command of its control socket."""
+    import trio
+
+    from nexus_actors.operations import control
+
+    return trio.run(control.ask, settings.service.data_dir, command)
+
+
+async def _stop(data_dir: Path, limit: float) -> int | None:
+    """Ask for the stop; the process id once the process is gone, None if it is not gone in time."""
+    import trio
+
+    from nexus_actors.operations import control
+    from nexus_actors.operations.instance import running_pid
+
+    answer = await control.ask(data_dir, "stop")
+    pid = answer["pid"] if isinstance(answer, dict) else 0
+    with trio.move_on_after(limit):
+        while running_pid(data_dir) == pid:  # noqa: ASYNC110 - it is another process's to say
+            await trio.sleep(0.02)
+        await _wait_gone(pid)
+        return int(pid)
+    return None
+
+
+async def _wait_gone(pid: int) -> None:
+    """Wait for the end of a process that is no child of ours; only Linux can, else its lock tells."""
+    import trio
+
+    if not hasattr(os, "pidfd_open"):
+        return
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        await trio.lowlevel.wait_readable(descriptor)
+    finally:
+        os.close(descriptor)
