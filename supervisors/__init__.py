@@ -1,0 +1,134 @@
+"""An OTP-like actor runtime on trio: GenServer, supervisors, registry.
+
+    class Counter(GenServer): ...
+
+    registry = Registry("Names")
+    run(lambda: Supervisor([
+        registry.child_spec(),
+        ChildSpec("Counter", Counter, name=registry.via("Counter")),
+    ]))
+
+See `errors` for what is raised, `testing` for helpers, the class docstrings for the rest.
+"""
+
+from supervisors.actor_ref import ActorRef, Caller
+from supervisors.application import open_tree, run, serve
+from supervisors.child_spec import ChildSpec
+from supervisors.dynamic_supervisor import DynamicSupervisor
+from supervisors.errors import (
+    AdminError,
+    AlreadyPresent,
+    AlreadyRegistered,
+    AlreadyStarted,
+    BadReturnValue,
+    CallError,
+    CallingSelf,
+    CallTimeout,
+    ChildRestarting,
+    ChildRunning,
+    FailedToStartChild,
+    MaxChildren,
+    NoProcess,
+    NotFound,
+    RegistryError,
+    RegistryNotRunning,
+    ServerExited,
+    SpecError,
+    StartError,
+    StartIgnored,
+    StartTimeout,
+    SupervisorsError,
+)
+from supervisors.gen_server import GenServer
+from supervisors.introspection import Node, tree
+from supervisors.messages import (
+    Call,
+    CallResult,
+    Continue,
+    Down,
+    Exit,
+    HandleResult,
+    Ignore,
+    InitResult,
+    Monitor,
+    NoReply,
+    Reply,
+    Stop,
+    Timeout,
+)
+from supervisors.process import LinkedTask, Timer
+from supervisors.reasons import (
+    Crashed,
+    ExitReason,
+    Killed,
+    NoProc,
+    Normal,
+    Shutdown,
+    cause_of,
+    is_abnormal,
+)
+from supervisors.registry import Registry
+from supervisors.supervision import ChildCounts, ChildInfo
+from supervisors.supervisor import Supervisor
+
+__all__ = [
+    "ActorRef",
+    "AdminError",
+    "AlreadyPresent",
+    "AlreadyRegistered",
+    "AlreadyStarted",
+    "BadReturnValue",
+    "Call",
+    "CallError",
+    "CallResult",
+    "CallTimeout",
+    "Caller",
+    "CallingSelf",
+    "ChildCounts",
+    "ChildInfo",
+    "ChildRestarting",
+    "ChildRunning",
+    "ChildSpec",
+    "Continue",
+    "Crashed",
+    "Down",
+    "DynamicSupervisor",
+    "Exit",
+    "ExitReason",
+    "FailedToStartChild",
+    "GenServer",
+    "HandleResult",
+    "Ignore",
+    "InitResult",
+    "Killed",
+    "LinkedTask",
+    "MaxChildren",
+    "Monitor",
+    "NoProc",
+    "NoProcess",
+    "NoReply",
+    "Node",
+    "Normal",
+    "NotFound",
+    "Registry",
+    "RegistryError",
+    "RegistryNotRunning",
+    "Reply",
+    "ServerExited",
+    "Shutdown",
+    "SpecError",
+    "StartError",
+    "StartIgnored",
+    "StartTimeout",
+    "Stop",
+    "Supervisor",
+    "SupervisorsError",
+    "Timeout",
+    "Timer",
+    "cause_of",
+    "is_abnormal",
+    "open_tree",
+    "run",
+    "serve",
+    "tree",
+]

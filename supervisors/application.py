@@ -1,0 +1,171 @@
+"""The way in: a tree inside any trio program, and a program that is a tree."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeAlias
+
+import trio
+from trio.abc import Clock
+
+from supervisors.actor_ref import ActorRef
+from supervisors.child_spec import ChildSpec
+from supervisors.errors import FailedToStartChild, StartError, StartIgnored, StartTimeout
+from supervisors.messages import Ignore
+from supervisors.process import Actor, Process, spawn
+from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of
+from supervisors.shutdown import SUPERVISOR_MARGIN, stop_process
+from supervisors.supervision import SupervisorBase
+
+logger = logging.getLogger("supervisors")
+
+Root: TypeAlias = ChildSpec | Callable[[], Actor]
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@asynccontextmanager
+async def open_tree(root: Root, *, grace: float = math.inf) -> AsyncIterator[ActorRef]:
+    """Run a tree for as long as the block: start `root`, yield its ref, stop it in order at the end.
+
+    root: a ChildSpec, or a function that makes the root actor (a Supervisor, or a single GenServer).
+    grace: seconds the stop may take in all; then everything left is killed.
+
+    Raises the StartError if the root does not start (a FailedToStartChild with the exceptions that led to it as
+    its causes). The block goes on if the root ends by itself: `await ref.wait()` tells. The stop is shielded, so
+    that cancellation and exceptions of the block come through only after it; they come out as they are.
+    """
+    spec = _as_spec(root)
+    inner: BaseException | None = None
+    failure: StartError | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            try:
+                process = _spawn_root(spec, nursery)
+                try:
+                    failure = await _await_start(process, spec)
+                    if failure is None:
+                        yield process.ref
+                finally:
+                    await _stop_root(process, grace)
+            except BaseException as error:
+                inner = error
+                raise
+    except BaseExceptionGroup as group:
+        # What the block raised must not reach its author wrapped in our nursery's group.
+        if inner is None or group.exceptions != (inner,):
+            raise
+    if inner is not None:
+        raise inner
+    if failure is not None:
+        raise failure
+
+
+def run(
+    start_root: Root,
+    *,
+    grace: float = math.inf,
+    signals: Iterable[signal.Signals] = SIGNALS,
+    clock: Clock | None = None,
+) -> ExitReason:
+    """Run a tree as the whole program, and return the reason its root ended with.
+
+    The first of `signals` stops the root in order, for `grace` seconds at most; the second kills everything.
+    They are heeded from before the start until after the end. Raises the StartError if the root does not
+    start, unless a signal came meanwhile.
+    """
+    return trio.run(partial(serve, start_root, grace=grace, signals=signals), clock=clock)
+
+
+async def serve(
+    start_root: Root, *, grace: float = math.inf, signals: Iterable[signal.Signals] = SIGNALS
+) -> ExitReason:
+    """`run` inside of trio.run, in the main thread."""
+    spec = _as_spec(start_root)
+    asked = False
+    failure: StartError | None = None
+    reason: ExitReason = Normal()
+    with trio.open_signal_receiver(*signals) as arrivals:
+        async with trio.open_nursery() as nursery:
+            try:
+                process = _spawn_root(spec, nursery)
+            except StartError as error:
+                failure = error
+            else:
+
+                async def watch() -> None:
+                    nonlocal asked
+                    async for number in arrivals:
+                        if asked:
+                            logger.warning("%s again: killing", signal.Signals(number).name)
+                            process.kill()
+                        else:
+                            logger.info("%s: stopping", signal.Signals(number).name)
+                            asked = True
+                            nursery.start_soon(_stop_root, process, grace)
+
+                nursery.start_soon(watch)
+                try:
+                    failure = await _await_start(process, spec)
+                    reason = await process.ref.wait()
+                finally:
+                    await _stop_root(process, grace)
+                nursery.cancel_scope.cancel()
+    if failure is not None and not asked:
+        raise failure
+    return reason
+
+
+def _as_spec(root: Root) -> ChildSpec:
+    if isinstance(root, ChildSpec):
+        return root
+    return ChildSpec(getattr(root, "__name__", "root").strip("<>"), root, shutdown=math.inf)
+
+
+def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
+    try:
+        actor = spec.start()
+        if isinstance(actor, Ignore):
+            raise StartIgnored(spec.id)
+        own = actor._name if isinstance(actor, SupervisorBase) else None
+        process = spawn(actor, own or spec.id, nursery, None)
+        if spec.name is not None:
+            spec.name._claim(process)
+    except StartError:
+        raise
+    except Exception as error:
+        raise FailedToStartChild(spec.id, Crashed(error)) from error
+    nursery.start_soon(actor._host, name=process.name)
+    return process
+
+
+async def _await_start(process: Process, spec: ChildSpec) -> StartError | None:
+    with trio.move_on_after(spec.start_timeout):
+        await process.settled.wait()
+    if process.started:
+        return None
+    if process.ignored:
+        return StartIgnored(spec.id)
+    if process.reason is None:
+        await stop_process(process, "brutal_kill", margin=SUPERVISOR_MARGIN)
+        return StartTimeout(spec.id, spec.start_timeout)
+    reason = process.reason
+    if isinstance(reason, Shutdown) and isinstance(reason.detail, StartError):
+        return (
+            reason.detail
+        )  # a supervisor's: it names the child, which says more than the root's id
+    failure = FailedToStartChild(spec.id, reason)
+    failure.__cause__ = cause_of(reason)
+    return failure
+
+
+async def _stop_root(process: Process, grace: float) -> None:
+    if process.reason is not None:
+        return
+    with trio.CancelScope(shield=True):  # bounded: by grace, then by KILL_GRACE
+        await stop_process(process, grace, margin=SUPERVISOR_MARGIN)

@@ -1,0 +1,314 @@
+"""Every exception this runtime raises on purpose.
+
+SupervisorsError
+├── CallError                   a call got no answer
+│   ├── NoProcess               nobody there
+│   ├── CallTimeout             no answer in time; the server goes on
+│   ├── ServerExited            the server ended before it answered
+│   └── CallingSelf             the answer could never come
+├── StartError                  a process did not start
+│   ├── FailedToStartChild      its init failed (id, reason; the exception is the cause)
+│   ├── AlreadyStarted          the name, or the child's id, is taken by a live process
+│   ├── AlreadyPresent          the child's id is taken by a spec without a process
+│   ├── StartTimeout            its init took too long, and it was killed
+│   ├── StartIgnored            a root whose init said Ignore
+│   ├── MaxChildren             a dynamic supervisor is full
+│   └── SpecError               the specification is wrong (also a ValueError)
+│       ├── InvalidChildSpec, MissingId, MissingStart, InvalidStart, InvalidRestartType,
+│       │   InvalidShutdown, InvalidChildType, InvalidSignificant, InvalidStartTimeout,
+│       │   InvalidName, DuplicateChildId
+│       └── InvalidStrategy, InvalidIntensity, InvalidPeriod, InvalidAutoShutdown, InvalidMaxChildren
+├── AdminError                  a supervisor refused
+│   ├── NotFound, ChildRunning, ChildRestarting
+├── RegistryError
+│   ├── AlreadyRegistered, RegistryNotRunning
+└── BadReturnValue              a callback returned what it may not
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from supervisors.reasons import Crashed, ExitReason, Shutdown
+
+if TYPE_CHECKING:
+    from supervisors.actor_ref import ActorRef
+
+
+class SupervisorsError(Exception):
+    """Base of all of them."""
+
+
+# --- calls ---
+
+
+class CallError(SupervisorsError):
+    """A call got no answer. `server` is its name, `request` what was asked (never part of the message)."""
+
+    def __init__(self, server: str, request: object, message: str) -> None:
+        self.server = server
+        self.request = request
+        super().__init__(f"{message} ({type(request).__name__} to {server})")
+
+
+class NoProcess(CallError):
+    """Nobody there: it never was, or has ended (OTP `noproc`)."""
+
+    def __init__(self, server: str, request: object) -> None:
+        super().__init__(server, request, "no such process")
+
+
+class CallTimeout(CallError):
+    """No answer within `timeout` seconds. The server is not affected; a late answer vanishes."""
+
+    def __init__(self, server: str, request: object, timeout: float) -> None:
+        self.timeout = timeout
+        super().__init__(server, request, f"no answer within {timeout:g} s")
+
+
+class ServerExited(CallError):
+    """The server ended, with `reason`, before it answered. Its exception, if any, is the cause."""
+
+    def __init__(self, server: str, request: object, reason: ExitReason) -> None:
+        self.reason = reason
+        super().__init__(server, request, f"the server ended: {describe(reason)}")
+
+
+class CallingSelf(CallError):
+    """An actor called itself: the answer could never come (OTP `calling_self`)."""
+
+    def __init__(self, server: str, request: object) -> None:
+        super().__init__(server, request, "an actor cannot call itself")
+
+
+# --- starts ---
+
+
+class StartError(SupervisorsError):
+    """A process did not start."""
+
+
+class FailedToStartChild(StartError):
+    """The init of child `id` failed with `reason`; an exception it raised is the `__cause__`."""
+
+    def __init__(self, id: str, reason: ExitReason) -> None:  # noqa: A002 - the field is called id in OTP too
+        self.id = id
+        self.reason = reason
+        super().__init__(f"child {id!r} failed to start: {describe(reason)}")
+
+
+class AlreadyStarted(StartError):
+    """`name` is taken by the live process `ref` (OTP `already_started`)."""
+
+    def __init__(self, name: object, ref: ActorRef) -> None:
+        self.name = name
+        self.ref = ref
+        super().__init__(f"{name!s} is already started (pid {ref.pid})")
+
+
+class AlreadyPresent(StartError):
+    """The supervisor has a spec with this id, without a process (OTP `already_present`)."""
+
+    def __init__(self, id: str) -> None:  # noqa: A002
+        self.id = id
+        super().__init__(f"child {id!r} is already present, but not running: restart or delete it")
+
+
+class StartTimeout(StartError):
+    """The init of child `id` took longer than `timeout` seconds; the half-started process was killed."""
+
+    def __init__(self, id: str, timeout: float) -> None:  # noqa: A002
+        self.id = id
+        self.timeout = timeout
+        super().__init__(f"child {id!r} did not start within {timeout:g} s")
+
+
+class StartIgnored(StartError):
+    """The root's init said Ignore, so there is no tree."""
+
+
+class MaxChildren(StartError):
+    """The dynamic supervisor already has `limit` children (OTP `max_children`)."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        super().__init__(f"the supervisor already has its {limit:g} children")
+
+
+class SpecError(StartError, ValueError):
+    """A specification is wrong; `value` is the offending one."""
+
+    what = "invalid specification"
+
+    def __init__(self, value: object = None) -> None:
+        self.value = value
+        super().__init__(f"{self.what}: {value!r}")
+
+
+class InvalidChildSpec(SpecError):
+    """Not a ChildSpec at all."""
+
+    what = "not a child specification"
+
+
+class MissingId(SpecError):
+    """The id is None or empty."""
+
+    what = "a child specification needs an id"
+
+
+class MissingStart(SpecError):
+    """There is no start function."""
+
+    what = "a child specification needs a start function"
+
+
+class InvalidStart(SpecError):
+    """`start` is not callable (OTP `invalid_mfa`)."""
+
+    what = "start must be a function that makes a new actor"
+
+
+class InvalidRestartType(SpecError):
+    """Not "permanent", "transient" or "temporary"."""
+
+    what = 'restart must be "permanent", "transient" or "temporary"'
+
+
+class InvalidShutdown(SpecError):
+    """Neither seconds >= 0 (math.inf included) nor "brutal_kill"."""
+
+    what = 'shutdown must be seconds, math.inf or "brutal_kill"'
+
+
+class InvalidChildType(SpecError):
+    """Neither "worker" nor "supervisor"."""
+
+    what = 'type must be "worker" or "supervisor"'
+
+
+class InvalidSignificant(SpecError):
+    """A significant child must not be permanent, and its supervisor needs an auto_shutdown."""
+
+    what = "significant needs a non-permanent child and a supervisor with auto_shutdown"
+
+
+class InvalidStartTimeout(SpecError):
+    """Not seconds > 0."""
+
+    what = "start_timeout must be seconds above zero, or math.inf"
+
+
+class InvalidName(SpecError):
+    """Not made by Registry.via()."""
+
+    what = "name must come from Registry.via()"
+
+
+class DuplicateChildId(SpecError):
+    """Two children with one id (OTP `duplicate_child_name`)."""
+
+    what = "two children have the same id"
+
+
+class InvalidStrategy(SpecError):
+    """An unknown strategy."""
+
+    what = 'strategy must be "one_for_one", "one_for_all" or "rest_for_one"'
+
+
+class InvalidIntensity(SpecError):
+    """max_restarts is not an integer >= 0."""
+
+    what = "max_restarts must be an integer of at least 0"
+
+
+class InvalidPeriod(SpecError):
+    """max_seconds is not a finite number > 0."""
+
+    what = "max_seconds must be finite and above zero"
+
+
+class InvalidAutoShutdown(SpecError):
+    """An unknown auto_shutdown."""
+
+    what = 'auto_shutdown must be "never", "any_significant" or "all_significant"'
+
+
+class InvalidMaxChildren(SpecError):
+    """max_children is not an integer >= 0 (or math.inf)."""
+
+    what = "max_children must be an integer of at least 0, or math.inf"
+
+
+# --- administration ---
+
+
+class AdminError(SupervisorsError):
+    """A supervisor refused what it was asked about `child`."""
+
+    what = "refused"
+
+    def __init__(self, child: object) -> None:
+        self.child = child
+        super().__init__(f"{self.what}: {child}")
+
+
+class NotFound(AdminError):
+    """The supervisor has no such child."""
+
+    what = "no such child"
+
+
+class ChildRunning(AdminError):
+    """The child is running (OTP `running`)."""
+
+    what = "the child is running"
+
+
+class ChildRestarting(AdminError):
+    """The child is waiting for its next restart (OTP `restarting`)."""
+
+    what = "the child is being restarted"
+
+
+# --- names ---
+
+
+class RegistryError(SupervisorsError):
+    """A registry refused."""
+
+
+class AlreadyRegistered(RegistryError):
+    """The key belongs to the live process `ref`."""
+
+    def __init__(self, key: object, ref: ActorRef) -> None:
+        self.key = key
+        self.ref = ref
+        super().__init__(f"{key!s} is already registered (pid {ref.pid})")
+
+
+class RegistryNotRunning(RegistryError):
+    """The registry's own process is not running: its child_spec() belongs before those who use it."""
+
+
+class BadReturnValue(SupervisorsError):
+    """A callback, or a start function, returned what it may not (OTP `bad_return_value`)."""
+
+    def __init__(self, where: str, value: object) -> None:
+        self.value = value
+        # The type alone: the value may be a secret, and this message is logged.
+        super().__init__(f"{where} returned a {type(value).__name__}")
+
+
+def describe(reason: ExitReason) -> str:
+    """A reason in a few words, for messages and logs."""
+    match reason:
+        case Crashed(exception) | Shutdown(BaseException() as exception):
+            return f"{type(exception).__name__}: {exception}"
+        case Shutdown(None):
+            return "shutdown"
+        case Shutdown(detail):
+            return f"shutdown ({detail})"
+        case _:
+            return type(reason).__name__.lower()

@@ -1,0 +1,208 @@
+"""GenServer: the actor users write. State in `self`, one message at a time.
+
+When not to use one: for work without state or messages a plain function will do, and for one long
+job a task of `spawn_link`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import trio
+
+from supervisors.actor_ref import ActorRef, Caller
+from supervisors.errors import BadReturnValue
+from supervisors.mailbox import CALL, CAST, STOP, Item
+from supervisors.messages import (
+    UNSET,
+    CallResult,
+    Continue,
+    Exit,
+    HandleResult,
+    Ignore,
+    InitResult,
+    Monitor,
+    NoReply,
+    Reply,
+    Stop,
+    Timeout,
+)
+from supervisors.process import Actor, LinkedTask, Timer
+from supervisors.reasons import Crashed, ExitReason, Normal
+
+logger = logging.getLogger("supervisors")
+
+T = TypeVar("T")
+
+# Result of one turn: how long to wait for the next message, or why to end.
+Turn = float | ExitReason
+
+_FOREVER = float("inf")
+
+
+class GenServer(Actor):
+    """Override what you need; every callback may await, and none runs beside another.
+
+    A callback that raises ends the server: terminate runs, then the reason is `Crashed(error)`.
+    """
+
+    # --- callbacks ---
+
+    async def init(self) -> InitResult:
+        """Set up; the starter waits for it (OTP `init/1`).
+
+        None: running. Continue(x): running, handle_continue first. NoReply(timeout=s): running, with a
+        timeout. Ignore(): not started, and no error. Stop(reason): the start fails. terminate does not
+        run after an init that failed.
+        """
+        return None
+
+    async def handle_call(self, request: Any, caller: Caller) -> CallResult:
+        """Answer a request: Reply(value), NoReply() and `caller.reply(value)` later, or Stop(reason, reply=...)."""
+        raise NotImplementedError(f"{type(self).__name__} does not answer {type(request).__name__}")
+
+    async def handle_cast(self, message: Any) -> HandleResult:
+        """Take a cast: None, NoReply(timeout=...), Continue(x) or Stop(reason)."""
+        raise NotImplementedError(f"{type(self).__name__} does not take {type(message).__name__}")
+
+    async def handle_info(self, info: Any) -> HandleResult:
+        """Take anything else: timers, Down, Exit, Timeout. By default it is logged and dropped."""
+        match info:
+            case Exit(ref, Crashed(error)):
+                logger.error(
+                    "%s: %r crashed, nobody handled it", self.ref.name, ref, exc_info=error
+                )
+            case Exit():
+                pass
+            case _:
+                logger.warning("%s got an unexpected %s", self.ref.name, type(info).__name__)
+        return None
+
+    async def handle_continue(self, argument: Any) -> HandleResult:
+        """Go on after init or another callback, before any other message (OTP `handle_continue/2`)."""
+        raise NotImplementedError(f"{type(self).__name__} does not continue")
+
+    async def terminate(self, reason: ExitReason) -> None:
+        """Clean up; the tasks of spawn_link still run.
+
+        Called when a callback stops or raises, at `ref.stop()`, and, if `trap_exit`, when the supervisor
+        asks; then it has what is left of the child's `shutdown` seconds. Never called on a kill.
+        """
+
+    # --- what an actor may do ---
+
+    def monitor(self, ref: ActorRef) -> Monitor:
+        """Get one `Down` when `ref` ends, at once with NoProc if it has."""
+        return self._process.monitor(ref)
+
+    def demonitor(self, monitor: Monitor) -> None:
+        """Get no Down from it any more."""
+        self._process.demonitor(monitor)
+
+    def link(self, ref: ActorRef) -> None:
+        """Share fates: an abnormal end of either is an exit signal to the other."""
+        self._process.link(ref._target())
+
+    def unlink(self, ref: ActorRef) -> None:
+        """Undo link."""
+        self._process.unlink(ref._target())
+
+    def send_after(self, seconds: float, info: object) -> Timer:
+        """Get `info` in handle_info after `seconds`, unless the timer is cancelled or the actor ends."""
+        return self._process.send_after(seconds, info)
+
+    def spawn_link(self, function: Callable[..., Awaitable[Any]], *args: Any) -> LinkedTask:
+        """Run `function(*args)` beside the callbacks, for as long as the actor lives at most.
+
+        If it raises, the actor gets the exit signal Crashed(error). It still runs while terminate does; then
+        it is cancelled and awaited before anyone hears that the actor has ended and before its names are free.
+        """
+        return self._process.spawn_link(function, args)
+
+    # --- the loop ---
+
+    async def _main(self) -> ExitReason:
+        result = await self.init()
+        if isinstance(result, Ignore):
+            self._process.ignored = True
+            return Normal()
+        if isinstance(result, Stop):
+            return result.reason
+        self._process.acknowledge()
+        try:
+            reason = await self._loop(result)
+        except Exception as error:  # noqa: BLE001 - a callback's crash is this server's exit reason
+            reason = Crashed(error)
+        if self._process.doomed is not None:
+            return self._process.doomed
+        self._process.terminating = True
+        self._note("terminate")
+        await self.terminate(reason)
+        return reason
+
+    async def _loop(self, first: InitResult) -> ExitReason:
+        process = self._process
+        mailbox = process.mailbox
+        turn = await self._next("init", first)
+        while not isinstance(turn, ExitReason):
+            process.current_message = None
+            item = await mailbox.get(turn)
+            if process.doomed is not None:  # it may have swallowed its cancellation
+                await trio.lowlevel.checkpoint()
+            turn = await self._turn(item)
+        return turn
+
+    async def _turn(self, item: Item | None) -> Turn:
+        if item is None:
+            self._note("Timeout")
+            return await self._next("handle_info", await self.handle_info(Timeout()))
+        kind, payload, caller = item
+        self._note(type(payload).__name__)
+        if kind == CAST:
+            return await self._next("handle_cast", await self.handle_cast(payload))
+        if kind == CALL and caller is not None:
+            return await self._call(payload, caller)
+        if kind == STOP:
+            assert isinstance(payload, ExitReason)  # noqa: S101 - ActorRef.stop alone makes these
+            return payload
+        return await self._next("handle_info", await self.handle_info(payload))
+
+    async def _call(self, request: object, caller: Caller) -> Turn:
+        result = await self.handle_call(request, caller)
+        match result:
+            case Reply(value, timeout, continue_with):
+                caller.reply(value)
+                return await self._next("handle_call", NoReply(timeout, continue_with))
+            case Stop(reason, reply):
+                if reply is not UNSET:
+                    caller.reply(reply)
+                return reason
+            case NoReply():
+                return await self._next("handle_call", result)
+        raise BadReturnValue("handle_call", result)
+
+    async def _next(self, where: str, result: object) -> Turn:
+        """Follow what a callback returned, continuations included."""
+        while True:
+            match result:
+                case None:
+                    return _FOREVER
+                case Stop(reason):
+                    return reason
+                case Continue(argument):
+                    pass
+                case NoReply(timeout, continue_with):
+                    if continue_with is UNSET:
+                        return _FOREVER if timeout is None else timeout
+                    argument = continue_with
+                case _:
+                    raise BadReturnValue(where, result)
+            where = "handle_continue"
+            self._note("Continue")
+            result = await self.handle_continue(argument)
+
+    def _note(self, message: str) -> None:
+        self._process.current_message = message
+        self._process.busy_since = trio.current_time()

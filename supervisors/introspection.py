@@ -1,0 +1,97 @@
+"""The live tree as data, read from the process table: nobody is asked, so a stuck actor hides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import trio
+
+from supervisors.actor_ref import ActorRef
+from supervisors.child_spec import ChildType
+from supervisors.process import Process
+from supervisors.supervision import Child, SupervisorBase
+
+Status: TypeAlias = Literal["starting", "idle", "busy", "stopping", "restarting", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One process, or one child without a process. Times are seconds on trio's clock."""
+
+    name: str
+    class_name: str
+    """Of the actor; empty without a process."""
+    type: ChildType
+    status: Status
+    pid: int | None
+    restarts: int
+    """How often its supervisor has restarted it."""
+    recent_restarts: int
+    """Of a supervisor: restarts of its children that still count towards max_restarts."""
+    max_restarts: int | None
+    """Of a supervisor; None for a worker."""
+    mailbox_length: int
+    current_message: str | None
+    """The type of the message being handled, never its content."""
+    since: float | None
+    """When it began to handle that."""
+    started_at: float | None
+    uptime: float
+    """Seconds since started_at."""
+    children: tuple[Node, ...] = ()
+    """In start order."""
+
+
+async def tree(ref: ActorRef) -> Node:
+    """The tree below `ref` at this moment. For a name nobody has: a node that is stopped."""
+    await trio.lowlevel.checkpoint()
+    process = ref._target()
+    if process is None:
+        return _absent(ref.name, "worker", "stopped", 0)
+    kind: ChildType = "supervisor" if isinstance(process.actor, SupervisorBase) else "worker"
+    return _node(process, kind, 0, trio.current_time())
+
+
+def _node(process: Process, kind: ChildType, restarts: int, now: float) -> Node:
+    actor = process.actor
+    supervisor = actor if isinstance(actor, SupervisorBase) else None
+    busy = process.current_message is not None
+    return Node(
+        name=process.name,
+        class_name=type(actor).__name__,
+        type=kind,
+        status=_status(process),
+        pid=process.pid,
+        restarts=restarts,
+        recent_restarts=0 if supervisor is None else supervisor.intensity.recent(now),
+        max_restarts=None if supervisor is None else supervisor.intensity.max_restarts,
+        mailbox_length=len(process.mailbox),
+        current_message=process.current_message,
+        since=process.busy_since if busy else None,
+        started_at=process.started_at,
+        uptime=now - process.started_at,
+        children=() if supervisor is None else tuple(_child(c, now) for c in supervisor._children),
+    )
+
+
+def _child(child: Child, now: float) -> Node:
+    if child.process is None:
+        name = child.spec.id if child.spec.name is None else child.spec.name.name
+        status: Status = "restarting" if child.restarting else "stopped"
+        return _absent(name, child.spec.type, status, child.restarts)
+    return _node(child.process, child.spec.type, child.restarts, now)
+
+
+def _absent(name: str, kind: ChildType, status: Status, restarts: int) -> Node:
+    return Node(name, "", kind, status, None, restarts, 0, None, 0, None, None, None, 0.0)
+
+
+def _status(process: Process) -> Status:
+    if process.reason is not None:
+        return "stopped"
+    if process.doomed is not None or process.terminating:
+        return "stopping"
+    if not process.started:
+        return "starting"
+    return "idle" if process.current_message is None else "busy"

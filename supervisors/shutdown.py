@@ -1,0 +1,47 @@
+"""How a process is stopped: ask, grace, kill, give up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import trio
+
+from supervisors import process as runtime
+from supervisors.child_spec import ShutdownType
+from supervisors.process import Process
+from supervisors.reasons import ExitReason, Killed, Shutdown
+
+# A supervisor that was killed waits KILL_GRACE for its children; who waits for it waits a little longer.
+SUPERVISOR_MARGIN = 1.0
+
+
+async def stop_process(
+    process: Process, shutdown: ShutdownType, *, margin: float = 0.0
+) -> ExitReason:
+    """Stop it and return the reason it ended with.
+
+    Asked with Shutdown(), it has `shutdown` seconds; then it is killed; if that does not end it either, it is
+    given up as unkillable. Cancelled, the process may still run, asked but not waited for.
+    """
+    if shutdown != "brutal_kill":
+        process.ask_to_stop(Shutdown())
+        with trio.move_on_after(shutdown):
+            await process.exited.wait()
+    if process.reason is None:
+        process.kill()
+        with trio.move_on_after(runtime.KILL_GRACE + margin):
+            await process.exited.wait()
+        process.abandon()
+    return process.reason if process.reason is not None else Killed()
+
+
+async def kill_all(victims: Iterable[tuple[Process, float]]) -> None:
+    """Kill all of these (process, margin) at once and wait until none is left, shielded."""
+    everyone = list(victims)
+    for process, _ in everyone:
+        process.kill()
+    start = trio.current_time()
+    for process, margin in sorted(everyone, key=lambda pair: pair[1]):
+        with trio.CancelScope(shield=True, deadline=start + runtime.KILL_GRACE + margin):
+            await process.exited.wait()
+        process.abandon()
