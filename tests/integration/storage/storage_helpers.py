@@ -1,0 +1,113 @@
+"""Words that the storage tests share."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from nexus_actors.storage.ports import Attempt, Delivery, Finish, GiveBack, Step
+from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.postgres.request_store import PostgresRequestStore
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+async def sql(db: PostgresDatabase, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    async def operation(connection: Connection) -> list[asyncpg.Record]:
+        return await connection.fetch(statement, *arguments)
+
+    return await db.run(operation)
+
+
+async def value(db: PostgresDatabase, statement: str, *arguments: Any) -> Any:
+    return (await sql(db, statement, *arguments))[0][0]
+
+
+async def send(db: PostgresDatabase, *messages: object, queue: str = "ai_requests") -> list[int]:
+    """Send each message; a text is a request_id."""
+    ids = []
+    for message in messages:
+        body = {"request_id": message, "messages": []} if isinstance(message, str) else message
+        ids.append(await value(db, "SELECT pgmq.send($1, $2::jsonb)", queue, json.dumps(body)))
+    return ids
+
+
+def other_instance(db: PostgresDatabase, name: str = "two") -> PostgresRequestStore:
+    return PostgresRequestStore(db.pool, db.queues, name)
+
+
+def attempt(number: int = 1, outcome: str = "ok") -> Attempt:
+    return Attempt(
+        number=number,
+        provider="echo",
+        model="echo-1",
+        outcome=outcome,
+        status_code=200,
+        duration_ms=7,
+        cost=0.1,
+        error=None,
+        started_at=NOW,
+    )
+
+
+def success(delivery: Delivery, **changes: Any) -> Finish:
+    finish = Finish(
+        lease=delivery.lease,
+        request_id=delivery.request_id,
+        result=json.dumps({"request_id": delivery.request_id, "response": "text"}),
+        succeeded=True,
+        dead_reason=None,
+        dead_detail=None,
+        agent_id="agent",
+        complexity="simple",
+        task_type="chat",
+        provider="echo",
+        model="echo-1",
+        prompt_tokens=3,
+        completion_tokens=4,
+        cost=0.1,
+        latency_ms=7,
+        attempts=[attempt(delivery.attempts + 1)],
+        attempt_count=delivery.attempts + 1,
+        steps=[
+            Step(name="validate", outcome="ok", at=NOW),
+            Step(name="route_llm", outcome="ok", at=NOW, detail={"candidates": ["echo/echo-1"]}),
+        ],
+    )
+    return replace(finish, **changes)
+
+
+def give_back(delivery: Delivery, **changes: Any) -> GiveBack:
+    assert delivery.request_id is not None
+    item = GiveBack(
+        lease=delivery.lease, request_id=delivery.request_id, attempt_count=delivery.attempts
+    )
+    return replace(item, **changes)
+
+
+async def lapse(db: PostgresDatabase, queue: str = "ai_requests") -> None:
+    """Let every visibility timeout be over. Takes its locks without waiting, so it is in nobody's way."""
+    await sql(
+        db,
+        f"UPDATE pgmq.q_{queue} SET vt = clock_timestamp() WHERE msg_id IN"
+        f" (SELECT msg_id FROM pgmq.q_{queue} FOR UPDATE SKIP LOCKED)",
+    )
+
+
+async def journal(db: PostgresDatabase, request_id: str) -> dict[str, Any]:
+    return dict(
+        (await sql(db, "SELECT * FROM nexus.requests WHERE request_id = $1", request_id))[0]
+    )
+
+
+async def bodies(db: PostgresDatabase, table: str) -> list[Any]:
+    rows = await sql(db, f"SELECT message::text FROM pgmq.{table} ORDER BY msg_id")
+    return [json.loads(row[0]) for row in rows]
+
+
+def verdicts(deliveries: Sequence[Delivery]) -> list[tuple[str | None, str]]:
+    return [(delivery.request_id, delivery.verdict) for delivery in deliveries]

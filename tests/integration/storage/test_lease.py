@@ -1,0 +1,236 @@
+"""Leasing: a message and its journal row are claimed together, once."""
+
+import json
+from collections import Counter
+
+import pytest
+import trio
+
+from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from tests.integration.storage.storage_helpers import (
+    give_back,
+    journal,
+    lapse,
+    other_instance,
+    send,
+    sql,
+    success,
+    value,
+    verdicts,
+)
+
+
+async def test_a_request_is_claimed_in_the_journal(db: PostgresDatabase) -> None:
+    [msg_id] = await send(db, "r1")
+    [delivery] = await db.requests.lease(10, 30)
+
+    assert (delivery.verdict, delivery.request_id, delivery.attempts) == ("claimed", "r1", 0)
+    assert (delivery.lease.msg_id, delivery.lease.read_ct) == (msg_id, 1)
+    assert json.loads(delivery.body or "") == {"request_id": "r1", "messages": []}
+    row = await journal(db, "r1")
+    assert (row["state"], row["owner"], row["attempts"], row["read_ct"]) == ("leased", "one", 1, 1)
+
+
+async def test_leased_messages_are_invisible_and_come_oldest_first(db: PostgresDatabase) -> None:
+    await send(db, "a", "b", "c")
+    first = await db.requests.lease(2, 30)
+    second = await db.requests.lease(2, 30)
+    assert [d.request_id for d in first + second] == ["a", "b", "c"]
+    assert await db.requests.lease(2, 30) == []
+
+
+async def test_a_fraction_of_a_second_is_rounded_up(db: PostgresDatabase) -> None:
+    await send(db, "r")
+    await db.requests.lease(1, 0.2)
+    left = await value(db, "SELECT extract(epoch FROM vt - last_read_at) FROM pgmq.q_ai_requests")
+    assert left == pytest.approx(1, abs=0.1)
+
+
+async def test_duplicates_within_a_batch(db: PostgresDatabase) -> None:
+    await send(db, "r", "r", {"request_id": "r", "other": True}, "s")
+    assert verdicts(await db.requests.lease(10, 30)) == [
+        ("r", "claimed"),
+        ("r", "duplicate"),
+        ("r", "conflict"),
+        ("s", "claimed"),
+    ]
+
+
+async def test_duplicates_in_a_later_batch_leave_the_claim_alone(db: PostgresDatabase) -> None:
+    await send(db, "r")
+    [claimed] = await db.requests.lease(1, 30)
+    before = await journal(db, "r")
+    await send(db, "r", {"request_id": "r", "other": True})
+
+    assert verdicts(await db.requests.lease(10, 30)) == [("r", "duplicate"), ("r", "conflict")]
+    assert await journal(db, "r") == before
+    assert await db.requests.finish([success(claimed)]) == {claimed.lease}
+
+
+async def test_a_finished_request_is_a_duplicate_even_as_the_same_message(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "r")
+    [delivery] = await db.requests.lease(1, 30)
+    await sql(db, "UPDATE nexus.requests SET state = 'done', finished_at = now()")
+    await lapse(db)
+    [again] = await db.requests.lease(1, 30)
+    assert again.lease.msg_id == delivery.lease.msg_id
+    assert again.verdict == "duplicate"
+    assert (await journal(db, "r"))["state"] == "done"
+
+
+async def test_the_known_message_is_claimed_again_before_an_earlier_duplicate(
+    db: PostgresDatabase,
+) -> None:
+    first, second = await send(db, "r", "r")
+    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = now() + '1 h' WHERE msg_id = $1", first)
+    [claimed] = await db.requests.lease(10, 30)
+    assert claimed.lease.msg_id == second
+    await lapse(db)
+    both = await db.requests.lease(10, 30)
+    assert [(d.lease.msg_id, d.verdict) for d in both] == [
+        (first, "duplicate"),
+        (second, "claimed"),
+    ]
+
+
+async def test_an_interrupted_lease_counts_as_an_attempt(db: PostgresDatabase) -> None:
+    await send(db, "r")
+    await db.requests.lease(1, 30)
+    await lapse(db)
+    [again] = await other_instance(db).lease(1, 30)
+
+    assert (again.verdict, again.attempts, again.lease.read_ct) == ("claimed", 1, 2)
+    [row] = await sql(db, "SELECT * FROM nexus.attempts")
+    assert (row["number"], row["outcome"], row["owner"]) == (1, "interrupted", "one")
+
+
+async def test_a_lease_given_back_is_no_interrupted_attempt(db: PostgresDatabase) -> None:
+    await send(db, "r")
+    [delivery] = await db.requests.lease(1, 30)
+    await db.requests.give_back([give_back(delivery, skip_candidates=2)])
+    [again] = await db.requests.lease(1, 30)
+    assert (again.verdict, again.attempts, again.skip_candidates) == ("claimed", 0, 2)
+    assert await sql(db, "SELECT * FROM nexus.attempts") == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        5,
+        "text",
+        [],
+        [{"request_id": "r"}],
+        {},
+        {"request_id": None},
+        {"request_id": 5},
+        {"request_id": ""},
+        {"request_id": "x" * 256},
+        {"request_id": {"request_id": "r"}},
+        {"request": "r"},
+        {"request": {"request_id": 5}},
+    ],
+)
+async def test_what_carries_no_id_is_unidentified(db: PostgresDatabase, message: object) -> None:
+    await sql(db, "SELECT pgmq.send('ai_requests', $1::jsonb)", json.dumps(message))
+    [delivery] = await db.requests.lease(1, 30)
+    assert (delivery.verdict, delivery.request_id) == ("unidentified", None)
+    assert json.loads(delivery.body or "") == message
+    assert await sql(db, "SELECT * FROM nexus.requests") == []
+
+
+async def test_the_longest_id_and_a_wrapped_one_identify(db: PostgresDatabase) -> None:
+    await send(db, "ä" * 255, {"request": {"request_id": "wrapped"}})
+    assert verdicts(await db.requests.lease(10, 30)) == [
+        ("ä" * 255, "claimed"),
+        ("wrapped", "claimed"),
+    ]
+
+
+async def test_hostile_bodies_do_not_harm_their_neighbours(db: PostgresDatabase) -> None:
+    deep = '{"request_id": "deep", "x": ' + "[" * 5000 + "]" * 5000 + "}"
+    huge = '{"request_id": "huge", "n": 1e131071}'
+    await send(db, "before")
+    await sql(db, "SELECT pgmq.send('ai_requests', NULL::jsonb)")
+    for text in (deep, huge):
+        await sql(db, "SELECT pgmq.send('ai_requests', $1::jsonb)", text)
+    await send(db, "after")
+
+    leased = await db.requests.lease(10, 30)
+    assert verdicts(leased) == [
+        ("before", "claimed"),
+        (None, "unidentified"),
+        ("deep", "claimed"),
+        ("huge", "claimed"),
+        ("after", "claimed"),
+    ]
+    assert leased[1].body is None
+    assert len(leased[3].body or "") > 131_000
+
+
+async def test_of_many_processes_exactly_one_claims_an_id(database_url: str) -> None:
+    """Every id is sent many times in different orders, and several pools lease at once."""
+    ids = [f"r{n}" for n in range(20)]
+    found: Counter[tuple[str | None, str]] = Counter()
+    async with (
+        open_database(database_url, instance_id="a") as a,
+        open_database(database_url, instance_id="b") as b,
+    ):
+        for shift in range(8):
+            await send(a, *(ids[shift:] + ids[:shift]))
+
+        async def consume(db: PostgresDatabase) -> None:
+            while batch := await db.requests.lease(7, 30):
+                found.update(verdicts(batch))
+
+        async with trio.open_nursery() as nursery:
+            for db in (a, b) * 4:
+                nursery.start_soon(consume, db)
+    assert {key: count for key, count in found.items() if key[1] == "claimed"} == {
+        (request_id, "claimed"): 1 for request_id in ids
+    }
+    assert found.total() == 160
+
+
+async def test_discard_acknowledges_only_what_was_not_delivered_again(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "r", "r", "r")
+    _, kept, gone = await db.requests.lease(10, 30)
+    await sql(db, "UPDATE pgmq.q_ai_requests SET read_ct = 2 WHERE msg_id = $1", kept.lease.msg_id)
+    await db.requests.discard([kept.lease, gone.lease])
+    assert await value(db, "SELECT array_agg(msg_id) FROM pgmq.a_ai_requests") == [
+        gone.lease.msg_id
+    ]
+
+
+async def test_extend_keeps_what_is_held_and_names_it(db: PostgresDatabase) -> None:
+    await send(db, "a", "b", "c", "d")
+    a, b, c, d = await db.requests.lease(10, 1)
+    await db.requests.give_back([give_back(b)])
+    await lapse(db)
+    await sql(
+        db, "UPDATE pgmq.q_ai_requests SET vt = now() + '1 h' WHERE msg_id <> $1", c.lease.msg_id
+    )
+    await other_instance(db).lease(1, 30)
+    await sql(db, "DELETE FROM pgmq.q_ai_requests WHERE msg_id = $1", d.lease.msg_id)
+
+    held = await db.requests.extend([x.lease for x in (a, b, c, d)], 100)
+    assert held == {a.lease, d.lease}
+    left = "SELECT extract(epoch FROM vt - clock_timestamp()) FROM pgmq.q_ai_requests WHERE msg_id = $1"
+    assert 90 < await value(db, left, a.lease.msg_id) <= 100
+    assert await db.requests.extend([], 100) == set()
+
+
+async def test_release_orphans_makes_visible_what_is_not_held(db: PostgresDatabase) -> None:
+    await send(db, "mine", "orphan", "theirs")
+    mine, orphan = await db.requests.lease(2, 600)
+    await other_instance(db).lease(1, 600)
+
+    assert await db.requests.release_orphans([mine.lease.msg_id]) == 1
+    [again] = await db.requests.lease(10, 30)
+    assert (again.lease.msg_id, again.attempts) == (orphan.lease.msg_id, 1)
+    [row] = await sql(db, "SELECT outcome FROM nexus.attempts")
+    assert row["outcome"] == "interrupted"

@@ -1,0 +1,108 @@
+"""Giving back, and waiting for a lane."""
+
+import trio
+
+from nexus_actors.storage.ports import Delivery
+from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from nexus_actors.storage.postgres.request_store import PostgresRequestStore
+from tests.integration.storage.storage_helpers import (
+    attempt,
+    give_back,
+    journal,
+    lapse,
+    other_instance,
+    send,
+    sql,
+    success,
+)
+
+
+async def waiting(db: PostgresDatabase, *ids: str, lane: str = "x") -> list[Delivery]:
+    await send(db, *ids)
+    deliveries = await db.requests.lease(len(ids), 30)
+    await db.requests.give_back([give_back(d, lane=lane) for d in deliveries])
+    return deliveries
+
+
+async def test_given_back_is_visible_at_once_with_its_true_count(db: PostgresDatabase) -> None:
+    await send(db, "r")
+    [delivery] = await db.requests.lease(1, 30)
+    await db.requests.give_back(
+        [give_back(delivery, attempts=[attempt(1, "timeout")], attempt_count=1, skip_candidates=1)]
+    )
+    row = await journal(db, "r")
+    assert (row["state"], row["attempts"]) == ("queued", 1)
+    [again] = await other_instance(db).lease(1, 30)
+    assert (again.attempts, again.skip_candidates) == (1, 1)
+    [recorded] = await sql(db, "SELECT number, outcome FROM nexus.attempts")
+    assert tuple(recorded) == (1, "timeout")
+
+
+async def test_waiting_is_invisible_and_taken_by_any_instance(db: PostgresDatabase) -> None:
+    [first] = await waiting(db, "r")
+    assert await db.requests.lease(10, 30) == []
+    assert await db.requests.take_waiting({"y": 5, "x": 0}, 30) == []
+    [taken] = await other_instance(db).take_waiting({"x": 5, "y": 5}, 30)
+    assert (taken.request_id, taken.verdict, taken.attempts) == ("r", "claimed", 0)
+    assert taken.body == first.body
+    assert taken.lease.read_ct == 2
+    row = await journal(db, "r")
+    assert (row["state"], row["owner"], row["lane"]) == ("leased", "two", None)
+    assert await other_instance(db).finish([success(taken)]) == {taken.lease}
+
+
+async def test_at_most_the_room_is_taken_oldest_first(db: PostgresDatabase) -> None:
+    await waiting(db, "a", "b", "c")
+    await waiting(db, "d", lane="y")
+    taken = await db.requests.take_waiting({"x": 2, "y": 2}, 30)
+    assert [d.request_id for d in taken] == ["a", "b", "d"]
+
+
+async def test_two_that_take_at_once_get_different_requests(database_url: str) -> None:
+    async with (
+        open_database(database_url, instance_id="a") as a,
+        open_database(database_url, instance_id="b") as b,
+    ):
+        ids = [f"r{n}" for n in range(60)]
+        await waiting(a, *ids)
+        taken: list[str | None] = []
+
+        async def take(store: PostgresRequestStore) -> None:
+            while batch := await store.take_waiting({"x": 5}, 30):
+                taken.extend(d.request_id for d in batch)
+
+        async with trio.open_nursery() as nursery:
+            for db in (a, b) * 3:
+                nursery.start_soon(take, db.requests)
+        assert sorted(map(str, taken)) == sorted(ids)
+
+
+async def test_what_waits_too_long_is_leased_as_any_other(database_url: str) -> None:
+    async with open_database(database_url, instance_id="one", waiting_timeout=0) as db:
+        await waiting(db, "r")
+        [again] = await db.requests.lease(1, 30)
+        assert (again.verdict, again.attempts) == ("claimed", 0)
+        assert (await journal(db, "r"))["lane"] is None
+        assert await db.requests.take_waiting({"x": 1}, 30) == []
+
+
+async def test_what_another_has_leased_since_cannot_be_given_back(db: PostgresDatabase) -> None:
+    await send(db, "r")
+    [lost] = await db.requests.lease(1, 30)
+    await lapse(db)
+    await other_instance(db).lease(1, 30)
+    before = await journal(db, "r")
+    await db.requests.give_back([give_back(lost, attempts=[attempt()])])
+    assert await journal(db, "r") == before
+    assert await db.requests.lease(1, 30) == []
+
+
+async def test_forget_waiting_makes_only_our_own_visible(db: PostgresDatabase) -> None:
+    await waiting(db, "mine")
+    await send(db, "theirs")
+    two = other_instance(db)
+    await two.give_back([give_back(d, lane="x") for d in await two.lease(1, 30)])
+
+    assert await db.requests.forget_waiting() == 1
+    assert [d.request_id for d in await db.requests.lease(10, 30)] == ["mine"]
+    assert [d.request_id for d in await db.requests.take_waiting({"x": 9}, 30)] == ["theirs"]

@@ -1,0 +1,179 @@
+"""PostgreSQL for the tests: one embedded server per test run, and a database of its own for each test.
+
+The server belongs to a keeper process, started by whichever pytest worker comes first. Each worker holds a shared
+lock; the keeper stops the server once it can have that lock exclusively, which is when the last worker has gone, be it
+finished, interrupted or killed.
+
+As a program (`python tests/postgres.py DIRECTORY`) this file is the keeper.
+"""
+
+import asyncio
+import fcntl
+import itertools
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+import trio
+
+from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres.embedded import open_embedded
+from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.sql import Queues
+
+TEMPLATE = "nexus_template"
+START_TIMEOUT = 60.0
+SETTINGS = (
+    # A test's data need not outlive a crash of the machine.
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=400",
+    "shared_buffers=64MB",
+    "autovacuum_naptime=1h",
+)
+_number = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """URL of this run's server, its maintenance database."""
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+    with _server(shared) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres_server: str, worker_id: str) -> Iterator[str]:
+    """A database of this test alone, migrated, with the default queues."""
+    yield from _database(postgres_server, worker_id, TEMPLATE)
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: str, worker_id: str) -> Iterator[str]:
+    """A database of this test alone, with nothing in it."""
+    yield from _database(postgres_server, worker_id, "template1")
+
+
+def with_database(url: str, name: str) -> str:
+    """`url` with another database."""
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def _database(server: str, worker: str, template: str) -> Iterator[str]:
+    name = f"test_{worker}_{os.getpid()}_{next(_number)}"
+    asyncio.run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    try:
+        yield with_database(server, name)
+    finally:
+        asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def _server(shared: Path) -> Iterator[str]:
+    """Join this run's server, starting its keeper if there is none."""
+    with _locked(shared / "postgres-users.lock", fcntl.LOCK_UN) as users:
+        with _locked(shared / "postgres-keeper.lock", fcntl.LOCK_EX):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if not (shared / "postgres-url").exists():
+                _start_keeper(shared)
+        yield (shared / "postgres-url").read_text()
+
+
+def _start_keeper(shared: Path) -> None:
+    """Start the keeper as nobody's child, so that no worker's end takes it along, and wait for the server."""
+    root = Path(__file__).parent.parent
+    log = shared / "postgres-keeper.log"
+    with log.open("ab") as output:
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-Wignore", __file__, str(shared)],
+            check=True,
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_TIMEOUT
+    while not (shared / "postgres-url").exists():
+        if time.monotonic() > deadline or (shared / "postgres-failed").exists():
+            raise RuntimeError(f"the tests' PostgreSQL did not start:\n{log.read_text()}")
+        time.sleep(0.02)
+
+
+@contextmanager
+def _locked(path: Path, mode: int) -> Iterator[IO[str]]:
+    with path.open("a") as file:
+        fcntl.flock(file, mode)
+        yield file
+
+
+async def _keep(shared: Path) -> None:
+    """Run the server for as long as anybody uses it."""
+    # Not below pytest's directory: that is private to its user, and the server, under root, is another one.
+    directory = Path(tempfile.mkdtemp(prefix="nexus-tests-"))
+    try:
+        async with open_embedded(directory, settings=SETTINGS) as url:
+            await _make_template(url)
+            _publish(shared / "postgres-url", url)
+            with (shared / "postgres-users.lock").open("a") as users:
+                while True:
+                    await trio.sleep(0.1)
+                    if await _stopped_by_last_user(shared, users):
+                        break
+    except BaseException:
+        (shared / "postgres-failed").touch()
+        raise
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _stopped_by_last_user(shared: Path, users: IO[str]) -> bool:
+    """Whether nobody is left. Who comes later finds no URL, and starts another keeper."""
+    with (shared / "postgres-keeper.lock").open("a") as keeper:
+        try:
+            fcntl.flock(keeper, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        (shared / "postgres-url").unlink(missing_ok=True)
+        return True
+
+
+async def _make_template(url: str) -> None:
+    await trio.to_thread.run_sync(asyncio.run, _execute(url, f"CREATE DATABASE {TEMPLATE}"))
+    async with open_postgres(with_database(url, TEMPLATE)) as pool:
+        await migrate(pool, Queues())
+
+
+def _publish(path: Path, text: str) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    draft.rename(path)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    trio.run(_keep, Path(sys.argv[1]))
