@@ -8,7 +8,9 @@
     └─ Control
 """
 
+import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from nexus_actors import __version__
@@ -20,9 +22,10 @@ from nexus_actors.pipeline.supervisor import Pipeline
 from nexus_actors.results.poller import ResultPoller
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.database import DatabaseOwner
-from nexus_actors.storage.postgres.database import Database
+from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
-from supervisors import ActorRef, ChildSpec, Registry, Supervisor, run, tree
+from supervisors import ChildSpec, Normal, Registry, Shutdown, Supervisor, run, tree
 
 DATABASE_SHUTDOWN = 20.0
 """Seconds for closing the connections and stopping an embedded server."""
@@ -40,25 +43,26 @@ class Application:
         )
         self.metrics = Metrics()
         self.started_at = datetime.now(UTC)
-        self._database: Database | None = None
-        self._root: ActorRef | None = None
+        self._database: PostgresDatabase | None = None
+        self._root: Supervisor | None = None
 
     @property
-    def database(self) -> Database:
+    def database(self) -> PostgresDatabase:
         """The open database. Only for what starts after the Database actor."""
         assert self._database is not None  # noqa: S101 - the start order says so
         return self._database
 
     def supervisor(self) -> Supervisor:
-        """The root, not started."""
+        """The root, not started; once a run."""
         limits = self.settings.supervision
-        return Supervisor(
+        self._root = Supervisor(
             self.children(),
             name="Nexus.Supervisor",
             strategy="rest_for_one",
             max_restarts=limits.max_restarts,
             max_seconds=limits.max_seconds,
         )
+        return self._root
 
     def children(self) -> Sequence[ChildSpec]:
         """In the order they start; they stop in reverse."""
@@ -76,7 +80,7 @@ class Application:
     def _database_owner(self) -> DatabaseOwner:
         queue = self.settings.queue
 
-        def on_open(database: Database) -> None:
+        def on_open(database: PostgresDatabase) -> None:
             self._database = database
 
         return DatabaseOwner(
@@ -88,6 +92,7 @@ class Application:
                 dead=queue.dead,
                 acknowledge=queue.acknowledge,
             ),
+            application_name=self.settings.service.name,
             instance_id=self.instance.id,
             pool_size=self.settings.database.pool_size,
             on_open=on_open,
@@ -116,7 +121,8 @@ class Application:
     # -- what Control answers
 
     async def _tree(self) -> object:
-        return await tree(self.registry.via("Nexus.Supervisor"))
+        assert self._root is not None  # noqa: S101 - Control runs below it
+        return asdict(await tree(self._root.ref))
 
     async def _status(self) -> object:
         """Plain numbers about this process; what waits in the queues is the database's to tell."""
@@ -142,3 +148,22 @@ class Application:
             },
             "totals": self.metrics.as_dict(),
         }
+
+    async def _queue_lengths(self) -> object:
+        try:
+            rows = await self.database.queue_lengths()
+        except StorageError as error:
+            return {"error": str(error)}
+        return rows
+
+
+def run_service(settings: Settings) -> int:
+    """Run the service until it is told to stop; the process's exit code.
+
+    Raises `InstanceError` if another one runs with this data directory, and the runtime's StartError,
+    whose innermost cause is a `StorageError` or `ControlError` with one line for the operator.
+    """
+    with claim_instance(settings.service.data_dir) as instance:
+        application = Application(settings, instance)
+        reason = run(application.supervisor)
+    return 0 if isinstance(reason, Normal | Shutdown) else 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from nexus_actors.storage.ports import StorageError
-from nexus_actors.storage.postgres.database import Database, open_database
+from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.embedded import open_embedded
 from nexus_actors.storage.postgres.sql import Queues
 from supervisors import GenServer
@@ -28,13 +28,15 @@ class DatabaseOwner(GenServer):
         data_dir: Path,
         queues: Queues,
         instance_id: str,
+        application_name: str,
         pool_size: int,
-        on_open: Callable[[Database], None],
+        on_open: Callable[[PostgresDatabase], None],
     ) -> None:
         self._url = url
         self._data_dir = data_dir
         self._queues = queues
         self._instance_id = instance_id
+        self._application_name = application_name
         self._pool_size = pool_size
         self._on_open = on_open
         self._opened = trio.Event()
@@ -56,6 +58,7 @@ class DatabaseOwner(GenServer):
                         url,
                         queues=self._queues,
                         instance_id=self._instance_id,
+                        application_name=self._application_name,
                         pool_size=self._pool_size,
                     )
                 )

@@ -13,7 +13,11 @@ from nexus_actors.storage.postgres.connection import (
 )
 from nexus_actors.storage.postgres.listen import PostgresHints, open_hints
 from nexus_actors.storage.postgres.migrate import migrate
-from nexus_actors.storage.postgres.request_store import WAITING_TIMEOUT, PostgresRequestStore
+from nexus_actors.storage.postgres.request_store import (
+    WAITING_TIMEOUT,
+    PostgresRequestStore,
+    fetch,
+)
 from nexus_actors.storage.postgres.result_store import PostgresResultStore
 from nexus_actors.storage.postgres.sql import Queues
 
@@ -37,6 +41,13 @@ class PostgresDatabase:
         self.results = results
         self.hints = hints
         self.queues = queues
+
+    async def queue_lengths(self) -> dict[str, dict[str, int]]:
+        """For each queue, how many messages it holds and how many are visible now."""
+        rows = await self.run(fetch, self.queues.query("queue_lengths"))
+        return {
+            row["queue"]: {"total": row["total"], "visible": row["visible"]} for row in rows
+        }
 
     async def run(
         self,
