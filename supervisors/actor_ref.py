@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
 """How a process is reached: calls, casts, signals. The one thing of an actor that others hold."""
 
 from __future__ import annotations
@@ -35,11 +36,15 @@ class Caller:
         """The calling actor, or None for plain trio code."""
 
     def reply(self, value: object) -> None:
-        """Answer (OTP `gen_server:reply`). Only the first answer counts, and only while the caller waits."""
+        """Answer (OTP `gen_server:reply`). Only the first answer counts, and only while the caller
+        waits.
+        """
         self._settle(value, None)
 
     def fail(self, error: Exception) -> None:
-        """Make the caller's `call` raise `error`, without ending the server. One error object per caller."""
+        """Make the caller's `call` raise `error`, without ending the server. One error object per
+        caller.
+        """
         self._settle(None, error)
 
     def _settle(self, value: object, error: Exception | None) -> None:
@@ -67,7 +72,9 @@ class Caller:
 
 
 class ActorRef:
-    """A process, as others see it (a pid). Equal to another ref of the same process, and only to that."""
+    """A process, as others see it (a pid). Equal to another ref of the same process, and only to
+    that.
+    """
 
     __slots__ = ("__weakref__", "_process")
 
@@ -89,8 +96,9 @@ class ActorRef:
     async def call(self, request: Call[R], *, timeout: float = 5.0) -> R:
         """Ask, and wait at most `timeout` seconds for the answer (OTP `gen_server:call`).
 
-        Raises NoProcess at once if nobody is there, CallTimeout, ServerExited if the server ends first,
-        CallingSelf at once. Cancelled, the request may still be handled; its answer vanishes.
+        Raises NoProcess at once if nobody is there, CallTimeout, ServerExited if the server ends
+        first, CallingSelf at once. Cancelled, the request may still be handled; its answer
+        vanishes.
         """
         process = self._require(request)
         sender = process.current()
@@ -108,7 +116,7 @@ class ActorRef:
         return result
 
     def cast(self, message: object) -> None:
-        """Send to handle_cast (OTP `gen_server:cast`). Never blocks, never fails, promises nothing."""
+        """Send to handle_cast (OTP `gen_server:cast`). Never blocks or fails, promises nothing."""
         process = self._target()
         if process is not None:
             process.mailbox.put((CAST, message, None))
@@ -122,8 +130,8 @@ class ActorRef:
     async def stop(self, reason: ExitReason = NORMAL, *, timeout: float = math.inf) -> None:
         """Let it handle what it has, run terminate and end with `reason` (OTP `gen_server:stop`).
 
-        Returns once it has ended so. Raises NoProcess, CallingSelf, CallTimeout after `timeout` seconds,
-        ServerExited if it ended otherwise. Cancelled, the request stands.
+        Returns once it has ended so. Raises NoProcess, CallingSelf, CallTimeout after `timeout`
+        seconds, ServerExited if it ended otherwise. Cancelled, the request stands.
         """
         process = self._require(NORMAL)
         process.request_stop(reason)
@@ -144,8 +152,8 @@ class ActorRef:
     def exit(self, reason: ExitReason) -> None:
         """Send an exit signal (OTP `exit/2`).
 
-        One that traps exits gets an `Exit` message. One that does not ends at its next checkpoint, without
-        terminate, unless the reason is Normal.
+        One that traps exits gets an `Exit` message. One that does not ends at its next checkpoint,
+        without terminate, unless the reason is Normal.
         """
         process = self._target()
         if process is not None:
@@ -153,7 +161,9 @@ class ActorRef:
             process.exit_signal(None if sender is None else sender.ref, reason)
 
     async def wait(self) -> ExitReason:
-        """Wait until it has ended; its reason. NoProc for a name nobody has. Cancelled, nothing is left."""
+        """Wait until it has ended; its reason. NoProc for a name nobody has. Cancelled, nothing is
+        left.
+        """
         process = self._target()
         if process is None:
             await trio.lowlevel.checkpoint()
@@ -174,7 +184,9 @@ class ActorRef:
 
     @property
     def pid(self) -> int:
-        """A number no other process of this program has; for a name, that of its holder (NoProcess if none)."""
+        """A number no other process of this program has; for a name, that of its holder (NoProcess
+        if none).
+        """
         process = self._target()
         if process is None:
             raise NoProcess(self.name, None)

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
 """The way in: a tree inside any trio program, and a program that is a tree."""
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from trio.abc import Clock
 
 from supervisors.actor_ref import ActorRef
 from supervisors.child_spec import ChildSpec
+from supervisors.crash_reports import report
 from supervisors.errors import FailedToStartChild, StartError, StartIgnored, StartTimeout
-from supervisors.messages import Ignore
 from supervisors.process import Actor, Process, spawn
-from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of
+from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of, is_abnormal
 from supervisors.shutdown import SUPERVISOR_MARGIN, stop_process
-from supervisors.supervision import SupervisorBase
+from supervisors.supervision import name_of
 
 logger = logging.getLogger("supervisors")
 
@@ -31,14 +32,17 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @asynccontextmanager
 async def open_tree(root: Root, *, grace: float = math.inf) -> AsyncIterator[ActorRef]:
-    """Run a tree for as long as the block: start `root`, yield its ref, stop it in order at the end.
+    """Run a tree for as long as the block: start `root`, yield its ref, stop it in order at the
+    end.
 
-    root: a ChildSpec, or a function that makes the root actor (a Supervisor, or a single GenServer).
+    root: a ChildSpec, or a function that makes the root actor (a Supervisor, or a single
+    GenServer).
     grace: seconds the stop may take in all; then everything left is killed.
 
-    Raises the StartError if the root does not start (a FailedToStartChild with the exceptions that led to it as
-    its causes). The block goes on if the root ends by itself: `await ref.wait()` tells. The stop is shielded, so
-    that cancellation and exceptions of the block come through only after it; they come out as they are.
+    Raises the StartError if the root does not start (a FailedToStartChild with the exceptions that
+    led to it as its causes). The block goes on if the root ends by itself: `await ref.wait()`
+    tells. The stop is shielded, so that cancellation and exceptions of the block come through only
+    after it; they come out as they are.
     """
     spec = _as_spec(root)
     inner: BaseException | None = None
@@ -75,9 +79,9 @@ def run(
 ) -> ExitReason:
     """Run a tree as the whole program, and return the reason its root ended with.
 
-    The first of `signals` stops the root in order, for `grace` seconds at most; the second kills everything.
-    They are heeded from before the start until after the end. Raises the StartError if the root does not
-    start, unless a signal came meanwhile.
+    The first of `signals` stops the root in order, for `grace` seconds at most; the second kills
+    everything. They are heeded from before the start until after the end. Raises the StartError if
+    the root does not start, unless a signal came meanwhile.
     """
     return trio.run(partial(serve, start_root, grace=grace, signals=signals), clock=clock)
 
@@ -130,18 +134,21 @@ def _as_spec(root: Root) -> ChildSpec:
 def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
     try:
         actor = spec.start()
-        if isinstance(actor, Ignore):
-            raise StartIgnored(spec.id)
-        own = actor._name if isinstance(actor, SupervisorBase) else None
-        process = spawn(actor, own or spec.id, nursery, None)
+        process = spawn(actor, name_of(spec, actor), nursery, None)
         if spec.name is not None:
             spec.name._claim(process)
     except StartError:
         raise
     except Exception as error:
         raise FailedToStartChild(spec.id, Crashed(error)) from error
-    nursery.start_soon(actor._host, name=process.name)
+    nursery.start_soon(_host_root, process, name=process.name)
     return process
+
+
+async def _host_root(process: Process) -> None:
+    await process.actor._host()
+    if process.started and process.reason is not None and is_abnormal(process.reason):
+        report("root", "child_terminated", process.reason, process.name, process.pid)
 
 
 async def _await_start(process: Process, spec: ChildSpec) -> StartError | None:

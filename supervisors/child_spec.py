@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from supervisors.errors import (
@@ -38,11 +38,13 @@ class ChildSpec:
     id: unique among its siblings (not under a DynamicSupervisor).
     start: makes a NEW, not yet started actor at each start and restart; it may say Ignore().
     restart: "permanent" always, "transient" after an abnormal end, "temporary" never.
-    shutdown: seconds of grace between the request to stop and the kill; math.inf waits, "brutal_kill" does not ask.
+    shutdown: seconds of grace between the request to stop and the kill; math.inf waits,
+    "brutal_kill" does not ask.
         None is the default for the type: 5 seconds for a worker, math.inf for a supervisor.
     type: "worker" or "supervisor".
     significant: its end counts for the supervisor's auto_shutdown.
-    start_timeout: seconds its init may take; then it is killed and the start fails with StartTimeout.
+    start_timeout: seconds its init may take; then it is killed and the start fails with
+    StartTimeout.
     name: a name it is registered under before its init runs, from `Registry.via`.
     """
 
@@ -62,6 +64,13 @@ class ChildSpec:
             raise MissingStart(self.id)
         if not callable(self.start):
             raise InvalidStart(self.start)
+        self._check_life()
+        if not is_seconds(self.start_timeout) or self.start_timeout == 0:
+            raise InvalidStartTimeout(self.start_timeout)
+        if self.name is not None and not hasattr(self.name, "_claim"):
+            raise InvalidName(self.name)
+
+    def _check_life(self) -> None:
         if self.restart not in ("permanent", "transient", "temporary"):
             raise InvalidRestartType(self.restart)
         if self.type not in ("worker", "supervisor"):
@@ -70,20 +79,10 @@ class ChildSpec:
             object.__setattr__(
                 self, "shutdown", WORKER_SHUTDOWN if self.type == "worker" else math.inf
             )
-        if self.shutdown != "brutal_kill" and not _is_seconds(self.shutdown):
+        if self.shutdown != "brutal_kill" and not is_seconds(self.shutdown):
             raise InvalidShutdown(self.shutdown)
-        if not isinstance(self.significant, bool) or (
-            self.significant and self.restart == "permanent"
-        ):
+        if self.significant and self.restart == "permanent":
             raise InvalidSignificant(self.id)
-        if not _is_seconds(self.start_timeout) or self.start_timeout == 0:
-            raise InvalidStartTimeout(self.start_timeout)
-        if self.name is not None and not hasattr(self.name, "_claim"):
-            raise InvalidName(self.name)
-
-    def with_id(self, id: str) -> ChildSpec:  # noqa: A002 - the field is called id in OTP too
-        """The same child under another id."""
-        return replace(self, id=id)
 
     @property
     def grace(self) -> ShutdownType:
@@ -91,6 +90,12 @@ class ChildSpec:
         return math.inf if self.shutdown is None else self.shutdown
 
 
-def _is_seconds(value: object) -> bool:
+def is_seconds(value: object) -> bool:
+    """Whether it is a length of time: a number of at least 0, math.inf included."""
     # `value >= 0` is also what refuses NaN
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is an integer of at least 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
 """DynamicSupervisor: children that come and go, each by itself."""
 
 from __future__ import annotations
@@ -49,10 +50,12 @@ class _CountChildren(Call[ChildCounts]):
 
 
 class DynamicSupervisor(SupervisorBase):
-    """Starts children on demand, many of one kind if need be; they have no order (Elixir `DynamicSupervisor`).
+    """Starts children on demand, many of one kind if need be; they have no order (Elixir
+    `DynamicSupervisor`).
 
-    Ids need not be unique: a child is known by its ref. Strategy: one_for_one. Its children are stopped all at
-    once, each with its own grace. At most `max_children`, those waiting for a restart included.
+    Ids need not be unique: a child is known by its ref. Strategy: one_for_one. Its children are
+    stopped all at once, each with its own grace. At most `max_children`, those waiting for a
+    restart included.
     """
 
     def __init__(
@@ -119,7 +122,8 @@ class DynamicSupervisor(SupervisorBase):
             case _StartChild(spec):
                 return await self._add(spec)
             case _TerminateChild(ref):
-                return await self._terminate(ref)
+                await self._terminate(ref)
+                return None
             case _WhichChildren():
                 return self._which()
             case _CountChildren():

@@ -17,12 +17,10 @@ SupervisorsError
 │       ├── InvalidChildSpec, MissingId, MissingStart, InvalidStart, InvalidRestartType,
 │       │   InvalidShutdown, InvalidChildType, InvalidSignificant, InvalidStartTimeout,
 │       │   InvalidName, DuplicateChildId
-│       └── InvalidStrategy, InvalidIntensity, InvalidPeriod, InvalidAutoShutdown, InvalidMaxChildren
-├── AdminError                  a supervisor refused
-│   ├── NotFound, ChildRunning, ChildRestarting
-├── RegistryError
-│   ├── AlreadyRegistered, RegistryNotRunning
-└── BadReturnValue              a callback returned what it may not
+│       └── InvalidStrategy, InvalidIntensity, InvalidPeriod, InvalidAutoShutdown,
+InvalidMaxChildren ├── AdminError                  a supervisor refused │   ├── NotFound,
+ChildRunning, ChildRestarting ├── RegistryError │   ├── AlreadyRegistered, RegistryNotRunning └──
+BadReturnValue              a callback returned what it may not
 """
 
 from __future__ import annotations
@@ -43,7 +41,9 @@ class SupervisorsError(Exception):
 
 
 class CallError(SupervisorsError):
-    """A call got no answer. `server` is its name, `request` what was asked (never part of the message)."""
+    """A call got no answer. `server` is its name, `request` what was asked (never part of the
+    message).
+    """
 
     def __init__(self, server: str, request: object, message: str) -> None:
         self.server = server
@@ -115,7 +115,9 @@ class AlreadyPresent(StartError):
 
 
 class StartTimeout(StartError):
-    """The init of child `id` took longer than `timeout` seconds; the half-started process was killed."""
+    """The init of child `id` took longer than `timeout` seconds; the half-started process was
+    killed.
+    """
 
     def __init__(self, id: str, timeout: float) -> None:  # noqa: A002
         self.id = id
@@ -289,7 +291,7 @@ class AlreadyRegistered(RegistryError):
 
 
 class RegistryNotRunning(RegistryError):
-    """The registry's own process is not running: its child_spec() belongs before those who use it."""
+    """The registry's own process is not running: put its child_spec() before its users."""
 
 
 class BadReturnValue(SupervisorsError):

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
 """GenServer: the actor users write. State in `self`, one message at a time.
 
 When not to use one: for work without state or messages a plain function will do, and for one long
@@ -36,9 +37,6 @@ logger = logging.getLogger("supervisors")
 
 T = TypeVar("T")
 
-# Result of one turn: how long to wait for the next message, or why to end.
-Turn = float | ExitReason
-
 _FOREVER = float("inf")
 
 
@@ -48,19 +46,23 @@ class GenServer(Actor):
     A callback that raises ends the server: terminate runs, then the reason is `Crashed(error)`.
     """
 
+    _idle_timeout: float = _FOREVER
+
     # --- callbacks ---
 
     async def init(self) -> InitResult:
         """Set up; the starter waits for it (OTP `init/1`).
 
-        None: running. Continue(x): running, handle_continue first. NoReply(timeout=s): running, with a
-        timeout. Ignore(): not started, and no error. Stop(reason): the start fails. terminate does not
-        run after an init that failed.
+        None: running. Continue(x): running, handle_continue first. NoReply(timeout=s): running,
+        with a timeout. Ignore(): not started, and no error. Stop(reason): the start fails.
+        terminate does not run after an init that failed.
         """
         return None
 
     async def handle_call(self, request: Any, caller: Caller) -> CallResult:
-        """Answer a request: Reply(value), NoReply() and `caller.reply(value)` later, or Stop(reason, reply=...)."""
+        """Answer a request: Reply(value), NoReply() and `caller.reply(value)` later, or
+        Stop(reason, reply=...).
+        """
         raise NotImplementedError(f"{type(self).__name__} does not answer {type(request).__name__}")
 
     async def handle_cast(self, message: Any) -> HandleResult:
@@ -81,14 +83,15 @@ class GenServer(Actor):
         return None
 
     async def handle_continue(self, argument: Any) -> HandleResult:
-        """Go on after init or another callback, before any other message (OTP `handle_continue/2`)."""
+        """Go on after a callback, before any other message (OTP `handle_continue/2`)."""
         raise NotImplementedError(f"{type(self).__name__} does not continue")
 
     async def terminate(self, reason: ExitReason) -> None:
         """Clean up; the tasks of spawn_link still run.
 
-        Called when a callback stops or raises, at `ref.stop()`, and, if `trap_exit`, when the supervisor
-        asks; then it has what is left of the child's `shutdown` seconds. Never called on a kill.
+        Called when a callback stops or raises, at `ref.stop()`, and, if `trap_exit`, when the
+        supervisor asks; then it has what is left of the child's `shutdown` seconds. Never called on
+        a kill.
         """
 
     # --- what an actor may do ---
@@ -110,14 +113,17 @@ class GenServer(Actor):
         self._process.unlink(ref._target())
 
     def send_after(self, seconds: float, info: object) -> Timer:
-        """Get `info` in handle_info after `seconds`, unless the timer is cancelled or the actor ends."""
+        """Get `info` in handle_info after `seconds`, unless the timer is cancelled or the actor
+        ends.
+        """
         return self._process.send_after(seconds, info)
 
     def spawn_link(self, function: Callable[..., Awaitable[Any]], *args: Any) -> LinkedTask:
         """Run `function(*args)` beside the callbacks, for as long as the actor lives at most.
 
-        If it raises, the actor gets the exit signal Crashed(error). It still runs while terminate does; then
-        it is cancelled and awaited before anyone hears that the actor has ended and before its names are free.
+        If it raises, the actor gets the exit signal Crashed(error). It still runs while terminate
+        does; then it is cancelled and awaited before anyone hears that the actor has ended and
+        before its names are free.
         """
         return self._process.spawn_link(function, args)
 
@@ -139,69 +145,76 @@ class GenServer(Actor):
             return self._process.doomed
         self._process.terminating = True
         self._note("terminate")
-        await self.terminate(reason)
+        try:
+            await self.terminate(reason)
+        except Exception as error:
+            if isinstance(reason, Crashed) and error.__context__ is None:
+                error.__context__ = reason.exception  # so that it does not hide the first
+            raise
         return reason
+
+    # Each of these returns why to end, or None to go on.
 
     async def _loop(self, first: InitResult) -> ExitReason:
         process = self._process
         mailbox = process.mailbox
-        turn = await self._next("init", first)
-        while not isinstance(turn, ExitReason):
+        ending = await self._follow("init", first)
+        while ending is None:
             process.current_message = None
-            item = await mailbox.get(turn)
+            item = await mailbox.get(self._idle_timeout)
             if process.doomed is not None:  # it may have swallowed its cancellation
                 await trio.lowlevel.checkpoint()
-            turn = await self._turn(item)
-        return turn
+            ending = await self._turn(item)
+        return ending
 
-    async def _turn(self, item: Item | None) -> Turn:
+    async def _turn(self, item: Item | None) -> ExitReason | None:
         if item is None:
             self._note("Timeout")
-            return await self._next("handle_info", await self.handle_info(Timeout()))
+            return await self._follow("handle_info", await self.handle_info(Timeout()))
         kind, payload, caller = item
         self._note(type(payload).__name__)
         if kind == CAST:
-            return await self._next("handle_cast", await self.handle_cast(payload))
+            return await self._follow("handle_cast", await self.handle_cast(payload))
         if kind == CALL and caller is not None:
             return await self._call(payload, caller)
-        if kind == STOP:
-            assert isinstance(payload, ExitReason)  # noqa: S101 - ActorRef.stop alone makes these
+        if kind == STOP and isinstance(payload, ExitReason):
             return payload
-        return await self._next("handle_info", await self.handle_info(payload))
+        return await self._follow("handle_info", await self.handle_info(payload))
 
-    async def _call(self, request: object, caller: Caller) -> Turn:
+    async def _call(self, request: object, caller: Caller) -> ExitReason | None:
         result = await self.handle_call(request, caller)
         match result:
             case Reply(value, timeout, continue_with):
                 caller.reply(value)
-                return await self._next("handle_call", NoReply(timeout, continue_with))
+                return await self._follow("handle_call", NoReply(timeout, continue_with))
             case Stop(reason, reply):
                 if reply is not UNSET:
                     caller.reply(reply)
                 return reason
             case NoReply():
-                return await self._next("handle_call", result)
+                return await self._follow("handle_call", result)
         raise BadReturnValue("handle_call", result)
 
-    async def _next(self, where: str, result: object) -> Turn:
-        """Follow what a callback returned, continuations included."""
-        while True:
+    async def _follow(self, where: str, result: object) -> ExitReason | None:
+        """Do what a callback returned, continuations included."""
+        self._idle_timeout = _FOREVER
+        while result is not None:
             match result:
-                case None:
-                    return _FOREVER
                 case Stop(reason):
                     return reason
                 case Continue(argument):
                     pass
                 case NoReply(timeout, continue_with):
                     if continue_with is UNSET:
-                        return _FOREVER if timeout is None else timeout
+                        self._idle_timeout = _FOREVER if timeout is None else timeout
+                        return None
                     argument = continue_with
                 case _:
                     raise BadReturnValue(where, result)
             where = "handle_continue"
             self._note("Continue")
             result = await self.handle_continue(argument)
+        return None
 
     def _note(self, message: str) -> None:
         self._process.current_message = message

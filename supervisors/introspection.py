@@ -1,4 +1,7 @@
-"""The live tree as data, read from the process table: nobody is asked, so a stuck actor hides nothing."""
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""The live tree as data, read from the process table: nobody is asked, so a stuck actor hides
+nothing.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Mailbox:
             trio.lowlevel.reschedule(reader)
 
     async def get(self, timeout: float = math.inf) -> Item | None:
-        """The next message, or None if none came for `timeout` seconds. Cancelled, it takes none."""
+        """The next message; None if none came for `timeout` seconds. Cancelled, it takes none."""
         if not self._items:
             self._in_a_row = 0
             await self._wait(timeout)

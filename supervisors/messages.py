@@ -51,7 +51,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """Carry on (`{:noreply, state}`); after handle_call, the answer comes later through `caller.reply`."""
+    """Carry on (`{:noreply, state}`); after handle_call, the answer comes later through
+    `caller.reply`.
+    """
 
     timeout: float | None = None
     continue_with: object = UNSET
@@ -110,7 +112,8 @@ class Down:
 class Exit:
     """An exit signal, to one who traps exits (`{:EXIT, pid, reason}`).
 
-    `ref` is who ended: a linked actor, a task of `spawn_link`, or None for plain code that signalled.
+    `ref` is who ended: a linked actor, a task of `spawn_link`, or None for plain code that
+    signalled.
     """
 
     ref: ActorRef | LinkedTask | None

@@ -1,7 +1,8 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
 """A process: one trio task with a mailbox, an exit reason, links and monitors.
 
-The life of one: `spawn` → its actor's `_main` → its tasks are cancelled and awaited → `finish`, which frees its
-names, answers who still waits, and posts Down and Exit, all without a checkpoint.
+The life of one: `spawn` → its actor's `_main` → its tasks are cancelled and awaited → `finish`,
+which frees its names, answers who still waits, and posts Down and Exit, all without a checkpoint.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from supervisors.actor_ref import ActorRef, Caller, server_exited
 from supervisors.errors import BadReturnValue, InvalidStart, NoProcess
 from supervisors.mailbox import INFO, STOP, Mailbox
 from supervisors.messages import Down, Exit, Ignore, Monitor
-from supervisors.reasons import Crashed, ExitReason, Killed, NoProc, Normal, is_abnormal
+from supervisors.reasons import Crashed, ExitReason, Killed, NoProc, Normal
 
 logger = logging.getLogger("supervisors")
 
-# How long what was killed may take to end. Then it is given up: told dead, though its task still blocks.
+# How long what was killed may take to end. Then it is given up: told dead, though its task still
+# blocks.
 KILL_GRACE = 5.0
 
 _pids = itertools.count(1)
@@ -134,7 +136,9 @@ class Process:
         self.ignored = False
         self.exited = trio.Event()
         self.doomed: ExitReason | None = None
-        """The reason it was cancelled with, recorded before cancelling: what its task then does no longer counts."""
+        """The reason it was cancelled with, recorded before cancelling: what its task then does no
+        longer counts.
+        """
         self.reason: ExitReason | None = None
         self.stop_reason: ExitReason | None = None
         self.on_stop: Callable[[], None] | None = None
@@ -172,7 +176,9 @@ class Process:
     # --- signals ---
 
     def exit_signal(self, sender: ActorRef | LinkedTask | None, reason: ExitReason) -> None:
-        """What OTP does with an exit signal: a message to one who traps it, else the end, unless it is Normal."""
+        """What OTP does with an exit signal: a message to one who traps it, else the end, unless it
+        is Normal.
+        """
         if self.reason is not None:
             return
         if self.actor.trap_exit:
@@ -181,7 +187,7 @@ class Process:
             self.doom(reason)
 
     def ask_to_stop(self, reason: ExitReason) -> None:
-        """The parent's exit signal: one that traps exits handles what came before, then terminates."""
+        """The parent's exit signal: one that traps exits terminates after what came before."""
         if self.actor.trap_exit:
             self.request_stop(reason)
             self.mailbox.put((STOP, reason, None))
@@ -189,7 +195,9 @@ class Process:
             self.doom(reason)
 
     def request_stop(self, reason: ExitReason) -> None:
-        """Note that a request to stop is on its way, for one who waits elsewhere than at its mailbox."""
+        """Note that a request to stop is on its way, for one who waits elsewhere than at its
+        mailbox.
+        """
         if self.stop_reason is None:
             self.stop_reason = reason
             if self.on_stop is not None:
@@ -261,6 +269,8 @@ class Process:
     def send_after(self, seconds: float, info: object) -> Timer:
         """Start a timer; it dies with this process."""
         self._must_live()
+        if not seconds >= 0:
+            raise ValueError(f"send_after takes seconds of at least 0, not {seconds!r}")
         timer = Timer()
         self.timers.add(timer)
         self.nursery.start_soon(_run_timer, self, timer, seconds, info)
@@ -285,7 +295,9 @@ class Process:
     # --- the end ---
 
     def finish(self, reason: ExitReason) -> None:
-        """Tell everyone. The first reason told stands. No checkpoint in here: nobody sees it half dead."""
+        """Tell everyone. The first reason told stands. No checkpoint in here: nobody sees it half
+        dead.
+        """
         if self.reason is not None:
             return
         self.reason = reason
@@ -317,7 +329,8 @@ class Process:
 def spawn(
     actor: Actor | Ignore, name: str, nursery: trio.Nursery, parent: Process | None
 ) -> Process:
-    """A process for `actor`, its task not yet started: `nursery.start_soon(process.actor._host)` does that.
+    """A process for `actor`, its task not yet started: `nursery.start_soon(process.actor._host)`
+    does that.
 
     Raises BadReturnValue for what is no actor, InvalidStart for an actor that has run before.
     """
@@ -331,15 +344,17 @@ def spawn(
 
 
 async def run(process: Process) -> None:
-    """The process's task, from its first step to `finish`. Only KeyboardInterrupt and its like leave it."""
+    """The process's task, from its first step to `finish`. Only KeyboardInterrupt and its like
+    leave it.
+    """
     _current.set(process)
     process.task = trio.lowlevel.current_task()
     try:
         reason = await _run_body(process)
         await process.reap()
     except BaseException:
-        # The program itself is to end (KeyboardInterrupt, SystemExit). Supervisors are shielded from
-        # the cancellation this brings, so the topmost is told: it takes everyone along.
+        # The program itself is to end (KeyboardInterrupt, SystemExit). Supervisors are shielded
+        # from the cancellation this brings, so the topmost is told: it takes everyone along.
         process.finish(Killed())
         kill_root(process)
         raise
@@ -348,17 +363,19 @@ async def run(process: Process) -> None:
 
 
 async def _run_body(process: Process) -> ExitReason:
-    if process.doomed is not None:  # killed before its first step
-        return process.doomed
+    early = process.doomed
+    if early is not None:  # killed before its first step
+        return early
     try:
         with process.scope:
             return await process.actor._main()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the one place where it becomes a reason
+        crash = Crashed(error)
         if process.doomed is None:
-            return Crashed(error)
-        logger.error("%s raised while it was being ended", process.name, exc_info=error)
-    assert process.doomed is not None  # noqa: S101 - its scope is cancelled by doom alone
-    return process.doomed
+            return crash
+        log_late_crash(process, "", crash)
+    # Doom alone cancels the scope, and records the reason first.
+    return process.doomed or Killed()
 
 
 async def _run_linked(
@@ -380,14 +397,10 @@ async def _run_linked(
         process.tasks.discard(task)
         if process.tasks_done is not None and not process.tasks:
             process.tasks_done.set()
-    if is_abnormal(reason) and (process.tasks_done or process.doomed or process.reason):
-        # Nobody is left to hear the signal, and an exception must not be lost.
-        logger.error(
-            "%s: its task %s raised while it was being ended",
-            process.name,
-            task.name,
-            exc_info=reason.exception if isinstance(reason, Crashed) else None,
-        )
+    if isinstance(reason, Crashed) and (
+        process.tasks_done is not None or process.doomed is not None or process.reason is not None
+    ):
+        log_late_crash(process, f"'s task {task.name}", reason)
     process.exit_signal(task, reason)
 
 
@@ -397,6 +410,13 @@ async def _run_timer(process: Process, timer: Timer, seconds: float, info: objec
     process.timers.discard(timer)
     if not timer._scope.cancelled_caught:
         process.mailbox.put((INFO, info, None))
+
+
+def log_late_crash(process: Process, what: str, crash: Crashed) -> None:
+    """An exception that can no longer be anyone's exit reason must not be lost."""
+    logger.error(
+        "%s%s raised while it was being ended", process.name, what, exc_info=crash.exception
+    )
 
 
 def kill_root(process: Process) -> None:

@@ -9,7 +9,8 @@
 | `noproc`          | `NoProc()`         |
 | anything else     | `Crashed(error)`   |
 
-Cancellation and `KeyboardInterrupt` are no reasons: they are trio's and the user's, and pass through.
+Cancellation and `KeyboardInterrupt` are no reasons: they are trio's and the user's, and pass
+through.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """It was asked to stop, or gave up in an orderly way; `detail` says more, if there is more to say."""
+    """It was asked to stop, or gave up in an orderly way; `detail` says more, if there is more to
+    say.
+    """
 
     detail: object = None
 
@@ -56,7 +59,7 @@ def is_abnormal(reason: ExitReason) -> bool:
 
 
 def cause_of(reason: ExitReason) -> BaseException | None:
-    """The exception a reason carries, for `raise ... from` and for logging; None if there is none."""
+    """The exception a reason carries, for `raise ... from` and for logging; or None."""
     match reason:
         case Crashed(exception):
             return exception

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
 """Registry: names for processes. Names are unique and are freed the moment their process ends."""
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Registry:
     def register(self, key: Hashable, ref: ActorRef) -> None:
         """Give the name `key` to the process of `ref`; it may have several.
 
-        Raises AlreadyRegistered (also for its own name), NoProcess if it has ended, RegistryNotRunning.
+        Raises AlreadyRegistered (also for its own name), NoProcess if it has ended,
+        RegistryNotRunning.
         """
         process = ref._target()
         if process is None or process.reason is not None:
@@ -70,7 +72,7 @@ class Registry:
     def _register(self, key: Hashable, process: Process) -> None:
         if self._owner is None:
             raise RegistryNotRunning(
-                f"registry {self.name} is not running: its child_spec() belongs before those who use it"
+                f"registry {self.name} is not running: put its child_spec() before its users"
             )
         holder = self._table.get(key)
         if holder is not None:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
+from supervisors.child_spec import is_seconds, is_whole
 from supervisors.errors import InvalidIntensity, InvalidPeriod
 
 
 class RestartIntensity:
-    """At most `max_restarts` within any `max_seconds`, so many are allowed and the next is one too many."""
+    """At most `max_restarts` within any `max_seconds`, so many are allowed and the next is one too
+    many.
+    """
 
     __slots__ = ("_times", "max_restarts", "max_seconds")
 
     def __init__(self, max_restarts: int, max_seconds: float) -> None:
         """Raises InvalidIntensity or InvalidPeriod."""
-        if not isinstance(max_restarts, int) or isinstance(max_restarts, bool) or max_restarts < 0:
+        if not is_whole(max_restarts):
             raise InvalidIntensity(max_restarts)
-        if (
-            not isinstance(max_seconds, int | float)
-            or isinstance(max_seconds, bool)
-            or not 0 < max_seconds < float("inf")
-        ):
+        if not is_seconds(max_seconds) or max_seconds in (0, math.inf):
             raise InvalidPeriod(max_seconds)
         self.max_restarts = max_restarts
         self.max_seconds = max_seconds

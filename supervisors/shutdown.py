@@ -11,7 +11,8 @@ from supervisors.child_spec import ShutdownType
 from supervisors.process import Process
 from supervisors.reasons import ExitReason, Killed, Shutdown
 
-# A supervisor that was killed waits KILL_GRACE for its children; who waits for it waits a little longer.
+# A supervisor that was killed waits KILL_GRACE for its children; who waits for it waits a little
+# longer.
 SUPERVISOR_MARGIN = 1.0
 
 
@@ -20,8 +21,9 @@ async def stop_process(
 ) -> ExitReason:
     """Stop it and return the reason it ended with.
 
-    Asked with Shutdown(), it has `shutdown` seconds; then it is killed; if that does not end it either, it is
-    given up as unkillable. Cancelled, the process may still run, asked but not waited for.
+    Asked with Shutdown(), it has `shutdown` seconds; then it is killed; if that does not end it
+    either, it is given up as unkillable. Cancelled, the process may still run, asked but not waited
+    for.
     """
     if shutdown != "brutal_kill":
         process.ask_to_stop(Shutdown())

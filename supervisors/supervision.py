@@ -1,7 +1,10 @@
-"""What every kind of supervisor does alike: host children, start them, learn of their ends, give up.
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""What every kind of supervisor does alike: host children, start them, learn of their ends, give
+up.
 
-A supervisor is itself a process that traps exits. Its children's tasks run in its own nursery, which
-lies outside of its cancel scope: killing it ends its loop, and the loop's last act is to kill the children.
+A supervisor is itself a process that traps exits. Its children's tasks run in its own nursery,
+which lies outside of its cancel scope: killing it ends its loop, and the loop's last act is to kill
+the children.
 """
 
 from __future__ import annotations
@@ -52,14 +55,18 @@ class Child:
 
     @property
     def margin(self) -> float:
-        """How much longer than others it may take to die of a kill, because it kills others in turn."""
+        """How much longer than others it may take to die of a kill, because it kills others in
+        turn.
+        """
         supervises = self.process is not None and isinstance(self.process.actor, SupervisorBase)
         return SUPERVISOR_MARGIN if supervises else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChildInfo:
-    """A line of which_children: ref is None without a process; restarting while a restart is pending."""
+    """A line of which_children: ref is None without a process; restarting while a restart is
+    pending.
+    """
 
     id: str
     ref: ActorRef | None
@@ -69,7 +76,7 @@ class ChildInfo:
 
 @dataclass(frozen=True, slots=True)
 class ChildCounts:
-    """count_children: how many specs, live children, and how many of the specs are of which type."""
+    """count_children: how many specs, how many live, how many specs of which type."""
 
     specs: int
     active: int
@@ -79,7 +86,9 @@ class ChildCounts:
 
 @dataclass(frozen=True, slots=True)
 class _Retry:
-    """To itself: the restart of this child failed; try again, after whatever else is in the mailbox."""
+    """To itself: the restart of this child failed; try again, after whatever else is in the
+    mailbox.
+    """
 
     child: Child
 
@@ -114,7 +123,9 @@ class SupervisorBase(Actor):
         self._start_wait: trio.CancelScope | None = None
 
     async def init(self) -> Ignore | Stop | None:
-        """Runs before any child starts. Ignore(): not started, no error. Stop(reason), or raising: the start fails."""
+        """Runs before any child starts. Ignore(): not started, no error. Stop(reason), or raising:
+        the start fails.
+        """
         return None
 
     # --- what the kinds differ in ---
@@ -210,20 +221,25 @@ class SupervisorBase(Actor):
     async def _reply(self, request: object, caller: Caller) -> None:
         try:
             caller.reply(await self._answer(request))
-        except Exception as error:  # noqa: BLE001 - the caller gets it; a supervisor has no bad day of others
+        except _Interrupted:
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller's mistake, or its child's: the caller gets it
             caller.fail(error)
 
     # --- starting one ---
 
     async def _start(self, child: Child) -> ActorRef | None:
         """Start a child and wait for its init; None if it said Ignore. Raises StartError."""
+        if self._process.stop_reason is not None:
+            raise _Interrupted
         spec = child.spec
         child.restarting = False
         try:
             actor = spec.start()
             if isinstance(actor, Ignore):
-                return self._ignored(child)
-            process = spawn(actor, _name_of(spec, actor), self._nursery, self._process)
+                self._ignored(child)
+                return None
+            process = spawn(actor, name_of(spec, actor), self._nursery, self._process)
             if spec.name is not None:
                 spec.name._claim(process)
         except AlreadyStarted:
@@ -236,7 +252,8 @@ class SupervisorBase(Actor):
         await self._await_init(child, process)
         if process.ignored:
             del self._by_process[process]
-            return self._ignored(child)
+            self._ignored(child)
+            return None
         return process.ref
 
     def _ignored(self, child: Child) -> None:
@@ -246,11 +263,9 @@ class SupervisorBase(Actor):
 
     async def _await_init(self, child: Child, process: Process) -> None:
         spec = child.spec
-        with trio.CancelScope() as self._start_wait:
-            if self._process.stop_reason is not None:
-                self._start_wait.cancel()
-            with trio.move_on_after(spec.start_timeout) as limit:
-                await process.settled.wait()
+        limit = trio.move_on_after(spec.start_timeout)
+        with trio.CancelScope() as self._start_wait, limit:
+            await process.settled.wait()
         if not process.settled.is_set() and self._process.stop_reason is not None:
             raise _Interrupted  # it is in the table, and is stopped with the others
         self._start_wait = None
@@ -298,7 +313,9 @@ class SupervisorBase(Actor):
         return Shutdown()
 
     async def _start_again(self, child: Child) -> bool:
-        """Start it as a restart; on failure report it and put the next try at the end of the mailbox."""
+        """Start it as a restart; on failure report it and put the next try at the end of the
+        mailbox.
+        """
         child.restarts += 1
         try:
             await self._start(child)
@@ -311,7 +328,7 @@ class SupervisorBase(Actor):
         return True
 
     async def _stop(self, child: Child) -> None:
-        """Stop its process, if there is one; its own end, unread in the mailbox, no longer counts."""
+        """Stop its process, if any; its own end, unread in the mailbox, no longer counts."""
         child.restarting = False
         process = child.process
         if process is None:
@@ -360,7 +377,8 @@ class SupervisorBase(Actor):
             raise InvalidSignificant(spec.id)
 
 
-def _name_of(spec: ChildSpec, actor: Actor) -> str:
+def name_of(spec: ChildSpec, actor: object) -> str:
+    """What a process is called: its registered name, a supervisor's own, or its id."""
     if spec.name is not None:
         return spec.name.name
     own = actor._name if isinstance(actor, SupervisorBase) else None

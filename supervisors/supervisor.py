@@ -70,15 +70,18 @@ class _CountChildren(Call[ChildCounts]):
 
 
 class Supervisor(SupervisorBase):
-    """Starts its children in order, restarts them by its strategy, stops them in reverse order (OTP `supervisor`).
+    """Starts its children in order, restarts them by its strategy, stops them in reverse order (OTP
+    `supervisor`).
 
-    More than `max_restarts` within `max_seconds` seconds: it stops its children and exits with Shutdown; its
-    own supervisor decides what then. A child that fails to start at its own start: those started are stopped
-    in reverse, and the start fails with FailedToStartChild. Asked to stop while a child is in its init, it
-    does not wait for that init, but stops that child with the others.
+    More than `max_restarts` within `max_seconds` seconds: it stops its children and exits with
+    Shutdown; its own supervisor decides what then. A child that fails to start at its own start:
+    those started are stopped in reverse, and the start fails with FailedToStartChild. Asked to stop
+    while a child is in its init, it does not wait for that init, but stops that child with the
+    others.
 
-    Administration is by static functions that take the supervisor's ref, also a registered name; all raise
-    NoProcess if it is not there, and wait as long as it takes: `await Supervisor.which_children(ref)`.
+    Administration is by static functions that take the supervisor's ref, also a registered name;
+    all raise NoProcess if it is not there, and wait as long as it takes: `await
+    Supervisor.which_children(ref)`.
     """
 
     def __init__(
@@ -113,24 +116,28 @@ class Supervisor(SupervisorBase):
     async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
         """Add a child at the end and start it; None if its start said Ignore (OTP `start_child/2`).
 
-        Raises AlreadyStarted, AlreadyPresent, FailedToStartChild, StartTimeout, SpecError; the spec is
-        then not kept.
+        Raises AlreadyStarted, AlreadyPresent, FailedToStartChild, StartTimeout, SpecError; the spec
+        is then not kept.
         """
         return await supervisor.call(_StartChild(spec), timeout=math.inf)
 
     @staticmethod
     async def terminate_child(supervisor: ActorRef, id: str) -> None:  # noqa: A002
-        """Stop a child and keep its spec, unless it is temporary; fine if it is stopped. Raises NotFound."""
+        """Stop a child and keep its spec, unless it is temporary; fine if it is stopped. Raises
+        NotFound.
+        """
         await supervisor.call(_TerminateChild(id), timeout=math.inf)
 
     @staticmethod
     async def restart_child(supervisor: ActorRef, id: str) -> ActorRef | None:  # noqa: A002
-        """Start a child that is stopped. Raises NotFound, ChildRunning, ChildRestarting, StartError."""
+        """Start a child that is stopped. Raises NotFound, ChildRunning, ChildRestarting,
+        StartError.
+        """
         return await supervisor.call(_RestartChild(id), timeout=math.inf)
 
     @staticmethod
     async def delete_child(supervisor: ActorRef, id: str) -> None:  # noqa: A002
-        """Drop the spec of a child that is stopped. Raises NotFound, ChildRunning, ChildRestarting."""
+        """Drop the spec of a stopped child. Raises NotFound, ChildRunning, ChildRestarting."""
         await supervisor.call(_DeleteChild(id), timeout=math.inf)
 
     @staticmethod
@@ -175,11 +182,10 @@ class Supervisor(SupervisorBase):
         group = self._table[positions.start : positions.stop]
         for sibling in reversed(group):
             await self._stop(sibling)
-            if sibling is not child and sibling.spec.restart == "temporary":
+            if sibling.spec.restart == "temporary":  # goes down with the others, never up
                 self._forget(sibling)
-                group.remove(sibling)
         for sibling in group:
-            if not await self._start_again(sibling):
+            if sibling.spec.restart != "temporary" and not await self._start_again(sibling):
                 return  # its next try takes up the rest of the group too
 
     # --- requests ---
@@ -195,11 +201,13 @@ class Supervisor(SupervisorBase):
             case _StartChild(spec):
                 return await self._add(spec)
             case _TerminateChild(id):
-                return await self._terminate(self._get(id))
+                await self._terminate(self._get(id))
+                return None
             case _RestartChild(id):
                 return await self._start(self._stopped(id))
             case _DeleteChild(id):
-                return self._forget(self._stopped(id))
+                self._forget(self._stopped(id))
+                return None
         raise BadReturnValue("a request to a supervisor", request)
 
     async def _add(self, spec: ChildSpec) -> ActorRef | None:
