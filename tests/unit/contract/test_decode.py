@@ -12,7 +12,7 @@ from nexus_actors.contract.errors import EXCERPT_LIMIT, REFUSALS, Refusal
 from nexus_actors.contract.request import LLMRequest
 
 USER = {"role": "user", "content": "Design a feature"}
-MINIMAL = {"request_id": "r-1", "complexity": "simple", "messages": [USER]}
+MINIMAL: dict[str, Any] = {"request_id": "r-1", "complexity": "simple", "messages": [USER]}
 
 
 def body(**changes: Any) -> str:
@@ -57,7 +57,7 @@ def test_a_wrapped_request_is_the_same_request() -> None:
 
 
 def test_an_outer_request_id_makes_request_an_unknown_field() -> None:
-    wrapped = {**MINIMAL, "request": {**MINIMAL, "request_id": "inner"}}
+    wrapped: dict[str, Any] = {**MINIMAL, "request": {**MINIMAL, "request_id": "inner"}}
     assert accept(json.dumps(wrapped)).request_id == "r-1"
 
 
