@@ -154,7 +154,7 @@ class Routes:
         own = self._by_provider.get(provider)
         if own:
             return Routed(tuple(own))
-        return Unroutable(f"no route names a model of {provider}, so the request must")
+        return Unroutable(f"no route is for such requests, and none names a model of {provider}")
 
     def _prefer(self, provider: str, routed: Routed | Unroutable) -> Routed | Unroutable:
         rest = routed.candidates if isinstance(routed, Routed) else ()
