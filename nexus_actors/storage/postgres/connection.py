@@ -167,7 +167,6 @@ def server_settings(application_name: str, command_timeout: float) -> dict[str, 
         "statement_timeout": str(int(command_timeout * 1000)),
         # Our statements are short and estimated far too dear because they call functions.
         "jit": "off",
-        "plan_cache_mode": "force_generic_plan",
     }
 
 

@@ -1,0 +1,194 @@
+"""The embedded server: it lives exactly as long as its owner."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.postgres.connection import Connection, open_postgres
+from nexus_actors.storage.postgres.embedded import embedded_url, open_embedded
+from nexus_actors.storage.postgres.errors import DatabaseStartError
+
+SETTINGS = ("fsync=off", "shared_buffers=16MB")
+OWNER = """
+import sys, trio
+from pathlib import Path
+from nexus_actors.storage.postgres.embedded import open_embedded
+
+async def main():
+    async with open_embedded(Path(sys.argv[1]), settings=("fsync=off",)):
+        print("ready", flush=True)
+        await trio.sleep_forever()
+
+trio.run(main)
+"""
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Not pytest's directory, which is private to its user: the server may run as another one."""
+    directory = Path(tempfile.mkdtemp(prefix="nexus-tests-"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+async def ask(url: str, statement: str) -> object:
+    async def operation(connection: Connection) -> object:
+        return await connection.fetchval(statement)
+
+    async with open_postgres(url) as pool:
+        return await pool.run(operation)
+
+
+def postmaster(data_dir: Path) -> int:
+    return int((data_dir / "postgres" / "postmaster.pid").read_text().partition("\n")[0])
+
+
+async def gone(pid: int) -> None:
+    with trio.fail_after(30):
+        while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
+            await trio.sleep(0.01)
+
+
+async def test_it_runs_for_as_long_as_the_block_and_keeps_its_data(data_dir: Path) -> None:
+    async with open_embedded(data_dir, settings=SETTINGS) as url:
+        assert url == embedded_url(data_dir)
+        await ask(url, "CREATE TABLE kept (n integer)")
+        assert await ask(url, "SHOW fsync") == "off"
+        pid = postmaster(data_dir)
+    await gone(pid)
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+    async with open_embedded(data_dir, settings=SETTINGS) as url:
+        assert await ask(url, "SELECT count(*) FROM kept") == 0
+
+
+async def test_the_second_to_come_is_a_guest(data_dir: Path) -> None:
+    async with open_embedded(data_dir, settings=SETTINGS) as url:
+        async with open_embedded(data_dir) as guest:
+            assert guest == url
+            assert await ask(guest, "SELECT 1") == 1
+        assert await ask(url, "SELECT 1") == 1
+
+
+async def test_two_that_start_together_share_one_server(data_dir: Path) -> None:
+    async def start() -> None:
+        async with open_embedded(data_dir, settings=SETTINGS) as url:
+            assert await ask(url, "SELECT 1") == 1
+            await arrived.send(None)
+            await leave.wait()
+
+    arrived, arrivals = trio.open_memory_channel[None](2)
+    leave = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(start)
+        nursery.start_soon(start)
+        await arrivals.receive()
+        await arrivals.receive()
+        leave.set()
+
+
+async def test_a_killed_owner_takes_the_server_along(data_dir: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-Wignore", "-c", OWNER, str(data_dir)],
+        stdout=subprocess.PIPE,
+        env=environment,
+    ) as owner:
+        assert owner.stdout is not None
+        assert await trio.to_thread.run_sync(owner.stdout.readline) == b"ready\n"
+        pid = postmaster(data_dir)
+        owner.send_signal(signal.SIGKILL)
+        with trio.fail_after(30):  # at once, beside the dying one
+            async with open_embedded(data_dir, settings=SETTINGS) as url:
+                assert postmaster(data_dir) != pid
+                assert await ask(url, "SELECT 1") == 1
+    await gone(pid)
+
+
+async def test_a_cancelled_owner_stops_the_server(data_dir: Path) -> None:
+    with trio.CancelScope() as scope:
+        async with open_embedded(data_dir, settings=SETTINGS):
+            pid = postmaster(data_dir)
+            scope.cancel()
+            await trio.sleep_forever()
+    await gone(pid)
+
+
+async def test_a_server_that_ends_by_itself_ends_the_block(data_dir: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="has ended"):
+        async with open_embedded(data_dir, settings=SETTINGS):
+            os.kill(postmaster(data_dir), signal.SIGKILL)
+            await trio.sleep_forever()
+    async with open_embedded(data_dir, settings=SETTINGS) as url:
+        assert await ask(url, "SELECT 1") == 1
+
+
+async def test_the_number_of_a_dead_server_given_to_another_program(data_dir: Path) -> None:
+    """As after the restart of a container, where the same few numbers come again."""
+    async with open_embedded(data_dir, settings=SETTINGS):
+        text = (data_dir / "postgres" / "postmaster.pid").read_text()
+    _, _, rest = text.partition("\n")
+    with subprocess.Popen(["sleep", "1000"]) as other:
+        try:
+            (data_dir / "postgres" / "postmaster.pid").write_text(f"{other.pid}\n{rest}")
+            async with open_embedded(data_dir, settings=SETTINGS) as url:
+                assert await ask(url, "SELECT 1") == 1
+        finally:
+            other.kill()
+
+
+async def test_a_server_that_cannot_start_says_where_to_look(data_dir: Path) -> None:
+    with pytest.raises(DatabaseStartError, match=r"postgres\.log") as raised:
+        async with open_embedded(data_dir, settings=("no_such_setting=1",)):
+            pass
+    assert raised.value.kind == "unusable"
+    assert "no_such_setting" in (data_dir / "postgres.log").read_text()
+
+
+async def test_a_long_path_is_no_obstacle(data_dir: Path) -> None:
+    deep = data_dir / ("x" * 60) / ("y" * 60)
+    async with open_embedded(deep, settings=SETTINGS) as url:
+        assert url == embedded_url(deep)
+        assert await ask(url, "SELECT 1") == 1
+
+
+async def test_a_killed_attempt_to_make_the_cluster_is_made_again(data_dir: Path) -> None:
+    half = data_dir / "postgres.new.half"
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18")
+    async with open_embedded(data_dir, settings=SETTINGS) as url:
+        assert await ask(url, "SELECT 1") == 1
+    assert not half.exists()
+
+
+async def test_what_others_may_see(data_dir: Path) -> None:
+    async with open_embedded(data_dir, settings=SETTINGS):
+        assert (data_dir / "postgres").stat().st_mode & 0o077 == 0
+        assert (data_dir / "postgres.log").stat().st_mode & 0o077 == 0
+
+
+async def test_a_wrong_password_is_said_to_be_one(data_dir: Path) -> None:
+    async with open_embedded(data_dir, settings=SETTINGS) as url:
+        await ask(url, "CREATE ROLE guarded LOGIN PASSWORD 'right'")
+        rules = data_dir / "postgres" / "pg_hba.conf"
+        rules.write_text("local all guarded scram-sha-256\n" + rules.read_text())
+        await ask(url, "SELECT pg_reload_conf()")
+        with trio.fail_after(30):
+            while not await ask(
+                url, "SELECT count(*) FROM pg_hba_file_rules WHERE auth_method LIKE 'scram%'"
+            ):
+                await trio.sleep(0.01)
+        assert await ask(url.replace("postgres@", "guarded:right@"), "SELECT 1") == 1
+        for login in ("guarded:sesame@", "guarded@", "nobody:sesame@"):
+            with pytest.raises(DatabaseStartError) as raised:
+                await ask(url.replace("postgres@", login), "SELECT 1")
+            assert raised.value.kind == "wrong_password"
+            assert "sesame" not in str(raised.value)

@@ -1,0 +1,107 @@
+"""Wake-ups, and the marker that a consumer is running."""
+
+import logging
+
+import pytest
+import trio
+
+from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from nexus_actors.storage.postgres.presence import consumer_is_running
+from tests.integration.storage.storage_helpers import give_back, send, sql, value
+
+LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'nexus listener' AND datname = current_database()"
+
+
+class Bell:
+    """Counts its rings, and can be waited for."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._rung = trio.Event()
+
+    def ring(self) -> None:
+        self.count += 1
+        self._rung.set()
+
+    async def wait(self) -> None:
+        with trio.fail_after(30):
+            await self._rung.wait()
+        self._rung = trio.Event()
+
+
+async def test_sending_rings_those_who_listen_to_that_queue(db: PostgresDatabase) -> None:
+    requests, results = Bell(), Bell()
+    with (
+        db.hints.listen("ai_requests", requests.ring),
+        db.hints.listen("ai_results", results.ring),
+    ):
+        await requests.wait()
+        await results.wait()
+        before = results.count
+        await send(db, "r")
+        await requests.wait()
+        assert results.count == before
+    after = requests.count
+    await send(db, "s")
+    with db.hints.listen("ai_requests", results.ring):
+        await send(db, "t")
+        await results.wait()
+    assert requests.count == after
+
+
+async def test_what_becomes_visible_again_rings(db: PostgresDatabase) -> None:
+    bell = Bell()
+    await send(db, "a", "b")
+    a, b = await db.requests.lease(2, 30)
+    with db.hints.listen("ai_requests", bell.ring):
+        await bell.wait()
+        await db.requests.give_back([give_back(a)])
+        await bell.wait()
+        await db.requests.give_back([give_back(b, lane="x")])
+        await db.requests.forget_waiting()
+        await bell.wait()
+
+
+async def test_a_cut_connection_comes_back_and_rings(
+    db: PostgresDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    bell = Bell()
+    with db.hints.listen("ai_requests", bell.ring), caplog.at_level(logging.ERROR):
+        await bell.wait()
+        for _ in range(3):
+            pid = await value(db, LISTENERS)
+            await sql(db, "SELECT pg_terminate_backend($1, 10000)", pid)
+            await bell.wait()
+            await send(db, f"r{pid}")
+            await bell.wait()
+            assert await value(db, LISTENERS) != pid
+        assert await db.run(consumer_is_running, "ai_requests")
+    assert caplog.records == []
+
+
+async def test_a_listener_that_fails_does_not_silence_the_others(
+    db: PostgresDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("mine")
+
+    bell = Bell()
+    with db.hints.listen("ai_requests", fail), db.hints.listen("ai_requests", bell.ring):
+        await bell.wait()
+        await send(db, "r")
+        await bell.wait()
+    assert "mine" in caplog.text
+
+
+async def test_a_consumer_is_known_for_as_long_as_it_runs(database_url: str) -> None:
+    async with open_database(database_url, instance_id="client", announce_consumer=False) as client:
+        assert not await client.run(consumer_is_running, "ai_requests")
+        async with open_database(database_url, instance_id="service") as service:
+            bell = Bell()
+            with service.hints.listen("ai_requests", bell.ring):
+                await bell.wait()
+            assert await client.run(consumer_is_running, "ai_requests")
+            assert not await client.run(consumer_is_running, "other")
+        with trio.fail_after(30):
+            while await client.run(consumer_is_running, "ai_requests"):
+                await trio.sleep(0.01)

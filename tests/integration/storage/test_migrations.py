@@ -1,0 +1,178 @@
+"""The schema: made once, by whoever comes first, and only what is missing."""
+
+import asyncio
+import logging
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+import trio
+
+from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres.database import open_database
+from nexus_actors.storage.postgres.errors import DatabaseStartError
+from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.sql import Queues, numbered_migrations
+from tests.integration.storage.storage_helpers import send, sql, success, value
+from tests.integration.storage.test_results import row
+
+ECTO = """
+CREATE TABLE pgflow_instances (id uuid PRIMARY KEY);
+CREATE TABLE job_results (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    workflow varchar(255) NOT NULL,
+    instance_id uuid REFERENCES pgflow_instances,
+    job_id bigint,
+    status varchar(255) NOT NULL,
+    input jsonb DEFAULT '{}', output jsonb DEFAULT '{}', error text,
+    tokens_used integer NOT NULL DEFAULT 0, cost_cents integer NOT NULL DEFAULT 0,
+    duration_ms integer,
+    completed_at timestamp(6),
+    inserted_at timestamp(6) NOT NULL, updated_at timestamp(6) NOT NULL
+)
+"""
+LEAST = """
+CREATE ROLE {role} LOGIN;
+GRANT USAGE ON SCHEMA pgmq, nexus TO {role};
+GRANT SELECT, UPDATE, DELETE ON pgmq.q_ai_requests TO {role};
+GRANT SELECT, INSERT ON pgmq.a_ai_requests, pgmq.q_ai_requests_dead, pgmq.a_ai_results TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON pgmq.q_ai_results TO {role};
+GRANT SELECT, INSERT, UPDATE ON nexus.requests TO {role};
+GRANT SELECT, INSERT ON nexus.attempts TO {role};
+GRANT SELECT ON nexus.migrations, nexus.steps TO {role};
+GRANT SELECT, INSERT ON public.job_results TO {role};
+"""
+
+
+async def execute(url: str, statement: str) -> None:
+    async with open_postgres(url) as pool:
+        await pool.run(lambda connection: connection.execute(statement))
+
+
+async def test_an_empty_database_is_made_ready_and_stays_as_it_is(empty_database_url: str) -> None:
+    snapshot = "SELECT oid, relname FROM pg_class ORDER BY oid"
+    async with open_database(empty_database_url, instance_id="one") as db:
+        before = await sql(db, snapshot)
+        assert await value(db, "SELECT count(*) FROM nexus.migrations") == len(
+            numbered_migrations()
+        )
+        indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = 'job_results'"
+        assert await value(db, indexes) == 8
+    async with open_database(empty_database_url, instance_id="one") as db:
+        assert await sql(db, snapshot) == before
+
+
+async def test_every_column_of_the_journal_is_explained(database_url: str) -> None:
+    async with open_database(database_url, instance_id="one") as db:
+        silent = await sql(
+            db,
+            "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+            " WHERE c.relnamespace = 'nexus'::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+            " AND col_description(c.oid, a.attnum) IS NULL",
+        )
+        assert silent == []
+
+
+async def test_services_that_start_together_take_turns(empty_database_url: str) -> None:
+    async def start(name: str) -> None:
+        async with open_database(empty_database_url, instance_id=name) as db:
+            assert await value(db, "SELECT count(*) FROM nexus.requests") == 0
+
+    async with trio.open_nursery() as nursery:
+        for number in range(6):
+            nursery.start_soon(start, str(number))
+
+
+async def test_ectos_table_is_left_alone_and_used(empty_database_url: str) -> None:
+    await execute(empty_database_url, ECTO)
+    async with open_database(empty_database_url, instance_id="one") as db:
+        assert (
+            await value(db, "SELECT count(*) FROM pg_indexes WHERE tablename = 'job_results'") == 1
+        )
+        await send(db, "r", queue="ai_results")
+        [message] = await db.results.read(1, 30)
+        await db.results.store([row(message)])
+        assert await value(db, "SELECT instance_id FROM job_results") is None
+
+
+async def test_a_missing_or_disabled_trigger_is_made_again(database_url: str) -> None:
+    state = "SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'pgmq.q_ai_requests'::regclass AND tgname = 'nexus_notify_insert'"
+    for damage in (
+        "DROP TRIGGER nexus_notify_insert ON pgmq.q_ai_requests",
+        "ALTER TABLE pgmq.q_ai_requests DISABLE TRIGGER nexus_notify_insert",
+    ):
+        await execute(database_url, damage)
+        async with open_database(database_url, instance_id="one") as db:
+            assert await value(db, state) == b"O"
+
+
+async def test_a_role_with_the_working_privileges_suffices(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    role = "role_" + urlsplit(database_url).path.removeprefix("/")
+    await execute(database_url, LEAST.format(role=role))
+    try:
+        theirs = database_url.replace("postgres@", f"{role}@", 1)
+        async with (
+            open_database(database_url, instance_id="owner") as owner,
+            open_database(theirs, instance_id="one") as db,
+        ):
+            await send(owner, "r", "r", "s")
+            claimed, duplicate, failing = await db.requests.lease(3, 30)
+            await db.requests.extend([claimed.lease], 30)
+            await db.requests.discard([duplicate.lease])
+            failure = success(failing, succeeded=False, dead_reason="exhausted")
+            assert len(await db.requests.finish([success(claimed), failure])) == 2
+            await db.requests.release_orphans([])
+            await db.results.store([row(message) for message in await db.results.read(10, 30)])
+            assert await value(db, "SELECT count(*) FROM job_results") == 2
+        assert "trigger" not in caplog.text
+
+        await execute(database_url, "DROP TRIGGER nexus_notify_insert ON pgmq.q_ai_requests")
+        with caplog.at_level(logging.WARNING):
+            async with open_database(theirs, instance_id="one"):
+                pass
+        assert "polling only" in caplog.text
+
+        async with open_postgres(theirs) as pool:
+            with pytest.raises(DatabaseStartError) as refused:
+                await migrate(pool, Queues(requests="another"))
+        assert refused.value.kind == "missing_permission"
+    finally:
+        await execute(database_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_a_cancelled_migration_leaves_nothing(empty_database_url: str) -> None:
+    async with open_postgres(empty_database_url) as pool:
+        with trio.move_on_after(0.02) as scope:
+            await migrate(pool, Queues())
+        if scope.cancelled_caught:
+
+            def schemas() -> object:
+                return asyncio.run(_schemas(empty_database_url))
+
+            assert await trio.to_thread.run_sync(schemas) == []
+        await migrate(pool, Queues())
+
+
+async def _schemas(url: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        # The server may still be ending the cut session's transaction: its lock says when it has.
+        await connection.execute("SELECT pg_advisory_lock($1)", 0x6E65787573)
+        return await connection.fetch(
+            "SELECT nspname FROM pg_namespace WHERE nspname IN ('nexus', 'pgmq')"
+        )
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("name", ["", "A", "a-b", 'a"b', "a b", "x" * 48, "ä", "a\n"])
+def test_names_that_are_no_queue_names_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="not a queue name"):
+        Queues(requests=name)
+
+
+def test_the_queues_differ() -> None:
+    with pytest.raises(ValueError, match="different names"):
+        Queues(requests="ai_results")
