@@ -22,7 +22,10 @@ _FAMILIES = {
     "Setup": {
         "config": ("config:config", "Check or show the configuration."),
         "db": ("database:db", "Prepare or find the database."),
-        "demo": ("demo:demo", "See it all at work, with examples, and nothing left behind."),
+        "demo": (
+            "demo.command:demo",
+            "See it all at work, with examples, and nothing left behind.",
+        ),
     },
 }
 

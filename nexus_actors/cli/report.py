@@ -21,14 +21,6 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
-class Finished(Exception):
-    """A command that has said what there is to say ends with this exit code."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
-
-
 # A class stands for its subclasses too; the nearest counts.
 _EXIT_CODES: Final = {
     "nexus_actors.operations.instance.InstanceError": exit_codes.FAILED,
@@ -45,16 +37,14 @@ _EXIT_CODES: Final = {
 def run(tokens: Sequence[str] | None = None) -> int:
     """Run one command line; its exit code. Only an unforeseen exception leaves it."""
     try:
-        try:
-            code = _run(tokens)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would complain once more when it flushes standard output at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_codes.READER_GONE
-    except KeyboardInterrupt:
-        return exit_codes.INTERRUPTED
+        code = _run(tokens)
+        sys.stdout.flush()
+    except BaseException as error:
+        expected = _report(error)
+        if expected is None:
+            raise
+        code = expected
+    _flush()
     return code
 
 
@@ -68,15 +58,30 @@ def _run(tokens: Sequence[str] | None) -> int:
     except CycloptsError as error:
         complain(" ".join(str(error).split()))
         return exit_codes.USAGE
-    except Exception as error:
-        known = [_known(leaf) for leaf in _leaves(error)]
-        if None in known:
-            raise
-        for message, _ in filter(None, known):
-            if message:
-                complain(message)
-        return max(code for _, code in filter(None, known))
     return code if isinstance(code, int) else exit_codes.OK
+
+
+def _report(error: BaseException) -> int | None:
+    """Say what went wrong; the exit code. None, and nothing said, if it was not expected."""
+    leaves = list(_leaves(error))
+    if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
+        return exit_codes.INTERRUPTED
+    if any(isinstance(leaf, BrokenPipeError) for leaf in leaves):
+        return exit_codes.READER_GONE
+    known = [_known(leaf) for leaf in leaves]
+    if None in known:
+        return None
+    for message, _ in filter(None, known):
+        complain(message)
+    return max(code for _, code in filter(None, known))
+
+
+def _flush() -> None:
+    """Hand out what is printed; if nobody takes it, spare the reader Python's complaint at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -92,8 +97,8 @@ def _known(error: BaseException) -> tuple[str, int] | None:
     """What to say of an expected error, and its exit code; None if it is not expected."""
     if isinstance(error, CommandError):
         return str(error), error.exit_code
-    if isinstance(error, Finished):
-        return "", error.exit_code
+    if type(error).__module__ == "supervisors.errors" and error.__cause__ is not None:
+        return _known(error.__cause__)  # the tree did not start; why stands behind it
     for cls in type(error).__mro__:
         code = _EXIT_CODES.get(f"{cls.__module__}.{cls.__qualname__}")
         if code is not None:

@@ -19,8 +19,14 @@ def start(*, config: ConfigPath = None) -> int:
     makes what is left visible again for others.
     """
     settings = read_settings(config)
-    from nexus_actors.application import run_service
+    import structlog
 
+    from nexus_actors.application import run_service
+    from nexus_actors.operations.logs import configure_logs
+
+    configure_logs(settings.service.log_level, settings.service.log_format)
+    for warning in settings.warnings:
+        structlog.get_logger("nexus").warning(warning)
     return run_service(settings)
 
 
@@ -57,8 +63,8 @@ def status(*, config: ConfigPath = None, json: AsJson = False) -> None:
 def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
     """Show the supervision tree of the running service.
 
-    Each line: name, class, number of the actor, how often it was restarted of how many times its
-    supervisor allows, messages waiting in its mailbox, what it is doing, how long it has lived.
+    Restarts: how often this actor was restarted; for a supervisor also, in brackets, how many
+    restarts of its children count at present, of how many it allows before it gives up.
     """
     settings = read_settings(config)
     answer = ask_service(settings, "tree")
@@ -69,7 +75,7 @@ def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
 
     from nexus_actors.cli.service_view import render_tree
 
-    Console().print(render_tree(answer, settings.supervision))
+    Console(highlight=False).print(render_tree(answer))
 
 
 def ask_service(settings: "Settings", command: str) -> Any:
@@ -99,7 +105,7 @@ async def _stop(data_dir: Path, limit: float) -> int | None:
 
 
 async def _wait_gone(pid: int) -> None:
-    """Wait for the end of a process that is no child of ours; only Linux can, else its lock tells."""
+    """Wait for the end of a process that is no child; only Linux can, else the lock tells."""
     import trio
 
     if not hasattr(os, "pidfd_open"):

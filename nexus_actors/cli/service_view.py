@@ -1,74 +1,82 @@
 """How a running service looks in a terminal: its status as a table, its supervision as a tree."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
-
-from nexus_actors.settings.model import SupervisionSettings
 
 
 def print_status(status: Mapping[str, Any]) -> None:
     """One line a number, nested ones by their path."""
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
     for name, value in _flat(status):
         table.add_row(name, value)
-    Console().print(table)
+    Console(highlight=False).print(table)
 
 
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in mapping.items():
-        name = f"{prefix}{key}".replace("_", " ")
-        if isinstance(value, Mapping):
-            if any(isinstance(item, Mapping) for item in value.values()):
-                yield from _flat(value, f"{name} · ")
-            else:
-                yield name, ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in value.items()) or "-"
-        else:
+        name = f"{prefix}{key}"
+        if not isinstance(value, Mapping):
             yield name, "-" if value is None else str(value)
+        elif any(isinstance(item, Mapping) for item in value.values()):
+            yield from _flat(value, f"{name} · ")
+        else:
+            yield name, ", ".join(f"{k} {v}" for k, v in value.items()) or "-"
 
 
-def render_tree(node: Mapping[str, Any], limits: SupervisionSettings) -> Tree:
-    """The supervision tree, each actor with its vital signs."""
-    root = Tree(_label(node, limits), guide_style="dim")
-    _grow(root, node, limits)
-    return root
+def render_tree(root: Mapping[str, Any]) -> Table:
+    """The supervision tree: each actor on a line, with its vital signs; the unusual stands out."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("actor", no_wrap=True)
+    table.add_column("class", style="cyan", no_wrap=True, overflow="ellipsis")
+    table.add_column("pid", style="dim", justify="right", no_wrap=True)
+    table.add_column("doing", no_wrap=True, overflow="ellipsis")
+    for name in ("restarts", "mailbox", "up"):
+        table.add_column(name, style="dim", justify="right", no_wrap=True)
+    for guide, node in _branches(root, "", ""):
+        table.add_row(*_cells(guide, node))
+    return table
 
 
-def _grow(branch: Tree, node: Mapping[str, Any], limits: SupervisionSettings) -> None:
-    for child in node.get("children") or ():
-        _grow(branch.add(_label(child, limits)), child, limits)
+def _branches(
+    node: Mapping[str, Any], guide: str, below: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each actor in start order, with the lines that join it to its supervisor."""
+    yield guide, node
+    left = len(node["children"])
+    for child in node["children"]:
+        left -= 1
+        corner, line = ("├─ ", "│  ") if left else ("└─ ", "   ")
+        yield from _branches(child, below + corner, below + line)
 
 
-def _label(node: Mapping[str, Any], limits: SupervisionSettings) -> Text:
-    status = node.get("status")
-    text = Text(str(node.get("name")), style="bold" if node.get("children") else "")
-    if node.get("class") != node.get("name"):
-        text.append(f" {node.get('class')}", style="cyan")
-    text.append(f"  {node.get('pid') or '-'}", style="dim")
-    if status not in (None, "running"):
-        text.append(f"  {status}", style="bold red")
-    restarts = node.get("restarts") or 0
-    text.append(f"  restarts {restarts}/{limits.max_restarts}", "yellow" if restarts else "dim")
-    waiting = node.get("mailbox_length") or 0
-    text.append(f"  mailbox {waiting}", "yellow" if waiting else "dim")
-    if node.get("current"):
-        text.append(f"  {node['current']}", "magenta")
-    if node.get("started_at"):
-        text.append(f"  up {_age(node['started_at'])}", "dim")
-    return text
+def _cells(guide: str, node: Mapping[str, Any]) -> Iterator[Text]:
+    name = "bold" if node["type"] == "supervisor" else ""
+    yield Text(guide, "dim") + Text(node["name"], name)
+    yield Text("" if node["class_name"] == node["name"] else node["class_name"])
+    alive = node["pid"] is not None
+    yield Text(str(node["pid"]) if alive else "-")
+    usual = node["status"] in ("idle", "busy")
+    yield Text(node["current_message"] or node["status"], "dim" if usual else "bold red")
+    restarts = Text(str(node["restarts"]), "bold yellow" if node["restarts"] else "")
+    if node["max_restarts"] is not None:
+        recent = node["recent_restarts"]
+        count = Text(f"({recent}/{node['max_restarts']}) ", "bold yellow" if recent else "")
+        restarts = count + restarts
+    yield restarts
+    yield Text(str(node["mailbox_length"]), "bold yellow" if node["mailbox_length"] else "")
+    yield Text(_age(node["uptime"]) if alive else "-")
 
 
-def _age(started_at: str) -> str:
-    seconds = int((datetime.now(UTC) - datetime.fromisoformat(started_at)).total_seconds())
+def _age(uptime: float) -> str:
+    seconds = int(uptime)
     if seconds < 60:
-        return f"{max(seconds, 0)} s"
+        return f"{seconds} s"
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
     if hours == 0:
         return f"{minutes} min"

@@ -1,6 +1,0 @@
-"""`nexus demo`."""
-
-
-def demo() -> int:
-    """Not there yet."""
-    return 1

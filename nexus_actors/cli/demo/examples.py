@@ -1,0 +1,58 @@
+"""What the demo sends, and what may be expected of it: read from the files, not known by heart."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from nexus_actors.cli.report import CommandError
+from nexus_actors.contract.decode import decode_request
+from nexus_actors.contract.errors import Refusal
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDER = ROOT / "config" / "examples"
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The messages in the order they are sent, and their ids by what becomes of them."""
+
+    config: str
+    """TOML, without a [service] section."""
+    messages: tuple[str, ...]
+    """JSON text, as a producer sends it."""
+    ids: tuple[str, ...]
+    """Each once."""
+    refused: frozenset[str]
+    """Those that no provider will ever see."""
+    duplicates: frozenset[str]
+    """Those that are sent more than once."""
+
+
+def read_examples() -> Examples:
+    """The examples of this repository."""
+    try:
+        config = (FOLDER / "demo.toml").read_text(encoding="utf-8")
+        lines = (FOLDER / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise CommandError(
+            f"the demo needs {error.filename}: run it from a checkout of the repository"
+        ) from error
+    messages = tuple(line for line in lines if line.strip())
+    ids = Counter(_request_id(message) for message in messages)
+    return Examples(
+        config=config,
+        messages=messages,
+        ids=tuple(ids),
+        refused=frozenset(
+            _request_id(message)
+            for message in messages
+            if isinstance(decode_request(message), Refusal)
+        ),
+        duplicates=frozenset(request_id for request_id, count in ids.items() if count > 1),
+    )
+
+
+def _request_id(message: str) -> str:
+    fields = json.loads(message)
+    return str(fields.get("request_id") or fields["request"]["request_id"])
