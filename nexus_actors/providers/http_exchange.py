@@ -72,9 +72,8 @@ class HttpSession:
         self,
         url: str,
         headers: Mapping[str, str],
-        *,
-        answer_limit: int = ANSWER_LIMIT,
-        connect_timeout: float = CONNECT_TIMEOUT,
+        answer_limit: int,
+        connect_timeout: float,
     ) -> None:
         self._url = httpx2.URL(url)
         self._headers = {
@@ -90,16 +89,14 @@ class HttpSession:
         self._extensions = {"timeout": {"connect": connect_timeout}}
         self._transport = httpx2.AsyncHTTPTransport(
             verify=trusting_context() if self._url.scheme == "https" else _untrusting_context(),
-            trust_env=False,
             limits=httpx2.Limits(
                 max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE
             ),
         )
 
     async def aclose(self) -> None:
-        """Close the connection, if there is one, even while cancelled."""
-        with trio.CancelScope(shield=True):
-            await self._transport.aclose()
+        """Close the connection, if there is one; the transport does so even while cancelled."""
+        await self._transport.aclose()
 
     async def post(self, body: Body) -> HttpAnswer | Broken:
         """Send `body`, read the whole answer. Cancelled at any point, it closes the connection."""
@@ -116,13 +113,11 @@ class HttpSession:
             return Broken("unconnected", sent=False)
         except (httpx2.NetworkError, httpx2.RemoteProtocolError):
             return Broken("lost", body.sent)
-        try:
-            return await self._read(response)
-        finally:
-            # Shielded by the transport; where the body was not read to its end, it disconnects.
-            await response.aclose()
+        return await self._read(response)
 
     async def _read(self, response: httpx2.Response) -> HttpAnswer | Broken:
+        """Read all of `response`. However that ends, reading has released the connection: to the
+        next call if the body came to its end, else by closing it."""
         limit = self._answer_limit if response.is_success else ERROR_LIMIT
         content = bytearray()
         broken: Broken | None = None
@@ -140,7 +135,7 @@ class HttpSession:
                 broken = Broken("lost", sent=True)
             except httpx2.RemoteProtocolError:
                 broken = Broken("malformed", sent=True)
-        body = _decoded(bytes(content), response.headers.get("content-encoding"), limit)
+        body = decoded(bytes(content), response.headers.get("content-encoding"), limit)
         if not response.is_success:
             broken = None  # the status alone tells enough
         elif len(content) > limit or len(body) > limit:
@@ -148,7 +143,7 @@ class HttpSession:
         return broken or HttpAnswer(response.status_code, response.headers, body[:limit])
 
 
-def _decoded(content: bytes, encoding: str | None, limit: int) -> bytes:
+def decoded(content: bytes, encoding: str | None, limit: int) -> bytes:
     """`content` unpacked, no further than just beyond `limit`.
 
     Nothing packed was asked for, but some front ends pack all the same. What cannot be unpacked
@@ -163,11 +158,17 @@ def _decoded(content: bytes, encoding: str | None, limit: int) -> bytes:
 
 
 @asynccontextmanager
-async def http_session(url: str, headers: Mapping[str, str]) -> AsyncIterator[HttpSession]:
+async def http_session(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    answer_limit: int = ANSWER_LIMIT,
+    connect_timeout: float = CONNECT_TIMEOUT,
+) -> AsyncIterator[HttpSession]:
     """An `HttpSession`, closed at the end."""
     if httpx2.URL(url).scheme == "https":
         await trio.to_thread.run_sync(trusting_context)  # once 150 ms, then nothing
-    session = HttpSession(url, headers)
+    session = HttpSession(url, headers, answer_limit, connect_timeout)
     try:
         yield session
     finally:

@@ -1,0 +1,50 @@
+"""A session connected to a scripted server, for the tests beside this file."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import SecretStr
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.openai_compatible import PROVIDER
+from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession
+from tests.http_server import (
+    Reply,
+    Script,
+    ScriptedServer,
+    scripted_server,
+)
+
+KEY = "sk-canary-0123456789"
+PROMPT = "tell me what the weather is like in Springfield"
+REQUEST = LLMRequest(
+    request_id="r", complexity="simple", messages=({"role": "user", "content": PROMPT},)
+)
+LONG = 60.0
+"""Seconds; never reached."""
+SHORT = 0.2
+
+
+@asynccontextmanager
+async def connected(
+    script: Script | None = None, *, key: str | None = KEY, **settings: Any
+) -> AsyncIterator[tuple[ScriptedServer, ProviderSession]]:
+    async with scripted_server(script) as server:
+        checked = PROVIDER.settings(
+            kind="openai_compatible", base_url=f"{server.url}/v1", api_key_env="LLM_KEY", **settings
+        )
+        secret = None if key is None else SecretStr(key)
+        async with PROVIDER.open("openai", checked, secret) as session:
+            yield server, session
+
+
+async def ask(reply: Reply, *, timeout: float = LONG, **settings: Any) -> Outcome:
+    async with connected({"*": reply}, **settings) as (_, session):
+        return await session.complete(REQUEST, "gpt-4o-mini", timeout=timeout)
+
+
+async def fail(reply: Reply, *, timeout: float = LONG) -> ProviderFailure:
+    failure = await ask(reply, timeout=timeout)
+    assert isinstance(failure, ProviderFailure), failure
+    return failure

@@ -1,0 +1,70 @@
+"""The key and the prompt stay where they belong."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.port import ProviderFailure
+from tests.http_server import (
+    Recorded,
+    Reply,
+)
+from tests.integration.providers.helpers import LONG, REQUEST, SHORT, connected
+
+
+def quoting(status: int) -> Any:
+    """A server that sends back whatever it was sent, in each place an error has."""
+
+    def reply(request: Recorded) -> Reply:
+        key = request.headers["authorization"]
+        quoted = f"{key} is no good for {request.body.decode()} ({key[-10:]})"
+        body = {"error": {"message": quoted, "type": quoted, "code": quoted}}
+        return Reply(status=status, body=body, headers={"x-you-sent": key})
+
+    return reply
+
+
+HOSTILE: dict[str, Any] = {
+    "quote-200": quoting(200),
+    "quote-400": quoting(400),
+    "quote-401": quoting(401),
+    "quote-429": quoting(429),
+    "quote-500": quoting(500),
+    "codes": lambda r: Reply(status=500, body={"error": {"code": r.headers["authorization"]}}),
+    "html": lambda r: Reply(body=r.headers["authorization"]),
+    "reset": Reply(breaks="reset"),
+    "truncate": Reply(breaks="truncate", after_headers=True),
+    "hang": Reply(breaks="hang"),
+}
+
+
+async def test_neither_key_nor_prompt_leaves_with_a_failure(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with connected(HOSTILE) as (_, session):
+        for model in HOSTILE:
+            timeout = SHORT if model == "hang" else LONG
+            failure = await session.complete(REQUEST, model, timeout=timeout)
+            assert isinstance(failure, ProviderFailure), model
+            told = repr(failure) + repr(session) + repr(vars(session).get("_http"))
+            assert "canary" not in told, told
+            assert "23456789" not in told, told
+            assert "Springfield" not in told, told
+            assert 0 < len(failure.message) <= 300
+    captured = capsys.readouterr()
+    for text in (caplog.text, captured.out, captured.err):
+        assert "canary" not in text
+        assert "Springfield" not in text
+
+
+async def test_the_key_is_in_no_exception() -> None:
+    unsendable = LLMRequest(
+        request_id="r", complexity="simple", messages=({"role": "user", "content": object()},)
+    )
+    async with connected() as (_, session):
+        with pytest.raises(TypeError) as error:
+            await session.complete(unsendable, "m", timeout=LONG)
+    assert "canary" not in repr(error.value)
