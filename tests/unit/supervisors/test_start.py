@@ -1,0 +1,319 @@
+"""Start of supervisors, and child specs."""
+
+import math
+from functools import partial
+
+import pytest
+import trio
+
+from supervisors import (
+    AlreadyStarted,
+    BadReturnValue,
+    ChildSpec,
+    Crashed,
+    FailedToStartChild,
+    GenServer,
+    Ignore,
+    Killed,
+    NotFound,
+    Shutdown,
+    StartIgnored,
+    StartTimeout,
+    Stop,
+    Supervisor,
+    errors,
+    open_tree,
+)
+from tests.unit.supervisors.actors import Puppet, child, children, counts, crash, puppet
+
+
+async def test_P_ST_01_a_supervisor_without_children_ends_on_shutdown():
+    async with open_tree(Supervisor) as top:
+        top.exit(Shutdown())
+        assert await top.wait() == Shutdown()
+
+
+async def test_P_ST_02_init_says_ignore():
+    class Ignored(Supervisor):
+        async def init(self):
+            return Ignore()
+
+    with pytest.raises(StartIgnored):
+        async with open_tree(Ignored):
+            pytest.fail("it must not start")
+    async with open_tree(Supervisor) as top:
+        assert (
+            await Supervisor.start_child(top, ChildSpec("sub", Ignored, type="supervisor")) is None
+        )
+
+
+async def test_P_ST_03_a_permanent_child_that_is_ignored_keeps_its_spec():
+    async with open_tree(Supervisor) as top:
+        ignored = puppet("child1", init=lambda _: Ignore())
+        assert await Supervisor.start_child(top, ignored) is None
+        two = await Supervisor.start_child(top, puppet("child2"))
+        infos = await Supervisor.which_children(top)
+        assert [(i.id, i.ref) for i in infos] == [("child2", two), ("child1", None)]
+        assert await counts(top) == (2, 1, 0, 2)
+
+
+@pytest.mark.parametrize("how", ["init", "start"])
+async def test_P_ST_04_a_temporary_child_that_is_ignored_is_forgotten(how):
+    ignored = (
+        puppet("child1", init=lambda _: Ignore(), restart="temporary")
+        if how == "init"
+        else ChildSpec("child1", Ignore, restart="temporary")
+    )
+    specs = [ignored, puppet("child2", restart="temporary")]
+    async with open_tree(lambda: Supervisor(specs)) as top:
+        assert list(await children(top)) == ["child2"]
+        assert await counts(top) == (1, 1, 0, 1)
+
+
+async def test_P_ST_05_init_fails():
+    class Raising(Supervisor):
+        async def init(self):
+            raise ValueError("no")
+
+    class Refusing(Supervisor):
+        async def init(self):
+            return Stop(Shutdown("no"))
+
+    with pytest.raises(FailedToStartChild) as caught:
+        async with open_tree(Raising):
+            pytest.fail("it must not start")
+    assert isinstance(caught.value.__cause__, ValueError)
+    with pytest.raises(FailedToStartChild) as caught:
+        async with open_tree(Refusing):
+            pytest.fail("it must not start")
+    assert caught.value.reason == Shutdown("no")
+
+
+async def test_P_ST_06_a_failed_start_stops_those_started_in_reverse():
+    journal = []
+    nope = RuntimeError("nope")
+
+    def fail(_):
+        raise nope
+
+    specs = [
+        puppet("a", journal),
+        puppet("b", journal),
+        puppet("x", init=fail),
+        puppet("y", journal),
+    ]
+    with pytest.raises(FailedToStartChild) as caught:
+        async with open_tree(lambda: Supervisor(specs)):
+            pytest.fail("it must not start")
+    assert caught.value.id == "x"
+    assert caught.value.reason == Crashed(nope)
+    assert caught.value.__cause__ is nope
+    assert journal == [
+        ("start", "a"),
+        ("start", "b"),
+        ("stop", "b", Shutdown()),
+        ("stop", "a", Shutdown()),
+    ]
+
+
+async def test_a_failed_start_deep_in_the_tree_keeps_its_chain_of_causes():
+    nope = RuntimeError("nope")
+
+    def fail(_):
+        raise nope
+
+    inner = ChildSpec("inner", lambda: Supervisor([puppet("x", init=fail)]), type="supervisor")
+    with pytest.raises(FailedToStartChild) as caught:
+        async with open_tree(lambda: Supervisor([inner])):
+            pytest.fail("it must not start")
+    assert caught.value.id == "inner"
+    cause = caught.value.__cause__
+    assert isinstance(cause, FailedToStartChild)
+    assert cause.id == "x"
+    assert cause.__cause__ is nope
+
+
+async def test_P_ST_07_start_child_returns_an_error():
+    def fail(_):
+        raise ValueError("reason")
+
+    async with open_tree(Supervisor) as top:
+        with pytest.raises(FailedToStartChild) as caught:
+            await Supervisor.start_child(top, puppet("x", init=fail))
+        assert isinstance(caught.value.__cause__, ValueError)
+        with pytest.raises(FailedToStartChild) as caught:
+            await Supervisor.start_child(top, ChildSpec("y", lambda: "garbage"))
+        assert isinstance(caught.value.__cause__, BadReturnValue)
+        assert caught.value.__cause__.value == "garbage"
+        assert await children(top) == {}
+
+
+async def test_P_ST_08_order_of_children():
+    journal = []
+    ids = ["ch7", "ch3", "ch10", "ch2", "ch5"]
+    specs = [puppet(id, journal) for id in ids]
+    async with open_tree(lambda: Supervisor(specs, strategy="rest_for_one")) as top:
+        assert journal == [("start", id) for id in ids]
+        before = await children(top)
+        journal.clear()
+        await crash(before["ch10"])
+        assert [entry[:2] for entry in journal] == [
+            ("stop", "ch10"),
+            ("stop", "ch5"),
+            ("stop", "ch2"),
+            ("start", "ch10"),
+            ("start", "ch2"),
+            ("start", "ch5"),
+        ]
+        after = await children(top)
+        assert [id for id in ids if before[id] == after[id]] == ["ch7", "ch3"]
+        journal.clear()
+    assert journal == [("stop", id, Shutdown()) for id in reversed(ids)]
+
+
+async def test_one_actor_object_cannot_be_started_twice():
+    same = Puppet()
+    async with open_tree(lambda: Supervisor([ChildSpec("a", lambda: same)])) as top:
+        with pytest.raises(FailedToStartChild) as caught:
+            await Supervisor.start_child(top, ChildSpec("b", lambda: same))
+        assert isinstance(caught.value.__cause__, errors.InvalidStart)
+
+
+async def test_start_timeout_kills_the_half_started_process():
+    started = []
+
+    async def slow(actor):
+        started.append(actor.ref)
+        await trio.sleep(10)
+
+    async with open_tree(Supervisor) as top:
+        before = trio.current_time()
+        with pytest.raises(StartTimeout):
+            await Supervisor.start_child(top, puppet("slow", init=slow, start_timeout=1.0))
+        assert trio.current_time() - before == pytest.approx(1.0)
+        assert not started[0].is_alive
+        assert await children(top) == {}
+    with pytest.raises(StartTimeout):
+        async with open_tree(puppet("slow", init=slow, start_timeout=1.0)):
+            pytest.fail("it must not start")
+
+
+async def test_a_kill_during_init_fails_the_start():
+    async def killed(actor):
+        actor.ref.kill()
+        await trio.sleep(1)
+
+    async with open_tree(Supervisor) as top:
+        with pytest.raises(FailedToStartChild) as caught:
+            await Supervisor.start_child(top, puppet("x", init=killed))
+        assert caught.value.reason == Killed()
+        assert await children(top) == {}
+
+
+# --- child specs and flags ---
+
+
+async def test_P_CS_01_defaults():
+    specs = [
+        ChildSpec("plain", Puppet),
+        ChildSpec("brutal", Puppet, shutdown="brutal_kill"),
+        ChildSpec("sup", Supervisor, type="supervisor"),
+    ]
+    async with open_tree(lambda: Supervisor(specs)) as top:
+        plain = await Supervisor.get_childspec(top, "plain")
+        assert (plain.restart, plain.shutdown, plain.type) == ("permanent", 5.0, "worker")
+        assert plain.significant is False
+        assert (await Supervisor.get_childspec(top, "brutal")).shutdown == "brutal_kill"
+        assert (await Supervisor.get_childspec(top, "sup")).shutdown == math.inf
+        with pytest.raises(NotFound):
+            await Supervisor.get_childspec(top, "other")
+
+
+def test_P_CS_02_faulty_specs():
+    with pytest.raises(errors.MissingId):
+        ChildSpec("", Puppet)
+    with pytest.raises(errors.MissingStart):
+        ChildSpec("a", None)
+    with pytest.raises(errors.InvalidChildSpec) as caught:
+        Supervisor(["child4"])
+    assert caught.value.value == "child4"
+
+
+@pytest.mark.parametrize(
+    ("error", "wrong"),
+    [
+        (errors.InvalidStart, {"start": "no function"}),
+        (errors.InvalidRestartType, {"restart": "prmanent"}),
+        (errors.InvalidShutdown, {"shutdown": -10}),
+        (errors.InvalidShutdown, {"shutdown": math.nan}),
+        (errors.InvalidChildType, {"type": "wrker"}),
+        (errors.InvalidStartTimeout, {"start_timeout": 0}),
+        (errors.InvalidName, {"name": "no registry"}),
+    ],
+)
+def test_P_CS_03_every_wrong_field_has_its_error(error, wrong):
+    with pytest.raises(error) as caught:
+        ChildSpec("a", **{"start": Puppet, **wrong})
+    assert caught.value.value is next(iter(wrong.values()))
+
+
+async def test_P_CS_03_start_child_with_what_is_no_spec():
+    async with open_tree(lambda: Supervisor([puppet("a")])) as top:
+        with pytest.raises(errors.InvalidChildSpec):
+            await Supervisor.start_child(top, "child4")
+        assert list(await children(top)) == ["a"]
+
+
+def test_P_CS_04_duplicate_ids():
+    with pytest.raises(errors.DuplicateChildId) as caught:
+        Supervisor([puppet("a"), puppet("b"), puppet("a")])
+    assert caught.value.value == "a"
+
+
+@pytest.mark.parametrize(
+    ("error", "wrong"),
+    [
+        (errors.InvalidStrategy, {"strategy": "none_for_one"}),
+        (errors.InvalidIntensity, {"max_restarts": math.inf}),
+        (errors.InvalidIntensity, {"max_restarts": -1}),
+        (errors.InvalidPeriod, {"max_seconds": 0}),
+        (errors.InvalidPeriod, {"max_seconds": math.inf}),
+        (errors.InvalidAutoShutdown, {"auto_shutdown": "sometimes"}),
+    ],
+)
+async def test_P_CS_05_flags(error, wrong):
+    journal = []
+    with pytest.raises(error):
+        Supervisor([puppet("a", journal)], **wrong)
+    with pytest.raises(FailedToStartChild) as caught:
+        async with open_tree(
+            lambda: Supervisor(
+                [ChildSpec("s", partial(Supervisor, [puppet("a", journal)], **wrong))]
+            )
+        ):
+            pytest.fail("it must not start")
+    assert isinstance(caught.value.__cause__, error)
+    assert journal == []
+
+
+def test_a_significant_child_must_fit_its_supervisor():
+    with pytest.raises(errors.InvalidSignificant):
+        puppet("a", significant=True)
+    with pytest.raises(errors.InvalidSignificant):
+        Supervisor([puppet("a", significant=True, restart="temporary")])
+
+
+async def test_start_child_under_a_running_id():
+    async with open_tree(lambda: Supervisor([puppet("a")])) as top:
+        with pytest.raises(AlreadyStarted) as caught:
+            await Supervisor.start_child(top, puppet("a"))
+        assert caught.value.ref == await child(top, "a")
+
+
+async def test_a_root_may_be_a_single_server():
+    class Server(GenServer):
+        pass
+
+    async with open_tree(Server) as ref:
+        assert ref.is_alive
+    assert await ref.wait() == Shutdown()
