@@ -1,8 +1,8 @@
-"""PostgreSQL for the tests: one embedded server per test run, and a database of its own for each test.
+"""PostgreSQL for the tests: one embedded server per run, a database of its own for each test.
 
-The server belongs to a keeper process, started by whichever pytest worker comes first. Each worker holds a shared
-lock; the keeper stops the server once it can have that lock exclusively, which is when the last worker has gone, be it
-finished, interrupted or killed.
+The server belongs to a keeper process, started by whichever pytest worker comes first. Each
+worker holds a shared lock; the keeper stops the server once it can have that lock exclusively,
+which is when the last worker has gone, be it finished, interrupted or killed.
 
 As a program (`python tests/postgres.py DIRECTORY`) this file is the keeper.
 """
@@ -102,7 +102,7 @@ def _server(shared: Path) -> Iterator[str]:
 
 
 def _start_keeper(shared: Path) -> None:
-    """Start the keeper as nobody's child, so that no worker's end takes it along, and wait for the server."""
+    """Start the keeper as nobody's child, so that no worker's end takes it along, and wait."""
     root = Path(__file__).parent.parent
     log = shared / "postgres-keeper.log"
     with log.open("ab") as output:
@@ -132,7 +132,8 @@ def _locked(path: Path, mode: int) -> Iterator[IO[str]]:
 
 async def _keep(shared: Path) -> None:
     """Run the server for as long as anybody uses it."""
-    # Not below pytest's directory: that is private to its user, and the server, under root, is another one.
+    # Not below pytest's directory: that is private to its user, and the server, under root, runs
+    # as another one.
     directory = Path(tempfile.mkdtemp(prefix="nexus-tests-"))
     try:
         async with open_embedded(directory, settings=SETTINGS) as url:

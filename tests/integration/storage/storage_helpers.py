@@ -1,12 +1,13 @@
 """Words that the storage tests share."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+import trio
 
 from nexus_actors.storage.ports import Attempt, Delivery, Finish, GiveBack, Step
 from nexus_actors.storage.postgres.connection import Connection
@@ -89,13 +90,21 @@ def give_back(delivery: Delivery, **changes: Any) -> GiveBack:
     return replace(item, **changes)
 
 
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait until the condition holds, half a minute at most."""
+    with trio.fail_after(30):
+        while True:
+            if await condition():
+                return
+            await trio.sleep(0.01)
+
+
 async def lapse(db: PostgresDatabase, queue: str = "ai_requests") -> None:
-    """Let every visibility timeout be over. Takes its locks without waiting, so it is in nobody's way."""
-    await sql(
-        db,
-        f"UPDATE pgmq.q_{queue} SET vt = clock_timestamp() WHERE msg_id IN"
-        f" (SELECT msg_id FROM pgmq.q_{queue} FOR UPDATE SKIP LOCKED)",
-    )
+    """Let every visibility timeout be over. Waits for no lock, so it is in nobody's way."""
+    table = f"pgmq.q_{queue}"
+    free = f"SELECT msg_id FROM {table} FOR UPDATE SKIP LOCKED"  # noqa: S608
+    update = f"UPDATE {table} SET vt = clock_timestamp() WHERE msg_id IN ({free})"  # noqa: S608
+    await sql(db, update)
 
 
 async def journal(db: PostgresDatabase, request_id: str) -> dict[str, Any]:
@@ -105,7 +114,7 @@ async def journal(db: PostgresDatabase, request_id: str) -> dict[str, Any]:
 
 
 async def bodies(db: PostgresDatabase, table: str) -> list[Any]:
-    rows = await sql(db, f"SELECT message::text FROM pgmq.{table} ORDER BY msg_id")
+    rows = await sql(db, f"SELECT message::text FROM pgmq.{table} ORDER BY msg_id")  # noqa: S608
     return [json.loads(row[0]) for row in rows]
 
 

@@ -41,7 +41,10 @@ async def counts(db: PostgresDatabase) -> dict[str, int]:
         "attempts": "nexus.attempts",
         "ended": "nexus.requests WHERE finished_at IS NOT NULL",
     }
-    return {name: await value(db, f"SELECT count(*) FROM {of}") for name, of in tables.items()}
+    return {
+        name: await value(db, f"SELECT count(*) FROM {of}")  # noqa: S608
+        for name, of in tables.items()
+    }
 
 
 async def test_a_success_is_published_archived_and_recorded(db: PostgresDatabase) -> None:
@@ -229,7 +232,7 @@ async def test_a_hundred_at_once(db: PostgresDatabase) -> None:
 async def test_processes_that_work_on_the_same_messages_do_not_deadlock(
     database_url: str,
 ) -> None:
-    """Leases lapse at once, so everybody leases, extends, gives back and ends everybody's messages."""
+    """Leases lapse at once, so everybody leases, extends, gives back and ends the same ones."""
     async with (
         open_database(database_url, instance_id="a") as a,
         open_database(database_url, instance_id="b") as b,
@@ -258,6 +261,29 @@ async def test_processes_that_work_on_the_same_messages_do_not_deadlock(
         assert len(ended) == len(set(ended))
         results = [body["request_id"] for body in await bodies(a, "q_ai_results")]
         assert sorted(results) == sorted(str(name) for name in ended)
+
+
+async def test_operations_on_the_same_rows_at_once_do_not_deadlock(
+    db: PostgresDatabase,
+) -> None:
+    """One instance has lost its leases to another, and both use them, in different orders."""
+    two = other_instance(db)
+    for turn in range(4):
+        ids = [f"{turn}-{n}" for n in range(80)]
+        lost = await leased(db, *ids)
+        await lapse(db)
+        theirs = await two.lease(80, 30)
+        backwards = list(reversed(theirs))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(db.requests.finish, [success(d) for d in reversed(lost)])
+            nursery.start_soon(db.requests.extend, [d.lease for d in lost[40:] + lost[:40]], 30)
+            nursery.start_soon(db.requests.give_back, [give_back(d) for d in lost])
+            for _ in range(3):
+                nursery.start_soon(two.extend, [d.lease for d in theirs], 30)
+                nursery.start_soon(two.extend, [d.lease for d in backwards], 30)
+            nursery.start_soon(two.finish, [success(d) for d in backwards[::2]])
+            nursery.start_soon(two.finish, [success(d) for d in theirs[1::2]])
+    assert (await counts(db))["results"] == 320
 
 
 async def test_messages_may_be_deleted_instead_of_archived(database_url: str) -> None:

@@ -7,9 +7,12 @@ import trio
 
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.presence import consumer_is_running
-from tests.integration.storage.storage_helpers import give_back, send, sql, value
+from tests.integration.storage.storage_helpers import give_back, send, sql, until, value
 
-LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'nexus listener' AND datname = current_database()"
+LISTENERS = (
+    "SELECT pid FROM pg_stat_activity"
+    " WHERE application_name = 'nexus listener' AND datname = current_database()"
+)
 
 
 class Bell:
@@ -102,6 +105,8 @@ async def test_a_consumer_is_known_for_as_long_as_it_runs(database_url: str) -> 
                 await bell.wait()
             assert await client.run(consumer_is_running, "ai_requests")
             assert not await client.run(consumer_is_running, "other")
-        with trio.fail_after(30):
-            while await client.run(consumer_is_running, "ai_requests"):
-                await trio.sleep(0.01)
+
+        async def nobody() -> bool:
+            return not await client.run(consumer_is_running, "ai_requests")
+
+        await until(nobody)

@@ -219,7 +219,10 @@ async def test_extend_keeps_what_is_held_and_names_it(db: PostgresDatabase) -> N
 
     held = await db.requests.extend([x.lease for x in (a, b, c, d)], 100)
     assert held == {a.lease, d.lease}
-    left = "SELECT extract(epoch FROM vt - clock_timestamp()) FROM pgmq.q_ai_requests WHERE msg_id = $1"
+    left = (
+        "SELECT extract(epoch FROM vt - clock_timestamp()) FROM pgmq.q_ai_requests"
+        " WHERE msg_id = $1"
+    )
     assert 90 < await value(db, left, a.lease.msg_id) <= 100
     assert await db.requests.extend([], 100) == set()
 

@@ -96,7 +96,10 @@ async def test_ectos_table_is_left_alone_and_used(empty_database_url: str) -> No
 
 
 async def test_a_missing_or_disabled_trigger_is_made_again(database_url: str) -> None:
-    state = "SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'pgmq.q_ai_requests'::regclass AND tgname = 'nexus_notify_insert'"
+    state = (
+        "SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'pgmq.q_ai_requests'::regclass"
+        " AND tgname = 'nexus_notify_insert'"
+    )
     for damage in (
         "DROP TRIGGER nexus_notify_insert ON pgmq.q_ai_requests",
         "ALTER TABLE pgmq.q_ai_requests DISABLE TRIGGER nexus_notify_insert",

@@ -13,7 +13,7 @@ from nexus_actors.storage.ports import StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.errors import DatabaseStartError
-from tests.integration.storage.storage_helpers import send, sql, success, value
+from tests.integration.storage.storage_helpers import send, sql, success, until, value
 from tests.postgres import with_database
 
 
@@ -68,17 +68,24 @@ async def test_a_connection_cut_during_an_operation_is_unavailability(
 async def test_cancelling_stops_the_statement_and_raises_nothing_else(
     db: PostgresDatabase,
 ) -> None:
-    asleep = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'"
+    asleep = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state = 'active' AND query LIKE 'SELECT pg_sleep%'"
+    )
+
+    async def started() -> bool:
+        return bool(await value(db, asleep))
+
+    async def stopped() -> bool:
+        return not await value(db, asleep)
+
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(value, db, "SELECT pg_sleep(1000)")
-            while await value(db, asleep) == 0:
-                await trio.sleep(0.01)
+            await until(started)
             scope.cancel()
     assert scope.cancelled_caught
-    with trio.fail_after(30):
-        while await value(db, asleep):
-            await trio.sleep(0.01)
+    await until(stopped)
 
 
 async def test_a_statement_that_takes_too_long_is_unavailability(database_url: str) -> None:
@@ -99,7 +106,7 @@ async def test_a_frozen_server_process_does_not_freeze_us(database_url: str) -> 
 
 
 async def test_a_frozen_transaction_is_cut_by_the_watchdog(database_url: str) -> None:
-    """The driver waits for its lost cancellation before it can roll back; only the watchdog ends that."""
+    """The driver waits for its lost cancellation before it rolls back; the watchdog ends that."""
     async with open_postgres(database_url, command_timeout=0.2) as pool:
         pid = await pool.run(fetch_value, "SELECT pg_backend_pid()")
         assert isinstance(pid, int)
@@ -140,7 +147,7 @@ async def test_a_closed_pool_is_unavailable(database_url: str) -> None:
 
 
 async def test_leaving_ends_what_is_running(database_url: str) -> None:
-    """An operation of a task outside of the block ends with an error of ours, not with asyncio's."""
+    """An operation of a task outside of the block ends with our error, not with asyncio's."""
     raised: list[BaseException] = []
 
     async def work(pool: PostgresPool) -> None:
@@ -149,15 +156,16 @@ async def test_leaving_ends_what_is_running(database_url: str) -> None:
         except StorageUnavailable as error:
             raised.append(error)
 
-    async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:  # noqa: SIM117 - the pool closes first
         async with open_postgres(database_url) as pool:
             nursery.start_soon(work, pool)
-            while not await pool.run(
-                fetch_value,
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND query = 'SELECT pg_sleep(1000)'",
-            ):
-                await trio.sleep(0.01)
+            await until(
+                lambda: pool.run(
+                    fetch_value,
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND query = 'SELECT pg_sleep(1000)'",
+                )
+            )
     assert len(raised) == 1
 
 
