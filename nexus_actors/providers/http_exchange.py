@@ -166,8 +166,8 @@ async def http_session(
     connect_timeout: float = CONNECT_TIMEOUT,
 ) -> AsyncIterator[HttpSession]:
     """An `HttpSession`, closed at the end."""
-    if httpx2.URL(url).scheme == "https":
-        await trio.to_thread.run_sync(trusting_context)  # once 150 ms, then nothing
+    if httpx2.URL(url).scheme == "https" and not trusting_context.cache_info().currsize:
+        await trio.to_thread.run_sync(trusting_context)  # 150 ms that would hold up all others
     session = HttpSession(url, headers, answer_limit, connect_timeout)
     try:
         yield session

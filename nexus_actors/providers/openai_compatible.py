@@ -208,7 +208,7 @@ def _checked_key(settings: OpenAICompatibleSettings, api_key: SecretStr | None) 
 async def _open(
     name: str, settings: OpenAICompatibleSettings, key: str
 ) -> AsyncIterator[ProviderSession]:
-    if not settings.free:
+    if not settings.free and not pricing.load.cache_info().currsize:
         await trio.to_thread.run_sync(pricing.load)
     headers = {**settings.headers, **({"Authorization": f"Bearer {key}"} if key else {})}
     async with http_session(f"{settings.base_url}/chat/completions", headers) as http:

@@ -23,7 +23,8 @@ REQUEST = LLMRequest(
 )
 LONG = 60.0
 """Seconds; never reached."""
-SHORT = 0.2
+SHORT = 0.5
+"""Seconds; long enough to connect and send on a busy machine."""
 
 
 @asynccontextmanager
