@@ -1,0 +1,229 @@
+"""The `nexus` command as a user runs it: as processes, with a folder of their own."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+NEXUS = Path(sys.executable).with_name("nexus")
+LIMIT = 60.0
+"""Seconds for anything to happen; long, since the machine may be busy, and hardly ever used up."""
+MARKER = "NEXUS_ACCEPTANCE_TEST"
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T | None], what: str) -> T:
+    """Look again and again until there is something; fail if there is nothing in time."""
+    deadline = time.monotonic() + LIMIT
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"waited too long for {what}"
+        time.sleep(0.02)
+
+
+class Service:
+    """A running `nexus start`."""
+
+    def __init__(self, nexus: "Nexus", process: subprocess.Popen[bytes], log: Path) -> None:
+        self._nexus = nexus
+        self._log = log
+        self.process = process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_ready(self) -> None:
+        """Until the control socket answers."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, f"the service has ended:\n{self.log}"
+            return self._nexus.run("status").returncode == 0
+
+        wait_for(ready, "the service")
+
+    def status(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self._nexus.json("status")
+        return answer
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Its exit code."""
+        return self.process.wait(LIMIT)
+
+
+class Nexus:
+    """One user: a folder, a config file, an environment without anybody else's settings."""
+
+    def __init__(self, folder: Path, mark: str) -> None:
+        self.folder = folder
+        self.data_dir = folder / "data"
+        self.config = folder / "nexus.toml"
+        (folder / "tmp").mkdir()
+        foreign = ("NEXUS_", "PG")
+        keys = {"SHARED_QUEUE_DB_URL", "DATABASE_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"}
+        keys |= {"GEMINI_API_KEY", "GROQ_API_KEY"}
+        self.environ = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(foreign) and name not in keys
+        }
+        self.environ |= {
+            "HOME": str(folder),
+            "TMPDIR": str(folder / "tmp"),
+            "PYTHONPATH": str(ROOT),
+            "NEXUS_CONFIG": str(self.config),
+            MARKER: mark,
+        }
+        self._services: list[Service] = []
+        self.configure()
+
+    def configure(self, toml: str = "", *, url: str = "", **service: object) -> None:
+        """Write the config file."""
+        settings = {"data_dir": str(self.data_dir), **service}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+        text = "\n".join(["[service]", *lines, "[database]", f"url = {json.dumps(url)}", toml])
+        self.config.write_text(text)
+
+    def run(
+        self, *arguments: str, stdin: str | bytes = b"", environ: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """One command, to its end."""
+        done = subprocess.run(
+            [NEXUS, *arguments],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            cwd=self.folder,
+            env={**self.environ, **(environ or {})},
+            timeout=LIMIT,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """The JSON document that a command prints."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *arguments: str) -> Service:
+        """A service in the background; see `Service.wait_ready`."""
+        log = self.folder / f"service-{len(self._services)}.log"
+        service = Service(self, self.spawn("start", *arguments, output=log), log)
+        self._services.append(service)
+        return service
+
+    def spawn(self, *arguments: str, output: Path) -> subprocess.Popen[bytes]:
+        """Any command in the background."""
+        with output.open("wb") as file:
+            return subprocess.Popen(
+                [NEXUS, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=self.environ,
+                start_new_session=True,
+            )
+
+    def end(self) -> None:
+        """Stop what a test has left running; it may have failed in the middle."""
+        for service in self._services:
+            if service.process.poll() is None:
+                service.process.terminate()
+        for service in self._services:
+            try:
+                service.wait()
+            except subprocess.TimeoutExpired:
+                service.process.kill()
+                service.process.wait()
+
+    def left_over(self) -> list[str]:
+        """The processes that come from this user's commands and still live."""
+        return [f"{pid} {command}" for pid, command in self._processes()]
+
+    def kill_left_over(self) -> None:
+        for pid, _ in self._processes():
+            os.kill(pid, signal.SIGKILL)
+
+    def _processes(self) -> list[tuple[int, str]]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                command = " ".join(process.cmdline())
+                # PostgreSQL overwrites its environment, but names its folder.
+                ours = (
+                    str(self.folder) in command
+                    or process.environ().get(MARKER) == self.environ[MARKER]
+                )
+                if ours and process.pid != os.getpid() and process.status() != "zombie":
+                    found.append((process.pid, command))
+            except psutil.Error:
+                continue
+        return found
+
+
+def query(url: str, sql: str, *arguments: object) -> list[dict[str, Any]]:
+    """Rows of the database, as any SQL client sees them."""
+
+    async def fetch() -> list[dict[str, Any]]:
+        connection = await asyncpg.connect(url)
+        try:
+            return [dict(row) for row in await connection.fetch(sql, *arguments)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(fetch())
+
+
+def value(url: str, sql: str, *arguments: object) -> Any:
+    """The first column of the first row."""
+    return next(iter(query(url, sql, *arguments)[0].values()))
+
+
+def send(url: str, count: int, *, first: int = 1) -> list[str]:
+    """Put requests into the queue with plain SQL; their ids."""
+    ids = [f"request-{number:03}" for number in range(first, first + count)]
+    messages = [
+        {
+            "request_id": request_id,
+            "complexity": "simple",
+            "messages": [{"role": "user", "content": f"hello from {request_id}"}],
+        }
+        for request_id in ids
+    ]
+    query(
+        url,
+        "SELECT pgmq.send('ai_requests', message::jsonb) FROM unnest($1::text[]) AS message",
+        [json.dumps(message) for message in messages],
+    )
+    return ids
+
+
+def one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line that a refused command says."""
+    assert done.returncode == code, done
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("nexus: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
