@@ -29,12 +29,15 @@ async def value(db: PostgresDatabase, statement: str, *arguments: Any) -> Any:
 
 
 async def send(db: PostgresDatabase, *messages: object, queue: str = "ai_requests") -> list[int]:
-    """Send each message; a text is a request_id."""
-    ids = []
-    for message in messages:
-        body = {"request_id": message, "messages": []} if isinstance(message, str) else message
-        ids.append(await value(db, "SELECT pgmq.send($1, $2::jsonb)", queue, json.dumps(body)))
-    return ids
+    """Send messages, in this order; a text is a request_id."""
+    texts = [
+        json.dumps({"request_id": message, "messages": []} if isinstance(message, str) else message)
+        for message in messages
+    ]
+    rows = await sql(
+        db, "SELECT pgmq.send($1, text::jsonb) FROM unnest($2::text[]) AS text", queue, texts
+    )
+    return [row[0] for row in rows]
 
 
 def other_instance(db: PostgresDatabase, name: str = "two") -> PostgresRequestStore:

@@ -145,7 +145,9 @@ async def test_the_number_of_a_dead_server_given_to_another_program(data_dir: Pa
     async with open_embedded(data_dir, settings=SETTINGS):
         text = (data_dir / "postgres" / "postmaster.pid").read_text()
     _, _, rest = text.partition("\n")
-    with subprocess.Popen(["sleep", "1000"]) as other:  # noqa: ASYNC220
+    # Of the server's own user: PostgreSQL itself knows that another user's program is none of its.
+    user = (data_dir / "postgres").stat().st_uid if os.geteuid() == 0 else None
+    with subprocess.Popen(["sleep", "1000"], user=user) as other:  # noqa: ASYNC220
         try:
             (data_dir / "postgres" / "postmaster.pid").write_text(f"{other.pid}\n{rest}")
             async with open_embedded(data_dir, settings=SETTINGS) as url:

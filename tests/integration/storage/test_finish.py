@@ -130,6 +130,17 @@ async def test_claim_and_conflict_may_end_in_one_batch(db: PostgresDatabase) -> 
     }  # fmt: skip
 
 
+async def test_an_end_without_a_result_writes_no_journal_row(db: PostgresDatabase) -> None:
+    [delivery] = await leased(db, "r")
+    before = await journal(db, "r")
+    end = success(delivery, result=None, succeeded=False, dead_reason="conflict")
+    assert await db.requests.finish([end]) == {delivery.lease}
+    assert await journal(db, "r") == before
+    assert await counts(db) == {
+        "queued": 0, "archived": 1, "results": 0, "dead": 1, "attempts": 0, "ended": 0,
+    }  # fmt: skip
+
+
 async def test_a_lost_lease_leaves_no_trace(db: PostgresDatabase) -> None:
     [lost] = await leased(db, "lost")
     await lapse(db)

@@ -12,7 +12,7 @@ import trio
 from nexus_actors.storage.ports import StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
-from nexus_actors.storage.postgres.errors import DatabaseStartError
+from nexus_actors.storage.postgres.errors import DatabaseStartError, translated
 from tests.integration.storage.storage_helpers import send, sql, success, until, value
 from tests.postgres import with_database
 
@@ -217,6 +217,12 @@ async def test_errors_are_told_apart_and_quote_no_values(
     assert type(raised.value) is error
     assert "secret" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_asyncios_cancellation_never_reaches_trio_code() -> None:
+    """It comes where the loop closes under an operation; under trio nobody would know it."""
+    with pytest.raises(StorageUnavailable), translated():
+        raise asyncio.CancelledError
 
 
 async def test_an_unknown_database_is_named(database_url: str) -> None:

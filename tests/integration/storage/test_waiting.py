@@ -1,8 +1,11 @@
 """Giving back, and waiting for a lane."""
 
+import asyncio
+
 import trio
 
 from nexus_actors.storage.ports import Delivery
+from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
 from tests.integration.storage.storage_helpers import (
@@ -75,6 +78,26 @@ async def test_two_that_take_at_once_get_different_requests(database_url: str) -
             for db in (a, b) * 3:
                 nursery.start_soon(take, db.requests)
         assert sorted(map(str, taken)) == sorted(ids)
+
+
+async def test_what_another_process_is_at_is_not_waited_for(db: PostgresDatabase) -> None:
+    first, *_ = await waiting(db, "a", "b", "c")
+
+    async def take_beside_a_lock(connection: Connection) -> None:
+        async with connection.transaction():
+            await connection.execute(
+                "SELECT FROM pgmq.q_ai_requests WHERE msg_id = $1 FOR UPDATE", first.lease.msg_id
+            )
+            locked.set()
+            await asyncio.sleep(1000)
+
+    locked = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(db.run, take_beside_a_lock)
+        await locked.wait()
+        taken = await db.requests.take_waiting({"x": 2}, 30)
+        assert [d.request_id for d in taken] == ["b", "c"]
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_waits_too_long_is_leased_as_any_other(database_url: str) -> None:
