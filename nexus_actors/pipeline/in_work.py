@@ -102,9 +102,16 @@ class InWork:
         self._jobs[job.lease.msg_id] = job
         self._unrouted[job.lease.msg_id] = job
 
-    def renew(self, job: Job, lease: Lease) -> None:
-        """The same message was leased again by this process: the work goes on under the newer lease."""
+    def renew(self, job: Job, lease: Lease) -> bool:
+        """The same message was leased again by this process: work on it goes on under the newer lease.
+
+        False if the job was being given back: then it is gone, and the new lease begins a new job.
+        """
+        if job.leaving:
+            self.remove(job)
+            return False
         job.lease = lease
+        return True
 
     def enter_lane(self, job: Job, lane: str) -> None:
         """The Router chose this lane."""

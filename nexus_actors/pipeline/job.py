@@ -37,6 +37,8 @@ class Job:
     """The provider whose lane it is in; None until routed."""
     queued_in: object | None = None
     """The very channel it stands in; None once a worker took it."""
+    leaving: bool = False
+    """It is being given back: whether the store has done so already is not known yet."""
     holder: ActorRef | None = None
     """The worker that is making its call."""
     call: trio.CancelScope | None = None

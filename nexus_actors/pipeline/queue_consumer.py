@@ -138,9 +138,10 @@ class QueueConsumer(GenServer):
         """
         duplicates: list[Lease] = []
         for delivery in deliveries:
-            if (job := self._in_work.get(delivery.lease.msg_id)) is not None:
-                self._in_work.renew(job, delivery.lease)  # it lapsed while we worked on it
-            elif delivery.verdict == "duplicate":
+            job = self._in_work.get(delivery.lease.msg_id)
+            if job is not None and self._in_work.renew(job, delivery.lease):
+                continue  # its lease had lapsed while we worked on it
+            if delivery.verdict == "duplicate":
                 duplicates.append(delivery.lease)
             else:
                 self._hand_on(self._job(delivery))

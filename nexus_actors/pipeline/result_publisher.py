@@ -79,6 +79,7 @@ class ResultPublisher(GenServer):
         """
         jobs = [job for job in jobs if job in self._in_work]
         while jobs:
+            leases = {job: job.lease for job in jobs}
             try:
                 ended = await self._store.finish([finish(job) for job in jobs])
             except StorageRefused as error:
@@ -91,9 +92,11 @@ class ResultPublisher(GenServer):
                 await self._patience.failed(error)
             else:
                 self._patience.worked()
-                for job in jobs:
-                    self._ended(job, published=job.lease in ended)
-                break
+                for job, lease in leases.items():
+                    if lease in ended or job.lease == lease:
+                        self._ended(job, published=lease in ended)
+                # The others' leases had lapsed and were taken anew by this process meanwhile.
+                jobs = [job for job in jobs if job in self._in_work]
         self._idle.set()
 
     async def _replace_refused(self, job: Job, error: StorageRefused) -> None:

@@ -48,6 +48,8 @@ class Router(GenServer):
 
     async def _route_all(self) -> None:
         batch = list(self._in_work.unrouted())
+        # Whether the store took back what a predecessor was giving back is not known: say it again.
+        await self._put_to_wait([job for job in batch if job.leaving])
         while True:
             if waiting := [job for job in batch if not self._place(job)]:
                 await self._put_to_wait(waiting)
@@ -61,7 +63,7 @@ class Router(GenServer):
     def _place(self, job: Job) -> bool:
         """Put the job on a lane, or end it. False if its lane is full."""
         if job not in self._in_work or job.lane is not None or job.outcome is not None:
-            return True  # already placed by a predecessor, given back, or lost
+            return True  # placed by a predecessor already, given back, or lost
         if not job.candidates:
             failure = self._find_candidates(job)
             if failure is not None:
@@ -102,8 +104,10 @@ class Router(GenServer):
         self._to_publisher.send_nowait(job)
 
     async def _put_to_wait(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            job.leaving = True
         returns = [give_back(job, lane=job.candidate.provider) for job in jobs]
-        while True:
+        while jobs:
             try:
                 await self._store.give_back(returns)
             except StorageError as error:
