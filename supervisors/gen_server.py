@@ -30,7 +30,7 @@ from supervisors.messages import (
     Stop,
     Timeout,
 )
-from supervisors.process import Actor, LinkedTask, Timer
+from supervisors.process import Actor, LinkedTask, Timer, log_late_crash
 from supervisors.reasons import Crashed, ExitReason, Normal
 
 logger = logging.getLogger("supervisors")
@@ -86,13 +86,14 @@ class GenServer(Actor):
         """Go on after a callback, before any other message (OTP `handle_continue/2`)."""
         raise NotImplementedError(f"{type(self).__name__} does not continue")
 
-    async def terminate(self, reason: ExitReason) -> None:
-        """Clean up; the tasks of spawn_link still run.
+    async def terminate(self, reason: ExitReason) -> ExitReason | None:
+        """Clean up; the tasks of spawn_link still run. A reason it returns replaces the given one.
 
         Called when a callback stops or raises, at `ref.stop()`, and, if `trap_exit`, when the
         supervisor asks; then it has what is left of the child's `shutdown` seconds. Never called on
         a kill.
         """
+        return None
 
     # --- what an actor may do ---
 
@@ -142,16 +143,17 @@ class GenServer(Actor):
         except Exception as error:  # noqa: BLE001 - a callback's crash is this server's exit reason
             reason = Crashed(error)
         if self._process.doomed is not None:
+            if isinstance(reason, Crashed):
+                log_late_crash(self._process, "", reason)
             return self._process.doomed
         self._process.terminating = True
         self._note("terminate")
         try:
-            await self.terminate(reason)
+            return await self.terminate(reason) or reason
         except Exception as error:
             if isinstance(reason, Crashed) and error.__context__ is None:
                 error.__context__ = reason.exception  # so that it does not hide the first
             raise
-        return reason
 
     # Each of these returns why to end, or None to go on.
 

@@ -1,3 +1,4 @@
+# ruff: noqa: A002 - an id is an id
 """Actors the tests drive from outside: they do what they are told."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Restart type × exit reason, strategies, intensity, significant children."""
+# ruff: noqa: N802, A001, A002 - tests bear the IDs of the conformance list; an id is an id
+"""Restart type and exit reason, strategies, intensity, significant children."""
 
 import pytest
 import trio
@@ -32,7 +33,7 @@ def one(restart, **options):
     return lambda: Supervisor([puppet("a", restart=restart)], **{**INTENSITY, **options})
 
 
-async def test_P_RX_01_permanent_normal():
+async def test_P_RX_01_permanent_normal(autojump_clock):
     async with open_tree(one("permanent")) as top:
         ref = await child(top, "a")
         await end(ref, Normal())
@@ -40,21 +41,21 @@ async def test_P_RX_01_permanent_normal():
         assert await counts(top) == (1, 1, 0, 1)
 
 
-async def test_P_RX_02_transient_normal():
+async def test_P_RX_02_transient_normal(autojump_clock):
     async with open_tree(one("transient")) as top:
         await end(await child(top, "a"), Normal())
         assert await children(top) == {"a": None}
         assert await counts(top) == (1, 0, 0, 1)
 
 
-async def test_P_RX_03_temporary_normal():
+async def test_P_RX_03_temporary_normal(autojump_clock):
     async with open_tree(one("temporary")) as top:
         await end(await child(top, "a"), Normal())
         assert await children(top) == {}
         assert await counts(top) == (0, 0, 0, 0)
 
 
-async def test_P_RX_04_permanent_shutdown():
+async def test_P_RX_04_permanent_shutdown(autojump_clock):
     async with open_tree(one("permanent")) as top:
         first = await child(top, "a")
         await end(first, Shutdown())
@@ -63,7 +64,7 @@ async def test_P_RX_04_permanent_shutdown():
         assert len({first, second, await child(top, "a")}) == 3
 
 
-async def test_P_RX_05_transient_shutdown():
+async def test_P_RX_05_transient_shutdown(autojump_clock):
     async with open_tree(one("transient")) as top:
         await end(await child(top, "a"), Shutdown())
         assert await children(top) == {"a": None}
@@ -75,14 +76,14 @@ async def test_P_RX_05_transient_shutdown():
 
 @pytest.mark.parametrize("restart", ["permanent", "transient"])
 @pytest.mark.parametrize("reason", [Killed(), Crashed(ValueError())])
-async def test_P_RX_07_abnormal(restart, reason):
+async def test_P_RX_07_abnormal(autojump_clock, restart, reason):
     async with open_tree(one(restart)) as top:
         ref = await child(top, "a")
         await end(ref, reason)
         assert await child(top, "a") != ref
 
 
-async def test_P_RX_08_temporary_abnormal():
+async def test_P_RX_08_temporary_abnormal(autojump_clock):
     async with open_tree(one("temporary")) as top:
         await crash(await child(top, "a"))
         assert await counts(top) == (0, 0, 0, 0)
@@ -105,7 +106,7 @@ def three(strategy, **options):
         pytest.param("rest_for_one", {"1"}, id="P_SG_03"),
     ],
 )
-async def test_P_SG_01_02_03_who_goes_down_with_the_second(strategy, kept):
+async def test_P_SG_01_02_03_who_goes_down_with_the_second(autojump_clock, strategy, kept):
     async with open_tree(three(strategy)) as top:
         before = await children(top)
         await crash(before["2"])
@@ -127,7 +128,7 @@ def starts_once(starts):
     return init
 
 
-async def test_P_SG_05_one_for_one_escalation():
+async def test_P_SG_05_one_for_one_escalation(autojump_clock):
     starts = []
     specs = [puppet("1", init=starts_once(starts)), puppet("2")]
     async with open_tree(lambda: Supervisor(specs, max_restarts=4, max_seconds=3600)) as top:
@@ -139,7 +140,7 @@ async def test_P_SG_05_one_for_one_escalation():
 
 
 @pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
-async def test_P_SG_06_escalation_of_groups(strategy):
+async def test_P_SG_06_escalation_of_groups(autojump_clock, strategy):
     starts, ones = [], []
     specs = [
         puppet("1", init=lambda me: ones.append(me.ref)),
@@ -155,7 +156,7 @@ async def test_P_SG_06_escalation_of_groups(strategy):
         assert not any(ref.is_alive for ref in ones + starts)
 
 
-async def test_P_SG_07_only_the_worker_below_is_replaced():
+async def test_P_SG_07_only_the_worker_below_is_replaced(autojump_clock):
     def branch(id):
         specs = [puppet("w1"), puppet("w2")]
         return ChildSpec(id, lambda: Supervisor(specs, **INTENSITY), type="supervisor")
@@ -177,7 +178,7 @@ async def test_P_SG_07_only_the_worker_below_is_replaced():
         assert {key for key in before if before[key] != after[key]} == {("b", "w1")}
 
 
-async def test_P_SG_08_child_life_cycle():
+async def test_P_SG_08_child_life_cycle(autojump_clock):
     def count(actor):
         actor.n = getattr(actor, "n", 0) + 1
         return actor.n
@@ -200,7 +201,7 @@ async def test_P_SG_08_child_life_cycle():
 
 
 @pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
-async def test_temporary_siblings_go_down_with_the_group_and_stay_down(strategy):
+async def test_temporary_siblings_go_down_with_the_group_and_stay_down(autojump_clock, strategy):
     specs = [puppet("1"), puppet("2", restart="temporary"), puppet("3")]
     async with open_tree(lambda: Supervisor(specs, strategy=strategy, **INTENSITY)) as top:
         before = await children(top)
@@ -209,7 +210,7 @@ async def test_temporary_siblings_go_down_with_the_group_and_stay_down(strategy)
         assert not before["2"].is_alive
 
 
-async def test_it_keeps_answering_while_a_restart_is_retried():
+async def test_it_keeps_answering_while_a_restart_is_retried(autojump_clock):
     starts = []
 
     async def init(actor):
@@ -234,7 +235,7 @@ async def test_it_keeps_answering_while_a_restart_is_retried():
         assert top.is_alive
 
 
-async def test_stopping_while_a_retry_is_pending():
+async def test_stopping_while_a_retry_is_pending(autojump_clock):
     async def init(actor):
         starts.append(actor.ref)
         if len(starts) > 1:
@@ -254,7 +255,7 @@ async def test_stopping_while_a_retry_is_pending():
 # --- intensity ---
 
 
-async def test_P_IN_01_restarts_far_apart_are_free():
+async def test_P_IN_01_restarts_far_apart_are_free(autojump_clock):
     async with open_tree(one("permanent", max_restarts=1, max_seconds=1.0)) as top:
         for _ in range(4):
             ref = await child(top, "a")
@@ -266,7 +267,7 @@ async def test_P_IN_01_restarts_far_apart_are_free():
         assert await counts(top) == (0, 0, 0, 0)
 
 
-async def test_P_IN_02_exactly_intensity_restarts_are_allowed():
+async def test_P_IN_02_exactly_intensity_restarts_are_allowed(autojump_clock):
     journal = []
     specs = [puppet(id, journal) for id in "abd"]
     async with open_tree(lambda: Supervisor(specs, **INTENSITY)) as top:
@@ -279,7 +280,7 @@ async def test_P_IN_02_exactly_intensity_restarts_are_allowed():
         assert journal[1:] == [("stop", "d", Shutdown()), ("stop", "a", Shutdown())]
 
 
-async def test_P_IN_03_intensity_zero():
+async def test_P_IN_03_intensity_zero(autojump_clock):
     journal = []
     specs = [puppet("a", journal), puppet("b", journal)]
     async with open_tree(lambda: Supervisor(specs, max_restarts=0, max_seconds=3600)) as top:
@@ -289,7 +290,7 @@ async def test_P_IN_03_intensity_zero():
         assert journal[-1] == ("stop", "b", Shutdown())
 
 
-async def test_a_supervisor_that_gave_up_is_restarted_by_its_own():
+async def test_a_supervisor_that_gave_up_is_restarted_by_its_own(autojump_clock):
     inner = ChildSpec("inner", one("permanent", max_restarts=0), type="supervisor")
     async with open_tree(lambda: Supervisor([inner])) as top:
         first = await child(top, "inner")
@@ -312,7 +313,7 @@ ENDS = {
 
 @pytest.mark.parametrize("auto", ["never", "any_significant", "all_significant"])
 @pytest.mark.parametrize("how", ENDS)
-async def test_P_SI_01_insignificant_children_end_alone(auto, how):
+async def test_P_SI_01_insignificant_children_end_alone(autojump_clock, auto, how):
     async with open_tree(one("temporary", auto_shutdown=auto)) as top:
         ENDS[how](await child(top, "a"))
         await trio.sleep(1)
@@ -329,7 +330,7 @@ def significant(auto, restart="temporary"):
 
 
 @pytest.mark.parametrize("how", ENDS)
-async def test_P_SI_02_any_significant(how):
+async def test_P_SI_02_any_significant(autojump_clock, how):
     async with open_tree(significant("any_significant")) as top:
         refs = await children(top)
         ENDS[how](refs["a"])
@@ -337,7 +338,7 @@ async def test_P_SI_02_any_significant(how):
         assert not any(ref.is_alive for ref in refs.values())
 
 
-async def test_P_SI_03_all_significant():
+async def test_P_SI_03_all_significant(autojump_clock):
     async with open_tree(significant("all_significant")) as top:
         refs = await children(top)
         await end(refs["a"], Normal())
@@ -348,7 +349,7 @@ async def test_P_SI_03_all_significant():
         assert not refs["c"].is_alive
 
 
-async def test_P_SI_04_significant_transient():
+async def test_P_SI_04_significant_transient(autojump_clock):
     async with open_tree(significant("any_significant", "transient")) as top:
         for how in ("kill", "crash"):
             ENDS[how](await child(top, "a"))

@@ -1,3 +1,4 @@
+# ruff: noqa: N802, A001 - tests bear the IDs of the conformance list; an id is an id
 """Start of supervisors, and child specs."""
 
 import math
@@ -27,13 +28,13 @@ from supervisors import (
 from tests.unit.supervisors.actors import Puppet, child, children, counts, crash, puppet
 
 
-async def test_P_ST_01_a_supervisor_without_children_ends_on_shutdown():
+async def test_P_ST_01_a_supervisor_without_children_ends_on_shutdown(autojump_clock):
     async with open_tree(Supervisor) as top:
         top.exit(Shutdown())
         assert await top.wait() == Shutdown()
 
 
-async def test_P_ST_02_init_says_ignore():
+async def test_P_ST_02_init_says_ignore(autojump_clock):
     class Ignored(Supervisor):
         async def init(self):
             return Ignore()
@@ -47,7 +48,7 @@ async def test_P_ST_02_init_says_ignore():
         )
 
 
-async def test_P_ST_03_a_permanent_child_that_is_ignored_keeps_its_spec():
+async def test_P_ST_03_a_permanent_child_that_is_ignored_keeps_its_spec(autojump_clock):
     async with open_tree(Supervisor) as top:
         ignored = puppet("child1", init=lambda _: Ignore())
         assert await Supervisor.start_child(top, ignored) is None
@@ -58,7 +59,7 @@ async def test_P_ST_03_a_permanent_child_that_is_ignored_keeps_its_spec():
 
 
 @pytest.mark.parametrize("how", ["init", "start"])
-async def test_P_ST_04_a_temporary_child_that_is_ignored_is_forgotten(how):
+async def test_P_ST_04_a_temporary_child_that_is_ignored_is_forgotten(autojump_clock, how):
     ignored = (
         puppet("child1", init=lambda _: Ignore(), restart="temporary")
         if how == "init"
@@ -70,7 +71,7 @@ async def test_P_ST_04_a_temporary_child_that_is_ignored_is_forgotten(how):
         assert await counts(top) == (1, 1, 0, 1)
 
 
-async def test_P_ST_05_init_fails():
+async def test_P_ST_05_init_fails(autojump_clock):
     class Raising(Supervisor):
         async def init(self):
             raise ValueError("no")
@@ -89,7 +90,7 @@ async def test_P_ST_05_init_fails():
     assert caught.value.reason == Shutdown("no")
 
 
-async def test_P_ST_06_a_failed_start_stops_those_started_in_reverse():
+async def test_P_ST_06_a_failed_start_stops_those_started_in_reverse(autojump_clock):
     journal = []
     nope = RuntimeError("nope")
 
@@ -116,7 +117,7 @@ async def test_P_ST_06_a_failed_start_stops_those_started_in_reverse():
     ]
 
 
-async def test_a_failed_start_deep_in_the_tree_keeps_its_chain_of_causes():
+async def test_a_failed_start_deep_in_the_tree_keeps_its_chain_of_causes(autojump_clock):
     nope = RuntimeError("nope")
 
     def fail(_):
@@ -133,7 +134,7 @@ async def test_a_failed_start_deep_in_the_tree_keeps_its_chain_of_causes():
     assert cause.__cause__ is nope
 
 
-async def test_P_ST_07_start_child_returns_an_error():
+async def test_P_ST_07_start_child_returns_an_error(autojump_clock):
     def fail(_):
         raise ValueError("reason")
 
@@ -148,7 +149,7 @@ async def test_P_ST_07_start_child_returns_an_error():
         assert await children(top) == {}
 
 
-async def test_P_ST_08_order_of_children():
+async def test_P_ST_08_order_of_children(autojump_clock):
     journal = []
     ids = ["ch7", "ch3", "ch10", "ch2", "ch5"]
     specs = [puppet(id, journal) for id in ids]
@@ -171,7 +172,7 @@ async def test_P_ST_08_order_of_children():
     assert journal == [("stop", id, Shutdown()) for id in reversed(ids)]
 
 
-async def test_one_actor_object_cannot_be_started_twice():
+async def test_one_actor_object_cannot_be_started_twice(autojump_clock):
     same = Puppet()
     async with open_tree(lambda: Supervisor([ChildSpec("a", lambda: same)])) as top:
         with pytest.raises(FailedToStartChild) as caught:
@@ -179,7 +180,7 @@ async def test_one_actor_object_cannot_be_started_twice():
         assert isinstance(caught.value.__cause__, errors.InvalidStart)
 
 
-async def test_start_timeout_kills_the_half_started_process():
+async def test_start_timeout_kills_the_half_started_process(autojump_clock):
     started = []
 
     async def slow(actor):
@@ -198,7 +199,7 @@ async def test_start_timeout_kills_the_half_started_process():
             pytest.fail("it must not start")
 
 
-async def test_a_kill_during_init_fails_the_start():
+async def test_a_kill_during_init_fails_the_start(autojump_clock):
     async def killed(actor):
         actor.ref.kill()
         await trio.sleep(1)
@@ -213,7 +214,7 @@ async def test_a_kill_during_init_fails_the_start():
 # --- child specs and flags ---
 
 
-async def test_P_CS_01_defaults():
+async def test_P_CS_01_defaults(autojump_clock):
     specs = [
         ChildSpec("plain", Puppet),
         ChildSpec("brutal", Puppet, shutdown="brutal_kill"),
@@ -257,7 +258,7 @@ def test_P_CS_03_every_wrong_field_has_its_error(error, wrong):
     assert caught.value.value is next(iter(wrong.values()))
 
 
-async def test_P_CS_03_start_child_with_what_is_no_spec():
+async def test_P_CS_03_start_child_with_what_is_no_spec(autojump_clock):
     async with open_tree(lambda: Supervisor([puppet("a")])) as top:
         with pytest.raises(errors.InvalidChildSpec):
             await Supervisor.start_child(top, "child4")
@@ -281,7 +282,7 @@ def test_P_CS_04_duplicate_ids():
         (errors.InvalidAutoShutdown, {"auto_shutdown": "sometimes"}),
     ],
 )
-async def test_P_CS_05_flags(error, wrong):
+async def test_P_CS_05_flags(autojump_clock, error, wrong):
     journal = []
     with pytest.raises(error):
         Supervisor([puppet("a", journal)], **wrong)
@@ -303,14 +304,14 @@ def test_a_significant_child_must_fit_its_supervisor():
         Supervisor([puppet("a", significant=True, restart="temporary")])
 
 
-async def test_start_child_under_a_running_id():
+async def test_start_child_under_a_running_id(autojump_clock):
     async with open_tree(lambda: Supervisor([puppet("a")])) as top:
         with pytest.raises(AlreadyStarted) as caught:
             await Supervisor.start_child(top, puppet("a"))
         assert caught.value.ref == await child(top, "a")
 
 
-async def test_a_root_may_be_a_single_server():
+async def test_a_root_may_be_a_single_server(autojump_clock):
     class Server(GenServer):
         pass
 
