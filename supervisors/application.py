@@ -146,7 +146,7 @@ def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
 
 
 async def _host_root(process: Process) -> None:
-    await process.actor._host()
+    await process.actor._runtime_host()
     if process.started and process.reason is not None and is_abnormal(process.reason):
         report("root", "child_terminated", process.reason, process.name, process.pid)
 

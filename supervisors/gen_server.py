@@ -46,7 +46,7 @@ class GenServer(Actor):
     A callback that raises ends the server: terminate runs, then the reason is `Crashed(error)`.
     """
 
-    _idle_timeout: float = _FOREVER
+    __idle_timeout: float = _FOREVER
 
     # --- callbacks ---
 
@@ -99,25 +99,25 @@ class GenServer(Actor):
 
     def monitor(self, ref: ActorRef) -> Monitor:
         """Get one `Down` when `ref` ends, at once with NoProc if it has."""
-        return self._process.monitor(ref)
+        return self._runtime_process.monitor(ref)
 
     def demonitor(self, monitor: Monitor) -> None:
         """Get no Down from it any more."""
-        self._process.demonitor(monitor)
+        self._runtime_process.demonitor(monitor)
 
     def link(self, ref: ActorRef) -> None:
         """Share fates: an abnormal end of either is an exit signal to the other."""
-        self._process.link(ref._target())
+        self._runtime_process.link(ref._target())
 
     def unlink(self, ref: ActorRef) -> None:
         """Undo link."""
-        self._process.unlink(ref._target())
+        self._runtime_process.unlink(ref._target())
 
     def send_after(self, seconds: float, info: object) -> Timer:
         """Get `info` in handle_info after `seconds`, unless the timer is cancelled or the actor
         ends.
         """
-        return self._process.send_after(seconds, info)
+        return self._runtime_process.send_after(seconds, info)
 
     def spawn_link(self, function: Callable[..., Awaitable[Any]], *args: Any) -> LinkedTask:
         """Run `function(*args)` beside the callbacks, for as long as the actor lives at most.
@@ -126,28 +126,28 @@ class GenServer(Actor):
         does; then it is cancelled and awaited before anyone hears that the actor has ended and
         before its names are free.
         """
-        return self._process.spawn_link(function, args)
+        return self._runtime_process.spawn_link(function, args)
 
     # --- the loop ---
 
-    async def _main(self) -> ExitReason:
+    async def _runtime_main(self) -> ExitReason:
         result = await self.init()
         if isinstance(result, Ignore):
-            self._process.ignored = True
+            self._runtime_process.ignored = True
             return Normal()
         if isinstance(result, Stop):
             return result.reason
-        self._process.acknowledge()
+        self._runtime_process.acknowledge()
         try:
-            reason = await self._loop(result)
+            reason = await self.__loop(result)
         except Exception as error:  # noqa: BLE001 - a callback's crash is this server's exit reason
             reason = Crashed(error)
-        if self._process.doomed is not None:
+        if self._runtime_process.doomed is not None:
             if isinstance(reason, Crashed):
-                log_late_crash(self._process, "", reason)
-            return self._process.doomed
-        self._process.terminating = True
-        self._note("terminate")
+                log_late_crash(self._runtime_process, "", reason)
+            return self._runtime_process.doomed
+        self._runtime_process.terminating = True
+        self.__note("terminate")
         try:
             return await self.terminate(reason) or reason
         except Exception as error:
@@ -157,49 +157,49 @@ class GenServer(Actor):
 
     # Each of these returns why to end, or None to go on.
 
-    async def _loop(self, first: InitResult) -> ExitReason:
-        process = self._process
+    async def __loop(self, first: InitResult) -> ExitReason:
+        process = self._runtime_process
         mailbox = process.mailbox
-        ending = await self._follow("init", first)
+        ending = await self.__follow("init", first)
         while ending is None:
             process.current_message = None
-            item = await mailbox.get(self._idle_timeout)
+            item = await mailbox.get(self.__idle_timeout)
             if process.doomed is not None:  # it may have swallowed its cancellation
                 await trio.lowlevel.checkpoint()
-            ending = await self._turn(item)
+            ending = await self.__turn(item)
         return ending
 
-    async def _turn(self, item: Item | None) -> ExitReason | None:
+    async def __turn(self, item: Item | None) -> ExitReason | None:
         if item is None:
-            self._note("Timeout")
-            return await self._follow("handle_info", await self.handle_info(Timeout()))
+            self.__note("Timeout")
+            return await self.__follow("handle_info", await self.handle_info(Timeout()))
         kind, payload, caller = item
-        self._note(type(payload).__name__)
+        self.__note(type(payload).__name__)
         if kind == CAST:
-            return await self._follow("handle_cast", await self.handle_cast(payload))
+            return await self.__follow("handle_cast", await self.handle_cast(payload))
         if kind == CALL and caller is not None:
-            return await self._call(payload, caller)
+            return await self.__call(payload, caller)
         if kind == STOP and isinstance(payload, ExitReason):
             return payload
-        return await self._follow("handle_info", await self.handle_info(payload))
+        return await self.__follow("handle_info", await self.handle_info(payload))
 
-    async def _call(self, request: object, caller: Caller) -> ExitReason | None:
+    async def __call(self, request: object, caller: Caller) -> ExitReason | None:
         result = await self.handle_call(request, caller)
         match result:
             case Reply(value, timeout, continue_with):
                 caller.reply(value)
-                return await self._follow("handle_call", NoReply(timeout, continue_with))
+                return await self.__follow("handle_call", NoReply(timeout, continue_with))
             case Stop(reason, reply):
                 if reply is not UNSET:
                     caller.reply(reply)
                 return reason
             case NoReply():
-                return await self._follow("handle_call", result)
+                return await self.__follow("handle_call", result)
         raise BadReturnValue("handle_call", result)
 
-    async def _follow(self, where: str, result: object) -> ExitReason | None:
+    async def __follow(self, where: str, result: object) -> ExitReason | None:
         """Do what a callback returned, continuations included."""
-        self._idle_timeout = _FOREVER
+        self.__idle_timeout = _FOREVER
         while result is not None:
             match result:
                 case Stop(reason):
@@ -208,16 +208,16 @@ class GenServer(Actor):
                     pass
                 case NoReply(timeout, continue_with):
                     if continue_with is UNSET:
-                        self._idle_timeout = _FOREVER if timeout is None else timeout
+                        self.__idle_timeout = _FOREVER if timeout is None else timeout
                         return None
                     argument = continue_with
                 case _:
                     raise BadReturnValue(where, result)
             where = "handle_continue"
-            self._note("Continue")
+            self.__note("Continue")
             result = await self.handle_continue(argument)
         return None
 
-    def _note(self, message: str) -> None:
-        self._process.current_message = message
-        self._process.busy_since = trio.current_time()
+    def __note(self, message: str) -> None:
+        self._runtime_process.current_message = message
+        self._runtime_process.busy_since = trio.current_time()

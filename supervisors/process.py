@@ -37,17 +37,18 @@ class Actor:
     trap_exit: bool = False
     """False: an exit signal ends the actor. True: it gets an `Exit` message, and terminate runs."""
 
-    _process: Process
+    # Names a subclass will not hit upon: one of its own `_process` or `_main` must break nothing.
+    _runtime_process: Process
 
     @property
     def ref(self) -> ActorRef:
         """The reference others reach this actor by; there from before init."""
-        return self._process.ref
+        return self._runtime_process.ref
 
-    async def _host(self) -> None:
-        await run(self._process)
+    async def _runtime_host(self) -> None:
+        await run(self._runtime_process)
 
-    async def _main(self) -> ExitReason:
+    async def _runtime_main(self) -> ExitReason:
         raise NotImplementedError
 
 
@@ -83,39 +84,6 @@ class Timer:
 
 class Process:
     """The runtime's own record of a process. Not for users: they hold an `ActorRef`."""
-
-    __slots__ = (
-        "__weakref__",
-        "actor",
-        "busy_since",
-        "current_message",
-        "doomed",
-        "exited",
-        "ignored",
-        "links",
-        "mailbox",
-        "monitors",
-        "name",
-        "nursery",
-        "on_exit",
-        "on_stop",
-        "parent",
-        "pending",
-        "pid",
-        "reason",
-        "ref",
-        "scope",
-        "settled",
-        "started",
-        "started_at",
-        "stop_reason",
-        "task",
-        "tasks",
-        "tasks_done",
-        "terminating",
-        "timers",
-        "watchers",
-    )
 
     def __init__(
         self, name: str, actor: Actor, nursery: trio.Nursery, parent: Process | None
@@ -329,17 +297,17 @@ class Process:
 def spawn(
     actor: Actor | Ignore, name: str, nursery: trio.Nursery, parent: Process | None
 ) -> Process:
-    """A process for `actor`, its task not yet started: `nursery.start_soon(process.actor._host)`
+    """A process for `actor`, its task not yet started: `nursery.start_soon(process.actor._runtime_host)`
     does that.
 
     Raises BadReturnValue for what is no actor, InvalidStart for an actor that has run before.
     """
     if not isinstance(actor, Actor):
         raise BadReturnValue("start", actor)
-    if hasattr(actor, "_process"):
+    if hasattr(actor, "_runtime_process"):
         raise InvalidStart(actor)
     process = Process(name, actor, nursery, parent)
-    actor._process = process
+    actor._runtime_process = process
     return process
 
 
@@ -368,7 +336,7 @@ async def _run_body(process: Process) -> ExitReason:
         return early
     try:
         with process.scope:
-            return await process.actor._main()
+            return await process.actor._runtime_main()
     except Exception as error:  # noqa: BLE001 - the one place where it becomes a reason
         crash = Crashed(error)
         if process.doomed is None:

@@ -137,4 +137,4 @@ class _Owner(GenServer):
         self._registry = registry
 
     async def init(self) -> None:
-        self._registry._open(self._process)
+        self._registry._open(self._runtime_process)

@@ -157,13 +157,13 @@ class SupervisorBase(Actor):
 
     # --- life ---
 
-    async def _host(self) -> None:
+    async def _runtime_host(self) -> None:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            await run(self._process)
+            await run(self._runtime_process)
 
-    async def _main(self) -> ExitReason:
-        process = self._process
+    async def _runtime_main(self) -> ExitReason:
+        process = self._runtime_process
         process.on_stop = self._interrupt
         result = await self.init()
         if isinstance(result, Ignore):
@@ -182,7 +182,7 @@ class SupervisorBase(Actor):
         return reason
 
     async def _serve(self) -> ExitReason:
-        process = self._process
+        process = self._runtime_process
         try:
             try:
                 await self._start_all()
@@ -201,7 +201,7 @@ class SupervisorBase(Actor):
     async def _handle(self, item: Item) -> ExitReason | None:
         kind, payload, caller = item
         if kind == STOP:
-            return self._process.stop_reason
+            return self._runtime_process.stop_reason
         if kind == CALL and caller is not None:
             await self._reply(payload, caller)
             return None
@@ -230,7 +230,7 @@ class SupervisorBase(Actor):
 
     async def _start(self, child: Child) -> ActorRef | None:
         """Start a child and wait for its init; None if it said Ignore. Raises StartError."""
-        if self._process.stop_reason is not None:
+        if self._runtime_process.stop_reason is not None:
             raise _Interrupted
         spec = child.spec
         child.restarting = False
@@ -239,7 +239,7 @@ class SupervisorBase(Actor):
             if isinstance(actor, Ignore):
                 self._ignored(child)
                 return None
-            process = spawn(actor, name_of(spec, actor), self._nursery, self._process)
+            process = spawn(actor, name_of(spec, actor), self._nursery, self._runtime_process)
             if spec.name is not None:
                 spec.name._claim(process)
         except AlreadyStarted:
@@ -248,7 +248,7 @@ class SupervisorBase(Actor):
             raise FailedToStartChild(spec.id, Crashed(error)) from error
         child.process = process
         self._by_process[process] = child
-        self._nursery.start_soon(actor._host, name=process.name)
+        self._nursery.start_soon(actor._runtime_host, name=process.name)
         await self._await_init(child, process)
         if process.ignored:
             del self._by_process[process]
@@ -266,7 +266,7 @@ class SupervisorBase(Actor):
         limit = trio.move_on_after(spec.start_timeout)
         with trio.CancelScope() as self._start_wait, limit:
             await process.settled.wait()
-        if not process.settled.is_set() and self._process.stop_reason is not None:
+        if not process.settled.is_set() and self._runtime_process.stop_reason is not None:
             raise _Interrupted  # it is in the table, and is stopped with the others
         self._start_wait = None
         if process.started or process.ignored:
@@ -323,7 +323,7 @@ class SupervisorBase(Actor):
             reason = error.reason if isinstance(error, FailedToStartChild) else Crashed(error)
             self._report("start_error", reason, child)
             child.restarting = True
-            self._process.mailbox.put((INFO, _Retry(child), None))
+            self._runtime_process.mailbox.put((INFO, _Retry(child), None))
             return False
         return True
 
@@ -348,7 +348,7 @@ class SupervisorBase(Actor):
         process: Process | None = None,
     ) -> None:
         report(
-            self._process.name,
+            self._runtime_process.name,
             context,
             reason,
             child.spec.id,

@@ -469,3 +469,11 @@ async def test_the_task_of_an_init_that_fails_is_ended(autojump_clock):
         async with open_tree(lambda: Failing(endless, journal)):
             pytest.fail("failed")
     assert journal == ["task over"]
+
+
+async def test_a_subclass_may_have_private_names_of_its_own(autojump_clock):
+    class Own(Puppet):
+        _process = _main = _host = _loop = _turn = _call = _follow = _note = _nursery = "mine"
+
+    async with open_tree(Own) as ref:
+        assert await ref.call(Do(lambda me: me._call)) == "mine"
