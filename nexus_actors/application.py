@@ -1,11 +1,11 @@
 """The tree, as one ordered list, and what stands behind each port. Nothing else knows the adapters.
 
-    Nexus.Supervisor (rest_for_one)
-    ├─ Registry
-    ├─ Database
-    ├─ Pipeline.Supervisor     see pipeline/supervisor.py
-    ├─ ResultPoller
-    └─ Control
+Nexus.Supervisor (rest_for_one)
+├─ Registry
+├─ Database
+├─ Pipeline.Supervisor     see pipeline/supervisor.py
+├─ ResultPoller
+└─ Control
 """
 
 import os
@@ -160,7 +160,8 @@ class Application:
 def run_service(settings: Settings) -> int:
     """Run the service until it is told to stop; the process's exit code.
 
-    Raises `InstanceError` if another one runs with this data directory, and the runtime's StartError,
+    Raises `InstanceError` if another one runs with this data directory, and the runtime's
+    StartError,
     whose innermost cause is a `StorageError` or `ControlError` with one line for the operator.
     """
     with claim_instance(settings.service.data_dir) as instance:

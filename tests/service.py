@@ -1,4 +1,6 @@
-"""A whole service in the test's own process, and plain SQL beside it, as another program would use it."""
+"""A whole service in the test's own process, and plain SQL beside it, as another program would use
+it.
+"""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -44,7 +46,9 @@ class Sql:
     async def send_many(self, requests: Iterable[object], queue: str = "ai_requests") -> None:
         """The same in one statement."""
         bodies = [json.dumps(request) for request in requests]
-        await self.rows("SELECT pgmq.send($1, b::jsonb) FROM unnest($2::text[]) AS b", queue, bodies)
+        await self.rows(
+            "SELECT pgmq.send($1, b::jsonb) FROM unnest($2::text[]) AS b", queue, bodies
+        )
 
     async def until(self, query: str, *args: object) -> None:
         """Wait until the query's value is true."""
@@ -92,8 +96,9 @@ class Service:
     async def leftovers(self) -> str:
         """What is not finished, as the journal, the queues and this process see it."""
         rows = await self.sql.rows(
-            "SELECT request_id, r.msg_id, r.read_ct, state, lane, attempts, q.read_ct AS queue_read_ct,"
-            " q.vt - clock_timestamp() AS visible_in FROM nexus.requests r"
+            "SELECT request_id, r.msg_id, r.read_ct, state, lane, attempts,"
+            " q.read_ct AS queue_read_ct, q.vt - clock_timestamp() AS visible_in"
+            " FROM nexus.requests r"
             " LEFT JOIN pgmq.q_ai_requests q USING (msg_id) WHERE state NOT IN ('done', 'failed')"
         )
         jobs = [
@@ -171,7 +176,11 @@ async def open_sql(url: str) -> AsyncIterator[Sql]:
 
 @asynccontextmanager
 async def running_service(
-    url: str, data_dir: Path, *, before: Callable[[Application], None] | None = None, **sections: Any
+    url: str,
+    data_dir: Path,
+    *,
+    before: Callable[[Application], None] | None = None,
+    **sections: Any,
 ) -> AsyncIterator[Service]:
     """Run a service until the block ends, then stop it in order."""
     settings = settings_for(url, data_dir, **sections)

@@ -1,6 +1,7 @@
 """The client's way to PostgreSQL, the same from trio and from asyncio.
 
-asyncpg lives on asyncio. In an asyncio program it runs on the program's loop; in a trio program on a
+asyncpg lives on asyncio. In an asyncio program it runs on the program's loop; in a trio program on
+a
 trio-asyncio loop that is open as long as the client is. Everything here is written for asyncio and
 entered through `Bridge.run`.
 """
@@ -12,7 +13,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import asyncpg
 import sniffio
-import trio_asyncio
+import trio_asyncio  # type: ignore[import-untyped]
 
 from nexus_actors.storage.postgres.connection import collapsed_groups, location, server_settings
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, start_error, translated
@@ -39,7 +40,9 @@ async def open_bridge() -> AsyncIterator[Bridge]:
     """A bridge to asyncio for the library that is running, trio or asyncio."""
     if sniffio.current_async_library() == "asyncio":
 
-        async def direct(operation: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        async def direct(
+            operation: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+        ) -> Any:
             return await operation(*args, **kwargs)
 
         yield direct
@@ -111,7 +114,9 @@ class ClientDatabase:
                 return
             connection = await connect(self._url)
 
-            def notified(_connection: object, _pid: object, _channel: object, payload: object) -> None:
+            def notified(
+                _connection: object, _pid: object, _channel: object, payload: object
+            ) -> None:
                 callback(str(payload))
 
             def lost(_connection: object) -> None:
@@ -168,5 +173,3 @@ async def open_client_database(url: str, *, pool_size: int) -> AsyncIterator[Cli
         database = ClientDatabase(bridge, pool, url)
         stack.push_async_callback(database.close)
         yield database
-
-

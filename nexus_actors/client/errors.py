@@ -1,13 +1,13 @@
 """What a call can fail with. The names are the contract's error names.
 
-    CallError
-    ├─ Timeout             no answer in the time allowed; the request may still be answered later
-    ├─ Unavailable         no service is consuming the queue, or the database is away
-    ├─ InvalidArguments    the arguments make no valid request; nothing was sent
-    ├─ ModelUnavailable    no provider that can be reached serves what was asked for
-    ├─ RateLimited         the provider asks to slow down
-    ├─ QuotaExceeded       the allowance is used up
-    └─ RequestFailed       any other failure; `type` says which
+CallError
+├─ Timeout             no answer in the time allowed; the request may still be answered later
+├─ Unavailable         no service is consuming the queue, or the database is away
+├─ InvalidArguments    the arguments make no valid request; nothing was sent
+├─ ModelUnavailable    no provider that can be reached serves what was asked for
+├─ RateLimited         the provider asks to slow down
+├─ QuotaExceeded       the allowance is used up
+└─ RequestFailed       any other failure; `type` says which
 """
 
 from nexus_actors.contract.errors import ErrorType
@@ -69,7 +69,7 @@ class RequestFailed(CallError):
     """Any other failure that the service published."""
 
 
-_NAMED = {
+_NAMED: dict[str, type[CallError]] = {
     kind.type: kind for kind in (Timeout, Unavailable, ModelUnavailable, RateLimited, QuotaExceeded)
 }
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, overload
 import anyio
 
 from nexus_actors.client.connection import ClientDatabase, open_client_database
-from nexus_actors.client.errors import CallError, InvalidArguments, Timeout, Unavailable, error_of
+from nexus_actors.client.errors import InvalidArguments, Timeout, Unavailable, error_of
 from nexus_actors.client.waiters import Stored, Waiters
 from nexus_actors.contract.encode import Envelope, build_request, decode_result
 from nexus_actors.contract.errors import Refusal
@@ -21,8 +21,8 @@ from nexus_actors.contract.tasks import COMPLEXITIES, determine_complexity_for_t
 from nexus_actors.results.job_results import cents
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.load import load_settings
-from nexus_actors.settings.model import Settings
 from nexus_actors.settings.mistakes import SettingsErrors
+from nexus_actors.settings.model import Settings
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.embedded import embedded_url
 
@@ -62,7 +62,8 @@ class Enqueued:
 class LLMService:
     """A connection to the service's database; use it as `async with LLMService() as service`.
 
-    Works in trio and in asyncio programs. `settings` are those of the service; without them they are
+    Works in trio and in asyncio programs. `settings` are those of the service; without them they
+    are
     found as the `nexus` command finds them (`config`, else NEXUS_CONFIG, else ./config/nexus.toml,
     else the defaults). `url` overrides the database only. Any number of calls may run at once.
 
@@ -161,11 +162,16 @@ class LLMService:
                 return _answer(await self._wait(request_id, stored, timeout))
 
     async def call_with_prompt(
-        self, model_or_complexity: str, prompt: str, *, timeout: float = DEFAULT_TIMEOUT, **options: Any
+        self,
+        model_or_complexity: str,
+        prompt: str,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        **options: Any,
     ) -> CallAnswer:
         """`call` with one user message."""
         messages = [{"role": "user", "content": prompt}]
-        return await self.call(model_or_complexity, messages, timeout=timeout, **options)
+        return await self.call(model_or_complexity, messages, timeout=timeout, wait=True, **options)
 
     async def call_with_system(
         self,
@@ -178,7 +184,7 @@ class LLMService:
     ) -> CallAnswer:
         """`call` with a system message and a user message."""
         messages = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
-        return await self.call(model_or_complexity, messages, timeout=timeout, **options)
+        return await self.call(model_or_complexity, messages, timeout=timeout, wait=True, **options)
 
     async def enqueue(
         self, task_type: str, messages: Sequence[Mapping[str, Any]], **options: Any
@@ -198,7 +204,8 @@ class LLMService:
             await self._db.send(self._queue, [envelope.body for envelope in envelopes])
 
     async def result(self, request_id: str, timeout: float = 0.0) -> LLMResult:
-        """The result of a request, waiting for it up to `timeout` seconds. A failure is returned too.
+        """The result of a request, waiting for it up to `timeout` seconds. A failure is returned
+        too.
 
         Raises Timeout if there is none by then, Unavailable.
         """
@@ -214,7 +221,9 @@ class LLMService:
     def determine_complexity_for_task(
         self, task_type: str | None, default: Complexity = "medium"
     ) -> Complexity:
-        """The complexity the contract's table gives a task type; `default` for one it does not know."""
+        """The complexity the contract's table gives a task type; `default` for one it does not
+        know.
+        """
         return determine_complexity_for_task(task_type, default)
 
     def get_available_models(self) -> tuple[str, ...]:
@@ -237,7 +246,9 @@ class LLMService:
                 return None
 
     async def _wait(self, request_id: str, stored: Stored, timeout: float) -> LLMResult:
-        """Look, then wait for a notification, then look again. Notifications may be lost, time is not."""
+        """Look, then wait for a notification, then look again. Notifications may be lost, time is
+        not.
+        """
         found = None
         with anyio.move_on_after(timeout):
             while (found := await self._look(request_id)) is None:

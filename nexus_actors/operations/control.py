@@ -40,7 +40,9 @@ class NotRunning(ControlError):
 
 
 def socket_path(data_dir: Path) -> Path:
-    """Where the socket stands: in `data_dir`, or in a private temporary directory if that is too long."""
+    """Where the socket stands: in `data_dir`, or in a private temporary directory if that is too
+    long.
+    """
     path = data_dir / "control.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
@@ -93,7 +95,7 @@ class Control(GenServer):
             command = self._commands[name]
         except (ValueError, KeyError, TypeError):
             known = ", ".join(sorted(self._commands))
-            return {"error": f"expected {{\"command\": NAME}} with one of: {known}"}
+            return {"error": f'expected {{"command": NAME}} with one of: {known}'}
         return {"ok": await command()}
 
     async def _stop(self) -> object:

@@ -1,4 +1,4 @@
-"""One service per data directory: the lock that proves it, and the name its leases are kept under."""
+"""One service a data directory: the lock that proves it, the name its leases are kept under."""
 
 import fcntl
 import os

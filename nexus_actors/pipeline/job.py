@@ -16,7 +16,8 @@ from supervisors import ActorRef
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Job:
-    """One leased request on its way. Only the in-work table and the stage that holds it write to it.
+    """One leased request on its way. Only the in-work table and the stage that holds it write to
+    it.
 
     Two jobs are the same only if they are the same object: a message that is leased again, after
     its job was given up, is another job.

@@ -1,4 +1,4 @@
-"""Keeps what is in work invisible to others, and gives back what is left when the pipeline stops."""
+"""Keeps what is in work invisible to others, and gives back what is left at the stop."""
 
 import structlog
 import trio
@@ -24,9 +24,7 @@ class LeaseKeeper(GenServer):
 
     trap_exit = True
 
-    def __init__(
-        self, *, visibility_timeout: float, store: RequestStore, in_work: InWork
-    ) -> None:
+    def __init__(self, *, visibility_timeout: float, store: RequestStore, in_work: InWork) -> None:
         self._visibility_timeout = visibility_timeout
         self._store = store
         self._in_work = in_work
@@ -81,4 +79,4 @@ class LeaseKeeper(GenServer):
             await self._store.release_orphans([job.lease.msg_id for job in self._in_work])
             await self._store.forget_waiting()
         except StorageError as error:
-            log.error("leases could not be released", requests=len(jobs), error=str(error))
+            log.warning("leases could not be released", requests=len(jobs), error=str(error))

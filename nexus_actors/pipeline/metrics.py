@@ -33,7 +33,11 @@ class Metrics:
     def track(self, job: Job) -> None:
         """Count one ended request and log its outcome, without a word of its content."""
         outcome = job.outcome
-        entry = {"request_id": job.request_id, "latency_ms": job.latency_ms, "attempts": job.attempt_count}
+        entry = {
+            "request_id": job.request_id,
+            "latency_ms": job.latency_ms,
+            "attempts": job.attempt_count,
+        }
         if isinstance(outcome, Answer):
             self.succeeded += 1
             self.prompt_tokens += outcome.usage.prompt_tokens

@@ -1,4 +1,6 @@
-"""How a stage bears a database that is away: growing pauses, a line when it goes and one when it is back."""
+"""How a stage bears a database that is away: growing pauses, a line when it goes and one when it is
+back.
+"""
 
 import structlog
 import trio

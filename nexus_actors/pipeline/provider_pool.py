@@ -23,10 +23,13 @@ class WorkerStarted:
 
 
 class ProviderPool(GenServer):
-    """Watches the workers. When one is gone, what it held is tried again at once, as one more attempt.
+    """Watches the workers. When one is gone, what it held is tried again at once, as one more
+    attempt.
 
-    A pool that starts looks for jobs of its lane that no one holds: it finds what was in the hands of
-    a worker that died while there was no pool, and all that stood in the lane of a supervisor before.
+    A pool that starts looks for jobs of its lane that no one holds: it finds what was in the hands
+    of
+    a worker that died while there was no pool, and all that stood in the lane of a supervisor
+    before.
     """
 
     def __init__(

@@ -80,7 +80,7 @@ class ProviderWorker(GenServer):
             timeout = min(self._settings.timeout, job.deadline - trio.current_time())
             if timeout <= 0:
                 return self._fail(job, _out_of_time(job))
-            outcome = await self._call(session, job, timeout)
+            outcome = await self._attempt(session, job, timeout)
             match outcome:
                 case None:
                     return None  # the lease was lost: the job is no longer ours
@@ -100,16 +100,17 @@ class ProviderWorker(GenServer):
             if job not in self._in_work:
                 return None
 
-    async def _call(self, session: ProviderSession, job: Job, timeout: float) -> Outcome | None:
+    async def _attempt(self, session: ProviderSession, job: Job, timeout: float) -> Outcome | None:
         """One attempt, recorded. None if the lease was lost meanwhile."""
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
         model = job.candidate.model
         job.call_started = datetime.now(UTC)
         started = trio.current_time()
+        outcome: Outcome | None = None
         with trio.CancelScope() as job.call:
             outcome = await session.complete(job.body, model, timeout=timeout)
         job.call = None
-        if job not in self._in_work:
+        if outcome is None or job not in self._in_work:
             return None
         failure = outcome if isinstance(outcome, ProviderFailure) else None
         job.record(
@@ -167,7 +168,12 @@ class ProviderWorker(GenServer):
 
 
 def _out_of_time(job: Job) -> ProviderFailure:
-    tried = f" after {job.attempt_count} attempts" if job.attempt_count else " before a call was made"
+    tried = (
+        f" after {job.attempt_count} attempts" if job.attempt_count else " before a call was made"
+    )
     return ProviderFailure(
-        type="timeout", message=f"the time allowed was over{tried}", retryable=False, scope="request"
+        type="timeout",
+        message=f"the time allowed was over{tried}",
+        retryable=False,
+        scope="request",
     )

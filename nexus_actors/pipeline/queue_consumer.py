@@ -7,7 +7,7 @@ import structlog
 import trio
 
 from nexus_actors.contract.decode import decode_request
-from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.result import Failure
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
@@ -134,7 +134,8 @@ class QueueConsumer(GenServer):
     def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:
         """Make jobs of deliveries and hand them on. Returns the leases of duplicates.
 
-        No checkpoint from the store's answer to here: a lease is in the table as soon as we know it.
+        No checkpoint from the store's answer to here: a lease is in the table as soon as we know
+        it.
         """
         duplicates: list[Lease] = []
         for delivery in deliveries:
@@ -148,10 +149,10 @@ class QueueConsumer(GenServer):
         return duplicates
 
     def _job(self, delivery: Delivery) -> Job:
-        body: object = decode_request(delivery.body)
+        body = decode_request(delivery.body)
         if delivery.verdict == "conflict":
             body = Refusal(
-                type="invalid_request",
+                type=ErrorType.DUPLICATE_REQUEST,
                 message="this request_id was used before with another payload",
                 path="request_id",
             )

@@ -1,4 +1,6 @@
-"""Stage 5: end requests, a batch in one statement: result sent, message acknowledged, journal closed."""
+"""Stage 5: end requests, a batch in one statement: result sent, message acknowledged, journal
+closed.
+"""
 
 from collections.abc import Sequence
 
@@ -100,7 +102,9 @@ class ResultPublisher(GenServer):
         self._idle.set()
 
     async def _replace_refused(self, job: Job, error: StorageRefused) -> None:
-        """An answer that the store will not hold becomes a failure that says so; then it is kept and retried."""
+        """An answer that the store will not hold becomes a failure that says so; then it is kept
+        and retried.
+        """
         log.error("the store refused a result", request_id=job.request_id, error=str(error))
         if isinstance(job.outcome, Answer):
             job.outcome = Failure(

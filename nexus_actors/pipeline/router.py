@@ -20,7 +20,7 @@ log = structlog.get_logger("nexus.router")
 
 
 class Router(GenServer):
-    """Never waits for a provider: a job whose lane is full is put to wait in the store, not here."""
+    """Never waits for a provider: a job whose lane is full waits in the store, not here."""
 
     def __init__(
         self,

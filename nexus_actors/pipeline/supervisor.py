@@ -1,6 +1,5 @@
 """The pipeline's part of the tree: who is started in which order, and which channel joins whom."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import trio
@@ -26,7 +25,9 @@ MARGIN = 5.0
 
 @dataclass(slots=True)
 class Pipeline:
-    """What the pipeline's parts are made from. `supervisor()` makes the channels and the specs anew."""
+    """What the pipeline's parts are made from. `supervisor()` makes the channels and the specs
+    anew.
+    """
 
     settings: Settings
     registry: Registry
@@ -158,7 +159,7 @@ class Pipeline:
         return self._supervise(
             f"{provider}.Supervisor",
             ChildSpec(pool, new_pool, name=self.registry.via(pool)),
-            *(ChildSpec(id, new_worker, name=self.registry.via(id)) for id in workers),
+            *(ChildSpec(name, new_worker, name=self.registry.via(name)) for name in workers),
         )
 
     def _supervise(self, name: str, *children: ChildSpec) -> Supervisor:

@@ -4,7 +4,7 @@ import trio
 
 
 class Wake:
-    """One waiter, any number of callers. `set` may be called from any callback on the trio thread."""
+    """One waiter, any number of callers. `set` is for any callback on trio's thread."""
 
     def __init__(self) -> None:
         self._event = trio.Event()

@@ -27,13 +27,16 @@ class ProviderSettings(BaseModel):
 
     kind: str
     api_key_env: str | None = None
-    """Name of the environment variable that holds the key. Without the variable the provider is left out."""
+    """Name of the environment variable that holds the key. Without the variable the provider is
+    left out.
+    """
     pool_size: int = Field(default=8, ge=1, le=10_000)
     """Workers, hence calls in flight at once."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds allowed for one call."""
     max_retries: int = Field(default=2, ge=0, le=100)
-    """How often a failed call is repeated on this provider before the route's next model is tried."""
+    """How often a failed call is repeated on this provider before the route's next model is tried.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,8 @@ class ProviderFailure:
     retryable: bool
     """True if the same call may succeed on this provider a moment later."""
     scope: Scope = "provider"
-    """`request` failures end the request's stay at this provider but say nothing of the provider."""
+    """`request` failures end the request's stay at this provider but say nothing of the provider.
+    """
     status_code: int | None = None
     retry_after: float | None = None
     """Seconds the provider asked to wait."""

@@ -14,7 +14,7 @@ INT4_MAX = 2**31 - 1
 
 
 def job_result(result: LLMResult, lease: Lease) -> JobResult:
-    """The row of one result. `output` holds all of the result, hence more than the contract asks."""
+    """The row of one result. `output` holds all of the result, more than the contract asks."""
     fields = result_fields(result)
     answer = result.outcome if isinstance(result.outcome, Answer) else None
     return JobResult(
@@ -22,7 +22,9 @@ def job_result(result: LLMResult, lease: Lease) -> JobResult:
         request_id=result.request_id,
         workflow=WORKFLOW,
         status=_status(result.outcome),
-        input=dump({name: fields[name] for name in ("request_id", "agent_id", "complexity", "task_type")}),
+        input=dump(
+            {name: fields[name] for name in ("request_id", "agent_id", "complexity", "task_type")}
+        ),
         output=dump(fields),
         error=None if answer else _error(result.outcome),
         tokens_used=min(answer.usage.total_tokens, INT4_MAX) if answer else 0,
@@ -33,7 +35,9 @@ def job_result(result: LLMResult, lease: Lease) -> JobResult:
 
 
 def cents(cost: float | None) -> int:
-    """US dollars in whole cents, half a cent up; 0 where the price is unknown (the column is not null)."""
+    """US dollars in whole cents, half a cent up; 0 where the price is unknown (the column is not
+    null).
+    """
     if cost is None:
         return 0
     whole = (Decimal(repr(cost)) * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)

@@ -29,7 +29,7 @@ DELIVERIES = 5
 
 
 class ResultPoller(GenServer):
-    """Each batch is stored, acknowledged and announced in one transaction; storing twice is once."""
+    """Each batch is stored, acknowledged and announced in one transaction; twice is once."""
 
     def __init__(self, *, queue: QueueSettings, store: ResultStore, hints: Hints) -> None:
         self._queue = queue
@@ -69,7 +69,7 @@ class ResultPoller(GenServer):
         return len(messages)
 
     async def _save(self, rows: Sequence[JobResult], messages: dict[int, ResultMessage]) -> None:
-        """If the table refuses the batch, each row is tried by itself: one bad row harms no other."""
+        """If the table refuses the batch, each row is tried alone: a bad one harms no other."""
         try:
             await self._store.store(rows)
         except StorageRefused as error:
@@ -79,7 +79,9 @@ class ResultPoller(GenServer):
             elif rows[0].lease.read_ct >= DELIVERIES:
                 await self._set_aside(messages[rows[0].lease.msg_id], str(error))
             else:
-                log.error("result not stored, kept", request_id=rows[0].request_id, error=str(error))
+                log.warning(
+                    "result not stored, kept", request_id=rows[0].request_id, error=str(error)
+                )
 
     async def _set_aside(self, message: ResultMessage, reason: str) -> None:
         await self._store.set_aside(message, reason)

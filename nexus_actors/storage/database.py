@@ -1,4 +1,6 @@
-"""The actor that owns the database: the embedded server if there is no URL, the pool, the LISTEN connection."""
+"""The actor that owns the database: the embedded server if there is no URL, the pool, the LISTEN
+connection.
+"""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -16,7 +18,8 @@ from supervisors import GenServer
 class DatabaseOwner(GenServer):
     """Opens the database when it starts and closes it when it ends, whatever ends it.
 
-    Its siblings after it are restarted with it (rest_for_one), so they get the one it has opened from
+    Its siblings after it are restarted with it (rest_for_one), so they get the one it has opened
+    from
     `on_open`, which is called before `init` returns. Lost connections are the pool's to mend: this
     actor ends only with the embedded server.
     """
@@ -52,7 +55,9 @@ class DatabaseOwner(GenServer):
     async def _hold(self) -> None:
         async with AsyncExitStack() as stack:
             try:
-                url = self._url or await stack.enter_async_context(open_embedded(self._data_dir))
+                url = self._url
+                if url is None:
+                    url = await stack.enter_async_context(open_embedded(self._data_dir))
                 database = await stack.enter_async_context(
                     open_database(
                         url,

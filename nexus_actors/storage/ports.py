@@ -13,7 +13,8 @@ from typing import Literal, Protocol
 
 
 class StorageError(Exception):
-    """The storage refused or failed; the message is one line fit for an operator, without secrets."""
+    """The storage refused or failed; the message is one line fit for an operator, without secrets.
+    """
 
 
 class StorageUnavailable(StorageError):
@@ -21,12 +22,16 @@ class StorageUnavailable(StorageError):
 
 
 class StorageRefused(StorageError):
-    """The database answered, and said no: a value it cannot hold, a missing permission. Not worth repeating."""
+    """The database answered, and said no: a value it cannot hold, a missing permission. Not worth
+    repeating.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on one message. PGMQ raises `read_ct` on each delivery, so the pair is a fencing token."""
+    """The right to work on one message. PGMQ raises `read_ct` on each delivery, so the pair is a
+    fencing token.
+    """
 
     msg_id: int
     read_ct: int
@@ -124,7 +129,9 @@ class GiveBack:
     """All attempts made so far; the one that `lease` counted ahead is corrected to this."""
     skip_candidates: int = 0
     lane: str | None = None
-    """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None: visible at once."""
+    """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None:
+    visible at once.
+    """
 
 
 class RequestStore(Protocol):
@@ -141,7 +148,9 @@ class RequestStore(Protocol):
     async def take_waiting(
         self, rooms: Mapping[str, int], visibility_timeout: float
     ) -> list[Delivery]:
-        """Lease requests that wait for one of these lanes (`GiveBack.lane`), at most `rooms[lane]` each, oldest first."""
+        """Lease requests that wait for one of these lanes (`GiveBack.lane`), at most `rooms[lane]`
+        each, oldest first.
+        """
         ...
 
     async def give_back(self, returns: Sequence[GiveBack]) -> None:
@@ -153,18 +162,22 @@ class RequestStore(Protocol):
         ...
 
     async def extend(self, leases: Collection[Lease], visibility_timeout: float) -> set[Lease]:
-        """Keep messages invisible for another `visibility_timeout` seconds. Returns the leases still held."""
+        """Keep messages invisible for another `visibility_timeout` seconds. Returns the leases
+        still held.
+        """
         ...
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
-        """End requests, each fenced. Returns the leases that were ended; the others were lost and left no trace.
+        """End requests, each fenced. Returns the leases that were ended; the others were lost and
+        left no trace.
 
         All or nothing: `StorageRefused` means that some item cannot be stored and none was.
         """
         ...
 
     async def release_orphans(self, held: Collection[int]) -> int:
-        """Make visible what this instance's leases hold but it does not work on (msg_ids not in `held`).
+        """Make visible what this instance's leases hold but it does not work on (msg_ids not in
+        `held`).
 
         Called at start: whatever a killed predecessor held is then tried again at once.
         """
@@ -208,7 +221,8 @@ class ResultStore(Protocol):
     async def read(self, quantity: int, visibility_timeout: float) -> list[ResultMessage]: ...
 
     async def store(self, rows: Sequence[JobResult]) -> None:
-        """Insert the rows, acknowledge their messages and notify who waits, in one transaction. Idempotent.
+        """Insert the rows, acknowledge their messages and notify who waits, in one transaction.
+        Idempotent.
 
         `StorageRefused`: some row cannot be stored and none was.
         """

@@ -1,4 +1,6 @@
-"""Any actor of the tree may be killed while 200 requests are in work: none is lost, none is doubled."""
+"""Any actor of the tree may be killed while 200 requests are in work: none is lost, none is
+doubled.
+"""
 
 from pathlib import Path
 
@@ -50,9 +52,7 @@ async def test_killing_it_loses_and_doubles_nothing(
     async with running_service(
         database_url, tmp_path, providers=PROVIDERS, routes=ROUTES
     ) as service:
-        requests = [
-            request(n, complexity="simple" if n % 2 else "medium") for n in range(REQUESTS)
-        ]
+        requests = [request(n, complexity="simple" if n % 2 else "medium") for n in range(REQUESTS)]
         await service.sql.send_many(requests)
         await service.running_calls(4)
         victim = await service.actor(name)
@@ -63,9 +63,7 @@ async def test_killing_it_loses_and_doubles_nothing(
         assert await service.names() == TREE
         await service.sql.until("SELECT count(*) = 0 FROM pgmq.q_ai_results")
         results = await service.sql.results()
-        assert sorted(r["request_id"] for r in results) == sorted(
-            r["request_id"] for r in requests
-        )
+        assert sorted(r["request_id"] for r in results) == sorted(r["request_id"] for r in requests)
         assert {r["status"] for r in results} == {"ok"}
         assert await service.sql.value("SELECT count(*) FROM pgmq.q_ai_requests") == 0
         assert await service.sql.value("SELECT count(*) FROM pgmq.a_ai_requests") == REQUESTS
@@ -88,6 +86,4 @@ async def test_killing_the_root_and_starting_anew_loses_and_doubles_nothing(
     ) as service:
         await service.stored(REQUESTS)
         results = await service.sql.results()
-        assert sorted(r["request_id"] for r in results) == sorted(
-            r["request_id"] for r in requests
-        )
+        assert sorted(r["request_id"] for r in results) == sorted(r["request_id"] for r in requests)
