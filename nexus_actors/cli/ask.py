@@ -1,6 +1,7 @@
 """`nexus ask`: one question to the running service, one answer."""
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -47,7 +48,14 @@ def ask(
     url = running_database(settings)
     text = _piped() if question is None else question
     options = {"complexity": complexity, "task_type": task_type, "provider": provider}
-    answer = trio.run(_ask, settings, url, text, model, timeout, options)
+    from nexus_actors.client import CallError
+
+    try:
+        answer = trio.run(_ask, settings, url, text, model, timeout, options)
+    except CallError as error:
+        if json and error.failure is not None:
+            print_json({"request_id": error.request_id, "error": asdict(error.failure)})
+        raise
     if json:
         print_json(_as_dict(answer))
         return

@@ -5,7 +5,7 @@ sense without a service start it for as long as they take.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from cyclopts import App
@@ -70,13 +70,19 @@ def running_database(settings: "Settings") -> str:
 @asynccontextmanager
 async def open_database(settings: "Settings") -> AsyncIterator[str]:
     """The URL of a running database; an embedded server is started if need be, and stopped."""
+    from nexus_actors.operations.instance import claim_instance, running_pid
     from nexus_actors.storage.postgres.embedded import open_embedded
 
     if not settings.database.embedded:
         yield settings.database.url.get_secret_value()
         return
-    async with open_embedded(settings.service.data_dir) as address:
-        yield address
+    data_dir = settings.service.data_dir
+    with ExitStack() as stack:
+        if running_pid(data_dir) is None:
+            # A service that starts now must not become the guest of a server that we soon stop.
+            stack.enter_context(claim_instance(data_dir))
+        async with open_embedded(data_dir) as address:
+            yield address
 
 
 def queues_of(settings: "Settings") -> "Queues":

@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, cast
+from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 from cyclopts import Parameter
 
@@ -23,6 +23,21 @@ BATCH = 500
 """Requests sent in one statement."""
 LONGEST_LINE = 64 << 20
 """Bytes. Longer is no request; without a limit a file without line ends would fill the memory."""
+BAD_DATA = "22"
+"""The class of SQLSTATEs that say that a value cannot be stored."""
+MISSING = frozenset({"42P01", "42883", "3F000"})
+"""No such table, function, schema."""
+
+Mistake = tuple[int, str]
+"""A line's number, and what is wrong with it."""
+
+
+class Good(NamedTuple):
+    """A line that can be sent."""
+
+    number: int
+    request_id: str
+    text: str
 
 
 def enqueue(
@@ -60,12 +75,13 @@ async def _enqueue(settings: "Settings", file: str) -> tuple[int, int]:
                 await migrate(pool, queues_of(settings))
             async for first, lines, size in _read_lines(source):
                 good, mistakes = _check(first, lines)
-                for mistake in mistakes:
-                    complain(mistake)
-                bad += len(mistakes)
                 for start in range(0, len(good), BATCH):
-                    await _send(pool, settings.queue.requests, good[start : start + BATCH])
-                sent += len(good)
+                    batch = good[start : start + BATCH]
+                    mistakes += await _send(pool, settings.queue.requests, batch)
+                for number, reason in sorted(mistakes):
+                    complain(f"line {number}: {reason}")
+                bad += len(mistakes)
+                sent += sum(1 for line in lines if line.strip()) - len(mistakes)
                 advance(size)
     return sent, bad
 
@@ -101,18 +117,18 @@ async def _read_lines(source: IO[bytes]) -> AsyncIterator[tuple[int, list[bytes]
             return
 
 
-def _check(first: int, lines: Sequence[bytes]) -> tuple[list[tuple[str, str]], list[str]]:
-    """The good ones of some lines as (id, JSON text), and what is wrong with the others."""
-    good: list[tuple[str, str]] = []
-    mistakes: list[str] = []
+def _check(first: int, lines: Sequence[bytes]) -> tuple[list[Good], list[Mistake]]:
+    """The good ones of some lines, and what is wrong with the others."""
+    good: list[Good] = []
+    mistakes: list[Mistake] = []
     for number, line in enumerate(lines, first):
         if not line.strip():
             continue
         match _request(line):
             case (request_id, text):
-                good.append((request_id, text))
+                good.append(Good(number, request_id, text))
             case reason:
-                mistakes.append(f"line {number}: {reason}")
+                mistakes.append((number, reason))
     return good, mistakes
 
 
@@ -144,10 +160,27 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-async def _send(pool: "PostgresPool", queue: str, batch: Sequence[tuple[str, str]]) -> None:
-    """Send a batch in one statement, then print its ids: a printed id is a sent one."""
-    await pool.run(_send_batch, queue, [text for _, text in batch])
-    print("\n".join(request_id for request_id, _ in batch), flush=True)
+async def _send(pool: "PostgresPool", queue: str, batch: Sequence[Good]) -> list[Mistake]:
+    """Send a batch in one statement, then print its ids: a printed id is a sent one.
+
+    What is right for us may still be more than jsonb can hold; then each is sent by itself.
+    """
+    from nexus_actors.storage.ports import StorageRefused
+
+    try:
+        await pool.run(_send_batch, queue, [line.text for line in batch])
+    except StorageRefused as error:
+        state = getattr(error.__cause__, "sqlstate", None) or ""
+        if state in MISSING:
+            hint = f"{error}; create what is missing with: nexus db migrate"
+            raise CommandError(hint, exit_codes.DATABASE) from error
+        if not state.startswith(BAD_DATA):
+            raise
+        if len(batch) == 1:
+            return [(batch[0].number, str(error))]
+        return [mistake for line in batch for mistake in await _send(pool, queue, [line])]
+    print("\n".join(line.request_id for line in batch), flush=True)
+    return []
 
 
 async def _send_batch(connection: Any, queue: str, messages: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         if not isinstance(value, Mapping):
             yield name, "-" if value is None else str(value)
         elif any(isinstance(item, Mapping) for item in value.values()):
-            yield from _flat(value, f"{name} · ")
+            yield from _flat(value, f"{name}.")
         else:
             yield name, ", ".join(f"{k} {v}" for k, v in value.items()) or "-"
 
