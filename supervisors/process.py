@@ -297,8 +297,7 @@ class Process:
 def spawn(
     actor: Actor | Ignore, name: str, nursery: trio.Nursery, parent: Process | None
 ) -> Process:
-    """A process for `actor`, its task not yet started: `nursery.start_soon(process.actor._runtime_host)`
-    does that.
+    """A process for `actor`, its task not yet started: that is `actor._runtime_host`.
 
     Raises BadReturnValue for what is no actor, InvalidStart for an actor that has run before.
     """

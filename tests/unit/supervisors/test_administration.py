@@ -291,6 +291,19 @@ async def test_a_registry_without_its_process_has_no_names(autojump_clock):
     assert await names.via("A").wait() == NoProc()
 
 
+async def test_when_the_registry_dies_every_name_is_gone(autojump_clock):
+    names = Registry("names")
+    specs = [names.child_spec(), puppet("a", name=names.via("A"))]
+    async with open_tree(lambda: Supervisor(specs)) as top:
+        ref = await child(top, "a")
+        (await child(top, "names")).kill()
+        await trio.sleep(1)
+        assert ref.is_alive
+        assert names.keys() == []
+        names.register("A", ref)
+        assert names.whereis("A") == ref
+
+
 # --- introspection and reports ---
 
 

@@ -85,6 +85,7 @@ async def test_P_GS_04_a_timeout_does_not_affect_the_server(autojump_clock):
         with pytest.raises(CallTimeout, match=r"0\.03 s \(Do to server\)"):
             await ref.call(Do(slow), timeout=0.03)
         assert await ref.call(Do(lambda _: "next")) == "next"
+        assert await ref.call(Do(lambda _: "last")) == "last"  # the late answer has hurt nobody
 
 
 async def test_P_GS_05_calls_that_cannot_be_answered(autojump_clock):
@@ -435,6 +436,25 @@ async def test_a_kill_ends_the_task_too(autojump_clock):
         ref.kill()
         assert await ref.wait() == Killed()
     assert journal == ["task over"]
+
+
+async def test_a_kill_while_its_tasks_are_awaited_is_what_others_hear(autojump_clock):
+    async with open_tree(Supervisor) as top:
+        spec = ChildSpec("w", lambda: WithTask(endless), restart="temporary")
+        ref = await Supervisor.start_child(top, spec)
+        ref.cast(lambda _: Stop(Normal()))
+        await trio.sleep(0.25)
+        ref.kill()
+        assert await ref.wait() == Killed()
+
+
+async def test_the_dead_collect_no_messages(autojump_clock):
+    async with open_tree(Supervisor) as top:
+        ref = await start(top, "a")
+        ref.kill()
+        await ref.wait()
+        ref.cast("into the void")
+        assert len(ref._process.mailbox) == 0
 
 
 async def test_a_task_may_call_its_own_actor(autojump_clock):

@@ -208,6 +208,33 @@ async def test_a_request_to_stop_does_not_wait_for_an_init_that_hangs(autojump_c
     assert journal[-1] == ("stop", "a", Shutdown())
 
 
+async def test_a_request_to_stop_ends_a_start_that_somebody_waits_for(autojump_clock):
+    async def hang(_):
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery, open_tree(Supervisor) as top:
+
+        async def start():
+            with pytest.raises(ServerExited):
+                await Supervisor.start_child(top, puppet("slow", init=hang))
+
+        nursery.start_soon(start)
+        await trio.sleep(1)
+        before = trio.current_time()
+        await top.stop(Shutdown())
+        assert trio.current_time() - before == pytest.approx(1.0)
+
+
+async def test_nothing_is_restarted_once_a_stop_was_asked_for(autojump_clock):
+    journal = []
+    async with open_tree(lambda: Supervisor([puppet("a", journal)])) as top:
+        ref = await child(top, "a")
+        ref.cast(boom)
+        while ref.is_alive:
+            await trio.lowlevel.checkpoint()
+    assert journal.count(("start", "a")) == 1
+
+
 async def test_a_handler_that_raises_while_it_is_being_killed(autojump_clock, caplog):
     async def raise_in_cleanup(_):
         try:
@@ -229,12 +256,15 @@ async def test_one_that_swallows_cancellation_still_ends_with_the_recorded_reaso
         with contextlib.suppress(trio.Cancelled):  # what nobody should do
             await trio.sleep_forever()
 
-    async with open_tree(lambda: Supervisor([puppet("a", restart="temporary")])) as top:
+    journal = []
+    async with open_tree(lambda: Supervisor([puppet("a", journal, restart="temporary")])) as top:
         ref = await child(top, "a")
         ref.cast(swallow)
+        ref.cast(lambda me: me.journal.append("handled"))
         await trio.sleep(1)
         ref.kill()
         assert await ref.wait() == Killed()
+    assert journal == [("start", "a")]
 
 
 async def test_one_that_crashes_while_its_supervisor_stops_is_reported_not_restarted(
