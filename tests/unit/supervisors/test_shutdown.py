@@ -227,12 +227,11 @@ async def test_a_request_to_stop_ends_a_start_that_somebody_waits_for(autojump_c
 
 async def test_nothing_is_restarted_once_a_stop_was_asked_for(autojump_clock):
     journal = []
-    async with open_tree(lambda: Supervisor([puppet("a", journal)])) as top:
-        ref = await child(top, "a")
-        ref.cast(boom)
-        while ref.is_alive:
-            await trio.lowlevel.checkpoint()
-    assert journal.count(("start", "a")) == 1
+    specs = [puppet("a", journal), puppet("b", journal, stopping=0.9)]
+    async with open_tree(lambda: Supervisor(specs, strategy="one_for_all")) as top:
+        (await child(top, "a")).cast(boom)
+        await trio.sleep(0.5)  # b is being stopped, to be restarted with a
+    assert [entry[1] for entry in journal if entry[0] == "start"] == ["a", "b"]
 
 
 async def test_a_handler_that_raises_while_it_is_being_killed(autojump_clock, caplog):
