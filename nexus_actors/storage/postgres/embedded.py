@@ -32,6 +32,8 @@ START_TIMEOUT = 60.0
 """Seconds for making and starting a server, including crash recovery."""
 STOP_TIMEOUT = 15.0
 """Seconds for a fast shutdown, before force."""
+OWNER_CHECK = 0.5
+"""Seconds between a guest's looks at whether the owner still lives."""
 PORT = 5432
 """Names the socket's file only: the server listens on no network address."""
 LOG_LIMIT = 10 * 1024 * 1024
@@ -77,12 +79,16 @@ async def open_embedded(data_dir: Path, *, settings: Sequence[str] = ()) -> Asyn
     `settings` are `name=value` for the server, used only by its owner. Raises DatabaseStartError.
     The owner's exit, for whatever reason, stops the server; leaving the block waits for that, also
     when cancelled. If the server ends by itself, the block is cancelled and StorageUnavailable
-    raised.
+    raised; so is a guest's when the owner ends.
     """
     data_dir = await trio.to_thread.run_sync(_prepared, data_dir)
     lock = await _own_or_join(data_dir)
     if lock is None:
-        yield embedded_url(data_dir)
+        with collapsed_groups():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch_owner, data_dir)
+                yield embedded_url(data_dir)
+                nursery.cancel_scope.cancel()
         return
     try:
         with collapsed_groups():
@@ -123,6 +129,17 @@ async def _running_server(data_dir: Path, settings: Sequence[str]) -> AsyncItera
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
                 await _stop(data_dir, guard)
+
+
+async def _watch_owner(data_dir: Path) -> None:
+    """End a guest's block with the owner: the server ends too, and who opens again may own it.
+
+    Also mends the moment in which a killed owner's lock is still held and its server still answers.
+    """
+    while (lock := _try_lock(data_dir)) is None:  # noqa: ASYNC110 - another process's lock
+        await trio.sleep(OWNER_CHECK)
+    os.close(lock)
+    raise StorageUnavailable("the owner of the embedded PostgreSQL server has ended")
 
 
 async def _watch(guard: trio.Process) -> None:

@@ -113,12 +113,30 @@ async def test_a_killed_owner_takes_the_server_along(data_dir: Path) -> None:
         assert owner.stdout is not None
         assert await trio.to_thread.run_sync(owner.stdout.readline) == b"ready\n"
         pid = postmaster(data_dir)
-        owner.send_signal(signal.SIGKILL)
+        owner.kill()
+        await trio.to_thread.run_sync(owner.wait)
         with trio.fail_after(30):  # at once, beside the dying one
             async with open_embedded(data_dir, settings=SETTINGS) as url:
                 assert postmaster(data_dir) != pid
                 assert await ask(url, "SELECT 1") == 1
     await gone(pid)
+
+
+async def test_a_guest_learns_that_the_owner_has_ended(data_dir: Path) -> None:
+    async with trio.open_nursery() as nursery:
+
+        async def own() -> None:
+            async with open_embedded(data_dir, settings=SETTINGS):
+                running.set()
+                await leave.wait()
+
+        running, leave = trio.Event(), trio.Event()
+        nursery.start_soon(own)
+        await running.wait()
+        with pytest.raises(StorageUnavailable, match="owner"):  # noqa: PT012
+            async with open_embedded(data_dir):
+                leave.set()
+                await trio.sleep_forever()
 
 
 async def test_a_cancelled_owner_stops_the_server(data_dir: Path) -> None:
