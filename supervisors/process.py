@@ -321,9 +321,9 @@ async def run(process: Process) -> None:
         await process.reap()
     except BaseException:
         # The program itself is to end (KeyboardInterrupt, SystemExit). Supervisors are shielded
-        # from the cancellation this brings, so the topmost is told: it takes everyone along.
+        # from the cancellation this brings, so those above are told: they take everyone along.
+        kill_ancestors(process)
         process.finish(Killed())
-        kill_root(process)
         raise
     # the second look: a kill may have come while its tasks were awaited
     process.finish(process.doomed or reason)
@@ -358,7 +358,7 @@ async def _run_linked(
     except Exception as error:  # noqa: BLE001 - it becomes the exit signal
         reason = Crashed(error)
     except BaseException:
-        kill_root(process)
+        kill_ancestors(process)
         raise
     finally:
         process.tasks.discard(task)
@@ -386,8 +386,9 @@ def log_late_crash(process: Process, what: str, crash: Crashed) -> None:
     )
 
 
-def kill_root(process: Process) -> None:
-    """Kill the topmost ancestor, which kills all the others."""
-    while process.parent is not None:
-        process = process.parent
-    process.kill()
+def kill_ancestors(process: Process) -> None:
+    """Kill it and all above it at once, so that none restarts what another lost."""
+    ancestor: Process | None = process
+    while ancestor is not None:  # each then kills whatever else is below it
+        ancestor.kill()
+        ancestor = ancestor.parent

@@ -191,6 +191,8 @@ class SupervisorBase(Actor):
             process.acknowledge()
             while True:
                 item = await process.mailbox.get()
+                if process.doomed is not None:  # killed in the same instant as the message came
+                    await trio.lowlevel.checkpoint()
                 if item is not None:
                     reason = await self._handle(item)
                     if reason is not None:
