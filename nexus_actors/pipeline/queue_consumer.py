@@ -88,6 +88,7 @@ class QueueConsumer(GenServer):
                         released = True
                     busy = await self._lease()
                 except StorageError as error:
+                    released = False  # a lease may have been taken whose answer was lost
                     await self._patience.failed(error)
                     continue
                 self._patience.worked()

@@ -17,12 +17,13 @@ from nexus_actors.storage.ports import (
     ResultStore,
     StorageError,
     StorageRefused,
+    StorageUnavailable,
 )
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.result_poller")
 
-VISIBILITY_TIMEOUT = 30.0
+VISIBILITY_TIMEOUT = 10.0
 """Seconds a result stays invisible while it is being stored, and until it is tried again."""
 DELIVERIES = 5
 """So often a result that `job_results` refuses is tried, then it is set aside with the reason."""
@@ -69,9 +70,11 @@ class ResultPoller(GenServer):
         return len(messages)
 
     async def _save(self, rows: Sequence[JobResult], messages: dict[int, ResultMessage]) -> None:
-        """If the table refuses the batch, each row is tried alone: a bad one harms no other."""
+        """Store, however long the database is away. If the table refuses the batch, each row is
+        tried alone: a bad one harms no other.
+        """
         try:
-            await self._store.store(rows)
+            await self._persist(rows)
         except StorageRefused as error:
             if len(rows) > 1:
                 for row in rows:
@@ -82,6 +85,14 @@ class ResultPoller(GenServer):
                 log.warning(
                     "result not stored, kept", request_id=rows[0].request_id, error=str(error)
                 )
+
+    async def _persist(self, rows: Sequence[JobResult]) -> None:
+        # To read them again would take until they are visible again; storing twice is once.
+        while True:
+            try:
+                return await self._store.store(rows)
+            except StorageUnavailable as error:
+                await self._patience.failed(error)
 
     async def _set_aside(self, message: ResultMessage, reason: str) -> None:
         await self._store.set_aside(message, reason)

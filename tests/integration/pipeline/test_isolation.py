@@ -1,0 +1,81 @@
+"""One provider that is slow, saturated or down keeps nothing waiting that is not its own."""
+
+from pathlib import Path
+
+import trio
+
+from tests.service import PATIENCE, request, running_service
+
+PROVIDERS = {
+    "hung": {"kind": "echo", "latency": 3600.0, "pool_size": 2},
+    "swift": {"kind": "echo", "pool_size": 2},
+}
+ROUTES = [
+    {"complexity": "complex", "task_type": "*", "models": ["hung/h"]},
+    {"complexity": "*", "task_type": "*", "models": ["swift/s"]},
+]
+
+
+async def test_requests_behind_a_hanging_provider_pass_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(
+        database_url, tmp_path, providers=PROVIDERS, routes=ROUTES
+    ) as service:
+        await service.sql.send_many(request(f"hung-{n}", complexity="complex") for n in range(300))
+        await service.running_calls(2)
+        await service.sql.send_many(request(f"swift-{n}") for n in range(50))
+        await service.stored(50)
+        results = await service.sql.results()
+        assert {result["provider"] for result in results} == {"swift"}
+        # Nothing is hoarded: the lane has its slots and its room, the rest waits in the store.
+        assert service.application.in_work.running == 2
+        assert len(service.application.in_work.lane("hung")) <= 4
+        await service.sql.until(
+            "SELECT count(*) >= 296 FROM nexus.requests WHERE state = 'waiting' AND lane = 'hung'"
+        )
+
+
+async def test_what_waits_for_a_lane_is_taken_as_soon_as_there_is_room_and_is_no_attempt(
+    database_url: str, tmp_path: Path
+) -> None:
+    narrow = {
+        "narrow": {"kind": "echo", "latency": 0.005, "pool_size": 1},
+        "swift": {"kind": "echo", "pool_size": 8},
+    }
+    routes = [
+        {"complexity": "complex", "task_type": "*", "models": ["narrow/n"]},
+        {"complexity": "*", "task_type": "*", "models": ["swift/s"]},
+    ]
+    async with running_service(database_url, tmp_path, providers=narrow, routes=routes) as service:
+        await service.sql.send_many(request(n, complexity="complex") for n in range(100))
+        await service.stored(100)
+        attempts = await service.sql.rows("SELECT attempts FROM nexus.requests")
+        assert {row["attempts"] for row in attempts} == {1}
+
+
+async def test_what_one_process_put_to_wait_another_with_room_takes(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(
+        database_url, tmp_path / "one", providers=PROVIDERS, routes=ROUTES
+    ) as one:
+        await one.sql.send_many(request(n, complexity="complex") for n in range(20))
+        await one.running_calls(2)
+        await one.sql.until(
+            "SELECT count(*) = 16 FROM nexus.requests WHERE state = 'waiting' AND lane = 'hung'"
+        )
+        able = {**PROVIDERS, "hung": {"kind": "echo", "pool_size": 2}}
+        async with running_service(
+            database_url, tmp_path / "two", providers=able, routes=ROUTES
+        ) as two:
+            await two.stored(16)
+            with trio.fail_after(PATIENCE):
+                while len(two.application.in_work):
+                    await trio.sleep(0.02)
+            owners = await two.sql.rows(
+                "SELECT owner, count(*) AS n FROM nexus.requests"
+                " WHERE state = 'done' GROUP BY owner"
+            )
+            assert {row["owner"]: row["n"] for row in owners} == {two.application.instance.id: 16}
+        one.root.kill()

@@ -1,0 +1,64 @@
+"""A stop in order: no new reads, running calls finish, what is left is visible at once."""
+
+from pathlib import Path
+
+from supervisors import Shutdown
+from tests.service import open_sql, request, running_service
+
+ROUTE = [{"complexity": "*", "task_type": "*", "models": ["one/m"]}]
+VISIBLE = "SELECT count(*) FROM pgmq.q_ai_requests WHERE vt <= clock_timestamp()"
+
+
+async def test_running_calls_finish_and_what_was_not_started_is_visible_at_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    two_workers = {
+        "one": {"kind": "echo", "latency": 0.5, "pool_size": 2},
+        "other": {"kind": "echo"},
+    }
+    async with running_service(
+        database_url, tmp_path, providers=two_workers, routes=ROUTE
+    ) as service:
+        await service.sql.send_many(request(n) for n in range(40))
+        await service.running_calls(2)
+        await service.root.stop(Shutdown())
+        results = await service.sql.results()
+        assert {result["status"] for result in results} == {"ok"}
+        assert len(results) >= 2
+        assert await service.sql.value(VISIBLE) == 40 - len(results)
+        states = await service.sql.rows(
+            "SELECT state, attempts FROM nexus.requests WHERE state NOT IN ('done')"
+        )
+        assert {(row["state"], row["attempts"]) for row in states} <= {("queued", 0)}
+
+
+async def test_a_call_that_outlasts_the_drain_is_cut_off_recorded_and_visible_at_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    endless = {"one": {"kind": "echo", "latency": 3600.0, "pool_size": 2}}
+    async with running_service(
+        database_url,
+        tmp_path,
+        providers=endless,
+        routes=ROUTE,
+        service={"drain_timeout": 0.2},
+    ) as service:
+        await service.sql.send_many(request(n) for n in range(10))
+        await service.running_calls(2)
+    async with open_sql(database_url) as sql:
+        assert await sql.value(VISIBLE) == 10
+        assert await sql.results() == []
+        attempts = await sql.rows("SELECT outcome FROM nexus.attempts")
+        assert [row["outcome"] for row in attempts] == ["interrupted", "interrupted"]
+
+
+async def test_after_the_stop_a_new_start_finishes_everything_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    slow = {"one": {"kind": "echo", "latency": 0.1, "pool_size": 4}}
+    async with running_service(database_url, tmp_path, providers=slow, routes=ROUTE) as service:
+        await service.sql.send_many(request(n) for n in range(40))
+        await service.running_calls(4)
+    async with running_service(database_url, tmp_path, providers=slow, routes=ROUTE) as service:
+        await service.stored(40)
+        assert len(await service.sql.results()) == 40
