@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.connection import PostgresPool
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 """Bytes read at once; what a pipe has so far is sent without waiting for more."""
 BATCH = 500
 """Requests sent in one statement."""
@@ -204,6 +204,6 @@ def _progress(source: IO[bytes]) -> Iterator[Any]:
     status = os.fstat(source.fileno())
     total = status.st_size if stat.S_ISREG(status.st_mode) else None
     columns = (TextColumn("sending"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         task = progress.add_task("", total=total)
         yield lambda size: progress.advance(task, size)

@@ -80,6 +80,12 @@ def test_unknown_database(nexus: Nexus, database_url: str) -> None:
     assert '"nowhere" does not exist' in one_line(nexus.run("start"), 4)
 
 
+def test_a_queue_that_is_not_there(nexus: Nexus, empty_database_url: str) -> None:
+    nexus.configure(url=empty_database_url)
+    line = one_line(nexus.run("enqueue", "-", stdin='{"task_type": "coder", "input": "x"}'), 4)
+    assert "nexus db migrate" in line
+
+
 @pytest.fixture
 def powerless(database_url: str) -> Iterator[str]:
     """The URL of a role that may connect, and nothing else."""

@@ -13,6 +13,7 @@ LINES = """\
 {"request_id": "three", "complexity": "simple", "messages":
 {"task_type": "coder", "messages": [{"role": "user", "content": "fourth"}]}
 {"request_id": "five", "complexity": "complex", "input": "fifth"}
+{"request_id": "six", "complexity": "complex", "input": "what jsonb cannot hold: \\u0000"}
 """
 
 
@@ -36,9 +37,10 @@ def test_a_service_from_start_to_stop(nexus: Nexus) -> None:
         == "nexus: no result for nobody-knows-it"
     )
 
-    assert one_line(nexus.run("ask", "x", "--model", "nowhere/none"), 1).startswith(
-        "nexus: model_unavailable"
-    )
+    failed = nexus.run("ask", "x", "--model", "nowhere/none", "--json")
+    assert one_line(failed, 1).startswith("nexus: model_unavailable")
+    assert json.loads(failed.stdout)["error"]["type"] == "model_unavailable"
+    assert nexus.run("result", json.loads(failed.stdout)["request_id"]).returncode == 1
     assert f"(pid {service.pid})" in one_line(nexus.run("start"), 1)
 
     stopped = nexus.run("stop")
@@ -81,7 +83,8 @@ def test_enqueue_sends_good_lines_and_names_bad_ones(nexus: Nexus) -> None:
     assert (first, last) == ("one", "five")
     assert "nexus: line 3: invalid_complexity" in done.stderr
     assert "nexus: line 4: invalid_request" in done.stderr
-    assert "3 sent to ai_requests, 2 bad lines left out" in done.stderr
+    assert "3 sent to ai_requests, 3 bad lines left out" in done.stderr
+    assert "nexus: line 7: the database refused" in done.stderr
     for request_id in (first, generated, last):
         assert nexus.run("result", request_id, "--wait").returncode == 0
 
