@@ -73,9 +73,12 @@ def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
         return
     from rich.console import Console
 
-    from nexus_actors.cli.service_view import render_tree
+    from nexus_actors.cli.service_view import fit, render_tree
 
-    Console(highlight=False).print(render_tree(answer))
+    console = Console(highlight=False)
+    table = render_tree(answer)
+    fit(table, console)
+    console.print(table)
 
 
 def ask_service(settings: "Settings", command: str) -> Any:

@@ -7,6 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+WIDE = 100
+"""Columns of a terminal that has room to spare."""
+
 
 def print_status(status: Mapping[str, Any]) -> None:
     """One line a number, nested ones by their path."""
@@ -41,6 +44,11 @@ def render_tree(root: Mapping[str, Any]) -> Table:
     for guide, node in _branches(root, "", ""):
         table.add_row(*_cells(guide, node))
     return table
+
+
+def fit(table: Table, console: Console) -> None:
+    """Bring the columns closer where the terminal is narrow."""
+    table.padding = (0, 1 if console.width < WIDE else 2, 0, 0)
 
 
 def _branches(

@@ -101,7 +101,7 @@ async def _send(screen: view.View, stage: Stage, pool: PostgresPool, examples: E
         f"{len(examples.messages)} messages: {len(examples.ids)} requests, of which"
         f" {len(examples.duplicates)} is sent twice and {len(examples.refused)} is malformed."
     )
-    columns = (TextColumn("    answered"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("  answered"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(
         *columns, console=screen.console, transient=True, disable=not screen.console.is_terminal
     ) as bar:

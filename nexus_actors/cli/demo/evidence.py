@@ -14,7 +14,6 @@ _RESULTS = """
 SELECT input ->> 'request_id' AS request_id, input ->> 'complexity' AS complexity,
        input ->> 'task_type' AS task_type, output ->> 'model' AS model,
        output ->> 'provider' AS provider, (output ->> 'cost')::float AS cost,
-       output #>> '{error,type}' AS error_type,
        status, tokens_used, cost_cents, duration_ms, output ->> 'response' AS response, id::text
 FROM job_results
 ORDER BY completed_at, request_id

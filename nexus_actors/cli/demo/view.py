@@ -12,10 +12,11 @@ from rich.text import Text
 from nexus_actors.cli.ask import cost_text
 from nexus_actors.cli.demo.evidence import Row
 from nexus_actors.cli.demo.promises import Promise
+from nexus_actors.cli.service_view import fit
 
 WIDTH_WITHOUT_TERMINAL = 120
 """Columns for a log or a pipe; rich would take 80."""
-INDENT = (0, 0, 0, 4)
+INDENT = (0, 0, 0, 2)
 
 
 class View:
@@ -42,6 +43,7 @@ class View:
 
     def show(self, what: Table) -> None:
         """A table, indented."""
+        fit(what, self.console)
         self.console.print(Padding(what, INDENT, expand=False))
 
     def promises(self, promises: Sequence[Promise]) -> None:
@@ -54,7 +56,7 @@ class View:
 
 def results_table(rows: Sequence[Row]) -> Table:
     """One line a result."""
-    table = _table("request", "complexity", "task type", "model")
+    table = _table("request", "complexity", "task", "model")
     for name in ("tokens", "cost", "latency"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("status", overflow="ellipsis")
@@ -64,18 +66,18 @@ def results_table(rows: Sequence[Row]) -> Table:
             row["request_id"],
             row["complexity"] or "-",
             row["task_type"] or "-",
-            f"{row['provider']}/{row['model']}" if row["model"] else "-",
+            row["model"] or "-",
             str(row["tokens_used"]) if ok else "-",
             "-" if row["cost"] is None else cost_text(row["cost"]),
             f"{row['duration_ms']} ms",
-            Text("ok", "green") if ok else Text(str(row["error_type"]), "red"),
+            Text("ok", "green") if ok else Text(row["status"], "red"),
         )
     return table
 
 
 def attempts_table(rows: Sequence[Row], requests: Sequence[str]) -> Table:
     """The attempts of some requests, in order."""
-    table = _table("request", "attempt", "provider", "model", "outcome", "status code")
+    table = _table("request", "attempt", "provider", "model", "outcome", "code")
     table.add_column("took", justify="right", no_wrap=True)
     chosen = (row for row in rows if row["request_id"] in requests)
     for request_id, attempts in groupby(chosen, key=lambda row: row["request_id"]):
