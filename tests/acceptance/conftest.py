@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.nexus import Nexus, wait_for
+from tests.acceptance.nexus import Nexus
 
 
 @pytest.fixture
@@ -21,8 +21,7 @@ def nexus() -> Iterator[Nexus]:
     try:
         yield user
         user.end()
-        # The server of a killed service ends a moment later.
-        wait_for(lambda: not user.left_over(), f"the end of {user.left_over()}")
+        user.wait_all_gone()
     finally:
         user.end()
         user.kill_left_over()

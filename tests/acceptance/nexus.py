@@ -166,9 +166,13 @@ class Nexus:
                 service.process.kill()
                 service.process.wait()
 
-    def left_over(self) -> list[str]:
-        """The processes that come from this user's commands and still live."""
-        return [f"{pid} {command}" for pid, command in self._processes()]
+    def wait_all_gone(self) -> None:
+        """No process of this user's commands lives, or will for more than a moment.
+
+        A moment, because an embedded server whose owner was killed has yet to see it, and because
+        its guard may be in the middle of a short sleep.
+        """
+        wait_for(lambda: not self._processes(), f"the end of {self._processes()}")
 
     def kill_left_over(self) -> None:
         for pid, _ in self._processes():

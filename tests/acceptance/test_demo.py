@@ -22,7 +22,7 @@ def test_demo_shows_everything_and_leaves_nothing(nexus: Nexus) -> None:
     ):
         assert text in done.stdout
     assert "✗" not in done.stdout
-    assert nexus.left_over() == []
+    nexus.wait_all_gone()
     assert list((nexus.folder / "tmp").iterdir()) == []
     assert not nexus.data_dir.exists()
 
@@ -34,5 +34,5 @@ def test_interrupted_demo_leaves_nothing(nexus: Nexus) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(LIMIT) == 130
     assert "Traceback" not in output.read_text()
-    assert nexus.left_over() == []
+    nexus.wait_all_gone()
     assert list((nexus.folder / "tmp").iterdir()) == []

@@ -94,7 +94,7 @@ def test_enqueue_and_migrate_need_no_service(nexus: Nexus) -> None:
     assert nexus.run("db", "migrate").returncode == 0
     line = LINES.splitlines()[0]
     assert nexus.run("enqueue", "-", stdin=line).stdout == "one\n"
-    assert nexus.left_over() == []
+    nexus.wait_all_gone()
     service = nexus.start()
     service.wait_ready()
     assert nexus.json("result", "one", "--wait")["response"] == "echo: first"
