@@ -52,6 +52,12 @@ class Application:
         assert self._database is not None  # noqa: S101 - the start order says so
         return self._database
 
+    @property
+    def root(self) -> Supervisor:
+        """The root of the tree that runs."""
+        assert self._root is not None  # noqa: S101 - whoever asks runs below it
+        return self._root
+
     def supervisor(self) -> Supervisor:
         """The root, not started; once a run."""
         limits = self.settings.supervision
@@ -121,8 +127,7 @@ class Application:
     # -- what Control answers
 
     async def _tree(self) -> object:
-        assert self._root is not None  # noqa: S101 - Control runs below it
-        return asdict(await tree(self._root.ref))
+        return asdict(await tree(self.root.ref))
 
     async def _status(self) -> object:
         """Plain numbers about this process; what waits in the queues is the database's to tell."""
@@ -166,5 +171,6 @@ def run_service(settings: Settings) -> int:
     """
     with claim_instance(settings.service.data_dir) as instance:
         application = Application(settings, instance)
-        reason = run(application.supervisor)
-    return 0 if isinstance(reason, Normal | Shutdown) else 1
+        ended = run(application.supervisor)
+    # Told to stop, it may still have been killed: by the second signal, or by an actor's crash.
+    return 0 if ended.signal is not None and isinstance(ended.reason, Normal | Shutdown) else 1

@@ -12,7 +12,7 @@ See `errors` for what is raised, `testing` for helpers, the class docstrings for
 """
 
 from supervisors.actor_ref import ActorRef, Caller
-from supervisors.application import open_tree, run, serve
+from supervisors.application import Ended, open_tree, run, serve
 from supervisors.child_spec import ChildSpec
 from supervisors.dynamic_supervisor import DynamicSupervisor
 from supervisors.errors import (
@@ -93,6 +93,7 @@ __all__ = [
     "Crashed",
     "Down",
     "DynamicSupervisor",
+    "Ended",
     "Exit",
     "ExitReason",
     "FailedToStartChild",

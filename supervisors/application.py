@@ -8,6 +8,7 @@ import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -28,6 +29,16 @@ logger = logging.getLogger("supervisors")
 Root: TypeAlias = ChildSpec | Callable[[], Actor]
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program that is a tree ended."""
+
+    reason: ExitReason
+    """The root's. A supervisor that gives up ends with Shutdown, like one that is told to stop."""
+    signal: signal.Signals | None
+    """The first that came; None: the root ended by itself, which for a service is a failure."""
 
 
 @asynccontextmanager
@@ -76,8 +87,8 @@ def run(
     grace: float = math.inf,
     signals: Iterable[signal.Signals] = SIGNALS,
     clock: Clock | None = None,
-) -> ExitReason:
-    """Run a tree as the whole program, and return the reason its root ended with.
+) -> Ended:
+    """Run a tree as the whole program, and return how it ended.
 
     The first of `signals` stops the root in order, for `grace` seconds at most; the second kills
     everything. They are heeded from before the start until after the end. Raises the StartError if
@@ -88,10 +99,10 @@ def run(
 
 async def serve(
     start_root: Root, *, grace: float = math.inf, signals: Iterable[signal.Signals] = SIGNALS
-) -> ExitReason:
+) -> Ended:
     """`run` inside of trio.run, in the main thread."""
     spec = _as_spec(start_root)
-    asked = False
+    asked: signal.Signals | None = None
     failure: StartError | None = None
     reason: ExitReason = Normal()
     with trio.open_signal_receiver(*signals) as arrivals:
@@ -105,12 +116,13 @@ async def serve(
                 async def watch() -> None:
                     nonlocal asked
                     async for number in arrivals:
-                        if asked:
-                            logger.warning("%s again: killing", signal.Signals(number).name)
+                        name = signal.Signals(number).name
+                        if asked is not None:
+                            logger.warning("%s again: killing", name)
                             process.kill()
                         else:
-                            logger.info("%s: stopping", signal.Signals(number).name)
-                            asked = True
+                            logger.info("%s: stopping", name)
+                            asked = signal.Signals(number)
                             nursery.start_soon(_stop_root, process, grace)
 
                 nursery.start_soon(watch)
@@ -120,9 +132,9 @@ async def serve(
                 finally:
                     await _stop_root(process, grace)
                 nursery.cancel_scope.cancel()
-    if failure is not None and not asked:
+    if failure is not None and asked is None:
         raise failure
-    return reason
+    return Ended(reason, asked)
 
 
 def _as_spec(root: Root) -> ChildSpec:

@@ -6,8 +6,9 @@ import trio
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.stage import Stage
 from nexus_actors.storage.ports import RequestStore, StorageError
-from supervisors import ExitReason, GenServer, Shutdown
+from supervisors import ExitReason, Shutdown
 
 log = structlog.get_logger("nexus.lease_keeper")
 
@@ -15,14 +16,12 @@ RELEASE_TIMEOUT = 10.0
 """Seconds that a stop waits for the store to take back what is left."""
 
 
-class LeaseKeeper(GenServer):
+class LeaseKeeper(Stage):
     """Extends all leases three times in a visibility timeout, in one statement.
 
     A lease that turns out to be another's by now ends the work on it: the call is cancelled and
     nothing is published. First to start and last to stop of the pipeline.
     """
-
-    trap_exit = True
 
     def __init__(self, *, visibility_timeout: float, store: RequestStore, in_work: InWork) -> None:
         self._visibility_timeout = visibility_timeout

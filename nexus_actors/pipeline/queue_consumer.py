@@ -13,6 +13,7 @@ from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.stage import Stage
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import (
@@ -22,7 +23,7 @@ from nexus_actors.storage.ports import (
     RequestStore,
     StorageError,
 )
-from supervisors import ExitReason, GenServer, Shutdown
+from supervisors import ExitReason, Shutdown
 
 log = structlog.get_logger("nexus.queue_consumer")
 
@@ -30,14 +31,12 @@ FIRST_PAUSE = 0.02
 """Seconds before the first poll after an empty read; doubled up to `poll_interval`."""
 
 
-class QueueConsumer(GenServer):
+class QueueConsumer(Stage):
     """Reads by demand, woken by hints and by room that opens, and polls besides.
 
     Its `terminate` is the drain of the whole pipeline: it is the first to stop, gives back what no
     worker has started, and waits for the calls that run.
     """
-
-    trap_exit = True
 
     def __init__(
         self,

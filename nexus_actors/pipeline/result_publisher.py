@@ -13,8 +13,9 @@ from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.stage import Stage
 from nexus_actors.storage.ports import RequestStore, StorageError, StorageRefused
-from supervisors import ExitReason, GenServer, Shutdown
+from supervisors import ExitReason, Shutdown
 
 log = structlog.get_logger("nexus.result_publisher")
 
@@ -22,14 +23,12 @@ FLUSH_TIMEOUT = 10.0
 """Seconds that a stop waits for the store to take what is finished."""
 
 
-class ResultPublisher(GenServer):
+class ResultPublisher(Stage):
     """Takes finished jobs as they come. While one batch is being written, the next gathers.
 
     An answer stays in the in-work table until its transaction has committed: a database that is
     away, or a publisher that crashes, does not lose it.
     """
-
-    trap_exit = True
 
     def __init__(
         self,

@@ -45,9 +45,7 @@ class PostgresDatabase:
     async def queue_lengths(self) -> dict[str, dict[str, int]]:
         """For each queue, how many messages it holds and how many are visible now."""
         rows = await self.run(fetch, self.queues.query("queue_lengths"))
-        return {
-            row["queue"]: {"total": row["total"], "visible": row["visible"]} for row in rows
-        }
+        return {row["queue"]: {"total": row["total"], "visible": row["visible"]} for row in rows}
 
     async def run(
         self,

@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from supervisors import (
     ChildSpec,
+    Ended,
     FailedToStartChild,
     Killed,
     Normal,
@@ -35,7 +36,7 @@ def test_the_first_signal_drains_in_order(number):
         puppet("a", journal, stopping=0.5),
         puppet("b", journal, stopping=0.5, init=lambda me: me.ref.cast(lambda _: send(number))),
     ]
-    assert run(lambda: Supervisor(specs), clock=clock()) == Shutdown()
+    assert run(lambda: Supervisor(specs), clock=clock()) == Ended(Shutdown(), number)
     assert [e[:2] for e in journal if e[0] == "stop"] == [("stop", "b"), ("stop", "a")]
 
 
@@ -51,7 +52,7 @@ def test_the_second_signal_kills():
         me.ref.cast(lambda _: send(signal.SIGTERM))
 
     spec = ChildSpec("slow", lambda: Slow("slow", journal, init=first), shutdown=10**6)
-    assert run(lambda: Supervisor([spec]), clock=clock()) == Killed()
+    assert run(lambda: Supervisor([spec]), clock=clock()).reason == Killed()
 
 
 def test_a_signal_during_the_start_stops_what_was_started():
@@ -62,7 +63,7 @@ def test_a_signal_during_the_start_stops_what_was_started():
         await trio.sleep_forever()
 
     specs = [puppet("a", journal), puppet("b", init=hang)]
-    assert run(lambda: Supervisor(specs), clock=clock()) == Shutdown()
+    assert run(lambda: Supervisor(specs), clock=clock()).reason == Shutdown()
     assert journal == [("start", "a"), ("stop", "a", Shutdown())]
 
 
@@ -79,7 +80,7 @@ def test_a_root_that_ends_by_itself():
     def finish(me):
         me.ref.cast(lambda _: Stop(Normal()))
 
-    assert run(lambda: Puppet(init=finish), clock=clock()) == Normal()
+    assert run(lambda: Puppet(init=finish), clock=clock()).reason == Normal()
 
 
 def test_a_root_that_gives_up():
@@ -87,7 +88,7 @@ def test_a_root_that_gives_up():
         me.ref.cast(lambda _: 1 / 0)
 
     specs = [puppet("a", init=crash_later)]
-    assert run(lambda: Supervisor(specs, max_restarts=1), clock=clock()) == Shutdown()
+    assert run(lambda: Supervisor(specs, max_restarts=1), clock=clock()) == Ended(Shutdown(), None)
 
 
 def test_grace_bounds_the_drain():
@@ -95,7 +96,7 @@ def test_grace_bounds_the_drain():
         me.ref.cast(lambda _: send(signal.SIGTERM))
 
     spec = puppet("slow", init=first, stopping=10**6, shutdown=10**6)
-    assert run(lambda: Supervisor([spec]), grace=1.0, clock=clock()) == Killed()
+    assert run(lambda: Supervisor([spec]), grace=1.0, clock=clock()).reason == Killed()
 
 
 def test_signals_are_as_before_afterwards():
