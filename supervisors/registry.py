@@ -27,7 +27,7 @@ class Registry:
 
     def child_spec(self) -> ChildSpec:
         """The registry's own process, as a child of a supervisor."""
-        return ChildSpec(self.name, lambda: _Owner(self))
+        return ChildSpec(self.name, lambda: RegistryOwner(self))
 
     def register(self, key: Hashable, ref: ActorRef) -> None:
         """Give the name `key` to the process of `ref`; it may have several.
@@ -130,7 +130,7 @@ class ActorRefVia(NamedRef):
         return f"<ActorRef {self._registry.name}:{self._key}>"
 
 
-class _Owner(GenServer):
+class RegistryOwner(GenServer):
     """Whose life is the registry's."""
 
     def __init__(self, registry: Registry) -> None:

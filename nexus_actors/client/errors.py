@@ -3,14 +3,14 @@
 CallError
 ├─ Timeout             no answer in the time allowed; the request may still be answered later
 ├─ Unavailable         no service is consuming the queue, or the database is away
-├─ InvalidArguments    the arguments make no valid request; nothing was sent
+├─ InvalidArguments    the arguments make no valid request; nothing was sent (`request_id` is None)
 ├─ ModelUnavailable    no provider that can be reached serves what was asked for
 ├─ RateLimited         the provider asks to slow down
 ├─ QuotaExceeded       the allowance is used up
 └─ RequestFailed       any other failure; `type` says which
 """
 
-from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.errors import REFUSALS, ErrorType
 from nexus_actors.contract.result import Failure
 
 
@@ -24,7 +24,7 @@ class CallError(Exception):
     ) -> None:
         super().__init__(message)
         self.request_id = request_id
-        """None if nothing was sent."""
+        """None if nothing was sent, or nobody knows it; else `LLMService.result` can ask for it."""
         self.failure = failure
         """What the service published, if it did."""
 
@@ -42,7 +42,11 @@ class Unavailable(CallError):
 
 
 class InvalidArguments(CallError):
-    """The arguments make no valid request; the message names the field."""
+    """The arguments or the configuration are not valid; the message says which and what is
+    expected.
+
+    Nothing was sent. It has a `request_id` only if it was the service that refused the request.
+    """
 
     type = ErrorType.INVALID_ARGUMENTS
 
@@ -70,7 +74,18 @@ class RequestFailed(CallError):
 
 
 _NAMED: dict[str, type[CallError]] = {
-    kind.type: kind for kind in (Timeout, Unavailable, ModelUnavailable, RateLimited, QuotaExceeded)
+    **dict.fromkeys(REFUSALS, InvalidArguments),
+    **{
+        kind.type: kind
+        for kind in (
+            Timeout,
+            Unavailable,
+            InvalidArguments,
+            ModelUnavailable,
+            RateLimited,
+            QuotaExceeded,
+        )
+    },
 }
 
 

@@ -1,6 +1,5 @@
 """The client that callers know: dispatch a request, wait for its answer, or pick it up later."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,29 +9,31 @@ from typing import Any, Literal, Self, overload
 
 import anyio
 
+from nexus_actors.client import arguments
 from nexus_actors.client.connection import ClientDatabase, open_client_database
-from nexus_actors.client.errors import InvalidArguments, Timeout, Unavailable, error_of
-from nexus_actors.client.waiters import Stored, Waiters
-from nexus_actors.contract.encode import Envelope, build_request, decode_result
-from nexus_actors.contract.errors import Refusal
+from nexus_actors.client.errors import (
+    InvalidArguments,
+    RequestFailed,
+    Timeout,
+    Unavailable,
+    error_of,
+)
+from nexus_actors.client.queues import QueueClient
+from nexus_actors.client.waiters import Waiters
+from nexus_actors.contract.encode import Envelope, decode_result
 from nexus_actors.contract.request import Complexity
 from nexus_actors.contract.result import Answer, Failure, LLMResult
-from nexus_actors.contract.tasks import COMPLEXITIES, determine_complexity_for_task
+from nexus_actors.contract.tasks import determine_complexity_for_task
 from nexus_actors.results.job_results import cents
 from nexus_actors.routing.routes import Routes
-from nexus_actors.settings.load import load_settings
-from nexus_actors.settings.mistakes import SettingsErrors
 from nexus_actors.settings.model import Settings
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.ports import StorageError, StorageUnavailable
 from nexus_actors.storage.postgres.embedded import embedded_url
 
 DEFAULT_TIMEOUT = 120.0
 """Seconds a call waits for its answer."""
-LOOK_AGAIN = 2.0
-"""Seconds between looks while waiting; a notification, which may be lost, is quicker."""
-
-ModelOrComplexity = str
-"""`simple`, `medium`, `complex`, or a model: `PROVIDER/MODEL` or a model's bare name."""
+RETRY = 0.5
+"""Seconds before a look for an answer that failed because the database was away is repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

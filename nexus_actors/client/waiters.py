@@ -23,7 +23,7 @@ class Stored:
 
 
 class Waiters:
-    """One notification channel, any number of waiters, several for one id among them."""
+    """Any number of them, several for one id among them."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Stored]] = {}
@@ -41,12 +41,16 @@ class Waiters:
             if not waiting:
                 del self._waiting[request_id]
 
-    def told(self, request_id: str | None) -> None:
-        """A result is stored; None: notifications were lost, everybody should look."""
-        if request_id is not None:
-            for stored in self._waiting.get(request_id, ()):
-                stored.set()
-            return
-        for waiting in self._waiting.values():
-            for stored in waiting:
-                stored.set()
+    def ids(self) -> list[str]:
+        """The ids that somebody waits for."""
+        return list(self._waiting)
+
+    def told(self, request_id: str) -> None:
+        """The result of this id is stored."""
+        for stored in self._waiting.get(request_id, ()):
+            stored.set()
+
+    def wake_all(self) -> None:
+        """Let everybody look."""
+        for request_id in self._waiting:
+            self.told(request_id)

@@ -61,6 +61,7 @@ class Control(GenServer):
         """Listen. The instance's lock is held, so a socket that is there is a dead one's."""
         listener = trio.SocketListener(await self._bind())
         self.spawn_link(self._serve, listener)
+        log.info("ready", pid=os.getpid(), socket=str(self._path))  # the last of the tree to start
 
     async def _bind(self) -> trio.socket.SocketType:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -51,9 +51,9 @@ server=$!
     while read -r _ <&3; do :; done
     tries=0
     while kill -0 $server 2>/dev/null; do
-        if [ $tries -lt 50 ]; then kill -INT $server; else kill -QUIT $server; fi
+        if [ $tries -lt 200 ]; then kill -INT $server; else kill -QUIT $server; fi
         tries=$((tries + 1))
-        sleep 0.2
+        sleep 0.05
     done
 ) &
 reader=$!

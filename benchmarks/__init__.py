@@ -1,0 +1,1 @@
+"""What the README claims in numbers, measured. `make bench` runs all of it."""
