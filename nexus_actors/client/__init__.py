@@ -10,6 +10,7 @@ from nexus_actors.client.errors import (
     Timeout,
     Unavailable,
 )
+from nexus_actors.client.queues import QueueClient, QueueMessage
 from nexus_actors.client.service import CallAnswer, Enqueued, LLMService
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "InvalidArguments",
     "LLMService",
     "ModelUnavailable",
+    "QueueClient",
+    "QueueMessage",
     "QuotaExceeded",
     "RateLimited",
     "RequestFailed",

@@ -64,11 +64,14 @@ class LLMService:
     """A connection to the service's database; use it as `async with LLMService() as service`.
 
     Works in trio and in asyncio programs. `settings` are those of the service; without them they
-    are
-    found as the `nexus` command finds them (`config`, else NEXUS_CONFIG, else ./config/nexus.toml,
-    else the defaults). `url` overrides the database only. Any number of calls may run at once.
+    are found as the `nexus` command finds them (`config`, else NEXUS_CONFIG, else
+    ./config/nexus.toml, else the defaults). `url` overrides the database only.
 
-    Waiting for answers needs a ResultPoller: it is the one who stores them and tells of it.
+    Any number of calls may run at once, from any task of the block. They share up to `pool_size`
+    connections, and one more that hears of results once somebody waits for one. Waiting needs a
+    ResultPoller in the service: it stores the results and tells of them.
+
+    Raises InvalidArguments. Its methods raise RuntimeError outside of the block.
     """
 
     def __init__(
@@ -79,9 +82,13 @@ class LLMService:
         url: str | None = None,
         pool_size: int = 4,
     ) -> None:
-        self._settings = settings or _load(config)
-        configured = self._settings.database.url.get_secret_value()
-        self._url = url or configured or embedded_url(self._settings.service.data_dir)
+        if pool_size < 1:
+            raise InvalidArguments("pool_size: expected a whole number from 1")
+        self._settings = settings or arguments.read_settings(config)
+        given = url or self._settings.database.url.get_secret_value()
+        self._url = (
+            arguments.checked_url(given) if given else embedded_url(self._settings.service.data_dir)
+        )
         self._pool_size = pool_size
         self._queue = self._settings.queue.requests
         self._stack = AsyncExitStack()
@@ -90,12 +97,15 @@ class LLMService:
 
     async def __aenter__(self) -> Self:
         """Connect. Raises Unavailable."""
+        if self._database is not None:
+            raise RuntimeError("LLMService is open already: one block at a time")
         async with AsyncExitStack() as stack:
             with _unavailable():
-                self._database = await stack.enter_async_context(
-                    open_client_database(self._url, pool_size=self._pool_size)
+                database = await stack.enter_async_context(
+                    open_client_database(self._url, self._waiters, pool_size=self._pool_size)
                 )
             self._stack = stack.pop_all()
+        self._database = database
         return self
 
     async def __aexit__(
@@ -104,8 +114,12 @@ class LLMService:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Close the connections. Calls that other tasks still make end with an error."""
         self._database = None
-        await self._stack.__aexit__(kind, error, trace)
+        self._waiters.wake_all()
+        # The block's own exception does not pass through what is closed here: trio-asyncio's
+        # nurseries would put it into groups, or take it out of the caller's.
+        await self._stack.aclose()
 
     # -- calling
 
@@ -115,7 +129,7 @@ class LLMService:
         model_or_complexity: str,
         messages: Sequence[Mapping[str, Any]],
         *,
-        timeout: float = ...,
+        timeout: float | None = ...,
         wait: Literal[True] = ...,
         **options: Any,
     ) -> CallAnswer: ...
@@ -126,7 +140,7 @@ class LLMService:
         model_or_complexity: str,
         messages: Sequence[Mapping[str, Any]],
         *,
-        timeout: float = ...,
+        timeout: float | None = ...,
         wait: Literal[False],
         **options: Any,
     ) -> Enqueued: ...
@@ -136,38 +150,45 @@ class LLMService:
         model_or_complexity: str,
         messages: Sequence[Mapping[str, Any]],
         *,
-        timeout: float = DEFAULT_TIMEOUT,
+        timeout: float | None = None,
         wait: bool = True,
         **options: Any,
     ) -> CallAnswer | Enqueued:
-        """Dispatch a request and wait up to `timeout` seconds for its answer (`LLM.Service.call`).
+        """Dispatch a request and wait for its answer (`LLM.Service.call`).
 
-        `model_or_complexity` is `simple`, `medium`, `complex`, or a model. `options` are the
-        request's other fields (`task_type`, `agent_id`, `max_tokens`, `temperature`, `tools`, …).
-        With `wait=False` it returns `Enqueued` at once and `result` fetches the answer.
+        `model_or_complexity` is `simple`, `medium`, `complex`, or a model: `PROVIDER/MODEL` or its
+        bare name. `messages` are `{"role": …, "content": …}`. `options` are the request's other
+        fields (`task_type`, `agent_id`, `max_tokens`, `temperature`, `tools`, …); `request_id` is
+        a new UUID unless given, and one that was used before gets the first request's answer.
+
+        `timeout` is in seconds, `DEFAULT_TIMEOUT` unless given, and also tells the service when to
+        give up. With `wait=False`, `Enqueued` is returned at once, `result` fetches the answer, and
+        the service has no time limit unless `timeout` is given.
 
         Raises the errors of `client.errors`. Nothing is sent if the arguments are no valid request
-        or no service is running. Cancelled, the request stays with the service, which answers it.
+        or no service is running. Cancelled, nothing is left here; a request that was sent already
+        stays with the service, which answers it.
         """
-        envelope = _envelope(model_or_complexity, messages, timeout=timeout, options=options)
+        if wait and timeout is None:
+            timeout = DEFAULT_TIMEOUT
+        envelope = arguments.build_call(
+            model_or_complexity, messages, timeout=timeout, options=options
+        )
         request_id = envelope.request.request_id
-        with _unavailable(request_id):
-            if not await self._db.consumer_is_running(self._queue):
-                raise Unavailable(f"no service is consuming the queue {self._queue}")
-            if not wait:
-                await self._db.send(self._queue, [envelope.body])
-                return Enqueued(request_id)
-            with self._waiters.expect(request_id) as stored:
-                await self._db.listen(self._waiters.told)
-                await self._db.send(self._queue, [envelope.body])
-                return _answer(await self._wait(request_id, stored, timeout))
+        if not wait or timeout is None:
+            await self._dispatch(envelope)
+            return Enqueued(request_id)
+        deadline = anyio.current_time() + timeout
+        with anyio.CancelScope(deadline=deadline):
+            await self._dispatch(envelope)
+        return _answer(await self._wait(request_id, deadline, timeout))
 
     async def call_with_prompt(
         self,
         model_or_complexity: str,
         prompt: str,
         *,
-        timeout: float = DEFAULT_TIMEOUT,
+        timeout: float | None = None,
         **options: Any,
     ) -> CallAnswer:
         """`call` with one user message."""
@@ -180,7 +201,7 @@ class LLMService:
         system: str,
         prompt: str,
         *,
-        timeout: float = DEFAULT_TIMEOUT,
+        timeout: float | None = None,
         **options: Any,
     ) -> CallAnswer:
         """`call` with a system message and a user message."""
@@ -192,11 +213,12 @@ class LLMService:
     ) -> str:
         """Put a request into the queue and return its id, whether or not a service is running.
 
-        (`LlmRequestWorker.enqueue_llm_request`.) Raises InvalidArguments, Unavailable.
+        (`LlmRequestWorker.enqueue_llm_request`.) `options` as for `call`, `timeout` in seconds
+        among them. Raises InvalidArguments, Unavailable if the database is.
         """
-        options = {"complexity": determine_complexity_for_task(task_type), **options}
-        envelope = _checked(build_request(messages, task_type=task_type, **options))
-        await self.send([envelope])
+        envelope = arguments.build_task(task_type, messages, options)
+        with _unavailable(envelope.request.request_id):
+            await self._db.send(self._queue, [envelope.body])
         return envelope.request.request_id
 
     async def send(self, envelopes: Iterable[Envelope]) -> None:
@@ -205,19 +227,26 @@ class LLMService:
             await self._db.send(self._queue, [envelope.body for envelope in envelopes])
 
     async def result(self, request_id: str, timeout: float = 0.0) -> LLMResult:
-        """The result of a request, waiting for it up to `timeout` seconds. A failure is returned
-        too.
+        """The result of a request, waiting for it up to `timeout` seconds; 0: one look.
 
-        Raises Timeout if there is none by then, Unavailable.
+        A failed request's result is returned as any other, with a `Failure` as its `outcome`.
+        Raises Timeout if there is no result by then, Unavailable if the database is.
         """
-        with _unavailable(request_id), self._waiters.expect(request_id) as stored:
+        if timeout != 0:
+            deadline = anyio.current_time() + arguments.checked_timeout(timeout)
+            return await self._wait(request_id, deadline, timeout)
+        with _unavailable(request_id):
             found = await self._look(request_id)
-            if found is not None or timeout <= 0:
-                return _found(found, request_id, timeout)
-            await self._db.listen(self._waiters.told)
-            return await self._wait(request_id, stored, timeout)
+        if found is None:
+            raise Timeout(f"no result for {request_id}", request_id=request_id)
+        return found
 
     # -- knowing
+
+    @property
+    def queues(self) -> QueueClient:
+        """PGMQ by hand, on this client's connections (`PgmqClient`)."""
+        return QueueClient(self._db, self._settings.queue)
 
     def determine_complexity_for_task(
         self, task_type: str | None, default: Complexity = "medium"
@@ -239,65 +268,46 @@ class LLMService:
             raise RuntimeError("LLMService is not open: use `async with LLMService() as service`")
         return self._database
 
+    async def _dispatch(self, envelope: Envelope) -> None:
+        with _unavailable():
+            if not await self._db.consumer_is_running(self._queue):
+                raise Unavailable(f"no service is consuming the queue {self._queue}")
+        with _unavailable(envelope.request.request_id):
+            await self._db.send(self._queue, [envelope.body])
+
+    async def _wait(self, request_id: str, deadline: float, timeout: float) -> LLMResult:
+        """Look, wait until something is heard, look again. A database that is away is borne until
+        the time is over: the request is safe in its queue.
+        """
+        trouble: StorageUnavailable | None = None
+        # Waiting begins before the first look, so that what is stored in between is heard of.
+        with anyio.CancelScope(deadline=deadline), self._waiters.expect(request_id) as stored:
+            await self._db.watch()
+            while True:
+                try:
+                    with _unavailable(request_id, but=StorageUnavailable):
+                        found = await self._look(request_id)
+                except StorageUnavailable as error:
+                    trouble = error
+                    await anyio.sleep(RETRY)
+                    continue
+                if found is not None:
+                    return found
+                trouble = None
+                await stored.wait()
+        line = f"no result for {request_id} after {timeout:g} s"
+        raise Timeout(f"{line}: {trouble}" if trouble else line, request_id=request_id)
+
     async def _look(self, request_id: str) -> LLMResult | None:
-        match decode_result(await self._db.result(request_id)):
+        body = await self._db.result(request_id)
+        if body is None:
+            return None
+        match decode_result(body):
             case LLMResult() as result:
                 return result
-            case _:
-                return None
-
-    async def _wait(self, request_id: str, stored: Stored, timeout: float) -> LLMResult:
-        """Look, then wait for a notification, then look again. Notifications may be lost, time is
-        not.
-        """
-        found = None
-        with anyio.move_on_after(timeout):
-            while (found := await self._look(request_id)) is None:
-                with anyio.move_on_after(LOOK_AGAIN):
-                    await stored.wait()
-                await self._db.listen(self._waiters.told)
-        return _found(found, request_id, timeout)
-
-
-def _load(config: Path | None) -> Settings:
-    match load_settings(config, os.environ):
-        case Settings() as settings:
-            return settings
-        case SettingsErrors() as errors:
-            raise InvalidArguments(f"the configuration is not valid: {errors}")
-
-
-def _envelope(
-    model_or_complexity: str,
-    messages: Sequence[Mapping[str, Any]],
-    *,
-    timeout: float,
-    options: dict[str, Any],
-) -> Envelope:
-    if timeout <= 0:
-        raise InvalidArguments("timeout: expected a number of seconds above 0")
-    fields: dict[str, Any] = {"timeout": timeout, **options}
-    if model_or_complexity in COMPLEXITIES:
-        fields["complexity"] = model_or_complexity
-    else:
-        fields["model"] = model_or_complexity
-        fields.setdefault("complexity", determine_complexity_for_task(options.get("task_type")))
-    return _checked(build_request(messages, **fields))
-
-
-def _checked(built: Envelope | Refusal) -> Envelope:
-    match built:
-        case Envelope():
-            return built
-        case Refusal(type=name, message=message):
-            raise InvalidArguments(f"{name}: {message}")
-
-
-def _found(result: LLMResult | None, request_id: str, timeout: float) -> LLMResult:
-    if result is None:
-        waited = f" after {timeout:g} s" if timeout > 0 else ""
-        raise Timeout(f"no result for {request_id}{waited}", request_id=request_id)
-    return result
+            case reason:
+                line = f"the result stored for {request_id} cannot be read: {reason}"
+                raise RequestFailed(line, request_id=request_id)
 
 
 def _answer(result: LLMResult) -> CallAnswer:
@@ -317,8 +327,12 @@ def _answer(result: LLMResult) -> CallAnswer:
 
 
 @contextmanager
-def _unavailable(request_id: str | None = None) -> Iterator[None]:
+def _unavailable(
+    request_id: str | None = None, *, but: type[StorageError] | None = None
+) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
+        if but is not None and isinstance(error, but):
+            raise
         raise Unavailable(str(error), request_id=request_id) from error

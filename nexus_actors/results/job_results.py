@@ -35,13 +35,16 @@ def job_result(result: LLMResult, lease: Lease) -> JobResult:
 
 
 def cents(cost: float | None) -> int:
-    """US dollars in whole cents, half a cent up; 0 where the price is unknown (the column is not
-    null).
+    """US dollars in whole cents, half a cent up, within what the column holds; 0 where the price is
+    unknown (the column is not null).
     """
     if cost is None:
         return 0
+    # Before any arithmetic: a decimal of more than 28 digits cannot be rounded to a whole.
+    if cost >= INT4_MAX / 100:
+        return INT4_MAX
     whole = (Decimal(repr(cost)) * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
-    return min(int(whole), INT4_MAX)
+    return int(whole)
 
 
 def _status(outcome: Answer | Failure) -> Literal["success", "failed", "timeout"]:

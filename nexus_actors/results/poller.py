@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import structlog
+import trio
 
 from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.result import LLMResult
@@ -59,41 +60,60 @@ class ResultPoller(GenServer):
         """Move one batch; how many messages it had."""
         messages = await self._store.read(self._queue.batch_size, VISIBILITY_TIMEOUT)
         rows: list[JobResult] = []
+        garbage: list[tuple[ResultMessage, str]] = []
         for message in messages:
             match decode_result(message.body):
                 case LLMResult() as result:
                     rows.append(job_result(result, message.lease))
                 case reason:
-                    await self._set_aside(message, reason)
-        if rows:
-            await self._save(rows, {message.lease.msg_id: message for message in messages})
+                    garbage.append((message, reason))
+        # Somebody waits for the rows, nobody for the garbage.
+        await self._save(rows, {message.lease.msg_id: message for message in messages})
+        for message, reason in garbage:
+            await self._set_aside(message, reason)
         return len(messages)
 
     async def _save(self, rows: Sequence[JobResult], messages: dict[int, ResultMessage]) -> None:
-        """Store, however long the database is away. If the table refuses the batch, each row is
-        tried alone: a bad one harms no other.
+        """Store all together; each alone if that fails, or if an earlier delivery came to nothing:
+        a bad row harms no other.
         """
+        fresh = [row for row in rows if row.lease.read_ct == 1]
+        suspects = [row for row in rows if row.lease.read_ct > 1]
         try:
-            await self._persist(rows)
-        except StorageRefused as error:
-            if len(rows) > 1:
-                for row in rows:
-                    await self._save([row], messages)
-            elif rows[0].lease.read_ct >= DELIVERIES:
-                await self._set_aside(messages[rows[0].lease.msg_id], str(error))
-            else:
-                log.warning(
-                    "result not stored, kept", request_id=rows[0].request_id, error=str(error)
-                )
+            if fresh:
+                await self._persist(fresh)
+        except StorageRefused:
+            suspects += fresh
+        for row in suspects:
+            try:
+                await self._persist([row])
+            except StorageRefused as error:
+                await self._refused(row, messages[row.lease.msg_id], str(error))
 
     async def _persist(self, rows: Sequence[JobResult]) -> None:
-        # To read them again would take until they are visible again; storing twice is once.
+        """Store, trying again while the database is away, for as long as nobody else reads them."""
+        until = trio.current_time() + VISIBILITY_TIMEOUT
         while True:
             try:
-                return await self._store.store(rows)
+                await self._store.store(rows)
             except StorageUnavailable as error:
+                if trio.current_time() >= until:
+                    raise
                 await self._patience.failed(error)
+            else:
+                return
+
+    async def _refused(self, row: JobResult, message: ResultMessage, reason: str) -> None:
+        if row.lease.read_ct >= DELIVERIES:
+            await self._set_aside(message, reason)
+        else:
+            log.warning("result not stored, kept", request_id=row.request_id, error=reason)
 
     async def _set_aside(self, message: ResultMessage, reason: str) -> None:
-        await self._store.set_aside(message, reason)
-        log.error("result set aside", msg_id=message.lease.msg_id, reason=reason)
+        try:
+            await self._store.set_aside(message, reason)
+        except StorageRefused as error:
+            # It stays in its queue, where it harms nobody.
+            log.warning("result not set aside", msg_id=message.lease.msg_id, error=str(error))
+        else:
+            log.error("result set aside", msg_id=message.lease.msg_id, reason=reason)

@@ -1,0 +1,95 @@
+"""What callers pass, checked before anything is sent. Everything here raises InvalidArguments."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nexus_actors.client.errors import InvalidArguments
+from nexus_actors.contract.encode import Envelope, build_request
+from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.tasks import COMPLEXITIES, determine_complexity_for_task
+from nexus_actors.settings.load import load_settings
+from nexus_actors.settings.mistakes import SettingsErrors, bad_url
+from nexus_actors.settings.model import Settings
+
+
+def read_settings(config: Path | None) -> Settings:
+    """The settings as the `nexus` command finds them."""
+    match load_settings(config, os.environ):
+        case Settings() as settings:
+            return settings
+        case SettingsErrors() as errors:
+            raise InvalidArguments(f"the configuration is not valid:\n{errors}")
+
+
+def checked_url(url: str) -> str:
+    """A PostgreSQL URL; Ecto's scheme is PostgreSQL's. It may hold a password: never quoted."""
+    url = url.strip()
+    if url.startswith("ecto://"):
+        url = "postgresql://" + url.removeprefix("ecto://")
+    expected = bad_url(url)
+    if expected is not None:
+        raise InvalidArguments(f"url: expected {expected}")
+    return url
+
+
+def checked_timeout(timeout: object) -> float:
+    """A finite number of seconds above 0."""
+    match timeout:
+        case int() | float() if timeout is not True and 0 < timeout < math.inf:
+            return timeout
+        case _:
+            raise InvalidArguments("timeout: expected a finite number of seconds above 0")
+
+
+def build_call(
+    model_or_complexity: object,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    timeout: float | None,
+    options: Mapping[str, Any],
+) -> Envelope:
+    """The request of `LLMService.call`."""
+    if not isinstance(model_or_complexity, str) or not model_or_complexity.strip():
+        raise InvalidArguments("model_or_complexity: expected simple, medium, complex or a model")
+    fields = dict(options)
+    name = "complexity" if model_or_complexity in COMPLEXITIES else "model"
+    if fields.setdefault(name, model_or_complexity) != model_or_complexity:
+        raise InvalidArguments(f"{name}: given twice, and not the same")
+    if fields.get("complexity") is None:
+        fields["complexity"] = _complexity(fields.get("task_type"))
+    return _build(messages, {**fields, "timeout": timeout})
+
+
+def build_task(
+    task_type: str, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
+) -> Envelope:
+    """The request of `LLMService.enqueue`."""
+    fields = {"task_type": task_type, "complexity": _complexity(task_type), **options}
+    return _build(messages, fields)
+
+
+def _complexity(task_type: object) -> str | None:
+    """What the task type stands for; one that is no text is left for the request's own check."""
+    if task_type is None or isinstance(task_type, str):
+        return determine_complexity_for_task(task_type)
+    return "medium"
+
+
+def _build(messages: object, fields: Mapping[str, Any]) -> Envelope:
+    if not isinstance(messages, Sequence) or isinstance(messages, str | bytes):
+        raise InvalidArguments("messages: expected a list of {role, content}")
+    if not isinstance(fields.get("request_id", ""), str | None):
+        raise InvalidArguments("request_id: expected text")
+    if not isinstance(fields.get("timestamp"), datetime | None):
+        raise InvalidArguments("timestamp: expected a datetime")
+    if fields.get("timeout") is not None:
+        checked_timeout(fields["timeout"])
+    match build_request(messages, **fields):
+        case Envelope() as envelope:
+            return envelope
+        case Refusal(type=name, message=message):
+            raise InvalidArguments(f"{name}: {message}")

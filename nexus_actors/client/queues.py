@@ -1,0 +1,99 @@
+"""PGMQ by hand: what `PgmqClient` is to the Elixir applications."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nexus_actors.client.connection import ClientDatabase
+from nexus_actors.client.errors import InvalidArguments, Unavailable
+from nexus_actors.contract.json_text import Parsed, dump, parse
+from nexus_actors.settings.model import QueueSettings
+from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.postgres.request_store import fetch
+from nexus_actors.storage.postgres.sql import queue_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMessage:
+    """One message as read."""
+
+    msg_id: int
+    read_ct: int
+    """How often it was read, this time included."""
+    enqueued_at: datetime
+    text: str | None
+    """The JSON as text; None where the message is SQL NULL."""
+
+    @property
+    def body(self) -> Any:
+        """The JSON, decoded. Raises ValueError for what is too deep or too large a number.
+
+        Decoded message by message, so that one that cannot be hinders none that was read with it.
+        """
+        match parse("null" if self.text is None else self.text):
+            case Parsed(value):
+                return value
+            case unparsable:
+                raise ValueError(unparsable.reason)
+
+
+class QueueClient:
+    """`LLMService.queues`. Every method raises InvalidArguments for what can be no queue's name,
+    Unavailable if the database cannot do it (no such queue, no permission, away).
+    """
+
+    def __init__(self, database: ClientDatabase, settings: QueueSettings) -> None:
+        self._database = database
+        self._settings = settings
+
+    async def send_message(self, queue: str, message: Any, *, delay: float = 0.0) -> int:
+        """Put one JSON value into the queue, visible after `delay` seconds (rounded up); its
+        msg_id.
+        """
+        sql = "SELECT pgmq.send($1, $2::text::jsonb, $3::integer) AS msg_id"
+        rows = await self._fetch(sql, _name(queue), dump(message), math.ceil(delay))
+        return int(rows[0]["msg_id"])
+
+    async def read_messages(
+        self, queue: str, quantity: int = 1, *, visibility_timeout: float = 30.0
+    ) -> list[QueueMessage]:
+        """Up to `quantity` messages, invisible to other readers for `visibility_timeout` seconds
+        (rounded up). One that is not acknowledged by then is read again.
+        """
+        sql = (
+            "SELECT msg_id, read_ct, enqueued_at, message::text AS text"
+            " FROM pgmq.read($1, $2::integer, $3::integer) ORDER BY msg_id"
+        )
+        rows = await self._fetch(sql, _name(queue), math.ceil(visibility_timeout), quantity)
+        return [QueueMessage(**row) for row in rows]
+
+    async def ack_message(self, queue: str, msg_id: int) -> bool:
+        """Archive the message, or delete it where the settings say so; False if it is not there."""
+        sql = f"SELECT pgmq.{self._settings.acknowledge}($1, $2::bigint) AS done"
+        rows = await self._fetch(sql, _name(queue), msg_id)
+        return bool(rows[0]["done"])
+
+    async def ensure_queue(self, queue: str) -> None:
+        """Create the queue where it is absent."""
+        name = _name(queue)
+        if not (await self._fetch("SELECT to_regclass($1) AS q", f"pgmq.q_{name}"))[0]["q"]:
+            await self._fetch("SELECT pgmq.create($1)", name)
+
+    async def ensure_all_queues(self) -> None:
+        """Create whichever is absent of the three queues that the settings name."""
+        for queue in (self._settings.requests, self._settings.results, self._settings.dead):
+            await self.ensure_queue(queue)
+
+    async def _fetch(self, sql: str, *args: object) -> list[Any]:
+        try:
+            return await self._database.run(fetch, sql, *args)
+        except StorageError as error:
+            raise Unavailable(str(error)) from error
+
+
+def _name(queue: str) -> str:
+    try:
+        return queue_name(queue)
+    except (TypeError, ValueError) as error:
+        raise InvalidArguments(f"queue: {error}") from error
