@@ -1,0 +1,145 @@
+"""The in-work table: demand, room, and the ways through it."""
+
+from typing import Any
+
+import trio
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Failure
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.lane import Lane
+from nexus_actors.pipeline.wake import Wake
+from nexus_actors.storage.ports import Lease
+from supervisors import GenServer, open_tree
+
+FAILED = Failure(type="provider_error", message="no", retryable=False)
+
+
+def job(number: int) -> Job:
+    body = LLMRequest(request_id=f"r{number}", complexity="simple", messages=())
+    return Job(lease=Lease(number, 1), body=body, request_id=body.request_id)
+
+
+def placed(table: InWork, lane: str, *numbers: int) -> list[Job]:
+    jobs = [job(number) for number in numbers]
+    for one in jobs:
+        table.add(one)
+        table.enter_lane(one, lane)
+    return jobs
+
+
+async def test_an_empty_lane_asks_for_its_slots_and_its_room() -> None:
+    assert InWork({"a": 4, "b": 1}).demand() == {"a": 8, "b": 2}
+
+
+async def test_a_lane_asks_again_when_half_of_its_room_is_empty() -> None:
+    table = InWork({"a": 4})
+    jobs = placed(table, "a", *range(8))
+    assert table.demand() == {}
+    table.remove(jobs[0])
+    assert table.demand() == {}
+    table.remove(jobs[1])
+    assert table.demand() == {"a": 2}
+
+
+async def test_a_full_lane_does_not_silence_the_others() -> None:
+    table = InWork({"a": 2, "b": 2})
+    placed(table, "a", *range(4))
+    assert table.demand() == {"b": 4}
+
+
+async def test_nothing_is_asked_for_while_answers_pile_up_unpublished() -> None:
+    table = InWork({"a": 2})
+    jobs = placed(table, "a", *range(4))
+    for one in jobs:
+        table.answer(one, FAILED)
+    assert table.demand() == {}
+    table.remove(jobs[0])
+    assert table.demand() == {"a": 4}
+
+
+async def test_an_answered_job_leaves_its_lane_and_waits_for_the_publisher() -> None:
+    table = InWork({"a": 2})
+    (one,) = placed(table, "a", 1)
+    table.answer(one, FAILED)
+    assert table.lane("a") == ()
+    assert table.answered() == (one,)
+    assert one in table
+    table.remove(one)
+    assert one not in table
+    assert table.answered() == ()
+
+
+async def test_removing_twice_or_a_stranger_changes_nothing() -> None:
+    table = InWork({"a": 2})
+    (one,) = placed(table, "a", 1)
+    table.remove(job(1))
+    assert one in table
+    table.remove(one)
+    table.remove(one)
+    assert len(table) == 0
+
+
+async def test_a_newer_lease_of_the_same_message_goes_on_with_the_work() -> None:
+    table = InWork({"a": 2})
+    (one,) = placed(table, "a", 1)
+    assert table.renew(one, Lease(1, 2))
+    assert one.lease == Lease(1, 2)
+    assert one in table
+
+
+async def test_a_newer_lease_of_what_is_being_given_back_begins_a_new_job() -> None:
+    table = InWork({"a": 2})
+    one = job(1)
+    table.add(one)
+    one.leaving = True
+    assert not table.renew(one, Lease(1, 2))
+    assert one not in table
+
+
+async def test_changes_that_make_room_are_told() -> None:
+    table = InWork({"a": 2})
+    told: list[int] = []
+    table.on_change = lambda: told.append(len(table))
+    one, other = placed(table, "a", 1, 2)
+    assert told == []
+    table.answer(one, FAILED)
+    assert told
+    told.clear()
+    table.remove(other)
+    assert told
+
+
+async def test_only_one_worker_starts_a_job_and_none_starts_one_that_has_ended() -> None:
+    async with open_tree(GenServer) as worker:
+        table = InWork({"a": 2})
+        one, other = placed(table, "a", 1, 2)
+        assert table.start(one, worker)
+        assert table.running == 1
+        assert not table.start(one, worker)
+        table.answer(one, FAILED)
+        assert table.running == 0
+        table.remove(other)
+        assert not table.start(other, worker)
+        assert one.holder is None
+
+
+async def test_a_lane_knows_which_jobs_stand_in_it() -> None:
+    lane = Lane(1)
+    one, other = job(1), job(2)
+    assert lane.put(one)
+    assert one.queued_in is lane
+    assert not lane.put(other)
+    assert other.queued_in is None
+    assert await lane.take() is one
+    assert one.queued_in is None
+
+
+async def test_a_wake_up_is_not_lost_while_nobody_waits(autojump_clock: Any) -> None:
+    wake = Wake()
+    wake.set()
+    wake.set()
+    assert await wake.wait(3600)
+    assert trio.current_time() < 1
+    assert not await wake.wait(5)

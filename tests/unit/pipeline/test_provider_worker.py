@@ -1,0 +1,206 @@
+"""A worker on virtual time: what it retries, how long it waits, when it gives up."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import trio
+from pydantic import SecretStr
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer, Failure, Usage
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.lane import Lane
+from nexus_actors.pipeline.provider_worker import ProviderWorker
+from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
+from nexus_actors.settings.model import ModelRef
+from nexus_actors.storage.ports import Lease
+from supervisors import Registry, open_tree
+
+ANSWER = Answer(
+    response="yes", provider="p", model="m", usage=Usage(1, 1, 2), cost=0.25, finish_reason="stop"
+)
+
+
+def failure(**fields: Any) -> ProviderFailure:
+    return ProviderFailure(
+        **{"type": "provider_error", "message": "no", "retryable": True, **fields}
+    )
+
+
+@dataclass
+class Scripted:
+    """A provider that answers as told; the last outcome repeats."""
+
+    outcomes: list[Outcome | Callable[[], Outcome]]
+    settings: type[ProviderSettings] = ProviderSettings
+    calls: list[tuple[float, str, float]] = field(default_factory=list)
+    """When, which model, with which timeout."""
+
+    @asynccontextmanager
+    async def open(
+        self, name: str, settings: Any, api_key: SecretStr | None
+    ) -> AsyncIterator["Scripted"]:
+        yield self
+
+    async def complete(self, request: LLMRequest, model: str, *, timeout: float) -> Outcome:
+        self.calls.append((trio.current_time(), model, timeout))
+        await trio.sleep(1.0)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        return outcome() if callable(outcome) else outcome
+
+
+@dataclass
+class Bench:
+    """One worker and what it hands on."""
+
+    provider: Scripted
+    in_work: InWork
+    lane: Lane
+    routed: trio.MemoryReceiveChannel[Job]
+    finished: trio.MemoryReceiveChannel[Job]
+
+    def give(self, job: Job) -> None:
+        self.in_work.add(job)
+        self.lane.put(job)
+        self.in_work.enter_lane(job, "p")
+
+
+@asynccontextmanager
+async def bench(*outcomes: Outcome, max_attempts: int = 5, **settings: Any) -> AsyncIterator[Bench]:
+    in_work, lane = InWork({"p": 1}), Lane(2)
+    to_router, routed = trio.open_memory_channel[Job](9)
+    to_publisher, finished = trio.open_memory_channel[Job](9)
+    provider = Scripted(list(outcomes))
+    registry = Registry("Registry")
+
+    def worker() -> ProviderWorker:
+        return ProviderWorker(
+            provider="p",
+            kind=provider,
+            settings=ProviderSettings(kind="scripted", **settings),
+            api_key=None,
+            max_attempts=max_attempts,
+            in_work=in_work,
+            lane=lane,
+            pool=registry.via("p.Pool"),
+            to_router=to_router,
+            to_publisher=to_publisher,
+        )
+
+    async with open_tree(worker):
+        yield Bench(provider, in_work, lane, routed, finished)
+
+
+def job(*models: str, **fields: Any) -> Job:
+    return Job(
+        lease=Lease(1, 1),
+        body=LLMRequest(request_id="r", complexity="simple", messages=()),
+        request_id="r",
+        candidates=tuple(ModelRef("p", model) for model in models or ("m",)),
+        **fields,
+    )
+
+
+async def test_an_answer_goes_to_the_publisher(autojump_clock: Any) -> None:
+    async with bench(ANSWER) as b:
+        b.give(one := job())
+        assert await b.finished.receive() is one
+        assert one.outcome == ANSWER
+        assert [(a.number, a.outcome, a.cost, a.duration_ms) for a in one.attempts] == [
+            (1, "ok", 0.25, 1000)
+        ]
+        assert one.latency_ms == 1000
+
+
+async def test_a_failure_is_retried_so_often_and_after_growing_pauses(autojump_clock: Any) -> None:
+    async with bench(failure(), max_retries=2) as b:
+        b.give(one := job())
+        await b.finished.receive()
+        times = [at for at, _, _ in b.provider.calls]
+        assert len(times) == 3
+        first, second = (later - at - 1.0 for at, later in itertools.pairwise(times))
+        assert 0.375 <= first <= 0.5
+        assert 0.75 <= second <= 1.0
+        assert one.outcome == Failure(
+            type="provider_error", message="no", retryable=True, provider="p"
+        )
+
+
+async def test_what_the_provider_asks_to_wait_is_waited(autojump_clock: Any) -> None:
+    async with bench(failure(retry_after=7.0), ANSWER) as b:
+        b.give(job())
+        await b.finished.receive()
+        (first, _, _), (second, _, _) = b.provider.calls
+        assert second - first == pytest.approx(8.0)
+
+
+async def test_what_cannot_succeed_is_not_retried_but_falls_back(autojump_clock: Any) -> None:
+    async with bench(failure(retryable=False)) as b:
+        b.give(one := job("m", "other"))
+        assert await b.routed.receive() is one
+        assert one.candidate.model == "other"
+        assert one.lane is None
+        assert len(b.provider.calls) == 1
+
+
+async def test_max_attempts_counts_those_before_too(autojump_clock: Any) -> None:
+    async with bench(failure(), max_attempts=3, max_retries=9) as b:
+        b.give(one := job("m", "other", prior_attempts=1))
+        await b.finished.receive()
+        assert len(b.provider.calls) == 2
+        assert one.attempt_count == 3
+
+
+async def test_a_call_gets_no_more_time_than_the_request_has(autojump_clock: Any) -> None:
+    async with bench(failure(), timeout=120.0) as b:
+        b.give(job(deadline=trio.current_time() + 3.5))
+        await b.finished.receive()
+        assert b.provider.calls[0][2] == pytest.approx(3.5)
+        assert b.provider.calls[1][2] < 2.2
+
+
+async def test_no_pause_outlives_the_deadline(autojump_clock: Any) -> None:
+    async with bench(failure(retry_after=30.0)) as b:
+        b.give(one := job(deadline=trio.current_time() + 10))
+        await b.finished.receive()
+        assert len(b.provider.calls) == 1
+        assert one.outcome is not None
+
+
+async def test_a_request_that_comes_too_late_is_not_called_for(autojump_clock: Any) -> None:
+    async with bench(ANSWER) as b:
+        b.give(one := job(deadline=trio.current_time() - 1))
+        await b.finished.receive()
+        assert b.provider.calls == []
+        assert isinstance(one.outcome, Failure)
+        assert one.outcome.type == "timeout"
+
+
+async def test_a_lost_lease_ends_the_call_and_the_worker_takes_the_next(
+    autojump_clock: Any,
+) -> None:
+    async with bench(ANSWER) as b:
+        b.give(one := job())
+        await trio.sleep(0.5)
+        assert one.call is not None
+        one.call.cancel()
+        b.in_work.remove(one)
+        b.give(other := job())
+        assert await b.finished.receive() is other
+        assert one.outcome is None
+        assert one.attempts == []
+
+
+async def test_what_was_given_up_in_the_lane_is_passed_over(autojump_clock: Any) -> None:
+    async with bench(ANSWER) as b:
+        one, other = job(), job()
+        b.give(one)
+        b.in_work.remove(one)
+        b.give(other)
+        assert await b.finished.receive() is other
+        assert len(b.provider.calls) == 1
