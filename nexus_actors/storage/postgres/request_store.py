@@ -7,7 +7,7 @@ already been committed: a lease may then exist that nobody knows of, and lapses,
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import asyncpg
 
@@ -29,16 +29,6 @@ Statement = Literal[
     "release_orphans",
     "forget_waiting",
 ]
-_STATEMENTS: tuple[Statement, ...] = (
-    "lease",
-    "take_waiting",
-    "give_back",
-    "discard",
-    "extend",
-    "finish",
-    "release_orphans",
-    "forget_waiting",
-)
 
 
 class PostgresRequestStore:
@@ -58,7 +48,9 @@ class PostgresRequestStore:
         self._pool = pool
         self._owner = instance_id
         self._waiting_timeout = waiting_timeout
-        self._sql: Mapping[Statement, str] = {name: queues.query(name) for name in _STATEMENTS}
+        self._sql: Mapping[Statement, str] = {
+            name: queues.query(name) for name in get_args(Statement)
+        }
 
     async def lease(self, quantity: int, visibility_timeout: float) -> list[Delivery]:
         """See `RequestStore.lease`. PGMQ counts whole seconds: the timeout is rounded up."""

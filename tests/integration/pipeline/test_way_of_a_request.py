@@ -224,3 +224,13 @@ async def test_with_acknowledge_delete_no_archive_is_written(
         await service.stored(1)
         assert await service.sql.value("SELECT count(*) FROM pgmq.q_ai_requests") == 0
         assert await service.sql.value("SELECT count(*) FROM pgmq.a_ai_requests") == 0
+
+
+async def test_without_the_poller_results_stay_in_their_queue(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(database_url, tmp_path, result_poller={"enabled": False}) as service:
+        assert "ResultPoller" not in await service.names()
+        await service.sql.send(request(1))
+        await service.sql.until("SELECT count(*) = 1 FROM pgmq.q_ai_results")
+        assert await service.sql.value("SELECT count(*) FROM job_results") == 0
