@@ -20,7 +20,8 @@ from nexus_actors.client import (
     Timeout,
     Unavailable,
 )
-from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.contract.result import Answer, Failure, LLMResult
+from nexus_actors.storage.postgres.connection import Connection, open_postgres
 from nexus_actors.storage.postgres.result_store import job_result_id
 from tests.http_server import Reply, scripted_server
 from tests.integration.client.client_helpers import (
@@ -270,6 +271,43 @@ async def test_after_a_lost_connection_notifications_come_again(
         await cut(running.sql, "nexus client listener")
         assert (await service.call_with_prompt("simple", "b")).text == "echo: b"
         await listening(running.sql)
+
+
+async def test_a_database_that_is_away_for_a_while_is_borne(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def cut_the_look(connection: Connection) -> None:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE job_results")
+            while not await connection.fetchval(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type ="
+                " 'Lock' AND datname = current_database() AND application_name = 'nexus client'"
+            ):
+                await connection.execute("SELECT pg_stat_clear_snapshot()")
+
+    found: list[LLMResult] = []
+    async with (
+        client(database_url, tmp_path) as service,
+        open_postgres(database_url) as pool,
+        trio.open_nursery() as nursery,
+    ):
+
+        async def cut() -> None:
+            await pool.run(cut_the_look)
+            async with running_service(database_url, tmp_path):
+                await service.enqueue("chat", QUESTION, request_id="r")
+                while not found:
+                    await trio.sleep(0.01)
+
+        nursery.start_soon(cut)
+        # Not before the lock is held, for it is the first look that is to meet it.
+        async with open_sql(database_url) as sql:
+            await sql.until(
+                "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'job_results'::regclass"
+                " AND mode = 'AccessExclusiveLock' AND granted"
+            )
+        found.append(await service.result("r", timeout=PATIENCE))
+    assert found[0].request_id == "r"
 
 
 PROVIDER_ERRORS = {

@@ -36,6 +36,15 @@ async def drained(sql: Sql) -> None:
     await sql.until("SELECT count(*) = 0 FROM pgmq.q_ai_results")
 
 
+async def letters(sql: Sql) -> list[dict[str, Any]]:
+    """The dead letters of results, in the order of their messages."""
+    rows = await sql.rows(
+        "SELECT message::text AS body FROM pgmq.q_ai_requests_dead"
+        " ORDER BY (message ->> 'msg_id')::bigint"
+    )
+    return [json.loads(row["body"]) for row in rows]
+
+
 async def test_each_result_is_one_row_and_leaves_its_queue(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -65,7 +74,7 @@ async def test_the_same_result_twice_is_one_row(database_url: str, tmp_path: Pat
         await drained(sql)
         assert await sql.value("SELECT count(*) FROM job_results") == 1
         assert json.loads((await row(sql, "r"))["output"])["response"] == "text"
-        assert await sql.dead() == []
+        assert await letters(sql) == []
 
 
 async def test_a_foreign_result_with_fewer_fields_is_stored(
@@ -88,7 +97,7 @@ async def test_a_foreign_result_with_fewer_fields_is_stored(
         assert (await row(sql, "late"))["status"] == "timeout"
         assert (await row(sql, "dear"))["cost_cents"] == 2**31 - 1
         assert await sql.value("SELECT count(*) FROM job_results") == 5
-        assert await sql.dead() == []
+        assert await letters(sql) == []
 
 
 async def test_garbage_is_set_aside_with_its_reason(database_url: str, tmp_path: Path) -> None:
@@ -106,7 +115,7 @@ async def test_garbage_is_set_aside_with_its_reason(database_url: str, tmp_path:
         )
         reasons = [json.loads(letter["letter"])["reason"] for letter in letters]
         assert len(reasons) == len(garbage) + 1
-        assert reasons[0].startswith("expected a JSON object, found text")
+        assert reasons[0].startswith("expected a JSON object, found ")
         assert reasons[3].startswith("request_id: expected text")
         assert reasons[6] == "a number out of range"
         assert reasons[7] == "nested more than 100 levels deep"
@@ -125,7 +134,7 @@ async def test_a_row_that_the_table_refuses_harms_no_neighbour_and_is_kept(
         sql = service.sql
         await service.stored(2)
         await sql.until("SELECT count(*) = 1 FROM pgmq.q_ai_results WHERE read_ct = 1")
-        assert await sql.dead() == []
+        assert await letters(sql) == []
         # Mended, it is stored at its next delivery.
         await sql.rows("ALTER TABLE job_results DROP CONSTRAINT job_results_tokens_used_check")
         await sql.rows("UPDATE pgmq.q_ai_results SET vt = clock_timestamp()")
@@ -144,11 +153,10 @@ async def test_what_the_table_refuses_for_good_is_set_aside_after_five_deliverie
             await sql.until(
                 "SELECT count(*) = 1 FROM pgmq.q_ai_results WHERE read_ct = $1", delivery
             )
-            assert await sql.dead() == []
+            assert await letters(sql) == []
             await sql.rows("UPDATE pgmq.q_ai_results SET vt = clock_timestamp()")
         await drained(sql)
-        [letter] = await sql.rows("SELECT message::text AS body FROM pgmq.q_ai_requests_dead")
-        letter = json.loads(letter["body"])
+        [letter] = await letters(sql)
         assert letter["result"]["request_id"] == "bad"
         assert "check violation" in letter["reason"]
         assert letter["queue"] == "ai_results"
@@ -162,10 +170,12 @@ async def test_garbage_that_cannot_be_set_aside_harms_no_neighbour(
 ) -> None:
     async with running_service(database_url, tmp_path) as service:
         sql = service.sql
-        await sql.rows("ALTER TABLE pgmq.q_ai_requests_dead ADD CHECK (false)")
-        await sql.send("{}", result("one"), "[]", result("two"), queue="ai_results")
+        table = "pgmq.q_ai_requests_dead"
+        await sql.rows(f"ALTER TABLE {table} ADD CHECK (message -> 'result' <> '{{}}')")
+        await sql.send_many([{}, result("one"), [], result("two")], queue="ai_results")
         await service.stored(2)
-        await sql.until("SELECT count(*) = 2 FROM pgmq.q_ai_results")
+        await sql.until("SELECT count(*) = 1 FROM pgmq.q_ai_results")
+        assert [letter["result"] for letter in await letters(sql)] == [[]]
         await sql.send(result("three"), queue="ai_results")
         await service.stored(3)
 
