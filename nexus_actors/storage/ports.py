@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 
 class StorageError(Exception):
-    """The storage refused or failed; the message is one line fit for an operator, without secrets."""
+    """The storage refused or failed; the message is one line for an operator, without secrets."""
 
 
 class StorageUnavailable(StorageError):
