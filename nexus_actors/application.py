@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+import trio
+
 from nexus_actors import __version__
 from nexus_actors.operations.control import Control
 from nexus_actors.operations.instance import Instance, claim_instance
@@ -27,6 +29,8 @@ from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
 from supervisors import ChildSpec, Normal, Registry, Shutdown, Supervisor, run, tree
 
+STATUS_TIMEOUT = 2.0
+"""Seconds that `status` waits for the database."""
 DATABASE_SHUTDOWN = 20.0
 """Seconds for closing the connections and stopping an embedded server."""
 
@@ -39,7 +43,8 @@ class Application:
         self.instance = instance
         self.registry = Registry("Registry")
         self.in_work = InWork(
-            {name: one.settings.pool_size for name, one in settings.providers.items()}
+            {name: one.settings.pool_size for name, one in settings.providers.items()},
+            batch_size=settings.queue.batch_size,
         )
         self.metrics = Metrics()
         self.started_at = datetime.now(UTC)
@@ -155,11 +160,14 @@ class Application:
         }
 
     async def _queue_lengths(self) -> object:
-        try:
-            rows = await self.database.queue_lengths()
-        except StorageError as error:
-            return {"error": str(error)}
-        return rows
+        """Counting takes time in a long queue, and a status must not."""
+        lengths: object = {"error": "no answer in time"}
+        with trio.move_on_after(STATUS_TIMEOUT):
+            try:
+                lengths = await self.database.queue_lengths()
+            except StorageError as error:
+                lengths = {"error": str(error)}
+        return lengths
 
 
 def run_service(settings: Settings) -> int:

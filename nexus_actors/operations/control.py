@@ -86,7 +86,7 @@ class Control(GenServer):
                 async with stream:
                     reply = await self._reply(await _read_line(stream))
                     await stream.send_all(json.dumps(reply).encode() + b"\n")
-        except trio.BrokenResourceError:
+        except (trio.BrokenResourceError, OSError):
             log.debug("the asker went away")
 
     async def _reply(self, line: bytes) -> dict[str, object]:
@@ -94,10 +94,14 @@ class Control(GenServer):
             request = json.loads(line)
             name = request["command"]
             command = self._commands[name]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             known = ", ".join(sorted(self._commands))
             return {"error": f'expected {{"command": NAME}} with one of: {known}'}
-        return {"ok": await command()}
+        try:
+            return {"ok": await command()}
+        except Exception:  # a console's mistake must not end the service
+            log.exception("a command failed", command=name)
+            return {"error": f"{name} failed; the service's log says why"}
 
     async def _stop(self) -> object:
         """The same way as from a terminal or a service manager: one signal, one path to drain."""

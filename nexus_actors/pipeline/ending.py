@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from math import inf
+
+import trio
 
 from nexus_actors.contract.encode import encode_result
 from nexus_actors.contract.errors import Refusal
@@ -15,6 +18,7 @@ from nexus_actors.storage.ports import Finish, GiveBack, Step
 def give_back(job: Job, lane: str | None = None) -> GiveBack:
     """Return the job's lease: visible at once, or waiting for `lane`."""
     assert job.request_id is not None  # noqa: S101 - what has no id was refused, and has an outcome
+    left = job.deadline - trio.current_time()
     return GiveBack(
         lease=job.lease,
         request_id=job.request_id,
@@ -22,6 +26,7 @@ def give_back(job: Job, lane: str | None = None) -> GiveBack:
         attempt_count=job.attempt_count,
         skip_candidates=job.candidate_index,
         lane=lane,
+        expires_in=max(left, 0.0) if left < inf else None,
     )
 
 

@@ -28,18 +28,22 @@ class InWork:
     every change that can make room or end the drain; it must not block.
     """
 
-    def __init__(self, pool_sizes: Mapping[str, int]) -> None:
+    def __init__(self, pool_sizes: Mapping[str, int], *, batch_size: int = 100) -> None:
         self._pool_sizes = dict(pool_sizes)
         self._jobs: dict[int, Job] = {}
         self._lanes: dict[str, dict[int, Job]] = {name: {} for name in pool_sizes}
         self._running: set[int] = set()
         self._answered: dict[int, Job] = {}
         self._unrouted: dict[int, Job] = {}
+        self._leaving: dict[int, Job] = {}
+        self.inherited = True
+        """Leases of an earlier process of this instance may exist: nobody has looked yet."""
         self.waiting_lanes: set[str] = set(pool_sizes)
         """Lanes for which requests may be waiting in the store; at first, any."""
         self.on_change: Callable[[], None] = lambda: None
-        self.limit = 2 * sum(self.capacity(lane) for lane in pool_sizes)
-        """The most jobs there can be: what the lanes take, and as many answers not yet published.
+        self.limit = batch_size + 2 * sum(self.capacity(lane) for lane in pool_sizes)
+        """The most jobs there can be: what the lanes take, as many answers not yet published, and a
+        batch on its way back.
         """
 
     # -- looking
@@ -61,9 +65,17 @@ class InWork:
         """The jobs of one lane without an outcome, oldest first."""
         return tuple(self._lanes[name].values())
 
+    def is_unrouted(self, job: Job) -> bool:
+        """Whether this very job waits for the Router."""
+        return self._unrouted.get(job.lease.msg_id) is job
+
     def unrouted(self) -> tuple[Job, ...]:
         """The jobs that wait for the Router."""
         return tuple(self._unrouted.values())
+
+    def leaving(self) -> tuple[Job, ...]:
+        """The jobs that are being given back."""
+        return tuple(self._leaving.values())
 
     def answered(self) -> tuple[Job, ...]:
         """The jobs that have their outcome and wait for the ResultPublisher."""
@@ -88,13 +100,25 @@ class InWork:
         A lane asks for more when half of its waiting room is empty, not at each job that leaves:
         the store is then asked for batches.
         """
-        if len(self._answered) * 2 >= self.limit:
+        if len(self._answered) >= sum(self._pool_sizes.values()) * 2:
             return {}  # the publisher is behind: paid answers must not pile up without bound
         return {
             lane: self.room(lane)
             for lane, size in self._pool_sizes.items()
             if len(self._lanes[lane]) <= size + size // 2
         }
+
+    def quantity(self) -> int:
+        """How many jobs to lease now: what the lanes want and nobody is on the way to yet, and as
+        many again as are just going back to wait.
+
+        The latter is for a queue that begins with requests for a full lane: each look at it is
+        then deeper, until it finds those of others.
+        """
+        wanted = sum(self.demand().values())
+        if wanted == 0:
+            return 0
+        return min(wanted - len(self._unrouted) + len(self._leaving), self.limit - len(self._jobs))
 
     # -- the way of a job
 
@@ -128,9 +152,18 @@ class InWork:
         self._release(job)
         self._unrouted[job.lease.msg_id] = job
 
+    def leave(self, job: Job) -> None:
+        """It is being given back. It stays in the table until the store has said so, since nobody
+        knows of a statement that was cut off whether it was carried out.
+        """
+        self._release(job)
+        self._unrouted.pop(job.lease.msg_id, None)
+        job.leaving = True
+        self._leaving[job.lease.msg_id] = job
+
     def start(self, job: Job, worker: ActorRef) -> bool:
         """The worker takes the job; False if there is nothing to do for it any more."""
-        if job not in self or job.outcome is not None or job.holder is not None:
+        if job not in self or job.lane is None or job.holder is not None:
             return False
         job.holder = worker
         self._running.add(job.lease.msg_id)
@@ -158,6 +191,7 @@ class InWork:
             self._release(job)
             msg_id = job.lease.msg_id
             self._unrouted.pop(msg_id, None)
+            self._leaving.pop(msg_id, None)
             self._answered.pop(msg_id, None)
             del self._jobs[msg_id]
             self.on_change()

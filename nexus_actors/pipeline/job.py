@@ -85,8 +85,9 @@ class Job:
                 status_code=None,
                 duration_ms=round(took.total_seconds() * 1000),
                 cost=None,
-                error="the worker ended during the call; it may have been paid",
+                error="the worker ended during the call",
                 started_at=self.call_started,
+                maybe_paid=True,
             )
         )
         self.call_started = None

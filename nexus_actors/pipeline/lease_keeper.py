@@ -41,15 +41,13 @@ class LeaseKeeper(Stage):
 
     async def _keep(self) -> None:
         while True:
-            await trio.sleep(self._visibility_timeout / 3)
-            while True:
-                try:
-                    await self._extend()
-                except StorageError as error:
-                    await self._patience.failed(error)
-                else:
-                    self._patience.worked()
-                    break
+            try:
+                await self._extend()
+            except StorageError as error:
+                await self._patience.failed(error)
+            else:
+                self._patience.worked()
+                await trio.sleep(self._visibility_timeout / 3)
 
     async def _extend(self) -> None:
         asked = {job.lease: job for job in self._in_work}
@@ -58,8 +56,9 @@ class LeaseKeeper(Stage):
         held = await self._store.extend(asked.keys(), self._visibility_timeout)
         for lease, job in asked.items():
             # A job may have ended, or been leased anew, while the statement ran. One with an
-            # outcome is left to the publisher, whose own fence decides.
-            if lease in held or job not in self._in_work or job.lease != lease or job.outcome:
+            # outcome is the publisher's, one on its way back the Router's: their fences decide.
+            changed = job not in self._in_work or job.lease != lease
+            if lease in held or changed or job.outcome or job.leaving:
                 continue
             log.warning("lease lost, call given up", request_id=job.request_id, msg_id=lease.msg_id)
             if job.call is not None:
@@ -75,7 +74,9 @@ class LeaseKeeper(Stage):
             for job in jobs:
                 self._in_work.remove(job)
             # What was leased and never reached the table, and what waits for a lane.
-            await self._store.release_orphans([job.lease.msg_id for job in self._in_work])
+            await self._store.release_orphans(
+                [job.lease.msg_id for job in self._in_work], called=False
+            )
             await self._store.forget_waiting()
         except StorageError as error:
             log.warning("leases could not be released", requests=len(jobs), error=str(error))

@@ -10,7 +10,7 @@ from nexus_actors.contract.result import Failure
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
-from supervisors import ActorRef, Crashed, Down, ExitReason, GenServer, Killed, Registry
+from supervisors import ActorRef, Down, GenServer, Registry, Shutdown
 
 log = structlog.get_logger("nexus.pool")
 
@@ -58,7 +58,7 @@ class ProviderPool(GenServer):
         for name in self._workers:
             if (worker := self._registry.whereis(name)) is not None:
                 self.monitor(worker)
-        self._pick_up(outcome="worker_crashed")
+        self._pick_up("worker_crashed")
 
     async def handle_cast(self, message: object) -> None:
         match message:
@@ -67,10 +67,16 @@ class ProviderPool(GenServer):
 
     async def handle_info(self, info: object) -> None:
         match info:
-            case Down(reason=reason):
-                self._pick_up(outcome=_name(reason))
+            case Down(reason=Shutdown()):
+                self._pick_up("interrupted", again=False)
+            case Down():
+                self._pick_up("worker_crashed")
 
-    def _pick_up(self, outcome: str) -> None:
+    def _pick_up(self, outcome: str, *, again: bool = True) -> None:
+        """Find the jobs of the lane that no one holds. `again`: try them here at once; else, where
+        workers are being stopped, none of the remaining ones shall begin a call that is cut off
+        too: back to the Router, if there is one.
+        """
         for job in self._in_work.lane(self._provider):
             if job.queued_in is self._lane or (job.holder is not None and job.holder.is_alive):
                 continue
@@ -78,9 +84,9 @@ class ProviderPool(GenServer):
                 log.warning("call cut off", request_id=job.request_id, outcome=outcome)
             job.cut_off(outcome)
             self._in_work.stop(job)
-            if job.attempt_count >= self._max_attempts:
+            if again and job.attempt_count >= self._max_attempts:
                 self._give_up(job, outcome)
-            elif not self._lane.put(job):
+            elif not again or not self._lane.put(job):
                 self._in_work.leave_lane(job)
                 self._to_router.send_nowait(job)
 
@@ -93,8 +99,3 @@ class ProviderPool(GenServer):
         )
         self._in_work.answer(job, failure)
         self._to_publisher.send_nowait(job)
-
-
-def _name(reason: ExitReason) -> str:
-    """How the journal calls a call that ended with its worker."""
-    return "worker_crashed" if isinstance(reason, Crashed | Killed) else "interrupted"

@@ -7,6 +7,7 @@ import structlog
 import trio
 from pydantic import SecretStr
 
+from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.pipeline.in_work import InWork
@@ -23,6 +24,11 @@ from nexus_actors.providers.port import (
 from nexus_actors.providers.retry import backoff
 from nexus_actors.storage.ports import Attempt
 from supervisors import ActorRef, GenServer
+
+GRACE = 5.0
+"""Seconds beyond a call's timeout after which a provider that does not keep it is cut off."""
+LONG_PAUSE = 5.0
+"""Seconds that are too long to wait for a provider while the route has another model."""
 
 log = structlog.get_logger("nexus.worker")
 
@@ -94,6 +100,7 @@ class ProviderWorker(GenServer):
                 or retries > self._settings.max_retries
                 or job.attempt_count >= self._max_attempts
                 or trio.current_time() + pause >= job.deadline
+                or (pause > LONG_PAUSE and job.has_next_candidate)
             ):
                 return self._fail(job, outcome)
             await self._pause(job, pause)
@@ -106,11 +113,24 @@ class ProviderWorker(GenServer):
         model = job.candidate.model
         job.call_started = datetime.now(UTC)
         started = trio.current_time()
-        outcome: Outcome | None = None
-        with trio.CancelScope() as job.call:
-            outcome = await session.complete(job.body, model, timeout=timeout)
+        outcome: Outcome = ProviderFailure(
+            type=ErrorType.TIMEOUT, message="no answer in time", retryable=True, maybe_paid=True
+        )
+        with trio.move_on_after(timeout + GRACE) as job.call:
+            try:
+                outcome = await session.complete(job.body, model, timeout=timeout)
+            except Exception as error:
+                # A mistake in a provider is one request's trouble: if the worker crashed of it,
+                # a few such requests would take the provider's other calls along.
+                log.exception("a call crashed", request_id=job.request_id, provider=self._provider)
+                outcome = ProviderFailure(
+                    type=ErrorType.INTERNAL_ERROR,
+                    message=f"{type(error).__name__} in the provider's adapter",
+                    retryable=True,
+                    maybe_paid=True,
+                )
         job.call = None
-        if outcome is None or job not in self._in_work:
+        if job not in self._in_work:
             return None
         failure = outcome if isinstance(outcome, ProviderFailure) else None
         job.record(
@@ -124,6 +144,7 @@ class ProviderWorker(GenServer):
                 cost=outcome.cost if isinstance(outcome, Answer) else None,
                 error=failure.message if failure else None,
                 started_at=job.call_started,
+                maybe_paid=failure is not None and failure.maybe_paid,
             )
         )
         job.call_started = None

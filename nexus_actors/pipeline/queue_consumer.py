@@ -58,6 +58,7 @@ class QueueConsumer(Stage):
         self._to_publisher = to_publisher
         self._wake = Wake()
         self._patience = Patience("QueueConsumer")
+        self._look_everywhere_at = 0.0
         self._stopping = False
         self._stopped = trio.Event()
 
@@ -85,51 +86,62 @@ class QueueConsumer(Stage):
                     if not released:
                         await self._release_orphans()
                         released = True
-                    busy = await self._lease()
+                    waiting = await self._take_waiting()
+                    more = await self._lease()
                 except StorageError as error:
                     released = False  # a lease may have been taken whose answer was lost
                     await self._patience.failed(error)
                     continue
                 self._patience.worked()
-                if busy or await self._wake.wait(pause):
+                if waiting or more or await self._wake.wait(pause):
                     pause = FIRST_PAUSE
                 else:
                     pause = min(2 * pause, self._queue.poll_interval)
-                    # Another process may have put requests to wait for a lane that has room here.
-                    self._in_work.waiting_lanes.update(self._in_work.demand())
         self._stopped.set()
 
     async def _release_orphans(self) -> None:
         held = [job.lease.msg_id for job in self._in_work]
-        if count := await self._store.release_orphans(held):
-            log.warning("released what was leased and not finished", requests=count)
+        inherited = self._in_work.inherited
+        if count := await self._store.release_orphans(held, called=inherited):
+            log.warning("released what was leased and not worked on", requests=count)
+        self._in_work.inherited = False
+
+    async def _take_waiting(self) -> bool:
+        """Lease what waits for lanes that have room. True if there was some.
+
+        Lanes of which this process put requests to wait are looked at as soon as they have room;
+        all of them, and for requests whose time is over, once in a poll interval, since other
+        processes put requests to wait too.
+        """
+        rooms = self._in_work.demand()
+        waiting_lanes = self._in_work.waiting_lanes
+        if trio.current_time() < self._look_everywhere_at:
+            rooms = {lane: room for lane, room in rooms.items() if lane in waiting_lanes}
+            if not rooms:
+                return False
+        # Decided before the await: what the Router puts to wait meanwhile marks its lane anew.
+        waiting_lanes.difference_update(rooms)
+        found = True  # until it is known that there is none: also if this is cut off
+        try:
+            deliveries = await self._store.take_waiting(rooms, self._queue.visibility_timeout)
+            self._look_everywhere_at = trio.current_time() + self._queue.poll_interval
+            self._accept(deliveries)
+            found = bool(deliveries)
+        finally:
+            if found:
+                waiting_lanes.update(rooms)
+        return found
 
     async def _lease(self) -> bool:
-        """One round of leasing. True if there may be more to lease at once."""
-        demand = self._in_work.demand()
-        timeout = float(self._queue.visibility_timeout)
-        got_waiting = False
-        if rooms := {lane: n for lane, n in demand.items() if lane in self._in_work.waiting_lanes}:
-            # Decided before the await: what the Router puts to wait meanwhile marks its lane anew.
-            self._in_work.waiting_lanes.difference_update(rooms)
-            deliveries = await self._store.take_waiting(rooms, timeout)
-            self._accept(deliveries)
-            got_waiting = bool(deliveries)
-            if got_waiting:
-                self._in_work.waiting_lanes.update(rooms)
-            demand = self._in_work.demand()
-        quantity = min(
-            sum(demand.values()) - len(self._in_work.unrouted()),
-            self._in_work.limit - len(self._in_work),
-            self._queue.batch_size,
-        )
+        """Lease as many as there is room for. True if there may be more."""
+        quantity = min(self._in_work.quantity(), self._queue.batch_size)
         if quantity <= 0:
             return False
-        deliveries = await self._store.lease(quantity, timeout)
+        deliveries = await self._store.lease(quantity, self._queue.visibility_timeout)
         if duplicates := self._accept(deliveries):
             await self._store.discard(duplicates)
             log.info("duplicates acknowledged", messages=len(duplicates))
-        return got_waiting or len(deliveries) >= quantity
+        return len(deliveries) >= quantity
 
     def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:
         """Make jobs of deliveries and hand them on. Returns the leases of duplicates.
@@ -197,8 +209,11 @@ class QueueConsumer(Stage):
     async def _give_back_unstarted(self) -> None:
         jobs = [job for job in self._in_work if job.holder is None and job.outcome is None]
         for job in jobs:
-            self._in_work.remove(job)
+            self._in_work.leave(job)
         try:
             await self._store.give_back([give_back(job) for job in jobs])
-        except StorageError as error:
+        except StorageError as error:  # the LeaseKeeper, last to stop, tries again
             log.warning("could not give back what was not started", error=str(error))
+        else:
+            for job in jobs:
+                self._in_work.remove(job)

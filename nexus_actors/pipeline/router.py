@@ -5,22 +5,32 @@ from collections.abc import Mapping
 import structlog
 import trio
 
+from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
+from nexus_actors.pipeline.deadlines import Deadlines
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.wake import Wake
 from nexus_actors.routing.routes import Routed, Routes
-from nexus_actors.storage.ports import RequestStore, StorageError
+from nexus_actors.storage.ports import RequestStore, StorageError, StorageRefused
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.router")
 
+FOREVER = float("inf")
+
 
 class Router(GenServer):
-    """Never waits for a provider: a job whose lane is full waits in the store, not here."""
+    """Never waits for a provider, nor for the store: a job whose lane is full goes back to the
+    store, to wait there, by a task of its own.
+
+    A full first choice is waited for; the next choice is for failures. The order of a route's
+    models is a preference of quality and price, which a busy moment does not change.
+    """
 
     def __init__(
         self,
@@ -40,43 +50,46 @@ class Router(GenServer):
         self._jobs = jobs
         self._lanes = lanes
         self._to_publisher = to_publisher
+        self._deadlines = Deadlines(self._expire)
+        self._leaving: list[Job] = []
+        self._left = Wake()
         self._patience = Patience("Router")
 
     async def init(self) -> None:
-        """Begin with the jobs a predecessor did not place."""
+        """Begin with the jobs a predecessor did not place, or had not given back for certain."""
+        for job in self._in_work:
+            self._deadlines.watch(job)
+        self._leaving.extend(self._in_work.leaving())
+        for job in self._in_work.unrouted():
+            self._place(job)
         self.spawn_link(self._route_all)
+        self.spawn_link(self._give_back_all)
+        self.spawn_link(self._deadlines.keep)
 
     async def _route_all(self) -> None:
-        batch = list(self._in_work.unrouted())
-        # Whether the store took back what a predecessor was giving back is not known: say it again.
-        await self._put_to_wait([job for job in batch if job.leaving])
         while True:
-            if waiting := [job for job in batch if not self._place(job)]:
-                await self._put_to_wait(waiting)
-            batch = [await self._jobs.receive()]
-            while True:
-                try:
-                    batch.append(self._jobs.receive_nowait())
-                except trio.WouldBlock:
-                    break
+            job = await self._jobs.receive()
+            # A predecessor may have placed it, or it was given back or lost meanwhile.
+            if self._in_work.is_unrouted(job):
+                self._deadlines.watch(job)
+                self._place(job)
 
-    def _place(self, job: Job) -> bool:
-        """Put the job on a lane, or end it. False if its lane is full."""
-        if job not in self._in_work or job.lane is not None or job.outcome is not None:
-            return True  # placed by a predecessor already, given back, or lost
-        if not job.candidates:
-            failure = self._find_candidates(job)
-            if failure is not None:
-                self._end(job, failure)
-                return True
-        if job.attempt_count >= self._max_attempts:
-            self._end(job, self._exhausted(job))
-            return True
-        lane = job.candidate.provider
-        if self._in_work.room(lane) <= 0 or not self._lanes[lane].put(job):
-            return False
-        self._in_work.enter_lane(job, lane)
-        return True
+    def _place(self, job: Job) -> None:
+        """Put the job on a lane, end it, or let it wait in the store."""
+        failure = None if job.candidates else self._find_candidates(job)
+        if failure is not None:
+            self._end(job, failure)
+        elif job.deadline <= trio.current_time():
+            self._expire(job)
+        elif job.attempt_count >= self._max_attempts:
+            self._end(job, _exhausted(job))
+        elif self._in_work.room(job.candidate.provider) > 0 and self._lane(job).put(job):
+            self._in_work.enter_lane(job, job.candidate.provider)
+        else:
+            self._put_to_wait(job)
+
+    def _lane(self, job: Job) -> Lane:
+        return self._lanes[job.candidate.provider]
 
     def _find_candidates(self, job: Job) -> Failure | None:
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
@@ -91,31 +104,67 @@ class Router(GenServer):
                 job.step("route_llm", refusal.type)
                 return Failure(type=refusal.type, message=refusal.message, retryable=False)
 
-    def _exhausted(self, job: Job) -> Failure:
-        last = f"; last error: {job.attempts[-1].outcome}" if job.attempts else ""
-        return Failure(
-            type="max_attempts_exceeded",
-            message=f"gave up after {job.attempt_count} attempts{last}",
-            retryable=False,
-        )
-
     def _end(self, job: Job, failure: Failure) -> None:
         self._in_work.answer(job, failure)
         self._to_publisher.send_nowait(job)
 
-    async def _put_to_wait(self, jobs: list[Job]) -> None:
-        for job in jobs:
-            job.leaving = True
-        returns = [give_back(job, lane=job.candidate.provider) for job in jobs]
-        while jobs:
+    def _expire(self, job: Job) -> None:
+        """Its time is over. A call that runs is bounded by its worker."""
+        if job in self._in_work and job.outcome is None and job.holder is None and not job.leaving:
+            waited = "waiting for a worker" if job.attempt_count == 0 else "between attempts"
+            message = f"the time allowed was over while {waited}"
+            self._end(job, Failure(type=ErrorType.TIMEOUT, message=message, retryable=False))
+
+    # -- what waits in the store
+
+    def _put_to_wait(self, job: Job) -> None:
+        self._in_work.leave(job)
+        self._leaving.append(job)
+        self._left.set()
+
+    async def _give_back_all(self) -> None:
+        while True:
+            if not self._leaving:
+                await self._left.wait(FOREVER)
+            batch, self._leaving = self._leaving, []
+            await self._give_back(batch)
+
+    async def _give_back(self, jobs: list[Job]) -> None:
+        """Return these leases, however long the store is away."""
+        while jobs := [job for job in jobs if job in self._in_work]:
             try:
-                await self._store.give_back(returns)
+                await self._store.give_back([give_back(job, self._waits_for(job)) for job in jobs])
+            except StorageRefused as error:
+                if len(jobs) > 1:
+                    for job in jobs:
+                        await self._give_back([job])
+                    return
+                # Its lease lapses by itself; then it is leased again, with fewer attempts told.
+                log.error("not given back", request_id=jobs[0].request_id, error=str(error))  # noqa: TRY400
+                self._in_work.remove(jobs[0])
             except StorageError as error:
                 await self._patience.failed(error)
             else:
-                break
-        self._patience.worked()
-        for job in jobs:
-            self._in_work.remove(job)
-        self._in_work.waiting_lanes.update(job.candidate.provider for job in jobs)
-        self._in_work.on_change()
+                self._patience.worked()
+                for job in jobs:
+                    self._in_work.remove(job)
+                self._in_work.waiting_lanes.update(job.candidate.provider for job in jobs)
+                self._in_work.on_change()
+
+    def _waits_for(self, job: Job) -> str | None:
+        return job.candidate.provider if job.candidates else None
+
+
+def _exhausted(job: Job) -> Failure:
+    """The last error, for there is no better reason."""
+    count = f"gave up after {job.attempt_count} attempts"
+    if not job.attempts:
+        return Failure(type=ErrorType.MAX_ATTEMPTS_EXCEEDED, message=count, retryable=False)
+    last = job.attempts[-1]
+    return Failure(
+        type=last.outcome,
+        message=f"{count}; the last: {last.error}" if last.error else count,
+        retryable=False,
+        provider=last.provider,
+        status_code=last.status_code,
+    )

@@ -17,12 +17,13 @@ class StorageError(Exception):
 
 
 class StorageUnavailable(StorageError):
-    """The database cannot be reached or does not answer. Worth trying again."""
+    """The database cannot be reached, does not answer, or is not as it must be: worth repeating."""
 
 
 class StorageRefused(StorageError):
-    """The database answered, and said no: a value it cannot hold, a missing permission. Not worth
-    repeating.
+    """The database cannot hold a value of the batch: the very same values are not worth repeating.
+
+    Only that. A missing table or permission is an operator's to mend, and until then `Unavailable`.
     """
 
 
@@ -74,6 +75,8 @@ class Attempt:
     cost: float | None
     error: str | None
     started_at: datetime
+    maybe_paid: bool = False
+    """No answer arrived, yet the provider may have done the work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,9 @@ class Finish:
     request_id: str | None
     """None: nothing identifies the request, so no result can be published and no row is written."""
     result: str | None
-    """The result as JSON text; None where none may be published (a conflicting duplicate)."""
+    """The result as JSON text; None where none may be published (a conflicting duplicate): then no
+    journal row is touched.
+    """
     succeeded: bool
     dead_reason: str | None
     """A failed request's message also goes to the dead-letter queue, with this reason."""
@@ -131,10 +136,17 @@ class GiveBack:
     """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None:
     visible at once.
     """
+    expires_in: float | None = None
+    """Seconds left of the request's own time; then `take_waiting` takes it, room or not."""
 
 
 class RequestStore(Protocol):
     """The requests queue and the journal, always changed together."""
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing can be stored here any more: its owner has ended."""
+        ...
 
     async def lease(self, quantity: int, visibility_timeout: float) -> list[Delivery]:
         """Read up to `quantity` visible messages and claim their requests, in one statement.
@@ -148,7 +160,7 @@ class RequestStore(Protocol):
         self, rooms: Mapping[str, int], visibility_timeout: float
     ) -> list[Delivery]:
         """Lease requests that wait for one of these lanes (`GiveBack.lane`), at most `rooms[lane]`
-        each, oldest first.
+        each, oldest first; and some of those whose own time is over, for whatever lane they wait.
         """
         ...
 
@@ -167,18 +179,18 @@ class RequestStore(Protocol):
         ...
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
-        """End requests, each fenced. Returns the leases that were ended; the others were lost and
-        left no trace.
+        """End requests, each fenced. Returns the leases that were ended, by this call or by an
+        earlier one whose answer was lost; the others were lost and left no trace.
 
         All or nothing: `StorageRefused` means that some item cannot be stored and none was.
         """
         ...
 
-    async def release_orphans(self, held: Collection[int]) -> int:
-        """Make visible what this instance's leases hold but it does not work on (msg_ids not in
-        `held`).
+    async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
+        """Make visible what this instance has leased but does not work on (msg_ids not in `held`).
 
-        Called at start: whatever a killed predecessor held is then tried again at once.
+        Called at start: whatever a killed predecessor held is then tried again at once. `called`:
+        calls may have been made under these leases, so the attempts counted ahead stay counted.
         """
         ...
 

@@ -59,7 +59,8 @@ class PostgresPool:
         self._pool = pool
         self._loop = loop
         self._limit = command_timeout + GRACE
-        self._closed = False
+        self.closed = False
+        """True once it is closing: every operation then fails."""
         self.url = url
         """Holds the password: for further connections, never for a message."""
 
@@ -76,7 +77,7 @@ class PostgresPool:
         cancelled, the running statement is stopped on the server; one statement is then wholly done
         or wholly undone.
         """
-        if self._closed:
+        if self.closed:
             raise StorageUnavailable("the database is not available: the pool is closed")
         with translated():
             return await self.on_loop(self._operate, operation, args, kwargs)
@@ -104,7 +105,7 @@ class PostgresPool:
         """Close all connections, within `GRACE` seconds, whether or not the caller is being
         cancelled.
         """
-        self._closed = True
+        self.closed = True
         with (
             trio.CancelScope(shield=True, deadline=trio.current_time() + GRACE),
             suppress(*DRIVER_ERRORS),

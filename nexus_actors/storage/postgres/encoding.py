@@ -57,6 +57,7 @@ def returns(batch: Sequence[GiveBack]) -> str:
             "attempt_count": item.attempt_count,
             "skip_candidates": item.skip_candidates,
             "lane": item.lane,
+            "expires_in": item.expires_in,
         }
         for item in batch
     )
@@ -81,6 +82,7 @@ def _attempt(item: Finish | GiveBack, attempt: Attempt) -> dict[str, object]:
         "duration_ms": attempt.duration_ms,
         "cost": attempt.cost,
         "error": attempt.error,
+        "maybe_paid": attempt.maybe_paid,
         "started_at": attempt.started_at,
     }
 

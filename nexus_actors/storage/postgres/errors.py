@@ -2,7 +2,7 @@
 
     StorageError
     ├─ StorageUnavailable     worth trying again
-    ├─ StorageRefused         not worth repeating
+    ├─ StorageRefused         a value it cannot hold: not worth repeating
     └─ DatabaseStartError     the database cannot be used at all, `kind` says why
 
 A message names the condition and its SQLSTATE. The server's own sentence is added only for
@@ -32,12 +32,14 @@ class DatabaseStartError(StorageError):
         self.kind: StartProblem = kind
 
 
-# SQLSTATE classes that pass by themselves: connection (08), read-only after a failover (25006),
-# rollback by deadlock or serialization (40), out of resources (53), lock not available (55),
-# operator intervention, which a statement timeout belongs to (57), system error (58), internal
-# error (XX).
+# SQLSTATE classes that speak of the values sent: cardinality (21), data (22), constraints (23),
+# limits (54). All others pass by themselves or are an operator's to mend: a connection, a lock, a
+# table that is gone, a permission.
+_REFUSALS = frozenset({"21", "22", "23", "54"})
+# Those that pass by themselves: connection (08), rollback by deadlock or serialization (40), out of
+# resources (53), lock not available (55), operator intervention, which a statement timeout belongs
+# to (57), system error (58), internal error (XX).
 _PASSING = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
-_PASSING_STATES = frozenset({"25006"})
 # Classes and states whose primary message quotes identifiers only, never values.
 _QUOTABLE = frozenset({"08", "25", "28", "3D", "3F", "40", "53", "55", "57", "58"})
 _QUOTABLE_STATES = frozenset({"42501", "42P01", "42883", "42703"})
@@ -67,10 +69,9 @@ def describe(error: BaseException) -> str:
 def translate(error: BaseException) -> StorageError:
     """The port's error for one of the driver's or the system's."""
     if isinstance(error, asyncpg.PostgresError):
-        state = _state(error)
-        if state[:2] in _PASSING or state in _PASSING_STATES:
-            return StorageUnavailable(f"the database cannot do it now: {describe(error)}")
-        return StorageRefused(f"the database refused: {describe(error)}")
+        if _state(error)[:2] in _REFUSALS:
+            return StorageRefused(f"the database refused: {describe(error)}")
+        return StorageUnavailable(f"the database cannot do it now: {describe(error)}")
     if isinstance(error, ValueError):
         return StorageRefused(f"the database cannot hold {describe(error)}")
     return StorageUnavailable(f"the database is not available: {describe(error)}")

@@ -5,7 +5,6 @@ already been committed: a lease may then exist that nobody knows of, and lapses,
 `release_orphans`.
 """
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, cast, get_args
 
@@ -16,8 +15,9 @@ from nexus_actors.storage.postgres import encoding
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.sql import Queues
 
-WAITING_TIMEOUT = 60.0
-"""Seconds after which a request that waits for a lane is visible to everybody again."""
+WAITING_TIMEOUT = 900.0
+"""Seconds after which a request that waits for a lane is visible to everybody again, at most twice
+that. Long, because who has room takes it before: it is for lanes that no running process has."""
 
 Statement = Literal[
     "lease",
@@ -52,12 +52,16 @@ class PostgresRequestStore:
             name: queues.query(name) for name in get_args(Statement)
         }
 
+    @property
+    def closed(self) -> bool:
+        """See `RequestStore.closed`."""
+        return self._pool.closed
+
     async def lease(self, quantity: int, visibility_timeout: float) -> list[Delivery]:
-        """See `RequestStore.lease`. PGMQ counts whole seconds: the timeout is rounded up."""
+        """See `RequestStore.lease`."""
         if quantity < 1:
             return []
-        seconds = math.ceil(visibility_timeout)
-        rows = await self._fetch("lease", self._owner, seconds, quantity)
+        rows = await self._fetch("lease", self._owner, visibility_timeout, quantity)
         return [_delivery(row) for row in rows]
 
     async def take_waiting(
@@ -65,8 +69,6 @@ class PostgresRequestStore:
     ) -> list[Delivery]:
         """See `RequestStore.take_waiting`."""
         lanes = {lane: places for lane, places in rooms.items() if places > 0}
-        if not lanes:
-            return []
         rows = await self._fetch(
             "take_waiting", self._owner, visibility_timeout, list(lanes), list(lanes.values())
         )
@@ -107,9 +109,9 @@ class PostgresRequestStore:
         )
         return {_lease(row) for row in rows}
 
-    async def release_orphans(self, held: Collection[int]) -> int:
+    async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
         """See `RequestStore.release_orphans`."""
-        rows = await self._fetch("release_orphans", self._owner, list(held))
+        rows = await self._fetch("release_orphans", self._owner, list(held), called)
         return int(rows[0]["count"])
 
     async def forget_waiting(self) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import trio
 
-from tests.service import request, running_service
+from tests.service import PATIENCE, request, running_service
 
 
 async def test_ended_backends_lose_and_double_nothing(database_url: str, tmp_path: Path) -> None:
@@ -21,3 +21,34 @@ async def test_ended_backends_lose_and_double_nothing(database_url: str, tmp_pat
         await service.stored(300)
         results = await service.sql.results()
         assert len({result["request_id"] for result in results}) == len(results) == 300
+
+
+async def test_a_queue_that_is_gone_for_a_moment_costs_no_answer(
+    database_url: str, tmp_path: Path
+) -> None:
+    providers = {"echo": {"kind": "echo", "latency": 0.3, "pool_size": 4}}
+    async with running_service(database_url, tmp_path, providers=providers) as service:
+        await service.sql.send_many(request(n) for n in range(4))
+        await service.running_calls(4)
+        await service.sql.rows("ALTER TABLE pgmq.q_ai_results RENAME TO elsewhere")
+        with trio.fail_after(PATIENCE):
+            while len(service.application.in_work.answered()) < 4:
+                await trio.sleep(0.01)
+        await trio.sleep(0.3)
+        await service.sql.rows("ALTER TABLE pgmq.elsewhere RENAME TO q_ai_results")
+        await service.stored(4)
+        assert {result["status"] for result in await service.sql.results()} == {"ok"}
+
+
+async def test_one_answer_that_the_store_refuses_holds_up_no_other(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(database_url, tmp_path) as service:
+        await service.sql.rows(
+            "ALTER TABLE pgmq.q_ai_results ADD CHECK (message ->> 'response' <> 'echo: message 3')"
+        )
+        await service.sql.send_many(request(n) for n in range(20))
+        await service.stored(20)
+        results = {r["request_id"]: r for r in await service.sql.results()}
+        assert results.pop("request-3")["error"]["type"] == "unstorable_result"
+        assert {result["status"] for result in results.values()} == {"ok"}

@@ -1,9 +1,14 @@
 """One provider that is slow, saturated or down keeps nothing waiting that is not its own."""
 
+import itertools
 from pathlib import Path
+from typing import Any
 
+import pytest
 import trio
 
+from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.postgres.request_store import PostgresRequestStore
 from tests.service import PATIENCE, request, running_service
 
 PROVIDERS = {
@@ -79,3 +84,61 @@ async def test_what_one_process_put_to_wait_another_with_room_takes(
             )
             assert {row["owner"]: row["n"] for row in owners} == {two.application.instance.id: 16}
         one.root.kill()
+
+
+async def test_a_passing_fault_does_not_make_it_forget_what_waits(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    providers = {
+        "narrow": {"kind": "echo", "latency": 0.1, "pool_size": 1},
+        "swift": {"kind": "echo", "pool_size": 2},
+    }
+    routes = [{**ROUTES[0], "models": ["narrow/n"]}, ROUTES[1]]
+    works = PostgresRequestStore.take_waiting
+    faults = iter([True, True])
+
+    async def fail_at_first(self: PostgresRequestStore, *args: Any) -> Any:
+        if args[0] and next(faults, False):
+            raise StorageUnavailable("for a moment")
+        return await works(self, *args)
+
+    monkeypatch.setattr(PostgresRequestStore, "take_waiting", fail_at_first)
+    async with (
+        running_service(database_url, tmp_path, providers=providers, routes=routes) as service,
+        trio.open_nursery() as nursery,
+    ):
+        await service.sql.send_many(request(n, complexity="complex") for n in range(12))
+
+        async def traffic() -> None:  # so that the queue is never idle
+            for n in itertools.count():
+                await service.sql.send(request(f"swift-{n}"))
+
+        nursery.start_soon(traffic)
+        await service.sql.until(
+            "SELECT count(*) = 12 FROM nexus.requests WHERE state = 'done' AND provider = 'narrow'"
+        )
+        assert next(faults, None) is None
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_time_of_a_request_passes_while_it_waits_too(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(
+        database_url,
+        tmp_path,
+        providers=PROVIDERS,
+        routes=ROUTES,
+        service={"drain_timeout": 0.1},
+    ) as service:
+        # Two calls run, two requests are in the waiting room, the others wait in the store.
+        await service.sql.send_many(request(n, complexity="complex") for n in range(2))
+        await service.running_calls(2)
+        await service.sql.send_many(
+            request(f"late-{n}", complexity="complex", timeout=500) for n in range(6)
+        )
+        await service.stored(6)
+        results = await service.sql.results()
+        assert {result["error"]["type"] for result in results} == {"timeout"}
+        assert {result["attempts"] for result in results} == {0}
+        assert service.application.in_work.running == 2

@@ -62,3 +62,18 @@ async def test_after_the_stop_a_new_start_finishes_everything_once(
     async with running_service(database_url, tmp_path, providers=slow, routes=ROUTE) as service:
         await service.stored(40)
         assert len(await service.sql.results()) == 40
+
+
+async def test_a_call_cut_off_by_the_stop_is_not_begun_again_by_another_worker(
+    database_url: str, tmp_path: Path
+) -> None:
+    endless = {"one": {"kind": "echo", "latency": 3600.0, "pool_size": 8}}
+    async with running_service(
+        database_url, tmp_path, providers=endless, routes=ROUTE, service={"drain_timeout": 0.1}
+    ) as service:
+        await service.sql.send(request(1))
+        await service.running_calls(1)
+    async with open_sql(database_url) as sql:
+        attempts = await sql.rows("SELECT outcome FROM nexus.attempts")
+        assert [row["outcome"] for row in attempts] == ["interrupted"]
+        assert await sql.value(VISIBLE) == 1

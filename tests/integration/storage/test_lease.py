@@ -39,11 +39,27 @@ async def test_leased_messages_are_invisible_and_come_oldest_first(db: PostgresD
     assert await db.requests.lease(2, 30) == []
 
 
-async def test_a_fraction_of_a_second_is_rounded_up(db: PostgresDatabase) -> None:
-    await send(db, "r")
-    await db.requests.lease(1, 0.2)
-    left = await value(db, "SELECT extract(epoch FROM vt - last_read_at) FROM pgmq.q_ai_requests")
-    assert left == pytest.approx(1, abs=0.1)
+async def test_what_was_visible_first_is_leased_first(db: PostgresDatabase) -> None:
+    await send(db, "late", "early", "hidden")
+    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = now() - interval '1 h' WHERE msg_id = 2")
+    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = now() + interval '1 h' WHERE msg_id = 3")
+    [first] = await db.requests.lease(1, 30)
+    [second] = await db.requests.lease(10, 30)
+    assert (first.request_id, second.request_id) == ("early", "late")
+
+
+async def test_the_time_of_sending_and_a_wrapping_do_not_make_another_request(
+    db: PostgresDatabase,
+) -> None:
+    plain = {"request_id": "r", "n": 1, "timestamp": "2026-01-01T00:00:00Z"}
+    later = {**plain, "timestamp": "2026-01-01T00:00:09Z"}
+    await send(db, plain, later, {"request": plain}, {**plain, "n": 2})
+    assert [one for _, one in verdicts(await db.requests.lease(10, 30))] == [
+        "claimed",
+        "duplicate",
+        "duplicate",
+        "conflict",
+    ]
 
 
 async def test_duplicates_within_a_batch(db: PostgresDatabase) -> None:
@@ -232,8 +248,17 @@ async def test_release_orphans_makes_visible_what_is_not_held(db: PostgresDataba
     mine, orphan = await db.requests.lease(2, 600)
     await other_instance(db).lease(1, 600)
 
-    assert await db.requests.release_orphans([mine.lease.msg_id]) == 1
+    assert await db.requests.release_orphans([mine.lease.msg_id], called=True) == 1
     [again] = await db.requests.lease(10, 30)
     assert (again.lease.msg_id, again.attempts) == (orphan.lease.msg_id, 1)
     [row] = await sql(db, "SELECT outcome FROM nexus.attempts")
     assert row["outcome"] == "interrupted"
+
+
+async def test_orphans_that_nobody_called_for_have_made_no_attempt(db: PostgresDatabase) -> None:
+    await send(db, "orphan")
+    await db.requests.lease(1, 600)
+    assert await db.requests.release_orphans([], called=False) == 1
+    [again] = await db.requests.lease(10, 30)
+    assert again.attempts == 0
+    assert await sql(db, "SELECT * FROM nexus.attempts") == []

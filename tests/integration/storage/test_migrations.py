@@ -38,7 +38,7 @@ GRANT SELECT, UPDATE, DELETE ON pgmq.q_ai_requests TO {role};
 GRANT SELECT, INSERT ON pgmq.a_ai_requests, pgmq.q_ai_requests_dead, pgmq.a_ai_results TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON pgmq.q_ai_results TO {role};
 GRANT SELECT, INSERT, UPDATE ON nexus.requests TO {role};
-GRANT SELECT, INSERT ON nexus.attempts TO {role};
+GRANT SELECT, INSERT, UPDATE ON nexus.attempts TO {role};
 GRANT SELECT ON nexus.migrations, nexus.steps TO {role};
 GRANT SELECT, INSERT ON public.job_results TO {role};
 """
@@ -126,7 +126,7 @@ async def test_a_role_with_the_working_privileges_suffices(
             await db.requests.discard([duplicate.lease])
             failure = success(failing, succeeded=False, dead_reason="exhausted")
             assert len(await db.requests.finish([success(claimed), failure])) == 2
-            await db.requests.release_orphans([])
+            await db.requests.release_orphans([], called=False)
             await db.results.store([row(message) for message in await db.results.read(10, 30)])
             assert await value(db, "SELECT count(*) FROM job_results") == 2
         assert "trigger" not in caplog.text

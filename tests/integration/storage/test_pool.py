@@ -195,7 +195,7 @@ async def test_an_error_of_the_caller_comes_out_as_itself(database_url: str) -> 
     [
         ('SELECT \'{"secret-prompt": "\\u0000"}\'::jsonb', StorageRefused),
         ("SELECT 'secret-prompt'::integer", StorageRefused),
-        ("SELECT * FROM unknown_table", StorageRefused),
+        ("SELECT * FROM unknown_table", StorageUnavailable),
         ("SELECT 1 / 0", StorageRefused),
         (
             "DO $$ BEGIN RAISE SQLSTATE '40P01' USING MESSAGE = 'deadlock'; END $$",

@@ -40,6 +40,7 @@ class Scripted:
     settings: type[ProviderSettings] = ProviderSettings
     calls: list[tuple[float, str, float]] = field(default_factory=list)
     """When, which model, with which timeout."""
+    delay: float = 1.0
 
     @asynccontextmanager
     async def open(
@@ -49,7 +50,7 @@ class Scripted:
 
     async def complete(self, request: LLMRequest, model: str, *, timeout: float) -> Outcome:
         self.calls.append((trio.current_time(), model, timeout))
-        await trio.sleep(1.0)
+        await trio.sleep(self.delay)
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         return outcome() if callable(outcome) else outcome
 
@@ -71,7 +72,9 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(*outcomes: Outcome, max_attempts: int = 5, **settings: Any) -> AsyncIterator[Bench]:
+async def bench(
+    *outcomes: Outcome | Callable[[], Outcome], max_attempts: int = 5, **settings: Any
+) -> AsyncIterator[Bench]:
     in_work, lane = InWork({"p": 1}), Lane(2)
     to_router, routed = trio.open_memory_channel[Job](9)
     to_publisher, finished = trio.open_memory_channel[Job](9)
@@ -204,3 +207,36 @@ async def test_what_was_given_up_in_the_lane_is_passed_over(autojump_clock: Any)
         b.give(other)
         assert await b.finished.receive() is other
         assert len(b.provider.calls) == 1
+
+
+async def test_a_mistake_in_the_provider_is_one_requests_trouble(
+    autojump_clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def mistake() -> Outcome:
+        raise ZeroDivisionError("with a secret in it")
+
+    async with bench(mistake, ANSWER) as b:
+        b.give(one := job())
+        assert await b.finished.receive() is one
+        assert [a.outcome for a in one.attempts] == ["internal_error", "ok"]
+        assert one.attempts[0].error == "ZeroDivisionError in the provider's adapter"
+        assert one.attempts[0].maybe_paid
+
+
+async def test_a_long_pause_is_not_waited_for_while_there_is_another_model(
+    autojump_clock: Any,
+) -> None:
+    async with bench(failure(retry_after=60.0)) as b:
+        b.give(one := job("m", "other"))
+        assert await b.routed.receive() is one
+        assert trio.current_time() < 5
+
+
+async def test_a_provider_that_does_not_keep_its_timeout_is_cut_off(autojump_clock: Any) -> None:
+    async with bench(ANSWER, timeout=0.5, max_retries=0) as b:
+        b.provider.delay = 3600.0
+        b.give(one := job())
+        await b.finished.receive()
+        assert isinstance(one.outcome, Failure)
+        assert one.outcome.type == "timeout"
+        assert one.attempts[0].maybe_paid

@@ -11,6 +11,7 @@ CREATE TABLE nexus.requests (
     attempts          integer NOT NULL DEFAULT 0,
     skip_candidates   integer NOT NULL DEFAULT 0,
     lane              text,
+    deadline          timestamptz,
     received_at       timestamptz NOT NULL,
     leased_at         timestamptz NOT NULL,
     finished_at       timestamptz,
@@ -35,10 +36,11 @@ COMMENT ON COLUMN nexus.requests.read_ct IS 'Its delivery that holds the lease: 
 COMMENT ON COLUMN nexus.requests.owner IS 'The service instance that leased it last.';
 COMMENT ON COLUMN nexus.requests.state IS
     'leased: in work. waiting: invisible until its lane has room. queued: given back, visible. done, failed: ended, result published.';
-COMMENT ON COLUMN nexus.requests.digest IS 'MD5 of the message as text, to tell a repeated request from another one with the same id.';
+COMMENT ON COLUMN nexus.requests.digest IS 'MD5 of the request without its timestamp, to tell a repeated request from another one with the same id.';
 COMMENT ON COLUMN nexus.requests.attempts IS 'Calls to providers. While leased, one is counted ahead.';
 COMMENT ON COLUMN nexus.requests.skip_candidates IS 'Candidates of the route that earlier attempts have used up.';
 COMMENT ON COLUMN nexus.requests.lane IS 'The provider whose lane it waits for; null unless waiting.';
+COMMENT ON COLUMN nexus.requests.deadline IS 'When the time of a waiting request is over; null where it set none.';
 COMMENT ON COLUMN nexus.requests.received_at IS 'When the producer sent the message.';
 COMMENT ON COLUMN nexus.requests.leased_at IS 'When it was leased last.';
 COMMENT ON COLUMN nexus.requests.finished_at IS 'When it ended and its result was published.';
@@ -55,8 +57,8 @@ COMMENT ON COLUMN nexus.requests.error_type IS 'The error of a failed request.';
 COMMENT ON COLUMN nexus.requests.steps IS 'The steps of the workflow, in order; see the view nexus.steps.';
 
 CREATE INDEX requests_waiting ON nexus.requests (queue, lane, msg_id) WHERE state = 'waiting';
+CREATE INDEX requests_expiring ON nexus.requests (deadline) WHERE state = 'waiting' AND deadline IS NOT NULL;
 CREATE INDEX requests_leased ON nexus.requests (owner, msg_id) WHERE state = 'leased';
-CREATE INDEX requests_finished ON nexus.requests (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE nexus.attempts (
     request_id  text NOT NULL REFERENCES nexus.requests ON DELETE CASCADE,
@@ -68,6 +70,7 @@ CREATE TABLE nexus.attempts (
     duration_ms bigint,
     cost        numeric,
     error       text,
+    maybe_paid  boolean NOT NULL DEFAULT false,
     owner       text NOT NULL,
     started_at  timestamptz NOT NULL,
     PRIMARY KEY (request_id, number)
@@ -84,6 +87,8 @@ COMMENT ON COLUMN nexus.attempts.status_code IS 'The HTTP status, where there wa
 COMMENT ON COLUMN nexus.attempts.duration_ms IS 'Milliseconds until the outcome.';
 COMMENT ON COLUMN nexus.attempts.cost IS 'US dollars; null where unknown.';
 COMMENT ON COLUMN nexus.attempts.error IS 'The error''s message.';
+COMMENT ON COLUMN nexus.attempts.maybe_paid IS
+    'No answer arrived, yet the provider may have done the work.';
 COMMENT ON COLUMN nexus.attempts.owner IS 'The service instance that made it.';
 COMMENT ON COLUMN nexus.attempts.started_at IS 'When the call began; for an interrupted one, when its lease began.';
 

@@ -40,6 +40,14 @@ ended AS MATERIALIZED (
     FROM queued AS q
     JOIN item AS i ON i.msg_id = q.msg_id AND i.read_ct = q.read_ct AND i.result IS NULL
 ),
+-- Ended by an earlier call whose answer was lost on its way.
+already AS MATERIALIZED (
+    SELECT r.msg_id, r.read_ct
+    FROM nexus.requests AS r
+    JOIN item AS i ON i.request_id = r.request_id
+    WHERE r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
+          AND r.owner = $1 AND r.state IN ('done', 'failed')
+),
 closed AS (
     UPDATE nexus.requests AS r
     SET state = CASE WHEN i.succeeded THEN 'done' ELSE 'failed' END,
@@ -54,18 +62,25 @@ closed AS (
 ),
 attempted AS (
     INSERT INTO nexus.attempts (
-        request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, owner,
-        started_at
+        request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, maybe_paid,
+        owner, started_at
     )
     SELECT a.request_id, a.number, a.provider, a.model, a.outcome, a.status_code, a.duration_ms,
-           a.cost, a.error, $1, a.started_at
+           a.cost, a.error, a.maybe_paid, $1, a.started_at
     FROM json_to_recordset($3::json) AS a (
         request_id text, msg_id bigint, number integer, provider text, model text, outcome text,
-        status_code integer, duration_ms bigint, cost numeric, error text, started_at timestamptz
+        status_code integer, duration_ms bigint, cost numeric, error text, maybe_paid boolean,
+        started_at timestamptz
     )
     JOIN owned AS o ON o.request_id = a.request_id AND o.msg_id = a.msg_id
     ORDER BY a.request_id, a.number
-    ON CONFLICT DO NOTHING
+    -- An attempt that was taken for interrupted, because its lease lapsed meanwhile, is told rightly now.
+    ON CONFLICT (request_id, number) DO UPDATE SET
+        provider = excluded.provider, model = excluded.model, outcome = excluded.outcome,
+        status_code = excluded.status_code, duration_ms = excluded.duration_ms,
+        cost = excluded.cost, error = excluded.error, maybe_paid = excluded.maybe_paid,
+        started_at = excluded.started_at
+    WHERE attempts.outcome = 'interrupted' AND attempts.provider IS NULL
 ),
 -- Sending nothing would still fire the queue's trigger, hence the empty sets.
 published AS MATERIALIZED (
@@ -100,3 +115,5 @@ FROM ended AS e
 -- A part that nothing refers to would not be executed.
 WHERE (SELECT count FROM published) >= 0 AND (SELECT count FROM buried) >= 0
       AND (SELECT count FROM acknowledged) >= 0
+UNION ALL
+SELECT msg_id, read_ct FROM already

@@ -1,8 +1,25 @@
 -- Lease up to $3 visible messages for $2 seconds and claim their requests for instance $1.
 --
 -- Read and claim are one statement, so that a lease and its journal row exist together or not at all.
--- Locks: queue rows (PGMQ skips those that are locked), then journal rows in order of request_id.
-WITH delivered AS MATERIALIZED (
+-- What pgmq.read does, but by the index on vt and in its order: pgmq.read walks the queue by msg_id, past all that is
+-- invisible, which takes 100 ms where a hundred thousand requests wait for a provider. First sent is still first read.
+-- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id.
+WITH due AS MATERIALIZED (
+    SELECT q.msg_id
+    FROM pgmq.q_{requests} AS q
+    WHERE q.vt <= now()
+    ORDER BY q.vt
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+),
+taken AS (
+    UPDATE pgmq.q_{requests} AS q
+    SET vt = clock_timestamp() + make_interval(secs => $2), read_ct = q.read_ct + 1
+    FROM due
+    WHERE q.msg_id = due.msg_id
+    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.message
+),
+delivered AS MATERIALIZED (
     SELECT m.msg_id, m.read_ct, m.enqueued_at, m.message::text AS body,
            -- Only a JSON string of 1..255 characters identifies. The operators give NULL where the message
            -- is NULL, no object, or has no such key.
@@ -11,11 +28,18 @@ WITH delivered AS MATERIALIZED (
                    THEN m.message ->> 'request_id'
                WHEN jsonb_typeof(m.message -> 'request' -> 'request_id') = 'string'
                    THEN m.message -> 'request' ->> 'request_id'
-           END AS read_id
-    FROM pgmq.read('{requests}', $2, $3) AS m
+           END AS read_id,
+           -- A request that is sent again may come wrapped this time, and with the time of this sending.
+           md5(CASE
+               WHEN jsonb_typeof(m.message -> 'request') = 'object'
+                   THEN (m.message -> 'request') - 'timestamp'
+               WHEN jsonb_typeof(m.message) = 'object' THEN m.message - 'timestamp'
+               ELSE m.message
+           END::text) AS digest
+    FROM taken AS m
 ),
 identified AS MATERIALIZED (
-    SELECT d.*, md5(d.body) AS digest,
+    SELECT d.*,
            CASE WHEN length(d.read_id) BETWEEN 1 AND 255 THEN d.read_id END AS request_id
     FROM delivered AS d
 ),
@@ -60,9 +84,11 @@ journal AS (
 ),
 -- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
 interrupted AS (
-    INSERT INTO nexus.attempts (request_id, number, outcome, error, owner, started_at)
+    INSERT INTO nexus.attempts (
+        request_id, number, outcome, error, maybe_paid, owner, started_at
+    )
     SELECT j.request_id, j.attempts - 1, 'interrupted', 'the lease ended without an outcome',
-           c.old_owner, c.old_leased_at
+           true, c.old_owner, c.old_leased_at
     FROM journal AS j
     JOIN ranked AS c ON c.request_id = j.request_id AND c.rank = 1
     WHERE c.old_state = 'leased' AND j.attempts > 1

@@ -1,15 +1,23 @@
 -- Make visible what instance $1 has leased but does not work on: its leases except the messages $2.
 --
--- The journal still says 'leased', so that the next lease records an interrupted attempt.
--- Locks: queue rows in order of msg_id; the journal is only read, once those are locked.
+-- $3: a call may have been made under them. Then the journal still says 'leased', so that the next lease records an
+-- interrupted attempt; else the attempt that was counted ahead is taken back.
+-- Locks: queue rows in order of msg_id, then journal rows.
 WITH queued AS MATERIALIZED (
-    SELECT q.msg_id
+    SELECT q.msg_id, q.read_ct, r.request_id
     FROM nexus.requests AS r
     JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct
     WHERE r.owner = $1 AND r.state = 'leased' AND r.queue = '{requests}'
           AND r.msg_id <> ALL ($2::bigint[]) AND q.vt > clock_timestamp()
     ORDER BY q.msg_id
     FOR UPDATE OF q
+),
+uncounted AS (
+    UPDATE nexus.requests AS r
+    SET state = 'queued', attempts = greatest(r.attempts - 1, 0)
+    FROM queued AS f
+    WHERE NOT $3 AND r.request_id = f.request_id AND r.state = 'leased'
+          AND r.msg_id = f.msg_id AND r.read_ct = f.read_ct
 ),
 released AS (
     UPDATE pgmq.q_{requests} AS q

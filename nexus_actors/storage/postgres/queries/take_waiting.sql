@@ -1,4 +1,5 @@
--- Lease for instance $1, for $2 seconds, requests that wait for the lanes $3, at most $4 of each, oldest first.
+-- Lease for instance $1, for $2 seconds, requests that wait for the lanes $3, at most $4 of each, oldest first; and up to
+-- 100 that wait for any lane and whose own time is over.
 --
 -- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. Two processes that
 -- take at once get different requests: a row whose delivery has moved on since this statement began no longer
@@ -16,10 +17,24 @@ WITH free AS MATERIALIZED (
         FOR UPDATE OF q SKIP LOCKED
     ) AS picked
 ),
+expired AS MATERIALIZED (
+    SELECT q.msg_id, w.request_id, w.read_ct, q.enqueued_at, q.message
+    FROM nexus.requests AS w
+    JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
+    WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now()
+    ORDER BY w.deadline
+    LIMIT 100
+    FOR UPDATE OF q SKIP LOCKED
+),
+due AS MATERIALIZED (
+    SELECT * FROM free
+    UNION ALL
+    SELECT * FROM expired WHERE msg_id NOT IN (SELECT msg_id FROM free)
+),
 held AS MATERIALIZED (
     SELECT w.request_id, w.msg_id
     FROM nexus.requests AS w
-    JOIN free AS f ON w.request_id = f.request_id
+    JOIN due AS f ON w.request_id = f.request_id
     WHERE w.state = 'waiting' AND w.msg_id = f.msg_id AND w.read_ct = f.read_ct
     ORDER BY w.request_id
     FOR UPDATE OF w
@@ -42,6 +57,6 @@ claimed AS (
 SELECT c.msg_id, c.read_ct, f.message::text AS body, f.enqueued_at, c.leased_at, c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.skip_candidates
 FROM claimed AS c
-JOIN free AS f ON f.msg_id = c.msg_id
+JOIN due AS f ON f.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id
 ORDER BY c.msg_id
