@@ -24,8 +24,8 @@ from supervisors import ActorRef
 class InWork:
     """Jobs by message, by lane, and those that have their outcome.
 
-    `pool_sizes` maps each provider's name to its number of workers. `on_change` is called after
-    every change that can make room or end the drain; it must not block.
+    `pool_sizes` maps each provider's name to its number of workers. `on_room` is called when more
+    can be leased than before, `on_rest` when no call is running any more; they must not block.
     """
 
     def __init__(self, pool_sizes: Mapping[str, int], *, batch_size: int = 100) -> None:
@@ -40,8 +40,10 @@ class InWork:
         """Leases of an earlier process of this instance may exist: nobody has looked yet."""
         self.waiting_lanes: set[str] = set(pool_sizes)
         """Lanes for which requests may be waiting in the store; at first, any."""
-        self.on_change: Callable[[], None] = lambda: None
-        self.limit = batch_size + 2 * sum(self.capacity(lane) for lane in pool_sizes)
+        self.on_room: Callable[[], None] = lambda: None
+        self.on_rest: Callable[[], None] = lambda: None
+        self._backlog = sum(self.capacity(lane) for lane in pool_sizes)
+        self.limit = batch_size + 2 * self._backlog
         """The most jobs there can be: what the lanes take, as many answers not yet published, and a
         batch on its way back.
         """
@@ -100,13 +102,13 @@ class InWork:
         A lane asks for more when half of its waiting room is empty, not at each job that leaves:
         the store is then asked for batches.
         """
-        if len(self._answered) >= sum(self._pool_sizes.values()) * 2:
+        if len(self._answered) >= self._backlog:
             return {}  # the publisher is behind: paid answers must not pile up without bound
-        return {
-            lane: self.room(lane)
-            for lane, size in self._pool_sizes.items()
-            if len(self._lanes[lane]) <= size + size // 2
-        }
+        return {lane: self.room(lane) for lane in self._lanes if self._wants(lane)}
+
+    def _wants(self, lane: str) -> bool:
+        size = self._pool_sizes[lane]
+        return len(self._lanes[lane]) <= size + size // 2
 
     def quantity(self) -> int:
         """How many jobs to lease now: what the lanes want and nobody is on the way to yet, and as
@@ -173,7 +175,10 @@ class InWork:
         """The worker lost the job without an outcome (it crashed): the job stays in its lane."""
         job.holder = None
         job.call = None
-        self._running.discard(job.lease.msg_id)
+        if job.lease.msg_id in self._running:
+            self._running.remove(job.lease.msg_id)
+            if not self._running:
+                self.on_rest()
 
     def answer(self, job: Job, outcome: Answer | Failure) -> None:
         """The job has its outcome and leaves its lane."""
@@ -183,22 +188,26 @@ class InWork:
         job.finished_at = datetime.now(UTC)
         job.latency_ms = round((trio.current_time() - job.leased_at) * 1000)
         self._answered[job.lease.msg_id] = job
-        self.on_change()
 
     def remove(self, job: Job) -> None:
         """The request ended, or its lease was given back or lost."""
         if job in self:
+            was_full = len(self._answered) >= self._backlog
             self._release(job)
             msg_id = job.lease.msg_id
             self._unrouted.pop(msg_id, None)
             self._leaving.pop(msg_id, None)
             self._answered.pop(msg_id, None)
             del self._jobs[msg_id]
-            self.on_change()
+            if was_full and len(self._answered) < self._backlog:
+                self.on_room()
 
     def _release(self, job: Job) -> None:
         self.stop(job)
         if job.lane is not None:
-            self._lanes[job.lane].pop(job.lease.msg_id, None)
+            lane = self._lanes[job.lane]
+            wanted = self._wants(job.lane)
+            lane.pop(job.lease.msg_id, None)
+            if not wanted and self._wants(job.lane):
+                self.on_room()
             job.lane = None
-            self.on_change()

@@ -64,7 +64,7 @@ class QueueConsumer(Stage):
 
     async def init(self) -> None:
         """Start reading. What a predecessor leased but did not hand on is released first."""
-        self._in_work.on_change = self._wake.set
+        self._in_work.on_room = self._wake.set
         self.spawn_link(self._consume)
 
     async def terminate(self, reason: ExitReason) -> None:
@@ -200,11 +200,11 @@ class QueueConsumer(Stage):
         self._stopping = True
         self._wake.set()
         await self._stopped.wait()
-        changed = Wake()
-        self._in_work.on_change = changed.set
+        at_rest = Wake()
+        self._in_work.on_rest = at_rest.set
         await self._give_back_unstarted()
         while self._in_work.running:
-            await changed.wait(math.inf)
+            await at_rest.wait(math.inf)
 
     async def _give_back_unstarted(self) -> None:
         jobs = [job for job in self._in_work if job.holder is None and job.outcome is None]

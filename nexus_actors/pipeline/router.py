@@ -149,7 +149,7 @@ class Router(GenServer):
                 for job in jobs:
                     self._in_work.remove(job)
                 self._in_work.waiting_lanes.update(job.candidate.provider for job in jobs)
-                self._in_work.on_change()
+                self._in_work.on_room()
 
     def _waits_for(self, job: Job) -> str | None:
         return job.candidate.provider if job.candidates else None

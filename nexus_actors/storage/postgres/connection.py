@@ -168,6 +168,9 @@ def server_settings(application_name: str, command_timeout: float) -> dict[str, 
         "statement_timeout": str(int(command_timeout * 1000)),
         # Our statements are short and estimated far too dear because they call functions.
         "jit": "off",
+        # They look up a few rows by key. Before a table's first ANALYZE, and because a batch's size
+        # is unknown to the planner, it would read the whole queue or journal for it.
+        "enable_seqscan": "off",
     }
 
 

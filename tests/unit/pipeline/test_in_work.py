@@ -98,17 +98,42 @@ async def test_a_newer_lease_of_what_is_being_given_back_begins_a_new_job() -> N
     assert one not in table
 
 
-async def test_changes_that_make_room_are_told() -> None:
+async def test_it_tells_when_a_lane_begins_to_want_more_and_not_at_each_job_that_leaves() -> None:
     table = InWork({"a": 2})
     told: list[int] = []
-    table.on_change = lambda: told.append(len(table))
-    one, other = placed(table, "a", 1, 2)
-    assert told == []
-    table.answer(one, FAILED)
-    assert told
-    told.clear()
-    table.remove(other)
-    assert told
+    table.on_room = lambda: told.append(len(table.lane("a")))
+    jobs = placed(table, "a", *range(4))
+    table.answer(jobs[0], FAILED)
+    table.answer(jobs[1], FAILED)
+    table.remove(jobs[2])
+    table.remove(jobs[3])
+    assert told == [3]
+
+
+async def test_it_tells_when_the_publisher_has_caught_up() -> None:
+    table = InWork({"a": 1})
+    jobs = placed(table, "a", *range(2))
+    for one in jobs:
+        table.answer(one, FAILED)
+    told: list[int] = []
+    table.on_room = lambda: told.append(len(table))
+    table.remove(jobs[0])
+    table.remove(jobs[1])
+    assert told == [1]
+
+
+async def test_it_tells_when_the_last_call_has_ended() -> None:
+    async with open_tree(GenServer) as worker:
+        table = InWork({"a": 2})
+        told: list[int] = []
+        table.on_rest = lambda: told.append(table.running)
+        one, other = placed(table, "a", 1, 2)
+        table.start(one, worker)
+        table.start(other, worker)
+        table.answer(one, FAILED)
+        assert told == []
+        table.stop(other)
+        assert told == [0]
 
 
 async def test_only_one_worker_starts_a_job_and_none_starts_one_that_has_ended() -> None:
