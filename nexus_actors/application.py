@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+import structlog
 import trio
 
 from nexus_actors import __version__
@@ -28,6 +29,8 @@ from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
 from supervisors import ChildSpec, Normal, Registry, Shutdown, Supervisor, run, tree
+
+log = structlog.get_logger("nexus")
 
 STATUS_TIMEOUT = 2.0
 """Seconds that `status` waits for the database."""
@@ -153,6 +156,9 @@ class Application:
                     "workers": one.settings.pool_size,
                     "in_lane": len(self.in_work.lane(name)),
                     "capacity": self.in_work.capacity(name),
+                    "calls": self.metrics.calls[name].succeeded,
+                    "calls_failed": self.metrics.calls[name].failed,
+                    "last_error": self.metrics.calls[name].last_error,
                 }
                 for name, one in self.settings.providers.items()
             },
@@ -179,6 +185,21 @@ def run_service(settings: Settings) -> int:
     """
     with claim_instance(settings.service.data_dir) as instance:
         application = Application(settings, instance)
+        log.info(
+            "starting",
+            version=__version__,
+            pid=os.getpid(),
+            config=str(settings.file) if settings.file else "built-in defaults",
+            database="embedded" if settings.database.embedded else "external",
+            queue=settings.queue.requests,
+            providers={name: one.settings.pool_size for name, one in settings.providers.items()},
+        )
         ended = run(application.supervisor)
+        log.info(
+            "stopped",
+            reason=type(ended.reason).__name__,
+            succeeded=application.metrics.succeeded,
+            failed=application.metrics.failed,
+        )
     # Told to stop, it may still have been killed: by the second signal, or by an actor's crash.
     return 0 if ended.signal is not None and isinstance(ended.reason, Normal | Shutdown) else 1

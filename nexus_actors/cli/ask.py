@@ -45,8 +45,10 @@ def ask(
     import trio
 
     settings = read_settings(config)
-    url = running_database(settings)
     text = _piped() if question is None else question
+    if not text.strip():
+        raise CommandError("the question is empty", exit_codes.USAGE)
+    url = running_database(settings)
     options = {"complexity": complexity, "task_type": task_type, "provider": provider}
     from nexus_actors.client import CallError
 
@@ -90,6 +92,8 @@ async def _ask(
         try:
             return await service.call_with_prompt(choice, text, timeout=timeout, **given)
         except Timeout as error:
+            if error.failure is not None:  # the service has given up: nothing comes any more
+                raise CommandError(str(error)) from error
             later = f"; it may still come: nexus result {error.request_id}"
             raise CommandError(f"{error}{later}", exit_codes.TIMED_OUT) from error
 

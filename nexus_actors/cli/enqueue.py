@@ -23,8 +23,6 @@ BATCH = 500
 """Requests sent in one statement."""
 LONGEST_LINE = 64 << 20
 """Bytes. Longer is no request; without a limit a file without line ends would fill the memory."""
-BAD_DATA = "22"
-"""The class of SQLSTATEs that say that a value cannot be stored."""
 MISSING = frozenset({"42P01", "42883", "3F000"})
 """No such table, function, schema."""
 
@@ -165,17 +163,16 @@ async def _send(pool: "PostgresPool", queue: str, batch: Sequence[Good]) -> list
 
     What is right for us may still be more than jsonb can hold; then each is sent by itself.
     """
-    from nexus_actors.storage.ports import StorageRefused
+    from nexus_actors.storage.ports import StorageRefused, StorageUnavailable
 
     try:
         await pool.run(_send_batch, queue, [line.text for line in batch])
-    except StorageRefused as error:
-        state = getattr(error.__cause__, "sqlstate", None) or ""
-        if state in MISSING:
+    except StorageUnavailable as error:
+        if getattr(error.__cause__, "sqlstate", None) in MISSING:
             hint = f"{error}; create what is missing with: nexus db migrate"
             raise CommandError(hint, exit_codes.DATABASE) from error
-        if not state.startswith(BAD_DATA):
-            raise
+        raise
+    except StorageRefused as error:
         if len(batch) == 1:
             return [(batch[0].number, str(error))]
         return [mistake for line in batch for mistake in await _send(pool, queue, [line])]

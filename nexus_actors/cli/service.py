@@ -97,8 +97,11 @@ async def _stop(data_dir: Path, limit: float) -> int | None:
     from nexus_actors.operations import control
     from nexus_actors.operations.instance import running_pid
 
-    answer = await control.ask(data_dir, "stop")
-    pid = answer["pid"] if isinstance(answer, dict) else 0
+    try:
+        answer = await control.ask(data_dir, "stop")
+        pid = answer["pid"] if isinstance(answer, dict) else 0
+    except control.Stopping as stopping:
+        pid = stopping.pid  # somebody asked before: wait with them
     with trio.move_on_after(limit):
         while running_pid(data_dir) == pid:  # noqa: ASYNC110 - it is another process's to say
             await trio.sleep(0.02)

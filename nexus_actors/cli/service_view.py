@@ -66,7 +66,7 @@ def _branches(
 def _cells(guide: str, node: Mapping[str, Any]) -> Iterator[Text]:
     name = "bold" if node["type"] == "supervisor" else ""
     yield Text(guide, "dim") + Text(node["name"], name)
-    yield Text("" if node["class_name"] == node["name"] else node["class_name"])
+    yield Text(node["class_name"])
     alive = node["pid"] is not None
     yield Text(str(node["pid"]) if alive else "-")
     usual = node["status"] in ("idle", "busy")

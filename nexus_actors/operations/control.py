@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from nexus_actors.operations.instance import running_pid
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.control")
@@ -36,7 +37,15 @@ class ControlError(Exception):
 
 
 class NotRunning(ControlError):
-    """Nobody listens on the socket."""
+    """No service runs with this data directory."""
+
+
+class Stopping(ControlError):
+    """A service holds the data directory, but answers no more (or not yet)."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"the service (pid {pid}) is starting or stopping; it answers nothing now")
+        self.pid = pid
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -54,6 +63,7 @@ class Control(GenServer):
     """Answers commands about the running service. `commands` maps each name to what answers it."""
 
     def __init__(self, *, data_dir: Path, commands: Mapping[str, Command]) -> None:
+        self._data_dir = data_dir
         self._path = socket_path(data_dir)
         self._commands = {**commands, "stop": self._stop}
 
@@ -79,6 +89,8 @@ class Control(GenServer):
             await trio.serve_listeners(self._answer, [listener])
         finally:
             self._path.unlink(missing_ok=True)
+            if self._path.parent != self._data_dir:
+                self._path.parent.rmdir()
 
     async def _answer(self, stream: trio.SocketStream) -> None:
         try:
@@ -112,7 +124,8 @@ class Control(GenServer):
 async def ask(data_dir: Path, command: str) -> object:
     """Send one command to the service that runs with this `data_dir`.
 
-    Raises `NotRunning`, or `ControlError` if the answer is an error or does not come in time.
+    Raises `NotRunning`, `Stopping`, or `ControlError` if the answer is an error or does not come in
+    time.
     """
     path = socket_path(data_dir)
     try:
@@ -121,6 +134,8 @@ async def ask(data_dir: Path, command: str) -> object:
                 await stream.send_all(json.dumps({"command": command}).encode() + b"\n")
                 reply = json.loads(await _read_line(stream, limit=None))
     except (OSError, RuntimeError) as error:
+        if (pid := running_pid(data_dir)) is not None:
+            raise Stopping(pid) from error
         raise NotRunning(f"no service is running with data_dir {data_dir}") from error
     except (trio.TooSlowError, trio.BrokenResourceError, ValueError) as error:
         raise ControlError(f"the service did not answer {command!r}") from error

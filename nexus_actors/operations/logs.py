@@ -53,3 +53,5 @@ def configure_logs(level: str, log_format: str) -> None:
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its pool reports each failed attempt to connect with a traceback. Ours say once what is wrong.
+    logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)

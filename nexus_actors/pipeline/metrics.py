@@ -1,17 +1,34 @@
 """What went through this process, as plain numbers. The workflow's last step."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import structlog
 
+from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.result import Answer
 from nexus_actors.pipeline.job import Job
+from nexus_actors.storage.ports import Attempt
 
 log = structlog.get_logger("nexus.metrics")
 
 OBJECTIVE_MS = 2000
-"""The service objective for one request, in milliseconds. A breach is logged, not an error."""
+"""The service objective for one request, in milliseconds. Breaches are counted."""
+
+
+REFUSING = frozenset({ErrorType.AUTHENTICATION_FAILED, ErrorType.QUOTA_EXCEEDED})
+"""Errors that will not pass by themselves."""
+
+
+@dataclass(slots=True)
+class ProviderCalls:
+    """Calls to one provider, retries included."""
+
+    succeeded: int = 0
+    failed: int = 0
+    last_error: str | None = None
+    refusing: bool = False
+    """It refuses us, and a warning has said so."""
 
 
 @dataclass(slots=True)
@@ -25,10 +42,37 @@ class Metrics:
     completion_tokens: int = 0
     cost: float = 0.0
     """US dollars, of answers whose price is known."""
+    cost_unknown: int = 0
+    """Answers whose price is not known, and not in `cost`."""
     by_provider: Counter[str] = field(default_factory=Counter)
     """Requests ended, by the provider that ended them."""
     errors: Counter[str] = field(default_factory=Counter)
     """Failed requests, by the error's name."""
+
+    calls: dict[str, ProviderCalls] = field(default_factory=lambda: defaultdict(ProviderCalls))
+    """Of each provider."""
+
+    def called(self, provider: str, attempt: Attempt) -> None:
+        """Count one call. A provider that begins to refuse us, by key or by quota, is worth a
+        warning although the route's next model may catch it: once, not once a request.
+        """
+        calls = self.calls[provider]
+        if attempt.outcome == "ok":
+            calls.succeeded += 1
+            if calls.refusing:
+                log.info("provider accepts calls again", provider=provider)
+            calls.refusing = False
+            return
+        calls.failed += 1
+        calls.last_error = attempt.outcome
+        if attempt.outcome in REFUSING and not calls.refusing:
+            calls.refusing = True
+            log.warning(
+                "provider refuses calls",
+                provider=provider,
+                error=attempt.outcome,
+                message=attempt.error,
+            )
 
     def track(self, job: Job) -> None:
         """Count one ended request and log its outcome, without a word of its content."""
@@ -43,6 +87,7 @@ class Metrics:
             self.prompt_tokens += outcome.usage.prompt_tokens
             self.completion_tokens += outcome.usage.completion_tokens
             self.cost += outcome.cost or 0.0
+            self.cost_unknown += outcome.cost is None
             self.by_provider[outcome.provider] += 1
             log.debug("request answered", provider=outcome.provider, model=outcome.model, **entry)
         elif outcome is not None:
@@ -50,10 +95,17 @@ class Metrics:
             self.errors[outcome.type] += 1
             if outcome.provider is not None:
                 self.by_provider[outcome.provider] += 1
-            log.warning("request failed", error=outcome.type, message=outcome.message, **entry)
+            log.warning(
+                "request failed",
+                error=outcome.type,
+                message=outcome.message,
+                provider=outcome.provider,
+                msg_id=job.lease.msg_id,
+                **entry,
+            )
         if job.latency_ms > OBJECTIVE_MS:
             self.objective_breaches += 1
-            log.info("objective breached", objective_ms=OBJECTIVE_MS, **entry)
+            log.debug("objective breached", objective_ms=OBJECTIVE_MS, **entry)
 
     def as_dict(self) -> dict[str, object]:
         """For `nexus status`."""
@@ -64,6 +116,7 @@ class Metrics:
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "cost": round(self.cost, 6),
+            "cost_unknown": self.cost_unknown,
             "by_provider": dict(self.by_provider),
             "errors": dict(self.errors),
         }

@@ -13,6 +13,7 @@ from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
+from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.provider_pool import WorkerStarted
 from nexus_actors.providers.port import (
     Outcome,
@@ -50,6 +51,7 @@ class ProviderWorker(GenServer):
         api_key: SecretStr | None,
         max_attempts: int,
         in_work: InWork,
+        metrics: Metrics,
         lane: Lane,
         pool: ActorRef,
         to_router: trio.MemorySendChannel[Job],
@@ -61,6 +63,7 @@ class ProviderWorker(GenServer):
         self._api_key = api_key
         self._max_attempts = max_attempts
         self._in_work = in_work
+        self._metrics = metrics
         self._lane = lane
         self._pool = pool
         self._to_router = to_router
@@ -148,6 +151,7 @@ class ProviderWorker(GenServer):
             )
         )
         job.call_started = None
+        self._metrics.called(self._provider, job.attempts[-1])
         return outcome
 
     async def _pause(self, job: Job, seconds: float) -> None:

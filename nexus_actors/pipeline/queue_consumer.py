@@ -70,10 +70,13 @@ class QueueConsumer(Stage):
     async def terminate(self, reason: ExitReason) -> None:
         """On an orderly shutdown, drain; after a crash there is nothing to wait for."""
         if isinstance(reason, Shutdown):
+            log.info("draining", calls=self._in_work.running, seconds_at_most=self._drain_timeout)
             with trio.move_on_after(self._drain_timeout):
                 await self._drain()
             if self._in_work.running:
                 log.warning("drain timed out", calls_cut_off=self._in_work.running)
+            else:
+                log.info("drained")
 
     # -- reading
 
@@ -140,7 +143,8 @@ class QueueConsumer(Stage):
         deliveries = await self._store.lease(quantity, self._queue.visibility_timeout)
         if duplicates := self._accept(deliveries):
             await self._store.discard(duplicates)
-            log.info("duplicates acknowledged", messages=len(duplicates))
+            ids = sorted({d.request_id or "" for d in deliveries if d.lease in duplicates})
+            log.info("duplicates acknowledged", messages=len(duplicates), request_ids=ids[:20])
         return len(deliveries) >= quantity
 
     def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:

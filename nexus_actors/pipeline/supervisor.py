@@ -150,6 +150,7 @@ class Pipeline:
                 api_key=configured.api_key,
                 max_attempts=self.settings.queue.max_attempts,
                 in_work=self.in_work,
+                metrics=self.metrics,
                 lane=lane,
                 pool=self.registry.via(pool),
                 to_router=to_router,

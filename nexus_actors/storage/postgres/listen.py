@@ -82,7 +82,9 @@ class PostgresHints:
             except DRIVER_ERRORS as error:
                 if isinstance(error, asyncio.CancelledError):
                     raise
-                log.warning("notifications interrupted: %s", describe(error))
+                # Once an outage, not once an attempt: the polls of the stages say the rest.
+                level = logging.WARNING if self.connected else logging.DEBUG
+                log.log(level, "notifications interrupted: %s", describe(error))
             if self.connected:
                 delay = FIRST_DELAY
             self.connected = False

@@ -15,6 +15,7 @@ from nexus_actors.contract.result import Answer, Failure, Usage
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
+from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.settings.model import ModelRef
@@ -64,6 +65,7 @@ class Bench:
     lane: Lane
     routed: trio.MemoryReceiveChannel[Job]
     finished: trio.MemoryReceiveChannel[Job]
+    metrics: Metrics
 
     def give(self, job: Job) -> None:
         self.in_work.add(job)
@@ -75,7 +77,7 @@ class Bench:
 async def bench(
     *outcomes: Outcome | Callable[[], Outcome], max_attempts: int = 5, **settings: Any
 ) -> AsyncIterator[Bench]:
-    in_work, lane = InWork({"p": 1}), Lane(2)
+    in_work, lane, metrics = InWork({"p": 1}), Lane(2), Metrics()
     to_router, routed = trio.open_memory_channel[Job](9)
     to_publisher, finished = trio.open_memory_channel[Job](9)
     provider = Scripted(list(outcomes))
@@ -89,6 +91,7 @@ async def bench(
             api_key=None,
             max_attempts=max_attempts,
             in_work=in_work,
+            metrics=metrics,
             lane=lane,
             pool=registry.via("p.Pool"),
             to_router=to_router,
@@ -96,7 +99,7 @@ async def bench(
         )
 
     async with open_tree(worker):
-        yield Bench(provider, in_work, lane, routed, finished)
+        yield Bench(provider, in_work, lane, routed, finished, metrics)
 
 
 def job(*models: str, **fields: Any) -> Job:
