@@ -1,26 +1,31 @@
 """What the README shows is so."""
 
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
 from nexus_actors.cli.exit_codes import MEANING
+from nexus_actors.client import LLMService
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-async def test_the_runtime_example_runs(capsys: Any) -> None:
+def test_the_runtime_example_runs(capsys: Any) -> None:
     (example,) = (
         block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "open_tree" in block
     )
-    space: dict[str, Any] = {}
-    head, _, body = example.partition("async with")
-    source = head + "async def main():\n" + textwrap.indent("async with" + body, "    ")
-    exec(compile(source, "README.md", "exec"), space)  # noqa: S102 - our own README
-    await space["main"]()
+    exec(compile(example, "README.md", "exec"), {"__name__": "example"})  # noqa: S102 - ours
     assert capsys.readouterr().out == "2\n"
+
+
+def test_the_client_example_compiles_and_names_what_there_is() -> None:
+    (example,) = (
+        block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "LLMService" in block
+    )
+    compile(example, "README.md", "exec")
+    for method in re.findall(r"service\.(\w+)\(", example):
+        assert hasattr(LLMService, method), method
 
 
 def test_every_exit_code_is_named() -> None:

@@ -1,0 +1,56 @@
+"""The SQL that README and docs/messages.md show does what they say."""
+
+import re
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import pytest
+
+from tests.service import open_sql, request, running_service
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCKS = [
+    block
+    for name in ("README.md", "docs/messages.md")
+    for block in re.findall(r"```sql\n(.*?)```", (ROOT / name).read_text(), re.S)
+]
+ROUTE = [{"complexity": "*", "task_type": "*", "models": ["one/m"]}]
+
+
+async def test_every_statement_runs(database_url: str) -> None:
+    statements = [one.strip() for block in BLOCKS for one in block.split(";") if one.strip()]
+    assert len(statements) >= 6
+    async with open_sql(database_url) as sql:
+        for statement in statements:
+            await sql.rows(statement)
+
+
+async def test_a_failed_request_is_sent_again_under_a_new_id(
+    database_url: str, tmp_path: Path
+) -> None:
+    (replay,) = (block for block in BLOCKS if "gen_random_uuid" in block)
+    broken = {"one": {"kind": "echo", "failure_rate": 1.0, "max_retries": 0}}
+    async with running_service(database_url, tmp_path, providers=broken, routes=ROUTE) as service:
+        await service.sql.send(request(1))
+        await service.stored(1)
+    async with running_service(
+        database_url, tmp_path, providers={"one": {"kind": "echo"}}, routes=ROUTE
+    ) as service:
+        await service.sql.rows(replay.rstrip().rstrip(";"))
+        await service.stored(2)
+        failed, answered = await service.sql.results()
+        assert (failed["status"], answered["status"]) == ("error", "ok")
+        assert failed["request_id"] != answered["request_id"]
+        assert answered["response"] == "echo: message 1"
+        assert await service.sql.dead() == []
+
+
+@pytest.mark.parametrize("name", ["request-1", "ümlaut und Leerzeichen"])
+async def test_a_row_is_found_by_the_id_that_readme_tells(
+    name: str, database_url: str, tmp_path: Path
+) -> None:
+    (namespace,) = re.findall(r'UUID\.uuid5\("([0-9a-f-]+)"', (ROOT / "README.md").read_text())
+    async with running_service(database_url, tmp_path) as service:
+        await service.sql.send(request(1, request_id=name))
+        await service.stored(1)
+        assert await service.sql.value("SELECT id FROM job_results") == uuid5(UUID(namespace), name)
