@@ -97,12 +97,18 @@ async def _stop(data_dir: Path, limit: float) -> int | None:
     from nexus_actors.operations import control
     from nexus_actors.operations.instance import running_pid
 
-    try:
-        answer = await control.ask(data_dir, "stop")
-        pid = answer["pid"] if isinstance(answer, dict) else 0
-    except control.Stopping as stopping:
-        pid = stopping.pid  # somebody asked before: wait with them
     with trio.move_on_after(limit):
+        while True:
+            try:
+                answer = await control.ask(data_dir, "stop")
+                pid = answer["pid"] if isinstance(answer, dict) else 0
+                break
+            except control.Stopping as stopping:
+                # It has been asked before, and then goes; or it is only starting: ask again.
+                pid = stopping.pid
+            await trio.sleep(0.1)
+            if running_pid(data_dir) != pid:
+                break
         while running_pid(data_dir) == pid:  # noqa: ASYNC110 - it is another process's to say
             await trio.sleep(0.02)
         await _wait_gone(pid)

@@ -36,6 +36,8 @@ class InWork:
         self._answered: dict[int, Job] = {}
         self._unrouted: dict[int, Job] = {}
         self._leaving: dict[int, Job] = {}
+        self.draining = False
+        """The pipeline is being stopped: no new call shall begin."""
         self.inherited = True
         """Leases of an earlier process of this instance may exist: nobody has looked yet."""
         self.waiting_lanes: set[str] = set(pool_sizes)
@@ -165,7 +167,8 @@ class InWork:
 
     def start(self, job: Job, worker: ActorRef) -> bool:
         """The worker takes the job; False if there is nothing to do for it any more."""
-        if job not in self or job.lane is None or job.holder is not None:
+        idle = job in self and job.lane is not None and job.holder is None
+        if not idle or self.draining:
             return False
         job.holder = worker
         self._running.add(job.lease.msg_id)
@@ -204,6 +207,7 @@ class InWork:
 
     def _release(self, job: Job) -> None:
         self.stop(job)
+        job.queued_in = None
         if job.lane is not None:
             lane = self._lanes[job.lane]
             wanted = self._wants(job.lane)

@@ -14,7 +14,7 @@ from nexus_actors.storage.ports import Attempt, Lease, Step
 from supervisors import ActorRef
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False, kw_only=True, weakref_slot=True)
 class Job:
     """One leased request on its way. Only the in-work table and the stage that holds it write to
     it.

@@ -84,9 +84,10 @@ class ProviderPool(GenServer):
                 log.warning("call cut off", request_id=job.request_id, outcome=outcome)
             job.cut_off(outcome)
             self._in_work.stop(job)
+            late = job.deadline <= trio.current_time()  # the Router's to end
             if again and job.attempt_count >= self._max_attempts:
                 self._give_up(job, outcome)
-            elif not again or not self._lane.put(job):
+            elif late or not again or not self._lane.put(job):
                 self._in_work.leave_lane(job)
                 self._to_router.send_nowait(job)
 

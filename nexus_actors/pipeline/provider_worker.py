@@ -1,6 +1,7 @@
 """Stage 4: one call at a time."""
 
 import random
+import traceback
 from datetime import UTC, datetime
 
 import structlog
@@ -122,10 +123,17 @@ class ProviderWorker(GenServer):
         with trio.move_on_after(timeout + GRACE) as job.call:
             try:
                 outcome = await session.complete(job.body, model, timeout=timeout)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - see below
                 # A mistake in a provider is one request's trouble: if the worker crashed of it,
                 # a few such requests would take the provider's other calls along.
-                log.exception("a call crashed", request_id=job.request_id, provider=self._provider)
+                # Where, but not what it says: it may quote the prompt or the key.
+                log.error(  # noqa: TRY400
+                    "a call crashed",
+                    request_id=job.request_id,
+                    provider=self._provider,
+                    error=type(error).__name__,
+                    where="".join(traceback.format_tb(error.__traceback__)),
+                )
                 outcome = ProviderFailure(
                     type=ErrorType.INTERNAL_ERROR,
                     message=f"{type(error).__name__} in the provider's adapter",

@@ -126,10 +126,15 @@ class QueueConsumer(Stage):
         waiting_lanes.difference_update(rooms)
         found = True  # until it is known that there is none: also if this is cut off
         try:
-            deliveries = await self._store.take_waiting(rooms, self._queue.visibility_timeout)
+            spare = min(self._queue.batch_size, self._in_work.limit - len(self._in_work))
+            deliveries = await self._store.take_waiting(
+                rooms, self._queue.visibility_timeout, expired=spare
+            )
             self._look_everywhere_at = trio.current_time() + self._queue.poll_interval
             self._accept(deliveries)
             found = bool(deliveries)
+            # The Router first: until it has placed them, their lanes look emptier than they are.
+            await trio.lowlevel.checkpoint()
         finally:
             if found:
                 waiting_lanes.update(rooms)
@@ -202,6 +207,7 @@ class QueueConsumer(Stage):
     async def _drain(self) -> None:
         """Give back what no worker has started, then wait until no call is running."""
         self._stopping = True
+        self._in_work.draining = True
         self._wake.set()
         await self._stopped.wait()
         at_rest = Wake()

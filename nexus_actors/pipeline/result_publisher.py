@@ -4,6 +4,7 @@ closed.
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 import trio
@@ -105,6 +106,9 @@ class ResultPublisher(Stage):
         except StorageError as error:
             self._pending.extendleft(reversed(jobs))
             self._size = max(1, len(jobs) // 2)
+            if len(jobs) == 1:  # perhaps it is this one that the store cannot do in its time
+                self._pending.rotate(-1)
+                log.warning("not published yet", request_id=jobs[0].request_id, error=str(error))
             await self._patience.failed(error)
         else:
             self._patience.worked()
@@ -125,7 +129,9 @@ class ResultPublisher(Stage):
                 retryable=False,
                 provider=job.outcome.provider,
             )
-        else:  # nor that: others first
+        else:  # nor that: without what an adapter may have told wrongly, and others first
+            job.attempts = [replace(one, cost=None, error=None) for one in job.attempts]
+            job.steps = [replace(step, detail=None) for step in job.steps]
             self._pending.rotate(-1)
             await self._patience.failed(error)
 

@@ -83,6 +83,8 @@ class Router(GenServer):
             self._expire(job)
         elif job.attempt_count >= self._max_attempts:
             self._end(job, _exhausted(job))
+        elif self._in_work.draining:
+            self._put_to_wait(job)
         elif self._in_work.room(job.candidate.provider) > 0 and self._lane(job).put(job):
             self._in_work.enter_lane(job, job.candidate.provider)
         else:
@@ -152,7 +154,8 @@ class Router(GenServer):
                 self._in_work.on_room()
 
     def _waits_for(self, job: Job) -> str | None:
-        return job.candidate.provider if job.candidates else None
+        """Its lane; None, visible at once, while we stop and others may have room."""
+        return None if self._in_work.draining else job.candidate.provider
 
 
 def _exhausted(job: Job) -> Failure:

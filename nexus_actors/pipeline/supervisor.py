@@ -1,5 +1,6 @@
 """The pipeline's part of the tree: who is started in which order, and which channel joins whom."""
 
+import math
 from dataclasses import dataclass
 
 import trio
@@ -39,12 +40,13 @@ class Pipeline:
     def supervisor(self) -> Supervisor:
         """Start order is the reverse of a request's way, so that stopping in reverse is the drain.
 
-        The channels can hold all jobs there can be, so handing on never waits and never fails; the
-        bound on what is in work is the demand (`InWork.demand`).
+        Handing on to the Router and to the publisher never waits and never fails: what bounds these
+        channels is the demand (`InWork.quantity`), since each job in them is in the table.
         """
         settings, queue = self.settings, self.settings.queue
-        to_router, routable = trio.open_memory_channel[Job](2 * self.in_work.limit)
-        to_publisher, finished = trio.open_memory_channel[Job](2 * self.in_work.limit)
+        self.in_work.draining = False
+        to_router, routable = trio.open_memory_channel[Job](math.inf)
+        to_publisher, finished = trio.open_memory_channel[Job](math.inf)
         lanes: dict[str, Lane] = {}
         return self._supervise(
             "Pipeline.Supervisor",

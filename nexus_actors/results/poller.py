@@ -84,11 +84,17 @@ class ResultPoller(GenServer):
                 await self._persist(fresh)
         except StorageRefused:
             suspects += fresh
+        stored, trouble = 0, None
         for row in suspects:
             try:
-                await self._persist([row])
+                await self._store.store([row])
+                stored += 1
             except StorageRefused as error:
                 await self._refused(row, messages[row.lease.msg_id], str(error))
+            except StorageUnavailable as error:  # of this row alone, perhaps
+                trouble = error
+        if trouble is not None and stored == 0:
+            raise trouble
 
     async def _persist(self, rows: Sequence[JobResult]) -> None:
         """Store, trying again while the database is away, for as long as nobody else reads them."""

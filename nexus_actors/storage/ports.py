@@ -157,10 +157,10 @@ class RequestStore(Protocol):
         ...
 
     async def take_waiting(
-        self, rooms: Mapping[str, int], visibility_timeout: float
+        self, rooms: Mapping[str, int], visibility_timeout: float, *, expired: int = 0
     ) -> list[Delivery]:
         """Lease requests that wait for one of these lanes (`GiveBack.lane`), at most `rooms[lane]`
-        each, oldest first; and some of those whose own time is over, for whatever lane they wait.
+        each, oldest first; and up to `expired` whose own time is over, for whatever lane they wait.
         """
         ...
 

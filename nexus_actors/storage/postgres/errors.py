@@ -33,9 +33,9 @@ class DatabaseStartError(StorageError):
 
 
 # SQLSTATE classes that speak of the values sent: cardinality (21), data (22), constraints (23),
-# limits (54). All others pass by themselves or are an operator's to mend: a connection, a lock, a
-# table that is gone, a permission.
-_REFUSALS = frozenset({"21", "22", "23", "54"})
+# limits (54), and what a trigger objects to (P0). All others pass by themselves or are an
+# operator's to mend: a connection, a lock, a table that is gone, a permission.
+_REFUSALS = frozenset({"21", "22", "23", "54", "P0"})
 # Those that pass by themselves: connection (08), rollback by deadlock or serialization (40), out of
 # resources (53), lock not available (55), operator intervention, which a statement timeout belongs
 # to (57), system error (58), internal error (XX).

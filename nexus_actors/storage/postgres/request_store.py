@@ -65,12 +65,17 @@ class PostgresRequestStore:
         return [_delivery(row) for row in rows]
 
     async def take_waiting(
-        self, rooms: Mapping[str, int], visibility_timeout: float
+        self, rooms: Mapping[str, int], visibility_timeout: float, *, expired: int = 0
     ) -> list[Delivery]:
         """See `RequestStore.take_waiting`."""
         lanes = {lane: places for lane, places in rooms.items() if places > 0}
         rows = await self._fetch(
-            "take_waiting", self._owner, visibility_timeout, list(lanes), list(lanes.values())
+            "take_waiting",
+            self._owner,
+            visibility_timeout,
+            list(lanes),
+            list(lanes.values()),
+            max(expired, 0),
         )
         return [_delivery(row) for row in rows]
 

@@ -52,3 +52,22 @@ async def test_one_answer_that_the_store_refuses_holds_up_no_other(
         results = {r["request_id"]: r for r in await service.sql.results()}
         assert results.pop("request-3")["error"]["type"] == "unstorable_result"
         assert {result["status"] for result in results.values()} == {"ok"}
+
+
+async def test_one_answer_that_a_trigger_objects_to_or_that_takes_too_long_holds_up_no_other(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(database_url, tmp_path) as service:
+        for statement in (
+            "CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF NEW.message ->> 'request_id' = 'request-3' THEN"
+            " RAISE 'no' USING ERRCODE = 'query_canceled'; END IF; RETURN NEW; END $$",
+            "CREATE TRIGGER object BEFORE INSERT ON pgmq.q_ai_results"
+            " FOR EACH ROW EXECUTE FUNCTION object()",
+        ):
+            await service.sql.rows(statement)
+        await service.sql.send_many(request(n) for n in range(60))
+        await service.stored(59)
+        await service.sql.rows("DROP TRIGGER object ON pgmq.q_ai_results")
+        await service.stored(60)
+        assert {result["status"] for result in await service.sql.results()} == {"ok"}

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import trio
+
 from supervisors import Shutdown
 from tests.service import open_sql, request, running_service
 
@@ -67,13 +69,61 @@ async def test_after_the_stop_a_new_start_finishes_everything_once(
 async def test_a_call_cut_off_by_the_stop_is_not_begun_again_by_another_worker(
     database_url: str, tmp_path: Path
 ) -> None:
-    endless = {"one": {"kind": "echo", "latency": 3600.0, "pool_size": 8}}
+    endless = {"one": {"kind": "echo", "latency": 3600.0, "pool_size": 8, "max_retries": 0}}
     async with running_service(
         database_url, tmp_path, providers=endless, routes=ROUTE, service={"drain_timeout": 0.1}
+    ) as service:
+        # The last worker has the endless call; those before it, which stop later, are idle again.
+        await service.sql.send_many(request(n, timeout=1500) for n in range(7))
+        await service.running_calls(7)
+        await service.sql.send(request("endless"))
+        await service.running_calls(8)
+        await service.stored(7)
+    async with open_sql(database_url) as sql:
+        attempts = await sql.attempts("request-endless")
+        assert [attempt["outcome"] for attempt in attempts] == ["interrupted"]
+        assert await sql.value(VISIBLE) == 1
+
+
+async def test_what_was_not_started_is_visible_while_the_drain_goes_on(
+    database_url: str, tmp_path: Path
+) -> None:
+    endless = {"one": {"kind": "echo", "latency": 3600.0, "pool_size": 2, "max_retries": 0}}
+    async with (
+        running_service(
+            database_url,
+            tmp_path,
+            providers=endless,
+            routes=ROUTE,
+            service={"drain_timeout": 3600.0},
+        ) as service,
+        trio.open_nursery() as nursery,
+    ):
+        await service.sql.send_many(request(n) for n in range(4))
+        await service.running_calls(2)
+        nursery.start_soon(service.root.stop, Shutdown())
+        await service.sql.until(f"SELECT 2 = ({VISIBLE})")
+        assert service.application.in_work.running == 2
+        for job in service.application.in_work:
+            assert job.call is not None
+            job.call.cancel()
+
+
+async def test_a_failure_during_the_drain_begins_no_call_of_the_next_model(
+    database_url: str, tmp_path: Path
+) -> None:
+    providers = {
+        "one": {"kind": "echo", "latency": 1.0, "failure_rate": 1.0, "max_retries": 0},
+        "two": {"kind": "echo", "latency": 3600.0},
+    }
+    routes = [{"complexity": "*", "task_type": "*", "models": ["one/m", "two/m"]}]
+    async with running_service(
+        database_url, tmp_path, providers=providers, routes=routes
     ) as service:
         await service.sql.send(request(1))
         await service.running_calls(1)
     async with open_sql(database_url) as sql:
-        attempts = await sql.rows("SELECT outcome FROM nexus.attempts")
-        assert [row["outcome"] for row in attempts] == ["interrupted"]
+        attempts = await sql.attempts("request-1")
+        assert [(a["provider"], a["outcome"]) for a in attempts] == [("one", "provider_error")]
         assert await sql.value(VISIBLE) == 1
+        assert await sql.value("SELECT skip_candidates FROM nexus.requests") == 1

@@ -247,3 +247,25 @@ async def test_queues_of_other_names_are_served(database_url: str, tmp_path: Pat
         await service.stored(2)
         await service.sql.until("SELECT count(*) = 0 FROM pgmq.q_llm_results")
         assert await service.sql.value("SELECT count(*) FROM pgmq.a_llm_results") == 0
+
+
+async def test_a_row_that_the_table_cannot_take_in_its_time_holds_up_no_other(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nexus_actors.results.poller.VISIBILITY_TIMEOUT", 1.0)
+    async with running_service(database_url, tmp_path) as service:
+        sql = service.sql
+        for statement in (
+            "CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF NEW.tokens_used = 13 THEN RAISE 'no' USING ERRCODE = 'query_canceled'; END IF;"
+            " RETURN NEW; END $$",
+            "CREATE TRIGGER object BEFORE INSERT ON job_results"
+            " FOR EACH ROW EXECUTE FUNCTION object()",
+        ):
+            await sql.rows(statement)
+        bad = result("bad", usage={"total_tokens": 13})
+        await sql.send_many([result("one"), bad, result("two")], queue="ai_results")
+        await service.stored(2)
+        await sql.rows("DROP TRIGGER object ON job_results")
+        await drained(sql)
+        assert (await row(sql, "bad"))["tokens_used"] == 13

@@ -6,6 +6,7 @@ import trio
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
+from nexus_actors.pipeline.deadlines import Deadlines
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
@@ -161,6 +162,33 @@ async def test_a_lane_knows_which_jobs_stand_in_it() -> None:
     assert one.queued_in is None
 
 
+async def test_a_lane_full_of_the_dead_takes_the_living() -> None:
+    table, lane = InWork({"a": 1}), Lane(2)
+    for number in (1, 2):
+        one = job(number)
+        table.add(one)
+        assert lane.put(one)
+        table.enter_lane(one, "a")
+    assert not lane.put(job(3))
+    table.answer(one, FAILED)
+    assert lane.put(other := job(3))
+    assert (await lane.take()).lease.msg_id == 1
+    assert await lane.take() is other
+
+
+async def test_deadlines_keep_no_job_alive_and_shed_what_has_ended() -> None:
+    deadlines = Deadlines(lambda _: None)
+    living = [job(number) for number in range(10)]
+    for one in living:
+        one.deadline = trio.current_time() + 3600
+        deadlines.watch(one)
+    for number in range(10_000):
+        one = job(number)
+        one.deadline = trio.current_time() + 3600
+        deadlines.watch(one)
+    assert len(deadlines) <= 1100
+
+
 async def test_a_wake_up_is_not_lost_while_nobody_waits(autojump_clock: Any) -> None:
     wake = Wake()
     wake.set()
@@ -168,3 +196,22 @@ async def test_a_wake_up_is_not_lost_while_nobody_waits(autojump_clock: Any) -> 
     assert await wake.wait(3600)
     assert trio.current_time() < 1
     assert not await wake.wait(5)
+
+
+async def test_it_looks_deeper_while_much_of_what_it_finds_goes_back_to_wait() -> None:
+    table = InWork({"full": 4, "free": 4}, batch_size=100)
+    assert table.quantity() == 16
+    placed(table, "full", *range(8))
+    assert table.quantity() == 8
+    jobs = [job(number) for number in range(8, 16)]
+    for one in jobs:
+        table.add(one)
+    assert table.quantity() == 0
+    for one in jobs:
+        table.leave(one)
+    assert table.quantity() == 16
+    assert table.leaving() == tuple(jobs)
+    for one in jobs:
+        table.remove(one)
+    assert table.leaving() == ()
+    assert table.quantity() == 8

@@ -1,5 +1,5 @@
 -- Lease for instance $1, for $2 seconds, requests that wait for the lanes $3, at most $4 of each, oldest first; and up to
--- 100 that wait for any lane and whose own time is over.
+-- $5 that wait for any lane and whose own time is over.
 --
 -- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. Two processes that
 -- take at once get different requests: a row whose delivery has moved on since this statement began no longer
@@ -23,7 +23,7 @@ expired AS MATERIALIZED (
     JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
     WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now()
     ORDER BY w.deadline
-    LIMIT 100
+    LIMIT $5
     FOR UPDATE OF q SKIP LOCKED
 ),
 due AS MATERIALIZED (
