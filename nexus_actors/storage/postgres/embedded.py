@@ -254,12 +254,16 @@ async def _stop(data_dir: Path, guard: trio.Process) -> None:
         await guard.stdin.aclose()
     with trio.move_on_after(STOP_TIMEOUT):
         await guard.wait()
-        return
-    if pid is not None and _is_postgres(pid):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    guard.kill()
-    await guard.wait()
+    if guard.returncode is None:
+        if pid is not None and _is_postgres(pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        guard.kill()
+        await guard.wait()
+    sockets = _socket_dir(data_dir)
+    if sockets != data_dir / "postgres":  # a folder of its own in the temporary directory
+        with suppress(OSError):  # not empty, if the server had to be killed
+            sockets.rmdir()
 
 
 async def _accepts(data_dir: Path) -> bool:

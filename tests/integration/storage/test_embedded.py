@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -187,6 +188,9 @@ async def test_a_long_path_is_no_obstacle(data_dir: Path) -> None:
     async with open_embedded(deep, settings=SETTINGS) as url:
         assert url == embedded_url(deep)
         assert await ask(url, "SELECT 1") == 1
+    sockets = Path(parse_qs(urlsplit(url).query)["host"][0])
+    assert sockets.parent == Path(tempfile.gettempdir())
+    assert not sockets.exists()
 
 
 async def test_a_killed_attempt_to_make_the_cluster_is_made_again(data_dir: Path) -> None:
