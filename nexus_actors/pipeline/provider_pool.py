@@ -87,7 +87,7 @@ class ProviderPool(GenServer):
             late = job.deadline <= trio.current_time()  # the Router's to end
             if again and job.attempt_count >= self._max_attempts:
                 self._give_up(job, outcome)
-            elif late or not again or not self._lane.put(job):
+            elif late or not again or self._in_work.draining or not self._lane.put(job):
                 self._in_work.leave_lane(job)
                 self._to_router.send_nowait(job)
 

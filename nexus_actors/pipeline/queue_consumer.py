@@ -64,6 +64,7 @@ class QueueConsumer(Stage):
 
     async def init(self) -> None:
         """Start reading. What a predecessor leased but did not hand on is released first."""
+        self._in_work.draining = False  # it may have been stopped alone, and started again
         self._in_work.on_room = self._wake.set
         self.spawn_link(self._consume)
 

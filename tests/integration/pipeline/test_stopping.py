@@ -127,3 +127,15 @@ async def test_a_failure_during_the_drain_begins_no_call_of_the_next_model(
         assert [(a["provider"], a["outcome"]) for a in attempts] == [("one", "provider_error")]
         assert await sql.value(VISIBLE) == 1
         assert await sql.value("SELECT skip_candidates FROM nexus.requests") == 1
+
+
+async def test_a_consumer_that_is_stopped_alone_is_started_again_and_work_goes_on(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(
+        database_url, tmp_path, providers={"one": {"kind": "echo"}}, routes=ROUTE
+    ) as service:
+        consumer = await service.actor("QueueConsumer")
+        await consumer.stop(Shutdown())
+        await service.sql.send_many(request(n) for n in range(10))
+        await service.stored(10)
