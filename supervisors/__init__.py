@@ -41,6 +41,7 @@ from supervisors.errors import (
 )
 from supervisors.gen_server import GenServer
 from supervisors.introspection import Node, tree
+from supervisors.linked_tasks import LinkedTask
 from supervisors.messages import (
     Call,
     CallResult,
@@ -56,7 +57,6 @@ from supervisors.messages import (
     Stop,
     Timeout,
 )
-from supervisors.process import LinkedTask, Timer
 from supervisors.reasons import (
     Crashed,
     ExitReason,
@@ -70,6 +70,7 @@ from supervisors.reasons import (
 from supervisors.registry import Registry
 from supervisors.supervision import ChildCounts, ChildInfo
 from supervisors.supervisor import Supervisor
+from supervisors.timekeeper import Timer
 
 __all__ = [
     "ActorRef",

@@ -4,71 +4,93 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Coroutine
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
+from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
 from supervisors.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
-from supervisors.mailbox import CALL, CAST, INFO, STOP
+from supervisors.mailbox import CALL, CAST, INFO
 from supervisors.messages import Call
 from supervisors.reasons import ExitReason, NoProc, Normal, cause_of
+from supervisors.timekeeper import Pending
 
 if TYPE_CHECKING:
     from supervisors.process import Process
 
 R = TypeVar("R")
 
+current_process: ContextVar[Process | None] = ContextVar("supervisors_process", default=None)
+"""The process whose task, or a task started by it, is running."""
+
 NORMAL = Normal()
 
 
-class Caller:
+class Caller(Pending):
     """The way back to one call: a slot of its own, so that a late reply vanishes (OTP's `from`)."""
 
-    __slots__ = ("_error", "_process", "_settled", "_task", "_value", "ref")
+    __slots__ = ("_error", "_process", "_sender", "_task", "_timeout", "_value", "request")
 
-    def __init__(self, process: Process, ref: ActorRef | None) -> None:
+    def __init__(
+        self, process: Process, sender: Process | None, request: object, timeout: float
+    ) -> None:
+        self.settled = False
         self._process = process
+        self._sender = sender
+        self.request = request
+        self._timeout = timeout
         self._task: trio.lowlevel.Task | None = None
-        self._settled = False
         self._value: Any = None
         self._error: Exception | None = None
-        self.ref = ref
+
+    @property
+    def ref(self) -> ActorRef | None:
         """The calling actor, or None for plain trio code."""
+        return None if self._sender is None else self._sender.ref
 
     def reply(self, value: object) -> None:
         """Answer (OTP `gen_server:reply`). Only the first answer counts, and only while the caller
         waits.
         """
-        self._settle(value, None)
+        if self.settled:
+            return
+        self.settled = True
+        self._value = value
+        if self._process.unanswered:
+            self._process.unanswered.pop(self, None)
+        if self._task is not None:
+            reschedule(self._task)
 
     def fail(self, error: Exception) -> None:
         """Make the caller's `call` raise `error`, without ending the server. One error object per
         caller.
         """
-        self._settle(None, error)
+        if not self.settled:
+            self._error = error
+            self.reply(None)
 
-    def _settle(self, value: object, error: Exception | None) -> None:
-        if self._settled:
-            return
-        self._settled = True
-        self._value, self._error = value, error
-        self._process.pending.pop(self, None)
-        if self._task is not None:
-            trio.lowlevel.reschedule(self._task)
+    def expire(self) -> None:
+        """The call's time is up."""
+        self.fail(CallTimeout(self._process.name, self.request, self._timeout))
 
-    async def _wait(self) -> None:
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._settled = True  # given up: whatever comes now is late
-            self._process.pending.pop(self, None)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._task = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(abort)
-
-    def _result(self) -> Any:
+    async def _wait(self) -> Any:
+        """For those who call in other ways than `ActorRef.call`, which spells this out."""
+        if not self.settled:
+            self._task = current_task()
+            await wait_task_rescheduled(self._abort)
         if self._error is not None:
             raise self._error
         return self._value
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self.settled = True  # given up: whatever comes now is late
+        self._process.unanswered.pop(self, None)
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def __repr__(self) -> str:
+        return f"<Caller of {self._process.name}>"
 
 
 class ActorRef:
@@ -82,14 +104,14 @@ class ActorRef:
         self._process = process
 
     def _target(self) -> Process | None:
-        """Who is meant: itself here, looked up at each use for a name."""
+        """Who is meant: looked up at each use for a name (see NamedRef)."""
         return self._process
 
     def _require(self, request: object) -> Process:
         process = self._target()
         if process is None or process.reason is not None:
             raise NoProcess(self.name, request)
-        if process.task is trio.lowlevel.current_task():
+        if process.task is current_task():
             raise CallingSelf(self.name, request)
         return process
 
@@ -97,35 +119,35 @@ class ActorRef:
         """Ask, and wait at most `timeout` seconds for the answer (OTP `gen_server:call`).
 
         Raises NoProcess at once if nobody is there, CallTimeout, ServerExited if the server ends
-        first, CallingSelf at once. Cancelled, the request may still be handled; its answer
-        vanishes.
+        first, CallingSelf at once, MailboxFull if the server's mailbox is bounded. Cancelled, the
+        request may still be handled; its answer vanishes.
         """
-        process = self._require(request)
-        sender = process.current()
-        caller = Caller(process, None if sender is None else sender.ref)
-        process.pending[caller] = request
+        # All of it in one place, and no coroutine but this one: this is the runtime's hottest path.
+        process = self._process
+        if process.reason is not None:
+            raise NoProcess(self.name, request)
+        task = current_task()
+        if process.task is task:
+            raise CallingSelf(self.name, request)
+        caller = Caller(process, current_process.get(), request, timeout)
         process.mailbox.put((CALL, request, caller))
-        if timeout == math.inf:
-            await caller._wait()
-        else:
-            with trio.move_on_after(timeout) as scope:
-                await caller._wait()
-            if scope.cancelled_caught:
-                raise CallTimeout(self.name, request, timeout)
-        result: R = caller._result()
+        if timeout != math.inf:
+            process.timekeeper.after(timeout, caller)
+        if not caller.settled:
+            caller._task = task
+            await wait_task_rescheduled(caller._abort)
+        if caller._error is not None:
+            raise caller._error
+        result: R = caller._value
         return result
 
     def cast(self, message: object) -> None:
         """Send to handle_cast (OTP `gen_server:cast`). Never blocks or fails, promises nothing."""
-        process = self._target()
-        if process is not None:
-            process.mailbox.put((CAST, message, None))
+        self._process.mailbox.put((CAST, message, None))
 
     def send(self, info: object) -> None:
         """Send to handle_info (OTP `!`). Never blocks, never fails, promises nothing."""
-        process = self._target()
-        if process is not None:
-            process.mailbox.put((INFO, info, None))
+        self._process.mailbox.put((INFO, info, None))
 
     async def stop(self, reason: ExitReason = NORMAL, *, timeout: float = math.inf) -> None:
         """Let it handle what it has, run terminate and end with `reason` (OTP `gen_server:stop`).
@@ -135,9 +157,8 @@ class ActorRef:
         """
         process = self._require(NORMAL)
         process.request_stop(reason)
-        process.mailbox.put((STOP, reason, None))
         with trio.move_on_after(timeout):
-            await process.exited.wait()
+            await process.wait_ended()
         if process.reason is None:
             raise CallTimeout(self.name, reason, timeout)
         if process.reason != reason:
@@ -157,7 +178,7 @@ class ActorRef:
         """
         process = self._target()
         if process is not None:
-            sender = process.current()
+            sender = current_process.get()
             process.exit_signal(None if sender is None else sender.ref, reason)
 
     async def wait(self) -> ExitReason:
@@ -168,8 +189,7 @@ class ActorRef:
         if process is None:
             await trio.lowlevel.checkpoint()
             return NoProc()
-        await process.exited.wait()
-        return process.reason if process.reason is not None else NoProc()
+        return await process.wait_ended()
 
     @property
     def is_alive(self) -> bool:
@@ -209,9 +229,31 @@ class NamedRef(ActorRef):
 
     __slots__ = ()
 
+    def _target(self) -> Process | None:
+        raise NotImplementedError
+
     def _claim(self, process: Process) -> None:
         """Take the name for a process that is about to start; AlreadyStarted if it is taken."""
         raise NotImplementedError
+
+    def call(self, request: Call[R], *, timeout: float = 5.0) -> Coroutine[Any, Any, R]:
+        """Ask who holds the name now; see `ActorRef.call`."""
+        process = self._target()
+        if process is None:
+            raise NoProcess(self.name, request)
+        return process.ref.call(request, timeout=timeout)
+
+    def cast(self, message: object) -> None:
+        """Send to handle_cast of who holds the name now; lost if nobody does."""
+        process = self._target()
+        if process is not None:
+            process.mailbox.put((CAST, message, None))
+
+    def send(self, info: object) -> None:
+        """Send to handle_info of who holds the name now; lost if nobody does."""
+        process = self._target()
+        if process is not None:
+            process.mailbox.put((INFO, info, None))
 
 
 def server_exited(process: Process, request: object, reason: ExitReason) -> ServerExited:

@@ -165,7 +165,7 @@ async def _host_root(process: Process) -> None:
 
 async def _await_start(process: Process, spec: ChildSpec) -> StartError | None:
     with trio.move_on_after(spec.start_timeout):
-        await process.settled.wait()
+        await process.wait_settled()
     if process.started:
         return None
     if process.ignored:

@@ -1,26 +1,26 @@
 """Every exception this runtime raises on purpose.
 
 SupervisorsError
-├── CallError                   a call got no answer
-│   ├── NoProcess               nobody there
-│   ├── CallTimeout             no answer in time; the server goes on
-│   ├── ServerExited            the server ended before it answered
-│   └── CallingSelf             the answer could never come
-├── StartError                  a process did not start
-│   ├── FailedToStartChild      its init failed (id, reason; the exception is the cause)
-│   ├── AlreadyStarted          the name, or the child's id, is taken by a live process
-│   ├── AlreadyPresent          the child's id is taken by a spec without a process
-│   ├── StartTimeout            its init took too long, and it was killed
-│   ├── StartIgnored            a root whose init said Ignore
-│   ├── MaxChildren             a dynamic supervisor is full
-│   └── SpecError               the specification is wrong (also a ValueError)
-│       ├── InvalidChildSpec, MissingId, MissingStart, InvalidStart, InvalidRestartType,
-│       │   InvalidShutdown, InvalidChildType, InvalidSignificant, InvalidStartTimeout,
-│       │   InvalidName, DuplicateChildId
-│       └── InvalidStrategy, InvalidIntensity, InvalidPeriod, InvalidAutoShutdown,
-InvalidMaxChildren ├── AdminError                  a supervisor refused │   ├── NotFound,
-ChildRunning, ChildRestarting ├── RegistryError │   ├── AlreadyRegistered, RegistryNotRunning └──
-BadReturnValue              a callback returned what it may not
+├── CallError                 a call got no answer
+│   ├── NoProcess             nobody there
+│   ├── CallTimeout           no answer in time; the server goes on
+│   ├── ServerExited          the server ended before it answered
+│   ├── CallingSelf           the answer could never come
+│   └── MailboxFull           its mailbox is bounded, and full
+├── StartError                a process did not start
+│   ├── FailedToStartChild    its init failed (id, reason; the exception is the cause)
+│   ├── AlreadyStarted        the name, or the child's id, is taken by a live process
+│   ├── AlreadyPresent        the child's id is taken by a spec without a process
+│   ├── StartTimeout          its init took too long, and it was killed
+│   ├── StartIgnored          a root whose init said Ignore
+│   ├── MaxChildren           a dynamic supervisor is full
+│   └── SpecError             the specification is wrong (also a ValueError): MissingId,
+│                             MissingStart, DuplicateChildId, and Invalid… for each field
+├── AdminError                a supervisor refused
+│   └── NotFound, ChildRunning, ChildRestarting
+├── RegistryError             a registry refused
+│   └── AlreadyRegistered, RegistryNotRunning
+└── BadReturnValue            a callback returned what it may not
 """
 
 from __future__ import annotations
@@ -79,6 +79,16 @@ class CallingSelf(CallError):
 
     def __init__(self, server: str, request: object) -> None:
         super().__init__(server, request, "an actor cannot call itself")
+
+
+class MailboxFull(CallError):
+    """The server's mailbox is bounded, and full: it did not take the request, or dropped it to make
+    room for later ones. `limit` is how many unread messages it takes.
+    """
+
+    def __init__(self, server: str, request: object, limit: int) -> None:
+        self.limit = limit
+        super().__init__(server, request, f"its mailbox holds {limit} unread messages")
 
 
 # --- starts ---
@@ -211,6 +221,18 @@ class DuplicateChildId(SpecError):
     """Two children with one id (OTP `duplicate_child_name`)."""
 
     what = "two children have the same id"
+
+
+class InvalidMailboxLimit(SpecError):
+    """Not an integer > 0."""
+
+    what = "a mailbox's limit must be an integer above zero"
+
+
+class InvalidWhenFull(SpecError):
+    """Neither "refuse" nor "drop_oldest"."""
+
+    what = 'when_full must be "refuse" or "drop_oldest"'
 
 
 class InvalidStrategy(SpecError):

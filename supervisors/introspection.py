@@ -5,6 +5,7 @@ nothing.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,15 +13,17 @@ import trio
 
 from supervisors.actor_ref import ActorRef
 from supervisors.child_spec import ChildType
-from supervisors.process import Process
+from supervisors.process import IDLE, Process
 from supervisors.supervision import Child, SupervisorBase
 
-Status: TypeAlias = Literal["starting", "idle", "busy", "stopping", "restarting", "stopped"]
+Status: TypeAlias = Literal[
+    "starting", "idle", "busy", "suspended", "stopping", "restarting", "stopped"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One process, or one child without a process. Times are seconds on trio's clock."""
+    """One process, or one child without a process. Moments are seconds since the epoch."""
 
     name: str
     class_name: str
@@ -41,7 +44,7 @@ class Node:
     """When it began to handle that."""
     started_at: float | None
     uptime: float
-    """Seconds since started_at."""
+    """Seconds on trio's clock."""
     children: tuple[Node, ...] = ()
     """In start order."""
 
@@ -59,7 +62,7 @@ async def tree(ref: ActorRef) -> Node:
 def _node(process: Process, kind: ChildType, restarts: int, now: float) -> Node:
     actor = process.actor
     supervisor = actor if isinstance(actor, SupervisorBase) else None
-    busy = process.current_message is not None
+    busy = process.message is not IDLE
     return Node(
         name=process.name,
         class_name=type(actor).__name__,
@@ -70,10 +73,10 @@ def _node(process: Process, kind: ChildType, restarts: int, now: float) -> Node:
         recent_restarts=0 if supervisor is None else supervisor.intensity.recent(now),
         max_restarts=None if supervisor is None else supervisor.intensity.max_restarts,
         mailbox_length=len(process.mailbox),
-        current_message=process.current_message,
-        since=process.busy_since if busy else None,
+        current_message=type(process.message).__name__ if busy else None,
+        since=time.time() - (time.perf_counter() - process.busy_since) if busy else None,
         started_at=process.started_at,
-        uptime=now - process.started_at,
+        uptime=now - process.started_at_clock,
         children=() if supervisor is None else tuple(_child(c, now) for c in supervisor._children),
     )
 
@@ -97,4 +100,6 @@ def _status(process: Process) -> Status:
         return "stopping"
     if not process.started:
         return "starting"
-    return "idle" if process.current_message is None else "busy"
+    if process.control is not process.mailbox:
+        return "suspended"
+    return "idle" if process.message is IDLE else "busy"

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import trio
+
+from supervisors.child_spec import is_whole
+from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull, MailboxFull
 
 if TYPE_CHECKING:
     from supervisors.actor_ref import Caller
 
+# What others send; these count towards a bound.
 CALL: Final = 0
 CAST: Final = 1
 INFO: Final = 2
-STOP: Final = 3
+# What the runtime sends: Down, Exit, timers; requests to stop; `system` requests; see Deferred.
+SIGNAL: Final = 3
+STOP: Final = 4
+SYSTEM: Final = 5
+DEFERRED: Final = 6
 
 # (kind, payload, caller). A tuple, because an object per message costs three times as much.
 Item: TypeAlias = "tuple[int, object, Caller | None]"
@@ -22,59 +30,134 @@ Item: TypeAlias = "tuple[int, object, Caller | None]"
 # After so many messages in a row the reader lets others run: a busy actor must not starve the rest.
 FAIR_SHARE = 64
 
+WhenFull: TypeAlias = Literal["refuse", "drop_oldest"]
+
+
+@runtime_checkable
+class Deferred(Protocol):
+    """The payload of a DEFERRED item: what it is turns out when its turn comes."""
+
+    def take(self) -> object | None:
+        """The info for handle_info, or None if it has become pointless meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxBound:
+    """How many unread calls, casts and infos a mailbox takes, and what then.
+
+    "refuse": a call raises MailboxFull at once; a cast or info is dropped. "drop_oldest": the
+    oldest of them makes room; if that is a call, its caller gets MailboxFull. What was dropped is
+    counted, and told to telemetry. Signals (Down, Exit, timers, the request to stop) always get in.
+    """
+
+    limit: int
+    when_full: WhenFull = "refuse"
+
+    def __post_init__(self) -> None:
+        if not is_whole(self.limit) or self.limit == 0:
+            raise InvalidMailboxLimit(self.limit)
+        if self.when_full not in ("refuse", "drop_oldest"):
+            raise InvalidWhenFull(self.when_full)
+
 
 class Mailbox:
     """Unbounded: back pressure is the business of those who send, by demand."""
 
-    __slots__ = ("_in_a_row", "_items", "_reader", "closed")
+    __slots__ = ("closed", "items", "reader")
+
+    limit: int | None = None
+    dropped: int = 0
 
     def __init__(self) -> None:
-        self._items: deque[Item] = deque()
-        self._reader: trio.lowlevel.Task | None = None
-        self._in_a_row = 0
+        self.items: deque[Item] = deque()
+        self.reader: trio.lowlevel.Task | None = None
+        """The task of the process while it is parked."""
         self.closed = False
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     def put(self, item: Item) -> None:
         """Append; dropped without a word once the mailbox is closed."""
         if self.closed:
             return
-        self._items.append(item)
-        reader = self._reader
+        self.items.append(item)
+        reader = self.reader
         if reader is not None:
-            self._reader = None
+            self.reader = None
             trio.lowlevel.reschedule(reader)
 
-    async def get(self, timeout: float = math.inf) -> Item | None:
-        """The next message; None if none came for `timeout` seconds. Cancelled, it takes none."""
-        if not self._items:
-            self._in_a_row = 0
-            await self._wait(timeout)
-            return self._items.popleft() if self._items else None
-        self._in_a_row += 1
-        if self._in_a_row >= FAIR_SHARE:
-            self._in_a_row = 0
-            await trio.lowlevel.checkpoint()
-        return self._items.popleft()
+    def put_first(self, item: Item) -> None:
+        """Put back a signal that comes before all others."""
+        self.items.appendleft(item)
 
-    async def _wait(self, timeout: float) -> None:
-        if timeout == math.inf:
-            await self._park()
-        else:
-            with trio.move_on_after(timeout):
-                await self._park()
+    def signal_taken(self) -> None:
+        """The reader has taken something out of `items` that no bound counts."""
 
-    async def _park(self) -> None:
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._reader = None
-            return trio.lowlevel.Abort.SUCCEEDED
+    async def get(self) -> Item:
+        """The next item. Cancelled, it takes none."""
+        while not self.items:
+            self.reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self.abort)
+        return self.items.popleft()
 
-        self._reader = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(abort)
+    def abort(self, _: object) -> trio.lowlevel.Abort:
+        """The parked reader is cancelled."""
+        self.reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
-    def close(self) -> None:
-        """Drop what was not read, and whatever comes from now on."""
+    def close(self) -> list[Item]:
+        """Take out what was not read, and drop whatever comes from now on."""
         self.closed = True
-        self._items.clear()
+        unread = list(self.items)
+        self.items.clear()
+        return unread
+
+
+class BoundedMailbox(Mailbox):
+    """Takes `bound.limit` unread messages; signals always get in, and do not count."""
+
+    __slots__ = ("_name", "_signals", "_when_full", "dropped", "limit")
+
+    def __init__(self, bound: MailboxBound, name: str) -> None:
+        super().__init__()
+        self.limit: int = bound.limit
+        self.dropped = 0
+        self._when_full = bound.when_full
+        self._name = name
+        self._signals = 0  # unread ones, so that a full mailbox is known without counting
+
+    def put(self, item: Item) -> None:
+        """Append, if there is room, or make room."""
+        if not self.closed:
+            if item[0] >= SIGNAL:
+                self._signals += 1
+            elif len(self.items) - self._signals >= self.limit:
+                if self._when_full == "refuse":
+                    self._drop(item)
+                    return
+                self._drop(self._take_oldest())
+        super().put(item)
+
+    def put_first(self, item: Item) -> None:
+        """Put back a signal."""
+        self._signals += 1
+        super().put_first(item)
+
+    def signal_taken(self) -> None:
+        """One less that does not count."""
+        self._signals -= 1
+
+    def _take_oldest(self) -> Item:
+        # one step for each signal that stands before it
+        for position, item in enumerate(self.items):
+            if item[0] < SIGNAL:
+                del self.items[position]
+                return item
+        raise AssertionError("a mailbox of nothing but signals is not full")
+
+    def _drop(self, item: Item) -> None:
+        self.dropped += 1
+        kind, payload, caller = item
+        if kind == CALL and caller is not None:
+            caller.fail(MailboxFull(self._name, payload, self.limit))

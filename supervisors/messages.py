@@ -9,7 +9,7 @@ from supervisors.reasons import ExitReason
 
 if TYPE_CHECKING:
     from supervisors.actor_ref import ActorRef
-    from supervisors.process import LinkedTask
+    from supervisors.linked_tasks import LinkedTask
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -36,7 +36,8 @@ class Call(Generic[R_co]):
 # --- what callbacks return ---
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen like the others, but final to the type checkers: freezing costs 0.3 us each call.
+@dataclass(slots=True)
 class Reply:
     """Answer the caller with `value` (`{:reply, value, state}`).
 
@@ -44,9 +45,9 @@ class Reply:
     `continue_with`: handle_continue is called with it before any other message.
     """
 
-    value: object
-    timeout: float | None = None
-    continue_with: object = UNSET
+    value: Final[object]
+    timeout: Final[float | None] = None
+    continue_with: Final[object] = UNSET
 
 
 @dataclass(frozen=True, slots=True)

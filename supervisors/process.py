@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
-from typing import Any
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import trio
 
-from supervisors.actor_ref import ActorRef, Caller, server_exited
+from supervisors.actor_ref import ActorRef, Caller, current_process, server_exited
 from supervisors.errors import BadReturnValue, InvalidStart, NoProcess
-from supervisors.mailbox import INFO, STOP, Mailbox
+from supervisors.linked_tasks import LinkedTask, reap
+from supervisors.mailbox import SIGNAL, STOP, Mailbox
 from supervisors.messages import Down, Exit, Ignore, Monitor
 from supervisors.reasons import Crashed, ExitReason, Killed, NoProc, Normal
+from supervisors.status import Status
+from supervisors.timekeeper import Timekeeper, Timer
+from supervisors.trace import Tracer
 
 logger = logging.getLogger("supervisors")
 
@@ -27,8 +31,10 @@ logger = logging.getLogger("supervisors")
 # blocks.
 KILL_GRACE = 5.0
 
+# No message: one may be None.
+IDLE: Final = object()
+
 _pids = itertools.count(1)
-_current: ContextVar[Process | None] = ContextVar("supervisors_process", default=None)
 
 
 class Actor:
@@ -45,45 +51,72 @@ class Actor:
         """The reference others reach this actor by; there from before init."""
         return self._runtime_process.ref
 
-    async def _runtime_host(self) -> None:
-        await run(self._runtime_process)
+    def _runtime_mailbox(self, name: str) -> Mailbox:
+        return Mailbox()
+
+    def _runtime_host(self) -> Coroutine[Any, Any, None]:
+        return run(self._runtime_process)
 
     async def _runtime_main(self) -> ExitReason:
         raise NotImplementedError
 
+    def format_status(self, status: Status) -> Status:
+        """What `system.get_status` and a crash report may show (OTP `format_status/1`).
 
-class LinkedTask:
-    """A task of `GenServer.spawn_link`: it lives no longer than its actor."""
-
-    __slots__ = ("_scope", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._scope = trio.CancelScope(shield=True)
-
-    def cancel(self) -> None:
-        """Ask it to end; the actor is told nothing but a `Normal` exit, if it traps exits."""
-        self._scope.cancel()
-
-    def __repr__(self) -> str:
-        return f"<LinkedTask {self.name}>"
+        By default only the types of attributes and message, because states hold secrets. Override
+        it to show more: `return replace(status.shapes(), state={"depth": len(self.queue)})`.
+        """
+        return status.shapes()
 
 
-class Timer:
-    """A message on its way, from `GenServer.send_after`."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self) -> None:
-        self._scope = trio.CancelScope()
-
-    def cancel(self) -> None:
-        """Do not send it, if it is not sent yet."""
-        self._scope.cancel()
+def state_of(actor: Actor) -> dict[str, Any]:
+    """Its attributes by name, without the runtime's own."""
+    own = ("_runtime_", "_GenServer__")
+    return {name: value for name, value in vars(actor).items() if not name.startswith(own)}
 
 
 class Process:
     """The runtime's own record of a process. Not for users: they hold an `ActorRef`."""
+
+    __slots__ = (
+        "__weakref__",
+        "_ended",
+        "_settled",
+        "actor",
+        "busy_since",
+        "control",
+        "crash_status",
+        "doomed",
+        "ignored",
+        "links",
+        "mailbox",
+        "message",
+        "monitors",
+        "name",
+        "nursery",
+        "on_exit",
+        "on_stop",
+        "parent",
+        "parent_linked",
+        "pid",
+        "reason",
+        "ref",
+        "scope",
+        "serving",
+        "started",
+        "started_at",
+        "started_at_clock",
+        "stop_reason",
+        "task",
+        "tasks",
+        "tasks_done",
+        "terminating",
+        "timekeeper",
+        "timers",
+        "tracers",
+        "unanswered",
+        "watchers",
+    )
 
     def __init__(
         self, name: str, actor: Actor, nursery: trio.Nursery, parent: Process | None
@@ -92,17 +125,18 @@ class Process:
         self.name = name
         self.actor = actor
         self.nursery = nursery
-        """Where its task runs, and those of spawn_link and send_after."""
+        """Where its task runs, and those of spawn_link."""
         self.parent = parent
+        self.parent_linked = False
+        """Whether it is linked to its parent, who knows its children anyway and keeps no list."""
         self.ref = ActorRef(self)
-        self.mailbox = Mailbox()
+        self.mailbox: Mailbox = actor._runtime_mailbox(name)
+        self.control = self.mailbox
+        """Where requests to stop and `system` requests go: past the mailbox while suspended."""
         self.scope = trio.CancelScope(shield=True)
         self.task: trio.lowlevel.Task | None = None
-        self.settled = trio.Event()
-        """Set once init is over, well or not."""
         self.started = False
         self.ignored = False
-        self.exited = trio.Event()
         self.doomed: ExitReason | None = None
         """The reason it was cancelled with, recorded before cancelling: what its task then does no
         longer counts.
@@ -110,36 +144,57 @@ class Process:
         self.reason: ExitReason | None = None
         self.stop_reason: ExitReason | None = None
         self.on_stop: Callable[[], None] | None = None
-        self.pending: dict[Caller, object] = {}
-        self.links: set[Process] = set()
+        self.serving: Caller | None = None
+        """Whose call is being handled."""
+        # Dicts also where a set would do: an empty one takes a third of the memory.
+        self.unanswered: dict[Caller, None] = {}
+        """Whose calls were handled, but will be answered later."""
+        self.links: dict[Process, None] = {}
         self.monitors: dict[Monitor, Process] = {}
         self.watchers: dict[Monitor, Process] = {}
         self.on_exit: dict[object, Callable[[], None]] = {}
-        self.timers: set[Timer] = set()
-        self.tasks: set[LinkedTask] = set()
+        self.timers: dict[Timer, None] = {}
+        self.tasks: dict[LinkedTask, None] = {}
         self.tasks_done: trio.Event | None = None
         self.terminating = False
-        self.started_at = trio.current_time()
-        self.current_message: str | None = None
+        self.timekeeper = Timekeeper.current()
+        self.started_at = time.time()
+        self.started_at_clock = self.timekeeper.now()
+        self.message: object = IDLE
+        """What is being handled."""
         self.busy_since = 0.0
+        """Since when, by `time.perf_counter`."""
+        self.tracers: list[Tracer] = []
+        self.crash_status: Status | None = None
+        self._settled: trio.Event | None = None
+        self._ended: trio.Event | None = None
 
     def __repr__(self) -> str:
         return f"<Process {self.name} pid {self.pid}>"
-
-    @staticmethod
-    def current() -> Process | None:
-        """The process whose task, or a task started by it, is running."""
-        return _current.get()
 
     # --- start ---
 
     def acknowledge(self) -> None:
         """Init went well: from here on the parent is linked (OTP `init_ack`)."""
         self.started = True
-        if self.parent is not None:
-            self.links.add(self.parent)
-            self.parent.links.add(self)
-        self.settled.set()
+        self.parent_linked = self.parent is not None
+        self._tell_settled()
+
+    @property
+    def settled(self) -> bool:
+        """Whether init is over, well or not."""
+        return self.started or self.reason is not None
+
+    async def wait_settled(self) -> None:
+        """Until init is over, well or not."""
+        if not self.settled:
+            if self._settled is None:
+                self._settled = trio.Event()
+            await self._settled.wait()
+
+    def _tell_settled(self) -> None:
+        if self._settled is not None:
+            self._settled.set()
 
     # --- signals ---
 
@@ -150,7 +205,7 @@ class Process:
         if self.reason is not None:
             return
         if self.actor.trap_exit:
-            self.mailbox.put((INFO, Exit(sender, reason), None))
+            self.mailbox.put((SIGNAL, Exit(sender, reason), None))
         elif not isinstance(reason, Normal):
             self.doom(reason)
 
@@ -158,18 +213,16 @@ class Process:
         """The parent's exit signal: one that traps exits terminates after what came before."""
         if self.actor.trap_exit:
             self.request_stop(reason)
-            self.mailbox.put((STOP, reason, None))
         else:
             self.doom(reason)
 
     def request_stop(self, reason: ExitReason) -> None:
-        """Note that a request to stop is on its way, for one who waits elsewhere than at its
-        mailbox.
-        """
+        """It is to end with `reason`, after what it was sent before."""
         if self.stop_reason is None:
             self.stop_reason = reason
-            if self.on_stop is not None:
+            if self.on_stop is not None:  # one that waits elsewhere than at its mailbox
                 self.on_stop()
+        self.control.put((STOP, reason, None))
 
     def kill(self) -> None:
         """The untrappable signal."""
@@ -195,22 +248,32 @@ class Process:
         """Both ways. To the dead: an exit signal with NoProc."""
         if other is None or other.reason is not None:
             self.exit_signal(None if other is None else other.ref, NoProc())
+        elif other is self.parent:
+            self.parent_linked = True
+        elif other.parent is self:
+            other.parent_linked = True
         elif other is not self:
-            self.links.add(other)
-            other.links.add(self)
+            self.links[other] = None
+            other.links[self] = None
 
     def unlink(self, other: Process | None) -> None:
         """Both ways; nothing if there is no link."""
-        if other is not None:
-            self.links.discard(other)
-            other.links.discard(self)
+        if other is None:
+            return
+        if other is self.parent:
+            self.parent_linked = False
+        elif other.parent is self:
+            other.parent_linked = False
+        else:
+            self.links.pop(other, None)
+            other.links.pop(self, None)
 
     def monitor(self, ref: ActorRef) -> Monitor:
         """One Down when the process behind `ref` ends, at once if it has."""
         target = ref._target()
         monitor = Monitor(ref)
         if target is None or target.reason is not None:
-            self.mailbox.put((INFO, Down(monitor, ref, NoProc()), None))
+            self.mailbox.put((SIGNAL, Down(monitor, ref, NoProc()), None))
         else:
             self.monitors[monitor] = target
             target.watchers[monitor] = self
@@ -222,43 +285,22 @@ class Process:
         if target is not None:
             target.watchers.pop(monitor, None)
 
-    # --- tasks and timers ---
-
-    def spawn_link(
-        self, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
-    ) -> LinkedTask:
-        """Start a task that ends with this process."""
-        self._must_live()
-        task = LinkedTask(getattr(function, "__qualname__", repr(function)))
-        self.tasks.add(task)
-        self.nursery.start_soon(_run_linked, self, task, function, args, name=task.name)
-        return task
+    # --- timers ---
 
     def send_after(self, seconds: float, info: object) -> Timer:
         """Start a timer; it dies with this process."""
-        self._must_live()
+        self.must_live()
         if not seconds >= 0:
             raise ValueError(f"send_after takes seconds of at least 0, not {seconds!r}")
-        timer = Timer()
-        self.timers.add(timer)
-        self.nursery.start_soon(_run_timer, self, timer, seconds, info)
+        timer = Timer(self, info)
+        self.timers[timer] = None
+        timer.due = self.timekeeper.after(seconds, timer)
         return timer
 
-    def _must_live(self) -> None:
-        if self.reason is not None:  # one that was given up while its task blocked on
+    def must_live(self) -> None:
+        """Raises NoProcess in one that was given up while its task blocked on."""
+        if self.reason is not None:
             raise NoProcess(self.name, None)
-
-    async def reap(self) -> None:
-        """Cancel the linked tasks and wait for them, KILL_GRACE at most."""
-        if not self.tasks:
-            return
-        self.tasks_done = trio.Event()
-        for task in self.tasks:
-            task.cancel()
-        with trio.move_on_after(KILL_GRACE, shield=True):
-            await self.tasks_done.wait()
-        for task in self.tasks:
-            logger.error("%s: its task %s is unkillable; given up", self.name, task.name)
 
     # --- the end ---
 
@@ -269,29 +311,72 @@ class Process:
         if self.reason is not None:
             return
         self.reason = reason
-        self.mailbox.close()
         for release in list(self.on_exit.values()):
             release()
         self.on_exit.clear()
-        for timer in self.timers:
+        for timer in list(self.timers):
             timer.cancel()
         for task in self.tasks:
             task.cancel()
         for monitor, target in self.monitors.items():
             target.watchers.pop(monitor, None)
         self.monitors.clear()
-        for caller, request in list(self.pending.items()):
-            caller.fail(server_exited(self, request, reason))
+        self._fail_callers(reason)
         for monitor, watcher in self.watchers.items():
             watcher.monitors.pop(monitor, None)
-            watcher.mailbox.put((INFO, Down(monitor, monitor.ref, reason), None))
+            watcher.mailbox.put((SIGNAL, Down(monitor, monitor.ref, reason), None))
         self.watchers.clear()
+        if self.parent is not None and self.parent_linked:
+            self.parent.exit_signal(self.ref, reason)
         for other in self.links:
-            other.links.discard(self)
+            other.links.pop(self, None)
             other.exit_signal(self.ref, reason)
         self.links.clear()
-        self.settled.set()
-        self.exited.set()
+        self._tell_settled()
+        if self._ended is not None:
+            self._ended.set()
+
+    def _fail_callers(self, reason: ExitReason) -> None:
+        callers = [self.serving, *self.unanswered]
+        callers += [caller for _, _, caller in self.mailbox.close()]
+        callers += [caller for _, _, caller in self.control.close()]
+        self.serving = None
+        for caller in callers:
+            if caller is not None and not caller.settled:
+                caller.fail(server_exited(self, caller.request, reason))
+
+    async def wait_ended(self) -> ExitReason:
+        """Until it has ended; why."""
+        if self.reason is None:
+            if self._ended is None:
+                self._ended = trio.Event()
+            await self._ended.wait()
+        else:
+            await trio.lowlevel.checkpoint()
+        return self.reason or Killed()
+
+    def note_crash(self, reason: Crashed) -> None:
+        """Keep what the crash report is to show, as it was when it crashed."""
+        message = None if self.message is IDLE else self.message
+        status = Status(state_of(self.actor), message, reason)
+        try:
+            self.crash_status = self.actor.format_status(status)
+        except Exception:
+            logger.exception("%s: its format_status raised", self.name)
+            self.crash_status = status.shapes()
+
+    def log_late_crash(self, crash: Crashed, what: str = "") -> None:
+        """An exception that can no longer be anyone's exit reason must not be lost."""
+        logger.error(
+            "%s%s raised while it was being ended", self.name, what, exc_info=crash.exception
+        )
+
+    def kill_ancestors(self) -> None:
+        """Kill it and all above it at once, so that none restarts what another lost."""
+        ancestor: Process | None = self
+        while ancestor is not None:  # each then kills whatever else is below it
+            ancestor.kill()
+            ancestor = ancestor.parent
 
 
 def spawn(
@@ -314,81 +399,26 @@ async def run(process: Process) -> None:
     """The process's task, from its first step to `finish`. Only KeyboardInterrupt and its like
     leave it.
     """
-    _current.set(process)
+    current_process.set(process)
     process.task = trio.lowlevel.current_task()
     try:
-        reason = await _run_body(process)
-        await process.reap()
+        reason = process.doomed or Killed()  # killed before its first step
+        if process.doomed is None:
+            try:
+                with process.scope:
+                    reason = await process.actor._runtime_main()
+            except Exception as error:  # noqa: BLE001 - the one place where it becomes a reason
+                reason = Crashed(error)
+                if process.scope.cancel_called:  # only doom does that
+                    process.log_late_crash(reason)
+        if process.tasks:
+            await reap(process, KILL_GRACE)
     except BaseException:
         # The program itself is to end (KeyboardInterrupt, SystemExit). Supervisors are shielded
         # from the cancellation this brings, so those above are told: they take everyone along.
-        kill_ancestors(process)
+        process.kill_ancestors()
         process.finish(Killed())
         raise
-    # the second look: a kill may have come while its tasks were awaited
+    # Doom alone cancels the scope, and records the reason first; it may also have come just now,
+    # while its tasks were awaited.
     process.finish(process.doomed or reason)
-
-
-async def _run_body(process: Process) -> ExitReason:
-    early = process.doomed
-    if early is not None:  # killed before its first step
-        return early
-    try:
-        with process.scope:
-            return await process.actor._runtime_main()
-    except Exception as error:  # noqa: BLE001 - the one place where it becomes a reason
-        crash = Crashed(error)
-        if process.doomed is None:
-            return crash
-        log_late_crash(process, "", crash)
-    # Doom alone cancels the scope, and records the reason first.
-    return process.doomed or Killed()
-
-
-async def _run_linked(
-    process: Process,
-    task: LinkedTask,
-    function: Callable[..., Awaitable[Any]],
-    args: tuple[Any, ...],
-) -> None:
-    reason: ExitReason = Normal()
-    try:
-        with task._scope:
-            await function(*args)
-    except Exception as error:  # noqa: BLE001 - it becomes the exit signal
-        reason = Crashed(error)
-    except BaseException:
-        kill_ancestors(process)
-        raise
-    finally:
-        process.tasks.discard(task)
-        if process.tasks_done is not None and not process.tasks:
-            process.tasks_done.set()
-    if isinstance(reason, Crashed) and (
-        process.tasks_done is not None or process.doomed is not None or process.reason is not None
-    ):
-        log_late_crash(process, f"'s task {task.name}", reason)
-    process.exit_signal(task, reason)
-
-
-async def _run_timer(process: Process, timer: Timer, seconds: float, info: object) -> None:
-    with timer._scope:
-        await trio.sleep(seconds)
-    process.timers.discard(timer)
-    if not timer._scope.cancelled_caught:
-        process.mailbox.put((INFO, info, None))
-
-
-def log_late_crash(process: Process, what: str, crash: Crashed) -> None:
-    """An exception that can no longer be anyone's exit reason must not be lost."""
-    logger.error(
-        "%s%s raised while it was being ended", process.name, what, exc_info=crash.exception
-    )
-
-
-def kill_ancestors(process: Process) -> None:
-    """Kill it and all above it at once, so that none restarts what another lost."""
-    ancestor: Process | None = process
-    while ancestor is not None:  # each then kills whatever else is below it
-        ancestor.kill()
-        ancestor = ancestor.parent

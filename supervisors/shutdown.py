@@ -28,11 +28,11 @@ async def stop_process(
     if shutdown != "brutal_kill":
         process.ask_to_stop(Shutdown())
         with trio.move_on_after(shutdown):
-            await process.exited.wait()
+            await process.wait_ended()
     if process.reason is None:
         process.kill()
         with trio.move_on_after(runtime.KILL_GRACE + margin):
-            await process.exited.wait()
+            await process.wait_ended()
         process.abandon()
     return process.reason if process.reason is not None else Killed()
 
@@ -45,5 +45,5 @@ async def kill_all(victims: Iterable[tuple[Process, float]]) -> None:
     start = trio.current_time()
     for process, margin in sorted(everyone, key=lambda pair: pair[1]):
         with trio.CancelScope(shield=True, deadline=start + runtime.KILL_GRACE + margin):
-            await process.exited.wait()
+            await process.wait_ended()
         process.abandon()

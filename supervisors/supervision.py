@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import trio
 
+from supervisors import system
 from supervisors.actor_ref import ActorRef, Caller
 from supervisors.child_spec import ChildSpec, ChildType
 from supervisors.crash_reports import Context, report
@@ -27,7 +28,7 @@ from supervisors.errors import (
     StartError,
     StartTimeout,
 )
-from supervisors.mailbox import CALL, INFO, STOP, Item
+from supervisors.mailbox import CALL, SIGNAL, STOP, SYSTEM, Item
 from supervisors.messages import Exit, Ignore, Stop
 from supervisors.process import Actor, Process, run, spawn
 from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of, is_abnormal
@@ -205,9 +206,12 @@ class SupervisorBase(Actor):
         if kind == STOP:
             return self._runtime_process.stop_reason
         if kind == CALL and caller is not None:
+            self._runtime_process.serving = caller
             await self._reply(payload, caller)
             return None
-        if kind == INFO:
+        if kind == SYSTEM:
+            return await system.serve(self._runtime_process, payload, caller)
+        if kind == SIGNAL:
             match payload:
                 case Exit(
                     None, reason
@@ -267,8 +271,8 @@ class SupervisorBase(Actor):
         spec = child.spec
         limit = trio.move_on_after(spec.start_timeout)
         with trio.CancelScope() as self._start_wait, limit:
-            await process.settled.wait()
-        if not process.settled.is_set() and self._runtime_process.stop_reason is not None:
+            await process.wait_settled()
+        if not process.settled and self._runtime_process.stop_reason is not None:
             raise _Interrupted  # it is in the table, and is stopped with the others
         self._start_wait = None
         if process.started or process.ignored:
@@ -325,7 +329,7 @@ class SupervisorBase(Actor):
             reason = error.reason if isinstance(error, FailedToStartChild) else Crashed(error)
             self._report("start_error", reason, child)
             child.restarting = True
-            self._runtime_process.mailbox.put((INFO, _Retry(child), None))
+            self._runtime_process.mailbox.put((SIGNAL, _Retry(child), None))
             return False
         return True
 

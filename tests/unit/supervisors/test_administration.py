@@ -2,6 +2,7 @@
 """Administration of supervisors, dynamic supervisors, registry, introspection, reports."""
 
 import math
+import time
 
 import pytest
 import trio
@@ -319,7 +320,7 @@ async def test_the_tree_is_told_while_a_child_is_stuck(autojump_clock):
         await end(await child(top, "over"), Normal())
         ref.cast(stuck)
         ref.cast(stuck)
-        begun = trio.current_time()
+        begun = time.time()
         await trio.sleep(10)
         node = await tree(top)
         assert (node.name, node.class_name, node.type) == ("Top", "Supervisor", "supervisor")
@@ -330,7 +331,7 @@ async def test_the_tree_is_told_while_a_child_is_stuck(autojump_clock):
         (leaf,) = branch.children
         assert (leaf.status, leaf.mailbox_length, leaf.pid) == ("busy", 1, ref.pid)
         assert leaf.current_message == "function"
-        assert leaf.since == pytest.approx(begun)
+        assert begun <= leaf.since <= time.time()
         assert leaf.uptime >= 10
 
 

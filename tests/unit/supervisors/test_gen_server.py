@@ -72,7 +72,7 @@ async def test_P_GS_03_the_answer_may_come_later(autojump_clock):
 
 async def _first_caller(ref):
     """The oldest call that waits."""
-    return next(iter(ref._process.pending))
+    return next(iter(ref._process.unanswered))
 
 
 async def test_P_GS_04_a_timeout_does_not_affect_the_server(autojump_clock):

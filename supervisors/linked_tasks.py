@@ -1,0 +1,83 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""Tasks of an actor beside its callbacks: they live no longer than it does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from supervisors.reasons import Crashed, ExitReason, Normal
+
+if TYPE_CHECKING:
+    from supervisors.process import Process
+
+logger = logging.getLogger("supervisors")
+
+
+class LinkedTask:
+    """A task of `GenServer.spawn_link`: it lives no longer than its actor."""
+
+    __slots__ = ("_scope", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._scope = trio.CancelScope(shield=True)
+
+    def cancel(self) -> None:
+        """Ask it to end; the actor is told nothing but a `Normal` exit, if it traps exits."""
+        self._scope.cancel()
+
+    def __repr__(self) -> str:
+        return f"<LinkedTask {self.name}>"
+
+
+def spawn_link(
+    process: Process, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
+) -> LinkedTask:
+    """Start a task that ends with `process`."""
+    process.must_live()
+    task = LinkedTask(getattr(function, "__qualname__", repr(function)))
+    process.tasks[task] = None
+    process.nursery.start_soon(run_linked, process, task, function, args, name=task.name)
+    return task
+
+
+async def reap(process: Process, grace: float) -> None:
+    """Cancel its linked tasks and wait for them, `grace` seconds at most."""
+    process.tasks_done = trio.Event()
+    for task in process.tasks:
+        task.cancel()
+    with trio.move_on_after(grace, shield=True):
+        await process.tasks_done.wait()
+    for task in process.tasks:
+        logger.error("%s: its task %s is unkillable; given up", process.name, task.name)
+
+
+async def run_linked(
+    process: Process,
+    task: LinkedTask,
+    function: Callable[..., Awaitable[Any]],
+    args: tuple[Any, ...],
+) -> None:
+    """The task itself. Its crash is an exit signal to its actor."""
+    reason: ExitReason = Normal()
+    try:
+        with task._scope:
+            await function(*args)
+    except Exception as error:  # noqa: BLE001 - it becomes the exit signal
+        reason = Crashed(error)
+    except BaseException:
+        process.kill_ancestors()
+        raise
+    finally:
+        process.tasks.pop(task, None)
+        if process.tasks_done is not None and not process.tasks:
+            process.tasks_done.set()
+    if isinstance(reason, Crashed) and (
+        process.tasks_done is not None or process.doomed is not None or process.reason is not None
+    ):
+        process.log_late_crash(reason, f"'s task {task.name}")
+    process.exit_signal(task, reason)

@@ -1,0 +1,267 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""To look into a running actor, hold it, and trace it (OTP `sys`).
+
+A request waits its turn in the mailbox, so that it sees what all earlier messages have done; a
+suspended actor answers at once. All of them raise what `ActorRef.call` raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from supervisors.actor_ref import ActorRef, Caller, current_process
+from supervisors.errors import NoProcess
+from supervisors.mailbox import STOP, SYSTEM, Mailbox
+from supervisors.messages import Call, Reply
+from supervisors.process import IDLE, Process, state_of
+from supervisors.reasons import ExitReason
+from supervisors.status import Status
+from supervisors.trace import Did, Got, TraceEvent, Tracer
+
+logger = logging.getLogger("supervisors.trace")
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """What get_status tells (OTP `sys:get_status`)."""
+
+    ref: ActorRef
+    class_name: str
+    parent: ActorRef | None
+    sys_state: Literal["running", "suspended"]
+    state: object
+    """Through format_status: by default each attribute's type."""
+    mailbox_length: int
+    links: tuple[ActorRef, ...]
+    monitors: tuple[ActorRef, ...]
+    """Whom it monitors."""
+    monitored_by: tuple[ActorRef, ...]
+    linked_tasks: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counted since `statistics(ref, True)` (OTP `sys:statistics`)."""
+
+    started_at: float
+    """Seconds on trio's clock."""
+    calls: int = 0
+    casts: int = 0
+    infos: int = 0
+    """Timeouts, timers and signals too."""
+    replies: int = 0
+    """Those returned by handle_call; what `caller.reply` answers later is not counted."""
+    seconds: float = 0.0
+    """Spent in callbacks, waiting included."""
+
+    def __call__(self, event: TraceEvent) -> None:
+        """Count; it is a tracer."""
+        match event:
+            case Got(callback="handle_call"):
+                self.calls += 1
+            case Got(callback="handle_cast"):
+                self.casts += 1
+            case Got(callback="handle_info"):
+                self.infos += 1
+            case Did(result=result, seconds=seconds):
+                self.seconds += seconds
+                self.replies += isinstance(result, Reply)
+
+
+# --- what others ask ---
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Call[R]):
+    """One question, answered by the runtime within the actor's own task."""
+
+    answer: Callable[[Process], R]
+
+
+async def get_state(ref: ActorRef, *, timeout: float = 5.0) -> dict[str, Any]:
+    """Its attributes by name, as they are (OTP `sys:get_state`). For tests and debugging: a value
+    may be a secret, and a mutable one is the actor's own.
+    """
+    return await _ask(ref, lambda process: state_of(process.actor), timeout)
+
+
+async def replace_state(
+    ref: ActorRef,
+    function: Callable[[dict[str, Any]], Mapping[str, Any]],
+    *,
+    timeout: float = 5.0,
+) -> None:
+    """Set the attributes that `function` makes of its present ones (OTP `sys:replace_state`). If it
+    raises, the caller gets that, and the actor is as it was.
+    """
+
+    def change(process: Process) -> None:
+        vars(process.actor).update(function(state_of(process.actor)))
+
+    await _ask(ref, change, timeout)
+
+
+async def get_status(ref: ActorRef, *, timeout: float = 5.0) -> ServerStatus:
+    """What may be shown of it, its state through `format_status` (OTP `sys:get_status`)."""
+    return await _ask(ref, _status_of, timeout)
+
+
+async def suspend(ref: ActorRef, *, timeout: float = 5.0) -> None:
+    """Let it handle nothing but system requests and the request to stop, until `resume`. Its
+    mailbox fills, its linked tasks go on. Suspending it again changes nothing.
+    """
+    await _ask(ref, _suspend, timeout)
+
+
+async def resume(ref: ActorRef, *, timeout: float = 5.0) -> None:
+    """Let it go on with what has come meanwhile. Nothing if it is not suspended."""
+    await _ask(ref, release, timeout)
+
+
+async def statistics(
+    ref: ActorRef, flag: bool | Literal["get"] = "get", *, timeout: float = 5.0
+) -> Statistics | None:
+    """True: count from now on; False: stop counting; "get": what was counted, or None."""
+
+    def count(process: Process) -> Statistics | None:
+        found = next((t for t in process.tracers if isinstance(t, Statistics)), None)
+        if flag == "get":
+            return found
+        if found is not None:
+            process.tracers.remove(found)
+        if flag:
+            process.tracers.append(Statistics(process.timekeeper.now()))
+        return None
+
+    return await _ask(ref, count, timeout)
+
+
+def install(ref: ActorRef, tracer: Tracer) -> None:
+    """Call `tracer` with each TraceEvent of it from now on (OTP `sys:install`). Raises
+    NoProcess. A tracer that raises crashes the actor: it runs within its task.
+    """
+    _running(ref).tracers.append(tracer)
+
+
+def remove(ref: ActorRef, tracer: Tracer) -> None:
+    """Undo install; nothing if it is not installed, or the actor has ended."""
+    process = ref._target()
+    if process is not None and tracer in process.tracers:
+        process.tracers.remove(tracer)
+
+
+def log_event(event: TraceEvent) -> None:
+    """The tracer that logs, at level INFO of "supervisors.trace": types, never contents."""
+    match event:
+        case Got(ref, callback, message):
+            logger.info("%s got %s in %s", ref.name, type(message).__name__, callback)
+        case Did(ref, callback, _, result, seconds):
+            logger.info(
+                "%s returned %s from %s after %.6f s",
+                ref.name,
+                type(result).__name__,
+                callback,
+                seconds,
+            )
+
+
+@contextmanager
+def trace(ref: ActorRef, tracer: Tracer = log_event) -> Iterator[None]:
+    """Trace it for as long as the block (OTP `sys:trace`)."""
+    install(ref, tracer)
+    try:
+        yield
+    finally:
+        remove(ref, tracer)
+
+
+async def _ask(ref: ActorRef, answer: Callable[[Process], R], timeout: float) -> R:
+    request = Request(answer)
+    process = ref._require(request)
+    caller = Caller(process, current_process.get(), request, timeout)
+    process.control.put((SYSTEM, request, caller))
+    if timeout != math.inf:
+        process.timekeeper.after(timeout, caller)
+    result: R = await caller._wait()
+    return result
+
+
+def _running(ref: ActorRef) -> Process:
+    process = ref._target()
+    if process is None or process.reason is not None:
+        raise NoProcess(ref.name, None)
+    return process
+
+
+# --- how the actor answers ---
+
+
+async def serve(process: Process, request: object, caller: Caller | None) -> ExitReason | None:
+    """Answer a SYSTEM item and, if that suspends the actor, all others until it is resumed. A
+    reason: it was told to stop meanwhile.
+    """
+    _answer(process, request, caller)
+    while process.control is not process.mailbox:
+        kind, payload, caller = await process.control.get()
+        if kind == STOP and isinstance(payload, ExitReason):
+            release(process)
+            return payload
+        _answer(process, payload, caller)
+    return None
+
+
+def _answer(process: Process, request: object, caller: Caller | None) -> None:
+    if caller is None or not isinstance(request, Request):
+        return
+    try:
+        caller.reply(request.answer(process))
+    except Exception as error:  # noqa: BLE001 - the asker's function failed, not the actor
+        caller.fail(error)
+
+
+def _suspend(process: Process) -> None:
+    if process.control is not process.mailbox:
+        return
+    process.message = IDLE
+    process.control = Mailbox()
+    waiting = list(process.mailbox.items)
+    process.mailbox.items.clear()
+    for item in waiting:
+        if item[0] in (STOP, SYSTEM):
+            process.mailbox.signal_taken()
+            process.control.items.append(item)
+        else:
+            process.mailbox.items.append(item)
+
+
+def release(process: Process) -> None:
+    """End a suspension; what waited past the mailbox comes first."""
+    past, process.control = process.control, process.mailbox
+    if past is not process.mailbox:
+        for item in reversed(past.close()):
+            process.mailbox.put_first(item)
+
+
+def _status_of(process: Process) -> ServerStatus:
+    linked = [other.ref for other in process.links]
+    if process.parent is not None and process.parent_linked:
+        linked.append(process.parent.ref)
+    return ServerStatus(
+        ref=process.ref,
+        class_name=type(process.actor).__name__,
+        parent=None if process.parent is None else process.parent.ref,
+        sys_state="running" if process.control is process.mailbox else "suspended",
+        state=process.actor.format_status(Status(state_of(process.actor))).state,
+        mailbox_length=len(process.mailbox),
+        links=tuple(linked),
+        monitors=tuple(target.ref for target in process.monitors.values()),
+        monitored_by=tuple(watcher.ref for watcher in process.watchers.values()),
+        linked_tasks=tuple(task.name for task in process.tasks),
+    )
