@@ -27,16 +27,19 @@ check: setup ## ruff, mypy, pyright, import boundaries
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-bench: setup ## measure latency and throughput
+bench: .venv/bench.stamp ## measure the service's latency and throughput, and the actors beside others
 	@$(BIN)/python -m benchmarks.latency
 	@$(BIN)/python -m benchmarks.throughput
+	@$(BIN)/python -m benchmarks.actors
 
-lock: setup ## renew both lock files from pyproject.toml
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --group build pyproject.toml
+
+lock: setup ## renew the lock files from pyproject.toml
 	@$(PIP) install uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --group build pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --group build --group dev pyproject.toml -o requirements-dev.lock
+	@$(COMPILE) -o requirements.lock
+	@$(COMPILE) --group dev -o requirements-dev.lock
+	@$(COMPILE) --group bench -c requirements-dev.lock -o requirements-bench.lock
 
 clean: ## remove .venv and caches
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
@@ -55,4 +58,11 @@ clean: ## remove .venv and caches
 .venv/dev.stamp: requirements-dev.lock .venv/runtime.stamp
 	@echo "setting up the developer's tools (once)"
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@
+
+# thespian has no wheel: it is built with the setuptools that the lock brought.
+.venv/bench.stamp: requirements-bench.lock .venv/dev.stamp
+	@echo "setting up what the benchmarks compare with (once)"
+	@$(PIP) install --require-hashes --only-binary :all: --no-binary thespian --use-pep517 --no-build-isolation \
+		-r requirements-bench.lock
 	@touch $@

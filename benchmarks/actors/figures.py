@@ -18,13 +18,13 @@ class Figure:
 
 FIGURES = {
     "call": Figure("call, no timeout", "/s"),
-    "call_timeout": Figure("call, timeout of 5 s", "/s"),
+    "call_timeout": Figure("call, 5 s timeout", "/s"),
     "call_100": Figure("call, 100 callers", "/s"),
     "cast_posted": Figure("cast, posted", "/s"),
-    "cast_handled": Figure("cast, posted and handled", "/s"),
+    "cast_handled": Figure("cast, handled", "/s"),
     "restart": Figure("restart, p50", "µs", "low"),
-    "unread_none": Figure("call by one with an empty mailbox", "µs", "low"),
-    "unread": Figure("call by one with {unread:,} unread", "µs", "low"),
+    "unread_none": Figure("call with an empty mailbox", "µs", "low"),
+    "unread": Figure("call with {unread:,} unread", "µs", "low"),
     "idle": Figure("an idle actor", "bytes", "low"),
     "start": Figure("start of {many:,}", "s", "low"),
     "stop": Figure("ordered stop of {many:,}", "s", "low"),
@@ -54,8 +54,8 @@ class Size:
     many: int
 
 
-FULL = Size(rounds=7, seconds=0.15, restart=500, unread=500_000, idle=20_000, many=100_000)
-QUICK = Size(rounds=3, seconds=0.05, restart=200, unread=500_000, idle=10_000, many=20_000)
+FULL = Size(rounds=15, seconds=0.06, restart=300, unread=500_000, idle=20_000, many=100_000)
+QUICK = Size(rounds=5, seconds=0.02, restart=100, unread=500_000, idle=10_000, many=100_000)
 TINY = Size(rounds=1, seconds=0.001, restart=3, unread=1_000, idle=200, many=200)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,7 @@ from benchmarks.actors.verdict import Outcome, Verdict
 
 def print_tables(outcome: Outcome, size: Size, notes: list[str]) -> None:
     """The figures, each with ours compared to it; then the goals."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     names = list(outcome.samples)
     figures = Table("median of the rounds", *(CONTENDERS[name].title for name in names))
     for column in figures.columns[1:]:
@@ -23,7 +24,7 @@ def print_tables(outcome: Outcome, size: Size, notes: list[str]) -> None:
     for key in FIGURES:
         figures.add_row(_text(key, size), *(_cell(outcome, name, key) for name in names))
     console.print(figures)
-    console.print("(x: so many times theirs is ours)")
+    console.print("x N: ours is N times theirs")
     goals = Table("goal", "wanted", "measured", "")
     for verdict in outcome.verdicts():
         goals.add_row(*_row(verdict, size))
@@ -71,6 +72,8 @@ def _cell(outcome: Outcome, name: str, key: str) -> str:
 
 
 def _value(key: str, value: float) -> str:
+    if value >= 999_500:
+        return f"{value / 1e6:.2f} M {FIGURES[key].unit}"
     digits = 0 if value >= 1000 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f} {FIGURES[key].unit}"
 

@@ -29,7 +29,7 @@ def test_no_file_is_longer_than_400_lines() -> None:
 
 
 def test_locks_name_no_index_and_no_file() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock"):
         text = (ROOT / name).read_text()
         assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links|^-e ", text, re.M)
         entries = re.split(r"\n(?=\S)", text.strip())
