@@ -55,7 +55,7 @@ class Size:
 
 
 FULL = Size(rounds=15, seconds=0.06, restart=300, unread=500_000, idle=20_000, many=100_000)
-QUICK = Size(rounds=5, seconds=0.02, restart=100, unread=500_000, idle=10_000, many=100_000)
+QUICK = Size(rounds=5, seconds=0.02, restart=100, unread=100_000, idle=5_000, many=100_000)
 TINY = Size(rounds=1, seconds=0.001, restart=3, unread=1_000, idle=200, many=200)
 
 
@@ -85,4 +85,8 @@ GOALS = (
     Goal("start", 10.0),
     Goal("unread", 1.1, "ours", "unread_none"),
 )
-"""\"Costs nothing\" is a factor of 1.1 here, which is what the noise of the machine may do."""
+"""A cast is compared posted with posted and handled with handled. The first of these two is out of
+reach: `deque.append` with a parked reader is only four times as quick as `send_nowait`.
+
+"Costs nothing" is a factor of 1.1 here, which is what the noise of the machine may do.
+"""
