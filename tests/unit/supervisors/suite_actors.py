@@ -1,0 +1,87 @@
+# ruff: noqa: A002 - an id is an id
+"""What the test_suite_* files share: ways to make each callback return something, failing inits."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+
+from supervisors import (
+    ActorRef,
+    CallTimeout,
+    Continue,
+    NoReply,
+    ServerExited,
+    Supervisor,
+)
+from tests.unit.supervisors.actors import Do, Puppet, puppet
+
+
+class Chained(Puppet):
+    """Its continuations are functions too."""
+
+    async def handle_continue(self, argument: Any) -> Any:
+        result = argument(self)
+        return await result if inspect.isawaitable(result) else result
+
+
+async def start(
+    top: ActorRef, id: str, journal: list[Any] | None = None, **options: Any
+) -> ActorRef:
+    """Start a temporary puppet under `top`."""
+    options.setdefault("restart", "temporary")
+    ref = await Supervisor.start_child(top, puppet(id, journal, **options))
+    assert ref is not None
+    return ref
+
+
+async def got(ref: ActorRef) -> list[Any]:
+    """What a puppet's handle_info has kept."""
+    return await ref.call(Do(lambda me: list(me.got)))
+
+
+Result = Callable[[], Any]
+
+
+async def by_call(ref: ActorRef, result: Result) -> None:
+    """Make handle_call return `result()`, which does not answer."""
+    with pytest.raises((CallTimeout, ServerExited)):
+        await ref.call(Do(lambda _: result()), timeout=0.01)
+
+
+async def by_cast(ref: ActorRef, result: Result) -> None:
+    """Make handle_cast return `result()`."""
+    ref.cast(lambda _: result())
+
+
+async def by_info(ref: ActorRef, result: Result) -> None:
+    """Make handle_info return `result()`."""
+    ref.send(lambda _: result())
+
+
+async def by_continue(ref: ActorRef, result: Result) -> None:
+    """Make handle_continue of a Chained return `result()`."""
+    ref.cast(lambda _: NoReply(continue_with=lambda _: result()))
+
+
+async def by_bare_continue(ref: ActorRef, result: Result) -> None:
+    """The same, by way of a Continue."""
+    ref.cast(lambda _: Continue(lambda _: result()))
+
+
+def fails_after(
+    count: int, starts: list[ActorRef], pause: float = 0.1
+) -> Callable[[Any], Awaitable[None]]:
+    """An init that succeeds `count` times and then fails, each time after `pause` seconds."""
+
+    async def init(actor: Any) -> None:
+        starts.append(actor.ref)
+        if len(starts) > count:
+            await trio.sleep(pause)
+            raise RuntimeError("cannot start again")
+
+    return init

@@ -1,0 +1,201 @@
+"""Further behaviour of gen_server_SUITE (gs) and of Elixir's gen_server_test (ex_gs): callbacks."""
+
+import pytest
+import trio
+
+from supervisors import (
+    BadReturnValue,
+    Continue,
+    Crashed,
+    FailedToStartChild,
+    GenServer,
+    Killed,
+    NoReply,
+    Normal,
+    Registry,
+    ServerExited,
+    Shutdown,
+    Stop,
+    Supervisor,
+    Timeout,
+    open_tree,
+)
+from tests.unit.supervisors.actors import Do, Puppet, boom
+from tests.unit.supervisors.suite_actors import (
+    Chained,
+    by_bare_continue,
+    by_call,
+    by_cast,
+    by_continue,
+    by_info,
+    got,
+    start,
+)
+
+CALLBACKS = [by_call, by_cast, by_info, by_continue, by_bare_continue]
+
+
+# --- stopping and crashing, in each callback ---
+
+
+@pytest.mark.parametrize("callback", CALLBACKS)
+@pytest.mark.parametrize("trap", [True, False])
+@pytest.mark.parametrize("reason", [Normal(), Shutdown(), Shutdown("x"), Crashed(ValueError())])
+async def test_gs_stop_in_every_callback_runs_terminate_once(
+    autojump_clock, callback, trap, reason
+):
+    journal = []
+    async with open_tree(lambda: Chained("a", journal, trap=trap)) as ref:
+        await callback(ref, lambda: Stop(reason))
+        assert await ref.wait() == reason
+    assert journal == [("start", "a"), ("stop", "a", reason)]
+
+
+@pytest.mark.parametrize("callback", CALLBACKS)
+@pytest.mark.parametrize("trap", [True, False])
+async def test_gs_a_crash_in_every_callback_runs_terminate_with_it(autojump_clock, callback, trap):
+    journal = []
+    error = ValueError("crash")
+
+    def crash():
+        raise error
+
+    async with open_tree(lambda: Chained("a", journal, trap=trap)) as ref:
+        await callback(ref, crash)
+        assert await ref.wait() == Crashed(error)
+    assert journal == [("start", "a"), ("stop", "a", Crashed(error))]
+
+
+@pytest.mark.parametrize("callback", [by_cast, by_info, by_continue])
+async def test_gs_a_bad_return_of_every_callback_is_a_crash(autojump_clock, callback):
+    journal = []
+    async with open_tree(lambda: Chained("a", journal)) as ref:
+        await callback(ref, lambda: "garbage")
+        reason = await ref.wait()
+    assert isinstance(reason, Crashed)
+    assert isinstance(reason.exception, BadReturnValue)
+    assert journal[-1] == ("stop", "a", reason)
+
+
+async def test_gs_what_handle_call_may_not_return(autojump_clock):
+    class Bad(Puppet):
+        async def handle_call(self, request, caller):
+            return request.function(self)
+
+    for result in (None, Continue("x"), "garbage"):
+        async with open_tree(Bad) as ref:
+            with pytest.raises(ServerExited) as caught:
+                await ref.call(Do(lambda _, result=result: result))
+            assert isinstance(caught.value.__cause__, BadReturnValue)
+
+
+async def test_gs_a_timeout_that_makes_it_stop(autojump_clock):
+    journal = []
+
+    class Once(Puppet):
+        async def handle_info(self, info):
+            return Stop(Shutdown("idle")) if info == Timeout() else None
+
+    async with open_tree(lambda: Once("a", journal, init=lambda _: NoReply(timeout=3.0))) as ref:
+        before = trio.current_time()
+        assert await ref.wait() == Shutdown("idle")
+        assert trio.current_time() - before == pytest.approx(3.0)
+    assert journal[-1] == ("stop", "a", Shutdown("idle"))
+
+
+@pytest.mark.parametrize("trap", [True, False])
+async def test_gs_undef_terminate_does_not_run_after_a_failed_init(autojump_clock, trap):
+    journal = []
+    async with open_tree(Supervisor) as top:
+        for init in (boom, lambda _: Stop(Shutdown("no")), lambda _: Stop(Normal())):
+            with pytest.raises(FailedToStartChild):
+                await start(top, "a", journal, init=init, trap=trap)
+    assert journal == []
+
+
+async def test_gs_an_exit_signal_during_init_fails_the_start_with_its_reason(autojump_clock):
+    async def init(me):
+        me.ref.exit(Shutdown("meanwhile"))
+        await trio.sleep(10)
+
+    async with open_tree(Supervisor) as top:
+        with pytest.raises(FailedToStartChild) as caught:
+            await start(top, "a", init=init, trap=False)
+        assert caught.value.reason == Shutdown("meanwhile")
+
+
+async def test_gs_who_traps_since_its_init_gets_signals_as_messages(autojump_clock):
+    def init(me):
+        me.trap_exit = True
+
+    async with open_tree(Supervisor) as top:
+        ref = await start(top, "a", trap=False, init=init)
+        ref.exit(Shutdown())
+        await trio.sleep(1)
+        assert len(await got(ref)) == 1
+
+
+@pytest.mark.parametrize("end", [lambda ref: ref.kill(), lambda ref: ref.exit(Shutdown())])
+async def test_gs_terminate_does_not_run_for_signals_that_are_not_trapped(autojump_clock, end):
+    journal = []
+    async with open_tree(Supervisor) as top:
+        ref = await start(top, "a", journal, trap=False)
+        end(ref)
+        await ref.wait()
+    assert journal == [("start", "a")]
+
+
+# --- callbacks that were not written (gs:undef_*) ---
+
+
+class Bare(GenServer):
+    pass
+
+
+async def test_gs_undef_handle_call_and_cast_crash_but_info_is_logged(autojump_clock, caplog):
+    async with open_tree(Bare) as ref:
+        with pytest.raises(ServerExited) as caught:
+            await ref.call(Do(boom))
+        assert isinstance(caught.value.__cause__, NotImplementedError)
+    async with open_tree(Bare) as ref:
+        ref.cast("x")
+        assert isinstance(await ref.wait(), Crashed)
+    caplog.clear()
+    async with open_tree(Bare) as ref:
+        ref.send("secret")
+        await trio.sleep(1)
+        assert ref.is_alive
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "secret" not in record.getMessage()
+
+
+async def test_gs_undef_terminate_is_no_problem(autojump_clock):
+    async with open_tree(Bare) as ref:
+        await ref.stop(Shutdown("x"))
+        assert await ref.wait() == Shutdown("x")
+
+
+# --- names (gs:start, gs:otp_7669) ---
+
+
+async def test_gs_otp_7669_a_start_that_fails_leaves_the_name_free(autojump_clock):
+    names = Registry("names")
+    seen = []
+
+    def init(result):
+        def act(me):
+            seen.append(names.whereis("A") == me.ref)  # registered before its init
+            return result
+
+        return act
+
+    async with open_tree(lambda: Supervisor([names.child_spec()])) as top:
+        with pytest.raises(FailedToStartChild):
+            await start(top, "a", name=names.via("A"), init=init(Stop(Shutdown("no"))))
+        assert names.whereis("A") is None
+        ref = await start(top, "a", name=names.via("A"), init=init(None))
+        ref.kill()
+        assert await ref.wait() == Killed()
+        assert names.whereis("A") is None
+    assert seen == [True, True]
