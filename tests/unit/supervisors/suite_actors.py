@@ -14,6 +14,7 @@ from supervisors import (
     ActorRef,
     CallTimeout,
     Continue,
+    Ignore,
     NoReply,
     ServerExited,
     Supervisor,
@@ -85,3 +86,21 @@ def fails_after(
             raise RuntimeError("cannot start again")
 
     return init
+
+
+class Switch:
+    """An init that succeeds, fails or says Ignore, as `mode` says, after `pause` seconds."""
+
+    def __init__(self, pause: float = 0.1) -> None:
+        self.mode = "ok"
+        self.pause = pause
+        self.starts: list[ActorRef] = []
+
+    async def init(self, actor: Any) -> Ignore | None:
+        """Give this to `puppet`. Its first call does not pause."""
+        if self.starts:
+            await trio.sleep(self.pause)
+        self.starts.append(actor.ref)
+        if self.mode == "fail":
+            raise RuntimeError("cannot start now")
+        return Ignore() if self.mode == "ignore" else None
