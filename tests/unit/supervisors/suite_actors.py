@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import trio
 from supervisors import (
     ActorRef,
     CallTimeout,
+    ChildSpec,
     Continue,
     Ignore,
     NoReply,
@@ -38,6 +39,12 @@ async def start(
     ref = await Supervisor.start_child(top, puppet(id, journal, **options))
     assert ref is not None
     return ref
+
+
+def supervisor(id: str, specs: list[ChildSpec], **options: Any) -> ChildSpec:
+    """A spec of a Supervisor; options of the spec are restart, shutdown and significant."""
+    own = {k: options.pop(k) for k in ("restart", "shutdown", "significant") if k in options}
+    return ChildSpec(id, lambda: Supervisor(specs, **options), type="supervisor", **own)
 
 
 async def got(ref: ActorRef) -> list[Any]:
@@ -72,20 +79,6 @@ async def by_continue(ref: ActorRef, result: Result) -> None:
 async def by_bare_continue(ref: ActorRef, result: Result) -> None:
     """The same, by way of a Continue."""
     ref.cast(lambda _: Continue(lambda _: result()))
-
-
-def fails_after(
-    count: int, starts: list[ActorRef], pause: float = 0.1
-) -> Callable[[Any], Awaitable[None]]:
-    """An init that succeeds `count` times and then fails, each time after `pause` seconds."""
-
-    async def init(actor: Any) -> None:
-        starts.append(actor.ref)
-        if len(starts) > count:
-            await trio.sleep(pause)
-            raise RuntimeError("cannot start again")
-
-    return init
 
 
 class Switch:
