@@ -1,5 +1,7 @@
 """Further behaviour of gen_server_SUITE (gs) and of Elixir's gen_server_test (ex_gs): callbacks."""
 
+import math
+
 import pytest
 import trio
 
@@ -87,6 +89,16 @@ async def test_gs_what_handle_call_may_not_return(autojump_clock):
             with pytest.raises(ServerExited) as caught:
                 await ref.call(Do(lambda _, result=result: result))
             assert isinstance(caught.value.__cause__, BadReturnValue)
+
+
+@pytest.mark.parametrize("timeout", [-1, "soon", math.nan])
+async def test_gs_a_bad_timeout_is_a_crash(autojump_clock, timeout):
+    journal = []
+    async with open_tree(lambda: Puppet("a", journal)) as ref:
+        ref.cast(lambda _: NoReply(timeout=timeout))
+        reason = await ref.wait()
+    assert isinstance(reason, Crashed)
+    assert journal[-1] == ("stop", "a", reason)
 
 
 async def test_gs_a_timeout_that_makes_it_stop(autojump_clock):

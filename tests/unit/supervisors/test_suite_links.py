@@ -13,6 +13,7 @@ from supervisors import (
     NoProc,
     Normal,
     Registry,
+    ServerExited,
     Shutdown,
     Stop,
     Supervisor,
@@ -248,6 +249,45 @@ async def test_by_default_exits_of_others_are_dropped(autojump_clock):
         await a.wait()
         await trio.sleep(1)
         assert bare.is_alive
+
+
+async def test_signals_that_come_during_init_are_handled_after_it(autojump_clock):
+    async def init(me):
+        me.link(other)
+        other.cast(lambda _: Stop(Shutdown("x")))
+        await other.wait()
+        await trio.sleep(1)
+
+    async with open_tree(Supervisor) as top:
+        other = await start(top, "other")
+        ref = await start(top, "a", init=init)
+        assert await got(ref) == [Exit(other, Shutdown("x"))]
+
+
+@pytest.mark.parametrize("trap", [True, False])
+async def test_the_death_of_a_linked_server_during_a_call_to_it(autojump_clock, trap):
+    """Who traps gets the error and the message; who does not ends by the link, no terminate."""
+    journal, errors = [], []
+
+    async def ask(me):
+        try:
+            await server.call(Do(boom))
+        except ServerExited as error:
+            errors.append(error)
+            await trio.sleep(1)
+
+    async with open_tree(Supervisor) as top:
+        server = await start(top, "server")
+        client = await start(top, "client", journal, trap=trap)
+        await link(client, server)
+        client.cast(ask)
+        reason = await server.wait()
+        if trap:
+            assert await got(client) == [Exit(server, reason)]
+            assert len(errors) == 1
+        else:
+            assert await client.wait() == reason
+            assert journal == [("start", "client")]
 
 
 # --- monitors ---

@@ -306,6 +306,18 @@ async def test_children_that_crash_while_others_are_stopped_are_not_restarted(au
     assert await top.wait() == Shutdown()
 
 
+async def test_one_that_asks_its_stopping_supervisor_is_killed_after_its_grace(autojump_clock):
+    class Asking(Puppet):
+        async def terminate(self, reason):
+            await Supervisor.which_children(top)
+
+    async with open_tree(lambda: Supervisor([ChildSpec("a", Asking, shutdown=2.0)])) as top:
+        ref = await child(top, "a")
+        before = trio.current_time()
+    assert trio.current_time() - before == pytest.approx(2.0)
+    assert await ref.wait() == Killed()
+
+
 async def test_requests_that_come_while_it_stops_fail(autojump_clock):
     failures = []
 

@@ -315,6 +315,21 @@ async def test_sup_ignore_everywhere(autojump_clock):
         assert await counts(top) == (2, 0, 0, 2)
 
 
+async def test_one_that_crashes_while_a_later_sibling_starts_is_restarted_after(autojump_clock):
+    firsts = []
+
+    async def second(_):
+        firsts[0].kill()
+        await trio.sleep(1)
+        assert len(firsts) == 1
+
+    specs = [puppet("1", init=lambda me: firsts.append(me.ref)), puppet("2", init=second)]
+    async with open_tree(lambda: Supervisor(specs)) as top:
+        await trio.sleep(0.1)
+        assert len(firsts) == 2
+        assert await child(top, "1") == firsts[1]
+
+
 async def test_sup_child_specs_a_refused_spec_changes_nothing(autojump_clock):
     async with open_tree(lambda: Supervisor([puppet("1")])) as top:
         before = await children(top)
