@@ -1,0 +1,174 @@
+"""What a tree is to look like and how its actors are to behave: plain data, drawn by hypothesis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from hypothesis import strategies as st
+
+Shutdown: TypeAlias = float | Literal["brutal_kill"]
+
+# No sum of these is a sum of the graces or windows below: no two ends of a race fall together.
+STOPPINGS = (0.0, 0.0301, 0.3007, 1.7003)
+GRACES: tuple[Shutdown, ...] = (1.0, 0.2, math.inf, "brutal_kill", 0.0)
+WINDOWS = (5.0, 0.6, 60.0)
+INIT_SECONDS = (0.0, 0.1013)
+START_TIMEOUT = 2.0
+
+
+@dataclass(frozen=True)
+class WorkerPlan:
+    """A GenServer. `starts`: how its starts go, one after the other, and then again from the first.
+
+    `key`: the name it is registered under; "own" is one that no other plan has.
+    `stopping`: the seconds its terminate takes, in the manner of `stops`.
+    """
+
+    id: str
+    restart: str = "permanent"
+    shutdown: Shutdown = 1.0
+    significant: bool = False
+    trap: bool = True
+    key: str | None = None
+    stopping: float = 0.0
+    stops: str = "sleep"
+    init: float = 0.0
+    starts: tuple[str, ...] = ("ok",)
+
+    def lines(self, indent: str = "") -> Iterator[str]:
+        """As text, what is usual left out."""
+        yield f"{indent}{self.id}: worker{_words(self, WorkerPlan(self.id))}"
+
+
+@dataclass(frozen=True)
+class RegistryPlan:
+    """A Registry, whose own process can be killed as any other."""
+
+    id: str
+    restart: str = "permanent"
+    significant: bool = False
+    starts: tuple[str, ...] = ("ok",)
+
+    def lines(self, indent: str = "") -> Iterator[str]:
+        """As text."""
+        yield f"{indent}{self.id}: registry"
+
+
+@dataclass(frozen=True)
+class SupervisorPlan:
+    """A Supervisor; with strategy "dynamic" a DynamicSupervisor, which starts without children."""
+
+    id: str
+    children: tuple[Plan, ...] = ()
+    strategy: str = "one_for_one"
+    max_restarts: int = 2
+    max_seconds: float = 5.0
+    auto_shutdown: str = "never"
+    restart: str = "permanent"
+    shutdown: Shutdown = math.inf
+    significant: bool = False
+    starts: tuple[str, ...] = ("ok",)
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether it is a DynamicSupervisor."""
+        return self.strategy == "dynamic"
+
+    def lines(self, indent: str = "") -> Iterator[str]:
+        """As text, a line for each plan below it."""
+        usual = SupervisorPlan(self.id, self.children)
+        yield f"{indent}{self.id}: supervisor{_words(self, usual)}"
+        for child in self.children:
+            yield from child.lines(indent + "    ")
+
+
+Plan: TypeAlias = WorkerPlan | SupervisorPlan | RegistryPlan
+
+
+def _words(plan: object, usual: object) -> str:
+    changed = {key: value for key, value in vars(plan).items() if value != vars(usual)[key]}
+    return "".join(f" {key}={value}" for key, value in changed.items())
+
+
+# --- drawing them ---
+
+
+@st.composite
+def workers(draw: st.DrawFn, id: str, *, wild: bool) -> WorkerPlan:  # noqa: A002
+    """A worker. Tame ones start well and stop in their time or are killed; wild ones may not."""
+    restart = draw(st.sampled_from(("permanent", "transient", "temporary")))
+    plan = WorkerPlan(
+        id,
+        restart=restart,
+        shutdown=draw(st.sampled_from(GRACES)),
+        significant=restart != "permanent" and draw(st.booleans()),
+        trap=draw(st.booleans()),
+        key=draw(st.sampled_from((None, "own"))),
+        stopping=draw(st.sampled_from(STOPPINGS)),
+        init=draw(st.sampled_from(INIT_SECONDS)),
+    )
+    if not wild:
+        return plan
+    stops = draw(st.sampled_from(("sleep", "sleep", "raise", "other", "block", "swallow")))
+    fates = ("ok", "ok", "ok", "raise", "stop", "ignore", "garbage", "factory", "late", "tasks")
+    starts = draw(st.lists(st.sampled_from(fates), min_size=1, max_size=4))
+    if draw(st.integers(0, 3)):  # else too many trees would not start at all
+        starts = ["ok", *starts]
+    # two may want one name, and the names of the registry inside the tree come and go with it
+    key = draw(st.sampled_from((None, "own", "own", "shared", "inner:own", "inner:shared")))
+    return replace(plan, stops=stops, starts=tuple(starts), key=key)
+
+
+@st.composite
+def supervisors(draw: st.DrawFn, id: str, depth: int, *, wild: bool) -> SupervisorPlan:  # noqa: A002
+    """A supervisor with up to four children, supervisors among them as deep as `depth` allows."""
+    strategy = draw(st.sampled_from(("one_for_one", "one_for_all", "rest_for_one", "dynamic")))
+    restart = draw(st.sampled_from(("permanent", "transient", "temporary")))
+    auto = "never"
+    children: list[Plan] = []
+    if strategy != "dynamic":
+        auto = draw(st.sampled_from(("never", "any_significant", "all_significant")))
+        for number in range(draw(st.integers(0, 4))):
+            children.append(draw(plans("abcd"[number], depth, wild=wild)))
+        if auto == "never":
+            children = [replace(child, significant=False) for child in children]
+    return SupervisorPlan(
+        id,
+        tuple(children),
+        strategy=strategy,
+        max_restarts=draw(st.integers(0, 3)),
+        max_seconds=draw(st.sampled_from(WINDOWS)),
+        auto_shutdown=auto,
+        restart=restart,
+        shutdown=draw(st.sampled_from((math.inf, 1.0, "brutal_kill"))),
+        significant=restart != "permanent" and draw(st.booleans()),
+        starts=draw(st.sampled_from((("ok",), ("ok",), ("ok", "raise"), ("ok", "ignore"))))
+        if wild
+        else ("ok",),
+    )
+
+
+def plans(id: str, depth: int, *, wild: bool) -> st.SearchStrategy[Plan]:  # noqa: A002
+    """A worker, or a supervisor if `depth` is above 0."""
+    one: st.SearchStrategy[Plan] = workers(id, wild=wild)
+    return one | supervisors(id, depth - 1, wild=wild) if depth else one
+
+
+@st.composite
+def trees(draw: st.DrawFn, *, wild: bool) -> SupervisorPlan:
+    """A root, which is always started well; a wild one may have a registry of its own."""
+    root = draw(supervisors("root", 2, wild=wild))
+    children = root.children
+    if wild and not root.dynamic and draw(st.booleans()):
+        children = (RegistryPlan("inner"), *children)
+    return replace(
+        root,
+        children=children,
+        restart="permanent",
+        shutdown=math.inf,
+        significant=False,
+        starts=("ok",),
+    )

@@ -1,0 +1,360 @@
+"""The actors of the property tests: they do what they are told and let the world know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from supervisors import (
+    Call,
+    Caller,
+    CallError,
+    Continue,
+    Down,
+    DynamicSupervisor,
+    Exit,
+    ExitReason,
+    GenServer,
+    Ignore,
+    NoReply,
+    Reply,
+    Shutdown,
+    Stop,
+    Supervisor,
+    SupervisorsError,
+)
+from tests.unit.supervisors.property.plans import RegistryPlan, SupervisorPlan, WorkerPlan
+from tests.unit.supervisors.property.world import Boom, Record, Watch, World
+
+# Longer than a kill waits (5 s): the actor is given up while its task still blocks.
+STUCK_SECONDS = 7.0
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a worker is to do: `what`, for so many `seconds`, to `target`, or with `reason`."""
+
+    what: str
+    seconds: float = 0.0
+    target: Record | None = None
+    reason: ExitReason | None = None
+    then: Act | None = None
+
+    def __str__(self) -> str:
+        words = (self.seconds or "", self.target or "", self.reason or "", self.then or "")
+        return " ".join(str(word) for word in (self.what, *words) if word != "")
+
+
+@dataclass(frozen=True)
+class Ask(Call[Any]):
+    """Do `act`, and answer (token, who answers)."""
+
+    token: int
+    act: Act
+
+
+class Worker(GenServer):
+    """A GenServer by plan. `fate` says how this start of it goes."""
+
+    fate = "ok"
+
+    def __init__(self, world: World, record: Record) -> None:
+        assert isinstance(record.plan, WorkerPlan)
+        self.world = world
+        self.record = record
+        self.plan = record.plan
+        self.trap_exit = record.plan.trap
+        self.callers: list[tuple[Caller, int]] = []
+
+    # --- callbacks ---
+
+    async def init(self) -> Any:
+        self.world.born(self.record, self.ref)
+        await trio.sleep(self.plan.init)
+        match self.fate:
+            case "raise":
+                raise Boom("init")
+            case "stop":
+                return Stop(Shutdown("no"))
+            case "ignore":
+                return Ignore()
+            case "garbage":
+                return "garbage"
+            case "late":
+                await trio.sleep(100)
+            case "slow":
+                await trio.sleep(0.4129)
+            case "tasks":
+                self._task("endless", 0)
+                self._task("slow to end", 0.5)
+                await trio.sleep(0.25)
+        self.record.up = True
+        self.world.note(f"{self.record} up")
+        return None
+
+    async def handle_call(self, request: Ask, caller: Caller) -> Any:
+        if request.act.what == "answer later":
+            self.callers.append((caller, request.token))
+            return NoReply()
+        result = await self._perform(request.act)
+        answer = (request.token, self.record)
+        match result:
+            case Stop(reason):
+                return Stop(reason, reply=answer)
+            case Continue(argument):
+                return Reply(answer, continue_with=argument)
+            case None:
+                return Reply(answer)
+        return result
+
+    async def handle_cast(self, message: Act) -> Any:
+        return await self._perform(message)
+
+    async def handle_info(self, info: Any) -> Any:
+        match info:
+            case Act():
+                return await self._perform(info)
+            case Down():
+                self._down(info)
+            case Exit():
+                self._exit(info)
+        return None
+
+    async def handle_continue(self, argument: Act) -> Any:
+        return await self._perform(argument)
+
+    async def terminate(self, reason: ExitReason) -> ExitReason | None:
+        record, world = self.record, self.world
+        world.note(f"{record} terminates: {reason}")
+        if record.died_at is not None:
+            world.violation(f"{record} terminates after its end")
+        if reason == Shutdown():  # nobody but its supervisor uses this one
+            record.later_at_stop = world.later_than(record)
+        match self.plan.stops:
+            case "block":
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(self.plan.stopping)
+            case "swallow":
+                await _swallow(self.plan.stopping)
+            case _:
+                await trio.sleep(self.plan.stopping)
+        if self.plan.stops == "raise":
+            raise Boom("terminate")
+        return Shutdown("other") if self.plan.stops == "other" else None
+
+    # --- what it is told ---
+
+    async def _perform(self, act: Act) -> Any:
+        self.world.note(f"{self.record} does: {act}")
+        match act.what:
+            case "crash":
+                raise Boom("told to")
+            case "end":
+                assert act.reason is not None
+                return Stop(act.reason)
+            case "garbage":
+                return "garbage"
+            case "continue":
+                return Continue(act.then)
+            case "sleep":
+                await trio.sleep(act.seconds)
+            case "swallow":
+                await _swallow(act.seconds)
+            case "block" | "get stuck":
+                self.record.stuck |= act.what == "get stuck"
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(act.seconds or STUCK_SECONDS)
+            case "answer now":
+                self._answer()
+            case "timer":
+                self.send_after(act.seconds, act.then)
+            case "endless" | "short" | "failing" | "slow to end":
+                self._task(act.what, act.seconds)
+            case _:
+                await self._meet(act)
+        return None
+
+    async def _meet(self, act: Act) -> None:
+        """What it does to others."""
+        target, record = act.target, self.record
+        assert target is not None
+        assert target.ref is not None
+        pair = frozenset((record, target))
+        match act.what:
+            case "monitor":
+                late = not target.ref.is_alive
+                record.watches[self.monitor(target.ref)] = Watch(target, late)
+            case "demonitor":
+                self._demonitor(target)
+            case "link" if target is not record:
+                record.linked = target.linked = True
+                if target.ref.is_alive:
+                    self.world.links.add(pair)
+                else:
+                    record.due_exits[target] += 1
+                self.link(target.ref)
+            case "unlink":
+                self.world.links.discard(pair)
+                self.unlink(target.ref)
+            case "signal":
+                target.signalled = True
+                target.ref.exit(act.reason or Shutdown("signal"))
+            case "call":
+                try:
+                    await target.ref.call(Ask(0, act.then or Act("nothing")), timeout=act.seconds)
+                except CallError as error:
+                    self.world.note(f"{record} gets {type(error).__name__}")
+            case "end me":
+                await self._end_me(target)
+
+    async def _end_me(self, supervisor: Record) -> None:
+        """Ask its own supervisor to end it: it waits for who waits for it, but not for ever."""
+        slot = self.record.slot
+        slot.asked["terminate"] += 1
+        assert supervisor.ref is not None
+        with trio.move_on_after(3):
+            try:
+                if isinstance(supervisor.plan, SupervisorPlan) and supervisor.plan.dynamic:
+                    await DynamicSupervisor.terminate_child(supervisor.ref, self.ref)
+                else:
+                    await Supervisor.terminate_child(supervisor.ref, slot.id)
+            except SupervisorsError as error:
+                self.world.note(f"{self.record} gets {type(error).__name__}")
+
+    def _answer(self) -> None:
+        for caller, token in self.callers:
+            caller.reply((token, self.record))
+            caller.reply((token, "a second answer"))
+            caller.fail(CallError(self.ref.name, None, "a third answer"))
+        self.callers.clear()
+
+    def _demonitor(self, target: Record) -> None:
+        for monitor, watch in self.record.watches.items():
+            if watch.target is target and not watch.dropped:
+                watch.dropped = "dead" if watch.late or target.died_at is not None else "alive"
+                self.demonitor(monitor)
+
+    def _task(self, kind: str, seconds: float) -> None:
+        record = self.record
+        token = object()
+
+        async def task() -> None:
+            record.tasks.add(token)
+            try:
+                if kind in ("short", "failing"):
+                    await trio.sleep(seconds)
+                else:
+                    await trio.sleep_forever()
+                if kind == "failing":
+                    raise Boom("task")
+            finally:
+                if kind == "slow to end":
+                    with trio.CancelScope(shield=True):
+                        await trio.sleep(seconds)
+                record.tasks.discard(token)
+
+        self.spawn_link(task)
+
+    # --- what it hears ---
+
+    def _down(self, down: Down) -> None:
+        record, world = self.record, self.world
+        watch = record.watches.get(down.monitor)
+        world.note(f"{record} hears that {down.ref} is down: {down.reason}")
+        if watch is None:
+            world.violation(f"{record} gets a Down it did not ask for: {down}")
+            return
+        watch.downs += 1
+        target = watch.target
+        if watch.downs > 1:
+            world.violation(f"{record} gets {watch.downs} Downs of {target} from one monitor")
+        if watch.dropped == "alive":
+            world.violation(f"{record} gets a Down of {target} after it demonitored it")
+        assert target.ref is not None
+        if target.ref.is_alive:
+            world.violation(f"{record} gets a Down of {target}, which lives")
+        if world.names.keys(target.ref) or world.inner.keys(target.ref):
+            world.violation(f"{record} gets a Down of {target}, which still has its names")
+
+    def _exit(self, info: Exit) -> None:
+        self.world.note(f"{self.record} gets an exit signal of {info.ref}: {info.reason}")
+        if info.reason == Shutdown("signal"):
+            return  # sent on purpose, not by a link
+        for other in self.world.records:
+            if other.ref == info.ref:
+                self.record.exits[other] += 1
+                if other.alive and other.ref is not None and other.ref.is_alive:
+                    self.world.violation(f"{self.record} gets an Exit of {other}, which lives")
+
+
+async def _swallow(seconds: float) -> None:
+    """Wait, and take a cancellation for the end of waiting, as careless code does."""
+    try:
+        await trio.sleep(seconds)
+    except trio.Cancelled:
+        return
+
+
+class WatchedSupervisor(Supervisor):
+    """A Supervisor the world knows of."""
+
+    fate = "ok"
+
+    def __init__(self, world: World, record: Record, plan: SupervisorPlan) -> None:
+        super().__init__(
+            [world.spec(child, record) for child in plan.children],
+            strategy=plan.strategy,  # type: ignore[arg-type]
+            max_restarts=plan.max_restarts,
+            max_seconds=plan.max_seconds,
+            auto_shutdown=plan.auto_shutdown,  # type: ignore[arg-type]
+        )
+        self.world = world
+        self.record = record
+
+    async def init(self) -> Any:
+        return supervisor_init(self, self.world, self.record)
+
+
+class WatchedDynamicSupervisor(DynamicSupervisor):
+    """A DynamicSupervisor the world knows of."""
+
+    fate = "ok"
+
+    def __init__(self, world: World, record: Record, plan: SupervisorPlan) -> None:
+        super().__init__(
+            max_restarts=plan.max_restarts, max_seconds=plan.max_seconds, max_children=5
+        )
+        self.world = world
+        self.record = record
+
+    async def init(self) -> Any:
+        return supervisor_init(self, self.world, self.record)
+
+
+def supervisor_init(actor: Any, world: World, record: Record) -> Any:
+    """The init of both."""
+    world.born(record, actor.ref)
+    match actor.fate:
+        case "raise":
+            raise Boom("init")
+        case "ignore":
+            return Ignore()
+        case "stop":
+            return Stop(Shutdown("no"))
+    record.up = True
+    return None
+
+
+def make(world: World, record: Record) -> Any:
+    """The actor for a record."""
+    plan = record.plan
+    match plan:
+        case WorkerPlan():
+            return Worker(world, record)
+        case RegistryPlan():
+            return world.inner.child_spec().start()
+        case SupervisorPlan():
+            kind = WatchedDynamicSupervisor if plan.dynamic else WatchedSupervisor
+            return kind(world, record, plan)
