@@ -11,6 +11,7 @@
 See `errors` for what is raised, `testing` for helpers, the class docstrings for the rest.
 """
 
+from supervisors import telemetry
 from supervisors.actor_ref import ActorRef, Caller
 from supervisors.application import Ended, open_tree, run, serve
 from supervisors.child_spec import ChildSpec
@@ -132,5 +133,6 @@ __all__ = [
     "open_tree",
     "run",
     "serve",
+    "telemetry",
     "tree",
 ]

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from supervisors.errors import describe
 from supervisors.reasons import ExitReason, cause_of
+from supervisors.telemetry import ChildStartFailed, error_of, execute, kind_of
 
 logger = logging.getLogger("supervisors")
 
@@ -42,3 +43,5 @@ def report(
             "offender_pid": pid,
         },
     )
+    if ChildStartFailed.handlers and context == "start_error" and not isinstance(reason, str):
+        execute(ChildStartFailed(supervisor, offender, kind_of(reason), error_of(reason)))
