@@ -72,6 +72,7 @@ from supervisors.registry import Registry
 from supervisors.supervision import ChildCounts, ChildInfo
 from supervisors.supervisor import Supervisor
 from supervisors.timekeeper import Timer
+from supervisors.watchdog import Watchdog
 
 __all__ = [
     "ActorRef",
@@ -128,6 +129,7 @@ __all__ = [
     "SupervisorsError",
     "Timeout",
     "Timer",
+    "Watchdog",
     "cause_of",
     "is_abnormal",
     "open_tree",

@@ -244,7 +244,9 @@ class LoopBlocked(Event):
     name = "supervisors.loop.blocked"
 
     seconds: float
-    """Real ones, also under a virtual clock; at least the threshold."""
+    """Real ones, also under a virtual clock. It may have been half a threshold more, for nobody
+    has seen it begin.
+    """
     cause: BlockCause
     caused_seconds: float
     """How many of them are that cause's; at least so many, for it is sampled."""
