@@ -31,6 +31,8 @@ from supervisors.errors import (
     MaxChildren,
     NoProcess,
     NotFound,
+    NotRegistered,
+    NotUnique,
     RegistryError,
     RegistryNotRunning,
     ServerExited,
@@ -39,6 +41,7 @@ from supervisors.errors import (
     StartIgnored,
     StartTimeout,
     SupervisorsError,
+    UnhashableKey,
 )
 from supervisors.gen_server import GenServer
 from supervisors.introspection import Node, tree
@@ -68,7 +71,7 @@ from supervisors.reasons import (
     cause_of,
     is_abnormal,
 )
-from supervisors.registry import Registry
+from supervisors.registry import Registered, Registry, RegistryEntry, Unregistered
 from supervisors.supervision import ChildCounts, ChildInfo
 from supervisors.supervisor import Supervisor
 from supervisors.timekeeper import Timer
@@ -114,7 +117,11 @@ __all__ = [
     "Node",
     "Normal",
     "NotFound",
+    "NotRegistered",
+    "NotUnique",
+    "Registered",
     "Registry",
+    "RegistryEntry",
     "RegistryError",
     "RegistryNotRunning",
     "Reply",
@@ -130,6 +137,8 @@ __all__ = [
     "Timeout",
     "Timer",
     "Watchdog",
+    "UnhashableKey",
+    "Unregistered",
     "cause_of",
     "is_abnormal",
     "open_tree",

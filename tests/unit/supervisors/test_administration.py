@@ -1,5 +1,5 @@
-# ruff: noqa: N802, A001 - tests bear the IDs of the conformance list; an id is an id
-"""Administration of supervisors, dynamic supervisors, registry, introspection, reports."""
+# ruff: noqa: N802 - tests bear the IDs of the conformance list; an id is an id
+"""Administration of supervisors, dynamic supervisors, introspection, reports."""
 
 import math
 import time
@@ -9,7 +9,6 @@ import trio
 
 from supervisors import (
     AlreadyPresent,
-    AlreadyRegistered,
     AlreadyStarted,
     ChildRunning,
     ChildSpec,
@@ -19,12 +18,10 @@ from supervisors import (
     Ignore,
     Killed,
     MaxChildren,
-    NoProc,
     NoProcess,
     Normal,
     NotFound,
     Registry,
-    RegistryNotRunning,
     Shutdown,
     Supervisor,
     errors,
@@ -35,11 +32,9 @@ from supervisors.restart_intensity import RestartIntensity
 from supervisors.strategies import affected
 from tests.unit.supervisors.actors import (
     INTENSITY,
-    Do,
     Puppet,
     boom,
     child,
-    children,
     crash,
     end,
     puppet,
@@ -204,105 +199,6 @@ async def test_a_dynamic_supervisor_gives_up_too(autojump_clock):
         for info in await DynamicSupervisor.which_children(top):
             info.ref.cast(boom)
         assert await top.wait() == Shutdown()
-
-
-# --- registry ---
-
-
-async def test_P_RE_01_02_unique_registrations(autojump_clock):
-    names = Registry("names")
-    async with open_tree(lambda: Supervisor([names.child_spec(), puppet("a"), puppet("b")])) as top:
-        a, b = await child(top, "a"), await child(top, "b")
-        names.register("hello", a)
-        with pytest.raises(AlreadyRegistered) as caught:
-            names.register("hello", a)
-        assert caught.value.ref == a
-        names.register("world", a)
-        with pytest.raises(AlreadyRegistered) as caught:
-            names.register("hello", b)
-        assert caught.value.ref == a
-        assert names.keys(a) == names.keys() == ["hello", "world"]
-        assert names.keys(b) == []
-        names.unregister("hello", b)
-        assert names.whereis("hello") == a
-        names.unregister("hello", a)
-        names.register("hello", b)
-        assert names.whereis("hello") == b
-        await Supervisor.terminate_child(top, "a")
-        assert names.whereis("hello") == b  # what it had given up is not freed a second time
-
-
-async def test_P_RE_03_names_of_the_dead_vanish(autojump_clock):
-    names = Registry("names")
-    async with open_tree(lambda: Supervisor([names.child_spec(), puppet("a"), puppet("b")])) as top:
-        refs = [await child(top, id) for id in "ab"]
-        for ref in refs:
-            names.register(ref.name, ref)
-            ref.kill()
-        for ref in refs:
-            await ref.wait()
-        assert names.keys() == []
-        with pytest.raises(NoProcess):
-            names.register("a", refs[0])
-
-
-async def test_P_RE_04_start_under_a_name(autojump_clock):
-    names = Registry("names")
-    name = names.via("A")
-    async with open_tree(lambda: Supervisor([names.child_spec()])) as top:
-        with pytest.raises(FailedToStartChild):
-            await Supervisor.start_child(top, puppet("bad", name=name, init=boom))
-        assert names.whereis("A") is None
-        ref = await Supervisor.start_child(top, puppet("a", name=name))
-        assert await name.call(Do(lambda me: me.ref)) == ref
-        assert (name.pid, name.name, name.is_alive) == (ref.pid, "A", True)
-        with pytest.raises(AlreadyStarted) as caught:
-            await Supervisor.start_child(top, puppet("b", name=name))
-        assert caught.value.ref == ref
-        assert list(await children(top)) == ["names", "a"]
-        assert name == names.via("A")
-        await crash(ref)
-        assert await name.call(Do(lambda me: me.ref)) != ref
-
-
-async def test_P_GS_02_a_supervisor_under_a_name(autojump_clock):
-    names = Registry("names")
-    spec = ChildSpec("s", Supervisor, type="supervisor", name=names.via("S"))
-    async with open_tree(lambda: Supervisor([names.child_spec(), spec])):
-        ref = await Supervisor.start_child(names.via("S"), puppet("a"))
-        assert list(await children(names.via("S"))) == ["a"]
-        assert ref.is_alive
-
-
-async def test_a_registry_without_its_process_has_no_names(autojump_clock):
-    names = Registry("names")
-    with pytest.raises(FailedToStartChild) as caught:
-        async with open_tree(lambda: Supervisor([puppet("a", name=names.via("A"))])):
-            pytest.fail("no registry")
-    assert isinstance(caught.value.__cause__, RegistryNotRunning)
-    specs = [names.child_spec(), puppet("a", name=names.via("A"))]
-    async with open_tree(lambda: Supervisor(specs, strategy="rest_for_one")) as top:
-        first = names.whereis("A")
-        (await child(top, "names")).kill()
-        await trio.sleep(1)
-        second = names.whereis("A")
-        assert second is not None
-        assert second != first
-    assert names.keys() == []
-    assert await names.via("A").wait() == NoProc()
-
-
-async def test_when_the_registry_dies_every_name_is_gone(autojump_clock):
-    names = Registry("names")
-    specs = [names.child_spec(), puppet("a", name=names.via("A"))]
-    async with open_tree(lambda: Supervisor(specs)) as top:
-        ref = await child(top, "a")
-        (await child(top, "names")).kill()
-        await trio.sleep(1)
-        assert ref.is_alive
-        assert names.keys() == []
-        names.register("A", ref)
-        assert names.whereis("A") == ref
 
 
 # --- introspection and reports ---
