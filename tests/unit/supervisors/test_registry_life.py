@@ -274,6 +274,8 @@ async def test_a_registry_may_hold_its_own_process(autojump_clock):
         await crash(own)
         assert is_empty(names)
         assert hooks(own, names) == 0
+        names.register("A", a)
+        assert names.whereis("A") == a
 
 
 # --- linked ---

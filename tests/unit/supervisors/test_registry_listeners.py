@@ -121,7 +121,7 @@ async def test_metadata_is_as_at_first_when_the_registry_starts_again(autojump_c
         names.delete_meta("color")
         names.put_meta("size", 3)
         await Supervisor.terminate_child(top, "names")
-        assert names.meta("color") is None
+        assert names.meta("size") is None
         await Supervisor.restart_child(top, "names")
         await trio.sleep(1)
         assert (names.meta("color"), names.meta("size")) == ("red", None)

@@ -67,6 +67,33 @@ TestTable = TableMachine.TestCase
 TestTable.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
 
 
+class NotToBeSearched(dict):
+    def __iter__(self):
+        raise AssertionError("searched from end to end")
+
+
+def test_what_a_process_has_is_found_without_looking_at_the_others():
+    table = RegistryTable()
+    rows = [Row("topic", holder, None) for holder in "abcd"]
+    for row in rows:
+        table.insert(row)
+    table._by_key["topic"] = NotToBeSearched(table._by_key["topic"])
+    assert table.of_both("topic", "d") == [rows[3]]
+    assert table.of_process("d") == [rows[3]]
+    table.remove_process("d")
+    assert len(table) == 3
+
+
+def test_one_of_many_keys_of_a_process_is_found_without_looking_at_the_others():
+    table = RegistryTable()
+    rows = [Row(key, "a", None) for key in range(4)]
+    for row in rows:
+        table.insert(row)
+    table._by_process["a"] = NotToBeSearched(table._by_process["a"])
+    assert table.of_both(3, "a") == [rows[3]]
+    assert table.remove(rows[3]) is False
+
+
 def test_nobody_has_no_rows():
     table = RegistryTable()
     table.insert(Row("key", object(), None))
