@@ -13,6 +13,7 @@ See `errors` for what is raised, `testing` for helpers, the class docstrings for
 
 from supervisors import telemetry
 from supervisors.actor_ref import ActorRef, Caller
+from supervisors.administration import ChildCounts, ChildInfo
 from supervisors.application import Ended, open_tree, run, serve
 from supervisors.child_spec import ChildSpec
 from supervisors.dynamic_supervisor import DynamicSupervisor
@@ -73,6 +74,7 @@ from supervisors.reasons import (
 )
 from supervisors.registry import Registered, Registry, RegistryEntry, Unregistered
 from supervisors.supervision import ChildCounts, ChildInfo
+from supervisors.registry import Registry
 from supervisors.supervisor import Supervisor
 from supervisors.timekeeper import Timer
 from supervisors.watchdog import Watchdog

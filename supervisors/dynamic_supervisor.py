@@ -9,44 +9,17 @@ from dataclasses import dataclass
 import trio
 
 from supervisors.actor_ref import ActorRef
-from supervisors.child_spec import ChildSpec
-from supervisors.errors import (
-    BadReturnValue,
-    InvalidChildSpec,
-    InvalidMaxChildren,
-    MaxChildren,
-    NotFound,
-    StartError,
-)
+from supervisors.administration import StartChild
+from supervisors.child_spec import ChildSpec, is_whole
+from supervisors.errors import InvalidMaxChildren, MaxChildren, NotFound, StartError
+from supervisors.hosting import Child
 from supervisors.messages import Call
-from supervisors.supervision import (
-    MAX_RESTARTS,
-    MAX_SECONDS,
-    Child,
-    ChildCounts,
-    ChildInfo,
-    SupervisorBase,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _StartChild(Call["ActorRef | None"]):
-    spec: ChildSpec
+from supervisors.supervision import MAX_RESTARTS, MAX_SECONDS, SupervisorBase
 
 
 @dataclass(frozen=True, slots=True)
 class _TerminateChild(Call[None]):
     ref: ActorRef
-
-
-@dataclass(frozen=True, slots=True)
-class _WhichChildren(Call["list[ChildInfo]"]):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _CountChildren(Call[ChildCounts]):
-    pass
 
 
 class DynamicSupervisor(SupervisorBase):
@@ -69,9 +42,7 @@ class DynamicSupervisor(SupervisorBase):
         super().__init__(
             max_restarts=max_restarts, max_seconds=max_seconds, auto_shutdown="never", name=name
         )
-        if max_children != math.inf and (
-            not isinstance(max_children, int) or isinstance(max_children, bool) or max_children < 0
-        ):
+        if max_children != math.inf and not is_whole(max_children):
             raise InvalidMaxChildren(max_children)
         self.max_children = max_children
         self._table: dict[Child, None] = {}  # ordered, and quick to leave
@@ -82,22 +53,12 @@ class DynamicSupervisor(SupervisorBase):
 
         Raises MaxChildren, AlreadyStarted (its name), FailedToStartChild, StartTimeout, SpecError.
         """
-        return await supervisor.call(_StartChild(spec), timeout=math.inf)
+        return await supervisor.call(StartChild(spec), timeout=math.inf)
 
     @staticmethod
     async def terminate_child(supervisor: ActorRef, child: ActorRef) -> None:
         """Stop a child and forget it. Raises NotFound."""
         await supervisor.call(_TerminateChild(child), timeout=math.inf)
-
-    @staticmethod
-    async def which_children(supervisor: ActorRef) -> list[ChildInfo]:
-        """Every child, the last started first."""
-        return await supervisor.call(_WhichChildren(), timeout=math.inf)
-
-    @staticmethod
-    async def count_children(supervisor: ActorRef) -> ChildCounts:
-        """How many children of what kind."""
-        return await supervisor.call(_CountChildren(), timeout=math.inf)
 
     @property
     def _children(self) -> list[Child]:
@@ -119,21 +80,12 @@ class DynamicSupervisor(SupervisorBase):
 
     async def _answer(self, request: object) -> object:
         match request:
-            case _StartChild(spec):
-                return await self._add(spec)
             case _TerminateChild(ref):
                 await self._terminate(ref)
                 return None
-            case _WhichChildren():
-                return self._which()
-            case _CountChildren():
-                return self._counts()
-        raise BadReturnValue("a request to a supervisor", request)
+        return await super()._answer(request)
 
-    async def _add(self, spec: object) -> ActorRef | None:
-        if not isinstance(spec, ChildSpec):
-            raise InvalidChildSpec(spec)
-        self._check_significant(spec)
+    async def _add(self, spec: ChildSpec) -> ActorRef | None:
         if len(self._table) >= self.max_children:
             raise MaxChildren(self.max_children)
         child = Child(spec)

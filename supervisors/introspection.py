@@ -13,8 +13,9 @@ import trio
 
 from supervisors.actor_ref import ActorRef
 from supervisors.child_spec import ChildType
+from supervisors.hosting import Child
 from supervisors.process import IDLE, Process
-from supervisors.supervision import Child, SupervisorBase
+from supervisors.supervision import SupervisorBase
 
 Status: TypeAlias = Literal[
     "starting", "idle", "busy", "suspended", "stopping", "restarting", "stopped"

@@ -7,36 +7,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from supervisors.actor_ref import ActorRef
+from supervisors.administration import StartChild
 from supervisors.child_spec import ChildSpec
 from supervisors.errors import (
     AlreadyPresent,
     AlreadyStarted,
-    BadReturnValue,
     ChildRestarting,
     ChildRunning,
     DuplicateChildId,
     FailedToStartChild,
-    InvalidChildSpec,
     InvalidStrategy,
     NotFound,
     StartError,
 )
+from supervisors.hosting import Child
 from supervisors.messages import Call
 from supervisors.reasons import Crashed
 from supervisors.strategies import STRATEGIES, AutoShutdown, Strategy, affected
-from supervisors.supervision import (
-    MAX_RESTARTS,
-    MAX_SECONDS,
-    Child,
-    ChildCounts,
-    ChildInfo,
-    SupervisorBase,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _StartChild(Call["ActorRef | None"]):
-    spec: ChildSpec
+from supervisors.supervision import MAX_RESTARTS, MAX_SECONDS, SupervisorBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +45,6 @@ class _DeleteChild(Call[None]):
 @dataclass(frozen=True, slots=True)
 class _GetChildSpec(Call[ChildSpec]):
     id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _WhichChildren(Call["list[ChildInfo]"]):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _CountChildren(Call[ChildCounts]):
-    pass
 
 
 class Supervisor(SupervisorBase):
@@ -103,12 +81,12 @@ class Supervisor(SupervisorBase):
         if strategy not in STRATEGIES:
             raise InvalidStrategy(strategy)
         self.strategy: Strategy = strategy
-        self._table: list[Child] = []
+        self._table: dict[str, Child] = {}  # in start order
         for spec in children:
             self._check(spec)
-            if self._find(spec.id) is not None:
+            if spec.id in self._table:
                 raise DuplicateChildId(spec.id)
-            self._table.append(Child(spec))
+            self._table[spec.id] = Child(spec)
 
     # --- administration ---
 
@@ -119,7 +97,7 @@ class Supervisor(SupervisorBase):
         Raises AlreadyStarted, AlreadyPresent, FailedToStartChild, StartTimeout, SpecError; the spec
         is then not kept.
         """
-        return await supervisor.call(_StartChild(spec), timeout=math.inf)
+        return await supervisor.call(StartChild(spec), timeout=math.inf)
 
     @staticmethod
     async def terminate_child(supervisor: ActorRef, id: str) -> None:  # noqa: A002
@@ -145,27 +123,17 @@ class Supervisor(SupervisorBase):
         """The spec of a child. Raises NotFound."""
         return await supervisor.call(_GetChildSpec(id), timeout=math.inf)
 
-    @staticmethod
-    async def which_children(supervisor: ActorRef) -> list[ChildInfo]:
-        """Every child, the last started first."""
-        return await supervisor.call(_WhichChildren(), timeout=math.inf)
-
-    @staticmethod
-    async def count_children(supervisor: ActorRef) -> ChildCounts:
-        """How many children of what kind."""
-        return await supervisor.call(_CountChildren(), timeout=math.inf)
-
     # --- start, stop, restart ---
 
     @property
     def _children(self) -> list[Child]:
-        return self._table
+        return list(self._table.values())
 
     def _forget(self, child: Child) -> None:
-        self._table.remove(child)
+        del self._table[child.spec.id]
 
     async def _start_all(self) -> None:
-        for child in list(self._table):
+        for child in self._children:
             try:
                 await self._start(child)
             except FailedToStartChild:
@@ -174,12 +142,11 @@ class Supervisor(SupervisorBase):
                 raise FailedToStartChild(child.spec.id, Crashed(error)) from error
 
     async def _stop_all(self) -> None:
-        for child in reversed(self._table):
+        for child in reversed(self._table.values()):
             await self._stop(child)
 
     async def _restart(self, child: Child) -> None:
-        positions = affected(self.strategy, self._table.index(child), len(self._table))
-        group = self._table[positions.start : positions.stop]
+        group = affected(self.strategy, child, self._table.values())
         for sibling in reversed(group):
             await self._stop(sibling)
             if sibling.spec.restart == "temporary":  # goes down with the others, never up
@@ -192,14 +159,8 @@ class Supervisor(SupervisorBase):
 
     async def _answer(self, request: object) -> object:
         match request:
-            case _WhichChildren():
-                return self._which()
-            case _CountChildren():
-                return self._counts()
             case _GetChildSpec(id):
                 return self._get(id).spec
-            case _StartChild(spec):
-                return await self._add(spec)
             case _TerminateChild(id):
                 await self._terminate(self._get(id))
                 return None
@@ -208,17 +169,15 @@ class Supervisor(SupervisorBase):
             case _DeleteChild(id):
                 self._forget(self._stopped(id))
                 return None
-        raise BadReturnValue("a request to a supervisor", request)
+        return await super()._answer(request)
 
     async def _add(self, spec: ChildSpec) -> ActorRef | None:
-        self._check(spec)
-        present = self._find(spec.id)
+        present = self._table.get(spec.id)
         if present is not None:
             if present.ref is not None:
                 raise AlreadyStarted(spec.id, present.ref)
             raise AlreadyPresent(spec.id)
-        child = Child(spec)
-        self._table.append(child)
+        child = self._table[spec.id] = Child(spec)
         try:
             return await self._start(child)
         except StartError:
@@ -230,11 +189,8 @@ class Supervisor(SupervisorBase):
         if child.spec.restart == "temporary":
             self._forget(child)
 
-    def _find(self, id: str) -> Child | None:  # noqa: A002
-        return next((child for child in self._table if child.spec.id == id), None)
-
     def _get(self, id: str) -> Child:  # noqa: A002
-        child = self._find(id)
+        child = self._table.get(id)
         if child is None:
             raise NotFound(id)
         return child
@@ -246,8 +202,3 @@ class Supervisor(SupervisorBase):
         if child.process is not None:
             raise ChildRunning(id)
         return child
-
-    def _check(self, spec: object) -> None:
-        if not isinstance(spec, ChildSpec):
-            raise InvalidChildSpec(spec)
-        self._check_significant(spec)

@@ -267,9 +267,9 @@ async def test_normal_ends_are_not_errors(autojump_clock, caplog):
 
 
 def test_affected():
-    assert list(affected("one_for_one", 1, 4)) == [1]
-    assert list(affected("one_for_all", 1, 4)) == [0, 1, 2, 3]
-    assert list(affected("rest_for_one", 1, 4)) == [1, 2, 3]
+    assert affected("one_for_one", "b", "abcd") == ["b"]
+    assert affected("one_for_all", "b", "abcd") == ["a", "b", "c", "d"]
+    assert affected("rest_for_one", "b", "abcd") == ["b", "c", "d"]
 
 
 def test_restart_intensity_is_a_sliding_window():

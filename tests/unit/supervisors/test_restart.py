@@ -357,3 +357,29 @@ async def test_P_SI_04_significant_transient(autojump_clock):
             assert (await child(top, "a")).is_alive
         ENDS["normal"](await child(top, "a"))
         assert await top.wait() == Shutdown()
+
+
+async def test_P_SI_03_one_that_waits_for_its_restart_is_not_the_last_to_end(autojump_clock):
+    starts = []
+
+    async def slow_once(me):
+        starts.append(me)
+        if len(starts) == 2:  # the first restart: b ends meanwhile
+            b.cast(lambda _: Stop(Normal()))
+            await trio.sleep(1)
+            raise ValueError("not yet")
+
+    specs = [
+        puppet("a", restart="transient", significant=True, init=slow_once),
+        puppet("b", restart="transient", significant=True),
+    ]
+    async with open_tree(
+        lambda: Supervisor(specs, auto_shutdown="all_significant", **INTENSITY)
+    ) as top:
+        b = await child(top, "b")
+        await crash(await child(top, "a"))
+        await trio.sleep(2)
+        assert len(starts) == 3
+        assert await counts(top) == (2, 1, 0, 2)
+        await end(await child(top, "a"), Normal())
+        assert await top.wait() == Shutdown()
