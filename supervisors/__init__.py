@@ -73,8 +73,6 @@ from supervisors.reasons import (
     is_abnormal,
 )
 from supervisors.registry import Registered, Registry, RegistryEntry, Unregistered
-from supervisors.supervision import ChildCounts, ChildInfo
-from supervisors.registry import Registry
 from supervisors.supervisor import Supervisor
 from supervisors.timekeeper import Timer
 from supervisors.watchdog import Watchdog
@@ -138,9 +136,9 @@ __all__ = [
     "SupervisorsError",
     "Timeout",
     "Timer",
-    "Watchdog",
     "UnhashableKey",
     "Unregistered",
+    "Watchdog",
     "cause_of",
     "is_abnormal",
     "open_tree",

@@ -4,7 +4,7 @@
 It relies on three things. Of trio: that its thread-local run context holds the `task` whose step is
 being run (there is no public way to ask from outside of the thread), and that its I/O wait is a
 function called `get_events`, its loop one called `unrolled_run`. Of `process`: its context
-variable, inherited by every task an actor starts, and `current_message`. Of actors: the names of
+variable, inherited by every task an actor starts, and `message`. Of actors: the names of
 their callbacks. Whatever of it changes, a look then says less, and fails in no other way.
 
 No frame's locals are read, and nothing is kept that would keep a task alive.
@@ -21,7 +21,7 @@ from typing import Any
 
 import trio
 
-from supervisors import process as runtime
+from supervisors.actor_ref import current_process
 from supervisors.process import Process
 
 CALLBACKS = frozenset(
@@ -70,7 +70,7 @@ class LoopView:
         if task is None:
             return Standing(own and own.f_code, None, None, None, None, where)
         key = weakref.ref(task)
-        process = task.context.get(runtime._current)
+        process = task.context.get(current_process)
         if process is None:
             return Standing(key, None, None, task.name, None, where)
         handler, message = _handler(process, task, frames)
@@ -96,7 +96,7 @@ def _handler(
     names = (frame.f_code.co_name for frame in reversed(frames))
     callback = next((name for name in names if name in CALLBACKS), None)
     handles = callback is not None and callback.startswith("handle_")
-    return callback, process.current_message if handles else None
+    return callback, type(process.message).__name__ if handles else None
 
 
 def _is_library(frame: FrameType) -> bool:

@@ -24,8 +24,8 @@ from supervisors import (
     Ignore,
     Killed,
     Monitor,
-    Normal,
     NoProc,
+    Normal,
     Registry,
     Shutdown,
     StartError,
@@ -35,7 +35,6 @@ from tests.unit.supervisors.property.plans import (
     Plan,
     RegistryPlan,
     SupervisorPlan,
-    WorkerPlan,
 )
 
 
