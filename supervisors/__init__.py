@@ -11,7 +11,7 @@
 See `errors` for what is raised, `testing` for helpers, the class docstrings for the rest.
 """
 
-from supervisors import telemetry
+from supervisors import system, telemetry
 from supervisors.actor_ref import ActorRef, Caller
 from supervisors.administration import ChildCounts, ChildInfo
 from supervisors.application import Ended, open_tree, run, serve
@@ -29,6 +29,7 @@ from supervisors.errors import (
     ChildRestarting,
     ChildRunning,
     FailedToStartChild,
+    MailboxFull,
     MaxChildren,
     NoProcess,
     NotFound,
@@ -47,6 +48,7 @@ from supervisors.errors import (
 from supervisors.gen_server import GenServer
 from supervisors.introspection import Node, tree
 from supervisors.linked_tasks import LinkedTask
+from supervisors.mailbox import MailboxBound
 from supervisors.messages import (
     Call,
     CallResult,
@@ -65,6 +67,7 @@ from supervisors.messages import (
 from supervisors.reasons import (
     Crashed,
     ExitReason,
+    ExitWith,
     Killed,
     NoProc,
     Normal,
@@ -73,6 +76,7 @@ from supervisors.reasons import (
     is_abnormal,
 )
 from supervisors.registry import Registered, Registry, RegistryEntry, Unregistered
+from supervisors.status import Status
 from supervisors.supervisor import Supervisor
 from supervisors.timekeeper import Timer
 from supervisors.watchdog import Watchdog
@@ -102,6 +106,7 @@ __all__ = [
     "Ended",
     "Exit",
     "ExitReason",
+    "ExitWith",
     "FailedToStartChild",
     "GenServer",
     "HandleResult",
@@ -109,6 +114,8 @@ __all__ = [
     "InitResult",
     "Killed",
     "LinkedTask",
+    "MailboxBound",
+    "MailboxFull",
     "MaxChildren",
     "Monitor",
     "NoProc",
@@ -131,6 +138,7 @@ __all__ = [
     "StartError",
     "StartIgnored",
     "StartTimeout",
+    "Status",
     "Stop",
     "Supervisor",
     "SupervisorsError",
@@ -144,6 +152,7 @@ __all__ = [
     "open_tree",
     "run",
     "serve",
+    "system",
     "telemetry",
     "tree",
 ]

@@ -14,7 +14,7 @@ from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 from supervisors.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
 from supervisors.mailbox import CALL, CAST, INFO
 from supervisors.messages import Call
-from supervisors.reasons import ExitReason, NoProc, Normal, cause_of
+from supervisors.reasons import ExitReason, NoProc, Normal, cause_of, check_reason
 from supervisors.timekeeper import Pending
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ class ActorRef:
         if process.task is task:
             raise CallingSelf(self.name, request)
         caller = Caller(process, current_process.get(), request, timeout)
+        if not timeout >= 0:
+            raise bad_timeout(timeout)
         process.mailbox.put((CALL, request, caller))
         if timeout != math.inf:
             process.timekeeper.after(timeout, caller)
@@ -153,8 +155,12 @@ class ActorRef:
         """Let it handle what it has, run terminate and end with `reason` (OTP `gen_server:stop`).
 
         Returns once it has ended so. Raises NoProcess, CallingSelf, CallTimeout after `timeout`
-        seconds, ServerExited if it ended otherwise. Cancelled, the request stands.
+        seconds, ServerExited if it ended otherwise, TypeError for what is no
+        ExitReason. Cancelled, the request stands.
         """
+        check_reason(reason)
+        if not timeout >= 0:
+            raise bad_timeout(timeout)
         process = self._require(NORMAL)
         process.request_stop(reason)
         with trio.move_on_after(timeout):
@@ -174,11 +180,20 @@ class ActorRef:
         """Send an exit signal (OTP `exit/2`).
 
         One that traps exits gets an `Exit` message. One that does not ends at its next checkpoint,
-        without terminate, unless the reason is Normal.
+        without terminate, unless the reason is Normal (which ends only who sends it to itself). The
+        root of a tree takes one from plain code for its owner's: it terminates. TypeError: not an
+        ExitReason.
         """
+        check_reason(reason)
         process = self._target()
-        if process is not None:
-            sender = current_process.get()
+        if process is None:
+            return
+        sender = current_process.get()
+        if sender is None and process.parent is None and process.actor.trap_exit:
+            process.request_stop(reason)
+        elif sender is process and isinstance(reason, Normal) and not process.actor.trap_exit:
+            process.doom(reason)
+        else:
             process.exit_signal(None if sender is None else sender.ref, reason)
 
     async def wait(self) -> ExitReason:
@@ -254,6 +269,11 @@ class NamedRef(ActorRef):
         process = self._target()
         if process is not None:
             process.mailbox.put((INFO, info, None))
+
+
+def bad_timeout(timeout: object) -> ValueError:
+    """What a negative timeout, or NaN, is told before anything is sent."""
+    return ValueError(f"a timeout must be seconds of at least 0, or math.inf, not {timeout!r}")
 
 
 def server_exited(process: Process, request: object, reason: ExitReason) -> ServerExited:

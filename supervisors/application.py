@@ -15,12 +15,13 @@ from typing import TypeAlias
 import trio
 from trio.abc import Clock
 
+from supervisors.actor import Actor, spawn
 from supervisors.actor_ref import ActorRef
 from supervisors.child_spec import ChildSpec
 from supervisors.crash_reports import report
 from supervisors.errors import FailedToStartChild, StartError, StartIgnored, StartTimeout
 from supervisors.hosting import name_of
-from supervisors.process import Actor, Process, spawn
+from supervisors.process import Process
 from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of, is_abnormal
 from supervisors.shutdown import SUPERVISOR_MARGIN, stop_process
 

@@ -20,9 +20,9 @@ from supervisors.errors import (
 )
 
 if TYPE_CHECKING:
+    from supervisors.actor import Actor
     from supervisors.actor_ref import NamedRef
     from supervisors.messages import Ignore
-    from supervisors.process import Actor
 
 RestartType: TypeAlias = Literal["permanent", "transient", "temporary"]
 ChildType: TypeAlias = Literal["worker", "supervisor"]
@@ -36,7 +36,8 @@ class ChildSpec:
     """One child of a supervisor. Raises a SpecError that names what is wrong.
 
     id: unique among its siblings (not under a DynamicSupervisor).
-    start: makes a NEW, not yet started actor at each start and restart; it may say Ignore().
+    start: makes a NEW, not yet started actor at each start and restart; it may say Ignore(). Called
+    without arguments, or with the DynamicSupervisor's extra_arguments.
     restart: "permanent" always, "transient" after an abnormal end, "temporary" never.
     shutdown: seconds of grace between the request to stop and the kill; math.inf waits,
     "brutal_kill" does not ask.
@@ -49,7 +50,7 @@ class ChildSpec:
     """
 
     id: str
-    start: Callable[[], Actor | Ignore]
+    start: Callable[..., Actor | Ignore]
     restart: RestartType = "permanent"
     shutdown: ShutdownType | None = None
     type: ChildType = "worker"

@@ -4,14 +4,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import trio
 
 from supervisors.actor_ref import ActorRef
 from supervisors.administration import StartChild
 from supervisors.child_spec import ChildSpec, is_whole
-from supervisors.errors import InvalidMaxChildren, MaxChildren, NotFound, StartError
+from supervisors.errors import (
+    InvalidAutoShutdown,
+    InvalidExtraArguments,
+    InvalidMaxChildren,
+    InvalidStrategy,
+    MaxChildren,
+    NotFound,
+    StartError,
+)
 from supervisors.hosting import Child
 from supervisors.messages import Call
 from supervisors.supervision import MAX_RESTARTS, MAX_SECONDS, SupervisorBase
@@ -37,11 +47,24 @@ class DynamicSupervisor(SupervisorBase):
         max_seconds: float = MAX_SECONDS,
         max_children: float = math.inf,
         name: str | None = None,
+        *,
+        extra_arguments: Sequence[Any] = (),
+        strategy: Literal["one_for_one"] = "one_for_one",
+        auto_shutdown: Literal["never"] = "never",
     ) -> None:
-        """Raises the SpecError that names what is wrong."""
+        """`extra_arguments` are given to each spec's start function. Raises the SpecError that
+        names what is wrong.
+        """
         super().__init__(
             max_restarts=max_restarts, max_seconds=max_seconds, auto_shutdown="never", name=name
         )
+        if strategy != "one_for_one":
+            raise InvalidStrategy(strategy)
+        if auto_shutdown != "never":
+            raise InvalidAutoShutdown(auto_shutdown)
+        if not isinstance(extra_arguments, list | tuple):
+            raise InvalidExtraArguments(extra_arguments)
+        self._extra_arguments = tuple(extra_arguments)
         if max_children != math.inf and not is_whole(max_children):
             raise InvalidMaxChildren(max_children)
         self.max_children = max_children
@@ -63,6 +86,9 @@ class DynamicSupervisor(SupervisorBase):
     @property
     def _children(self) -> list[Child]:
         return list(self._table)
+
+    def _keeps(self, spec: ChildSpec) -> bool:
+        return False
 
     def _forget(self, child: Child) -> None:
         self._table.pop(child, None)
@@ -102,6 +128,9 @@ class DynamicSupervisor(SupervisorBase):
     async def _terminate(self, ref: ActorRef) -> None:
         process = ref._target()
         child = None if process is None else self._by_process.get(process)
+        if child is None:  # one that waits for its restart is known by its last ref
+            waiting = (c for c in self._table if c.restarting and c.former is process)
+            child = next(waiting, None)
         if child is None:
             raise NotFound(ref.name)
         await self._stop(child)

@@ -260,6 +260,12 @@ class InvalidAutoShutdown(SpecError):
     what = 'auto_shutdown must be "never", "any_significant" or "all_significant"'
 
 
+class InvalidExtraArguments(SpecError):
+    """Not a list or tuple."""
+
+    what = "extra_arguments must be a list or a tuple"
+
+
 class InvalidMaxChildren(SpecError):
     """max_children is not an integer >= 0 (or math.inf)."""
 

@@ -17,6 +17,7 @@ import trio
 from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from supervisors import system
+from supervisors.actor import Actor
 from supervisors.actor_ref import ActorRef, Caller
 from supervisors.errors import BadReturnValue
 from supervisors.linked_tasks import LinkedTask, spawn_link
@@ -47,8 +48,8 @@ from supervisors.messages import (
     Stop,
     Timeout,
 )
-from supervisors.process import IDLE, Actor
-from supervisors.reasons import Crashed, ExitReason, Normal
+from supervisors.process import IDLE
+from supervisors.reasons import Crashed, ExitReason, Normal, reason_of
 from supervisors.timekeeper import Timer
 from supervisors.trace import Callback, Did, Got
 
@@ -67,6 +68,7 @@ class GenServer(Actor):
     """None: the mailbox takes whatever comes. Class attribute, read before init."""
 
     __idle_timeout: float = _FOREVER
+    __farewell: tuple[Caller, object] | None = None
 
     # --- callbacks ---
 
@@ -121,9 +123,9 @@ class GenServer(Actor):
         """Get one `Down` when `ref` ends, at once with NoProc if it has."""
         return self._runtime_process.monitor(ref)
 
-    def demonitor(self, monitor: Monitor) -> None:
-        """Get no Down from it any more."""
-        self._runtime_process.demonitor(monitor)
+    def demonitor(self, monitor: Monitor, *, flush: bool = False) -> None:
+        """Get no Down from it any more; `flush`: nor one that is in the mailbox already."""
+        self._runtime_process.demonitor(monitor, flush=flush)
 
     def link(self, ref: ActorRef) -> None:
         """Share fates: an abnormal end of either is an exit signal to the other."""
@@ -162,29 +164,45 @@ class GenServer(Actor):
             return Normal()
         if isinstance(result, Stop):
             return result.reason
+        if not isinstance(result, Continue | NoReply | None):
+            raise BadReturnValue("init", result)
         process.acknowledge()
         try:
             reason = await self.__loop(result)
         except Exception as error:  # noqa: BLE001 - a callback's crash is this server's exit reason
-            reason = Crashed(error)
-            process.note_crash(reason)
+            reason = reason_of(error)
+        if isinstance(reason, Crashed):
+            self._runtime_note_crash(reason)
         if process.doomed is not None:
             if isinstance(reason, Crashed):
                 process.log_late_crash(reason)
             return process.doomed
-        process.terminating = True
+        return await self.__terminate(reason)
+
+    async def __terminate(self, reason: ExitReason) -> ExitReason:
+        self._runtime_process.terminating = True
         self.__note(reason)
         try:
-            return await self.terminate(reason) or reason
+            own = await self.terminate(reason)
         except Exception as error:
             if isinstance(reason, Crashed) and error.__context__ is None:
                 error.__context__ = reason.exception  # so that it does not hide the first
+            self.__say_farewell()
             raise
+        self.__say_farewell()
+        if not isinstance(own, ExitReason | None):
+            raise BadReturnValue("terminate", own)
+        return own or reason
+
+    def __say_farewell(self) -> None:
+        if self.__farewell is not None:
+            caller, reply = self.__farewell
+            caller.reply(reply)
 
     # Each of these returns why to end, or None to go on. The loop spells out what happens to most
     # messages: a coroutine of its own for each step would take a tenth off the speed.
 
-    async def __loop(self, first: InitResult) -> ExitReason:
+    async def __loop(self, first: InitResult) -> ExitReason:  # noqa: C901 - see above
         process = self._runtime_process
         mailbox, items = process.mailbox, process.mailbox.items
         in_a_row = 0
@@ -254,7 +272,7 @@ class GenServer(Actor):
                 return await self.__follow("handle_call", NoReply(timeout, continue_with))
             case Stop(reason, reply):
                 if reply is not UNSET:
-                    caller.reply(reply)
+                    self.__farewell = caller, reply
                 return reason
             case NoReply():
                 if not caller.settled:

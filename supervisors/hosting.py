@@ -9,16 +9,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import trio
 
+from supervisors.actor import Actor, run, spawn
 from supervisors.actor_ref import ActorRef
 from supervisors.child_spec import ChildSpec
 from supervisors.crash_reports import Context, report
 from supervisors.errors import AlreadyStarted, FailedToStartChild, StartTimeout
 from supervisors.messages import Ignore
-from supervisors.process import Actor, Process, run, spawn
-from supervisors.reasons import Crashed, ExitReason, Normal, cause_of, is_abnormal
+from supervisors.process import Process
+from supervisors.reasons import (
+    ExitReason,
+    Killed,
+    Normal,
+    Shutdown,
+    cause_of,
+    is_abnormal,
+    reason_of,
+)
 from supervisors.shutdown import SUPERVISOR_MARGIN, stop_process
 
 
@@ -30,6 +40,8 @@ class Child:
     process: Process | None = None
     restarting: bool = False
     restarts: int = 0
+    former: Process | None = None
+    """The last that ended by itself."""
 
     @property
     def ref(self) -> ActorRef | None:
@@ -61,8 +73,13 @@ class ChildHost(Actor):
         self._name = name
         self._nursery: trio.Nursery
         self._by_process: dict[Process, Child] = {}
+        self._extra_arguments: tuple[Any, ...] = ()
         self._significant_up = 0
         self._start_wait: trio.CancelScope | None = None
+
+    def _keeps(self, spec: ChildSpec) -> bool:
+        """Whether the spec of a child that is down for good stays in the table."""
+        return spec.restart != "temporary"
 
     @abstractmethod
     def _forget(self, child: Child) -> None:
@@ -80,7 +97,7 @@ class ChildHost(Actor):
         spec = child.spec
         self._set(child, None)
         try:
-            actor = spec.start()
+            actor = spec.start(*self._extra_arguments)
             if isinstance(actor, Ignore):
                 self._ignored(child)
                 return None
@@ -90,7 +107,7 @@ class ChildHost(Actor):
         except AlreadyStarted:
             raise
         except Exception as error:
-            raise FailedToStartChild(spec.id, Crashed(error)) from error
+            raise FailedToStartChild(spec.id, reason_of(error)) from error
         self._set(child, process)
         self._nursery.start_soon(actor._runtime_host, name=process.name)
         await self._await_init(child, process)
@@ -112,7 +129,7 @@ class ChildHost(Actor):
 
     def _ignored(self, child: Child) -> None:
         self._set(child, None)
-        if child.spec.restart == "temporary":
+        if not self._keeps(child.spec):
             self._forget(child)
 
     async def _await_init(self, child: Child, process: Process) -> None:
@@ -146,7 +163,7 @@ class ChildHost(Actor):
         shutdown = child.spec.grace
         reason = await stop_process(process, shutdown, margin=child.margin)
         self._set(child, None)
-        if is_abnormal(reason) and shutdown != "brutal_kill":
+        if not _is_proper(reason, child.spec):
             self._report("shutdown_error", reason, child, process)
 
     def _report(
@@ -163,6 +180,13 @@ class ChildHost(Actor):
             child.spec.id,
             None if process is None else process.pid,
         )
+
+
+def _is_proper(reason: ExitReason, spec: ChildSpec) -> bool:
+    """Whether a child that was stopped has ended as it was asked to, or nearly."""
+    if reason == (Killed() if spec.shutdown == "brutal_kill" else Shutdown()):
+        return True
+    return spec.restart != "permanent" and not is_abnormal(reason)
 
 
 def name_of(spec: ChildSpec, actor: object) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from supervisors.reasons import Crashed, ExitReason, Normal
+from supervisors.reasons import Crashed, ExitReason, Normal, reason_of
 
 if TYPE_CHECKING:
     from supervisors.process import Process
@@ -68,7 +68,7 @@ async def run_linked(
         with task._scope:
             await function(*args)
     except Exception as error:  # noqa: BLE001 - it becomes the exit signal
-        reason = Crashed(error)
+        reason = reason_of(error)
     except BaseException:
         process.kill_ancestors()
         raise

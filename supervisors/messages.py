@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
-from supervisors.reasons import ExitReason
+from supervisors.reasons import ExitReason, check_reason
 
 if TYPE_CHECKING:
     from supervisors.actor_ref import ActorRef
@@ -62,10 +62,13 @@ class NoReply:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End with `reason`, after terminate; a caller gets `reply` first, if there is one."""
+    """End with `reason`, after terminate; then a caller gets `reply`, if there is one."""
 
     reason: ExitReason
     reply: object = UNSET
+
+    def __post_init__(self) -> None:
+        check_reason(self.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,23 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import trio
 
-from supervisors.actor_ref import ActorRef, Caller, current_process, server_exited
-from supervisors.errors import BadReturnValue, InvalidStart, NoProcess
-from supervisors.linked_tasks import LinkedTask, reap
+from supervisors.actor_ref import ActorRef, Caller, server_exited
+from supervisors.errors import NoProcess
+from supervisors.linked_tasks import LinkedTask
 from supervisors.mailbox import SIGNAL, STOP, Mailbox
-from supervisors.messages import Down, Exit, Ignore, Monitor
+from supervisors.messages import Down, Exit, Monitor
 from supervisors.reasons import Crashed, ExitReason, Killed, NoProc, Normal
 from supervisors.status import Status
 from supervisors.timekeeper import Timekeeper, Timer
 from supervisors.trace import Tracer
+
+if TYPE_CHECKING:
+    from supervisors.actor import Actor
 
 logger = logging.getLogger("supervisors")
 
@@ -35,44 +38,6 @@ KILL_GRACE = 5.0
 IDLE: Final = object()
 
 _pids = itertools.count(1)
-
-
-class Actor:
-    """What runs in a process. Its classes are GenServer and the supervisors."""
-
-    trap_exit: bool = False
-    """False: an exit signal ends the actor. True: it gets an `Exit` message, and terminate runs."""
-
-    # Names a subclass will not hit upon: one of its own `_process` or `_main` must break nothing.
-    _runtime_process: Process
-
-    @property
-    def ref(self) -> ActorRef:
-        """The reference others reach this actor by; there from before init."""
-        return self._runtime_process.ref
-
-    def _runtime_mailbox(self, name: str) -> Mailbox:
-        return Mailbox()
-
-    def _runtime_host(self) -> Coroutine[Any, Any, None]:
-        return run(self._runtime_process)
-
-    async def _runtime_main(self) -> ExitReason:
-        raise NotImplementedError
-
-    def format_status(self, status: Status) -> Status:
-        """What `system.get_status` and a crash report may show (OTP `format_status/1`).
-
-        By default only the types of attributes and message, because states hold secrets. Override
-        it to show more: `return replace(status.shapes(), state={"depth": len(self.queue)})`.
-        """
-        return status.shapes()
-
-
-def state_of(actor: Actor) -> dict[str, Any]:
-    """Its attributes by name, without the runtime's own."""
-    own = ("_runtime_", "_GenServer__")
-    return {name: value for name, value in vars(actor).items() if not name.startswith(own)}
 
 
 class Process:
@@ -279,11 +244,18 @@ class Process:
             target.watchers[monitor] = self
         return monitor
 
-    def demonitor(self, monitor: Monitor) -> None:
-        """No Down from now on; one already in the mailbox stays there."""
+    def demonitor(self, monitor: Monitor, *, flush: bool = False) -> None:
+        """No Down from now on; one already in the mailbox stays there unless `flush`."""
         target = self.monitors.pop(monitor, None)
         if target is not None:
             target.watchers.pop(monitor, None)
+        elif flush:
+            for item in self.mailbox.items:
+                match item:
+                    case (_, Down(monitor=other), _) if other is monitor:
+                        self.mailbox.items.remove(item)
+                        self.mailbox.signal_taken()
+                        return
 
     # --- timers ---
 
@@ -355,16 +327,6 @@ class Process:
             await trio.lowlevel.checkpoint()
         return self.reason or Killed()
 
-    def note_crash(self, reason: Crashed) -> None:
-        """Keep what the crash report is to show, as it was when it crashed."""
-        message = None if self.message is IDLE else self.message
-        status = Status(state_of(self.actor), message, reason)
-        try:
-            self.crash_status = self.actor.format_status(status)
-        except Exception:
-            logger.exception("%s: its format_status raised", self.name)
-            self.crash_status = status.shapes()
-
     def log_late_crash(self, crash: Crashed, what: str = "") -> None:
         """An exception that can no longer be anyone's exit reason must not be lost."""
         logger.error(
@@ -377,48 +339,3 @@ class Process:
         while ancestor is not None:  # each then kills whatever else is below it
             ancestor.kill()
             ancestor = ancestor.parent
-
-
-def spawn(
-    actor: Actor | Ignore, name: str, nursery: trio.Nursery, parent: Process | None
-) -> Process:
-    """A process for `actor`, its task not yet started: that is `actor._runtime_host`.
-
-    Raises BadReturnValue for what is no actor, InvalidStart for an actor that has run before.
-    """
-    if not isinstance(actor, Actor):
-        raise BadReturnValue("start", actor)
-    if hasattr(actor, "_runtime_process"):
-        raise InvalidStart(actor)
-    process = Process(name, actor, nursery, parent)
-    actor._runtime_process = process
-    return process
-
-
-async def run(process: Process) -> None:
-    """The process's task, from its first step to `finish`. Only KeyboardInterrupt and its like
-    leave it.
-    """
-    current_process.set(process)
-    process.task = trio.lowlevel.current_task()
-    try:
-        reason = process.doomed or Killed()  # killed before its first step
-        if process.doomed is None:
-            try:
-                with process.scope:
-                    reason = await process.actor._runtime_main()
-            except Exception as error:  # noqa: BLE001 - the one place where it becomes a reason
-                reason = Crashed(error)
-                if process.scope.cancel_called:  # only doom does that
-                    process.log_late_crash(reason)
-        if process.tasks:
-            await reap(process, KILL_GRACE)
-    except BaseException:
-        # The program itself is to end (KeyboardInterrupt, SystemExit). Supervisors are shielded
-        # from the cancellation this brings, so those above are told: they take everyone along.
-        process.kill_ancestors()
-        process.finish(Killed())
-        raise
-    # Doom alone cancels the scope, and records the reason first; it may also have come just now,
-    # while its tasks were awaited.
-    process.finish(process.doomed or reason)

@@ -53,6 +53,29 @@ class Crashed:
 ExitReason: TypeAlias = Normal | Shutdown | Killed | NoProc | Crashed
 
 
+class ExitWith(Exception):
+    """Raised anywhere in a callback or a linked task: end with `reason` (Erlang's `exit(Reason)`).
+
+    As if the callback had returned Stop(reason). In init the start fails with it.
+    """
+
+    def __init__(self, reason: ExitReason) -> None:
+        check_reason(reason)
+        self.reason = reason
+        super().__init__(type(reason).__name__)
+
+
+def reason_of(error: BaseException) -> ExitReason:
+    """Why a process ends that this exception has left."""
+    return error.reason if isinstance(error, ExitWith) else Crashed(error)
+
+
+def check_reason(reason: object) -> None:
+    """TypeError for what is no ExitReason: a string would otherwise end, or not end, a process."""
+    if not isinstance(reason, ExitReason):
+        raise TypeError(f"an exit reason is expected, not a {type(reason).__name__}")
+
+
 def is_abnormal(reason: ExitReason) -> bool:
     """Whether a transient child that ended so is restarted: neither `Normal` nor `Shutdown`."""
     return not isinstance(reason, Normal | Shutdown)

@@ -7,6 +7,7 @@ A supervisor is itself a process that traps exits.
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, is_abnorm
 from supervisors.restart_intensity import RestartIntensity
 from supervisors.shutdown import kill_all
 from supervisors.strategies import AUTO_SHUTDOWNS, AutoShutdown
+
+logger = logging.getLogger("supervisors")
 
 MAX_RESTARTS = 3
 MAX_SECONDS = 5.0
@@ -111,6 +114,8 @@ class SupervisorBase(ChildHost):
             return Normal()
         if isinstance(result, Stop):
             return result.reason
+        if result is not None:
+            raise BadReturnValue("init", result)
         try:
             reason = await self._serve()
             process.terminating = True
@@ -152,15 +157,14 @@ class SupervisorBase(ChildHost):
             return await system.serve(self._runtime_process, payload, caller)
         if kind == SIGNAL:
             match payload:
-                case Exit(
-                    None, reason
-                ):  # a signal from outside of any actor: whoever owns the tree
-                    return reason
-                case Exit(ActorRef() as ref, reason):
-                    child = self._by_process.get(ref._process)
-                    return None if child is None else await self._child_ended(child, reason)
-                case _Retry(child) if child.restarting:
-                    return await self._restart_or_give_up(child)
+                case Exit(ActorRef() as ref, reason) if ref._process in self._by_process:
+                    if not ref.is_alive:  # else a signal it sent, not its end
+                        return await self._child_ended(self._by_process[ref._process], reason)
+                case _Retry(child):
+                    return await self._restart_or_give_up(child) if child.restarting else None
+                case Exit():  # of one that was stopped, or a stranger's
+                    return None
+        logger.warning("%s got an unexpected %s", self.ref.name, type(payload).__name__)
         return None
 
     async def _reply(self, request: object, caller: Caller) -> None:
@@ -176,12 +180,13 @@ class SupervisorBase(ChildHost):
     async def _child_ended(self, child: Child, reason: ExitReason) -> ExitReason | None:
         process = child.process
         self._set(child, None)
-        if is_abnormal(reason):
-            self._report("child_terminated", reason, child, process)
+        child.former = process
         restart = child.spec.restart
+        if is_abnormal(reason) or restart == "permanent":
+            self._report("child_terminated", reason, child, process)
         if restart == "permanent" or (restart == "transient" and is_abnormal(reason)):
             return await self._restart_or_give_up(child)
-        if restart == "temporary":
+        if not self._keeps(child.spec):
             self._forget(child)
         return Shutdown() if self._is_last_significant(child) else None
 

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from supervisors.actor import state_of
 from supervisors.actor_ref import ActorRef, Caller, current_process
 from supervisors.errors import NoProcess
 from supervisors.mailbox import STOP, SYSTEM, Mailbox
 from supervisors.messages import Call, Reply
-from supervisors.process import IDLE, Process, state_of
+from supervisors.process import IDLE, Process
 from supervisors.reasons import ExitReason
 from supervisors.status import Status
 from supervisors.trace import Did, Got, TraceEvent, Tracer
@@ -103,7 +104,8 @@ async def replace_state(
     """
 
     def change(process: Process) -> None:
-        vars(process.actor).update(function(state_of(process.actor)))
+        for name, value in function(state_of(process.actor)).items():
+            setattr(process.actor, name, value)
 
     await _ask(ref, change, timeout)
 

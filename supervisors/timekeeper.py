@@ -93,7 +93,7 @@ class Timekeeper:
             return keeper
 
     def after(self, seconds: float, pending: Pending) -> float:
-        """Let it expire in `seconds`, unless it is settled before; returns its time on trio's clock."""
+        """Let it expire in `seconds`, unless it is settled before; returns when that is."""
         due = self.now() + seconds
         heap = self._heap
         heappush(heap, (due, next(self._numbers), pending))

@@ -256,10 +256,11 @@ async def test_a_crash_is_reported_once_and_tells_no_secrets(autojump_clock, cap
     assert "SECRET" not in caplog.text
 
 
-async def test_normal_ends_are_not_errors(autojump_clock, caplog):
-    async with open_tree(lambda: Supervisor([puppet("a")])) as top:
+async def test_normal_ends_of_those_who_may_end_are_not_errors(autojump_clock, caplog):
+    specs = [puppet("a", restart="transient"), puppet("b", restart="temporary")]
+    async with open_tree(lambda: Supervisor(specs)) as top:
         await end(await child(top, "a"), Normal())
-        await end(await child(top, "a"), Shutdown("x"))
+        await end(await child(top, "b"), Shutdown("x"))
     assert not caplog.records
 
 
