@@ -1,0 +1,72 @@
+"""What the tests of the watchdog share: blocks that last until they were noticed."""
+
+import logging
+import threading
+import time
+from contextlib import contextmanager
+
+import trio
+
+from supervisors import ChildSpec, Supervisor, Watchdog, telemetry
+from supervisors.telemetry import LoopBlocked
+
+THRESHOLD = 0.2
+NO_BLOCK_LASTS = 60.0
+
+
+class Alarm(logging.Handler):
+    """What the watchdog says: its lines, those in which it is not over yet, and its events."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+        self.early = []
+        self.noticed = threading.Event()
+        self.events = []
+
+    def emit(self, record):
+        text = record.getMessage()
+        if text.startswith("the loop "):
+            self.lines.append(text)
+        if text.startswith("the loop is blocked"):
+            self.early.append(text)
+            self.noticed.set()
+
+    def sleep(self):
+        """Block the loop until the watchdog has said so."""
+        limit = time.monotonic() + NO_BLOCK_LASTS
+        while not self.noticed.is_set() and time.monotonic() < limit:
+            time.sleep(0.01)
+
+    def compute(self):
+        """The same without a rest."""
+        limit = time.monotonic() + NO_BLOCK_LASTS
+        while not self.noticed.is_set() and time.monotonic() < limit:
+            pass
+
+    async def verdict(self, cause):
+        """The first event with this cause."""
+        while True:
+            for event in self.events:
+                if event.cause == cause:
+                    return event
+            await trio.sleep(0.01)
+
+
+@contextmanager
+def listening():
+    """An Alarm that hears all that a watchdog says."""
+    handler = Alarm()
+    logger = logging.getLogger("supervisors")
+    logger.addHandler(handler)
+    try:
+        with telemetry.attached("alarm", LoopBlocked, handler.events.append):
+            yield handler
+    finally:
+        logger.removeHandler(handler)
+
+
+def watched(*specs, threshold=THRESHOLD):
+    """A supervisor of these and of a watchdog, the child `dog`."""
+    dog = ChildSpec("dog", lambda: Watchdog(threshold))
+    return lambda: Supervisor([dog, *specs], name="top")
