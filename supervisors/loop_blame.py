@@ -46,16 +46,14 @@ class Accounts:
             ("step", "lock", "collector", "stall", "crowd"), 0.0
         )
 
-    def first(self, now: Reading, here: Standing | None) -> bool:
-        """The look after the pause, which nobody waited for; whether it came late.
+    def first(self, now: Reading, here: Standing | None) -> None:
+        """The look after the pause, a period in which nobody asked anything of the loop.
 
         here, always: what the loop is at; None: it rests.
         """
-        late = self._is_late(now)
-        if late:
+        if self._is_late(now):
             self._take_late(now, here, self._period)
         self._last, self._here = now, here
-        return late
 
     def look(self, now: Reading, here: Standing | None) -> None:
         """A look while the answer is awaited."""
@@ -122,7 +120,8 @@ class Accounts:
 
     def _hold(self, here: Standing, seconds: float) -> None:
         self._held += seconds
-        if self._held > self._seconds["step"]:
+        # next to nothing is what one has computed in whom the machine stood still
+        if self._held > max(self._seconds["step"], self._period / 2):
             self._seconds["step"] = self._held
             self.culprit = here
 
@@ -151,6 +150,8 @@ def sentence(event: LoopBlocked) -> str:
     match event.cause:
         case "step":
             why = f"by {who(event)} (seen there for {part})"
+        case "lock" if event.where is None:
+            why = f"{part} by a call that held the interpreter's lock, and was over before a look"
         case "lock":
             why = (
                 f"{part} by a call that held the interpreter's lock, most likely one of"

@@ -130,18 +130,18 @@ class _Watch:
         start = self._meter.read()
         if self._listen():
             return
-        accounts = Accounts(start, self._period)
         here = self._view.look()
-        late = accounts.first(self._meter.read(), here)
-        if here is None and not late:
-            return
-        due = start.at + self._period
-        self._in_loop(self._answer)
-        self._await_answer(due, accounts)
-        if self._over:
-            return
-        accounts.answered(self._meter.read())
-        seconds = self._answered_at - due
+        now = self._meter.read()
+        accounts = Accounts(start, self._period)
+        accounts.first(now, here)
+        self._answered_at = now.at
+        if here is not None:
+            self._in_loop(self._answer)
+            self._await_answer(start.at + self._period, accounts)
+            if self._over:
+                return
+            accounts.answered(self._meter.read())
+        seconds = self._answered_at - start.at - self._period
         if seconds >= self._threshold:
             self._in_loop(self._ref.send, accounts.judge(seconds))
 
@@ -155,7 +155,9 @@ class _Watch:
             if not told and accounts.culprit is not None and seconds >= self._threshold:
                 told = True
                 logger.warning(
-                    "the loop is blocked, for %.2f s so far, by %s", seconds, who(accounts.culprit)
+                    "the loop is blocked, for %.2f s so far: it is in %s",
+                    seconds,
+                    who(accounts.culprit),
                 )
 
     def _listen(self) -> bool:

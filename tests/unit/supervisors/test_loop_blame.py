@@ -80,8 +80,11 @@ def test_woken_late_with_the_loop_idle_is_nobodys_doing():
 
 
 def test_a_machine_that_stands_still_is_not_laid_to_the_one_it_stopped_in():
-    event = judge((1, 0, 0, A), [(60, 0.2, 0, A)], (60.1, 0.2, 0), 59.1)
-    assert verdict(event) == ("stall", None, 58.8)
+    accounts = Accounts(Reading(0.0, 0.0, 0.0), 1.0)
+    accounts.first(Reading(1.0, 0.0, 0.0), A)
+    accounts.look(Reading(60.0, 0.2, 0.0), A)
+    assert accounts.culprit is None
+    assert verdict(accounts.judge(59.0)) == ("stall", None, 58.8)
 
 
 def test_a_loop_that_rests_but_does_not_come_gets_no_time():
@@ -137,6 +140,7 @@ def test_who_it_is_in_words(named, text):
         (judge((1, 0, 0, A), [(3, 0, 0, A)], (3, 0, 0), 2), "by nobody here"),
         (judge((1, 0, 0, A), [(2, 0, 0, A)], (3, 0, 0), 2), "by a (A) in handle_call of Ask, at"),
         (judge((6, 5, 0, A), [], (6, 5, 0), 5), "most likely one of a (A) in handle_call of Ask"),
+        (judge((6, 5, 0, None), [], (6, 5, 0), 5), "was over before a look"),
         (judge((6, 5, 5, A), [], (6, 5, 5), 5), "5.00 s of it by the garbage collector"),
         (judge((1, 0, 0, A), [(2, 0, 0, B)], (3, 0, 0), 2), "by many short steps, none of them"),
     ],
