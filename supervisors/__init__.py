@@ -19,6 +19,7 @@ from supervisors.child_spec import ChildSpec
 from supervisors.dynamic_supervisor import DynamicSupervisor
 from supervisors.errors import (
     AdminError,
+    AlreadyAwaited,
     AlreadyPresent,
     AlreadyRegistered,
     AlreadyStarted,
@@ -35,6 +36,7 @@ from supervisors.errors import (
     NotFound,
     NotRegistered,
     NotUnique,
+    NotOwner,
     RegistryError,
     RegistryNotRunning,
     ServerExited,
@@ -44,6 +46,9 @@ from supervisors.errors import (
     StartTimeout,
     SupervisorsError,
     UnhashableKey,
+    TaskError,
+    TaskExited,
+    TaskTimeout,
 )
 from supervisors.gen_server import GenServer
 from supervisors.introspection import Node, tree
@@ -80,10 +85,15 @@ from supervisors.status import Status
 from supervisors.supervisor import Supervisor
 from supervisors.timekeeper import Timer
 from supervisors.watchdog import Watchdog
+from supervisors.task import Task, TaskResult
+from supervisors.task_process import Exited, Ok
+from supervisors.task_stream import TaskStream
+from supervisors.task_supervisor import TaskSupervisor
 
 __all__ = [
     "ActorRef",
     "AdminError",
+    "AlreadyAwaited",
     "AlreadyPresent",
     "AlreadyRegistered",
     "AlreadyStarted",
@@ -107,6 +117,7 @@ __all__ = [
     "Exit",
     "ExitReason",
     "ExitWith",
+    "Exited",
     "FailedToStartChild",
     "GenServer",
     "HandleResult",
@@ -127,6 +138,8 @@ __all__ = [
     "NotRegistered",
     "NotUnique",
     "Registered",
+    "NotOwner",
+    "Ok",
     "Registry",
     "RegistryEntry",
     "RegistryError",
@@ -142,6 +155,13 @@ __all__ = [
     "Stop",
     "Supervisor",
     "SupervisorsError",
+    "Task",
+    "TaskError",
+    "TaskExited",
+    "TaskResult",
+    "TaskStream",
+    "TaskSupervisor",
+    "TaskTimeout",
     "Timeout",
     "Timer",
     "UnhashableKey",

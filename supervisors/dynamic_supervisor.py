@@ -32,13 +32,10 @@ class _TerminateChild(Call[None]):
     ref: ActorRef
 
 
-class DynamicSupervisor(SupervisorBase):
-    """Starts children on demand, many of one kind if need be; they have no order (Elixir
-    `DynamicSupervisor`).
+class OnDemand(SupervisorBase):
+    """What DynamicSupervisor and TaskSupervisor have in common: all but how a start is asked for.
 
-    Ids need not be unique: a child is known by its ref. Strategy: one_for_one. Its children are
-    stopped all at once, each with its own grace. At most `max_children`, those waiting for a
-    restart included.
+    They are two, and neither is the other, because their `start_child` take different things.
     """
 
     def __init__(
@@ -71,16 +68,8 @@ class DynamicSupervisor(SupervisorBase):
         self._table: dict[Child, None] = {}  # ordered, and quick to leave
 
     @staticmethod
-    async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
-        """Start a child; None if its start said Ignore, and then nothing is kept.
-
-        Raises MaxChildren, AlreadyStarted (its name), FailedToStartChild, StartTimeout, SpecError.
-        """
-        return await supervisor.call(StartChild(spec), timeout=math.inf)
-
-    @staticmethod
     async def terminate_child(supervisor: ActorRef, child: ActorRef) -> None:
-        """Stop a child and forget it. Raises NotFound."""
+        """Stop a child and forget it. Raises NotFound, also if it has ended before."""
         await supervisor.call(_TerminateChild(child), timeout=math.inf)
 
     @property
@@ -135,3 +124,21 @@ class DynamicSupervisor(SupervisorBase):
             raise NotFound(ref.name)
         await self._stop(child)
         self._forget(child)
+
+
+class DynamicSupervisor(OnDemand):
+    """Starts children on demand, many of one kind if need be; they have no order (Elixir
+    `DynamicSupervisor`).
+
+    Ids need not be unique: a child is known by its ref. Strategy: one_for_one. Its children are
+    stopped all at once, each with its own grace. At most `max_children`, those waiting for a
+    restart included.
+    """
+
+    @staticmethod
+    async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
+        """Start a child; None if its start said Ignore, and then nothing is kept.
+
+        Raises MaxChildren, AlreadyStarted (its name), FailedToStartChild, StartTimeout, SpecError.
+        """
+        return await supervisor.call(StartChild(spec), timeout=math.inf)

@@ -109,12 +109,15 @@ class ChildHost(Actor):
         except Exception as error:
             raise FailedToStartChild(spec.id, reason_of(error)) from error
         self._set(child, process)
-        self._nursery.start_soon(actor._runtime_host, name=process.name)
+        self._launch(process)
         await self._await_init(child, process)
         if process.ignored:
             self._ignored(child)
             return None
         return process.ref
+
+    def _launch(self, process: Process) -> None:
+        self._nursery.start_soon(process.actor._runtime_host, name=process.name)
 
     def _set(self, child: Child, process: Process | None, *, restarting: bool = False) -> None:
         """Every change of a child's state: it has this process, or none, or waits for its next."""

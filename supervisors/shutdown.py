@@ -37,6 +37,20 @@ async def stop_process(
     return process.reason if process.reason is not None else Killed()
 
 
+async def stop_all(processes: Iterable[Process], shutdown: ShutdownType) -> None:
+    """Ask all of these to stop at once and wait until none is left, shielded, in the manner of
+    stop_process: `shutdown` seconds for all together, then the kill.
+    """
+    everyone = list(processes)
+    if shutdown != "brutal_kill":
+        for process in everyone:
+            process.ask_to_stop(Shutdown())
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + shutdown):
+            for process in everyone:
+                await process.exited.wait()
+    await kill_all((process, 0.0) for process in everyone if process.reason is None)
+
+
 async def kill_all(victims: Iterable[tuple[Process, float]]) -> None:
     """Kill all of these (process, margin) at once and wait until none is left, shielded."""
     everyone = list(victims)
