@@ -14,6 +14,7 @@ See `errors` for what is raised, `testing` for helpers, the class docstrings for
 from supervisors import system, telemetry
 from supervisors.actor_ref import ActorRef, Caller
 from supervisors.administration import ChildCounts, ChildInfo
+from supervisors.agent import Agent
 from supervisors.application import Ended, open_tree, run, serve
 from supervisors.child_spec import ChildSpec
 from supervisors.dynamic_supervisor import DynamicSupervisor
@@ -93,6 +94,7 @@ from supervisors.task_supervisor import TaskSupervisor
 __all__ = [
     "ActorRef",
     "AdminError",
+    "Agent",
     "AlreadyAwaited",
     "AlreadyPresent",
     "AlreadyRegistered",
