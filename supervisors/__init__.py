@@ -35,9 +35,9 @@ from supervisors.errors import (
     MaxChildren,
     NoProcess,
     NotFound,
+    NotOwner,
     NotRegistered,
     NotUnique,
-    NotOwner,
     RegistryError,
     RegistryNotRunning,
     ServerExited,
@@ -46,10 +46,10 @@ from supervisors.errors import (
     StartIgnored,
     StartTimeout,
     SupervisorsError,
-    UnhashableKey,
     TaskError,
     TaskExited,
     TaskTimeout,
+    UnhashableKey,
 )
 from supervisors.gen_server import GenServer
 from supervisors.introspection import Node, tree
@@ -84,12 +84,12 @@ from supervisors.reasons import (
 from supervisors.registry import Registered, Registry, RegistryEntry, Unregistered
 from supervisors.status import Status
 from supervisors.supervisor import Supervisor
-from supervisors.timekeeper import Timer
-from supervisors.watchdog import Watchdog
 from supervisors.task import Task, TaskResult
 from supervisors.task_process import Exited, Ok
 from supervisors.task_stream import TaskStream
 from supervisors.task_supervisor import TaskSupervisor
+from supervisors.timekeeper import Timer
+from supervisors.watchdog import Watchdog
 
 __all__ = [
     "ActorRef",
@@ -137,11 +137,11 @@ __all__ = [
     "Node",
     "Normal",
     "NotFound",
+    "NotOwner",
     "NotRegistered",
     "NotUnique",
-    "Registered",
-    "NotOwner",
     "Ok",
+    "Registered",
     "Registry",
     "RegistryEntry",
     "RegistryError",

@@ -47,7 +47,7 @@ async def stop_all(processes: Iterable[Process], shutdown: ShutdownType) -> None
             process.ask_to_stop(Shutdown())
         with trio.CancelScope(shield=True, deadline=trio.current_time() + shutdown):
             for process in everyone:
-                await process.exited.wait()
+                await process.wait_ended()
     await kill_all((process, 0.0) for process in everyone if process.reason is None)
 
 

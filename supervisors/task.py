@@ -10,6 +10,7 @@ from typing import Generic, TypeVar, TypeVarTuple
 
 import trio
 
+from supervisors.actor_ref import current_process
 from supervisors.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
 from supervisors.errors import AlreadyAwaited, NotOwner, TaskExited, TaskTimeout
 from supervisors.gen_server import GenServer
@@ -131,7 +132,7 @@ class Task(Generic[T_co]):
         return f"<Task {self.ref.name} pid {self.ref.pid}>"
 
     def _require_owner(self) -> None:
-        if Process.current() is not self._owner:
+        if current_process.get() is not self._owner:
             raise NotOwner(self.ref.name)
 
     def _require_untaken(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import trio
 
+from supervisors.actor import Actor
 from supervisors.actor_ref import ActorRef
 from supervisors.administration import StartChild
 from supervisors.child_spec import ChildSpec, ShutdownType
 from supervisors.errors import TaskTimeout
-from supervisors.process import Actor, Process
+from supervisors.process import Process
 from supervisors.reasons import ExitReason, Normal, Shutdown
 
 T = TypeVar("T")
@@ -81,7 +83,7 @@ class TaskActor(Actor, Generic[T]):
         process, owner = self._runtime_process, self.owner
         process.on_exit[self] = self._ended
         process.on_stop = self._stop
-        process.current_message, process.busy_since = self.name, trio.current_time()
+        process.message, process.busy_since = self, time.perf_counter()
         process.acknowledge()
         if self._given_up:
             return Shutdown()

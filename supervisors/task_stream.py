@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar
 import trio
 
 from supervisors import process as runtime
-from supervisors.actor_ref import ActorRef
+from supervisors.actor_ref import ActorRef, current_process
 from supervisors.child_spec import WORKER_SHUTDOWN, ChildSpec, ShutdownType, is_seconds, is_whole
 from supervisors.process import Process
 from supervisors.shutdown import stop_all
@@ -104,7 +104,7 @@ class TaskStream(Generic[T_co]):
             item = next(self._items, _END)
             if item is _END:
                 return
-            owner = Process.current()
+            owner = current_process.get()
             actor: TaskActor[T_co] = TaskActor(
                 self._function, (item,), owner=owner, tie=self._tie(owner), timeout=self._timeout
             )

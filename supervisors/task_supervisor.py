@@ -10,7 +10,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import TypeVar, TypeVarTuple, Unpack
 
-from supervisors.actor_ref import ActorRef
+from supervisors.actor_ref import ActorRef, current_process
 from supervisors.administration import StartChild
 from supervisors.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
 from supervisors.dynamic_supervisor import OnDemand
@@ -155,7 +155,7 @@ async def _start(
     tie: Tie | None,
     shutdown: ShutdownType,
 ) -> Task[T]:
-    actor = TaskActor(function, args, owner=Process.current(), tie=tie)
+    actor = TaskActor(function, args, owner=current_process.get(), tie=tie)
     await start_task(supervisor, actor, shutdown)
     return Task(actor)
 
