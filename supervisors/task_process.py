@@ -40,6 +40,10 @@ class Exited:
     reason: ExitReason
 
 
+class Run:
+    """What a task is seen to handle from its start to its end."""
+
+
 class TaskActor(Actor, Generic[T]):
     """Runs `function(*args)` once. Made by whoever asks for it, it sees their context variables.
 
@@ -83,7 +87,7 @@ class TaskActor(Actor, Generic[T]):
         process, owner = self._runtime_process, self.owner
         process.on_exit[self] = self._ended
         process.on_stop = self._stop
-        process.message, process.busy_since = self, time.perf_counter()
+        process.message, process.busy_since = Run(), time.perf_counter()
         process.acknowledge()
         if self._given_up:
             return Shutdown()

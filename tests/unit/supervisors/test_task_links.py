@@ -126,7 +126,7 @@ async def test_a_task_is_seen_named_watched_and_stopped_as_any_process(autojump_
         assert names.via("nap").pid == task.ref.pid
         await recorder.call(Watch(task.ref))
         (node,) = (await tree(tasks)).children
-        assert (node.name, node.status, node.current_message) == ("nap", "busy", "nap")
+        assert (node.name, node.status, node.current_message) == ("nap", "busy", "Run")
         assert await DynamicSupervisor.which_children(tasks) == [
             ChildInfo("nap", task.ref, "worker")
         ]
