@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
+from supervisors import telemetry
 from supervisors.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
 from supervisors.mailbox import CALL, CAST, INFO
 from supervisors.messages import Call
@@ -73,6 +74,16 @@ class Caller(Pending):
 
     def expire(self) -> None:
         """The call's time is up."""
+        if telemetry.CallTimedOut.handlers:
+            telemetry.execute(
+                telemetry.CallTimedOut(
+                    self._process.name,
+                    None if self._sender is None else self._sender.name,
+                    type(self.request).__name__,
+                    self._timeout,
+                    len(self._process.mailbox),
+                )
+            )
         self.fail(CallTimeout(self._process.name, self.request, self._timeout))
 
     async def _wait(self) -> Any:

@@ -161,7 +161,7 @@ def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
 async def _host_root(process: Process) -> None:
     await process.actor._runtime_host()
     if process.started and process.reason is not None and is_abnormal(process.reason):
-        report("root", "child_terminated", process.reason, process.name, process.pid)
+        report("root", "child_terminated", process.reason, process.name, process)
 
 
 async def _await_start(process: Process, spec: ChildSpec) -> StartError | None:

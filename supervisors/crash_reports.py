@@ -1,13 +1,16 @@
-"""What supervisors log: OTP's four facts, and the exception. Never a state, never a message."""
+"""What supervisors log: OTP's four facts, the exception, and what format_status shows."""
 
 from __future__ import annotations
 
 import logging
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from supervisors.errors import describe
 from supervisors.reasons import ExitReason, cause_of
 from supervisors.telemetry import ChildStartFailed, error_of, execute, kind_of
+
+if TYPE_CHECKING:
+    from supervisors.process import Process
 
 logger = logging.getLogger("supervisors")
 
@@ -19,28 +22,35 @@ def report(
     context: Context,
     reason: ExitReason | str,
     offender: str,
-    pid: int | None = None,
+    process: Process | None = None,
 ) -> None:
-    """Log, as an error, what went wrong under `supervisor`.
+    """Log, as an error, what went wrong under `supervisor`; one record for one crash.
 
-    context: "start_error" a restart failed; "child_terminated" a child ended abnormally;
-    "shutdown_error" it did so while being stopped; "shutdown" the supervisor gives up.
+    context: "start_error" a restart failed; "child_terminated" a child ended that should not have;
+    "shutdown_error" it did so while being stopped; "shutdown" the supervisor gives up. The record's
+    attributes are supervisor, context, reason, offender, offender_pid, and, of a GenServer whose
+    callback crashed, last_message and state, both through its `format_status`.
     """
     text = reason if isinstance(reason, str) else describe(reason)
     error = None if isinstance(reason, str) else cause_of(reason)
+    status = None if process is None else process.crash_status
+    shown = "" if status is None else f" (last message {status.message}, state {status.state})"
     logger.error(
-        "%s: %s, child %s: %s",
+        "%s: %s, child %s: %s%s",
         supervisor,
         context,
         offender,
         text,
+        shown,
         exc_info=error,
         extra={
             "supervisor": supervisor,
             "context": context,
             "reason": text,
             "offender": offender,
-            "offender_pid": pid,
+            "offender_pid": None if process is None else process.pid,
+            "last_message": None if status is None else status.message,
+            "state": None if status is None else status.state,
         },
     )
     if ChildStartFailed.handlers and context == "start_error" and not isinstance(reason, str):

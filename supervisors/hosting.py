@@ -181,7 +181,7 @@ class ChildHost(Actor):
             context,
             reason,
             child.spec.id,
-            None if process is None else process.pid,
+            process,
         )
 
 

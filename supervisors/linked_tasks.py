@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from supervisors import telemetry
 from supervisors.reasons import Crashed, ExitReason, Normal, reason_of
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ async def reap(process: Process, grace: float) -> None:
         await process.tasks_done.wait()
     for task in process.tasks:
         logger.error("%s: its task %s is unkillable; given up", process.name, task.name)
+        if telemetry.ProcessUnkillable.handlers:
+            telemetry.execute(
+                telemetry.ProcessUnkillable(
+                    process.name, process.pid, process.class_name, task.name, grace
+                )
+            )
 
 
 async def run_linked(
@@ -64,6 +71,7 @@ async def run_linked(
 ) -> None:
     """The task itself. Its crash is an exit signal to its actor."""
     reason: ExitReason = Normal()
+    began = process.timekeeper.now()
     try:
         with task._scope:
             await function(*args)
@@ -80,4 +88,14 @@ async def run_linked(
         process.tasks_done is not None or process.doomed is not None or process.reason is not None
     ):
         process.log_late_crash(reason, f"'s task {task.name}")
+    if telemetry.TaskExited.handlers:
+        telemetry.execute(
+            telemetry.TaskExited(
+                process.name,
+                task.name,
+                telemetry.kind_of(reason),
+                telemetry.error_of(reason),
+                process.timekeeper.now() - began,
+            )
+        )
     process.exit_signal(task, reason)

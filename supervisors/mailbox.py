@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, runtime_c
 
 import trio
 
+from supervisors import telemetry
 from supervisors.child_spec import is_whole
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull, MailboxFull
 
@@ -159,5 +160,11 @@ class BoundedMailbox(Mailbox):
     def _drop(self, item: Item) -> None:
         self.dropped += 1
         kind, payload, caller = item
+        if telemetry.MessageDropped.handlers:
+            telemetry.execute(
+                telemetry.MessageDropped(
+                    self._name, self._when_full, type(payload).__name__, len(self.items)
+                )
+            )
         if kind == CALL and caller is not None:
             caller.fail(MailboxFull(self._name, payload, self.limit))

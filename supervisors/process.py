@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from supervisors import telemetry
 from supervisors.actor_ref import ActorRef, Caller, server_exited
 from supervisors.errors import NoProcess
 from supervisors.linked_tasks import LinkedTask
@@ -137,6 +138,16 @@ class Process:
     def __repr__(self) -> str:
         return f"<Process {self.name} pid {self.pid}>"
 
+    @property
+    def class_name(self) -> str:
+        """The class of its actor."""
+        return type(self.actor).__name__
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since it was spawned."""
+        return self.timekeeper.now() - self.started_at_clock
+
     # --- start ---
 
     def acknowledge(self) -> None:
@@ -144,6 +155,10 @@ class Process:
         self.started = True
         self.parent_linked = self.parent is not None
         self._tell_settled()
+        if telemetry.ProcessStarted.handlers:
+            telemetry.execute(
+                telemetry.ProcessStarted(self.name, self.pid, self.class_name, self.uptime)
+            )
 
     @property
     def settled(self) -> bool:
@@ -205,6 +220,12 @@ class Process:
         """It was killed and does not end: tell everyone it did, and let its task block on alone."""
         if self.reason is None:
             logger.error("%s is unkillable: its task blocks or shields itself; given up", self.name)
+            if telemetry.ProcessUnkillable.handlers:
+                telemetry.execute(
+                    telemetry.ProcessUnkillable(
+                        self.name, self.pid, self.class_name, None, KILL_GRACE
+                    )
+                )
             self.finish(Killed())
 
     # --- links and monitors ---
@@ -283,6 +304,8 @@ class Process:
         if self.reason is not None:
             return
         self.reason = reason
+        if telemetry.ProcessExited.handlers:
+            self._tell_exited(reason)
         for release in list(self.on_exit.values()):
             release()
         self.on_exit.clear()
@@ -298,15 +321,31 @@ class Process:
             watcher.monitors.pop(monitor, None)
             watcher.mailbox.put((SIGNAL, Down(monitor, monitor.ref, reason), None))
         self.watchers.clear()
+        self._signal_links(reason)
+        self._tell_settled()
+        if self._ended is not None:
+            self._ended.set()
+
+    def _signal_links(self, reason: ExitReason) -> None:
         if self.parent is not None and self.parent_linked:
             self.parent.exit_signal(self.ref, reason)
         for other in self.links:
             other.links.pop(self, None)
             other.exit_signal(self.ref, reason)
         self.links.clear()
-        self._tell_settled()
-        if self._ended is not None:
-            self._ended.set()
+
+    def _tell_exited(self, reason: ExitReason) -> None:
+        telemetry.execute(
+            telemetry.ProcessExited(
+                self.name,
+                self.pid,
+                self.class_name,
+                telemetry.kind_of(reason),
+                telemetry.error_of(reason),
+                self.uptime,
+                len(self.mailbox),
+            )
+        )
 
     def _fail_callers(self, reason: ExitReason) -> None:
         callers = [self.serving, *self.unanswered]

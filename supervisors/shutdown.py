@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import trio
 
 from supervisors import process as runtime
+from supervisors import telemetry
 from supervisors.child_spec import ShutdownType
 from supervisors.process import Process
 from supervisors.reasons import ExitReason, Killed, Shutdown
@@ -29,6 +30,10 @@ async def stop_process(
         process.ask_to_stop(Shutdown())
         with trio.move_on_after(shutdown):
             await process.wait_ended()
+        if process.reason is None and telemetry.ShutdownTimedOut.handlers:
+            telemetry.execute(
+                telemetry.ShutdownTimedOut(process.name, process.pid, process.class_name, shutdown)
+            )
     if process.reason is None:
         process.kill()
         with trio.move_on_after(runtime.KILL_GRACE + margin):

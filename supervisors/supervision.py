@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import trio
 
-from supervisors import system
+from supervisors import system, telemetry
 from supervisors.actor_ref import ActorRef, Caller
 from supervisors.administration import (
     ChildCounts,
@@ -203,6 +203,13 @@ class SupervisorBase(ChildHost):
             return None
         self._set(child, None)
         self._report("shutdown", "reached max restart intensity", child)
+        if telemetry.SupervisorGaveUp.handlers:
+            limit = self.intensity
+            telemetry.execute(
+                telemetry.SupervisorGaveUp(
+                    self.ref.name, child.spec.id, limit.max_restarts, limit.max_seconds
+                )
+            )
         return Shutdown()
 
     async def _start_again(self, child: Child) -> bool:
@@ -218,6 +225,17 @@ class SupervisorBase(ChildHost):
             self._set(child, None, restarting=True)
             self._runtime_process.mailbox.put((SIGNAL, _Retry(child), None))
             return False
+        if telemetry.ChildRestarted.handlers:
+            recent = self.intensity.recent(trio.current_time())
+            telemetry.execute(
+                telemetry.ChildRestarted(
+                    self.ref.name,
+                    child.spec.id,
+                    child.restarts,
+                    recent,
+                    self.intensity.max_restarts,
+                )
+            )
         return True
 
     # --- administration they share ---

@@ -248,5 +248,5 @@ def test_a_failed_start_that_is_reported_is_an_event():
     seen = []
     with attached("t", telemetry.EVENTS, seen.append):
         report("top", "start_error", Crashed(ValueError("secret")), "a")
-        report("top", "child_terminated", Crashed(ValueError("secret")), "a", 7)
+        report("top", "child_terminated", Crashed(ValueError("secret")), "a")
     assert seen == [ChildStartFailed("top", "a", "crashed", "ValueError")]
