@@ -171,10 +171,8 @@ class _Watch:
     def _in_loop(self, function: Callable[..., object], *args: object) -> None:
         try:
             self._token.run_sync_soon(function, *args, idempotent=True)
-        except (
-            trio.RunFinishedError,
-            OSError,
-        ):  # OSError: a loop that crashed has closed its socket
+        except (trio.RunFinishedError, OSError):
+            # the loop has ended, or it has crashed, which closes the socket that wakes it
             self._over = True
 
 

@@ -1,6 +1,7 @@
 """A look at the loop from another thread."""
 
 import sys
+import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,15 @@ async def test_the_line_is_that_of_the_caller_of_the_standard_library(other_thre
     here = look(LoopView(), other_thread)
     assert here.where.startswith(f"{__file__}:")
     assert here.where.endswith(" look")
+
+
+async def test_what_has_called_the_loop_is_not_looked_at(other_thread):
+    seen = []
+    library = {"__name__": "trio.made_up", "submit": other_thread.submit, "seen": seen}
+    exec("async def task(view): seen.append(submit(view.look).result())", library)  # noqa: S102
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(library["task"], LoopView())
+    assert seen[0].where.startswith(f"{threading.__file__}:")
 
 
 async def test_an_actor_is_told_by_its_own_name(other_thread):

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from supervisors import ChildSpec, Continue, GenServer, Supervisor, open_tree
+from supervisors.loop_view import LoopView
 from tests.unit.supervisors.actors import Do, child, puppet
 from tests.unit.supervisors.alarm import (
     NO_BLOCK_LASTS,
@@ -59,6 +60,25 @@ async def test_a_callback_that_blocks_is_named(alarm, callback, way):
     assert f"it is in slow (Puppet) in {callback} of {message}, at " in early
     assert re.search(rf"alarm\.py:\d+ Alarm\.{way}$", early)
     assert f"slow (Puppet) in {callback} of {message}, at" in alarm.lines[-1]
+
+
+async def test_it_is_said_once_while_it_lasts(alarm, monkeypatch):
+    look = LoopView.look
+    looks = []
+
+    def count(view):
+        looks.append(len(alarm.early))
+        return look(view)
+
+    def work(_):
+        while looks.count(1) < 3:  # so often was looked since it was said
+            time.sleep(0.01)
+
+    monkeypatch.setattr(LoopView, "look", count)
+    async with open_tree(watched(puppet("slow"))) as top:
+        (await child(top, "slow")).cast(work)
+        await alarm.named()
+    assert len(alarm.early) == 1
 
 
 async def test_the_line_is_that_of_the_code_that_went_into_the_standard_library(alarm):

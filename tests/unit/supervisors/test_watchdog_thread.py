@@ -157,3 +157,16 @@ async def test_the_cpu_time_is_that_of_the_loops_thread():
     before = time.thread_time()
     seen = await trio.to_thread.run_sync(lambda: meter.read().cpu)
     assert before < seen < time.thread_time()
+
+
+def test_a_collection_that_is_just_over_counts_before_it_is_added_up():
+    meter = _Meter()
+    assert meter.read().collecting == 0
+    meter.collect("start", {})
+    while meter.read().collecting == 0:
+        """The clock may be coarse."""
+    seen = meter.read().collecting
+    meter.collect("stop", {})
+    over = meter.read().collecting
+    assert over >= seen
+    assert meter.read().collecting == over
