@@ -27,7 +27,8 @@ THREAD_NAME: Final = "supervisors-watchdog"
 
 
 class Watchdog(GenServer):
-    """Watches the loop it runs in: `ChildSpec("Watchdog", Watchdog)`, one in a program.
+    """Watches the loop it runs in: `ChildSpec("Watchdog", Watchdog)`, one in a program. As the first
+    child it is there from the first init to the last terminate.
 
     All actors share one thread. One that computes, or waits without `await` (time.sleep, a
     synchronous client, a slow disk), holds up all others for as long; one that is slow but awaits
@@ -45,7 +46,7 @@ class Watchdog(GenServer):
 
     It looks from a thread of its own, twice per threshold, and asks the loop to answer only if it
     does not rest: it keeps no virtual clock from jumping. The thread ends with the actor, however
-    that ends, and with the loop.
+    that ends, and with the loop; a block that outlasts it gets no second line.
 
     When not to use it: under a debugger, which stops the loop too.
     """
@@ -82,7 +83,7 @@ class Watchdog(GenServer):
                 await super().handle_info(info)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Failed:
     """The thread has ended of this."""
 
@@ -109,20 +110,21 @@ class _Watch:
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
-        gc.callbacks.append(self._meter.collect)
 
     def stop(self) -> None:
         """It ends at once, but is not waited for: that would block the loop."""
-        gc.callbacks.remove(self._meter.collect)
         self._over = True
         self._bell.set()
 
     def _run(self) -> None:
+        gc.callbacks.append(self._meter.collect)
         try:
             while not self._over:
                 self._turn()
         except Exception as error:  # noqa: BLE001 - its actor crashes of it
             self._in_loop(self._ref.send, _Failed(error))
+        finally:
+            gc.callbacks.remove(self._meter.collect)
 
     def _turn(self) -> None:
         """Pause, look, and if the loop does not rest, wait until it answers."""
