@@ -27,8 +27,8 @@ THREAD_NAME: Final = "supervisors-watchdog"
 
 
 class Watchdog(GenServer):
-    """Watches the loop it runs in: `ChildSpec("Watchdog", Watchdog)`, one in a program. As the first
-    child it is there from the first init to the last terminate.
+    """Watches the loop it runs in: `ChildSpec("Watchdog", Watchdog)`, one in a program. Put first,
+    it is there from the first init to the last terminate.
 
     All actors share one thread. One that computes, or waits without `await` (time.sleep, a
     synchronous client, a slow disk), holds up all others for as long; one that is slow but awaits
