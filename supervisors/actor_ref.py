@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -262,12 +261,12 @@ class NamedRef(ActorRef):
         """Take the name for a process that is about to start; AlreadyStarted if it is taken."""
         raise NotImplementedError
 
-    def call(self, request: Call[R], *, timeout: float = 5.0) -> Coroutine[Any, Any, R]:
+    async def call(self, request: Call[R], *, timeout: float = 5.0) -> R:
         """Ask who holds the name now; see `ActorRef.call`."""
         process = self._target()
         if process is None:
             raise NoProcess(self.name, request)
-        return process.ref.call(request, timeout=timeout)
+        return await process.ref.call(request, timeout=timeout)
 
     def cast(self, message: object) -> None:
         """Send to handle_cast of who holds the name now; lost if nobody does."""

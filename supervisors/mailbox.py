@@ -118,11 +118,12 @@ class Mailbox:
 class BoundedMailbox(Mailbox):
     """Takes `bound.limit` unread messages; signals always get in, and do not count."""
 
-    __slots__ = ("_name", "_signals", "_when_full", "dropped", "limit")
+    __slots__ = ("_limit", "_name", "_signals", "_when_full", "dropped", "limit")
 
     def __init__(self, bound: MailboxBound, name: str) -> None:
         super().__init__()
-        self.limit: int = bound.limit
+        self.limit: int | None = bound.limit
+        self._limit = bound.limit
         self.dropped = 0
         self._when_full = bound.when_full
         self._name = name
@@ -133,7 +134,7 @@ class BoundedMailbox(Mailbox):
         if not self.closed:
             if item[0] >= SIGNAL:
                 self._signals += 1
-            elif len(self.items) - self._signals >= self.limit:
+            elif len(self.items) - self._signals >= self._limit:
                 if self._when_full == "refuse":
                     self._drop(item)
                     return
@@ -167,4 +168,4 @@ class BoundedMailbox(Mailbox):
                 )
             )
         if kind == CALL and caller is not None:
-            caller.fail(MailboxFull(self._name, payload, self.limit))
+            caller.fail(MailboxFull(self._name, payload, self._limit))
