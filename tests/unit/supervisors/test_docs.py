@@ -2,7 +2,10 @@
 
 import ast
 import inspect
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -55,6 +58,26 @@ def test_the_snippets_of_a_section_run_one_after_the_other(section: str, capsys:
         run_block(line, source, names)
         promised = re.findall(r"(?m)^ *print\(.*\)  # (.*)$", source)
         assert capsys.readouterr().out.splitlines() == promised, f"the snippet at line {line}"
+
+
+def test_the_snippets_satisfy_a_type_checker(tmp_path: Path) -> None:
+    for number, section in enumerate(SHOWN):
+        source = "\n".join(block for _, block in blocks(section))
+        (tmp_path / f"section_{number}.py").write_text(source)
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--disable-error-code=top-level-await"]
+    done = subprocess.run(
+        [*mypy, f"--cache-dir={tmp_path / 'cache'}", *tmp_path.glob("*.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+    )
+    assert done.returncode in (0, 1), done.stderr
+    # top-level-await leaves out its two siblings
+    found = [line for line in done.stdout.splitlines() if "outside async function" not in line]
+    assert found[:-1] == []
+    assert found[-1].endswith(f"(checked {len(SHOWN)} source files)")
 
 
 def test_every_name_the_tables_give_as_ours_exists() -> None:
