@@ -56,7 +56,7 @@ def test_the_snippets_of_a_section_run_one_after_the_other(section: str, capsys:
     names: dict[str, Any] = {"__name__": "example"}
     for line, source in blocks(section):
         run_block(line, source, names)
-        promised = re.findall(r"(?m)^ *print\(.*\)  # (.*)$", source)
+        promised = re.findall(r"(?m)^(?: *print\(.*\)  # |# prints: )(.*)$", source)
         assert capsys.readouterr().out.splitlines() == promised, f"the snippet at line {line}"
 
 
