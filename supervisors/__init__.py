@@ -20,7 +20,6 @@ from supervisors.child_spec import ChildSpec
 from supervisors.dynamic_supervisor import DynamicSupervisor
 from supervisors.errors import (
     AdminError,
-    AlreadyAwaited,
     AlreadyPresent,
     AlreadyRegistered,
     AlreadyStarted,
@@ -35,7 +34,6 @@ from supervisors.errors import (
     MaxChildren,
     NoProcess,
     NotFound,
-    NotOwner,
     NotRegistered,
     NotUnique,
     RegistryError,
@@ -46,9 +44,6 @@ from supervisors.errors import (
     StartIgnored,
     StartTimeout,
     SupervisorsError,
-    TaskError,
-    TaskExited,
-    TaskTimeout,
     UnhashableKey,
 )
 from supervisors.gen_server import GenServer
@@ -85,6 +80,7 @@ from supervisors.registry import Registered, Registry, RegistryEntry, Unregister
 from supervisors.status import Status
 from supervisors.supervisor import Supervisor
 from supervisors.task import Task, TaskResult
+from supervisors.task_errors import AlreadyAwaited, NotOwner, TaskError, TaskExited, TaskTimeout
 from supervisors.task_process import Exited, Ok
 from supervisors.task_stream import TaskStream
 from supervisors.task_supervisor import TaskSupervisor

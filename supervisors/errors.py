@@ -18,7 +18,7 @@ SupervisorsError
 │                             MissingStart, DuplicateChildId, and Invalid… for each field
 ├── AdminError                a supervisor refused
 │   └── NotFound, ChildRunning, ChildRestarting
-├── TaskError                 a task gave no result
+├── TaskError                 a task gave no result (see task_errors)
 │   ├── TaskExited            it ended without one (reason; the exception is the cause)
 │   ├── TaskTimeout           none in time
 │   ├── AlreadyAwaited        its outcome was taken before
@@ -306,47 +306,6 @@ class ChildRestarting(AdminError):
     """The child is waiting for its next restart (OTP `restarting`)."""
 
     what = "the child is being restarted"
-
-
-# --- tasks ---
-
-
-class TaskError(SupervisorsError):
-    """A task, called `task`, gave no result."""
-
-    def __init__(self, task: str, message: str) -> None:
-        self.task = task
-        super().__init__(f"task {task}: {message}")
-
-
-class TaskExited(TaskError):
-    """It ended with `reason` and without a result. Its exception, if any, is the cause."""
-
-    def __init__(self, task: str, reason: ExitReason) -> None:
-        self.reason = reason
-        super().__init__(task, f"ended without a result: {describe(reason)}")
-
-
-class TaskTimeout(TaskError):
-    """No result within `timeout` seconds."""
-
-    def __init__(self, task: str, timeout: float) -> None:
-        self.timeout = timeout
-        super().__init__(task, f"no result within {timeout:g} s")
-
-
-class AlreadyAwaited(TaskError):
-    """Its outcome was taken before, by an await or as a message, or given up by a timeout."""
-
-    def __init__(self, task: str) -> None:
-        super().__init__(task, "its outcome was already taken")
-
-
-class NotOwner(TaskError):
-    """Only the actor that started a task may ask for its outcome; or plain code, if that did."""
-
-    def __init__(self, task: str) -> None:
-        super().__init__(task, "only its owner may ask for its outcome")
 
 
 # --- registries ---

@@ -12,13 +12,13 @@ import trio
 
 from supervisors.actor_ref import current_process
 from supervisors.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
-from supervisors.errors import AlreadyAwaited, NotOwner, TaskExited, TaskTimeout
 from supervisors.gen_server import GenServer
 from supervisors.mailbox import DEFERRED
 from supervisors.messages import Down, Monitor
 from supervisors.process import Process
 from supervisors.reasons import ExitReason, Killed, NoProc, Shutdown, cause_of
 from supervisors.shutdown import stop_process
+from supervisors.task_errors import AlreadyAwaited, NotOwner, TaskExited, TaskTimeout
 from supervisors.task_process import Exited, Ok, TaskActor
 
 T = TypeVar("T")

@@ -16,9 +16,9 @@ from supervisors.actor import Actor
 from supervisors.actor_ref import ActorRef
 from supervisors.administration import StartChild
 from supervisors.child_spec import ChildSpec, ShutdownType
-from supervisors.errors import TaskTimeout
 from supervisors.process import Process
 from supervisors.reasons import ExitReason, Normal, Shutdown
+from supervisors.task_errors import TaskTimeout
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

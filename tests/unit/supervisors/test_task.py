@@ -9,6 +9,7 @@ from supervisors import (
     Crashed,
     Down,
     Exited,
+    ExitWith,
     Killed,
     NoProc,
     Normal,
@@ -232,13 +233,19 @@ async def test_an_await_cancelled_as_the_task_ends_loses_nothing(autojump_clock,
         assert (answers, await got(owner)) in [(["done"], []), ([None], messages)]
 
 
-async def test_await_says_why_a_task_ended_normally_without_a_result(autojump_clock):
-    async with owner_and_tasks() as (owner, tasks):
-        task = await have(owner, TaskSupervisor.async_, tasks, trio.sleep_forever)
-        owner.cast(lambda _: task.ref.stop())
-        with pytest.raises(TaskExited) as info:
-            await ask(owner, task.result)
-        assert info.value.reason == Normal()
+@pytest.mark.parametrize("reason", [Normal(), Shutdown(), Shutdown("x"), Crashed(BOOM)])
+async def test_await_says_why_a_task_ended_without_a_result(autojump_clock, reason):
+    async with open_tree(TaskSupervisor) as tasks:
+        stopped = await TaskSupervisor.async_(tasks, trio.sleep_forever)
+        stopped.ref.exit(reason)
+        if reason == Normal():  # which is no signal
+            await stopped.ref.stop()
+        exited = await TaskSupervisor.async_(tasks, fail, ExitWith(reason))
+        for task in (stopped, exited):
+            with pytest.raises(TaskExited) as info:
+                await task.result()
+            assert info.value.reason == reason
+            assert info.value.__cause__ is (BOOM if reason == Crashed(BOOM) else None)
 
 
 @pytest.mark.parametrize("how", ["result", "poll", "shutdown"])
