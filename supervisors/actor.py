@@ -56,12 +56,16 @@ class Actor:
         """Keep what the crash report is to show, as it was when it crashed."""
         process = self._runtime_process
         message = None if process.message is IDLE else process.message
-        status = Status(state_of(self), message, reason)
-        try:
-            process.crash_status = self.format_status(status)
-        except Exception:
-            logger.exception("%s: its format_status raised", process.name)
-            process.crash_status = status.shapes()
+        process.crash_status = shown(process, Status(state_of(self), message, reason))
+
+
+def shown(process: Process, status: Status) -> Status:
+    """What its format_status makes of it; types only, if that raises."""
+    try:
+        return process.actor.format_status(status)
+    except Exception:
+        logger.exception("%s: its format_status raised", process.name)
+        return status.shapes()
 
 
 def state_of(actor: Actor) -> dict[str, Any]:

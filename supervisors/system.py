@@ -11,12 +11,13 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from supervisors.actor import state_of
-from supervisors.actor_ref import ActorRef, Caller, current_process
+from supervisors.actor import shown, state_of
+from supervisors.actor_ref import ActorRef, Caller, bad_timeout, current_process
 from supervisors.errors import NoProcess
+from supervisors.hosting import ChildHost
 from supervisors.mailbox import STOP, SYSTEM, Mailbox
 from supervisors.messages import Call, Reply
 from supervisors.process import IDLE, Process
@@ -104,8 +105,15 @@ async def replace_state(
     """
 
     def change(process: Process) -> None:
-        for name, value in function(state_of(process.actor)).items():
-            setattr(process.actor, name, value)
+        attributes = vars(process.actor)
+        before = dict(attributes)
+        try:
+            for name, value in function(state_of(process.actor)).items():
+                setattr(process.actor, name, value)
+        except Exception:
+            attributes.clear()
+            attributes.update(before)
+            raise
 
     await _ask(ref, change, timeout)
 
@@ -134,8 +142,8 @@ async def statistics(
 
     def count(process: Process) -> Statistics | None:
         found = next((t for t in process.tracers if isinstance(t, Statistics)), None)
-        if flag == "get":
-            return found
+        if flag == "get":  # a copy: this one goes on counting
+            return None if found is None else replace(found)
         if found is not None:
             process.tracers.remove(found)
         if flag:
@@ -185,6 +193,8 @@ def trace(ref: ActorRef, tracer: Tracer = log_event) -> Iterator[None]:
 
 
 async def _ask(ref: ActorRef, answer: Callable[[Process], R], timeout: float) -> R:
+    if not timeout >= 0:
+        raise bad_timeout(timeout)
     request = Request(answer)
     process = ref._require(request)
     caller = Caller(process, current_process.get(), request, timeout)
@@ -255,12 +265,15 @@ def _status_of(process: Process) -> ServerStatus:
     linked = [other.ref for other in process.links]
     if process.parent is not None and process.parent_linked:
         linked.append(process.parent.ref)
+    if isinstance(process.actor, ChildHost):  # its children are in no list of links
+        children = process.actor._by_process
+        linked += [child.ref for child in children if child.parent_linked and child.ref.is_alive]
     return ServerStatus(
         ref=process.ref,
         class_name=type(process.actor).__name__,
         parent=None if process.parent is None else process.parent.ref,
         sys_state="running" if process.control is process.mailbox else "suspended",
-        state=process.actor.format_status(Status(state_of(process.actor))).state,
+        state=shown(process, Status(state_of(process.actor))).state,
         mailbox_length=len(process.mailbox),
         links=tuple(linked),
         monitors=tuple(target.ref for target in process.monitors.values()),
