@@ -1,16 +1,57 @@
-"""Helpers for tests of actors. Use them under trio's MockClock: they wait in virtual time."""
+"""Helpers for tests of actors.
+
+Under trio's MockClock an hour of waiting takes no time: with pytest-trio, take its `autojump_clock`
+as a parameter; without, `trio.run(main, clock=MockClock(autojump_threshold=0))`.
+
+    async def test_counts(autojump_clock):
+        async with supervised(Counter) as ref:
+            ref.cast(Increment())
+            assert await ref.call(Value()) == 1
+            await ref.stop()
+            assert await down(ref) == Normal()
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
 
 from supervisors.actor_ref import ActorRef, Caller
+from supervisors.application import Root, open_tree
 from supervisors.errors import CallError
 from supervisors.gen_server import GenServer
 from supervisors.messages import Call, Reply
+from supervisors.reasons import Crashed, ExitReason, cause_of
+
+
+@asynccontextmanager
+async def supervised(
+    root: Root, *, grace: float = 5.0, may_crash: bool = False
+) -> AsyncIterator[ActorRef]:
+    """Run an actor or a tree for as long as the block, and stop it in order at the end.
+
+    root, grace: as for `open_tree`; it raises the StartError if the root does not start.
+    may_crash: unless it is True, a root that ends with Crashed makes the block's end raise an
+    AssertionError with the crash as its cause. Children that crash are their supervisor's business.
+    What the block raises comes out as it is.
+    """
+    async with open_tree(root, grace=grace) as ref:
+        yield ref
+    reason = await ref.wait()
+    if isinstance(reason, Crashed) and not may_crash:
+        raise AssertionError(f"{ref.name} crashed: {reason.exception!r}") from cause_of(reason)
+
+
+async def down(ref: ActorRef, *, timeout: float = 60.0) -> ExitReason:
+    """The reason it ends with, once it has; TimeoutError if it still runs after `timeout` seconds
+    (ExUnit `assert_receive {:DOWN, ...}`).
+    """
+    with trio.move_on_after(timeout):
+        return await ref.wait()
+    raise TimeoutError(f"{ref.name} has not ended within {timeout:g} s")
 
 
 async def wait_until(condition: Callable[[], object], *, timeout: float = 60.0) -> None:
