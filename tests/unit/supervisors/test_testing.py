@@ -30,10 +30,13 @@ async def test_supervised_fails_the_test_if_it_crashed(autojump_clock, when):
             if when == "at the end":
                 raise RuntimeError("boom")
 
-    with pytest.raises(AssertionError, match="crashed") as caught:
+    async def use():
         async with supervised(Bad) as ref:
             if when == "meanwhile":
                 await crash(ref)
+
+    with pytest.raises(AssertionError, match="crashed") as caught:
+        await use()
     assert isinstance(caught.value.__cause__, RuntimeError)
     async with supervised(Bad, may_crash=True) as ref:
         await crash(ref)
@@ -46,10 +49,13 @@ async def test_supervised_lets_a_supervisor_deal_with_crashes(autojump_clock):
 
 
 async def test_supervised_lets_the_blocks_own_error_through(autojump_clock):
-    with pytest.raises(LookupError):
+    async def use():
         async with supervised(Puppet) as ref:
             await crash(ref)
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await use()
 
 
 async def test_down_tells_the_reason_or_times_out(autojump_clock):
