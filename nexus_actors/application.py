@@ -28,7 +28,7 @@ from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
-from supervisors import ChildSpec, Normal, Registry, Shutdown, Supervisor, run, tree
+from supervisors import ChildSpec, Normal, Registry, Shutdown, Supervisor, Watchdog, run, tree
 
 log = structlog.get_logger("nexus")
 
@@ -87,6 +87,7 @@ class Application:
             ChildSpec("Pipeline.Supervisor", self._pipeline, type="supervisor"),
             *(poller if self.settings.result_poller.enabled else []),
             ChildSpec("Control", self._control),
+            ChildSpec("Watchdog", Watchdog),  # last: one that crashes must not take the rest along
         ]
 
     # -- one factory a child, called at each start and restart

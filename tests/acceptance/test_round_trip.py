@@ -61,6 +61,7 @@ def test_the_tree_shows_every_actor(nexus: Nexus) -> None:
         "Pipeline.Supervisor",
         "ResultPoller",
         "Control",
+        "Watchdog",
     ]
     names = list(_names(root))
     assert "echo.Worker.1" in names

@@ -34,6 +34,7 @@ TREE = [
     "QueueConsumer",
     "ResultPoller",
     "Control",
+    "Watchdog",
 ]
 REQUESTS = 200
 
