@@ -222,11 +222,11 @@ class GenServer(Actor):
             if in_a_row == FAIR_SHARE:
                 in_a_row = 0
                 await checkpoint()
+            if process.doomed is not None:  # it may have swallowed its cancellation
+                await checkpoint()
             kind, payload, caller = items.popleft()
             process.message = payload
             process.busy_since = perf_counter()
-            if process.doomed is not None:  # it may have swallowed its cancellation
-                await checkpoint()
             if kind == CAST:
                 if process.tracers:
                     result = await self.__traced("handle_cast", payload)

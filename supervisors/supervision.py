@@ -136,12 +136,12 @@ class SupervisorBase(ChildHost):
             process.acknowledge()
             while True:
                 item = await process.mailbox.get()
+                process.serving = item[2]  # from here on nobody else knows that it waits
                 if process.doomed is not None:  # killed in the same instant as the message came
                     await trio.lowlevel.checkpoint()
-                if item is not None:
-                    reason = await self._handle(item)
-                    if reason is not None:
-                        return reason
+                reason = await self._handle(item)
+                if reason is not None:
+                    return reason
         except Interrupted:
             return process.stop_reason or Shutdown()
 
@@ -150,7 +150,6 @@ class SupervisorBase(ChildHost):
         if kind == STOP:
             return self._runtime_process.stop_reason
         if kind == CALL and caller is not None:
-            self._runtime_process.serving = caller
             await self._reply(payload, caller)
             return None
         if kind == SYSTEM:
