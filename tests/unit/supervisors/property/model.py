@@ -12,6 +12,7 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
 from tests.unit.supervisors.property.plans import (
+    SLOW_START,
     START_TIMEOUT,
     Plan,
     RegistryPlan,
@@ -19,7 +20,6 @@ from tests.unit.supervisors.property.plans import (
     WorkerPlan,
 )
 
-SLOW_START = 0.4129
 MAX_CHILDREN = 5
 ANY = "shutdown or killed"  # with a grace of nothing it is a race, in OTP too
 
@@ -159,9 +159,10 @@ class Model:
 
     def _drop_if_ignored(self, row: Row) -> None:
         owner = row.owner
-        if row.process is None and owner is not None:
-            if row.plan.restart == "temporary" or owner.boss.dynamic:
-                owner.rows.remove(row)
+        if row.process is not None or owner is None:
+            return
+        if row.plan.restart == "temporary" or owner.boss.dynamic:
+            owner.rows.remove(row)
 
     # --- stops ---
 

@@ -15,13 +15,15 @@ Shutdown: TypeAlias = float | Literal["brutal_kill"]
 STOPPINGS = (0.0, 0.0301, 0.3007, 1.7003)
 GRACES: tuple[Shutdown, ...] = (1.0, 0.2, math.inf, "brutal_kill", 0.0)
 WINDOWS = (5.0, 0.6, 60.0)
+A_MINUTE, FOR_EVER = 60.0, 1e6
 INIT_SECONDS = (0.0, 0.1013)
 START_TIMEOUT = 2.0
+SLOW_START = 0.4129
 
 
 @dataclass(frozen=True)
 class WorkerPlan:
-    """A GenServer. `starts`: how its starts go, one after the other, and then again from the first.
+    """A GenServer. `starts`: how its starts go, one after the other; those after the last go well.
 
     `key`: the name it is registered under; "own" is one that no other plan has.
     `stopping`: the seconds its terminate takes, in the manner of `stops`.
@@ -36,7 +38,9 @@ class WorkerPlan:
     stopping: float = 0.0
     stops: str = "sleep"
     init: float = 0.0
-    starts: tuple[str, ...] = ("ok",)
+    starts: tuple[str, ...] = ()
+    meets: tuple[str, ...] = ()
+    """What it does in its init: "monitor" all that live, "link" to the one that was born last."""
 
     def lines(self, indent: str = "") -> Iterator[str]:
         """As text, what is usual left out."""
@@ -50,7 +54,7 @@ class RegistryPlan:
     id: str
     restart: str = "permanent"
     significant: bool = False
-    starts: tuple[str, ...] = ("ok",)
+    starts: tuple[str, ...] = ()
 
     def lines(self, indent: str = "") -> Iterator[str]:
         """As text."""
@@ -70,7 +74,7 @@ class SupervisorPlan:
     restart: str = "permanent"
     shutdown: Shutdown = math.inf
     significant: bool = False
-    starts: tuple[str, ...] = ("ok",)
+    starts: tuple[str, ...] = ()
 
     @property
     def dynamic(self) -> bool:
@@ -113,13 +117,16 @@ def workers(draw: st.DrawFn, id: str, *, wild: bool) -> WorkerPlan:  # noqa: A00
     if not wild:
         return plan
     stops = draw(st.sampled_from(("sleep", "sleep", "raise", "other", "block", "swallow")))
-    fates = ("ok", "ok", "ok", "raise", "stop", "ignore", "garbage", "factory", "late", "tasks")
-    starts = draw(st.lists(st.sampled_from(fates), min_size=1, max_size=4))
-    if draw(st.integers(0, 3)):  # else too many trees would not start at all
+    bad = ("raise", "stop", "ignore", "garbage", "factory", "no actor", "late", "hang")
+    starts = draw(st.lists(st.sampled_from(("ok", "ok", "ok", "tasks", *bad)), max_size=4))
+    if draw(st.integers(0, 99)) != 77:  # else too many trees would not start at all
         starts = ["ok", *starts]
     # two may want one name, and the names of the registry inside the tree come and go with it
-    key = draw(st.sampled_from((None, "own", "own", "shared", "inner:own", "inner:shared")))
-    return replace(plan, stops=stops, starts=tuple(starts), key=key)
+    keys = (None, "own", "own", "own", "inner:own", "inner:own", "inner:shared", "shared")
+    meets = draw(st.sampled_from(((), (), ("monitor",), ("link",), ("monitor", "link"))))
+    return replace(
+        plan, stops=stops, starts=tuple(starts), key=draw(st.sampled_from(keys)), meets=meets
+    )
 
 
 @st.composite
@@ -131,23 +138,25 @@ def supervisors(draw: st.DrawFn, id: str, depth: int, *, wild: bool) -> Supervis
     children: list[Plan] = []
     if strategy != "dynamic":
         auto = draw(st.sampled_from(("never", "any_significant", "all_significant")))
-        for number in range(draw(st.integers(0, 4))):
+        for number in range(draw(st.sampled_from((3, 4, 2, 1, 0)))):
             children.append(draw(plans("abcd"[number], depth, wild=wild)))
         if auto == "never":
             children = [replace(child, significant=False) for child in children]
+    max_restarts = draw(st.sampled_from((3, 2, 1, 0, 20)))
+    windows: tuple[float, ...] = WINDOWS
+    if wild:  # starts that fail for ever must exhaust any intensity, slow as they may be
+        windows = (A_MINUTE,) if max_restarts <= 3 else (FOR_EVER,)
     return SupervisorPlan(
         id,
         tuple(children),
         strategy=strategy,
-        max_restarts=draw(st.integers(0, 3)),
-        max_seconds=draw(st.sampled_from(WINDOWS)),
+        max_restarts=max_restarts,
+        max_seconds=draw(st.sampled_from(windows)),
         auto_shutdown=auto,
         restart=restart,
         shutdown=draw(st.sampled_from((math.inf, 1.0, "brutal_kill"))),
         significant=restart != "permanent" and draw(st.booleans()),
-        starts=draw(st.sampled_from((("ok",), ("ok",), ("ok", "raise"), ("ok", "ignore"))))
-        if wild
-        else ("ok",),
+        starts=draw(st.sampled_from(((), (), ("ok", "raise"), ("ok", "ignore")))) if wild else (),
     )
 
 
@@ -167,8 +176,11 @@ def trees(draw: st.DrawFn, *, wild: bool) -> SupervisorPlan:
     return replace(
         root,
         children=children,
+        # one that lasts, most of the time: with it, everything would be over
+        max_restarts=draw(st.sampled_from((50, 20, 2))),
+        max_seconds=FOR_EVER if wild else root.max_seconds,
         restart="permanent",
         shutdown=math.inf,
         significant=False,
-        starts=("ok",),
+        starts=(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,16 @@ from supervisors import (
     Supervisor,
     SupervisorsError,
 )
-from tests.unit.supervisors.property.plans import RegistryPlan, SupervisorPlan, WorkerPlan
+from tests.unit.supervisors.property.plans import (
+    SLOW_START,
+    RegistryPlan,
+    SupervisorPlan,
+    WorkerPlan,
+)
 from tests.unit.supervisors.property.world import Boom, Record, Watch, World
 
-# Longer than a kill waits (5 s): the actor is given up while its task still blocks.
-STUCK_SECONDS = 7.0
+# How much longer than usual an init takes.
+INIT_SECONDS = {"slow": SLOW_START, "tasks": 0.25, "late": 100.0, "hang": math.inf}
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,7 @@ class Ask(Call[Any]):
 
 
 class Worker(GenServer):
-    """A GenServer by plan. `fate` says how this start of it goes."""
-
-    fate = "ok"
+    """A GenServer by plan."""
 
     def __init__(self, world: World, record: Record) -> None:
         assert isinstance(record.plan, WorkerPlan)
@@ -72,8 +76,12 @@ class Worker(GenServer):
 
     async def init(self) -> Any:
         self.world.born(self.record, self.ref)
+        for what in self.plan.meets:
+            others = [other for other in self.world.live if other is not self.record]
+            for other in others if what == "monitor" else others[-1:]:
+                await self._meet(Act(what), other)
         await trio.sleep(self.plan.init)
-        match self.fate:
+        match self.record.fate:
             case "raise":
                 raise Boom("init")
             case "stop":
@@ -82,21 +90,19 @@ class Worker(GenServer):
                 return Ignore()
             case "garbage":
                 return "garbage"
-            case "late":
-                await trio.sleep(100)
-            case "slow":
-                await trio.sleep(0.4129)
             case "tasks":
                 self._task("endless", 0)
                 self._task("slow to end", 0.5)
-                await trio.sleep(0.25)
+        await trio.sleep(INIT_SECONDS.get(self.record.fate, 0.0))
         self.record.up = True
         self.world.note(f"{self.record} up")
         return None
 
     async def handle_call(self, request: Ask, caller: Caller) -> Any:
+        self._hear()
         if request.act.what == "answer later":
             self.callers.append((caller, request.token))
+            self.send_after(request.act.seconds, Act("answer now"))
             return NoReply()
         result = await self._perform(request.act)
         answer = (request.token, self.record)
@@ -110,9 +116,11 @@ class Worker(GenServer):
         return result
 
     async def handle_cast(self, message: Act) -> Any:
+        self._hear()
         return await self._perform(message)
 
     async def handle_info(self, info: Any) -> Any:
+        self._hear()
         match info:
             case Act():
                 return await self._perform(info)
@@ -128,8 +136,8 @@ class Worker(GenServer):
     async def terminate(self, reason: ExitReason) -> ExitReason | None:
         record, world = self.record, self.world
         world.note(f"{record} terminates: {reason}")
-        if record.died_at is not None:
-            world.violation(f"{record} terminates after its end")
+        if record.killed or record.died_at is not None:
+            world.violation(f"{record} terminates, though it was killed or is dead")
         if reason == Shutdown():  # nobody but its supervisor uses this one
             record.later_at_stop = world.later_than(record)
         match self.plan.stops:
@@ -158,56 +166,54 @@ class Worker(GenServer):
                 return "garbage"
             case "continue":
                 return Continue(act.then)
-            case "sleep":
-                await trio.sleep(act.seconds)
-            case "swallow":
-                await _swallow(act.seconds)
-            case "block" | "get stuck":
-                self.record.stuck |= act.what == "get stuck"
-                with trio.CancelScope(shield=True):
-                    await trio.sleep(act.seconds or STUCK_SECONDS)
-            case "answer now":
-                self._answer()
             case "timer":
                 self.send_after(act.seconds, act.then)
+            case "answer now":
+                self._answer()
             case "endless" | "short" | "failing" | "slow to end":
                 self._task(act.what, act.seconds)
+            case _ if act.target is not None:
+                await self._meet(act, act.target)
             case _:
-                await self._meet(act)
+                await _spend(act)
         return None
 
-    async def _meet(self, act: Act) -> None:
+    async def _meet(self, act: Act, target: Record) -> None:
         """What it does to others."""
-        target, record = act.target, self.record
-        assert target is not None
         assert target.ref is not None
-        pair = frozenset((record, target))
         match act.what:
             case "monitor":
                 late = not target.ref.is_alive
-                record.watches[self.monitor(target.ref)] = Watch(target, late)
+                self.record.watches[self.monitor(target.ref)] = Watch(target, late)
             case "demonitor":
                 self._demonitor(target)
-            case "link" if target is not record:
-                record.linked = target.linked = True
-                if target.ref.is_alive:
-                    self.world.links.add(pair)
-                else:
-                    record.due_exits[target] += 1
-                self.link(target.ref)
+            case "link" if target is not self.record:
+                self._link(target)
             case "unlink":
-                self.world.links.discard(pair)
+                self.world.links.discard(frozenset((self.record, target)))
                 self.unlink(target.ref)
             case "signal":
                 target.signalled = True
                 target.ref.exit(act.reason or Shutdown("signal"))
             case "call":
                 try:
-                    await target.ref.call(Ask(0, act.then or Act("nothing")), timeout=act.seconds)
+                    await target.ref.call(Ask(0, Act("nothing")), timeout=act.seconds)
                 except CallError as error:
-                    self.world.note(f"{record} gets {type(error).__name__}")
+                    self.world.note(f"{self.record} gets {type(error).__name__}")
             case "end me":
                 await self._end_me(target)
+
+    def _link(self, target: Record) -> None:
+        assert target.ref is not None
+        record = self.record
+        record.linked = target.linked = True
+        if target.ref.is_alive:
+            self.world.links.add(frozenset((record, target)))
+        elif self.trap_exit:
+            record.due_exits[target] += 1
+        else:
+            record.linked_to_dead = True
+        self.link(target.ref)
 
     async def _end_me(self, supervisor: Record) -> None:
         """Ask its own supervisor to end it: it waits for who waits for it, but not for ever."""
@@ -259,6 +265,10 @@ class Worker(GenServer):
 
     # --- what it hears ---
 
+    def _hear(self) -> None:
+        if self.record.killed or self.record.died_at is not None:
+            self.world.violation(f"{self.record} takes a message, though it was killed or is dead")
+
     def _down(self, down: Down) -> None:
         record, world = self.record, self.world
         watch = record.watches.get(down.monitor)
@@ -267,6 +277,7 @@ class Worker(GenServer):
             world.violation(f"{record} gets a Down it did not ask for: {down}")
             return
         watch.downs += 1
+        watch.reason = down.reason
         target = watch.target
         if watch.downs > 1:
             world.violation(f"{record} gets {watch.downs} Downs of {target} from one monitor")
@@ -289,6 +300,18 @@ class Worker(GenServer):
                     self.world.violation(f"{self.record} gets an Exit of {other}, which lives")
 
 
+async def _spend(act: Act) -> None:
+    """Spend time, in a way that heeds a cancellation, or puts it off, or takes no notice of it."""
+    match act.what:
+        case "sleep":
+            await trio.sleep(act.seconds)
+        case "swallow":
+            await _swallow(act.seconds)
+        case "block" | "get stuck":
+            with trio.CancelScope(shield=True):
+                await trio.sleep(act.seconds)
+
+
 async def _swallow(seconds: float) -> None:
     """Wait, and take a cancellation for the end of waiting, as careless code does."""
     try:
@@ -299,8 +322,6 @@ async def _swallow(seconds: float) -> None:
 
 class WatchedSupervisor(Supervisor):
     """A Supervisor the world knows of."""
-
-    fate = "ok"
 
     def __init__(self, world: World, record: Record, plan: SupervisorPlan) -> None:
         super().__init__(
@@ -320,8 +341,6 @@ class WatchedSupervisor(Supervisor):
 class WatchedDynamicSupervisor(DynamicSupervisor):
     """A DynamicSupervisor the world knows of."""
 
-    fate = "ok"
-
     def __init__(self, world: World, record: Record, plan: SupervisorPlan) -> None:
         super().__init__(
             max_restarts=plan.max_restarts, max_seconds=plan.max_seconds, max_children=5
@@ -336,7 +355,7 @@ class WatchedDynamicSupervisor(DynamicSupervisor):
 def supervisor_init(actor: Any, world: World, record: Record) -> Any:
     """The init of both."""
     world.born(record, actor.ref)
-    match actor.fate:
+    match record.fate:
         case "raise":
             raise Boom("init")
         case "ignore":

@@ -44,6 +44,7 @@ class Stage:
         self._busy = False
         self._over = False
         self.outcome: outcome.Outcome[Any] | None = None
+        """How `main` has ended, once it has."""
         trio.lowlevel.start_guest_run(
             partial(main, self),
             run_sync_soon_threadsafe=self._callbacks.append,
@@ -74,11 +75,9 @@ class Stage:
         self._until(lambda: not self._orders and not self._busy)
 
     def end(self) -> None:
-        """Let the director return, and with it `main`; raise what `main` raises."""
+        """Let the director return, and with it `main`."""
         self._over = True
         self._until(lambda: False)
-        assert self.outcome is not None
-        self.outcome.unwrap()
 
     def abandon(self, cancel: Callable[[], object]) -> None:
         """After a failure: `cancel` everything, and drop what does not end of that."""

@@ -29,7 +29,7 @@ from tests.unit.supervisors.property.model import Model, Process, Row
 from tests.unit.supervisors.property.plans import Plan, SupervisorPlan, WorkerPlan, plans, trees
 from tests.unit.supervisors.property.puppets import Act, Ask
 from tests.unit.supervisors.property.runs import runs
-from tests.unit.supervisors.property.theatre import Job, Theatre
+from tests.unit.supervisors.property.theatre import Job, Theatre, kind_of, ref_of, table_of
 from tests.unit.supervisors.property.world import Record, short
 
 # After the last thing that the model foresees; too short for anything else to happen in it.
@@ -135,12 +135,11 @@ class OneEventAtATime(RuleBasedStateMachine):
         plan = replace(plan, id=taken.plan.id if taken else f"n{next(self.numbers)}")
         if taken is None:
             self._foretell(f"{owner.row.path}/{plan.id}", plan, fates)
-        ref = self._ref(owner)
-        spec = self.theatre.world.spec(plan, self._record(owner))
-        kind = DynamicSupervisor if owner.boss.dynamic else Supervisor
+        boss = self._record(owner)
+        spec = self.theatre.world.spec(plan, boss)
         self._ask(
             "\n    ".join([f"start_child of {owner.label}:", *plan.lines()]),
-            lambda: kind.start_child(ref, spec),
+            lambda: kind_of(boss).start_child(ref_of(boss), spec),
             self.model.start_child(owner, plan, self._now()),
         )
 
@@ -149,16 +148,17 @@ class OneEventAtATime(RuleBasedStateMachine):
     def terminate_child(self, who: int, number: int) -> None:
         owner = self._supervisor(who)
         row = self._row(owner, number)
-        if owner.boss.dynamic:
-            if row is None or row.process is None:
-                return
-            kind, child = DynamicSupervisor, self._ref(row.process)
-        else:
-            kind, child = Supervisor, row.plan.id if row else "nobody"
         ref = self._ref(owner)
+
+        def ask() -> Awaitable[object]:
+            if not owner.boss.dynamic:
+                return Supervisor.terminate_child(ref, row.plan.id if row else "nobody")
+            return DynamicSupervisor.terminate_child(ref, child or ref)
+
+        child = self._ref(row.process) if row and row.process else None
         self._ask(
             f"terminate_child of {owner.label}: {row and row.path}",
-            lambda: kind.terminate_child(ref, child),
+            ask,
             self.model.terminate_child(owner, row, self._now()),
         )
 
@@ -189,8 +189,9 @@ class OneEventAtATime(RuleBasedStateMachine):
     # --- who is meant ---
 
     def _process(self, number: int) -> Process:
+        """The root, with which all would be over, not so often."""
         living = self.model.living()
-        return living[number % len(living)]
+        return living[0] if number == 11 else living[-1 - number % max(1, len(living) - 1)]
 
     def _worker(self, number: int) -> Process | None:
         workers = [p for p in self.model.living() if isinstance(p.plan, WorkerPlan)]
@@ -207,9 +208,7 @@ class OneEventAtATime(RuleBasedStateMachine):
         return next(r for r in self.theatre.world.live if r.label == process.label)
 
     def _ref(self, process: Process) -> ActorRef:
-        ref = self._record(process).ref
-        assert ref is not None
-        return ref
+        return ref_of(self._record(process))
 
     def _now(self) -> float:
         return trio.current_time()
@@ -252,22 +251,14 @@ class OneEventAtATime(RuleBasedStateMachine):
         theatre.check()
 
     def _see_table(self, process: Process) -> None:
-        ref = self._ref(process)
-
-        async def ask() -> Any:
-            return await Supervisor.which_children(ref), await Supervisor.count_children(ref)
-
-        async def ask_dynamic() -> Any:
-            kind = DynamicSupervisor
-            return await kind.which_children(ref), await kind.count_children(ref)
+        record = self._record(process)
 
         def verify(job: Job) -> str | None:
             if job.error is not None:
                 return "the supervisor should answer"
             return table_disagrees(process, self.theatre.world, *job.value)
 
-        what = f"children of {process.label}"
-        self.theatre.job(what, ask_dynamic if process.boss.dynamic else ask, verify)
+        self.theatre.job(f"children of {process.label}", lambda: table_of(record), verify)
 
 
 TestOneEventAtATime = OneEventAtATime.TestCase

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
+import outcome
 import trio
 
-from supervisors import StartError, SupervisorsError, open_tree
+from supervisors import (
+    ActorRef,
+    CallTimeout,
+    ChildCounts,
+    ChildInfo,
+    DynamicSupervisor,
+    ExitReason,
+    NoProcess,
+    ServerExited,
+    StartError,
+    Supervisor,
+    SupervisorsError,
+    open_tree,
+)
 from tests.unit.supervisors.property.plans import SupervisorPlan
 from tests.unit.supervisors.property.puppets import make
 from tests.unit.supervisors.property.stage import NeverEnds, Stage
-from tests.unit.supervisors.property.world import Boom, World, story
+from tests.unit.supervisors.property.world import Boom, Record, World, story
 
 # Longer than anything here can take, were it all one after the other.
 A_LONG_TIME = 2000.0
@@ -50,6 +65,8 @@ class Theatre:
         self.over = False
         self.failed = False
         self._close = trio.Event()
+        self._entered = False
+        self._left_at = 0.0
         self._scope = trio.CancelScope()
         self.stage = Stage(self._main, [self.world])
         self.stage.tick(12)  # the names are there, the tree has begun to start
@@ -79,11 +96,33 @@ class Theatre:
         )
         return job
 
+    def kill(self, victim: Record) -> None:
+        """Have it killed."""
+        ref = ref_of(victim)
+        victim.signalled = True
+
+        def kill() -> None:
+            victim.killed |= ref.is_alive
+            ref.kill()
+
+        self.order(f"kill {victim}", kill)
+
+    def signal(self, victim: Record, reason: ExitReason) -> None:
+        """Have it sent an exit signal by nobody in particular."""
+        ref = ref_of(victim)
+        victim.signalled = True
+        self.order(f"exit signal to {victim}: {reason}", lambda: ref.exit(reason))
+
     def close(self) -> None:
-        """Have the tree's block left, in the way of `ending`."""
+        """Have the tree's block left, in the way of `ending`; cancelled, if it still starts."""
+
+        def end() -> None:
+            if self.ending == "cancel" or not self._entered:
+                self._scope.cancel()
+            self._close.set()
+
         if not self.closing:
             self.closing = True
-            end = self._scope.cancel if self.ending == "cancel" else self._close.set
             self.order(f"close ({self.ending})", end)
 
     def finish(self) -> None:
@@ -106,15 +145,19 @@ class Theatre:
     def check(self) -> None:
         """Raise, with the whole story, if something has happened that should not."""
         finished = self.stage.outcome
-        if finished is not None and not self.over:
-            try:
-                finished.unwrap()
-            except BaseException as error:
-                self.failed = True
-                raise AssertionError(f"raised out of the tree{self._story()}") from error
+        if isinstance(finished, outcome.Error):
+            self._fail("raised out of the tree", finished.error)
         if self.world.violations:
-            self.failed = True
-            raise AssertionError(self.world.violations[0] + self._story())
+            self._fail(self.world.violations[0])
+
+    def _fail(self, text: str, cause: BaseException | None = None) -> NoReturn:
+        self.failed = True
+        raise AssertionError(text + story(self.plan, self.world)) from cause
+
+    def wrong(self, text: str) -> None:
+        """Something is wrong that was found out from outside; the run may be over."""
+        self.world.journal.append(f"VIOLATION: {text}")
+        self.world.violations.append(text)
 
     def leave(self) -> None:
         """Finish, or after a failure drop everything."""
@@ -122,13 +165,10 @@ class Theatre:
             if not self.failed:
                 self.finish()
         except NeverEnds:
-            raise AssertionError(f"it never ends{self._story()}") from None
+            self._fail("it never ends")
         finally:
             if self.stage.outcome is None:
                 self.stage.abandon(self.world.nursery.cancel_scope.cancel)
-
-    def _story(self) -> str:
-        return story(self.plan, self.world)
 
     # --- what runs ---
 
@@ -145,13 +185,11 @@ class Theatre:
         try:
             with self._scope:
                 async with open_tree(world.spec(self.plan, None)):
-                    await self._close.wait()
-                    if self.ending == "raise":
-                        raise Boom("block")
+                    await self._block()
         except StartError as error:
             world.note(f"the tree does not start: {error}")
         except Boom:
-            if self.ending != "raise":
+            if not self.closing:
                 raise
         self.over = True
         world.note("the tree is over")
@@ -160,10 +198,22 @@ class Theatre:
         for task in world.tasks - before:
             if not task.name.startswith("stage: "):
                 world.violation(f"the task {task.name} is left of the tree")
-        if world.inner.keys():
-            world.violation("names are left in the registry inside the tree")
-        if world.names.keys():
-            world.violation(f"names are left: {world.names.keys()}")
+        names = [*world.names.keys(), *world.inner.keys()]
+        if names:
+            world.violation(f"names are left: {names}")
+        ends = [record.died_at for record in world.records if record.died_at is not None]
+        late = trio.current_time() - max([self._left_at, *ends])
+        if late > 1e-6 and not any(record.stuck for record in world.records):
+            world.violation(f"the tree goes on for {late} s after the last of it has ended")
+
+    async def _block(self) -> None:
+        self._entered = True
+        try:
+            await self._close.wait()
+        finally:
+            self._left_at = trio.current_time()
+        if self.ending == "raise":
+            raise Boom("block")
 
     async def _run_job(self, job: Job) -> None:
         job.started_at = trio.current_time()
@@ -179,3 +229,37 @@ class Theatre:
         wrong = None if job.cancelled else job.verify(job)
         if wrong is not None:
             self.world.violation(f"{job.what}: {wrong}, got {got}")
+
+
+# --- how processes are reached ---
+
+
+def ref_of(record: Record) -> ActorRef:
+    """Of one that was born."""
+    assert record.ref is not None
+    return record.ref
+
+
+def kind_of(boss: Record) -> type[Supervisor] | type[DynamicSupervisor]:
+    """The class whose functions administer it."""
+    assert isinstance(boss.plan, SupervisorPlan)
+    return DynamicSupervisor if boss.plan.dynamic else Supervisor
+
+
+async def table_of(boss: Record) -> tuple[list[ChildInfo], ChildCounts]:
+    """What it says of its children."""
+    kind, ref = kind_of(boss), ref_of(boss)
+    return await kind.which_children(ref), await kind.count_children(ref)
+
+
+def wrong_end(job: Job, server: Record, timeout: float = math.inf) -> str | None:
+    """What is wrong with the way a call to `server` ended; None if nothing is."""
+    elapsed = job.elapsed or 0.0
+    match job.error:
+        case NoProcess() | ServerExited() if server.alive:
+            return f"{server} lives"
+        case NoProcess() if elapsed:
+            return f"it took {elapsed} s"
+        case CallTimeout() if abs(elapsed - timeout) > 1e-6:
+            return f"it took {elapsed} s"
+    return None

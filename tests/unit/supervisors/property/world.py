@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextvars
 import itertools
+import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import trio
@@ -57,6 +59,12 @@ class Slot:
     records: list[Record] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     """How often whoever asked its supervisor to terminate or restart it."""
+    calls_when_down: int | None = None
+    """How often it had been started when its supervisor first said that it was terminated."""
+
+    def is_for(self, other: Slot) -> bool:
+        """Whether both stand for the same id of the same supervisor."""
+        return self.id == other.id and self.owner is other.owner
 
 
 @dataclass(eq=False)
@@ -67,7 +75,9 @@ class Watch:
     late: bool
     """Whether the target was dead already."""
     dropped: str = ""
+    """What the target was when the monitor was taken back: "alive", "dead"."""
     downs: int = 0
+    reason: ExitReason | None = None
 
 
 @dataclass(eq=False)
@@ -78,16 +88,23 @@ class Record:
     path: str
     plan: Plan
     slot: Slot
+    fate: str
+    """How this start of it is to go."""
     actor: Any = None
     ref: ActorRef | None = None
     born_at: float | None = None
     died_at: float | None = None
+    number: int = 0
+    """How many were born before it."""
     up: bool = False
     """Its init went well."""
     reason: ExitReason | None = None
     signalled: bool = False
     """Somebody killed it, or sent it an exit signal or a request to stop."""
+    killed: bool = False
+    """It was killed from outside while it lived."""
     linked: bool = False
+    linked_to_dead: bool = False
     stuck: bool = False
     """It shields itself for longer than a kill waits."""
     tasks: set[object] = field(default_factory=set)
@@ -95,6 +112,7 @@ class Record:
     watches: dict[Monitor, Watch] = field(default_factory=dict)
     exits: Counter[Record] = field(default_factory=Counter)
     due_exits: Counter[Record] = field(default_factory=Counter)
+    """Whose ends it must hear of, by a link, and how often."""
     later_at_stop: list[Record] | None = None
     later_at_death: list[Record] = field(default_factory=list)
 
@@ -109,9 +127,18 @@ class Record:
         return self.born_at is not None and self.died_at is None
 
     @property
+    def hangs(self) -> bool:
+        """Whether it is in an init that does not end."""
+        return self.alive and self.fate == "hang" and not self.up
+
+    @property
     def supervises(self) -> bool:
         """Whether it is a supervisor."""
         return isinstance(self.plan, SupervisorPlan)
+
+    def is_below(self, other: Record) -> bool:
+        """Whether `other` is it, or its supervisor, or one of those above."""
+        return self is other or (self.owner is not None and self.owner.is_below(other))
 
     def __repr__(self) -> str:
         return self.label
@@ -137,6 +164,7 @@ class World(trio.abc.Instrument):
         self.tasks: set[trio.lowlevel.Task] = set()
         self.steps = 0
         self._births: Counter[str] = Counter()
+        self._foretold: defaultdict[str, bool] = defaultdict(bool)
         self._orders = itertools.count()
         self._unmet: list[Record] = []
 
@@ -177,7 +205,8 @@ class World(trio.abc.Instrument):
         if plan.key is not None:
             registry, key = self.name_of(plan.key, path)
             name = registry.via(key)
-        return ChildSpec(plan.id, start, start_timeout=START_TIMEOUT, name=name, **common)
+        limit = math.inf if "hang" in plan.starts else START_TIMEOUT
+        return ChildSpec(plan.id, start, start_timeout=limit, name=name, **common)
 
     def name_of(self, key: str, path: str) -> tuple[Registry, str]:
         """Which registry the key of a plan belongs to, and the name in it."""
@@ -190,21 +219,21 @@ class World(trio.abc.Instrument):
             slot.order = next(self._orders)
         slot.calls.append(trio.current_time())
         queue = self.faults[path]
-        starts = slot.plan.starts
-        fate = queue.popleft() if queue else starts[(len(slot.calls) - 1) % len(starts)]
+        if not self._foretold[path]:
+            self._foretold[path] = True
+            queue.extend(slot.plan.starts)
+        fate = queue.popleft() if queue else "ok"
         slot.fates.append(fate)
         self.note(f"start of {path}: {fate}")
         if fate == "factory":
             raise Boom("start")
         if fate == "no actor":
             return Ignore()
-        record = Record("", path, slot.plan, slot)
+        record = Record("", path, slot.plan, slot, fate)
         slot.records.append(record)
         record.actor = self.make(self, record)
         if isinstance(slot.plan, RegistryPlan):
             self._unmet.append(record)  # it cannot say itself that it is born
-        else:
-            record.actor.fate = fate
         return record.actor
 
     # --- birth and death ---
@@ -215,6 +244,7 @@ class World(trio.abc.Instrument):
         record.label = f"{record.path}#{self._births[record.path]}"
         record.ref = ref
         record.born_at = trio.current_time()
+        record.number = len(self.records)
         self.note(f"{record} born")
         self.events.append((record, "born"))
         owner, slot = record.owner, record.slot
@@ -223,13 +253,13 @@ class World(trio.abc.Instrument):
         if owner is not None and not owner.alive:
             self.violation(f"{record} is started by {owner}, which is dead")
         for other in self.live:
-            if other.owner is owner and (other.slot is slot or not _many(owner, slot)):
-                if other.slot.id == slot.id:
-                    self.violation(f"{record} is started while {other} still lives")
+            if other.slot is slot or (other.slot.is_for(slot) and not _many(owner)):
+                self.violation(f"{record} is started while {other} still lives")
         self.records.append(record)
         self.live.append(record)
         # In a context of its own: it is no task of the actor in whose step we are.
-        contextvars.Context().run(self.nursery.start_soon, self._await_end, record)
+        start = partial(self.nursery.start_soon, self._await_end, record, name="stage: wait")
+        contextvars.Context().run(start)
 
     async def _await_end(self, record: Record) -> None:
         assert record.ref is not None
@@ -278,7 +308,7 @@ class World(trio.abc.Instrument):
         self.tasks.discard(task)
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Instrument. trio would silence one that raises, so what goes wrong here is written down."""
+        """Instrument. trio would silence one that raises: what goes wrong here is written down."""
         self.steps += 1
         try:
             self._look()
@@ -304,21 +334,26 @@ class World(trio.abc.Instrument):
 
     def _look_at_names(self) -> None:
         for registry in (self.names, self.inner):
-            for key in registry.keys():
+            for key in list(registry.keys()):
                 holder = registry.whereis(key)
                 if holder is None or not holder.is_alive:
                     self.violation(f"the name {key} is that of the dead {holder}")
+        table = next((r for r in self.live if isinstance(r.plan, RegistryPlan)), None)
+        if table is None and self.inner.keys():
+            self.violation(f"{self.inner} has names, and does not run")
         for record in self.live:
             key = getattr(record.plan, "key", None)
             if key is None:
                 continue
             registry, name = self.name_of(key, record.path)
-            if registry is self.names and registry.whereis(name) != record.ref:
+            if registry is self.inner and (table is None or table.number > record.number):
+                continue  # it was registered, if at all, in a life of the registry before this
+            if registry.whereis(name) != record.ref:
                 self.violation(f"{record} has lost its name {name} to {registry.whereis(name)}")
 
 
-def _many(owner: Record | None, slot: Slot) -> bool:
-    """Whether there may be several with one id."""
+def _many(owner: Record | None) -> bool:
+    """Whether it may have several children with one id."""
     return owner is not None and isinstance(owner.plan, SupervisorPlan) and owner.plan.dynamic
 
 
