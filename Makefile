@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test soak check bench lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: .venv/runtime.stamp ## start the service on an embedded PostgreSQL, feed i
 
 test: setup check ## run the checks, then every test, on real PostgreSQL
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+soak: setup ## run the property tests of the actor runtime 10,000 times, with new examples each time
+	@PROPERTY_RUNS=10000 $(BIN)/python -m pytest tests/unit/supervisors/property --timeout=0 -n 2
 
 check: setup ## ruff, mypy, pyright, import boundaries
 	@$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
 from tests.unit.supervisors.property.plans import (
+    MAX_CHILDREN,
     SLOW_START,
     START_TIMEOUT,
     Plan,
@@ -20,7 +21,6 @@ from tests.unit.supervisors.property.plans import (
     WorkerPlan,
 )
 
-MAX_CHILDREN = 5
 ANY = "shutdown or killed"  # with a grace of nothing it is a race, in OTP too
 
 

@@ -19,6 +19,7 @@ A_MINUTE, FOR_EVER = 60.0, 1e6
 INIT_SECONDS = (0.0, 0.1013)
 START_TIMEOUT = 2.0
 SLOW_START = 0.4129
+MAX_CHILDREN = 3
 
 
 @dataclass(frozen=True)

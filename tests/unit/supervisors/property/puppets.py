@@ -13,12 +13,14 @@ from supervisors import (
     Caller,
     CallError,
     Continue,
+    Crashed,
     Down,
     DynamicSupervisor,
     Exit,
     ExitReason,
     GenServer,
     Ignore,
+    LinkedTask,
     NoReply,
     Reply,
     Shutdown,
@@ -27,6 +29,7 @@ from supervisors import (
     SupervisorsError,
 )
 from tests.unit.supervisors.property.plans import (
+    MAX_CHILDREN,
     SLOW_START,
     RegistryPlan,
     SupervisorPlan,
@@ -260,6 +263,7 @@ class Worker(GenServer):
                     with trio.CancelScope(shield=True):
                         await trio.sleep(seconds)
                 record.tasks.discard(token)
+                record.tasks_ended[kind == "failing"] += 1
 
         self.spawn_link(task)
 
@@ -293,6 +297,8 @@ class Worker(GenServer):
         self.world.note(f"{self.record} gets an exit signal of {info.ref}: {info.reason}")
         if info.reason == Shutdown("signal"):
             return  # sent on purpose, not by a link
+        if isinstance(info.ref, LinkedTask):
+            self.record.tasks_heard[isinstance(info.reason, Crashed)] += 1
         for other in self.world.records:
             if other.ref == info.ref:
                 self.record.exits[other] += 1
@@ -343,7 +349,9 @@ class WatchedDynamicSupervisor(DynamicSupervisor):
 
     def __init__(self, world: World, record: Record, plan: SupervisorPlan) -> None:
         super().__init__(
-            max_restarts=plan.max_restarts, max_seconds=plan.max_seconds, max_children=5
+            max_restarts=plan.max_restarts,
+            max_seconds=plan.max_seconds,
+            max_children=MAX_CHILDREN,
         )
         self.world = world
         self.record = record

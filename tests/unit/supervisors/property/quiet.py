@@ -45,7 +45,11 @@ def _wrong_exits(record: Record) -> Iterator[str]:
                     f"{record} should have got {record.due_exits[other]} exit signals of {other},"
                     f" but got {record.exits[other]}"
                 )
+        if record.tasks_ended != record.tasks_heard:
+            yield f"{record} was told of {record.tasks_heard} tasks: {record.tasks_ended}"
         return
+    if record.tasks_ended[True]:
+        yield f"{record} lives, though a task linked to it failed"
     if record.linked_to_dead:
         yield f"{record} lives, though it was linked to one that was dead"
     for other in record.due_exits:
@@ -91,6 +95,8 @@ def _may_be_down(boss: Record, slot: Slot) -> bool:
 def was_wrong(world: World) -> Iterator[str]:
     """What went wrong with the order of stops and with the number of restarts."""
     for record in world.records:
+        if record.owner is None and not record.signalled and not _in_order(record):
+            yield f"nobody killed the root, but it ended with {record.reason}"
         if record.killed and record.reason != Killed():
             yield f"{record} was killed, but ended with {record.reason}"
         if isinstance(record.plan, WorkerPlan):
@@ -113,6 +119,10 @@ def _wrong_order(record: Record) -> Iterator[str]:
         later = record.later_at_death
     if later:
         yield f"{owner} stopped {record} before {later}"
+
+
+def _in_order(root: Record) -> bool:
+    return not root.up or isinstance(root.reason, Shutdown)
 
 
 def _started_though_terminated(boss: Record) -> Iterator[str]:

@@ -44,9 +44,11 @@ FATES = st.lists(st.sampled_from(WORKER_FATES), max_size=3)
 class OneEventAtATime(RuleBasedStateMachine):
     """Rules name processes and children by their numbers among those there are."""
 
-    @initialize(tree=trees(wild=False), seed=st.random_module())
-    def start(self, tree: SupervisorPlan, seed: Any) -> None:
-        self.theatre = Theatre(tree)
+    @initialize(
+        tree=trees(wild=False), ending=st.sampled_from(Theatre.ENDINGS), seed=st.random_module()
+    )
+    def start(self, tree: SupervisorPlan, ending: str, seed: Any) -> None:
+        self.theatre = Theatre(tree, ending)
         self.model = Model(tree, trio.current_time())
         self.numbers = itertools.count(1)
         self._see(self.model.over)
@@ -262,4 +264,4 @@ class OneEventAtATime(RuleBasedStateMachine):
 
 
 TestOneEventAtATime = OneEventAtATime.TestCase
-TestOneEventAtATime.settings = runs(modest=150, share=0.4, steps=25)
+TestOneEventAtATime.settings = runs(modest=100, share=0.4, steps=25)

@@ -108,6 +108,10 @@ class Record:
     stuck: bool = False
     """It shields itself for longer than a kill waits."""
     tasks: set[object] = field(default_factory=set)
+    tasks_ended: Counter[bool] = field(default_factory=Counter)
+    """How many of its linked tasks have ended by themselves; of those that failed: True."""
+    tasks_heard: Counter[bool] = field(default_factory=Counter)
+    """Of how many it was told."""
     slots: list[Slot] = field(default_factory=list)
     watches: dict[Monitor, Watch] = field(default_factory=dict)
     exits: Counter[Record] = field(default_factory=Counter)
