@@ -8,7 +8,17 @@
         ChildSpec("Counter", Counter, name=registry.via("Counter")),
     ]))
 
-See `errors` for what is raised, `testing` for helpers, the class docstrings for the rest.
+`docs/supervisors.md` leads from here to the rest. The files, in the order to read them:
+
+- values: reasons, messages, errors, task_errors, child_spec, status, trace
+- a process: mailbox, timekeeper (deadlines and timers), actor_ref, process, linked_tasks, actor
+- actors: gen_server, agent, system (OTP's sys)
+- supervisors: strategies, restart_intensity, shutdown, administration, hosting (one child),
+  supervision (what all kinds share), supervisor, dynamic_supervisor
+- tasks: task_process, task, task_stream, task_supervisor
+- names: registry_table, registry
+- to run and to watch: application, introspection, crash_reports, telemetry, watchdog (with
+  loop_view and loop_blame), testing
 """
 
 from supervisors import system, telemetry
