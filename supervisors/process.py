@@ -190,8 +190,12 @@ class Process:
             self.doom(reason)
 
     def ask_to_stop(self, reason: ExitReason) -> None:
-        """The parent's exit signal: one that traps exits terminates after what came before."""
-        if self.actor.trap_exit:
+        """The parent's exit signal: one that traps exits terminates after what came before.
+
+        One still in init has nothing to terminate and does not read its mailbox: its init is
+        cancelled. (OTP never asks it, for its supervisor waits for that init without end.)
+        """
+        if self.actor.trap_exit and (self.started or self.on_stop is not None):
             self.request_stop(reason)
         else:
             self.doom(reason)

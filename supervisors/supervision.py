@@ -107,7 +107,6 @@ class SupervisorBase(ChildHost):
 
     async def _runtime_main(self) -> ExitReason:
         process = self._runtime_process
-        process.on_stop = self._interrupt
         result = await self.init()
         if isinstance(result, Ignore):
             process.ignored = True
@@ -128,6 +127,7 @@ class SupervisorBase(ChildHost):
 
     async def _serve(self) -> ExitReason:
         process = self._runtime_process
+        process.on_stop = self._interrupt  # from here on there are children to stop
         try:
             try:
                 await self._start_all()

@@ -27,15 +27,20 @@ async def test_who_calls_in_the_instant_of_a_kill_is_answered(autojump_clock, ro
         except ServerExited as error:
             told.append(error)
 
+    class Killer(trio.abc.Instrument):
+        """Kills when the call has woken the server, before the server can run."""
+
+        def after_task_step(self, _):
+            if len(ref._process.mailbox):
+                ref.kill()
+
     async with open_tree(root) as ref, trio.open_nursery() as nursery:
         await trio.sleep(1)
+        killer = Killer()
+        trio.lowlevel.add_instrument(killer)
         nursery.start_soon(ask, ref)
-        # the call has woken the server, which has not run yet
-        while not len(ref._process.mailbox):
-            await trio.lowlevel.checkpoint()
-        ref.kill()
-        with trio.move_on_after(1):
-            while not told:
-                await trio.sleep(0.01)
+        await ref.wait()
+        trio.lowlevel.remove_instrument(killer)
+        await trio.sleep(1)
         nursery.cancel_scope.cancel()
     assert told

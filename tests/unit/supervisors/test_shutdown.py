@@ -198,13 +198,13 @@ async def test_a_request_to_stop_does_not_wait_for_an_init_that_hangs(autojump_c
             await trio.sleep_forever()
 
     journal = []
-    specs = [puppet("a", journal), puppet("b", init=hang_when_restarted, shutdown=2.0)]
+    specs = [puppet("a", journal), puppet("b", init=hang_when_restarted, shutdown=math.inf)]
     async with open_tree(lambda: Supervisor(specs)):
         starts[0].cast(boom)
         await trio.sleep(10)
         before = trio.current_time()
-    assert trio.current_time() - before == pytest.approx(2.0)
-    assert await starts[1].wait() == Killed()
+    assert trio.current_time() == before
+    assert await starts[1].wait() == Shutdown()
     assert journal[-1] == ("stop", "a", Shutdown())
 
 
@@ -222,7 +222,7 @@ async def test_a_request_to_stop_ends_a_start_that_somebody_waits_for(autojump_c
         await trio.sleep(1)
         before = trio.current_time()
         await top.stop(Shutdown())
-        assert trio.current_time() - before == pytest.approx(1.0)
+        assert trio.current_time() == before
 
 
 async def test_nothing_is_restarted_once_a_stop_was_asked_for(autojump_clock):

@@ -30,6 +30,8 @@ from tests.unit.supervisors.property.puppets import make
 from tests.unit.supervisors.property.stage import NeverEnds, Stage
 from tests.unit.supervisors.property.world import Boom, Record, World, story
 
+LOGGER = logging.getLogger("supervisors")
+
 # Longer than anything here can take, were it all one after the other.
 A_LONG_TIME = 2000.0
 
@@ -56,7 +58,7 @@ class Theatre:
 
     def __init__(self, plan: SupervisorPlan, ending: str = "leave") -> None:
         # What the runtime logs of all the crashes here would be megabytes.
-        logging.getLogger("supervisors").setLevel(logging.CRITICAL + 1)
+        LOGGER.setLevel(logging.CRITICAL + 1)
         self.plan = plan
         self.ending = ending
         self.world = World(make)
@@ -167,6 +169,7 @@ class Theatre:
         except NeverEnds:
             self._fail("it never ends")
         finally:
+            LOGGER.setLevel(logging.NOTSET)
             if self.stage.outcome is None:
                 self.stage.abandon(self.world.nursery.cancel_scope.cancel)
 
