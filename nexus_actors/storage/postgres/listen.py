@@ -45,6 +45,7 @@ class PostgresHints:
         self._consumer_of = consumer_of
         self._listeners: dict[str, list[Listener]] = {}
         self._changed = asyncio.Event()
+        self._tried = asyncio.Event()
         self.connected = False
         """Whether notifications arrive at present."""
 
@@ -85,11 +86,19 @@ class PostgresHints:
                 # Once an outage, not once an attempt: the polls of the stages say the rest.
                 level = logging.WARNING if self.connected else logging.DEBUG
                 log.log(level, "notifications interrupted: %s", describe(error))
+            self._tried.set()
             if self.connected:
                 delay = FIRST_DELAY
             self.connected = False
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)
+
+    async def tried(self) -> None:
+        """Until the first attempt to connect is over: the consumer is announced, or could not be.
+
+        An asyncio coroutine, for the pool's loop.
+        """
+        await self._tried.wait()
 
     async def _one_connection(self) -> None:
         connection = await asyncpg.connect(
@@ -102,6 +111,7 @@ class PostgresHints:
             connection.add_termination_listener(lambda _connection: self._changed.set())
             if self._consumer_of is not None:
                 await announce(connection, self._consumer_of)
+            self._tried.set()
             heard: set[str] = set()
             while not connection.is_closed():
                 self._changed.clear()
@@ -141,13 +151,16 @@ async def open_hints(
 ) -> AsyncIterator[PostgresHints]:
     """Hints on a connection of their own, kept for as long as the block lasts.
 
-    `consumer_of` names a requests queue to announce this process as a consumer of. Does not wait
-    for the connection, nor fail without one: hints are then missing until it can be made.
+    `consumer_of` names a requests queue to announce this process as a consumer of; the block then
+    begins after the first attempt to, so that who is told that the service is ready can dispatch to
+    it. Does not fail without a connection: hints are then missing until it can be made.
     """
     hints = PostgresHints(pool, consumer_of)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.on_loop, hints.stay_connected)
         try:
+            if consumer_of is not None:
+                await pool.on_loop(hints.tried)
             yield hints
         finally:
             nursery.cancel_scope.cancel()

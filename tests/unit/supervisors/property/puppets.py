@@ -197,7 +197,8 @@ class Worker(GenServer):
                 self.unlink(target.ref)
             case "signal":
                 target.signalled = True
-                target.ref.exit(act.reason or Shutdown("signal"))
+                target.on_purpose[self.record] += 1
+                target.ref.exit(Shutdown("signal"))
             case "call":
                 try:
                     await target.ref.call(Ask(0, Act("nothing")), timeout=act.seconds)
@@ -295,12 +296,13 @@ class Worker(GenServer):
 
     def _exit(self, info: Exit) -> None:
         self.world.note(f"{self.record} gets an exit signal of {info.ref}: {info.reason}")
-        if info.reason == Shutdown("signal"):
-            return  # sent on purpose, not by a link
         if isinstance(info.ref, LinkedTask):
             self.record.tasks_heard[isinstance(info.reason, Crashed)] += 1
         for other in self.world.records:
             if other.ref == info.ref:
+                if info.reason == Shutdown("signal") and self.record.on_purpose[other]:
+                    self.record.on_purpose[other] -= 1
+                    return  # sent on purpose, not by a link
                 self.record.exits[other] += 1
                 if other.alive and other.ref is not None and other.ref.is_alive:
                     self.world.violation(f"{self.record} gets an Exit of {other}, which lives")

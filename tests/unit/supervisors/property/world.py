@@ -114,6 +114,8 @@ class Record:
     """Of how many it was told."""
     slots: list[Slot] = field(default_factory=list)
     watches: dict[Monitor, Watch] = field(default_factory=dict)
+    on_purpose: Counter[Record] = field(default_factory=Counter)
+    """Who has sent it how many exit signals of its own accord that it has not taken up yet."""
     exits: Counter[Record] = field(default_factory=Counter)
     due_exits: Counter[Record] = field(default_factory=Counter)
     """Whose ends it must hear of, by a link, and how often."""
