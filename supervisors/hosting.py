@@ -23,7 +23,6 @@ from supervisors.process import Process
 from supervisors.reasons import (
     ExitReason,
     Killed,
-    Normal,
     Shutdown,
     cause_of,
     is_abnormal,
@@ -137,21 +136,21 @@ class ChildHost(Actor):
 
     async def _await_init(self, child: Child, process: Process) -> None:
         spec = child.spec
-        limit = trio.move_on_after(spec.start_timeout)
-        with trio.CancelScope() as self._start_wait, limit:
+        # One scope for both, the time limit and `_interrupt`: a scope costs as much as a message.
+        deadline = trio.current_time() + spec.start_timeout
+        with trio.CancelScope(deadline=deadline) as self._start_wait:
             await process.wait_settled()
-        if not process.settled and self._runtime_process.stop_reason is not None:
-            raise Interrupted  # it is in the table, and is stopped with the others
         self._start_wait = None
         if process.started or process.ignored:
             return
         if process.reason is None:
+            if self._runtime_process.stop_reason is not None:
+                raise Interrupted  # it is in the table, and is stopped with the others
             await stop_process(process, "brutal_kill", margin=child.margin)
-        self._set(child, None)
-        if limit.cancelled_caught:
+            self._set(child, None)
             raise StartTimeout(spec.id, spec.start_timeout)
-        reason = process.reason or Normal()
-        raise FailedToStartChild(spec.id, reason) from cause_of(reason)
+        self._set(child, None)
+        raise FailedToStartChild(spec.id, process.reason) from cause_of(process.reason)
 
     def _interrupt(self) -> None:
         if self._start_wait is not None:
