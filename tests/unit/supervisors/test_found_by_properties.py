@@ -7,7 +7,7 @@ import trio
 
 from supervisors import DynamicSupervisor, ServerExited, Supervisor, open_tree
 from supervisors.administration import CountChildren
-from tests.unit.supervisors.actors import Do, Puppet
+from tests.unit.supervisors.actors import Do, Puppet, child, puppet
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,26 @@ async def test_who_calls_in_the_instant_of_a_kill_is_answered(autojump_clock, ro
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
     assert told
+
+
+async def test_who_went_down_with_a_child_terminated_amid_its_restart_stays_down(autojump_clock):
+    # As in OTP: the restart of a group goes on with the child that failed, and that is no more.
+    starts = []
+
+    async def fail_again(_):
+        starts.append("a")
+        if len(starts) > 1:
+            await trio.sleep(1)
+            raise ValueError("again")
+
+    specs = [puppet("a", init=fail_again), puppet("b"), puppet("c")]
+    async with open_tree(
+        lambda: Supervisor(specs, strategy="one_for_all", max_restarts=1000, max_seconds=1.0)
+    ) as top:
+        (await child(top, "b")).kill()
+        await trio.sleep(3.5)
+        await Supervisor.terminate_child(top, "a")
+        seen = len(starts)
+        await trio.sleep(10)
+        assert [info.ref for info in await Supervisor.which_children(top)] == [None, None, None]
+        assert len(starts) == seen

@@ -86,6 +86,10 @@ def _may_be_down(boss: Record, slot: Slot) -> bool:
         return False
     if slot.asked or slot.fates[-1] in ("ignore", "no actor"):
         return True
+    if boss.plan.strategy != "one_for_one" and any(other.asked for other in boss.slots):
+        return (
+            True  # the one whose restart failed was terminated: nothing starts the rest, as in OTP
+        )
     ended = slot.records[-1].reason if slot.records else None
     return slot.plan.restart == "transient" and isinstance(ended, Normal | Shutdown)
 
