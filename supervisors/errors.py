@@ -373,10 +373,17 @@ def describe(reason: ExitReason) -> str:
     """A reason in a few words, for messages and logs."""
     match reason:
         case Crashed(exception) | Shutdown(BaseException() as exception):
-            return f"{type(exception).__name__}: {exception}"
+            return f"{type(exception).__name__}: {_text_of(exception)}"
         case Shutdown(None):
             return "shutdown"
         case Shutdown(detail):
-            return f"shutdown ({detail})"
+            return f"shutdown ({_text_of(detail)})"
         case _:
             return type(reason).__name__.lower()
+
+
+def _text_of(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - or no one would hear of the end that is told here
+        return f"(its str() raised {type(error).__name__})"

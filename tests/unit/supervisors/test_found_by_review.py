@@ -1,0 +1,36 @@
+"""What a hostile reading of the core has brought to light."""
+
+import pytest
+import trio
+import trio.lowlevel
+
+from supervisors import (
+    ServerExited,
+    Shutdown,
+    Supervisor,
+    errors,
+    open_tree,
+)
+from tests.unit.supervisors.actors import Do, child, puppet
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("nothing to say")
+
+
+async def test_an_exception_that_cannot_say_what_it_is_ends_no_more_than_its_actor(autojump_clock):
+    def fail(_):
+        raise Mute
+
+    async with open_tree(lambda: Supervisor([puppet("a")])) as top:
+        before = await child(top, "a")
+        with pytest.raises(ServerExited) as caught:
+            await before.call(Do(fail))
+        assert isinstance(caught.value.__cause__, Mute)
+        await trio.sleep(0.1)
+        assert await child(top, "a") != before
+
+
+def test_a_detail_that_cannot_say_what_it_is_is_described():
+    assert errors.describe(Shutdown(Mute())) == "Mute: (its str() raised RuntimeError)"
