@@ -60,12 +60,16 @@ class Actor:
 
 
 def shown(process: Process, status: Status) -> Status:
-    """What its format_status makes of it; types only, if that raises."""
+    """What its format_status makes of it; types only, if that raises or gives no Status."""
     try:
-        return process.actor.format_status(status)
+        made: object = process.actor.format_status(status)
     except Exception:
         logger.exception("%s: its format_status raised", process.name)
         return status.shapes()
+    if isinstance(made, Status):
+        return made
+    logger.error("%s: its format_status returned a %s", process.name, type(made).__name__)
+    return status.shapes()
 
 
 def state_of(actor: Actor) -> dict[str, Any]:

@@ -5,13 +5,14 @@ import trio
 import trio.lowlevel
 
 from supervisors import (
+    ChildSpec,
     ServerExited,
     Shutdown,
     Supervisor,
     errors,
     open_tree,
 )
-from tests.unit.supervisors.actors import Do, child, puppet
+from tests.unit.supervisors.actors import Do, Puppet, child, puppet
 
 
 class Mute(Exception):
@@ -34,3 +35,17 @@ async def test_an_exception_that_cannot_say_what_it_is_ends_no_more_than_its_act
 
 def test_a_detail_that_cannot_say_what_it_is_is_described():
     assert errors.describe(Shutdown(Mute())) == "Mute: (its str() raised RuntimeError)"
+
+
+async def test_a_format_status_that_gives_no_status_does_not_end_the_supervisor(autojump_clock):
+    class Wrong(Puppet):
+        def format_status(self, status):
+            return {"depth": 1}
+
+    async with open_tree(lambda: Supervisor([ChildSpec("a", Wrong)])) as top:
+        before = await child(top, "a")
+        before.cast(None)  # not callable: it crashes
+        await before.wait()
+        await trio.sleep(0.1)
+        assert await child(top, "a") != before
+    assert before._process.crash_status.state["label"] == "str"
