@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -40,10 +41,20 @@ def spawn_link(
 ) -> LinkedTask:
     """Start a task that ends with `process`."""
     process.must_live()
-    task = LinkedTask(getattr(function, "__qualname__", repr(function)))
+    task = LinkedTask(name_of_function(function))
     process.tasks[task] = None
     process.nursery.start_soon(run_linked, process, task, function, args, name=task.name)
     return task
+
+
+def name_of_function(function: object) -> str:
+    """What a task is called: as its function, also one in a functools.partial, whose arguments may
+    be secrets.
+    """
+    while isinstance(function, partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) and name else type(function).__name__
 
 
 async def reap(process: Process, grace: float) -> None:

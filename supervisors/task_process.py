@@ -16,6 +16,7 @@ from supervisors.actor import Actor
 from supervisors.actor_ref import ActorRef
 from supervisors.administration import StartChild
 from supervisors.child_spec import ChildSpec, ShutdownType
+from supervisors.linked_tasks import name_of_function
 from supervisors.process import Process
 from supervisors.reasons import ExitReason, Normal, Shutdown
 from supervisors.task_errors import TaskTimeout
@@ -183,11 +184,3 @@ async def start_task(supervisor: ActorRef, actor: TaskActor[Any], shutdown: Shut
     except BaseException:
         actor.give_up()
         raise
-
-
-def name_of_function(function: object) -> str:
-    """What a task is called: as its function, also one in a functools.partial."""
-    while isinstance(function, partial):
-        function = function.func
-    name = getattr(function, "__qualname__", None)
-    return name if isinstance(name, str) and name else type(function).__name__

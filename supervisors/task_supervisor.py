@@ -15,9 +15,10 @@ from supervisors.administration import StartChild
 from supervisors.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
 from supervisors.dynamic_supervisor import OnDemand
 from supervisors.errors import StartIgnored
+from supervisors.linked_tasks import name_of_function
 from supervisors.process import Process
 from supervisors.task import Task
-from supervisors.task_process import TaskActor, Tie, name_of_function, start_task
+from supervisors.task_process import TaskActor, Tie, start_task
 from supervisors.task_stream import StreamOptions, TaskStream
 
 A = TypeVar("A")

@@ -1,5 +1,7 @@
 """What a hostile reading of the core has brought to light."""
 
+from functools import partial
+
 import pytest
 import trio
 import trio.lowlevel
@@ -12,6 +14,7 @@ from supervisors import (
     errors,
     open_tree,
 )
+from supervisors.testing import supervised
 from tests.unit.supervisors.actors import Do, Puppet, child, puppet
 
 
@@ -49,3 +52,15 @@ async def test_a_format_status_that_gives_no_status_does_not_end_the_supervisor(
         await trio.sleep(0.1)
         assert await child(top, "a") != before
     assert before._process.crash_status.state["label"] == "str"
+
+
+async def test_a_linked_task_is_called_as_its_function_without_its_arguments(autojump_clock):
+    async def fetch(card):
+        await trio.lowlevel.checkpoint()
+
+    names = []
+    async with supervised(Puppet) as ref:
+        bound = partial(partial(fetch), card="secret")
+        await ref.call(Do(lambda me: names.append(me.spawn_link(bound).name)))
+    assert len(names) == 1
+    assert names[0].endswith("fetch")
