@@ -160,7 +160,9 @@ class SpecError(StartError, ValueError):
 
     def __init__(self, value: object = None) -> None:
         self.value = value
-        super().__init__(f"{self.what}: {value!r}")
+        # Of an object the type alone: what it holds may be a secret, and this message is logged.
+        shown = repr(value) if isinstance(value, str | float | int | None) else type(value).__name__
+        super().__init__(f"{self.what}: {shown}")
 
 
 class InvalidChildSpec(SpecError):

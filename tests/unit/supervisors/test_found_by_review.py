@@ -1,5 +1,7 @@
 """What a hostile reading of the core has brought to light."""
 
+import logging
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -8,6 +10,7 @@ import trio.lowlevel
 
 from supervisors import (
     ChildSpec,
+    GenServer,
     ServerExited,
     Shutdown,
     Supervisor,
@@ -64,3 +67,28 @@ async def test_a_linked_task_is_called_as_its_function_without_its_arguments(aut
         await ref.call(Do(lambda me: names.append(me.spawn_link(bound).name)))
     assert len(names) == 1
     assert names[0].endswith("fetch")
+
+
+@dataclass
+class Login(GenServer):
+    password: str
+
+    async def handle_cast(self, message):
+        raise RuntimeError("boom")
+
+
+async def test_an_actor_that_is_started_again_does_not_show_its_state(autojump_clock, caplog):
+    same = Login("hunter2")
+    spec = ChildSpec("a", lambda: same)
+    with caplog.at_level(logging.DEBUG):
+        async with open_tree(lambda: Supervisor([spec], max_restarts=1)) as top:
+            same.ref.cast(None)
+            await top.wait()
+    assert "Login" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_what_is_no_specification_is_told_by_its_type():
+    with pytest.raises(errors.InvalidStart, match="Login") as caught:
+        ChildSpec("a", Login("hunter2"))
+    assert "hunter2" not in str(caught.value)
