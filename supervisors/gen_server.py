@@ -185,8 +185,9 @@ class GenServer(Actor):
         try:
             own = await self.terminate(reason)
         except Exception as error:
-            if isinstance(reason, Crashed) and error.__context__ is None:
-                error.__context__ = reason.exception  # so that it does not hide the first
+            first = reason.exception if isinstance(reason, Crashed) else None
+            if first is not error and error.__context__ is None:
+                error.__context__ = first  # so that it does not hide the first
             self.__say_farewell()
             raise
         self.__say_farewell()

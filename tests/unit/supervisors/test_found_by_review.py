@@ -10,6 +10,7 @@ import trio.lowlevel
 
 from supervisors import (
     ChildSpec,
+    Crashed,
     GenServer,
     ServerExited,
     Shutdown,
@@ -92,3 +93,15 @@ def test_what_is_no_specification_is_told_by_its_type():
     with pytest.raises(errors.InvalidStart, match="Login") as caught:
         ChildSpec("a", Login("hunter2"))
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_terminate_that_raises_the_crash_again_makes_no_circle_of_it(autojump_clock):
+    class Again(Puppet):
+        async def terminate(self, reason):
+            raise reason.exception
+
+    async with open_tree(Again) as ref:
+        ref.cast(None)
+        reason = await ref.wait()
+    assert isinstance(reason, Crashed)
+    assert reason.exception.__context__ is None
