@@ -275,12 +275,11 @@ class Process:
         if target is not None:
             target.watchers.pop(monitor, None)
         elif flush:
-            for item in self.mailbox.items:
-                match item:
-                    case (_, Down(monitor=other), _) if other is monitor:
-                        self.mailbox.items.remove(item)
-                        self.mailbox.signal_taken()
-                        return
+            for position, (kind, payload, _) in enumerate(self.mailbox.items):
+                if kind == SIGNAL and isinstance(payload, Down) and payload.monitor is monitor:
+                    del self.mailbox.items[position]
+                    self.mailbox.signal_taken()
+                    return
 
     # --- timers ---
 

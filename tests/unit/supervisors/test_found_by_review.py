@@ -105,3 +105,27 @@ async def test_a_terminate_that_raises_the_crash_again_makes_no_circle_of_it(aut
         reason = await ref.wait()
     assert isinstance(reason, Crashed)
     assert reason.exception.__context__ is None
+
+
+class EqualToAll:
+    """Like `unittest.mock.ANY`."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+async def test_a_flush_takes_the_down_and_not_what_claims_to_equal_it(autojump_clock):
+    async def watch(me):
+        me.send_after(0, EqualToAll())
+        await trio.sleep(1)  # so that it comes before the Down
+        monitor = me.monitor(other)
+        await other.stop()
+        await trio.sleep(1)
+        me.demonitor(monitor, flush=True)
+
+    async with supervised(Puppet) as other, supervised(Puppet) as ref:
+        await ref.call(Do(watch))
+        got = await ref.call(Do(lambda me: me.got))
+    assert [type(info) for info in got] == [EqualToAll]
