@@ -304,7 +304,12 @@ class GenServer(Actor):
     async def __follow(self, where: str, result: object) -> ExitReason | None:
         """Do what a callback returned, continuations included."""
         self.__idle_timeout = _FOREVER
+        in_a_row = 0
         while result is not None:
+            in_a_row += 1
+            if in_a_row == FAIR_SHARE:
+                in_a_row = 0
+                await checkpoint()
             match result:
                 case Stop(reason):
                     return reason

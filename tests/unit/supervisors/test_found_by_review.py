@@ -10,8 +10,10 @@ import trio.lowlevel
 
 from supervisors import (
     ChildSpec,
+    Continue,
     Crashed,
     GenServer,
+    Reply,
     ServerExited,
     Shutdown,
     Supervisor,
@@ -129,3 +131,18 @@ async def test_a_flush_takes_the_down_and_not_what_claims_to_equal_it(autojump_c
         await ref.call(Do(watch))
         got = await ref.call(Do(lambda me: me.got))
     assert [type(info) for info in got] == [EqualToAll]
+
+
+async def test_one_that_only_continues_lets_others_run(autojump_clock):
+    class Counting(Puppet):
+        async def handle_continue(self, argument):
+            self.journal.append(argument)
+            return Continue(argument - 1) if argument else None
+
+    journal = []
+    async with open_tree(lambda: Counting("a", journal)) as ref:
+        await ref.call(Do(lambda _: Reply(None, continue_with=10_000)))
+        await trio.lowlevel.checkpoint()
+        ref.kill()
+        await ref.wait()
+    assert 0 < len(journal) < 10_000
