@@ -43,6 +43,8 @@ def spawn_link(
     process.must_live()
     task = LinkedTask(name_of_function(function))
     process.tasks[task] = None
+    if process.tasks_done is not None:  # the others are being ended
+        task.cancel()
     process.nursery.start_soon(run_linked, process, task, function, args, name=task.name)
     return task
 

@@ -146,3 +146,22 @@ async def test_one_that_only_continues_lets_others_run(autojump_clock):
         ref.kill()
         await ref.wait()
     assert 0 < len(journal) < 10_000
+
+
+async def test_a_task_started_while_the_tasks_are_ended_ends_with_them(autojump_clock, caplog):
+    class Heir(Puppet):
+        async def init(self):
+            self.spawn_link(self.work)
+
+        async def work(self):
+            try:
+                await trio.sleep_forever()
+            finally:
+                self.spawn_link(trio.sleep_forever)
+
+    async with open_tree(Heir) as ref:
+        await trio.sleep(1)
+        began = trio.current_time()
+        await ref.stop()
+        assert trio.current_time() == began
+    assert "unkillable" not in caplog.text
