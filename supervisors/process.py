@@ -351,13 +351,16 @@ class Process:
         )
 
     def _fail_callers(self, reason: ExitReason) -> None:
-        callers = [self.serving, *self.unanswered]
-        callers += [caller for _, _, caller in self.mailbox.close()]
-        callers += [caller for _, _, caller in self.control.close()]
+        unread = self.mailbox.close() + self.control.close()
+        callers = [self.serving, *self.unanswered, *(caller for _, _, caller in unread)]
         self.serving = None
         for caller in callers:
             if caller is not None and not caller.settled:
                 caller.fail(server_exited(self, caller.request, reason))
+        for _, payload, _ in unread:
+            match payload:
+                case Exit(LinkedTask(name=task), Crashed() as crash):
+                    self.log_late_crash(crash, f"'s task {task}")
 
     async def wait_ended(self) -> ExitReason:
         """Until it has ended; why."""

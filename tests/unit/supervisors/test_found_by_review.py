@@ -13,6 +13,7 @@ from supervisors import (
     Continue,
     Crashed,
     GenServer,
+    Normal,
     Reply,
     ServerExited,
     Shutdown,
@@ -165,3 +166,18 @@ async def test_a_task_started_while_the_tasks_are_ended_ends_with_them(autojump_
         await ref.stop()
         assert trio.current_time() == began
     assert "unkillable" not in caplog.text
+
+
+async def test_the_crash_of_a_task_that_nobody_reads_any_more_is_logged(autojump_clock, caplog):
+    async def fail():
+        raise ValueError("in the last moment")
+
+    class Late(Puppet):
+        async def terminate(self, reason):
+            self.spawn_link(fail)
+            await trio.sleep(1)
+
+    async with open_tree(Late) as ref:
+        await ref.stop()
+        assert await ref.wait() == Normal()
+    assert [str(r.exc_info[1]) for r in caplog.records if r.exc_info] == ["in the last moment"]
