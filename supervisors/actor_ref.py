@@ -91,8 +91,14 @@ class Caller(Pending):
             self._task = current_task()
             await wait_task_rescheduled(self._abort)
         if self._error is not None:
-            raise self._error
+            raise self._take_error(self._error)
         return self._value
+
+    def _take_error(self, error: Exception) -> Exception:
+        # Not kept: its traceback will hold the frames of those who called, one of which holds this,
+        # and the server may hold this for long.
+        self._error = None
+        return error
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self.settled = True  # given up: whatever comes now is late
@@ -149,7 +155,7 @@ class ActorRef:
             caller._task = task
             await wait_task_rescheduled(caller._abort)
         if caller._error is not None:
-            raise caller._error
+            raise caller._take_error(caller._error)
         result: R = caller._value
         return result
 

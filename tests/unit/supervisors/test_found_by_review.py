@@ -1,6 +1,8 @@
 """What a hostile reading of the core has brought to light."""
 
+import gc
 import logging
+import weakref
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,10 +11,12 @@ import trio
 import trio.lowlevel
 
 from supervisors import (
+    CallTimeout,
     ChildSpec,
     Continue,
     Crashed,
     GenServer,
+    NoReply,
     Normal,
     Reply,
     ServerExited,
@@ -181,3 +185,21 @@ async def test_the_crash_of_a_task_that_nobody_reads_any_more_is_logged(autojump
         await ref.stop()
         assert await ref.wait() == Normal()
     assert [str(r.exc_info[1]) for r in caplog.records if r.exc_info] == ["in the last moment"]
+
+
+async def test_a_call_that_failed_leaves_nothing_of_its_caller_behind(autojump_clock):
+    class Local:
+        pass
+
+    async def give_up(ref):
+        local = Local()
+        with pytest.raises(CallTimeout):
+            await ref.call(Do(lambda _: NoReply()), timeout=1.0)
+        return weakref.ref(local)
+
+    async with supervised(Puppet) as ref:
+        gc.disable()
+        try:
+            assert (await give_up(ref))() is None
+        finally:
+            gc.enable()
