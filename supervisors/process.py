@@ -236,6 +236,7 @@ class Process:
 
     def link(self, other: Process | None) -> None:
         """Both ways. To the dead: an exit signal with NoProc."""
+        self.must_live()
         if other is None or other.reason is not None:
             self.exit_signal(None if other is None else other.ref, NoProc())
         elif other is self.parent:
@@ -260,6 +261,7 @@ class Process:
 
     def monitor(self, ref: ActorRef) -> Monitor:
         """One Down when the process behind `ref` ends, at once if it has."""
+        self.must_live()
         target = ref._target()
         monitor = Monitor(ref)
         if target is None or target.reason is not None:

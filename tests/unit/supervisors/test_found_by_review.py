@@ -16,6 +16,7 @@ from supervisors import (
     Continue,
     Crashed,
     GenServer,
+    NoProcess,
     NoReply,
     Normal,
     Reply,
@@ -203,3 +204,27 @@ async def test_a_call_that_failed_leaves_nothing_of_its_caller_behind(autojump_c
             assert (await give_up(ref))() is None
         finally:
             gc.enable()
+
+
+async def test_one_that_was_given_up_neither_links_nor_monitors(autojump_clock):
+    outcome = []
+
+    async def outlive(me):
+        with trio.CancelScope(shield=True):
+            await trio.sleep(60)
+        for tie in (me.monitor, me.link):
+            with pytest.raises(NoProcess):
+                tie(other)
+            outcome.append(tie.__name__)
+
+    async with supervised(Puppet) as other:
+        async with open_tree(lambda: Supervisor([puppet("a")])) as top:
+            ref = await child(top, "a")
+            ref.cast(outlive)
+            await trio.sleep(1)
+            await Supervisor.terminate_child(top, "a")
+            assert not ref.is_alive
+            await trio.sleep(100)
+        assert outcome == ["monitor", "link"]
+        assert not other._process.watchers
+        assert not other._process.links
