@@ -33,7 +33,7 @@ from supervisors.errors import (
     StartError,
 )
 from supervisors.hosting import Child, ChildHost, Interrupted
-from supervisors.mailbox import CALL, SIGNAL, STOP, SYSTEM, Item
+from supervisors.mailbox import CALL, FAIR_SHARE, SIGNAL, STOP, SYSTEM, Item
 from supervisors.messages import Exit, Ignore, Stop
 from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, is_abnormal
 from supervisors.restart_intensity import RestartIntensity
@@ -134,7 +134,12 @@ class SupervisorBase(ChildHost):
             except StartError as error:
                 return Shutdown(error)
             process.acknowledge()
+            in_a_row = 0
             while True:
+                in_a_row = in_a_row + 1 if process.mailbox.items else 0
+                if in_a_row == FAIR_SHARE:
+                    in_a_row = 0
+                    await trio.lowlevel.checkpoint()
                 item = await process.mailbox.get()
                 process.serving = item[2]  # from here on nobody else knows that it waits
                 if process.doomed is not None:  # killed in the same instant as the message came

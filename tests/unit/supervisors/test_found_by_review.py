@@ -228,3 +228,22 @@ async def test_one_that_was_given_up_neither_links_nor_monitors(autojump_clock):
         assert outcome == ["monitor", "link"]
         assert not other._process.watchers
         assert not other._process.links
+
+
+async def test_a_supervisor_whose_child_fails_to_start_lets_others_run(autojump_clock):
+    starts = []
+
+    def start():
+        starts.append(None)
+        if len(starts) > 1:
+            raise RuntimeError("cannot start again")
+        return Puppet()
+
+    spec = ChildSpec("a", start)
+    async with open_tree(lambda: Supervisor([spec], max_restarts=1_000, max_seconds=60)) as top:
+        (await child(top, "a")).kill()
+        while len(starts) < 2:
+            await trio.lowlevel.checkpoint()
+        top.kill()
+        await top.wait()
+    assert len(starts) < 1_000
