@@ -56,7 +56,8 @@ ExitReason: TypeAlias = Normal | Shutdown | Killed | NoProc | Crashed
 class ExitWith(Exception):
     """Raised anywhere in a callback or a linked task: end with `reason` (Erlang's `exit(Reason)`).
 
-    As if the callback had returned Stop(reason). In init the start fails with it.
+    As if the callback had returned Stop(reason). In init the start fails with it. Out of a nursery
+    it comes in an ExceptionGroup, and that is a crash: catch it there and raise it again outside.
     """
 
     def __init__(self, reason: ExitReason) -> None:
