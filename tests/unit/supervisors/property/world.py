@@ -191,6 +191,10 @@ class World(trio.abc.Instrument):
         """A spec by which `owner` (None: nobody) can start `plan`."""
         slot = Slot(plan.id, plan, owner)
         if owner is not None:
+            # A request that names an id may be under way still, and find the id's next holder.
+            for twin in owner.slots:
+                if twin.id == slot.id:
+                    slot.asked.update(twin.asked)
             owner.slots.append(slot)
         path = plan.id if owner is None else f"{owner.path}/{plan.id}"
 
