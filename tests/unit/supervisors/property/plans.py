@@ -155,7 +155,8 @@ def supervisors(draw: st.DrawFn, id: str, depth: int, *, wild: bool) -> Supervis
         max_seconds=draw(st.sampled_from(windows)),
         auto_shutdown=auto,
         restart=restart,
-        shutdown=draw(st.sampled_from((math.inf, 1.0, "brutal_kill"))),
+        # another at each depth, and no worker's: which of equal deadlines comes first is open
+        shutdown=draw(st.sampled_from((math.inf, 1.01 + depth / 100, "brutal_kill"))),
         significant=restart != "permanent" and draw(st.booleans()),
         starts=draw(st.sampled_from(((), (), ("ok", "raise"), ("ok", "ignore")))) if wild else (),
     )
