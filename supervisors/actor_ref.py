@@ -213,13 +213,15 @@ class ActorRef:
             process.exit_signal(None if sender is None else sender.ref, reason)
 
     async def wait(self) -> ExitReason:
-        """Wait until it has ended; its reason. NoProc for a name nobody has. Cancelled, nothing is
-        left.
+        """Wait until it has ended; its reason. NoProc for a name nobody has. CallingSelf in a
+        callback of its own, which it would wait for. Cancelled, nothing is left.
         """
         process = self._target()
         if process is None:
             await trio.lowlevel.checkpoint()
             return NoProc()
+        if process.task is current_task():
+            raise CallingSelf(self.name, "wait")
         return await process.wait_ended()
 
     @property

@@ -141,7 +141,8 @@ async def serve(
 def _as_spec(root: Root) -> ChildSpec:
     if isinstance(root, ChildSpec):
         return root
-    return ChildSpec(getattr(root, "__name__", "root").strip("<>"), root, shutdown=math.inf)
+    name = getattr(root, "__name__", "<lambda>")
+    return ChildSpec("root" if name == "<lambda>" else name, root, shutdown=math.inf)
 
 
 def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:

@@ -378,8 +378,10 @@ def describe(reason: ExitReason) -> str:
             return f"{type(exception).__name__}: {_text_of(exception)}"
         case Shutdown(None):
             return "shutdown"
-        case Shutdown(detail):
-            return f"shutdown ({_text_of(detail)})"
+        case Shutdown(str() | int() | float() as detail):
+            return f"shutdown ({detail})"
+        case Shutdown(detail):  # the type alone, as of states: it may hold a secret
+            return f"shutdown ({type(detail).__name__})"
         case _:
             return type(reason).__name__.lower()
 

@@ -11,6 +11,7 @@ import trio
 import trio.lowlevel
 
 from supervisors import (
+    CallingSelf,
     CallTimeout,
     ChildSpec,
     Continue,
@@ -26,6 +27,7 @@ from supervisors import (
     errors,
     open_tree,
 )
+from supervisors.errors import describe
 from supervisors.testing import supervised
 from tests.unit.supervisors.actors import Do, Puppet, child, puppet
 
@@ -247,3 +249,28 @@ async def test_a_supervisor_whose_child_fails_to_start_lets_others_run(autojump_
         top.kill()
         await top.wait()
     assert len(starts) < 1_000
+
+
+def test_a_detail_that_is_no_word_is_told_by_its_type():
+    assert describe(Shutdown("enough")) == "shutdown (enough)"
+    assert describe(Shutdown(7)) == "shutdown (7)"
+    assert "canary" not in describe(Shutdown({"token": "canary"}))
+
+
+async def test_a_root_made_by_a_lambda_is_called_root():
+    async with open_tree(lambda: Supervisor([])) as top:
+        assert top.name == "root"
+    async with open_tree(Puppet) as top:
+        assert top.name == "Puppet"
+
+
+async def test_who_waits_for_itself_is_told(autojump_clock):
+    class Waits(GenServer):
+        async def handle_call(self, request, caller):
+            try:
+                await self.ref.wait()
+            except CallingSelf as error:
+                return Reply(str(error))
+
+    async with open_tree(Waits) as ref:
+        assert "cannot call itself" in await ref.call("now")
