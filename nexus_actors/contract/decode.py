@@ -15,6 +15,7 @@ A valid `complexity` stands as it is sent; a known `task_type` decides it only w
 Where both `messages` and `input` are given, `messages` counts, unless it is the empty list.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from pydantic import ValidationError
@@ -30,7 +31,7 @@ from nexus_actors.contract.tasks import (
     normalize_capabilities,
     normalize_task_type,
 )
-from nexus_actors.contract.wire import MAX_ID_LENGTH, WireRequest
+from nexus_actors.contract.wire import MAX_ID_LENGTH, Reasoning, TextOptions, WireRequest
 
 API_VERSIONS: Final = ("responses", "chat_completions")
 
@@ -139,7 +140,7 @@ def _build(
     return LLMRequest(
         request_id=wire.request_id,
         complexity=complexity,
-        messages=messages,
+        messages=_instructed(messages, wire.instructions),
         input=tuple(given_input) if isinstance(given_input, list) else given_input,
         agent_id=wire.agent_id,
         task_type=normalize_task_type(wire.task_type or "") or None,
@@ -154,8 +155,27 @@ def _build(
         mcp_servers=tuple(server.model_dump(exclude_none=True) for server in wire.mcp_servers),
         store=wire.store,
         tools=tuple(wire.tools),
+        tool_choice=wire.tool_choice,
+        parallel_tool_calls=wire.parallel_tool_calls,
+        response_format=_response_format(wire),
+        reasoning_effort=wire.reasoning_effort or (wire.reasoning or Reasoning()).effort,
+        top_p=wire.top_p,
+        stop=tuple(wire.stop),
+        seed=wire.seed,
         timeout=None if wire.timeout is None else wire.timeout / 1000,
     )
+
+
+def _response_format(wire: WireRequest) -> Mapping[str, Any] | None:
+    """`response_format`, else `text.format`. Plain text is what every model answers with anyway."""
+    found = wire.response_format or (wire.text or TextOptions()).format
+    if found is None or found.type == "text":
+        return None
+    return found.model_dump(exclude_none=True, by_alias=True)
+
+
+def _instructed(messages: tuple[Message, ...], instructions: str | None) -> tuple[Message, ...]:
+    return ({"role": "system", "content": instructions}, *messages) if instructions else messages
 
 
 def _choice(text: str) -> str:

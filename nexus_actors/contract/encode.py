@@ -86,6 +86,16 @@ _REQUEST_FIELDS: Final = frozenset(
         "mcp_servers",
         "store",
         "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "response_format",
+        "text",
+        "reasoning_effort",
+        "reasoning",
+        "top_p",
+        "stop",
+        "seed",
+        "instructions",
     }
 )
 
@@ -114,6 +124,8 @@ def result_fields(result: LLMResult) -> dict[str, Any]:
         "complexity": result.complexity,
         "task_type": result.task_type,
         "finish_reason": None,
+        "native_finish_reason": None,
+        "dropped": [],
         "response_id": None,
         "tool_calls": [],
         "attempts": result.attempts,
@@ -135,9 +147,13 @@ def _answer_fields(answer: Answer) -> dict[str, Any]:
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
             "total_tokens": usage.total_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
         },
         "cost": answer.cost,
         "finish_reason": answer.finish_reason,
+        "native_finish_reason": answer.native_finish_reason,
+        "dropped": answer.dropped,
         "response_id": answer.response_id,
         "tool_calls": answer.tool_calls,
     }
@@ -198,16 +214,24 @@ def _read_answer(fields: Mapping[str, Any]) -> Answer:
     prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     total = usage.get("total_tokens")
     response = fields.get("response")
-    tool_calls = fields.get("tool_calls")
+    tool_calls, dropped = fields.get("tool_calls"), fields.get("dropped")
     return Answer(
         response=response if response is None or isinstance(response, str) else dump(response),
         provider=_text(fields.get("provider")) or _UNKNOWN,
         model=_text(fields.get("model")) or _UNKNOWN,
         usage=Usage(
-            prompt, completion, _count(prompt + completion) if total is None else _count(total)
+            prompt,
+            completion,
+            _count(prompt + completion) if total is None else _count(total),
+            _count(usage.get("cached_tokens")),
+            _count(usage.get("reasoning_tokens")),
         ),
         cost=_read_cost(fields.get("cost")),
         finish_reason=_text(fields.get("finish_reason")),
+        native_finish_reason=_text(fields.get("native_finish_reason")),
+        dropped=tuple(name for name in dropped if isinstance(name, str))
+        if isinstance(dropped, list)
+        else (),
         response_id=_text(fields.get("response_id")),
         tool_calls=tuple(call for call in tool_calls if isinstance(call, dict))
         if isinstance(tool_calls, list)

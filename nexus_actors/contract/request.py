@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 Complexity = Literal["simple", "medium", "complex"]
 ApiVersion = Literal["responses", "chat_completions"]
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 Message = Mapping[str, Any]
 """One chat message, at least `role` and `content`; further keys are the producer's own."""
 
@@ -35,5 +36,17 @@ class LLMRequest:
     mcp_servers: tuple[Mapping[str, Any], ...] = ()
     store: bool | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
+    """As sent: function tools in the chat API's nested or the Responses API's flat form, others as
+    the Responses API has them."""
+    tool_choice: str | Mapping[str, Any] | None = None
+    """`auto`, `none`, `required`, or an object that names the function."""
+    parallel_tool_calls: bool | None = None
+    response_format: Mapping[str, Any] | None = None
+    """`{"type": "text" | "json_object" | "json_schema", …}`, nested as the chat API or flat as the
+    Responses API writes it."""
+    reasoning_effort: ReasoningEffort | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
     timeout: float | None = None
     """Seconds allowed for the whole answer (milliseconds on the wire)."""

@@ -16,6 +16,10 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    cached_tokens: int = 0
+    """Those of `prompt_tokens` that were read from the provider's cache, at a lower price."""
+    reasoning_tokens: int = 0
+    """Those of `completion_tokens` that the model spent on thinking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,13 @@ class Answer:
     cost: float | None
     """US dollars; None where the price is unknown, never a false 0."""
     finish_reason: str | None = None
+    """`stop`, `length`, `tool_calls` or `content_filter`; any other as the provider says it."""
+    native_finish_reason: str | None = None
+    """In the provider's own word."""
+    dropped: tuple[str, ...] = ()
+    """Fields of the request that this provider cannot honour and was not sent."""
+    seconds_to_first_text: float | None = None
+    """Of a streamed answer; not published."""
     response_id: str | None = None
     tool_calls: tuple[Mapping[str, Any], ...] = ()
 

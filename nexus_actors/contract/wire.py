@@ -3,11 +3,19 @@
 Errors say what was expected, never what was found: that may be a prompt or a secret.
 """
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-from nexus_actors.contract.request import ApiVersion
+from nexus_actors.contract.request import ApiVersion, ReasoningEffort
 
 MAX_ID_LENGTH: Final = 255
 _MAX_TOKENS: Final = 2**31 - 1
@@ -35,6 +43,41 @@ class McpServer(BaseModel):
     allowed_tools: list[str] | None = None
 
 
+class ResponseFormat(BaseModel):
+    """`response_format`, or the Responses API's `text.format`. Further keys are passed on."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: dict[str, Any] | None = None
+    """The chat API's form."""
+    schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+    """The Responses API's form."""
+
+    @model_validator(mode="after")
+    def _check_schema(self) -> Self:
+        nested = self.json_schema.get("schema") if self.json_schema else None
+        if self.type == "json_schema" and self.schema_ is None and not isinstance(nested, Mapping):
+            raise ValueError("expected a schema")
+        return self
+
+
+class Reasoning(BaseModel):
+    """The Responses API's `reasoning`."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    effort: ReasoningEffort | None = None
+
+
+class TextOptions(BaseModel):
+    """The Responses API's `text`."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    format: ResponseFormat | None = None
+
+
 class WireRequest(BaseModel):
     """All fields but `complexity`, `messages` and `input`. Unknown ones are ignored."""
 
@@ -54,5 +97,16 @@ class WireRequest(BaseModel):
     mcp_servers: list[McpServer] = []
     store: bool | None = None
     tools: list[dict[str, Any]] = []
+    tool_choice: Literal["auto", "none", "required"] | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    text: TextOptions | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    reasoning: Reasoning | None = None
+    top_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    stop: Annotated[list[_Name], BeforeValidator(_one_or_many), Field(max_length=16)] = []
+    seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63), BeforeValidator(_whole)] = None
+    instructions: str | None = None
+    """The Responses API's: a system message before all others."""
     timeout: Annotated[float | None, Field(gt=0, le=_MAX_TIMEOUT_MS)] = None
     """Milliseconds."""

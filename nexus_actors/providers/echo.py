@@ -5,6 +5,7 @@ on `seed`, its `request_id` and the model alone: the same requests fail each tim
 and a failing one succeeds only at another model or provider, which is how a fallback is shown.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from hashlib import blake2b
@@ -16,7 +17,13 @@ from pydantic import Field, SecretStr
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.contract.result import Answer, Usage
-from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession, ProviderSettings
+from nexus_actors.providers.port import (
+    OnText,
+    Outcome,
+    ProviderFailure,
+    ProviderSession,
+    ProviderSettings,
+)
 
 
 class EchoSettings(ProviderSettings):
@@ -37,7 +44,14 @@ class EchoSession:
         self._name = name
         self._settings = settings
 
-    async def complete(self, request: LLMRequest, model: str, *, timeout: float) -> Outcome:
+    async def complete(
+        self,
+        request: LLMRequest,
+        model: str,
+        *,
+        timeout: float,
+        on_text: OnText | None = None,
+    ) -> Outcome:
         """Echo the last user message after `latency` seconds, or fail as `failure_rate` has it."""
         if not await self._wait(timeout):
             return ProviderFailure(
@@ -50,7 +64,11 @@ class EchoSession:
                 retryable=True,
                 status_code=503,
             )
-        return self._answer(request, model)
+        answer = self._answer(request, model)
+        if on_text is not None:
+            for word in re.findall(r"\s*\S+|\s+$", answer.response or ""):
+                on_text(word)
+        return answer
 
     async def _wait(self, timeout: float) -> bool:
         if not self._settings.latency:

@@ -7,6 +7,7 @@ A worker holds one session and makes one call at a time on it, so a session neve
 connections: one shared pool is what makes thousands of calls in flight slow.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -57,17 +58,30 @@ class ProviderFailure:
     """Seconds the provider asked to wait."""
     maybe_paid: bool = False
     """True if the provider may have done the work although no answer arrived."""
+    dropped: tuple[str, ...] = ()
+    """Fields of the request that the provider cannot honour and was not sent."""
 
 
 Outcome = Answer | ProviderFailure
+OnText = Callable[[str], None]
+"""Is given each stretch of a streamed answer's text as it arrives. Must not block or raise."""
 
 
 class ProviderSession(Protocol):
     """One worker's way to the provider."""
 
-    async def complete(self, request: LLMRequest, model: str, *, timeout: float) -> Outcome:
+    async def complete(
+        self,
+        request: LLMRequest,
+        model: str,
+        *,
+        timeout: float,
+        on_text: OnText | None = None,
+    ) -> Outcome:
         """Make one call, without retrying, bounded by `timeout` seconds.
 
+        With `on_text` the answer is read as a stream where the provider has one; what is returned
+        is the whole answer all the same. Text told before a failure belongs to no answer.
         Cancellation leaves no connection behind; the provider may still have been paid.
         """
         ...

@@ -1,7 +1,7 @@
 """What an answer cost, in US dollars, from the price list that the package `genai-prices` carries.
 
 Offline, and never a guess: what the list does not know costs None, not 0. Most prices are linear in
-the tokens, so the list is asked once per model for its rates (three calls of 0.1 ms); those with
+the tokens, so the list is asked once per model for its rates (a few calls of 0.1 ms); those with
 tiers or times of day are asked anew for each answer.
 """
 
@@ -17,11 +17,12 @@ _PROBE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one answer. `input` includes the cached ones."""
+    """The tokens of one answer. `input` includes those read from the cache, and those written."""
 
     input: int
     output: int
     cached: int = 0
+    cache_write: int = 0
 
 
 Price = Callable[[Tokens], float]
@@ -59,6 +60,8 @@ def _price(provider: str, base_url: str, model: str) -> Price | None:
 def _ask(model: str, where: dict[str, str], tokens: Tokens) -> Any:
     library = load()
     cached = {"cache_read_tokens": tokens.cached} if tokens.cached else {}
+    if tokens.cache_write:
+        cached["cache_write_tokens"] = tokens.cache_write
     usage = library.Usage(input_tokens=tokens.input, output_tokens=tokens.output, **cached)
     return library.calc_price(usage, model, **where)
 
@@ -80,11 +83,17 @@ def _linear(model: str, where: dict[str, str]) -> Price:
     base = dollars(Tokens(0, 0))  # a price per request, where there is one
     fresh = dollars(Tokens(_PROBE, 0)) - base
     cached = dollars(Tokens(_PROBE, 0, _PROBE)) - base
+    written = dollars(Tokens(_PROBE, 0, 0, _PROBE)) - base
     output = dollars(Tokens(0, _PROBE)) - base
 
     def price(tokens: Tokens) -> float:
-        used_again = min(tokens.cached, tokens.input)
-        parts = (tokens.input - used_again) * fresh + used_again * cached + tokens.output * output
+        tokens = _sane(tokens)
+        parts = (
+            (tokens.input - tokens.cached - tokens.cache_write) * fresh
+            + tokens.cached * cached
+            + tokens.cache_write * written
+            + tokens.output * output
+        )
         return base + parts / _PROBE
 
     return price
@@ -92,7 +101,14 @@ def _linear(model: str, where: dict[str, str]) -> Price:
 
 def _by_list(model: str, where: dict[str, str]) -> Price:
     def price(tokens: Tokens) -> float:
-        tokens = Tokens(tokens.input, tokens.output, min(tokens.cached, tokens.input))
-        return float(_ask(model, where, tokens).total_price)
+        return float(_ask(model, where, _sane(tokens)).total_price)
 
     return price
+
+
+def _sane(tokens: Tokens) -> Tokens:
+    """No more of the cache than went in."""
+    cached = min(tokens.cached, tokens.input)
+    return Tokens(
+        tokens.input, tokens.output, cached, min(tokens.cache_write, tokens.input - cached)
+    )

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from nexus_actors.contract.result import Answer
-from nexus_actors.providers.http_exchange import (
+from nexus_actors.providers.http.exchange import (
     Body,
     Broken,
     HttpAnswer,
@@ -37,7 +37,7 @@ async def test_a_host_that_never_shakes_hands_is_given_up_early() -> None:
         async with http_session(f"https://127.0.0.1:{port}/", {}, connect_timeout=SHORT) as session:
             body = Body(b"{}")
             with trio.fail_after(LONG):
-                assert await session.post(body) == Broken("unconnected", sent=False)
+                assert await session.post("", body) == Broken("unconnected", sent=False)
     assert not body.sent
 
 
@@ -54,7 +54,7 @@ async def test_the_limit_is_exact_and_the_rest_is_not_waited_for() -> None:
         for path, fits in zip(replies, (True, False, True, False, False), strict=True):
             async with http_session(server.url + path, {}, answer_limit=1000) as session:
                 with trio.fail_after(LONG):
-                    answer = await session.post(Body(b"{}"))
+                    answer = await session.post("", Body(b"{}"))
                     if fits:
                         assert isinstance(answer, HttpAnswer)
                         assert len(answer.body) == 1000
@@ -62,7 +62,7 @@ async def test_the_limit_is_exact_and_the_rest_is_not_waited_for() -> None:
                         assert answer == Broken("too_large", sent=True)
                     if path == "/endless":
                         await server.until(lambda s: s.open == 0)
-                    assert type(await session.post(Body(b"{}"))) is type(answer)
+                    assert type(await session.post("", Body(b"{}"))) is type(answer)
             await server.until(lambda s: s.open == 0)
 
 
@@ -161,7 +161,7 @@ async def test_a_session_left_while_cancelled_closes_its_connection() -> None:
     async with scripted_server() as server:
         with trio.CancelScope() as scope:
             async with http_session(server.url, {}) as session:
-                assert isinstance(await session.post(Body(b"{}")), HttpAnswer)
+                assert isinstance(await session.post("", Body(b"{}")), HttpAnswer)
                 scope.cancel()
                 await trio.sleep_forever()
         with trio.fail_after(LONG):

@@ -38,6 +38,7 @@ async def test_asks_and_is_answered() -> None:
             usage=Usage(7, 2, 9),
             cost=None,
             finish_reason="stop",
+            native_finish_reason="stop",
             response_id="chatcmpl-1",
         )
         [asked] = server.requests

@@ -5,26 +5,33 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.contract.result import Answer, Usage
-from nexus_actors.providers.chat_answer import read_answer
-from nexus_actors.providers.port import Outcome, ProviderFailure
+from nexus_actors.contract.result import Usage
+from nexus_actors.providers.apis.chat_answer import read_chat
+from nexus_actors.providers.http.api import Reading, invalid
+from nexus_actors.providers.http.provider import answer_cost, read_object
+from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.pricing import Tokens
 from tests.http_server import completion
 
 
-def read(body: Any, prices: dict[str, float] | None = None) -> Outcome:
+def read(body: Any) -> Reading | ProviderFailure:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    value = read_object(raw)
+    return invalid(value) if isinstance(value, str) else read_chat(value)
+
+
+def good(body: Any) -> Reading:
+    reading = read(body)
+    assert isinstance(reading, Reading), reading
+    return reading
+
+
+def cost(body: Any, prices: dict[str, float]) -> float | None:
     def price_of(model: str, tokens: Tokens) -> float | None:
-        each = (prices or {}).get(model)
+        each = prices.get(model)
         return None if each is None else each * (tokens.input + tokens.output)
 
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_answer(raw, provider="p", model="asked", price_of=price_of)
-
-
-def good(body: Any, prices: dict[str, float] | None = None) -> Answer:
-    answer = read(body, prices)
-    assert isinstance(answer, Answer), answer
-    return answer
+    return answer_cost(good(body), "asked", price_of)
 
 
 def with_message(**message: Any) -> dict[str, Any]:
@@ -32,27 +39,26 @@ def with_message(**message: Any) -> dict[str, Any]:
 
 
 def test_reads_a_whole_answer() -> None:
-    assert read(completion("Hello."), {"scripted": 0.5}) == Answer(
+    assert read(completion("Hello.")) == Reading(
         response="Hello.",
-        provider="p",
-        model="asked",
         usage=Usage(7, 2, 9),
-        cost=4.5,
         finish_reason="stop",
+        native_finish_reason="stop",
         response_id="chatcmpl-1",
+        served_model="scripted",
     )
 
 
 def test_price_goes_by_the_model_that_answered_else_by_the_one_asked() -> None:
-    assert good(completion(), {"scripted": 1.0, "asked": 2.0}).cost == 9.0
-    assert good(completion(), {"asked": 2.0}).cost == 18.0
-    assert good(completion()).cost is None
+    assert cost(completion(), {"scripted": 1.0, "asked": 2.0}) == 9.0
+    assert cost(completion(), {"asked": 2.0}) == 18.0
+    assert cost(completion(), {}) is None
 
 
 def test_reads_the_barest_answer() -> None:
-    answer = good({"choices": [{"message": {"content": "x"}}]}, {"asked": 1.0})
-    assert (answer.response, answer.usage, answer.cost) == ("x", Usage(0, 0, 0), None)
-    assert (answer.finish_reason, answer.response_id) == (None, None)
+    body = {"choices": [{"message": {"content": "x"}}]}
+    assert good(body) == Reading(response="x")
+    assert cost(body, {"asked": 1.0}) is None
 
 
 def test_tool_calls_without_text() -> None:
@@ -79,15 +85,25 @@ def test_odd_contents(message: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize(
     ("usage", "expected"),
     [
-        (None, Usage(0, 0, 0)),
-        ("many", Usage(0, 0, 0)),
+        (None, None),
+        ("many", None),
         ({"prompt_tokens": 3, "completion_tokens": 4}, Usage(3, 4, 7)),
         ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 11}, Usage(3, 4, 11)),
         ({"prompt_tokens": -1, "completion_tokens": True, "total_tokens": "9"}, Usage(0, 0, 0)),
         ({"prompt_tokens": 10**30, "completion_tokens": 2.0}, Usage(0, 2, 2)),
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 5,
+                "total_tokens": 14,
+                "prompt_tokens_details": {"cached_tokens": 4},
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
+            Usage(9, 5, 14, 4, 3),
+        ),
     ],
 )
-def test_usage_is_never_nonsense(usage: Any, expected: Usage) -> None:
+def test_usage_is_never_nonsense(usage: Any, expected: Usage | None) -> None:
     assert good(completion(usage=usage)).usage == expected
 
 

@@ -6,15 +6,20 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.chat_request import chat_body
+from nexus_actors.providers.apis.chat_request import chat_call
+from nexus_actors.providers.http.api import Prepared
 
 USER = {"role": "user", "content": "Hi"}
 
 
-def body(model: str = "gpt-4o-mini", **fields: Any) -> dict[str, Any]:
+def call(model: str = "gpt-4o-mini", *, stream: bool = False, **fields: Any) -> Prepared:
     fields = {"messages": (USER,)} | fields
-    sent = chat_body(LLMRequest(request_id="r", complexity="simple", **fields), model)
-    decoded: dict[str, Any] = json.loads(sent)
+    request = LLMRequest(request_id="r", complexity="simple", **fields)
+    return chat_call(request, model, stream=stream)
+
+
+def body(model: str = "gpt-4o-mini", **fields: Any) -> dict[str, Any]:
+    decoded: dict[str, Any] = json.loads(json.dumps(call(model, **fields).body))
     return decoded
 
 
@@ -22,15 +27,64 @@ def test_sends_no_more_than_was_asked() -> None:
     assert body() == {"model": "gpt-4o-mini", "messages": [USER]}
 
 
-def test_drops_what_only_the_responses_api_has() -> None:
-    assert body(
+def test_drops_what_only_the_responses_api_has_and_says_so() -> None:
+    prepared = call(
         previous_response_id="resp_1",
         store=True,
-        stream=True,
         capabilities=("code",),
         mcp_servers=({"server_label": "a", "server_url": "https://a.example"},),
         tools=({"type": "web_search"}, {"type": "mcp", "server_label": "a"}),
-    ) == {"model": "gpt-4o-mini", "messages": [USER]}
+        tool_choice="auto",
+        parallel_tool_calls=True,
+    )
+    assert prepared.body == {"model": "gpt-4o-mini", "messages": [USER]}
+    assert prepared.dropped == (
+        "previous_response_id",
+        "store",
+        "mcp_servers",
+        "tools[0]",
+        "tools[1]",
+        "tool_choice",
+        "parallel_tool_calls",
+    )
+
+
+def test_a_stream_is_asked_to_tell_its_usage() -> None:
+    assert call(stream=True).body == {
+        "model": "gpt-4o-mini",
+        "messages": [USER],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_passes_on_how_the_answer_shall_be() -> None:
+    flat = {"type": "json_schema", "name": "cat", "schema": {"type": "object"}, "strict": True}
+    sent = body(
+        top_p=0.5,
+        stop=("END",),
+        seed=7,
+        reasoning_effort="low",
+        response_format=flat,
+        tools=({"type": "function", "name": "f"},),
+        tool_choice={"type": "function", "name": "f"},
+        parallel_tool_calls=False,
+    )
+    assert sent == {
+        "model": "gpt-4o-mini",
+        "messages": [USER],
+        "top_p": 0.5,
+        "stop": ["END"],
+        "seed": 7,
+        "reasoning_effort": "low",
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "cat", "schema": {"type": "object"}, "strict": True},
+        },
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "parallel_tool_calls": False,
+    }
 
 
 def test_drops_message_keys_of_the_producers_own() -> None:
@@ -63,8 +117,10 @@ def test_names_the_limit_as_the_model_wants_it(model: str, field: str) -> None:
 def test_reasoning_models_get_no_temperature() -> None:
     assert body("gpt-4o", temperature=0.0)["temperature"] == 0.0
     assert body("gpt-5-chat-latest", temperature=0.5)["temperature"] == 0.5
-    assert "temperature" not in body("gpt-5", temperature=0.7)
-    assert "temperature" not in body("o3", temperature=0.7)
+    for model in ("gpt-5", "o3", "gpt-6.1-terra"):
+        prepared = call(model, temperature=0.7, top_p=0.5)
+        assert prepared.body == {"model": model, "messages": [USER]}
+        assert prepared.dropped == ("temperature", "top_p")
 
 
 def test_translates_parts_of_the_responses_api_and_passes_others_on() -> None:

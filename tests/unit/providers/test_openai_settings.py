@@ -9,7 +9,7 @@ from nexus_actors.providers.openai_compatible import PROVIDER, OpenAICompatibleS
 
 
 def settings(base_url: str = "https://llm.example/v1", **more: Any) -> OpenAICompatibleSettings:
-    return PROVIDER.settings(kind="openai_compatible", base_url=base_url, **more)
+    return OpenAICompatibleSettings(kind="openai_compatible", base_url=base_url, **more)
 
 
 @pytest.mark.parametrize(

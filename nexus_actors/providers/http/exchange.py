@@ -9,10 +9,11 @@ is unexpected and raised.
 import logging
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from typing import Literal
 
 import httpx2
@@ -46,8 +47,9 @@ class HttpAnswer:
 class Broken:
     """An exchange without a whole answer."""
 
-    how: Literal["unconnected", "lost", "malformed", "too_large"]
-    """No connection; connection lost; body cut short or not HTTP; more than the answer's limit."""
+    how: Literal["unconnected", "lost", "malformed", "too_large", "stalled"]
+    """No connection; connection lost; body cut short or not HTTP; more than the answer's limit;
+    nothing arrived for the idle timeout."""
     sent: bool
     """True if any of the request's body was sent, so the work may have been done."""
 
@@ -66,20 +68,20 @@ class Body(httpx2.AsyncByteStream):
 
 
 class HttpSession:
-    """Posts to one URL over one kept-alive connection; one call at a time."""
+    """Posts below one URL over one kept-alive connection; one call at a time."""
 
     def __init__(
         self,
-        url: str,
+        base_url: str,
         headers: Mapping[str, str],
         answer_limit: int,
         connect_timeout: float,
     ) -> None:
-        self._url = httpx2.URL(url)
+        self._base_url = base_url
+        self._url = httpx2.URL(base_url)
         self._headers = {
             "Host": self._url.netloc.decode("ascii"),
             "Content-Type": "application/json",
-            "Accept": "application/json",
             # Answers are small: compressing them buys nothing and would only have to be watched.
             "Accept-Encoding": "identity",
             **headers,
@@ -98,47 +100,79 @@ class HttpSession:
         """Close the connection, if there is one; the transport does so even while cancelled."""
         await self._transport.aclose()
 
-    async def post(self, body: Body) -> HttpAnswer | Broken:
-        """Send `body`, read the whole answer. Cancelled at any point, it closes the connection."""
+    async def post(
+        self,
+        path: str,
+        body: Body,
+        *,
+        take: Callable[[bytes], None] | None = None,
+        idle_timeout: float = inf,
+    ) -> HttpAnswer | Broken:
+        """Send `body`, read the whole answer. Cancelled at any point, it closes the connection.
+
+        `take` is given the pieces of a successful body as they arrive; that answer's `body` is then
+        empty. `idle_timeout`: seconds allowed until the first byte and between two pieces.
+        """
+        accept = "application/json" if take is None else "text/event-stream"
+        headers = {"Content-Length": str(len(body.content)), "Accept": accept}
         request = httpx2.Request(
             "POST",
-            self._url,
-            headers=self._headers | {"Content-Length": str(len(body.content))},
+            self._base_url + path,
+            headers=self._headers | headers,
             stream=body,
             extensions=self._extensions,
         )
+        response: httpx2.Response | None = None
         try:
-            response = await self._transport.handle_async_request(request)
+            with trio.move_on_after(idle_timeout):
+                response = await self._transport.handle_async_request(request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout):
             return Broken("unconnected", sent=False)
         except (httpx2.NetworkError, httpx2.RemoteProtocolError):
             return Broken("lost", body.sent)
-        return await self._read(response)
+        if response is None:
+            return Broken("stalled", body.sent)
+        # A server that cannot stream says so by answering whole.
+        whole = not response.is_success or "json" in response.headers.get("content-type", "")
+        return await self._read(response, None if whole else take, idle_timeout)
 
-    async def _read(self, response: httpx2.Response) -> HttpAnswer | Broken:
+    async def _read(
+        self,
+        response: httpx2.Response,
+        take: Callable[[bytes], None] | None,
+        idle_timeout: float,
+    ) -> HttpAnswer | Broken:
         """Read all of `response`. However that ends, reading has released the connection: to the
         next call if the body came to its end, else by closing it."""
         limit = self._answer_limit if response.is_success else ERROR_LIMIT
         content = bytearray()
+        length = 0
         broken: Broken | None = None
         # Leaving an asynchronous generator early would leave its inner ones to the garbage
         # collector; cancelled, they unwind here and now, and the connection is closed.
-        with trio.CancelScope() as enough:
+        with trio.move_on_after(idle_timeout) as enough:
             try:
                 # Not decoded on the way: an error of the decoder's would leave them just so.
                 async for piece in response.aiter_raw():
-                    if len(content) <= limit:
-                        content += piece
-                    if len(content) > limit:
+                    enough.deadline = trio.current_time() + idle_timeout
+                    length += len(piece)
+                    if length > limit:
+                        content += piece[: limit + len(piece) - length]
                         enough.cancel()
+                    elif take is None:
+                        content += piece
+                    else:
+                        take(piece)
             except httpx2.NetworkError:
                 broken = Broken("lost", sent=True)
             except httpx2.RemoteProtocolError:
                 broken = Broken("malformed", sent=True)
+        if enough.cancelled_caught and length <= limit:
+            broken = Broken("stalled", sent=True)
         body = decoded(bytes(content), response.headers.get("content-encoding"), limit)
         if not response.is_success:
             broken = None  # the status alone tells enough
-        elif len(content) > limit or len(body) > limit:
+        elif length > limit or len(body) > limit:
             broken = Broken("too_large", sent=True)
         return broken or HttpAnswer(response.status_code, response.headers, body[:limit])
 
@@ -159,16 +193,16 @@ def decoded(content: bytes, encoding: str | None, limit: int) -> bytes:
 
 @asynccontextmanager
 async def http_session(
-    url: str,
+    base_url: str,
     headers: Mapping[str, str],
     *,
     answer_limit: int = ANSWER_LIMIT,
     connect_timeout: float = CONNECT_TIMEOUT,
 ) -> AsyncIterator[HttpSession]:
     """An `HttpSession`, closed at the end."""
-    if httpx2.URL(url).scheme == "https" and not trusting_context.cache_info().currsize:
+    if httpx2.URL(base_url).scheme == "https" and not trusting_context.cache_info().currsize:
         await trio.to_thread.run_sync(trusting_context)  # 150 ms that would hold up all others
-    session = HttpSession(url, headers, answer_limit, connect_timeout)
+    session = HttpSession(base_url, headers, answer_limit, connect_timeout)
     try:
         yield session
     finally:

@@ -1,0 +1,1 @@
+"""The APIs that providers speak: how a call is written, what an answer means. Pure."""

@@ -1,0 +1,33 @@
+"""Chat completions, the API that most servers speak. `Authorization: Bearer`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.chat_answer import read_chat
+from nexus_actors.providers.apis.chat_request import chat_call
+from nexus_actors.providers.apis.chat_stream import ChatStream
+from nexus_actors.providers.failures import failed_status
+from nexus_actors.providers.http.api import Prepared, Reading
+from nexus_actors.providers.port import ProviderFailure
+
+
+class ChatApi:
+    """Stateless; an `HttpApi`."""
+
+    def headers(self, key: str) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    def prepare(self, request: LLMRequest, model: str, *, stream: bool) -> Prepared:
+        return chat_call(request, model, stream=stream)
+
+    def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
+        return read_chat(value)
+
+    def failed(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, now: float
+    ) -> ProviderFailure:
+        return failed_status(status, headers, body, now=now)
+
+    def reader(self) -> ChatStream:
+        return ChatStream()

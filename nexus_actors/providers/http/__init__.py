@@ -1,0 +1,1 @@
+"""What every provider behind HTTP has in common: connection, stream, deadline, masking, price."""

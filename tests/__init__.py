@@ -1,0 +1,1 @@
+"""A package, so that a `tests` some other project has installed is never taken for ours."""
