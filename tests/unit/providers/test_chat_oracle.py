@@ -1,0 +1,41 @@
+"""Every body we send is one that the official OpenAI client could send."""
+
+from typing import Any
+
+import pytest
+from openai.types.chat import completion_create_params as params
+from pydantic import ValidationError
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.chat_request import chat_call
+from tests.unit.providers.conversations import EVERY_KIND
+from tests.unit.providers.oracles import check_body
+
+WHOLE = params.CompletionCreateParamsNonStreaming
+STREAMED = params.CompletionCreateParamsStreaming
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-5", "o3"])
+@pytest.mark.parametrize("name", EVERY_KIND)
+def test_is_what_the_official_client_sends(name: str, model: str) -> None:
+    request = LLMRequest(request_id="r", complexity="simple", **EVERY_KIND[name])
+    check_body(WHOLE, chat_call(request, model, stream=False).body)
+    check_body(STREAMED, chat_call(request, model, stream=True).body)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"unknown": 1},
+        {"messages": [{"role": "user", "content": "x", "trace": 1}]},
+        {"messages": [{"role": "nobody", "content": "x"}]},
+        {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
+        {"tools": [{"type": "function", "name": "flat"}]},
+        {"max_tokens": "7"},
+    ],
+)
+def test_the_oracle_is_strict(wrong: dict[str, Any]) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    check_body(WHOLE, body)
+    with pytest.raises(ValidationError):
+        check_body(WHOLE, body | wrong)
