@@ -17,6 +17,7 @@ import structlog
 import trio
 
 from nexus_actors import __version__
+from nexus_actors.limits.gates import Gates
 from nexus_actors.operations.control import Control
 from nexus_actors.operations.instance import Instance, claim_instance
 from nexus_actors.pipeline.in_work import InWork
@@ -50,6 +51,7 @@ class Application:
             batch_size=settings.queue.batch_size,
         )
         self.metrics = Metrics()
+        self.gates = Gates()
         self.started_at = datetime.now(UTC)
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
@@ -121,6 +123,7 @@ class Application:
             hints=self.database.hints,
             in_work=self.in_work,
             metrics=self.metrics,
+            gates=self.gates,
         ).supervisor()
 
     def _result_poller(self) -> ResultPoller:
@@ -160,6 +163,8 @@ class Application:
                     "calls": self.metrics.calls[name].succeeded,
                     "calls_failed": self.metrics.calls[name].failed,
                     "last_error": self.metrics.calls[name].last_error,
+                    "calls_at_once": self.in_work.slots(name),
+                    "shut": dict(self.gates.describe(name, trio.current_time())),
                 }
                 for name, one in self.settings.providers.items()
             },

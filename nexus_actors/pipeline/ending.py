@@ -15,8 +15,8 @@ from nexus_actors.pipeline.metrics import OBJECTIVE_MS
 from nexus_actors.storage.ports import Finish, GiveBack, Step
 
 
-def give_back(job: Job, lane: str | None = None) -> GiveBack:
-    """Return the job's lease: visible at once, or waiting for `lane`."""
+def give_back(job: Job, lane: str | None = None, delay: float = 0.0) -> GiveBack:
+    """Return the job's lease: visible after `delay` seconds, or waiting for `lane`."""
     assert job.request_id is not None  # noqa: S101 - what has no id was refused, and has an outcome
     left = job.deadline - trio.current_time()
     return GiveBack(
@@ -24,8 +24,10 @@ def give_back(job: Job, lane: str | None = None) -> GiveBack:
         request_id=job.request_id,
         attempts=tuple(job.attempts),
         attempt_count=job.attempt_count,
+        spared_count=job.spared_count,
         skip_candidates=job.candidate_index,
         lane=lane,
+        delay=min(max(delay, 0.0), max(left, 0.0)),
         expires_in=max(left, 0.0) if left < inf else None,
     )
 
@@ -59,6 +61,7 @@ def finish(job: Job) -> Finish:
         latency_ms=job.latency_ms,
         attempts=tuple(job.attempts),
         attempt_count=job.attempt_count,
+        spared_count=job.spared_count,
         steps=_steps(job, failure),
     )
 

@@ -94,6 +94,17 @@ class InWork:
         """Slots and waiting room together."""
         return 2 * self._pool_sizes[lane]
 
+    def slots(self, lane: str) -> int:
+        """How many of the lane's jobs may be called for at once."""
+        return self._pool_sizes[lane]
+
+    def set_slots(self, lane: str, calls: int) -> None:
+        """The provider bears so many calls at once now; what is in the lane already stays there."""
+        wanted = self._wants(lane)
+        self._pool_sizes[lane] = calls
+        if not wanted and self._wants(lane):
+            self.on_room()
+
     def room(self, lane: str) -> int:
         """How many jobs more the lane can take."""
         return self.capacity(lane) - len(self._lanes[lane])

@@ -28,6 +28,8 @@ class Job:
     request_id: str | None
     prior_attempts: int = 0
     """Attempts made under earlier leases."""
+    prior_spared: int = 0
+    """Those of them that do not count towards the most allowed."""
     candidate_index: int = 0
     """Position in `candidates` of the one to try now; earlier ones are used up."""
     deadline: float = inf
@@ -38,6 +40,9 @@ class Job:
     """The provider whose lane it is in; None until routed."""
     queued_in: object | None = None
     """The very channel it stands in; None once a worker took it."""
+    not_before: float = -inf
+    """When its candidate may be called, by `trio.current_time()`; it waits in the store till then.
+    """
     leaving: bool = False
     """It is being given back: whether the store has done so already is not known yet."""
     holder: ActorRef | None = None
@@ -56,6 +61,15 @@ class Job:
     def attempt_count(self) -> int:
         """All attempts made so far."""
         return self.prior_attempts + len(self.attempts)
+
+    @property
+    def spared_count(self) -> int:
+        """Those of them that do not count: the provider said to come later."""
+        return self.prior_spared + sum(attempt.spared for attempt in self.attempts)
+
+    def has_used(self, attempts: int) -> bool:
+        """Whether it has made so many attempts, those that do not count left out."""
+        return self.attempt_count - self.spared_count >= attempts
 
     @property
     def candidate(self) -> Candidate:

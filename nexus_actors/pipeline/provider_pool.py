@@ -85,7 +85,7 @@ class ProviderPool(GenServer):
             job.cut_off(outcome)
             self._in_work.stop(job)
             late = job.deadline <= trio.current_time()  # the Router's to end
-            if again and job.attempt_count >= self._max_attempts:
+            if again and job.has_used(self._max_attempts):
                 self._give_up(job, outcome)
             elif late or not again or self._in_work.draining or not self._lane.put(job):
                 self._in_work.leave_lane(job)

@@ -15,7 +15,9 @@ from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import WorkerStarted
+from nexus_actors.pipeline.router import LONG_PAUSE
 from nexus_actors.providers.port import (
     Outcome,
     ProviderFailure,
@@ -29,9 +31,6 @@ from supervisors import ActorRef, GenServer
 
 GRACE = 5.0
 """Seconds beyond a call's timeout after which a provider that does not keep it is cut off."""
-LONG_PAUSE = 5.0
-"""Seconds that are too long to wait for a provider while the route has another model."""
-
 log = structlog.get_logger("nexus.worker")
 
 
@@ -54,6 +53,7 @@ class ProviderWorker(GenServer):
         in_work: InWork,
         metrics: Metrics,
         lane: Lane,
+        limits: ProviderLimits,
         pool: ActorRef,
         to_router: trio.MemorySendChannel[Job],
         to_publisher: trio.MemorySendChannel[Job],
@@ -66,6 +66,7 @@ class ProviderWorker(GenServer):
         self._in_work = in_work
         self._metrics = metrics
         self._lane = lane
+        self._limits = limits
         self._pool = pool
         self._to_router = to_router
         self._to_publisher = to_publisher
@@ -80,8 +81,9 @@ class ProviderWorker(GenServer):
         async with self._kind.open(self._provider, self._settings, self._api_key) as session:
             while True:
                 job = await self._lane.take()
-                if self._in_work.start(job, self.ref):
-                    await self._serve(session, job)
+                async with self._limits.slots:
+                    if self._in_work.start(job, self.ref):
+                        await self._serve(session, job)
 
     async def _serve(self, session: ProviderSession, job: Job) -> None:
         """Call until there is an answer, or nothing left to try here."""
@@ -90,19 +92,25 @@ class ProviderWorker(GenServer):
             timeout = min(self._settings.timeout, job.deadline - trio.current_time())
             if timeout <= 0:
                 return self._fail(job, _out_of_time(job))
+            if not self._limits.begin(job.candidate.model):
+                return self._back_to_router(job)
             outcome = await self._attempt(session, job, timeout)
             match outcome:
                 case None:
                     return None  # the lease was lost: the job is no longer ours
                 case Answer():
                     return self._end(job, outcome)
+                case ProviderFailure() if _comes_too_early(outcome):
+                    pause = backoff(job.spared_count - 1, outcome, self._random)
+                    self._limits.hold(job.candidate.model, pause)
+                    return self._back_to_router(job)
                 case ProviderFailure():
                     pause = backoff(retries, outcome, self._random)
             retries += 1
             if (
                 not outcome.retryable
                 or retries > self._settings.max_retries
-                or job.attempt_count >= self._max_attempts
+                or job.has_used(self._max_attempts)
                 or trio.current_time() + pause >= job.deadline
                 or (pause > LONG_PAUSE and job.has_next_candidate)
             ):
@@ -117,31 +125,8 @@ class ProviderWorker(GenServer):
         model = job.candidate.model
         job.call_started = datetime.now(UTC)
         started = trio.current_time()
-        outcome: Outcome = ProviderFailure(
-            type=ErrorType.TIMEOUT, message="no answer in time", retryable=True, maybe_paid=True
-        )
-        with trio.move_on_after(timeout + GRACE) as job.call:
-            try:
-                outcome = await session.complete(job.body, model, timeout=timeout)
-            except Exception as error:  # noqa: BLE001 - see below
-                # A mistake in a provider is one request's trouble: if the worker crashed of it,
-                # a few such requests would take the provider's other calls along.
-                # Where, but not what it says: it may quote the prompt or the key.
-                log.error(  # noqa: TRY400
-                    "a call crashed",
-                    request_id=job.request_id,
-                    provider=self._provider,
-                    error=type(error).__name__,
-                    where="".join(traceback.format_tb(error.__traceback__)),
-                )
-                outcome = ProviderFailure(
-                    type=ErrorType.INTERNAL_ERROR,
-                    message=f"{type(error).__name__} in the provider's adapter",
-                    retryable=True,
-                    maybe_paid=True,
-                )
-        job.call = None
-        if job not in self._in_work:
+        outcome = await self._call(session, job.body, job, timeout)
+        if outcome is None or job not in self._in_work:
             return None
         failure = outcome if isinstance(outcome, ProviderFailure) else None
         job.record(
@@ -156,11 +141,67 @@ class ProviderWorker(GenServer):
                 error=failure.message if failure else None,
                 started_at=job.call_started,
                 maybe_paid=failure is not None and failure.maybe_paid,
+                spared=_comes_too_early(outcome),
+                dropped=outcome.dropped,
+                first_text_ms=_milliseconds(outcome.seconds_to_first_text)
+                if isinstance(outcome, Answer)
+                else None,
             )
         )
         job.call_started = None
         self._metrics.called(self._provider, job.attempts[-1])
         return outcome
+
+    async def _call(
+        self, session: ProviderSession, request: LLMRequest, job: Job, timeout: float
+    ) -> Outcome | None:
+        """The call itself. None if it was cut off because the lease was lost."""
+        model = job.candidate.model
+        started = trio.current_time()
+        outcome: Outcome | None = None
+        try:
+            with trio.move_on_after(timeout + GRACE) as job.call:
+                try:
+                    outcome = await session.complete(request, model, timeout=timeout)
+                except Exception as error:  # noqa: BLE001 - see _crashed
+                    outcome = self._crashed(job, error)
+            if outcome is None and job in self._in_work:
+                outcome = ProviderFailure(
+                    type=ErrorType.TIMEOUT,
+                    message="no answer in time",
+                    retryable=True,
+                    maybe_paid=True,
+                )
+        finally:
+            told = None if self._had_little_time(outcome, timeout) else outcome
+            self._limits.ended(model, told, trio.current_time() - started)
+            job.call = None
+        return outcome
+
+    def _had_little_time(self, outcome: Outcome | None, timeout: float) -> bool:
+        """Whether it was the request's haste, not the provider, that made it fail."""
+        timed_out = isinstance(outcome, ProviderFailure) and outcome.type == ErrorType.TIMEOUT
+        return timed_out and timeout < self._settings.timeout
+
+    def _crashed(self, job: Job, error: Exception) -> ProviderFailure:
+        """A mistake in a provider is one request's trouble: if the worker crashed of it, a few such
+        requests would take the provider's other calls along.
+        """
+        # Where, but not what it says: it may quote the prompt or the key.
+        log.error(
+            "a call crashed",
+            request_id=job.request_id,
+            provider=self._provider,
+            error=type(error).__name__,
+            where="".join(traceback.format_tb(error.__traceback__)),
+        )
+        return ProviderFailure(
+            type=ErrorType.INTERNAL_ERROR,
+            message=f"{type(error).__name__} in the provider's adapter",
+            retryable=True,
+            scope="request",
+            maybe_paid=True,
+        )
 
     async def _pause(self, job: Job, seconds: float) -> None:
         with trio.CancelScope() as job.call:
@@ -179,10 +220,9 @@ class ProviderWorker(GenServer):
             message=failure.message,
         )
         in_time = trio.current_time() < job.deadline
-        if job.has_next_candidate and in_time and job.attempt_count < self._max_attempts:
-            self._in_work.leave_lane(job)
+        if job.has_next_candidate and in_time and not job.has_used(self._max_attempts):
             job.candidate_index += 1
-            self._to_router.send_nowait(job)
+            self._back_to_router(job)
         else:
             self._end(
                 job,
@@ -195,9 +235,27 @@ class ProviderWorker(GenServer):
                 ),
             )
 
+    def _back_to_router(self, job: Job) -> None:
+        """For the next candidate, or to wait until this one may be called."""
+        self._in_work.leave_lane(job)
+        self._to_router.send_nowait(job)
+
     def _end(self, job: Job, outcome: Answer | Failure) -> None:
         self._in_work.answer(job, outcome)
         self._to_publisher.send_nowait(job)
+
+
+def _comes_too_early(outcome: Outcome) -> bool:
+    """Whether the provider says no more than: later."""
+    return (
+        isinstance(outcome, ProviderFailure)
+        and outcome.type == ErrorType.RATE_LIMITED
+        and outcome.retryable
+    )
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def _out_of_time(job: Job) -> ProviderFailure:

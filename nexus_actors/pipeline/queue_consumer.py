@@ -183,6 +183,7 @@ class QueueConsumer(Stage):
             body=body,
             request_id=None if delivery.verdict == "conflict" else delivery.request_id,
             prior_attempts=delivery.attempts,
+            prior_spared=delivery.spared_attempts,
             candidate_index=delivery.skip_candidates,
         )
         if isinstance(body, Refusal):

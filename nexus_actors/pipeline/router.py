@@ -8,6 +8,7 @@ import trio
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
+from nexus_actors.limits.gates import Gates
 from nexus_actors.pipeline.deadlines import Deadlines
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
@@ -16,20 +17,23 @@ from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.patience import Patience
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.routing.routes import Routed, Routes
-from nexus_actors.storage.ports import RequestStore, StorageError, StorageRefused
+from nexus_actors.storage.ports import GiveBack, RequestStore, StorageError, StorageRefused
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.router")
 
 FOREVER = float("inf")
+LONG_PAUSE = 5.0
+"""Seconds that are too long to wait for a provider while the route has another model."""
 
 
 class Router(GenServer):
     """Never waits for a provider, nor for the store: a job whose lane is full goes back to the
     store, to wait there, by a task of its own.
 
-    A full first choice is waited for; the next choice is for failures. The order of a route's
-    models is a preference of quality and price, which a busy moment does not change.
+    A full first choice is waited for, also one that must not be called for a moment; the next
+    choice is for failures, and for what is shut for long. The order of a route's models is a
+    preference of quality and price, which a busy moment does not change.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Router(GenServer):
         in_work: InWork,
         jobs: trio.MemoryReceiveChannel[Job],
         lanes: Mapping[str, Lane],
+        gates: Gates,
         to_publisher: trio.MemorySendChannel[Job],
     ) -> None:
         self._routes = routes
@@ -49,6 +54,7 @@ class Router(GenServer):
         self._in_work = in_work
         self._jobs = jobs
         self._lanes = lanes
+        self._gates = gates
         self._to_publisher = to_publisher
         self._deadlines = Deadlines(self._expire)
         self._leaving: list[Job] = []
@@ -81,14 +87,32 @@ class Router(GenServer):
             self._end(job, failure)
         elif job.deadline <= trio.current_time():
             self._expire(job)
-        elif job.attempt_count >= self._max_attempts:
+        elif job.has_used(self._max_attempts):
             self._end(job, _exhausted(job))
-        elif self._in_work.draining:
+        elif self._in_work.draining or not self._choose(job):
             self._put_to_wait(job)
         elif self._in_work.room(job.candidate.provider) > 0 and self._lane(job).put(job):
             self._in_work.enter_lane(job, job.candidate.provider)
         else:
             self._put_to_wait(job)
+
+    def _choose(self, job: Job) -> bool:
+        """Go on to the first candidate that may be called soon. False if one must be waited for.
+
+        Where all are shut for long, none is used up: whichever opens first is waited for.
+        """
+        now = trio.current_time()
+        left = job.candidates[job.candidate_index :]
+        if (wait := self._gates.wait(*left[0], now)) > 0:
+            waits = [self._gates.wait(*candidate, now) for candidate in left]
+            ahead = next((i for i, wait in enumerate(waits) if wait <= LONG_PAUSE), None)
+            wait = min(waits) if ahead is None else waits[ahead]
+            if ahead:
+                passed = [str(candidate) for candidate in left[:ahead]]
+                job.candidate_index += ahead
+                job.step("route_llm", passed_over=passed)
+        job.not_before = now + wait
+        return wait <= 0
 
     def _lane(self, job: Job) -> Lane:
         return self._lanes[job.candidate.provider]
@@ -135,7 +159,7 @@ class Router(GenServer):
         """Return these leases, however long the store is away."""
         while jobs := [job for job in jobs if job in self._in_work]:
             try:
-                await self._store.give_back([give_back(job, self._waits_for(job)) for job in jobs])
+                await self._store.give_back([self._return(job) for job in jobs])
             except StorageRefused as error:
                 if len(jobs) > 1:
                     for job in jobs:
@@ -150,12 +174,22 @@ class Router(GenServer):
                 self._patience.worked()
                 for job in jobs:
                     self._in_work.remove(job)
-                self._in_work.waiting_lanes.update(job.candidate.provider for job in jobs)
+                self._in_work.waiting_lanes.update(
+                    job.candidate.provider for job in jobs if not self._delay(job)
+                )
                 self._in_work.on_room()
 
-    def _waits_for(self, job: Job) -> str | None:
-        """Its lane; None, visible at once, while we stop and others may have room."""
-        return None if self._in_work.draining else job.candidate.provider
+    def _return(self, job: Job) -> GiveBack:
+        """To wait for its lane, or for the moment its candidate may be called; visible at once
+        while we stop and others may have room."""
+        if self._in_work.draining:
+            return give_back(job)
+        if delay := self._delay(job):
+            return give_back(job, delay=delay)
+        return give_back(job, job.candidate.provider)
+
+    def _delay(self, job: Job) -> float:
+        return max(job.not_before - trio.current_time(), 0.0)
 
 
 def _exhausted(job: Job) -> Failure:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import trio
 
+from nexus_actors.limits.gates import Gates
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
 from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.provider_breaker import ProviderBreaker
+from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import ProviderPool
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.pipeline.queue_consumer import QueueConsumer
@@ -36,6 +39,7 @@ class Pipeline:
     hints: Hints
     in_work: InWork
     metrics: Metrics
+    gates: Gates
 
     def supervisor(self) -> Supervisor:
         """Start order is the reverse of a request's way, so that stopping in reverse is the drain.
@@ -84,6 +88,7 @@ class Pipeline:
                     in_work=self.in_work,
                     jobs=routable,
                     lanes=lanes,
+                    gates=self.gates,
                     to_publisher=to_publisher,
                 ),
             ),
@@ -129,8 +134,19 @@ class Pipeline:
         configured = self.settings.providers[provider]
         settings = configured.settings
         lane = lanes[provider] = Lane(self.in_work.capacity(provider))
-        pool = f"{provider}.Pool"
+        pool, breaker = f"{provider}.Pool", f"{provider}.Breaker"
         workers = [f"{provider}.Worker.{n}" for n in range(1, settings.pool_size + 1)]
+
+        limits = ProviderLimits(
+            provider=provider,
+            settings=settings,
+            gates=self.gates,
+            in_work=self.in_work,
+            breaker=self.registry.via(breaker),
+        )
+
+        def new_breaker() -> ProviderBreaker:
+            return ProviderBreaker(provider=provider, gates=self.gates, in_work=self.in_work)
 
         def new_pool() -> ProviderPool:
             return ProviderPool(
@@ -154,6 +170,7 @@ class Pipeline:
                 in_work=self.in_work,
                 metrics=self.metrics,
                 lane=lane,
+                limits=limits,
                 pool=self.registry.via(pool),
                 to_router=to_router,
                 to_publisher=to_publisher,
@@ -161,6 +178,7 @@ class Pipeline:
 
         return self._supervise(
             f"{provider}.Supervisor",
+            ChildSpec(breaker, new_breaker, name=self.registry.via(breaker)),
             ChildSpec(pool, new_pool, name=self.registry.via(pool)),
             *(ChildSpec(name, new_worker, name=self.registry.via(name)) for name in workers),
         )

@@ -38,6 +38,12 @@ class ProviderSettings(BaseModel):
     max_retries: int = Field(default=2, ge=0, le=100)
     """How often a failed call is repeated on this provider before the route's next model is tried.
     """
+    breaker_failures: int = Field(default=5, ge=1, le=10_000)
+    """Failures of a model in a row after which it is left alone for a while."""
+    breaker_seconds: float = Field(default=10.0, gt=0, le=3600)
+    """For how many seconds at first; twice as long each time it fails again."""
+    breaker_seconds_max: float = Field(default=300.0, gt=0, le=86_400)
+    """For how many seconds at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

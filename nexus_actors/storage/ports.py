@@ -56,6 +56,8 @@ class Delivery:
     request_id: str | None
     attempts: int = 0
     """Attempts made before this lease."""
+    spared_attempts: int = 0
+    """Those of `attempts` that do not count towards the most allowed."""
     skip_candidates: int = 0
     """Candidates of the route that earlier attempts have used up."""
 
@@ -77,6 +79,13 @@ class Attempt:
     started_at: datetime
     maybe_paid: bool = False
     """No answer arrived, yet the provider may have done the work."""
+    spared: bool = False
+    """It was turned away for coming too early (429), and does not count towards the most allowed.
+    """
+    dropped: tuple[str, ...] = ()
+    """Fields of the request that the provider cannot honour and was not sent."""
+    first_text_ms: int | None = None
+    """Milliseconds until the first text of a streamed answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +127,7 @@ class Finish:
     attempts: Sequence[Attempt] = ()
     """Those not yet recorded."""
     attempt_count: int = 0
+    spared_count: int = 0
     steps: Sequence[Step] = ()
 
 
@@ -131,11 +141,15 @@ class GiveBack:
     """Those not yet recorded."""
     attempt_count: int = 0
     """All attempts made so far; the one that `lease` counted ahead is corrected to this."""
+    spared_count: int = 0
+    """Those of them that do not count towards the most allowed."""
     skip_candidates: int = 0
     lane: str | None = None
     """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None:
-    visible at once.
+    visible after `delay`.
     """
+    delay: float = 0.0
+    """Seconds to stay invisible where no lane is waited for: until a provider may be called."""
     expires_in: float | None = None
     """Seconds left of the request's own time; then `take_waiting` takes it, room or not."""
 

@@ -41,6 +41,7 @@ def finishes(batch: Sequence[Finish]) -> str:
             "latency_ms": item.latency_ms,
             "error_type": _error_type(item),
             "attempt_count": item.attempt_count,
+            "spared_count": item.spared_count,
             "steps": [_step(step) for step in item.steps],
         }
         for item in batch
@@ -55,8 +56,10 @@ def returns(batch: Sequence[GiveBack]) -> str:
             "read_ct": item.lease.read_ct,
             "request_id": item.request_id,
             "attempt_count": item.attempt_count,
+            "spared_count": item.spared_count,
             "skip_candidates": item.skip_candidates,
             "lane": item.lane,
+            "delay": item.delay,
             "expires_in": item.expires_in,
         }
         for item in batch
@@ -83,6 +86,9 @@ def _attempt(item: Finish | GiveBack, attempt: Attempt) -> dict[str, object]:
         "cost": attempt.cost,
         "error": attempt.error,
         "maybe_paid": attempt.maybe_paid,
+        "spared": attempt.spared,
+        "dropped": attempt.dropped,
+        "first_text_ms": attempt.first_text_ms,
         "started_at": attempt.started_at,
     }
 

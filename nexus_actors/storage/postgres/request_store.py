@@ -150,5 +150,6 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         verdict=cast("Verdict", row["verdict"]),
         request_id=row["request_id"],
         attempts=row["attempts"] or 0,
+        spared_attempts=row["spared_attempts"] or 0,
         skip_candidates=row["skip_candidates"] or 0,
     )

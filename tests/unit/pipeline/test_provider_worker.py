@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
 from pydantic import SecretStr
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, Usage
+from nexus_actors.limits.gates import Gates
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.settings.model import ModelRef
@@ -66,6 +69,7 @@ class Bench:
     routed: trio.MemoryReceiveChannel[Job]
     finished: trio.MemoryReceiveChannel[Job]
     metrics: Metrics
+    gates: Gates
 
     def give(self, job: Job) -> None:
         self.in_work.add(job)
@@ -78,28 +82,39 @@ async def bench(
     *outcomes: Outcome | Callable[[], Outcome], max_attempts: int = 5, **settings: Any
 ) -> AsyncIterator[Bench]:
     in_work, lane, metrics = InWork({"p": 1}), Lane(2), Metrics()
+    gates = Gates()
     to_router, routed = trio.open_memory_channel[Job](9)
     to_publisher, finished = trio.open_memory_channel[Job](9)
     provider = Scripted(list(outcomes))
     registry = Registry("Registry")
 
+    checked = ProviderSettings(kind="scripted", **settings)
+    limits = ProviderLimits(
+        provider="p",
+        settings=checked,
+        gates=gates,
+        in_work=in_work,
+        breaker=registry.via("p.Breaker"),
+    )
+
     def worker() -> ProviderWorker:
         return ProviderWorker(
             provider="p",
             kind=provider,
-            settings=ProviderSettings(kind="scripted", **settings),
+            settings=checked,
             api_key=None,
             max_attempts=max_attempts,
             in_work=in_work,
             metrics=metrics,
             lane=lane,
+            limits=limits,
             pool=registry.via("p.Pool"),
             to_router=to_router,
             to_publisher=to_publisher,
         )
 
     async with open_tree(worker):
-        yield Bench(provider, in_work, lane, routed, finished, metrics)
+        yield Bench(provider, in_work, lane, routed, finished, metrics, gates)
 
 
 def job(*models: str, **fields: Any) -> Job:
@@ -243,3 +258,92 @@ async def test_a_provider_that_does_not_keep_its_timeout_is_cut_off(autojump_clo
         assert isinstance(one.outcome, Failure)
         assert one.outcome.type == "timeout"
         assert one.attempts[0].maybe_paid
+
+
+RATE_LIMITED = {"type": "rate_limited", "scope": "key", "status_code": 429}
+
+
+async def test_too_early_is_no_attempt_used_up_and_the_model_is_left_alone(
+    autojump_clock: Any,
+) -> None:
+    async with bench(failure(**RATE_LIMITED, retry_after=30.0), max_attempts=1) as b:
+        b.give(one := job())
+        assert await b.routed.receive() is one
+        assert one.candidate_index == 0
+        assert not one.has_used(1)
+        assert [(a.number, a.outcome, a.spared) for a in one.attempts] == [
+            (1, "rate_limited", True)
+        ]
+        now = trio.current_time()
+        assert b.gates.wait("p", "m", now) == pytest.approx(30.0)
+        assert b.gates.wait("p", "other", now) == 0.0
+
+
+async def test_too_early_again_and_again_is_asked_less_and_less_often(autojump_clock: Any) -> None:
+    async with bench(failure(**RATE_LIMITED), pool_size=4) as b:
+        pauses = []
+        one = job()
+        for _ in range(6):
+            b.give(one)
+            await b.routed.receive()
+            pauses.append(b.gates.wait("p", "m", trio.current_time()))
+            await trio.sleep(pauses[-1])
+        assert all(later > 1.4 * one for one, later in itertools.pairwise(pauses[:4]))
+        assert 6.0 <= pauses[-1] <= 8.0
+
+
+async def test_too_early_halves_the_calls_at_once_and_answers_bring_them_back(
+    autojump_clock: Any,
+) -> None:
+    async with bench(failure(**RATE_LIMITED, retry_after=1.0), ANSWER, pool_size=8) as b:
+        b.give(one := job())
+        await b.routed.receive()
+        assert b.in_work.slots("p") == 4
+        await trio.sleep(1)
+        for _ in range(4 + 5):
+            b.in_work.remove(one)
+            b.give(one := job())
+            await b.finished.receive()
+        assert b.in_work.slots("p") == 5
+
+
+async def test_what_keeps_failing_is_not_called_for_a_while_then_probed(
+    autojump_clock: Any,
+) -> None:
+    async with bench(
+        failure(), failure(), ANSWER, max_retries=9, breaker_failures=2, breaker_seconds=60.0
+    ) as b:
+        b.give(one := job())
+        assert await b.routed.receive() is one  # its third call was not allowed to begin
+        assert len(b.provider.calls) == 2
+        assert not one.has_used(3)
+        await trio.sleep(60)
+        b.give(one)
+        await b.finished.receive()
+        assert b.gates.describe("p", trio.current_time()) == {}
+
+
+async def test_a_requests_own_haste_says_nothing_of_the_provider(autojump_clock: Any) -> None:
+    late = failure(type="timeout")
+    async with bench(late, breaker_failures=1, timeout=100.0, max_retries=0) as b:
+        b.give(job(deadline=trio.current_time() + 5.0))
+        await b.finished.receive()
+        assert b.gates.wait("p", "m", trio.current_time()) == 0.0
+        b.give(job())
+        await b.finished.receive()
+        assert b.gates.wait("p", "m", trio.current_time()) == pytest.approx(10.0)
+
+
+async def test_a_probe_whose_lease_was_lost_makes_way_for_another(autojump_clock: Any) -> None:
+    async with bench(failure(), breaker_failures=1, max_retries=0) as b:
+        b.give(job())
+        await b.finished.receive()
+        await trio.sleep(10.0)
+        b.give(one := job())
+        await trio.sleep(0.5)
+        assert one.call is not None
+        one.call.cancel()
+        b.in_work.remove(one)
+        await trio.lowlevel.checkpoint()
+        await trio.sleep(0.1)
+        assert b.gates.wait("p", "m", trio.current_time()) == 0.0

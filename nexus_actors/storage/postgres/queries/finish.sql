@@ -11,7 +11,7 @@ WITH item AS MATERIALIZED (
         msg_id bigint, read_ct integer, request_id text, result text, succeeded boolean,
         dead_reason text, dead_detail json, agent_id text, complexity text, task_type text,
         provider text, model text, prompt_tokens bigint, completion_tokens bigint, cost numeric,
-        latency_ms bigint, error_type text, attempt_count integer, steps json
+        latency_ms bigint, error_type text, attempt_count integer, spared_count integer, steps json
     )
 ),
 queued AS MATERIALIZED (
@@ -52,6 +52,7 @@ closed AS (
     UPDATE nexus.requests AS r
     SET state = CASE WHEN i.succeeded THEN 'done' ELSE 'failed' END,
         finished_at = now(), lane = NULL, attempts = i.attempt_count,
+        spared_attempts = i.spared_count,
         agent_id = i.agent_id, complexity = i.complexity, task_type = i.task_type,
         provider = i.provider, model = i.model, prompt_tokens = i.prompt_tokens,
         completion_tokens = i.completion_tokens, cost = i.cost, latency_ms = i.latency_ms,
@@ -63,14 +64,14 @@ closed AS (
 attempted AS (
     INSERT INTO nexus.attempts (
         request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, maybe_paid,
-        owner, started_at
+        spared, dropped, first_text_ms, owner, started_at
     )
     SELECT a.request_id, a.number, a.provider, a.model, a.outcome, a.status_code, a.duration_ms,
-           a.cost, a.error, a.maybe_paid, $1, a.started_at
+           a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, $1, a.started_at
     FROM json_to_recordset($3::json) AS a (
         request_id text, msg_id bigint, number integer, provider text, model text, outcome text,
         status_code integer, duration_ms bigint, cost numeric, error text, maybe_paid boolean,
-        started_at timestamptz
+        spared boolean, dropped text[], first_text_ms integer, started_at timestamptz
     )
     JOIN owned AS o ON o.request_id = a.request_id AND o.msg_id = a.msg_id
     ORDER BY a.request_id, a.number
@@ -79,6 +80,7 @@ attempted AS (
         provider = excluded.provider, model = excluded.model, outcome = excluded.outcome,
         status_code = excluded.status_code, duration_ms = excluded.duration_ms,
         cost = excluded.cost, error = excluded.error, maybe_paid = excluded.maybe_paid,
+        spared = excluded.spared, dropped = excluded.dropped, first_text_ms = excluded.first_text_ms,
         started_at = excluded.started_at
     WHERE attempts.outcome = 'interrupted' AND attempts.provider IS NULL
 ),

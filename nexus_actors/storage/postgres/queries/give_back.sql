@@ -1,4 +1,4 @@
--- Return leases of instance $1: the items of $2 (JSON) become visible at once, or wait for a
+-- Return leases of instance $1: the items of $2 (JSON) become visible after their delay, or wait for a
 -- lane, invisible for $4 seconds (up to twice that, so that many do not come back at once). $3 (JSON) are attempts made. What another process has since leased is left alone.
 --
 -- The journal row is the fence, as every lease of ours writes it. Locks: queue rows in order of msg_id, then
@@ -6,8 +6,8 @@
 WITH item AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset($2::json) AS i (
-        msg_id bigint, read_ct integer, request_id text, attempt_count integer,
-        skip_candidates integer, lane text, expires_in double precision
+        msg_id bigint, read_ct integer, request_id text, attempt_count integer, spared_count integer,
+        skip_candidates integer, lane text, delay double precision, expires_in double precision
     )
 ),
 queued AS MATERIALIZED (
@@ -18,7 +18,8 @@ queued AS MATERIALIZED (
     FOR UPDATE OF q
 ),
 held AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, i.attempt_count, i.skip_candidates, i.lane, i.expires_in
+    SELECT r.request_id, r.msg_id, i.attempt_count, i.spared_count, i.skip_candidates, i.lane, i.delay,
+           i.expires_in
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
@@ -32,13 +33,13 @@ returned AS (
     UPDATE nexus.requests AS r
     SET state = CASE WHEN h.lane IS NULL THEN 'queued' ELSE 'waiting' END,
         lane = h.lane, deadline = clock_timestamp() + make_interval(secs => h.expires_in),
-        attempts = h.attempt_count, skip_candidates = h.skip_candidates
+        attempts = h.attempt_count, spared_attempts = h.spared_count, skip_candidates = h.skip_candidates
     FROM held AS h
     WHERE r.request_id = h.request_id
 ),
 visible AS (
     UPDATE pgmq.q_{requests} AS q
-    SET vt = CASE WHEN h.lane IS NULL THEN clock_timestamp()
+    SET vt = CASE WHEN h.lane IS NULL THEN clock_timestamp() + make_interval(secs => h.delay)
                   ELSE clock_timestamp()
                        + make_interval(secs => $4 * (1 + random())) END
     FROM held AS h
@@ -47,14 +48,14 @@ visible AS (
 attempted AS (
     INSERT INTO nexus.attempts (
         request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, maybe_paid,
-        owner, started_at
+        spared, dropped, first_text_ms, owner, started_at
     )
     SELECT a.request_id, a.number, a.provider, a.model, a.outcome, a.status_code, a.duration_ms,
-           a.cost, a.error, a.maybe_paid, $1, a.started_at
+           a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, $1, a.started_at
     FROM json_to_recordset($3::json) AS a (
         request_id text, number integer, provider text, model text, outcome text,
         status_code integer, duration_ms bigint, cost numeric, error text, maybe_paid boolean,
-        started_at timestamptz
+        spared boolean, dropped text[], first_text_ms integer, started_at timestamptz
     )
     JOIN held AS h ON h.request_id = a.request_id
     ORDER BY a.request_id, a.number
@@ -63,8 +64,9 @@ attempted AS (
         provider = excluded.provider, model = excluded.model, outcome = excluded.outcome,
         status_code = excluded.status_code, duration_ms = excluded.duration_ms,
         cost = excluded.cost, error = excluded.error, maybe_paid = excluded.maybe_paid,
+        spared = excluded.spared, dropped = excluded.dropped, first_text_ms = excluded.first_text_ms,
         started_at = excluded.started_at
     WHERE attempts.outcome = 'interrupted' AND attempts.provider IS NULL
 )
 -- An update fires no trigger of ours, and other processes may have room.
-SELECT CASE WHEN EXISTS (SELECT FROM held WHERE lane IS NULL) THEN pg_notify('{channel}', '') END
+SELECT CASE WHEN EXISTS (SELECT FROM held WHERE lane IS NULL AND delay <= 0) THEN pg_notify('{channel}', '') END

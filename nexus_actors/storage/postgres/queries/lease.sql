@@ -80,7 +80,7 @@ journal AS (
             ) AS test
         )
     RETURNING r.request_id, r.queue, r.msg_id, r.read_ct, r.state, r.digest, r.attempts,
-              r.skip_candidates
+              r.spared_attempts, r.skip_candidates
 ),
 -- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
 interrupted AS (
@@ -105,7 +105,7 @@ SELECT i.msg_id, i.read_ct, i.body, i.enqueued_at, now() AS leased_at, i.request
            ELSE 'conflict'
        END AS verdict,
        greatest(j.attempts - 1, 0) AS attempts,
-       j.skip_candidates
+       j.spared_attempts, j.skip_candidates
 FROM identified AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
 -- The message that the journal means, unfinished, but not the candidate: it was given back after this statement began.

@@ -52,10 +52,12 @@ claimed AS (
         attempts = w.attempts + 1, leased_at = now()
     FROM held AS h
     WHERE w.request_id = h.request_id
-    RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.skip_candidates, w.leased_at
+    RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
+              w.skip_candidates, w.leased_at
 )
 SELECT c.msg_id, c.read_ct, f.message::text AS body, f.enqueued_at, c.leased_at, c.request_id,
-       'claimed' AS verdict, c.attempts - 1 AS attempts, c.skip_candidates
+       'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
+       c.skip_candidates
 FROM claimed AS c
 JOIN due AS f ON f.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id

@@ -1,0 +1,68 @@
+"""Which models may be called now: one gate for each that was ever called.
+
+A passive table, as the in-work table: the Router and the workers look, synchronously, before they
+place a job or call; the provider's breaker writes. A gate is shut while its circuit is open, or
+until the moment a provider asked to be left alone (429).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+
+from nexus_actors.limits.circuit import Circuit, CircuitSettings
+
+
+@dataclass(slots=True)
+class Gate:
+    """One model's."""
+
+    circuit: Circuit
+    held_until: float = -inf
+    """By `trio.current_time()`."""
+
+    def wait(self, now: float) -> float:
+        """Seconds until a call may begin; 0: now."""
+        return max(self.held_until - now, self.circuit.wait(now), 0.0)
+
+
+class Gates:
+    """Every provider's gates."""
+
+    def __init__(self) -> None:
+        self._gates: dict[tuple[str, str], Gate] = {}
+
+    def wait(self, provider: str, model: str, now: float) -> float:
+        """Seconds until this model may be called; 0: now, as far as is known."""
+        gate = self._gates.get((provider, model))
+        return 0.0 if gate is None else gate.wait(now)
+
+    def begin(self, provider: str, model: str, now: float) -> bool:
+        """A call is to begin; False if the gate is shut. To be followed by its outcome."""
+        gate = self._gates.get((provider, model))
+        return gate is None or (gate.held_until <= now and gate.circuit.begin(now))
+
+    def gate(self, provider: str, model: str, settings: CircuitSettings) -> Gate:
+        """The gate, made where there is none yet."""
+        key = (provider, model)
+        if key not in self._gates:
+            self._gates[key] = Gate(Circuit(settings))
+        return self._gates[key]
+
+    def find(self, provider: str, model: str) -> Gate | None:
+        """The gate, if there is one."""
+        return self._gates.get((provider, model))
+
+    def open_all(self, provider: str) -> None:
+        """Forget all gates of a provider."""
+        for key in [key for key in self._gates if key[0] == provider]:
+            del self._gates[key]
+
+    def describe(self, provider: str, now: float) -> Mapping[str, str]:
+        """Each model whose gate is not simply open, in a few words, for `nexus status`."""
+        described = {}
+        for (name, model), gate in self._gates.items():
+            state, wait = gate.circuit.state(now), gate.wait(now)
+            if name == provider and (state != "closed" or wait > 0):
+                word = "held" if state == "closed" else state
+                described[model] = f"{word} for {wait:.0f} s" if wait > 0 else word
+        return described

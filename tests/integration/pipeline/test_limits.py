@@ -1,0 +1,119 @@
+"""A provider that says "later", or keeps failing: nobody loses an attempt, and it is left alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.http_server import Reply, ScriptedServer, scripted_server
+from tests.service import Service, request, running_service
+
+LATER = Reply(status=429, headers={"retry-after": "0.2"})
+MUCH_LATER = Reply(status=429, headers={"retry-after": "3600"})
+DOWN = Reply(status=503)
+
+
+def sections(server: ScriptedServer, *models: str, **settings: Any) -> Mapping[str, Any]:
+    http = {"kind": "openai_compatible", "base_url": f"{server.url}/v1", "free": True}
+    return {
+        "providers": {
+            "http": {**http, "pool_size": 2, "max_retries": 0, **settings},
+            "other": {"kind": "echo"},
+        },
+        "routes": [
+            {"complexity": "*", "task_type": "*", "models": list(models) or ["http/m"]},
+        ],
+        "queue": {"max_attempts": 1, "poll_interval": 0.05},
+    }
+
+
+async def outcomes(service: Service, request_id: str) -> Sequence[tuple[Any, ...]]:
+    return [
+        (row["number"], row["provider"], row["outcome"], row["spared"])
+        for row in await service.sql.attempts(request_id)
+    ]
+
+
+async def test_what_comes_too_early_waits_in_the_queue_and_keeps_its_attempts(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        scripted_server({"m": [LATER, LATER, LATER, Reply()]}) as server,
+        running_service(database_url, tmp_path, **sections(server)) as service,
+    ):
+        await service.sql.send(request(1))
+        await service.stored(1)
+        [result] = await service.sql.results()
+        assert (result["status"], result["attempts"]) == ("ok", 4)
+        assert await outcomes(service, "request-1") == [
+            (1, "http", "rate_limited", True),
+            (2, "http", "rate_limited", True),
+            (3, "http", "rate_limited", True),
+            (4, "http", "ok", False),
+        ]
+        row = (await service.sql.rows("SELECT attempts, spared_attempts FROM nexus.requests"))[0]
+        assert row == {"attempts": 4, "spared_attempts": 3}
+
+
+async def test_what_is_long_in_coming_goes_to_the_next_candidate_and_others_do_not_even_ask(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        scripted_server({"m": MUCH_LATER}) as server,
+        running_service(
+            database_url, tmp_path, **sections(server, "http/m", "other/echo")
+        ) as service,
+    ):
+        await service.sql.send(request(1))
+        await service.stored(1)
+        await service.sql.send(request(2), request(3))
+        await service.stored(3)
+        assert {result["provider"] for result in await service.sql.results()} == {"other"}
+        assert len(server.requests) == 1
+        assert await outcomes(service, "request-1") == [
+            (1, "http", "rate_limited", True),
+            (2, "other", "ok", False),
+        ]
+        assert await outcomes(service, "request-2") == [(1, "other", "ok", False)]
+        steps = await service.sql.rows(
+            "SELECT detail ->> 'passed_over' AS passed FROM nexus.steps"
+            " WHERE request_id = 'request-2' AND detail ? 'passed_over'"
+        )
+        assert steps == [{"passed": '["http/m"]'}]
+
+
+async def test_what_must_wait_longer_than_it_has_time_ends_in_time(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        scripted_server({"m": MUCH_LATER}) as server,
+        running_service(database_url, tmp_path, **sections(server)) as service,
+    ):
+        await service.sql.send(request(1, timeout=1_000))
+        await service.stored(1)
+        [result] = await service.sql.results()
+        assert result["error"]["type"] == "timeout"
+        assert await outcomes(service, "request-1") == [(1, "http", "rate_limited", True)]
+
+
+async def test_a_model_that_keeps_failing_is_left_alone_then_probed(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        scripted_server({"m": [DOWN, DOWN, Reply()]}) as server,
+        running_service(
+            database_url,
+            tmp_path,
+            **sections(server, breaker_failures=2, breaker_seconds=0.5),
+        ) as service,
+    ):
+        await service.sql.send(request(1), request(2))
+        await service.stored(2)
+        assert [result["status"] for result in await service.sql.results()] == ["error", "error"]
+        status = service.application.gates
+        assert list(status.describe("http", 0.0)) == ["m"]
+        await service.sql.send(request(3), request(4), request(5))
+        await service.stored(5)  # they waited: one of them was the probe
+        results = {r["request_id"]: r for r in await service.sql.results()}
+        assert {results[f"request-{n}"]["status"] for n in (3, 4, 5)} == {"ok"}
+        assert {results[f"request-{n}"]["attempts"] for n in (3, 4, 5)} == {1}
+        assert status.describe("http", 0.0) == {}
