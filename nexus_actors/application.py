@@ -23,6 +23,7 @@ from nexus_actors.operations.instance import Instance, claim_instance
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.supervisor import Pipeline
+from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.results.poller import ResultPoller
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.database import DatabaseOwner
@@ -52,6 +53,7 @@ class Application:
         )
         self.metrics = Metrics()
         self.gates = Gates()
+        self.streams = TextStreams()
         self.started_at = datetime.now(UTC)
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
@@ -124,6 +126,7 @@ class Application:
             in_work=self.in_work,
             metrics=self.metrics,
             gates=self.gates,
+            streams=self.streams,
         ).supervisor()
 
     def _result_poller(self) -> ResultPoller:

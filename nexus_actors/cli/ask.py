@@ -12,7 +12,7 @@ from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
 from nexus_actors.cli.report import CommandError, note, print_json
 
 if TYPE_CHECKING:
-    from nexus_actors.client import CallAnswer
+    from nexus_actors.client import CallAnswer, LLMService
     from nexus_actors.contract.result import Answer
     from nexus_actors.settings import Settings
 
@@ -53,7 +53,7 @@ def ask(
     from nexus_actors.client import CallError
 
     try:
-        answer = trio.run(_ask, settings, url, text, model, timeout, options)
+        answer = trio.run(_ask, settings, url, text, model, timeout, options, not json)
     except CallError as error:
         if json and error.failure is not None:
             print_json({"request_id": error.request_id, "error": asdict(error.failure)})
@@ -61,7 +61,6 @@ def ask(
     if json:
         print_json(_as_dict(answer))
         return
-    print(answer.text)
     note(describe(answer.answer, answer.latency_ms))
 
 
@@ -78,6 +77,7 @@ async def _ask(
     model: str | None,
     timeout: float,
     options: dict[str, Any],
+    aloud: bool,
 ) -> "CallAnswer":
     from nexus_actors.client import LLMService, Timeout
     from nexus_actors.contract.tasks import determine_complexity_for_task
@@ -90,12 +90,33 @@ async def _ask(
         choice = model
     async with LLMService(settings, url=url, pool_size=1) as service:
         try:
+            if aloud:
+                return await _print_as_it_comes(service, choice, text, timeout, given)
             return await service.call_with_prompt(choice, text, timeout=timeout, **given)
         except Timeout as error:
             if error.failure is not None:  # the service has given up: nothing comes any more
                 raise CommandError(str(error)) from error
             later = f"; it may still come: nexus result {error.request_id}"
             raise CommandError(f"{error}{later}", exit_codes.TIMED_OUT) from error
+
+
+async def _print_as_it_comes(
+    service: "LLMService", choice: str, text: str, timeout: float, options: dict[str, Any]
+) -> "CallAnswer":
+    """To a terminal piece by piece; elsewhere whole, since what is written cannot be taken back."""
+    from nexus_actors.client import Restarted
+
+    messages = [{"role": "user", "content": text}]
+    live = sys.stdout.isatty()
+    async with service.stream(choice, messages, timeout=timeout, **options) as stream:
+        async for event in stream:
+            if isinstance(event, Restarted) and live:
+                print()
+                note("the call failed on the way; the answer begins anew")
+            elif isinstance(event, str) and live:
+                print(event, end="", flush=True)
+    print("" if live else stream.answer.text)
+    return stream.answer
 
 
 def _as_dict(answer: "CallAnswer") -> dict[str, object]:

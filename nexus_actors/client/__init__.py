@@ -12,8 +12,10 @@ from nexus_actors.client.errors import (
 )
 from nexus_actors.client.queues import QueueClient, QueueMessage
 from nexus_actors.client.service import CallAnswer, Enqueued, LLMService
+from nexus_actors.client.stream import AnswerStream, Restarted
 
 __all__ = [
+    "AnswerStream",
     "CallAnswer",
     "CallError",
     "Enqueued",
@@ -25,6 +27,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "RequestFailed",
+    "Restarted",
     "Timeout",
     "Unavailable",
 ]

@@ -83,6 +83,14 @@ class ClientDatabase:
         """Begin to wake waiters, if that has not begun."""
         await self._bridge(self._watch.start)
 
+    async def hear(self, channel: str, listener: Callable[[str], None]) -> None:
+        """Call `listener(payload)` for each notification on the channel; see `Watch.hear`."""
+        await self._bridge(self._watch.hear, channel, listener)
+
+    async def unhear(self, channel: str) -> None:
+        """Undo `hear`."""
+        await self._bridge(self._watch.unhear, channel)
+
     async def close(self) -> None:
         """Close all connections, within `GRACE` seconds, whether or not the caller is being
         cancelled.

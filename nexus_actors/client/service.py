@@ -1,7 +1,8 @@
 """The client that callers know: dispatch a request, wait for its answer, or pick it up later."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+import math
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ import anyio
 from nexus_actors.client import arguments
 from nexus_actors.client.connection import ClientDatabase, open_client_database
 from nexus_actors.client.errors import (
+    CallError,
     InvalidArguments,
     RequestFailed,
     Timeout,
@@ -19,15 +21,18 @@ from nexus_actors.client.errors import (
     error_of,
 )
 from nexus_actors.client.queues import QueueClient
+from nexus_actors.client.stream import AnswerStream, Heard
 from nexus_actors.client.waiters import Waiters
 from nexus_actors.contract.encode import Envelope, decode_result
 from nexus_actors.contract.request import Complexity
 from nexus_actors.contract.result import Answer, Failure, LLMResult
+from nexus_actors.contract.stream import decode_piece, stream_channel
 from nexus_actors.contract.tasks import determine_complexity_for_task
 from nexus_actors.results.job_results import cents
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.ports import StorageError, StorageUnavailable
+from nexus_actors.storage.postgres.connection import collapsed_groups
 from nexus_actors.storage.postgres.embedded import embedded_url
 
 DEFAULT_TIMEOUT = 120.0
@@ -208,6 +213,59 @@ class LLMService:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
         return await self.call(model_or_complexity, messages, timeout=timeout, wait=True, **options)
 
+    @asynccontextmanager
+    async def stream(
+        self,
+        model_or_complexity: str,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        **options: Any,
+    ) -> AsyncIterator[AnswerStream[CallAnswer]]:
+        """Dispatch a request and hear its answer as it comes.
+
+            async with service.stream("simple", messages) as stream:
+                async for text in stream:       # or `Restarted`: what came before is void
+                    ...
+            stream.answer                       # as `call` returns it
+
+        Arguments and errors as for `call`; those after the dispatch are raised by the iteration.
+        Leaving the block early, or being cancelled, leaves the request with the service.
+        """
+        envelope = arguments.build_call(
+            model_or_complexity, messages, timeout=timeout, options={**options, "stream": True}
+        )
+        request_id = envelope.request.request_id
+        deadline = anyio.current_time() + timeout
+        send, receive = anyio.create_memory_object_stream[Heard](math.inf)
+
+        def heard(payload: str) -> None:
+            if (piece := decode_piece(payload)) is not None:
+                send.send_nowait(piece)
+
+        async def wait() -> None:
+            try:
+                send.send_nowait(await self._wait(request_id, deadline, timeout))
+            except CallError as error:
+                send.send_nowait(error)
+
+        channel = stream_channel(request_id)
+        with _unavailable(request_id), anyio.CancelScope(deadline=deadline):
+            await self._db.hear(channel, heard)
+        try:
+            with anyio.CancelScope(deadline=deadline):
+                await self._dispatch(envelope)
+            with collapsed_groups():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(wait)
+                    yield AnswerStream(receive, _answer)
+                    tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._forget(channel)
+            send.close()
+            receive.close()
+
     async def enqueue(
         self, task_type: str, messages: Sequence[Mapping[str, Any]], **options: Any
     ) -> str:
@@ -267,6 +325,10 @@ class LLMService:
         if self._database is None:
             raise RuntimeError("LLMService is not open: use `async with LLMService() as service`")
         return self._database
+
+    async def _forget(self, channel: str) -> None:
+        if self._database is not None:
+            await self._database.unhear(channel)
 
     async def _dispatch(self, envelope: Envelope) -> None:
         with _unavailable():

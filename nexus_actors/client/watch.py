@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
@@ -35,6 +35,7 @@ class Watch:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._lost = asyncio.Event()
         self._troubled = False
+        self._listeners: dict[str, Callable[[str], None]] = {}
 
     async def start(self) -> None:
         """Watch from now on; does nothing if it does so already.
@@ -43,6 +44,23 @@ class Watch:
         """
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="nexus client watch")
+
+    async def hear(self, channel: str, listener: Callable[[str], None]) -> None:
+        """Call `listener(payload)` for each notification on the channel from now on, as long as
+        the connection holds and again once there is another. It must not block or raise.
+        """
+        self._listeners[channel] = listener
+        await self.start()
+        if self._connection is not None and not self._connection.is_closed():
+            with self._tolerated():
+                await self._connection.add_listener(channel, self._heard)
+
+    async def unhear(self, channel: str) -> None:
+        """Undo `hear`."""
+        self._listeners.pop(channel, None)
+        if self._connection is not None and not self._connection.is_closed():
+            with self._tolerated():
+                await self._connection.remove_listener(channel, self._heard)
 
     async def stop(self) -> None:
         """End, and wait for the end."""
@@ -76,6 +94,8 @@ class Watch:
         connection.add_termination_listener(lambda _connection: self._lost.set())
         try:
             await connection.add_listener(RESULTS_CHANNEL, self._notified)
+            for channel in tuple(self._listeners):
+                await connection.add_listener(channel, self._heard)
         except DRIVER_ERRORS:
             self._disconnect()
             raise
@@ -107,6 +127,11 @@ class Watch:
 
     def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self._waiters.told(str(payload))
+
+    def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        listener = self._listeners.get(channel)
+        if listener is not None:
+            listener(str(payload))
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -18,7 +18,9 @@ from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import WorkerStarted
 from nexus_actors.pipeline.router import LONG_PAUSE
+from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import (
+    OnText,
     Outcome,
     ProviderFailure,
     ProviderKind,
@@ -54,6 +56,7 @@ class ProviderWorker(GenServer):
         metrics: Metrics,
         lane: Lane,
         limits: ProviderLimits,
+        streams: TextStreams,
         pool: ActorRef,
         to_router: trio.MemorySendChannel[Job],
         to_publisher: trio.MemorySendChannel[Job],
@@ -67,6 +70,7 @@ class ProviderWorker(GenServer):
         self._metrics = metrics
         self._lane = lane
         self._limits = limits
+        self._streams = streams
         self._pool = pool
         self._to_router = to_router
         self._to_publisher = to_publisher
@@ -162,7 +166,9 @@ class ProviderWorker(GenServer):
         try:
             with trio.move_on_after(timeout + GRACE) as job.call:
                 try:
-                    outcome = await session.complete(request, model, timeout=timeout)
+                    outcome = await session.complete(
+                        request, model, timeout=timeout, on_text=self._on_text(job, request)
+                    )
                 except Exception as error:  # noqa: BLE001 - see _crashed
                     outcome = self._crashed(job, error)
             if outcome is None and job in self._in_work:
@@ -177,6 +183,11 @@ class ProviderWorker(GenServer):
             self._limits.ended(model, told, trio.current_time() - started)
             job.call = None
         return outcome
+
+    def _on_text(self, job: Job, request: LLMRequest) -> OnText | None:
+        if not request.stream or job.request_id is None:
+            return None
+        return self._streams.open(job.request_id, job.attempt_count + 1).tell
 
     def _had_little_time(self, outcome: Outcome | None, timeout: float) -> bool:
         """Whether it was the request's haste, not the provider, that made it fail."""

@@ -18,6 +18,8 @@ from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.pipeline.queue_consumer import QueueConsumer
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
 from nexus_actors.pipeline.router import Router
+from nexus_actors.pipeline.stream_publisher import StreamPublisher
+from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.ports import Hints, RequestStore
@@ -40,6 +42,7 @@ class Pipeline:
     in_work: InWork
     metrics: Metrics
     gates: Gates
+    streams: TextStreams
 
     def supervisor(self) -> Supervisor:
         """Start order is the reverse of a request's way, so that stopping in reverse is the drain.
@@ -73,6 +76,10 @@ class Pipeline:
                     jobs=finished,
                 ),
                 shutdown=FLUSH_TIMEOUT + MARGIN,
+            ),
+            ChildSpec(
+                "StreamPublisher",
+                lambda: StreamPublisher(store=self.store, streams=self.streams),
             ),
             ChildSpec(
                 "Providers.Supervisor",
@@ -171,6 +178,7 @@ class Pipeline:
                 metrics=self.metrics,
                 lane=lane,
                 limits=limits,
+                streams=self.streams,
                 pool=self.registry.via(pool),
                 to_router=to_router,
                 to_publisher=to_publisher,

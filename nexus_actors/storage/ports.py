@@ -154,6 +154,15 @@ class GiveBack:
     """Seconds left of the request's own time; then `take_waiting` takes it, room or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something for whoever listens to a channel at this moment."""
+
+    channel: str
+    payload: str
+    """ASCII, less than 8,000 characters."""
+
+
 class RequestStore(Protocol):
     """The requests queue and the journal, always changed together."""
 
@@ -198,6 +207,10 @@ class RequestStore(Protocol):
 
         All or nothing: `StorageRefused` means that some item cannot be stored and none was.
         """
+        ...
+
+    async def notify(self, notices: Sequence[Notice]) -> None:
+        """Tell who listens, in this order; nothing is kept for others."""
         ...
 
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:

@@ -10,7 +10,7 @@ from typing import Literal, cast, get_args
 
 import asyncpg
 
-from nexus_actors.storage.ports import Delivery, Finish, GiveBack, Lease, Verdict
+from nexus_actors.storage.ports import Delivery, Finish, GiveBack, Lease, Notice, Verdict
 from nexus_actors.storage.postgres import encoding
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.sql import Queues
@@ -28,6 +28,7 @@ Statement = Literal[
     "finish",
     "release_orphans",
     "forget_waiting",
+    "notify",
 ]
 
 
@@ -113,6 +114,15 @@ class PostgresRequestStore:
             "finish", self._owner, encoding.finishes(batch), encoding.attempts(batch)
         )
         return {_lease(row) for row in rows}
+
+    async def notify(self, notices: Sequence[Notice]) -> None:
+        """See `RequestStore.notify`."""
+        if notices:
+            await self._fetch(
+                "notify",
+                [notice.channel for notice in notices],
+                [notice.payload for notice in notices],
+            )
 
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
         """See `RequestStore.release_orphans`."""

@@ -23,6 +23,7 @@ TREE = [
     "Pipeline.Supervisor",
     "LeaseKeeper",
     "ResultPublisher",
+    "StreamPublisher",
     "Providers.Supervisor",
     "swift.Supervisor",
     "swift.Breaker",

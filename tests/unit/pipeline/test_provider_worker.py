@@ -20,6 +20,7 @@ from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_worker import ProviderWorker
+from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.settings.model import ModelRef
 from nexus_actors.storage.ports import Lease
@@ -52,7 +53,9 @@ class Scripted:
     ) -> AsyncIterator["Scripted"]:
         yield self
 
-    async def complete(self, request: LLMRequest, model: str, *, timeout: float) -> Outcome:
+    async def complete(
+        self, request: LLMRequest, model: str, *, timeout: float, on_text: Any = None
+    ) -> Outcome:
         self.calls.append((trio.current_time(), model, timeout))
         await trio.sleep(self.delay)
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
@@ -108,6 +111,7 @@ async def bench(
             metrics=metrics,
             lane=lane,
             limits=limits,
+            streams=TextStreams(),
             pool=registry.via("p.Pool"),
             to_router=to_router,
             to_publisher=to_publisher,

@@ -1,0 +1,101 @@
+"""An answer as it comes: pieces of text, then the whole."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Self, TypeAlias, TypeVar
+
+from nexus_actors.client.errors import CallError
+from nexus_actors.contract.result import Answer, LLMResult
+from nexus_actors.contract.stream import Piece
+
+if TYPE_CHECKING:
+    from anyio.streams.memory import MemoryObjectReceiveStream
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """A call failed after some text had come; what follows is another answer from its beginning."""
+
+
+StreamEvent: TypeAlias = str | Restarted
+Heard: TypeAlias = Piece | LLMResult | CallError
+"""What comes in while a stream is read; after a result or an error, nothing more."""
+
+
+class PieceOrder:
+    """Puts pieces into one text. A piece that was lost ends what can be told before the result."""
+
+    def __init__(self) -> None:
+        self._attempt = -1
+        self._next = 0
+        self._told: list[str] = []
+        self._lost = False
+
+    def take(self, piece: Piece) -> Iterator[StreamEvent]:
+        """What one more piece lets the listener hear."""
+        if piece.attempt > self._attempt:
+            if self._told:
+                yield Restarted()
+            self._attempt, self._next, self._told, self._lost = piece.attempt, 0, [], False
+        elif piece.attempt < self._attempt:
+            return
+        self._lost = self._lost or piece.number != self._next
+        if not self._lost and piece.text:
+            self._next += 1
+            self._told.append(piece.text)
+            yield piece.text
+
+    def rest(self, response: str) -> Iterator[StreamEvent]:
+        """What is left to hear of the whole answer."""
+        told = "".join(self._told)
+        if not response.startswith(told):
+            yield Restarted()
+            told = ""
+        if len(response) > len(told):
+            yield response[len(told) :]
+
+
+class AnswerStream(Generic[A]):
+    """Iterate for the text as it comes; `answer` has the whole once that is over.
+
+    The texts since the last `Restarted` are the answer's text, whatever was lost on the way: what
+    the provider cannot stream, or the database did not carry, comes in one piece at the end.
+    """
+
+    def __init__(
+        self, heard: "MemoryObjectReceiveStream[Heard]", finish: Callable[[LLMResult], A]
+    ) -> None:
+        self._heard = heard
+        self._finish = finish
+        self._order = PieceOrder()
+        self._events: deque[StreamEvent] = deque()
+        self._answer: A | None = None
+
+    @property
+    def answer(self) -> A:
+        """The whole answer. RuntimeError before the iteration is over."""
+        if self._answer is None:
+            raise RuntimeError("the stream is not at its end yet: iterate over it first")
+        return self._answer
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        """The next text. Raises the errors of `client.errors`, as `call` does."""
+        while not self._events:
+            if self._answer is not None:
+                raise StopAsyncIteration
+            match await self._heard.receive():
+                case Piece() as piece:
+                    self._events.extend(self._order.take(piece))
+                case LLMResult() as result:
+                    self._answer = self._finish(result)
+                    if isinstance(result.outcome, Answer):
+                        self._events.extend(self._order.rest(result.outcome.response or ""))
+                case CallError() as error:
+                    raise error
+        return self._events.popleft()

@@ -1,0 +1,49 @@
+"""Beside stage 4: the text of streamed answers, sent on as it comes."""
+
+import math
+
+import trio
+
+from nexus_actors.contract.stream import encode_piece, stream_channel
+from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.text_streams import TextStreams
+from nexus_actors.pipeline.wake import Wake
+from nexus_actors.storage.ports import Notice, RequestStore, StorageError
+from supervisors import GenServer
+
+LINGER = 0.02
+"""Seconds between two statements: what all streams told meanwhile goes out in one."""
+
+
+class StreamPublisher(GenServer):
+    """Notifies whoever listens. What cannot be sent now is dropped: the result says it again."""
+
+    def __init__(self, *, store: RequestStore, streams: TextStreams) -> None:
+        self._store = store
+        self._streams = streams
+        self._wake = Wake()
+        self._patience = Patience("StreamPublisher")
+
+    async def init(self) -> None:
+        """Begin with what a predecessor left."""
+        self._streams.on_text = self._wake.set
+        self._wake.set()
+        self.spawn_link(self._publish_all)
+
+    async def _publish_all(self) -> None:
+        while True:
+            await self._wake.wait(math.inf)
+            notices = [
+                Notice(stream_channel(request_id), encode_piece(piece))
+                for request_id, pieces in self._streams.take().items()
+                for piece in pieces
+            ]
+            if not notices:
+                continue
+            try:
+                await self._store.notify(notices)
+            except StorageError as error:
+                await self._patience.failed(error)
+            else:
+                self._patience.worked()
+            await trio.sleep(LINGER)
