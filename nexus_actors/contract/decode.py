@@ -142,6 +142,7 @@ def _build(
         complexity=complexity,
         messages=_instructed(messages, wire.instructions),
         input=tuple(given_input) if isinstance(given_input, list) else given_input,
+        instructions=(wire.instructions or None) if given_input is not None else None,
         agent_id=wire.agent_id,
         task_type=normalize_task_type(wire.task_type or "") or None,
         model=_choice(wire.model),

@@ -23,6 +23,8 @@ class LLMRequest:
     input: str | tuple[Mapping[str, Any], ...] | None = None
     """`input` as the producer sent it, for a provider that has the Responses API; None where
     `messages` was sent."""
+    instructions: str | None = None
+    """`instructions` that came beside `input`; `messages` has it too, as its first message."""
     task_type: str | None = None
     """Lower-case, runs of white space turned into `_`."""
     model: str = "auto"

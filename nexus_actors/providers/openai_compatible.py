@@ -1,16 +1,41 @@
-"""`openai_compatible`: chat completions of every server that speaks as OpenAI does (Groq,
-OpenRouter, Mistral, vLLM, llama.cpp, LM Studio, Ollama's `/v1`, …)."""
+"""`openai_compatible`: chat completions of every server that speaks as OpenAI does; the known ones
+by a preset."""
 
-from nexus_actors.providers.apis.chat_api import ChatApi
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from nexus_actors.providers.apis.presets import PLAIN, PRESETS, PresetApi, PresetName
 from nexus_actors.providers.http.provider import HttpKind, HttpSettings
 
 
 class OpenAICompatibleSettings(HttpSettings):
     """Settings of the kind `openai_compatible`."""
 
+    preset: PresetName | None = None
+    """Fills in `base_url` and `free`, unless they are given, and what the server wants otherwise
+    than OpenAI does."""
+    query: dict[str, str] = Field(default_factory=dict)
+    """What follows the `?` of each call's URL, such as Azure's `api-version`. No place for secrets.
+    """
 
-def _api(_: OpenAICompatibleSettings) -> ChatApi:
-    return ChatApi()
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        name = given.get("preset") if isinstance(given, Mapping) else None
+        preset = PRESETS.get(name) if isinstance(name, str) else None
+        if preset is None:
+            return given
+        filled: dict[str, Any] = {"free": preset.free}
+        if preset.base_url is not None:
+            filled["base_url"] = preset.base_url
+        return {**filled, **given}
+
+
+def _api(settings: OpenAICompatibleSettings) -> PresetApi:
+    preset = PLAIN if settings.preset is None else PRESETS[settings.preset]
+    return PresetApi(preset, settings.query)
 
 
 PROVIDER = HttpKind(OpenAICompatibleSettings, _api)

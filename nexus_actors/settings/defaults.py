@@ -8,7 +8,7 @@ from typing import Any, Final
 
 PROVIDERS: Final[dict[str, dict[str, Any]]] = {
     "openai": {
-        "kind": "openai_compatible",
+        "kind": "openai",
         "base_url": "https://api.openai.com/v1",
         "api_key_env": "OPENAI_API_KEY",
     },
@@ -24,7 +24,7 @@ PROVIDERS: Final[dict[str, dict[str, Any]]] = {
     },
     "groq": {
         "kind": "openai_compatible",
-        "base_url": "https://api.groq.com/openai/v1",
+        "preset": "groq",
         "api_key_env": "GROQ_API_KEY",
     },
 }

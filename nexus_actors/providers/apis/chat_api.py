@@ -8,7 +8,7 @@ from nexus_actors.providers.apis.chat_answer import read_chat
 from nexus_actors.providers.apis.chat_request import chat_call
 from nexus_actors.providers.apis.chat_stream import ChatStream
 from nexus_actors.providers.failures import failed_status
-from nexus_actors.providers.http.api import Prepared, Reading
+from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
 
 
@@ -18,7 +18,9 @@ class ChatApi:
     def headers(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key}"} if key else {}
 
-    def prepare(self, request: LLMRequest, model: str, *, stream: bool) -> Prepared:
+    def prepare(
+        self, request: LLMRequest, model: str, *, stream: bool
+    ) -> Prepared | ProviderFailure:
         return chat_call(request, model, stream=stream)
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
@@ -29,5 +31,5 @@ class ChatApi:
     ) -> ProviderFailure:
         return failed_status(status, headers, body, now=now)
 
-    def reader(self) -> ChatStream:
+    def reader(self) -> StreamReader:
         return ChatStream()

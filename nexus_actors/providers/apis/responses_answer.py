@@ -1,0 +1,166 @@
+"""An answer of the Responses API, read leniently: what is not needed may be absent.
+
+Source: https://platform.openai.com/docs/api-reference/responses/object
+
+- The text is that of all `output_text` parts, joined; where there is none, and no call, a `refusal`
+  counts as the text, else it is "".
+- What the model asks the caller to do (an item with a `call_id` that no other item answers, or a
+  request for approval) becomes a tool call in the chat API's form. What the provider did itself,
+  such as a web search, is not told.
+- `status` becomes the finish reason: `completed` is `stop`, or `tool_calls`; `incomplete` goes by
+  its reason, of which `max_output_tokens` is `length`. Any other status is a failure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from nexus_actors.contract.result import Usage
+from nexus_actors.providers.failures import Complaint, failed_inside, read_complaint
+from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
+from nexus_actors.providers.port import ProviderFailure
+
+Item = Mapping[str, Any]
+
+_FILTERED = frozenset(
+    {"bio_policy", "misalignment_policy_violation", "image_content_policy_violation"}
+)
+_AT_FAULT = frozenset(
+    {
+        "data_residency_mismatch",
+        "empty_image_file",
+        "failed_to_download_image",
+        "image_file_not_found",
+        "image_file_too_large",
+        "image_parse_error",
+        "image_too_large",
+        "image_too_small",
+        "invalid_base64_image",
+        "invalid_image",
+        "invalid_image_format",
+        "invalid_image_mode",
+        "invalid_image_url",
+        "invalid_prompt",
+        "unsupported_image_media_type",
+    }
+)
+"""Codes of this API's own that find fault with the request."""
+
+
+def read_response(value: Mapping[str, Any]) -> Reading | ProviderFailure:
+    """The answer in `value`; a failure where it is none."""
+    status = text_or_none(value.get("status"))
+    if value.get("error") or status == "failed":
+        return failed_inside(_complaint(value.get("error")))
+    output = value.get("output")
+    if not isinstance(output, list):
+        return invalid("no output")
+    if status not in (None, "completed", "incomplete"):
+        return invalid("it is not complete")
+    items = [item for item in output if isinstance(item, Mapping)]
+    calls = _tool_calls(items)
+    native = _incomplete(value) if status == "incomplete" else status
+    return Reading(
+        response=_texts(items, "output_text", "text")
+        or (None if calls else _texts(items, "refusal", "refusal")),
+        usage=_usage(value.get("usage")),
+        finish_reason=_finish(native, has_calls=bool(calls)),
+        native_finish_reason=native,
+        response_id=text_or_none(value.get("id")),
+        tool_calls=calls,
+        served_model=text_or_none(value.get("model")),
+        cache_write_tokens=count(_details(value.get("usage"), "input"), "cache_write_tokens"),
+    )
+
+
+def _complaint(error: Any) -> Complaint:
+    """The error, with its codes said in the words that all providers share."""
+    complaint = read_complaint(error)
+    shared = {"content_filter"} if complaint.codes & _FILTERED else set()
+    if complaint.codes & _AT_FAULT:
+        shared.add("invalid_request_error")
+    return replace(complaint, codes=complaint.codes | shared)
+
+
+def _incomplete(value: Mapping[str, Any]) -> str:
+    details = value.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, Mapping) else None
+    return text_or_none(reason) or "incomplete"
+
+
+def _finish(native: str | None, *, has_calls: bool) -> str | None:
+    match native:
+        case "completed":
+            return "tool_calls" if has_calls else "stop"
+        case "max_output_tokens":
+            return "length"
+        case _:
+            return native
+
+
+def _texts(items: list[Item], kind: str, key: str) -> str:
+    """The texts of all parts of one kind, joined."""
+    return "".join(
+        part[key]
+        for item in items
+        for part in _content(item)
+        if part.get("type") == kind and isinstance(part.get(key), str)
+    )
+
+
+def _content(item: Item) -> list[Item]:
+    content = item.get("content") if item.get("type", "message") == "message" else None
+    return [it for it in content if isinstance(it, Mapping)] if isinstance(content, list) else []
+
+
+def _tool_calls(items: list[Item]) -> tuple[Mapping[str, Any], ...]:
+    answered = {item.get("call_id") for item in items if _is_output(item)}
+    found = (_tool_call(it) for it in items if not _is_output(it) and _called(it) not in answered)
+    return tuple(call for call in found if call is not None)
+
+
+def _is_output(item: Item) -> bool:
+    return str(item.get("type")).endswith("_output")
+
+
+def _called(item: Item) -> str:
+    return text_or_none(item.get("call_id")) or ""
+
+
+def _tool_call(item: Item) -> Mapping[str, Any] | None:
+    """As chat writes it, `{"id", "type": T, T: {…}}`, whatever T is."""
+    call_id = _called(item)
+    match item:
+        case {"type": "function_call", "name": str(name)}:
+            called = {"name": name, "arguments": text_or_none(item.get("arguments")) or "{}"}
+            return {"id": call_id or item.get("id", ""), "type": "function", "function": called}
+        case {"type": "custom_tool_call", "name": str(name)}:
+            custom = {"name": name, "input": text_or_none(item.get("input")) or ""}
+            return {"id": call_id, "type": "custom", "custom": custom}
+        case {"type": "mcp_approval_request" as kind, "id": str(item_id)}:
+            return {"id": item_id, "type": kind, kind: _inner(item)}
+        case {"type": str(kind)} if call_id:
+            return {"id": call_id, "type": kind, kind: _inner(item)}
+        case _:
+            return None
+
+
+def _inner(item: Item) -> dict[str, Any]:
+    return {key: item[key] for key in item if key not in ("id", "call_id", "type")}
+
+
+def _usage(value: Any) -> Usage | None:
+    if not isinstance(value, Mapping):
+        return None
+    prompt, completion = count(value, "input_tokens"), count(value, "output_tokens")
+    return Usage(
+        prompt,
+        completion,
+        count(value, "total_tokens") or min(prompt + completion, MOST_TOKENS),
+        count(_details(value, "input"), "cached_tokens"),
+        count(_details(value, "output"), "reasoning_tokens"),
+    )
+
+
+def _details(usage: Any, of: str) -> Any:
+    return usage.get(f"{of}_tokens_details") if isinstance(usage, Mapping) else None

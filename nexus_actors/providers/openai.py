@@ -1,0 +1,18 @@
+"""`openai`: OpenAI itself, by the API that the request asks for, Responses unless it says
+otherwise."""
+
+from nexus_actors.providers.apis.responses_api import ResponsesOrChatApi
+from nexus_actors.providers.http.provider import HttpKind, HttpSettings
+
+
+class OpenAISettings(HttpSettings):
+    """Settings of the kind `openai`."""
+
+    base_url: str = "https://api.openai.com/v1"
+
+
+def _api(_: OpenAISettings) -> ResponsesOrChatApi:
+    return ResponsesOrChatApi()
+
+
+PROVIDER = HttpKind(OpenAISettings, _api)
