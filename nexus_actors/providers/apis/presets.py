@@ -51,7 +51,7 @@ class Preset:
 
 
 PLAIN: Final = Preset()
-PRESETS: Final[Mapping[PresetName, Preset]] = MappingProxyType(
+PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
     {
         # https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle (v1): base_url
         # is https://RESOURCE.openai.azure.com/openai/v1, the model's name a deployment's, which
