@@ -48,9 +48,8 @@ class ChatStream:
         return text
 
     def _take_call(self, call: Mapping[str, Any], place: int) -> None:
-        index = call.get("index", place)  # some servers send each call whole, without an index
         whole = self._calls.setdefault(
-            index if isinstance(index, int) else place,
+            self._index(call, place),
             {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
         )
         whole["id"] = text_or_none(call.get("id")) or whole["id"]
@@ -59,6 +58,16 @@ class ChatStream:
             told = whole["function"]
             told["name"] = text_or_none(function.get("name")) or told["name"]
             told["arguments"] += text_or_none(function.get("arguments")) or ""
+
+    def _index(self, call: Mapping[str, Any], place: int) -> int:
+        """Which call this is a piece of. Some servers send each call whole, without an index."""
+        index, call_id = call.get("index"), call.get("id")
+        if isinstance(index, int):
+            return index
+        if not call_id:
+            return place
+        known = (index for index, it in self._calls.items() if it["id"] == call_id)
+        return next(known, len(self._calls))
 
     def whole(self) -> Mapping[str, Any] | None:
         """The answer, once its finish reason came."""

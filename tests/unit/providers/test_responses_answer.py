@@ -1,0 +1,198 @@
+"""Answers of the Responses API: those the official client can read, and those that leave out."""
+
+from typing import Any, get_args
+
+import pytest
+from openai.types.responses import ResponseError
+
+from nexus_actors.contract.result import Usage
+from nexus_actors.providers.apis.responses_answer import read_response
+from nexus_actors.providers.http.api import Reading
+from nexus_actors.providers.port import ProviderFailure
+from tests.unit.providers.sdk_answers import CALL, CHAT_CALL, refusal, response, text
+
+
+def good(value: Any) -> Reading:
+    reading = read_response(value)
+    assert isinstance(reading, Reading), reading
+    return reading
+
+
+def bad(value: Any) -> ProviderFailure:
+    failure = read_response(value)
+    assert isinstance(failure, ProviderFailure), failure
+    return failure
+
+
+def test_reads_a_whole_answer() -> None:
+    reasoning = {"type": "reasoning", "id": "rs_1", "summary": []}
+    assert good(response(reasoning, text("Hel", "lo."))) == Reading(
+        response="Hello.",
+        usage=Usage(20, 9, 29, 8, 5),
+        finish_reason="stop",
+        native_finish_reason="completed",
+        response_id="resp_1",
+        served_model="gpt-5-2025-08-07",
+        cache_write_tokens=4,
+    )
+
+
+def test_a_refusal_is_the_text_where_there_is_no_other() -> None:
+    assert good(response(refusal("I cannot."))).response == "I cannot."
+    assert good(response(text("But "), refusal("I cannot."))).response == "But "
+
+
+def test_calls_are_told_in_the_chat_apis_form() -> None:
+    reading = good(response(CALL))
+    assert (reading.response, reading.tool_calls) == (None, (CHAT_CALL,))
+    assert (reading.finish_reason, reading.native_finish_reason) == ("tool_calls", "completed")
+    both = good(response(text("Let me see."), CALL, {**CALL, "call_id": "call_2"}))
+    assert both.response == "Let me see."
+    assert [call["id"] for call in both.tool_calls] == ["call_1", "call_2"]
+
+
+def test_what_else_the_caller_is_to_do_is_a_call_too() -> None:
+    custom = {
+        "type": "custom_tool_call",
+        "id": "ctc_1",
+        "call_id": "call_3",
+        "name": "shout",
+        "input": "ho",
+    }
+    approval = {
+        "type": "mcp_approval_request",
+        "id": "mcpr_1",
+        "name": "delete",
+        "server_label": "files",
+        "arguments": "{}",
+    }
+    patch = {
+        "type": "apply_patch_call",
+        "id": "ap_1",
+        "call_id": "call_4",
+        "status": "completed",
+        "operation": {"type": "delete_file", "path": "a"},
+    }
+    reading = good(response(custom, approval, patch))
+    assert [call["id"] for call in reading.tool_calls] == ["call_3", "mcpr_1", "call_4"]
+    assert reading.tool_calls[0]["custom"] == {"name": "shout", "input": "ho"}
+    assert reading.tool_calls[1]["mcp_approval_request"]["name"] == "delete"
+    assert reading.tool_calls[2]["apply_patch_call"]["operation"]["path"] == "a"
+
+
+def test_what_the_provider_did_itself_is_not_told() -> None:
+    search = {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"type": "search", "query": "x"},
+    }
+    shell = {"type": "shell_call", "id": "sh_1", "call_id": "c1", "status": "completed"}
+    answered = {"type": "shell_call_output", "id": "so_1", "call_id": "c1", "output": []}
+    value = {**response(text("done")), "output": [search, shell, answered, text("done")]}
+    reading = good(value)
+    assert (reading.response, reading.tool_calls, reading.finish_reason) == ("done", (), "stop")
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish", "native"),
+    [
+        ({"reason": "max_output_tokens"}, "length", "max_output_tokens"),
+        ({"reason": "content_filter"}, "content_filter", "content_filter"),
+        ({"reason": "steered"}, "steered", "steered"),
+        (None, "incomplete", "incomplete"),
+    ],
+)
+def test_an_incomplete_answer_is_one_with_its_reason(reason: Any, finish: str, native: str) -> None:
+    value = response(text("Once upon"), status="incomplete", incomplete_details=reason)
+    reading = good(value)
+    assert reading.response == "Once upon"
+    assert (reading.finish_reason, reading.native_finish_reason) == (finish, native)
+
+
+def test_an_answer_without_anything_is_empty_text() -> None:
+    spent = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    assert good(response(**spent)).response == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"output": [{"content": [{"type": "output_text", "text": "x"}]}]}, Reading(response="x")),
+        ({"output": []}, Reading(response="")),
+        (
+            {"output": [None, {"type": 7}, {"type": "message", "content": "x"}], "usage": 7},
+            Reading(response=""),
+        ),
+        (
+            {
+                "status": "completed",
+                "output": [{"type": "function_call", "id": "f", "name": "now", "arguments": None}],
+                "usage": {"input_tokens": 3, "output_tokens": 4},
+            },
+            Reading(
+                response=None,
+                usage=Usage(3, 4, 7),
+                finish_reason="tool_calls",
+                native_finish_reason="completed",
+                tool_calls=(
+                    {
+                        "id": "f",
+                        "type": "function",
+                        "function": {"name": "now", "arguments": "{}"},
+                    },
+                ),
+            ),
+        ),
+    ],
+)
+def test_reads_what_servers_leave_of_it(value: Any, expected: Reading) -> None:
+    assert good(value) == expected
+
+
+def test_a_failed_response_is_a_failure_maybe_paid() -> None:
+    error = {"code": "server_error", "message": "sorry"}
+    failure = bad(response(status="failed", error=error))
+    assert (failure.type, failure.retryable, failure.maybe_paid) == ("provider_error", True, True)
+    assert failure.message == "error in a 200 answer: sorry"
+    assert bad({"status": "failed"}).type == "provider_error"
+
+
+def _codes() -> list[str]:
+    return list(get_args(ResponseError.model_fields["code"].annotation))
+
+
+@pytest.mark.parametrize("code", _codes())
+def test_every_code_of_the_official_client_is_told_apart(code: str) -> None:
+    failure = bad(response(status="failed", error={"code": code, "message": "no"}))
+    if code in ("server_error", "vector_store_timeout"):
+        expected = ("provider_error", True)
+    elif code == "rate_limit_exceeded":
+        expected = ("rate_limited", True)
+    elif code.endswith(("_policy", "_violation")):
+        expected = ("content_filtered", False)
+    else:
+        expected = ("request_rejected", False)
+    assert (failure.type, failure.retryable) == expected
+
+
+@pytest.mark.parametrize("error", ["broken", {"code": 503}, {"type": "overloaded"}])
+def test_an_error_of_another_kind_is_the_providers_own(error: Any) -> None:
+    failure = bad({"error": error})
+    assert (failure.type, failure.retryable) == ("provider_error", True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"output": None},
+        {"output": "text"},
+        response(status="in_progress"),
+        response(status="queued"),
+        response(status="cancelled"),
+    ],
+)
+def test_what_is_no_answer_is_worth_another_try_and_maybe_paid(value: Any) -> None:
+    failure = bad(value)
+    assert (failure.type, failure.retryable, failure.maybe_paid) == ("invalid_response", True, True)
