@@ -1,13 +1,14 @@
 """A session connected to a scripted server, for the tests beside this file."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import SecretStr
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.openai_compatible import PROVIDER
+from nexus_actors.providers import openai, openai_compatible
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession
 from tests.http_server import (
     Reply,
@@ -29,14 +30,19 @@ SHORT = 0.5
 
 @asynccontextmanager
 async def connected(
-    script: Script | None = None, *, key: str | None = KEY, **settings: Any
+    script: Script | None = None,
+    *,
+    key: str | None = KEY,
+    kind: str = "openai_compatible",
+    **settings: Any,
 ) -> AsyncIterator[tuple[ScriptedServer, ProviderSession]]:
     async with scripted_server(script) as server:
-        checked = PROVIDER.settings(
-            kind="openai_compatible", base_url=f"{server.url}/v1", api_key_env="LLM_KEY", **settings
+        provider = openai.PROVIDER if kind == "openai" else openai_compatible.PROVIDER
+        checked = provider.settings.model_validate(
+            {"kind": kind, "base_url": f"{server.url}/v1", "api_key_env": "LLM_KEY", **settings}
         )
         secret = None if key is None else SecretStr(key)
-        async with PROVIDER.open("openai", checked, secret) as session:
+        async with provider.open("openai", checked, secret) as session:
             yield server, session
 
 
@@ -49,3 +55,13 @@ async def fail(reply: Reply, *, timeout: float = LONG) -> ProviderFailure:
     failure = await ask(reply, timeout=timeout)
     assert isinstance(failure, ProviderFailure), failure
     return failure
+
+
+def events(*told: Any, done: bool = True) -> Reply:
+    """A stream of these, as JSON."""
+    return Reply(body=event_text(told, done=done), headers={"content-type": "text/event-stream"})
+
+
+def event_text(told: Iterable[Any], *, done: bool = True) -> str:
+    last = "data: [DONE]\n\n" if done else ""
+    return "".join(f"data: {json.dumps(it)}\n\n" for it in told) + last

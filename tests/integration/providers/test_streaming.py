@@ -1,0 +1,147 @@
+"""A streamed answer through a session: as it comes, cut short, or not streamed at all."""
+
+from typing import Any
+
+import pytest
+import trio
+
+from nexus_actors.contract.result import Answer
+from nexus_actors.providers.port import Outcome, ProviderFailure
+from tests.http_server import Reply, completion
+from tests.integration.providers.helpers import (
+    LONG,
+    REQUEST,
+    SHORT,
+    connected,
+    event_text,
+    events,
+)
+
+STREAM = {"content-type": "text/event-stream"}
+
+
+def chunk(text: str, finish: str | None = None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    return {"id": "chatcmpl-1", "model": "scripted", "choices": [choice]}
+
+
+USAGE = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}}
+HELLO = (chunk("Hel"), chunk("lo."), chunk("", "stop"), USAGE)
+
+
+async def streamed(reply: Reply, **settings: Any) -> tuple[list[str], Outcome]:
+    told: list[str] = []
+    async with connected({"*": reply}, **settings) as (server, session):
+        outcome = await session.complete(REQUEST, "m", timeout=LONG, on_text=told.append)
+        await session.complete(REQUEST, "m", timeout=SHORT)  # the session is as good as before
+        assert len(server.requests) == 2
+    return told, outcome
+
+
+async def fail(reply: Reply, **settings: Any) -> tuple[list[str], ProviderFailure]:
+    told, failure = await streamed(reply, **settings)
+    assert isinstance(failure, ProviderFailure), failure
+    return told, failure
+
+
+@pytest.mark.parametrize("drip", [None, 0.0])
+async def test_text_is_told_in_order_and_the_answer_is_whole(drip: float | None) -> None:
+    told, answer = await streamed(Reply(body=event_text(HELLO), headers=STREAM, drip=drip))
+    assert told == ["Hel", "lo."]
+    assert isinstance(answer, Answer)
+    assert (answer.response, answer.finish_reason) == ("Hello.", "stop")
+    assert (answer.usage.total_tokens, answer.response_id) == (9, "chatcmpl-1")
+    assert answer.seconds_to_first_text is not None
+
+
+async def test_text_is_told_before_the_answer_ends() -> None:
+    body = event_text((chunk("Hel"), *HELLO[1:]))
+    half = Reply(body=body, headers=STREAM, breaks="hang", after_headers=True)
+    heard = trio.Event()
+    async with connected({"*": half}) as (server, session), trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            await session.complete(REQUEST, "m", timeout=LONG, on_text=lambda _: heard.set())
+
+        nursery.start_soon(ask)
+        with trio.fail_after(LONG):
+            await heard.wait()
+        nursery.cancel_scope.cancel()
+    await server.until(lambda it: it.open == 0)
+
+
+async def test_a_stream_that_stands_still_is_a_timeout() -> None:
+    body = event_text((chunk("Hel"), *HELLO[1:]))
+    reply = Reply(body=body, headers=STREAM, breaks="hang", after_headers=True)
+    told, failure = await fail(reply, idle_timeout=SHORT)
+    assert told[0] == "Hel"
+    assert (failure.type, failure.retryable, failure.maybe_paid) == ("timeout", True, True)
+    assert failure.message == "the answer came to a standstill"
+
+
+async def test_a_stream_that_never_begins_is_a_timeout() -> None:
+    told, failure = await fail(Reply(breaks="hang"), idle_timeout=SHORT)
+    assert told == []
+    assert (failure.type, failure.maybe_paid) == ("timeout", True)
+
+
+async def test_a_drip_that_goes_on_is_ended_by_the_deadline_alone() -> None:
+    reply = Reply(body=event_text(HELLO), headers=STREAM, drip=SHORT / 10)
+    async with connected({"*": reply}, idle_timeout=LONG / 2) as (_, session):
+        failure = await session.complete(REQUEST, "m", timeout=SHORT, on_text=str)
+    assert isinstance(failure, ProviderFailure)
+    assert (failure.type, failure.message) == ("timeout", f"no answer within {SHORT:g} s")
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-type": "application/json; charset=utf-8"}])
+async def test_a_server_that_does_not_stream_answers_whole(headers: dict[str, str]) -> None:
+    told, answer = await streamed(Reply(body=completion("Hello."), headers=headers))
+    assert told == []
+    assert isinstance(answer, Answer)
+    assert (answer.response, answer.seconds_to_first_text) == ("Hello.", None)
+
+
+@pytest.mark.parametrize("status", [400, 429, 503])
+async def test_a_refusal_is_no_stream(status: int) -> None:
+    told, failure = await fail(Reply(status=status, body={"error": {"message": "no"}}))
+    assert (told, failure.status_code) == ([], status)
+    assert failure.message == f"HTTP {status}: no"
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (events(*HELLO[:2]), "ended early"),
+        (events(*HELLO[:2], done=False), "ended early"),
+        (events(), "ended early"),
+        (Reply(body="<html>busy</html>", headers={"content-type": "text/html"}), "ended early"),
+        (events(chunk("Hel"), "not an object"), "no JSON object"),
+        (
+            Reply(
+                body=event_text(HELLO) + event_text(HELLO),
+                headers=STREAM,
+                breaks="truncate",
+                after_headers=True,
+            ),
+            "cut short",
+        ),
+    ],
+)
+async def test_half_a_stream_is_no_answer_and_maybe_paid(reply: Reply, why: str) -> None:
+    _, failure = await fail(reply)
+    assert (failure.type, failure.retryable, failure.maybe_paid) == ("invalid_response", True, True)
+    assert why in failure.message
+
+
+async def test_an_error_in_the_middle_is_the_failure() -> None:
+    error = {"error": {"code": 502, "message": "upstream"}}
+    told, failure = await fail(events(chunk("Hel"), error))
+    assert told == ["Hel"]
+    assert (failure.type, failure.status_code) == ("provider_error", 502)
+
+
+async def test_a_stream_without_end_is_cut_off() -> None:
+    filler = ": " + "x" * 1_000_000 + "\n"
+    _, failure = await fail(Reply(body=filler * 17, headers=STREAM))
+    assert (failure.type, failure.retryable) == ("invalid_response", True)
+    assert "too large" in failure.message
