@@ -85,6 +85,14 @@ async def test_a_stream_that_never_begins_is_a_timeout() -> None:
     assert (failure.type, failure.maybe_paid) == ("timeout", True)
 
 
+async def test_a_stream_may_take_longer_than_it_may_stand_still() -> None:
+    body = event_text(HELLO)
+    reply = Reply(body=body, headers=STREAM, drip=4 * SHORT / len(body))
+    told, answer = await streamed(reply, idle_timeout=2 * SHORT)
+    assert told == ["Hel", "lo."]
+    assert isinstance(answer, Answer)
+
+
 async def test_a_drip_that_goes_on_is_ended_by_the_deadline_alone() -> None:
     reply = Reply(body=event_text(HELLO), headers=STREAM, drip=SHORT / 10)
     async with connected({"*": reply}, idle_timeout=LONG / 2) as (_, session):
