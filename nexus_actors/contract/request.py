@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 Complexity = Literal["simple", "medium", "complex"]
 ApiVersion = Literal["responses", "chat_completions"]
-ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Message = Mapping[str, Any]
 """One chat message, at least `role` and `content`; further keys are the producer's own."""
 
