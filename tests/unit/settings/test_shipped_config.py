@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from nexus_actors.providers.catalog import kind_names, load_kind
+from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.settings import (
     DatabaseSettings,
     QueueSettings,
@@ -58,5 +59,10 @@ def test_every_setting_of_every_kind_of_provider_stands_in_it(kind_name: str) ->
         if f'kind = "{kind_name}"' in block
         for key in re.findall(r"^(?:# )?(\w+) =", block, re.MULTILINE)
     }
-    # `api_key_env` is every kind's, and of no use to one that asks nobody.
-    assert kind.settings.model_fields.keys() - {"api_key_env"} <= keys
+    common = ProviderSettings.model_fields.keys()
+    assert kind.settings.model_fields.keys() - common <= keys
+
+
+def test_what_every_provider_can_be_told_stands_in_it() -> None:
+    keys = set(re.findall(r"^(?:# )?(\w+) =", SHIPPED.read_text(), re.MULTILINE))
+    assert ProviderSettings.model_fields.keys() <= keys
