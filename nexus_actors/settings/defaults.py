@@ -13,8 +13,7 @@ PROVIDERS: Final[dict[str, dict[str, Any]]] = {
         "api_key_env": "OPENAI_API_KEY",
     },
     "anthropic": {
-        "kind": "openai_compatible",
-        "base_url": "https://api.anthropic.com/v1",
+        "kind": "anthropic",
         "api_key_env": "ANTHROPIC_API_KEY",
     },
     "gemini": {

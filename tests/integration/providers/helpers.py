@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers import openai, openai_compatible
+from nexus_actors.providers.catalog import load_kind
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession
 from tests.http_server import (
     Reply,
@@ -34,15 +34,17 @@ async def connected(
     *,
     key: str | None = KEY,
     kind: str = "openai_compatible",
+    name: str = "openai",
     **settings: Any,
 ) -> AsyncIterator[tuple[ScriptedServer, ProviderSession]]:
     async with scripted_server(script) as server:
-        provider = openai.PROVIDER if kind == "openai" else openai_compatible.PROVIDER
+        provider = load_kind(kind)
+        assert provider is not None
         checked = provider.settings.model_validate(
             {"kind": kind, "base_url": f"{server.url}/v1", "api_key_env": "LLM_KEY", **settings}
         )
         secret = None if key is None else SecretStr(key)
-        async with provider.open("openai", checked, secret) as session:
+        async with provider.open(name, checked, secret) as session:
             yield server, session
 
 

@@ -1,0 +1,61 @@
+"""`anthropic`: Anthropic's Messages API.
+
+`POST {base_url}/messages` with `x-api-key` and `anthropic-version`. How a request is written, and
+what cannot be said there, stands in `apis/messages_request.py`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.messages_answer import read_message
+from nexus_actors.providers.apis.messages_request import messages_call
+from nexus_actors.providers.apis.messages_stream import MessageStream
+from nexus_actors.providers.failures import failed_status
+from nexus_actors.providers.http.api import Prepared, Reading
+from nexus_actors.providers.http.provider import HttpKind, HttpSettings
+from nexus_actors.providers.port import ProviderFailure
+
+
+class AnthropicSettings(HttpSettings):
+    """Settings of the kind `anthropic`."""
+
+    base_url: str = "https://api.anthropic.com/v1"
+    api_version: str = Field(default="2023-06-01", pattern=r"^\d{4}-\d{2}-\d{2}$")
+    """The API's version, sent as `anthropic-version`."""
+    max_tokens: int = Field(default=8192, ge=1)
+    """For requests that set no limit of their own: the API wants one."""
+
+
+class MessagesApi:
+    """An `HttpApi`."""
+
+    def __init__(self, settings: AnthropicSettings) -> None:
+        self._version = settings.api_version
+        self._max_tokens = settings.max_tokens
+
+    def headers(self, key: str) -> Mapping[str, str]:
+        return {"anthropic-version": self._version, **({"x-api-key": key} if key else {})}
+
+    def prepare(
+        self, request: LLMRequest, model: str, *, stream: bool
+    ) -> Prepared | ProviderFailure:
+        return messages_call(
+            request, model, stream=stream, version=self._version, max_tokens=self._max_tokens
+        )
+
+    def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
+        return read_message(value)
+
+    def failed(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, now: float
+    ) -> ProviderFailure:
+        return failed_status(status, headers, body, now=now)
+
+    def reader(self) -> MessageStream:
+        return MessageStream()
+
+
+PROVIDER = HttpKind(AnthropicSettings, MessagesApi)

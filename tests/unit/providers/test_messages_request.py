@@ -1,0 +1,227 @@
+"""What goes to Anthropic, field by field."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.messages_request import messages_call
+from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.port import ProviderFailure
+from tests.unit.providers.conversations import CALL, CALLED, EVERY_KIND, NESTED, PNG, SCHEMA, USER
+
+
+def make(*, version: str = "2023-06-01", stream: bool = False, **fields: Any) -> Any:
+    fields = {"messages": (USER,)} | fields
+    request = LLMRequest(request_id="r", complexity="simple", **fields)
+    return messages_call(request, "claude", stream=stream, version=version, max_tokens=100)
+
+
+def call(**fields: Any) -> Prepared:
+    prepared = make(**fields)
+    assert isinstance(prepared, Prepared), prepared
+    return prepared
+
+
+def body(**fields: Any) -> Any:
+    return dict(call(**fields).body)
+
+
+def content(*parts: dict[str, Any]) -> Any:
+    return body(messages=({"role": "user", "content": list(parts)},))["messages"][0]["content"]
+
+
+def test_sends_no_more_than_was_asked() -> None:
+    assert call() == Prepared(
+        path="/messages",
+        body={
+            "model": "claude",
+            "max_tokens": 100,
+            "messages": [{"role": "user", "content": [{"type": "text", "text": USER["content"]}]}],
+        },
+    )
+    assert body(stream=True)["stream"] is True
+    assert body(max_tokens=7)["max_tokens"] == 7
+
+
+def test_system_messages_stand_at_the_top() -> None:
+    first, later = {"role": "system", "content": "One."}, {"role": "system", "content": "Two."}
+    sent = body(messages=(first, USER, later))
+    assert sent["system"] == "One.\n\nTwo."
+    assert [message["role"] for message in sent["messages"]] == ["user"]
+
+
+def test_one_role_in_a_row_is_one_message() -> None:
+    answer = {"role": "assistant", "content": "a"}
+    sent = body(messages=(USER, USER, answer, answer, USER))
+    assert [(m["role"], len(m["content"])) for m in sent["messages"]] == [
+        ("user", 2),
+        ("assistant", 2),
+        ("user", 1),
+    ]
+
+
+def test_calls_and_their_results() -> None:
+    sent = body(messages=(*CALLED, {"role": "user", "content": "So?"}), tools=(NESTED,))
+    assert sent["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Oslo"}}
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "call_1",
+                    "content": [{"type": "text", "text": "rain"}],
+                },
+                {"type": "text", "text": "So?"},
+            ],
+        },
+    ]
+    assert sent["tools"] == [
+        {
+            "name": "weather",
+            "description": "The weather in a city.",
+            "input_schema": SCHEMA,
+            "strict": True,
+        }
+    ]
+
+
+def test_results_stand_before_all_else_in_their_message() -> None:
+    messages = (CALLED[0], CALLED[1], {"role": "user", "content": "Wait."}, CALLED[2])
+    last = body(messages=messages, tools=(NESTED,))["messages"][-1]["content"]
+    assert [block["type"] for block in last] == ["tool_result", "text"]
+
+
+def test_a_call_that_the_model_wrote_wrong_is_still_an_object() -> None:
+    wrong = {**CALL, "function": {"name": "weather", "arguments": "{not json"}}
+    messages = (USER, {"role": "assistant", "content": "", "tool_calls": [wrong]}, CALLED[2])
+    block = body(messages=messages, tools=(NESTED,))["messages"][1]["content"][0]
+    assert block["input"] == {"arguments": "{not json"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "parallel", "sent"),
+    [
+        ("auto", None, {"type": "auto"}),
+        ("required", None, {"type": "any"}),
+        ("none", False, {"type": "none"}),
+        ({"type": "function", "name": "weather"}, None, {"type": "tool", "name": "weather"}),
+        (None, False, {"type": "auto", "disable_parallel_tool_use": True}),
+        ("required", False, {"type": "any", "disable_parallel_tool_use": True}),
+        (None, True, None),
+    ],
+)
+def test_choice_of_tools(choice: Any, parallel: bool | None, sent: Any) -> None:
+    made = body(tools=(NESTED,), tool_choice=choice, parallel_tool_calls=parallel)
+    assert made.get("tool_choice") == sent
+
+
+def test_images_and_documents() -> None:
+    text = base64.b64encode("héllo".encode()).decode()
+    assert content(
+        {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
+        {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"},
+        {
+            "type": "input_file",
+            "filename": "a.pdf",
+            "file_data": "data:application/pdf;base64,AA==",
+        },
+        {"type": "input_file", "file_url": "https://a.example/b.pdf"},
+        {"type": "file", "file": {"file_data": f"data:text/markdown;base64,{text}"}},
+    ) == [
+        {"type": "image", "source": {"type": "url", "url": "https://a.example/b.png"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
+        {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": "AA=="},
+            "title": "a.pdf",
+        },
+        {"type": "document", "source": {"type": "url", "url": "https://a.example/b.pdf"}},
+        {
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": "héllo"},
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+        {"type": "image_url", "image_url": {"url": "data:image/bmp;base64,AA=="}},
+        {"type": "input_file", "file_data": "data:application/zip;base64,AA=="},
+    ],
+)
+def test_what_cannot_be_said_is_refused_before_it_is_sent(part: dict[str, Any]) -> None:
+    failure = make(messages=({"role": "user", "content": [part]},))
+    assert isinstance(failure, ProviderFailure)
+    assert (failure.type, failure.retryable, failure.scope) == (
+        "request_rejected",
+        False,
+        "request",
+    )
+
+
+def test_nothing_to_say_is_refused() -> None:
+    assert isinstance(make(messages=({"role": "user", "content": "  "},)), ProviderFailure)
+    assert isinstance(make(messages=({"role": "system", "content": "x"},)), ProviderFailure)
+
+
+def test_what_has_no_form_is_dropped_and_told() -> None:
+    prepared = call(
+        seed=7,
+        store=False,
+        previous_response_id="resp_1",
+        mcp_servers=({"server_label": "a", "server_url": "https://a.example"},),
+        tools=({"type": "web_search"},),
+        tool_choice="auto",
+        parallel_tool_calls=True,
+        response_format={"type": "json_object"},
+    )
+    assert prepared.body.keys() == {"model", "max_tokens", "messages"}
+    assert prepared.dropped == (
+        "seed",
+        "previous_response_id",
+        "store",
+        "mcp_servers",
+        "tools[0]",
+        "tool_choice",
+        "parallel_tool_calls",
+        "response_format",
+    )
+
+
+def test_sampling_goes_by_the_version_of_the_api() -> None:
+    sampling = EVERY_KIND["sampling"] | {"seed": None}
+    old = call(**sampling)
+    assert (old.body["temperature"], old.body["top_p"]) == (0.7, 0.9)
+    assert (old.body["stop_sequences"], old.dropped) == (["END", "STOP"], ())
+    new = call(version="2026-10-21", **sampling)
+    assert new.dropped == ("temperature", "top_p")
+    assert not {"temperature", "top_p"} & new.body.keys()
+    hot = call(temperature=1.8)
+    assert (hot.body["temperature"], hot.dropped) == (1.0, ("temperature",))
+
+
+def test_how_to_answer() -> None:
+    sent = body(
+        response_format={"type": "json_schema", "json_schema": {"name": "p", "schema": SCHEMA}},
+        reasoning_effort="minimal",
+    )
+    assert sent["output_config"] == {
+        "format": {"type": "json_schema", "schema": SCHEMA},
+        "effort": "low",
+    }
+    assert body(reasoning_effort="none")["thinking"] == {"type": "disabled"}
+
+
+def test_an_answer_begun_does_not_end_in_white_space() -> None:
+    begun = {"role": "assistant", "content": "The cat \n"}
+    assert body(messages=(USER, begun))["messages"][-1]["content"][0]["text"] == "The cat"
