@@ -17,8 +17,7 @@ PROVIDERS: Final[dict[str, dict[str, Any]]] = {
         "api_key_env": "ANTHROPIC_API_KEY",
     },
     "gemini": {
-        "kind": "openai_compatible",
-        "base_url": "https://generativelanguage.googleapis.com/v1beta/openai",
+        "kind": "gemini",
         "api_key_env": "GEMINI_API_KEY",
     },
     "groq": {

@@ -58,6 +58,8 @@ class ToolCall:
     name: str
     arguments: str
     """JSON text, as the model wrote it."""
+    signature: str | None = None
+    """What the model thought, sealed: Google's, in the place its own chat API has for it."""
 
     def arguments_object(self) -> dict[str, Any]:
         """The arguments as an object; a model may have written none, or no JSON at all."""
@@ -263,7 +265,15 @@ def _call(call: Any) -> ToolCall | None:
         case {"id": str(call_id), "function": {"name": str(name), **more}}:
             arguments = more.get("arguments")
             written = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
-            return ToolCall(call_id, name, written)
+            return ToolCall(call_id, name, written, _signature(call))
+        case _:
+            return None
+
+
+def _signature(call: Mapping[str, Any]) -> str | None:
+    match call:
+        case {"extra_content": {"google": {"thought_signature": str(signature)}}}:
+            return signature or None
         case _:
             return None
 

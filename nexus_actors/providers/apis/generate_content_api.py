@@ -1,0 +1,48 @@
+"""generateContent, Gemini's own API. `x-goog-api-key`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.generate_content_answer import read_generated
+from nexus_actors.providers.apis.generate_content_request import generate_content_call
+from nexus_actors.providers.apis.generate_content_stream import GenerateContentStream
+from nexus_actors.providers.failures import failed_status
+from nexus_actors.providers.http.api import Prepared, Reading
+from nexus_actors.providers.port import ProviderFailure
+
+
+class GenerateContentApi:
+    """Stateless; an `HttpApi`."""
+
+    def headers(self, key: str) -> Mapping[str, str]:
+        return {"x-goog-api-key": key} if key else {}
+
+    def prepare(
+        self, request: LLMRequest, model: str, *, stream: bool
+    ) -> Prepared | ProviderFailure:
+        return generate_content_call(request, model, stream=stream)
+
+    def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
+        return read_generated(value)
+
+    def failed(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, now: float
+    ) -> ProviderFailure:
+        return failed_status(status, headers, _unlisted(body), now=now)
+
+    def reader(self) -> GenerateContentStream:
+        return GenerateContentStream()
+
+
+def _unlisted(body: bytes) -> bytes:
+    """An error's body; the methods that stream send it as the only item of a list."""
+    if not body.lstrip().startswith(b"["):
+        return body
+    match parse(body.decode("utf-8", "replace")):
+        case Parsed([only]):
+            return json.dumps(only).encode("ascii")
+        case _:
+            return body

@@ -1,0 +1,17 @@
+"""`gemini`: Google's models, by their own API."""
+
+from nexus_actors.providers.apis.generate_content_api import GenerateContentApi
+from nexus_actors.providers.http.provider import HttpKind, HttpSettings
+
+
+class GeminiSettings(HttpSettings):
+    """Settings of the kind `gemini`."""
+
+    base_url: str = "https://generativelanguage.googleapis.com/v1beta"
+
+
+def _api(_: GeminiSettings) -> GenerateContentApi:
+    return GenerateContentApi()
+
+
+PROVIDER = HttpKind(GeminiSettings, _api)
