@@ -150,7 +150,9 @@ def read_conversation(request: LLMRequest) -> Conversation:
         unsaid += [
             f"messages[{index}].content[{place}]"
             for place, part in enumerate(parts)
+            # A system message has its text alone here: a picture in it would be lost unseen.
             if isinstance(part, Unknown)
+            or (message["role"] == "system" and not isinstance(part, Text))
         ]
         if message["role"] == "system":
             system.append("".join(part.text for part in parts if isinstance(part, Text)))

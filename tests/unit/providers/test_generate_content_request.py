@@ -292,6 +292,13 @@ def test_drops_and_tells(fields: dict[str, Any], dropped: tuple[str, ...]) -> No
         ((user({"type": "file", "file": {"file_id": "file-1"}}),), "id it has elsewhere"),
         (({"role": "tool", "tool_call_id": "lost", "content": "x"},), "function's name"),
         (
+            (
+                {"role": "system", "content": [{"type": "input_image", "image_url": "https://x"}]},
+                USER,
+            ),
+            "messages[0].content[0]",
+        ),
+        (
             (USER, {"role": "assistant", "content": "", "tool_calls": [{"type": "custom"}]}),
             "messages[1].tool_calls[0]",
         ),
