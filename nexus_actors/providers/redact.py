@@ -54,15 +54,16 @@ def _mask(text: str, secret: str, window: int, mark: str) -> str:
 def prompt_texts(messages: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Every text in the contents of `messages`."""
     for message in messages:
-        yield from _texts(message.get("content"))
+        yield from texts(message.get("content"))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a value of JSON."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _texts(item)
+            yield from texts(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _texts(item)
+            yield from texts(item)

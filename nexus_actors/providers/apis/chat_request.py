@@ -86,12 +86,20 @@ def _add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest) ->
 
 def _message(message: Message) -> dict[str, Any]:
     chat = {key: message[key] for key in MESSAGE_KEYS if message.get(key) is not None}
+    if chat.get("tool_calls"):  # what another provider's calls carry besides is refused elsewhere
+        chat["tool_calls"] = [_without_extras(call) for call in chat["tool_calls"]]
     content = chat.get("content")
     if isinstance(content, list | tuple):
         chat["content"] = [_part(part) for part in content]
     elif content == "" and chat.get("tool_calls"):
         chat["content"] = None  # as the API itself writes a message of tool calls alone
     return chat
+
+
+def _without_extras(call: Any) -> Any:
+    if not isinstance(call, Mapping):
+        return call
+    return {key: value for key, value in call.items() if key != "extra_content"}
 
 
 def _part(part: Any) -> Any:

@@ -39,18 +39,22 @@ from nexus_actors.providers.port import (
     ProviderSession,
     ProviderSettings,
 )
-from nexus_actors.providers.redact import prompt_texts, safe_message
+from nexus_actors.providers.redact import prompt_texts, safe_message, texts
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
 """What a model may be called; it becomes part of a path with some APIs."""
 _OWN_HEADERS = frozenset(
     {
+        "anthropic-version",
+        "api-key",
         "authorization",
         "connection",
         "content-length",
         "content-type",
         "host",
         "transfer-encoding",
+        "x-api-key",
+        "x-goog-api-key",
     }
 )
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -220,7 +224,9 @@ class HttpProviderSession:
     def _masked(self, failure: ProviderFailure, request: LLMRequest) -> ProviderFailure:
         # Here and nowhere else, so that no failure can leave without it.
         message = safe_message(
-            failure.message, secrets=self._secrets, prompt=prompt_texts(request.messages)
+            failure.message,
+            secrets=self._secrets,
+            prompt=(*prompt_texts(request.messages), *texts(request.mcp_servers)),
         )
         return replace(failure, message=message)
 
