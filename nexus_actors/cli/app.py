@@ -18,6 +18,9 @@ _FAMILIES = {
         "ask": ("ask:ask", "Ask one question and print the answer."),
         "enqueue": ("enqueue:enqueue", "Send requests from a file, one JSON object a line."),
         "result": ("result:result", "Print the result of a request."),
+        "route": ("route:route", "Say where a request would go, and why, without calling anybody."),
+        "explain": ("explain:explain", "Say what became of a request, attempt by attempt."),
+        "models": ("models:models", "List the models that can be reached, with their prices."),
     },
     "Setup": {
         "config": ("config:config", "Check or show the configuration."),

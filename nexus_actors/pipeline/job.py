@@ -9,7 +9,7 @@ import trio
 from nexus_actors.contract.errors import Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
-from nexus_actors.routing.routes import Candidate
+from nexus_actors.routing import Candidate
 from nexus_actors.storage.ports import Attempt, Lease, Step
 from supervisors import ActorRef
 

@@ -16,7 +16,7 @@ from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.patience import Patience
 from nexus_actors.pipeline.wake import Wake
-from nexus_actors.routing.routes import Routed, Routes
+from nexus_actors.routing import Routed, Routes
 from nexus_actors.storage.ports import GiveBack, RequestStore, StorageError, StorageRefused
 from supervisors import GenServer
 
@@ -63,6 +63,8 @@ class Router(GenServer):
 
     async def init(self) -> None:
         """Begin with the jobs a predecessor did not place, or had not given back for certain."""
+        # The price list takes a moment to import, and nothing else shall wait for it.
+        await trio.to_thread.run_sync(self._routes.warm_up)
         for job in self._in_work:
             self._deadlines.watch(job)
         self._leaving.extend(self._in_work.leaving())

@@ -10,15 +10,39 @@ connections: one shared pool is what makes thousands of calls in flight slow.
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
 
 Scope = Literal["request", "key", "provider"]
 """What a failure says about: this request alone, the key used, or the provider as a whole."""
+
+
+class ModelSettings(BaseModel):
+    """What a config knows better than the price list: `[providers.NAME.models."MODEL"]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    context_window: int | None = Field(default=None, ge=1)
+    """Tokens in and out together."""
+    max_output_tokens: int | None = Field(default=None, ge=1)
+    input_price: float | None = Field(default=None, ge=0)
+    """US dollars per million tokens."""
+    cached_input_price: float | None = Field(default=None, ge=0)
+    """US dollars per million tokens read from the provider's cache; else as `input_price`."""
+    output_price: float | None = Field(default=None, ge=0)
+    """US dollars per million tokens."""
+
+    @model_validator(mode="after")
+    def _check_prices(self) -> Self:
+        if (self.input_price is None) != (self.output_price is None):
+            raise ValueError("input_price and output_price: expected both, or neither")
+        if self.cached_input_price is not None and self.input_price is None:
+            raise ValueError("cached_input_price: expected input_price and output_price beside it")
+        return self
 
 
 class ProviderSettings(BaseModel):
@@ -44,6 +68,8 @@ class ProviderSettings(BaseModel):
     """For how many seconds at first; twice as long each time it fails again."""
     breaker_seconds_max: float = Field(default=300.0, gt=0, le=86_400)
     """For how many seconds at most."""
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
+    """By the model's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,14 @@ the tokens, so the list is asked once per model for its rates (a few calls of 0.
 tiers or times of day are asked anew for each answer.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any
+
+from nexus_actors.providers.port import ModelSettings
 
 _PROBE = 1_000_000
 """Tokens; rates are quoted per million, so that this loses no digits."""
@@ -36,6 +39,35 @@ def cost(provider: str, base_url: str, model: str, tokens: Tokens) -> float | No
     """
     price = _price(provider, base_url, model)
     return None if price is None else price(tokens)
+
+
+def configured_cost(model: ModelSettings | None, tokens: Tokens) -> float | None:
+    """By the config's own prices; None where it has none."""
+    if model is None or model.input_price is None or model.output_price is None:
+        return None
+    tokens = _sane(tokens)
+    cached_price = model.cached_input_price
+    cached_price = model.input_price if cached_price is None else cached_price
+    dollars = (
+        (tokens.input - tokens.cached) * model.input_price
+        + tokens.cached * cached_price
+        + tokens.output * model.output_price
+    )
+    return dollars / _PROBE
+
+
+@lru_cache(maxsize=1024)
+def context_window(provider: str, base_url: str, model: str) -> int | None:
+    """The most tokens in and out, as the list has it; None where it does not know."""
+    snapshot = importlib.import_module("genai_prices.data_snapshot").get_snapshot()
+    for where in ((None, base_url or None), (provider, None)):
+        try:
+            _, info = snapshot.find_provider_model(model, None, *where)
+        except LookupError:
+            continue
+        window: int | None = info.context_window
+        return window
+    return None
 
 
 @cache

@@ -1,14 +1,7 @@
 """Which provider and model a request goes to. Pure: settings and a request in, candidates out."""
 
-from nexus_actors.routing.routes import (
-    Candidate,
-    Routed,
-    Routes,
-    Skipped,
-    Unroutable,
-    available_models,
-    candidates,
-)
+from nexus_actors.routing.outcome import Candidate, Routed, Skipped, Unroutable
+from nexus_actors.routing.routes import Routes, available_models, candidates
 
 __all__ = [
     "Candidate",

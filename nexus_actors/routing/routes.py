@@ -8,24 +8,30 @@ What the request names decides how they are found:
 | auto | P | P's models of the route, else all of P's in any route; then the rest of the route |
 | M | P | M at P, nothing else |
 | P/M | auto | M at P, nothing else |
-| M | auto | M at each provider that has it in a route, else at the maker of M; no other model |
+| M | auto | as a route for M says; else M wherever a route has it, else at its maker |
 
 `provider` is a preference, so the route stands behind it; an explicit model is an order, so no
-other model ever takes its place. The route is the first that there is of: complexity and task
-type, task type alone, complexity alone, `*` and `*`. Providers that are left out are skipped, and
+other model ever takes its place. The route is the first that there is of:
+
+1. those that name `capabilities`, an `agent` or a `model`, in the config's order, if all they name
+   fits the request;
+2. complexity and task type, task type alone, complexity alone, `*` and `*`.
+
+Then the route's `pick` puts its models in order: as written; by chance in the proportion of their
+weights, the same for a `request_id` each time; or by the expected price, unknown ones last.
+Providers that are left out are skipped, and models that the request does not fit into; both are
 said to be.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
-from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.settings.model import ModelRef, Settings
-
-Candidate = ModelRef
-"""A provider's name in the config and a model's name there."""
+from nexus_actors.routing.catalog import Catalog
+from nexus_actors.routing.choice import fitting, in_order, matches
+from nexus_actors.routing.outcome import Candidate, Routed, Skipped, Unroutable, short
+from nexus_actors.settings.model import ModelRef, Route, Settings
 
 AUTO: Final = "auto"
 _ANY: Final = "*"
@@ -43,32 +49,6 @@ _MAKERS: Final = (
 no route names can then still be asked for by its name alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A choice that cannot be tried."""
-
-    provider: str
-    model: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """Where a request can go: at least one candidate, first choice first."""
-
-    candidates: tuple[Candidate, ...]
-    skipped: tuple[Skipped, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Unroutable:
-    """Nothing that can be reached serves the request; it ends with this error."""
-
-    message: str
-    skipped: tuple[Skipped, ...] = ()
-    type: ErrorType = ErrorType.MODEL_UNAVAILABLE
-
-
 class Routes:
     """The routing table of one config, worked out once: a request costs a few look-ups."""
 
@@ -78,23 +58,42 @@ class Routes:
         self._table: dict[tuple[str, str], Routed | Unroutable] = {}
         self._by_provider: dict[str, list[Candidate]] = {}
         self._by_model: dict[str, list[Candidate]] = {}
+        self._special = [route for route in settings.routes if route.is_special]
+        self.catalog = Catalog(settings)
         for route in settings.routes:
+            if route.is_special:
+                self._learn(route)
+                continue
             key = (route.complexity, route.task_type)
             if key not in self._table:  # of equals the first is the one
-                self._table[key] = self._split(route.models)
-            for ref in route.models:
-                if ref.provider in self._providers:
-                    _append_once(self._by_provider.setdefault(ref.provider, []), ref)
-                    _append_once(self._by_model.setdefault(ref.model, []), ref)
+                self._table[key] = self._split(route.models, route)
+            self._learn(route)
         self._preferred = {
             (provider, *key): self._prefer(provider, routed)
             for key, routed in self._table.items()
             for provider in self._providers
         }
 
+    def _learn(self, route: Route) -> None:
+        for ref in route.models:
+            if ref.provider in self._providers and ref.model != "*":
+                _append_once(self._by_provider.setdefault(ref.provider, []), ref)
+                _append_once(self._by_model.setdefault(ref.model, []), ref)
+
     def candidates(self, request: LLMRequest) -> Routed | Unroutable:
         """The candidates for one request."""
+        match self._find(request):
+            case Routed() as routed:
+                return fitting(in_order(routed, request, self.catalog), request, self.catalog)
+            case refusal:
+                return refusal
+
+    def _find(self, request: LLMRequest) -> Routed | Unroutable:
         provider = request.provider.lower()  # names in a config are lower-case
+        if request.model == AUTO or (provider == AUTO and not self._names_provider(request.model)):
+            special = next((route for route in self._special if matches(route, request)), None)
+            if special is not None:
+                return self._by_special(special, request.model, provider)
         if request.model != AUTO:
             return self._named(request.model, provider)
         key = self._key(request.complexity, request.task_type)
@@ -111,14 +110,28 @@ class Routes:
         # Not there, and only preferred: the route takes it.
         skipped = (self._skip(provider, AUTO), *found.skipped)
         match found:
-            case Routed(candidates):
-                return Routed(candidates, skipped)
-            case Unroutable(message):
-                return Unroutable(message, skipped)
+            case Routed():
+                return replace(found, skipped=skipped)
+            case Unroutable():
+                return replace(found, skipped=skipped)
+
+    def warm_up(self) -> None:
+        """Look up the facts of all models, which imports the price list where one is needed."""
+        for ref in self.models():
+            self.catalog.facts(ref)
 
     def models(self) -> tuple[Candidate, ...]:
         """Every model that a route names and that can be reached, in the routes' order."""
         return tuple(ref for refs in self._by_model.values() for ref in refs)
+
+    def _names_provider(self, model: str) -> bool:
+        prefix = model.partition("/")[0]
+        return prefix != model and (prefix in self._providers or prefix in self._left_out)
+
+    def _by_special(self, route: Route, model: str, provider: str) -> Routed | Unroutable:
+        refs = [ModelRef(ref.provider, model) if ref.model == "*" else ref for ref in route.models]
+        found = self._split(refs, route)
+        return self._prefer(provider, found) if provider in self._providers else found
 
     def _key(self, complexity: str, task_type: str | None) -> tuple[str, str] | None:
         task = task_type or _ANY
@@ -140,13 +153,13 @@ class Routes:
         maker = next((name for start, name in _MAKERS if model.startswith(start)), None)
         if maker is not None and (maker in self._providers or maker in self._left_out):
             return self._at(maker, model)
-        return Unroutable(f"no provider that can be reached is known to have {_short(model)}")
+        return Unroutable(f"no provider that can be reached is known to have {short(model)}")
 
     def _at(self, provider: str, model: str) -> Routed | Unroutable:
         if provider in self._providers:
             return Routed((Candidate(provider, model),))
         skipped = self._skip(provider, model)
-        return Unroutable(f"{_short(provider)}: {skipped.why}", (skipped,))
+        return Unroutable(f"{short(provider)}: {skipped.why}", (skipped,))
 
     def _with_preference(self, provider: str, key: tuple[str, str] | None) -> Routed | Unroutable:
         if key is not None:
@@ -162,31 +175,26 @@ class Routes:
         own = own or self._by_provider.get(provider, [])
         others = [ref for ref in rest if ref.provider != provider]
         if own or others:
-            return Routed((*own, *others), routed.skipped)
+            return Routed((*own, *others), routed.skipped, routed.route)
         return routed
 
-    def _split(self, refs: Iterable[ModelRef]) -> Routed | Unroutable:
+    def _split(self, refs: Iterable[ModelRef], route: Route) -> Routed | Unroutable:
         refs = tuple(refs)
         usable = tuple(ref for ref in refs if ref.provider in self._providers)
         skipped = tuple(self._skip(*ref) for ref in refs if ref.provider not in self._providers)
         if usable:
-            return Routed(usable, skipped)
-        return Unroutable("every provider of the route is left out", skipped)
+            return Routed(usable, skipped, route)
+        return Unroutable("every provider of the route is left out", skipped, route=route)
 
     def _skip(self, provider: str, model: str) -> Skipped:
         left_out = self._left_out.get(provider)
         why = "no such provider" if left_out is None else left_out.why
-        return Skipped(_short(provider), _short(model), why)
+        return Skipped(short(provider), short(model), why)
 
 
 def _append_once(refs: list[Candidate], ref: Candidate) -> None:
     if ref not in refs:
         refs.append(ref)
-
-
-def _short(text: str, limit: int = 100) -> str:
-    """A name from a request, fit for a message."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def candidates(request: LLMRequest, settings: Settings) -> Routed | Unroutable:

@@ -45,6 +45,11 @@ def _route(route: Route) -> dict[str, Any]:
         "complexity": route.complexity,
         "task_type": route.task_type,
         "models": [str(ref) for ref in route.models],
+        **({"capabilities": sorted(route.capabilities)} if route.capabilities else {}),
+        **({"agent": route.agent} if route.agent is not None else {}),
+        **({"model": route.model} if route.model is not None else {}),
+        **({"pick": route.pick} if route.pick != "ordered" else {}),
+        **({"weights": list(route.weights)} if route.weights else {}),
     }
 
 

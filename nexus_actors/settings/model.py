@@ -98,6 +98,9 @@ class ModelRef(NamedTuple):
         return f"{self.provider}/{self.model}"
 
 
+Pick = Literal["ordered", "weighted", "cheapest"]
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One of `[[routes]]`."""
@@ -106,7 +109,23 @@ class Route:
     task_type: str
     """Normalised, or `*`."""
     models: tuple[ModelRef, ...]
-    """In order of preference; those of providers left out included."""
+    """In order of preference; those of providers left out included. With `model`, a model `*` is
+    the one that was asked for."""
+    capabilities: frozenset[str] = frozenset()
+    """All of them must be among the request's."""
+    agent: str | None = None
+    """A glob for the request's `agent_id`."""
+    model: str | None = None
+    """A glob for the model that the request names; without one, the route is for requests that
+    name none."""
+    pick: Pick = "ordered"
+    weights: tuple[int, ...] = ()
+    """Of the models, for `weighted`."""
+
+    @property
+    def is_special(self) -> bool:
+        """Whether it asks for more than complexity and task type."""
+        return bool(self.capabilities) or self.agent is not None or self.model is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,8 @@ def _check_coverage(routes: tuple[Route, ...], notes: Notes) -> None:
     seen: dict[tuple[str, str], int] = {}
     for index, route in enumerate(routes):
         key = (route.complexity, route.task_type)
+        if route.is_special:
+            continue  # it takes some of what another would
         if key in seen:
             notes.warnings.append(
                 f"routes[{index}] is never used: routes[{seen[key]}] is for the same requests"

@@ -1,14 +1,25 @@
 """`[[routes]]`: which models serve which requests, in order of preference."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, Final, cast
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, cast, get_args
 
 from nexus_actors.contract.request import Complexity
-from nexus_actors.contract.tasks import COMPLEXITIES, normalize_task_type
+from nexus_actors.contract.tasks import COMPLEXITIES, normalize_capabilities, normalize_task_type
 from nexus_actors.settings.mistakes import Notes, nearest, shown
-from nexus_actors.settings.model import ModelRef, Route
+from nexus_actors.settings.model import ModelRef, Pick, Route
 
-_KEYS: Final = ("complexity", "task_type", "models")
+_KEYS: Final = (
+    "complexity",
+    "task_type",
+    "capabilities",
+    "agent",
+    "model",
+    "models",
+    "pick",
+    "weights",
+)
+_PICKS: Final = get_args(Pick)
 _WIDTHS: Final = (*COMPLEXITIES, "*")
 
 
@@ -44,10 +55,57 @@ def _read_route(path: str, item: Any, known: Collection[str], notes: Notes) -> R
         notes.add(f"{path}.models", found, "a list of PROVIDER/MODEL, at least one")
         return None
     refs = [_read_ref(f"{path}.models[{i}]", text, known, notes) for i, text in enumerate(models)]
+    _check_conditions(path, item, notes)
+    _check_pick(path, item, len(models), notes)
+    if item.get("model") is None and any(ref and ref.model == "*" for ref in refs):
+        notes.add(f"{path}.models", "a model *", "models by name, or a model = to stand for")
     if len(notes.mistakes) > mistakes:
         return None
     kept = tuple(dict.fromkeys(ref for ref in refs if ref is not None))
-    return Route(cast("Complexity", complexity), normalize_task_type(cast("str", task_type)), kept)
+    return Route(
+        cast("Complexity", complexity),
+        normalize_task_type(cast("str", task_type)),
+        kept,
+        capabilities=frozenset(normalize_capabilities(item.get("capabilities", []))),
+        agent=item.get("agent"),
+        model=item.get("model"),
+        pick=item.get("pick", "ordered"),
+        weights=_weights(kept, refs, item.get("weights", ())),
+    )
+
+
+def _weights(
+    kept: Sequence[ModelRef], refs: Sequence[ModelRef | None], weights: Sequence[int]
+) -> tuple[int, ...]:
+    """Those of a model that stands there twice are added up."""
+    total: Counter[ModelRef | None] = Counter()
+    for ref, weight in zip(refs, weights, strict=False):
+        total[ref] += weight
+    return tuple(total[ref] for ref in kept) if weights else ()
+
+
+def _check_conditions(path: str, item: Mapping[str, Any], notes: Notes) -> None:
+    words = item.get("capabilities", [])
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        notes.add(f"{path}.capabilities", shown(words), "a list of words")
+    for key in ("agent", "model"):
+        glob = item.get(key, "*")
+        if not isinstance(glob, str) or not glob.strip():
+            close = "models" if key == "model" and isinstance(glob, list) else None
+            notes.add(f"{path}.{key}", shown(glob), "a name, in which * stands for anything", close)
+
+
+def _check_pick(path: str, item: Mapping[str, Any], models: int, notes: Notes) -> None:
+    pick, weights = item.get("pick", "ordered"), item.get("weights")
+    if pick not in _PICKS:
+        close = nearest(str(pick), _PICKS)
+        notes.add(f"{path}.pick", shown(pick), f"one of {', '.join(_PICKS)}", close)
+    whole = isinstance(weights, list) and all(type(w) is int and w > 0 for w in weights)
+    if pick == "weighted" and not (whole and len(weights or ()) == models):
+        found = "nothing" if weights is None else shown(weights)
+        notes.add(f"{path}.weights", found, "a whole number above 0 for each of the models")
+    elif pick != "weighted" and weights is not None:
+        notes.add(f"{path}.weights", shown(weights), 'pick = "weighted" beside them')
 
 
 def _read_ref(path: str, text: Any, known: Collection[str], notes: Notes) -> ModelRef | None:

@@ -208,13 +208,20 @@ class HttpProviderSession:
             provider=self._name,
             model=model,
             usage=reading.usage or Usage(0, 0, 0),
-            cost=answer_cost(reading, model, self._price_of),
+            cost=self._cost(reading, model),
             finish_reason=reading.finish_reason,
             native_finish_reason=reading.native_finish_reason,
             response_id=reading.response_id,
             tool_calls=reading.tool_calls,
             seconds_to_first_text=seconds_to_first_text,
         )
+
+    def _cost(self, reading: Reading, model: str) -> float | None:
+        """By the config's price for the model that was asked for, else by the list's."""
+        configured = self._settings.models.get(model)
+        tokens = reading_tokens(reading)
+        cost = None if tokens is None else pricing.configured_cost(configured, tokens)
+        return answer_cost(reading, model, self._price_of) if cost is None else cost
 
     def _price_of(self, model: str, tokens: pricing.Tokens) -> float | None:
         if self._settings.free:
@@ -240,18 +247,25 @@ def answer_cost(reading: Reading, asked: str, price_of: PriceOf) -> float | None
 
     None where no tokens were counted, which is not to say that it was free.
     """
+    tokens = reading_tokens(reading)
+    if tokens is None:
+        return None
+    served = reading.served_model
+    by_served = price_of(served, tokens) if served else None
+    return price_of(asked, tokens) if by_served is None else by_served
+
+
+def reading_tokens(reading: Reading) -> pricing.Tokens | None:
+    """What is to be paid for; None where nothing was counted."""
     usage = reading.usage
     if usage is None or not (usage.prompt_tokens or usage.completion_tokens):
         return None
-    tokens = pricing.Tokens(
+    return pricing.Tokens(
         usage.prompt_tokens,
         usage.completion_tokens,
         usage.cached_tokens,
         reading.cache_write_tokens,
     )
-    served = reading.served_model
-    by_served = price_of(served, tokens) if served else None
-    return price_of(asked, tokens) if by_served is None else by_served
 
 
 def read_object(body: bytes) -> Mapping[str, Any] | str:

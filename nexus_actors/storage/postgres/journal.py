@@ -36,8 +36,9 @@ async def read_entry(connection: Connection, request_id: str) -> JournalEntry | 
         request_id,
     )
     attempts = await connection.fetch(
-        "SELECT number, provider, model, outcome, status_code, duration_ms, cost, error, owner,"
-        " started_at FROM nexus.attempts WHERE request_id = $1 ORDER BY number",
+        "SELECT number, provider, model, outcome, status_code, duration_ms, cost, error,"
+        " maybe_paid, spared, dropped, first_text_ms, owner, started_at"
+        " FROM nexus.attempts WHERE request_id = $1 ORDER BY number",
         request_id,
     )
     return JournalEntry(request, _rows(steps), _rows(attempts))

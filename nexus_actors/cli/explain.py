@@ -1,0 +1,109 @@
+"""`nexus explain`: what became of a request, step by step and attempt by attempt."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from nexus_actors.cli.database import running_database
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import CommandError, print_json
+
+if TYPE_CHECKING:
+    from nexus_actors.storage.postgres.journal import JournalEntry
+
+_SHOWN = (
+    "state",
+    "complexity",
+    "task_type",
+    "agent_id",
+    "provider",
+    "model",
+    "prompt_tokens",
+    "completion_tokens",
+    "cost",
+    "latency_ms",
+    "error_type",
+    "received_at",
+    "finished_at",
+)
+
+
+def explain(
+    request_id: Annotated[str, Parameter(name="ID", help="The request's id.")],
+    /,
+    *,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Say what became of a request: its steps, and each call to a provider with its outcome.
+
+    From the journal, so also while the request is still in work. Exit code 1 if nobody knows it.
+    """
+    import trio
+
+    settings = read_settings(config)
+    entry = trio.run(_find, running_database(settings), request_id)
+    if entry is None:
+        raise CommandError(f"the journal has no request {request_id}")
+    if json:
+        print_json({"request": entry.request, "steps": entry.steps, "attempts": entry.attempts})
+    else:
+        _print(entry)
+
+
+async def _find(url: str, request_id: str) -> "JournalEntry | None":
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.journal import read_entry
+
+    async with open_postgres(url, pool_size=1) as pool:
+        return await pool.run(read_entry, request_id)
+
+
+def _print(entry: "JournalEntry") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for name in _SHOWN:
+        if entry.request.get(name) is not None:
+            facts.add_row(name, str(entry.request[name]))
+    console.print(facts)
+    for step in entry.steps:
+        print(f"step  {step['name']}: {step['outcome']}{_detail(step['detail'])}")
+    if not entry.attempts:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("", "model", "outcome", "ms", "cost", "what happened"):
+        table.add_column(name, overflow="fold")
+    for attempt in entry.attempts:
+        table.add_row(*_cells(attempt))
+    console.print(table)
+
+
+def _detail(detail: Any) -> str:
+    return f"  {detail}" if detail else ""
+
+
+def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
+    notes = [str(attempt["error"] or "")]
+    if attempt["spared"]:
+        notes.append("does not count: the provider said to come later")
+    if attempt["maybe_paid"]:
+        notes.append("may have been paid")
+    if attempt["dropped"]:
+        notes.append(f"not sent: {', '.join(attempt['dropped'])}")
+    if attempt["first_text_ms"] is not None:
+        notes.append(f"first text after {attempt['first_text_ms']} ms")
+    status = f" {attempt['status_code']}" if attempt["status_code"] else ""
+    model = f"{attempt['provider']}/{attempt['model']}" if attempt["provider"] else "-"
+    return (
+        str(attempt["number"]),
+        model,
+        f"{attempt['outcome']}{status}",
+        "-" if attempt["duration_ms"] is None else str(attempt["duration_ms"]),
+        "-" if attempt["cost"] is None else f"${attempt['cost']}",
+        "; ".join(note for note in notes if note),
+    )

@@ -1,0 +1,141 @@
+"""`nexus route`: where a request would go, without asking anybody."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import CommandError, complain, print_json
+
+if TYPE_CHECKING:
+    from nexus_actors.contract.request import LLMRequest
+    from nexus_actors.settings import Settings
+
+
+def route(
+    file: Annotated[
+        str,
+        Parameter(
+            name="FILE",
+            help="A request as JSON; - reads it from a pipe.",
+            allow_leading_hyphen=True,
+        ),
+    ],
+    /,
+    *,
+    explain: Annotated[
+        bool, Parameter(negative="", help="Say why; this is what the command does anyway.")
+    ] = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> int:
+    """Say where a request would go, and why: which route is for it, which models it would try in
+    which order, which it cannot, and what the call would cost. Nobody is called.
+
+    Exit code 1 if the request would fail.
+    """
+    from nexus_actors.contract.decode import decode_request
+    from nexus_actors.contract.errors import Refusal
+
+    settings = read_settings(config)
+    request = decode_request(_read(file))
+    if isinstance(request, Refusal):
+        if json:
+            print_json({"error": {"type": str(request.type), "message": request.message}})
+        else:
+            complain(f"{request.type}: {request.message}")
+        return exit_codes.FAILED
+    explained = explain_route(settings, request)
+    if json:
+        print_json(explained)
+    else:
+        _print(explained)
+    return exit_codes.OK if explained["error"] is None else exit_codes.FAILED
+
+
+def _read(file: str) -> str:
+    if file == "-":
+        return sys.stdin.read()
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise CommandError(f"cannot read {file}: {reason}", exit_codes.USAGE) from error
+
+
+def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]:
+    """What routing makes of a request, as JSON has it."""
+    from nexus_actors.routing import Routed, Routes
+    from nexus_actors.routing.choice import expected_cost
+    from nexus_actors.routing.estimate import estimate_input
+
+    routes = Routes(settings)
+    outcome = routes.candidates(request)
+    candidates = outcome.candidates if isinstance(outcome, Routed) else ()
+    return {
+        "route": _describe(settings, outcome.route),
+        "input_tokens": estimate_input(request).expected,
+        "max_tokens": request.max_tokens,
+        "candidates": [
+            {
+                "model": str(candidate),
+                "expected_cost": expected_cost(candidate, request, routes.catalog),
+                "context_window": routes.catalog.facts(candidate).context_window,
+            }
+            for candidate in candidates
+        ],
+        "skipped": [
+            {"model": f"{skipped.provider}/{skipped.model}", "why": skipped.why}
+            for skipped in outcome.skipped
+        ],
+        "error": None
+        if isinstance(outcome, Routed)
+        else {"type": str(outcome.type), "message": outcome.message},
+    }
+
+
+def _describe(settings: "Settings", route: Any) -> str:
+    if route is None:
+        return "none: the request names the model or the provider itself"
+    named = {
+        "complexity": route.complexity,
+        "task_type": route.task_type,
+        "capabilities": " ".join(sorted(route.capabilities)),
+        "agent": route.agent,
+        "model": route.model,
+        "pick": route.pick,
+    }
+    words = ", ".join(f"{name} {value}" for name, value in named.items() if value)
+    return f"routes[{settings.routes.index(route)}]: {words}"
+
+
+def _print(explained: dict[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    limit = explained["max_tokens"]
+    answer = f", at most {limit} of answer" if limit else ""
+    print(f"route   {explained['route']}")
+    print(f"tokens  about {explained['input_tokens']} of input{answer}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", justify="right")
+    table.add_column("model", no_wrap=True)
+    table.add_column("expected cost", justify="right", no_wrap=True)
+    table.add_column("why not", overflow="fold")
+    for number, row in enumerate(explained["candidates"], start=1):
+        cost = row["expected_cost"]
+        table.add_row(str(number), row["model"], "unknown" if cost is None else _cents(cost), "")
+    for row in explained["skipped"]:
+        table.add_row("-", row["model"], "", row["why"])
+    if table.row_count:
+        Console(highlight=False).print(table)
+    if explained["error"] is not None:
+        complain(f"{explained['error']['type']}: {explained['error']['message']}")
+
+
+def _cents(cost: float) -> str:
+    return f"${cost:.6f}" if cost else "$0"

@@ -1,0 +1,83 @@
+"""What is known of the models that can be reached: windows, limits, prices.
+
+From the price list that `genai-prices` carries (offline), and from the config where it says
+otherwise. What nobody knows is None, and keeps no request from a model.
+"""
+
+from dataclasses import dataclass
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers import pricing
+from nexus_actors.providers.port import ModelSettings
+from nexus_actors.routing.estimate import Estimate
+from nexus_actors.settings.model import ModelRef, Settings
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """One model. Prices are US dollars per million tokens, at its first tier."""
+
+    context_window: int | None = None
+    """Tokens in and out together."""
+    max_output_tokens: int | None = None
+    input_price: float | None = None
+    cached_input_price: float | None = None
+    output_price: float | None = None
+
+
+class Catalog:
+    """Facts of one config's models, each looked up once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._providers = settings.providers
+        self._facts: dict[ModelRef, ModelFacts] = {}
+
+    def facts(self, ref: ModelRef) -> ModelFacts:
+        """What is known of a model. The provider must be one of the config's."""
+        if ref not in self._facts:
+            self._facts[ref] = self._look_up(ref)
+        return self._facts[ref]
+
+    def cost(self, ref: ModelRef, tokens: pricing.Tokens) -> float | None:
+        """US dollars for so many tokens; None where the price is not known."""
+        cost = pricing.configured_cost(self._configured(ref), tokens)
+        return self._listed(ref, tokens) if cost is None else cost
+
+    def misfit(self, ref: ModelRef, request: LLMRequest, estimate: Estimate) -> str | None:
+        """Why a request is too large for a model; None where it is not, or nobody knows."""
+        facts = self.facts(ref)
+        wanted = request.max_tokens or 0
+        if facts.max_output_tokens is not None and wanted > facts.max_output_tokens:
+            return f"it answers with {facts.max_output_tokens} tokens at most, not {wanted}"
+        window = facts.context_window
+        if window is not None and estimate.least + wanted > window:
+            asked = f" and {wanted} of answer" if wanted else ""
+            return f"about {estimate.expected} tokens{asked} do not fit its window of {window}"
+        return None
+
+    def _configured(self, ref: ModelRef) -> ModelSettings | None:
+        return self._providers[ref.provider].settings.models.get(ref.model)
+
+    def _look_up(self, ref: ModelRef) -> ModelFacts:
+        configured = self._configured(ref) or ModelSettings()
+        settings = self._providers[ref.provider].settings
+        window, most = configured.context_window, configured.max_output_tokens
+        base_url = getattr(settings, "base_url", None)
+        if window is None and base_url is not None:
+            window = pricing.context_window(ref.provider, base_url, ref.model)
+        return ModelFacts(
+            context_window=window,
+            max_output_tokens=most,
+            input_price=self.cost(ref, pricing.Tokens(_MILLION, 0)),
+            cached_input_price=self.cost(ref, pricing.Tokens(_MILLION, 0, _MILLION)),
+            output_price=self.cost(ref, pricing.Tokens(0, _MILLION)),
+        )
+
+    def _listed(self, ref: ModelRef, tokens: pricing.Tokens) -> float | None:
+        settings = self._providers[ref.provider].settings
+        base_url = getattr(settings, "base_url", None)
+        if base_url is None or getattr(settings, "free", False):
+            return 0.0  # a model of one's own, or an imitation
+        return pricing.cost(ref.provider, base_url, ref.model, tokens)

@@ -1,0 +1,83 @@
+"""Where a request would go, where one went, and what can be reached at all."""
+
+import json
+
+from tests.acceptance.nexus import Nexus, one_line
+
+CONFIG = """
+[providers.one]
+kind = "echo"
+models.small = { context_window = 100, input_price = 1.0, output_price = 2.0 }
+
+[providers.two]
+kind = "echo"
+
+[providers.locked]
+kind = "openai_compatible"
+preset = "groq"
+api_key_env = "NO_SUCH_KEY"
+
+[[routes]]
+models = ["one/small", "locked/big", "two/other"]
+"""
+REQUEST = {
+    "request_id": "r",
+    "complexity": "simple",
+    "messages": [{"role": "user", "content": "word " * 40}],
+}
+
+
+def test_where_a_request_would_go(nexus: Nexus) -> None:
+    nexus.configure(CONFIG)
+    done = nexus.run("route", "--explain", "-", stdin=json.dumps(REQUEST))
+    assert done.returncode == 0
+    assert "routes[0]: complexity *" in done.stdout
+    assert "about 50 of input" in done.stdout
+    assert "one/small" in done.stdout
+    assert "NO_SUCH_KEY is not set" in done.stdout
+
+    done = nexus.run(
+        "route", "-", "--json", stdin=json.dumps({**REQUEST, "max_tokens": 1000, "stream": True})
+    )
+    explained = json.loads(done.stdout)
+    assert [row["model"] for row in explained["candidates"]] == ["two/other"]
+    assert [row["model"] for row in explained["skipped"]] == ["locked/big", "one/small"]
+    assert "window of 100" in explained["skipped"][1]["why"]
+
+    (nexus.folder / "request.json").write_text(json.dumps({**REQUEST, "model": "one/small"}))
+    explained = nexus.json("route", "request.json")
+    assert explained["candidates"][0]["expected_cost"] == (50 * 1.0 + 500 * 2.0) / 1e6
+    assert explained["route"].startswith("none")
+
+
+def test_a_request_that_would_fail_says_so(nexus: Nexus) -> None:
+    nexus.configure(CONFIG)
+    too_long = json.dumps({**REQUEST, "model": "one/small", "max_tokens": 1000})
+    done = nexus.run("route", "-", stdin=too_long)
+    assert done.returncode == 1
+    assert "context_too_long" in done.stderr
+    wrong = nexus.run("route", "-", stdin='{"request_id": "r"}')
+    assert one_line(wrong, 1).startswith("nexus: missing_fields")
+    assert one_line(nexus.run("route", "nowhere.json"), 2).startswith("nexus: cannot read")
+
+
+def test_what_can_be_reached(nexus: Nexus) -> None:
+    nexus.configure(CONFIG)
+    assert [row["model"] for row in nexus.json("models")] == ["one/small", "two/other"]
+    listed = nexus.run("models").stdout
+    assert "$1.00" in listed
+    assert "$2.00" in listed
+
+
+def test_what_became_of_a_request(nexus: Nexus) -> None:
+    service = nexus.start()
+    service.wait_ready()
+    answer = nexus.json("ask", "how are you?")
+    explained = nexus.json("explain", answer["request_id"])
+    assert explained["request"]["state"] == "done"
+    assert [step["name"] for step in explained["steps"]][:2] == ["validate", "route_llm"]
+    assert [attempt["outcome"] for attempt in explained["attempts"]] == ["ok"]
+    shown = nexus.run("explain", answer["request_id"]).stdout
+    assert "echo/echo" in shown
+    assert "route_llm: ok" in shown
+    assert one_line(nexus.run("explain", "nobody"), 1) == "nexus: the journal has no request nobody"
