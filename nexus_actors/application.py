@@ -167,12 +167,17 @@ class Application:
                     "calls_failed": self.metrics.calls[name].failed,
                     "last_error": self.metrics.calls[name].last_error,
                     "calls_at_once": self.in_work.slots(name),
+                    "keys_held": self._keys_held(name),
                     "shut": dict(self.gates.describe(name, trio.current_time())),
                 }
                 for name, one in self.settings.providers.items()
             },
             "totals": self.metrics.as_dict(),
         }
+
+    def _keys_held(self, provider: str) -> object:
+        describe = self.in_work.keys_held.get(provider)
+        return {} if describe is None else describe(trio.current_time())
 
     async def _queue_lengths(self) -> object:
         """Counting takes time in a long queue, and a status must not."""

@@ -42,6 +42,8 @@ class InWork:
         """Leases of an earlier process of this instance may exist: nobody has looked yet."""
         self.waiting_lanes: set[str] = set(pool_sizes)
         """Lanes for which requests may be waiting in the store; at first, any."""
+        self.keys_held: dict[str, Callable[[float], Mapping[str, str]]] = {}
+        """For each provider, its keys that are not used at present, and why; for `nexus status`."""
         self.on_room: Callable[[], None] = lambda: None
         self.on_rest: Callable[[], None] = lambda: None
         self._backlog = sum(self.capacity(lane) for lane in pool_sizes)

@@ -1,6 +1,9 @@
 """What one provider's workers ask before a call and tell after it. Passive and synchronous, so that
 what a call taught is known before the next is placed."""
 
+from collections.abc import Sequence
+
+import structlog
 import trio
 
 from nexus_actors.contract.errors import ErrorType
@@ -8,10 +11,13 @@ from nexus_actors.contract.result import Answer
 from nexus_actors.limits.circuit import CircuitSettings
 from nexus_actors.limits.concurrency import AdaptiveLimit
 from nexus_actors.limits.gates import Gates
+from nexus_actors.limits.keys import KeyRing
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.provider_breaker import GateShut
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
 from supervisors import ActorRef
+
+log = structlog.get_logger("nexus.limits")
 
 
 class ProviderLimits:
@@ -26,6 +32,7 @@ class ProviderLimits:
         *,
         provider: str,
         settings: ProviderSettings,
+        keys: Sequence[str],
         gates: Gates,
         in_work: InWork,
         breaker: ActorRef,
@@ -40,17 +47,43 @@ class ProviderLimits:
         self._in_work = in_work
         self._breaker = breaker
         self._adaptive = AdaptiveLimit(settings.pool_size)
+        self._ring = KeyRing(keys or ("no key",))
+        self._rest_seconds = settings.key_rest_seconds
+        self._refusals: dict[int, tuple[float, ProviderFailure]] = {}
+        """Keys that are set aside: until when, and what the provider said."""
+        in_work.keys_held[provider] = self._ring.describe
         self.slots = trio.CapacityLimiter(settings.pool_size)
         in_work.set_slots(provider, settings.pool_size)
 
-    def begin(self, model: str) -> bool:
-        """A call is to begin; False if the model must not be called now. `ended` must follow."""
-        return self._gates.begin(self._provider, model, trio.current_time())
+    @property
+    def refused(self) -> ProviderFailure | None:
+        """What the provider said last, if it has refused every key of ours: no call is worth
+        making until one of them has rested."""
+        now = trio.current_time()
+        self._refusals = {key: it for key, it in self._refusals.items() if it[0] > now}
+        if len(self._refusals) < len(self._ring):
+            return None
+        return next(reversed(self._refusals.values()))[1]
 
-    def ended(self, model: str, outcome: Outcome | None, took: float) -> None:
+    def begin(self, model: str) -> int | None:
+        """A call is to begin: the place of its key; None if none may begin now. `ended` must
+        follow."""
+        now = trio.current_time()
+        key = self._ring.take(now)
+        if key is None:  # only for a moment: else the gate would be shut
+            gate = self._gates.gate(self._provider, model, self._circuits)
+            gate.held_until = max(gate.held_until, now + self._ring.wait(now))
+            return None
+        if not self._gates.begin(self._provider, model, now):
+            self._ring.put_back(key)
+            return None
+        return key
+
+    def ended(self, model: str, key: int, outcome: Outcome | None, took: float) -> None:
         """A call ended after `took` seconds. None: it was cut off, and says nothing of the
         provider."""
         now = trio.current_time()
+        self._ring.put_back(key)
         match outcome:
             case Answer():
                 self._adaptive.answered()
@@ -69,12 +102,32 @@ class ProviderLimits:
                 if (gate_or_none := self._gates.find(self._provider, model)) is not None:
                     gate_or_none.circuit.abandon()
 
-    def hold(self, model: str, seconds: float) -> None:
-        """The provider asked not to be called for this model, for so long."""
+    def hold(self, model: str, key: int, seconds: float) -> bool:
+        """The provider asked not to be called with this key for so long. True if another is left;
+        else the model is left alone until one is."""
+        now = trio.current_time()
         gate = self._gates.gate(self._provider, model, self._circuits)
         gate.circuit.abandon()
-        gate.held_until = max(gate.held_until, trio.current_time() + seconds)
+        self._ring.hold(key, now + seconds, ErrorType.RATE_LIMITED)
+        if (wait := self._ring.wait(now)) <= 0:
+            return True
+        gate.held_until = max(gate.held_until, now + wait)
         self._tell(model, ErrorType.RATE_LIMITED)
+        return False
+
+    def set_aside(self, key: int, failure: ProviderFailure) -> bool:
+        """The provider refused this key. True if another is left."""
+        until = trio.current_time() + self._rest_seconds
+        if self._ring.hold(key, until, failure.type):
+            log.warning(
+                "key is set aside",
+                provider=self._provider,
+                key=self._ring.name(key),
+                error=failure.type,
+                seconds=self._rest_seconds,
+            )
+        self._refusals[key] = until, failure
+        return self._ring.wait(trio.current_time()) <= 0
 
     def _reached(self, model: str) -> None:
         gate = self._gates.find(self._provider, model)

@@ -2,6 +2,7 @@
 
 import random
 import traceback
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -18,13 +19,13 @@ from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import WorkerStarted
 from nexus_actors.pipeline.router import LONG_PAUSE
+from nexus_actors.pipeline.sessions import Sessions, open_sessions
 from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import (
     OnText,
     Outcome,
     ProviderFailure,
     ProviderKind,
-    ProviderSession,
     ProviderSettings,
 )
 from nexus_actors.providers.retry import backoff
@@ -50,7 +51,7 @@ class ProviderWorker(GenServer):
         provider: str,
         kind: ProviderKind,
         settings: ProviderSettings,
-        api_key: SecretStr | None,
+        api_keys: Sequence[SecretStr],
         max_attempts: int,
         in_work: InWork,
         metrics: Metrics,
@@ -64,7 +65,7 @@ class ProviderWorker(GenServer):
         self._provider = provider
         self._kind = kind
         self._settings = settings
-        self._api_key = api_key
+        self._api_keys = api_keys or (None,)
         self._max_attempts = max_attempts
         self._in_work = in_work
         self._metrics = metrics
@@ -82,54 +83,75 @@ class ProviderWorker(GenServer):
         self.spawn_link(self._work)
 
     async def _work(self) -> None:
-        async with self._kind.open(self._provider, self._settings, self._api_key) as session:
+        async with open_sessions(self._kind, self._provider, self._settings, self._api_keys) as own:
             while True:
                 job = await self._lane.take()
                 async with self._limits.slots:
                     if self._in_work.start(job, self.ref):
-                        await self._serve(session, job)
+                        await self._serve(own, job)
 
-    async def _serve(self, session: ProviderSession, job: Job) -> None:
+    async def _serve(self, sessions: Sessions, job: Job) -> None:
         """Call until there is an answer, or nothing left to try here."""
         retries = 0
-        while True:
-            timeout = min(self._settings.timeout, job.deadline - trio.current_time())
-            if timeout <= 0:
-                return self._fail(job, _out_of_time(job))
-            if not self._limits.begin(job.candidate.model):
-                return self._back_to_router(job)
-            outcome = await self._attempt(session, job, timeout)
+        while job in self._in_work:
+            key = self._begin(job)
+            if key is None:
+                return None
+            outcome = await self._attempt(sessions, job, key)
             match outcome:
                 case None:
                     return None  # the lease was lost: the job is no longer ours
                 case Answer():
                     return self._end(job, outcome)
+                case ProviderFailure() if self._has_another_key(job, key, outcome):
+                    continue
                 case ProviderFailure() if _comes_too_early(outcome):
-                    pause = backoff(job.spared_count - 1, outcome, self._random)
-                    self._limits.hold(job.candidate.model, pause)
                     return self._back_to_router(job)
-                case ProviderFailure():
-                    pause = backoff(retries, outcome, self._random)
+            pause = backoff(retries, outcome, self._random)
             retries += 1
-            if (
-                not outcome.retryable
-                or retries > self._settings.max_retries
-                or job.has_used(self._max_attempts)
-                or trio.current_time() + pause >= job.deadline
-                or (pause > LONG_PAUSE and job.has_next_candidate)
-            ):
+            if not self._may_retry(job, outcome, retries, pause):
                 return self._fail(job, outcome)
             await self._pause(job, pause)
-            if job not in self._in_work:
-                return None
+        return None
 
-    async def _attempt(self, session: ProviderSession, job: Job, timeout: float) -> Outcome | None:
+    def _begin(self, job: Job) -> int | None:
+        """The key for a call that begins now; None if there is none to be made here, and the job
+        has gone elsewhere."""
+        if job.deadline <= trio.current_time():
+            self._fail(job, _out_of_time(job))
+            return None
+        if (refused := self._limits.refused) is not None:
+            self._fail(job, refused)
+            return None
+        key = self._limits.begin(job.candidate.model)
+        if key is None:
+            self._back_to_router(job)
+        return key
+
+    def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:
+        """Note what a failure says of its key; whether another is left, to be tried at once."""
+        if _comes_too_early(failure):
+            pause = backoff(job.spared_count - 1, failure, self._random)
+            return self._limits.hold(job.candidate.model, key, pause)
+        return failure.scope == "key" and self._limits.set_aside(key, failure)
+
+    def _may_retry(self, job: Job, failure: ProviderFailure, retries: int, pause: float) -> bool:
+        return (
+            failure.retryable
+            and retries <= self._settings.max_retries
+            and not job.has_used(self._max_attempts)
+            and trio.current_time() + pause < job.deadline
+            and (pause <= LONG_PAUSE or not job.has_next_candidate)
+        )
+
+    async def _attempt(self, sessions: Sessions, job: Job, key: int) -> Outcome | None:
         """One attempt, recorded. None if the lease was lost meanwhile."""
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
         model = job.candidate.model
+        timeout = min(self._settings.timeout, job.deadline - trio.current_time())
         job.call_started = datetime.now(UTC)
         started = trio.current_time()
-        outcome = await self._call(session, job.body, job, timeout)
+        outcome = await self._call(sessions, job.body, job, timeout, key)
         if outcome is None or job not in self._in_work:
             return None
         failure = outcome if isinstance(outcome, ProviderFailure) else None
@@ -157,7 +179,7 @@ class ProviderWorker(GenServer):
         return outcome
 
     async def _call(
-        self, session: ProviderSession, request: LLMRequest, job: Job, timeout: float
+        self, sessions: Sessions, request: LLMRequest, job: Job, timeout: float, key: int
     ) -> Outcome | None:
         """The call itself. None if it was cut off because the lease was lost."""
         model = job.candidate.model
@@ -166,6 +188,7 @@ class ProviderWorker(GenServer):
         try:
             with trio.move_on_after(timeout + GRACE) as job.call:
                 try:
+                    session = await sessions.get(key)
                     outcome = await session.complete(
                         request, model, timeout=timeout, on_text=self._on_text(job, request)
                     )
@@ -180,7 +203,7 @@ class ProviderWorker(GenServer):
                 )
         finally:
             told = None if self._had_little_time(outcome, timeout) else outcome
-            self._limits.ended(model, told, trio.current_time() - started)
+            self._limits.ended(model, key, told, trio.current_time() - started)
             job.call = None
         return outcome
 

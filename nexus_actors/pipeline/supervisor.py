@@ -147,6 +147,7 @@ class Pipeline:
         limits = ProviderLimits(
             provider=provider,
             settings=settings,
+            keys=[key.name for key in configured.api_keys],
             gates=self.gates,
             in_work=self.in_work,
             breaker=self.registry.via(breaker),
@@ -172,7 +173,7 @@ class Pipeline:
                 provider=provider,
                 kind=configured.kind,
                 settings=settings,
-                api_key=configured.api_key,
+                api_keys=[key.secret for key in configured.api_keys],
                 max_attempts=self.settings.queue.max_attempts,
                 in_work=self.in_work,
                 metrics=self.metrics,

@@ -51,10 +51,14 @@ class ProviderSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key. Without the variable the provider is
-    left out.
+    api_key_env: str | tuple[str, ...] | None = None
+    """Name of the environment variable that holds the key, or several of them, for as many keys.
+    Without any of them the provider is left out.
     """
+    api_key_file: str | tuple[str, ...] | None = None
+    """File that holds the key, or several; a relative one is systemd's credential of that name."""
+    key_rest_seconds: float = Field(default=300.0, gt=0, le=86_400)
+    """For how many seconds a key that was refused, or is spent, is not used."""
     pool_size: int = Field(default=8, ge=1, le=10_000)
     """Workers, hence calls in flight at once."""
     timeout: float = Field(default=120.0, gt=0)

@@ -9,14 +9,14 @@ from nexus_actors.settings.mistakes import is_secret_name, mask_url
 from nexus_actors.settings.model import Provider, Route, Settings
 
 _MASK: Final = "***"
-_NOT_SECRET: Final = frozenset({"api_key_env"})
+_NOT_SECRET: Final = frozenset({"api_key_env", "api_key_file", "key_rest_seconds"})
 
 
 def masked(settings: Settings) -> dict[str, Any]:
     """The settings in the shape of the config file, of plain JSON types, every secret masked.
 
-    Beyond the file's names: `providers.NAME.api_key` (`set` or `none`), `left_out` (name → why),
-    `file` and `sources` (dotted path → where its value came from; a default otherwise).
+    Beyond the file's names: `providers.NAME.api_key` (`set`, `none`, or how many), `left_out` (name
+    → why), `file` and `sources` (dotted path → where its value came from; a default otherwise).
     """
     return {
         "service": _mask(settings.service.model_dump(mode="json")),
@@ -37,7 +37,12 @@ def masked(settings: Settings) -> dict[str, Any]:
 
 def _provider(provider: Provider) -> dict[str, Any]:
     shown: dict[str, Any] = _mask(provider.settings.model_dump(mode="json"))
-    return {**shown, "api_key": "none" if provider.api_key is None else "set"}
+    return {**shown, "api_key": _keys(provider)}
+
+
+def _keys(provider: Provider) -> str:
+    count = len(provider.api_keys)
+    return "none" if count == 0 else "set" if count == 1 else f"{count} set"
 
 
 def _route(route: Route) -> dict[str, Any]:

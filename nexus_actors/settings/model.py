@@ -129,6 +129,15 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderKey:
+    """One account's key."""
+
+    name: str
+    """The environment variable or the file it was read from."""
+    secret: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One of `[providers.NAME]` that can be used."""
 
@@ -136,7 +145,7 @@ class Provider:
     settings: ProviderSettings = field(repr=False)
     """An instance of `kind.settings`."""
     kind: ProviderKind = field(repr=False)
-    api_key: SecretStr | None
+    api_keys: tuple[ProviderKey, ...]
     """None where the provider needs none."""
 
 

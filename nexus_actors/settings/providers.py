@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from nexus_actors.providers.catalog import kind_names, load_kind
 from nexus_actors.providers.port import ProviderKind, ProviderSettings
 from nexus_actors.settings import defaults
+from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
 from nexus_actors.settings.mistakes import (
     HIDDEN,
     Notes,
@@ -71,14 +72,13 @@ def read_provider(
         return None
     if kind is None:
         return None
-    if settings.api_key_env is None:
-        return Provider(name, settings, kind, None)
-    key = environ.get(settings.api_key_env, "").strip()
-    if not key:
-        return LeftOut(name, f"{settings.api_key_env} is not set")
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        return LeftOut(name, f"{settings.api_key_env} has characters that no key has")
-    return Provider(name, settings, kind, SecretStr(key))
+    match read_keys(settings.api_key_env, settings.api_key_file, environ):
+        case LeftOutBecause(why):
+            return LeftOut(name, why)
+        case FoundKeys(keys, missing):
+            if missing:
+                notes.warnings.append(f"provider {name} has a key less: {'; '.join(missing)}")
+            return Provider(name, settings, kind, keys)
 
 
 def _kind(table: Mapping[str, Any], path: str, notes: Notes) -> ProviderKind | None:
@@ -93,10 +93,11 @@ def _kind(table: Mapping[str, Any], path: str, notes: Notes) -> ProviderKind | N
 
 
 def _key_variable(table: Mapping[str, Any], path: str, notes: Notes) -> Any:
-    variable = table.get("api_key_env") or None
-    if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
-        # Whoever puts the key itself here must not find it in a log.
-        expected = "the name of an environment variable (A-Z, 0-9, _), not the key itself"
-        notes.add(f"{path}.api_key_env", HIDDEN, expected)
-        return None
-    return variable
+    variables = table.get("api_key_env") or None
+    for variable in variables if isinstance(variables, list) else [variables]:
+        if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
+            # Whoever puts the key itself here must not find it in a log.
+            expected = "the name of an environment variable (A-Z, 0-9, _), not the key itself"
+            notes.add(f"{path}.api_key_env", HIDDEN, expected)
+            return None
+    return variables

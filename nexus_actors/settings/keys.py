@@ -1,0 +1,90 @@
+"""Where a provider's keys come from: environment variables, and files that only we can read."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from nexus_actors.settings.model import ProviderKey
+
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts what `LoadCredential=` names."""
+_LONGEST: Final = 16_384
+"""Bytes of a key's file; more is something else."""
+_Names = str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKeys:
+    """The keys there are; none where none is named."""
+
+    keys: tuple[ProviderKey, ...]
+    missing: tuple[str, ...]
+    """Why others that are named cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutBecause:
+    """Keys are named, and none can be used."""
+
+    why: str
+
+
+def read_keys(
+    variables: _Names, files: _Names, environ: Mapping[str, str]
+) -> FoundKeys | LeftOutBecause:
+    """Read every key that is named. What is wrong is told without a character of a key."""
+    keys: list[ProviderKey] = []
+    missing: list[str] = []
+    for name, text in _texts(variables, files, environ):
+        if not isinstance(text, bytes):
+            missing.append(text)
+            continue
+        key = text.decode("utf-8", "replace").strip()
+        if not (key and key.isascii() and key.isprintable()) or " " in key:
+            missing.append(f"{name} has characters that no key has" if key else f"{name} is empty")
+        elif key not in [known.secret.get_secret_value() for known in keys]:
+            keys.append(ProviderKey(name, SecretStr(key)))
+    if missing and not keys:
+        return LeftOutBecause("; ".join(missing))
+    return FoundKeys(tuple(keys), tuple(missing))
+
+
+def _texts(
+    variables: _Names, files: _Names, environ: Mapping[str, str]
+) -> Iterator[tuple[str, bytes | str]]:
+    """Each name with what is there, or why nothing is."""
+    for name in _each(variables):
+        text = environ.get(name, "")
+        yield name, text.encode() if text.strip() else f"{name} is not set"
+    for name in _each(files):
+        yield name, _read(name, environ.get(CREDENTIALS, ""))
+
+
+def _each(names: _Names) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names or ()
+
+
+def _read(name: str, credentials: str) -> bytes | str:
+    path = Path(name).expanduser()
+    if not path.is_absolute():
+        if not credentials:
+            return f"{name} is a relative file, and {CREDENTIALS} is not set"
+        path = Path(credentials) / path
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return f"{name} is no file"
+            # What systemd hands over is guarded by the folder it stands in.
+            exposed = status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+            if exposed and not (credentials and path.is_relative_to(credentials)):
+                return f"{name} can be read by others: chmod 600"
+            text = file.read(_LONGEST + 1)
+    except OSError as error:
+        return f"{name}: {(error.strerror or 'cannot be read').lower()}"
+    return text if len(text) <= _LONGEST else f"{name} is too long for a key"

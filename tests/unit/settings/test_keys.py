@@ -1,0 +1,75 @@
+"""Keys from variables and files, and what is told of those that cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
+
+
+def found(outcome: FoundKeys | LeftOutBecause) -> list[tuple[str, str]]:
+    assert isinstance(outcome, FoundKeys), outcome
+    return [(key.name, key.secret.get_secret_value()) for key in outcome.keys]
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    file = tmp_path / "key"
+    file.write_text("from-a-file\n")
+    file.chmod(0o600)
+    return file
+
+
+def test_none_named_none_needed() -> None:
+    assert read_keys(None, None, {}) == FoundKeys((), ())
+
+
+def test_several_in_order_each_once(key_file: Path) -> None:
+    environ = {"A": "one", "B": "two", "C": "one"}
+    outcome = read_keys(("A", "B", "C"), str(key_file), environ)
+    assert found(outcome) == [("A", "one"), ("B", "two"), (str(key_file), "from-a-file")]
+
+
+def test_those_that_are_missing_are_told_and_the_others_used() -> None:
+    outcome = read_keys(("A", "B"), None, {"B": "two"})
+    assert found(outcome) == [("B", "two")]
+    assert isinstance(outcome, FoundKeys)
+    assert outcome.missing == ("A is not set",)
+
+
+def test_a_file_that_others_can_read_is_refused(key_file: Path) -> None:
+    for mode in (0o640, 0o604, 0o660):
+        key_file.chmod(mode)
+        outcome = read_keys(None, str(key_file), {})
+        assert outcome == LeftOutBecause(f"{key_file} can be read by others: chmod 600")
+
+
+def test_a_credential_of_systemd(key_file: Path) -> None:
+    key_file.chmod(0o440)  # guarded by its folder
+    environ = {"CREDENTIALS_DIRECTORY": str(key_file.parent)}
+    assert found(read_keys(None, "key", environ)) == [("key", "from-a-file")]
+    outcome = read_keys(None, "key", {})
+    assert isinstance(outcome, LeftOutBecause)
+    assert "CREDENTIALS_DIRECTORY" in outcome.why
+
+
+@pytest.mark.parametrize("text", ["two words", "schlüssel", "canary\x00", "canary\nX-Evil: 1"])
+def test_what_is_no_key_is_told_without_a_character_of_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(text)
+    file.chmod(0o600)
+    for outcome in (read_keys("A", None, {"A": text}), read_keys(None, str(file), {})):
+        assert isinstance(outcome, LeftOutBecause)
+        assert "characters that no key has" in outcome.why
+        assert text[:6] not in outcome.why
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    empty, long = tmp_path / "empty", tmp_path / "long"
+    empty.touch(0o600)
+    long.touch(0o600)
+    long.write_text("x" * 20_000)
+    for name, why in ((empty, "empty"), (long, "too long"), (tmp_path / "gone", "no such file")):
+        outcome = read_keys(None, str(name), {})
+        assert isinstance(outcome, LeftOutBecause)
+        assert why in outcome.why
