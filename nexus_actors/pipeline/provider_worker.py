@@ -28,7 +28,7 @@ from nexus_actors.providers.port import (
     ProviderKind,
     ProviderSettings,
 )
-from nexus_actors.providers.retry import backoff
+from nexus_actors.providers.retry import backoff, may_wait
 from nexus_actors.storage.ports import Attempt
 from supervisors import ActorRef, GenServer
 
@@ -139,6 +139,7 @@ class ProviderWorker(GenServer):
         return (
             failure.retryable
             and retries <= self._settings.max_retries
+            and may_wait(pause)
             and not job.has_used(self._max_attempts)
             and trio.current_time() + pause < job.deadline
             and (pause <= LONG_PAUSE or not job.has_next_candidate)

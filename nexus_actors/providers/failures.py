@@ -20,17 +20,46 @@ QUOTA_CODES = frozenset(
         "enforced_spend_limit_reached",
         "billing_hard_limit_reached",
         "billing_not_active",
+        "billing_error",
+        "per_day_quota",
     }
 )
-"""Codes of a spent allowance, sent with 429 or 403: not worth a second try."""
+"""Codes of a spent allowance, sent with 429 or 403: not worth a second try. The last is ours, for a
+`QuotaFailure` of Google's that names a quota per day."""
 MODEL_CODES = frozenset({"model_not_found", "model_decommissioned"})
-KEY_CODES = frozenset({"invalid_api_key"})
-RATE_CODES = frozenset({"rate_limit_exceeded", "rate_limit_error", "too_many_requests"})
+KEY_CODES = frozenset({"invalid_api_key", "api_key_invalid"})
+"""Google sends the latter with status 400."""
 TOO_LONG_CODES = frozenset({"context_length_exceeded"})
 FILTER_CODES = frozenset({"content_filter", "content_policy_violation"})
+_IMPLIED = {
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "too_many_requests": 429,
+    "resource_exhausted": 429,
+    "invalid_request_error": 400,
+    "invalid_argument": 400,
+    "failed_precondition": 400,
+    "authentication_error": 401,
+    "unauthenticated": 401,
+    "permission_error": 403,
+    "permission_denied": 403,
+    "not_found_error": 404,
+    "not_found": 404,
+    "request_too_large": 413,
+    "aborted": 409,
+    "timeout_error": 504,
+    "deadline_exceeded": 504,
+    "overloaded_error": 529,
+    "unavailable": 503,
+}
+"""The status that an error's code stands for, where it comes without one: inside a 200, or in a
+stream that has begun (Anthropic's `type`, Google's `status`)."""
 _REFUSED = (400, 413, 422)
-_GAVE_UP_WAITING = (408, 504, 524)
-"""Statuses of a front end that lost patience: what stands behind it may be at work still."""
+_GAVE_UP_WAITING = (408, 502, 504, 520, 524)
+"""Statuses of a front end that heard no more of what stands behind it, which may be at work still.
+"""
+LONGEST_WAIT = 86_400.0
+"""Seconds; who asks for more is taken to mean this."""
 
 
 class _Class(NamedTuple):
@@ -44,10 +73,12 @@ class Complaint:
     """An error as a provider words it."""
 
     codes: frozenset[str] = frozenset()
-    """Its `code` and `type`, lower-case."""
+    """Its `code`, `type`, Google's `status` and the `reason` of its details, lower-case."""
     message: str = ""
     status: int | None = None
     """The status that stands in the error itself, as with OpenRouter."""
+    retry_after: float | None = None
+    """Seconds to wait, as Google's `RetryInfo` has it."""
 
 
 def read_complaint(value: Any) -> Complaint:
@@ -57,13 +88,41 @@ def read_complaint(value: Any) -> Complaint:
     if not isinstance(value, Mapping):
         return Complaint()
     named = [value.get("code"), value.get("type")]
+    details = _details(value.get("details"))
+    named_besides = [value.get("status"), *(detail.get("reason") for detail in details)]
+    if any(_is_per_day(detail) for detail in details):
+        named_besides.append("per_day_quota")
+    delays = [seconds for detail in details if (seconds := _delay(detail)) is not None]
     numbers = [number for name in named if (number := _status(name)) is not None]
     said = [value.get("message"), value.get("detail")]
     return Complaint(
-        codes=frozenset(name.lower() for name in named if isinstance(name, str)),
+        codes=frozenset(name.lower() for name in (*named, *named_besides) if isinstance(name, str)),
         message=next((text for text in said if isinstance(text, str)), ""),
         status=numbers[0] if numbers else None,
+        retry_after=delays[0] if delays else None,
     )
+
+
+def _details(value: Any) -> list[Mapping[str, Any]]:
+    """Google's `error.details` (google.rpc), each with its `@type`."""
+    items = value if isinstance(value, list) else ()
+    return [item for item in items if isinstance(item, Mapping)]
+
+
+def _is_per_day(detail: Mapping[str, Any]) -> bool:
+    """Whether it is a `QuotaFailure` of a quota that fills up again once a day."""
+    violations = detail.get("violations")
+    return any(
+        "PerDay" in str(violation.get("quotaId"))
+        for violation in (violations if isinstance(violations, list) else ())
+        if isinstance(violation, Mapping)
+    )
+
+
+def _delay(detail: Mapping[str, Any]) -> float | None:
+    """A `RetryInfo`'s `retryDelay`, such as `12.5s`."""
+    text = detail.get("retryDelay")
+    return _number(text.removesuffix("s")) if isinstance(text, str) else None
 
 
 def _status(value: Any) -> int | None:
@@ -82,10 +141,12 @@ def failed_status(
     parsed = parse(body.decode("utf-8", "replace"))
     value = parsed.value if isinstance(parsed, Parsed) else None
     inner = value.get("error", value) if isinstance(value, Mapping) else None
-    failure = _failure(status, read_complaint(inner))
+    complaint = read_complaint(inner)
+    failure = _failure(status, complaint)
     if failure.type != ErrorType.QUOTA_EXCEEDED:
         failure = replace(failure, retryable=_should_retry(headers, failure.retryable))
-    return replace(failure, retry_after=retry_after(headers, now))
+    asked = retry_after(headers, now)
+    return replace(failure, retry_after=complaint.retry_after if asked is None else asked)
 
 
 def failed_inside(complaint: Complaint) -> ProviderFailure:
@@ -99,15 +160,14 @@ def failed_inside(complaint: Complaint) -> ProviderFailure:
         message=_told("error in a 200 answer", complaint),
         status_code=complaint.status or 200,
         maybe_paid=failure.type == ErrorType.PROVIDER_ERROR,
+        retry_after=complaint.retry_after,
     )
 
 
 def _implied_status(codes: frozenset[str]) -> int:
-    if codes & RATE_CODES:
-        return 429
-    if codes & (TOO_LONG_CODES | FILTER_CODES | {"invalid_request_error"}):
+    if codes & (TOO_LONG_CODES | FILTER_CODES):
         return 400
-    return 500
+    return next((status for code, status in _IMPLIED.items() if code in codes), 500)
 
 
 def _failure(status: int, complaint: Complaint) -> ProviderFailure:
@@ -157,13 +217,13 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
-        return milliseconds / 1000
+        return min(milliseconds / 1000, LONGEST_WAIT)
     text = headers.get("retry-after")
     seconds = _number(text)
     if seconds is not None or text is None:
-        return seconds
+        return None if seconds is None else min(seconds, LONGEST_WAIT)
     try:
-        return max(parsedate_to_datetime(text).timestamp() - now, 0.0)
+        return min(max(parsedate_to_datetime(text).timestamp() - now, 0.0), LONGEST_WAIT)
     except (ValueError, OverflowError):
         return None
 
