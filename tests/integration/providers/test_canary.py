@@ -54,6 +54,7 @@ def echo(request: Recorded) -> Reply:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_was_sent_comes_no_further(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    masked = 0
     for reply in (*REPLIES, echo):
         async with connected({"*": reply}, kind=kind) as (_, session):
             for on_text in (None, lambda _: None):
@@ -61,9 +62,11 @@ async def test_what_was_sent_comes_no_further(kind: str, caplog: pytest.LogCaptu
                 if isinstance(outcome, Answer):
                     continue  # an answer may say what it likes
                 told = f"{outcome!r} {outcome.message} {session!r}"
+                masked += "[key]" in told and "[prompt]" in told
                 assert KEY not in told, reply
                 assert PROMPT not in told, reply
                 assert KEY[3:15] not in told, reply
+    assert masked > 10  # else nothing was said back, and nothing tried
     logged = "\n".join(record.getMessage() for record in caplog.records) + caplog.text
     assert KEY not in logged
     assert PROMPT not in logged
