@@ -19,6 +19,8 @@ class Gate:
     circuit: Circuit
     held_until: float = -inf
     """By `trio.current_time()`."""
+    why: str = ""
+    """The error that shut it last."""
 
     def wait(self, now: float) -> float:
         """Seconds until a call may begin; 0: now."""
@@ -35,6 +37,11 @@ class Gates:
         """Seconds until this model may be called; 0: now, as far as is known."""
         gate = self._gates.get((provider, model))
         return 0.0 if gate is None else gate.wait(now)
+
+    def why(self, provider: str, model: str) -> str:
+        """The error that shut the gate last; "" if none did."""
+        gate = self._gates.get((provider, model))
+        return "" if gate is None else gate.why
 
     def begin(self, provider: str, model: str, now: float) -> bool:
         """A call is to begin; False if the gate is shut. To be followed by its outcome."""

@@ -1,6 +1,7 @@
 """What one provider's workers ask before a call and tell after it. Passive and synchronous, so that
 what a call taught is known before the next is placed."""
 
+import math
 from collections.abc import Sequence
 
 import structlog
@@ -14,6 +15,7 @@ from nexus_actors.limits.gates import Gates
 from nexus_actors.limits.keys import KeyRing
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.provider_breaker import GateShut
+from nexus_actors.pipeline.rate_limiter import Admit, Settle
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
 from supervisors import ActorRef
 
@@ -36,6 +38,7 @@ class ProviderLimits:
         gates: Gates,
         in_work: InWork,
         breaker: ActorRef,
+        limiter: ActorRef | None = None,
     ) -> None:
         self._provider = provider
         self._circuits = CircuitSettings(
@@ -47,6 +50,7 @@ class ProviderLimits:
         self._in_work = in_work
         self._breaker = breaker
         self._adaptive = AdaptiveLimit(settings.pool_size)
+        self._limiter = limiter
         self._ring = KeyRing(keys or ("no key",))
         self._rest_seconds = settings.key_rest_seconds
         self._refusals: dict[int, tuple[float, ProviderFailure]] = {}
@@ -73,11 +77,27 @@ class ProviderLimits:
         if key is None:  # only for a moment: else the gate would be shut
             gate = self._gates.gate(self._provider, model, self._circuits)
             gate.held_until = max(gate.held_until, now + self._ring.wait(now))
+            gate.why = ErrorType.RATE_LIMITED
             return None
         if not self._gates.begin(self._provider, model, now):
             self._ring.put_back(key)
             return None
         return key
+
+    @property
+    def are_counted(self) -> bool:
+        """Whether calls are limited by the minute."""
+        return self._limiter is not None
+
+    async def admit(self, key: int, tokens: float) -> None:
+        """Wait for a call's share of the key's limits. Cancelled, the share goes to another."""
+        if self._limiter is not None:
+            await self._limiter.call(Admit(key, tokens), timeout=math.inf)
+
+    def settle(self, key: int, tokens: float) -> None:
+        """A call needed so many tokens less than it was admitted with; negative: more."""
+        if self._limiter is not None:
+            self._limiter.cast(Settle(key, tokens))
 
     def ended(self, model: str, key: int, outcome: Outcome | None, took: float) -> None:
         """A call ended after `took` seconds. None: it was cut off, and says nothing of the
@@ -95,6 +115,7 @@ class ProviderLimits:
             case ProviderFailure(scope="provider"):
                 gate = self._gates.gate(self._provider, model, self._circuits)
                 gate.circuit.failed(now)
+                gate.why = outcome.type
                 self._tell(model, outcome.type)
             case ProviderFailure(scope="request"):
                 self._reached(model)
@@ -111,7 +132,7 @@ class ProviderLimits:
         self._ring.hold(key, now + seconds, ErrorType.RATE_LIMITED)
         if (wait := self._ring.wait(now)) <= 0:
             return True
-        gate.held_until = max(gate.held_until, now + wait)
+        gate.held_until, gate.why = max(gate.held_until, now + wait), ErrorType.RATE_LIMITED
         self._tell(model, ErrorType.RATE_LIMITED)
         return False
 

@@ -29,6 +29,7 @@ from nexus_actors.providers.port import (
     ProviderSettings,
 )
 from nexus_actors.providers.retry import backoff, may_wait
+from nexus_actors.routing.choice import expected_tokens
 from nexus_actors.storage.ports import Attempt
 from supervisors import ActorRef, GenServer
 
@@ -97,6 +98,8 @@ class ProviderWorker(GenServer):
             key = self._begin(job)
             if key is None:
                 return None
+            if not await self._is_admitted(job, key):
+                continue
             outcome = await self._attempt(sessions, job, key)
             match outcome:
                 case None:
@@ -127,6 +130,34 @@ class ProviderWorker(GenServer):
         if key is None:
             self._back_to_router(job)
         return key
+
+    async def _is_admitted(self, job: Job, key: int) -> bool:
+        """Wait until the key's limits allow the call. False if the job's time was over first, or
+        its lease lost."""
+        if not self._limits.are_counted:
+            return True
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        admitted = False
+        try:
+            with trio.CancelScope(deadline=job.deadline) as job.call:
+                await self._limits.admit(key, expected_tokens(job.body))
+                admitted = True
+        finally:
+            job.call = None
+            if not admitted:
+                self._limits.ended(job.candidate.model, key, None, 0.0)
+        return admitted
+
+    def _settle(self, request: LLMRequest, key: int, outcome: Outcome | None) -> None:
+        """Tell the key's limits what a call took of them. One that may have been paid counts."""
+        if not self._limits.are_counted:
+            return
+        expected = expected_tokens(request)
+        match outcome:
+            case Answer(usage=usage) if usage.total_tokens:
+                self._limits.settle(key, expected - usage.total_tokens)
+            case ProviderFailure(maybe_paid=False):
+                self._limits.settle(key, expected)
 
     def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:
         """Note what a failure says of its key; whether another is left, to be tried at once."""
@@ -205,6 +236,7 @@ class ProviderWorker(GenServer):
         finally:
             told = None if self._had_little_time(outcome, timeout) else outcome
             self._limits.ended(model, key, told, trio.current_time() - started)
+            self._settle(request, key, outcome)
             job.call = None
         return outcome
 

@@ -91,8 +91,13 @@ class Router(GenServer):
             self._expire(job)
         elif job.has_used(self._max_attempts):
             self._end(job, _exhausted(job))
-        elif self._in_work.draining or not self._choose(job):
+        elif self._in_work.draining:
             self._put_to_wait(job)
+        elif not self._choose(job):
+            if job.not_before < job.deadline:
+                self._put_to_wait(job)
+            else:
+                self._end(job, self._left_alone(job))
         elif self._in_work.room(job.candidate.provider) > 0 and self._lane(job).put(job):
             self._in_work.enter_lane(job, job.candidate.provider)
         else:
@@ -115,6 +120,18 @@ class Router(GenServer):
                 job.step("route_llm", passed_over=passed)
         job.not_before = now + wait
         return wait <= 0
+
+    def _left_alone(self, job: Job) -> Failure:
+        """Nobody may be called within the time it has."""
+        provider, model = job.candidate
+        wait = job.not_before - trio.current_time()
+        return Failure(
+            type=self._gates.why(provider, model) or ErrorType.PROVIDER_ERROR,
+            message=f"not to be called for {wait:.1f} s, and the request cannot wait so long",
+            retryable=True,
+            provider=provider,
+            status_code=job.attempts[-1].status_code if job.attempts else None,
+        )
 
     def _lane(self, job: Job) -> Lane:
         return self._lanes[job.candidate.provider]

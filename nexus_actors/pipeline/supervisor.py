@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import trio
 
+from nexus_actors.limits.buckets import Account, make_buckets
 from nexus_actors.limits.gates import Gates
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
@@ -16,14 +17,15 @@ from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import ProviderPool
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.pipeline.queue_consumer import QueueConsumer
+from nexus_actors.pipeline.rate_limiter import RateLimiter
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
 from nexus_actors.pipeline.router import Router
 from nexus_actors.pipeline.stream_publisher import StreamPublisher
 from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.routing.routes import Routes
-from nexus_actors.settings.model import Settings
+from nexus_actors.settings.model import Provider, Settings
 from nexus_actors.storage.ports import Hints, RequestStore
-from supervisors import ChildSpec, Registry, Supervisor
+from supervisors import Caller, ChildSpec, Registry, Supervisor
 
 MARGIN = 5.0
 """Seconds that a child is given beyond its own deadline before it is killed."""
@@ -144,6 +146,8 @@ class Pipeline:
         pool, breaker = f"{provider}.Pool", f"{provider}.Breaker"
         workers = [f"{provider}.Worker.{n}" for n in range(1, settings.pool_size + 1)]
 
+        limiter = f"{provider}.RateLimiter"
+        accounts = _accounts(configured)
         limits = ProviderLimits(
             provider=provider,
             settings=settings,
@@ -151,6 +155,12 @@ class Pipeline:
             gates=self.gates,
             in_work=self.in_work,
             breaker=self.registry.via(breaker),
+            limiter=None if not accounts else self.registry.via(limiter),
+        )
+        limiter_spec = ChildSpec(
+            limiter,
+            lambda: RateLimiter(store=self.store, accounts=accounts),
+            name=self.registry.via(limiter),
         )
 
         def new_breaker() -> ProviderBreaker:
@@ -188,6 +198,7 @@ class Pipeline:
         return self._supervise(
             f"{provider}.Supervisor",
             ChildSpec(breaker, new_breaker, name=self.registry.via(breaker)),
+            *([limiter_spec] if accounts else []),
             ChildSpec(pool, new_pool, name=self.registry.via(pool)),
             *(ChildSpec(name, new_worker, name=self.registry.via(name)) for name in workers),
         )
@@ -201,3 +212,20 @@ class Pipeline:
             max_restarts=limits.max_restarts,
             max_seconds=limits.max_seconds,
         )
+
+
+def _accounts(configured: Provider) -> dict[int, Account[Caller]]:
+    """What each key may be used for a minute, by its place; none where there is no limit."""
+    settings = configured.settings
+    secrets = [key.secret.get_secret_value() for key in configured.api_keys] or [""]
+    accounts = {}
+    for place, secret in enumerate(secrets):
+        buckets = make_buckets(
+            configured.name,
+            secret,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+        )
+        if buckets:
+            accounts[place] = Account[Caller](buckets)
+    return accounts

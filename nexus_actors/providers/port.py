@@ -72,6 +72,10 @@ class ProviderSettings(BaseModel):
     """For how many seconds at first; twice as long each time it fails again."""
     breaker_seconds_max: float = Field(default=300.0, gt=0, le=86_400)
     """For how many seconds at most."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """The most that each key may be used for, by all processes on the database together."""
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    """In and out together; reserved by an estimate before a call, settled by its answer."""
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     """By the model's name."""
 

@@ -60,6 +60,11 @@ def _shuffled(candidates: Sequence[Candidate], route: Route, request_id: str) ->
     return sorted(candidates, key=keys.__getitem__, reverse=True)
 
 
+def expected_tokens(request: LLMRequest) -> int:
+    """In and out together, as far as can be said before the call."""
+    return estimate_input(request).expected + (request.max_tokens or EXPECTED_OUTPUT)
+
+
 def expected_cost(candidate: Candidate, request: LLMRequest, catalog: Catalog) -> float | None:
     """US dollars that the call is likely to cost; None where the price is not known."""
     tokens = Tokens(estimate_input(request).expected, request.max_tokens or EXPECTED_OUTPUT)

@@ -163,6 +163,17 @@ class Notice:
     """ASCII, less than 8,000 characters."""
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is wanted of one token bucket that all processes draw from."""
+
+    bucket: str
+    capacity: float
+    rate: float
+    """What it fills by, a second."""
+    wanted: float
+
+
 class RequestStore(Protocol):
     """The requests queue and the journal, always changed together."""
 
@@ -211,6 +222,10 @@ class RequestStore(Protocol):
 
     async def notify(self, notices: Sequence[Notice]) -> None:
         """Tell who listens, in this order; nothing is kept for others."""
+        ...
+
+    async def take_quota(self, quotas: Sequence[Quota]) -> list[float]:
+        """Take of each bucket as much as there is and no more than wanted; what was taken."""
         ...
 
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:

@@ -10,7 +10,7 @@ from typing import Literal, cast, get_args
 
 import asyncpg
 
-from nexus_actors.storage.ports import Delivery, Finish, GiveBack, Lease, Notice, Verdict
+from nexus_actors.storage.ports import Delivery, Finish, GiveBack, Lease, Notice, Quota, Verdict
 from nexus_actors.storage.postgres import encoding
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.sql import Queues
@@ -29,6 +29,7 @@ Statement = Literal[
     "release_orphans",
     "forget_waiting",
     "notify",
+    "take_quota",
 ]
 
 
@@ -123,6 +124,18 @@ class PostgresRequestStore:
                 [notice.channel for notice in notices],
                 [notice.payload for notice in notices],
             )
+
+    async def take_quota(self, quotas: Sequence[Quota]) -> list[float]:
+        """See `RequestStore.take_quota`."""
+        rows = await self._fetch(
+            "take_quota",
+            [quota.bucket for quota in quotas],
+            [quota.capacity for quota in quotas],
+            [quota.rate for quota in quotas],
+            [quota.wanted for quota in quotas],
+        )
+        taken = {row["place"]: float(row["taken"]) for row in rows}
+        return [taken[place] for place in range(1, len(quotas) + 1)]
 
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
         """See `RequestStore.release_orphans`."""

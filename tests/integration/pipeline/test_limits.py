@@ -1,9 +1,11 @@
 """A provider that says "later", or keeps failing: nobody loses an attempt, and it is left alone."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from nexus_actors.limits.buckets import BURST_SECONDS
 from tests.http_server import Reply, ScriptedServer, scripted_server
 from tests.service import Service, request, running_service
 
@@ -81,17 +83,18 @@ async def test_what_is_long_in_coming_goes_to_the_next_candidate_and_others_do_n
         assert steps == [{"passed": '["http/m"]'}]
 
 
-async def test_what_must_wait_longer_than_it_has_time_ends_in_time(
+async def test_what_must_wait_longer_than_it_has_time_ends_at_once(
     database_url: str, tmp_path: Path
 ) -> None:
     async with (
         scripted_server({"m": MUCH_LATER}) as server,
         running_service(database_url, tmp_path, **sections(server)) as service,
     ):
-        await service.sql.send(request(1, timeout=1_000))
+        await service.sql.send(request(1, timeout=60_000))
         await service.stored(1)
         [result] = await service.sql.results()
-        assert result["error"]["type"] == "timeout"
+        assert result["error"]["type"] == "rate_limited"
+        assert result["latency_ms"] < 60_000
         assert await outcomes(service, "request-1") == [(1, "http", "rate_limited", True)]
 
 
@@ -117,3 +120,53 @@ async def test_a_model_that_keeps_failing_is_left_alone_then_probed(
         assert {results[f"request-{n}"]["status"] for n in (3, 4, 5)} == {"ok"}
         assert {results[f"request-{n}"]["attempts"] for n in (3, 4, 5)} == {1}
         assert status.describe("http", 0.0) == {}
+
+
+async def test_services_on_one_database_keep_an_accounts_limit_together(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Three of them, and the time between the first call and the last, by the database's clock:
+    never more calls than the limit allows."""
+    limit, count = 600.0, 45
+    async with scripted_server() as server, AsyncExitStack() as stack:
+        services = [
+            await stack.enter_async_context(
+                running_service(
+                    database_url,
+                    tmp_path / name,
+                    **sections(server, pool_size=16, requests_per_minute=limit),
+                )
+            )
+            for name in ("one", "two", "three")
+        ]
+        sql = services[0].sql
+        await sql.send_many(request(n) for n in range(count))
+        await services[0].stored(count)
+        took = await sql.value(
+            "SELECT extract(epoch FROM max(started_at) - min(started_at))::float8"
+            " FROM nexus.attempts"
+        )
+        # What the bucket held at first, and what it was filled with until the last call began.
+        allowed = limit / 60 * (took + BURST_SECONDS)
+        assert count <= allowed * 1.05
+        owners = await sql.value("SELECT count(DISTINCT owner) FROM nexus.attempts")
+        assert owners > 1
+        assert len(server.requests) == count
+
+
+async def test_who_runs_out_of_time_while_waiting_for_a_share_says_so(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        scripted_server() as server,
+        running_service(
+            database_url, tmp_path, **sections(server, requests_per_minute=0.5)
+        ) as service,
+    ):
+        await service.sql.send(request(1))
+        await service.stored(1)
+        await service.sql.send(request(2, timeout=1_000))
+        await service.stored(2)
+        result = (await service.sql.results())[1]
+        assert (result["error"]["type"], result["attempts"]) == ("timeout", 0)
+        assert len(server.requests) == 1
