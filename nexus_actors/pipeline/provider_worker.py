@@ -29,6 +29,7 @@ from nexus_actors.providers.port import (
     ProviderSettings,
 )
 from nexus_actors.providers.retry import backoff, may_wait
+from nexus_actors.providers.urls import resolved_refusal
 from nexus_actors.routing.choice import expected_tokens
 from nexus_actors.storage.ports import Attempt
 from supervisors import ActorRef, GenServer
@@ -58,6 +59,7 @@ class ProviderWorker(GenServer):
         metrics: Metrics,
         lane: Lane,
         limits: ProviderLimits,
+        allowed_hosts: Sequence[str],
         streams: TextStreams,
         pool: ActorRef,
         to_router: trio.MemorySendChannel[Job],
@@ -72,6 +74,7 @@ class ProviderWorker(GenServer):
         self._metrics = metrics
         self._lane = lane
         self._limits = limits
+        self._allowed_hosts = allowed_hosts
         self._streams = streams
         self._pool = pool
         self._to_router = to_router
@@ -94,6 +97,8 @@ class ProviderWorker(GenServer):
     async def _serve(self, sessions: Sessions, job: Job) -> None:
         """Call until there is an answer, or nothing left to try here."""
         retries = 0
+        if (refused := await self._url_refusal(job)) is not None:
+            return self._fail(job, refused)
         while job in self._in_work:
             key = self._begin(job)
             if key is None:
@@ -116,6 +121,16 @@ class ProviderWorker(GenServer):
                 return self._fail(job, outcome)
             await self._pause(job, pause)
         return None
+
+    async def _url_refusal(self, job: Job) -> ProviderFailure | None:
+        """What the names in its URLs stand for is looked up here, where there is time to wait."""
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        why = await resolved_refusal(job.body, self._allowed_hosts)
+        if why is None:
+            return None
+        return ProviderFailure(
+            type=ErrorType.REQUEST_REJECTED, message=why, retryable=False, scope="request"
+        )
 
     def _begin(self, job: Job) -> int | None:
         """The key for a call that begins now; None if there is none to be made here, and the job

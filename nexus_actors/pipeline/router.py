@@ -1,6 +1,6 @@
 """Stage 2: choose the candidates of a request and put it on the lane of the first that is left."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 import trio
@@ -16,6 +16,7 @@ from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.patience import Patience
 from nexus_actors.pipeline.wake import Wake
+from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Routed, Routes
 from nexus_actors.storage.ports import GiveBack, RequestStore, StorageError, StorageRefused
 from supervisors import GenServer
@@ -46,6 +47,7 @@ class Router(GenServer):
         jobs: trio.MemoryReceiveChannel[Job],
         lanes: Mapping[str, Lane],
         gates: Gates,
+        allowed_hosts: Sequence[str],
         to_publisher: trio.MemorySendChannel[Job],
     ) -> None:
         self._routes = routes
@@ -55,6 +57,7 @@ class Router(GenServer):
         self._jobs = jobs
         self._lanes = lanes
         self._gates = gates
+        self._allowed_hosts = allowed_hosts
         self._to_publisher = to_publisher
         self._deadlines = Deadlines(self._expire)
         self._leaving: list[Job] = []
@@ -138,6 +141,9 @@ class Router(GenServer):
 
     def _find_candidates(self, job: Job) -> Failure | None:
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        if (why := refusal(job.body, self._allowed_hosts)) is not None:
+            job.step("route_llm", ErrorType.REQUEST_REJECTED)
+            return Failure(type=ErrorType.REQUEST_REJECTED, message=why, retryable=False)
         match self._routes.candidates(job.body):
             case Routed(candidates=candidates):
                 job.candidates = candidates
@@ -145,9 +151,9 @@ class Router(GenServer):
                 job.candidate_index = min(job.candidate_index, len(candidates) - 1)
                 job.step("route_llm", candidates=[f"{c.provider}/{c.model}" for c in candidates])
                 return None
-            case refusal:
-                job.step("route_llm", refusal.type)
-                return Failure(type=refusal.type, message=refusal.message, retryable=False)
+            case unroutable:
+                job.step("route_llm", unroutable.type)
+                return Failure(type=unroutable.type, message=unroutable.message, retryable=False)
 
     def _end(self, job: Job, failure: Failure) -> None:
         self._in_work.answer(job, failure)

@@ -27,6 +27,7 @@ def masked(settings: Settings) -> dict[str, Any]:
         "queue": settings.queue.model_dump(mode="json"),
         "result_poller": settings.result_poller.model_dump(mode="json"),
         "supervision": settings.supervision.model_dump(mode="json"),
+        "security": settings.security.model_dump(mode="json"),
         "providers": {name: _provider(it) for name, it in settings.providers.items()},
         "routes": [_route(route) for route in settings.routes],
         "left_out": {name: it.why for name, it in settings.left_out.items()},

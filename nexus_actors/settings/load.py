@@ -25,6 +25,7 @@ from nexus_actors.settings.model import (
     QueueSettings,
     ResultPollerSettings,
     Section,
+    SecuritySettings,
     ServiceSettings,
     Settings,
     SupervisionSettings,
@@ -40,6 +41,7 @@ _TOP: Final = (
     "queue",
     "result_poller",
     "supervision",
+    "security",
     "providers",
     "routes",
 )
@@ -96,7 +98,7 @@ def parse_settings(
     sources: dict[str, str] = {}
     for name in sorted(mapping.keys() - set(_TOP)):
         notes.add(name, "an unknown section", f"one of {', '.join(_TOP)}", nearest(name, _TOP))
-    tables = {name: _table(mapping, name, notes, sources) for name in _TOP[:5]}
+    tables = {name: _table(mapping, name, notes, sources) for name in _TOP[:6]}
     _place_data_dir(tables["service"], environ, notes)
     _choose_url(tables["database"], environ, notes, sources)
     _override_queue(tables["queue"], environ, notes, sources)
@@ -105,6 +107,7 @@ def parse_settings(
     queue = _section(QueueSettings, "queue", tables, notes)
     result_poller = _section(ResultPollerSettings, "result_poller", tables, notes)
     supervision = _section(SupervisionSettings, "supervision", tables, notes)
+    security = _section(SecuritySettings, "security", tables, notes)
     _check_queue_names(queue, notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
     if notes.mistakes:
@@ -115,6 +118,7 @@ def parse_settings(
         queue=queue,
         result_poller=result_poller,
         supervision=supervision,
+        security=security,
         providers=MappingProxyType(reach.providers),
         left_out=MappingProxyType(reach.left_out),
         routes=reach.routes,

@@ -88,6 +88,14 @@ class SupervisionSettings(Section):
     max_seconds: Annotated[float, Field(gt=0, le=86_400)] = 5.0
 
 
+class SecuritySettings(Section):
+    """`[security]`"""
+
+    allowed_hosts: tuple[str, ...] = ("*",)
+    """Globs for the hosts of URLs that requests bring along; of those that `*` or another glob
+    allows, public ones only."""
+
+
 class ModelRef(NamedTuple):
     """One model at one provider; `str` of it is how a config names it."""
 
@@ -167,6 +175,7 @@ class Settings:
     queue: QueueSettings
     result_poller: ResultPollerSettings
     supervision: SupervisionSettings
+    security: SecuritySettings
     providers: Mapping[str, Provider]
     """By name, in the order of the config."""
     left_out: Mapping[str, LeftOut]

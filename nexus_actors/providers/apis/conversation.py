@@ -189,11 +189,12 @@ def _parts(content: Any) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Text(content),) if content else ()
     if isinstance(content, list | tuple):
-        return tuple(_part(part) for part in content)
+        return tuple(read_part(part) for part in content)
     return ()
 
 
-def _part(part: Any) -> Part:
+def read_part(part: Any) -> Part:
+    """One content part, in whichever form it was sent."""
     match part:
         case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
             return Text(text)

@@ -170,3 +170,20 @@ async def test_who_runs_out_of_time_while_waiting_for_a_share_says_so(
         result = (await service.sql.results())[1]
         assert (result["error"]["type"], result["attempts"]) == ("timeout", 0)
         assert len(server.requests) == 1
+
+
+async def test_a_request_that_would_reach_inside_is_sent_nowhere(
+    database_url: str, tmp_path: Path
+) -> None:
+    part = {"type": "image_url", "image_url": {"url": "https://169.254.169.254/latest?canary"}}
+    async with (
+        scripted_server() as server,
+        running_service(database_url, tmp_path, **sections(server)) as service,
+    ):
+        await service.sql.send(request(1, messages=[{"role": "user", "content": [part]}]))
+        await service.stored(1)
+        [result] = await service.sql.results()
+        assert result["error"]["type"] == "request_rejected"
+        assert result["error"]["message"].startswith("messages[0].content[0]: ")
+        assert "canary" not in result["error"]["message"]
+        assert server.requests == []

@@ -124,6 +124,7 @@ async def bench(
             metrics=metrics,
             lane=lane,
             limits=limits,
+            allowed_hosts=("*",),
             streams=TextStreams(),
             pool=registry.via("p.Pool"),
             to_router=to_router,

@@ -1,0 +1,145 @@
+"""URLs that a request brings along, for a provider to fetch or to connect to: images, documents,
+MCP servers. Nobody's request shall reach into a network from inside.
+
+Only https, without user or password, to hosts that the config allows (globs); and to none whose
+address is not public: private, loopback, link-local (where clouds keep their metadata), reserved,
+in whatever way it is written. A host that the config names outright is its own affair.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import trio
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.conversation import Media, read_part
+
+RESOLVE_TIMEOUT: Final = 2.0
+"""Seconds for a name; one that does not resolve here is left to the provider."""
+_INSIDE: Final = ("localhost", "*.localhost", "*.local", "*.internal", "*.home.arpa", "*.lan")
+"""Names of inner networks, the clouds' metadata servers among them."""
+_WILD: Final = frozenset("*?[")
+
+
+def request_urls(request: LLMRequest) -> Iterator[tuple[str, str]]:
+    """Each URL with the path of its field. What comes as data (`data:`) is none."""
+    for index, message in enumerate(request.messages):
+        content = message.get("content")
+        for place, part in enumerate(content if isinstance(content, list | tuple) else ()):
+            match read_part(part):
+                case Media(url=str(url)):
+                    yield f"messages[{index}].content[{place}]", url
+    for index, server in enumerate(request.mcp_servers):
+        yield f"mcp_servers[{index}].server_url", str(server.get("server_url"))
+    for index, tool in enumerate(request.tools):
+        if isinstance(tool.get("server_url"), str):
+            yield f"tools[{index}].server_url", tool["server_url"]
+    if request.input is not None and not isinstance(request.input, str):
+        for index, item in enumerate(request.input):
+            yield from _item_urls(f"input[{index}]", item)
+
+
+def _item_urls(path: str, item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Those of an item that goes to the Responses API as it was sent."""
+    for name in ("content", "output"):
+        parts = item.get(name)
+        for place, part in enumerate(parts if isinstance(parts, list) else ()):
+            match read_part(part):
+                case Media(url=str(url)):
+                    yield f"{path}.{name}[{place}]", url
+
+
+def refusal(request: LLMRequest, allowed: Iterable[str]) -> str | None:
+    """Why the request must not be sent anywhere; None if nothing is wrong with it. Tells the field
+    and never the URL, which may hold a secret."""
+    allowed = tuple(allowed)
+    for path, url in request_urls(request):
+        why = _wrong(url, allowed)
+        if why is not None:
+            return f"{path}: {why}"
+    return None
+
+
+async def resolved_refusal(request: LLMRequest, allowed: Iterable[str]) -> str | None:
+    """The same for what the hosts' names stand for now."""
+    named = {host for host in allowed if not _WILD.intersection(host)}
+    seen: set[str] = set()
+    for path, url in request_urls(request):
+        host = _host(url)
+        if host in seen or host in named or _address(host) is not None:
+            continue
+        seen.add(host)
+        if any(not _is_public(address) for address in await _resolve(host)):
+            return f"{path}: the host has no public address"
+    return None
+
+
+def _wrong(url: str, allowed: tuple[str, ...]) -> str | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "not a URL"
+    host = _host(url)
+    if parts.scheme != "https" or not host:
+        return "expected an https URL"
+    if parts.username is not None or parts.password is not None:
+        return "expected a URL without user and password"
+    if host in allowed:
+        return None
+    if not any(fnmatchcase(host, glob) for glob in allowed):
+        return "the host is not one that the config allows"
+    address = _address(host)
+    inside = any(fnmatchcase(host, glob) for glob in _INSIDE) or "." not in host
+    if (inside and address is None) or (address is not None and not _is_public(address)):
+        return "the host has no public address"
+    return None
+
+
+def _host(url: str) -> str:
+    """In lower case, its dot at the end gone, in the form that is looked up."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+        return host.encode("idna").decode("ascii").lower() if not host.isascii() else host
+    except (ValueError, UnicodeError):
+        return ""
+
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def _address(host: str) -> _Address | None:
+    """The address that a host is, however it is written (`127.1`, `0x7f000001`, `2130706433`)."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def _is_public(address: _Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in ipaddress.IPv6Network("64:ff9b::/96"):  # NAT64, RFC 6052
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+async def _resolve(host: str) -> list[_Address]:
+    found: list[Any] = []
+    with trio.move_on_after(RESOLVE_TIMEOUT):
+        try:
+            found = await trio.socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return []
+    addresses = (_address(str(entry[4][0])) for entry in found)
+    return [address for address in addresses if address is not None]

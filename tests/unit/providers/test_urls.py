@@ -1,0 +1,140 @@
+"""URLs of a request: what is let through, and what is not however it is written."""
+
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.urls import refusal, request_urls, resolved_refusal
+
+
+def picture(url: str) -> LLMRequest:
+    part = {"type": "image_url", "image_url": {"url": url}}
+    return asked(messages=({"role": "user", "content": [part]},))
+
+
+def asked(**fields: Any) -> LLMRequest:
+    fields = {"messages": ({"role": "user", "content": "x"},)} | fields
+    return LLMRequest(request_id="r", complexity="simple", **fields)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://img.example.com/cat.png?size=1",
+        "https://img.example.com:8443/cat.png",
+        "https://8.8.8.8/x",
+        "https://[2606:4700::1111]/x",
+        "https://bücher.example/x",
+        "data:image/png;base64,AAAA",
+    ],
+)
+def test_public_ones_pass(url: str) -> None:
+    assert refusal(picture(url), ("*",)) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://img.example.com/cat.png",
+        "ftp://img.example.com/",
+        "file:///etc/passwd",
+        "https://",
+        "//img.example.com/x",
+        "https://user:canary@img.example.com/",
+        "https://img.example.com:99999/",
+        "https://[::1/",
+        "https://127.0.0.1/",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0177.0.0.1/",
+        "https://10.0.0.1/",
+        "https://192.168.1.1/",
+        "https://172.16.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://100.64.0.1/",
+        "https://0.0.0.0/",
+        "https://224.0.0.1/",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://[64:ff9b::a00:1]/",
+        "https://[2002:a00:1::]/",
+        "https://[fe80::1]/",
+        "https://[fc00::1]/",
+        "https://localhost/",
+        "https://LOCALHOST./",
+        "https://a.localhost/",
+        "https://printer.local/",
+        "https://metadata.google.internal/",
+        "https://intranet/",
+    ],
+)
+def test_others_do_not_and_the_url_is_not_told(url: str) -> None:
+    why = refusal(picture(url), ("*",))
+    assert why is not None
+    assert why.startswith("messages[0].content[0]: ")
+    assert "canary" not in why
+    assert "meta-data" not in why
+
+
+def test_only_hosts_that_the_config_allows() -> None:
+    allowed = ("*.example.com", "files.example.org")
+    assert refusal(picture("https://img.example.com/x"), allowed) is None
+    assert refusal(picture("https://files.example.org/x"), allowed) is None
+    for url in ("https://example.org/x", "https://example.com.evil.net/x", "https://8.8.8.8/"):
+        assert "config" in str(refusal(picture(url), allowed))
+
+
+def test_an_inner_host_may_be_named_outright() -> None:
+    allowed = ("*", "10.0.0.5", "wiki.internal")
+    assert refusal(picture("https://10.0.0.5/x"), allowed) is None
+    assert refusal(picture("https://wiki.internal/x"), allowed) is None
+    assert refusal(picture("https://10.0.0.6/x"), allowed) is not None
+
+
+def test_every_place_is_looked_at() -> None:
+    url = "https://u.example/"
+    request = asked(
+        messages=(
+            {
+                "role": "user",
+                "content": [
+                    {"type": "input_image", "image_url": url},
+                    {"type": "text", "text": url},
+                    {"type": "input_file", "file_url": url},
+                ],
+            },
+        ),
+        mcp_servers=({"server_label": "a", "server_url": url},),
+        tools=({"type": "mcp", "server_url": url}, {"type": "function", "name": "f"}),
+        input=(
+            {"type": "message", "content": [{"type": "input_image", "image_url": url}]},
+            {"type": "function_call_output", "output": [{"type": "input_file", "file_url": url}]},
+        ),
+    )
+    assert [path for path, _ in request_urls(request)] == [
+        "messages[0].content[0]",
+        "messages[0].content[2]",
+        "mcp_servers[0].server_url",
+        "tools[0].server_url",
+        "input[0].content[0]",
+        "input[1].output[0]",
+    ]
+
+
+async def test_names_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = {"rebound.example": "10.0.0.7", "fine.example": "93.184.216.34"}
+
+    async def getaddrinfo(host: str, *args: Any, **kwargs: Any) -> Any:
+        if host not in book:
+            raise OSError("unknown")
+        return [(None, None, None, "", (book[host], 443))]
+
+    monkeypatch.setattr("trio.socket.getaddrinfo", getaddrinfo)
+    assert await resolved_refusal(picture("https://fine.example/"), ("*",)) is None
+    assert await resolved_refusal(picture("https://unknown.example/"), ("*",)) is None
+    why = await resolved_refusal(picture("https://rebound.example/"), ("*",))
+    assert why == "messages[0].content[0]: the host has no public address"
+    named = ("*", "rebound.example")
+    assert await resolved_refusal(picture("https://rebound.example/"), named) is None
