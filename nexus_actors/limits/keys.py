@@ -1,21 +1,25 @@
 """Which of a provider's keys the next call is made with. Pure.
 
 Of the keys that may be used, the one with the fewest calls under way. A key that the provider
-refused, or whose allowance is spent, is set aside for a while; one that it asked to leave alone
-(429) until then.
+refused, or whose allowance is spent, is set aside for a while; for a model that it asked to be left
+alone with (429), until then, for that model.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 
 @dataclass(slots=True)
 class _Key:
     name: str
     calls: int = 0
-    held_until: float = -inf
-    why: str = field(default="")
+    held: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """By model, `*` for all: until when, and why."""
+
+    def wait(self, model: str, now: float) -> float:
+        """Seconds until it may be used."""
+        untils = (self.held[name][0] for name in (model, "*") if name in self.held)
+        return max((until - now for until in untils), default=0.0)
 
 
 class KeyRing:
@@ -27,9 +31,9 @@ class KeyRing:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def take(self, now: float) -> int | None:
+    def take(self, model: str, now: float) -> int | None:
         """The key for a call that begins now; None if none may be used. `put_back` must follow."""
-        usable = [place for place, key in enumerate(self._keys) if key.held_until <= now]
+        usable = [place for place, key in enumerate(self._keys) if key.wait(model, now) <= 0]
         if not usable:
             return None
         place = min(usable, key=lambda place: self._keys[place].calls)
@@ -40,25 +44,31 @@ class KeyRing:
         """The call ended."""
         self._keys[place].calls -= 1
 
-    def hold(self, place: int, until: float, why: str) -> bool:
-        """Use a key no more until then. False if it was held already."""
+    def hold(self, place: int, until: float, why: str, model: str = "*") -> bool:
+        """Use a key no more until then, for one model or all. False if it was held already."""
         key = self._keys[place]
-        was_held = key.held_until > until - 1e-9
-        key.held_until, key.why = max(key.held_until, until), why
-        return not was_held
+        before, _ = key.held.get(model, (until - 1.0, ""))
+        if before < until:
+            key.held[model] = until, why
+        return before < until - 1e-9
 
     def name(self, place: int) -> str:
         """Where the key comes from."""
         return self._keys[place].name
 
-    def wait(self, now: float) -> float:
-        """Seconds until some key may be used; 0: now."""
-        return max(min(key.held_until for key in self._keys) - now, 0.0)
+    def wait(self, model: str, now: float) -> float:
+        """Seconds until some key may be used for the model; 0: now."""
+        return max(min(key.wait(model, now) for key in self._keys), 0.0)
 
     def describe(self, now: float) -> dict[str, str]:
         """The keys that are held, in a few words, for `nexus status`."""
-        return {
-            key.name: f"{key.why}, for {key.held_until - now:.0f} s"
-            for key in self._keys
-            if key.held_until > now
-        }
+        described = {}
+        for key in self._keys:
+            key.held = {model: it for model, it in key.held.items() if it[0] > now}
+            said = [
+                f"{why}{'' if model == '*' else f' ({model})'}, for {until - now:.0f} s"
+                for model, (until, why) in key.held.items()
+            ]
+            if said:
+                described[key.name] = "; ".join(said)
+        return described

@@ -73,10 +73,10 @@ class ProviderLimits:
         """A call is to begin: the place of its key; None if none may begin now. `ended` must
         follow."""
         now = trio.current_time()
-        key = self._ring.take(now)
+        key = self._ring.take(model, now)
         if key is None:  # only for a moment: else the gate would be shut
             gate = self._gates.gate(self._provider, model, self._circuits)
-            gate.held_until = max(gate.held_until, now + self._ring.wait(now))
+            gate.held_until = max(gate.held_until, now + self._ring.wait(model, now))
             gate.why = ErrorType.RATE_LIMITED
             return None
         if not self._gates.begin(self._provider, model, now):
@@ -124,19 +124,19 @@ class ProviderLimits:
                     gate_or_none.circuit.abandon()
 
     def hold(self, model: str, key: int, seconds: float) -> bool:
-        """The provider asked not to be called with this key for so long. True if another is left;
-        else the model is left alone until one is."""
+        """The provider asked not to be called for this model with this key for so long. True if
+        another key is left; else the model is left alone until one is."""
         now = trio.current_time()
         gate = self._gates.gate(self._provider, model, self._circuits)
         gate.circuit.abandon()
-        self._ring.hold(key, now + seconds, ErrorType.RATE_LIMITED)
-        if (wait := self._ring.wait(now)) <= 0:
+        self._ring.hold(key, now + seconds, ErrorType.RATE_LIMITED, model)
+        if (wait := self._ring.wait(model, now)) <= 0:
             return True
         gate.held_until, gate.why = max(gate.held_until, now + wait), ErrorType.RATE_LIMITED
         self._tell(model, ErrorType.RATE_LIMITED)
         return False
 
-    def set_aside(self, key: int, failure: ProviderFailure) -> bool:
+    def set_aside(self, model: str, key: int, failure: ProviderFailure) -> bool:
         """The provider refused this key. True if another is left."""
         until = trio.current_time() + self._rest_seconds
         if self._ring.hold(key, until, failure.type):
@@ -148,7 +148,7 @@ class ProviderLimits:
                 seconds=self._rest_seconds,
             )
         self._refusals[key] = until, failure
-        return self._ring.wait(trio.current_time()) <= 0
+        return self._ring.wait(model, trio.current_time()) <= 0
 
     def _reached(self, model: str) -> None:
         gate = self._gates.find(self._provider, model)

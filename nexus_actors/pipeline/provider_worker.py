@@ -179,7 +179,7 @@ class ProviderWorker(GenServer):
         if _comes_too_early(failure):
             pause = backoff(job.spared_count - 1, failure, self._random)
             return self._limits.hold(job.candidate.model, key, pause)
-        return failure.scope == "key" and self._limits.set_aside(key, failure)
+        return failure.scope == "key" and self._limits.set_aside(job.candidate.model, key, failure)
 
     def _may_retry(self, job: Job, failure: ProviderFailure, retries: int, pause: float) -> bool:
         return (

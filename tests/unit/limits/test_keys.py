@@ -5,21 +5,21 @@ from nexus_actors.limits.keys import KeyRing
 
 def test_the_one_with_the_fewest_calls_under_way() -> None:
     ring = KeyRing(["a", "b"])
-    assert [ring.take(0.0) for _ in range(4)] == [0, 1, 0, 1]
+    assert [ring.take("m", 0.0) for _ in range(4)] == [0, 1, 0, 1]
     ring.put_back(1)
-    assert ring.take(0.0) == 1
+    assert ring.take("m", 0.0) == 1
 
 
 def test_not_one_that_is_held() -> None:
     ring = KeyRing(["a", "b"])
     assert ring.hold(0, 10.0, "rate_limited")
-    assert [ring.take(5.0), ring.take(5.0)] == [1, 1]
-    assert ring.wait(5.0) == 0.0
+    assert [ring.take("m", 5.0), ring.take("m", 5.0)] == [1, 1]
+    assert ring.wait("m", 5.0) == 0.0
     ring.hold(1, 30.0, "quota_exceeded")
-    assert ring.take(5.0) is None
-    assert ring.wait(5.0) == 5.0
+    assert ring.take("m", 5.0) is None
+    assert ring.wait("m", 5.0) == 5.0
     assert ring.describe(5.0) == {"a": "rate_limited, for 5 s", "b": "quota_exceeded, for 25 s"}
-    assert ring.take(10.0) == 0
+    assert ring.take("m", 10.0) == 0
     assert ring.describe(30.0) == {}
 
 
@@ -28,4 +28,16 @@ def test_a_hold_is_told_once_and_never_shortened() -> None:
     assert ring.hold(0, 10.0, "x")
     assert not ring.hold(0, 10.0, "x")
     ring.hold(0, 5.0, "x")
-    assert ring.wait(0.0) == 10.0
+    assert ring.wait("m", 0.0) == 10.0
+
+
+def test_what_is_said_of_one_model_is_not_said_of_others() -> None:
+    ring = KeyRing(["a"])
+    ring.hold(0, 10.0, "rate_limited", "m")
+    assert ring.take("m", 5.0) is None
+    assert ring.take("other", 5.0) == 0
+    assert ring.wait("other", 5.0) == 0.0
+    assert ring.describe(5.0) == {"a": "rate_limited (m), for 5 s"}
+    ring.hold(0, 20.0, "authentication_failed")
+    assert ring.take("other", 5.0) is None
+    assert ring.wait("m", 5.0) == 15.0
