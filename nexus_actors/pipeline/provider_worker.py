@@ -9,9 +9,10 @@ import structlog
 import trio
 from pydantic import SecretStr
 
-from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.pipeline.checks import Checks
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
@@ -29,7 +30,6 @@ from nexus_actors.providers.port import (
     ProviderSettings,
 )
 from nexus_actors.providers.retry import backoff, may_wait
-from nexus_actors.providers.urls import resolved_refusal
 from nexus_actors.routing.choice import expected_tokens
 from nexus_actors.storage.ports import Attempt
 from supervisors import ActorRef, GenServer
@@ -59,7 +59,7 @@ class ProviderWorker(GenServer):
         metrics: Metrics,
         lane: Lane,
         limits: ProviderLimits,
-        allowed_hosts: Sequence[str],
+        checks: Checks,
         streams: TextStreams,
         pool: ActorRef,
         to_router: trio.MemorySendChannel[Job],
@@ -74,7 +74,7 @@ class ProviderWorker(GenServer):
         self._metrics = metrics
         self._lane = lane
         self._limits = limits
-        self._allowed_hosts = allowed_hosts
+        self._checks = checks
         self._streams = streams
         self._pool = pool
         self._to_router = to_router
@@ -97,14 +97,7 @@ class ProviderWorker(GenServer):
     async def _serve(self, sessions: Sessions, job: Job) -> None:
         """Call until there is an answer, or nothing left to try here."""
         retries = 0
-        if (refused := await self._url_refusal(job)) is not None:
-            return self._fail(job, refused)
-        while job in self._in_work:
-            key = self._begin(job)
-            if key is None:
-                return None
-            if not await self._is_admitted(job, key):
-                continue
+        while (key := await self._permit(job)) is not None:
             outcome = await self._attempt(sessions, job, key)
             match outcome:
                 case None:
@@ -122,15 +115,30 @@ class ProviderWorker(GenServer):
             await self._pause(job, pause)
         return None
 
-    async def _url_refusal(self, job: Job) -> ProviderFailure | None:
-        """What the names in its URLs stand for is looked up here, where there is time to wait."""
-        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
-        why = await resolved_refusal(job.body, self._allowed_hosts)
-        if why is None:
-            return None
-        return ProviderFailure(
-            type=ErrorType.REQUEST_REJECTED, message=why, retryable=False, scope="request"
-        )
+    async def _permit(self, job: Job) -> int | None:
+        """The key for a call that may begin now; None if none may, and the job has gone elsewhere
+        or is ours no more."""
+        while job in self._in_work:
+            key = self._begin(job)
+            if key is None:
+                return None
+            refused: ProviderFailure | None = None
+            permitted = False
+            try:
+                if not await self._is_admitted(job, key):
+                    continue
+                refused = await self._checks.refusal(job)
+                permitted = refused is None and job in self._in_work
+            finally:
+                if not permitted:
+                    self._limits.ended(job.candidate.model, key, None, 0.0)
+            if permitted:
+                return key
+            if refused is not None and job in self._in_work:
+                self._settle(job.body, key, refused)
+                self._fail(job, refused)
+                return None
+        return None
 
     def _begin(self, job: Job) -> int | None:
         """The key for a call that begins now; None if there is none to be made here, and the job
@@ -153,19 +161,15 @@ class ProviderWorker(GenServer):
             return True
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
         admitted = False
-        try:
-            with trio.CancelScope(deadline=job.deadline) as job.call:
-                await self._limits.admit(key, expected_tokens(job.body))
-                admitted = True
-        finally:
-            job.call = None
-            if not admitted:
-                self._limits.ended(job.candidate.model, key, None, 0.0)
+        with trio.CancelScope(deadline=job.deadline) as job.call:
+            await self._limits.admit(key, expected_tokens(job.body))
+            admitted = True
+        job.call = None
         return admitted
 
-    def _settle(self, request: LLMRequest, key: int, outcome: Outcome | None) -> None:
+    def _settle(self, request: LLMRequest | Refusal, key: int, outcome: Outcome | None) -> None:
         """Tell the key's limits what a call took of them. One that may have been paid counts."""
-        if not self._limits.are_counted:
+        if not self._limits.are_counted or isinstance(request, Refusal):
             return
         expected = expected_tokens(request)
         match outcome:

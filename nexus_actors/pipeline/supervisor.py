@@ -1,12 +1,13 @@
 """The pipeline's part of the tree: who is started in which order, and which channel joins whom."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
 from nexus_actors.limits.buckets import Account, make_buckets
 from nexus_actors.limits.gates import Gates
+from nexus_actors.pipeline.checks import Checks
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
@@ -45,6 +46,7 @@ class Pipeline:
     metrics: Metrics
     gates: Gates
     streams: TextStreams
+    checks: Checks = field(init=False)
 
     def supervisor(self) -> Supervisor:
         """Start order is the reverse of a request's way, so that stopping in reverse is the drain.
@@ -57,6 +59,9 @@ class Pipeline:
         to_router, routable = trio.open_memory_channel[Job](math.inf)
         to_publisher, finished = trio.open_memory_channel[Job](math.inf)
         lanes: dict[str, Lane] = {}
+        routes = Routes(settings)
+        hosts, budgets = settings.security.allowed_hosts, settings.budgets
+        self.checks = Checks(hosts, budgets, routes.catalog, self.store)
         return self._supervise(
             "Pipeline.Supervisor",
             ChildSpec(
@@ -91,7 +96,7 @@ class Pipeline:
             ChildSpec(
                 "Router",
                 lambda: Router(
-                    routes=Routes(settings),
+                    routes=routes,
                     max_attempts=queue.max_attempts,
                     store=self.store,
                     in_work=self.in_work,
@@ -190,7 +195,7 @@ class Pipeline:
                 metrics=self.metrics,
                 lane=lane,
                 limits=limits,
-                allowed_hosts=self.settings.security.allowed_hosts,
+                checks=self.checks,
                 streams=self.streams,
                 pool=self.registry.via(pool),
                 to_router=to_router,

@@ -13,6 +13,9 @@ from nexus_actors.contract.request import LLMRequest
 
 MEDIA_TOKENS: Final = 1_000
 """For an image or a file, whatever its size: providers count them by rules of their own."""
+AROUND_A_MESSAGE: Final = 4
+"""Who speaks, and where it begins and ends."""
+AROUND_ALL: Final = 3
 _MEDIA: Final = frozenset(
     {"image_url", "input_image", "image", "file", "input_file", "input_audio", "document"}
 )
@@ -35,7 +38,8 @@ def estimate_input(request: LLMRequest) -> Estimate:
         size += texts + _size(message.get("tool_calls"))
         media += pictures
     size += _size(request.tools) + _size(request.response_format)
-    return Estimate(size // 4 + media * MEDIA_TOKENS, size // 6)
+    around = len(request.messages) * AROUND_A_MESSAGE + AROUND_ALL
+    return Estimate(size // 4 + media * MEDIA_TOKENS + around, size // 6)
 
 
 def _content(content: Any) -> tuple[int, int]:

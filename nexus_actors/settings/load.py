@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from nexus_actors.settings.budgets import read_budgets
 from nexus_actors.settings.mistakes import (
     HIDDEN,
     Mistake,
@@ -42,6 +43,7 @@ _TOP: Final = (
     "result_poller",
     "supervision",
     "security",
+    "budgets",
     "providers",
     "routes",
 )
@@ -110,6 +112,8 @@ def parse_settings(
     security = _section(SecuritySettings, "security", tables, notes)
     _check_queue_names(queue, notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
+    known = [*reach.providers, *reach.left_out]
+    budgets = read_budgets(mapping.get("budgets"), known, notes)
     if notes.mistakes:
         return SettingsErrors(tuple(notes.mistakes))
     return Settings(
@@ -119,6 +123,7 @@ def parse_settings(
         result_poller=result_poller,
         supervision=supervision,
         security=security,
+        budgets=MappingProxyType(budgets),
         providers=MappingProxyType(reach.providers),
         left_out=MappingProxyType(reach.left_out),
         routes=reach.routes,

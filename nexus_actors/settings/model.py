@@ -96,6 +96,17 @@ class SecuritySettings(Section):
     allows, public ones only."""
 
 
+class BudgetSettings(Section):
+    """One of `[budgets.NAME]`: so many US dollars a day or month (UTC)."""
+
+    dollars: Annotated[float, Field(ge=0, le=1e9)]
+    per: Literal["day", "month"] = "day"
+    agent: str | None = None
+    """A glob for the request's `agent_id`; without one, every agent's calls count."""
+    provider: str | None = None
+    """A provider's name; without one, calls to every provider count."""
+
+
 class ModelRef(NamedTuple):
     """One model at one provider; `str` of it is how a config names it."""
 
@@ -176,6 +187,8 @@ class Settings:
     result_poller: ResultPollerSettings
     supervision: SupervisionSettings
     security: SecuritySettings
+    budgets: Mapping[str, BudgetSettings]
+    """By name."""
     providers: Mapping[str, Provider]
     """By name, in the order of the config."""
     left_out: Mapping[str, LeftOut]

@@ -164,6 +164,16 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetShare:
+    """A budget that a call counts towards."""
+
+    name: str
+    per: Literal["day", "month"]
+    dollars: float
+    """What may be spent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quota:
     """What is wanted of one token bucket that all processes draw from."""
 
@@ -226,6 +236,13 @@ class RequestStore(Protocol):
 
     async def take_quota(self, quotas: Sequence[Quota]) -> list[float]:
         """Take of each bucket as much as there is and no more than wanted; what was taken."""
+        ...
+
+    async def reserve(
+        self, request_id: str, number: int, dollars: float, budgets: Sequence[BudgetShare]
+    ) -> str | None:
+        """Reserve for the attempt that will have this number, of all the budgets or of none; the
+        name of one that has not so much left. Recording the attempt settles it."""
         ...
 
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:

@@ -32,7 +32,7 @@ def test_where_a_request_would_go(nexus: Nexus) -> None:
     done = nexus.run("route", "--explain", "-", stdin=json.dumps(REQUEST))
     assert done.returncode == 0
     assert "routes[0]: complexity *" in done.stdout
-    assert "about 50 of input" in done.stdout
+    assert "about 57 of input" in done.stdout
     assert "one/small" in done.stdout
     assert "NO_SUCH_KEY is not set" in done.stdout
 
@@ -46,7 +46,7 @@ def test_where_a_request_would_go(nexus: Nexus) -> None:
 
     (nexus.folder / "request.json").write_text(json.dumps({**REQUEST, "model": "one/small"}))
     explained = nexus.json("route", "request.json")
-    assert explained["candidates"][0]["expected_cost"] == (50 * 1.0 + 500 * 2.0) / 1e6
+    assert explained["candidates"][0]["expected_cost"] == (57 * 1.0 + 500 * 2.0) / 1e6
     assert explained["route"].startswith("none")
 
 

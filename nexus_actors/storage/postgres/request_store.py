@@ -10,7 +10,16 @@ from typing import Literal, cast, get_args
 
 import asyncpg
 
-from nexus_actors.storage.ports import Delivery, Finish, GiveBack, Lease, Notice, Quota, Verdict
+from nexus_actors.storage.ports import (
+    BudgetShare,
+    Delivery,
+    Finish,
+    GiveBack,
+    Lease,
+    Notice,
+    Quota,
+    Verdict,
+)
 from nexus_actors.storage.postgres import encoding
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.sql import Queues
@@ -30,6 +39,7 @@ Statement = Literal[
     "forget_waiting",
     "notify",
     "take_quota",
+    "reserve",
 ]
 
 
@@ -136,6 +146,22 @@ class PostgresRequestStore:
         )
         taken = {row["place"]: float(row["taken"]) for row in rows}
         return [taken[place] for place in range(1, len(quotas) + 1)]
+
+    async def reserve(
+        self, request_id: str, number: int, dollars: float, budgets: Sequence[BudgetShare]
+    ) -> str | None:
+        """See `RequestStore.reserve`."""
+        rows = await self._fetch(
+            "reserve",
+            request_id,
+            number,
+            dollars,
+            [budget.name for budget in budgets],
+            [budget.per for budget in budgets],
+            [budget.dollars for budget in budgets],
+        )
+        poor: str | None = rows[0]["poor"]
+        return poor
 
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
         """See `RequestStore.release_orphans`."""

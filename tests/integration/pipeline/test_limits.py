@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nexus_actors.limits.buckets import BURST_SECONDS
 from tests.http_server import Reply, ScriptedServer, scripted_server
 from tests.service import Service, request, running_service
@@ -187,3 +189,34 @@ async def test_a_request_that_would_reach_inside_is_sent_nowhere(
         assert result["error"]["message"].startswith("messages[0].content[0]: ")
         assert "canary" not in result["error"]["message"]
         assert server.requests == []
+
+
+async def test_a_hundred_requests_at_once_do_not_spend_more_than_the_budget(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Each is answered with 7 + 2 tokens: 9 cents by the config's price."""
+    price = {"input_price": 10_000.0, "output_price": 10_000.0}
+    async with (
+        scripted_server() as server,
+        running_service(
+            database_url,
+            tmp_path,
+            **sections(server, pool_size=50, models={"m": price}),
+            budgets={"mine": {"dollars": 2.0, "agent": "test-*"}},
+        ) as service,
+    ):
+        await service.sql.send_many(request(n, max_tokens=2) for n in range(100))
+        await service.stored(100)
+        results = await service.sql.results()
+        refused = [r["error"] for r in results if r["status"] == "error"]
+        assert {error["type"] for error in refused} == {"quota_exceeded"}
+        assert "budget mine" in refused[0]["message"]
+        answered = [r for r in results if r["status"] == "ok"]
+        assert len(answered) == len(server.requests) > 10
+        row = (await service.sql.rows("SELECT reserved, spent FROM nexus.spending"))[0]
+        assert float(row["reserved"]) == 0.0
+        assert float(row["spent"]) == pytest.approx(sum(r["cost"] for r in answered))
+        assert float(row["spent"]) <= 2.0
+        await service.sql.send(request("other", agent_id="somebody", max_tokens=2))
+        await service.stored(101)
+        assert (await service.sql.results())[-1]["status"] == "ok"

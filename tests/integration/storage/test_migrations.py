@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 import trio
 
+from nexus_actors.storage.ports import BudgetShare, Quota
 from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.errors import DatabaseStartError
@@ -39,6 +40,8 @@ GRANT SELECT, INSERT ON pgmq.a_ai_requests, pgmq.q_ai_requests_dead, pgmq.a_ai_r
 GRANT SELECT, INSERT, UPDATE, DELETE ON pgmq.q_ai_results TO {role};
 GRANT SELECT, INSERT, UPDATE ON nexus.requests TO {role};
 GRANT SELECT, INSERT, UPDATE ON nexus.attempts TO {role};
+GRANT SELECT, INSERT, UPDATE ON nexus.rate_limits, nexus.spending TO {role};
+GRANT SELECT, INSERT, DELETE ON nexus.reservations TO {role};
 GRANT SELECT ON nexus.migrations, nexus.steps TO {role};
 GRANT SELECT, INSERT ON public.job_results TO {role};
 """
@@ -123,6 +126,10 @@ async def test_a_role_with_the_working_privileges_suffices(
             await send(owner, "r", "r", "s")
             claimed, duplicate, failing = await db.requests.lease(3, 30)
             await db.requests.extend([claimed.lease], 30)
+            assert await db.requests.take_quota([Quota("b", 1.0, 1.0, 1.0)]) == [1.0]
+            share = BudgetShare("all", "day", 1.0)
+            for _ in range(2):
+                assert await db.requests.reserve("r", 1, 0.1, [share]) is None
             await db.requests.discard([duplicate.lease])
             failure = success(failing, succeeded=False, dead_reason="exhausted")
             assert len(await db.requests.finish([success(claimed), failure])) == 2

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.limits.gates import Gates
+from nexus_actors.pipeline.checks import Checks
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
@@ -20,10 +21,17 @@ from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
-from nexus_actors.settings.model import ModelRef
+from nexus_actors.routing.catalog import Catalog
+from nexus_actors.settings import parse_settings
+from nexus_actors.settings.model import ModelRef, Settings
 from nexus_actors.storage.ports import Lease
 from supervisors import Registry, open_tree
 
+_settings = parse_settings({}, {})
+assert isinstance(_settings, Settings)
+NO_SETTINGS = _settings
+NO_STORE: Any = None
+"""No test here has a budget that would ask it."""
 ANSWER = Answer(
     response="yes", provider="p", model="m", usage=Usage(1, 1, 2), cost=0.25, finish_reason="stop"
 )
@@ -124,7 +132,7 @@ async def bench(
             metrics=metrics,
             lane=lane,
             limits=limits,
-            allowed_hosts=("*",),
+            checks=Checks(("*",), {}, Catalog(NO_SETTINGS), NO_STORE),
             streams=TextStreams(),
             pool=registry.via("p.Pool"),
             to_router=to_router,

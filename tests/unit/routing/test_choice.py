@@ -136,7 +136,7 @@ def test_a_model_that_is_too_small_is_passed_over_before_it_is_called() -> None:
     outcome = routes.candidates(request("word " * 4000))
     assert isinstance(outcome, Routed)
     assert [str(candidate) for candidate in outcome.candidates] == ["two/any"]
-    assert outcome.skipped[0].why == "about 5000 tokens do not fit its window of 1000"
+    assert outcome.skipped[0].why == "about 5007 tokens do not fit its window of 1000"
     outcome = routes.candidates(request(max_tokens=200))
     assert isinstance(outcome, Routed)
     assert outcome.skipped[0].why == "it answers with 100 tokens at most, not 200"
