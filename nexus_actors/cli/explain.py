@@ -1,6 +1,6 @@
 """`nexus explain`: what became of a request, step by step and attempt by attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -46,10 +46,11 @@ def explain(
     entry = trio.run(_find, running_database(settings), request_id)
     if entry is None:
         raise CommandError(f"the journal has no request {request_id}")
+    steps = [{**step, "detail": _read(step["detail"])} for step in entry.steps]
     if json:
-        print_json({"request": entry.request, "steps": entry.steps, "attempts": entry.attempts})
+        print_json({"request": entry.request, "steps": steps, "attempts": entry.attempts})
     else:
-        _print(entry)
+        _print(entry, steps)
 
 
 async def _find(url: str, request_id: str) -> "JournalEntry | None":
@@ -60,7 +61,15 @@ async def _find(url: str, request_id: str) -> "JournalEntry | None":
         return await pool.run(read_entry, request_id)
 
 
-def _print(entry: "JournalEntry") -> None:
+def _read(detail: object) -> dict[str, Any]:
+    """A step's detail, which the database hands out as JSON text."""
+    import json
+
+    found: dict[str, Any] = json.loads(detail) if isinstance(detail, str) else {}
+    return found
+
+
+def _print(entry: "JournalEntry", steps: Sequence[Mapping[str, Any]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -71,8 +80,9 @@ def _print(entry: "JournalEntry") -> None:
         if entry.request.get(name) is not None:
             facts.add_row(name, str(entry.request[name]))
     console.print(facts)
-    for step in entry.steps:
-        print(f"step  {step['name']}: {step['outcome']}{_detail(step['detail'])}")
+    for step in steps:
+        for line in _lines(step):
+            print(line)
     if not entry.attempts:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -83,8 +93,18 @@ def _print(entry: "JournalEntry") -> None:
     console.print(table)
 
 
-def _detail(detail: Any) -> str:
-    return f"  {detail}" if detail else ""
+def _lines(step: Mapping[str, Any]) -> Iterator[str]:
+    """A step, and a line for each model that could not be tried, with the reason."""
+    told = dict(step["detail"])
+    skipped = told.pop("skipped", [])
+    words = [
+        f"{name} {', '.join(value) if isinstance(value, list) else value}"
+        for name, value in told.items()
+        if value is not None
+    ]
+    yield "  ".join((f"step  {step['name']}: {step['outcome']}", *words))
+    for one in skipped:
+        yield f"      not {one['provider']}/{one['model']}: {one['why']}"
 
 
 def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ def finish(job: Job) -> Finish:
         completion_tokens=answer.usage.completion_tokens if answer else None,
         cost=answer.cost if answer else None,
         latency_ms=job.latency_ms,
+        response_id=answer.response_id if answer else None,
         attempts=tuple(job.attempts),
         attempt_count=job.attempt_count,
         spared_count=job.spared_count,

@@ -32,6 +32,8 @@ class Job:
     """Those of them that do not count towards the most allowed."""
     candidate_index: int = 0
     """Position in `candidates` of the one to try now; earlier ones are used up."""
+    previous: Candidate | None = None
+    """Who gave the answer that the request goes on with, as far as the journal knows."""
     deadline: float = inf
     """When the request's own `timeout` is over, by `trio.current_time()`."""
     leased_at: float = field(default_factory=trio.current_time)

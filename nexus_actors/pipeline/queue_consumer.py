@@ -15,6 +15,7 @@ from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.patience import Patience
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.pipeline.wake import Wake
+from nexus_actors.routing import Candidate
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import (
     Delivery,
@@ -185,6 +186,7 @@ class QueueConsumer(Stage):
             prior_attempts=delivery.attempts,
             prior_spared=delivery.spared_attempts,
             candidate_index=delivery.skip_candidates,
+            previous=None if delivery.previous is None else Candidate(*delivery.previous),
         )
         if isinstance(body, Refusal):
             job.step("validate", body.type, path=body.path)

@@ -1,6 +1,8 @@
 """Stage 2: choose the candidates of a request and put it on the lane of the first that is left."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import structlog
 import trio
@@ -144,15 +146,19 @@ class Router(GenServer):
         if (why := refusal(job.body, self._allowed_hosts)) is not None:
             job.step("route_llm", ErrorType.REQUEST_REJECTED)
             return Failure(type=ErrorType.REQUEST_REJECTED, message=why, retryable=False)
-        match self._routes.candidates(job.body):
+        outcome = self._routes.candidates(job.body, job.previous)
+        skipped: dict[str, Any] = {}
+        if outcome.skipped:
+            skipped["skipped"] = [asdict(one) for one in outcome.skipped]
+        match outcome:
             case Routed(candidates=candidates):
                 job.candidates = candidates
                 # The config may have changed since earlier candidates were used up.
                 job.candidate_index = min(job.candidate_index, len(candidates) - 1)
-                job.step("route_llm", candidates=[f"{c.provider}/{c.model}" for c in candidates])
+                job.step("route_llm", candidates=[str(c) for c in candidates], **skipped)
                 return None
             case unroutable:
-                job.step("route_llm", unroutable.type)
+                job.step("route_llm", unroutable.type, **skipped)
                 return Failure(type=unroutable.type, message=unroutable.message, retryable=False)
 
     def _end(self, job: Job, failure: Failure) -> None:

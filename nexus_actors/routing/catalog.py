@@ -5,6 +5,7 @@ otherwise. What nobody knows is None, and keeps no request from a model.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers import pricing
@@ -13,6 +14,8 @@ from nexus_actors.routing.estimate import Estimate
 from nexus_actors.settings.model import ModelRef, Settings
 
 _MILLION = 1_000_000
+_KEPT = 1024
+"""Models at most: requests can name any number of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +35,16 @@ class Catalog:
 
     def __init__(self, settings: Settings) -> None:
         self._providers = settings.providers
-        self._facts: dict[ModelRef, ModelFacts] = {}
+        self._facts = lru_cache(_KEPT)(self._look_up)
 
     def facts(self, ref: ModelRef) -> ModelFacts:
         """What is known of a model. The provider must be one of the config's."""
-        if ref not in self._facts:
-            self._facts[ref] = self._look_up(ref)
-        return self._facts[ref]
+        return self._facts(ref)
+
+    @property
+    def kept(self) -> int:
+        """Of how many models it keeps the facts."""
+        return self._facts.cache_info().currsize
 
     def cost(self, ref: ModelRef, tokens: pricing.Tokens) -> float | None:
         """US dollars for so many tokens; None where the price is not known."""

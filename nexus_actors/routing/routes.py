@@ -21,6 +21,10 @@ Then the route's `pick` puts its models in order: as written; by chance in the p
 weights, the same for a `request_id` each time; or by the expected price, unknown ones last.
 Providers that are left out are skipped, and models that the request does not fit into; both are
 said to be.
+
+A request with `previous_response_id` goes to the provider that gave that answer, if the journal
+knows it: to its models of the route, else to the one that answered. Only a provider that is named
+together with a model is asked all the same.
 """
 
 from collections.abc import Iterable
@@ -80,9 +84,14 @@ class Routes:
                 _append_once(self._by_provider.setdefault(ref.provider, []), ref)
                 _append_once(self._by_model.setdefault(ref.model, []), ref)
 
-    def candidates(self, request: LLMRequest) -> Routed | Unroutable:
-        """The candidates for one request."""
-        match self._find(request):
+    def candidates(
+        self, request: LLMRequest, previous: Candidate | None = None
+    ) -> Routed | Unroutable:
+        """The candidates for one request. `previous`: who gave the answer that it goes on with."""
+        found = self._find(request)
+        if previous is not None:
+            found = self._where_it_lives(found, request, previous)
+        match found:
             case Routed() as routed:
                 return fitting(in_order(routed, request, self.catalog), request, self.catalog)
             case refusal:
@@ -114,6 +123,28 @@ class Routes:
                 return replace(found, skipped=skipped)
             case Unroutable():
                 return replace(found, skipped=skipped)
+
+    def _where_it_lives(
+        self, found: Routed | Unroutable, request: LLMRequest, previous: Candidate
+    ) -> Routed | Unroutable:
+        """Only what is at the provider that holds the conversation; at least one model of it."""
+        home, model = previous.provider, request.model
+        if model != AUTO and (request.provider.lower() != AUTO or self._names_provider(model)):
+            return found  # an order, for this provider and no other
+        if home not in self._providers:
+            skipped = self._skip(home, previous.model if model == AUTO else model)
+            message = f"{short(home)}, which holds the conversation: {skipped.why}"
+            return Unroutable(message, (*found.skipped, skipped), route=found.route)
+        there = found.candidates if isinstance(found, Routed) else ()
+        kept = tuple(ref for ref in there if ref.provider == home)
+        why = f"the conversation is at {home}"
+        elsewhere = tuple(
+            Skipped(ref.provider, short(ref.model), why) for ref in there if ref.provider != home
+        )
+        skipped_too = (*found.skipped, *elsewhere)
+        if kept:
+            return Routed(kept, skipped_too, found.route)
+        return Routed((Candidate(home, previous.model if model == AUTO else model),), skipped_too)
 
     def warm_up(self) -> None:
         """Look up the facts of all models, which imports the price list where one is needed."""

@@ -60,6 +60,9 @@ class Delivery:
     """Those of `attempts` that do not count towards the most allowed."""
     skip_candidates: int = 0
     """Candidates of the route that earlier attempts have used up."""
+    previous: tuple[str, str] | None = None
+    """Provider and model of the answer that the request's `previous_response_id` names; None where
+    it names none, or none that the journal knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,8 @@ class Finish:
     completion_tokens: int | None = None
     cost: float | None = None
     latency_ms: int | None = None
+    response_id: str | None = None
+    """The answer's, which a later request may go on with."""
     attempts: Sequence[Attempt] = ()
     """Those not yet recorded."""
     attempt_count: int = 0

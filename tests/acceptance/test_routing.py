@@ -76,8 +76,20 @@ def test_what_became_of_a_request(nexus: Nexus) -> None:
     explained = nexus.json("explain", answer["request_id"])
     assert explained["request"]["state"] == "done"
     assert [step["name"] for step in explained["steps"]][:2] == ["validate", "route_llm"]
+    assert explained["steps"][1]["detail"] == {"candidates": ["echo/echo"]}
     assert [attempt["outcome"] for attempt in explained["attempts"]] == ["ok"]
     shown = nexus.run("explain", answer["request_id"]).stdout
     assert "echo/echo" in shown
-    assert "route_llm: ok" in shown
+    assert "route_llm: ok  candidates echo/echo\n" in shown
     assert one_line(nexus.run("explain", "nobody"), 1) == "nexus: the journal has no request nobody"
+
+
+def test_why_models_were_passed_over_stands_in_the_journal(nexus: Nexus) -> None:
+    nexus.configure(CONFIG)
+    nexus.start().wait_ready()
+    answer = nexus.json("ask", "word " * 400)
+    assert (answer["provider"], answer["model"]) == ("two", "other")
+    lines = nexus.run("explain", answer["request_id"]).stdout.splitlines()
+    assert "step  route_llm: ok  candidates two/other" in lines
+    assert "      not locked/big: NO_SUCH_KEY is not set" in lines
+    assert any(line.startswith("      not one/small: about 507 tokens") for line in lines)

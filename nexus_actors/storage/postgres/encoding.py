@@ -40,6 +40,7 @@ def finishes(batch: Sequence[Finish]) -> str:
             "cost": item.cost,
             "latency_ms": item.latency_ms,
             "error_type": _error_type(item),
+            "response_id": item.response_id,
             "attempt_count": item.attempt_count,
             "spared_count": item.spared_count,
             "steps": [_step(step) for step in item.steps],

@@ -201,4 +201,10 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         attempts=row["attempts"] or 0,
         spared_attempts=row["spared_attempts"] or 0,
         skip_candidates=row["skip_candidates"] or 0,
+        previous=_previous(row),
     )
+
+
+def _previous(row: asyncpg.Record) -> tuple[str, str] | None:
+    provider, model = row["previous_provider"], row["previous_model"]
+    return None if provider is None or model is None else (provider, model)

@@ -216,6 +216,29 @@ async def test_an_explicit_model_that_nobody_serves_is_refused_by_name(
         assert result["attempts"] == 0
 
 
+async def test_a_request_that_goes_on_with_an_answer_goes_where_that_was_given(
+    database_url: str, tmp_path: Path
+) -> None:
+    two = {"one": {"kind": "echo"}, "two": {"kind": "echo"}}
+    async with running_service(
+        database_url, tmp_path, providers=two, routes=routed("one/a", "two/b")
+    ) as service:
+        await service.sql.send(request(1, model="two/x"))
+        await service.stored(1)
+        (first,) = await service.sql.results()
+        await service.sql.send(request(2, previous_response_id=first["response_id"]))
+        await service.stored(2)
+        second = (await service.sql.results())[1]
+        assert (second["provider"], second["model"]) == ("two", "b")
+        detail = await service.sql.value(
+            "SELECT detail FROM nexus.steps WHERE request_id = 'request-2' AND name = 'route_llm'"
+        )
+        assert json.loads(detail) == {
+            "candidates": ["two/b"],
+            "skipped": [{"provider": "one", "model": "a", "why": "the conversation is at two"}],
+        }
+
+
 async def test_with_acknowledge_delete_no_archive_is_written(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ WITH item AS MATERIALIZED (
         msg_id bigint, read_ct integer, request_id text, result text, succeeded boolean,
         dead_reason text, dead_detail json, agent_id text, complexity text, task_type text,
         provider text, model text, prompt_tokens bigint, completion_tokens bigint, cost numeric,
-        latency_ms bigint, error_type text, attempt_count integer, spared_count integer, steps json
+        latency_ms bigint, error_type text, response_id text, attempt_count integer, spared_count integer, steps json
     )
 ),
 queued AS MATERIALIZED (
@@ -56,7 +56,7 @@ closed AS (
         agent_id = i.agent_id, complexity = i.complexity, task_type = i.task_type,
         provider = i.provider, model = i.model, prompt_tokens = i.prompt_tokens,
         completion_tokens = i.completion_tokens, cost = i.cost, latency_ms = i.latency_ms,
-        error_type = i.error_type, steps = i.steps::jsonb
+        error_type = i.error_type, response_id = i.response_id, steps = i.steps::jsonb
     FROM owned AS o
     JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
     WHERE r.request_id = o.request_id

@@ -35,7 +35,14 @@ delivered AS MATERIALIZED (
                    THEN (m.message -> 'request') - 'timestamp'
                WHEN jsonb_typeof(m.message) = 'object' THEN m.message - 'timestamp'
                ELSE m.message
-           END::text) AS digest
+           END::text) AS digest,
+           -- Of the object that the request is read from: the inner one, unless the outer one has the id.
+           CASE
+               WHEN jsonb_typeof(m.message -> 'request') = 'object'
+                    AND jsonb_typeof(m.message -> 'request_id') IS DISTINCT FROM 'string'
+                   THEN m.message -> 'request' ->> 'previous_response_id'
+               ELSE m.message ->> 'previous_response_id'
+           END AS previous_id
     FROM taken AS m
 ),
 identified AS MATERIALIZED (
@@ -105,9 +112,17 @@ SELECT i.msg_id, i.read_ct, i.body, i.enqueued_at, now() AS leased_at, i.request
            ELSE 'conflict'
        END AS verdict,
        greatest(j.attempts - 1, 0) AS attempts,
-       j.spared_attempts, j.skip_candidates
+       j.spared_attempts, j.skip_candidates, p.provider AS previous_provider, p.model AS previous_model
 FROM identified AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
+-- Who gave the answer that this request goes on with. Some servers give all answers the same id: the last one counts.
+LEFT JOIN LATERAL (
+    SELECT h.provider, h.model
+    FROM nexus.requests AS h
+    WHERE md5(h.response_id) = md5(i.previous_id) AND h.response_id = i.previous_id
+    ORDER BY h.finished_at DESC
+    LIMIT 1
+) AS p ON true
 -- The message that the journal means, unfinished, but not the candidate: it was given back after this statement began.
 -- It stays invisible until its time is over, and is then leased again.
 WHERE NOT coalesce(

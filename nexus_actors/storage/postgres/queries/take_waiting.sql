@@ -57,8 +57,24 @@ claimed AS (
 )
 SELECT c.msg_id, c.read_ct, f.message::text AS body, f.enqueued_at, c.leased_at, c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
-       c.skip_candidates
+       c.skip_candidates, p.provider AS previous_provider, p.model AS previous_model
 FROM claimed AS c
 JOIN due AS f ON f.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id
+-- As in lease.sql.
+CROSS JOIN LATERAL (
+    SELECT CASE
+               WHEN jsonb_typeof(f.message -> 'request') = 'object'
+                    AND jsonb_typeof(f.message -> 'request_id') IS DISTINCT FROM 'string'
+                   THEN f.message -> 'request' ->> 'previous_response_id'
+               ELSE f.message ->> 'previous_response_id'
+           END AS id
+) AS previous
+LEFT JOIN LATERAL (
+    SELECT h.provider, h.model
+    FROM nexus.requests AS h
+    WHERE md5(h.response_id) = md5(previous.id) AND h.response_id = previous.id
+    ORDER BY h.finished_at DESC
+    LIMIT 1
+) AS p ON true
 ORDER BY c.msg_id
