@@ -11,6 +11,8 @@ from math import inf
 
 from nexus_actors.limits.circuit import Circuit, CircuitSettings
 
+MOST_GATES = 4096
+
 
 @dataclass(slots=True)
 class Gate:
@@ -48,12 +50,21 @@ class Gates:
         gate = self._gates.get((provider, model))
         return gate is None or (gate.held_until <= now and gate.circuit.begin(now))
 
-    def gate(self, provider: str, model: str, settings: CircuitSettings) -> Gate:
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def gate(self, provider: str, model: str, settings: CircuitSettings, now: float) -> Gate:
         """The gate, made where there is none yet."""
         key = (provider, model)
         if key not in self._gates:
+            if len(self._gates) >= MOST_GATES:
+                self._forget_open(now)
             self._gates[key] = Gate(Circuit(settings))
         return self._gates[key]
+
+    def _forget_open(self, now: float) -> None:
+        """Requests can name any number of models, and what is said of most is nothing."""
+        self._gates = {key: gate for key, gate in self._gates.items() if gate.wait(now) > 0}
 
     def find(self, provider: str, model: str) -> Gate | None:
         """The gate, if there is one."""

@@ -8,6 +8,9 @@ alone with (429), until then, for that model.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+MOST_HELD = 256
+"""Models that a key is held for at once; of more, those held the shortest are forgotten."""
+
 
 @dataclass(slots=True)
 class _Key:
@@ -49,6 +52,9 @@ class KeyRing:
         key = self._keys[place]
         before, _ = key.held.get(model, (until - 1.0, ""))
         if before < until:
+            if len(key.held) >= MOST_HELD:  # requests can name any number of models
+                soonest = min(key.held, key=lambda held: key.held[held][0])
+                del key.held[soonest]
             key.held[model] = until, why
         return before < until - 1e-9
 

@@ -75,7 +75,7 @@ class ProviderLimits:
         now = trio.current_time()
         key = self._ring.take(model, now)
         if key is None:  # only for a moment: else the gate would be shut
-            gate = self._gates.gate(self._provider, model, self._circuits)
+            gate = self._gates.gate(self._provider, model, self._circuits, now)
             gate.held_until = max(gate.held_until, now + self._ring.wait(model, now))
             gate.why = ErrorType.RATE_LIMITED
             return None
@@ -113,7 +113,7 @@ class ProviderLimits:
                 self._adaptive.refused(now, took)
                 self._resize()
             case ProviderFailure(scope="provider"):
-                gate = self._gates.gate(self._provider, model, self._circuits)
+                gate = self._gates.gate(self._provider, model, self._circuits, now)
                 gate.circuit.failed(now)
                 gate.why = outcome.type
                 self._tell(model, outcome.type)
@@ -127,7 +127,7 @@ class ProviderLimits:
         """The provider asked not to be called for this model with this key for so long. True if
         another key is left; else the model is left alone until one is."""
         now = trio.current_time()
-        gate = self._gates.gate(self._provider, model, self._circuits)
+        gate = self._gates.gate(self._provider, model, self._circuits, now)
         gate.circuit.abandon()
         self._ring.hold(key, now + seconds, ErrorType.RATE_LIMITED, model)
         if (wait := self._ring.wait(model, now)) <= 0:

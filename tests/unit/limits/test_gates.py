@@ -1,7 +1,7 @@
 """Gates: held, shut by their circuit, described."""
 
 from nexus_actors.limits.circuit import CircuitSettings
-from nexus_actors.limits.gates import Gates
+from nexus_actors.limits.gates import MOST_GATES, Gates
 
 ONCE = CircuitSettings(failures=1, open_seconds=10.0)
 
@@ -15,7 +15,7 @@ def test_a_model_never_called_may_be() -> None:
 
 def test_a_held_gate_opens_by_itself() -> None:
     gates = Gates()
-    gates.gate("p", "m", ONCE).held_until = 7.0
+    gates.gate("p", "m", ONCE, 0.0).held_until = 7.0
     assert gates.wait("p", "m", 3.0) == 4.0
     assert not gates.begin("p", "m", 6.9)
     assert gates.begin("p", "m", 7.0)
@@ -25,7 +25,7 @@ def test_a_held_gate_opens_by_itself() -> None:
 
 def test_one_models_trouble_is_not_anothers() -> None:
     gates = Gates()
-    gates.gate("p", "m", ONCE).circuit.failed(0.0)
+    gates.gate("p", "m", ONCE, 0.0).circuit.failed(0.0)
     assert not gates.begin("p", "m", 1.0)
     assert gates.begin("p", "other", 1.0)
     assert gates.begin("q", "m", 1.0)
@@ -35,7 +35,7 @@ def test_one_models_trouble_is_not_anothers() -> None:
 
 def test_a_hold_takes_no_probe_away() -> None:
     gates = Gates()
-    gate = gates.gate("p", "m", ONCE)
+    gate = gates.gate("p", "m", ONCE, 0.0)
     gate.circuit.failed(0.0)
     gate.held_until = 20.0
     assert not gates.begin("p", "m", 15.0)
@@ -44,8 +44,17 @@ def test_a_hold_takes_no_probe_away() -> None:
 
 def test_all_can_be_opened() -> None:
     gates = Gates()
-    gates.gate("p", "m", ONCE).circuit.failed(0.0)
-    gates.gate("q", "m", ONCE).circuit.failed(0.0)
+    gates.gate("p", "m", ONCE, 0.0).circuit.failed(0.0)
+    gates.gate("q", "m", ONCE, 0.0).circuit.failed(0.0)
     gates.open_all("p")
     assert gates.begin("p", "m", 0.0)
     assert not gates.begin("q", "m", 0.0)
+
+
+def test_any_number_of_names_takes_no_more_than_so_much_room() -> None:
+    gates = Gates()
+    gates.gate("p", "shut", ONCE, 0.0).circuit.failed(0.0)
+    for number in range(3 * MOST_GATES):
+        gates.gate("p", str(number), ONCE, 1.0)
+    assert len(gates) <= MOST_GATES
+    assert gates.wait("p", "shut", 1.0) == 9.0

@@ -1,6 +1,6 @@
 """Which key the next call takes."""
 
-from nexus_actors.limits.keys import KeyRing
+from nexus_actors.limits.keys import MOST_HELD, KeyRing
 
 
 def test_the_one_with_the_fewest_calls_under_way() -> None:
@@ -41,3 +41,11 @@ def test_what_is_said_of_one_model_is_not_said_of_others() -> None:
     ring.hold(0, 20.0, "authentication_failed")
     assert ring.take("other", 5.0) is None
     assert ring.wait("m", 5.0) == 15.0
+
+
+def test_any_number_of_models_takes_no_more_than_so_much_room() -> None:
+    ring = KeyRing(["a"])
+    for number in range(3 * MOST_HELD):
+        ring.hold(0, 10.0 + number, "rate_limited", str(number))
+    assert ring.describe(0.0)["a"].count(";") == MOST_HELD - 1
+    assert ring.take(str(3 * MOST_HELD - 1), 0.0) is None
