@@ -17,6 +17,7 @@ from tests.integration.storage.storage_helpers import (
     send,
     sql,
     success,
+    value,
 )
 
 
@@ -129,3 +130,20 @@ async def test_forget_waiting_makes_only_our_own_visible(db: PostgresDatabase) -
     assert await db.requests.forget_waiting() == 1
     assert [d.request_id for d in await db.requests.lease(10, 30)] == ["mine"]
     assert [d.request_id for d in await db.requests.take_waiting({"x": 9}, 30)] == ["theirs"]
+
+
+async def test_what_comes_back_later_is_invisible_until_then_and_keeps_its_counts(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "r")
+    [delivery] = await db.requests.lease(1, 30)
+    await db.requests.give_back(
+        [give_back(delivery, delay=3600.0, attempt_count=2, spared_count=1, skip_candidates=1)]
+    )
+    assert await db.requests.lease(1, 30) == []
+    assert await db.requests.take_waiting({"x": 5}, 30, expired=5) == []
+    left = "SELECT extract(epoch FROM vt - clock_timestamp())::float8 FROM pgmq.q_ai_requests"
+    assert 3500 < await value(db, left) <= 3600
+    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = clock_timestamp()")
+    [again] = await other_instance(db).lease(1, 30)
+    assert (again.attempts, again.spared_attempts, again.skip_candidates) == (2, 1, 1)

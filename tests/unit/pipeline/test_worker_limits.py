@@ -1,12 +1,14 @@
 """What a worker makes of a provider that says later, keeps failing, or refuses a key."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import trio
 import trio.lowlevel
 
+from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from tests.unit.pipeline.worker_bench import ANSWER, bench, failure, job
 
@@ -157,3 +159,28 @@ async def test_a_key_that_comes_too_early_makes_way_for_another(autojump_clock: 
         wait = b.gates.wait("p", "m", trio.current_time())
         assert 25.0 < wait < 30.0
         assert b.provider.keys == ["A", "B", "B"]
+
+
+async def test_a_call_that_is_not_permitted_after_all_leaves_the_probe_to_another(
+    autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def getaddrinfo(*_: Any, **__: Any) -> Any:
+        return [(None, None, None, "", ("10.0.0.7", 443))]
+
+    monkeypatch.setattr("trio.socket.getaddrinfo", getaddrinfo)
+    part = {"type": "image_url", "image_url": {"url": "https://rebound.example/"}}
+    async with bench(failure(), ANSWER, breaker_failures=1, max_retries=0) as b:
+        b.give(one := job())
+        await b.finished.receive()
+        await trio.sleep(10.0)
+        b.in_work.remove(one)
+        b.give(one := job())
+        assert isinstance(one.body, LLMRequest)
+        one.body = replace(one.body, messages=({"role": "user", "content": [part]},))
+        await b.finished.receive()
+        assert isinstance(one.outcome, Failure)
+        assert (one.outcome.type, len(b.provider.calls)) == ("request_rejected", 1)
+        b.in_work.remove(one)
+        b.give(one := job())
+        await b.finished.receive()
+        assert one.outcome == ANSWER
