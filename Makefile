@@ -35,14 +35,17 @@ bench: .venv/bench.stamp ## measure the service's latency and throughput, and th
 	@$(BIN)/python -m benchmarks.throughput
 	@$(BIN)/python -m benchmarks.actors
 
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url --no-emit-find-links --group build pyproject.toml
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+COMPILE := $(LOCK) --group build pyproject.toml
+LOCAL := nexus_actors/providers/local_model/requirements
 
 lock: setup ## renew the lock files from pyproject.toml
 	@$(PIP) install uv
 	@$(COMPILE) -o requirements.lock
 	@$(COMPILE) --group dev -o requirements-dev.lock
 	@$(COMPILE) --group bench -c requirements-dev.lock -o requirements-bench.lock
+	@$(LOCK) --no-deps $(LOCAL).in -o $(LOCAL).lock
 
 clean: ## remove .venv and caches
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
@@ -58,9 +61,10 @@ clean: ## remove .venv and caches
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.lock .venv/runtime.stamp
+.venv/dev.stamp: requirements-dev.lock $(LOCAL).lock .venv/runtime.stamp
 	@echo "setting up the developer's tools (once)"
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@$(PIP) install --require-hashes --only-binary :all: --no-deps -r $(LOCAL).lock
 	@touch $@
 
 # thespian has no wheel: it is built with the setuptools that the lock brought.

@@ -25,6 +25,10 @@ _FAMILIES = {
     "Setup": {
         "config": ("config:config", "Check or show the configuration."),
         "db": ("database:db", "Prepare or find the database."),
+        "local-model": (
+            "local_model:local_model",
+            "Install a small model that answers without key and network.",
+        ),
         "demo": (
             "demo.command:demo",
             "See it all at work, with examples, and nothing left behind.",

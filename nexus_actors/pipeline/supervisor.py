@@ -23,6 +23,7 @@ from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublishe
 from nexus_actors.pipeline.router import Router
 from nexus_actors.pipeline.stream_publisher import StreamPublisher
 from nexus_actors.pipeline.text_streams import TextStreams
+from nexus_actors.providers.port import ProviderKind, ServedKind
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Provider, Settings
 from nexus_actors.storage.ports import Hints, RequestStore
@@ -152,6 +153,7 @@ class Pipeline:
         pool, breaker = f"{provider}.Pool", f"{provider}.Breaker"
         workers = [f"{provider}.Worker.{n}" for n in range(1, settings.pool_size + 1)]
 
+        kind, servers = _served(configured)
         limiter = f"{provider}.RateLimiter"
         accounts = _accounts(configured)
         limits = ProviderLimits(
@@ -187,7 +189,7 @@ class Pipeline:
         def new_worker() -> ProviderWorker:
             return ProviderWorker(
                 provider=provider,
-                kind=configured.kind,
+                kind=kind,
                 settings=settings,
                 api_keys=[key.secret for key in configured.api_keys],
                 max_attempts=self.settings.queue.max_attempts,
@@ -206,6 +208,7 @@ class Pipeline:
             f"{provider}.Supervisor",
             ChildSpec(breaker, new_breaker, name=self.registry.via(breaker)),
             *([limiter_spec] if accounts else []),
+            *servers,
             ChildSpec(pool, new_pool, name=self.registry.via(pool)),
             *(ChildSpec(name, new_worker, name=self.registry.via(name)) for name in workers),
         )
@@ -219,6 +222,14 @@ class Pipeline:
             max_restarts=limits.max_restarts,
             max_seconds=limits.max_seconds,
         )
+
+
+def _served(configured: Provider) -> tuple[ProviderKind, list[ChildSpec]]:
+    """The kind as the workers use it, and the server that it wants beside them, if it does."""
+    if not isinstance(configured.kind, ServedKind):
+        return configured.kind, []
+    served = configured.kind.serve(configured.name, configured.settings)
+    return served, [ChildSpec(f"{configured.name}.Server", served.server)]
 
 
 def _accounts(configured: Provider) -> dict[int, Account[Caller]]:

@@ -8,16 +8,16 @@ import pkgutil
 from functools import cache
 
 import nexus_actors.providers as _folder
-from nexus_actors.providers.port import ProviderKind
+from nexus_actors.providers.port import ProviderKind, ServedKind
 
 
 @cache
-def load_kind(name: str) -> ProviderKind | None:
+def load_kind(name: str) -> ProviderKind | ServedKind | None:
     """The kind of this name, imported on demand; None if there is none."""
     if name not in _module_names():
         return None
     module = importlib.import_module(f"{_folder.__name__}.{name}")
-    kind: ProviderKind | None = getattr(module, "PROVIDER", None)
+    kind: ProviderKind | ServedKind | None = getattr(module, "PROVIDER", None)
     return kind
 
 

@@ -10,12 +10,13 @@ connections: one shared pool is what makes thousands of calls in flight slow.
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
+from supervisors import GenServer
 
 Scope = Literal["request", "key", "provider"]
 """What a failure says about: this request alone, the key used, or the provider as a whole."""
@@ -136,4 +137,29 @@ class ProviderKind(Protocol):
         self, name: str, settings: Any, api_key: SecretStr | None
     ) -> AbstractAsyncContextManager[ProviderSession]:
         """A session for one worker. `name` is the provider's name in the config."""
+        ...
+
+
+class Served(ProviderKind, Protocol):
+    """A kind bound to one provider, whose server runs beside its workers, below the same
+    supervisor. Its sessions find that server, also after a restart."""
+
+    def server(self) -> GenServer:
+        """A new actor that is the server; called at each start and restart."""
+        ...
+
+
+@runtime_checkable
+class ServedKind(Protocol):
+    """What the module of such a kind exports as `PROVIDER`, instead of a ProviderKind."""
+
+    settings: type[ProviderSettings]
+
+    def missing(self, settings: Any) -> str | None:
+        """Why the server cannot run on this machine, and what to do about it; None if it can. The
+        provider is then left out."""
+        ...
+
+    def serve(self, name: str, settings: Any) -> Served:
+        """The kind for the provider of this name in the config."""
         ...

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from nexus_actors.contract.request import Complexity
-from nexus_actors.providers.port import ProviderKind, ProviderSettings
+from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 
 
 class Section(BaseModel):
@@ -163,7 +163,7 @@ class Provider:
     name: str
     settings: ProviderSettings = field(repr=False)
     """An instance of `kind.settings`."""
-    kind: ProviderKind = field(repr=False)
+    kind: ProviderKind | ServedKind = field(repr=False)
     api_keys: tuple[ProviderKey, ...]
     """None where the provider needs none."""
 

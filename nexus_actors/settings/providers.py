@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from nexus_actors.providers.catalog import kind_names, load_kind
-from nexus_actors.providers.port import ProviderKind, ProviderSettings
+from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 from nexus_actors.settings import defaults
 from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
 from nexus_actors.settings.mistakes import (
@@ -72,6 +72,8 @@ def read_provider(
         return None
     if kind is None:
         return None
+    if isinstance(kind, ServedKind) and (why := kind.missing(settings)) is not None:
+        return LeftOut(name, why)
     match read_keys(settings.api_key_env, settings.api_key_file, environ):
         case LeftOutBecause(why):
             return LeftOut(name, why)
@@ -81,7 +83,7 @@ def read_provider(
             return Provider(name, settings, kind, keys)
 
 
-def _kind(table: Mapping[str, Any], path: str, notes: Notes) -> ProviderKind | None:
+def _kind(table: Mapping[str, Any], path: str, notes: Notes) -> ProviderKind | ServedKind | None:
     name = table.get("kind")
     kind = load_kind(name) if isinstance(name, str) else None
     if kind is None:
