@@ -71,10 +71,11 @@ def _read(detail: object) -> dict[str, Any]:
 
 def _print(entry: "JournalEntry", steps: Sequence[Mapping[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from nexus_actors.cli.screen import Screen
+
+    console = Screen()
     facts = Table(box=None, show_header=False, pad_edge=False)
     for name in _SHOWN:
         if entry.request.get(name) is not None:

@@ -19,8 +19,9 @@ def models(*, config: ConfigPath = None, json: AsJson = False) -> None:
         print_json(rows)
         return
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from nexus_actors.cli.screen import Screen
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", no_wrap=True)
@@ -33,7 +34,7 @@ def models(*, config: ConfigPath = None, json: AsJson = False) -> None:
             _count(row["max_output_tokens"]),
             *(dollars(row[f"{name}_price"]) for name in ("input", "cached_input", "output")),
         )
-    Console(highlight=False).print(table)
+    Screen().print(table)
 
 
 def _rows(settings: "Settings") -> list[dict[str, Any]]:

@@ -114,8 +114,9 @@ def _describe(settings: "Settings", route: Any) -> str:
 
 def _print(explained: dict[str, Any]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from nexus_actors.cli.screen import Screen
 
     limit = explained["max_tokens"]
     answer = f", at most {limit} of answer" if limit else ""
@@ -132,7 +133,7 @@ def _print(explained: dict[str, Any]) -> None:
     for row in explained["skipped"]:
         table.add_row("-", row["model"], "", row["why"])
     if table.row_count:
-        Console(highlight=False).print(table)
+        Screen().print(table)
     if explained["error"] is not None:
         complain(f"{explained['error']['type']}: {explained['error']['message']}")
 

@@ -71,11 +71,10 @@ def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
     if json:
         print_json(answer)
         return
-    from rich.console import Console
-
+    from nexus_actors.cli.screen import Screen
     from nexus_actors.cli.service_view import fit, render_tree
 
-    console = Console(highlight=False)
+    console = Screen()
     table = render_tree(answer)
     fit(table, console)
     console.print(table)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from nexus_actors.cli.screen import Screen
 
 WIDE = 100
 """Columns of a terminal that has room to spare."""
@@ -18,7 +19,7 @@ def print_status(status: Mapping[str, Any]) -> None:
     table.add_column()
     for name, value in _flat(status):
         table.add_row(name, value)
-    Console(highlight=False).print(table)
+    Screen().print(table)
 
 
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -46,7 +47,7 @@ def render_tree(root: Mapping[str, Any]) -> Table:
     return table
 
 
-def fit(table: Table, console: Console) -> None:
+def fit(table: Table, console: Screen) -> None:
     """Bring the columns closer where the terminal is narrow."""
     table.padding = (0, 1 if console.width < WIDE else 2, 0, 0)
 

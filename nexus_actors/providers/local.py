@@ -5,9 +5,9 @@ file that llama.cpp can load. `nexus local-model install` brings the engine and 
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Self
 
 import trio
 from pydantic import Field, SecretStr, model_validator
@@ -20,15 +20,13 @@ from nexus_actors.providers.local_model import weights
 from nexus_actors.providers.local_model.address import Address, Down, Listening
 from nexus_actors.providers.local_model.server import LocalModelServer
 from nexus_actors.providers.port import (
+    ModelSettings,
     OnText,
     Outcome,
     ProviderFailure,
     ProviderSession,
     ProviderSettings,
 )
-
-CONTEXT_WINDOW = 2048
-MAX_TOKENS = 512
 
 
 class LocalSettings(ProviderSettings):
@@ -40,9 +38,9 @@ class LocalSettings(ProviderSettings):
     """A GGUF file; else the weights that `nexus local-model install` brought."""
     model: str = weights.MODEL
     """What the model is called in routes."""
-    context_window: int = Field(default=CONTEXT_WINDOW, ge=256)
+    context_window: int = Field(default=2048, ge=256)
     """Tokens in and out together that one call may have."""
-    max_tokens: int = Field(default=MAX_TOKENS, ge=1)
+    max_tokens: int = Field(default=512, ge=1)
     """The longest answer, in tokens."""
     threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) - 1), ge=1, le=1024)
     """Processor threads that compute; all but one of the machine's, unless given."""
@@ -51,19 +49,17 @@ class LocalSettings(ProviderSettings):
     idle_timeout: float = Field(default=60.0, gt=0)
     """Seconds until a streamed answer begins, and between its pieces."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _describe_model(cls, given: Any) -> Any:
+    @model_validator(mode="after")
+    def _describe_model(self) -> Self:
         """What is known of the model stands in `models`, where routing looks."""
-        if not isinstance(given, Mapping) or "models" in given:
-            return given
-        facts = {
-            "context_window": given.get("context_window", CONTEXT_WINDOW),
-            "max_output_tokens": given.get("max_tokens", MAX_TOKENS),
-            "input_price": 0.0,
-            "output_price": 0.0,
-        }
-        return {**given, "models": {given.get("model", weights.MODEL): facts}}
+        facts = ModelSettings(
+            context_window=self.context_window,
+            max_output_tokens=self.max_tokens,
+            input_price=0.0,
+            output_price=0.0,
+        )
+        self.models.setdefault(self.model, facts)
+        return self
 
 
 class LocalSession:

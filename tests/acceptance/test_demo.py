@@ -17,7 +17,10 @@ def test_demo_shows_everything_and_leaves_nothing(nexus: Nexus) -> None:
         "messages[0].role",
         "job_results",
         "QueueConsumer",
-        "✓ 13 requests, 13 results: one each",
+        "local.Server",
+        "demo-14-local",
+        "smollm2-135m-instruct",
+        "✓ 15 requests, 15 results: one each",
         "✓ the service stopped on SIGTERM (exit code 0)",
     ):
         assert text in done.stdout

@@ -92,9 +92,10 @@ def test_config_show_is_a_config(nexus: Nexus) -> None:
     assert nexus.run("config", "check", str(copy)).returncode == 0
 
 
-def test_a_reader_that_goes_away(nexus: Nexus) -> None:
+@pytest.mark.parametrize("command", ["config show", "models", "demo"])
+def test_a_reader_that_goes_away(nexus: Nexus, command: str) -> None:
     process = subprocess.Popen(
-        [NEXUS, "config", "show"],
+        [NEXUS, *command.split()],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=nexus.environ,
@@ -106,7 +107,16 @@ def test_a_reader_that_goes_away(nexus: Nexus) -> None:
     _, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 141
     assert errors == b""
+    nexus.wait_all_gone()
 
 
 def test_no_colours_without_a_terminal(nexus: Nexus) -> None:
     assert "\x1b" not in nexus.run("--help").stdout
+
+
+def test_a_local_model_that_is_installed_is_not_installed_again(nexus: Nexus) -> None:
+    shown = json.loads(nexus.run("local-model", "show", "--json").stdout)
+    assert shown["missing"] is None
+    done = nexus.run("local-model", "install")
+    assert done.returncode == 0
+    assert done.stderr == f"installed already: {shown['weights']}\n"

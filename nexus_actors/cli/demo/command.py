@@ -15,6 +15,7 @@ from nexus_actors.cli.demo.examples import Examples, read_examples
 from nexus_actors.cli.demo.stage import Stage, open_stage
 from nexus_actors.cli.report import CommandError, complain
 from nexus_actors.cli.service_view import render_tree
+from nexus_actors.providers.local_model import weights
 from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 from nexus_actors.storage.postgres.embedded import embedded_url
 
@@ -58,7 +59,7 @@ async def _demo(screen: view.View) -> bool:
     async with open_stage(examples.config) as stage:
         with screen.console.status("starting PostgreSQL and the service"):
             await stage.wait_ready()
-        _tell_start(screen, stage, time.monotonic() - began)
+        _tell_start(screen, stage, time.monotonic() - began, examples)
         url = embedded_url(stage.settings.service.data_dir)
         async with open_postgres(url, pool_size=1, application_name="nexus demo") as pool:
             await _send(screen, stage, pool, examples)
@@ -76,7 +77,7 @@ async def _demo(screen: view.View) -> bool:
     return all(true for true, _ in kept)
 
 
-def _tell_start(screen: view.View, stage: Stage, seconds: float) -> None:
+def _tell_start(screen: view.View, stage: Stage, seconds: float, examples: Examples) -> None:
     screen.heading("One supervised process, and a PostgreSQL of its own")
     screen.say(
         f"nexus start --config config/examples/demo.toml   # pid {stage.process.pid}", "cyan"
@@ -86,7 +87,12 @@ def _tell_start(screen: view.View, stage: Stage, seconds: float) -> None:
         " the tree of actors."
     )
     names = stage.settings.providers
-    screen.say(f"Providers: {', '.join(names)}. All are imitations: no keys, no network.")
+    imitations = "All are imitations: no keys, no network."
+    if examples.local:
+        imitations = f"All but local are imitations; that one is {weights.MODEL}, run here."
+    screen.say(f"Providers: {', '.join(names)}. {imitations}")
+    if not examples.local:
+        screen.say("A real model, without a key (127 MB): nexus local-model install", "dim")
 
 
 async def _send(screen: view.View, stage: Stage, pool: PostgresPool, examples: Examples) -> None:
@@ -125,6 +131,13 @@ def _tell_results(screen: view.View, examples: Examples, found: Evidence) -> Non
         "In the order they came. A cost would be unknown where the price is; imitations are free.",
     )
     screen.show(view.results_table(found.results))
+    if examples.local:
+        screen.heading(
+            "A real model, in a process of its own",
+            "Below local.Supervisor, restarted when it dies. It is a toy: what it says is no proof"
+            " of anything but the pipe.",
+        )
+        screen.show(view.answers_table(found.results, examples.local))
     screen.heading(
         "A provider that fails, and the next one of the route",
         "From the journal, table nexus.attempts: what was tried, in order.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from nexus_actors.cli.report import CommandError
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import Refusal
+from nexus_actors.providers.local_model import weights
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "config" / "examples"
@@ -27,18 +28,22 @@ class Examples:
     """Those that no provider will ever see."""
     duplicates: frozenset[str]
     """Those that are sent more than once."""
+    local: frozenset[str]
+    """Those for the model on this machine; none where it is not installed."""
 
 
 def read_examples() -> Examples:
     """The examples of this repository."""
     try:
-        config = (FOLDER / "demo.toml").read_text(encoding="utf-8")
-        lines = (FOLDER / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+        config, lines = _read("demo.toml"), _read("requests.jsonl").splitlines()
+        local = _read("local.jsonl").splitlines() if weights.missing(None) is None else []
+        if local:
+            config += _read("local.toml")
     except OSError as error:
         raise CommandError(
             f"the demo needs {error.filename}: run it from a checkout of the repository"
         ) from error
-    messages = tuple(line for line in lines if line.strip())
+    messages = tuple(line for line in [*lines, *local] if line.strip())
     ids = Counter(_request_id(message) for message in messages)
     return Examples(
         config=config,
@@ -50,7 +55,12 @@ def read_examples() -> Examples:
             if isinstance(decode_request(message), Refusal)
         ),
         duplicates=frozenset(request_id for request_id, count in ids.items() if count > 1),
+        local=frozenset(map(_request_id, local)),
     )
+
+
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
 
 
 def _request_id(message: str) -> str:

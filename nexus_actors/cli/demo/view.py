@@ -1,10 +1,9 @@
 """How the demo looks: numbered headings, a sentence on what follows, a table."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +11,7 @@ from rich.text import Text
 from nexus_actors.cli.ask import cost_text
 from nexus_actors.cli.demo.evidence import Row
 from nexus_actors.cli.demo.promises import Promise
+from nexus_actors.cli.screen import Screen
 from nexus_actors.cli.service_view import fit
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -23,9 +23,9 @@ class View:
     """The demo on standard output."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False)
+        self.console = Screen()
         if not self.console.is_terminal:
-            self.console = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+            self.console = Screen(width=WIDTH_WITHOUT_TERMINAL)
         self._chapter = 0
 
     def heading(self, title: str, *sentences: str) -> None:
@@ -72,6 +72,15 @@ def results_table(rows: Sequence[Row]) -> Table:
             f"{row['duration_ms']} ms",
             Text("ok", "green") if ok else Text(row["status"], "red"),
         )
+    return table
+
+
+def answers_table(rows: Sequence[Row], requests: Collection[str]) -> Table:
+    """What some requests were answered with."""
+    table = _table("request", "answer")
+    for row in rows:
+        if row["request_id"] in requests:
+            table.add_row(row["request_id"], row["response"] or "-")
     return table
 
 

@@ -28,7 +28,7 @@ def installed_weights() -> Path | None:
 
 def weights_path(model_file: str | None) -> Path | None:
     """The file to load: the one that is named, else the installed one; None if there is none."""
-    path = installed_weights() if model_file is None else Path(model_file).expanduser().resolve()
+    path = Path(model_file).expanduser().resolve() if model_file else installed_weights()
     return path if path is not None and path.is_file() else None
 
 
@@ -38,5 +38,6 @@ def missing(model_file: str | None) -> str | None:
         return f"{ENGINE} is not installed ({INSTALL})"
     if weights_path(model_file) is not None:
         return None
-    named = f"there is no file {model_file}"
-    return f"its weights are not installed ({INSTALL})" if model_file is None else named
+    if model_file:
+        return f"there is no file {model_file}"
+    return f"its weights are not installed ({INSTALL})"
