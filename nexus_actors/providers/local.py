@@ -120,7 +120,7 @@ class LocalSession:
 
 def _http(
     settings: LocalSettings, here: Listening
-) -> tuple[HttpKind[Any], HttpSettings, SecretStr]:
+) -> tuple[HttpKind[HttpSettings], HttpSettings, SecretStr]:
     """The same as calls to a llama.cpp server of somebody else's."""
     preset = PRESETS["llama_cpp"]
     http = HttpSettings(

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import threading
+from importlib import import_module
 from typing import Any
 
 
@@ -30,8 +31,7 @@ def _end_with_parent() -> None:
 
 
 def _serve(wanted: dict[str, Any]) -> Any:
-    import xllamacpp  # type: ignore[import-not-found,unused-ignore]
-
+    xllamacpp: Any = import_module("xllamacpp")
     params = xllamacpp.CommonParams()
     params.model.path = wanted["model_file"]
     params.model_alias = {wanted["model"]}
