@@ -40,6 +40,8 @@ class Reply:
 
     body: Any = None
     """Bytes as they are, text as UTF-8, else as JSON; None for the usual chat completion."""
+    times: int = 1
+    """How often the body is sent, as one: more than fits into memory, if need be."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     """Added to content-type and content-length; a name given here replaces the usual one."""
@@ -89,6 +91,8 @@ class ScriptedServer:
         """Connections ever accepted."""
         self.open = 0
         """Connections open now."""
+        self.sent = 0
+        """Bytes of bodies that were taken off our hands."""
         self._served: dict[str, int] = {}
         self._changed = trio.Condition()
 
@@ -110,7 +114,7 @@ class ScriptedServer:
         await self._notify()
         try:
             async with stream:
-                await self._serve(_Connection(stream), number)
+                await self._serve(_Connection(stream, self._count), number)
         except (trio.BrokenResourceError, h11.ProtocolError):
             pass  # the peer is gone, or speaks something else: as a real server, forget it
         finally:
@@ -124,6 +128,9 @@ class ScriptedServer:
             await self._notify()
             if not await connection.answer(self._reply(request)):
                 return
+
+    def _count(self, length: int) -> None:
+        self.sent += length
 
     def _reply(self, request: Recorded) -> Reply:
         body = request.json
@@ -147,8 +154,9 @@ class ScriptedServer:
 class _Connection:
     """HTTP/1.1 on one stream, from the server's side."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, sent: Callable[[int], None]) -> None:
         self._stream = stream
+        self._sent = sent
         self._http = h11.Connection(h11.SERVER)
 
     async def request(self, number: int) -> Recorded | None:
@@ -184,14 +192,16 @@ class _Connection:
         if reply.breaks and not reply.after_headers:
             return await self._break(reply.breaks)
         body = _encoded(reply)
-        usual = {"content-type": "application/json", "content-length": str(len(body))}
+        usual = {"content-type": "application/json", "content-length": str(len(body) * reply.times)}
         headers = usual | {name.lower(): value for name, value in reply.headers.items()}
         await self._send(h11.Response(status_code=reply.status, headers=list(headers.items())))
         if reply.breaks:
             await self._send(h11.Data(data=body[: len(body) // 2]))
             return await self._break(reply.breaks)
         if reply.drip is None:
-            await self._send(h11.Data(data=body))
+            for _ in range(reply.times):
+                await self._send(h11.Data(data=body))
+                self._sent(len(body))
         else:
             for byte in body:
                 await self._send(h11.Data(data=bytes([byte])))

@@ -31,7 +31,7 @@ from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers import pricing
 from nexus_actors.providers.http.answer_stream import AnswerStream
 from nexus_actors.providers.http.api import HttpApi, Prepared, Reading, invalid, refused
-from nexus_actors.providers.http.exchange import Body, Broken, HttpSession, http_session
+from nexus_actors.providers.http.exchange import Body, Broken, HttpAnswer, HttpSession, http_session
 from nexus_actors.providers.port import (
     OnText,
     Outcome,
@@ -188,14 +188,11 @@ class HttpProviderSession:
             take=None if stream is None else stream.take,
             idle_timeout=inf if stream is None else self._settings.idle_timeout,
         )
-        if isinstance(answer, Broken):
-            return _broken(answer)
-        if not 200 <= answer.status < 300:
+        if isinstance(answer, HttpAnswer) and not 200 <= answer.status < 300:
             return self._api.failed(answer.status, answer.headers, answer.body, now=time.time())
-        streamed = stream is not None and not answer.body
-        value = stream.whole() if stream is not None and streamed else read_object(answer.body)
-        if isinstance(value, str):
-            return invalid(value)
+        value = _value(answer, stream)
+        if isinstance(value, ProviderFailure):
+            return value
         reading = self._api.read(value)
         if isinstance(reading, ProviderFailure):
             return reading
@@ -266,6 +263,19 @@ def reading_tokens(reading: Reading) -> pricing.Tokens | None:
         usage.cached_tokens,
         reading.cache_write_tokens,
     )
+
+
+def _value(
+    answer: HttpAnswer | Broken, stream: AnswerStream | None
+) -> Mapping[str, Any] | ProviderFailure:
+    """What was answered. A stream whose last event came is whole, and paid for, even if the
+    connection broke after it."""
+    if isinstance(answer, Broken):
+        value = None if stream is None or answer.how == "too_large" else stream.whole()
+        return value if isinstance(value, Mapping) else _broken(answer)
+    streamed = stream is not None and not answer.body
+    value = stream.whole() if stream is not None and streamed else read_object(answer.body)
+    return invalid(value) if isinstance(value, str) else value
 
 
 def read_object(body: bytes) -> Mapping[str, Any] | str:

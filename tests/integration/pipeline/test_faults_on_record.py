@@ -47,7 +47,7 @@ FAULTS: Mapping[str, tuple[Reply, tuple[Any, ...]]] = {
         Reply(body={"error": {"message": f"{KEY} {PROMPT}", "code": 503}}),
         ("provider_error", 503, True, False),
     ),
-    "huge": (Reply(body=b" " * 64_000_000), ("invalid_response", 200, True, False)),
+    "huge": (Reply(body=b" " * 1_000_000, times=1000), ("invalid_response", 200, True, False)),
     "no-json": (Reply(body=f"<html>{KEY}</html>"), ("invalid_response", 200, True, False)),
 }
 KINDS = ("openai", "openai_compatible", "anthropic", "gemini")

@@ -1,13 +1,16 @@
 """A streamed answer through a session: as it comes, cut short, or not streamed at all."""
 
+import json
+import tracemalloc
 from typing import Any
 
 import pytest
 import trio
 
 from nexus_actors.contract.result import Answer
+from nexus_actors.providers.http.exchange import ANSWER_LIMIT
 from nexus_actors.providers.port import Outcome, ProviderFailure
-from tests.http_server import Reply, completion
+from tests.http_server import Break, Reply, completion
 from tests.integration.providers.helpers import (
     LONG,
     REQUEST,
@@ -126,7 +129,7 @@ async def test_a_refusal_is_no_stream(status: int) -> None:
         (events(chunk("Hel"), "not an object"), "no JSON object"),
         (
             Reply(
-                body=event_text(HELLO) + event_text(HELLO),
+                body=event_text((chunk("Hel"), chunk("lo."))),
                 headers=STREAM,
                 breaks="truncate",
                 after_headers=True,
@@ -153,3 +156,36 @@ async def test_a_stream_without_end_is_cut_off() -> None:
     _, failure = await fail(Reply(body=filler * 17, headers=STREAM))
     assert (failure.type, failure.retryable) == ("invalid_response", True)
     assert "too large" in failure.message
+
+
+@pytest.mark.parametrize("breaks", ["truncate", "reset", "hang"])
+async def test_a_stream_is_whole_with_its_last_event_whatever_comes_of_the_connection(
+    breaks: Break,
+) -> None:
+    body = event_text(HELLO) + " " * len(event_text(HELLO))
+    reply = Reply(body=body, headers=STREAM, breaks=breaks, after_headers=True)
+    told, answer = await streamed(reply, idle_timeout=SHORT)
+    assert told == ["Hel", "lo."]
+    assert isinstance(answer, Answer)
+    assert (answer.response, answer.usage.total_tokens) == ("Hello.", 9)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_of_a_gigabyte_little_more_is_read_than_an_answer_may_have(streamed: bool) -> None:
+    megabyte = json.dumps(chunk("x" * 1_000_000)).encode()
+    body = b"data: " + megabyte + b"\n\n" if streamed else b" " * 1_000_000
+    reply = Reply(body=body, times=1000, headers=STREAM if streamed else {})
+    tracemalloc.start()
+    async with connected({"*": reply}) as (server, session):
+        on_text = (lambda _: None) if streamed else None
+        failure = await session.complete(REQUEST, "m", timeout=LONG, on_text=on_text)
+        await server.until(lambda it: it.open == 0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(failure, ProviderFailure)
+    assert (failure.type, failure.message) == (
+        "invalid_response",
+        "the answer cannot be understood: it is too large",
+    )
+    assert server.sent < ANSWER_LIMIT + 16_000_000  # what the sockets hold
+    assert peak < 6 * ANSWER_LIMIT
