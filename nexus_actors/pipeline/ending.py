@@ -25,7 +25,7 @@ def give_back(job: Job, lane: str | None = None, delay: float = 0.0) -> GiveBack
         attempts=tuple(job.attempts),
         attempt_count=job.attempt_count,
         spared_count=job.spared_count,
-        skip_candidates=job.candidate_index,
+        used_candidates=job.used_candidates,
         lane=lane,
         delay=min(max(delay, 0.0), max(left, 0.0)),
         expires_in=max(left, 0.0) if left < inf else None,

@@ -1,5 +1,6 @@
 """What the stages hand each other: one request while this process works on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf
@@ -30,6 +31,8 @@ class Job:
     """Attempts made under earlier leases."""
     prior_spared: int = 0
     """Those of them that do not count towards the most allowed."""
+    used_before: tuple[str, ...] = ()
+    """Names of candidates that were used up under earlier leases."""
     candidate_index: int = 0
     """Position in `candidates` of the one to try now; earlier ones are used up."""
     previous: Candidate | None = None
@@ -77,6 +80,20 @@ class Job:
     def candidate(self) -> Candidate:
         """The provider and model to try now."""
         return self.candidates[self.candidate_index]
+
+    @property
+    def used_candidates(self) -> tuple[str, ...]:
+        """Names of the candidates that are used up."""
+        if not self.candidates:
+            return self.used_before
+        return tuple(str(candidate) for candidate in self.candidates[: self.candidate_index])
+
+    def set_candidates(self, candidates: Sequence[Candidate]) -> None:
+        """Take the route's candidates; those used up before come first, whatever their order was
+        then. Of none but used ones the last is left: the config may have changed since."""
+        used = [it for it in candidates if str(it) in self.used_before]
+        self.candidates = (*used, *(it for it in candidates if it not in used))
+        self.candidate_index = min(len(used), len(candidates) - 1)
 
     @property
     def has_next_candidate(self) -> bool:

@@ -185,7 +185,7 @@ class QueueConsumer(Stage):
             request_id=None if delivery.verdict == "conflict" else delivery.request_id,
             prior_attempts=delivery.attempts,
             prior_spared=delivery.spared_attempts,
-            candidate_index=delivery.skip_candidates,
+            used_before=delivery.used_candidates,
             previous=None if delivery.previous is None else Candidate(*delivery.previous),
         )
         if isinstance(body, Refusal):

@@ -152,9 +152,7 @@ class Router(GenServer):
             skipped["skipped"] = [asdict(one) for one in outcome.skipped]
         match outcome:
             case Routed(candidates=candidates):
-                job.candidates = candidates
-                # The config may have changed since earlier candidates were used up.
-                job.candidate_index = min(job.candidate_index, len(candidates) - 1)
+                job.set_candidates(candidates)
                 job.step("route_llm", candidates=[str(c) for c in candidates], **skipped)
                 return None
             case unroutable:

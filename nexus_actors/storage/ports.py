@@ -58,8 +58,8 @@ class Delivery:
     """Attempts made before this lease."""
     spared_attempts: int = 0
     """Those of `attempts` that do not count towards the most allowed."""
-    skip_candidates: int = 0
-    """Candidates of the route that earlier attempts have used up."""
+    used_candidates: tuple[str, ...] = ()
+    """PROVIDER/MODEL of the route that earlier attempts have used up."""
     previous: tuple[str, str] | None = None
     """Provider and model of the answer that the request's `previous_response_id` names; None where
     it names none, or none that the journal knows."""
@@ -148,7 +148,7 @@ class GiveBack:
     """All attempts made so far; the one that `lease` counted ahead is corrected to this."""
     spared_count: int = 0
     """Those of them that do not count towards the most allowed."""
-    skip_candidates: int = 0
+    used_candidates: tuple[str, ...] = ()
     lane: str | None = None
     """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None:
     visible after `delay`.

@@ -58,7 +58,7 @@ def returns(batch: Sequence[GiveBack]) -> str:
             "request_id": item.request_id,
             "attempt_count": item.attempt_count,
             "spared_count": item.spared_count,
-            "skip_candidates": item.skip_candidates,
+            "used_candidates": item.used_candidates,
             "lane": item.lane,
             "delay": item.delay,
             "expires_in": item.expires_in,

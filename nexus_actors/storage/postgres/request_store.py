@@ -200,7 +200,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         request_id=row["request_id"],
         attempts=row["attempts"] or 0,
         spared_attempts=row["spared_attempts"] or 0,
-        skip_candidates=row["skip_candidates"] or 0,
+        used_candidates=tuple(row["used_candidates"] or ()),
         previous=_previous(row),
     )
 

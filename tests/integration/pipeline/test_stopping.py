@@ -126,7 +126,7 @@ async def test_a_failure_during_the_drain_begins_no_call_of_the_next_model(
         attempts = await sql.attempts("request-1")
         assert [(a["provider"], a["outcome"]) for a in attempts] == [("one", "provider_error")]
         assert await sql.value(VISIBLE) == 1
-        assert await sql.value("SELECT skip_candidates FROM nexus.requests") == 1
+        assert await sql.value("SELECT used_candidates FROM nexus.requests") == ["one/m"]
 
 
 async def test_a_consumer_that_is_stopped_alone_is_started_again_and_work_goes_on(

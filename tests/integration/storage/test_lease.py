@@ -125,9 +125,9 @@ async def test_an_interrupted_lease_counts_as_an_attempt(db: PostgresDatabase) -
 async def test_a_lease_given_back_is_no_interrupted_attempt(db: PostgresDatabase) -> None:
     await send(db, "r")
     [delivery] = await db.requests.lease(1, 30)
-    await db.requests.give_back([give_back(delivery, skip_candidates=2)])
+    await db.requests.give_back([give_back(delivery, used_candidates=("p/a", "p/b"))])
     [again] = await db.requests.lease(1, 30)
-    assert (again.verdict, again.attempts, again.skip_candidates) == ("claimed", 0, 2)
+    assert (again.verdict, again.attempts, again.used_candidates) == ("claimed", 0, ("p/a", "p/b"))
     assert await sql(db, "SELECT * FROM nexus.attempts") == []
 
 

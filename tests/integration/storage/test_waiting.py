@@ -32,12 +32,19 @@ async def test_given_back_is_visible_at_once_with_its_true_count(db: PostgresDat
     await send(db, "r")
     [delivery] = await db.requests.lease(1, 30)
     await db.requests.give_back(
-        [give_back(delivery, attempts=[attempt(1, "timeout")], attempt_count=1, skip_candidates=1)]
+        [
+            give_back(
+                delivery,
+                attempts=[attempt(1, "timeout")],
+                attempt_count=1,
+                used_candidates=("p/a",),
+            )
+        ]
     )
     row = await journal(db, "r")
     assert (row["state"], row["attempts"]) == ("queued", 1)
     [again] = await other_instance(db).lease(1, 30)
-    assert (again.attempts, again.skip_candidates) == (1, 1)
+    assert (again.attempts, again.used_candidates) == (1, ("p/a",))
     [recorded] = await sql(db, "SELECT number, outcome FROM nexus.attempts")
     assert tuple(recorded) == (1, "timeout")
 
@@ -138,7 +145,11 @@ async def test_what_comes_back_later_is_invisible_until_then_and_keeps_its_count
     await send(db, "r")
     [delivery] = await db.requests.lease(1, 30)
     await db.requests.give_back(
-        [give_back(delivery, delay=3600.0, attempt_count=2, spared_count=1, skip_candidates=1)]
+        [
+            give_back(
+                delivery, delay=3600.0, attempt_count=2, spared_count=1, used_candidates=("p/a",)
+            )
+        ]
     )
     assert await db.requests.lease(1, 30) == []
     assert await db.requests.take_waiting({"x": 5}, 30, expired=5) == []
@@ -146,4 +157,4 @@ async def test_what_comes_back_later_is_invisible_until_then_and_keeps_its_count
     assert 3500 < await value(db, left) <= 3600
     await sql(db, "UPDATE pgmq.q_ai_requests SET vt = clock_timestamp()")
     [again] = await other_instance(db).lease(1, 30)
-    assert (again.attempts, again.spared_attempts, again.skip_candidates) == (2, 1, 1)
+    assert (again.attempts, again.spared_attempts, again.used_candidates) == (2, 1, ("p/a",))

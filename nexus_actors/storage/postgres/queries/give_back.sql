@@ -7,7 +7,7 @@ WITH item AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset($2::json) AS i (
         msg_id bigint, read_ct integer, request_id text, attempt_count integer, spared_count integer,
-        skip_candidates integer, lane text, delay double precision, expires_in double precision
+        used_candidates text[], lane text, delay double precision, expires_in double precision
     )
 ),
 queued AS MATERIALIZED (
@@ -18,7 +18,7 @@ queued AS MATERIALIZED (
     FOR UPDATE OF q
 ),
 held AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, i.attempt_count, i.spared_count, i.skip_candidates, i.lane, i.delay,
+    SELECT r.request_id, r.msg_id, i.attempt_count, i.spared_count, i.used_candidates, i.lane, i.delay,
            i.expires_in
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
@@ -33,7 +33,7 @@ returned AS (
     UPDATE nexus.requests AS r
     SET state = CASE WHEN h.lane IS NULL THEN 'queued' ELSE 'waiting' END,
         lane = h.lane, deadline = clock_timestamp() + make_interval(secs => h.expires_in),
-        attempts = h.attempt_count, spared_attempts = h.spared_count, skip_candidates = h.skip_candidates
+        attempts = h.attempt_count, spared_attempts = h.spared_count, used_candidates = h.used_candidates
     FROM held AS h
     WHERE r.request_id = h.request_id
 ),

@@ -87,7 +87,7 @@ journal AS (
             ) AS test
         )
     RETURNING r.request_id, r.queue, r.msg_id, r.read_ct, r.state, r.digest, r.attempts,
-              r.spared_attempts, r.skip_candidates
+              r.spared_attempts, r.used_candidates
 ),
 -- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
 interrupted AS (
@@ -112,7 +112,7 @@ SELECT i.msg_id, i.read_ct, i.body, i.enqueued_at, now() AS leased_at, i.request
            ELSE 'conflict'
        END AS verdict,
        greatest(j.attempts - 1, 0) AS attempts,
-       j.spared_attempts, j.skip_candidates, p.provider AS previous_provider, p.model AS previous_model
+       j.spared_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model
 FROM identified AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
 -- Who gave the answer that this request goes on with. Some servers give all answers the same id: the last one counts.

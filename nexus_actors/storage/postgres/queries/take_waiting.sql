@@ -53,11 +53,11 @@ claimed AS (
     FROM held AS h
     WHERE w.request_id = h.request_id
     RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
-              w.skip_candidates, w.leased_at
+              w.used_candidates, w.leased_at
 )
 SELECT c.msg_id, c.read_ct, f.message::text AS body, f.enqueued_at, c.leased_at, c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
-       c.skip_candidates, p.provider AS previous_provider, p.model AS previous_model
+       c.used_candidates, p.provider AS previous_provider, p.model AS previous_model
 FROM claimed AS c
 JOIN due AS f ON f.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id

@@ -1,0 +1,44 @@
+"""Which candidate a job stands at, lease after lease."""
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.pipeline.job import Job
+from nexus_actors.routing import Candidate
+from nexus_actors.storage.ports import Lease
+
+A, B, C = Candidate("p", "a"), Candidate("p", "b"), Candidate("q", "c")
+
+
+def job(*used: str) -> Job:
+    body = LLMRequest(request_id="r", complexity="simple", messages=())
+    return Job(lease=Lease(1, 1), body=body, request_id="r", used_before=used, leased_at=0.0)
+
+
+@pytest.mark.parametrize(
+    ("used", "now", "expected"),
+    [
+        ((), (A, B, C), A),
+        (("p/a",), (A, B, C), B),
+        (("p/a",), (B, C, A), B),  # the cheapest first, and prices have changed
+        (("p/b",), (A, B, C), A),
+        (("p/gone",), (A, B, C), A),  # the config has changed
+        (("p/a", "p/b", "q/c"), (B, A, C), C),  # all are used up: the last is left
+        (("p/a",), (A,), A),
+    ],
+)
+def test_a_candidate_that_was_used_up_is_not_tried_again(
+    used: tuple[str, ...], now: tuple[Candidate, ...], expected: Candidate
+) -> None:
+    one = job(*used)
+    one.set_candidates(now)
+    assert one.candidate == expected
+    assert sorted(one.candidates) == sorted(now)
+
+
+def test_what_is_used_up_is_told_to_the_next_lease() -> None:
+    one = job("p/a")
+    assert one.used_candidates == ("p/a",)  # before it is routed
+    one.set_candidates((C, B, A))
+    one.candidate_index += 1
+    assert one.used_candidates == ("p/a", "q/c")
