@@ -10,6 +10,7 @@ from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, print_json
 
 if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.journal import JournalEntry
 
 _SHOWN = (
@@ -38,7 +39,8 @@ def explain(
 ) -> None:
     """Say what became of a request: its steps, and each call to a provider with its outcome.
 
-    From the journal, so also while the request is still in work. Exit code 1 if nobody knows it.
+    From the journal, so also while the request is still in work; what each model of the route would
+    have cost is worked out from the tokens that were used. Exit code 1 if nobody knows it.
     """
     import trio
 
@@ -47,10 +49,18 @@ def explain(
     if entry is None:
         raise CommandError(f"the journal has no request {request_id}")
     steps = [{**step, "detail": _read(step["detail"])} for step in entry.steps]
+    costs = _costs(settings, entry, steps)
     if json:
-        print_json({"request": entry.request, "steps": steps, "attempts": entry.attempts})
+        print_json(
+            {
+                "request": entry.request,
+                "steps": steps,
+                "candidates": [{"model": model, "cost": cost} for model, cost in costs.items()],
+                "attempts": entry.attempts,
+            }
+        )
     else:
-        _print(entry, steps)
+        _print(entry, steps, costs)
 
 
 async def _find(url: str, request_id: str) -> "JournalEntry | None":
@@ -69,7 +79,36 @@ def _read(detail: object) -> dict[str, Any]:
     return found
 
 
-def _print(entry: "JournalEntry", steps: Sequence[Mapping[str, Any]]) -> None:
+def _costs(
+    settings: "Settings", entry: "JournalEntry", steps: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """Each model that was considered, in order, and what it costs for the tokens that were used;
+    None where the price or the tokens are unknown, or the config has no such provider now."""
+    from nexus_actors.providers.pricing import Tokens
+    from nexus_actors.routing.catalog import Catalog
+    from nexus_actors.settings import ModelRef
+
+    routed = [step["detail"]["candidates"] for step in steps if "candidates" in step["detail"]]
+    prompt, completion = (entry.request[f"{name}_tokens"] for name in ("prompt", "completion"))
+    tokens: Tokens | None = None
+    if isinstance(prompt, int) and isinstance(completion, int):
+        tokens = Tokens(prompt, completion)
+    catalog = Catalog(settings)
+    costs: dict[str, float | None] = {}
+    for name in routed[-1] if routed else ():
+        ref = ModelRef(*name.split("/", 1))
+        if tokens is not None and ref.provider in settings.providers:
+            costs[name] = catalog.cost(ref, tokens)
+        else:
+            costs[name] = None
+    return costs
+
+
+def _print(
+    entry: "JournalEntry",
+    steps: Sequence[Mapping[str, Any]],
+    costs: Mapping[str, float | None],
+) -> None:
     from rich import box
     from rich.table import Table
 
@@ -84,6 +123,8 @@ def _print(entry: "JournalEntry", steps: Sequence[Mapping[str, Any]]) -> None:
     for step in steps:
         for line in _lines(step):
             print(line)
+    for number, (model, cost) in enumerate(costs.items(), start=1):
+        print(f"      {number}. {model}: {'cost unknown' if cost is None else f'${cost:.6f}'}")
     if not entry.attempts:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -97,6 +138,7 @@ def _print(entry: "JournalEntry", steps: Sequence[Mapping[str, Any]]) -> None:
 def _lines(step: Mapping[str, Any]) -> Iterator[str]:
     """A step, and a line for each model that could not be tried, with the reason."""
     told = dict(step["detail"])
+    told.pop("candidates", None)  # told with their costs
     skipped = told.pop("skipped", [])
     words = [
         f"{name} {', '.join(value) if isinstance(value, list) else value}"

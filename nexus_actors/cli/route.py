@@ -76,7 +76,7 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
     outcome = routes.candidates(request)
     candidates = outcome.candidates if isinstance(outcome, Routed) else ()
     return {
-        "route": _describe(settings, outcome.route),
+        "route": routes.name_of(outcome.route),
         "input_tokens": estimate_input(request).expected,
         "max_tokens": request.max_tokens,
         "candidates": [
@@ -95,21 +95,6 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
         if isinstance(outcome, Routed)
         else {"type": str(outcome.type), "message": outcome.message},
     }
-
-
-def _describe(settings: "Settings", route: Any) -> str:
-    if route is None:
-        return "none: the request names the model or the provider itself"
-    named = {
-        "complexity": route.complexity,
-        "task_type": route.task_type,
-        "capabilities": " ".join(sorted(route.capabilities)),
-        "agent": route.agent,
-        "model": route.model,
-        "pick": route.pick,
-    }
-    words = ", ".join(f"{name} {value}" for name, value in named.items() if value)
-    return f"routes[{settings.routes.index(route)}]: {words}"
 
 
 def _print(explained: dict[str, Any]) -> None:

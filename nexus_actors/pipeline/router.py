@@ -147,16 +147,16 @@ class Router(GenServer):
             job.step("route_llm", ErrorType.REQUEST_REJECTED)
             return Failure(type=ErrorType.REQUEST_REJECTED, message=why, retryable=False)
         outcome = self._routes.candidates(job.body, job.previous)
-        skipped: dict[str, Any] = {}
+        told: dict[str, Any] = {"route": self._routes.name_of(outcome.route)}
         if outcome.skipped:
-            skipped["skipped"] = [asdict(one) for one in outcome.skipped]
+            told["skipped"] = [asdict(one) for one in outcome.skipped]
         match outcome:
             case Routed(candidates=candidates):
                 job.set_candidates(candidates)
-                job.step("route_llm", candidates=[str(c) for c in candidates], **skipped)
+                job.step("route_llm", candidates=[str(c) for c in candidates], **told)
                 return None
             case unroutable:
-                job.step("route_llm", unroutable.type, **skipped)
+                job.step("route_llm", unroutable.type, **told)
                 return Failure(type=unroutable.type, message=unroutable.message, retryable=False)
 
     def _end(self, job: Job, failure: Failure) -> None:

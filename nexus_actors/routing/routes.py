@@ -62,6 +62,7 @@ class Routes:
         self._table: dict[tuple[str, str], Routed | Unroutable] = {}
         self._by_provider: dict[str, list[Candidate]] = {}
         self._by_model: dict[str, list[Candidate]] = {}
+        self._names = {id(route): _name(i, route) for i, route in enumerate(settings.routes)}
         self._special = [route for route in settings.routes if route.is_special]
         self.catalog = Catalog(settings)
         for route in settings.routes:
@@ -145,6 +146,12 @@ class Routes:
         if kept:
             return Routed(kept, skipped_too, found.route)
         return Routed((Candidate(home, previous.model if model == AUTO else model),), skipped_too)
+
+    def name_of(self, route: Route | None) -> str:
+        """Which of the config's routes it is, and what it is for."""
+        if route is None:
+            return "none: the request names the model or the provider itself"
+        return self._names[id(route)]
 
     def warm_up(self) -> None:
         """Look up the facts of all models, which imports the price list where one is needed."""
@@ -231,6 +238,19 @@ def _append_once(refs: list[Candidate], ref: Candidate) -> None:
 def candidates(request: LLMRequest, settings: Settings) -> Routed | Unroutable:
     """The candidates for one request. Who asks often keeps a `Routes`."""
     return Routes(settings).candidates(request)
+
+
+def _name(index: int, route: Route) -> str:
+    named = {
+        "complexity": route.complexity,
+        "task_type": route.task_type,
+        "capabilities": " ".join(sorted(route.capabilities)),
+        "agent": route.agent,
+        "model": route.model,
+        "pick": route.pick,
+    }
+    words = ", ".join(f"{name} {value}" for name, value in named.items() if value)
+    return f"routes[{index}]: {words}"
 
 
 def available_models(settings: Settings) -> tuple[Candidate, ...]:

@@ -76,11 +76,11 @@ def test_what_became_of_a_request(nexus: Nexus) -> None:
     explained = nexus.json("explain", answer["request_id"])
     assert explained["request"]["state"] == "done"
     assert [step["name"] for step in explained["steps"]][:2] == ["validate", "route_llm"]
-    assert explained["steps"][1]["detail"] == {"candidates": ["echo/echo"]}
+    assert explained["steps"][1]["detail"]["candidates"] == ["echo/echo"]
     assert [attempt["outcome"] for attempt in explained["attempts"]] == ["ok"]
     shown = nexus.run("explain", answer["request_id"]).stdout
     assert "echo/echo" in shown
-    assert "route_llm: ok  candidates echo/echo\n" in shown
+    assert "      1. echo/echo: $0.000000\n" in shown
     assert one_line(nexus.run("explain", "nobody"), 1) == "nexus: the journal has no request nobody"
 
 
@@ -90,6 +90,10 @@ def test_why_models_were_passed_over_stands_in_the_journal(nexus: Nexus) -> None
     answer = nexus.json("ask", "word " * 400)
     assert (answer["provider"], answer["model"]) == ("two", "other")
     lines = nexus.run("explain", answer["request_id"]).stdout.splitlines()
-    assert "step  route_llm: ok  candidates two/other" in lines
+    (routed,) = [line for line in lines if line.startswith("step  route_llm: ok  route routes[")]
+    assert routed.endswith("complexity *, task_type *, pick ordered")
+    assert "      1. two/other: $0.000000" in lines
+    explained = nexus.json("explain", answer["request_id"])
+    assert explained["candidates"] == [{"model": "two/other", "cost": 0.0}]
     assert "      not locked/big: NO_SUCH_KEY is not set" in lines
     assert any(line.startswith("      not one/small: about 507 tokens") for line in lines)

@@ -234,6 +234,7 @@ async def test_a_request_that_goes_on_with_an_answer_goes_where_that_was_given(
             "SELECT detail FROM nexus.steps WHERE request_id = 'request-2' AND name = 'route_llm'"
         )
         assert json.loads(detail) == {
+            "route": "routes[0]: complexity *, task_type *, pick ordered",
             "candidates": ["two/b"],
             "skipped": [{"provider": "one", "model": "a", "why": "the conversation is at two"}],
         }

@@ -70,7 +70,8 @@ async def test_every_column_of_the_journal_is_explained(database_url: str) -> No
         silent = await sql(
             db,
             "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-            " WHERE c.relnamespace = 'nexus'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
+            " WHERE c.relnamespace = 'nexus'::regnamespace AND c.relkind = 'r'"
+            " AND a.attnum > 0 AND NOT a.attisdropped"
             " AND col_description(c.oid, a.attnum) IS NULL",
         )
         assert silent == []
