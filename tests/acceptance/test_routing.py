@@ -2,7 +2,7 @@
 
 import json
 
-from tests.acceptance.nexus import Nexus, one_line
+from tests.acceptance.nexus import Nexus, one_line, query
 
 CONFIG = """
 [providers.one]
@@ -97,3 +97,32 @@ def test_why_models_were_passed_over_stands_in_the_journal(nexus: Nexus) -> None
     assert explained["candidates"] == [{"model": "two/other", "cost": 0.0}]
     assert "      not locked/big: NO_SUCH_KEY is not set" in lines
     assert any(line.startswith("      not one/small: about 507 tokens") for line in lines)
+
+
+def test_what_is_left_of_the_budgets(nexus: Nexus) -> None:
+    nexus.configure(
+        CONFIG
+        + """
+[budgets.small]
+dollars = 0.01
+agent = "nightly-*"
+
+[budgets.all]
+dollars = 100
+per = "month"
+"""
+    )
+    nexus.start().wait_ready()
+    spent = "INSERT INTO nexus.spending VALUES ('all', date_trunc('month', now() AT TIME ZONE 'UTC'), 1.5, 40)"
+    query(nexus.run("db", "url").stdout.strip(), spent)
+    small, everything = nexus.json("budgets")
+    assert (small["budget"], small["agent"], small["spent"], small["left"]) == (
+        "small",
+        "nightly-*",
+        0.0,
+        0.01,
+    )
+    assert (everything["spent"], everything["reserved"], everything["left"]) == (40, 1.5, 58.5)
+    shown = nexus.run("budgets").stdout
+    assert "agent nightly-*" in shown
+    assert "$100 a month" in shown

@@ -1,10 +1,12 @@
-"""What the journal says of one request, for a person who asks."""
+"""What the journal says, for a person who asks: of one request, of what was spent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.storage.postgres.sql import read
 
 Row = dict[str, object]
 
@@ -42,6 +44,14 @@ async def read_entry(connection: Connection, request_id: str) -> JournalEntry | 
         request_id,
     )
     return JournalEntry(request, _rows(steps), _rows(attempts))
+
+
+async def read_spending(
+    connection: Connection, names: Sequence[str], periods: Sequence[str]
+) -> list[Row]:
+    """Of each budget `spent` and `reserved` (US dollars) in its current day or month, and
+    `renews_at`."""
+    return _rows(await connection.fetch(read("queries", "spending"), names, periods))
 
 
 def _rows(records: list[asyncpg.Record]) -> list[Row]:

@@ -1,12 +1,15 @@
 """Budgets: reserved before a call, settled by the record of its attempt."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import trio
 
 from nexus_actors.storage.ports import BudgetShare
-from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres.connection import Connection, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from nexus_actors.storage.postgres.journal import read_spending
 from nexus_actors.storage.postgres.request_store import fetch
 
 DAY = BudgetShare("all", "day", 1.0)
@@ -107,3 +110,50 @@ async def test_many_at_once_reserve_no_more_than_there_is(database_url: str) -> 
         for number in range(100):
             nursery.start_soon(reserve, one if number % 3 else two, number)
     assert len(granted) == 33
+
+
+async def test_a_process_killed_in_its_third_call_leaves_nothing_reserved(
+    database_url: str,
+) -> None:
+    async with open_database(database_url, instance_id="one") as db:
+        for number in (1, 2, 3):
+            assert await db.requests.reserve("r", number, 0.1, [DAY]) is None
+        # The next lease tells of all of it as one attempt.
+        await record(db, "r", 1, outcome="interrupted", maybe_paid=True)
+        reserved, spent = (await spending(db))["all"]
+        assert (reserved, round(spent, 6)) == (0.0, 0.3)
+        assert await db.run(fetch, "SELECT * FROM nexus.reservations") == []
+
+
+async def test_reserving_waits_for_nobody_who_settles_another_day(database_url: str) -> None:
+    async with open_database(database_url, instance_id="one") as db:
+
+        async def reserve_beside(connection: Connection) -> object:
+            other = await asyncpg.connect(database_url)
+            try:
+                async with connection.transaction():
+                    await connection.execute("SELECT FROM nexus.spending FOR UPDATE")
+                    reserve = "SELECT nexus.reserve('r', 1, 0.1, '{all}', '{day}', '{1}')"
+                    return await other.fetchval(reserve, timeout=10)
+            finally:
+                await other.close()
+
+        await db.run(fetch, "INSERT INTO nexus.spending VALUES ('all', now()::date - 1)")
+        assert await db.run(reserve_beside) is None
+
+
+async def test_what_is_spent_can_be_asked_for(database_url: str) -> None:
+    async with open_database(database_url, instance_id="one") as db:
+        await db.requests.reserve("r", 1, 0.4, [DAY])
+        await db.run(fetch, "INSERT INTO nexus.spending VALUES ('all', now()::date - 1, 1, 1)")
+        told = await db.run(read_spending, ["agent", "all"], ["month", "day"])
+    assert [(row["name"], row["spent"], row["reserved"]) for row in told] == [
+        ("agent", 0.0, 0.0),
+        ("all", 0.0, 0.4),
+    ]
+    month, day = (row["renews_at"] for row in told)
+    assert isinstance(month, datetime)
+    assert isinstance(day, datetime)
+    assert (month.day, month.hour, day.hour) == (1, 0, 0)
+    assert month.utcoffset() == timedelta(0)
+    assert datetime.now(UTC) < day <= month

@@ -1,0 +1,80 @@
+"""`nexus budgets`: what is spent, and what is left."""
+
+from typing import TYPE_CHECKING, Any
+
+from nexus_actors.cli.database import running_database
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import note, print_json
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
+
+
+def budgets(*, config: ConfigPath = None, json: AsJson = False) -> None:
+    """Say what is spent of each budget in its current day or month, what calls under way have
+    reserved, what is left, and when the next one begins (UTC).
+    """
+    import trio
+
+    settings = read_settings(config)
+    if not settings.budgets:
+        if json:
+            print_json([])
+        else:
+            note("the config has no budgets: [budgets.NAME]")
+        return
+    rows = trio.run(_read, running_database(settings), settings)
+    if json:
+        print_json(rows)
+    else:
+        _print(rows)
+
+
+async def _read(url: str, settings: "Settings") -> list[dict[str, Any]]:
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.journal import read_spending
+
+    budgets = settings.budgets
+    periods = [budget.per for budget in budgets.values()]
+    async with open_postgres(url, pool_size=1) as pool:
+        found = await pool.run(read_spending, list(budgets), periods)
+    return [_row(settings, row) for row in found]
+
+
+def _row(settings: "Settings", found: dict[str, Any]) -> dict[str, Any]:
+    budget = settings.budgets[found["name"]]
+    return {
+        "budget": found["name"],
+        "agent": budget.agent,
+        "provider": budget.provider,
+        "per": budget.per,
+        "dollars": budget.dollars,
+        "spent": found["spent"],
+        "reserved": found["reserved"],
+        "left": max(budget.dollars - found["spent"] - found["reserved"], 0.0),
+        "renews_at": found["renews_at"],
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from nexus_actors.cli.screen import Screen
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("budget", no_wrap=True)
+    table.add_column("counts")
+    for name in ("dollars", "spent", "reserved", "left"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("renews", no_wrap=True)
+    for row in rows:
+        whose = [f"{name} {row[name]}" for name in ("agent", "provider") if row[name]]
+        table.add_row(
+            row["budget"],
+            ", ".join(whose) or "all calls",
+            f"${row['dollars']:g} a {row['per']}",
+            *(f"${row[name]:.4f}" for name in ("spent", "reserved", "left")),
+            f"{row['renews_at']:%Y-%m-%d}",
+        )
+    Screen().print(table)
