@@ -61,20 +61,23 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     from nexus_actors.cli.screen import Screen
+    from nexus_actors.cli.service_view import fit
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("budget", no_wrap=True)
-    table.add_column("counts")
+    table.add_column("counts", no_wrap=True, overflow="ellipsis")
     for name in ("dollars", "spent", "reserved", "left"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("renews", no_wrap=True)
+    table.add_column("until", no_wrap=True)
     for row in rows:
         whose = [f"{name} {row[name]}" for name in ("agent", "provider") if row[name]]
         table.add_row(
             row["budget"],
             ", ".join(whose) or "all calls",
             f"${row['dollars']:g} a {row['per']}",
-            *(f"${row[name]:.4f}" for name in ("spent", "reserved", "left")),
+            *(f"${row[name]:.2f}" for name in ("spent", "reserved", "left")),
             f"{row['renews_at']:%Y-%m-%d}",
         )
-    Screen().print(table)
+    screen = Screen()
+    fit(table, screen)
+    screen.print(table)

@@ -113,8 +113,11 @@ per = "month"
 """
     )
     nexus.start().wait_ready()
-    spent = "INSERT INTO nexus.spending VALUES ('all', date_trunc('month', now() AT TIME ZONE 'UTC'), 1.5, 40)"
-    query(nexus.run("db", "url").stdout.strip(), spent)
+    query(
+        nexus.run("db", "url").stdout.strip(),
+        "INSERT INTO nexus.spending"
+        " VALUES ('all', date_trunc('month', now() AT TIME ZONE 'UTC'), 1.5, 40)",
+    )
     small, everything = nexus.json("budgets")
     assert (small["budget"], small["agent"], small["spent"], small["left"]) == (
         "small",
