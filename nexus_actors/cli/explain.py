@@ -160,6 +160,8 @@ def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
         notes.append(f"not sent: {', '.join(attempt['dropped'])}")
     if attempt["first_text_ms"] is not None:
         notes.append(f"first text after {attempt['first_text_ms']} ms")
+    if attempt["key_name"]:
+        notes.append(f"with {attempt['key_name']}")
     status = f" {attempt['status_code']}" if attempt["status_code"] else ""
     model = f"{attempt['provider']}/{attempt['model']}" if attempt["provider"] else "-"
     return (

@@ -34,12 +34,14 @@ class KeyRing:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def take(self, model: str, now: float) -> int | None:
-        """The key for a call that begins now; None if none may be used. `put_back` must follow."""
+    def take(self, model: str, now: float, preferred: str | None = None) -> int | None:
+        """The key for a call that begins now: the one of the preferred name, if it may be used.
+        None if none may be. `put_back` must follow."""
         usable = [place for place, key in enumerate(self._keys) if key.wait(model, now) <= 0]
         if not usable:
             return None
-        place = min(usable, key=lambda place: self._keys[place].calls)
+        wanted = [place for place in usable if self._keys[place].name == preferred]
+        place = min(wanted or usable, key=lambda place: self._keys[place].calls)
         self._keys[place].calls += 1
         return place
 

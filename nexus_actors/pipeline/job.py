@@ -11,7 +11,7 @@ from nexus_actors.contract.errors import Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.routing import Candidate
-from nexus_actors.storage.ports import Attempt, Lease, Step
+from nexus_actors.storage.ports import Attempt, Lease, Previous, Step
 from supervisors import ActorRef
 
 
@@ -35,7 +35,7 @@ class Job:
     """Names of candidates that were used up under earlier leases."""
     candidate_index: int = 0
     """Position in `candidates` of the one to try now; earlier ones are used up."""
-    previous: Candidate | None = None
+    previous: Previous | None = None
     """Who gave the answer that the request goes on with, as far as the journal knows."""
     deadline: float = inf
     """When the request's own `timeout` is over, by `trio.current_time()`."""

@@ -51,6 +51,7 @@ class ProviderLimits:
         self._breaker = breaker
         self._adaptive = AdaptiveLimit(settings.pool_size)
         self._limiter = limiter
+        self._has_keys = bool(keys)
         self._ring = KeyRing(keys or ("no key",))
         self._rest_seconds = settings.key_rest_seconds
         self._refusals: dict[int, tuple[float, ProviderFailure]] = {}
@@ -69,11 +70,11 @@ class ProviderLimits:
             return None
         return next(reversed(self._refusals.values()))[1]
 
-    def begin(self, model: str) -> int | None:
-        """A call is to begin: the place of its key; None if none may begin now. `ended` must
-        follow."""
+    def begin(self, model: str, key_name: str | None = None) -> int | None:
+        """A call is to begin: the place of its key, the one of this name if possible; None if none
+        may begin now. `ended` must follow."""
         now = trio.current_time()
-        key = self._ring.take(model, now)
+        key = self._ring.take(model, now, key_name)
         if key is None:  # only for a moment: else the gate would be shut
             gate = self._gates.gate(self._provider, model, self._circuits, now)
             gate.held_until = max(gate.held_until, now + self._ring.wait(model, now))
@@ -83,6 +84,10 @@ class ProviderLimits:
             self._ring.put_back(key)
             return None
         return key
+
+    def key_name(self, key: int) -> str | None:
+        """Where the key at this place comes from; None where the provider needs none."""
+        return self._ring.name(key) if self._has_keys else None
 
     @property
     def are_counted(self) -> bool:

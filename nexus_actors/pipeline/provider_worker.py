@@ -149,7 +149,8 @@ class ProviderWorker(GenServer):
         if (refused := self._limits.refused) is not None:
             self._fail(job, refused)
             return None
-        key = self._limits.begin(job.candidate.model)
+        home = job.previous.key_name if job.previous else None
+        key = self._limits.begin(job.candidate.model, home)
         if key is None:
             self._back_to_router(job)
         return key
@@ -223,6 +224,7 @@ class ProviderWorker(GenServer):
                 first_text_ms=_milliseconds(outcome.seconds_to_first_text)
                 if isinstance(outcome, Answer)
                 else None,
+                key_name=self._limits.key_name(key),
             )
         )
         job.call_started = None

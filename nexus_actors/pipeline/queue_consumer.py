@@ -15,7 +15,6 @@ from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.patience import Patience
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.pipeline.wake import Wake
-from nexus_actors.routing import Candidate
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import (
     Delivery,
@@ -186,7 +185,7 @@ class QueueConsumer(Stage):
             prior_attempts=delivery.attempts,
             prior_spared=delivery.spared_attempts,
             used_before=delivery.used_candidates,
-            previous=None if delivery.previous is None else Candidate(*delivery.previous),
+            previous=delivery.previous,
         )
         if isinstance(body, Refusal):
             job.step("validate", body.type, path=body.path)

@@ -19,7 +19,7 @@ from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.patience import Patience
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.providers.urls import refusal
-from nexus_actors.routing import Routed, Routes
+from nexus_actors.routing import Candidate, Routed, Routes
 from nexus_actors.storage.ports import GiveBack, RequestStore, StorageError, StorageRefused
 from supervisors import GenServer
 
@@ -146,7 +146,9 @@ class Router(GenServer):
         if (why := refusal(job.body, self._allowed_hosts)) is not None:
             job.step("route_llm", ErrorType.REQUEST_REJECTED)
             return Failure(type=ErrorType.REQUEST_REJECTED, message=why, retryable=False)
-        outcome = self._routes.candidates(job.body, job.previous)
+        home = job.previous
+        previous = None if home is None else Candidate(home.provider, home.model)
+        outcome = self._routes.candidates(job.body, previous)
         told: dict[str, Any] = {"route": self._routes.name_of(outcome.route)}
         if outcome.skipped:
             told["skipped"] = [asdict(one) for one in outcome.skipped]

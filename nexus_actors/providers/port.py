@@ -10,9 +10,9 @@ connections: one shared pool is what makes thousands of calls in flight slow.
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
@@ -20,6 +20,14 @@ from supervisors import GenServer
 
 Scope = Literal["request", "key", "provider"]
 """What a failure says about: this request alone, the key used, or the provider as a whole."""
+
+
+def _as_tuple(given: Any) -> Any:
+    # Where a kind looks at its table before it is checked, a list of TOML's is one of Python's.
+    return tuple(given) if isinstance(given, list) else given
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
 class ModelSettings(BaseModel):
@@ -52,11 +60,11 @@ class ProviderSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
-    api_key_env: str | tuple[str, ...] | None = None
+    api_key_env: str | Names | None = None
     """Name of the environment variable that holds the key, or several of them, for as many keys.
     Without any of them the provider is left out.
     """
-    api_key_file: str | tuple[str, ...] | None = None
+    api_key_file: str | Names | None = None
     """File that holds the key, or several; a relative one is systemd's credential of that name."""
     key_rest_seconds: float = Field(default=300.0, gt=0, le=86_400)
     """For how many seconds a key that was refused, or is spent, is not used."""

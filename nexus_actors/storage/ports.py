@@ -40,6 +40,16 @@ class Lease:
 Verdict = Literal["claimed", "duplicate", "conflict", "unidentified"]
 
 
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """Who gave an answer that another request goes on with."""
+
+    provider: str
+    model: str
+    key_name: str | None = None
+    """Where the key it was asked with came from."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One message as leased, and what the journal says of its request."""
@@ -60,9 +70,9 @@ class Delivery:
     """Those of `attempts` that do not count towards the most allowed."""
     used_candidates: tuple[str, ...] = ()
     """PROVIDER/MODEL of the route that earlier attempts have used up."""
-    previous: tuple[str, str] | None = None
-    """Provider and model of the answer that the request's `previous_response_id` names; None where
-    it names none, or none that the journal knows."""
+    previous: Previous | None = None
+    """The answer that the request's `previous_response_id` names; None where it names none, or none
+    that the journal knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,8 @@ class Attempt:
     """Fields of the request that the provider cannot honour and was not sent."""
     first_text_ms: int | None = None
     """Milliseconds until the first text of a streamed answer."""
+    key_name: str | None = None
+    """Where the key came from, never the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,7 @@ def _attempt(item: Finish | GiveBack, attempt: Attempt) -> dict[str, object]:
         "spared": attempt.spared,
         "dropped": attempt.dropped,
         "first_text_ms": attempt.first_text_ms,
+        "key_name": attempt.key_name,
         "started_at": attempt.started_at,
     }
 

@@ -17,6 +17,7 @@ from nexus_actors.storage.ports import (
     GiveBack,
     Lease,
     Notice,
+    Previous,
     Quota,
     Verdict,
 )
@@ -205,6 +206,8 @@ def _delivery(row: asyncpg.Record) -> Delivery:
     )
 
 
-def _previous(row: asyncpg.Record) -> tuple[str, str] | None:
+def _previous(row: asyncpg.Record) -> Previous | None:
     provider, model = row["previous_provider"], row["previous_model"]
-    return None if provider is None or model is None else (provider, model)
+    if provider is None or model is None:
+        return None
+    return Previous(provider, model, row["previous_key"])

@@ -220,3 +220,29 @@ async def test_a_hundred_requests_at_once_do_not_spend_more_than_the_budget(
         await service.sql.send(request("other", agent_id="somebody", max_tokens=2))
         await service.stored(101)
         assert (await service.sql.results())[-1]["status"] == "ok"
+
+
+async def test_a_conversation_goes_on_with_the_key_it_was_begun_with(
+    database_url: str, tmp_path: Path
+) -> None:
+    keys = []
+    for name in ("key-a", "key-b"):
+        (tmp_path / name).touch(0o600)
+        (tmp_path / name).write_text(name)
+        keys.append(str(tmp_path / name))
+    async with (
+        scripted_server({"*": Reply(delay=0.1)}) as server,
+        running_service(
+            database_url,
+            tmp_path / "data",
+            **sections(server, api_key_file=keys, pool_size=6),
+        ) as service,
+    ):
+        await service.sql.send(request(0))
+        await service.stored(1)
+        follow_ups = [{**request(n), "previous_response_id": "chatcmpl-1"} for n in range(1, 7)]
+        await service.sql.send_many(follow_ups)
+        await service.stored(7)
+        names = await service.sql.rows("SELECT DISTINCT key_name FROM nexus.attempts")
+    assert [row["key_name"] for row in names] == [keys[0]]
+    assert {it.headers["authorization"] for it in server.requests} == {"Bearer key-a"}

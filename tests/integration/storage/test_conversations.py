@@ -1,15 +1,27 @@
 """Whoever leases a request that goes on with an answer is told who gave it."""
 
+from dataclasses import replace
+
 import pytest
 
+from nexus_actors.storage.ports import Previous
 from nexus_actors.storage.postgres.database import PostgresDatabase
-from tests.integration.storage.storage_helpers import give_back, journal, send, sql, success
+from tests.integration.storage.storage_helpers import (
+    attempt,
+    give_back,
+    journal,
+    send,
+    sql,
+    success,
+)
 
 
 async def answered(db: PostgresDatabase, request_id: str, response_id: str, **who: str) -> None:
     await send(db, request_id)
     [delivery] = await db.requests.lease(1, 30)
-    finish = success(delivery, response_id=response_id, **who)
+    with_a = replace(attempt(1, "rate_limited"), key_name="KEY_A")
+    with_b = replace(attempt(2, "ok"), key_name="KEY_B")
+    finish = success(delivery, response_id=response_id, attempts=[with_a, with_b], **who)
     assert await db.requests.finish([finish]) == {delivery.lease}
 
 
@@ -22,11 +34,11 @@ async def test_a_lease_names_provider_and_model_of_the_answer(
     follow_up = {"request_id": "next", "previous_response_id": "resp_1"}
     await send(db, {"request": follow_up} if wrapped else follow_up)
     [delivery] = await db.requests.lease(1, 30)
-    assert delivery.previous == ("two", "m/2")
+    assert delivery.previous == Previous("two", "m/2", "KEY_B")
 
     await db.requests.give_back([give_back(delivery, lane="two")])
     [again] = await db.requests.take_waiting({"two": 1}, 30)
-    assert again.previous == ("two", "m/2")
+    assert again.previous == Previous("two", "m/2", "KEY_B")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +72,7 @@ async def test_of_answers_with_the_same_id_the_last_one_counts(db: PostgresDatab
     )
     await send(db, {"request_id": "next", "previous_response_id": "resp"})
     [delivery] = await db.requests.lease(1, 30)
-    assert delivery.previous == ("two", "echo-1")
+    assert delivery.previous == Previous("two", "echo-1", "KEY_B")
 
 
 async def test_an_id_may_be_longer_than_an_index_holds(db: PostgresDatabase) -> None:
@@ -68,7 +80,7 @@ async def test_an_id_may_be_longer_than_an_index_holds(db: PostgresDatabase) -> 
     await answered(db, "first", response_id)
     await send(db, {"request_id": "next", "previous_response_id": response_id})
     [delivery] = await db.requests.lease(1, 30)
-    assert delivery.previous == ("echo", "echo-1")
+    assert delivery.previous == Previous("echo", "echo-1", "KEY_B")
 
 
 async def test_the_look_up_reads_an_index(db: PostgresDatabase) -> None:

@@ -23,6 +23,14 @@ def test_not_one_that_is_held() -> None:
     assert ring.describe(30.0) == {}
 
 
+def test_the_preferred_one_while_it_may_be_used() -> None:
+    ring = KeyRing(["a", "b"])
+    assert [ring.take("m", 0.0, "b") for _ in range(3)] == [1, 1, 1]
+    assert ring.take("m", 0.0, "of another provider") == 0
+    ring.hold(1, 10.0, "rate_limited")
+    assert ring.take("m", 5.0, "b") == 0
+
+
 def test_a_hold_is_told_once_and_never_shortened() -> None:
     ring = KeyRing(["a"])
     assert ring.hold(0, 10.0, "x")

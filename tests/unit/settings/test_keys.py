@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from nexus_actors.providers.catalog import kind_names, load_kind
+from nexus_actors.settings import Settings, parse_settings
 from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
 
 
@@ -28,6 +30,17 @@ def test_several_in_order_each_once(key_file: Path) -> None:
     environ = {"A": "one", "B": "two", "C": "one"}
     outcome = read_keys(("A", "B", "C"), str(key_file), environ)
     assert found(outcome) == [("A", "one"), ("B", "two"), (str(key_file), "from-a-file")]
+
+
+@pytest.mark.parametrize("kind", kind_names())
+def test_every_kind_takes_several(kind: str, key_file: Path) -> None:
+    table = {"kind": kind, "api_key_env": ["A", "B"], "api_key_file": [str(key_file)]}
+    if "base_url" in load_kind(kind).settings.model_fields:
+        table["base_url"] = "https://llm.example/v1"
+    config = {"providers": {"p": table}, "routes": [{"models": ["p/m"]}]}
+    settings = parse_settings(config, {"A": "one", "B": "two"})
+    assert isinstance(settings, Settings), settings
+    assert [key.name for key in settings.providers["p"].api_keys] == ["A", "B", str(key_file)]
 
 
 def test_those_that_are_missing_are_told_and_the_others_used() -> None:

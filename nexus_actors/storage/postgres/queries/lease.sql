@@ -112,12 +112,16 @@ SELECT i.msg_id, i.read_ct, i.body, i.enqueued_at, now() AS leased_at, i.request
            ELSE 'conflict'
        END AS verdict,
        greatest(j.attempts - 1, 0) AS attempts,
-       j.spared_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model
+       j.spared_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
+       p.key_name AS previous_key
 FROM identified AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
 -- Who gave the answer that this request goes on with. Some servers give all answers the same id: the last one counts.
 LEFT JOIN LATERAL (
-    SELECT h.provider, h.model
+    SELECT h.provider, h.model,
+           (SELECT a.key_name FROM nexus.attempts AS a
+            WHERE a.request_id = h.request_id AND a.outcome = 'ok'
+            ORDER BY a.number DESC LIMIT 1) AS key_name
     FROM nexus.requests AS h
     WHERE md5(h.response_id) = md5(i.previous_id) AND h.response_id = i.previous_id
     ORDER BY h.finished_at DESC

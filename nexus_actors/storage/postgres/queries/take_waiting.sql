@@ -57,7 +57,8 @@ claimed AS (
 )
 SELECT c.msg_id, c.read_ct, f.message::text AS body, f.enqueued_at, c.leased_at, c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
-       c.used_candidates, p.provider AS previous_provider, p.model AS previous_model
+       c.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
+       p.key_name AS previous_key
 FROM claimed AS c
 JOIN due AS f ON f.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id
@@ -71,7 +72,10 @@ CROSS JOIN LATERAL (
            END AS id
 ) AS previous
 LEFT JOIN LATERAL (
-    SELECT h.provider, h.model
+    SELECT h.provider, h.model,
+           (SELECT a.key_name FROM nexus.attempts AS a
+            WHERE a.request_id = h.request_id AND a.outcome = 'ok'
+            ORDER BY a.number DESC LIMIT 1) AS key_name
     FROM nexus.requests AS h
     WHERE md5(h.response_id) = md5(previous.id) AND h.response_id = previous.id
     ORDER BY h.finished_at DESC
