@@ -31,7 +31,13 @@ from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers import pricing
 from nexus_actors.providers.http.answer_stream import AnswerStream
 from nexus_actors.providers.http.api import HttpApi, Prepared, Reading, invalid, refused
-from nexus_actors.providers.http.exchange import Body, Broken, HttpAnswer, HttpSession, http_session
+from nexus_actors.providers.http.exchange import (
+    Body,
+    Broken,
+    HttpAnswer,
+    HttpSession,
+    http_session,
+)
 from nexus_actors.providers.port import (
     OnText,
     Outcome,
@@ -160,16 +166,8 @@ class HttpProviderSession:
             return self._masked(prepared, request)
         # Escaped to ASCII, so that no text can fail to encode.
         body = Body(json.dumps(prepared.body, separators=(",", ":")).encode("ascii"))
-        outcome: Outcome | None = None
-        with trio.move_on_after(max(timeout, 0.0)):
-            outcome = await self._call(prepared.path, body, model, on_text)
-        if outcome is None:
-            outcome = ProviderFailure(
-                type=ErrorType.TIMEOUT,
-                message=f"no answer within {timeout:g} s",
-                retryable=True,
-                maybe_paid=body.sent,
-            )
+        stream = None if on_text is None else AnswerStream(self._api.reader(), on_text)
+        outcome = await self._call(prepared.path, body, model, timeout, stream)
         outcome = replace(outcome, dropped=prepared.dropped)
         return self._masked(outcome, request) if isinstance(outcome, ProviderFailure) else outcome
 
@@ -180,19 +178,35 @@ class HttpProviderSession:
             return refused("the model's name has characters that no model's name has")
         return self._api.prepare(request, model, stream=stream)
 
-    async def _call(self, path: str, body: Body, model: str, on_text: OnText | None) -> Outcome:
-        stream = None if on_text is None else AnswerStream(self._api.reader(), on_text)
-        answer = await self._http.post(
-            path,
-            body,
-            take=None if stream is None else stream.take,
-            idle_timeout=inf if stream is None else self._settings.idle_timeout,
-        )
-        if isinstance(answer, HttpAnswer) and not 200 <= answer.status < 300:
+    async def _call(
+        self, path: str, body: Body, model: str, timeout: float, stream: AnswerStream | None
+    ) -> Outcome:
+        answer: HttpAnswer | Broken | None = None
+        with trio.move_on_after(max(timeout, 0.0)):
+            answer = await self._http.post(
+                path,
+                body,
+                take=None if stream is None else stream.take,
+                idle_timeout=inf if stream is None else self._settings.idle_timeout,
+            )
+        if isinstance(answer, HttpAnswer):
+            return self._read(answer, model, stream)
+        # A stream that came to its last event is an answer, and paid for, whatever came after.
+        told = None if stream is None else stream.whole()
+        if isinstance(told, Mapping):
+            return self._understood(told, model, stream)
+        return _late(timeout, body) if answer is None else _broken(answer)
+
+    def _read(self, answer: HttpAnswer, model: str, stream: AnswerStream | None) -> Outcome:
+        if not 200 <= answer.status < 300:
             return self._api.failed(answer.status, answer.headers, answer.body, now=time.time())
-        value = _value(answer, stream)
-        if isinstance(value, ProviderFailure):
-            return value
+        streamed = stream is not None and not answer.body
+        value = stream.whole() if stream is not None and streamed else read_object(answer.body)
+        return invalid(value) if isinstance(value, str) else self._understood(value, model, stream)
+
+    def _understood(
+        self, value: Mapping[str, Any], model: str, stream: AnswerStream | None
+    ) -> Outcome:
         reading = self._api.read(value)
         if isinstance(reading, ProviderFailure):
             return reading
@@ -265,19 +279,6 @@ def reading_tokens(reading: Reading) -> pricing.Tokens | None:
     )
 
 
-def _value(
-    answer: HttpAnswer | Broken, stream: AnswerStream | None
-) -> Mapping[str, Any] | ProviderFailure:
-    """What was answered. A stream whose last event came is whole, and paid for, even if the
-    connection broke after it."""
-    if isinstance(answer, Broken):
-        value = None if stream is None or answer.how == "too_large" else stream.whole()
-        return value if isinstance(value, Mapping) else _broken(answer)
-    streamed = stream is not None and not answer.body
-    value = stream.whole() if stream is not None and streamed else read_object(answer.body)
-    return invalid(value) if isinstance(value, str) else value
-
-
 def read_object(body: bytes) -> Mapping[str, Any] | str:
     """The JSON object in `body`, or why there is none. The content type is not looked at: servers
     get it wrong."""
@@ -288,6 +289,15 @@ def read_object(body: bytes) -> Mapping[str, Any] | str:
     if not isinstance(parsed, Parsed):
         return parsed.reason
     return parsed.value if isinstance(parsed.value, Mapping) else "expected a JSON object"
+
+
+def _late(timeout: float, body: Body) -> ProviderFailure:
+    return ProviderFailure(
+        type=ErrorType.TIMEOUT,
+        message=f"no answer within {timeout:g} s",
+        retryable=True,
+        maybe_paid=body.sent,
+    )
 
 
 def _broken(exchange: Broken) -> ProviderFailure:

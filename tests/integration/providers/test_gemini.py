@@ -113,7 +113,7 @@ async def test_a_streamed_answer_is_told_as_it_comes_and_whole_at_the_end() -> N
         events(answer("Hel"), end=""),
         Reply(body="data: no JSON\n\n", headers={"content-type": "text/event-stream"}),
         Reply(
-            body=f"data: {json.dumps(answer('Hello.'))}\n\n" * 2,
+            body=f"data: {json.dumps(answer('Hello.', finish=None))}\n\n" * 2,
             headers={"content-type": "text/event-stream"},
             breaks="truncate",
             after_headers=True,

@@ -144,6 +144,37 @@ async def test_half_a_stream_is_no_answer_and_maybe_paid(reply: Reply, why: str)
     assert why in failure.message
 
 
+def broken_after(body: str, breaks: Break) -> Reply:
+    """All of `body`, and then no end but a break."""
+    comments = ":" * len(body)
+    return Reply(body=body + comments, headers=STREAM, breaks=breaks, after_headers=True)
+
+
+@pytest.mark.parametrize("breaks", ["truncate", "hang"])
+async def test_an_answer_is_whole_however_its_connection_ends(breaks: Break) -> None:
+    reply = broken_after(event_text(HELLO), breaks)
+    told, answer = await streamed(reply, idle_timeout=SHORT)
+    assert told == ["Hel", "lo."]
+    assert isinstance(answer, Answer)
+    assert (answer.response, answer.usage.total_tokens) == ("Hello.", 9)
+
+
+async def test_an_answer_is_whole_though_its_stream_never_ends() -> None:
+    reply = broken_after(event_text(HELLO), "hang")
+    async with connected({"*": reply}, idle_timeout=LONG) as (_, session):
+        answer = await session.complete(REQUEST, "m", timeout=SHORT, on_text=str)
+    assert isinstance(answer, Answer)
+    assert answer.response == "Hello."
+
+
+@pytest.mark.parametrize("breaks", ["truncate", "reset", "hang"])
+async def test_a_broken_connection_before_the_last_event_is_what_failed(breaks: Break) -> None:
+    reply = broken_after(event_text(HELLO[:2], done=False), breaks)
+    _, failure = await fail(reply, idle_timeout=SHORT)
+    kinds = {"truncate": "invalid_response", "reset": "connection_failed", "hang": "timeout"}
+    assert (failure.type, failure.maybe_paid) == (kinds[breaks], True)
+
+
 async def test_an_error_in_the_middle_is_the_failure() -> None:
     error = {"error": {"code": 502, "message": "upstream"}}
     told, failure = await fail(events(chunk("Hel"), error))
@@ -156,18 +187,6 @@ async def test_a_stream_without_end_is_cut_off() -> None:
     _, failure = await fail(Reply(body=filler * 17, headers=STREAM))
     assert (failure.type, failure.retryable) == ("invalid_response", True)
     assert "too large" in failure.message
-
-
-@pytest.mark.parametrize("breaks", ["truncate", "reset", "hang"])
-async def test_a_stream_is_whole_with_its_last_event_whatever_comes_of_the_connection(
-    breaks: Break,
-) -> None:
-    body = event_text(HELLO) + " " * len(event_text(HELLO))
-    reply = Reply(body=body, headers=STREAM, breaks=breaks, after_headers=True)
-    told, answer = await streamed(reply, idle_timeout=SHORT)
-    assert told == ["Hel", "lo."]
-    assert isinstance(answer, Answer)
-    assert (answer.response, answer.usage.total_tokens) == ("Hello.", 9)
 
 
 @pytest.mark.parametrize("streamed", [True, False])
