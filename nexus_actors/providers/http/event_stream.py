@@ -11,7 +11,7 @@ class EventStream:
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
-        self._line = ""
+        self._line: list[str] = []  # pieces: adding to one text would copy all of it each time
         self._after_cr = False
         self._data: list[str] = []
 
@@ -25,10 +25,9 @@ class EventStream:
         self._after_cr = text.endswith("\r")
         *lines, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         if lines:
-            lines[0] = self._line + lines[0]
-            self._line = rest
-        else:
-            self._line += rest
+            lines[0] = "".join((*self._line, lines[0]))
+            self._line = []
+        self._line.append(rest)
         return [data for line in lines if (data := self._take(line)) is not None]
 
     def _take(self, line: str) -> str | None:

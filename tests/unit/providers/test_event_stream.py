@@ -1,5 +1,6 @@
 """Server-sent events, however the bytes are cut."""
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -72,6 +73,20 @@ def test_an_event_is_told_as_soon_as_its_empty_line_is_there() -> None:
     assert stream.feed(b"\r") == ["a"]
     assert stream.feed(b"\ndata: b\n") == []
     assert stream.feed(b"\n") == ["b"]
+
+
+def test_a_long_line_is_not_copied_for_each_piece_of_it() -> None:
+    stream = EventStream()
+    stream.feed(b"data: " + b"x" * 1_000_000)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            stream.feed(b"y" * 10)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 100_000
+    assert stream.feed(b"\n\n") == ["x" * 1_000_000 + "y" * 1_000]
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
