@@ -14,9 +14,9 @@ How it is said:
   it, or another model made the call, Google's own word for "do not check" stands in its place.
   Signatures on texts, which the API does not ask for, are not kept.
 - `reasoning_effort` is a level for Gemini 3 and later: `low` (also for `none` and `minimal`, which
-  current models refuse), `medium`, `high` (also for `xhigh`). For Gemini 2.5 it is a budget of
-  tokens; `none` is 0, and 128 for its pro models, which cannot but think. Where the nearest is sent
-  in place of what was asked for, `reasoning_effort` is told as dropped too.
+  current models refuse), `medium`, `high` (also for `xhigh` and `max`). For Gemini 2.5 it is a
+  budget of tokens; `none` is 0, and 128 for its pro models, which cannot but think. Where the
+  nearest is sent in place of what was asked for, `reasoning_effort` is told as dropped too.
 
 Dropped, and told:
 
@@ -71,6 +71,7 @@ _LEVELS = {
     "medium": "MEDIUM",
     "high": "HIGH",
     "xhigh": "HIGH",
+    "max": "HIGH",
 }
 _BUDGETS = {
     "none": 0,
@@ -79,10 +80,11 @@ _BUDGETS = {
     "medium": 8192,
     "high": 24576,
     "xhigh": 24576,
+    "max": 24576,
 }
 """Tokens, as Google's own chat API translates efforts."""
 _LEAST_OF_PRO = 128
-_NO_OTHER = ("none", "minimal", "xhigh")
+_NO_OTHER = ("none", "minimal", "xhigh", "max")
 """Efforts for which there is a nearest level alone."""
 
 
