@@ -92,6 +92,9 @@ def read_complaint(value: Any) -> Complaint:
     named_besides = [value.get("status"), *(detail.get("reason") for detail in details)]
     if any(_is_per_day(detail) for detail in details):
         named_besides.append("per_day_quota")
+    metadata = value.get("metadata")
+    if isinstance(metadata, Mapping) and "flagged_input" in metadata:  # OpenRouter's, with 403
+        named_besides.append("content_filter")
     delays = [seconds for detail in details if (seconds := _delay(detail)) is not None]
     numbers = [number for name in named if (number := _status(name)) is not None]
     said = [value.get("message"), value.get("detail")]
@@ -122,7 +125,8 @@ def _is_per_day(detail: Mapping[str, Any]) -> bool:
 def _delay(detail: Mapping[str, Any]) -> float | None:
     """A `RetryInfo`'s `retryDelay`, such as `12.5s`."""
     text = detail.get("retryDelay")
-    return _number(text.removesuffix("s")) if isinstance(text, str) else None
+    seconds = _number(text.removesuffix("s")) if isinstance(text, str) else None
+    return None if seconds is None else min(seconds, LONGEST_WAIT)
 
 
 def _status(value: Any) -> int | None:
@@ -192,10 +196,11 @@ def _classify(status: int, codes: frozenset[str]) -> _Class:
         return _Class(ErrorType.QUOTA_EXCEEDED, retryable=False, scope="key")
     if codes & FILTER_CODES:
         return _Class(ErrorType.CONTENT_FILTERED, retryable=False, scope="request")
-    if codes & KEY_CODES or status in (401, 403):
-        return _Class(ErrorType.AUTHENTICATION_FAILED, retryable=False, scope="key")
+    # Before the statuses of a bad key: OpenAI refuses a model that a project may not use with 403.
     if codes & MODEL_CODES or status == 404:
         return _Class(ErrorType.MODEL_UNAVAILABLE, retryable=False, scope="request")
+    if codes & KEY_CODES or status in (401, 403):
+        return _Class(ErrorType.AUTHENTICATION_FAILED, retryable=False, scope="key")
     if codes & TOO_LONG_CODES:
         return _Class(ErrorType.CONTEXT_TOO_LONG, retryable=False, scope="request")
     if status in _REFUSED:

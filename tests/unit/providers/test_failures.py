@@ -32,6 +32,7 @@ def failed(status: int, error: Any = None, **headers: str) -> ProviderFailure:
         (402, None, "quota_exceeded", False, "key"),
         (403, None, "authentication_failed", False, "key"),
         (403, "billing_not_active", "quota_exceeded", False, "key"),
+        (403, "model_not_found", "model_unavailable", False, "request"),
         (404, None, "model_unavailable", False, "request"),
         (405, None, "provider_error", False, "provider"),
         (408, None, "provider_error", True, "provider"),

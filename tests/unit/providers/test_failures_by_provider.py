@@ -110,10 +110,22 @@ def test_who_was_turned_away_was_not(status: int) -> None:
     assert not failed(status, None).maybe_paid
 
 
+def test_a_prompt_that_openrouter_flagged_says_nothing_of_the_key() -> None:
+    flagged = {"reasons": ["violence"], "flagged_input": "…", "provider_name": "x"}
+    error = {"code": 403, "message": "flagged", "metadata": flagged}
+    for failure in (failed(403, error), failed_inside(read_complaint(error))):
+        assert (failure.type, failure.scope) == ("content_filtered", "request")
+    elsewhere = failed(403, {"code": 403, "metadata": {"provider_name": "x"}})
+    assert (elsewhere.type, elsewhere.scope) == ("authentication_failed", "key")
+
+
 def test_a_very_long_wait_is_a_day() -> None:
     for asked in ("1e9", "Fri, 31 Dec 9999 23:59:59 GMT"):
         assert failed(503, None, retry_after=asked).retry_after == 86_400.0
     assert failed(503, None, retry_after_ms="1e300").retry_after == 86_400.0
+    error = google("RESOURCE_EXHAUSTED", {**RETRY, "retryDelay": "1e300s"})
+    assert failed(429, error).retry_after == 86_400.0
+    assert failed_inside(read_complaint(error)).retry_after == 86_400.0
 
 
 WORDS = [
