@@ -7,6 +7,7 @@ in whatever way it is written. A host that the config names outright is its own 
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -16,41 +17,50 @@ from urllib.parse import urlsplit
 import trio
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.conversation import Media, read_part
 
 RESOLVE_TIMEOUT: Final = 2.0
 """Seconds for a name; one that does not resolve here is left to the provider."""
 _INSIDE: Final = ("localhost", "*.localhost", "*.local", "*.internal", "*.home.arpa", "*.lan")
 """Names of inner networks, the clouds' metadata servers among them."""
 _WILD: Final = frozenset("*?[")
+_NAMES_URL: Final = re.compile(r"(^|_)ur[li]$|Ur[li]$")
+_FETCHED_BY_NONE: Final = ("annotations", "action", "results")
+"""Of an earlier answer that is told again: what it cites, and where the model's tools were."""
+_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+_TWO_MEANINGS: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+"""In a URL: what some programs leave out, or take for a `/`, and others for a part of the host."""
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is given out for the public; of the rest, some leads to IPv4 addresses."""
 
 
 def request_urls(request: LLMRequest) -> Iterator[tuple[str, str]]:
     """Each URL with the path of its field. What comes as data (`data:`) is none."""
     for index, message in enumerate(request.messages):
-        content = message.get("content")
-        for place, part in enumerate(content if isinstance(content, list | tuple) else ()):
-            match read_part(part):
-                case Media(url=str(url)):
-                    yield f"messages[{index}].content[{place}]", url
+        yield from _urls(f"messages[{index}].content", message.get("content"))
     for index, server in enumerate(request.mcp_servers):
-        yield f"mcp_servers[{index}].server_url", str(server.get("server_url"))
+        yield from _urls(f"mcp_servers[{index}]", server)
     for index, tool in enumerate(request.tools):
-        if isinstance(tool.get("server_url"), str):
-            yield f"tools[{index}].server_url", tool["server_url"]
+        if tool.get("type", "function") != "function":
+            yield from _urls(f"tools[{index}]", tool)
     if request.input is not None and not isinstance(request.input, str):
         for index, item in enumerate(request.input):
-            yield from _item_urls(f"input[{index}]", item)
+            yield from _urls(f"input[{index}]", item)
 
 
-def _item_urls(path: str, item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Those of an item that goes to the Responses API as it was sent."""
-    for name in ("content", "output"):
-        parts = item.get(name)
-        for place, part in enumerate(parts if isinstance(parts, list) else ()):
-            match read_part(part):
-                case Media(url=str(url)):
-                    yield f"{path}.{name}[{place}]", url
+def _urls(path: str, value: Any, *, is_url: bool = False) -> Iterator[tuple[str, str]]:
+    """Whatever a name says is a URL, in a thing of any kind: what is not known here is sent as it
+    is, and a server that knows it fetches it."""
+    if isinstance(value, str):
+        if is_url and value[:5].lower() != "data:":
+            yield path, value
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from _urls(f"{path}[{place}]", item, is_url=is_url)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            if name not in _FETCHED_BY_NONE:
+                named = _NAMES_URL.search(name) is not None
+                yield from _urls(f"{path}.{name}", item, is_url=named)
 
 
 def refusal(request: LLMRequest, allowed: Iterable[str]) -> str | None:
@@ -85,7 +95,9 @@ def _wrong(url: str, allowed: tuple[str, ...]) -> str | None:
     except ValueError:
         return "not a URL"
     host = _host(url)
-    if parts.scheme != "https" or not host:
+    if _TWO_MEANINGS.search(url) or not (_HOST.fullmatch(host) or _address(host)):
+        return "expected an https URL with a plain host"
+    if parts.scheme != "https":
         return "expected an https URL"
     if parts.username is not None or parts.password is not None:
         return "expected a URL without user and password"
@@ -131,6 +143,7 @@ def _is_public(address: _Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(inner)
+        return address.is_global and address in _UNICAST
     return address.is_global and not address.is_multicast
 
 

@@ -186,7 +186,7 @@ async def test_a_request_that_would_reach_inside_is_sent_nowhere(
         await service.stored(1)
         [result] = await service.sql.results()
         assert result["error"]["type"] == "request_rejected"
-        assert result["error"]["message"].startswith("messages[0].content[0]: ")
+        assert result["error"]["message"].startswith("messages[0].content[0].image_url.url: ")
         assert "canary" not in result["error"]["message"]
         assert server.requests == []
 

@@ -9,7 +9,7 @@ from nexus_actors.providers.urls import refusal, request_urls, resolved_refusal
 
 
 def picture(url: str) -> LLMRequest:
-    part = {"type": "image_url", "image_url": {"url": url}}
+    part = {"type": "image_url", "image_url": {"url": url, "detail": "low"}}
     return asked(messages=({"role": "user", "content": [part]},))
 
 
@@ -27,6 +27,7 @@ def asked(**fields: Any) -> LLMRequest:
         "https://[2606:4700::1111]/x",
         "https://bücher.example/x",
         "data:image/png;base64,AAAA",
+        "DATA:image/png;base64,AAAA",
     ],
 )
 def test_public_ones_pass(url: str) -> None:
@@ -68,12 +69,18 @@ def test_public_ones_pass(url: str) -> None:
         "https://printer.local/",
         "https://metadata.google.internal/",
         "https://intranet/",
+        "https://169.254.169.254\\.example.com/",
+        "https://169%2e254%2e169%2e254/",
+        "https://169.254.169.254%20.example.com/",
+        "https://img.example.com\t.evil.net/",
+        "https://[::10.0.0.1]/",
+        "https://[::ffff:0:10.0.0.1]/",
     ],
 )
 def test_others_do_not_and_the_url_is_not_told(url: str) -> None:
     why = refusal(picture(url), ("*",))
     assert why is not None
-    assert why.startswith("messages[0].content[0]: ")
+    assert why.startswith("messages[0].content[0].image_url.url: ")
     assert "canary" not in why
     assert "meta-data" not in why
 
@@ -114,13 +121,69 @@ def test_every_place_is_looked_at() -> None:
         ),
     )
     assert [path for path, _ in request_urls(request)] == [
-        "messages[0].content[0]",
-        "messages[0].content[2]",
+        "messages[0].content[0].image_url",
+        "messages[0].content[2].file_url",
         "mcp_servers[0].server_url",
         "tools[0].server_url",
-        "input[0].content[0]",
-        "input[1].output[0]",
+        "input[0].content[0].image_url",
+        "input[1].output[0].file_url",
     ]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "video_url", "video_url": {"url": "http://10.0.0.1/"}},
+        {"type": "audio_url", "audio_url": {"url": "http://10.0.0.1/"}},
+        {"type": "input_image", "image_url": {"url": "http://10.0.0.1/"}},
+        {"type": "x", "image_url": "http://10.0.0.1/"},
+        {"type": "input_file", "file_data": "data:,x", "file_url": "http://10.0.0.1/"},
+        {"type": "text", "text": "x", "image_url": {"url": "http://10.0.0.1/"}},
+        {"type": "image", "source": {"type": "url", "url": "http://10.0.0.1/"}},
+        {"type": "video_url", "video_url": {"url": ["http://10.0.0.1/"]}},
+    ],
+)
+def test_also_those_of_parts_that_are_not_known_here(part: dict[str, Any]) -> None:
+    assert refusal(asked(messages=({"role": "user", "content": [part]},)), ("*",)) is not None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {
+            "input": (
+                {
+                    "type": "computer_call_output",
+                    "output": {"type": "computer_screenshot", "image_url": "http://10.0.0.1/"},
+                },
+            )
+        },
+        {
+            "tools": (
+                {
+                    "type": "image_generation",
+                    "input_image_mask": {"image_url": "http://10.0.0.1/"},
+                },
+            )
+        },
+    ],
+)
+def test_also_those_of_items_and_tools_of_any_kind(fields: dict[str, Any]) -> None:
+    assert refusal(asked(**fields), ("*",)) is not None
+
+
+def test_what_nobody_fetches_is_let_alone() -> None:
+    url = "http://10.0.0.1/"
+    cited = [{"type": "url_citation", "url": url}]
+    said = {"type": "output_text", "text": url, "annotations": cited}
+    searched = {"type": "web_search_call", "action": {"type": "open_page", "url": url}}
+    schema = {"type": "object", "properties": {"image_url": {"type": "string", "url": url}}}
+    request = asked(
+        messages=({"role": "assistant", "content": [said]},),
+        input=({"role": "assistant", "content": [said]}, searched),
+        tools=({"type": "function", "name": "f", "parameters": schema},),
+    )
+    assert list(request_urls(request)) == []
 
 
 async def test_names_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +198,6 @@ async def test_names_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await resolved_refusal(picture("https://fine.example/"), ("*",)) is None
     assert await resolved_refusal(picture("https://unknown.example/"), ("*",)) is None
     why = await resolved_refusal(picture("https://rebound.example/"), ("*",))
-    assert why == "messages[0].content[0]: the host has no public address"
+    assert why == "messages[0].content[0].image_url.url: the host has no public address"
     named = ("*", "rebound.example")
     assert await resolved_refusal(picture("https://rebound.example/"), named) is None
