@@ -30,6 +30,7 @@ from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
+from nexus_actors.storage.spool import FileSpool
 from supervisors import ChildSpec, Normal, Registry, Shutdown, Supervisor, Watchdog, run, tree
 
 log = structlog.get_logger("nexus")
@@ -54,6 +55,10 @@ class Application:
         self.metrics = Metrics()
         self.gates = Gates()
         self.streams = TextStreams()
+        self.spool = FileSpool(
+            instance.data_dir / "answers.spool",
+            limit_bytes=settings.service.spool_megabytes * 2**20,
+        )
         self.started_at = datetime.now(UTC)
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
@@ -122,6 +127,7 @@ class Application:
             settings=self.settings,
             registry=self.registry,
             store=self.database.requests,
+            spool=self.spool,
             hints=self.database.hints,
             in_work=self.in_work,
             metrics=self.metrics,
@@ -158,6 +164,7 @@ class Application:
             "in_work": len(self.in_work),
             "running": self.in_work.running,
             "unpublished": len(self.in_work.answered()),
+            "spooled": len(self.spool),
             "providers": {
                 name: {
                     "workers": one.settings.pool_size,

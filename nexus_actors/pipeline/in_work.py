@@ -40,6 +40,9 @@ class InWork:
         """The pipeline is being stopped: no new call shall begin."""
         self.inherited = True
         """Leases of an earlier process of this instance may exist: nobody has looked yet."""
+        self.recovered = False
+        """What an earlier process of this instance was answered is published: until then nothing
+        may be leased, or it would be bought again."""
         self.waiting_lanes: set[str] = set(pool_sizes)
         """Lanes for which requests may be waiting in the store; at first, any."""
         self.keys_held: dict[str, Callable[[float], Mapping[str, str]]] = {}

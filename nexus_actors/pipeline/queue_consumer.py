@@ -86,6 +86,9 @@ class QueueConsumer(Stage):
         released = False
         with self._hints.listen(self._queue.requests, self._wake.set):
             while not self._stopping:
+                if not self._in_work.recovered:
+                    await self._wake.wait(self._queue.poll_interval)
+                    continue
                 try:
                     if not released:
                         await self._release_orphans()

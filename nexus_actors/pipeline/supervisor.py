@@ -26,7 +26,7 @@ from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import ProviderKind, ServedKind
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Provider, Settings
-from nexus_actors.storage.ports import Hints, RequestStore
+from nexus_actors.storage.ports import AnswerSpool, Hints, RequestStore
 from supervisors import Caller, ChildSpec, Registry, Supervisor
 
 MARGIN = 5.0
@@ -42,6 +42,7 @@ class Pipeline:
     settings: Settings
     registry: Registry
     store: RequestStore
+    spool: AnswerSpool
     hints: Hints
     in_work: InWork
     metrics: Metrics
@@ -79,6 +80,7 @@ class Pipeline:
                 lambda: ResultPublisher(
                     batch_size=queue.batch_size,
                     store=self.store,
+                    spool=self.spool,
                     in_work=self.in_work,
                     metrics=self.metrics,
                     jobs=finished,

@@ -32,6 +32,8 @@ class ServiceSettings(Section):
     """Lock, socket and the embedded server's files. Absolute, `~` expanded."""
     drain_timeout: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     """Seconds running calls get to finish at a stop."""
+    spool_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """What `answers.spool` in `data_dir` may take: answers that the database cannot take yet."""
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_format: Literal["console", "json"] = "console"
 

@@ -27,6 +27,10 @@ class StorageRefused(StorageError):
     """
 
 
+class SpoolError(Exception):
+    """An answer cannot be kept on this machine; the message is one line for an operator."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on one message. PGMQ raises `read_ct` on each delivery, so the pair is a
@@ -201,6 +205,31 @@ class Quota:
     wanted: float
 
 
+class AnswerSpool(Protocol):
+    """Answers that are durable on this machine until the store has them."""
+
+    def __contains__(self, request_id: str | None) -> bool:
+        """Whether the answer to this request is kept."""
+        ...
+
+    def __len__(self) -> int:
+        """How many are kept."""
+        ...
+
+    def unpublished(self) -> Sequence[Finish]:
+        """What is kept, oldest first: at first that of an earlier process."""
+        ...
+
+    async def keep(self, answers: Sequence[Finish]) -> None:
+        """Make these durable, those of requests with an id. Raises `SpoolError`; then none is known
+        to be."""
+        ...
+
+    async def discard(self, published: Collection[str]) -> None:
+        """The answers to these requests need not be kept any longer. Raises `SpoolError`."""
+        ...
+
+
 class RequestStore(Protocol):
     """The requests queue and the journal, always changed together."""
 
@@ -244,6 +273,12 @@ class RequestStore(Protocol):
         earlier one whose answer was lost; the others were lost and left no trace.
 
         All or nothing: `StorageRefused` means that some item cannot be stored and none was.
+        """
+        ...
+
+    async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
+        """Lease requests anew, by request id and msg_id, that have their answer: whoever else may
+        hold them, as long as they are not ended. The new leases by request id.
         """
         ...
 

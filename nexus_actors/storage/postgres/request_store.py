@@ -36,6 +36,7 @@ Statement = Literal[
     "discard",
     "extend",
     "finish",
+    "reclaim",
     "release_orphans",
     "forget_waiting",
     "notify",
@@ -126,6 +127,13 @@ class PostgresRequestStore:
             "finish", self._owner, encoding.finishes(batch), encoding.attempts(batch)
         )
         return {_lease(row) for row in rows}
+
+    async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
+        """See `RequestStore.reclaim`."""
+        if not requests:
+            return {}
+        rows = await self._fetch("reclaim", self._owner, list(requests), list(requests.values()))
+        return {row["request_id"]: _lease(row) for row in rows}
 
     async def notify(self, notices: Sequence[Notice]) -> None:
         """See `RequestStore.notify`."""

@@ -1,0 +1,16 @@
+-- Lease for instance $1 the requests $2 (messages $3), whose answers it has: whoever else holds them loses them. Those that
+-- have ended are left alone.
+WITH held AS MATERIALIZED (
+    SELECT r.request_id
+    FROM nexus.requests AS r
+    JOIN unnest($2::text[], $3::bigint[]) AS i (request_id, msg_id)
+      ON i.request_id = r.request_id AND i.msg_id = r.msg_id
+    WHERE r.queue = '{requests}' AND r.state IN ('leased', 'waiting', 'queued')
+    ORDER BY r.request_id
+    FOR UPDATE OF r
+)
+UPDATE nexus.requests AS r
+SET owner = $1, state = 'leased', lane = NULL
+FROM held AS h
+WHERE r.request_id = h.request_id
+RETURNING r.request_id, r.msg_id, r.read_ct

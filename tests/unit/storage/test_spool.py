@@ -1,0 +1,128 @@
+"""Answers on this machine's disk: whole, once, and none lost for a neighbour's damage."""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nexus_actors.storage.ports import Attempt, Finish, Lease, SpoolError, Step
+from nexus_actors.storage.spool import FileSpool
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def answer(number: int, **changes: Any) -> Finish:
+    attempt = Attempt(
+        number=1,
+        provider="p",
+        model="m",
+        outcome="ok",
+        status_code=200,
+        duration_ms=7,
+        cost=0.1,
+        error=None,
+        started_at=NOW,
+        dropped=("seed",),
+    )
+    fields: dict[str, Any] = {
+        "lease": Lease(number, 1),
+        "request_id": f"r-{number}",
+        "result": '{"response": "Grüße\\u2028\\n"}',
+        "succeeded": True,
+        "dead_reason": None,
+        "dead_detail": None,
+        "attempts": [attempt],
+        "steps": [Step(name="validate", outcome="ok", at=NOW, detail={"a": [1]})],
+    }
+    return Finish(**(fields | changes))
+
+
+def opened(folder: Path, limit_bytes: int = 2**20) -> FileSpool:
+    return FileSpool(folder / "answers.spool", limit_bytes=limit_bytes)
+
+
+def ids(spool: FileSpool) -> Sequence[str | None]:
+    return [it.request_id for it in spool.unpublished()]
+
+
+async def test_what_is_kept_is_there_at_the_next_start_as_it_was(tmp_path: Path) -> None:
+    await opened(tmp_path).keep([answer(1), answer(2, dead_detail={"type": "timeout"})])
+    assert opened(tmp_path).unpublished() == (
+        answer(1),
+        answer(2, dead_detail={"type": "timeout"}),
+    )
+    assert (tmp_path / "answers.spool").stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_is_kept_twice_stands_once(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    await spool.keep([answer(1), answer(1)])
+    size = (tmp_path / "answers.spool").stat().st_size
+    await spool.keep([answer(1)])
+    assert (tmp_path / "answers.spool").stat().st_size == size
+    assert "r-1" in spool
+    assert len(spool) == 1
+
+
+async def test_what_was_published_is_not_kept_and_an_empty_spool_takes_no_room(
+    tmp_path: Path,
+) -> None:
+    spool = opened(tmp_path)
+    await spool.keep([answer(1), answer(2)])
+    await spool.discard(["r-1", "never kept"])
+    assert ids(spool) == ids(opened(tmp_path)) == ["r-2"]
+    await spool.discard(["r-2"])
+    assert (tmp_path / "answers.spool").stat().st_size == 0
+    await spool.keep([answer(1)])  # the same request, sent again
+    assert ids(opened(tmp_path)) == ["r-1"]
+
+
+async def test_an_answer_without_a_request_id_cannot_be_kept(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    await spool.keep([answer(1, request_id=None, result=None)])
+    assert len(spool) == 0
+
+
+async def test_a_line_cut_short_by_a_kill_is_left_out_and_the_next_one_is_whole(
+    tmp_path: Path,
+) -> None:
+    await opened(tmp_path).keep([answer(1), answer(2)])
+    file = tmp_path / "answers.spool"
+    os.truncate(file, file.stat().st_size - 5)
+    spool = opened(tmp_path)
+    assert ids(spool) == ["r-1"]
+    await spool.keep([answer(3)])
+    assert ids(opened(tmp_path)) == ["r-1", "r-3"]
+
+
+@pytest.mark.parametrize("damage", [(b"Gr\xc3", b"Xr\xc3"), (b'"result"', b'"resul_"')])
+async def test_a_damaged_line_is_set_aside_and_harms_no_other(
+    tmp_path: Path, damage: tuple[bytes, bytes]
+) -> None:
+    await opened(tmp_path).keep([answer(1), answer(2)])
+    file = tmp_path / "answers.spool"
+    file.write_bytes(file.read_bytes().replace(*damage, 1))
+    assert ids(opened(tmp_path)) == ["r-2"]
+    assert b"r-1" in (tmp_path / "answers.damaged").read_bytes()
+    assert (tmp_path / "answers.damaged").stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_has_a_limit_that_is_told(tmp_path: Path) -> None:
+    spool = opened(tmp_path, limit_bytes=1500)
+    await spool.keep([answer(1)])
+    with pytest.raises(SpoolError, match="limit of 1500 bytes"):
+        await spool.keep([answer(2), answer(3)])
+    assert ids(spool) == ids(opened(tmp_path)) == ["r-1"]
+
+
+async def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    spool = opened(folder)
+    folder.rmdir()
+    with pytest.raises(SpoolError, match="No such file"):
+        await spool.keep([answer(1)])
+    assert "r-1" not in spool
