@@ -7,6 +7,8 @@ from nexus_actors.contract.request import Message
 
 ROLES: Final = ("system", "user", "assistant", "tool")
 _INPUT_ROLES: Final = {**{role: role for role in ROLES}, "developer": "system"}
+HAVE_MESSAGE: Final = ("message", "function_call", "function_call_output")
+"""Types of items of an `input` that are told by messages."""
 _Path = tuple[str | int, ...]
 
 
@@ -117,7 +119,7 @@ def _chat_part(part: dict[str, Any]) -> dict[str, Any]:
             detail = {"detail": part["detail"]} if part.get("detail") else {}
             return {"type": "image_url", "image_url": {"url": url, **detail}}
         case {"type": "input_file"}:
-            names = ("file_data", "file_id", "filename")
+            names = ("file_data", "file_id", "file_url", "filename")
             return {"type": "file", "file": {name: part[name] for name in names if name in part}}
         case _:
             return part

@@ -4,11 +4,13 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 
 What the API cannot honour is dropped, and told, by this rule:
 
-- of the request: `previous_response_id`, `store`, `mcp_servers` (Responses API only);
+- of the request: `previous_response_id`, `store`, `mcp_servers`, items of an `input` that have no
+  message (Responses API only);
 - of a message: every key but those of the API (`MESSAGE_KEYS`; not told: they are the producers'
   own);
 - of the tools: every tool that is no function (the Responses API's built-in ones);
-- `temperature` and `top_p` for reasoning models, which refuse every value but their default.
+- `temperature` and `top_p` for reasoning models, which refuse every value but their default, and
+  `stop`, which they refuse.
 
 `capabilities` are spent in routing. Content parts are never dropped, for that would change the
 question: those of the Responses API are translated, all others go as they are, and the provider
@@ -20,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nexus_actors.contract.request import LLMRequest, Message
+from nexus_actors.providers.apis.conversation import items_without_message
 from nexus_actors.providers.http.api import Prepared
 
 MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
@@ -37,20 +40,25 @@ def reasons(model: str) -> bool:
 def chat_call(request: LLMRequest, model: str, *, stream: bool) -> Prepared:
     """`POST /chat/completions`."""
     dropped = [name for name in _RESPONSES_ONLY if getattr(request, name) not in (None, ())]
+    dropped += items_without_message(request)
     body: dict[str, Any] = {
         "model": model,
         "messages": [_message(message) for message in request.messages],
     }
     if request.max_tokens is not None:
         body["max_completion_tokens" if reasons(model) else "max_tokens"] = request.max_tokens
-    for name in ("temperature", "top_p"):
-        if (value := getattr(request, name)) is not None:
-            if reasons(model):
-                dropped.append(name)
-            else:
-                body[name] = value
-    if request.stop:
-        body["stop"] = list(request.stop)
+    refused_by_some = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": list(request.stop) or None,
+    }
+    for name, value in refused_by_some.items():
+        if value is None:
+            continue
+        if reasons(model):
+            dropped.append(name)
+        else:
+            body[name] = value
     for name in ("seed", "reasoning_effort"):
         if (value := getattr(request, name)) is not None:
             body[name] = value
@@ -110,7 +118,7 @@ def _part(part: Any) -> Any:
             detail = {"detail": part["detail"]} if part.get("detail") else {}
             return {"type": "image_url", "image_url": {"url": url, **detail}}
         case {"type": "input_file"}:
-            keys = ("file_data", "file_id", "filename")
+            keys = ("file_data", "file_id", "file_url", "filename")
             return {"type": "file", "file": {key: part[key] for key in keys if key in part}}
         case _:
             return part

@@ -9,11 +9,12 @@ form. What is none of these (a part of an unknown type, a tool that is no functi
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+from nexus_actors.contract.messages import HAVE_MESSAGE
 from nexus_actors.contract.request import LLMRequest, Message
 
 
@@ -136,7 +137,7 @@ class Conversation:
     choice: ToolChoice | None
     output: JsonObject | JsonSchema | None
     unsaid: tuple[str, ...]
-    """Paths of what has no form here, such as `messages[2].content[0]` or `tools[1]`."""
+    """Paths of what has no form here, such as `messages[2].content[0]` or `input[1]`."""
 
 
 def read_conversation(request: LLMRequest) -> Conversation:
@@ -181,8 +182,17 @@ def read_conversation(request: LLMRequest) -> Conversation:
         functions=tuple(functions),
         choice=choice,
         output=_output(request.response_format),
-        unsaid=tuple(unsaid),
+        unsaid=(*unsaid, *items_without_message(request)),
     )
+
+
+def items_without_message(request: LLMRequest) -> Iterator[str]:
+    """Paths of what was sent as `input` and exists in the Responses API alone (references,
+    reasoning, calls of its own tools): `messages` are without it."""
+    if request.input is not None and not isinstance(request.input, str):
+        for index, item in enumerate(request.input):
+            if item.get("type", "message") not in HAVE_MESSAGE:
+                yield f"input[{index}]"
 
 
 def _parts(content: Any) -> tuple[Part, ...]:

@@ -21,8 +21,8 @@ How it is said:
 Dropped, and told:
 
 - `previous_response_id`, `store`, `mcp_servers` (Responses API only), `parallel_tool_calls`;
-- every tool that is no function; `tool_choice` where no function is left, or that is no choice
-  among functions;
+- every item of an `input` that has no message; every tool that is no function; `tool_choice` where
+  no function is left, or that is no choice among functions;
 - `tools.strict`: the API's models are held to a function's schema or not by the mode alone;
 - `detail` of an image; `seed` beyond 32 bits; `reasoning_effort` for models that do not think.
 

@@ -10,7 +10,7 @@ dropped, and told:
   a schema, `tool_choice` and `parallel_tool_calls` without tools;
 - `temperature` and `top_p` where the API's version has them no more (`2026-10-21`); a temperature
   beyond 1, the API's most, is sent as 1 and told;
-- of the tools: every tool that is no function.
+- of the tools: every tool that is no function; of an `input`, every item that has no message.
 
 System messages become the top-level `system`, wherever they stood. Turns of one role in a row are
 one message, the results of tools first, as the API wants it; a message without content is left out.

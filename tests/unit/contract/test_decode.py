@@ -267,6 +267,7 @@ def test_responses_items_become_chat_messages() -> None:
             "content": [
                 {"type": "input_text", "text": "What is this?"},
                 {"type": "input_image", "image_url": "data:,", "detail": "low"},
+                {"type": "input_file", "file_url": "https://a.example/b.pdf"},
             ],
         },
         {"type": "reasoning", "summary": []},
@@ -285,6 +286,7 @@ def test_responses_items_become_chat_messages() -> None:
     assert request.messages[1]["content"] == [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}},
+        {"type": "file", "file": {"file_url": "https://a.example/b.pdf"}},
     ]
     assert [call["id"] for call in request.messages[2]["tool_calls"]] == ["c1", "c2"]
     assert request.messages[3] == {"role": "tool", "tool_call_id": "c1", "content": "a rose"}

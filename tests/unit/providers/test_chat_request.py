@@ -114,13 +114,13 @@ def test_names_the_limit_as_the_model_wants_it(model: str, field: str) -> None:
     assert len({"max_tokens", "max_completion_tokens"} & sent.keys()) == 1
 
 
-def test_reasoning_models_get_no_temperature() -> None:
+def test_reasoning_models_get_no_temperature_and_no_stop() -> None:
     assert body("gpt-4o", temperature=0.0)["temperature"] == 0.0
     assert body("gpt-5-chat-latest", temperature=0.5)["temperature"] == 0.5
     for model in ("gpt-5", "o3", "gpt-6.1-terra"):
-        prepared = call(model, temperature=0.7, top_p=0.5)
+        prepared = call(model, temperature=0.7, top_p=0.5, stop=("X",))
         assert prepared.body == {"model": model, "messages": [USER]}
-        assert prepared.dropped == ("temperature", "top_p")
+        assert prepared.dropped == ("temperature", "top_p", "stop")
 
 
 def test_translates_parts_of_the_responses_api_and_passes_others_on() -> None:
@@ -130,6 +130,7 @@ def test_translates_parts_of_the_responses_api_and_passes_others_on() -> None:
         {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
         {"type": "input_image", "image_url": "https://a.example/b.png"},
         {"type": "input_file", "filename": "a.pdf", "file_data": "data:…"},
+        {"type": "input_file", "file_url": "https://a.example/a.pdf"},
         {"type": "image_url", "image_url": {"url": "https://a.example/c.png"}},
         {"type": "something_new", "x": 1},
     ]
@@ -143,6 +144,7 @@ def test_translates_parts_of_the_responses_api_and_passes_others_on() -> None:
         },
         {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
         {"type": "file", "file": {"file_data": "data:…", "filename": "a.pdf"}},
+        {"type": "file", "file": {"file_url": "https://a.example/a.pdf"}},
         {"type": "image_url", "image_url": {"url": "https://a.example/c.png"}},
         {"type": "something_new", "x": 1},
     ]

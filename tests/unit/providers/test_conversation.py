@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.chat_request import chat_call
 from nexus_actors.providers.apis.conversation import (
     Conversation,
     Function,
@@ -20,6 +21,8 @@ from nexus_actors.providers.apis.conversation import (
     Unknown,
     read_conversation,
 )
+from nexus_actors.providers.apis.responses_request import responses_call
+from nexus_actors.providers.http.api import Prepared
 from tests.unit.providers.conversations import (
     CALL,
     CALLED,
@@ -232,3 +235,25 @@ def test_odd_tool_choices_are_told(choice: Any) -> None:
 )
 def test_output_formats(wanted: Any, expected: Any) -> None:
     assert read(response_format=wanted).output == expected
+
+
+def test_items_of_an_input_that_have_no_message_are_told() -> None:
+    items = (
+        {"role": "user", "content": "Hi"},
+        {"type": "item_reference", "id": "m1"},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "1"},
+        {"type": "computer_call_output", "call_id": "d", "output": {}},
+    )
+    request = LLMRequest(
+        request_id="r",
+        complexity="simple",
+        messages=({"role": "user", "content": "Hi"},),
+        input=items,
+    )
+    told = ("input[1]", "input[4]")
+    assert read_conversation(request).unsaid == told
+    assert chat_call(request, "m", stream=False).dropped == told
+    responses = responses_call(request, "m", stream=False)
+    assert isinstance(responses, Prepared)
+    assert (responses.dropped, responses.body["input"]) == ((), list(items))
