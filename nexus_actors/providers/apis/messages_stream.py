@@ -15,8 +15,8 @@ class MessageStream:
 
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
-        self._blocks: dict[Any, dict[str, Any]] = {}
-        self._inputs: dict[Any, list[str]] = {}
+        self._blocks: dict[int, dict[str, Any]] = {}
+        self._inputs: dict[int, list[str]] = {}
         self._error: Any = None
 
     def take(self, event: Mapping[str, Any]) -> str:
@@ -25,21 +25,22 @@ class MessageStream:
             case {"type": "message_start", "message": Mapping() as message}:
                 self._message = dict(message)
             case {"type": "content_block_start", "content_block": Mapping() as block}:
-                self._blocks[event.get("index")] = dict(block)
-                return text_or_none(block.get("text")) or ""
+                text = text_or_none(block.get("text")) or ""
+                self._blocks[_index(event)] = {**block, "text": text}
+                return text
             case {"type": "content_block_delta", "delta": Mapping() as delta}:
-                return self._take_delta(event.get("index"), delta)
+                return self._take_delta(_index(event), delta)
             case {"type": "message_delta"}:
                 self._take_end(event)
             case {"type": "error"}:
                 self._error = event.get("error") or {"message": "an error without a word"}
         return ""
 
-    def _take_delta(self, index: Any, delta: Mapping[str, Any]) -> str:
+    def _take_delta(self, index: int, delta: Mapping[str, Any]) -> str:
         block = self._blocks.setdefault(index, {"type": "text", "text": ""})
         match delta:
             case {"type": "text_delta", "text": str(text)}:
-                block["text"] = (block.get("text") or "") + text
+                block["text"] += text
                 return text
             case {"type": "input_json_delta", "partial_json": str(text)}:
                 self._inputs.setdefault(index, []).append(text)
@@ -51,7 +52,8 @@ class MessageStream:
             self._message |= {key: value for key, value in delta.items() if value is not None}
         if isinstance(usage, Mapping):  # counts so far, not differences; those left out stand
             counts = {key: value for key, value in usage.items() if value is not None}
-            self._message["usage"] = {**(self._message.get("usage") or {}), **counts}
+            before = self._message.get("usage")
+            self._message["usage"] = {**(before if isinstance(before, Mapping) else {}), **counts}
 
     def whole(self) -> Mapping[str, Any] | None:
         """The answer, once its stop reason came."""
@@ -62,6 +64,12 @@ class MessageStream:
         for index, parts in self._inputs.items():
             self._blocks[index]["input"] = _parsed("".join(parts))
         return {**self._message, "content": list(self._blocks.values())}
+
+
+def _index(event: Mapping[str, Any]) -> int:
+    """Which block of the answer an event is about."""
+    index = event.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _parsed(text: str) -> Any:

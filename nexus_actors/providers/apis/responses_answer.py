@@ -114,7 +114,7 @@ def _content(item: Item) -> list[Item]:
 
 
 def _tool_calls(items: list[Item]) -> tuple[Mapping[str, Any], ...]:
-    answered = {item.get("call_id") for item in items if _is_output(item)}
+    answered = {_called(item) for item in items if _is_output(item)} - {""}
     found = (_tool_call(it) for it in items if not _is_output(it) and _called(it) not in answered)
     return tuple(call for call in found if call is not None)
 
