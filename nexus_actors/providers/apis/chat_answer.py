@@ -2,7 +2,8 @@
 
 Source: https://platform.openai.com/docs/api-reference/chat/object
 
-- A total that is absent is the sum.
+- A total that is absent is the sum. Reasoning that the total has besides the completion (xAI) is
+  added to the completion, as it is paid.
 - `content` may be text, a list of parts, or null; with neither text nor tool calls the answer is
   "", and `finish_reason` (`length`, `content_filter`) tells why. A `refusal` counts as the text.
 """
@@ -14,6 +15,9 @@ from nexus_actors.contract.result import Usage
 from nexus_actors.providers.failures import failed_inside, read_complaint
 from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure
+
+_FINISHES = {"function_call": "tool_calls", "model_length": "length", "eos": "stop"}
+"""Reasons by names other than OpenAI's: its own older one, Mistral's, Together's."""
 
 
 def read_chat(value: Mapping[str, Any]) -> Reading | ProviderFailure:
@@ -29,7 +33,7 @@ def read_chat(value: Mapping[str, Any]) -> Reading | ProviderFailure:
     return Reading(
         response=_response(choice["message"]),
         usage=_usage(value.get("usage")),
-        finish_reason="tool_calls" if finish == "function_call" else finish,
+        finish_reason=_FINISHES.get(finish, finish) if finish else None,
         native_finish_reason=text_or_none(choice.get("native_finish_reason")) or finish,
         response_id=text_or_none(value.get("id")),
         tool_calls=_tool_calls(choice["message"]),
@@ -44,15 +48,19 @@ def _first_choice(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _response(message: Mapping[str, Any]) -> str | None:
-    content = message.get("content")
-    if isinstance(content, list):
-        parts = (part.get("text") for part in content if isinstance(part, Mapping))
-        content = "".join(part for part in parts if isinstance(part, str))
-    if isinstance(content, str) and content:
+    if content := content_text(message.get("content")):
         return content
     if _tool_calls(message):
         return None
     return text_or_none(message.get("refusal")) or ""
+
+
+def content_text(content: Any) -> str:
+    """The text of a message's content, or of a stretch of it."""
+    if isinstance(content, list):
+        parts = (part.get("text") for part in content if isinstance(part, Mapping))
+        return "".join(part for part in parts if isinstance(part, str))
+    return text_or_none(content) or ""
 
 
 def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -64,10 +72,14 @@ def _usage(value: Any) -> Usage | None:
     if not isinstance(value, Mapping):
         return None
     prompt, completion = count(value, "prompt_tokens"), count(value, "completion_tokens")
+    reasoning = count(value.get("completion_tokens_details"), "reasoning_tokens")
+    total = count(value, "total_tokens")
+    if total == prompt + completion + reasoning:  # as xAI counts
+        completion += reasoning
     return Usage(
         prompt,
         completion,
-        count(value, "total_tokens") or min(prompt + completion, MOST_TOKENS),
+        total or min(prompt + completion, MOST_TOKENS),
         count(value.get("prompt_tokens_details"), "cached_tokens"),
-        count(value.get("completion_tokens_details"), "reasoning_tokens"),
+        reasoning,
     )

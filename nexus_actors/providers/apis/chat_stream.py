@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming
 from collections.abc import Mapping
 from typing import Any
 
+from nexus_actors.providers.apis.chat_answer import content_text
 from nexus_actors.providers.http.api import text_or_none
 
 
@@ -38,7 +39,7 @@ class ChatStream:
         return self._take_delta(delta) if isinstance(delta, Mapping) else ""
 
     def _take_delta(self, delta: Mapping[str, Any]) -> str:
-        text = text_or_none(delta.get("content")) or ""
+        text = content_text(delta.get("content"))
         self._content.append(text)
         self._refusal.append(text_or_none(delta.get("refusal")) or "")
         calls = delta.get("tool_calls")

@@ -162,3 +162,24 @@ def test_errors_inside_200(error: Any, kind: str, retryable: bool, status: int) 
 
 def test_an_error_that_is_null_is_none() -> None:
     assert good(completion("fine", error=None)).response == "fine"
+
+
+@pytest.mark.parametrize(("total", "paid"), [(331, 319), (14, 2), (330, 2)])
+def test_reasoning_counted_beside_the_completion_is_paid_for_too(total: int, paid: int) -> None:
+    """As xAI counts; its own total tells."""
+    usage = {
+        "prompt_tokens": 12,
+        "completion_tokens": 2,
+        "total_tokens": total,
+        "completion_tokens_details": {"reasoning_tokens": 317},
+    }
+    assert good(completion(usage=usage)).usage == Usage(12, paid, total, 0, 317)
+
+
+@pytest.mark.parametrize(
+    ("native", "finish"), [("model_length", "length"), ("eos", "stop"), ("abort", "abort")]
+)
+def test_reasons_to_end_that_other_servers_name_otherwise(native: str, finish: str) -> None:
+    body = completion(choices=[{"message": {"content": "x"}, "finish_reason": native}])
+    reading = good(body)
+    assert (reading.finish_reason, reading.native_finish_reason) == (finish, native)

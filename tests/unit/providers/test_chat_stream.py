@@ -133,6 +133,16 @@ def test_a_refusal_counts_as_the_text() -> None:
     assert reading == whole(refusal="I cannot.")
 
 
+def test_content_that_comes_in_parts_is_text_too() -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    said = {"type": "text", "text": "Hel"}
+    pieces: list[Any] = [[thought], [said], "lo."]
+    events = [{"choices": [choice(content=it)]} for it in pieces]  # not the client's types
+    told, reading = read(*events, chunk(choice("stop")))
+    assert told == ["Hel", "lo."]
+    assert reading.response == "Hello."
+
+
 def test_only_the_first_of_two_choices_is_taken() -> None:
     told, reading = read(
         chunk(choice(content="a")),
