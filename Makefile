@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check bench lock clean
+.PHONY: help setup demo drill test soak check bench lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ setup: .venv/dev.stamp ## create .venv with everything a developer needs
 
 demo: .venv/runtime.stamp ## start the service on an embedded PostgreSQL, feed it examples, show what comes out
 	@$(BIN)/nexus demo
+
+drill: .venv/runtime.stamp ## kill services and PostgreSQL for two minutes under load, and count what was kept
+	@$(BIN)/nexus drill --requests 5000 --duplicates 500 --kill 50 --db-restart 10 --provider-faults 0.3 --seconds 120
 
 test: setup check ## run the checks, then every test, on real PostgreSQL
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal

@@ -30,6 +30,7 @@ _FAMILIES = {
             "local_model:local_model",
             "Install a small model that answers without key and network.",
         ),
+        "drill": ("drill.command:drill", "Kill and break everything, and count what was kept."),
         "demo": (
             "demo.command:demo",
             "See it all at work, with examples, and nothing left behind.",

@@ -189,11 +189,11 @@ def _initialise(data_dir: Path) -> None:
 
 async def _predecessor_gone(data_dir: Path) -> None:
     """Wait until the server of a killed owner has ended, as its guard sees to."""
-    pid = _server_pid(data_dir)
+    pid = server_pid(data_dir)
     with trio.move_on_after(STOP_TIMEOUT):
         while pid is not None and _is_postgres(pid):
             await trio.sleep(0.05)
-            pid = _server_pid(data_dir)
+            pid = server_pid(data_dir)
         if pid is not None and _alive(pid):
             # The number now names another program (after a restart of a container, say), which the
             # server would take for its own postmaster.
@@ -249,7 +249,7 @@ async def _ready(data_dir: Path, stale: str, guard: trio.Process) -> None:
 
 async def _stop(data_dir: Path, guard: trio.Process) -> None:
     """Fast shutdown through the guard; force on what is left after `STOP_TIMEOUT`."""
-    pid = _server_pid(data_dir)
+    pid = server_pid(data_dir)
     if guard.stdin is not None:
         await guard.stdin.aclose()
     with trio.move_on_after(STOP_TIMEOUT):
@@ -339,7 +339,8 @@ def _pid_file(data_dir: Path) -> str:
         return ""
 
 
-def _server_pid(data_dir: Path) -> int | None:
+def server_pid(data_dir: Path) -> int | None:
+    """The process id of the server that runs in `data_dir`, as it wrote it down itself."""
     first = _pid_file(data_dir).partition("\n")[0].strip()
     return int(first) if first.isdigit() and int(first) > 1 else None
 
