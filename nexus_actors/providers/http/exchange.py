@@ -25,6 +25,8 @@ ERROR_LIMIT = 64 * 1024
 """Bytes read of an answer that is no success: its status says most, the rest is a sentence."""
 CONNECT_TIMEOUT = 10.0
 """Seconds for each of connecting and the TLS handshake: a dead host is to be known as one early."""
+PACKED = ("gzip", "x-gzip", "deflate")
+"""Encodings that are unpacked, at the end of an answer."""
 KEEP_ALIVE = 30.0
 """Seconds an idle connection is kept; less than public providers' front ends allow."""
 
@@ -145,6 +147,8 @@ class HttpSession:
         """Read all of `response`. However that ends, reading has released the connection: to the
         next call if the body came to its end, else by closing it."""
         limit = self._answer_limit if response.is_success else ERROR_LIMIT
+        encoding = response.headers.get("content-encoding")
+        as_it_comes = take if encoding not in PACKED else None
         content = bytearray()
         length = 0
         broken: Broken | None = None
@@ -159,21 +163,24 @@ class HttpSession:
                     if length > limit:
                         content += piece[: limit + len(piece) - length]
                         enough.cancel()
-                    elif take is None:
+                    elif as_it_comes is None:
                         content += piece
                     else:
-                        take(piece)
+                        as_it_comes(piece)
             except httpx2.NetworkError:
                 broken = Broken("lost", sent=True)
             except httpx2.RemoteProtocolError:
                 broken = Broken("malformed", sent=True)
         if enough.cancelled_caught and length <= limit:
             broken = Broken("stalled", sent=True)
-        body = decoded(bytes(content), response.headers.get("content-encoding"), limit)
+        body = decoded(bytes(content), encoding, limit)
         if not response.is_success:
             broken = None  # the status alone tells enough
         elif length > limit or len(body) > limit:
             broken = Broken("too_large", sent=True)
+        elif take is not None and as_it_comes is None:
+            take(body)
+            body = b""
         return broken or HttpAnswer(response.status_code, response.headers, body[:limit])
 
 
@@ -183,7 +190,7 @@ def decoded(content: bytes, encoding: str | None, limit: int) -> bytes:
     Nothing packed was asked for, but some front ends pack all the same. What cannot be unpacked
     stays as it is, and the reader finds that it is no answer.
     """
-    if encoding not in ("gzip", "x-gzip", "deflate"):
+    if encoding not in PACKED:
         return content
     try:
         return zlib.decompressobj(wbits=47).decompress(content, limit + 1)  # 47: by its header

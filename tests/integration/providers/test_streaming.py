@@ -1,5 +1,6 @@
 """A streamed answer through a session: as it comes, cut short, or not streamed at all."""
 
+import gzip
 import json
 import tracemalloc
 from typing import Any
@@ -55,6 +56,16 @@ async def test_text_is_told_in_order_and_the_answer_is_whole(drip: float | None)
     assert (answer.response, answer.finish_reason) == ("Hello.", "stop")
     assert (answer.usage.total_tokens, answer.response_id) == (9, "chatcmpl-1")
     assert answer.seconds_to_first_text is not None
+
+
+async def test_a_stream_that_a_front_end_packed_is_told_at_its_end() -> None:
+    packed = gzip.compress(event_text(HELLO).encode())
+    told, answer = await streamed(
+        Reply(body=packed, headers=STREAM | {"content-encoding": "gzip"}, drip=0.0)
+    )
+    assert told == ["Hel", "lo."]
+    assert isinstance(answer, Answer)
+    assert answer.response == "Hello."
 
 
 async def test_text_is_told_before_the_answer_ends() -> None:
