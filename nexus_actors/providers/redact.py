@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from nexus_actors.contract.request import LLMRequest
+
 MESSAGE_LIMIT = 300
 """Characters of a failure's message."""
 _READ_LIMIT = 1_000
@@ -51,10 +53,20 @@ def _mask(text: str, secret: str, window: int, mark: str) -> str:
     return "".join(kept)
 
 
-def prompt_texts(messages: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Every text in the contents of `messages`."""
-    for message in messages:
+def request_texts(request: LLMRequest) -> Iterator[str]:
+    """Every text in a request that may be its prompt. The ids of calls are none: errors name them."""
+    for message in request.messages:
         yield from texts(message.get("content"))
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list | tuple) else ():
+            yield from texts(call.get("function") if isinstance(call, Mapping) else call)
+    yield from texts((request.tools, request.mcp_servers, request.response_format))
+
+
+def request_secrets(request: LLMRequest) -> Iterator[str]:
+    """What a request brings along for MCP servers to know it by."""
+    for server in (*request.mcp_servers, *request.tools):
+        yield from texts((server.get("authorization"), server.get("headers")))
 
 
 def texts(value: Any) -> Iterator[str]:

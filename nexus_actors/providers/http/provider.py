@@ -45,7 +45,7 @@ from nexus_actors.providers.port import (
     ProviderSession,
     ProviderSettings,
 )
-from nexus_actors.providers.redact import prompt_texts, safe_message, texts
+from nexus_actors.providers.redact import request_secrets, request_texts, safe_message
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
 """What a model may be called; it becomes part of a path with some APIs."""
@@ -243,8 +243,8 @@ class HttpProviderSession:
         # Here and nowhere else, so that no failure can leave without it.
         message = safe_message(
             failure.message,
-            secrets=self._secrets,
-            prompt=(*prompt_texts(request.messages), *texts(request.mcp_servers)),
+            secrets=(*self._secrets, *request_secrets(request)),
+            prompt=request_texts(request),
         )
         return replace(failure, message=message)
 

@@ -1,6 +1,7 @@
 """The key and the prompt stay where they belong."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,37 @@ async def test_neither_key_nor_prompt_leaves_with_a_failure(
     for text in (caplog.text, captured.out, captured.err):
         assert "canary" not in text
         assert "Springfield" not in text
+
+
+@pytest.mark.parametrize("where", ["mcp_servers", "tools"])
+async def test_nor_does_a_secret_that_the_request_brings_for_a_server(where: str) -> None:
+    server = {"type": "mcp", "server_label": "a", "server_url": "https://a.example/"}
+    for more in ({"authorization": "tok-meadow-7"}, {"headers": {"X-Token": "tok-meadow-7"}}):
+        brought: dict[str, Any] = {where: (server | more,)}
+        request = replace(REQUEST, **brought)
+        quoted = Reply(status=400, body={"error": {"message": "no: tok-meadow"}})
+        async with connected({"*": quoted}) as (_, session):
+            failure = await session.complete(request, "m", timeout=LONG)
+        assert isinstance(failure, ProviderFailure)
+        assert failure.message == "HTTP 400: no: [key]"
+
+
+@pytest.mark.parametrize("where", ["tools", "calls", "format"])
+async def test_each_place_that_may_hold_a_prompt_is_masked(where: str) -> None:
+    prompt = "the patient lives in Springfield"
+    call = {"id": "c", "function": {"name": "f", "arguments": prompt}}
+    said: dict[str, Any] = {"role": "assistant", "content": "", "tool_calls": [call]}
+    fields: dict[str, Any] = {
+        "tools": {"tools": ({"type": "function", "name": "f", "description": prompt},)},
+        "calls": {"messages": (said,)},
+        "format": {"response_format": {"type": "json_schema", "schema": {"title": prompt}}},
+    }
+    request = replace(REQUEST, **fields[where])
+    quoted = Reply(status=400, body={"error": {"message": prompt}})
+    async with connected({"*": quoted}) as (_, session):
+        failure = await session.complete(request, "m", timeout=LONG)
+    assert isinstance(failure, ProviderFailure)
+    assert failure.message == "HTTP 400: [prompt]"
 
 
 async def test_the_key_is_in_no_exception() -> None:

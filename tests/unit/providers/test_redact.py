@@ -3,7 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexus_actors.providers.redact import MESSAGE_LIMIT, prompt_texts, safe_message
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.redact import (
+    MESSAGE_LIMIT,
+    request_secrets,
+    request_texts,
+    safe_message,
+)
 
 KEY = "sk-canary-0123456789"
 PROMPT = "the patient's name is Jane Roe and she lives in Springfield"
@@ -44,9 +50,19 @@ def test_never_lets_the_key_through_and_stays_short(before: str, after: str) -> 
 
 
 def test_finds_texts_at_any_depth() -> None:
-    messages: list[dict[str, object]] = [
-        {"role": "user", "content": "plain"},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]},
-        {"role": "assistant"},
+    call = {"id": "c1", "function": {"name": "f", "arguments": "{}"}}
+    request = LLMRequest(
+        request_id="r",
+        complexity="simple",
+        messages=(
+            {"role": "user", "content": "plain"},
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]},
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+        ),
+        tools=({"type": "mcp", "headers": {"A": "b"}},),
+        mcp_servers=({"server_label": "l", "authorization": "c"},),
+    )
+    assert list(request_texts(request)) == [
+        *("plain", "image_url", "data:x", "", "f", "{}", "mcp", "b", "l", "c"),
     ]
-    assert list(prompt_texts(messages)) == ["plain", "image_url", "data:x"]
+    assert list(request_secrets(request)) == ["c", "b"]
