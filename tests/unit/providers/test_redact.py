@@ -38,6 +38,11 @@ def test_masks_a_quoted_prompt_and_keeps_common_words() -> None:
     assert safe("name is missing") == "name is missing"
 
 
+@given(st.integers(0, len(PROMPT) - 20), st.text("xyz", max_size=40), st.text("xyz", max_size=40))
+def test_masks_any_twenty_characters_of_the_prompt_wherever(at: int, front: str, end: str) -> None:
+    assert safe(f"{front}|{PROMPT[at : at + 20]}|{end}") == f"{front}|[prompt]|{end}"
+
+
 def test_is_one_line_without_control_characters() -> None:
     assert safe("a\n\tb\x1b[31m c\x00") == "a b [31m c"
 
