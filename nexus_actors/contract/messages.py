@@ -41,12 +41,27 @@ def _read_message(item: Any, path: _Path, roles: Any) -> dict[str, Any] | Wrong:
     role = item.get("role")
     if not isinstance(role, str) or role not in roles:
         return Wrong((*path, "role"), f"one of {', '.join(roles)}", role)
+    wrong = _check_calls(item, path)
+    if wrong is not None:
+        return wrong
     content = item.get("content")
     if content is None and role == "assistant" and item.get("tool_calls"):
         # The chat API's own form of an answer that consists of tool calls.
         return {**item, "content": ""}
     wrong = _check_content(content, (*path, "content"))
     return wrong if wrong is not None else item
+
+
+def _check_calls(item: dict[str, Any], path: _Path) -> Wrong | None:
+    calls, call_id = item.get("tool_calls"), item.get("tool_call_id")
+    if calls is not None and not isinstance(calls, list):
+        return Wrong((*path, "tool_calls"), "a list of calls", calls)
+    for index, call in enumerate(calls or ()):
+        if not isinstance(call, dict):
+            return Wrong((*path, "tool_calls", index), "a call (an object)", call)
+    if call_id is not None and not isinstance(call_id, str):
+        return Wrong((*path, "tool_call_id"), "text", call_id)
+    return None
 
 
 def _check_content(content: Any, path: _Path) -> Wrong | None:

@@ -56,8 +56,8 @@ class ResponseFormat(BaseModel):
 
     @model_validator(mode="after")
     def _check_schema(self) -> Self:
-        nested = self.json_schema.get("schema") if self.json_schema else None
-        if self.type == "json_schema" and self.schema_ is None and not isinstance(nested, Mapping):
+        schema = self.schema_ if self.json_schema is None else self.json_schema.get("schema")
+        if self.type == "json_schema" and not isinstance(schema, Mapping):
             raise ValueError("expected a schema")
         return self
 

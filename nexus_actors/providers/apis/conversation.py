@@ -164,7 +164,13 @@ def read_conversation(request: LLMRequest) -> Conversation:
         call_id = str(message.get("tool_call_id") or "")
         name = message.get("name") if message["role"] == "tool" else None
         turns.append(
-            Turn(message["role"], parts, calls, call_id, names.get(call_id) or str(name or ""))
+            Turn(
+                role=message["role"],
+                parts=tuple(part for part in parts if part != Text("")),
+                calls=calls,
+                call_id=call_id,
+                tool_name=names.get(call_id) or str(name or ""),
+            )
         )
     functions: list[Function] = []
     for index, tool in enumerate(request.tools):

@@ -150,6 +150,28 @@ def test_all_missing_fields_are_listed(fields: dict[str, Any], missing: tuple[st
         ({"messages": [{"role": "user"}]}, "invalid_request", "messages[0].content"),
         ({"messages": [{**USER, "content": 7}]}, "invalid_request", "messages[0].content"),
         ({"messages": [{**USER, "content": [7]}]}, "invalid_request", "messages[0].content[0]"),
+        ({"messages": [{**USER, "tool_calls": 5}]}, "invalid_request", "messages[0].tool_calls"),
+        (
+            {"messages": [{"role": "assistant", "content": None, "tool_calls": [{}, "x"]}]},
+            "invalid_request",
+            "messages[0].tool_calls[1]",
+        ),
+        (
+            {"messages": [{"role": "tool", "content": "1", "tool_call_id": ["c"]}]},
+            "invalid_request",
+            "messages[0].tool_call_id",
+        ),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "schema": {},
+                    "json_schema": {"schema": "x"},
+                }
+            },
+            "invalid_request",
+            "response_format",
+        ),
         (
             {"messages": [{**USER, "content": [{"text": "x"}]}]},
             "invalid_request",

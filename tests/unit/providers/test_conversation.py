@@ -237,6 +237,14 @@ def test_output_formats(wanted: Any, expected: Any) -> None:
     assert read(response_format=wanted).output == expected
 
 
+def test_parts_without_a_word_are_none() -> None:
+    parts = [{"type": "text", "text": ""}, {"type": "text", "text": "x"}]
+    [turn] = read(messages=({"role": "user", "content": parts},)).turns
+    assert turn.parts == (Text("x"),)
+    [turn] = read(messages=({"role": "user", "content": parts[:1]},)).turns
+    assert turn.parts == ()
+
+
 def test_items_of_an_input_that_have_no_message_are_told() -> None:
     items = (
         {"role": "user", "content": "Hi"},
