@@ -192,6 +192,13 @@ def read_conversation(request: LLMRequest) -> Conversation:
     )
 
 
+def names_of_speakers(request: LLMRequest) -> Iterator[str]:
+    """Paths of the names of who speaks. A tool's name is told otherwise."""
+    for index, message in enumerate(request.messages):
+        if message.get("name") is not None and message["role"] != "tool":
+            yield f"messages[{index}].name"
+
+
 def items_without_message(request: LLMRequest) -> Iterator[str]:
     """Paths of what was sent as `input` and exists in the Responses API alone (references,
     reasoning, calls of its own tools): `messages` are without it."""

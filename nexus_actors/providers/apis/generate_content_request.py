@@ -23,6 +23,7 @@ Dropped, and told:
 - `previous_response_id`, `store`, `mcp_servers` (Responses API only), `parallel_tool_calls`;
 - every item of an `input` that has no message; every tool that is no function; `tool_choice` where
   no function is left, or that is no choice among functions;
+- the `name` of a message;
 - `tools.strict`: the API's models are held to a function's schema or not by the mode alone;
 - `detail` of an image; `seed` beyond 32 bits; `reasoning_effort` for models that do not think.
 
@@ -52,6 +53,7 @@ from nexus_actors.providers.apis.conversation import (
     ToolCall,
     Turn,
     Unknown,
+    names_of_speakers,
     read_conversation,
 )
 from nexus_actors.providers.http.api import Prepared, refused
@@ -99,6 +101,7 @@ def generate_content_call(
     name = model.removeprefix("models/")
     conversation = read_conversation(request)
     dropped = [field for field in _NEVER if getattr(request, field) not in (None, ())]
+    dropped += names_of_speakers(request)
     try:
         body = _body(request, name, conversation, dropped)
     except _Unsayable as reason:

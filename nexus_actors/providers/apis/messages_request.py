@@ -10,7 +10,8 @@ dropped, and told:
   a schema, `tool_choice` and `parallel_tool_calls` without tools;
 - `temperature` and `top_p` where the API's version has them no more (`2026-10-21`); a temperature
   beyond 1, the API's most, is sent as 1 and told;
-- of the tools: every tool that is no function; of an `input`, every item that has no message.
+- of the tools: every tool that is no function; of an `input`, every item that has no message;
+- the `name` of a message.
 
 System messages become the top-level `system`, wherever they stood. Turns of one role in a row are
 one message, the results of tools first, as the API wants it; a message without content is left out.
@@ -35,6 +36,7 @@ from nexus_actors.providers.apis.conversation import (
     ToolChoice,
     Turn,
     Unknown,
+    names_of_speakers,
     read_conversation,
 )
 from nexus_actors.providers.http.api import Prepared, refused
@@ -70,6 +72,7 @@ def messages_call(
         return refused("no message to answer")
     dropped = [name for name in _NOWHERE if getattr(request, name) not in (None, ())]
     dropped += [path for path in conversation.unsaid if not path.startswith("messages")]
+    dropped += names_of_speakers(request)
     body: dict[str, Any] = {
         "model": model,
         "max_tokens": request.max_tokens or max_tokens,

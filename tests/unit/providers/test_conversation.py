@@ -21,6 +21,8 @@ from nexus_actors.providers.apis.conversation import (
     Unknown,
     read_conversation,
 )
+from nexus_actors.providers.apis.generate_content_request import generate_content_call
+from nexus_actors.providers.apis.messages_request import messages_call
 from nexus_actors.providers.apis.responses_request import responses_call
 from nexus_actors.providers.http.api import Prepared
 from tests.unit.providers.conversations import (
@@ -243,6 +245,21 @@ def test_parts_without_a_word_are_none() -> None:
     assert turn.parts == (Text("x"),)
     [turn] = read(messages=({"role": "user", "content": parts[:1]},)).turns
     assert turn.parts == ()
+
+
+def test_names_of_speakers_are_told_where_there_is_no_place_for_them() -> None:
+    said = (
+        {"role": "user", "content": "Hi", "name": "Ann"},
+        {"role": "assistant", "content": "", "tool_calls": [CALL]},
+        {"role": "tool", "content": "1", "tool_call_id": CALL["id"], "name": "f"},
+    )
+    request = LLMRequest(request_id="r", complexity="simple", messages=said)
+    told = ("messages[0].name",)
+    anthropic = messages_call(request, "m", stream=False, version="2023-06-01", max_tokens=1)
+    gemini = generate_content_call(request, "m", stream=False)
+    for prepared in (anthropic, gemini):
+        assert isinstance(prepared, Prepared)
+        assert prepared.dropped == told
 
 
 def test_items_of_an_input_that_have_no_message_are_told() -> None:
