@@ -20,6 +20,7 @@ one message, the results of tools first, as the API wants it; a message without 
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,6 +48,7 @@ WITHOUT_SAMPLING = "2026-10-21"
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _EFFORTS = {"minimal": "low"}
 """The API's word for an effort, where it is another."""
+_NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 _NOWHERE = ("seed", "previous_response_id", "store", "mcp_servers")
 
 _Block = dict[str, Any]
@@ -194,12 +196,22 @@ def _trim_last(messages: list[_Block]) -> None:
 def _blocks(turn: Turn) -> list[_Block]:
     blocks = [block for part in turn.parts if (block := _block(part)) is not None]
     if turn.role == "tool":
-        return [{"type": "tool_result", "tool_use_id": turn.call_id, "content": blocks}]
+        return [{"type": "tool_result", "tool_use_id": _id(turn.call_id), "content": blocks}]
     calls = [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments_object()}
+        {
+            "type": "tool_use",
+            "id": _id(call.id),
+            "name": call.name,
+            "input": call.arguments_object(),
+        }
         for call in turn.calls
     ]
     return blocks + calls
+
+
+def _id(call_id: str) -> str:
+    """The API takes these characters alone; other servers' ids have more (`functions.f:0`)."""
+    return _NOT_IN_IDS.sub("_", call_id)
 
 
 def _block(part: Part) -> _Block | None:

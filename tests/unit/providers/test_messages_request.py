@@ -225,3 +225,15 @@ def test_how_to_answer() -> None:
 def test_an_answer_begun_does_not_end_in_white_space() -> None:
     begun = {"role": "assistant", "content": "The cat \n"}
     assert body(messages=(USER, begun))["messages"][-1]["content"][0]["text"] == "The cat"
+
+
+def test_ids_of_calls_have_only_the_characters_that_the_api_takes() -> None:
+    call_ = {"id": "functions.f:0", "function": {"name": "f", "arguments": "{}"}}
+    asked, answered = body(
+        messages=(
+            {"role": "assistant", "content": "", "tool_calls": [call_]},
+            {"role": "tool", "tool_call_id": "functions.f:0", "content": "1"},
+        )
+    )["messages"]
+    assert asked["content"][0]["id"] == "functions_f_0"
+    assert answered["content"][0]["tool_use_id"] == "functions_f_0"
