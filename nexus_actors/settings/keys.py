@@ -69,6 +69,11 @@ def _each(names: _Names) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names or ()
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """A pipe's other end is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _read(name: str, credentials: str) -> bytes | str:
     path = Path(name).expanduser()
     if not path.is_absolute():
@@ -76,7 +81,7 @@ def _read(name: str, credentials: str) -> bytes | str:
             return f"{name} is a relative file, and {CREDENTIALS} is not set"
         path = Path(credentials) / path
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 return f"{name} is no file"

@@ -1,5 +1,6 @@
 """Keys from variables and files, and what is told of those that cannot be used."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,10 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         outcome = read_keys(None, str(name), {})
         assert isinstance(outcome, LeftOutBecause)
         assert why in outcome.why
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    outcome = read_keys(None, str(pipe), {})
+    assert outcome == LeftOutBecause(f"{pipe} is no file")
