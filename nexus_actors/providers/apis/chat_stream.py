@@ -29,7 +29,7 @@ class ChatStream:
                 self._told[name] = event[name]
         choices = event.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(choice, Mapping) or choice.get("index", 0) != 0:
+        if not isinstance(choice, Mapping) or choice.get("index"):
             return ""
         self._error = self._error or choice.get("error")
         for name in ("finish_reason", "native_finish_reason"):

@@ -28,7 +28,7 @@ class GenerateContentStream:
             if event.get(name):
                 self._told[name] = event[name]
         candidate = first_candidate(event)
-        if candidate.get("index", 0) != 0:
+        if candidate.get("index"):
             return ""
         if candidate.get("finishReason"):
             self._candidate["finishReason"] = candidate["finishReason"]

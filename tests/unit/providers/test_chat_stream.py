@@ -143,6 +143,11 @@ def test_content_that_comes_in_parts_is_text_too() -> None:
     assert reading.response == "Hello."
 
 
+def test_a_choice_whose_index_is_null_is_the_first() -> None:
+    events = [{"choices": [{**choice(finish="stop", content="Hi"), "index": None}]}]
+    assert read(*events)[0] == ["Hi"]
+
+
 def test_only_the_first_of_two_choices_is_taken() -> None:
     told, reading = read(
         chunk(choice(content="a")),
