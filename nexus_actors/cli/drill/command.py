@@ -234,7 +234,7 @@ class Drill:
             self._state.saw(row["ended"])
             self._tell(self._state)
             sent = self._state.sent >= self._plan.requests
-            if sent and row["ended"] >= len(self._ids) and not row["queued"]:
+            if sent and row["ended"] >= len(self._ids) and not row["queued"] + row["unstored"]:
                 return
             if trio.current_time() - self._state.progress_at > STANDSTILL:
                 return

@@ -9,7 +9,8 @@ from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 
 PROGRESS = """
 SELECT count(*) FILTER (WHERE state IN ('done', 'failed')) AS ended,
-       (SELECT count(*) FROM pgmq.q_ai_requests) AS queued
+       (SELECT count(*) FROM pgmq.q_ai_requests) AS queued,
+       (SELECT count(*) FROM pgmq.q_ai_results) AS unstored
 FROM nexus.requests
 """
 _RESULTS = """
