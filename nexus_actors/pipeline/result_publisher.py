@@ -146,6 +146,7 @@ class ResultPublisher(Stage):
         kept = {job.request_id: job for job in jobs if job.request_id in self._spool}
         error: StorageError | None = None
         ended: set[Lease] = set()
+        leases: dict[Job, Lease] = {}
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_while_slow)
             try:
