@@ -20,6 +20,7 @@ _FAMILIES = {
         "result": ("result:result", "Print the result of a request."),
         "route": ("route:route", "Say where a request would go, and why, without calling anybody."),
         "explain": ("explain:explain", "Say what became of a request, attempt by attempt."),
+        "dead": ("dead:dead", "List, send again or delete requests that failed for good."),
         "budgets": ("budgets:budgets", "Say what is spent of each budget, and what is left."),
         "models": ("models:models", "List the models that can be reached, with their prices."),
     },

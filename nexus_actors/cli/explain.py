@@ -18,6 +18,7 @@ _SHOWN = (
     "complexity",
     "task_type",
     "agent_id",
+    "retry_of",
     "provider",
     "model",
     "prompt_tokens",

@@ -42,7 +42,8 @@ delivered AS MATERIALIZED (
                     AND jsonb_typeof(m.message -> 'request_id') IS DISTINCT FROM 'string'
                    THEN m.message -> 'request' ->> 'previous_response_id'
                ELSE m.message ->> 'previous_response_id'
-           END AS previous_id
+           END AS previous_id,
+           left(m.message ->> 'retry_of', 255) AS retry_of
     FROM taken AS m
 ),
 identified AS MATERIALIZED (
@@ -66,9 +67,11 @@ ranked AS MATERIALIZED (
 -- another process committed after this statement began is invisible to every other way of looking.
 journal AS (
     INSERT INTO nexus.requests AS r (
-        request_id, queue, msg_id, read_ct, owner, state, digest, attempts, received_at, leased_at
+        request_id, queue, msg_id, read_ct, owner, state, digest, attempts, received_at, leased_at,
+        retry_of
     )
-    SELECT request_id, '{requests}', msg_id, read_ct, $1, 'leased', digest, 1, enqueued_at, now()
+    SELECT request_id, '{requests}', msg_id, read_ct, $1, 'leased', digest, 1, enqueued_at, now(),
+           retry_of
     FROM ranked
     WHERE rank = 1
     ORDER BY request_id

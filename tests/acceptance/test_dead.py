@@ -1,0 +1,76 @@
+"""Dead letters as an operator meets them."""
+
+import json
+
+from tests.acceptance.nexus import Nexus, one_line, query, value, wait_for
+
+CONFIG = """
+[queue]
+max_attempts = 1
+
+[providers.broken]
+kind = "echo"
+failure_rate = 1.0
+
+[providers.sound]
+kind = "echo"
+
+[[routes]]
+models = ["{provider}/model"]
+"""
+MESSAGES = [{"role": "user", "content": "hello"}]
+
+
+def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_url: str) -> None:
+    nexus.configure(CONFIG.format(provider="broken"), url=database_url)
+    service = nexus.start()
+    service.wait_ready()
+    good = {"complexity": "simple", "messages": MESSAGES}
+    lines = [
+        {**good, "request_id": "first"},
+        {"request": {**good, "request_id": "wrapped"}},
+        {"request_id": "wrong", "complexity": "simple", "messages": []},
+        ["no id"],
+    ]
+    for line in lines:
+        query(database_url, "SELECT pgmq.send('ai_requests', $1::jsonb)", json.dumps(line))
+    wait_for(lambda: len(nexus.json("dead", "list")) == 4, "dead letters")
+
+    letters = {letter["request_id"]: letter for letter in nexus.json("dead", "list")}
+    assert letters["first"]["reason"] == "provider_error"
+    assert letters["first"]["provider"] == "broken"
+    assert letters["wrong"]["path"] == "messages"
+    assert [
+        it["request_id"] for it in nexus.json("dead", "list", "--reason", "empty_messages")
+    ] == ["wrong"]
+    assert nexus.json("dead", "list", "--older-than", "1h") == []
+    assert "provider_error" in nexus.run("dead", "list").stdout
+    shown = json.loads(nexus.run("dead", "show", str(letters["first"]["number"])).stdout)
+    assert shown["request"]["messages"] == MESSAGES
+
+    nexus.configure(CONFIG.format(provider="sound"), url=database_url)
+    service.process.terminate()
+    assert service.wait() == 0
+    nexus.start().wait_ready()
+    sent = nexus.json("dead", "retry", "--provider", "broken")
+    new = {row["request_id"]: row["new_id"] for row in sent}
+    assert new == {name: f"{name}~{letters[name]['number']}" for name in ("first", "wrapped")}
+    wait_for(
+        lambda: (
+            value(database_url, "SELECT count(*) FROM nexus.requests WHERE state = 'done'") == 2
+        ),
+        "answers",
+    )
+    rows = query(
+        database_url, "SELECT request_id, retry_of FROM nexus.requests WHERE retry_of > ''"
+    )
+    assert {row["retry_of"]: row["request_id"] for row in rows} == new
+    assert "retry_of" in nexus.run("explain", new["first"]).stdout
+
+    assert "which?" in one_line(nexus.run("dead", "purge"), 2)
+    assert nexus.run("dead", "retry", str(letters["first"]["number"])).returncode == 1  # gone
+    without_id = letters[None]["number"]
+    assert str(without_id) in one_line(nexus.run("dead", "retry", str(without_id)), 1)
+    assert "deleted: 2" in nexus.run("dead", "purge", "--all").stderr
+    assert nexus.json("dead", "list") == []
+    assert "expected 90s" in one_line(nexus.run("dead", "list", "--older-than", "soon"), 2)
