@@ -6,9 +6,9 @@ sense without a service start it for as long as they take.
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import ConfigPath, read_settings
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.sql import Queues
 
+Role = Annotated[str, Parameter(help="The role's name.")]
 db = App(name="db", help="Prepare or find the database.", help_format="plaintext")
 
 
@@ -49,6 +50,32 @@ def url(*, config: ConfigPath = None) -> None:
     if running_pid(data_dir) is None:
         note("the embedded database is stopped; it runs while the service does")
     print(embedded_url(data_dir))
+
+
+@db.command
+def roles(
+    *, service: Role = "nexus_service", producer: Role = "nexus_producer", config: ConfigPath = None
+) -> None:
+    """Print the SQL for two roles with just what they need, the service's and a producer's.
+
+    Run it as the owner of the database, after `nexus db migrate`: nexus db roles | psql ….
+    """
+    import re
+
+    from nexus_actors.storage.postgres.sql import read
+
+    for name in (service, producer):
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
+            raise CommandError(f"not a role's name (a-z, 0-9, _): {name}", exit_codes.USAGE)
+    queue = read_settings(config).queue
+    names = {
+        "requests": queue.requests,
+        "results": queue.results,
+        "dead": queue.dead,
+        "service": service,
+        "producer": producer,
+    }
+    print(re.sub(r"\{(\w+)\}", lambda found: names[found[1]], read(".", "roles")), end="")
 
 
 def running_database(settings: "Settings") -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -13,7 +14,7 @@ from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.migrate import migrate
-from nexus_actors.storage.postgres.sql import Queues, numbered_migrations
+from nexus_actors.storage.postgres.sql import Queues, numbered_migrations, read
 from tests.integration.storage.storage_helpers import send, sql, success, value
 from tests.integration.storage.test_results import row
 
@@ -32,19 +33,12 @@ CREATE TABLE job_results (
     inserted_at timestamp(6) NOT NULL, updated_at timestamp(6) NOT NULL
 )
 """
-LEAST = """
-CREATE ROLE {role} LOGIN;
-GRANT USAGE ON SCHEMA pgmq, nexus TO {role};
-GRANT SELECT, UPDATE, DELETE ON pgmq.q_ai_requests TO {role};
-GRANT SELECT, INSERT ON pgmq.a_ai_requests, pgmq.q_ai_requests_dead, pgmq.a_ai_results TO {role};
-GRANT SELECT, INSERT, UPDATE, DELETE ON pgmq.q_ai_results TO {role};
-GRANT SELECT, INSERT, UPDATE ON nexus.requests TO {role};
-GRANT SELECT, INSERT, UPDATE ON nexus.attempts TO {role};
-GRANT SELECT, INSERT, UPDATE ON nexus.rate_limits, nexus.spending TO {role};
-GRANT SELECT, INSERT, DELETE ON nexus.reservations TO {role};
-GRANT SELECT ON nexus.migrations, nexus.steps TO {role};
-GRANT SELECT, INSERT ON public.job_results TO {role};
-"""
+
+
+def roles(service: str) -> str:
+    names = {"requests": "ai_requests", "results": "ai_results", "dead": "ai_requests_dead"}
+    names |= {"service": service, "producer": f"{service}_producer"}
+    return re.sub(r"\{(\w+)\}", lambda found: names[found[1]], read(".", "roles"))
 
 
 async def execute(url: str, statement: str) -> None:
@@ -117,7 +111,7 @@ async def test_a_role_with_the_working_privileges_suffices(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     role = "role_" + urlsplit(database_url).path.removeprefix("/")
-    await execute(database_url, LEAST.format(role=role))
+    await execute(database_url, roles(role))
     try:
         theirs = database_url.replace("postgres@", f"{role}@", 1)
         async with (
@@ -150,7 +144,8 @@ async def test_a_role_with_the_working_privileges_suffices(
                 await migrate(pool, Queues(requests="another"))
         assert refused.value.kind == "missing_permission"
     finally:
-        await execute(database_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+        both = f"{role}, {role}_producer"
+        await execute(database_url, f"DROP OWNED BY {both}; DROP ROLE {both}")
 
 
 async def test_a_cancelled_migration_leaves_nothing(empty_database_url: str) -> None:
