@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.checks import Checks
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
@@ -242,9 +243,11 @@ class ProviderWorker(GenServer):
             with trio.move_on_after(timeout + GRACE) as job.call:
                 try:
                     session = await sessions.get(key)
+                    reached("before_call")
                     outcome = await session.complete(
                         request, model, timeout=timeout, on_text=self._on_text(job, request)
                     )
+                    reached("after_receive")
                 except Exception as error:  # noqa: BLE001 - see _crashed
                     outcome = self._crashed(job, error)
             if outcome is None and job in self._in_work:

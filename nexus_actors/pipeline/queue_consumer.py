@@ -9,6 +9,7 @@ import trio
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.result import Failure
+from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
@@ -150,6 +151,7 @@ class QueueConsumer(Stage):
         if quantity <= 0:
             return False
         deliveries = await self._store.lease(quantity, self._queue.visibility_timeout)
+        reached("after_lease")
         if duplicates := self._accept(deliveries):
             await self._store.discard(duplicates)
             ids = sorted({d.request_id or "" for d in deliveries if d.lease in duplicates})

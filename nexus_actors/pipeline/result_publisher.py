@@ -11,6 +11,7 @@ import trio
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.ending import finish
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
@@ -156,7 +157,9 @@ class ResultPublisher(Stage):
                 for request_id, lease in anew.items():
                     self._in_work.renew(kept[request_id], lease)
                 leases = {job: job.lease for job in jobs}
+                reached("before_finish")
                 ended = await self._store.finish([finish(job) for job in jobs])
+                reached("after_finish")
             except StorageError as caught:
                 error = caught
             nursery.cancel_scope.cancel()

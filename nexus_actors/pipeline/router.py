@@ -10,6 +10,7 @@ import trio
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
+from nexus_actors.failpoints import reached
 from nexus_actors.limits.gates import Gates
 from nexus_actors.pipeline.deadlines import Deadlines
 from nexus_actors.pipeline.ending import give_back
@@ -105,6 +106,7 @@ class Router(GenServer):
                 self._end(job, self._left_alone(job))
         elif self._in_work.room(job.candidate.provider) > 0 and self._lane(job).put(job):
             self._in_work.enter_lane(job, job.candidate.provider)
+            reached("after_route")
         else:
             self._put_to_wait(job)
 
@@ -190,7 +192,9 @@ class Router(GenServer):
         """Return these leases, however long the store is away."""
         while jobs := [job for job in jobs if job in self._in_work]:
             try:
+                reached("before_give_back")
                 await self._store.give_back([self._return(job) for job in jobs])
+                reached("after_give_back")
             except StorageRefused as error:
                 if len(jobs) > 1:
                     for job in jobs:

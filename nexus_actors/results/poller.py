@@ -7,6 +7,7 @@ import trio
 
 from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.result import LLMResult
+from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.patience import Patience
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.results.job_results import job_result
@@ -68,7 +69,11 @@ class ResultPoller(GenServer):
                 case reason:
                     garbage.append((message, reason))
         # Somebody waits for the rows, nobody for the garbage.
+        if rows:
+            reached("before_store")
         await self._save(rows, {message.lease.msg_id: message for message in messages})
+        if rows:
+            reached("after_store")
         for message, reason in garbage:
             await self._set_aside(message, reason)
         return len(messages)

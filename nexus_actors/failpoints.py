@@ -1,0 +1,53 @@
+"""Places at which a test can have the process die: `NEXUS_FAILPOINT=after_receive:kill`.
+
+`NAME:kill` ends the process with SIGKILL when it gets there, `NAME:stop` freezes it with SIGSTOP;
+`NAME:kill:3` only the third time. Where the variable is not set, a place costs one comparison.
+"""
+
+import os
+import signal
+from typing import Final, Literal, get_args
+
+Failpoint = Literal[
+    "after_lease",
+    "after_route",
+    "before_call",
+    "after_receive",
+    "before_finish",
+    "after_finish",
+    "before_give_back",
+    "after_give_back",
+    "before_store",
+    "after_store",
+]
+NAMES: Final = get_args(Failpoint)
+_SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+class _Armed:
+    """The one place that was chosen."""
+
+    def __init__(self, text: str) -> None:
+        name, _, rest = text.partition(":")
+        how, _, times = rest.partition(":")
+        if name not in NAMES or how not in _SIGNALS or not (times or "1").isdigit():
+            expected = f"NAME:kill or NAME:stop, NAME one of {', '.join(NAMES)}"
+            raise ValueError(f"NEXUS_FAILPOINT: found {text!r}, expected {expected}")
+        self.name = name
+        self._signal = _SIGNALS[how]
+        self._left = int(times or 1)
+
+    def hit(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), self._signal)
+
+
+_text = os.environ.get("NEXUS_FAILPOINT", "")
+_armed: Final = _Armed(_text) if _text else None
+
+
+def reached(name: Failpoint) -> None:
+    """The process is at this place."""
+    if _armed is not None and _armed.name == name:
+        _armed.hit()
