@@ -94,6 +94,11 @@ class PostgresPool:
         watchdog = asyncio.get_running_loop().call_later(self._limit, connection.terminate)
         try:
             return await operation(connection, *args, **kwargs)
+        except asyncpg.ReadOnlySQLTransactionError:
+            # A standby, or a server that was told so: a session may stay that way for ever, a new
+            # one finds what there is then.
+            connection.terminate()
+            raise
         finally:
             watchdog.cancel()
             # A release that fails has terminated the connection, and the pool makes a new one:
