@@ -51,6 +51,7 @@ class Application:
         self.in_work = InWork(
             {name: one.settings.pool_size for name, one in settings.providers.items()},
             batch_size=settings.queue.batch_size,
+            memory_bytes=settings.queue.memory_megabytes * 2**20,
         )
         self.metrics = Metrics()
         self.gates = Gates()

@@ -10,6 +10,7 @@ that a worker never waits for the database, small enough that nothing is hoarded
 process could start at once.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -28,7 +29,13 @@ class InWork:
     can be leased than before, `on_rest` when no call is running any more; they must not block.
     """
 
-    def __init__(self, pool_sizes: Mapping[str, int], *, batch_size: int = 100) -> None:
+    def __init__(
+        self,
+        pool_sizes: Mapping[str, int],
+        *,
+        batch_size: int = 100,
+        memory_bytes: float = math.inf,
+    ) -> None:
         self._pool_sizes = dict(pool_sizes)
         self._jobs: dict[int, Job] = {}
         self._lanes: dict[str, dict[int, Job]] = {name: {} for name in pool_sizes}
@@ -36,6 +43,8 @@ class InWork:
         self._answered: dict[int, Job] = {}
         self._unrouted: dict[int, Job] = {}
         self._leaving: dict[int, Job] = {}
+        self.bytes_left = memory_bytes
+        """What further messages may take; below 0 after one that was larger."""
         self.draining = False
         """The pipeline is being stopped: no new call shall begin."""
         self.inherited = True
@@ -120,9 +129,13 @@ class InWork:
         A lane asks for more when half of its waiting room is empty, not at each job that leaves:
         the store is then asked for batches.
         """
-        if len(self._answered) >= self._backlog:
+        if self._is_full:
             return {}  # the publisher is behind: paid answers must not pile up without bound
         return {lane: self.room(lane) for lane in self._lanes if self._wants(lane)}
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._answered) >= self._backlog or self.bytes_left <= 0
 
     def _wants(self, lane: str) -> bool:
         size = self._pool_sizes[lane]
@@ -147,6 +160,7 @@ class InWork:
         outcome.
         """
         self._jobs[job.lease.msg_id] = job
+        self.bytes_left -= job.size
         self._unrouted[job.lease.msg_id] = job
 
     def renew(self, job: Job, lease: Lease) -> bool:
@@ -211,14 +225,15 @@ class InWork:
     def remove(self, job: Job) -> None:
         """The request ended, or its lease was given back or lost."""
         if job in self:
-            was_full = len(self._answered) >= self._backlog
+            was_full = self._is_full
+            self.bytes_left += job.size
             self._release(job)
             msg_id = job.lease.msg_id
             self._unrouted.pop(msg_id, None)
             self._leaving.pop(msg_id, None)
             self._answered.pop(msg_id, None)
             del self._jobs[msg_id]
-            if was_full and len(self._answered) < self._backlog:
+            if was_full and not self._is_full:
                 self.on_room()
 
     def _release(self, job: Job) -> None:

@@ -27,6 +27,8 @@ class Job:
     lease: Lease
     body: LLMRequest | Refusal
     request_id: str | None
+    size: int = 0
+    """Bytes that its message takes."""
     prior_attempts: int = 0
     """Attempts made under earlier leases."""
     prior_spared: int = 0

@@ -8,6 +8,7 @@ import trio
 
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
+from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.ending import give_back
@@ -18,6 +19,7 @@ from nexus_actors.pipeline.stage import Stage
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import (
+    BATCH_BYTES,
     Delivery,
     Hints,
     Lease,
@@ -150,13 +152,20 @@ class QueueConsumer(Stage):
         quantity = min(self._in_work.quantity(), self._queue.batch_size)
         if quantity <= 0:
             return False
-        deliveries = await self._store.lease(quantity, self._queue.visibility_timeout)
+        together = int(min(self._in_work.bytes_left, BATCH_BYTES))
+        deliveries = await self._store.lease(
+            quantity,
+            self._queue.visibility_timeout,
+            largest=self._queue.message_megabytes * 2**20,
+            together=together,
+        )
         reached("after_lease")
         if duplicates := self._accept(deliveries):
             await self._store.discard(duplicates)
             ids = sorted({d.request_id or "" for d in deliveries if d.lease in duplicates})
             log.info("duplicates acknowledged", messages=len(duplicates), request_ids=ids[:20])
-        return len(deliveries) >= quantity
+        size = sum(delivery.size or 0 for delivery in deliveries)
+        return len(deliveries) >= quantity or 2 * size > together
 
     def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:
         """Make jobs of deliveries and hand them on. Returns the leases of duplicates.
@@ -176,7 +185,7 @@ class QueueConsumer(Stage):
         return duplicates
 
     def _job(self, delivery: Delivery) -> Job:
-        body = decode_request(delivery.body)
+        body = self._decoded(delivery)
         if delivery.verdict == "conflict":
             body = Refusal(
                 type=ErrorType.DUPLICATE_REQUEST,
@@ -186,6 +195,7 @@ class QueueConsumer(Stage):
         job = Job(
             lease=delivery.lease,
             body=body,
+            size=delivery.size or 0,
             request_id=None if delivery.verdict == "conflict" else delivery.request_id,
             prior_attempts=delivery.attempts,
             prior_spared=delivery.spared_attempts,
@@ -200,6 +210,16 @@ class QueueConsumer(Stage):
                 waited = (delivery.leased_at - delivery.enqueued_at).total_seconds()
                 job.deadline = trio.current_time() + body.timeout - max(waited, 0.0)
         return job
+
+    def _decoded(self, delivery: Delivery) -> LLMRequest | Refusal:
+        if delivery.body is not None or delivery.size is None:
+            return decode_request(delivery.body)
+        return Refusal(
+            type=ErrorType.INVALID_REQUEST,
+            message=f"a request of {delivery.size:,} bytes is more than the"
+            f" {self._queue.message_megabytes} MB allowed ([queue] message_megabytes)",
+            path="",
+        )
 
     def _hand_on(self, job: Job) -> None:
         self._in_work.add(job)

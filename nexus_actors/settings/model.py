@@ -75,6 +75,10 @@ class QueueSettings(Section):
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
     """Calls to providers that one request may cost."""
     acknowledge: Literal["archive", "delete"] = "archive"
+    message_megabytes: Annotated[int, Field(ge=1, le=255)] = 10
+    """A larger request is refused without being fetched."""
+    memory_megabytes: Annotated[int, Field(ge=16, le=1_000_000)] = 256
+    """Of requests in work; while they take more, no further ones are read."""
 
 
 class ResultPollerSettings(Section):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+MESSAGE_BYTES = 10 * 2**20
+BATCH_BYTES = 64 * 2**20
+
 
 class StorageError(Exception):
     """The storage refused or failed; the message is one line for an operator, without secrets."""
@@ -60,7 +63,10 @@ class Delivery:
 
     lease: Lease
     body: str | None
-    """The jsonb as text, to be decoded message by message; None where the message is SQL NULL."""
+    """The jsonb as text, to be decoded message by message; None where the message is SQL NULL, or
+    larger than was asked for."""
+    size: int | None
+    """Bytes the message takes where it is stored; None where it is SQL NULL."""
     enqueued_at: datetime
     leased_at: datetime
     verdict: Verdict
@@ -238,8 +244,18 @@ class RequestStore(Protocol):
         """True once nothing can be stored here any more: its owner has ended."""
         ...
 
-    async def lease(self, quantity: int, visibility_timeout: float) -> list[Delivery]:
+    async def lease(
+        self,
+        quantity: int,
+        visibility_timeout: float,
+        *,
+        largest: int = MESSAGE_BYTES,
+        together: int = BATCH_BYTES,
+    ) -> list[Delivery]:
         """Read up to `quantity` visible messages and claim their requests, in one statement.
+
+        A message of more than `largest` bytes comes without its text. `together`: bytes that all
+        of them may have; one comes in any case.
 
         A claimed request counts one attempt ahead, so that one whose process is killed again and
         again still ends at max_attempts; `finish` and `give_back` correct the count.

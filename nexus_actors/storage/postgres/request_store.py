@@ -11,6 +11,8 @@ from typing import Literal, cast, get_args
 import asyncpg
 
 from nexus_actors.storage.ports import (
+    BATCH_BYTES,
+    MESSAGE_BYTES,
     BudgetShare,
     Delivery,
     Finish,
@@ -71,11 +73,20 @@ class PostgresRequestStore:
         """See `RequestStore.closed`."""
         return self._pool.closed
 
-    async def lease(self, quantity: int, visibility_timeout: float) -> list[Delivery]:
+    async def lease(
+        self,
+        quantity: int,
+        visibility_timeout: float,
+        *,
+        largest: int = MESSAGE_BYTES,
+        together: int = BATCH_BYTES,
+    ) -> list[Delivery]:
         """See `RequestStore.lease`."""
         if quantity < 1:
             return []
-        rows = await self._fetch("lease", self._owner, visibility_timeout, quantity)
+        rows = await self._fetch(
+            "lease", self._owner, visibility_timeout, quantity, largest, together
+        )
         return [_delivery(row) for row in rows]
 
     async def take_waiting(
@@ -203,6 +214,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
     return Delivery(
         lease=_lease(row),
         body=row["body"],
+        size=row["size"],
         enqueued_at=row["enqueued_at"],
         leased_at=row["leased_at"],
         verdict=cast("Verdict", row["verdict"]),

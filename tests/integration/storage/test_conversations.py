@@ -95,6 +95,11 @@ async def test_the_look_up_reads_an_index(db: PostgresDatabase) -> None:
     plan = await sql(
         db,
         "EXPLAIN "
-        + db.queues.query("lease").replace("$1", "'one'").replace("$2", "30").replace("$3", "10"),
+        + db.queues.query("lease")
+        .replace("$1", "'one'")
+        .replace("$2", "30")
+        .replace("$3", "10")
+        .replace("$4", "1000")
+        .replace("$5", "1000"),
     )
     assert any("requests_response" in row[0] for row in plan), plan

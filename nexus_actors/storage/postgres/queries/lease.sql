@@ -1,26 +1,36 @@
--- Lease up to $3 visible messages for $2 seconds and claim their requests for instance $1.
+-- Lease up to $3 visible messages for $2 seconds and claim their requests for instance $1. A message of more than $4 bytes
+-- is leased without its text; of the others no more than take $5 bytes together, but one at least.
 --
 -- Read and claim are one statement, so that a lease and its journal row exist together or not at all.
 -- What pgmq.read does, but by the index on vt and in its order: pgmq.read walks the queue by msg_id, past all that is
 -- invisible, which takes 100 ms where a hundred thousand requests wait for a provider. First sent is still first read.
 -- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id.
-WITH due AS MATERIALIZED (
-    SELECT q.msg_id
+WITH seen AS MATERIALIZED (
+    SELECT q.msg_id, q.vt, pg_column_size(q.message) AS size
     FROM pgmq.q_{requests} AS q
     WHERE q.vt <= now()
     ORDER BY q.vt
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 ),
+due AS MATERIALIZED (
+    SELECT msg_id
+    FROM (SELECT msg_id, sum(size) FILTER (WHERE size <= $4) OVER (ORDER BY vt, msg_id) AS together, size,
+                 row_number() OVER (ORDER BY vt, msg_id) AS place
+          FROM seen) AS s
+    WHERE place = 1 OR size > $4 OR together <= $5
+),
 taken AS (
     UPDATE pgmq.q_{requests} AS q
     SET vt = clock_timestamp() + make_interval(secs => $2), read_ct = q.read_ct + 1
     FROM due
     WHERE q.msg_id = due.msg_id
-    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.message
+    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.message, pg_column_size(q.message) AS size
 ),
 delivered AS MATERIALIZED (
-    SELECT m.msg_id, m.read_ct, m.enqueued_at, m.message::text AS body,
+    SELECT m.msg_id, m.read_ct, m.enqueued_at, m.size,
+           -- What is stored compressed may be much longer as text.
+           CASE WHEN m.size <= $4 AND octet_length(m.message::text) <= 4 * $4 THEN m.message::text END AS body,
            -- Only a JSON string of 1..255 characters identifies. The operators give NULL where the message
            -- is NULL, no object, or has no such key.
            CASE
@@ -106,7 +116,7 @@ interrupted AS (
     ORDER BY j.request_id
     ON CONFLICT DO NOTHING
 )
-SELECT i.msg_id, i.read_ct, i.body, i.enqueued_at, now() AS leased_at, i.request_id,
+SELECT i.msg_id, i.read_ct, i.body, i.size, i.enqueued_at, now() AS leased_at, i.request_id,
        CASE
            WHEN i.request_id IS NULL THEN 'unidentified'
            WHEN j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct = i.read_ct

@@ -55,7 +55,7 @@ claimed AS (
     RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
               w.used_candidates, w.leased_at
 )
-SELECT c.msg_id, c.read_ct, f.message::text AS body, f.enqueued_at, c.leased_at, c.request_id,
+SELECT c.msg_id, c.read_ct, f.message::text AS body, pg_column_size(f.message) AS size, f.enqueued_at, c.leased_at, c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
        c.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key

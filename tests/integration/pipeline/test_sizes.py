@@ -1,0 +1,66 @@
+"""Messages of any size: too large ones end at once, and memory has a bound."""
+
+import json
+from pathlib import Path
+
+from nexus_actors.storage.postgres.database import open_database
+from tests.integration.storage.storage_helpers import send
+from tests.service import request, running_service
+
+
+async def test_fifty_megabytes_end_as_a_dead_letter_unread_and_harm_no_neighbour(
+    database_url: str, tmp_path: Path
+) -> None:
+    incompressible = "".join(chr(0x4E00 + (n * 7919) % 20000) for n in range(1_000_000)) * 5
+    huge = {**request("huge"), "messages": [{"role": "user", "content": incompressible * 4}]}
+    bomb = {**request("bomb"), "messages": [{"role": "user", "content": "a" * 50_000_000}]}
+    assert len(json.dumps(huge, ensure_ascii=False).encode()) > 50_000_000
+    async with running_service(database_url, tmp_path) as service:
+        await service.sql.send_many([request(1), huge, bomb, request(2)])
+        await service.stored(4)
+        results = {r["request_id"]: r for r in await service.sql.results()}
+        for name in ("request-huge", "request-bomb"):
+            assert results[name]["error"]["type"] == "invalid_request"
+            assert "MB allowed" in results[name]["error"]["message"]
+        assert {results[f"request-{n}"]["status"] for n in (1, 2)} == {"ok"}
+        assert sorted(it["request_id"] for it in await service.sql.dead()) == [
+            "request-bomb",
+            "request-huge",
+        ]
+
+
+async def test_a_batch_has_no_more_bytes_than_were_asked_for_but_one_message_at_least(
+    database_url: str,
+) -> None:
+    async with open_database(database_url, instance_id="one") as db:
+        for n in range(4):
+            text = "".join(chr(0x4E00 + (k * k * (7919 + n)) % 20000) for k in range(10_000))
+            await send(db, {"request_id": str(n), "input": text})
+        first = await db.requests.lease(4, 30, together=1000)
+        assert [it.request_id for it in first] == ["0"]
+        size = first[0].size
+        assert size is not None
+        then = await db.requests.lease(4, 30, together=2 * size + 1000)
+        assert [it.request_id for it in then] == ["1", "2"]
+        (large,) = await db.requests.lease(4, 30, largest=1000, together=1)
+        assert (large.body, large.request_id) == (None, "3")
+        assert large.size is not None
+        assert large.size > 1000
+
+
+async def test_while_requests_in_work_take_all_memory_no_further_ones_are_read(
+    database_url: str, tmp_path: Path
+) -> None:
+    providers = {"echo": {"kind": "echo", "latency": 0.2, "pool_size": 16}}
+    text = "".join(chr(0x4E00 + (n * n * 7919) % 20000) for n in range(1_500_000))
+    async with running_service(
+        database_url, tmp_path, providers=providers, queue={"memory_megabytes": 16}
+    ) as service:
+        most = 0
+        await service.sql.send_many(
+            {**request(n), "messages": [{"role": "user", "content": text}]} for n in range(12)
+        )
+        while len(await service.sql.results()) < 12:
+            most = max(most, service.application.in_work.running)
+        assert 1 <= most < 12
+        assert service.application.in_work.bytes_left == 16 * 2**20
