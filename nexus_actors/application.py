@@ -5,6 +5,7 @@ Nexus.Supervisor (rest_for_one)
 ├─ Database
 ├─ Pipeline.Supervisor     see pipeline/supervisor.py
 ├─ ResultPoller
+├─ Pruner
 └─ Control
 """
 
@@ -25,6 +26,7 @@ from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.supervisor import Pipeline
 from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.results.poller import ResultPoller
+from nexus_actors.results.pruner import Pruner
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.ports import StorageError
@@ -96,6 +98,7 @@ class Application:
             ChildSpec("Database", self._database_owner, shutdown=DATABASE_SHUTDOWN),
             ChildSpec("Pipeline.Supervisor", self._pipeline, type="supervisor"),
             *(poller if self.settings.result_poller.enabled else []),
+            ChildSpec("Pruner", self._pruner),
             ChildSpec("Control", self._control),
             ChildSpec("Watchdog", Watchdog),  # last: one that crashes must not take the rest along
         ]
@@ -140,6 +143,9 @@ class Application:
         return ResultPoller(
             queue=self.settings.queue, store=self.database.results, hints=self.database.hints
         )
+
+    def _pruner(self) -> Pruner:
+        return Pruner(settings=self.settings.retention, store=self.database.retention)
 
     def _control(self) -> Control:
         return Control(

@@ -25,6 +25,7 @@ from nexus_actors.settings.model import (
     DatabaseSettings,
     QueueSettings,
     ResultPollerSettings,
+    RetentionSettings,
     Section,
     SecuritySettings,
     ServiceSettings,
@@ -36,17 +37,16 @@ from nexus_actors.settings.reach import read_reach
 CONFIG_VARIABLE: Final = "NEXUS_CONFIG"
 DEFAULT_FILE: Final = Path("config/nexus.toml")
 _URL_VARIABLES: Final = ("SHARED_QUEUE_DB_URL", "DATABASE_URL")
-_TOP: Final = (
+_TABLES: Final = (
     "service",
     "database",
     "queue",
     "result_poller",
     "supervision",
     "security",
-    "budgets",
-    "providers",
-    "routes",
+    "retention",
 )
+_TOP: Final = (*_TABLES, "budgets", "providers", "routes")
 _DEFAULT_DATA_DIR: Final = "~/.local/state/nexus"
 _S = TypeVar("_S", bound=Section)
 
@@ -100,7 +100,7 @@ def parse_settings(
     sources: dict[str, str] = {}
     for name in sorted(mapping.keys() - set(_TOP)):
         notes.add(name, "an unknown section", f"one of {', '.join(_TOP)}", nearest(name, _TOP))
-    tables = {name: _table(mapping, name, notes, sources) for name in _TOP[:6]}
+    tables = {name: _table(mapping, name, notes, sources) for name in _TABLES}
     _place_data_dir(tables["service"], environ, notes)
     _choose_url(tables["database"], environ, notes, sources)
     _override_queue(tables["queue"], environ, notes, sources)
@@ -110,6 +110,7 @@ def parse_settings(
     result_poller = _section(ResultPollerSettings, "result_poller", tables, notes)
     supervision = _section(SupervisionSettings, "supervision", tables, notes)
     security = _section(SecuritySettings, "security", tables, notes)
+    retention = _section(RetentionSettings, "retention", tables, notes)
     _check_queue_names(queue, notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
     known = [*reach.providers, *reach.left_out]
@@ -123,6 +124,7 @@ def parse_settings(
         result_poller=result_poller,
         supervision=supervision,
         security=security,
+        retention=retention,
         budgets=MappingProxyType(budgets),
         providers=MappingProxyType(reach.providers),
         left_out=MappingProxyType(reach.left_out),

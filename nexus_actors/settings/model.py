@@ -102,6 +102,20 @@ class SecuritySettings(Section):
     allows, public ones only."""
 
 
+class RetentionSettings(Section):
+    """`[retention]`: 0 keeps for ever."""
+
+    archive_days: Annotated[float, Field(ge=0, le=36_500)] = 30.0
+    """Of requests and results that are finished, in their queues' archives."""
+    archive_count: Annotated[int, Field(ge=0)] = 0
+    """The most messages that each archive keeps, about."""
+    journal_days: Annotated[float, Field(ge=0, le=36_500)] = 90.0
+    """A request_id is known as a duplicate for as long."""
+    journal_count: Annotated[int, Field(ge=0)] = 0
+    dead_days: Annotated[float, Field(ge=0, le=36_500)] = 0.0
+    dead_count: Annotated[int, Field(ge=0)] = 0
+
+
 class BudgetSettings(Section):
     """One of `[budgets.NAME]`: so many US dollars a day or month (UTC)."""
 
@@ -193,6 +207,7 @@ class Settings:
     result_poller: ResultPollerSettings
     supervision: SupervisionSettings
     security: SecuritySettings
+    retention: RetentionSettings
     budgets: Mapping[str, BudgetSettings]
     """By name."""
     providers: Mapping[str, Provider]

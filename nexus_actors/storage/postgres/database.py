@@ -19,6 +19,7 @@ from nexus_actors.storage.postgres.request_store import (
     fetch,
 )
 from nexus_actors.storage.postgres.result_store import PostgresResultStore
+from nexus_actors.storage.postgres.retention import PostgresRetentionStore
 from nexus_actors.storage.postgres.sql import Queues
 
 P = ParamSpec("P")
@@ -33,12 +34,14 @@ class PostgresDatabase:
         pool: PostgresPool,
         requests: PostgresRequestStore,
         results: PostgresResultStore,
+        retention: PostgresRetentionStore,
         hints: PostgresHints,
         queues: Queues,
     ) -> None:
         self.pool = pool
         self.requests = requests
         self.results = results
+        self.retention = retention
         self.hints = hints
         self.queues = queues
 
@@ -92,6 +95,7 @@ async def open_database(
                         pool, queues, instance_id, waiting_timeout=waiting_timeout
                     ),
                     PostgresResultStore(pool, queues),
+                    PostgresRetentionStore(pool, queues),
                     hints,
                     queues,
                 )

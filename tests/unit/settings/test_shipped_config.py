@@ -12,6 +12,8 @@ from nexus_actors.settings import (
     DatabaseSettings,
     QueueSettings,
     ResultPollerSettings,
+    RetentionSettings,
+    SecuritySettings,
     ServiceSettings,
     Settings,
     SupervisionSettings,
@@ -38,6 +40,8 @@ def _sections() -> dict[str, type[BaseModel]]:
         "queue": QueueSettings,
         "result_poller": ResultPollerSettings,
         "supervision": SupervisionSettings,
+        "security": SecuritySettings,
+        "retention": RetentionSettings,
     }
 
 

@@ -1,0 +1,54 @@
+"""Deletes what has been kept for long enough: archives, journal, dead letters."""
+
+import structlog
+import trio
+
+from nexus_actors.settings.model import RetentionSettings
+from nexus_actors.storage.ports import Kept, RetentionStore, StorageError
+from supervisors import GenServer
+
+INTERVAL = 600.0
+"""Seconds between two rounds."""
+BATCH = 500
+"""Rows of a statement."""
+PAUSE = 0.05
+"""Seconds between two statements, for others."""
+DAY = 86_400.0
+
+log = structlog.get_logger("nexus.pruner")
+
+
+class Pruner(GenServer):
+    """A round at a time, a small batch at a time. Several processes may do so at once. A round that
+    the database interrupts is done by the next one."""
+
+    def __init__(self, *, settings: RetentionSettings, store: RetentionStore) -> None:
+        self._store = store
+        self._limits: dict[Kept, tuple[float, int]] = {
+            "requests": (settings.archive_days * DAY, settings.archive_count),
+            "results": (settings.archive_days * DAY, settings.archive_count),
+            "journal": (settings.journal_days * DAY, settings.journal_count),
+            "dead": (settings.dead_days * DAY, settings.dead_count),
+        }
+
+    async def init(self) -> None:
+        """Begin with a round."""
+        self.spawn_link(self._prune_all)
+
+    async def _prune_all(self) -> None:
+        while True:
+            try:
+                for what, (seconds, count) in self._limits.items():
+                    if seconds or count:
+                        await self._prune(what, seconds, count)
+            except StorageError as error:
+                log.warning("pruning put off", error=str(error))
+            await trio.sleep(INTERVAL)
+
+    async def _prune(self, what: Kept, seconds: float, count: int) -> None:
+        total = 0
+        while deleted := await self._store.prune(what, seconds=seconds, count=count, batch=BATCH):
+            total += deleted
+            await trio.sleep(PAUSE)
+        if total:
+            log.info("pruned", what=what, rows=total)

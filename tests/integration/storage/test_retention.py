@@ -1,0 +1,58 @@
+"""What has been kept for long enough is deleted, the oldest first, in small batches."""
+
+from nexus_actors.storage.ports import Kept
+from nexus_actors.storage.postgres.database import PostgresDatabase
+from tests.integration.storage.storage_helpers import send, sql, success, value
+
+DAY = 86_400.0
+TABLES: dict[Kept, str] = {
+    "requests": "pgmq.a_ai_requests",
+    "results": "pgmq.a_ai_results",
+    "dead": "pgmq.q_ai_requests_dead",
+    "journal": "nexus.requests",
+}
+
+
+async def prune(db: PostgresDatabase, what: Kept, days: float, count: int = 0) -> list[int]:
+    """What each batch deleted."""
+    batches = []
+    while deleted := await db.retention.prune(what, seconds=days * DAY, count=count, batch=3):
+        batches.append(deleted)
+    return batches
+
+
+async def test_archives_and_dead_letters_by_age_and_by_count(db: PostgresDatabase) -> None:
+    for what, queue in (("requests", "ai_requests"), ("results", "ai_results")):
+        ids = await send(db, *(str(n) for n in range(12)), queue=queue)
+        await sql(db, "SELECT pgmq.archive($1, $2::bigint[])", queue, ids)
+        old = "UPDATE {} SET archived_at = now() - interval '31 days' WHERE msg_id <= 5"
+        await sql(db, old.format(TABLES[what]))
+        assert await prune(db, what, 30) == [3, 2]
+        assert await prune(db, what, 0) == []
+        assert await prune(db, what, 0, count=4) == [3]
+        least = "SELECT min(msg_id) FROM {}"
+        assert await value(db, least.format(TABLES[what])) == 9
+    await send(db, *(str(n) for n in range(4)), queue="ai_requests_dead")
+    await sql(db, "UPDATE pgmq.q_ai_requests_dead SET enqueued_at = now() - interval '8 days'")
+    assert await prune(db, "dead", 9) == []
+    assert await prune(db, "dead", 7) == [3, 1]
+
+
+async def test_of_the_journal_only_what_has_ended_with_its_attempts(db: PostgresDatabase) -> None:
+    await send(db, "done", "young", "in work")
+    done, young, _ = await db.requests.lease(3, 30)
+    await db.requests.finish([success(done), success(young)])
+    await sql(
+        db,
+        "UPDATE nexus.requests SET finished_at = now() - interval '91 days',"
+        " received_at = now() - interval '99 days', leased_at = now() - interval '99 days'"
+        " WHERE request_id <> 'young' AND finished_at IS NOT NULL",
+    )
+    assert await prune(db, "journal", 90) == [1]
+    left = await sql(db, "SELECT request_id FROM nexus.requests ORDER BY 1")
+    assert [row[0] for row in left] == ["in work", "young"]
+    assert await value(db, "SELECT count(*) FROM nexus.attempts WHERE request_id = 'done'") == 0
+    await sql(db, "ANALYZE nexus.requests")
+    assert await db.retention.prune("journal", seconds=0, count=2, batch=3) == 0
+    assert await db.retention.prune("journal", seconds=0, count=1, batch=3) == 1
+    assert await value(db, "SELECT request_id FROM nexus.requests") == "in work"
