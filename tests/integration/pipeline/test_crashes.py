@@ -22,11 +22,11 @@ async def test_a_stage_does_not_outlive_the_crash_of_its_work(
     crashes = iter([True])
     victims: list[ActorRef] = []
 
-    async def crash_once(self: PostgresRequestStore, *args: object) -> object:
+    async def crash_once(self: PostgresRequestStore, *args: object, **options: object) -> object:
         if next(crashes, False):
             victims.append(await find(started[0].root.ref, name))
             raise ZeroDivisionError("a mistake of ours")
-        return await works(self, *args)
+        return await works(self, *args, **options)
 
     monkeypatch.setattr(PostgresRequestStore, method, crash_once)
     providers = {"echo": {"kind": "echo", "latency": 1.5 if method == "extend" else 0.0}}
