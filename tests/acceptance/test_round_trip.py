@@ -60,6 +60,7 @@ def test_the_tree_shows_every_actor(nexus: Nexus) -> None:
         "Database",
         "Pipeline.Supervisor",
         "ResultPoller",
+        "Pruner",
         "Control",
         "Watchdog",
     ]

@@ -16,7 +16,7 @@ KEY = "sk-canary-4f9a77c1e0"
 PROMPT = "a prompt that is nobody's business: heron"
 TIME = 8.0
 """Seconds that each request has."""
-CALL = 0.7
+CALL = 1.5
 """Seconds that one call may take."""
 
 

@@ -36,6 +36,7 @@ TREE = [
     "Router",
     "QueueConsumer",
     "ResultPoller",
+    "Pruner",
     "Control",
     "Watchdog",
 ]
