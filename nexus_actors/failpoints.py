@@ -24,6 +24,10 @@ NAMES: Final = get_args(Failpoint)
 _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
+class FailpointError(ValueError):
+    """The variable names no failpoint; the message is one line."""
+
+
 class _Armed:
     """The one place that was chosen."""
 
@@ -32,7 +36,7 @@ class _Armed:
         how, _, times = rest.partition(":")
         if name not in NAMES or how not in _SIGNALS or not (times or "1").isdigit():
             expected = f"NAME:kill or NAME:stop, NAME one of {', '.join(NAMES)}"
-            raise ValueError(f"NEXUS_FAILPOINT: found {text!r}, expected {expected}")
+            raise FailpointError(f"NEXUS_FAILPOINT: found {text!r}, expected {expected}")
         self.name = name
         self._signal = _SIGNALS[how]
         self._left = int(times or 1)

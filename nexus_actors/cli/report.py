@@ -23,7 +23,9 @@ class CommandError(Exception):
 
 # A class stands for its subclasses too; the nearest counts.
 _EXIT_CODES: Final = {
+    "nexus_actors.failpoints.FailpointError": exit_codes.USAGE,
     "nexus_actors.operations.instance.InstanceError": exit_codes.FAILED,
+    "nexus_actors.storage.ports.SpoolError": exit_codes.FAILED,
     "nexus_actors.operations.control.ControlError": exit_codes.FAILED,
     "nexus_actors.operations.control.NotRunning": exit_codes.NOT_RUNNING,
     "nexus_actors.storage.ports.StorageError": exit_codes.DATABASE,

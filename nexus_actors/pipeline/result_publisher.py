@@ -201,7 +201,7 @@ class ResultPublisher(Stage):
             requests = {str(it.request_id): it.lease.msg_id for it in answers}
             try:
                 leases = await self._store.reclaim(requests)
-                await self._store.finish(
+                ended = await self._store.finish(
                     [replace(it, lease=leases.get(str(it.request_id), it.lease)) for it in answers]
                 )
             except StorageRefused as error:
@@ -213,7 +213,11 @@ class ResultPublisher(Stage):
                 await self._patience.failed(error)
             else:
                 self._patience.worked()
-                log.info("answers of an earlier run published", requests=len(answers))
+                log.info(
+                    "answers of an earlier run published",
+                    requests=len(ended),
+                    not_ours_any_more=len(answers) - len(ended),
+                )
                 await self._forget(list(requests))
         self._in_work.recovered = True
         self._in_work.on_room()

@@ -37,7 +37,7 @@ class _Line:
 class FileSpool:
     """The answers of one `data_dir`. Made once in a process; whoever runs it owns the lock there.
 
-    Reading happens when it is made. Raises OSError if the file cannot be read or written.
+    Reading happens when it is made. Raises SpoolError if the file cannot be read or written.
     """
 
     def __init__(self, file: Path, *, limit_bytes: int) -> None:
@@ -46,7 +46,10 @@ class FileSpool:
         self._kept: dict[str, Finish] = {}
         self._size = 0
         self._writing = trio.Lock()
-        self._read()
+        try:
+            self._read()
+        except OSError as error:
+            raise SpoolError(f"cannot use {file}: {error.strerror}") from error
 
     def __contains__(self, request_id: str | None) -> bool:
         return request_id in self._kept
@@ -94,8 +97,9 @@ class FileSpool:
     def _append(self, text: bytes, durable: bool) -> None:
         descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            with open(descriptor, "ab", buffering=0, closefd=False) as file:
-                file.write(text)
+            left = memoryview(text)
+            while left:  # a disk that is nearly full takes a part
+                left = left[os.write(descriptor, left) :]
             if durable:
                 os.fsync(descriptor)
                 _sync_directory(self._file.parent)

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from nexus_actors.failpoints import NAMES
-from tests.acceptance.nexus import Nexus, query, send, value, wait_for
+from tests.acceptance.nexus import Nexus, one_line, query, send, value, wait_for
 
 CONFIG = """
 [queue]
@@ -58,6 +58,11 @@ def test_killed_at_any_step_everything_ends_once(
 def test_a_failpoint_that_is_none_is_told(nexus: Nexus, database_url: str) -> None:
     nexus.configure(CONFIG, url=database_url)
     nexus.environ["NEXUS_FAILPOINT"] = "somewhere:kill"
-    service = nexus.start()
-    assert service.wait() != 0
-    assert "expected NAME:kill or NAME:stop" in service.log
+    refused = nexus.run("start")
+    assert "expected NAME:kill or NAME:stop" in one_line(refused, 2)
+
+
+def test_a_spool_that_cannot_be_used_is_told(nexus: Nexus, database_url: str) -> None:
+    nexus.configure(CONFIG, url=database_url)
+    (nexus.data_dir / "answers.spool").mkdir(parents=True)
+    assert "answers.spool: Is a directory" in one_line(nexus.run("start"), 1)

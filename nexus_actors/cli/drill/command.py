@@ -156,7 +156,7 @@ class Drill:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send)
             for moment in self._moments(self._plan.kills):
-                nursery.start_soon(self._at, moment, self._kill)
+                nursery.start_soon(self._kill, moment)
             nursery.start_soon(self._restarts)
             await self._watch()
             # What is still to come of the plan comes, but for a standstill.
@@ -185,12 +185,9 @@ class Drill:
     def _moments(self, count: int) -> list[float]:
         return sorted(self._chance.uniform(0.02, 0.98) * self._plan.seconds for _ in range(count))
 
-    async def _at(self, moment: float, action: Callable[[], object]) -> None:
-        await trio.sleep(moment)
-        await action()  # type: ignore[misc]
-
-    async def _kill(self) -> None:
+    async def _kill(self, moment: float) -> None:
         """Kill the service that has lived the longest, once it is up again."""
+        await trio.sleep(moment)
         service = await self._up.receive()
         self._state.recoveries.append(await service.kill())
         self._state.kills += 1

@@ -3,7 +3,7 @@
 It outlives the actor, so that a call waits while the actor is restarted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -18,7 +18,7 @@ class Listening:
     """The model is loaded."""
 
     url: str
-    api_key: str
+    api_key: str = field(repr=False)
     """Known to nobody else: other users of the machine reach the port too."""
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import structlog
 import trio
@@ -30,6 +30,15 @@ log = structlog.get_logger("nexus.local_model")
 
 class LocalModelEnded(Exception):
     """The process has ended, or never began to listen."""
+
+
+class _Child(NamedTuple):
+    """The process, and the ends of its pipes that are ours."""
+
+    process: trio.Process
+    to: trio.abc.SendStream
+    answer: trio.abc.ReceiveStream
+    words: trio.abc.ReceiveStream
 
 
 class LocalModelServer(GenServer):
@@ -58,26 +67,27 @@ class LocalModelServer(GenServer):
         await trio.sleep(self._address.pause)
         self._address.starts()
         try:
-            async with _child() as process:
-                await self._serve(process)
+            async with _child() as child:
+                await self._serve(child)
         except (LocalModelEnded, OSError) as error:
             self._address.is_gone(str(error))
             raise
 
-    async def _serve(self, process: trio.Process) -> NoReturn:
+    async def _serve(self, child: _Child) -> NoReturn:
         words = deque[str](maxlen=3)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_drain, process, words)
-            why, loaded = await self._until_ended(process)
+            nursery.start_soon(_drain, child, words)
+            why, loaded = await self._until_ended(child)
         # What it says once it serves may quote a prompt.
         raise LocalModelEnded(why if loaded or not words else f"{why}: {' '.join(words)}")
 
-    async def _until_ended(self, process: trio.Process) -> tuple[str, bool]:
+    async def _until_ended(self, child: _Child) -> tuple[str, bool]:
         """Load, serve; why the process ended, and whether the model had been loaded."""
+        process = child.process
         key = secrets.token_urlsafe(32)
         url: str | None = None
         with trio.move_on_after(self._start_timeout) as loading:
-            url = await _load(process, {**self._wanted, "api_key": key})
+            url = await _load(child, {**self._wanted, "api_key": key})
         if loading.cancelled_caught:
             process.kill()
             await process.wait()
@@ -89,15 +99,13 @@ class LocalModelServer(GenServer):
         return f"the model's process ended (status {status})", url is not None
 
 
-async def _load(process: trio.Process, wanted: Mapping[str, Any]) -> str | None:
+async def _load(child: _Child, wanted: Mapping[str, Any]) -> str | None:
     """The URL once the model is loaded; None if the process ended before."""
-    assert process.stdin is not None  # noqa: S101 - see _child
-    assert process.stdout is not None  # noqa: S101
     line = b""
     try:
-        await process.stdin.send_all(json.dumps(wanted).encode() + b"\n")
+        await child.to.send_all(json.dumps(wanted).encode() + b"\n")
         while not line.endswith(b"\n"):
-            if not (piece := await process.stdout.receive_some()):
+            if not (piece := await child.answer.receive_some()):
                 return None
             line += piece
     except trio.BrokenResourceError:
@@ -105,18 +113,17 @@ async def _load(process: trio.Process, wanted: Mapping[str, Any]) -> str | None:
     return str(json.loads(line)["url"])
 
 
-async def _drain(process: trio.Process, words: deque[str]) -> None:
+async def _drain(child: _Child, words: deque[str]) -> None:
     """Read what the process writes, so that it never waits for us; keep the last words."""
-    assert process.stderr is not None  # noqa: S101 - see _child
     rest = ""
-    async for piece in process.stderr:
+    async for piece in child.words:
         *lines, rest = (rest + piece.decode(errors="replace")).split("\n")
         rest = rest[-LINE_LIMIT:]
         words.extend(line.strip()[-LINE_LIMIT:] for line in lines if line.strip())
 
 
 @asynccontextmanager
-async def _child() -> AsyncIterator[trio.Process]:
+async def _child() -> AsyncIterator[_Child]:
     """The process. However the block ends, it is gone; with us killed, it ends by itself."""
     process = await trio.lowlevel.open_process(
         # -P: what lies beside the program is none of its modules.
@@ -129,13 +136,15 @@ async def _child() -> AsyncIterator[trio.Process]:
         # A Ctrl-C at the terminal is for us; calls in flight end before the model does.
         start_new_session=True,
     )
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise RuntimeError("a process was started without the pipes that were asked for")
+    child = _Child(process, process.stdin, process.stdout, process.stderr)
     try:
-        yield process
+        yield child
     finally:
         with trio.CancelScope(shield=True):
-            for stream in (process.stdin, process.stdout, process.stderr):
-                assert stream is not None  # noqa: S101
-                await stream.aclose()
+            for pipe in (child.to, child.answer, child.words):
+                await pipe.aclose()
             with trio.move_on_after(STOP_TIMEOUT):
                 await process.wait()
             if process.returncode is None:

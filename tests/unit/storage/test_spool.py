@@ -126,3 +126,19 @@ async def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(SpoolError, match="No such file"):
         await spool.keep([answer(1)])
     assert "r-1" not in spool
+
+
+async def test_a_disk_that_takes_a_part_at_a_time_gets_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: whole(fd, bytes(data[:100])))
+    await opened(tmp_path).keep([answer(1), answer(2)])
+    monkeypatch.undo()
+    assert ids(opened(tmp_path)) == ["r-1", "r-2"]
+
+
+def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "answers.spool").mkdir()
+    with pytest.raises(SpoolError, match=r"cannot use .*answers\.spool: Is a directory"):
+        opened(tmp_path)
