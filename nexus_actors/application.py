@@ -23,6 +23,7 @@ from nexus_actors.operations.control import Control
 from nexus_actors.operations.instance import Instance, claim_instance
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.supervisor import Pipeline
 from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.results.poller import ResultPoller
@@ -57,6 +58,7 @@ class Application:
         )
         self.metrics = Metrics()
         self.gates = Gates()
+        self.outages = Outages()
         self.streams = TextStreams()
         self.spool = FileSpool(
             instance.data_dir / "answers.spool",
@@ -123,6 +125,7 @@ class Application:
             application_name=self.settings.service.name,
             instance_id=self.instance.id,
             pool_size=self.settings.database.pool_size,
+            statement_timeout=self.settings.database.statement_timeout,
             on_open=on_open,
         )
 
@@ -137,11 +140,15 @@ class Application:
             metrics=self.metrics,
             gates=self.gates,
             streams=self.streams,
+            outages=self.outages,
         ).supervisor()
 
     def _result_poller(self) -> ResultPoller:
         return ResultPoller(
-            queue=self.settings.queue, store=self.database.results, hints=self.database.hints
+            queue=self.settings.queue,
+            store=self.database.results,
+            hints=self.database.hints,
+            outages=self.outages,
         )
 
     def _pruner(self) -> Pruner:
@@ -159,7 +166,10 @@ class Application:
 
     async def _status(self) -> object:
         """Plain numbers about this process; what waits in the queues is the database's to tell."""
+        outages = self._outages()
         return {
+            "state": "draining" if self.in_work.draining else "degraded" if outages else "ready",
+            "outages": outages,
             "service": self.settings.service.name,
             "version": __version__,
             "pid": os.getpid(),
@@ -188,6 +198,13 @@ class Application:
             },
             "totals": self.metrics.as_dict(),
         }
+
+    def _outages(self) -> dict[str, object]:
+        """Who waits for the database, and why; what is not delivered by it."""
+        outages: dict[str, object] = {**self.outages.describe(trio.current_time())}
+        if not self.database.hints.connected:
+            outages["notifications"] = {"error": "not connected, so the queues are polled"}
+        return outages
 
     def _keys_held(self, provider: str) -> object:
         describe = self.in_work.keys_held.get(provider)

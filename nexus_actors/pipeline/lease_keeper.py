@@ -5,7 +5,7 @@ import trio
 
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.storage.ports import RequestStore, StorageError
 from supervisors import ExitReason, Shutdown
@@ -23,11 +23,18 @@ class LeaseKeeper(Stage):
     nothing is published. First to start and last to stop of the pipeline.
     """
 
-    def __init__(self, *, visibility_timeout: float, store: RequestStore, in_work: InWork) -> None:
+    def __init__(
+        self,
+        *,
+        visibility_timeout: float,
+        store: RequestStore,
+        in_work: InWork,
+        outages: Outages,
+    ) -> None:
         self._visibility_timeout = visibility_timeout
         self._store = store
         self._in_work = in_work
-        self._patience = Patience("LeaseKeeper")
+        self._patience = outages.patience("LeaseKeeper")
 
     async def init(self) -> None:
         """Start extending."""

@@ -1,6 +1,8 @@
 """How a stage bears a database that is away: growing pauses, a line when it goes and one when it is
-back.
+back, and a word in `nexus status` meanwhile.
 """
+
+from dataclasses import dataclass
 
 import structlog
 import trio
@@ -12,30 +14,58 @@ LONGEST_PAUSE = 1.0
 """Seconds; short enough that work resumes within two seconds of the server's return."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What the storage has not done for one stage since `since` (trio's clock, seconds)."""
+
+    since: float
+    failures: int
+    error: str
+    """The latest."""
+
+
+class Outages:
+    """Who waits for the storage at present, by stage. Outlives the stages, as the in-work table
+    does."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, Outage] = {}
+
+    def patience(self, stage: str) -> "Patience":
+        """That of one stage."""
+        return Patience(stage, self._begun)
+
+    def describe(self, now: float) -> dict[str, dict[str, object]]:
+        """For `nexus status`: each stage that waits, for how many seconds, and why."""
+        return {
+            stage: {"seconds": round(now - it.since, 1), "error": it.error}
+            for stage, it in self._begun.items()
+        }
+
+
 class Patience:
     """Of one stage. Its owner reports each failure and each success."""
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str, begun: dict[str, Outage]) -> None:
         self._log = structlog.get_logger("nexus.storage").bind(stage=stage)
-        self._failures = 0
-        self._since = 0.0
+        self._stage = stage
+        self._begun = begun
 
     @property
     def tried(self) -> bool:
         """True while the last attempt was a failure."""
-        return self._failures > 0
+        return self._stage in self._begun
 
     async def failed(self, error: StorageError) -> None:
         """Note the failure, then pause. Logged when it begins, not at each repetition."""
-        if self._failures == 0:
-            self._since = trio.current_time()
+        before = self._begun.get(self._stage, Outage(trio.current_time(), 0, ""))
+        if before.failures == 0:
             self._log.warning("storage unavailable", error=str(error))
-        self._failures += 1
-        await trio.sleep(min(FIRST_PAUSE * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE))
+        self._begun[self._stage] = Outage(before.since, before.failures + 1, str(error))
+        await trio.sleep(min(FIRST_PAUSE * 2 ** min(before.failures, 10), LONGEST_PAUSE))
 
     def worked(self) -> None:
         """Note a success."""
-        if self._failures:
-            seconds = round(trio.current_time() - self._since, 1)
-            self._log.info("storage is back", failures=self._failures, seconds=seconds)
-            self._failures = 0
+        if over := self._begun.pop(self._stage, None):
+            seconds = round(trio.current_time() - over.since, 1)
+            self._log.info("storage is back", failures=over.failures, seconds=seconds)

@@ -14,7 +14,7 @@ from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
-from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.settings.model import QueueSettings
@@ -49,6 +49,7 @@ class QueueConsumer(Stage):
         store: RequestStore,
         hints: Hints,
         in_work: InWork,
+        outages: Outages,
         to_router: trio.MemorySendChannel[Job],
         to_publisher: trio.MemorySendChannel[Job],
     ) -> None:
@@ -60,7 +61,7 @@ class QueueConsumer(Stage):
         self._to_router = to_router
         self._to_publisher = to_publisher
         self._wake = Wake()
-        self._patience = Patience("QueueConsumer")
+        self._patience = outages.patience("QueueConsumer")
         self._look_everywhere_at = 0.0
         self._stopping = False
         self._stopped = trio.Event()

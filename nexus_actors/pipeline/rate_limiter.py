@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import trio
 
 from nexus_actors.limits.buckets import Account
-from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.storage.ports import Quota, RequestStore, StorageError
 from supervisors import Call, Caller, CallResult, GenServer, NoReply
@@ -42,11 +42,13 @@ class RateLimiter(GenServer):
     is away nobody is admitted.
     """
 
-    def __init__(self, *, store: RequestStore, accounts: Mapping[int, Account[Caller]]) -> None:
+    def __init__(
+        self, *, store: RequestStore, accounts: Mapping[int, Account[Caller]], outages: Outages
+    ) -> None:
         self._store = store
         self._accounts = accounts
         self._wake = Wake()
-        self._patience = Patience("RateLimiter")
+        self._patience = outages.patience("RateLimiter")
 
     async def init(self) -> None:
         """Those who waited for a predecessor were told that it ended."""

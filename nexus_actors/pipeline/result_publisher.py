@@ -16,7 +16,7 @@ from nexus_actors.pipeline.ending import finish
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.metrics import Metrics
-from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.storage.ports import (
     AnswerSpool,
@@ -58,6 +58,7 @@ class ResultPublisher(Stage):
         spool: AnswerSpool,
         in_work: InWork,
         metrics: Metrics,
+        outages: Outages,
         jobs: trio.MemoryReceiveChannel[Job],
     ) -> None:
         self._batch_size = batch_size
@@ -68,7 +69,7 @@ class ResultPublisher(Stage):
         self._jobs = jobs
         self._size = batch_size
         self._pending: deque[Job] = deque()
-        self._patience = Patience("ResultPublisher")
+        self._patience = outages.patience("ResultPublisher")
         self._idle = trio.Event()
         self._spool_failed = False
 

@@ -17,7 +17,7 @@ from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
-from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Candidate, Routed, Routes
@@ -51,6 +51,7 @@ class Router(GenServer):
         lanes: Mapping[str, Lane],
         gates: Gates,
         allowed_hosts: Sequence[str],
+        outages: Outages,
         to_publisher: trio.MemorySendChannel[Job],
     ) -> None:
         self._routes = routes
@@ -65,7 +66,7 @@ class Router(GenServer):
         self._deadlines = Deadlines(self._expire)
         self._leaving: list[Job] = []
         self._left = Wake()
-        self._patience = Patience("Router")
+        self._patience = outages.patience("Router")
 
     async def init(self) -> None:
         """Begin with the jobs a predecessor did not place, or had not given back for certain."""

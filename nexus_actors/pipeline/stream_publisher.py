@@ -5,7 +5,7 @@ import math
 import trio
 
 from nexus_actors.contract.stream import encode_piece, stream_channel
-from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.storage.ports import Notice, RequestStore, StorageError
@@ -18,11 +18,11 @@ LINGER = 0.02
 class StreamPublisher(GenServer):
     """Notifies whoever listens. What cannot be sent now is dropped: the result says it again."""
 
-    def __init__(self, *, store: RequestStore, streams: TextStreams) -> None:
+    def __init__(self, *, store: RequestStore, streams: TextStreams, outages: Outages) -> None:
         self._store = store
         self._streams = streams
         self._wake = Wake()
-        self._patience = Patience("StreamPublisher")
+        self._patience = outages.patience("StreamPublisher")
 
     async def init(self) -> None:
         """Begin with what a predecessor left."""

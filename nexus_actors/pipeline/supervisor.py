@@ -13,6 +13,7 @@ from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
 from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.provider_breaker import ProviderBreaker
 from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import ProviderPool
@@ -48,6 +49,7 @@ class Pipeline:
     metrics: Metrics
     gates: Gates
     streams: TextStreams
+    outages: Outages
     checks: Checks = field(init=False)
 
     def supervisor(self) -> Supervisor:
@@ -72,6 +74,7 @@ class Pipeline:
                     visibility_timeout=float(queue.visibility_timeout),
                     store=self.store,
                     in_work=self.in_work,
+                    outages=self.outages,
                 ),
                 shutdown=RELEASE_TIMEOUT + MARGIN,
             ),
@@ -83,13 +86,16 @@ class Pipeline:
                     spool=self.spool,
                     in_work=self.in_work,
                     metrics=self.metrics,
+                    outages=self.outages,
                     jobs=finished,
                 ),
                 shutdown=FLUSH_TIMEOUT + MARGIN,
             ),
             ChildSpec(
                 "StreamPublisher",
-                lambda: StreamPublisher(store=self.store, streams=self.streams),
+                lambda: StreamPublisher(
+                    store=self.store, streams=self.streams, outages=self.outages
+                ),
             ),
             ChildSpec(
                 "Providers.Supervisor",
@@ -107,6 +113,7 @@ class Pipeline:
                     lanes=lanes,
                     gates=self.gates,
                     allowed_hosts=settings.security.allowed_hosts,
+                    outages=self.outages,
                     to_publisher=to_publisher,
                 ),
             ),
@@ -118,6 +125,7 @@ class Pipeline:
                     store=self.store,
                     hints=self.hints,
                     in_work=self.in_work,
+                    outages=self.outages,
                     to_router=to_router,
                     to_publisher=to_publisher,
                 ),
@@ -169,7 +177,7 @@ class Pipeline:
         )
         limiter_spec = ChildSpec(
             limiter,
-            lambda: RateLimiter(store=self.store, accounts=accounts),
+            lambda: RateLimiter(store=self.store, accounts=accounts, outages=self.outages),
             name=self.registry.via(limiter),
         )
 

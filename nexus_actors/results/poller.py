@@ -8,7 +8,7 @@ import trio
 from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.result import LLMResult
 from nexus_actors.failpoints import reached
-from nexus_actors.pipeline.patience import Patience
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.results.job_results import job_result
 from nexus_actors.settings.model import QueueSettings
@@ -34,12 +34,14 @@ DELIVERIES = 5
 class ResultPoller(GenServer):
     """Each batch is stored, acknowledged and announced in one transaction; twice is once."""
 
-    def __init__(self, *, queue: QueueSettings, store: ResultStore, hints: Hints) -> None:
+    def __init__(
+        self, *, queue: QueueSettings, store: ResultStore, hints: Hints, outages: Outages
+    ) -> None:
         self._queue = queue
         self._store = store
         self._hints = hints
         self._wake = Wake()
-        self._patience = Patience("ResultPoller")
+        self._patience = outages.patience("ResultPoller")
 
     async def init(self) -> None:
         """Start polling."""

@@ -33,6 +33,7 @@ class DatabaseOwner(GenServer):
         instance_id: str,
         application_name: str,
         pool_size: int,
+        statement_timeout: float,
         on_open: Callable[[PostgresDatabase], None],
     ) -> None:
         self._url = url
@@ -41,6 +42,7 @@ class DatabaseOwner(GenServer):
         self._instance_id = instance_id
         self._application_name = application_name
         self._pool_size = pool_size
+        self._statement_timeout = statement_timeout
         self._on_open = on_open
         self._opened = trio.Event()
         self._error: StorageError | None = None
@@ -65,6 +67,7 @@ class DatabaseOwner(GenServer):
                         instance_id=self._instance_id,
                         application_name=self._application_name,
                         pool_size=self._pool_size,
+                        command_timeout=self._statement_timeout,
                     )
                 )
             except StorageError as error:

@@ -7,6 +7,10 @@ Every operation is bounded twice. `command_timeout` makes the driver give up on 
 the server to stop it. That request is lost on a server that is frozen, and the driver would then
 wait for the frozen connection: a watchdog cuts the connection's transport a moment later. A trio
 deadline alone bounds nothing here.
+
+What happened to one connection has probably happened to all: a server that was restarted or failed
+over, a firewall that forgot us without a word. So after one that was lost, or did not answer in
+time, the others are replaced before they are used.
 """
 
 import asyncio
@@ -94,10 +98,13 @@ class PostgresPool:
         watchdog = asyncio.get_running_loop().call_later(self._limit, connection.terminate)
         try:
             return await operation(connection, *args, **kwargs)
-        except asyncpg.ReadOnlySQLTransactionError:
-            # A standby, or a server that was told so: a session may stay that way for ever, a new
-            # one finds what there is then.
-            connection.terminate()
+        except DRIVER_ERRORS as error:
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                # A standby, or a server that was told so: a session may stay that way for ever, a
+                # new one finds what there is then.
+                connection.terminate()
+            if isinstance(error, TimeoutError) or connection.is_closed():
+                await self._pool.expire_connections()
             raise
         finally:
             watchdog.cancel()
@@ -148,7 +155,8 @@ async def _connect(
     async def connect() -> "asyncpg.Pool[asyncpg.Record]":
         return await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,
+            init_size=1,
             max_size=size,
             timeout=CONNECT_TIMEOUT,
             command_timeout=command_timeout,

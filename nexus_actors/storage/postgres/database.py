@@ -88,11 +88,20 @@ async def open_database(
         ) as pool:
             await migrate(pool, queues)
             consumer_of = queues.requests if announce_consumer else None
-            async with open_hints(pool, consumer_of=consumer_of) as hints:
+            async with (
+                # Whatever the others wait for, leases are kept in time.
+                open_postgres(
+                    url,
+                    pool_size=1,
+                    command_timeout=command_timeout,
+                    application_name=f"{application_name} leases",
+                ) as keeper,
+                open_hints(pool, consumer_of=consumer_of) as hints,
+            ):
                 yield PostgresDatabase(
                     pool,
                     PostgresRequestStore(
-                        pool, queues, instance_id, waiting_timeout=waiting_timeout
+                        pool, queues, instance_id, keeper=keeper, waiting_timeout=waiting_timeout
                     ),
                     PostgresResultStore(pool, queues),
                     PostgresRetentionStore(pool, queues),

@@ -50,7 +50,8 @@ Statement = Literal[
 class PostgresRequestStore:
     """`RequestStore` for one service instance.
 
-    Errors are the ports': StorageUnavailable, StorageRefused.
+    `keeper`: connections for `extend` alone, so that it waits for nobody. Errors are the ports':
+    StorageUnavailable, StorageRefused.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class PostgresRequestStore:
         queues: Queues,
         instance_id: str,
         *,
+        keeper: PostgresPool | None = None,
         waiting_timeout: float = WAITING_TIMEOUT,
     ) -> None:
         self._pool = pool
+        self._keeper = keeper or pool
         self._owner = instance_id
         self._waiting_timeout = waiting_timeout
         self._sql: Mapping[Statement, str] = {
@@ -127,7 +130,9 @@ class PostgresRequestStore:
         """See `RequestStore.extend`. Only claimed requests can be extended."""
         if not leases:
             return set()
-        rows = await self._fetch("extend", self._owner, *_columns(leases), visibility_timeout)
+        rows = await self._keeper.run(
+            fetch, self._sql["extend"], self._owner, *_columns(leases), visibility_timeout
+        )
         return {_lease(row) for row in rows}
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:

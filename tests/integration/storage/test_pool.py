@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 import trio
+import trio.testing
 
 from nexus_actors.storage.ports import StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
@@ -15,6 +16,7 @@ from nexus_actors.storage.postgres.database import PostgresDatabase, open_databa
 from nexus_actors.storage.postgres.errors import DatabaseStartError, translated
 from tests.integration.storage.storage_helpers import send, sql, success, until, value
 from tests.postgres import with_database
+from tests.wire import open_wire
 
 
 async def fetch_value(connection: Connection, statement: str) -> object:
@@ -286,3 +288,30 @@ async def test_many_tasks_share_few_connections(database_url: str) -> None:
             for _ in range(30):
                 nursery.start_soon(work)
         assert await value(db, "SELECT count(*) FROM pgmq.q_ai_results") == 30
+
+
+async def test_one_connection_that_is_dead_without_a_word_costs_no_other_operation_its_time(
+    database_url: str,
+) -> None:
+    with open_wire(database_url) as wire:
+        async with open_postgres(wire.url, command_timeout=0.3) as pool:
+            async with trio.open_nursery() as nursery:  # so many connections are there then
+                for _ in range(6):
+                    nursery.start_soon(pool.run, fetch_value, "SELECT pg_sleep(0.1)")
+            wire.forget()
+            with pytest.raises(StorageUnavailable):
+                await pool.run(fetch_value, "SELECT 1")
+            for number in range(6):
+                assert await pool.run(fetch_value, f"SELECT {number}") == number
+
+
+async def test_leases_are_kept_while_every_other_connection_is_busy(database_url: str) -> None:
+    async with open_database(database_url, instance_id="one", pool_size=1) as db:
+        await send(db, "r")
+        [delivery] = await db.requests.lease(1, 30)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(value, db, "SELECT pg_sleep(1000)")
+            await trio.testing.wait_all_tasks_blocked()
+            with trio.fail_after(30):
+                assert await db.requests.extend([delivery.lease], 60) == {delivery.lease}
+            nursery.cancel_scope.cancel()

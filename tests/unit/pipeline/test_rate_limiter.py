@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from nexus_actors.limits.buckets import Account, make_buckets
+from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.rate_limiter import Admit, RateLimiter, Settle
 from nexus_actors.storage.ports import Quota, StorageUnavailable
 from supervisors import ActorRef, Caller, open_tree
@@ -36,7 +37,8 @@ class Store:
 
 def limiter(store: Any, **limits: float) -> RateLimiter:
     asked = {"requests_per_minute": None, "tokens_per_minute": None} | limits
-    return RateLimiter(store=store, accounts={0: Account[Caller](make_buckets("p", "k", **asked))})
+    accounts = {0: Account[Caller](make_buckets("p", "k", **asked))}
+    return RateLimiter(store=store, accounts=accounts, outages=Outages())
 
 
 async def admitted(ref: ActorRef, count: int, tokens: float = 0.0) -> list[float]:
