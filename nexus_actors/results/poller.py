@@ -26,9 +26,12 @@ from supervisors import GenServer
 log = structlog.get_logger("nexus.result_poller")
 
 VISIBILITY_TIMEOUT = 10.0
-"""Seconds a result stays invisible while it is being stored, and until it is tried again."""
+"""Seconds a result stays invisible while it is being stored."""
 DELIVERIES = 5
 """So often a result that `job_results` refuses is tried, then it is set aside with the reason."""
+FIRST_DELAY = 10.0
+"""Seconds until a refused result is tried again; three times as many each further time, so that who
+mends the table has a few minutes."""
 
 
 class ResultPoller(GenServer):
@@ -48,9 +51,13 @@ class ResultPoller(GenServer):
         self.spawn_link(self._poll)
 
     async def _poll(self) -> None:
+        released = False
         with self._hints.listen(self._queue.results, self._wake.set):
             while True:
                 try:
+                    if not released:
+                        await self._store.release()
+                        released = True
                     count = await self._move()
                 except StorageError as error:
                     await self._patience.failed(error)
@@ -119,8 +126,15 @@ class ResultPoller(GenServer):
     async def _refused(self, row: JobResult, message: ResultMessage, reason: str) -> None:
         if row.lease.read_ct >= DELIVERIES:
             await self._set_aside(message, reason)
-        else:
-            log.warning("result not stored, kept", request_id=row.request_id, error=reason)
+            return
+        delay = FIRST_DELAY * 3 ** (row.lease.read_ct - 1)
+        await self._store.postpone(row.lease, delay)
+        log.warning(
+            "result not stored, tried again later",
+            request_id=row.request_id,
+            seconds=delay,
+            error=reason,
+        )
 
     async def _set_aside(self, message: ResultMessage, reason: str) -> None:
         try:

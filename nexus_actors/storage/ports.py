@@ -384,6 +384,15 @@ class ResultStore(Protocol):
         """Move a result that no row can be made from to the dead-letter queue, with the reason."""
         ...
 
+    async def postpone(self, lease: Lease, delay: float) -> None:
+        """Keep a result invisible for another `delay` seconds, fenced."""
+        ...
+
+    async def release(self) -> None:
+        """Make visible what was read for the first time and not stored, by whomever. Called at
+        start: a killed predecessor's results are then stored at once."""
+        ...
+
 
 class Hints(Protocol):
     """Wake-ups from the database. A hint may be lost, so whoever listens also polls."""

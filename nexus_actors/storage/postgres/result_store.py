@@ -30,6 +30,8 @@ class PostgresResultStore:
         self._read = queues.query("read_results")
         self._store = queues.query("store_results")
         self._set_aside = queues.query("set_aside_result")
+        self._postpone = queues.query("postpone_result")
+        self._release = queues.query("release_results")
 
     async def read(self, quantity: int, visibility_timeout: float) -> list[ResultMessage]:
         """Up to `quantity` results, invisible to other readers for `visibility_timeout` seconds,
@@ -49,6 +51,14 @@ class PostgresResultStore:
         """See `ResultStore.set_aside`."""
         lease = message.lease
         await self._pool.run(fetch, self._set_aside, lease.msg_id, lease.read_ct, reason)
+
+    async def postpone(self, lease: Lease, delay: float) -> None:
+        """See `ResultStore.postpone`."""
+        await self._pool.run(fetch, self._postpone, lease.msg_id, lease.read_ct, delay)
+
+    async def release(self) -> None:
+        """See `ResultStore.release`."""
+        await self._pool.run(fetch, self._release)
 
 
 def job_result_id(request_id: str) -> UUID:

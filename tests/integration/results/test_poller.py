@@ -154,6 +154,11 @@ async def test_what_the_table_refuses_for_good_is_set_aside_after_five_deliverie
                 "SELECT count(*) = 1 FROM pgmq.q_ai_results WHERE read_ct = $1", delivery
             )
             assert await letters(sql) == []
+            # Each time it waits longer.
+            await sql.until(
+                "SELECT extract(epoch FROM vt - last_read_at) > $1 FROM pgmq.q_ai_results",
+                10.0 * 3 ** (delivery - 1) - 1,
+            )
             await sql.rows("UPDATE pgmq.q_ai_results SET vt = clock_timestamp()")
         await drained(sql)
         [letter] = await letters(sql)
@@ -163,6 +168,21 @@ async def test_what_the_table_refuses_for_good_is_set_aside_after_five_deliverie
         # The poller is none the worse for it.
         await sql.send(result("next"), queue="ai_results")
         await service.stored(1)
+
+
+async def test_what_a_killed_reader_had_read_is_stored_at_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with open_sql(database_url) as sql:
+        await sql.send(result("r"), result("refused before"), queue="ai_results")
+        await sql.rows("SELECT pgmq.read('ai_results', 3600, 10)")
+        await sql.rows(
+            "UPDATE pgmq.q_ai_results SET read_ct = 2"
+            " WHERE message ->> 'request_id' = 'refused before'"
+        )
+    async with running_service(database_url, tmp_path) as service:
+        await service.stored(1)
+        assert (await row(service.sql, "r"))["status"] == "success"
 
 
 async def test_garbage_that_cannot_be_set_aside_harms_no_neighbour(
