@@ -79,10 +79,11 @@ class ResultPublisher(Stage):
         self.spawn_link(self._publish_all)
 
     async def terminate(self, reason: ExitReason) -> None:
-        """On an orderly shutdown, publish what is finished, unless the store has ended already."""
+        """On an orderly shutdown, publish what is finished, unless the store has ended already, or
+        is away and all is kept for the next start."""
         if isinstance(reason, Shutdown) and not self._store.closed:
             with trio.move_on_after(FLUSH_TIMEOUT):
-                while self._in_work.answered():
+                while self._in_work.answered() and not (self._patience.tried and self._all_kept()):
                     self._idle = trio.Event()
                     await self._idle.wait()
         if left := len(self._in_work.answered()):
@@ -185,6 +186,9 @@ class ResultPublisher(Stage):
             self._spool_failed = True
         else:
             self._spool_failed = False
+
+    def _all_kept(self) -> bool:
+        return all(job.request_id in self._spool for job in self._in_work.answered())
 
     def _recoverable(self, stuck: Collection[str | None]) -> list[Finish]:
         return [it for it in self._spool.unpublished() if it.request_id not in stuck]
