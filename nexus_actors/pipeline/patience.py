@@ -12,6 +12,8 @@ from nexus_actors.storage.ports import StorageError
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 """Seconds; short enough that work resumes within two seconds of the server's return."""
+CAUSES = 10
+"""So many of an outage are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,9 @@ class Outage:
     """What the storage has not done for one stage since `since` (trio's clock, seconds)."""
 
     since: float
-    failures: int
-    error: str
-    """The latest."""
+    failures: int = 0
+    errors: tuple[str, ...] = ()
+    """What was told of it; the latest last."""
 
 
 class Outages:
@@ -38,7 +40,7 @@ class Outages:
     def describe(self, now: float) -> dict[str, dict[str, object]]:
         """For `nexus status`: each stage that waits, for how many seconds, and why."""
         return {
-            stage: {"seconds": round(now - it.since, 1), "error": it.error}
+            stage: {"seconds": round(now - it.since, 1), "error": it.errors[-1]}
             for stage, it in self._begun.items()
         }
 
@@ -57,11 +59,13 @@ class Patience:
         return self._stage in self._begun
 
     async def failed(self, error: StorageError) -> None:
-        """Note the failure, then pause. Logged when it begins, not at each repetition."""
-        before = self._begun.get(self._stage, Outage(trio.current_time(), 0, ""))
-        if before.failures == 0:
+        """Note the failure, then pause. Each cause is logged once an outage, not at each
+        repetition."""
+        before = self._begun.get(self._stage, Outage(trio.current_time()))
+        if str(error) not in before.errors:
             self._log.warning("storage unavailable", error=str(error))
-        self._begun[self._stage] = Outage(before.since, before.failures + 1, str(error))
+        errors = (*(it for it in before.errors if it != str(error)), str(error))[-CAUSES:]
+        self._begun[self._stage] = Outage(before.since, before.failures + 1, errors)
         await trio.sleep(min(FIRST_PAUSE * 2 ** min(before.failures, 10), LONGEST_PAUSE))
 
     def worked(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.nexus import Nexus
+from tests.acceptance.nexus import Nexus, query
 
 
 @pytest.fixture
@@ -26,3 +26,21 @@ def nexus() -> Iterator[Nexus]:
         user.end()
         user.kill_left_over()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def roles(nexus: Nexus, database_url: str) -> Iterator[tuple[str, str]]:
+    """URLs of the service and of the producer."""
+    service, producer = (f"{name}_{uuid.uuid4().hex[:8]}" for name in ("service", "producer"))
+    nexus.configure(url=database_url)
+    assert nexus.run("db", "migrate").returncode == 0
+    statements = nexus.run("db", "roles", "--service", service, "--producer", producer).stdout
+    for _ in range(2):  # safe to repeat
+        query(database_url, f"DO $do$ BEGIN EXECUTE $sql${statements}$sql$; END $do$")
+    try:
+        yield tuple(  # type: ignore[misc]
+            database_url.replace("postgres@", f"{role}@", 1) for role in (service, producer)
+        )
+    finally:
+        query(database_url, f"DROP OWNED BY {service}, {producer}")
+        query(database_url, f"DROP ROLE {service}, {producer}")

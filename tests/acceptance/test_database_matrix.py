@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
+from nexus_actors.storage.postgres.embedded import embedded_url, server_pid
 from tests.acceptance.nexus import Nexus, Service, query, send, value, wait_for
+from tests.wire import open_wire
 
 CONFIG = """
 [service]
@@ -13,6 +16,7 @@ CONFIG = """
 [database]
 url = "{url}"
 pool_size = 3
+statement_timeout = 2
 [queue]
 poll_interval = 0.2
 visibility_timeout = 3
@@ -34,6 +38,12 @@ CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 CREATE TRIGGER full_disk BEFORE INSERT ON {table} FOR EACH STATEMENT
     EXECUTE FUNCTION public.full_disk()
 """
+SLOW = """
+CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_sleep(3600); RETURN NEW; END $$;
+CREATE TRIGGER slow BEFORE INSERT ON pgmq.q_ai_results FOR EACH STATEMENT
+    EXECUTE FUNCTION public.slow()
+"""
 TROUBLES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     # what is done to the database, and what mends it; {name} is the database's
     "backends ended, the listening one too": ((END_ALL,), ()),
@@ -52,6 +62,7 @@ WORDS = {
     "read-only, as after a failover": "read-only transaction",
     "the disk full for results": "disk full (53100)",
     "the disk full for job_results": "disk full (53100)",
+    "statements that take too long": "statement timeout",
     "the journal gone": "does not exist",
     "the queue gone": "does not exist",
 }
@@ -65,6 +76,7 @@ INSIDE: dict[str, tuple[str, str]] = {
         FULL.format(table="public.job_results"),
         "DROP FUNCTION public.full_disk CASCADE",
     ),
+    "statements that take too long": (SLOW, "DROP FUNCTION public.slow CASCADE"),
     "the journal gone": (
         "ALTER TABLE nexus.requests RENAME TO elsewhere",
         "ALTER TABLE nexus.elsewhere RENAME TO requests",
@@ -76,8 +88,11 @@ INSIDE: dict[str, tuple[str, str]] = {
 }
 
 
-def _begun(nexus: Nexus, url: str) -> Service:
-    nexus.config.write_text(CONFIG.format(service=f'data_dir = "{nexus.data_dir}"', url=url))
+def _begun(nexus: Nexus, url: str, *, service_url: str | None = None) -> Service:
+    """A service in the middle of its work. `service_url`: where it finds the database of `url`."""
+    service_url = url if service_url is None else service_url
+    config = CONFIG.format(service=f'data_dir = "{nexus.data_dir}"', url=service_url)
+    nexus.config.write_text(config)
     service = nexus.start()
     service.wait_ready()
     send(url, COUNT)
@@ -85,7 +100,7 @@ def _begun(nexus: Nexus, url: str) -> Service:
     return service
 
 
-def _ended(nexus: Nexus, url: str) -> None:
+def _ended(service: Service, url: str) -> None:
     wait_for(lambda: value(url, "SELECT count(*) FROM job_results") == COUNT, "results")
     wait_for(lambda: value(url, "SELECT count(*) FROM pgmq.q_ai_requests") == 0, "the end")
     published = query(url, "SELECT message ->> 'request_id' AS id FROM pgmq.a_ai_results")
@@ -94,6 +109,8 @@ def _ended(nexus: Nexus, url: str) -> None:
     assert [row["outcome"] for row in attempts] == ["ok"] * COUNT, "paid twice"
     send(url, 1, first=COUNT + 1)  # and it goes on
     wait_for(lambda: value(url, "SELECT count(*) FROM job_results") == COUNT + 1, "one more")
+    wait_for(lambda: service.status()["state"] == "ready", "the end of the trouble")
+    assert service.status()["outages"] == {}
 
 
 @pytest.mark.parametrize("trouble", list(TROUBLES))
@@ -109,11 +126,12 @@ def test_a_database_that_cannot_be_used_for_a_while_costs_nothing(
     try:
         if mend:
             wait_for(lambda: WORDS[trouble] in service.log, "the trouble to be noticed")
+            assert service.status()["state"] == "degraded"
         query(elsewhere, "SELECT pg_sleep(0.5)")
     finally:
         for statement in mend:
             query(elsewhere, statement.format(name=name))
-    _ended(nexus, database_url)
+    _ended(service, database_url)
 
 
 @pytest.mark.parametrize("trouble", list(INSIDE))
@@ -126,4 +144,47 @@ def test_what_the_database_cannot_do_for_a_while_is_waited_for(
     wait_for(lambda: WORDS[trouble] in service.log, "the trouble to be noticed")
     query(database_url, "SELECT pg_sleep(0.5)")
     query(database_url, mend)
-    _ended(nexus, database_url)
+    _ended(service, database_url)
+
+
+def test_a_server_that_is_frozen_holds_up_nothing_but_itself(nexus: Nexus) -> None:
+    url = embedded_url(nexus.data_dir)
+    service = _begun(nexus, url, service_url="")
+    server = psutil.Process(server_pid(nexus.data_dir))
+    frozen = [server, *server.children(recursive=True)]
+    for process in frozen:
+        process.suspend()
+    try:
+        # It says so, goes on with the calls it has begun, and keeps their answers.
+        wait_for(lambda: service.status()["state"] == "degraded", "the trouble to be noticed")
+        wait_for(lambda: service.status()["spooled"] > 0, "answers to be kept")
+        wait_for(lambda: service.status()["running"] == 0, "no new call to begin")
+    finally:
+        for process in reversed(frozen):
+            process.resume()
+    _ended(service, url)
+
+
+def test_connections_that_are_lost_without_a_word_are_made_anew(
+    nexus: Nexus, database_url: str
+) -> None:
+    with open_wire(database_url) as wire:
+        service = _begun(nexus, database_url, service_url=wire.url)
+        wire.forget()
+        wait_for(lambda: "no answer in time" in service.log, "the trouble to be noticed")
+        _ended(service, database_url)
+        service.process.terminate()
+        assert service.wait() == 0
+
+
+def test_a_server_without_a_connection_to_spare_is_waited_for(
+    nexus: Nexus, database_url: str, roles: tuple[str, str]
+) -> None:
+    """Only who is no superuser can be turned away for that."""
+    service = _begun(nexus, database_url, service_url=roles[0])
+    name = urlsplit(database_url).path.lstrip("/")
+    query(database_url, f"ALTER DATABASE {name} CONNECTION LIMIT 0")
+    query(database_url, END_ALL.format(name=name))
+    wait_for(lambda: "too many connections" in service.log, "the trouble to be noticed")
+    query(database_url, f"ALTER DATABASE {name} CONNECTION LIMIT -1")
+    _ended(service, database_url)
