@@ -103,7 +103,7 @@ class PostgresPool:
                 # A standby, or a server that was told so: a session may stay that way for ever, a
                 # new one finds what there is then.
                 connection.terminate()
-            if isinstance(error, TimeoutError) or connection.is_closed():
+            if isinstance(error, TimeoutError) or _lost(connection):
                 await self._pool.expire_connections()
             raise
         finally:
@@ -189,6 +189,13 @@ def server_settings(application_name: str, command_timeout: float) -> dict[str, 
 
 async def _no_reset(_connection: object) -> None:
     """Operations leave no session state behind, so a reset would only cost a round trip."""
+
+
+def _lost(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # terminated, by the watchdog or us: no longer the pool's
+        return True
 
 
 def _log_stray_exception(_loop: object, context: dict[str, Any]) -> None:
