@@ -178,6 +178,7 @@ class Application:
             "uptime_seconds": round((datetime.now(UTC) - self.started_at).total_seconds(), 1),
             "database": "embedded" if self.settings.database.embedded else "external",
             "queues": await self._queue_lengths(),
+            "tasks": trio.lowlevel.current_statistics().tasks_living,
             "in_work": len(self.in_work),
             "running": self.in_work.running,
             "unpublished": len(self.in_work.answered()),
