@@ -2,7 +2,7 @@
 
 import json
 
-from tests.acceptance.nexus import Nexus
+from tests.acceptance.nexus import Nexus, one_line, value
 
 
 def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(nexus: Nexus) -> None:
@@ -30,3 +30,23 @@ def test_a_drill_without_faults_pays_for_each_request_once(nexus: Nexus) -> None
     done = nexus.run("drill", "--requests", "50", *calm, "--json")
     verdict = json.loads(done.stdout)
     assert (verdict["results"], verdict["calls"], verdict["repeated_paid_calls"]) == (45, 45, 0)
+
+
+def test_a_database_that_is_given_is_left_as_it_was(nexus: Nexus, database_url: str) -> None:
+    tables = "SELECT count(*) FROM pg_class WHERE relname LIKE 'q_%' OR relname = 'job_results'"
+    drills = "SELECT count(*) FROM pg_database WHERE datname LIKE 'nexus_drill_%'"
+    before = value(database_url, tables)
+    done = nexus.run(
+        *("drill", "--url", database_url, "--requests", "100", "--kill", "1", "--db-restart", "2"),
+        *("--provider-faults", "0.1", "--seconds", "3", "--json"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads(done.stdout)
+    assert (verdict["results"], verdict["kills"], verdict["restarts"]) == (90, 1, 2)
+    assert value(database_url, tables) == before
+    assert value(database_url, drills) == 0
+
+
+def test_a_server_that_cannot_be_reached_is_told(nexus: Nexus) -> None:
+    refused = nexus.run("drill", "--url", "postgresql://me:sesame@127.0.0.1:1/db")
+    assert "sesame" not in one_line(refused, 4)

@@ -79,13 +79,18 @@ def drill(
     seconds: Annotated[float, Parameter(help="Over which all of that is spread.")] = 60.0,
     processes: Annotated[int, Parameter(help="Services on the one database.")] = 2,
     seed: Annotated[int | None, Parameter(help="Repeat a drill's chances.")] = None,
+    url: Annotated[
+        str | None, Parameter(help="A PostgreSQL to drill, instead of an embedded one.")
+    ] = None,
     json: AsJson = False,
 ) -> int:
     """Drill for the worst: services are killed, PostgreSQL is shut down in the middle, a provider
     fails, hangs and cuts short; then count what was promised.
 
     All of it on an embedded server in a folder of its own, with a simulated provider; nothing is
-    left behind. Exit code 1 if a promise was broken.
+    left behind. On a server that is given (`--url`, by a role that may create databases) it makes a
+    database of its own, drops it in the end, and cuts all connections to it in place of a restart.
+    Exit code 1 if a promise was broken.
     """
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its complaints are what we cause
     plan = Plan(
@@ -98,7 +103,7 @@ def drill(
         processes=max(processes, 1),
         seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
     )
-    verdict = trio.run(_drill, plan, json)
+    verdict = trio.run(_drill, plan, url, json)
     if json:
         print_json(verdict.as_dict())
     else:
@@ -106,12 +111,12 @@ def drill(
     return exit_codes.FAILED if verdict.breaches else exit_codes.OK
 
 
-async def _drill(plan: Plan, quiet: bool) -> Verdict:
+async def _drill(plan: Plan, url: str | None, quiet: bool) -> Verdict:
     folder = Path(tempfile.mkdtemp(prefix="nexus-drill-"))
     try:
         chance = random.Random(plan.seed)  # noqa: S311 - a drill's luck, to be repeated
         async with (
-            open_drill_database(folder / "database") as database,
+            open_drill_database(folder / "database", url) as database,
             open_provider(random.Random(chance.random()), plan.fault_share) as provider,  # noqa: S311
             open_fleet(folder, plan.processes, database.url, provider.url) as services,
             open_postgres(database.url, pool_size=2, application_name="nexus drill") as pool,

@@ -1,19 +1,35 @@
-"""The database of the drill: an embedded server that can be killed and comes back."""
+"""The database of the drill: an embedded server that can be killed and comes back, or one of its
+own on a server that is given.
+"""
 
 import os
+import secrets
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import trio
 
 from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 from nexus_actors.storage.postgres.embedded import embedded_url, open_embedded, server_pid
 
 
-class DrillDatabase:
+class DrillDatabase(Protocol):
     """A PostgreSQL that is there most of the time."""
+
+    url: str
+
+    async def restart(self) -> None:
+        """Whoever uses it loses it, in the middle of whatever it does, and finds it again."""
+        ...
+
+
+class EmbeddedDrillDatabase:
+    """A server of the drill's own."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -47,10 +63,63 @@ class DrillDatabase:
             await self._up.wait()
 
 
+class GivenDrillDatabase:
+    """A database on somebody's server, which is not the drill's to restart: all connections to the
+    database are cut instead.
+    """
+
+    def __init__(self, server: PostgresPool, url: str, name: str) -> None:
+        self._server = server
+        self._name = name
+        parts = urlsplit(url)
+        query = f"?{parts.query}" if parts.query else ""
+        self.url = f"{parts.scheme}://{parts.netloc}/{name}{query}"
+
+    async def create(self) -> None:
+        """Make it."""
+        await self._server.run(_execute, f'CREATE DATABASE "{self._name}"')
+
+    async def drop(self) -> None:
+        """Remove it, whoever still uses it."""
+        await self._server.run(_execute, f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)')
+
+    async def restart(self) -> None:
+        """Cut every connection."""
+        await self._server.run(_cut, self._name)
+
+
+async def _execute(connection: Connection, sql: str) -> None:
+    await connection.execute(sql)
+
+
+async def _cut(connection: Connection, name: str) -> None:
+    sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
+    await connection.fetch(sql, name)
+
+
 @asynccontextmanager
-async def open_drill_database(data_dir: Path) -> AsyncIterator[DrillDatabase]:
-    """The server runs as long as the block."""
-    database = DrillDatabase(data_dir)
+async def open_drill_database(data_dir: Path, url: str | None) -> AsyncIterator[DrillDatabase]:
+    """As long as the block; nothing of it is left."""
+    opened = _embedded(data_dir) if url is None else _given(url)
+    async with opened as database:
+        yield database
+
+
+@asynccontextmanager
+async def _given(url: str) -> AsyncIterator[DrillDatabase]:
+    async with open_postgres(url, pool_size=1, application_name="nexus drill") as server:
+        database = GivenDrillDatabase(server, url, f"nexus_drill_{secrets.token_hex(4)}")
+        await database.create()
+        try:
+            yield database
+        finally:
+            with trio.CancelScope(shield=True):
+                await database.drop()
+
+
+@asynccontextmanager
+async def _embedded(data_dir: Path) -> AsyncIterator[DrillDatabase]:
+    database = EmbeddedDrillDatabase(data_dir)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(database.run)
         await database.until_up()
