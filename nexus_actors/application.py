@@ -10,6 +10,7 @@ Nexus.Supervisor (rest_for_one)
 """
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ class Application:
             limit_bytes=settings.service.spool_megabytes * 2**20,
         )
         self.started_at = datetime.now(UTC)
+        self._began = time.monotonic()
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
 
@@ -175,7 +177,7 @@ class Application:
             "pid": os.getpid(),
             "instance": self.instance.id,
             "started_at": self.started_at.isoformat(),
-            "uptime_seconds": round((datetime.now(UTC) - self.started_at).total_seconds(), 1),
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
             "database": "embedded" if self.settings.database.embedded else "external",
             "queues": await self._queue_lengths(),
             "tasks": trio.lowlevel.current_statistics().tasks_living,

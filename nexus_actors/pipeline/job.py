@@ -57,6 +57,8 @@ class Job:
     call: trio.CancelScope | None = None
     """Around the call that is being made: cancelled when the lease is lost."""
     call_started: datetime | None = None
+    call_began: float = 0.0
+    """The same moment on trio's clock, which nobody sets."""
     outcome: Answer | Failure | None = None
     finished_at: datetime | None = None
     latency_ms: int = 0
@@ -110,7 +112,7 @@ class Job:
         """If a call was being made, note that it ended without an answer. It may have been paid."""
         if self.call_started is None:
             return
-        took = datetime.now(UTC) - self.call_started
+        took = trio.current_time() - self.call_began
         self.record(
             Attempt(
                 number=0,
@@ -118,7 +120,7 @@ class Job:
                 model=self.candidate.model,
                 outcome=outcome,
                 status_code=None,
-                duration_ms=round(took.total_seconds() * 1000),
+                duration_ms=round(took * 1000),
                 cost=None,
                 error="the worker ended during the call",
                 started_at=self.call_started,

@@ -203,7 +203,7 @@ class ProviderWorker(GenServer):
         model = job.candidate.model
         timeout = min(self._settings.timeout, job.deadline - trio.current_time())
         job.call_started = datetime.now(UTC)
-        started = trio.current_time()
+        started = job.call_began = trio.current_time()
         outcome = await self._call(sessions, job.body, job, timeout, key)
         if outcome is None or job not in self._in_work:
             return None
