@@ -45,9 +45,11 @@ async def test_a_lost_lease_cancels_the_call_and_publishes_nothing(
             while len(service.application.in_work):
                 await trio.sleep(0.02)
         assert await service.sql.results() == []
-        # The worker is free again.
         assert service.application.in_work.running == 0
         assert service.application.in_work.room("slow") == 4
+        # All workers are free again.
+        await service.sql.send(request(2), request(3))
+        await service.running_calls(2)
 
 
 async def worker_with_job(service: Service) -> str:

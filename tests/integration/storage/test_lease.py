@@ -243,6 +243,20 @@ async def test_extend_keeps_what_is_held_and_names_it(db: PostgresDatabase) -> N
     assert await db.requests.extend([], 100) == set()
 
 
+async def test_an_older_lease_of_the_same_process_changes_nothing(db: PostgresDatabase) -> None:
+    await send(db, "r")
+    [old] = await db.requests.lease(1, 30)
+    await lapse(db)
+    [new] = await db.requests.lease(1, 30)
+
+    assert await db.requests.extend([old.lease], 3600) == set()
+    await db.requests.give_back([give_back(old, attempt_count=7)])
+    row = await journal(db, "r")
+    assert (row["state"], row["read_ct"], row["attempts"]) == ("leased", new.lease.read_ct, 2)
+    left = "SELECT extract(epoch FROM vt - clock_timestamp()) FROM pgmq.q_ai_requests"
+    assert 0 < await value(db, left) <= 30
+
+
 async def test_release_orphans_makes_visible_what_is_not_held(db: PostgresDatabase) -> None:
     await send(db, "mine", "orphan", "theirs")
     mine, orphan = await db.requests.lease(2, 600)
