@@ -15,6 +15,14 @@ pool_size = 8
 [[routes]]
 models = ["slow/coach"]
 """
+FULL = """
+DO $do$ BEGIN
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE 'No space left on device' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON pgmq.q_ai_results FOR EACH STATEMENT
+        EXECUTE FUNCTION full_disk();
+END $do$
+"""
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
@@ -26,15 +34,21 @@ def test_an_answer_that_could_not_be_published_is_published_by_the_next_start(
     service.wait_ready()
     send(database_url, 8)
     wait_for(lambda: service.status()["running"] == 8, "running calls")
-    query(database_url, "ALTER TABLE pgmq.q_ai_results RENAME TO elsewhere")
+    query(database_url, FULL)
     wait_for(lambda: service.status()["spooled"] == 8, "answers in the spool")
     service.signal(end)
     assert service.wait() in (0, -signal.SIGKILL)
     assert value(database_url, "SELECT count(*) FROM nexus.requests WHERE state = 'done'") == 0
 
-    query(database_url, "ALTER TABLE pgmq.elsewhere RENAME TO q_ai_results")
     again = nexus.start()
     again.wait_ready()
+    # Until they are published nothing is read: it would be bought again.
+    wait_for(
+        lambda: again.status()["outages"].get("ResultPublisher", {}).get("seconds", 0) > 1.5,
+        "the next start to have tried for a while",
+    )
+    assert again.status()["in_work"] == 0
+    query(database_url, "DROP FUNCTION full_disk CASCADE")
     wait_for(lambda: value(database_url, "SELECT count(*) FROM job_results") == 8, "results")
     wait_for(lambda: again.status()["spooled"] == 0, "an empty spool")
     attempts = query(database_url, "SELECT request_id, outcome FROM nexus.attempts")
