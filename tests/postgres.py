@@ -59,13 +59,15 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) ->
 @pytest.fixture
 def database_url(postgres_server: str, worker_id: str) -> Iterator[str]:
     """A database of this test alone, migrated, with the default queues."""
-    yield from _database(postgres_server, worker_id, TEMPLATE)
+    with new_database(postgres_server, worker_id, TEMPLATE) as url:
+        yield url
 
 
 @pytest.fixture
 def empty_database_url(postgres_server: str, worker_id: str) -> Iterator[str]:
     """A database of this test alone, with nothing in it."""
-    yield from _database(postgres_server, worker_id, "template1")
+    with new_database(postgres_server, worker_id, "template1") as url:
+        yield url
 
 
 def with_database(url: str, name: str) -> str:
@@ -73,7 +75,9 @@ def with_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
-def _database(server: str, worker: str, template: str) -> Iterator[str]:
+@contextmanager
+def new_database(server: str, worker: str, template: str) -> Iterator[str]:
+    """URL of a database of its own, until the block ends."""
     name = f"test_{worker}_{os.getpid()}_{next(_number)}"
     asyncio.run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
     try:

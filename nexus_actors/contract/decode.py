@@ -42,7 +42,8 @@ def decode_request(body: str | None) -> LLMRequest | Refusal:
     Both the bare form and `{"request": {…}}` are read; paths in a refusal are the bare form's.
     """
     if body is None:
-        return _refuse({}, ErrorType.INVALID_REQUEST, "expected a JSON object, found no message")
+        message = "expected a JSON object, found no message"
+        return _refuse({}, ErrorType.INVALID_REQUEST, message, shape="no message")
     match parse(body):
         case Parsed(value):
             pass

@@ -4,16 +4,18 @@ Errors say what was expected, never what was found: that may be a prompt or a se
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from nexus_actors.contract.request import ApiVersion, ReasoningEffort
 
@@ -31,6 +33,13 @@ def _whole(value: Any) -> Any:
 
 def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _tool_choice(value: Any) -> str | dict[str, Any] | None:
+    """Not a union: pydantic would put the names of its members into the path of the fault."""
+    if value is None or isinstance(value, dict) or value in ("auto", "none", "required"):
+        return cast("str | dict[str, Any] | None", value)
+    raise PydanticCustomError("tool_choice", "expected auto, none, required or an object")
 
 
 class McpServer(BaseModel):
@@ -97,7 +106,7 @@ class WireRequest(BaseModel):
     mcp_servers: list[McpServer] = []
     store: bool | None = None
     tools: list[dict[str, Any]] = []
-    tool_choice: Literal["auto", "none", "required"] | dict[str, Any] | None = None
+    tool_choice: Annotated[str | dict[str, Any] | None, PlainValidator(_tool_choice)] = None
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     text: TextOptions | None = None

@@ -86,7 +86,7 @@ def _result(job: Job, request_id: str, outcome: Answer | Failure, finished_at: d
 def _dead_detail(job: Job, failure: Failure) -> Mapping[str, object]:
     detail: dict[str, object] = {"type": failure.type, "message": failure.message}
     if isinstance(job.body, Refusal):
-        detail["path"] = job.body.path
+        detail |= {"path": job.body.path, "excerpt": job.body.excerpt}
     if failure.provider is not None:
         detail |= {"provider": failure.provider, "status_code": failure.status_code}
     return detail

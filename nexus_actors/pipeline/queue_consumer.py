@@ -219,7 +219,7 @@ class QueueConsumer(Stage):
             type=ErrorType.INVALID_REQUEST,
             message=f"a request of {delivery.size:,} bytes is more than the"
             f" {self._queue.message_megabytes} MB allowed ([queue] message_megabytes)",
-            path="",
+            excerpt=f"a message of {delivery.size} bytes",
         )
 
     def _hand_on(self, job: Job) -> None:
