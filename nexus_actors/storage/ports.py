@@ -103,8 +103,7 @@ class Attempt:
     maybe_paid: bool = False
     """No answer arrived, yet the provider may have done the work."""
     spared: bool = False
-    """It was turned away for coming too early (429), and does not count towards the most allowed.
-    """
+    """It was turned away for coming too early (429), and does not count towards the most."""
     dropped: tuple[str, ...] = ()
     """Fields of the request that the provider cannot honour and was not sent."""
     first_text_ms: int | None = None
@@ -389,8 +388,7 @@ class ResultStore(Protocol):
         ...
 
     async def release(self) -> None:
-        """Make visible what was read for the first time and not stored, by whomever. Called at
-        start: a killed predecessor's results are then stored at once."""
+        """Make visible what was read for the first time and not stored, by whomever: at start."""
         ...
 
 

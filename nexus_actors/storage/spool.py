@@ -45,6 +45,7 @@ class FileSpool:
         self._limit = limit_bytes
         self._kept: dict[str, Finish] = {}
         self._size = 0
+        self._compact_at = limit_bytes // 2
         self._writing = trio.Lock()
         try:
             self._read()
@@ -82,7 +83,9 @@ class FileSpool:
             gone = [request_id for request_id in published if request_id in self._kept]
             for request_id in gone:
                 del self._kept[request_id]
-            if gone and self._kept:
+            if gone and self._kept and self._size >= self._compact_at:
+                await self._write(self._compact)
+            elif gone and self._kept:
                 text = b"".join(_line("done", _ID.dump_json(request_id)) for request_id in gone)
                 await self._write(self._append, text, False)
             elif gone:
@@ -109,6 +112,21 @@ class FileSpool:
         finally:
             os.close(descriptor)
         self._size += len(text)
+
+    def _compact(self) -> None:
+        """Leave only what is still kept; the old file stands until the new one is durable."""
+        text = b"".join(_line("answer", _FINISH.dump_json(it)) for it in self._kept.values())
+        draft = self._file.with_suffix(".draft")
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(self._file)
+        _sync_directory(self._file.parent)
+        self._size = len(text)
+        self._compact_at = max(self._limit // 2, 2 * self._size)
 
     def _empty(self) -> None:
         os.truncate(self._file, 0)

@@ -142,3 +142,17 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "answers.spool").mkdir()
     with pytest.raises(SpoolError, match=r"cannot use .*answers\.spool: Is a directory"):
         opened(tmp_path)
+
+
+async def test_one_answer_that_stays_does_not_let_the_file_grow_to_its_limit(
+    tmp_path: Path,
+) -> None:
+    spool = opened(tmp_path, limit_bytes=20_000)
+    await spool.keep([answer(0)])
+    for number in range(1, 200):  # many times what the file may take
+        await spool.keep([answer(number)])
+        await spool.discard([f"r-{number}"])
+    assert (tmp_path / "answers.spool").stat().st_size < 20_000
+    assert (tmp_path / "answers.spool").stat().st_mode & 0o777 == 0o600
+    assert ids(opened(tmp_path)) == ["r-0"]
+    assert opened(tmp_path).unpublished() == (answer(0),)
