@@ -57,22 +57,24 @@ clean: ## remove .venv and caches
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -m venv .venv
 
+# A lock names everything there is to install, so nothing is resolved (--no-deps): pip would otherwise look at releases newer
+# than the locked ones for whatever a package asks of another "with extras", and stop, since they have no hash here.
 # The project itself is installed as a link to this folder (no build dependencies, no network).
 .venv/runtime.stamp: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "setting up .venv (once)"
-	@$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock $(LOCAL).lock .venv/runtime.stamp
 	@echo "setting up the developer's tools (once)"
-	@$(PIP) install --require-hashes --only-binary :all: -r requirements-dev.lock
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-dev.lock
 	@$(PIP) install --require-hashes --only-binary :all: --no-deps -r $(LOCAL).lock
 	@touch $@
 
 # thespian has no wheel: it is built with the setuptools that the lock brought.
 .venv/bench.stamp: requirements-bench.lock .venv/dev.stamp
 	@echo "setting up what the benchmarks compare with (once)"
-	@$(PIP) install --require-hashes --only-binary :all: --no-binary thespian --use-pep517 --no-build-isolation \
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: --no-binary thespian --use-pep517 --no-build-isolation \
 		-r requirements-bench.lock
 	@touch $@
