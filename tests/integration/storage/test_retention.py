@@ -38,6 +38,18 @@ async def test_archives_and_dead_letters_by_age_and_by_count(db: PostgresDatabas
     assert await prune(db, "dead", 7) == [3, 1]
 
 
+async def test_of_dead_letters_the_newest_stay_though_some_between_them_were_sent_again(
+    db: PostgresDatabase,
+) -> None:
+    ids = await send(db, *(str(n) for n in range(12)), queue="ai_requests_dead")
+    await sql(db, "SELECT pgmq.archive('ai_requests_dead', $1::bigint[])", ids[1:-1])
+    assert await prune(db, "dead", 0, count=2) == []
+    await send(db, *(str(n) for n in range(6)), queue="ai_requests_dead")
+    assert await prune(db, "dead", 0, count=4) == [3, 1]
+    left = await sql(db, "SELECT msg_id FROM pgmq.q_ai_requests_dead ORDER BY 1")
+    assert [row[0] for row in left] == [15, 16, 17, 18]
+
+
 async def test_of_the_journal_only_what_has_ended_with_its_attempts(db: PostgresDatabase) -> None:
     await send(db, "done", "young", "in work")
     done, young, _ = await db.requests.lease(3, 30)
@@ -52,7 +64,18 @@ async def test_of_the_journal_only_what_has_ended_with_its_attempts(db: Postgres
     left = await sql(db, "SELECT request_id FROM nexus.requests ORDER BY 1")
     assert [row[0] for row in left] == ["in work", "young"]
     assert await value(db, "SELECT count(*) FROM nexus.attempts WHERE request_id = 'done'") == 0
+
+
+async def test_of_the_journal_so_many_ended_requests_stay_whatever_the_statistics_say(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, *(str(n) for n in range(9)), "in work")
+    *ended, _ = await db.requests.lease(10, 30)
+    for one in ended:  # each at a time of its own
+        await db.requests.finish([success(one)])
     await sql(db, "ANALYZE nexus.requests")
-    assert await db.retention.prune("journal", seconds=0, count=2, batch=3) == 0
-    assert await db.retention.prune("journal", seconds=0, count=1, batch=3) == 1
-    assert await value(db, "SELECT request_id FROM nexus.requests") == "in work"
+    assert await prune(db, "journal", 0, count=9) == []
+    assert await prune(db, "journal", 0, count=4) == [3, 2]
+    left = await sql(db, "SELECT request_id FROM nexus.requests ORDER BY 1")
+    assert [row[0] for row in left] == ["5", "6", "7", "8", "in work"]
+    assert await prune(db, "journal", 0) == []

@@ -1,13 +1,19 @@
--- As prune_requests.sql, of the journal: requests that have ended, with their attempts. How many there are is what the
--- server's statistics say.
+-- As prune_requests.sql, of the journal: requests that have ended, with their attempts. Of those that ended together with the
+-- oldest to stay none goes.
 DELETE FROM nexus.requests
 WHERE request_id IN (
     SELECT request_id
     FROM nexus.requests
-    WHERE finished_at IS NOT NULL
-          AND (($1::float8 > 0 AND finished_at < now() - make_interval(secs => $1))
-               OR ($2::bigint > 0
-                   AND (SELECT reltuples FROM pg_class WHERE oid = 'nexus.requests'::regclass) > $2))
+    WHERE finished_at < greatest(  -- of what is not null
+        CASE WHEN $1::float8 > 0 THEN now() - make_interval(secs => $1) END,
+        CASE WHEN $2::bigint > 0 THEN (
+            SELECT finished_at
+            FROM nexus.requests
+            WHERE finished_at IS NOT NULL
+            ORDER BY finished_at DESC
+            OFFSET greatest($2 - 1, 0)
+            LIMIT 1)
+        END)
     ORDER BY finished_at
     LIMIT $3
     FOR UPDATE SKIP LOCKED)
