@@ -19,7 +19,7 @@ pool_size = 3
 statement_timeout = 2
 [queue]
 poll_interval = 0.2
-visibility_timeout = 3
+visibility_timeout = 30
 [providers.one]
 kind = "echo"
 latency = 0.1
