@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
@@ -20,8 +20,10 @@ Number = Annotated[int, Parameter(name="NUMBER", help="As `dead list` shows them
 Reason = Annotated[str | None, Parameter(help="An error's name, such as timeout.")]
 Provider = Annotated[str | None, Parameter(help="A provider's name.")]
 OlderThan = Annotated[str | None, Parameter(help="An age: 90s, 30m, 12h or 7d.")]
-Limit = Annotated[int, Parameter(help="At most so many, the oldest first.")]
-All = Annotated[bool, Parameter(name="--all", negative="", help="All of them.")]
+Limit = Annotated[
+    int, Parameter(help="At most so many, the oldest first.", validator=validators.Number(gte=1))
+]
+All = Annotated[bool, Parameter(name="--all", negative="", help="All of them, up to the limit.")]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -100,6 +102,7 @@ def retry(
         for one in sent:
             print(f"{one.new_id}")
     note(f"sent again: {len(sent)} of {len(chosen)}")
+    _tell_limit(chosen, limit)
     left = sorted({*chosen, *numbers} - {one.number for one in sent})
     if left:
         told = ", ".join(map(str, left[:20]))
@@ -122,6 +125,12 @@ def purge(
     which = _chosen(numbers, reason, provider, older_than, limit, all_)
     chosen = [letter.number for letter in _find(config, which)]
     note(f"deleted: {_run(config, dead_letters.purge, chosen)}")
+    _tell_limit(chosen, limit)
+
+
+def _tell_limit(chosen: Sequence[int], limit: int) -> None:
+    if len(chosen) == limit:
+        note(f"that is as many as --limit allows ({limit}); there may be more")
 
 
 def _chosen(

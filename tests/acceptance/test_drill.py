@@ -1,8 +1,9 @@
 """A short fire drill: everything breaks, and every promise holds."""
 
 import json
+import signal
 
-from tests.acceptance.nexus import Nexus, one_line, value
+from tests.acceptance.nexus import LIMIT, Nexus, one_line, value, wait_for
 
 
 def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(nexus: Nexus) -> None:
@@ -50,3 +51,19 @@ def test_a_database_that_is_given_is_left_as_it_was(nexus: Nexus, database_url: 
 def test_a_server_that_cannot_be_reached_is_told(nexus: Nexus) -> None:
     refused = nexus.run("drill", "--url", "postgresql://me:sesame@127.0.0.1:1/db")
     assert "sesame" not in one_line(refused, 4)
+
+
+def test_a_drill_that_is_told_to_end_leaves_nothing_running(nexus: Nexus) -> None:
+    process = nexus.spawn("drill", "--seconds", "600", output=nexus.folder / "drill.log")
+    folder = nexus.folder / "tmp"
+    wait_for(lambda: list(folder.glob("nexus-drill-*/service-2/data/control.sock")), "services")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LIMIT) == 128 + signal.SIGTERM
+    nexus.wait_all_gone()
+    assert list(folder.iterdir()) == []
+
+
+def test_numbers_that_make_no_drill_are_refused(nexus: Nexus) -> None:
+    for option, number in (("requests", "0"), ("processes", "0"), ("provider-faults", "2")):
+        one_line(nexus.run("drill", f"--{option}", number), 2)
+    one_line(nexus.run("dead", "list", "--limit", "-1"), 2)

@@ -4,15 +4,16 @@ import json as json_module
 import logging
 import random
 import shutil
+import signal
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import trio
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.drill import evidence, view
@@ -21,15 +22,19 @@ from nexus_actors.cli.drill.evidence import Verdict
 from nexus_actors.cli.drill.fleet import Service, open_fleet
 from nexus_actors.cli.drill.provider import DrillProvider, open_provider
 from nexus_actors.cli.options import AsJson
-from nexus_actors.cli.report import print_json
+from nexus_actors.cli.report import CommandError, print_json
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STANDSTILL = 60.0
 """Seconds without progress after which what is left counts as lost."""
 LOOK = 0.1
 BATCH = 20
 """Messages of a statement at most."""
+ANY = validators.Number(gte=0)
+SOME = validators.Number(gte=1)
+SHARE = validators.Number(gte=0, lte=0.9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +76,23 @@ class State:
 
 def drill(
     *,
-    requests: Annotated[int, Parameter(help="Messages sent, duplicates included.")] = 2000,
-    duplicates: Annotated[int | None, Parameter(help="Of them; a tenth, unless given.")] = None,
-    kill: Annotated[int, Parameter(help="SIGKILLs of services.")] = 20,
-    db_restart: Annotated[int, Parameter(help="Immediate restarts of PostgreSQL.")] = 5,
-    provider_faults: Annotated[float, Parameter(help="Share of the calls, 0 to 0.9.")] = 0.3,
-    seconds: Annotated[float, Parameter(help="Over which all of that is spread.")] = 60.0,
-    processes: Annotated[int, Parameter(help="Services on the one database.")] = 2,
+    requests: Annotated[
+        int, Parameter(help="Messages sent, duplicates included.", validator=SOME)
+    ] = 2000,
+    duplicates: Annotated[
+        int | None, Parameter(help="Of them; a tenth, unless given.", validator=ANY)
+    ] = None,
+    kill: Annotated[int, Parameter(help="SIGKILLs of services.", validator=ANY)] = 20,
+    db_restart: Annotated[
+        int, Parameter(help="Immediate restarts of PostgreSQL.", validator=ANY)
+    ] = 5,
+    provider_faults: Annotated[
+        float, Parameter(help="Share of the calls, 0 to 0.9.", validator=SHARE)
+    ] = 0.3,
+    seconds: Annotated[
+        float, Parameter(help="Over which all of that is spread.", validator=SOME)
+    ] = 60.0,
+    processes: Annotated[int, Parameter(help="Services on the one database.", validator=SOME)] = 2,
     seed: Annotated[int | None, Parameter(help="Repeat a drill's chances.")] = None,
     url: Annotated[
         str | None, Parameter(help="A PostgreSQL to drill, instead of an embedded one.")
@@ -94,21 +109,39 @@ def drill(
     """
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its complaints are what we cause
     plan = Plan(
-        requests=max(requests, 1),
+        requests=requests,
         duplicates=min(requests // 10 if duplicates is None else duplicates, requests - 1),
-        kills=max(kill, 0),
-        restarts=max(db_restart, 0),
-        fault_share=min(max(provider_faults, 0.0), 0.9),
-        seconds=max(seconds, 1.0),
-        processes=max(processes, 1),
+        kills=kill,
+        restarts=db_restart,
+        fault_share=provider_faults,
+        seconds=seconds,
+        processes=processes,
         seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
     )
-    verdict = trio.run(_drill, plan, url, json)
+    verdict = trio.run(_until_signal, plan, url, json)
     if json:
         print_json(verdict.as_dict())
     else:
         view.show(verdict)
     return exit_codes.FAILED if verdict.breaches else exit_codes.OK
+
+
+async def _until_signal(plan: Plan, url: str | None, quiet: bool) -> Verdict:
+    """A signal ends the drill early, and all that it has started."""
+    async with trio.open_nursery() as nursery:
+        arrived: list[int] = []
+
+        async def watch(arrivals: AsyncIterator[int]) -> None:
+            async for number in arrivals:
+                arrived.append(number)
+                nursery.cancel_scope.cancel()
+
+        with trio.open_signal_receiver(*SIGNALS) as arrivals:
+            nursery.start_soon(watch, arrivals)
+            verdict = await _drill(plan, url, quiet)
+            nursery.cancel_scope.cancel()
+            return verdict
+    raise CommandError(f"ended by {signal.Signals(arrived[0]).name}", 128 + arrived[0])
 
 
 async def _drill(plan: Plan, url: str | None, quiet: bool) -> Verdict:
