@@ -50,7 +50,7 @@ async def test_a_batch_has_no_more_bytes_than_were_asked_for_but_one_message_at_
 async def test_while_requests_in_work_take_all_memory_no_further_ones_are_read(
     database_url: str, tmp_path: Path
 ) -> None:
-    providers = {"echo": {"kind": "echo", "latency": 0.2, "pool_size": 16}}
+    providers = {"echo": {"kind": "echo", "latency": 2.0, "pool_size": 16}}
     text = "".join(chr(0x4E00 + (n * n * 7919) % 20000) for n in range(700_000))
     async with running_service(
         database_url, tmp_path, providers=providers, queue={"memory_megabytes": 16}
