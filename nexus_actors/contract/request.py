@@ -7,8 +7,11 @@ from typing import Any, Literal
 Complexity = Literal["simple", "medium", "complex"]
 ApiVersion = Literal["responses", "chat_completions"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Verbosity = Literal["low", "medium", "high"]
+ReasoningSummary = Literal["auto", "concise", "detailed"]
 Message = Mapping[str, Any]
-"""One chat message, at least `role` and `content`; further keys are the producer's own."""
+"""One chat message, at least `role` and `content`. An assistant's may have `tool_calls`, and it and
+each call a `provider_state` (`provider_state.py`); further keys are the producer's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +53,25 @@ class LLMRequest:
     top_p: float | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    verbosity: Verbosity | None = None
+    """How much to say: `verbosity`, or the Responses API's `text.verbosity`."""
+    reasoning_summary: ReasoningSummary | None = None
+    """The Responses API's `reasoning.summary`."""
+    thinking: Mapping[str, Any] | None = None
+    """Anthropic's own, such as `{"type": "enabled", "budget_tokens": 2048}`."""
+    include: tuple[str, ...] = ()
+    """The Responses API's: what the answer is to have besides."""
+    cache_control: Mapping[str, Any] | None = None
+    """Anthropic's: `{"type": "ephemeral"}` has the longest prompt possible cached."""
+    prompt_cache_key: str | None = None
+    service_tier: str | None = None
+    user: str | None = None
+    """Whom the request is for, as the provider is to know it."""
+    metadata: Mapping[str, Any] | None = None
+    unknown: tuple[str, ...] = ()
+    """Names of fields that no API of ours has a place for: told in `dropped`. Bounded."""
     timeout: float | None = None
     """Seconds allowed for the whole answer (milliseconds on the wire)."""

@@ -6,7 +6,11 @@ The field names are the contract's: other programs read them, so none is renamed
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+CostBasis = Literal["told", "list", "partial", "unknown"]
+"""Where a cost comes from: the provider said it; a list of prices; a list that lacks the price of
+something used (the cost is then None); nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,17 @@ class Answer:
     usage: Usage
     cost: float | None
     """US dollars; None where the price is unknown, never a false 0."""
+    cost_basis: CostBasis = "unknown"
     finish_reason: str | None = None
     """`stop`, `length`, `tool_calls` or `content_filter`; any other as the provider says it."""
     native_finish_reason: str | None = None
     """In the provider's own word."""
     dropped: tuple[str, ...] = ()
-    """Fields of the request that this provider cannot honour and was not sent."""
+    """Paths in the request of what this provider was not sent as it was asked for; where the path
+    does not say why, `PATH: why`."""
+    provider_state: Mapping[str, Any] | None = None
+    """What the provider wants back with this message, sealed (`provider_state.py`). Those of calls
+    stand in the calls."""
     seconds_to_first_text: float | None = None
     """Of a streamed answer; not published."""
     response_id: str | None = None

@@ -15,8 +15,10 @@ from nexus_actors.providers.apis.messages_request import messages_call
 from nexus_actors.providers.apis.messages_stream import MessageStream
 from nexus_actors.providers.failures import failed_status
 from nexus_actors.providers.http.api import Prepared, Reading
-from nexus_actors.providers.http.provider import HttpKind, HttpSettings
+from nexus_actors.providers.http.provider import HttpKind
+from nexus_actors.providers.http.settings import HttpSettings
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 
 class AnthropicSettings(HttpSettings):
@@ -40,10 +42,15 @@ class MessagesApi:
         return {"anthropic-version": self._version, **({"x-api-key": key} if key else {})}
 
     def prepare(
-        self, request: LLMRequest, model: str, *, stream: bool
+        self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
         return messages_call(
-            request, model, stream=stream, version=self._version, max_tokens=self._max_tokens
+            request,
+            model,
+            takes,
+            stream=stream,
+            version=self._version,
+            max_tokens=self._max_tokens,
         )
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:

@@ -6,7 +6,7 @@ and a failing one succeeds only at another model or provider, which is how a fal
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from hashlib import blake2b
 from typing import Any
@@ -18,6 +18,7 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers.port import (
+    NOTHING,
     OnText,
     Outcome,
     ProviderFailure,
@@ -51,6 +52,8 @@ class EchoSession:
         *,
         timeout: float,
         on_text: OnText | None = None,
+        without: Mapping[str, str] = NOTHING,
+        key_name: str | None = None,
     ) -> Outcome:
         """Echo the last user message after `latency` seconds, or fail as `failure_rate` has it."""
         if not await self._wait(timeout):

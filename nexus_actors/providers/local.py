@@ -5,7 +5,7 @@ file that llama.cpp can load. `nexus local-model install` brings the engine and 
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
@@ -15,11 +15,13 @@ from pydantic import Field, SecretStr, model_validator
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.presets import PRESETS, PresetApi
-from nexus_actors.providers.http.provider import HttpKind, HttpSettings
+from nexus_actors.providers.http.provider import HttpKind
+from nexus_actors.providers.http.settings import HttpSettings
 from nexus_actors.providers.local_model import weights
 from nexus_actors.providers.local_model.address import Address, Down, Listening
 from nexus_actors.providers.local_model.server import LocalModelServer
 from nexus_actors.providers.port import (
+    NOTHING,
     ModelSettings,
     OnText,
     Outcome,
@@ -80,6 +82,8 @@ class LocalSession:
         *,
         timeout: float,
         on_text: OnText | None = None,
+        without: Mapping[str, str] = NOTHING,
+        key_name: str | None = None,
     ) -> Outcome:
         """Make one call, first waiting until the model is loaded, for `timeout` seconds in all."""
         if model != self._settings.model:
@@ -95,7 +99,9 @@ class LocalSession:
             case ProviderFailure():
                 return session
         left = timeout - (trio.current_time() - began)
-        return await session.complete(request, model, timeout=left, on_text=on_text)
+        return await session.complete(
+            request, model, timeout=left, on_text=on_text, without=without, key_name=key_name
+        )
 
     async def _session_there(self) -> ProviderSession | ProviderFailure:
         """A session with the process that listens now."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.presets import PLAIN, PRESETS, PresetApi, PresetName
-from nexus_actors.providers.http.provider import HttpKind, HttpSettings
+from nexus_actors.providers.http.provider import HttpKind
+from nexus_actors.providers.http.settings import HttpSettings
 
 
 class OpenAICompatibleSettings(HttpSettings):
@@ -19,6 +21,10 @@ class OpenAICompatibleSettings(HttpSettings):
     query: dict[str, str] = Field(default_factory=dict)
     """What follows the `?` of each call's URL, such as Azure's `api-version`. No place for secrets.
     """
+
+    def server(self, request: LLMRequest) -> str:
+        """The preset, where there is one."""
+        return self.preset or self.kind
 
     @model_validator(mode="before")
     @classmethod

@@ -7,15 +7,17 @@ A worker holds one session and makes one call at a time on it, so a session neve
 connections: one shared pool is what makes thousands of calls in flight slow.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
+from nexus_actors.providers.takes import Takes
 from supervisors import GenServer
 
 Scope = Literal["request", "key", "provider"]
@@ -44,6 +46,8 @@ class ModelSettings(BaseModel):
     """US dollars per million tokens read from the provider's cache; else as `input_price`."""
     output_price: float | None = Field(default=None, ge=0)
     """US dollars per million tokens."""
+    takes: Takes | None = None
+    """What you know better than `models.toml`; only what is given counts."""
 
     @model_validator(mode="after")
     def _check_prices(self) -> Self:
@@ -108,10 +112,20 @@ class ProviderFailure:
     maybe_paid: bool = False
     """True if the provider may have done the work although no answer arrived."""
     dropped: tuple[str, ...] = ()
-    """Fields of the request that the provider cannot honour and was not sent."""
+    """As `Answer.dropped`."""
+    refused_field: str | None = None
+    """An optional field of the request, by its name in `LLMRequest`, that the provider named as the
+    reason: the call is worth repeating once without it."""
+    refused_value: bool = False
+    """It was the field's value that was refused, not the field."""
+    repeat_once: bool = False
+    """Worth one more try at most: each is paid."""
+    cost: float | None = None
+    """US dollars that it is known to have cost all the same."""
 
 
 Outcome = Answer | ProviderFailure
+NOTHING: Mapping[str, str] = MappingProxyType({})
 OnText = Callable[[str], None]
 """Is given each stretch of a streamed answer's text as it arrives. Must not block or raise."""
 
@@ -126,8 +140,13 @@ class ProviderSession(Protocol):
         *,
         timeout: float,
         on_text: OnText | None = None,
+        without: Mapping[str, str] = NOTHING,
+        key_name: str | None = None,
     ) -> Outcome:
         """Make one call, without retrying, bounded by `timeout` seconds.
+
+        `without`: fields of the request that are left out of it, and why; told in `dropped`.
+        `key_name`: where the session's key came from. It seals what the provider wants back.
 
         With `on_text` the answer is read as a stream where the provider has one; what is returned
         is the whole answer all the same. Text told before a failure belongs to no answer.

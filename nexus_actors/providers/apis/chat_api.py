@@ -10,6 +10,7 @@ from nexus_actors.providers.apis.chat_stream import ChatStream
 from nexus_actors.providers.failures import failed_status
 from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 
 class ChatApi:
@@ -19,9 +20,9 @@ class ChatApi:
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     def prepare(
-        self, request: LLMRequest, model: str, *, stream: bool
+        self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
-        return chat_call(request, model, stream=stream)
+        return chat_call(request, model, takes, stream=stream)
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
         return read_chat(value)

@@ -24,6 +24,7 @@ from typing import Any
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.conversation import items_without_message
 from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.takes import Takes
 
 MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
 _REASONING = re.compile(r"(o\d|gpt-[5-9])(?!.*-chat)")
@@ -37,7 +38,7 @@ def reasons(model: str) -> bool:
     return _REASONING.match(model) is not None
 
 
-def chat_call(request: LLMRequest, model: str, *, stream: bool) -> Prepared:
+def chat_call(request: LLMRequest, model: str, takes: Takes, *, stream: bool) -> Prepared:
     """`POST /chat/completions`."""
     dropped = [name for name in _RESPONSES_ONLY if getattr(request, name) not in (None, ())]
     dropped += items_without_message(request)

@@ -6,49 +6,16 @@ form. What is none of these (a part of an unknown type, a tool that is no functi
 `Unknown` or told by its path: the API that cannot say it drops or refuses it, by its own rule.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
-from urllib.parse import unquote_to_bytes
 
 from nexus_actors.contract.messages import HAVE_MESSAGE
+from nexus_actors.contract.provider_state import STATE
 from nexus_actors.contract.request import LLMRequest, Message
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A stretch of text."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """An image, or a document: by its URL, by the id of an upload, or as it is, in base64."""
-
-    kind: Literal["image", "file"]
-    url: str | None = None
-    data: str | None = None
-    """Base64, without white space."""
-    media_type: str | None = None
-    """Of `data`, such as `image/png`."""
-    file_id: str | None = None
-    name: str | None = None
-    detail: str | None = None
-    """`low`, `high` or `auto`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A content part of another type."""
-
-    type: str
-
-
-Part: TypeAlias = Text | Media | Unknown
+from nexus_actors.providers.apis.parts import Cache, Part, Text, Unknown, read_part
+from nexus_actors.providers.http.api import text_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +28,9 @@ class ToolCall:
     """JSON text, as the model wrote it."""
     signature: str | None = None
     """What the model thought, sealed: Google's, in the place its own chat API has for it."""
+    state: str | None = None
+    """The provider's own, unsealed: JSON text, not checked."""
+    cache: Cache | None = None
 
     def arguments_object(self) -> dict[str, Any]:
         """The arguments as an object; a model may have written none, or no JSON at all."""
@@ -83,6 +53,10 @@ class Turn:
     """Of a tool's result."""
     tool_name: str = ""
     """Of a tool's result: the function that was called, where the conversation tells."""
+    state: str | None = None
+    """An assistant's: the provider's own, unsealed: JSON text, not checked."""
+    path: str = ""
+    """Where it stands in the request, such as `messages[2]`."""
 
     @property
     def text(self) -> str:
@@ -99,6 +73,7 @@ class Function:
     parameters: Mapping[str, Any] | None
     """JSON Schema."""
     strict: bool | None = None
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +105,8 @@ class JsonSchema:
 class Conversation:
     """All that is said in a request."""
 
-    system: tuple[str, ...]
-    """Every system message's text, wherever it stood."""
+    system: tuple[Text, ...]
+    """Every system message's texts, wherever they stood."""
     turns: tuple[Turn, ...]
     functions: tuple[Function, ...]
     choice: ToolChoice | None
@@ -142,7 +117,7 @@ class Conversation:
 
 def read_conversation(request: LLMRequest) -> Conversation:
     """The neutral form of `request`."""
-    system: list[str] = []
+    system: list[Text] = []
     turns: list[Turn] = []
     unsaid: list[str] = []
     names: dict[str, str] = {}
@@ -156,7 +131,7 @@ def read_conversation(request: LLMRequest) -> Conversation:
             or (message["role"] == "system" and not isinstance(part, Text))
         ]
         if message["role"] == "system":
-            system.append("".join(part.text for part in parts if isinstance(part, Text)))
+            system += [part for part in parts if isinstance(part, Text) and part.text]
             continue
         calls, lost = _calls(message)
         unsaid += [f"messages[{index}].tool_calls[{place}]" for place in lost]
@@ -166,10 +141,12 @@ def read_conversation(request: LLMRequest) -> Conversation:
         turns.append(
             Turn(
                 role=message["role"],
-                parts=tuple(part for part in parts if part != Text("")),
+                parts=tuple(it for it in parts if not (isinstance(it, Text) and not it.text)),
                 calls=calls,
                 call_id=call_id,
                 tool_name=names.get(call_id) or str(name or ""),
+                state=text_or_none(message.get(STATE)),
+                path=f"messages[{index}]",
             )
         )
     functions: list[Function] = []
@@ -183,7 +160,7 @@ def read_conversation(request: LLMRequest) -> Conversation:
     if choice is None and request.tool_choice is not None:
         unsaid.append("tool_choice")
     return Conversation(
-        system=tuple(text for text in system if text),
+        system=tuple(system),
         turns=tuple(turns),
         functions=tuple(functions),
         choice=choice,
@@ -216,68 +193,6 @@ def _parts(content: Any) -> tuple[Part, ...]:
     return ()
 
 
-def read_part(part: Any) -> Part:
-    """One content part, in whichever form it was sent."""
-    match part:
-        case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
-            return Text(text)
-        case {"type": "refusal", "refusal": str(text)}:
-            return Text(text)
-        case {"type": "image_url", "image_url": {"url": str(url), **more}}:
-            return _media("image", url, detail=_text(more.get("detail")))
-        case {"type": "image_url" | "input_image", "image_url": str(url)}:
-            return _media("image", url, detail=_text(part.get("detail")))
-        case {"type": "input_image", "file_id": str(file_id)}:
-            return Media("image", file_id=file_id, detail=_text(part.get("detail")))
-        case {"type": "file", "file": Mapping() as file}:
-            return _file(file)
-        case {"type": "input_file"}:
-            return _file(part)
-        case {"type": str(kind)}:
-            return Unknown(kind)
-        case _:
-            return Unknown("none")
-
-
-def _file(file: Mapping[str, Any]) -> Part:
-    name = _text(file.get("filename"))
-    match file:
-        case {"file_data": str(data)}:
-            return _media("file", data if data[:5] == "data:" else _as_pdf(data), name=name)
-        case {"file_url": str(url)}:
-            return _media("file", url, name=name)
-        case {"file_id": str(file_id)}:
-            return Media("file", file_id=file_id, name=name)
-        case _:
-            return Unknown("file")
-
-
-def _as_pdf(data: str) -> str:
-    """Bare base64: of the kinds of documents the APIs take, PDF is the one that all do."""
-    return f"data:application/pdf;base64,{data}"
-
-
-def _media(
-    kind: Literal["image", "file"], url: str, *, detail: str | None = None, name: str | None = None
-) -> Part:
-    """By URL; what a `data:` URL (RFC 2397) holds comes as data."""
-    if url[:5].lower() != "data:":
-        return Media(kind, url=url, name=name, detail=detail)
-    head, comma, body = url[5:].partition(",")
-    media_type, *options = head.split(";")
-    if not comma:
-        return Unknown(kind)
-    if "base64" in options:
-        data = "".join(body.split())
-        try:
-            base64.b64decode(data, validate=True)
-        except (binascii.Error, ValueError):
-            return Unknown(kind)
-    else:
-        data = base64.b64encode(unquote_to_bytes(body)).decode("ascii")
-    return Media(kind, data=data, media_type=media_type or "text/plain", name=name, detail=detail)
-
-
 def _calls(message: Message) -> tuple[tuple[ToolCall, ...], tuple[int, ...]]:
     """The calls of functions, and the places of others."""
     calls = message.get("tool_calls")
@@ -291,7 +206,7 @@ def _call(call: Any) -> ToolCall | None:
         case {"id": str(call_id), "function": {"name": str(name), **more}}:
             arguments = more.get("arguments")
             written = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
-            return ToolCall(call_id, name, written, _signature(call))
+            return ToolCall(call_id, name, written, _signature(call), text_or_none(call.get(STATE)))
         case _:
             return None
 
@@ -313,10 +228,16 @@ def _function(tool: Mapping[str, Any]) -> Function | None:
         return None
     return Function(
         name,
-        _text(inner.get("description")),
+        text_or_none(inner.get("description")),
         parameters if isinstance(parameters, Mapping) else None,
         strict if isinstance(strict, bool) else None,
+        _cache(tool) or _cache(inner),
     )
+
+
+def _cache(holder: Mapping[str, Any]) -> Cache | None:
+    cache = holder.get("cache_control")
+    return cache if isinstance(cache, Mapping) else None
 
 
 def _choice(choice: Any) -> ToolChoice | None:
@@ -342,11 +263,7 @@ def _output(wanted: Mapping[str, Any] | None) -> JsonObject | JsonSchema | None:
     strict = inner.get("strict")
     return JsonSchema(
         inner.get("schema", {}),
-        _text(inner.get("name")) or "answer",
+        text_or_none(inner.get("name")) or "answer",
         strict if isinstance(strict, bool) else None,
-        _text(inner.get("description")),
+        text_or_none(inner.get("description")),
     )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -12,6 +12,7 @@ from nexus_actors.providers.apis.generate_content_stream import GenerateContentS
 from nexus_actors.providers.failures import failed_status
 from nexus_actors.providers.http.api import Prepared, Reading
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 
 class GenerateContentApi:
@@ -21,9 +22,9 @@ class GenerateContentApi:
         return {"x-goog-api-key": key} if key else {}
 
     def prepare(
-        self, request: LLMRequest, model: str, *, stream: bool
+        self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
-        return generate_content_call(request, model, stream=stream)
+        return generate_content_call(request, model, takes, stream=stream)
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
         return read_generated(value)

@@ -46,18 +46,16 @@ from nexus_actors.providers.apis.conversation import (
     Conversation,
     Function,
     JsonSchema,
-    Media,
     Named,
-    Part,
-    Text,
     ToolCall,
     Turn,
-    Unknown,
     names_of_speakers,
     read_conversation,
 )
+from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 MOST_STOPS = 5
 UNCHECKED = "skip_thought_signature_validator"
@@ -95,7 +93,7 @@ class _Unsayable(Exception):
 
 
 def generate_content_call(
-    request: LLMRequest, model: str, *, stream: bool
+    request: LLMRequest, model: str, takes: Takes, *, stream: bool
 ) -> Prepared | ProviderFailure:
     """`POST /models/{model}:generateContent`, or `:streamGenerateContent` as server-sent events."""
     name = model.removeprefix("models/")
@@ -119,7 +117,7 @@ def _body(
         if path.startswith("messages"):
             raise _Unsayable(f"the API has no form for {path}")
         dropped.append(path)
-    system: list[dict[str, Any]] = [{"text": text} for text in conversation.system]
+    system: list[dict[str, Any]] = [{"text": text.text} for text in conversation.system]
     contents = _contents(conversation.turns, model, dropped)
     if not contents and not system:
         raise _Unsayable("the API wants a message that says something")
@@ -200,6 +198,8 @@ def _part(part: Part) -> dict[str, Any]:
             return {"fileData": {"fileUri": url, **({"mimeType": kind} if kind else {})}}
         case Media():
             raise _Unsayable("the API does not know a file by the id it has elsewhere")
+        case Thought():
+            raise _Unsayable("the API has no form for a part of type thinking")
         case Unknown(kind):
             raise _Unsayable(f"the API has no form for a part of type {kind}")
 

@@ -30,18 +30,16 @@ from nexus_actors.providers.apis.conversation import (
     Function,
     JsonObject,
     JsonSchema,
-    Media,
     Named,
-    Part,
-    Text,
     ToolChoice,
     Turn,
-    Unknown,
     names_of_speakers,
     read_conversation,
 )
+from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 WITHOUT_SAMPLING = "2026-10-21"
 """The first version of the API that refuses temperature and its like."""
@@ -59,7 +57,13 @@ class _Unsayable(Exception):
 
 
 def messages_call(
-    request: LLMRequest, model: str, *, stream: bool, version: str, max_tokens: int
+    request: LLMRequest,
+    model: str,
+    takes: Takes,
+    *,
+    stream: bool,
+    version: str,
+    max_tokens: int,
 ) -> Prepared | ProviderFailure:
     """`POST /messages`. `max_tokens` is for a request that says nothing of it."""
     conversation = read_conversation(request)
@@ -81,7 +85,7 @@ def messages_call(
         "messages": messages,
     }
     if conversation.system:
-        body["system"] = "\n\n".join(conversation.system)
+        body["system"] = "\n\n".join(text.text for text in conversation.system)
     if request.stop:
         body["stop_sequences"] = list(request.stop)
     _add_sampling(body, dropped, request, version)
@@ -224,6 +228,8 @@ def _block(part: Part) -> _Block | None:
         case Media():
             named = {"title": part.name} if part.name else {}
             return {"type": "document", "source": _document(part), **named}
+        case Thought():
+            raise _Unsayable("a part of type thinking")
         case Unknown(kind):
             raise _Unsayable(f"a part of type {kind}")
 

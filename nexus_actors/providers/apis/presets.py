@@ -14,6 +14,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat_api import ChatApi
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 PresetName = Literal[
     "azure",
@@ -104,9 +105,9 @@ class PresetApi(ChatApi):
         return super().headers(key) if name == "Authorization" or not key else {name: key}
 
     def prepare(
-        self, request: LLMRequest, model: str, *, stream: bool
+        self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
-        prepared = super().prepare(request, model, stream=stream)
+        prepared = super().prepare(request, model, takes, stream=stream)
         if isinstance(prepared, ProviderFailure):
             return prepared
         adapted = adapt(prepared, self._preset)

@@ -11,17 +11,18 @@ from nexus_actors.providers.apis.responses_request import responses_call
 from nexus_actors.providers.apis.responses_stream import ResponsesStream
 from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 
 class ResponsesOrChatApi(ChatApi):
     """An `HttpApi`. Which API answered is told by the answer: only chat's has `choices`."""
 
     def prepare(
-        self, request: LLMRequest, model: str, *, stream: bool
+        self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
         if request.api_version == "chat_completions":
-            return super().prepare(request, model, stream=stream)
-        return responses_call(request, model, stream=stream)
+            return super().prepare(request, model, takes, stream=stream)
+        return responses_call(request, model, takes, stream=stream)
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
         return super().read(value) if "choices" in value else read_response(value)

@@ -34,6 +34,7 @@ from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.chat_request import reasons
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 LEAST_TOKENS = 16
 
@@ -42,7 +43,9 @@ class _NoForm(Exception):
     """Something at this path cannot be said."""
 
 
-def responses_call(request: LLMRequest, model: str, *, stream: bool) -> Prepared | ProviderFailure:
+def responses_call(
+    request: LLMRequest, model: str, takes: Takes, *, stream: bool
+) -> Prepared | ProviderFailure:
     """`POST /responses`. Refused is a tool call of an assistant that is none."""
     dropped: list[str] = []
     body: dict[str, Any] = {"model": model}

@@ -5,13 +5,14 @@ masking secrets, the price); an API says how a request is written and what an an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Usage
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
 
 MOST_TOKENS = 2**31 - 1
 """Counts beyond are nonsense, and would not fit the database's column."""
@@ -26,7 +27,12 @@ class Prepared:
     body: Mapping[str, Any]
     """To be sent as JSON."""
     dropped: tuple[str, ...] = ()
-    """Fields of the request that the API cannot honour and that `body` leaves out."""
+    """As `Answer.dropped`: what `body` leaves out, or has in a form that is the nearest only."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Where the body has an optional field under another name than the request: the place there,
+    such as `reasoning.effort`, to the field of `LLMRequest`."""
+    check: Mapping[str, Any] | None = None
+    """A JSON Schema that an answer's text is to be held against, since the provider does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,25 @@ class Reading:
     """The model that answered, by the name the provider has for it."""
     cache_write_tokens: int = 0
     """Those of the prompt's that were written to the provider's cache, at a higher price."""
+    cache_write_1h_tokens: int = 0
+    """Those of them that are kept for an hour, at a higher price still."""
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    told_cost: float | None = None
+    """US dollars, as the provider says; not checked."""
+    service_tier: str | None = None
+    """That the answer was given in, such as `flex` or `priority`; None for the usual one."""
+    geo: str | None = None
+    """Where it was computed, if that has a price."""
+    hosted_calls: Mapping[str, int] = field(default_factory=dict)
+    """Calls of the provider's own tools that cost by the call: `web_search` and the like."""
+    state: str | None = None
+    """What is to be sent back with this message, as JSON text; those of calls stand in the calls,
+    as `provider_state`."""
+    dropped: tuple[str, ...] = ()
+    """What of the answer was left out, told with what of the request was."""
+    fault: str | None = None
+    """Why it is no answer although it was paid for: worth one more try at most."""
 
 
 class StreamReader(Protocol):
@@ -70,9 +95,10 @@ class HttpApi(Protocol):
         ...
 
     def prepare(
-        self, request: LLMRequest, model: str, *, stream: bool
+        self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
-        """Write the call. A failure refuses what must not be dropped, before anything is sent."""
+        """Write the call as the model takes it. A failure refuses what must not be dropped, before
+        anything is sent."""
         ...
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:

@@ -10,7 +10,6 @@ Expected trouble comes back as a `ProviderFailure`; anything else is raised, and
 with it.
 """
 
-import ipaddress
 import json
 import re
 import time
@@ -18,14 +17,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from math import inf
-from typing import Any, Generic, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import trio
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import SecretStr
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.contract.provider_state import Owner, open_states, seal_answer
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers import pricing
@@ -38,7 +38,10 @@ from nexus_actors.providers.http.exchange import (
     HttpSession,
     http_session,
 )
+from nexus_actors.providers.http.settings import HttpSettings, is_header_value
+from nexus_actors.providers.optional_fields import without_fields
 from nexus_actors.providers.port import (
+    NOTHING,
     OnText,
     Outcome,
     ProviderFailure,
@@ -46,94 +49,10 @@ from nexus_actors.providers.port import (
     ProviderSettings,
 )
 from nexus_actors.providers.redact import request_secrets, request_texts, safe_message
+from nexus_actors.providers.takes import Takes, model_takes, with_changes
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
 """What a model may be called; it becomes part of a path with some APIs."""
-_OWN_HEADERS = frozenset(
-    {
-        "anthropic-version",
-        "api-key",
-        "authorization",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "transfer-encoding",
-        "x-api-key",
-        "x-goog-api-key",
-    }
-)
-_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-"""Characters of a header's name (RFC 9110, 5.6.2)."""
-
-
-class HttpSettings(ProviderSettings):
-    """Settings every such provider has; a kind adds its own by subclassing."""
-
-    # A URL may have a password in it, and is refused for that: it must not be shown then.
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    base_url: str
-    """What stands before the API's own paths, such as `https://api.openai.com/v1`."""
-    allow_insecure: bool = False
-    """Allow plain http to other hosts than this one: keys and prompts can be read on the way."""
-    headers: dict[str, str] = Field(default_factory=dict)
-    """Further headers of each call, such as `OpenAI-Organization`. No place for secrets."""
-    free: bool = False
-    """True for a server of one's own: answers cost 0. Otherwise an unknown price stays unknown."""
-    idle_timeout: float = Field(default=60.0, gt=0)
-    """Seconds allowed until the first byte of a streamed answer, and between its pieces."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_url(cls, text: str) -> str:
-        url = urlsplit(text)  # its ValueErrors (a bad port, a bad IPv6 address) are clear enough
-        if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
-            raise ValueError("expected a URL like https://api.openai.com/v1")
-        if url.username is not None or url.password is not None:
-            raise ValueError("must hold no user name or password: name a variable in api_key_env")
-        if "?" in text or "#" in text:
-            raise ValueError("must have no query and no fragment")
-        if not text.isascii() or not text.isprintable() or " " in text:
-            raise ValueError("must be printable ASCII without blanks")
-        return text.rstrip("/")
-
-    @field_validator("headers")
-    @classmethod
-    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if not name or not _TOKEN.issuperset(name):
-                raise ValueError(f"{name!r} is no name of a header")
-            if name.lower() in _OWN_HEADERS:
-                raise ValueError(f"{name} is set by the provider itself")
-            if not _is_header_value(value):
-                raise ValueError(f"the value of {name} must be printable ASCII")
-        return headers
-
-    @model_validator(mode="after")
-    def _check_secrecy(self) -> Self:
-        url = urlsplit(self.base_url)
-        if url.scheme == "http" and not self.allow_insecure and not _is_loopback(url.hostname):
-            raise ValueError(
-                "base_url: http sends keys and prompts in the clear;"
-                " use https, or set allow_insecure = true"
-            )
-        return self
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
-def _is_header_value(text: str) -> bool:
-    return text.isascii() and text.isprintable() and text == text.strip()
-
-
 S = TypeVar("S", bound=HttpSettings)
 
 
@@ -159,71 +78,117 @@ class HttpProviderSession:
         *,
         timeout: float,
         on_text: OnText | None = None,
+        without: Mapping[str, str] = NOTHING,
+        key_name: str | None = None,
     ) -> Outcome:
         """Make one call. The deadline of `timeout` seconds is for all of it, connecting too."""
-        prepared = self._prepare(request, model, stream=on_text is not None)
+        owner = Owner(self._name, model, key_name)
+        prepared = self._prepare(request, model, without, owner, stream=on_text is not None)
         if isinstance(prepared, ProviderFailure):
             return self._masked(prepared, request)
-        # Escaped to ASCII, so that no text can fail to encode.
-        body = Body(json.dumps(prepared.body, separators=(",", ":")).encode("ascii"))
+        try:  # escaped to ASCII, so that no text can fail to encode
+            text = json.dumps(prepared.body, separators=(",", ":"), allow_nan=False)
+        except (ValueError, RecursionError):
+            return refused("the request holds a number or a nesting that JSON cannot carry")
+        body = Body(text.encode("ascii"))
         stream = None if on_text is None else AnswerStream(self._api.reader(), on_text)
-        outcome = await self._call(prepared.path, body, model, timeout, stream)
-        outcome = replace(outcome, dropped=prepared.dropped)
+        outcome = await self._call(prepared, body, owner, timeout, stream)
+        outcome = replace(outcome, dropped=(*prepared.dropped, *outcome.dropped))
         return self._masked(outcome, request) if isinstance(outcome, ProviderFailure) else outcome
 
     def _prepare(
-        self, request: LLMRequest, model: str, *, stream: bool
+        self,
+        request: LLMRequest,
+        model: str,
+        without: Mapping[str, str],
+        owner: Owner,
+        *,
+        stream: bool,
     ) -> Prepared | ProviderFailure:
         if not MODEL_NAME.fullmatch(model):
             return refused("the model's name has characters that no model's name has")
-        return self._api.prepare(request, model, stream=stream)
+        asked, left_out = without_fields(request, without)
+        opened, closed = open_states(asked, owner)
+        takes = self._takes(self._settings.server(request), model)
+        prepared = self._api.prepare(opened, model, takes, stream=stream)
+        if isinstance(prepared, ProviderFailure):
+            return prepared
+        dropped = (*prepared.dropped, *left_out, *closed, *request.unknown)
+        return replace(prepared, dropped=dropped)
+
+    def _takes(self, server: str, model: str) -> Takes:
+        configured = self._settings.models.get(model)
+        return with_changes(
+            model_takes(server, model), None if configured is None else configured.takes
+        )
 
     async def _call(
-        self, path: str, body: Body, model: str, timeout: float, stream: AnswerStream | None
+        self,
+        prepared: Prepared,
+        body: Body,
+        owner: Owner,
+        timeout: float,
+        stream: AnswerStream | None,
     ) -> Outcome:
         answer: HttpAnswer | Broken | None = None
         with trio.move_on_after(max(timeout, 0.0)):
             answer = await self._http.post(
-                path,
+                prepared.path,
                 body,
                 take=None if stream is None else stream.take,
                 idle_timeout=inf if stream is None else self._settings.idle_timeout,
             )
         if isinstance(answer, HttpAnswer):
-            return self._read(answer, model, stream)
+            return self._read(answer, prepared, owner, stream)
         # A stream that came to its last event is an answer, and paid for, whatever came after.
         told = None if stream is None else stream.whole()
         if isinstance(told, Mapping):
-            return self._understood(told, model, stream)
+            return self._understood(told, prepared, owner, stream)
         return _late(timeout, body) if answer is None else _broken(answer)
 
-    def _read(self, answer: HttpAnswer, model: str, stream: AnswerStream | None) -> Outcome:
+    def _read(
+        self, answer: HttpAnswer, prepared: Prepared, owner: Owner, stream: AnswerStream | None
+    ) -> Outcome:
         if not 200 <= answer.status < 300:
             return self._api.failed(answer.status, answer.headers, answer.body, now=time.time())
         streamed = stream is not None and not answer.body
         value = stream.whole() if stream is not None and streamed else read_object(answer.body)
-        return invalid(value) if isinstance(value, str) else self._understood(value, model, stream)
+        if isinstance(value, str):
+            return invalid(value)
+        return self._understood(value, prepared, owner, stream)
 
     def _understood(
-        self, value: Mapping[str, Any], model: str, stream: AnswerStream | None
+        self,
+        value: Mapping[str, Any],
+        prepared: Prepared,
+        owner: Owner,
+        stream: AnswerStream | None,
     ) -> Outcome:
         reading = self._api.read(value)
         if isinstance(reading, ProviderFailure):
             return reading
+        if reading.fault is not None:
+            cost = self._cost(reading, owner.model)
+            return replace(invalid(reading.fault), repeat_once=True, cost=cost)
         first = stream.seconds_to_first_text if stream is not None else None
-        return self._answer(reading, model, first)
+        return self._answer(reading, owner, first)
 
-    def _answer(self, reading: Reading, model: str, seconds_to_first_text: float | None) -> Answer:
+    def _answer(
+        self, reading: Reading, owner: Owner, seconds_to_first_text: float | None
+    ) -> Answer:
+        state, calls, too_large = seal_answer(owner, reading.state, reading.tool_calls)
         return Answer(
             response=reading.response,
             provider=self._name,
-            model=model,
+            model=owner.model,
             usage=reading.usage or Usage(0, 0, 0),
-            cost=self._cost(reading, model),
+            cost=self._cost(reading, owner.model),
             finish_reason=reading.finish_reason,
             native_finish_reason=reading.native_finish_reason,
             response_id=reading.response_id,
-            tool_calls=reading.tool_calls,
+            tool_calls=calls,
+            provider_state=state,
+            dropped=(*reading.dropped, *(("provider_state: larger than 256 KiB",) * too_large)),
             seconds_to_first_text=seconds_to_first_text,
         )
 
@@ -344,7 +309,7 @@ def _checked_key(settings: HttpSettings, api_key: SecretStr | None) -> str:
         return ""
     # A line end at the end is what files and shells leave there; it is no part of a key.
     key = api_key.get_secret_value().strip()
-    if not key or not _is_header_value(key):
+    if not key or not is_header_value(key):
         where = settings.api_key_env or "the variable of the API key"
         raise ValueError(f"{where} must hold a key of printable ASCII characters")
     return key

@@ -1,0 +1,137 @@
+"""State that belongs to a provider and travels with a message: sealed thoughts, signatures, ids.
+
+An answer, and each of its calls, may carry a `provider_state`: JSON text that only the provider can
+make sense of, with the name of its owner. A producer sends it back where it stood, in the message
+and its calls; it is replayed to its owner and to nobody else. Coming from a producer it is foreign
+text like any other: it is bounded here, and the API that replays it takes from it what has the
+expected form and nothing else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from nexus_actors.contract.request import LLMRequest, Message
+
+STATE: Final = "provider_state"
+"""The key in a message, a call and a result."""
+STATE_LIMIT: Final = 256 * 1024
+"""Bytes that the states of one message and its calls may have together; larger, they are left out
+and told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who a state belongs to."""
+
+    provider: str
+    """By its name in the config."""
+    model: str
+    key_name: str | None = None
+    """Where the key came from, never the key."""
+
+    def seal(self, text: str) -> dict[str, Any]:
+        """`text` with the owner's name on it."""
+        return {
+            "provider": self.provider,
+            "model": self.model,
+            "key": self.key_name,
+            "state": text,
+        }
+
+    def opened(self, sealed: Any) -> str | None:
+        """The text of a state of ours; None for another's, and for what is none."""
+        match sealed:
+            case {"provider": self.provider, "model": self.model, "state": str(text), **more}:
+                return text if more.get("key") == self.key_name else None
+            case _:
+                return None
+
+
+def seal_answer(
+    owner: Owner, state: str | None, calls: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any] | None, tuple[Mapping[str, Any], ...], bool]:
+    """An answer's state and its calls' (`provider_state`, as text), sealed; and whether they had to
+    be left out for their size."""
+    texts = [text for text in (state, *(call.get(STATE) for call in calls)) if text]
+    fits = sum(len(text.encode("utf-8", "replace")) for text in texts) <= STATE_LIMIT
+    sealed = owner.seal(state) if state and fits else None
+    kept = tuple(
+        {**call, STATE: owner.seal(call[STATE])} if fits and call.get(STATE) else _without(call)
+        for call in calls
+    )
+    return sealed, kept, not fits
+
+
+def open_states(request: LLMRequest, owner: Owner) -> tuple[LLMRequest, tuple[str, ...]]:
+    """The request with the states that are `owner`'s as text in their places, and without others;
+    and what `dropped` is to say of those."""
+    if not any(True for _ in _sealed(request)):
+        return request, ()
+    dropped: list[str] = []
+    messages = tuple(
+        _open_message(message, f"messages[{index}]", owner, dropped)
+        for index, message in enumerate(request.messages)
+    )
+    return replace(request, messages=messages), tuple(dropped)
+
+
+def key_of_states(request: LLMRequest, provider: str) -> str | None:
+    """The key that the newest state of this provider's in the request was made with."""
+    names = [
+        sealed.get("key")
+        for sealed in _sealed(request)
+        if isinstance(sealed, Mapping) and sealed.get("provider") == provider
+    ]
+    return next((name for name in reversed(names) if isinstance(name, str)), None)
+
+
+def _sealed(request: LLMRequest) -> Iterator[Any]:
+    for message in request.messages:
+        if message.get(STATE) is not None:
+            yield message[STATE]
+        for call in _calls(message):
+            if isinstance(call, Mapping) and call.get(STATE) is not None:
+                yield call[STATE]
+
+
+def _calls(message: Message) -> Sequence[Any]:
+    calls = message.get("tool_calls")
+    return calls if isinstance(calls, list | tuple) else ()
+
+
+def _open_message(message: Message, path: str, owner: Owner, dropped: list[str]) -> Message:
+    places: list[tuple[str, Mapping[str, Any]]] = [(path, message)]
+    places += [
+        (f"{path}.tool_calls[{place}]", call)
+        for place, call in enumerate(_calls(message))
+        if isinstance(call, Mapping)
+    ]
+    holders = [(place, holder) for place, holder in places if holder.get(STATE) is not None]
+    if not holders:
+        return message
+    texts = {place: owner.opened(holder[STATE]) for place, holder in holders}
+    size = sum(len(text.encode("utf-8", "replace")) for text in texts.values() if text is not None)
+    why = "larger than 256 KiB" if size > STATE_LIMIT else "another provider's, model's or key's"
+    kept = {
+        place: text for place, text in texts.items() if text is not None and size <= STATE_LIMIT
+    }
+    dropped += [f"{place}.{STATE}: {why}" for place in texts if place not in kept]
+    opened = _replaced(message, kept.get(path))
+    if "tool_calls" in message:
+        opened["tool_calls"] = [
+            _replaced(call, kept.get(f"{path}.tool_calls[{place}]"))
+            if isinstance(call, Mapping)
+            else call
+            for place, call in enumerate(_calls(message))
+        ]
+    return opened
+
+
+def _replaced(holder: Mapping[str, Any], text: str | None) -> dict[str, Any]:
+    rest = _without(holder)
+    return rest if text is None else {**rest, STATE: text}
+
+
+def _without(holder: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in holder.items() if key != STATE}

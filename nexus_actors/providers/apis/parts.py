@@ -1,0 +1,185 @@
+"""The parts of a message's content in one neutral form, whoever's API a producer wrote them for."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+from nexus_actors.providers.http.api import text_or_none
+
+Cache: TypeAlias = Mapping[str, Any]
+"""Anthropic's `cache_control`, such as `{"type": "ephemeral"}`: the prompt up to here is to be
+cached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A stretch of text."""
+
+    text: str
+    cache: Cache | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An image, a document or a recording: by its URL, by the id of an upload, or as it is, in
+    base64."""
+
+    kind: Literal["image", "file", "audio"]
+    url: str | None = None
+    data: str | None = None
+    """Base64, without white space."""
+    media_type: str | None = None
+    """Of `data`, such as `image/png`."""
+    file_id: str | None = None
+    name: str | None = None
+    detail: str | None = None
+    """`low`, `high` or `auto`."""
+    cache: Cache | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A block of thinking as Anthropic's API writes it, `thinking` or `redacted_thinking`."""
+
+    block: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A content part of another type."""
+
+    type: str
+
+
+Part: TypeAlias = Text | Media | Thought | Unknown
+
+
+def read_part(part: Any) -> Part:
+    """One content part, in whichever form it was sent."""
+    known = _read(part)
+    cache = part.get("cache_control") if isinstance(part, Mapping) else None
+    if isinstance(cache, Mapping) and isinstance(known, Text | Media):
+        return replace(known, cache=cache)
+    return known
+
+
+def _read(part: Any) -> Part:
+    match part:
+        case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
+            return Text(text)
+        case {"type": "refusal", "refusal": str(text)}:
+            return Text(text)
+        case {"type": "thinking" | "redacted_thinking"}:
+            return Thought(part)
+        case _:
+            return _read_media(part)
+
+
+def _read_media(part: Any) -> Part:
+    match part:
+        case {"type": "image" | "document" as kind, "source": Mapping() as source}:
+            return _from_source("image" if kind == "image" else "file", source, part)
+        case {"type": "input_audio", "input_audio": {"data": str(data), **more}}:
+            return _recording(data, text_or_none(more.get("format")) or "wav")
+        case {"type": "image_url", "image_url": {"url": str(url), **more}}:
+            return _media("image", url, detail=text_or_none(more.get("detail")))
+        case {"type": "image_url" | "input_image", "image_url": str(url)}:
+            return _media("image", url, detail=text_or_none(part.get("detail")))
+        case {"type": "input_image", "file_id": str(file_id)}:
+            return Media("image", file_id=file_id, detail=text_or_none(part.get("detail")))
+        case {"type": "file", "file": Mapping() as file}:
+            return _file(file)
+        case {"type": "input_file"}:
+            return _file(part)
+        case {"type": str(kind)}:
+            return Unknown(kind)
+        case _:
+            return Unknown("none")
+
+
+def _from_source(
+    kind: Literal["image", "file"], source: Mapping[str, Any], part: Mapping[str, Any]
+) -> Part:
+    """Anthropic's own form of an image or a document."""
+    name = text_or_none(part.get("title"))
+    match source:
+        case {"type": "base64", "data": str(data), "media_type": str(media_type)}:
+            return _media(kind, f"data:{media_type};base64,{data}", name=name)
+        case {"type": "text", "data": str(text)}:
+            data = base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
+            return Media(kind, data=data, media_type="text/plain", name=name)
+        case {"type": "url", "url": str(url)}:
+            return Media(kind, url=url, name=name)
+        case {"type": "file", "file_id": str(file_id)}:
+            return Media(kind, file_id=file_id, name=name)
+        case _:
+            return Unknown(str(part.get("type")))
+
+
+def _recording(data: str, form: str) -> Part:
+    body = _base64(data)
+    return (
+        Unknown("input_audio")
+        if body is None
+        else Media("audio", data=body, media_type=f"audio/{form}")
+    )
+
+
+def _file(file: Mapping[str, Any]) -> Part:
+    name = text_or_none(file.get("filename"))
+    match file:
+        case {"file_data": str(data)}:
+            return _media("file", data if data[:5] == "data:" else _as_pdf(data), name=name)
+        case {"file_url": str(url)}:
+            return _media("file", url, name=name)
+        case {"file_id": str(file_id)}:
+            return Media("file", file_id=file_id, name=name)
+        case _:
+            return Unknown("file")
+
+
+def _as_pdf(data: str) -> str:
+    """Bare base64: of the kinds of documents the APIs take, PDF is the one that all do."""
+    return f"data:application/pdf;base64,{data}"
+
+
+def _media(
+    kind: Literal["image", "file"], url: str, *, detail: str | None = None, name: str | None = None
+) -> Part:
+    """By URL; what a `data:` URL (RFC 2397) holds comes as data."""
+    if url[:5].lower() != "data:":
+        return Media(kind, url=url, name=name, detail=detail)
+    head, comma, body = url[5:].partition(",")
+    media_type, *options = head.split(";")
+    if not comma:
+        return Unknown(kind)
+    if "base64" in options:
+        data = _base64(body)
+        if data is None:
+            return Unknown(kind)
+    else:
+        data = base64.b64encode(unquote_to_bytes(body)).decode("ascii")
+    media_type = media_type.strip().lower()
+    media_type = _MEDIA_TYPES.get(media_type, media_type) or "text/plain"
+    return Media(kind, data=data, media_type=media_type, name=name, detail=detail)
+
+
+_MEDIA_TYPES: Final = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}
+"""Names that are written for others, and that the APIs do not know."""
+
+
+def _base64(text: str) -> str | None:
+    """Without white space, with its padding, in the usual alphabet; None where it is no base64."""
+    data = "".join(text.split()).translate(_USUAL).rstrip("=")
+    data += "=" * (-len(data) % 4)
+    try:
+        base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data
+
+
+_USUAL: Final = str.maketrans("-_", "+/")

@@ -1,0 +1,99 @@
+"""Settings that every provider behind HTTP has."""
+
+import ipaddress
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.port import ProviderSettings
+
+_OWN_HEADERS = frozenset(
+    {
+        "anthropic-version",
+        "api-key",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "x-api-key",
+        "x-goog-api-key",
+    }
+)
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+"""Characters of a header's name (RFC 9110, 5.6.2)."""
+
+
+class HttpSettings(ProviderSettings):
+    """Settings every such provider has; a kind adds its own by subclassing."""
+
+    # A URL may have a password in it, and is refused for that: it must not be shown then.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    base_url: str
+    """What stands before the API's own paths, such as `https://api.openai.com/v1`."""
+    allow_insecure: bool = False
+    """Allow plain http to other hosts than this one: keys and prompts can be read on the way."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Further headers of each call, such as `OpenAI-Organization`. No place for secrets."""
+    free: bool = False
+    """True for a server of one's own: answers cost 0. Otherwise an unknown price stays unknown."""
+    idle_timeout: float = Field(default=60.0, gt=0)
+    """Seconds allowed until the first byte of a streamed answer, and between its pieces."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_url(cls, text: str) -> str:
+        url = urlsplit(text)  # its ValueErrors (a bad port, a bad IPv6 address) are clear enough
+        if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
+            raise ValueError("expected a URL like https://api.openai.com/v1")
+        if url.username is not None or url.password is not None:
+            raise ValueError("must hold no user name or password: name a variable in api_key_env")
+        if "?" in text or "#" in text:
+            raise ValueError("must have no query and no fragment")
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("must be printable ASCII without blanks")
+        return text.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not name or not _TOKEN.issuperset(name):
+                raise ValueError(f"{name!r} is no name of a header")
+            if name.lower() in _OWN_HEADERS:
+                raise ValueError(f"{name} is set by the provider itself")
+            if not is_header_value(value):
+                raise ValueError(f"the value of {name} must be printable ASCII")
+        return headers
+
+    def server(self, request: LLMRequest) -> str:
+        """By which name `models.toml` knows who answers this request."""
+        return self.kind
+
+    @model_validator(mode="after")
+    def _check_secrecy(self) -> Self:
+        url = urlsplit(self.base_url)
+        if url.scheme == "http" and not self.allow_insecure and not _is_loopback(url.hostname):
+            raise ValueError(
+                "base_url: http sends keys and prompts in the clear;"
+                " use https, or set allow_insecure = true"
+            )
+        return self
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def is_header_value(text: str) -> bool:
+    """Whether it can stand in a header as it is."""
+    return text.isascii() and text.isprintable() and text == text.strip()

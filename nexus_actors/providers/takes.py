@@ -1,0 +1,151 @@
+"""What each model takes: a fact about the model, read from `models.toml` beside this file.
+
+The file's entries are laid over each other in their order, general ones first; what the config says
+of a model (`[providers.NAME.models."MODEL"] takes = { … }`) is laid over them all. Of a model that
+no entry knows, everything is sent: the provider says what it does not take, and that is learnt
+(`nexus.model_quirks`).
+"""
+
+import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nexus_actors.contract.request import ReasoningEffort
+
+EFFORTS: Final[tuple[ReasoningEffort, ...]] = (
+    "none",
+    "minimal",
+    "low",
+    "medium",
+    "high",
+    "xhigh",
+    "max",
+)
+"""In order, least first."""
+Thinking = Literal["adaptive", "enabled", "disabled", "level", "budget"]
+_KEPT: Final = 1024
+"""Models at most: requests can name any number of them."""
+
+
+class Takes(BaseModel):
+    """What one model takes at one server. Everything is taken unless an entry says otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    samplers: Literal["both", "one", "idle", "none"] = "both"
+    """`temperature` and `top_p`: both, one of them in a request, only while it does not think (an
+    effort of `none`), or neither."""
+    top_k: bool = True
+    penalties: bool = True
+    """`presence_penalty` and `frequency_penalty`."""
+    seed: bool = True
+    stop: bool = True
+    blank_stop: bool = True
+    """Stop sequences of white space alone."""
+    most_stops: int | None = None
+    efforts: tuple[ReasoningEffort, ...] = EFFORTS
+    """Empty: it does not think, or not as told."""
+    default_effort: ReasoningEffort | None = None
+    """How much it thinks where the request says nothing."""
+    thinking: tuple[Thinking, ...] = ()
+    """Forms in which thinking is asked for: Claude's `thinking.type`, Gemini's level or budget."""
+    thinking_budget: tuple[int, int] | None = None
+    """Tokens, least and most."""
+    forced_tool_choice: bool = True
+    """`required`, or a named function."""
+    tool_choice: bool = True
+    parallel_tool_calls: bool = True
+    prefill: bool = True
+    """A last message from the assistant, for the model to go on with."""
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """The name of the limit in chat completions."""
+    max_output_tokens: int | None = None
+    """The most it answers with."""
+    outputs: tuple[Literal["json_object", "json_schema"], ...] = ("json_object", "json_schema")
+    verbosity: bool = True
+    images: bool = True
+    image_urls: bool = True
+    """Images by http; else only as data."""
+    files: bool = True
+    audio: bool = True
+    cache_control: bool = False
+    """Marks in the prompt up to which it is to be cached."""
+    reasoning_sent_back: bool = False
+    """A turn of calls is refused that lacks the `reasoning_content` it came with."""
+    foreign: tuple[str, ...] = ()
+    """Keys of a message that are sent on although no state of ours seals them."""
+
+
+def nearest(effort: ReasoningEffort, taken: tuple[ReasoningEffort, ...]) -> ReasoningEffort:
+    """The taken effort that is nearest, the lesser of two; `taken` must not be empty."""
+    wanted = EFFORTS.index(effort)
+    return min(taken, key=lambda it: (abs(EFFORTS.index(it) - wanted), EFFORTS.index(it)))
+
+
+class _Entry(Takes):
+    """One entry of the file: for these models, at these servers."""
+
+    names: tuple[str, ...]
+    """Globs of `plain_name`."""
+    at: tuple[str, ...] = ()
+    """Servers: a kind (`openai/chat`, `openai/responses`), a preset, or what stands before their
+    slash. Empty: everywhere."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What it says, by the fields of `Takes`."""
+        return {it: getattr(self, it) for it in self.model_fields_set - {"names", "at"}}
+
+    def is_for(self, server: str, name: str) -> bool:
+        """Whether it speaks of the model of this plain name at this server."""
+        there = not self.at or server in self.at or server.partition("/")[0] in self.at
+        return there and any(fnmatchcase(name, glob) for glob in self.names)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: tuple[_Entry, ...] = Field(min_length=1)
+
+
+@cache
+def _entries() -> tuple[_Entry, ...]:
+    text = files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
+    return _File.model_validate(tomllib.loads(text)).model
+
+
+def plain_name(model: str) -> str:
+    """A model's name as the file has it, whoever serves it: without `models/`, a gateway's
+    `openai/`, a cloud's `us.anthropic.`, and what fine-tuning put around it."""
+    name = model.lower()
+    if name.startswith("ft:"):
+        name = name.split(":")[1]
+    name = name.rpartition("/")[2]
+    if (start := name.find("claude")) >= 0:
+        name = name[start:].replace(".", "-")
+    return name
+
+
+@lru_cache(_KEPT)
+def model_takes(server: str, model: str) -> Takes:
+    """What the file says of `model` at `server`."""
+    name = plain_name(model)
+    facts: dict[str, Any] = {}
+    for entry in _entries():
+        if entry.is_for(server, name):
+            facts.update(entry.facts)
+    return Takes(**facts)
+
+
+def with_changes(takes: Takes, changes: Takes | None) -> Takes:
+    """`takes` with what `changes` says expressly laid over it."""
+    if changes is None:
+        return takes
+    return takes.model_copy(
+        update={name: getattr(changes, name) for name in changes.model_fields_set}
+    )
