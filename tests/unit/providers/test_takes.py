@@ -1,0 +1,71 @@
+"""The file of what models take: how its entries are laid over each other, and by which name."""
+
+import pytest
+
+from nexus_actors.contract.request import ReasoningEffort
+from nexus_actors.providers.takes import (
+    EFFORTS,
+    Takes,
+    model_takes,
+    nearest,
+    plain_name,
+    with_changes,
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "plain"),
+    [
+        ("gpt-6", "gpt-6"),
+        ("GPT-6", "gpt-6"),
+        ("openai/gpt-6", "gpt-6"),
+        ("models/gemini-3.8-flash", "gemini-3.8-flash"),
+        ("ft:o4-mini-2025-04-16:my-org:custom:id", "o4-mini-2025-04-16"),
+        ("us.anthropic.claude-opus-4-8-20260101-v1:0", "claude-opus-4-8-20260101-v1:0"),
+        ("anthropic/claude-opus-4.8", "claude-opus-4-8"),
+        ("claude-opus-4-8@20260101", "claude-opus-4-8@20260101"),
+        ("accounts/fireworks/models/llama-4", "llama-4"),
+        ("ft:", ""),
+        ("", ""),
+    ],
+)
+def test_a_model_is_known_by_its_name_whoever_serves_it(model: str, plain: str) -> None:
+    assert plain_name(model) == plain
+
+
+@pytest.mark.parametrize(
+    ("effort", "taken", "sent"),
+    [
+        ("high", EFFORTS, "high"),
+        ("xhigh", ("low", "medium", "high"), "high"),
+        ("max", ("low", "medium", "high"), "high"),
+        ("minimal", ("low", "medium", "high"), "low"),
+        ("none", ("low", "medium"), "low"),
+        ("minimal", ("none", "low"), "none"),
+        ("medium", ("low", "high"), "low"),
+        ("xhigh", ("high", "max"), "high"),
+        ("none", ("high",), "high"),
+    ],
+)
+def test_the_nearest_effort_is_sent_the_lesser_of_two(
+    effort: ReasoningEffort, taken: tuple[ReasoningEffort, ...], sent: str
+) -> None:
+    assert nearest(effort, taken) == sent
+
+
+def test_a_model_that_nobody_knows_takes_everything() -> None:
+    assert model_takes("openai_compatible", "future-model-9") == Takes()
+
+
+def test_an_entry_for_a_kind_holds_for_each_of_its_apis() -> None:
+    assert not model_takes("openai/responses", "gpt-4o").stop
+    assert model_takes("openai/chat", "gpt-4o").stop
+    chat, responses = model_takes("openai/chat", "gpt-6"), model_takes("openai/responses", "gpt-6")
+    assert chat.samplers == responses.samplers != "both"
+
+
+def test_the_config_has_the_last_word_on_what_it_names_and_on_nothing_else() -> None:
+    known = Takes(samplers="none", stop=False)
+    assert with_changes(known, None) == known
+    changed = with_changes(known, Takes(samplers="both", efforts=("low",)))
+    assert changed == Takes(samplers="both", stop=False, efforts=("low",))
