@@ -68,6 +68,7 @@ def _read(file: str) -> str:
 
 def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]:
     """What routing makes of a request, as JSON has it."""
+    from nexus_actors.providers.honours import wanted
     from nexus_actors.routing import Routed, Routes
     from nexus_actors.routing.choice import expected_cost
     from nexus_actors.routing.estimate import estimate_input
@@ -75,17 +76,20 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
     routes = Routes(settings)
     outcome = routes.candidates(request)
     candidates = outcome.candidates if isinstance(outcome, Routed) else ()
+    estimate, wants = estimate_input(request), wanted(request)
+    misfits = [routes.catalog.misfit(it, request, estimate, wants) for it in candidates]
     return {
         "route": routes.name_of(outcome.route),
-        "input_tokens": estimate_input(request).expected,
+        "input_tokens": estimate.expected,
         "max_tokens": request.max_tokens,
         "candidates": [
             {
                 "model": str(candidate),
                 "expected_cost": expected_cost(candidate, request, routes.catalog),
                 "context_window": routes.catalog.facts(candidate).context_window,
+                "unhonoured": None if misfit is None else misfit.why,
             }
-            for candidate in candidates
+            for candidate, misfit in zip(candidates, misfits, strict=True)
         ],
         "skipped": [
             {"model": f"{skipped.provider}/{skipped.model}", "why": skipped.why}
@@ -114,7 +118,9 @@ def _print(explained: dict[str, Any]) -> None:
     table.add_column("why not", overflow="fold")
     for number, row in enumerate(explained["candidates"], start=1):
         cost = row["expected_cost"]
-        table.add_row(str(number), row["model"], "unknown" if cost is None else _cents(cost), "")
+        nearest = f"the nearest form only: {row['unhonoured']}" if row["unhonoured"] else ""
+        dollars = "unknown" if cost is None else _cents(cost)
+        table.add_row(str(number), row["model"], dollars, nearest)
     for row in explained["skipped"]:
         table.add_row("-", row["model"], "", row["why"])
     if table.row_count:

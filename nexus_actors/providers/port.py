@@ -92,6 +92,10 @@ class ProviderSettings(BaseModel):
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     """By the model's name."""
 
+    def server(self, request: LLMRequest) -> str | None:
+        """By which name `models.toml` knows who answers this request; None: it does not."""
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFailure:

@@ -1,7 +1,7 @@
 """What is known of the models that can be reached: windows, limits, prices.
 
-From the price list that `genai-prices` carries (offline), and from the config where it says
-otherwise. What nobody knows is None, and keeps no request from a model.
+From the price list that `genai-prices` carries (offline), from `models.toml`, and from the config
+where it says otherwise. What nobody knows is None, and keeps no request from a model.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,17 @@ from functools import lru_cache
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers import pricing
+from nexus_actors.providers.honours import Wanted, unhonoured
 from nexus_actors.providers.port import ModelSettings
+from nexus_actors.providers.takes import Takes, model_takes, with_changes
 from nexus_actors.routing.estimate import Estimate
 from nexus_actors.settings.model import ModelRef, Settings
 
 _MILLION = 1_000_000
 _KEPT = 1024
 """Models at most: requests can name any number of them."""
+_ANY = LLMRequest(request_id="any", complexity="simple", messages=())
+"""Stands for all requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,16 @@ class ModelFacts:
     input_price: float | None = None
     cached_input_price: float | None = None
     output_price: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why a model should not be asked."""
+
+    why: str
+    firm: bool = True
+    """False: it is asked all the same if there is no other. It then gets the nearest form of what
+    it does not take; and a limit that our own file has may be older than the model."""
 
 
 class Catalog:
@@ -51,17 +65,33 @@ class Catalog:
         cost = pricing.configured_cost(self._configured(ref), tokens)
         return self._listed(ref, tokens) if cost is None else cost
 
-    def misfit(self, ref: ModelRef, request: LLMRequest, estimate: Estimate) -> str | None:
-        """Why a request is too large for a model; None where it is not, or nobody knows."""
-        facts = self.facts(ref)
-        wanted = request.max_tokens or 0
-        if facts.max_output_tokens is not None and wanted > facts.max_output_tokens:
-            return f"it answers with {facts.max_output_tokens} tokens at most, not {wanted}"
-        window = facts.context_window
+    def misfit(
+        self, ref: ModelRef, request: LLMRequest, estimate: Estimate, wants: Wanted | None
+    ) -> Misfit | None:
+        """Why a request is too large for a model, or the model cannot honour what it `wants`; None
+        where it can be asked, or nobody knows."""
+        facts, wanted = self.facts(ref), request.max_tokens or 0
+        window, most = facts.context_window, facts.max_output_tokens
         if window is not None and estimate.least + wanted > window:
             asked = f" and {wanted} of answer" if wanted else ""
-            return f"about {estimate.expected} tokens{asked} do not fit its window of {window}"
-        return None
+            why = f"about {estimate.expected} tokens{asked} do not fit its window of {window}"
+            return Misfit(why)
+        if most is not None and wanted > most:
+            configured = self._configured(ref)
+            firm = configured is not None and configured.max_output_tokens is not None
+            return Misfit(f"it answers with {most} tokens at most, not {wanted}", firm)
+        why = None if wants is None else unhonoured(wants, self.takes(ref, request))
+        return None if why is None else Misfit(why, firm=False)
+
+    def takes(self, ref: ModelRef, request: LLMRequest = _ANY) -> Takes:
+        """What a model takes, by the API that this request goes to; everything where `models.toml`
+        does not speak of its provider's kind."""
+        server = self._providers[ref.provider].settings.server(request)
+        configured = self._configured(ref)
+        return with_changes(
+            Takes() if server is None else model_takes(server, ref.model),
+            None if configured is None else configured.takes,
+        )
 
     def _configured(self, ref: ModelRef) -> ModelSettings | None:
         return self._providers[ref.provider].settings.models.get(ref.model)
@@ -70,6 +100,7 @@ class Catalog:
         configured = self._configured(ref) or ModelSettings()
         settings = self._providers[ref.provider].settings
         window, most = configured.context_window, configured.max_output_tokens
+        most = self.takes(ref).max_output_tokens if most is None else most
         base_url = getattr(settings, "base_url", None)
         if window is None and base_url is not None:
             window = pricing.context_window(ref.provider, base_url, ref.model)

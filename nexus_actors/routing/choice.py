@@ -1,12 +1,14 @@
-"""Which route is for a request, in which order its models are tried, and which are large enough."""
+"""Which route is for a request, in which order its models are tried, and which of them can answer
+it: those that are large enough, and can honour all of it."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.honours import wanted
 from nexus_actors.providers.pricing import Tokens
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.routing.estimate import estimate_input
@@ -77,24 +79,37 @@ def _price_key(candidate: Candidate, request: LLMRequest, catalog: Catalog) -> t
 
 
 def fitting(routed: Routed, request: LLMRequest, catalog: Catalog) -> Routed | Unroutable:
-    """The candidates that the request fits into."""
+    """The candidates that the request fits into; of those, the ones that can honour all of it, if
+    there are any."""
     estimate = estimate_input(request)
-    misfits = {
-        candidate: why
-        for candidate in routed.candidates
-        if (why := catalog.misfit(candidate, request, estimate)) is not None
-    }
-    if not misfits:
+    wants = wanted(request, media=estimate.media > 0)
+    misfits: dict[Candidate, str] = {}
+    bending: dict[Candidate, str] = {}
+    for candidate in routed.candidates:
+        misfit = catalog.misfit(candidate, request, estimate, wants)
+        if misfit is not None:
+            (misfits if misfit.firm else bending)[candidate] = misfit.why
+    if not misfits and not bending:
         return routed
-    too_large = tuple(Skipped(c.provider, short(c.model), why) for c, why in misfits.items())
-    skipped = (*routed.skipped, *too_large)
-    kept = tuple(c for c in routed.candidates if c not in misfits)
-    if kept:
-        return replace(routed, candidates=kept, skipped=skipped)
+    fit = _without(routed, misfits)
+    if fit.candidates:
+        return _without(fit, bending) if len(bending) < len(fit.candidates) else fit
     first, why = next(iter(misfits.items()))
     return Unroutable(
         f"{first.provider}/{short(first.model)}: {why}",
-        skipped,
+        fit.skipped,
         ErrorType.CONTEXT_TOO_LONG,
         routed.route,
+    )
+
+
+def _without(routed: Routed, passed_over: Mapping[Candidate, str]) -> Routed:
+    """Without these candidates, and saying why."""
+    if not passed_over:
+        return routed
+    skipped = (Skipped(c.provider, short(c.model), why) for c, why in passed_over.items())
+    return replace(
+        routed,
+        candidates=tuple(c for c in routed.candidates if c not in passed_over),
+        skipped=(*routed.skipped, *skipped),
     )

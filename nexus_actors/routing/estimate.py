@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.honours import MEDIA
 
 MEDIA_TOKENS: Final = 1_000
 """For an image or a file, whatever its size: providers count them by rules of their own."""
 AROUND_A_MESSAGE: Final = 4
 """Who speaks, and where it begins and ends."""
 AROUND_ALL: Final = 3
-_MEDIA: Final = frozenset(
-    {"image_url", "input_image", "image", "file", "input_file", "input_audio", "document"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,8 @@ class Estimate:
     expected: int
     least: int
     """Hardly ever fewer."""
+    media: int = 0
+    """Parts that are no text."""
 
 
 def estimate_input(request: LLMRequest) -> Estimate:
@@ -39,7 +39,7 @@ def estimate_input(request: LLMRequest) -> Estimate:
         media += pictures
     size += _size(request.tools) + _size(request.response_format)
     around = len(request.messages) * AROUND_A_MESSAGE + AROUND_ALL
-    return Estimate(size // 4 + media * MEDIA_TOKENS + around, size // 6)
+    return Estimate(size // 4 + media * MEDIA_TOKENS + around, size // 6, media)
 
 
 def _content(content: Any) -> tuple[int, int]:
@@ -47,7 +47,7 @@ def _content(content: Any) -> tuple[int, int]:
         return _size(content), 0
     size, media = 0, 0
     for part in content:
-        if isinstance(part, Mapping) and part.get("type") in _MEDIA:
+        if isinstance(part, Mapping) and part.get("type") in MEDIA:
             media += 1
         else:
             size += _size(part)

@@ -1,0 +1,139 @@
+"""Whether a model can honour what would change the question if it were left out.
+
+Routing passes over a model that cannot, if another can: a tool that must be called, an answer begun
+for the model, where it is to stop, the form of the answer, pictures, files and recordings. All else
+of a request may be left out, and is told. Pure; `models.toml` says what each model takes.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nexus_actors.contract.request import LLMRequest, Message
+from nexus_actors.providers.takes import Takes
+
+_WHY: Final[Mapping[str, str]] = {
+    "tool_choice": "it takes no tool_choice",
+    "forced_tool_choice": "it cannot be made to call a tool",
+    "prefill": "it does not go on with a last message from the assistant",
+    "stop": "it takes no stop sequences",
+    "blank_stop": "it takes no stop sequence of white space alone",
+    "images": "it takes no images",
+    "image_urls": "it takes images as data only, not by URL",
+    "files": "it takes no files",
+    "audio": "it takes no audio",
+}
+"""A field of `Takes` → what is told where it is false."""
+_IMAGES: Final = frozenset({"image_url", "input_image", "image"})
+_FILES: Final = frozenset({"file", "input_file", "document"})
+_AUDIO: Final = frozenset({"input_audio"})
+MEDIA: Final = _IMAGES | _FILES | _AUDIO
+"""Types of the parts of a message's content that are no text."""
+_SYSTEM: Final = ("system", "developer")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one request wants honoured."""
+
+    flags: tuple[str, ...]
+    """Fields of `Takes` that must be true."""
+    stops: int
+    output: str | None
+    """The form of the answer: `json_object` or `json_schema`."""
+
+
+def wanted(request: LLMRequest, *, media: bool = True) -> Wanted | None:
+    """What must be honoured; None where it is nothing, as with most requests. `media`: whether
+    messages may have parts that are no text."""
+    output = None if request.response_format is None else request.response_format.get("type")
+    flags: list[str] = []
+    if request.tool_choice is not None and _is_forced(request):
+        flags += ("tool_choice", "forced_tool_choice")
+    if _is_begun(request):
+        flags.append("prefill")
+    if request.stop:
+        flags.append("stop")
+        if not all(map(str.strip, request.stop)):
+            flags.append("blank_stop")
+    if media:
+        flags += dict.fromkeys(_media(request.messages))
+    if output == "text":
+        output = None
+    if not flags and output is None:
+        return None
+    return Wanted(tuple(flags), len(request.stop), output)
+
+
+def unhonoured(wanted: Wanted | None, takes: Takes) -> str | None:
+    """Why a model cannot honour it; None where it can."""
+    if wanted is None:
+        return None
+    for flag in wanted.flags:
+        if not getattr(takes, flag):
+            return _WHY[flag]
+    if takes.most_stops is not None and wanted.stops > takes.most_stops:
+        return f"it takes {takes.most_stops} stop sequences at most, not {wanted.stops}"
+    if wanted.output is not None and wanted.output not in takes.outputs:
+        return f"it does not keep to a response_format of {wanted.output}"
+    return None
+
+
+def _is_forced(request: LLMRequest) -> bool:
+    """Whether a function must be called, and there is one."""
+    match request.tool_choice:
+        case "required" | {"type": "any" | "required" | "tool"}:
+            pass
+        case {"function": {"name": str()}} | {"type": "function", "name": str()}:
+            pass
+        case _:
+            return False
+    return any(tool.get("type", "function") == "function" for tool in request.tools)
+
+
+def _is_begun(request: LLMRequest) -> bool:
+    """Whether the answer is begun for the model. Instructions may stand behind it: they have a
+    place of their own with some APIs."""
+    for message in reversed(request.messages):
+        if message["role"] not in _SYSTEM:
+            return message["role"] == "assistant" and _says_something(message)
+    return False
+
+
+def _says_something(message: Message) -> bool:
+    """Whether an assistant's message is text, and no calls."""
+    if message.get("tool_calls"):
+        return False
+    content = message.get("content")
+    parts = content if isinstance(content, list | tuple) else (content, message.get("refusal"))
+    return any(_text(part).strip() for part in parts)
+
+
+def _text(part: Any) -> str:
+    text = part.get("text") or part.get("refusal") if isinstance(part, Mapping) else part
+    return text if isinstance(text, str) else ""
+
+
+def _media(messages: tuple[Message, ...]) -> Iterator[str]:
+    for message in messages:
+        content = message.get("content")
+        for part in content if isinstance(content, list | tuple) else ():
+            kind = part.get("type") if isinstance(part, Mapping) else None
+            if kind in _IMAGES:
+                yield "images"
+                if _is_by_url(part):
+                    yield "image_urls"
+            elif kind in _FILES:
+                yield "files"
+            elif kind in _AUDIO:
+                yield "audio"
+
+
+def _is_by_url(part: Mapping[str, Any]) -> bool:
+    match part:
+        case {"image_url": {"url": str(url)}} | {"image_url": str(url)}:
+            return url[:5].lower() != "data:"
+        case {"source": {"type": "url"}}:
+            return True
+        case _:
+            return False
