@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_serializer,
+    model_validator,
+)
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.contract.result import Answer
+from nexus_actors.contract.result import Answer, CostBasis
 from nexus_actors.providers.takes import Takes
 from supervisors import GenServer
 
@@ -56,6 +64,11 @@ class ModelSettings(BaseModel):
         if self.cached_input_price is not None and self.input_price is None:
             raise ValueError("cached_input_price: expected input_price and output_price beside it")
         return self
+
+    @field_serializer("takes")
+    def _show_changes(self, takes: Takes | None) -> dict[str, Any] | None:
+        # The rest is the file's to say, and would look like an order of the config's.
+        return None if takes is None else takes.model_dump(mode="json", exclude_unset=True)
 
 
 class ProviderSettings(BaseModel):
@@ -126,6 +139,11 @@ class ProviderFailure:
     """Worth one more try at most: each is paid."""
     cost: float | None = None
     """US dollars that it is known to have cost all the same."""
+    cost_basis: CostBasis | None = None
+    """Where `cost` comes from; None where it is not known to have cost anything."""
+    instead: Answer | None = None
+    """An answer that says nothing: it stands, at the cost that was recorded with its own attempt,
+    if the one more try (`repeat_once`) brings no better one."""
 
 
 Outcome = Answer | ProviderFailure

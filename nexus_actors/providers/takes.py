@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from nexus_actors.contract.request import ReasoningEffort
 
@@ -47,7 +47,7 @@ class Takes(BaseModel):
     stop: bool = True
     blank_stop: bool = True
     """Stop sequences of white space alone."""
-    most_stops: int | None = None
+    most_stops: int | None = Field(default=None, ge=1)
     efforts: tuple[ReasoningEffort, ...] = EFFORTS
     """Empty: it does not think, or not as told."""
     default_effort: ReasoningEffort | None = None
@@ -64,7 +64,7 @@ class Takes(BaseModel):
     """A last message from the assistant, for the model to go on with."""
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The name of the limit in chat completions."""
-    max_output_tokens: int | None = None
+    max_output_tokens: int | None = Field(default=None, ge=1)
     """The most it answers with."""
     outputs: tuple[Literal["json_object", "json_schema"], ...] = ("json_object", "json_schema")
     verbosity: bool = True
@@ -77,8 +77,33 @@ class Takes(BaseModel):
     """Marks in the prompt up to which it is to be cached."""
     reasoning_sent_back: bool = False
     """A turn of calls is refused that lacks the `reasoning_content` it came with."""
+    encrypted_reasoning: bool = False
+    """Its thoughts come encrypted where they are asked for, to be sent back (OpenAI)."""
+    signatures: bool = False
+    """A turn of calls is refused whose first call lacks the signature it came with (Google)."""
+    chat: Literal["always", "without_tools", "never"] = "always"
+    """Whether OpenAI's chat completions answer for it: always, with tools only while it does not
+    think, or the Responses API alone."""
+    searches_by: Literal["query", "prompt"] = "query"
+    """By what its own searches are paid: each query, or once for a prompt (Google)."""
     foreign: tuple[str, ...] = ()
     """Keys of a message that are sent on although no state of ours seals them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _freeze_lists(cls, given: Any) -> Any:
+        # A list of TOML's is one of Python's by the time some kinds of provider hand it on.
+        if not isinstance(given, Mapping):
+            return given
+        return {key: tuple(it) if isinstance(it, list) else it for key, it in given.items()}
+
+    @model_validator(mode="after")
+    def _check_budget(self) -> Self:
+        if self.thinking_budget is not None:
+            least, most = self.thinking_budget
+            if not 0 <= least <= most:
+                raise ValueError("thinking_budget: expected the least number of tokens, the most")
+        return self
 
 
 def nearest(effort: ReasoningEffort, taken: tuple[ReasoningEffort, ...]) -> ReasoningEffort:

@@ -6,7 +6,7 @@ A value that may be a secret is never shown, whatever is wrong with it.
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -133,23 +133,56 @@ def add_validation_errors(
     notes: Notes, error: ValidationError, model: type[BaseModel], prefix: str
 ) -> None:
     """Note each of pydantic's errors about one section or provider."""
-    properties = model.model_json_schema().get("properties", {})
+    schema = model.model_json_schema()
     for item in error.errors(include_url=False):
         location = item["loc"]
-        name = str(location[0]) if location else ""
         path = format_path((prefix, *location))
-        if item["type"] == "extra_forbidden" and len(location) == 1:
-            known = sorted(properties)
+        if item["type"] == "extra_forbidden":
+            above = _schema_at(schema, location[:-1], schema) or {}
+            known = sorted(above.get("properties", {}))
             expected = f"one of {', '.join(known)}"
-            notes.add(path, "an unknown setting", expected, nearest(name, known))
-        elif item["type"] == "missing":
-            notes.add(path, "nothing", _expected(properties.get(name), item["msg"]))
-        else:
-            # A validator's own sentence says more than the schema.
-            own = item["type"] == "value_error" or len(location) != 1
-            schema = None if own else properties.get(name)
-            found = shown(item["input"], ".".join(map(str, location)))
-            notes.add(path, found, _expected(schema, item["msg"]))
+            notes.add(path, "an unknown setting", expected, nearest(str(location[-1]), known))
+            continue
+        # A validator's own sentence says more than the schema.
+        own = item["type"] == "value_error" or not location
+        wanted = None if own else _schema_at(schema, location, schema)
+        missing = item["type"] == "missing"
+        found = "nothing" if missing else shown(item["input"], ".".join(map(str, location)))
+        notes.add(path, found, _expected(wanted, item["msg"]))
+
+
+def _schema_at(
+    schema: Mapping[str, Any], location: Sequence[int | str], root: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """The part of a JSON schema that speaks of this place; None where pydantic's place is none of
+    the config's, such as a member of a union."""
+    schema = _resolved(schema, root)
+    if not location:
+        return schema
+    match schema, location[0]:
+        case {"properties": {**inner}}, str(name) if name in inner:
+            below = inner[name]
+        case {"additionalProperties": Mapping() as below}, str():
+            pass
+        case {"items": Mapping() as below}, int():
+            pass
+        case {"prefixItems": [*items]}, int(index) if index < len(items):
+            below = items[index]
+        case _:
+            return None
+    return _schema_at(below, location[1:], root)
+
+
+def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a reference stands for; of what may be null, what it is otherwise."""
+    match schema:
+        case {"anyOf": [{**one}, {"type": "null"}]}:
+            return _resolved(one, root)
+        case {"$ref": str(place)}:
+            defined: Mapping[str, Any] = root["$defs"][place.rpartition("/")[2]]
+            return defined
+        case _:
+            return schema
 
 
 def _expected(schema: Mapping[str, Any] | None, message: str) -> str:
@@ -174,6 +207,12 @@ def _describe(schema: Mapping[str, Any]) -> str | None:
             return _describe(kinds[0]) if len(kinds) == 1 else None
         case {"type": "integer" | "number" as kind}:
             return _describe_number("a whole number" if kind == "integer" else "a number", schema)
+        case {"type": "object"}:
+            return "a table"
+        case {"type": "array", "prefixItems": list(items)}:
+            return f"a list of {len(items)}"
+        case {"type": "array"}:
+            return "a list"
         case {"type": "boolean"}:
             return "true or false"
         case {"type": "string"} if "pattern" not in schema:
