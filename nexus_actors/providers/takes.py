@@ -6,6 +6,7 @@ no entry knows, everything is sent: the provider says what it does not take, and
 (`nexus.model_quirks`).
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -27,7 +28,7 @@ EFFORTS: Final[tuple[ReasoningEffort, ...]] = (
     "max",
 )
 """In order, least first."""
-Thinking = Literal["adaptive", "enabled", "disabled", "level", "budget"]
+Thinking = Literal["adaptive", "enabled", "disabled", "between_tools", "level", "budget"]
 _KEPT: Final = 1024
 """Models at most: requests can name any number of them."""
 
@@ -54,6 +55,10 @@ class Takes(BaseModel):
     """How much it thinks where the request says nothing."""
     thinking: tuple[Thinking, ...] = ()
     """Forms in which thinking is asked for: Claude's `thinking.type`, Gemini's level or budget."""
+    thinks_unasked: bool = False
+    """Claude: it thinks where a request does not speak of thinking."""
+    effort_without_thinking: ReasoningEffort | None = None
+    """Claude: the most effort while its thinking is switched off; None: any."""
     thinking_budget: tuple[int, int] | None = None
     """Tokens, least and most."""
     forced_tool_choice: bool = True
@@ -152,8 +157,14 @@ def plain_name(model: str) -> str:
         name = name.split(":")[1]
     name = name.rpartition("/")[2]
     if (start := name.find("claude")) >= 0:
-        name = name[start:].replace(".", "-")
+        name = _CLAUDE_RELEASE.sub("", name[start:].replace(".", "-"))
+        name = _CLAUDE_NUMBER_FIRST.sub(r"claude-\2-\1", name)
     return name
+
+
+_CLAUDE_RELEASE: Final = re.compile(r"[@:].*|-(?:\d{8}|latest)(?=[-@:]|$)|(?<=\d)-v\d+(?=[@:]|$)")
+"""A date, a cloud's version, a gateway's variant: `-20251101`, `-v1:0`, `@20251001`, `:thinking`."""
+_CLAUDE_NUMBER_FIRST: Final = re.compile(r"^claude-(\d(?:-\d)?)-(opus|sonnet|haiku)(?=-|$)")
 
 
 @lru_cache(_KEPT)
