@@ -7,19 +7,18 @@ file that llama.cpp can load. `nexus local-model install` brings the engine and 
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Self
+from typing import Final, Self
 
 import trio
 from pydantic import Field, SecretStr, model_validator
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.presets import PRESETS, PresetApi
-from nexus_actors.providers.http.provider import HttpKind
-from nexus_actors.providers.http.settings import HttpSettings
+from nexus_actors.providers import openai_compatible
 from nexus_actors.providers.local_model import weights
 from nexus_actors.providers.local_model.address import Address, Down, Listening
 from nexus_actors.providers.local_model.server import LocalModelServer
+from nexus_actors.providers.openai_compatible import OpenAICompatibleSettings
 from nexus_actors.providers.port import (
     NOTHING,
     ModelSettings,
@@ -29,6 +28,9 @@ from nexus_actors.providers.port import (
     ProviderSession,
     ProviderSettings,
 )
+
+_SERVER: Final = "llama_cpp"
+"""The preset for its process."""
 
 
 class LocalSettings(ProviderSettings):
@@ -60,8 +62,14 @@ class LocalSettings(ProviderSettings):
             input_price=0.0,
             output_price=0.0,
         )
-        self.models.setdefault(self.model, facts)
+        given = self.models.get(self.model)
+        known = {} if given is None else {it: getattr(given, it) for it in given.model_fields_set}
+        self.models[self.model] = facts.model_copy(update=known)
         return self
+
+    def server(self, request: LLMRequest) -> str:
+        """What its process is."""
+        return _SERVER
 
 
 class LocalSession:
@@ -112,8 +120,8 @@ class LocalSession:
             )
         if here != self._listening or self._session is None:
             await self.aclose()
-            kind, settings, key = _http(self._settings, here)
-            opened = kind.open(self._name, settings, key)
+            settings, key = _http(self._settings, here)
+            opened = openai_compatible.PROVIDER.open(self._name, settings, key)
             self._session = await self._open.enter_async_context(opened)
             self._listening = here
         return self._session
@@ -124,20 +132,18 @@ class LocalSession:
         await self._open.aclose()
 
 
-def _http(
-    settings: LocalSettings, here: Listening
-) -> tuple[HttpKind[HttpSettings], HttpSettings, SecretStr]:
+def _http(settings: LocalSettings, here: Listening) -> tuple[OpenAICompatibleSettings, SecretStr]:
     """The same as calls to a llama.cpp server of somebody else's."""
-    preset = PRESETS["llama_cpp"]
-    http = HttpSettings(
-        kind=settings.kind,
+    http = OpenAICompatibleSettings(
+        kind="openai_compatible",
+        preset=_SERVER,
         base_url=f"{here.url}/v1",
         free=True,
         timeout=settings.timeout,
         idle_timeout=settings.idle_timeout,
+        models=settings.models,
     )
-    kind = HttpKind(HttpSettings, lambda _: PresetApi(preset, {}))
-    return kind, http, SecretStr(here.api_key)
+    return http, SecretStr(here.api_key)
 
 
 def _unavailable(model: str, served: str) -> ProviderFailure:

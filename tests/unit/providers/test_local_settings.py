@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nexus_actors.providers.local import LocalSettings
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.local import LocalSettings, _http
 from nexus_actors.providers.local_model import weights
+from nexus_actors.providers.local_model.address import Listening
 from nexus_actors.providers.local_model.server import _is_passed_on
+from nexus_actors.providers.takes import Takes
 from nexus_actors.settings import Settings, parse_settings
 
 
@@ -26,6 +29,23 @@ def test_routing_learns_the_models_window_limit_and_price() -> None:
 def test_what_the_config_says_of_the_model_wins() -> None:
     own = {weights.MODEL: {"input_price": 1.0, "output_price": 2.0}}
     assert settings(models=own).models[weights.MODEL].output_price == 2.0
+
+
+def test_what_the_config_does_not_say_of_it_is_known_all_the_same() -> None:
+    own = {weights.MODEL: {"takes": {"stop": False}}}
+    facts = settings(models=own, context_window=4096).models[weights.MODEL]
+    assert facts.takes == Takes(stop=False)
+    assert (facts.context_window, facts.output_price) == (4096, 0.0)
+
+
+def test_what_it_takes_is_what_llama_cpp_takes_and_what_the_config_says() -> None:
+    own = {weights.MODEL: {"takes": {"stop": False}}}
+    own_settings = settings(models=own)
+    request = LLMRequest(request_id="r", complexity="simple", messages=())
+    assert own_settings.server(request) == "llama_cpp"
+    http, key = _http(own_settings, Listening("http://127.0.0.1:1", "k"))
+    assert (http.server(request), http.free, key.get_secret_value()) == ("llama_cpp", True, "k")
+    assert http.models == own_settings.models
 
 
 @pytest.mark.parametrize("wrong", [{"max_tokens": 0}, {"model": 5}, {"context_window": "many"}])
