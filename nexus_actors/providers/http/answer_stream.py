@@ -1,14 +1,21 @@
 """A streamed answer on its way from pieces of bytes to one value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import trio
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.providers.http.api import StreamReader
-from nexus_actors.providers.http.event_stream import EventStream
+from nexus_actors.providers.http.event_stream import BLANK, BOM, EventStream, begins_stream
 from nexus_actors.providers.port import OnText
+
+_NO_OBJECT = "an event of the stream is no JSON object"
+_OF_ANSWERS = frozenset({"candidates", "choices", "content", "output", "promptFeedback", "type"})
+"""Of these, every answer and every event of one has one."""
+_OF_ERRORS = frozenset({"detail", "details", "error_msg", "errors", "message", "msg"})
+"""Of these, every error has one that has no `error`."""
+_OF_FLAT_ERRORS = frozenset({"code", "message", "param", "type"})
 
 
 class AnswerStream:
@@ -20,26 +27,108 @@ class AnswerStream:
         self._events = EventStream()
         self._started = trio.current_time()
         self._fault: str | None = None
+        self._error: Mapping[str, Any] | None = None
         self.seconds_to_first_text: float | None = None
 
     def take(self, piece: bytes) -> None:
         """Take what arrived. After an event that is no JSON object the rest is passed over."""
         for data in self._events.feed(piece):
-            if data == "[DONE]" or self._fault is not None:
-                continue
-            parsed = parse(data)
-            if not isinstance(parsed, Parsed) or not isinstance(parsed.value, Mapping):
-                self._fault = "an event of the stream is no JSON object"
-                continue
-            text = self._reader.take(parsed.value)
-            if text:
-                if self.seconds_to_first_text is None:
-                    self.seconds_to_first_text = trio.current_time() - self._started
-                self._on_text(text)
+            self._take_data(data)
+
+    def close(self) -> None:
+        """The body came to its end."""
+        for data in self._events.close():
+            self._take_data(data)
+
+    def take_event(self, event: Mapping[str, Any]) -> None:
+        """Take one event's JSON."""
+        if self._error is None and _is_error(event):
+            self._error = with_error(event)
+        text = self._reader.take(event)
+        if text:
+            if self.seconds_to_first_text is None:
+                self.seconds_to_first_text = trio.current_time() - self._started
+            self._on_text(text)
+
+    def _take_data(self, data: str) -> None:
+        if not data.strip() or data.strip() == "[DONE]" or self._fault is not None:
+            return
+        parsed = parse(data)
+        value = parsed.value if isinstance(parsed, Parsed) else None
+        if isinstance(value, list) and len(value) == 1:  # as Google wraps an error
+            value = value[0]
+        if isinstance(value, Mapping):
+            self.take_event(value)
+        else:
+            self._fault = _NO_OBJECT
 
     def whole(self) -> Mapping[str, Any] | str:
         """The answer, or why there is none."""
         whole = self._reader.whole()
+        if self._error is not None and (whole is None or not whole.get("error")):
+            return self._error
         if self._fault is not None and whole is None:
             return self._fault
         return "the stream ended early" if whole is None else whole
+
+
+def whole_answer(body: bytes, reader_of: Callable[[], StreamReader]) -> Mapping[str, Any] | str:
+    """The answer in a body that was not read as it came, or why there is none.
+
+    The content type is not looked at: servers get it wrong. A body that begins as an event stream
+    is one; a list holds the events of a stream, or an error; else it is one JSON object.
+    """
+    stream = AnswerStream(reader_of(), lambda _: None)
+    if begins_stream(body.removeprefix(BOM).lstrip(BLANK)):
+        stream.take(body)
+        stream.close()
+        return stream.whole()
+    value = _read_json(body)
+    if isinstance(value, str):
+        # JSON by lines, such as an error with something behind it, is a stream without `data:`.
+        stream.take(body)
+        stream.close()
+        lines = stream.whole()
+        return value if isinstance(lines, str) else lines
+    if isinstance(value, list):
+        for event in value:
+            if not isinstance(event, Mapping):
+                return "expected a JSON object"
+            stream.take_event(event)
+        return stream.whole() if value else "expected a JSON object"
+    return with_error(value) if _is_error(value) else value
+
+
+def read_object(body: bytes) -> Mapping[str, Any] | str:
+    """The JSON object in `body`, or why there is none."""
+    value = _read_json(body)
+    return "expected a JSON object" if isinstance(value, list) else value
+
+
+def _read_json(body: bytes) -> Mapping[str, Any] | list[Any] | str:
+    try:
+        parsed = parse(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    if not isinstance(parsed, Parsed):
+        return parsed.reason
+    is_one = isinstance(parsed.value, Mapping | list)
+    return parsed.value if is_one else "expected a JSON object"
+
+
+def with_error(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An error, at the key `error` if it does not stand there by itself."""
+    return value if value.get("error") else {"error": value}
+
+
+def _is_error(value: Mapping[str, Any]) -> bool:
+    """Whether it is no part of an answer, but an error: by its key, or in the form of servers that
+    have no such key (`{"detail": …}`, `{"message": …, "code": …}`)."""
+    if value.keys() & _OF_ANSWERS:
+        return value.get("object") == "error" or value.keys() <= {
+            "type",
+            "message",
+            "code",
+            "param",
+        }
+    return bool(value.get("error")) or bool(value.keys() & _OF_ERRORS)

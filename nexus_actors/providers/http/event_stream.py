@@ -1,9 +1,30 @@
 """Server-sent events, taken apart as they arrive (WHATWG HTML, 9.2.6). Pure.
 
-Only the data is told: the APIs repeat an event's name in it, or do without one.
+Only the data is told: the APIs repeat an event's name in it, or do without one. Beyond the
+standard, JSON that stands in the stream as it is, without `data:` before it, is an event too: so
+servers write an error when the stream has begun already.
 """
 
 import codecs
+from typing import Final
+
+from nexus_actors.contract.json_text import Parsed, parse
+
+_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
+_MOST_RAW: Final = 64 * 1024
+"""Characters of JSON that goes over several lines; errors are shorter."""
+_MOST_TRIES: Final = 8
+"""How often it is looked whether such JSON is whole."""
+BLANK: Final = b" \t\r\n"
+BOM: Final = b"\xef\xbb\xbf"
+
+
+def begins_stream(head: bytes) -> bool | None:
+    """Whether a body that begins so, after white space, is an event stream, whatever its content
+    type says; None if that takes more bytes. A body of JSON is none."""
+    if head[:1] == b":" or head.startswith(_FIELDS):
+        return True
+    return None if any(field.startswith(head) for field in _FIELDS) else False
 
 
 class EventStream:
@@ -14,6 +35,9 @@ class EventStream:
         self._line: list[str] = []  # pieces: adding to one text would copy all of it each time
         self._after_cr = False
         self._data: list[str] = []
+        self._raw: list[str] = []
+        self._raw_length = 0
+        self._raw_tries = 0
 
     def feed(self, piece: bytes) -> list[str]:
         """The data of the events that `piece` completes, in order."""
@@ -28,13 +52,46 @@ class EventStream:
             lines[0] = "".join((*self._line, lines[0]))
             self._line = []
         self._line.append(rest)
-        return [data for line in lines if (data := self._take(line)) is not None]
+        return [data for line in lines for data in self._take(line)]
 
-    def _take(self, line: str) -> str | None:
+    def close(self) -> list[str]:
+        """The data of the last event, where the body came to its end without the empty line that
+        should have been there."""
+        line = "".join((*self._line, self._decode(b"", final=True)))
+        self._line = []
+        return [*self._take(line), *self._take("")]
+
+    def _take(self, line: str) -> list[str]:
+        if self._raw or line[:1] in ("{", "["):
+            return self._take_raw(line)
         if not line:
             data, self._data = self._data, []
-            return "\n".join(data) if data else None
+            return ["\n".join(data)] if data else []
         name, _, value = line.partition(":")
         if name == "data":
             self._data.append(value.removeprefix(" "))
-        return None
+        return []
+
+    def _take_raw(self, line: str) -> list[str]:
+        if line.startswith(("data:", "event:")):
+            return [*self._end_raw(), *self._take(line)]
+        self._raw.append(line)
+        self._raw_length += len(line)
+        if self._ends_raw(line):
+            return self._end_raw()
+        return []
+
+    def _ends_raw(self, line: str) -> bool:
+        """JSON in one line, or up to a line that begins with the last bracket."""
+        if not line or self._raw_length > _MOST_RAW:
+            return True
+        if len(self._raw) > 1 and line[0] not in "}]":
+            return False
+        self._raw_tries += 1
+        is_whole = isinstance(parse("\n".join(self._raw)), Parsed)
+        return is_whole or self._raw_tries > _MOST_TRIES
+
+    def _end_raw(self) -> list[str]:
+        whole = "\n".join(self._raw)
+        self._raw, self._raw_length, self._raw_tries = [], 0, 0
+        return [whole]

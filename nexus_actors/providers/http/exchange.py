@@ -19,6 +19,8 @@ from typing import Literal
 import httpx2
 import trio
 
+from nexus_actors.providers.http.event_stream import BLANK, BOM, begins_stream
+
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of a decoded answer; more is a fault of the server's, not an answer."""
 ERROR_LIMIT = 64 * 1024
@@ -134,9 +136,7 @@ class HttpSession:
             return Broken("lost", body.sent)
         if response is None:
             return Broken("stalled", body.sent)
-        # A server that cannot stream says so by answering whole.
-        whole = not response.is_success or "json" in response.headers.get("content-type", "")
-        return await self._read(response, None if whole else take, idle_timeout)
+        return await self._read(response, take if response.is_success else None, idle_timeout)
 
     async def _read(
         self,
@@ -148,8 +148,8 @@ class HttpSession:
         next call if the body came to its end, else by closing it."""
         limit = self._answer_limit if response.is_success else ERROR_LIMIT
         encoding = response.headers.get("content-encoding")
-        as_it_comes = take if encoding not in PACKED else None
-        content = bytearray()
+        content_type = response.headers.get("content-type", "")
+        came = _Arriving(None if encoding in PACKED else take, content_type)
         length = 0
         broken: Broken | None = None
         # Leaving an asynchronous generator early would leave its inner ones to the garbage
@@ -161,27 +161,72 @@ class HttpSession:
                     enough.deadline = trio.current_time() + idle_timeout
                     length += len(piece)
                     if length > limit:
-                        content += piece[: limit + len(piece) - length]
+                        came.add(piece[: limit + len(piece) - length], is_last=True)
                         enough.cancel()
-                    elif as_it_comes is None:
-                        content += piece
                     else:
-                        as_it_comes(piece)
+                        came.add(piece)
             except httpx2.NetworkError:
                 broken = Broken("lost", sent=True)
             except httpx2.RemoteProtocolError:
                 broken = Broken("malformed", sent=True)
         if enough.cancelled_caught and length <= limit:
             broken = Broken("stalled", sent=True)
-        body = decoded(bytes(content), encoding, limit)
+        came.end()
+        body = decoded(bytes(came.content), encoding, limit)
         if not response.is_success:
             broken = None  # the status alone tells enough
         elif length > limit or len(body) > limit:
             broken = Broken("too_large", sent=True)
-        elif take is not None and as_it_comes is None:
-            take(body)
-            body = b""
+        elif encoding in PACKED:
+            unpacked = _Arriving(take, content_type)
+            unpacked.add(body)
+            unpacked.end()
+            body = bytes(unpacked.content)
         return broken or HttpAnswer(response.status_code, response.headers, body[:limit])
+
+
+class _Arriving:
+    """A body as it comes: handed on piece by piece if it is an event stream, else collected.
+
+    Its first bytes decide, since servers get the content type wrong: one that cannot stream answers
+    whole, and one that streams calls it JSON. The type decides where they say nothing.
+    """
+
+    def __init__(self, take: Callable[[bytes], None] | None, content_type: str) -> None:
+        self.content = bytearray()
+        """What was not handed on."""
+        self._take = take
+        self._is_stream = False if take is None else None
+        self._otherwise = "json" not in content_type.lower()
+        self._head = b""
+
+    def add(self, piece: bytes, *, is_last: bool = False) -> None:
+        """`is_last`: the rest is too much, and no listener is to have half of it."""
+        if self._is_stream is None:
+            self._is_stream = self._look_at(piece)
+        if not self._is_stream:
+            self.content += piece
+        elif not is_last:
+            self._hand_on(piece)
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        if self._is_stream is None and self._otherwise:
+            self._hand_on(b"")
+
+    def _look_at(self, piece: bytes) -> bool | None:
+        self._head = (self._head + piece[:64]).lstrip(BLANK).removeprefix(BOM).lstrip(BLANK)
+        if not self._head or BOM.startswith(self._head):
+            return None
+        if self._head[:1] in (b"{", b"["):
+            return False
+        found = begins_stream(self._head)
+        return self._otherwise if found is False else found
+
+    def _hand_on(self, piece: bytes) -> None:
+        if self._take is not None:
+            self._take(bytes(self.content) + piece)
+        self.content.clear()
 
 
 def decoded(content: bytes, encoding: str | None, limit: int) -> bytes:

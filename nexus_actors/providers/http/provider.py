@@ -13,7 +13,7 @@ with it.
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from math import inf
@@ -24,13 +24,13 @@ import trio
 from pydantic import SecretStr
 
 from nexus_actors.contract.errors import ErrorType
-from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import Owner, open_states, seal_answer
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers import pricing
-from nexus_actors.providers.http.answer_stream import AnswerStream
+from nexus_actors.providers.http.answer_stream import AnswerStream, whole_answer
 from nexus_actors.providers.http.api import HttpApi, Prepared, Reading, invalid, refused
+from nexus_actors.providers.http.costs import Cost, answer_price
 from nexus_actors.providers.http.exchange import (
     Body,
     Broken,
@@ -49,6 +49,7 @@ from nexus_actors.providers.port import (
     ProviderSettings,
 )
 from nexus_actors.providers.redact import request_secrets, request_texts, safe_message
+from nexus_actors.providers.sent_fields import LIMIT, dispensable
 from nexus_actors.providers.takes import Takes, model_takes, with_changes
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
@@ -83,7 +84,9 @@ class HttpProviderSession:
     ) -> Outcome:
         """Make one call. The deadline of `timeout` seconds is for all of it, connecting too."""
         owner = Owner(self._name, model, key_name)
-        prepared = self._prepare(request, model, without, owner, stream=on_text is not None)
+        asked, left_out = without_fields(request, without)
+        takes = self._takes(request, model, flipped=LIMIT in without)
+        prepared = self._prepare(asked, takes, left_out, owner, stream=on_text is not None)
         if isinstance(prepared, ProviderFailure):
             return self._masked(prepared, request)
         try:  # escaped to ASCII, so that no text can fail to encode
@@ -94,33 +97,39 @@ class HttpProviderSession:
         stream = None if on_text is None else AnswerStream(self._api.reader(), on_text)
         outcome = await self._call(prepared, body, owner, timeout, stream)
         outcome = replace(outcome, dropped=(*prepared.dropped, *outcome.dropped))
-        return self._masked(outcome, request) if isinstance(outcome, ProviderFailure) else outcome
+        if isinstance(outcome, Answer):
+            return outcome
+        if (instead := outcome.instead) is not None:
+            instead = replace(instead, dropped=(*prepared.dropped, *instead.dropped))
+        named = dispensable(outcome, asked, prepared.body, prepared.names)
+        return self._masked(replace(outcome, instead=instead, refused_field=named), request)
 
     def _prepare(
         self,
         request: LLMRequest,
-        model: str,
-        without: Mapping[str, str],
+        takes: Takes,
+        left_out: Sequence[str],
         owner: Owner,
         *,
         stream: bool,
     ) -> Prepared | ProviderFailure:
-        if not MODEL_NAME.fullmatch(model):
+        if not MODEL_NAME.fullmatch(owner.model):
             return refused("the model's name has characters that no model's name has")
-        asked, left_out = without_fields(request, without)
-        opened, closed = open_states(asked, owner)
-        takes = self._takes(self._settings.server(request), model)
-        prepared = self._api.prepare(opened, model, takes, stream=stream)
+        opened, closed = open_states(request, owner)
+        prepared = self._api.prepare(opened, owner.model, takes, stream=stream)
         if isinstance(prepared, ProviderFailure):
             return prepared
         dropped = (*prepared.dropped, *left_out, *closed, *request.unknown)
         return replace(prepared, dropped=dropped)
 
-    def _takes(self, server: str, model: str) -> Takes:
+    def _takes(self, request: LLMRequest, model: str, *, flipped: bool) -> Takes:
+        """What the model takes. `flipped`: the limit's other name, since it refused the one."""
         configured = self._settings.models.get(model)
-        return with_changes(
-            model_takes(server, model), None if configured is None else configured.takes
+        takes = with_changes(
+            model_takes(self._settings.server(request), model),
+            None if configured is None else configured.takes,
         )
+        return takes.with_other_limit() if flipped else takes
 
     async def _call(
         self,
@@ -139,42 +148,51 @@ class HttpProviderSession:
                 idle_timeout=inf if stream is None else self._settings.idle_timeout,
             )
         if isinstance(answer, HttpAnswer):
-            return self._read(answer, prepared, owner, stream)
-        # A stream that came to its last event is an answer, and paid for, whatever came after.
+            return self._read(answer, owner, stream)
+        # A stream that came to its last event is an answer, and paid for, whatever came after; also
+        # where nothing of that event is missing but the empty line.
         told = None if stream is None else stream.whole()
+        if stream is not None and not isinstance(told, Mapping):
+            stream.close()
+            told = stream.whole()
         if isinstance(told, Mapping):
-            return self._understood(told, prepared, owner, stream)
+            return self._understood(told, owner, stream, {})
         return _late(timeout, body) if answer is None else _broken(answer)
 
-    def _read(
-        self, answer: HttpAnswer, prepared: Prepared, owner: Owner, stream: AnswerStream | None
-    ) -> Outcome:
+    def _read(self, answer: HttpAnswer, owner: Owner, stream: AnswerStream | None) -> Outcome:
         if not 200 <= answer.status < 300:
             return self._api.failed(answer.status, answer.headers, answer.body, now=time.time())
-        streamed = stream is not None and not answer.body
-        value = stream.whole() if stream is not None and streamed else read_object(answer.body)
+        if stream is not None and not answer.body:
+            stream.close()
+            value = stream.whole()
+        else:
+            value = whole_answer(answer.body, self._api.reader)
         if isinstance(value, str):
             return invalid(value)
-        return self._understood(value, prepared, owner, stream)
+        return self._understood(value, owner, stream, answer.headers)
 
     def _understood(
         self,
         value: Mapping[str, Any],
-        prepared: Prepared,
         owner: Owner,
         stream: AnswerStream | None,
+        headers: Mapping[str, str],
     ) -> Outcome:
         reading = self._api.read(value)
         if isinstance(reading, ProviderFailure):
             return reading
+        cost = answer_price(self._name, self._settings, owner.model, reading, headers)
         if reading.fault is not None:
-            cost = self._cost(reading, owner.model)
-            return replace(invalid(reading.fault), repeat_once=True, cost=cost)
+            return _faulty(reading.fault, cost)
         first = stream.seconds_to_first_text if stream is not None else None
-        return self._answer(reading, owner, first)
+        answer = self._answer(reading, owner, cost, first)
+        if not says_nothing(reading):
+            return answer
+        instead = replace(answer, dropped=(*answer.dropped, "response: empty, also at a repeat"))
+        return replace(_faulty("it says nothing", cost), instead=instead)
 
     def _answer(
-        self, reading: Reading, owner: Owner, seconds_to_first_text: float | None
+        self, reading: Reading, owner: Owner, cost: Cost, seconds_to_first_text: float | None
     ) -> Answer:
         state, calls, too_large = seal_answer(owner, reading.state, reading.tool_calls)
         return Answer(
@@ -182,7 +200,8 @@ class HttpProviderSession:
             provider=self._name,
             model=owner.model,
             usage=reading.usage or Usage(0, 0, 0),
-            cost=self._cost(reading, owner.model),
+            cost=cost.dollars,
+            cost_basis=cost.basis,
             finish_reason=reading.finish_reason,
             native_finish_reason=reading.native_finish_reason,
             response_id=reading.response_id,
@@ -191,18 +210,6 @@ class HttpProviderSession:
             dropped=(*reading.dropped, *(("provider_state: larger than 256 KiB",) * too_large)),
             seconds_to_first_text=seconds_to_first_text,
         )
-
-    def _cost(self, reading: Reading, model: str) -> float | None:
-        """By the config's price for the model that was asked for, else by the list's."""
-        configured = self._settings.models.get(model)
-        tokens = reading_tokens(reading)
-        cost = None if tokens is None else pricing.configured_cost(configured, tokens)
-        return answer_cost(reading, model, self._price_of) if cost is None else cost
-
-    def _price_of(self, model: str, tokens: pricing.Tokens) -> float | None:
-        if self._settings.free:
-            return 0.0
-        return pricing.cost(self._name, self._settings.base_url, model, tokens)
 
     def _masked(self, failure: ProviderFailure, request: LLMRequest) -> ProviderFailure:
         # Here and nowhere else, so that no failure can leave without it.
@@ -214,46 +221,16 @@ class HttpProviderSession:
         return replace(failure, message=message)
 
 
-PriceOf = Callable[[str, pricing.Tokens], float | None]
-"""US dollars for tokens of a model; None where unknown."""
+def says_nothing(reading: Reading) -> bool:
+    """Whether a finished answer has neither text nor calls: worth asking once more. One that was
+    cut off or filtered has its reason, and what was left out of it was something."""
+    cut = reading.finish_reason in ("length", "content_filter")
+    return not (reading.response or reading.tool_calls or reading.dropped or cut)
 
 
-def answer_cost(reading: Reading, asked: str, price_of: PriceOf) -> float | None:
-    """By the model that answered, which a gateway may have chosen; else by the one asked for.
-
-    None where no tokens were counted, which is not to say that it was free.
-    """
-    tokens = reading_tokens(reading)
-    if tokens is None:
-        return None
-    served = reading.served_model
-    by_served = price_of(served, tokens) if served else None
-    return price_of(asked, tokens) if by_served is None else by_served
-
-
-def reading_tokens(reading: Reading) -> pricing.Tokens | None:
-    """What is to be paid for; None where nothing was counted."""
-    usage = reading.usage
-    if usage is None or not (usage.prompt_tokens or usage.completion_tokens):
-        return None
-    return pricing.Tokens(
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.cached_tokens,
-        reading.cache_write_tokens,
-    )
-
-
-def read_object(body: bytes) -> Mapping[str, Any] | str:
-    """The JSON object in `body`, or why there is none. The content type is not looked at: servers
-    get it wrong."""
-    try:
-        parsed = parse(body.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        return "not UTF-8"
-    if not isinstance(parsed, Parsed):
-        return parsed.reason
-    return parsed.value if isinstance(parsed.value, Mapping) else "expected a JSON object"
+def _faulty(why: str, cost: Cost) -> ProviderFailure:
+    """Paid for, but no answer."""
+    return replace(invalid(why), repeat_once=True, cost=cost.dollars, cost_basis=cost.basis)
 
 
 def _late(timeout: float, body: Body) -> ProviderFailure:

@@ -7,8 +7,9 @@ import pytest
 
 from nexus_actors.contract.result import Usage
 from nexus_actors.providers.apis.chat_answer import read_chat
+from nexus_actors.providers.http.answer_stream import read_object
 from nexus_actors.providers.http.api import Reading, invalid
-from nexus_actors.providers.http.provider import answer_cost, read_object
+from nexus_actors.providers.http.costs import answer_cost
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.pricing import Tokens
 from tests.http_server import completion

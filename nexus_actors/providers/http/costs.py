@@ -1,0 +1,104 @@
+"""What an answer cost, and who says so.
+
+1. A server of one's own (`free`) costs 0.
+2. What the provider says it took (`told`), where that makes sense: finite, not negative, and at
+   most ten times what the list says, where the list says more than 0.
+3. By the config's prices for the tokens, else by the list's, with fees (`list`).
+4. None where something without a price was used (`partial`), or there is no price, or nothing was
+   counted (`unknown`).
+"""
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Final, NamedTuple, TypeVar
+
+from nexus_actors.contract.result import CostBasis
+from nexus_actors.providers import pricing
+from nexus_actors.providers.http.api import Reading
+from nexus_actors.providers.http.settings import HttpSettings
+
+MOST_TIMES_THE_LIST: Final = 10.0
+"""More than this many times the list's figure is not believed."""
+COST_HEADER: Final = "x-litellm-response-cost"
+"""US dollars, from a LiteLLM proxy. https://docs.litellm.ai/docs/proxy/response_headers"""
+T = TypeVar("T")
+
+
+class Cost(NamedTuple):
+    """US dollars, and where they come from."""
+
+    dollars: float | None
+    basis: CostBasis
+
+
+def answer_price(
+    provider: str,
+    settings: HttpSettings,
+    model: str,
+    reading: Reading,
+    headers: Mapping[str, str],
+) -> Cost:
+    """Of one answer of `model`, by the name it was asked for."""
+    if settings.free:
+        return Cost(0.0, "list")
+
+    def price_of(name: str, tokens: pricing.Tokens) -> pricing.Price | None:
+        used = pricing.Used(tokens, reading.service_tier, reading.geo, reading.hosted_calls)
+        configured = settings.models.get(model)
+        return pricing.price(provider, settings.base_url, name, used, configured=configured)
+
+    listed = answer_cost(reading, model, price_of)
+    told = reading.told_cost if reading.told_cost is not None else _told_beside(headers)
+    if told is not None and _is_believed(told, listed):
+        return Cost(told, "told")
+    if listed is None:
+        return Cost(None, "unknown")
+    return Cost(listed.dollars, "partial" if listed.dollars is None else "list")
+
+
+def answer_cost(
+    reading: Reading, asked: str, price_of: Callable[[str, pricing.Tokens], T | None]
+) -> T | None:
+    """By the model that answered, which a gateway may have chosen; else by the one asked for.
+
+    None where nothing was counted, which is not to say that it was free.
+    """
+    tokens = reading_tokens(reading)
+    if tokens is None:
+        return None
+    served = reading.served_model
+    by_served = price_of(served, tokens) if served else None
+    return price_of(asked, tokens) if by_served is None else by_served
+
+
+def reading_tokens(reading: Reading) -> pricing.Tokens | None:
+    """What is to be paid for; None where nothing was counted."""
+    usage = reading.usage
+    if usage is None or not (usage.prompt_tokens or usage.completion_tokens):
+        return None
+    return pricing.Tokens(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens,
+        max(reading.cache_write_tokens, reading.cache_write_1h_tokens),
+        reading.cache_write_1h_tokens,
+        reading.audio_input_tokens,
+        reading.audio_output_tokens,
+        usage.reasoning_tokens,
+    )
+
+
+def _told_beside(headers: Mapping[str, str]) -> float | None:
+    """What a gateway says in a header. It says 0 also where it does not know."""
+    try:
+        told = float(headers.get(COST_HEADER) or "")
+    except ValueError:
+        return None
+    return told if told > 0 else None
+
+
+def _is_believed(told: float, listed: pricing.Price | None) -> bool:
+    if not isfinite(told) or not 0 <= told <= pricing.MOST_A_CALL_COSTS:
+        return False
+    most = None if listed is None else listed.dollars
+    return not most or told <= MOST_TIMES_THE_LIST * most
