@@ -20,6 +20,7 @@ import trio
 
 from nexus_actors import __version__
 from nexus_actors.limits.gates import Gates
+from nexus_actors.limits.quirks import Quirks
 from nexus_actors.operations.control import Control
 from nexus_actors.operations.instance import Instance, claim_instance
 from nexus_actors.pipeline.in_work import InWork
@@ -59,6 +60,7 @@ class Application:
         )
         self.metrics = Metrics()
         self.gates = Gates()
+        self.quirks = Quirks()
         self.outages = Outages()
         self.streams = TextStreams()
         self.spool = FileSpool(
@@ -136,11 +138,13 @@ class Application:
             settings=self.settings,
             registry=self.registry,
             store=self.database.requests,
+            quirk_store=self.database.quirks,
             spool=self.spool,
             hints=self.database.hints,
             in_work=self.in_work,
             metrics=self.metrics,
             gates=self.gates,
+            quirks=self.quirks,
             streams=self.streams,
             outages=self.outages,
         ).supervisor()

@@ -58,6 +58,7 @@ def finish(job: Job) -> Finish:
         prompt_tokens=answer.usage.prompt_tokens if answer else None,
         completion_tokens=answer.usage.completion_tokens if answer else None,
         cost=answer.cost if answer else None,
+        cost_basis=answer.cost_basis if answer else None,
         latency_ms=job.latency_ms,
         response_id=answer.response_id if answer else None,
         attempts=tuple(job.attempts),

@@ -7,9 +7,10 @@ from math import inf
 
 import trio
 
-from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.pipeline.refusals import Refusals
 from nexus_actors.routing import Candidate
 from nexus_actors.storage.ports import Attempt, Lease, Previous, Step
 from supervisors import ActorRef
@@ -64,6 +65,8 @@ class Job:
     latency_ms: int = 0
     attempts: list[Attempt] = field(default_factory=list)
     """Attempts made under this lease; not in the journal yet."""
+    refusals: dict[Candidate, Refusals] = field(default_factory=dict)
+    """What the candidates refused of it under this lease."""
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -73,8 +76,14 @@ class Job:
 
     @property
     def spared_count(self) -> int:
-        """Those of them that do not count: the provider said to come later."""
+        """Those of them that do not count: too early, or repeated without a refused field."""
         return self.prior_spared + sum(attempt.spared for attempt in self.attempts)
+
+    @property
+    def early_count(self) -> int:
+        """How often a provider said to come later."""
+        early = (attempt.outcome == ErrorType.RATE_LIMITED for attempt in self.attempts)
+        return self.prior_spared + sum(early)
 
     def has_used(self, attempts: int) -> bool:
         """Whether it has made so many attempts, those that do not count left out."""
@@ -103,6 +112,11 @@ class Job:
     def has_next_candidate(self) -> bool:
         """Whether the route has another model after this one."""
         return self.candidate_index + 1 < len(self.candidates)
+
+    @property
+    def refused(self) -> Refusals:
+        """What the candidate to try now refused of it."""
+        return self.refusals.setdefault(self.candidate, Refusals())
 
     def record(self, attempt: Attempt) -> None:
         """Note one attempt, numbered in the order of the request's attempts."""

@@ -8,6 +8,7 @@ import structlog
 import trio
 
 from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
 from nexus_actors.limits.circuit import CircuitSettings
 from nexus_actors.limits.concurrency import AdaptiveLimit
@@ -17,6 +18,7 @@ from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.provider_breaker import GateShut
 from nexus_actors.pipeline.rate_limiter import Admit, Settle
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
+from nexus_actors.routing.choice import expected_tokens
 from supervisors import ActorRef
 
 log = structlog.get_logger("nexus.limits")
@@ -94,15 +96,21 @@ class ProviderLimits:
         """Whether calls are limited by the minute."""
         return self._limiter is not None
 
-    async def admit(self, key: int, tokens: float) -> None:
+    async def admit(self, request: LLMRequest, key: int) -> None:
         """Wait for a call's share of the key's limits. Cancelled, the share goes to another."""
         if self._limiter is not None:
-            await self._limiter.call(Admit(key, tokens), timeout=math.inf)
+            await self._limiter.call(Admit(key, expected_tokens(request)), timeout=math.inf)
 
-    def settle(self, key: int, tokens: float) -> None:
-        """A call needed so many tokens less than it was admitted with; negative: more."""
-        if self._limiter is not None:
-            self._limiter.cast(Settle(key, tokens))
+    def settle(self, request: LLMRequest, key: int, outcome: Outcome | None) -> None:
+        """Tell what a call took of the key's limits. One that may have been paid counts."""
+        if self._limiter is None:
+            return
+        expected = expected_tokens(request)
+        match outcome:
+            case Answer(usage=usage) if usage.total_tokens:
+                self._limiter.cast(Settle(key, expected - usage.total_tokens))
+            case ProviderFailure(maybe_paid=False):
+                self._limiter.cast(Settle(key, expected))
 
     def ended(self, model: str, key: int, outcome: Outcome | None, took: float) -> None:
         """A call ended after `took` seconds. None: it was cut off, and says nothing of the

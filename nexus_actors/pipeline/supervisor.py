@@ -7,12 +7,14 @@ import trio
 
 from nexus_actors.limits.buckets import Account, make_buckets
 from nexus_actors.limits.gates import Gates
+from nexus_actors.limits.quirks import Quirks
 from nexus_actors.pipeline.checks import Checks
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
 from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.model_quirks import ModelQuirks
 from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.provider_breaker import ProviderBreaker
 from nexus_actors.pipeline.provider_limits import ProviderLimits
@@ -28,6 +30,7 @@ from nexus_actors.providers.port import ProviderKind, ServedKind
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Provider, Settings
 from nexus_actors.storage.ports import AnswerSpool, Hints, RequestStore
+from nexus_actors.storage.quirks import QuirkStore
 from supervisors import Caller, ChildSpec, Registry, Supervisor
 
 MARGIN = 5.0
@@ -43,11 +46,13 @@ class Pipeline:
     settings: Settings
     registry: Registry
     store: RequestStore
+    quirk_store: QuirkStore
     spool: AnswerSpool
     hints: Hints
     in_work: InWork
     metrics: Metrics
     gates: Gates
+    quirks: Quirks
     streams: TextStreams
     outages: Outages
     checks: Checks = field(init=False)
@@ -95,6 +100,15 @@ class Pipeline:
                 "StreamPublisher",
                 lambda: StreamPublisher(
                     store=self.store, streams=self.streams, outages=self.outages
+                ),
+            ),
+            ChildSpec(
+                "ModelQuirks",
+                lambda: ModelQuirks(
+                    store=self.quirk_store,
+                    hints=self.hints,
+                    quirks=self.quirks,
+                    outages=self.outages,
                 ),
             ),
             ChildSpec(
@@ -209,6 +223,7 @@ class Pipeline:
                 limits=limits,
                 checks=self.checks,
                 streams=self.streams,
+                quirks=self.quirks,
                 pool=self.registry.via(pool),
                 to_router=to_router,
                 to_publisher=to_publisher,

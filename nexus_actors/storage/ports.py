@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from nexus_actors.contract.result import CostBasis
+
 MESSAGE_BYTES = 10 * 2**20
 BATCH_BYTES = 64 * 2**20
 
@@ -103,13 +105,16 @@ class Attempt:
     maybe_paid: bool = False
     """No answer arrived, yet the provider may have done the work."""
     spared: bool = False
-    """It was turned away for coming too early (429), and does not count towards the most."""
+    """It does not count towards the most: it came too early (429), or is repeated without a field
+    that was refused."""
     dropped: tuple[str, ...] = ()
-    """Fields of the request that the provider cannot honour and was not sent."""
+    """As `Answer.dropped`."""
     first_text_ms: int | None = None
     """Milliseconds until the first text of a streamed answer."""
     key_name: str | None = None
     """Where the key came from, never the key."""
+    cost_basis: CostBasis | None = None
+    """Where `cost` comes from; None where nothing is to be paid for that we know of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +152,7 @@ class Finish:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost: float | None = None
+    cost_basis: CostBasis | None = None
     latency_ms: int | None = None
     response_id: str | None = None
     """The answer's, which a later request may go on with."""
@@ -208,20 +214,6 @@ class Quota:
     rate: float
     """What it fills by, a second."""
     wanted: float
-
-
-Kept = Literal["requests", "results", "journal", "dead"]
-"""The archives of both queues, the journal, the dead letters."""
-
-
-class RetentionStore(Protocol):
-    """What is kept after it has ended."""
-
-    async def prune(self, what: Kept, *, seconds: float, count: int, batch: int) -> int:
-        """Delete up to `batch` of the oldest that are older than `seconds` or beyond the `count`
-        newest (0: no such limit); how many were deleted.
-        """
-        ...
 
 
 class AnswerSpool(Protocol):
@@ -397,4 +389,11 @@ class Hints(Protocol):
 
     def listen(self, queue: str, callback: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `callback` soon after something was sent to `queue`, and after each (re)connect."""
+        ...
+
+    def subscribe(
+        self, name: str, listener: Callable[[str | None], None]
+    ) -> AbstractContextManager[None]:
+        """Call `listener(payload)` for each notification on the channel, and `listener(None)` after
+        each (re)connect. It must not block or raise."""
         ...

@@ -13,6 +13,7 @@ from nexus_actors.storage.postgres.connection import (
 )
 from nexus_actors.storage.postgres.listen import PostgresHints, open_hints
 from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.quirk_store import PostgresQuirkStore
 from nexus_actors.storage.postgres.request_store import (
     WAITING_TIMEOUT,
     PostgresRequestStore,
@@ -35,6 +36,7 @@ class PostgresDatabase:
         requests: PostgresRequestStore,
         results: PostgresResultStore,
         retention: PostgresRetentionStore,
+        quirks: PostgresQuirkStore,
         hints: PostgresHints,
         queues: Queues,
     ) -> None:
@@ -42,6 +44,7 @@ class PostgresDatabase:
         self.requests = requests
         self.results = results
         self.retention = retention
+        self.quirks = quirks
         self.hints = hints
         self.queues = queues
 
@@ -105,6 +108,7 @@ async def open_database(
                     ),
                     PostgresResultStore(pool, queues),
                     PostgresRetentionStore(pool, queues),
+                    PostgresQuirkStore(pool),
                     hints,
                     queues,
                 )

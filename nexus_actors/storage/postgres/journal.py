@@ -38,8 +38,8 @@ async def read_entry(connection: Connection, request_id: str) -> JournalEntry | 
         request_id,
     )
     attempts = await connection.fetch(
-        "SELECT number, provider, model, outcome, status_code, duration_ms, cost, error,"
-        " maybe_paid, spared, dropped, first_text_ms, key_name, owner, started_at"
+        "SELECT number, provider, model, outcome, status_code, duration_ms, cost, cost_basis,"
+        " error, maybe_paid, spared, dropped, first_text_ms, key_name, owner, started_at"
         " FROM nexus.attempts WHERE request_id = $1 ORDER BY number",
         request_id,
     )

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from nexus_actors.storage.ports import Kept
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.sql import Queues
+from nexus_actors.storage.retention import Kept
 
 
 class PostgresRetentionStore:

@@ -12,7 +12,7 @@ GRANT SELECT, UPDATE, DELETE ON pgmq.q_{requests} TO {service};
 GRANT SELECT, INSERT, DELETE ON pgmq.a_{requests}, pgmq.q_{dead}, pgmq.a_{results} TO {service};
 GRANT SELECT, INSERT, UPDATE, DELETE ON pgmq.q_{results} TO {service};
 GRANT SELECT, INSERT, UPDATE ON nexus.attempts, nexus.rate_limits, nexus.spending TO {service};
-GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.requests TO {service};
+GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.requests, nexus.model_quirks TO {service};
 GRANT SELECT, INSERT, DELETE ON nexus.reservations TO {service};
 GRANT SELECT ON nexus.migrations, nexus.steps TO {service};
 GRANT SELECT, INSERT ON public.job_results TO {service};

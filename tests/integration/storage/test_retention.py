@@ -1,6 +1,6 @@
 """What has been kept for long enough is deleted, the oldest first, in small batches."""
 
-from nexus_actors.storage.ports import Kept
+from nexus_actors.storage.retention import Kept
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from tests.integration.storage.storage_helpers import send, sql, success, value
 

@@ -1,6 +1,6 @@
 """A worker with all that stands around it, on virtual time, for the tests beside this file."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.limits.gates import Gates
+from nexus_actors.limits.quirks import Quirks
 from nexus_actors.pipeline.checks import Checks
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
@@ -20,7 +21,7 @@ from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.pipeline.text_streams import TextStreams
-from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
+from nexus_actors.providers.port import NOTHING, Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.settings import parse_settings
 from nexus_actors.settings.model import ModelRef, Settings
@@ -53,6 +54,9 @@ class Scripted:
     """When, which model, with which timeout."""
     delay: float = 1.0
     keys: list[str] = field(default_factory=list)
+    without: list[dict[str, str]] = field(default_factory=list)
+    """The fields that each call was to leave out."""
+    key_names: list[str | None] = field(default_factory=list)
 
     @asynccontextmanager
     async def open(
@@ -69,10 +73,19 @@ class ScriptedSession:
     key: str
 
     async def complete(
-        self, request: LLMRequest, model: str, *, timeout: float, on_text: Any = None
+        self,
+        request: LLMRequest,
+        model: str,
+        *,
+        timeout: float,
+        on_text: Any = None,
+        without: Mapping[str, str] = NOTHING,
+        key_name: str | None = None,
     ) -> Outcome:
         self.provider.calls.append((trio.current_time(), model, timeout))
         self.provider.keys.append(self.key)
+        self.provider.without.append(dict(without))
+        self.provider.key_names.append(key_name)
         await trio.sleep(self.provider.delay)
         outcomes = self.provider.outcomes
         outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
@@ -90,6 +103,7 @@ class Bench:
     finished: trio.MemoryReceiveChannel[Job]
     metrics: Metrics
     gates: Gates
+    quirks: Quirks
 
     def give(self, job: Job) -> None:
         self.in_work.add(job)
@@ -105,7 +119,7 @@ async def bench(
     **settings: Any,
 ) -> AsyncIterator[Bench]:
     in_work, lane, metrics = InWork({"p": 1}), Lane(2), Metrics()
-    gates = Gates()
+    gates, quirks = Gates(), Quirks()
     to_router, routed = trio.open_memory_channel[Job](9)
     to_publisher, finished = trio.open_memory_channel[Job](9)
     provider = Scripted(list(outcomes))
@@ -134,13 +148,14 @@ async def bench(
             limits=limits,
             checks=Checks(("*",), {}, Catalog(NO_SETTINGS), NO_STORE),
             streams=TextStreams(),
+            quirks=quirks,
             pool=registry.via("p.Pool"),
             to_router=to_router,
             to_publisher=to_publisher,
         )
 
     async with open_tree(worker):
-        yield Bench(provider, in_work, lane, routed, finished, metrics, gates)
+        yield Bench(provider, in_work, lane, routed, finished, metrics, gates, quirks)
 
 
 def job(*models: str, **fields: Any) -> Job:

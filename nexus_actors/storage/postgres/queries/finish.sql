@@ -10,7 +10,7 @@ WITH item AS MATERIALIZED (
     FROM json_to_recordset($2::json) AS i (
         msg_id bigint, read_ct integer, request_id text, result text, succeeded boolean,
         dead_reason text, dead_detail json, agent_id text, complexity text, task_type text,
-        provider text, model text, prompt_tokens bigint, completion_tokens bigint, cost numeric,
+        provider text, model text, prompt_tokens bigint, completion_tokens bigint, cost numeric, cost_basis text,
         latency_ms bigint, error_type text, response_id text, attempt_count integer, spared_count integer, steps json
     )
 ),
@@ -55,7 +55,7 @@ closed AS (
         spared_attempts = i.spared_count,
         agent_id = i.agent_id, complexity = i.complexity, task_type = i.task_type,
         provider = i.provider, model = i.model, prompt_tokens = i.prompt_tokens,
-        completion_tokens = i.completion_tokens, cost = i.cost, latency_ms = i.latency_ms,
+        completion_tokens = i.completion_tokens, cost = i.cost, cost_basis = i.cost_basis, latency_ms = i.latency_ms,
         error_type = i.error_type, response_id = i.response_id, steps = i.steps::jsonb
     FROM owned AS o
     JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
@@ -64,14 +64,16 @@ closed AS (
 attempted AS (
     INSERT INTO nexus.attempts (
         request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, maybe_paid,
-        spared, dropped, first_text_ms, key_name, owner, started_at
+        spared, dropped, first_text_ms, key_name, cost_basis, owner, started_at
     )
     SELECT a.request_id, a.number, a.provider, a.model, a.outcome, a.status_code, a.duration_ms,
-           a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, a.key_name, $1, a.started_at
+           a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, a.key_name, a.cost_basis,
+           $1, a.started_at
     FROM json_to_recordset($3::json) AS a (
         request_id text, msg_id bigint, number integer, provider text, model text, outcome text,
         status_code integer, duration_ms bigint, cost numeric, error text, maybe_paid boolean,
-        spared boolean, dropped text[], first_text_ms integer, key_name text, started_at timestamptz
+        spared boolean, dropped text[], first_text_ms integer, key_name text, cost_basis text,
+        started_at timestamptz
     )
     JOIN owned AS o ON o.request_id = a.request_id AND o.msg_id = a.msg_id
     ORDER BY a.request_id, a.number
@@ -81,7 +83,7 @@ attempted AS (
         status_code = excluded.status_code, duration_ms = excluded.duration_ms,
         cost = excluded.cost, error = excluded.error, maybe_paid = excluded.maybe_paid,
         spared = excluded.spared, dropped = excluded.dropped, first_text_ms = excluded.first_text_ms,
-        key_name = excluded.key_name, started_at = excluded.started_at
+        key_name = excluded.key_name, cost_basis = excluded.cost_basis, started_at = excluded.started_at
     WHERE attempts.outcome = 'interrupted' AND attempts.provider IS NULL
 ),
 -- Sending nothing would still fire the queue's trigger, hence the empty sets.

@@ -48,14 +48,16 @@ visible AS (
 attempted AS (
     INSERT INTO nexus.attempts (
         request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, maybe_paid,
-        spared, dropped, first_text_ms, key_name, owner, started_at
+        spared, dropped, first_text_ms, key_name, cost_basis, owner, started_at
     )
     SELECT a.request_id, a.number, a.provider, a.model, a.outcome, a.status_code, a.duration_ms,
-           a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, a.key_name, $1, a.started_at
+           a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, a.key_name, a.cost_basis,
+           $1, a.started_at
     FROM json_to_recordset($3::json) AS a (
         request_id text, number integer, provider text, model text, outcome text,
         status_code integer, duration_ms bigint, cost numeric, error text, maybe_paid boolean,
-        spared boolean, dropped text[], first_text_ms integer, key_name text, started_at timestamptz
+        spared boolean, dropped text[], first_text_ms integer, key_name text, cost_basis text,
+        started_at timestamptz
     )
     JOIN held AS h ON h.request_id = a.request_id
     ORDER BY a.request_id, a.number
@@ -65,7 +67,7 @@ attempted AS (
         status_code = excluded.status_code, duration_ms = excluded.duration_ms,
         cost = excluded.cost, error = excluded.error, maybe_paid = excluded.maybe_paid,
         spared = excluded.spared, dropped = excluded.dropped, first_text_ms = excluded.first_text_ms,
-        key_name = excluded.key_name, started_at = excluded.started_at
+        key_name = excluded.key_name, cost_basis = excluded.cost_basis, started_at = excluded.started_at
     WHERE attempts.outcome = 'interrupted' AND attempts.provider IS NULL
 )
 -- An update fires no trigger of ours, and other processes may have room.

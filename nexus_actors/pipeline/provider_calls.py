@@ -1,0 +1,186 @@
+"""What one call is to a worker: bounded in time, crash-proof, and recorded as an attempt."""
+
+import traceback
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+import trio
+
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer
+from nexus_actors.failpoints import reached
+from nexus_actors.limits.quirks import Quirks
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.metrics import Metrics
+from nexus_actors.pipeline.provider_limits import ProviderLimits
+from nexus_actors.pipeline.sessions import Sessions
+from nexus_actors.pipeline.text_streams import TextStreams
+from nexus_actors.providers.port import OnText, Outcome, ProviderFailure, ProviderSettings
+from nexus_actors.storage.ports import Attempt
+
+GRACE = 5.0
+"""Seconds beyond a call's timeout after which a provider that does not keep it is cut off."""
+log = structlog.get_logger("nexus.worker")
+
+
+class ProviderCalls:
+    """Those of one worker."""
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        settings: ProviderSettings,
+        sessions: Sessions,
+        in_work: InWork,
+        metrics: Metrics,
+        limits: ProviderLimits,
+        streams: TextStreams,
+        quirks: Quirks,
+    ) -> None:
+        self._provider = provider
+        self._settings = settings
+        self._sessions = sessions
+        self._in_work = in_work
+        self._metrics = metrics
+        self._limits = limits
+        self._streams = streams
+        self._quirks = quirks
+
+    async def make(self, job: Job, key: int) -> Outcome | None:
+        """One call with the key at this place, recorded. None if the lease was lost meanwhile.
+
+        A failure has a `refused_field` only if the call is to be repeated without it.
+        """
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        timeout = min(self._settings.timeout, job.deadline - trio.current_time())
+        job.call_started = datetime.now(UTC)
+        started = job.call_began = trio.current_time()
+        outcome = await self._call(job.body, job, timeout, key)
+        if outcome is None or job not in self._in_work:
+            return None
+        match outcome:
+            case ProviderFailure() if not job.refused.note(outcome):
+                outcome = replace(outcome, refused_field=None)
+            case Answer():
+                self._learn(job, job.body)
+        seconds = trio.current_time() - started
+        job.record(self._attempt(job, job.call_started, outcome, seconds, key))
+        job.call_started = None
+        self._metrics.called(self._provider, job.attempts[-1])
+        return outcome
+
+    def _learn(self, job: Job, request: LLMRequest) -> None:
+        """Now it is known that it was for the refused fields that there was no answer before."""
+        effort = request.reasoning_effort or ""
+        for quirk in job.refused.learnt(self._provider, job.candidate.model, effort):
+            self._quirks.learn(quirk, trio.current_time())
+
+    def _attempt(
+        self, job: Job, started_at: datetime, outcome: Outcome, seconds: float, key: int
+    ) -> Attempt:
+        failure = outcome if isinstance(outcome, ProviderFailure) else None
+        answer = outcome if isinstance(outcome, Answer) else None
+        return Attempt(
+            number=0,
+            provider=self._provider,
+            model=job.candidate.model,
+            outcome="ok" if failure is None else failure.type,
+            status_code=failure.status_code if failure else None,
+            duration_ms=round(seconds * 1000),
+            cost=outcome.cost,
+            cost_basis=outcome.cost_basis,
+            error=failure.message if failure else None,
+            started_at=started_at,
+            maybe_paid=failure is not None and failure.maybe_paid,
+            spared=failure is not None
+            and (comes_too_early(failure) or failure.refused_field is not None),
+            dropped=outcome.dropped,
+            first_text_ms=_milliseconds(answer.seconds_to_first_text) if answer else None,
+            key_name=self._limits.key_name(key),
+        )
+
+    async def _call(
+        self, request: LLMRequest, job: Job, timeout: float, key: int
+    ) -> Outcome | None:
+        """The call itself. None if it was cut off because the lease was lost."""
+        model = job.candidate.model
+        started = trio.current_time()
+        outcome: Outcome | None = None
+        try:
+            with trio.move_on_after(timeout + GRACE) as job.call:
+                try:
+                    outcome = await self._complete(request, job, timeout, key)
+                except Exception as error:  # noqa: BLE001 - see _crashed
+                    outcome = self._crashed(job, error)
+            if outcome is None and job in self._in_work:
+                outcome = ProviderFailure(
+                    type=ErrorType.TIMEOUT,
+                    message="no answer in time",
+                    retryable=True,
+                    maybe_paid=True,
+                )
+        finally:
+            told = None if self._had_little_time(outcome, timeout) else outcome
+            self._limits.ended(model, key, told, trio.current_time() - started)
+            self._limits.settle(request, key, outcome)
+            job.call = None
+        return outcome
+
+    async def _complete(self, request: LLMRequest, job: Job, timeout: float, key: int) -> Outcome:
+        session = await self._sessions.get(key)
+        model, effort = job.candidate.model, request.reasoning_effort or ""
+        known = self._quirks.without(self._provider, model, effort, trio.current_time())
+        reached("before_call")
+        outcome = await session.complete(
+            request,
+            model,
+            timeout=timeout,
+            on_text=self._on_text(job, request),
+            without=job.refused.besides(known),
+            key_name=self._limits.key_name(key),
+        )
+        reached("after_receive")
+        return outcome
+
+    def _on_text(self, job: Job, request: LLMRequest) -> OnText | None:
+        if not request.stream or job.request_id is None:
+            return None
+        return self._streams.open(job.request_id, job.attempt_count + 1).tell
+
+    def _had_little_time(self, outcome: Outcome | None, timeout: float) -> bool:
+        """Whether it was the request's haste, not the provider, that made it fail."""
+        timed_out = isinstance(outcome, ProviderFailure) and outcome.type == ErrorType.TIMEOUT
+        return timed_out and timeout < self._settings.timeout
+
+    def _crashed(self, job: Job, error: Exception) -> ProviderFailure:
+        """A mistake in a provider is one request's trouble: if the worker crashed of it, a few such
+        requests would take the provider's other calls along.
+        """
+        # Where, but not what it says: it may quote the prompt or the key.
+        log.error(
+            "a call crashed",
+            request_id=job.request_id,
+            provider=self._provider,
+            error=type(error).__name__,
+            where="".join(traceback.format_tb(error.__traceback__)),
+        )
+        return ProviderFailure(
+            type=ErrorType.INTERNAL_ERROR,
+            message=f"{type(error).__name__} in the provider's adapter",
+            retryable=True,
+            scope="request",
+            maybe_paid=True,
+        )
+
+
+def comes_too_early(failure: ProviderFailure) -> bool:
+    """Whether the provider says no more than: later."""
+    return failure.type == ErrorType.RATE_LIMITED and failure.retryable
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

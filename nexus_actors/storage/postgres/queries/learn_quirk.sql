@@ -1,0 +1,23 @@
+-- Provider $1's model $2 does not take field $3 in a request of effort $4, which is told as $5. What was learnt more than $6
+-- seconds ago goes, and of this provider's all beyond the $7 newest.
+WITH gone AS (
+    DELETE FROM nexus.model_quirks AS q
+    USING (
+        SELECT provider, model, field, effort
+        FROM nexus.model_quirks
+        WHERE (learnt_at < now() - make_interval(secs => $6)
+               OR (provider = $1 AND learnt_at < (
+                      SELECT learnt_at FROM nexus.model_quirks
+                      WHERE provider = $1
+                            AND (model, field, effort) <> ($2, $3, $4)
+                      ORDER BY learnt_at DESC
+                      OFFSET $7 - 2  -- the last that may stay beside the new one
+                      LIMIT 1)))
+              AND (provider, model, field, effort) <> ($1, $2, $3, $4)
+        FOR UPDATE SKIP LOCKED  -- another process that learns deletes the same
+    ) AS old
+    WHERE (q.provider, q.model, q.field, q.effort) = (old.provider, old.model, old.field, old.effort)
+)
+INSERT INTO nexus.model_quirks AS q (provider, model, field, effort, reason, learnt_at)
+VALUES ($1, $2, $3, $4, $5, now())
+ON CONFLICT (provider, model, field, effort) DO UPDATE SET reason = excluded.reason, learnt_at = excluded.learnt_at

@@ -1,0 +1,16 @@
+"""What is kept after it has ended, and for how long: the port."""
+
+from typing import Literal, Protocol
+
+Kept = Literal["requests", "results", "journal", "dead"]
+"""The archives of both queues, the journal, the dead letters."""
+
+
+class RetentionStore(Protocol):
+    """What is kept after it has ended."""
+
+    async def prune(self, what: Kept, *, seconds: float, count: int, batch: int) -> int:
+        """Delete up to `batch` of the oldest that are older than `seconds` or beyond the `count`
+        newest (0: no such limit); how many were deleted.
+        """
+        ...
