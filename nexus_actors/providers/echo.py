@@ -102,6 +102,7 @@ class EchoSession:
             model=model,
             usage=Usage(prompt, answer, prompt + answer),  # a token is a word here
             cost=0.0,
+            cost_basis="list",
             finish_reason="length" if cut else "stop",
             response_id=f"echo-{request.request_id}",
         )

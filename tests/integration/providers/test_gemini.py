@@ -110,7 +110,7 @@ async def test_a_streamed_answer_is_told_as_it_comes_and_whole_at_the_end() -> N
     "reply",
     [
         events(answer("Hel", finish=None)),
-        events(answer("Hel"), end=""),
+        events(answer("Hel", finish=None), end=""),
         Reply(body="data: no JSON\n\n", headers={"content-type": "text/event-stream"}),
         Reply(
             body=f"data: {json.dumps(answer('Hello.', finish=None))}\n\n" * 2,

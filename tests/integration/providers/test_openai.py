@@ -37,6 +37,7 @@ async def test_asks_the_responses_api_and_is_answered() -> None:
         model=MODEL,
         usage=Usage(20, 9, 29, 8, 5),
         cost=None,
+        cost_basis="list",
         finish_reason="stop",
         native_finish_reason="completed",
         response_id="resp_1",

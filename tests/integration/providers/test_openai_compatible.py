@@ -37,6 +37,7 @@ async def test_asks_and_is_answered() -> None:
             model="gpt-4o-mini",
             usage=Usage(7, 2, 9),
             cost=None,
+            cost_basis="list",
             finish_reason="stop",
             native_finish_reason="stop",
             response_id="chatcmpl-1",

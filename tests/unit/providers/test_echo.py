@@ -36,6 +36,7 @@ async def test_answers_with_the_last_user_message_and_counts_words() -> None:
         model="small",
         usage=Usage(prompt_tokens=7, completion_tokens=4, total_tokens=11),
         cost=0.0,
+        cost_basis="list",
         finish_reason="stop",
         response_id="echo-r",
     )
