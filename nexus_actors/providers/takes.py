@@ -61,8 +61,12 @@ class Takes(BaseModel):
     """Claude: the most effort while its thinking is switched off; None: any."""
     thinking_budget: tuple[int, int] | None = None
     """Tokens, least and most."""
+    effort_words: Mapping[ReasoningEffort, str] = Field(default_factory=dict)
+    """Efforts that chat completions call by another word here, such as Groq's `default`."""
     forced_tool_choice: bool = True
     """`required`, or a named function."""
+    forced_choice_idle: bool = False
+    """That, only while it does not think: thinking is then switched off (DeepSeek)."""
     tool_choice: bool = True
     parallel_tool_calls: bool = True
     prefill: bool = True
@@ -93,6 +97,11 @@ class Takes(BaseModel):
     """By what its own searches are paid: each query, or once for a prompt (Google)."""
     foreign: tuple[str, ...] = ()
     """Keys of a message that are sent on although no state of ours seals them."""
+
+    def with_other_limit(self) -> Self:
+        """The same, but the limit has the other of its two names."""
+        other = "max_tokens" if self.limit == "max_completion_tokens" else "max_completion_tokens"
+        return self.model_copy(update={"limit": other})
 
     @model_validator(mode="before")
     @classmethod

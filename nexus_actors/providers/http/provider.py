@@ -101,7 +101,7 @@ class HttpProviderSession:
             return outcome
         if (instead := outcome.instead) is not None:
             instead = replace(instead, dropped=(*prepared.dropped, *instead.dropped))
-        named = dispensable(outcome, asked, prepared.body, prepared.names)
+        named = dispensable(outcome, asked, prepared.body, prepared.names, without)
         return self._masked(replace(outcome, instead=instead, refused_field=named), request)
 
     def _prepare(
