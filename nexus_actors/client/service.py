@@ -54,7 +54,7 @@ class CallAnswer:
     request_id: str
     latency_ms: int
     answer: Answer
-    """Everything the provider said: provider, usage, cost, finish reason, tool calls."""
+    """Everything the provider said; its `message()` is what a conversation that goes on needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class LLMService:
 
         `model_or_complexity` is `simple`, `medium`, `complex`, or a model: `PROVIDER/MODEL` or its
         bare name. `messages` are `{"role": …, "content": …}`. `options` are the request's other
-        fields (`task_type`, `agent_id`, `max_tokens`, `temperature`, `tools`, …); `request_id` is
+        fields (`task_type`, `max_tokens`, `tools`, …; docs/messages.md has them); `request_id` is
         a new UUID unless given, and one that was used before gets the first request's answer.
 
         `timeout` is in seconds, `DEFAULT_TIMEOUT` unless given, and also tells the service when to

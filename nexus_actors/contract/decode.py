@@ -9,29 +9,35 @@ Faults are looked for in this order, and the first one found is told:
 3. `invalid_complexity`, also where the task type is known: what was asked for is not guessed at.
 4. `empty_messages`, then `missing_input` for an empty `input`.
 5. `unsupported_api_version`.
-6. `invalid_request` for every other field, in the contract's order, the conversation last.
+6. `invalid_request` for a field of another API without which it would be another question, then
+   for every other field, in the contract's order, the conversation last.
 
 A valid `complexity` stands as it is sent; a known `task_type` decides it only where it is absent.
-Where both `messages` and `input` are given, `messages` counts, unless it is the empty list.
+Where both `messages` and `input` are given, `messages` counts, unless it is the empty list, and
+`input` is told in `unknown`, as is every field that no API has a place for.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.excerpt import excerpt, kind_of, shown
+from nexus_actors.contract.foreign import bounded, refused_field, unknown_fields
+from nexus_actors.contract.instructions import Instructed, instructed, read_system
 from nexus_actors.contract.json_text import Parsed, clean_text, format_path, parse
-from nexus_actors.contract.messages import Wrong, read_input, read_messages
-from nexus_actors.contract.request import Complexity, LLMRequest, Message
+from nexus_actors.contract.messages import Spoken, read_input, read_messages
+from nexus_actors.contract.request import Complexity, LLMRequest
+from nexus_actors.contract.spellings import Spelt, one_spelling
 from nexus_actors.contract.tasks import (
     COMPLEXITIES,
     known_complexity,
     normalize_capabilities,
     normalize_task_type,
 )
-from nexus_actors.contract.wire import MAX_ID_LENGTH, Reasoning, TextOptions, WireRequest
+from nexus_actors.contract.wire import MAX_ID_LENGTH, WireRequest
+from nexus_actors.contract.wrong import Wrong
 
 API_VERSIONS: Final = ("responses", "chat_completions")
 
@@ -80,21 +86,45 @@ def _decode_fields(fields: dict[str, Any]) -> LLMRequest | Refusal:
     refusal = _find_missing(fields, from_task) or _find_named_fault(fields)
     if refusal is not None:
         return refusal
+    foreign = refused_field(fields)
+    if foreign is not None:
+        return _refuse_wrong(fields, foreign)
     try:
         wire = WireRequest.model_validate(fields)
     except ValidationError as error:
         return _refuse_invalid(fields, error)
-    uses_input = _uses_input(fields)
-    conversation = read_input(fields["input"]) if uses_input else read_messages(fields["messages"])
-    if isinstance(conversation, Wrong):
-        return _refuse_wrong(fields, conversation)
+    spelt = one_spelling(wire)
+    if isinstance(spelt, Wrong):
+        return _refuse_wrong(fields, spelt)
+    spoken = _read_conversation(fields)
+    if isinstance(spoken, Wrong):
+        return _refuse_wrong(fields, spoken)
+    system = read_system(fields.get("system", ""))
+    if isinstance(system, Wrong):
+        return _refuse_wrong(fields, system)
+    said = instructed(spoken, wire.instructions or "", system)
     complexity = cast("Complexity", fields.get("complexity", from_task))
-    return _build(wire, complexity, conversation, fields["input"] if uses_input else None)
+    return _build(wire, complexity, spelt, said, _told(fields, spelt, said))
 
 
 def _uses_input(fields: dict[str, Any]) -> bool:
     """Whether `input` is the conversation: `messages` is absent, or the empty list beside it."""
     return "input" in fields and fields.get("messages", []) == []
+
+
+def _read_conversation(fields: dict[str, Any]) -> Spoken | Wrong:
+    if _uses_input(fields):
+        return read_input(fields["input"])
+    messages = read_messages(fields["messages"])
+    return messages if isinstance(messages, Wrong) else Spoken(messages)
+
+
+def _told(fields: dict[str, Any], spelt: Spelt, said: Instructed) -> tuple[str, ...]:
+    """What `dropped` is to say of the request, whoever answers it."""
+    notes = [*spelt.notes]
+    if "input" in fields and not _uses_input(fields):
+        notes.append("input: messages counts")
+    return (*notes, *bounded([*unknown_fields(fields), *spelt.unknown, *said.lost]))
 
 
 def _find_missing(fields: dict[str, Any], from_task: Complexity | None) -> Refusal | None:
@@ -133,51 +163,44 @@ def _find_named_fault(fields: dict[str, Any]) -> Refusal | None:
 
 
 def _build(
-    wire: WireRequest,
-    complexity: Complexity,
-    messages: tuple[Message, ...],
-    given_input: Any,
+    wire: WireRequest, complexity: Complexity, spelt: Spelt, said: Instructed, told: tuple[str, ...]
 ) -> LLMRequest:
     return LLMRequest(
         request_id=wire.request_id,
         complexity=complexity,
-        messages=_instructed(messages, wire.instructions),
-        input=tuple(given_input) if isinstance(given_input, list) else given_input,
-        instructions=(wire.instructions or None) if given_input is not None else None,
+        messages=said.spoken.messages,
+        input=said.spoken.input,
+        instructions=said.beside_input,
         agent_id=wire.agent_id,
         task_type=normalize_task_type(wire.task_type or "") or None,
         model=_choice(wire.model),
         provider=_choice(wire.provider),
         api_version=wire.api_version,
-        max_tokens=wire.max_tokens,
         temperature=wire.temperature,
         stream=wire.stream,
         capabilities=normalize_capabilities(wire.capabilities),
         previous_response_id=wire.previous_response_id,
         mcp_servers=tuple(server.model_dump(exclude_none=True) for server in wire.mcp_servers),
         store=wire.store,
-        tools=tuple(wire.tools),
-        tool_choice=wire.tool_choice,
-        parallel_tool_calls=wire.parallel_tool_calls,
-        response_format=_response_format(wire),
-        reasoning_effort=wire.reasoning_effort or (wire.reasoning or Reasoning()).effort,
         top_p=wire.top_p,
-        stop=tuple(wire.stop),
+        top_k=wire.top_k,
+        presence_penalty=wire.presence_penalty,
+        frequency_penalty=wire.frequency_penalty,
         seed=wire.seed,
+        thinking=_plain(wire.thinking),
+        include=tuple(wire.include),
+        cache_control=_plain(wire.cache_control),
+        prompt_cache_key=wire.prompt_cache_key,
+        service_tier=wire.service_tier,
+        metadata=wire.metadata or None,
+        unknown=told,
         timeout=None if wire.timeout is None else wire.timeout / 1000,
+        **spelt.fields,
     )
 
 
-def _response_format(wire: WireRequest) -> Mapping[str, Any] | None:
-    """`response_format`, else `text.format`. Plain text is what every model answers with anyway."""
-    found = wire.response_format or (wire.text or TextOptions()).format
-    if found is None or found.type == "text":
-        return None
-    return found.model_dump(exclude_none=True, by_alias=True)
-
-
-def _instructed(messages: tuple[Message, ...], instructions: str | None) -> tuple[Message, ...]:
-    return ({"role": "system", "content": instructions}, *messages) if instructions else messages
+def _plain(model: BaseModel | None) -> Mapping[str, Any] | None:
+    return None if model is None else model.model_dump(exclude_none=True)
 
 
 def _choice(text: str) -> str:

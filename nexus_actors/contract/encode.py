@@ -9,15 +9,15 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.excerpt import kind_of
 from nexus_actors.contract.json_text import Parsed, clean_text, dump, parse
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.contract.result import Answer, Failure, LLMResult, Usage
-from nexus_actors.contract.wire import MAX_ID_LENGTH
+from nexus_actors.contract.result import Answer, CostBasis, Failure, LLMResult, Usage
+from nexus_actors.contract.wire import FIELDS, MAX_ID_LENGTH
 
 _UNKNOWN: Final = "unknown"
 _INT4_MAX: Final = 2**31 - 1
@@ -46,7 +46,7 @@ def build_request(
     `request_id` is a new UUID unless given, `timeout` is in seconds, `timestamp` is now unless
     given; the other fields are the contract's (`complexity`, `task_type`, `model`, `input`, …).
     Those that are None are left out. A field the contract does not know is refused here, although
-    the service would ignore it: it is a misspelt argument.
+    the service would only tell it: it is a misspelt argument.
     """
     unknown = sorted(fields.keys() - _REQUEST_FIELDS)
     if unknown:
@@ -69,35 +69,7 @@ def build_request(
             return Envelope(request, text)
 
 
-_REQUEST_FIELDS: Final = frozenset(
-    {
-        "complexity",
-        "input",
-        "task_type",
-        "agent_id",
-        "model",
-        "provider",
-        "api_version",
-        "max_tokens",
-        "temperature",
-        "stream",
-        "capabilities",
-        "previous_response_id",
-        "mcp_servers",
-        "store",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "response_format",
-        "text",
-        "reasoning_effort",
-        "reasoning",
-        "top_p",
-        "stop",
-        "seed",
-        "instructions",
-    }
-)
+_REQUEST_FIELDS: Final = FIELDS - {"request_id", "messages", "timeout"}
 
 
 def _invalid(path: str, message: str) -> Refusal:
@@ -118,6 +90,7 @@ def result_fields(result: LLMResult) -> dict[str, Any]:
         "model": None,
         "usage": None,
         "cost": None,
+        "cost_basis": None,
         "latency_ms": result.latency_ms,
         "timestamp": format_time(result.timestamp),
         "provider": result.outcome.provider,
@@ -128,6 +101,7 @@ def result_fields(result: LLMResult) -> dict[str, Any]:
         "dropped": [],
         "response_id": None,
         "tool_calls": [],
+        "provider_state": None,
         "attempts": result.attempts,
         "error": None,
     }
@@ -151,11 +125,13 @@ def _answer_fields(answer: Answer) -> dict[str, Any]:
             "reasoning_tokens": usage.reasoning_tokens,
         },
         "cost": answer.cost,
+        "cost_basis": answer.cost_basis,
         "finish_reason": answer.finish_reason,
         "native_finish_reason": answer.native_finish_reason,
         "dropped": answer.dropped,
         "response_id": answer.response_id,
         "tool_calls": answer.tool_calls,
+        "provider_state": answer.provider_state,
     }
 
 
@@ -215,6 +191,7 @@ def _read_answer(fields: Mapping[str, Any]) -> Answer:
     total = usage.get("total_tokens")
     response = fields.get("response")
     tool_calls, dropped = fields.get("tool_calls"), fields.get("dropped")
+    state = fields.get("provider_state")
     return Answer(
         response=response if response is None or isinstance(response, str) else dump(response),
         provider=_text(fields.get("provider")) or _UNKNOWN,
@@ -227,6 +204,7 @@ def _read_answer(fields: Mapping[str, Any]) -> Answer:
             _count(usage.get("reasoning_tokens")),
         ),
         cost=_read_cost(fields.get("cost")),
+        cost_basis=_read_basis(fields.get("cost_basis")),
         finish_reason=_text(fields.get("finish_reason")),
         native_finish_reason=_text(fields.get("native_finish_reason")),
         dropped=tuple(name for name in dropped if isinstance(name, str))
@@ -236,6 +214,7 @@ def _read_answer(fields: Mapping[str, Any]) -> Answer:
         tool_calls=tuple(call for call in tool_calls if isinstance(call, dict))
         if isinstance(tool_calls, list)
         else (),
+        provider_state=state if isinstance(state, dict) else None,
     )
 
 
@@ -273,6 +252,11 @@ def _read_cost(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return cost if math.isfinite(cost) and cost >= 0 else None
+
+
+def _read_basis(value: Any) -> CostBasis:
+    known = isinstance(value, str) and value in get_args(CostBasis)
+    return cast("CostBasis", value) if known else "unknown"
 
 
 def _read_time(value: Any, default: datetime) -> datetime:

@@ -33,6 +33,8 @@ class Unparsable:
     reason: str
     path: str | None = None
     value: Any = None
+    is_json: bool = True
+    """False for what is no JSON at all; else it is JSON that is not taken."""
 
 
 class _OutOfRange(ValueError):
@@ -73,7 +75,7 @@ def parse(text: str) -> Parsed | Unparsable:
     except _OutOfRange:
         return _explain_number(text)
     except json.JSONDecodeError as error:
-        return Unparsable(f"not JSON: {error.msg} at character {error.pos}")
+        return Unparsable(f"not JSON: {error.msg} at character {error.pos}", is_json=False)
     except RecursionError:
         return Unparsable(f"nested more than {MAX_DEPTH} levels deep")
     # Depth cannot exceed the number of opening brackets, which is cheap to count.

@@ -1,25 +1,44 @@
-"""The conversation of a request: `messages` checked, the Responses API's `input` made messages."""
+"""The conversation of a request: `messages` checked, the Responses API's `input` made messages.
+
+What says the same in several forms has one here: the role `developer` is `system`, an assistant's
+refusal is its content, an empty list of calls is none, and calls are as `calls.py` has them.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nexus_actors.contract.calls import read_arguments, read_calls
+from nexus_actors.contract.provider_state import STATE, wrong_state
 from nexus_actors.contract.request import Message
+from nexus_actors.contract.wrong import Path, Wrong
 
-ROLES: Final = ("system", "user", "assistant", "tool")
-_INPUT_ROLES: Final = {**{role: role for role in ROLES}, "developer": "system"}
+_ROLES: Final = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+}
+"""What is written, and what it means."""
 HAVE_MESSAGE: Final = ("message", "function_call", "function_call_output")
 """Types of items of an `input` that are told by messages."""
-_Path = tuple[str | int, ...]
+_WITHOUT_CONTENT: Final = (
+    "tool_calls",
+    STATE,
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+)
+"""An assistant's message that has one of these needs no content."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """What is wrong with the conversation: where, and what was expected there."""
+class Spoken:
+    """What is said in a request: as messages, and as the Responses API is to have it."""
 
-    path: _Path
-    expected: str
-    found: Any
-    """Only its type may be told."""
+    messages: tuple[Message, ...]
+    input: str | tuple[dict[str, Any], ...] | None = None
+    """None: only the messages say all of it."""
 
 
 def read_messages(value: Any) -> tuple[Message, ...] | Wrong:
@@ -28,43 +47,54 @@ def read_messages(value: Any) -> tuple[Message, ...] | Wrong:
         return Wrong(("messages",), "a list of messages", value)
     messages: list[Message] = []
     for index, item in enumerate(value):
-        message = _read_message(item, ("messages", index), ROLES)
+        message = _read_message(item, ("messages", index))
         if isinstance(message, Wrong):
             return message
         messages.append(message)
     return tuple(messages)
 
 
-def _read_message(item: Any, path: _Path, roles: Any) -> dict[str, Any] | Wrong:
+def _read_message(item: Any, path: Path) -> dict[str, Any] | Wrong:
     if not isinstance(item, dict):
         return Wrong(path, "an object with role and content", item)
     role = item.get("role")
-    if not isinstance(role, str) or role not in roles:
-        return Wrong((*path, "role"), f"one of {', '.join(roles)}", role)
-    wrong = _check_calls(item, path)
+    if not isinstance(role, str) or role not in _ROLES:
+        return Wrong((*path, "role"), f"one of {', '.join(_ROLES)}", role)
+    wrong = _check_keys(item, path)
     if wrong is not None:
         return wrong
-    content = item.get("content")
-    if content is None and role == "assistant" and item.get("tool_calls"):
-        # The chat API's own form of an answer that consists of tool calls.
-        return {**item, "content": ""}
-    wrong = _check_content(content, (*path, "content"))
-    return wrong if wrong is not None else item
+    message = read_calls({**item, "role": _ROLES[role]}, path)
+    if isinstance(message, Wrong):
+        return message
+    if role == "assistant":
+        _fill_content(message)
+    wrong = _check_content(message.get("content"), (*path, "content"))
+    return message if wrong is None else wrong
 
 
-def _check_calls(item: dict[str, Any], path: _Path) -> Wrong | None:
-    calls, call_id = item.get("tool_calls"), item.get("tool_call_id")
-    if calls is not None and not isinstance(calls, list):
-        return Wrong((*path, "tool_calls"), "a list of calls", calls)
-    for index, call in enumerate(calls or ()):
-        if not isinstance(call, dict):
-            return Wrong((*path, "tool_calls", index), "a call (an object)", call)
-    if call_id is not None and not isinstance(call_id, str):
-        return Wrong((*path, "tool_call_id"), "text", call_id)
-    return None
+def _check_keys(item: dict[str, Any], path: Path) -> Wrong | None:
+    for key, expected in (("tool_call_id", "text"), ("refusal", "text")):
+        if not isinstance(item.get(key), str | None):
+            return Wrong((*path, key), expected, item[key])
+    if item.get("function_call") is not None:
+        # The call of a time before there were tools: whoever answers would not know of it.
+        return Wrong((*path, "function_call"), "tool_calls", item["function_call"])
+    if item.get(STATE) is not None and item["role"] != "assistant":
+        return Wrong((*path, STATE), "none but in an assistant's message", item[STATE])
+    return wrong_state(item, path)
 
 
-def _check_content(content: Any, path: _Path) -> Wrong | None:
+def _fill_content(message: dict[str, Any]) -> None:
+    """The chat API's own forms of answers that have no content."""
+    if message.get("content") in (None, ""):
+        refusal = message.pop("refusal", None)
+        if refusal:
+            message["content"] = refusal
+        elif any(message.get(key) for key in _WITHOUT_CONTENT):
+            message["content"] = ""
+
+
+def _check_content(content: Any, path: Path) -> Wrong | None:
     if isinstance(content, str):
         return None
     if not isinstance(content, list):
@@ -77,30 +107,45 @@ def _check_content(content: Any, path: _Path) -> Wrong | None:
     return None
 
 
-def read_input(value: Any) -> tuple[Message, ...] | Wrong:
+def read_input(value: Any) -> Spoken | Wrong:
     """`input` as messages: a text is one user message; of a list of Responses items, messages,
     function calls and their outputs are translated. Other items (reasoning, references) exist
     only in that API: they have no message and stay in `LLMRequest.input` alone."""
     if isinstance(value, str):
-        return ({"role": "user", "content": value},)
+        return Spoken(({"role": "user", "content": value},), value)
     if not isinstance(value, list):
         return Wrong(("input",), "text or a list of Responses items", value)
     messages: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     for index, item in enumerate(value):
-        wrong = _add_item(messages, item, ("input", index))
-        if wrong is not None:
-            return wrong
+        read = _add_item(messages, item, ("input", index))
+        if isinstance(read, Wrong):
+            return read
+        items.append(read)
     if not messages:
         return Wrong(("input",), "at least one message or function call output", value)
-    return tuple(messages)
+    return _spoken(tuple(messages), tuple(items))
 
 
-def _add_item(messages: list[dict[str, Any]], item: Any, path: _Path) -> Wrong | None:
+def _spoken(messages: tuple[Message, ...], items: tuple[dict[str, Any], ...]) -> Spoken | Wrong:
+    """Items are the provider's, to be sent as they are; a state of ours can be in messages alone.
+    Where there is one, messages say it all, or not everything can be said."""
+    states = [index for index, item in enumerate(items) if item.get(STATE) is not None]
+    if not states:
+        return Spoken(messages, items)
+    if any(item.get("type", "message") not in HAVE_MESSAGE for item in items):
+        expected = "none beside items that only the Responses API has"
+        return Wrong(("input", states[0], STATE), expected, items[states[0]][STATE])
+    return Spoken(messages, None)
+
+
+def _add_item(messages: list[dict[str, Any]], item: Any, path: Path) -> dict[str, Any] | Wrong:
+    """The item as it is to be sent."""
     if not isinstance(item, dict):
         return Wrong(path, "a Responses item (an object)", item)
     match item.get("type", "message"):
         case "message":
-            message = _read_message(item, path, tuple(_INPUT_ROLES))
+            message = _read_message(item, path)
             if isinstance(message, Wrong):
                 return message
             messages.append(_chat_message(message))
@@ -112,7 +157,7 @@ def _add_item(messages: list[dict[str, Any]], item: Any, path: _Path) -> Wrong |
             pass
         case found:
             return Wrong((*path, "type"), "the item's type", found)
-    return None
+    return item
 
 
 def _chat_message(item: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +165,7 @@ def _chat_message(item: dict[str, Any]) -> dict[str, Any]:
     content = item["content"]
     if isinstance(content, list):
         content = [_chat_part(part) for part in content]
-    return {**kept, "role": _INPUT_ROLES[item["role"]], "content": content}
+    return {**kept, "content": content}
 
 
 def _chat_part(part: dict[str, Any]) -> dict[str, Any]:
@@ -141,15 +186,22 @@ def _chat_part(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_function_call(
-    messages: list[dict[str, Any]], item: dict[str, Any], path: _Path
-) -> Wrong | None:
-    for key in ("call_id", "name", "arguments"):
+    messages: list[dict[str, Any]], item: dict[str, Any], path: Path
+) -> dict[str, Any] | Wrong:
+    for key in ("call_id", "name"):
         if not isinstance(item.get(key), str):
             return Wrong((*path, key), "text", item.get(key))
+    arguments = read_arguments(item.get("arguments"), (*path, "arguments"))
+    if isinstance(arguments, Wrong):
+        return arguments
+    wrong = wrong_state(item, path)
+    if wrong is not None:
+        return wrong
     call = {
         "id": item["call_id"],
         "type": "function",
-        "function": {"name": item["name"], "arguments": item["arguments"]},
+        "function": {"name": item["name"], "arguments": arguments},
+        **({STATE: item[STATE]} if item.get(STATE) is not None else {}),
     }
     # The chat API wants all calls of one turn in one assistant message.
     if messages and messages[-1]["role"] == "assistant":
@@ -157,12 +209,12 @@ def _add_function_call(
         messages[-1] = {**last, "tool_calls": [*last.get("tool_calls", ()), call]}
     else:
         messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
-    return None
+    return {**item, "arguments": arguments}
 
 
 def _add_function_output(
-    messages: list[dict[str, Any]], item: dict[str, Any], path: _Path
-) -> Wrong | None:
+    messages: list[dict[str, Any]], item: dict[str, Any], path: Path
+) -> dict[str, Any] | Wrong:
     if not isinstance(item.get("call_id"), str):
         return Wrong((*path, "call_id"), "text", item.get("call_id"))
     output = item.get("output")
@@ -172,4 +224,4 @@ def _add_function_output(
     if isinstance(output, list):
         output = [_chat_part(part) for part in output]
     messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": output})
-    return None
+    return item

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest, Message
+from nexus_actors.contract.wrong import Path, Wrong
 
 STATE: Final = "provider_state"
 """The key in a message, a call and a result."""
@@ -46,6 +47,21 @@ class Owner:
                 return text if more.get("key") == self.key_name else None
             case _:
                 return None
+
+
+def wrong_state(holder: Mapping[str, Any], path: Path) -> Wrong | None:
+    """What is wrong with the state of this message or call, by its form; None also for no state."""
+    sealed = holder.get(STATE)
+    if sealed is None:
+        return None
+    if not isinstance(sealed, Mapping):
+        return Wrong((*path, STATE), "an object with provider, model, key and state", sealed)
+    for key in ("provider", "model", "state"):
+        if not isinstance(sealed.get(key), str):
+            return Wrong((*path, STATE, key), "text", sealed.get(key))
+    if not isinstance(sealed.get("key"), str | None):
+        return Wrong((*path, STATE, "key"), "text", sealed["key"])
+    return None
 
 
 def seal_answer(

@@ -53,6 +53,15 @@ class Answer:
     response_id: str | None = None
     tool_calls: tuple[Mapping[str, Any], ...] = ()
 
+    def message(self) -> dict[str, Any]:
+        """The answer as the message to send back where the conversation goes on."""
+        message: dict[str, Any] = {"role": "assistant", "content": self.response or ""}
+        if self.tool_calls:
+            message["tool_calls"] = [*self.tool_calls]
+        if self.provider_state is not None:
+            message["provider_state"] = self.provider_state
+        return message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:

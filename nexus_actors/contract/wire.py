@@ -1,6 +1,7 @@
 """A request's fields on the wire as pydantic checks them; the conversation is `messages.py`'s.
 
-Errors say what was expected, never what was found: that may be a prompt or a secret.
+Where the APIs have several names for one thing, all of them are read: `spellings.py` makes them
+one. Errors say what was expected, never what was found: that may be a prompt or a secret.
 """
 
 from collections.abc import Mapping
@@ -17,13 +18,19 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from nexus_actors.contract.request import ApiVersion, ReasoningEffort
+from nexus_actors.contract.request import (
+    ApiVersion,
+    ReasoningEffort,
+    ReasoningSummary,
+    Verbosity,
+)
 
 MAX_ID_LENGTH: Final = 255
 _MAX_TOKENS: Final = 2**31 - 1
 _MAX_TIMEOUT_MS: Final = 7 * 24 * 3600 * 1000
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+_Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 def _whole(value: Any) -> Any:
@@ -40,6 +47,25 @@ def _tool_choice(value: Any) -> str | dict[str, Any] | None:
     if value is None or isinstance(value, dict) or value in ("auto", "none", "required"):
         return cast("str | dict[str, Any] | None", value)
     raise PydanticCustomError("tool_choice", "expected auto, none, required or an object")
+
+
+def _function_call(value: Any) -> str | dict[str, Any] | None:
+    match value:
+        case None | "auto" | "none" | {"name": str()}:
+            return cast("str | dict[str, Any] | None", value)
+        case _:
+            raise PydanticCustomError("function_call", "expected auto, none or a function's name")
+
+
+def _one_answer(value: Any) -> int | None:
+    if value is None or (value == 1 and not isinstance(value, bool)):
+        return None
+    raise PydanticCustomError("n", "expected 1: a request has one answer")
+
+
+_Limit = Annotated[int | None, Field(ge=1, le=_MAX_TOKENS), BeforeValidator(_whole)]
+_Answers = Annotated[int | None, PlainValidator(_one_answer)]
+_Texts = Annotated[list[_Name], BeforeValidator(_one_or_many), Field(max_length=16)]
 
 
 class McpServer(BaseModel):
@@ -72,23 +98,53 @@ class ResponseFormat(BaseModel):
 
 
 class Reasoning(BaseModel):
-    """The Responses API's `reasoning`."""
+    """The Responses API's `reasoning`. Further keys are told."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True)
 
     effort: ReasoningEffort | None = None
+    summary: ReasoningSummary | None = None
+    generate_summary: ReasoningSummary | None = None
+    """The older name of `summary`."""
 
 
 class TextOptions(BaseModel):
-    """The Responses API's `text`."""
+    """The Responses API's `text`. Further keys are told."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="allow", strict=True)
 
+    format: ResponseFormat | None = None
+    verbosity: Verbosity | None = None
+
+
+class OutputConfig(BaseModel):
+    """Anthropic's `output_config`. Further keys are told."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    effort: ReasoningEffort | None = None
     format: ResponseFormat | None = None
 
 
+class Thinking(BaseModel):
+    """Anthropic's `thinking`. Further keys are passed on."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    type: _Word
+    budget_tokens: _Limit = None
+
+
+class CacheControl(BaseModel):
+    """Anthropic's `cache_control`. Further keys are passed on."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    type: _Word
+
+
 class WireRequest(BaseModel):
-    """All fields but `complexity`, `messages` and `input`. Unknown ones are ignored."""
+    """All fields but `complexity`, `messages`, `input` and `system`. Others are told by name."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -98,7 +154,9 @@ class WireRequest(BaseModel):
     model: str = "auto"
     provider: str = "auto"
     api_version: ApiVersion = "responses"
-    max_tokens: Annotated[int | None, Field(ge=1, le=_MAX_TOKENS), BeforeValidator(_whole)] = None
+    max_tokens: _Limit = None
+    max_output_tokens: _Limit = None
+    max_completion_tokens: _Limit = None
     temperature: Annotated[float | None, Field(ge=0)] = None
     stream: bool = False
     capabilities: Annotated[list[str], BeforeValidator(_one_or_many)] = []
@@ -108,14 +166,43 @@ class WireRequest(BaseModel):
     tools: list[dict[str, Any]] = []
     tool_choice: Annotated[str | dict[str, Any] | None, PlainValidator(_tool_choice)] = None
     parallel_tool_calls: bool | None = None
+    functions: list[dict[str, Any]] = []
+    """What `tools` was called before there were others, and `function_call` `tool_choice`."""
+    function_call: Annotated[str | dict[str, Any] | None, PlainValidator(_function_call)] = None
     response_format: ResponseFormat | None = None
     text: TextOptions | None = None
+    verbosity: Verbosity | None = None
     reasoning_effort: ReasoningEffort | None = None
     reasoning: Reasoning | None = None
+    output_config: OutputConfig | None = None
+    thinking: Thinking | None = None
     top_p: Annotated[float | None, Field(ge=0, le=1)] = None
-    stop: Annotated[list[_Name], BeforeValidator(_one_or_many), Field(max_length=16)] = []
+    top_k: Annotated[int | None, Field(ge=0, le=_MAX_TOKENS), BeforeValidator(_whole)] = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    stop: _Texts = []
+    stop_sequences: _Texts = []
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63), BeforeValidator(_whole)] = None
+    n: _Answers = None
+    candidate_count: _Answers = None
+    include: Annotated[list[_Name], BeforeValidator(_one_or_many), Field(max_length=64)] = []
+    cache_control: CacheControl | None = None
+    prompt_cache_key: _Name | None = None
+    service_tier: _Word | None = None
+    user: _Name | None = None
+    safety_identifier: _Name | None = None
+    """OpenAI's newer name of `user`."""
+    metadata: dict[str, Any] | None = None
     instructions: str | None = None
     """The Responses API's: a system message before all others."""
     timeout: Annotated[float | None, Field(gt=0, le=_MAX_TIMEOUT_MS)] = None
     """Milliseconds."""
+
+
+FIELDS: Final = frozenset(WireRequest.model_fields) | {
+    "complexity",
+    "messages",
+    "input",
+    "system",
+}
+"""All fields of a request that mean something."""

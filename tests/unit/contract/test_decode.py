@@ -1,6 +1,7 @@
 """One message to a request, or to a named reason; never an exception."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,8 +69,10 @@ def test_null_optional_fields_count_as_absent() -> None:
     assert accept(body(**nulls)) == accept(body())
 
 
-def test_unknown_fields_are_tolerated() -> None:
-    assert accept(body(trace={"id": 7}, timestamp="yesterday")) == accept(body())
+def test_unknown_fields_are_tolerated_and_told() -> None:
+    request = accept(body(trace={"id": 7}, timestamp="yesterday"))
+    assert request.unknown == ("trace",)
+    assert replace(request, unknown=()) == accept(body())
 
 
 def test_of_a_key_that_stands_twice_the_last_counts() -> None:
@@ -279,6 +282,7 @@ def test_messages_count_where_input_is_given_as_well() -> None:
     request = accept(body(input="ignored"))
     assert request.messages == (USER,)
     assert request.input is None
+    assert request.unknown == ("input: messages counts",)
 
 
 def test_responses_items_become_chat_messages() -> None:

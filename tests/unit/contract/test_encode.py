@@ -2,8 +2,9 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from nexus_actors.contract.encode import Envelope, build_request, decode_result, encode_result
 from nexus_actors.contract.errors import Refusal
-from nexus_actors.contract.result import Answer, Failure, LLMResult, Usage
+from nexus_actors.contract.result import Answer, CostBasis, Failure, LLMResult, Usage
 
 NOON = datetime(2025, 10, 25, 12, 0, 5, 250_000, tzinfo=UTC)
 ANSWER = Answer(
@@ -20,6 +21,7 @@ ANSWER = Answer(
     model="claude-sonnet-4-5",
     usage=Usage(100, 200, 300),
     cost=0.015,
+    cost_basis="list",
     finish_reason="stop",
     response_id="resp-1",
 )
@@ -62,6 +64,7 @@ def test_a_success_has_the_contracts_fields_and_ours() -> None:
             "reasoning_tokens": 0,
         },
         "cost": 0.015,
+        "cost_basis": "list",
         "latency_ms": 2500,
         "timestamp": "2025-10-25T12:00:05.250Z",
         "status": "ok",
@@ -73,6 +76,7 @@ def test_a_success_has_the_contracts_fields_and_ours() -> None:
         "dropped": [],
         "response_id": "resp-1",
         "tool_calls": [],
+        "provider_state": None,
         "attempts": 1,
         "error": None,
     }
@@ -137,6 +141,8 @@ answers = st.builds(
     model=names,
     usage=st.builds(Usage, counts, counts, counts),
     cost=st.none() | st.floats(0, 1e6),
+    cost_basis=st.sampled_from(get_args(CostBasis)),
+    provider_state=st.none() | st.dictionaries(names, texts),
     finish_reason=st.none() | texts,
     response_id=st.none() | texts,
     tool_calls=st.lists(st.dictionaries(texts, texts | counts), max_size=2).map(tuple),
@@ -207,6 +213,35 @@ def test_a_foreign_result_may_be_barer_still() -> None:
     assert read.timestamp == NOON
     assert isinstance(read.outcome, Answer)
     assert (read.outcome.response, read.outcome.cost) == (None, None)
+
+
+@pytest.mark.parametrize("strange", ["guessed", "", None, 7, ["list"], {"list": 1}])
+def test_a_basis_that_nobody_knows_is_unknown(strange: object) -> None:
+    outcome = decoded(json.dumps({"request_id": "r", "cost_basis": strange})).outcome
+    assert isinstance(outcome, Answer)
+    assert outcome.cost_basis == "unknown"
+
+
+@pytest.mark.parametrize("strange", ["{}", 7, [], [{}], True])
+def test_a_state_that_is_none_is_none(strange: object) -> None:
+    outcome = decoded(json.dumps({"request_id": "r", "provider_state": strange})).outcome
+    assert isinstance(outcome, Answer)
+    assert outcome.provider_state is None
+
+
+def test_an_answer_is_the_message_that_goes_back() -> None:
+    state = {"provider": "claude", "model": "m", "key": None, "state": "{}"}
+    function = {"name": "look", "arguments": "{}"}
+    call = {"id": "c", "type": "function", "function": function, "provider_state": state}
+    asked = replace(ANSWER, response=None, tool_calls=(call,), provider_state=state)
+    assert ANSWER.message() == {"role": "assistant", "content": "text"}
+    told = decoded(encode_result(result(asked))).outcome
+    assert isinstance(told, Answer)
+    envelope = build_request([told.message()], complexity="simple")
+    assert isinstance(envelope, Envelope)
+    assert envelope.request.messages == (
+        {"role": "assistant", "content": "", "tool_calls": [call], "provider_state": state},
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""Fields of other APIs' requests that are none of ours: refused where the question would be another
+without them, told by their names everywhere else.
+
+Names come from a producer: they are foreign text, so they are cleaned, and bounded in length and
+number.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from nexus_actors.contract.wire import FIELDS
+from nexus_actors.contract.wrong import Wrong
+
+MOST_NAMES: Final = 20
+LONGEST_NAME: Final = 64
+"""Characters."""
+
+_OWN: Final = frozenset({"timestamp", "retry_of"})
+"""Of the envelope: known, and nothing that a provider could be sent."""
+_HARMLESS: Final[Mapping[str, Any]] = {
+    "background": False,
+    "inference_geo": "global",
+    "response_mime_type": "text/plain",
+}
+"""With this value the field asks for what happens anyway."""
+_REFUSED: Final[Mapping[str, str]] = {
+    # Responses: what is to be answered, or how, is kept by the provider.
+    "background": "false: the answer is waited for",
+    "conversation": "messages, or previous_response_id",
+    "prompt": "messages: no template that a provider keeps is known here",
+    # Anthropic
+    "inference_geo": "a provider that answers there: the place is not ours to promise",
+    "thread": "messages",
+    # Gemini, in its client's names; its API writes them in camel case.
+    "cached_content": "messages",
+    "contents": "messages",
+    "continuation_token": "messages",
+    "response_json_schema": "response_format",
+    "response_mime_type": "response_format",
+    "response_schema": "response_format",
+    "system_instruction": "system, or a system message",
+    "tool_config": "tool_choice",
+}
+"""What is expected in the field's place."""
+_CAPITAL: Final = re.compile(r"(?<=[a-z])[A-Z]")
+_ODD: Final = re.compile(r"[^\w.\-\[\]…]")
+
+
+def refused_field(fields: Mapping[str, Any]) -> Wrong | None:
+    """The first field without which it would be another question."""
+    for name, value in fields.items():
+        plain = _snake(name)
+        if plain in _REFUSED and not _is_harmless(plain, value):
+            return Wrong((name,), _REFUSED[plain], value)
+    return None
+
+
+def unknown_fields(fields: Mapping[str, Any]) -> list[str]:
+    """The names, as they were sent, of all others that we have no use for."""
+    return [
+        name
+        for name, value in fields.items()
+        if name not in FIELDS and name not in _OWN and not _is_harmless(_snake(name), value)
+    ]
+
+
+def bounded(names: Sequence[str]) -> tuple[str, ...]:
+    """The first names, cleaned, and how many more there are."""
+    shown = tuple(_cleaned(name) for name in names[:MOST_NAMES])
+    rest = len(names) - len(shown)
+    return (*shown, f"… and {rest} more") if rest else shown
+
+
+def _snake(name: str) -> str:
+    # No name of the table is nearly as long, and a name may be as long as a message.
+    if len(name) > LONGEST_NAME:
+        return ""
+    return _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
+
+
+def _is_harmless(name: str, value: Any) -> bool:
+    return name in _HARMLESS and value == _HARMLESS[name]
+
+
+def _cleaned(name: str) -> str:
+    """A name that cannot be taken for a sentence of ours, which have blanks and colons."""
+    if len(name) > LONGEST_NAME:
+        name = name[: LONGEST_NAME - 1] + "…"
+    return _ODD.sub("\ufffd", name) or "\ufffd"

@@ -1,0 +1,172 @@
+"""One form for what the APIs call by several names: limits, tools, efforts, formats of the answer.
+
+Where a request has one thing under two names that differ, the first of ours counts and the other is
+told; of several limits the least counts, for a limit bounds what is spent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nexus_actors.contract.wire import (
+    OutputConfig,
+    Reasoning,
+    ResponseFormat,
+    TextOptions,
+    WireRequest,
+)
+from nexus_actors.contract.wrong import Wrong
+
+Tool = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelt:
+    """Fields of `LLMRequest`, by their names there."""
+
+    fields: Mapping[str, Any]
+    unknown: tuple[str, ...]
+    """Names within fields that have no place, as they were sent."""
+    notes: tuple[str, ...]
+    """What `dropped` is to say of names that do not count."""
+
+
+def one_spelling(wire: WireRequest) -> Spelt | Wrong:
+    """What the fields of `wire` that have several names come to."""
+    unknown: list[str] = []
+    notes: list[str] = []
+    tools = _tools(wire, unknown)
+    if isinstance(tools, Wrong):
+        return tools
+    choice, parallel = _tool_choice(wire, notes)
+    reasoning = wire.reasoning or Reasoning()
+    text, output = wire.text or TextOptions(), wire.output_config or OutputConfig()
+    for name, part in (("reasoning", reasoning), ("text", text), ("output_config", output)):
+        extra = part.model_extra or {}
+        unknown += [f"{name}.{key}" for key, value in extra.items() if value is not None]
+    fields: dict[str, Any] = {
+        "tools": tools,
+        "tool_choice": choice,
+        "parallel_tool_calls": parallel,
+        "max_tokens": _least(wire.max_tokens, wire.max_output_tokens, wire.max_completion_tokens),
+        "stop": tuple(dict.fromkeys((*wire.stop, *wire.stop_sequences))),
+        "response_format": _response_format(wire, text, output, notes),
+        "reasoning_effort": _first(
+            notes,
+            ("reasoning_effort", wire.reasoning_effort),
+            ("reasoning.effort", reasoning.effort),
+            ("output_config.effort", output.effort),
+        ),
+        "reasoning_summary": _first(
+            notes,
+            ("reasoning.summary", reasoning.summary),
+            ("reasoning.generate_summary", reasoning.generate_summary),
+        ),
+        "verbosity": _first(
+            notes, ("verbosity", wire.verbosity), ("text.verbosity", text.verbosity)
+        ),
+        "user": _first(notes, ("user", wire.user), ("safety_identifier", wire.safety_identifier)),
+    }
+    return Spelt(fields=fields, unknown=tuple(unknown), notes=tuple(notes))
+
+
+def _first(notes: list[str], *given: tuple[str, Any]) -> Any:
+    """The first that is there; others that say something else are told."""
+    there = [(name, value) for name, value in given if value is not None]
+    if not there:
+        return None
+    counts, found = there[0]
+    notes += [f"{name}: {counts} counts" for name, value in there[1:] if value != found]
+    return found
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _response_format(
+    wire: WireRequest, text: TextOptions, output: OutputConfig, notes: list[str]
+) -> Mapping[str, Any] | None:
+    """Plain text is what every model answers with anyway."""
+    found: ResponseFormat | None = _first(
+        notes,
+        ("response_format", wire.response_format),
+        ("text.format", text.format),
+        ("output_config.format", output.format),
+    )
+    if found is None or found.type == "text":
+        return None
+    return found.model_dump(exclude_none=True, by_alias=True)
+
+
+def _tools(wire: WireRequest, unknown: list[str]) -> tuple[Tool, ...] | Wrong:
+    tools: list[Tool] = []
+    for index, tool in enumerate(wire.tools):
+        kind, named = tool.get("type"), isinstance(tool.get("name"), str)
+        if named and isinstance(tool.get("input_schema"), dict) and kind in (None, "custom"):
+            tools.append(_from_anthropic(tool, f"tools[{index}]", unknown))
+        elif kind is None and not named and not isinstance(tool.get("function"), dict):
+            return Wrong(("tools", index), "a function with a name, or a tool with a type", tool)
+        else:
+            tools.append(tool)
+    for index, function in enumerate(wire.functions):
+        if not isinstance(function.get("name"), str):
+            return Wrong(("functions", index, "name"), "text", function.get("name"))
+        tools.append({"type": "function", "function": function})
+    return tuple(tools)
+
+
+_OF_FUNCTION = {
+    "name": "name",
+    "description": "description",
+    "input_schema": "parameters",
+    "strict": "strict",
+}
+"""Keys of Anthropic's tools, and what the chat API calls them."""
+
+
+def _from_anthropic(tool: Tool, path: str, unknown: list[str]) -> Tool:
+    there = {key: value for key, value in tool.items() if value is not None and key != "type"}
+    unknown += [
+        f"{path}.{key}" for key in there if key not in _OF_FUNCTION and key != "cache_control"
+    ]
+    function = {_OF_FUNCTION[key]: there[key] for key in there if key in _OF_FUNCTION}
+    marked = {"cache_control": there["cache_control"]} if "cache_control" in there else {}
+    return {"type": "function", "function": function, **marked}
+
+
+def _tool_choice(
+    wire: WireRequest, notes: list[str]
+) -> tuple[str | Mapping[str, Any] | None, bool | None]:
+    """The choice, and whether several calls may be made at once, which Anthropic has in it."""
+    chosen, parallel = wire.tool_choice, wire.parallel_tool_calls
+    match chosen:
+        case {"type": "auto" | "any" | "none" | "tool", "disable_parallel_tool_use": bool(alone)}:
+            parallel = _first(
+                notes,
+                ("parallel_tool_calls", parallel),
+                ("tool_choice.disable_parallel_tool_use", False if alone else None),
+            )
+    called = wire.function_call
+    return _first(
+        notes,
+        ("tool_choice", None if chosen is None else _choice(chosen)),
+        ("function_call", _named(called["name"]) if isinstance(called, Mapping) else called),
+    ), parallel
+
+
+def _choice(choice: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
+    """In the chat API's form."""
+    match choice:
+        case {"type": "auto" | "none" as word}:
+            return str(word)
+        case {"type": "any"}:
+            return "required"
+        case {"type": "tool", "name": str(name)}:
+            return _named(name)
+        case _:
+            return choice
+
+
+def _named(name: str) -> Mapping[str, Any]:
+    return {"type": "function", "function": {"name": name}}

@@ -1,0 +1,17 @@
+"""What is wrong with a part of a request."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Such as `("messages", 2, "role")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Where, and what was expected there."""
+
+    path: Path
+    expected: str
+    found: Any
+    """Only its type may be told."""
