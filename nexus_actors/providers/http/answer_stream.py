@@ -125,10 +125,6 @@ def _is_error(value: Mapping[str, Any]) -> bool:
     """Whether it is no part of an answer, but an error: by its key, or in the form of servers that
     have no such key (`{"detail": …}`, `{"message": …, "code": …}`)."""
     if value.keys() & _OF_ANSWERS:
-        return value.get("object") == "error" or value.keys() <= {
-            "type",
-            "message",
-            "code",
-            "param",
-        }
+        is_flat = value.keys() <= _OF_FLAT_ERRORS and isinstance(value.get("message"), str)
+        return is_flat or value.get("object") == "error"
     return bool(value.get("error")) or bool(value.keys() & _OF_ERRORS)
