@@ -129,3 +129,36 @@ per = "month"
     shown = nexus.run("budgets").stdout
     assert "agent nightly-*" in shown
     assert "$100 a month" in shown
+
+
+MUTE = """
+[providers.one]
+kind = "echo"
+models.mute = { takes = { stop = false } }
+
+[providers.two]
+kind = "echo"
+
+[[routes]]
+complexity = "simple"
+models = ["one/mute", "two/other"]
+
+[[routes]]
+models = ["one/mute"]
+"""
+
+
+def test_a_model_that_cannot_honour_a_request_is_passed_over_and_said_to_be(nexus: Nexus) -> None:
+    nexus.configure(MUTE)
+    shown = nexus.json("config", "show")
+    assert shown["providers"]["one"]["models"]["mute"]["takes"] == {"stop": False}
+    asked = {**REQUEST, "stop": ["END"]}
+    done = nexus.run("route", "-", stdin=json.dumps(asked))
+    assert done.returncode == 0
+    assert "it takes no stop sequences" in done.stdout
+    explained = json.loads(nexus.run("route", "-", "--json", stdin=json.dumps(asked)).stdout)
+    assert [row["model"] for row in explained["candidates"]] == ["two/other"]
+    alone = json.dumps({**asked, "complexity": "complex"})
+    (row,) = json.loads(nexus.run("route", "-", "--json", stdin=alone).stdout)["candidates"]
+    assert (row["model"], row["unhonoured"]) == ("one/mute", "it takes no stop sequences")
+    assert "the nearest form only" in nexus.run("route", "-", stdin=alone).stdout
