@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
@@ -14,6 +15,18 @@ from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import complain, print_json
 
 config = App(name="config", help="Check or show the configuration.", help_format="plaintext")
+
+
+_SECTIONS: Final = (
+    "service",
+    "database",
+    "queue",
+    "result_poller",
+    "supervision",
+    "security",
+    "retention",
+)
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @config.command
@@ -63,11 +76,14 @@ def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
     """The masked settings in the shape of a config file."""
     sources: Mapping[str, str] = shown["sources"]
     yield f"# {shown['file'] or 'built-in defaults'}"
-    for section in ("service", "database", "queue", "result_poller", "supervision"):
+    for section in _SECTIONS:
         yield from ("", f"[{section}]")
         for name, value in shown[section].items():
             source = sources.get(f"{section}.{name}", "default")
             yield f"{f'{name} = {_value(value)}':<48} # {source}"
+    for name, budget in shown["budgets"].items():
+        yield from ("", f"[budgets.{name}]")
+        yield from _lines(budget)
     for name, table in shown["providers"].items():
         yield from ("", f"[providers.{name}]")
         yield from _lines({key: value for key, value in table.items() if key != "api_key"})
@@ -81,11 +97,16 @@ def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _lines(table: Mapping[str, Any]) -> Iterator[str]:
-    return (f"{name} = {_value(value)}" for name, value in table.items() if value is not None)
+    return (f"{_key(name)} = {_value(it)}" for name, it in table.items() if it is not None)
+
+
+def _key(name: str) -> str:
+    """A name as TOML writes it; a model's has characters that want quotes."""
+    return name if _BARE.fullmatch(name) else json.dumps(name)
 
 
 def _value(value: Any) -> str:
     """One value as TOML writes it; JSON's way is TOML's for what is no table."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(_lines(value)) + " }"
     return json.dumps(value, ensure_ascii=False)

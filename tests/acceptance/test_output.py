@@ -86,10 +86,35 @@ def test_config_check_and_show_for_scripts(nexus: Nexus) -> None:
     assert mistake["path"] == "queue.batch_size"
 
 
+EVERYTHING = """
+[retention]
+archive_days = 7.0
+
+[security]
+allowed_hosts = ["*.example.org"]
+
+[budgets.small]
+dollars = 1.5
+provider = "one"
+
+[providers.one]
+kind = "echo"
+models."gpt-6.1 x" = { context_window = 9, takes = { stop = false, efforts = ["low"] } }
+
+[[routes]]
+models = ["one/gpt-6.1 x"]
+"""
+
+
 def test_config_show_is_a_config(nexus: Nexus) -> None:
+    nexus.configure(EVERYTHING)
     copy = nexus.folder / "copy.toml"
     copy.write_text(nexus.run("config", "show").stdout)
     assert nexus.run("config", "check", str(copy)).returncode == 0
+    settings = nexus.json("config", "show")
+    del settings["sources"], settings["file"]
+    again = nexus.json("config", "show", "--config", str(copy))
+    assert {name: again[name] for name in settings} == settings
 
 
 @pytest.mark.parametrize("command", ["config show", "models", "demo"])
