@@ -2,22 +2,35 @@
 
 Source: https://platform.openai.com/docs/api-reference/chat/object
 
-- A total that is absent is the sum. Reasoning that the total has besides the completion (xAI) is
-  added to the completion, as it is paid.
 - `content` may be text, a list of parts, or null; with neither text nor tool calls the answer is
   "", and `finish_reason` (`length`, `content_filter`) tells why. A `refusal` counts as the text.
+- Calls are what ends an answer that has any, whatever the server calls its end. Calls that nobody
+  could make (`chat_calls.py`) never leave: of an answer that was cut off they are left out, and
+  told; any other answer is at fault.
+- An end by `error` that says nothing is a failure. Other words for an end stay as they are.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, Final
 
-from nexus_actors.contract.result import Usage
-from nexus_actors.providers.failures import failed_inside, read_complaint
-from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
+from nexus_actors.providers.apis.chat_calls import BrokenCall, read_calls
+from nexus_actors.providers.apis.chat_state import message_state
+from nexus_actors.providers.apis.chat_usage import read_spent
+from nexus_actors.providers.failures import Complaint, failed_inside, read_complaint
+from nexus_actors.providers.http.api import Reading, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure
 
-_FINISHES = {"function_call": "tool_calls", "model_length": "length", "eos": "stop"}
+_FINISHES: Final = {
+    "function_call": "tool_calls",
+    "tool_call": "tool_calls",
+    "model_length": "length",
+    "max_tokens": "length",
+    "eos": "stop",
+}
 """Reasons by names other than OpenAI's: its own older one, Mistral's, Together's."""
+_BY_CALLS: Final = (None, "stop", "tool_calls")
+"""Ends that mean the calls, where there are any: some servers say `stop`, xAI nothing."""
 
 
 def read_chat(value: Mapping[str, Any]) -> Reading | ProviderFailure:
@@ -29,16 +42,39 @@ def read_chat(value: Mapping[str, Any]) -> Reading | ProviderFailure:
         return failed_inside(read_complaint(error))
     if choice is None or not isinstance(choice.get("message"), Mapping):
         return invalid("no choices[0].message")
-    finish = text_or_none(choice.get("finish_reason"))
+    return _read(value, choice, choice["message"])
+
+
+def _read(
+    value: Mapping[str, Any], choice: Mapping[str, Any], message: Mapping[str, Any]
+) -> Reading | ProviderFailure:
+    answer_id = text_or_none(value.get("id"))
+    calls, broken = read_calls(message, answer_id or "")
+    native = text_or_none(choice.get("finish_reason"))
+    finish = _FINISHES.get(native, native) if native else None
+    if calls and finish in _BY_CALLS:
+        finish = "tool_calls"
+    text = _text(message)
+    if finish == "error" and not (text or calls or broken):
+        return failed_inside(Complaint(message="the answer ended by an error, without a word"))
+    cut = finish == "length"
+    spent = read_spent(value)
     return Reading(
-        response=_response(choice["message"]),
-        usage=_usage(value.get("usage")),
-        finish_reason=_FINISHES.get(finish, finish) if finish else None,
-        native_finish_reason=text_or_none(choice.get("native_finish_reason")) or finish,
-        response_id=text_or_none(value.get("id")),
-        tool_calls=_tool_calls(choice["message"]),
+        response=text or (None if calls else ""),
+        finish_reason=finish,
+        native_finish_reason=text_or_none(choice.get("native_finish_reason")) or native,
+        response_id=answer_id,
+        tool_calls=calls,
         served_model=text_or_none(value.get("model")),
+        state=message_state(message),
+        dropped=tuple(f"tool_calls[{it.place}]: cut off" for it in broken) if cut else (),
+        fault=_fault(broken) if broken and not cut else None,
+        **{it.name: getattr(spent, it.name) for it in fields(spent)},
     )
+
+
+def _fault(broken: tuple[BrokenCall, ...]) -> str:
+    return f"tool_calls[{broken[0].place}]: {broken[0].why}"
 
 
 def _first_choice(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -47,12 +83,8 @@ def _first_choice(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return first if isinstance(first, Mapping) else None
 
 
-def _response(message: Mapping[str, Any]) -> str | None:
-    if content := content_text(message.get("content")):
-        return content
-    if _tool_calls(message):
-        return None
-    return text_or_none(message.get("refusal")) or ""
+def _text(message: Mapping[str, Any]) -> str:
+    return content_text(message.get("content")) or text_or_none(message.get("refusal")) or ""
 
 
 def content_text(content: Any) -> str:
@@ -61,25 +93,3 @@ def content_text(content: Any) -> str:
         parts = (part.get("text") for part in content if isinstance(part, Mapping))
         return "".join(part for part in parts if isinstance(part, str))
     return text_or_none(content) or ""
-
-
-def _tool_calls(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    calls = message.get("tool_calls")
-    return tuple(c for c in calls if isinstance(c, Mapping)) if isinstance(calls, list) else ()
-
-
-def _usage(value: Any) -> Usage | None:
-    if not isinstance(value, Mapping):
-        return None
-    prompt, completion = count(value, "prompt_tokens"), count(value, "completion_tokens")
-    reasoning = count(value.get("completion_tokens_details"), "reasoning_tokens")
-    total = count(value, "total_tokens")
-    if total == prompt + completion + reasoning:  # as xAI counts
-        completion += reasoning
-    return Usage(
-        prompt,
-        completion,
-        total or min(prompt + completion, MOST_TOKENS),
-        count(value.get("prompt_tokens_details"), "cached_tokens"),
-        reasoning,
-    )

@@ -7,6 +7,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat_answer import read_chat
 from nexus_actors.providers.apis.chat_request import chat_call
 from nexus_actors.providers.apis.chat_stream import ChatStream
+from nexus_actors.providers.apis.dialect import OPENAI, Dialect
 from nexus_actors.providers.failures import failed_status
 from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
@@ -16,13 +17,15 @@ from nexus_actors.providers.takes import Takes
 class ChatApi:
     """Stateless; an `HttpApi`."""
 
+    dialect: Dialect = OPENAI
+
     def headers(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     def prepare(
         self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
-        return chat_call(request, model, takes, stream=stream)
+        return chat_call(request, model, takes, stream=stream, dialect=self.dialect)
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
         return read_chat(value)

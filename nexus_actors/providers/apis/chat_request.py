@@ -1,148 +1,200 @@
-"""A request in the form of the chat completions API.
+"""A request in the form of chat completions, as the model and the server take it.
 
 Source: https://platform.openai.com/docs/api-reference/chat/create
 
-What the API cannot honour is dropped, and told, by this rule:
+What the model takes is told by `Takes`, how the server wants it written by `Dialect`; neither is
+decided by a name here. What cannot be honoured is dropped, and told:
 
-- of the request: `previous_response_id`, `store`, `mcp_servers`, items of an `input` that have no
-  message (Responses API only);
-- of a message: every key but those of the API (`MESSAGE_KEYS`; not told: they are the producers'
-  own);
-- of the tools: every tool that is no function (the Responses API's built-in ones);
-- `temperature` and `top_p` for reasoning models, which refuse every value but their default, and
-  `stop`, which they refuse.
+- of the request: what only other APIs have (`previous_response_id`, `store`, `mcp_servers`,
+  `include`, `reasoning.summary`, items of an `input` that have no message), fields the server does
+  not know, and fields the model does not take;
+- of a message: keys of the producers' own (not told), marks for caching where there is none;
+- of the tools: every tool that is no function (the Responses API's built-in ones).
 
-`capabilities` are spent in routing. Content parts are never dropped, for that would change the
-question: those of the Responses API are translated, all others go as they are, and the provider
-says so if it does not know one.
+What has a nearest form is sent in it, and told with the reason. What would change the question is
+refused: content the model does not take (`chat_parts.py`). `capabilities` are spent in routing.
 """
 
-import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from nexus_actors.contract.request import LLMRequest, Message
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.chat_messages import MessageWriter
+from nexus_actors.providers.apis.chat_output import Output, instructed, wanted_output
+from nexus_actors.providers.apis.chat_parts import Unsayable
+from nexus_actors.providers.apis.chat_tools import add_tools
 from nexus_actors.providers.apis.conversation import items_without_message
-from nexus_actors.providers.http.api import Prepared
-from nexus_actors.providers.takes import Takes
+from nexus_actors.providers.apis.dialect import OPENAI, Dialect
+from nexus_actors.providers.http.api import Prepared, refused
+from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes, nearest
 
-MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id")
-_REASONING = re.compile(r"(o\d|gpt-[5-9])(?!.*-chat)")
-"""Models that count reasoning in `max_completion_tokens` and refuse `max_tokens`, as OpenAI names
-them; other servers' names for them (`openai/gpt-5`) do not match, and those take `max_tokens`."""
-_RESPONSES_ONLY = ("previous_response_id", "store", "mcp_servers")
+_ELSEWHERE: Final = (
+    "previous_response_id",
+    "store",
+    "mcp_servers",
+    "include",
+    "reasoning_summary",
+)
+"""What only the Responses API has, or is taken for its own."""
+_EXTRAS: Final = ("metadata", "prompt_cache_key", "service_tier", "user")
 
 
-def reasons(model: str) -> bool:
-    """Whether this is one of OpenAI's reasoning models, by its name."""
-    return _REASONING.match(model) is not None
-
-
-def chat_call(request: LLMRequest, model: str, takes: Takes, *, stream: bool) -> Prepared:
+def chat_call(
+    request: LLMRequest,
+    model: str,
+    takes: Takes,
+    *,
+    stream: bool,
+    dialect: Dialect = OPENAI,
+) -> Prepared | ProviderFailure:
     """`POST /chat/completions`."""
-    dropped = [name for name in _RESPONSES_ONLY if getattr(request, name) not in (None, ())]
-    dropped += items_without_message(request)
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": [_message(message) for message in request.messages],
-    }
-    if request.max_tokens is not None:
-        body["max_completion_tokens" if reasons(model) else "max_tokens"] = request.max_tokens
-    refused_by_some = {
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "stop": list(request.stop) or None,
-    }
-    for name, value in refused_by_some.items():
+    try:
+        return _Writer(request, takes, dialect).call(model, stream=stream)
+    except Unsayable as error:
+        return refused(str(error))
+
+
+class _Writer:
+    def __init__(self, request: LLMRequest, takes: Takes, dialect: Dialect) -> None:
+        self._request = request
+        self._takes = takes
+        self._dialect = dialect
+        self._dropped: list[str] = [
+            name for name in _ELSEWHERE if getattr(request, name) not in (None, ())
+        ]
+        self._dropped += items_without_message(request)
+        self._body: dict[str, Any] = {}
+
+    def call(self, model: str, *, stream: bool) -> Prepared:
+        request, takes = self._request, self._takes
+        output = wanted_output(request, takes, self._dropped)
+        messages = MessageWriter(request, takes, self._dialect, self._dropped).written()
+        self._body = {"model": model, "messages": instructed(messages, output.instruction)}
+        if request.max_tokens is not None:
+            self._body[takes.limit] = request.max_tokens
+        forced = add_tools(self._body, self._dropped, request, takes)
+        thinks = self._add_effort(idle=forced and takes.forced_choice_idle)
+        self._add_samplers(thinks=thinks)
+        self._add_plain(output)
+        self._add_caching()
+        if stream:
+            self._add_stream()
+        renamed = self._dialect.renamed
+        body = {renamed.get(name, name): value for name, value in self._body.items()}
+        names = {new: old for old, new in renamed.items() if new in body}
+        names[takes.limit] = "max_tokens"  # refused, it goes under its other name
+        if "thinking" in body:
+            names["thinking"] = names["thinking.type"] = "reasoning_effort"
+        return Prepared(
+            path="/chat/completions",
+            body=body,
+            dropped=tuple(self._dropped),
+            names=names,
+            check=output.check,
+        )
+
+    def _add_effort(self, *, idle: bool) -> bool:
+        """Adds how much to think; whether it will think. `idle`: it must not."""
+        wanted, takes = self._request.reasoning_effort, self._takes
+        switch = self._switch()
+        if wanted is not None and not takes.efforts:
+            self._dropped.append("reasoning_effort")
+            return takes.default_effort not in (None, "none")
+        sent = None if wanted is None else nearest(wanted, takes.efforts)
+        if switch == "disabled" and wanted is None:
+            sent = "none"
+        now = sent or takes.default_effort
+        if idle and now not in (None, "none"):
+            sent = "none"
+            self._dropped.append("reasoning_effort: sent as none, as tool_choice is forced")
+        elif sent != wanted and sent is not None and wanted is not None:
+            word = takes.effort_words.get(sent, sent)
+            self._dropped.append(
+                f"reasoning_effort: sent as {word}, the nearest that the model takes"
+            )
+        if sent is not None or switch is not None:
+            self._write_effort(sent)
+        return (sent or takes.default_effort) not in (None, "none")
+
+    def _switch(self) -> str | None:
+        """`enabled` or `disabled`, as the request's own `thinking` says where that is taken."""
+        thinking = self._request.thinking
+        if thinking is None:
+            return None
+        kind = thinking.get("type")
+        if not self._dialect.thinking or kind not in ("enabled", "adaptive", "disabled"):
+            self._dropped.append("thinking")
+            return None
+        if thinking.get("budget_tokens") is not None:
+            self._dropped.append("thinking.budget_tokens")
+        return "disabled" if kind == "disabled" else "enabled"
+
+    def _write_effort(self, effort: Any) -> None:
+        if self._dialect.thinking:
+            self._body["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
+            if effort in (None, "none"):
+                return
+        self._body["reasoning_effort"] = self._takes.effort_words.get(effort, effort)
+
+    def _add_samplers(self, *, thinks: bool) -> None:
+        request, takes = self._request, self._takes
+        idle_only = takes.samplers == "idle" and thinks
+        taken = takes.samplers != "none" and not idle_only
+        self._add("temperature", request.temperature, taken=taken)
+        one_is_enough = takes.samplers == "one" and request.temperature is not None
+        self._add("top_p", request.top_p, taken=taken and not one_is_enough)
+        self._add("top_k", request.top_k, taken=takes.top_k and not idle_only)
+        penalties = takes.penalties and not idle_only
+        self._add("presence_penalty", request.presence_penalty, taken=penalties)
+        self._add("frequency_penalty", request.frequency_penalty, taken=penalties)
+
+    def _add_plain(self, output: Output) -> None:
+        request, takes = self._request, self._takes
+        self._add("stop", self._stops() or None, taken=takes.stop)
+        self._add("seed", request.seed, taken=takes.seed)
+        self._add("verbosity", request.verbosity, taken=takes.verbosity)
+        for name in _EXTRAS:
+            self._add(name, getattr(request, name), taken=name in self._dialect.extras)
+        if output.format is not None:
+            self._body["response_format"] = output.format
+
+    def _add(self, name: str, value: Any, *, taken: bool) -> None:
         if value is None:
-            continue
-        if reasons(model):
-            dropped.append(name)
+            return
+        if taken:
+            self._body[name] = value
         else:
-            body[name] = value
-    for name in ("seed", "reasoning_effort"):
-        if (value := getattr(request, name)) is not None:
-            body[name] = value
-    if request.response_format is not None:
-        body["response_format"] = _format(request.response_format)
-    _add_tools(body, dropped, request)
-    if stream:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
-    return Prepared(path="/chat/completions", body=body, dropped=tuple(dropped))
+            self._dropped.append(name)
+
+    def _stops(self) -> list[str]:
+        stops, takes = list(self._request.stop), self._takes
+        if not takes.stop:
+            return stops
+        if not takes.blank_stop:
+            blank = [place for place, stop in enumerate(stops) if not stop.strip()]
+            self._dropped += [f"stop[{place}]: white space alone is not taken" for place in blank]
+            stops = [stop for stop in stops if stop.strip()]
+        most = takes.most_stops
+        if most is not None and len(stops) > most:
+            self._dropped.append(f"stop: the first {most}, as many as are taken")
+            stops = stops[:most]
+        return stops
+
+    def _add_caching(self) -> None:
+        cache = self._request.cache_control
+        honoured = self._dialect.auto_cache and self._takes.cache_control
+        self._add("cache_control", cache, taken=honoured)
+
+    def _add_stream(self) -> None:
+        if not self._dialect.schema_streams and _by_schema(self._body):
+            self._dropped.append("stream: an answer by a schema comes whole")
+            return
+        self._body["stream"] = True
+        if self._dialect.stream_usage:
+            self._body["stream_options"] = {"include_usage": True}
 
 
-def _add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> None:
-    tools = []
-    for index, tool in enumerate(request.tools):
-        if tool.get("type", "function") == "function":
-            tools.append(_tool(tool))
-        else:
-            dropped.append(f"tools[{index}]")
-    if tools:
-        body["tools"] = tools
-    # The API refuses both where there are no tools.
-    if request.tool_choice is not None:
-        if tools:
-            body["tool_choice"] = _tool_choice(request.tool_choice)
-        else:
-            dropped.append("tool_choice")
-    if request.parallel_tool_calls is not None:
-        if tools:
-            body["parallel_tool_calls"] = request.parallel_tool_calls
-        else:
-            dropped.append("parallel_tool_calls")
-
-
-def _message(message: Message) -> dict[str, Any]:
-    chat = {key: message[key] for key in MESSAGE_KEYS if message.get(key) is not None}
-    if chat.get("tool_calls"):  # what another provider's calls carry besides is refused elsewhere
-        chat["tool_calls"] = [_without_extras(call) for call in chat["tool_calls"]]
-    content = chat.get("content")
-    if isinstance(content, list | tuple):
-        chat["content"] = [_part(part) for part in content]
-    elif content == "" and chat.get("tool_calls"):
-        chat["content"] = None  # as the API itself writes a message of tool calls alone
-    return chat
-
-
-def _without_extras(call: Any) -> Any:
-    if not isinstance(call, Mapping):
-        return call
-    return {key: value for key, value in call.items() if key != "extra_content"}
-
-
-def _part(part: Any) -> Any:
-    match part:
-        case {"type": "input_text" | "output_text", "text": str(text)}:
-            return {"type": "text", "text": text}
-        case {"type": "input_image", "image_url": str(url)}:
-            detail = {"detail": part["detail"]} if part.get("detail") else {}
-            return {"type": "image_url", "image_url": {"url": url, **detail}}
-        case {"type": "input_file"}:
-            keys = ("file_data", "file_id", "file_url", "filename")
-            return {"type": "file", "file": {key: part[key] for key in keys if key in part}}
-        case _:
-            return part
-
-
-def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The Responses API's flat function tool, nested; a nested one as it is."""
-    if isinstance(tool.get("function"), Mapping):
-        return {"type": "function", **tool}
-    return {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
-
-
-def _tool_choice(choice: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
-    match choice:
-        case {"type": "function", "name": str(name)}:
-            return {"type": "function", "function": {"name": name}}
-        case _:
-            return choice
-
-
-def _format(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The Responses API's flat schema, nested; a nested one as it is."""
-    if wanted["type"] != "json_schema" or "json_schema" in wanted:
-        return wanted
-    schema = {key: value for key, value in wanted.items() if key != "type"}
-    return {"type": "json_schema", "json_schema": {"name": "answer", **schema}}
+def _by_schema(body: Mapping[str, Any]) -> bool:
+    wanted = body.get("response_format")
+    return isinstance(wanted, Mapping) and wanted.get("type") == "json_schema"

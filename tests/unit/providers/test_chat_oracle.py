@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat_request import chat_call
+from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import EVERY_KIND
 from tests.unit.providers.oracles import check_body
 
@@ -19,8 +21,11 @@ STREAMED = params.CompletionCreateParamsStreaming
 @pytest.mark.parametrize("name", EVERY_KIND)
 def test_is_what_the_official_client_sends(name: str, model: str) -> None:
     request = LLMRequest(request_id="r", complexity="simple", **EVERY_KIND[name])
-    check_body(WHOLE, chat_call(request, model, stream=False).body)
-    check_body(STREAMED, chat_call(request, model, stream=True).body)
+    takes = model_takes("openai/chat", model)
+    for wanted, stream in ((WHOLE, False), (STREAMED, True)):
+        call = chat_call(request, model, takes, stream=stream)
+        assert isinstance(call, Prepared), call
+        check_body(wanted, call.body)
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,19 @@ import pytest
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat_request import chat_call
 from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.takes import model_takes
 
 USER = {"role": "user", "content": "Hi"}
 
 
-def call(model: str = "gpt-4o-mini", *, stream: bool = False, **fields: Any) -> Prepared:
+def call(
+    model: str = "gpt-4o-mini", *, stream: bool = False, at: str = "openai/chat", **fields: Any
+) -> Prepared:
     fields = {"messages": (USER,)} | fields
     request = LLMRequest(request_id="r", complexity="simple", **fields)
-    return chat_call(request, model, stream=stream)
+    prepared = chat_call(request, model, model_takes(at, model), stream=stream)
+    assert isinstance(prepared, Prepared), prepared
+    return prepared
 
 
 def body(model: str = "gpt-4o-mini", **fields: Any) -> dict[str, Any]:
@@ -61,6 +66,8 @@ def test_a_stream_is_asked_to_tell_its_usage() -> None:
 def test_passes_on_how_the_answer_shall_be() -> None:
     flat = {"type": "json_schema", "name": "cat", "schema": {"type": "object"}, "strict": True}
     sent = body(
+        "m",
+        at="openai_compatible",
         top_p=0.5,
         stop=("END",),
         seed=7,
@@ -71,7 +78,7 @@ def test_passes_on_how_the_answer_shall_be() -> None:
         parallel_tool_calls=False,
     )
     assert sent == {
-        "model": "gpt-4o-mini",
+        "model": "m",
         "messages": [USER],
         "top_p": 0.5,
         "stop": ["END"],
@@ -94,22 +101,29 @@ def test_drops_message_keys_of_the_producers_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "field"),
+    ("at", "model", "field"),
     [
-        ("gpt-4o", "max_tokens"),
-        ("gpt-4.1-mini", "max_tokens"),
-        ("llama-3.1-8b", "max_tokens"),
-        ("openai/gpt-5", "max_tokens"),
-        ("openai/gpt-oss-120b", "max_tokens"),
-        ("o1", "max_completion_tokens"),
-        ("o3-mini", "max_completion_tokens"),
-        ("o4-mini-2025-04-16", "max_completion_tokens"),
-        ("gpt-5", "max_completion_tokens"),
-        ("gpt-5.1-codex", "max_completion_tokens"),
+        ("openai/chat", "gpt-4o", "max_tokens"),
+        ("openai/chat", "gpt-4.1-mini", "max_tokens"),
+        ("openai_compatible", "llama-3.1-8b", "max_tokens"),
+        ("openrouter", "openai/gpt-5", "max_tokens"),
+        ("openai_compatible", "openai/gpt-5", "max_completion_tokens"),
+        ("openai_compatible", "openai/gpt-oss-120b", "max_tokens"),
+        ("openai/chat", "o1", "max_completion_tokens"),
+        ("openai/chat", "o3-mini", "max_completion_tokens"),
+        ("openai/chat", "o4-mini-2025-04-16", "max_completion_tokens"),
+        ("openai/chat", "ft:o4-mini-2025-04-16:org::id", "max_completion_tokens"),
+        ("openai/chat", "gpt-5", "max_completion_tokens"),
+        ("openai/chat", "gpt-5.1-chat-latest", "max_completion_tokens"),
+        ("openai_compatible", "gpt-5.1-codex", "max_completion_tokens"),
+        ("azure", "my-deployment", "max_completion_tokens"),
+        ("groq", "llama-3.3-70b-versatile", "max_completion_tokens"),
+        ("xai", "grok-4.5", "max_completion_tokens"),
+        ("mistral", "o3", "max_tokens"),
     ],
 )
-def test_names_the_limit_as_the_model_wants_it(model: str, field: str) -> None:
-    sent = body(model, max_tokens=100)
+def test_names_the_limit_as_the_model_wants_it(at: str, model: str, field: str) -> None:
+    sent = body(model, at=at, max_tokens=100)
     assert sent[field] == 100
     assert len({"max_tokens", "max_completion_tokens"} & sent.keys()) == 1
 

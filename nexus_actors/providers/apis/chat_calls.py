@@ -1,0 +1,103 @@
+"""The calls of an answer of chat completions, whoever wrote them, in one form.
+
+Servers write the arguments as JSON text, as an object, or not at all; call functions by the API's
+older `function_call`; leave the id out. What leaves here has an id, a name, and arguments that are
+JSON: a call without them is broken, and what becomes of the answer then is `chat_answer.py`'s rule.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.contract.provider_state import STATE
+from nexus_actors.providers.apis.chat_state import call_state
+from nexus_actors.providers.http.api import text_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenCall:
+    """A call that nobody could make."""
+
+    place: int
+    """In the answer's list."""
+    why: str
+
+
+def read_calls(
+    message: Mapping[str, Any], answer_id: str
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[BrokenCall, ...]]:
+    """Those that are whole, and those that are not. `answer_id`: to make ids of, where there are
+    none."""
+    whole: list[Mapping[str, Any]] = []
+    broken: list[BrokenCall] = []
+    for place, call in enumerate(_written(message)):
+        read = _read(call, place, answer_id)
+        if isinstance(read, BrokenCall):
+            broken.append(read)
+        elif read is not None:
+            whole.append(read)
+    return tuple(whole), tuple(broken)
+
+
+def _written(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    calls = message.get("tool_calls")
+    found = [it for it in calls if isinstance(it, Mapping)] if isinstance(calls, list) else []
+    yield from found
+    legacy = message.get("function_call")
+    if not found and isinstance(legacy, Mapping):
+        yield {"function": legacy}
+
+
+def _read(
+    call: Mapping[str, Any], place: int, answer_id: str
+) -> Mapping[str, Any] | BrokenCall | None:
+    """The call in the one form; None where nothing is called."""
+    call_id = text_or_none(call.get("id")) or _made_id(place, answer_id)
+    state = call_state(call)
+    more = {} if state is None else {STATE: state}
+    custom, function = call.get("custom"), call.get("function")
+    if isinstance(custom, Mapping) and custom.get("name"):
+        said = {"name": custom["name"], "input": _text(custom.get("input"))}
+        return {"id": call_id, "type": "custom", "custom": said, **more}
+    told = function if isinstance(function, Mapping) else {}
+    name, arguments = text_or_none(told.get("name")), told.get("arguments")
+    if name is None:
+        empty = not call.get("id") and arguments in (None, "")
+        return None if empty else BrokenCall(place, "it names no function")
+    written = arguments_as_json(arguments)
+    if written is None:
+        return BrokenCall(place, "its arguments are no JSON")
+    said = {"name": name, "arguments": written}
+    return {"id": call_id, "type": "function", "function": said, **more}
+
+
+def arguments_as_json(arguments: Any) -> str | None:
+    """The arguments as JSON text, as they were written if they are that; None if they are none."""
+    if arguments is None:
+        return "{}"
+    if not isinstance(arguments, str):
+        return json.dumps(arguments, ensure_ascii=False)
+    if not arguments.strip():
+        return "{}"
+    parsed = parse(arguments)
+    if not isinstance(parsed, Parsed):
+        return None
+    try:
+        json.loads(arguments)
+    except ValueError:  # line ends within its texts, which JSON wants escaped
+        return json.dumps(parsed.value, ensure_ascii=False)
+    return arguments
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _made_id(place: int, answer_id: str) -> str:
+    """Another one in each answer that has an id of its own, the same whenever it is read."""
+    return "call_" + blake2b(f"{answer_id}\0{place}".encode(), digest_size=12).hexdigest()

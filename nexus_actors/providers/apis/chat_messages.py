@@ -1,0 +1,153 @@
+"""The messages of a request in the form of chat completions.
+
+- Keys of the producers' own are left out, and not told.
+- Ids of calls are rewritten where the server would refuse them, the same in a call and its result.
+- What a tool's result has besides text goes into a turn of the user's, after all results: in a
+  result the API has text only. Told as `messages[i].content[j]: moved into a user turn`.
+- `tool_calls: []` and null are left out, so that every result of ours can be sent back.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from nexus_actors.contract.request import LLMRequest, Message
+from nexus_actors.providers.apis.chat_parts import PartWriter, Unsayable, Written
+from nexus_actors.providers.apis.chat_state import CALL_KEYS, MESSAGE_KEYS, replayed
+from nexus_actors.providers.apis.dialect import Dialect
+from nexus_actors.providers.takes import Takes
+
+MOVED: Final = "moved into a user turn"
+_GO_ON: Final = "Go on exactly where your last message stops, without repeating any of it."
+
+
+class MessageWriter:
+    """Writes the messages of one request; `dropped` grows as it goes."""
+
+    def __init__(
+        self, request: LLMRequest, takes: Takes, dialect: Dialect, dropped: list[str]
+    ) -> None:
+        self._request = request
+        self._takes = takes
+        self._dialect = dialect
+        self._dropped = dropped
+        self._parts = PartWriter(takes, dialect, dropped)
+        self._ids = dialect.ids.rewritten(_ids(request.messages))
+
+    def written(self) -> list[dict[str, Any]]:
+        """All of them. Raises `Unsayable` where one cannot be said."""
+        written: list[dict[str, Any]] = []
+        moved: list[dict[str, Any]] = []
+        for index, message in enumerate(self._request.messages):
+            if message["role"] != "tool" and moved:
+                written.append({"role": "user", "content": moved})
+                moved = []
+            path = f"messages[{index}]"
+            if message["role"] == "tool":
+                written.append(self._result(message, path, moved))
+            elif message["role"] == "assistant":
+                written.append(self._assistant(message, path))
+            else:
+                written.append(self._said(message, path)[0])
+        if moved:
+            written.append({"role": "user", "content": moved})
+        return self._with_last(written)
+
+    def _with_last(self, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        last = written[-1] if written else {}
+        if last.get("role") != "assistant" or "tool_calls" in last:
+            return written
+        if not self._takes.prefill:
+            path = f"messages[{len(self._request.messages) - 1}]"
+            self._dropped.append(f"{path}: not the last, a user's asks to go on with it")
+            return [*written, {"role": "user", "content": _GO_ON}]
+        return [*written[:-1], {**last, "prefix": True}] if self._dialect.prefix else written
+
+    def _said(
+        self, message: Message, path: str, *, text_only: bool = False
+    ) -> tuple[dict[str, Any], Written]:
+        """Role, name and content."""
+        said: dict[str, Any] = {"role": message["role"]}
+        parts = self._parts.written(message.get("content"), path, text_only=text_only)
+        said["content"] = parts.content()
+        name = message.get("name")
+        if name is not None and message["role"] in self._dialect.names:
+            said["name"] = name
+        elif name is not None:
+            self._dropped.append(f"{path}.name")
+        return said, parts
+
+    def _result(self, message: Message, path: str, moved: list[dict[str, Any]]) -> dict[str, Any]:
+        said, parts = self._said(message, path, text_only=True)
+        call_id = self._id(message.get("tool_call_id"))
+        if parts.media:
+            moved.append({"type": "text", "text": f"From the result of {call_id}:"})
+            moved += [form for _, form in parts.media]
+            self._dropped += [f"{path}.content[{place}]: {MOVED}" for place, _ in parts.media]
+            said["content"] = said["content"] or "See the next message of the user's."
+        return {**said, "tool_call_id": call_id}
+
+    def _assistant(self, message: Message, path: str) -> dict[str, Any]:
+        said, _ = self._said(message, path)
+        refusal = message.get("refusal")
+        if not said["content"] and isinstance(refusal, str):
+            said["content"] = refusal  # what it said, in the one place that every server has
+        said |= replayed(message, path, MESSAGE_KEYS, self._takes, self._dropped)
+        calls = message.get("tool_calls")
+        if not isinstance(calls, list | tuple) or not calls:
+            return said
+        said["tool_calls"] = [
+            self._call(call, f"{path}.tool_calls[{place}]") for place, call in enumerate(calls)
+        ]
+        if said["content"] == "":
+            said["content"] = None  # as the API itself writes a message of tool calls alone
+        if self._takes.reasoning_sent_back:
+            said.setdefault("reasoning_content", "")
+        return said
+
+    def _call(self, call: Any, path: str) -> dict[str, Any]:
+        if not isinstance(call, Mapping):
+            raise Unsayable(f"{path}: expected a call")
+        told = {"id": self._id(call.get("id")), "type": call.get("type") or "function"}
+        state = replayed(call, path, CALL_KEYS, self._takes, self._dropped)
+        if call.get("cache_control") is not None:
+            self._dropped.append(f"{path}.cache_control")
+        match call:
+            case {"custom": Mapping() as custom}:
+                return {**told, "type": "custom", "custom": custom, **state}
+            case {"function": Mapping() as function}:
+                arguments = arguments_text(function.get("arguments"))
+                written = {"name": function.get("name"), "arguments": arguments}
+                return {**told, "function": written, **state}
+            case _:
+                raise Unsayable(f"{path}: expected a call of a function")
+
+    def _id(self, given: Any) -> str:
+        return self._ids[given if isinstance(given, str) else ""]
+
+
+def arguments_text(arguments: Any) -> str:
+    """The arguments of a call as JSON text; text as it is written, none as no arguments. Raises
+    `Unsayable` for a number that JSON has not."""
+    if isinstance(arguments, str):
+        return arguments if arguments.strip() else "{}"
+    if arguments is None:
+        return "{}"
+    try:
+        return json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise Unsayable("the arguments of a call are nothing that JSON can carry") from None
+
+
+def _ids(messages: Sequence[Message]) -> list[str]:
+    found: list[Any] = []
+    for message in messages:
+        calls = message.get("tool_calls")
+        found += [
+            call.get("id")
+            for call in (calls if isinstance(calls, list | tuple) else ())
+            if isinstance(call, Mapping)
+        ]
+        if message["role"] == "tool":
+            found.append(message.get("tool_call_id"))
+    return [it if isinstance(it, str) else "" for it in found]

@@ -1,0 +1,57 @@
+"""OpenRouter's `reasoning_details` of a streamed answer, put together.
+
+Source: https://openrouter.ai/docs/guides/best-practices/reasoning-tokens: details come in pieces,
+of one detail where type and index (and id, where both have one) are the same; `text`, `summary` and
+`data` go on, everything else is told once.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_PIECES: Final = ("text", "summary", "data")
+
+
+class _Detail:
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+        self.pieces: dict[str, list[str]] = {}
+
+    def take(self, piece: Mapping[str, Any]) -> None:
+        for key, value in piece.items():
+            if key in _PIECES and isinstance(value, str):
+                self.pieces.setdefault(key, []).append(value)
+            elif value is not None or key not in self.told:
+                self.told[key] = value
+
+    def whole(self) -> dict[str, Any]:
+        return self.told | {key: "".join(pieces) for key, pieces in self.pieces.items()}
+
+
+class ReasoningDetails:
+    """Takes the pieces in the order of their coming."""
+
+    def __init__(self) -> None:
+        self._details: list[_Detail] = []
+        self._by_place: dict[tuple[Any, Any], _Detail] = {}
+
+    def take(self, pieces: Any) -> None:
+        """The `reasoning_details` of one delta."""
+        for piece in pieces if isinstance(pieces, list) else ():
+            if isinstance(piece, Mapping):
+                self._detail_of(piece).take(piece)
+
+    def _detail_of(self, piece: Mapping[str, Any]) -> _Detail:
+        place = (str(piece.get("type")), str(piece.get("index")))
+        known = self._by_place.get(place)
+        # Without an index only what comes on end is of one piece.
+        if known is not None and piece.get("index") is None and known is not self._details[-1]:
+            known = None
+        ids = (piece.get("id"), None if known is None else known.told.get("id"))
+        if known is None or (None not in ids and ids[0] != ids[1]):
+            known = self._by_place[place] = _Detail()
+            self._details.append(known)
+        return known
+
+    def whole(self) -> list[dict[str, Any]]:
+        """All of them, as they began."""
+        return [detail.whole() for detail in self._details]

@@ -1,0 +1,81 @@
+"""The tools of a request, and the choice among them, in the form of chat completions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.takes import Takes
+
+
+def add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes) -> bool:
+    """Adds what the model takes of them, and tells the rest; whether a call is forced."""
+    tools = _tools(dropped, request)
+    forced = False
+    if request.tool_choice is not None and not tools:
+        dropped.append("tool_choice")  # which the API refuses where there are no tools
+    elif request.tool_choice is not None:
+        choice = _taken_choice(request.tool_choice, takes, dropped)
+        forced = choice not in (None, "auto", "none")
+        if choice == "none" and not takes.tool_choice:
+            tools = []
+        elif choice is not None:
+            body["tool_choice"] = choice
+    if tools:
+        body["tools"] = tools
+    if request.parallel_tool_calls is not None:
+        if tools and takes.parallel_tool_calls:
+            body["parallel_tool_calls"] = request.parallel_tool_calls
+        else:
+            dropped.append("parallel_tool_calls")
+    return forced
+
+
+def _tools(dropped: list[str], request: LLMRequest) -> list[Mapping[str, Any]]:
+    """Functions; others exist in the Responses API only. Marks for caching stand in parts alone."""
+    tools = []
+    for index, tool in enumerate(request.tools):
+        if tool.get("type", "function") != "function":
+            dropped.append(f"tools[{index}]")
+            continue
+        nested = _nested(tool)
+        if "cache_control" in tool or "cache_control" in nested["function"]:
+            dropped.append(f"tools[{index}].cache_control")
+        tools.append(
+            {
+                **{key: value for key, value in nested.items() if key != "cache_control"},
+                "function": {
+                    key: value
+                    for key, value in nested["function"].items()
+                    if key != "cache_control"
+                },
+            }
+        )
+    return tools
+
+
+def _nested(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The Responses API's flat function tool, nested; a nested one as it is."""
+    if isinstance(tool.get("function"), Mapping):
+        return {"type": "function", **tool}
+    return {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
+
+
+def _taken_choice(
+    choice: str | Mapping[str, Any], takes: Takes, dropped: list[str]
+) -> str | Mapping[str, Any] | None:
+    """The choice as the API writes it, or its nearest form; None where none is sent."""
+    if not takes.tool_choice:
+        if choice == "none":
+            dropped.append("tools: left out, as tool_choice none is not taken")
+            return "none"
+        if choice != "auto":
+            dropped.append("tool_choice")
+        return None
+    if choice not in ("auto", "none") and not takes.forced_tool_choice:
+        dropped.append("tool_choice: sent as auto, the nearest that the model takes")
+        return "auto"
+    match choice:
+        case {"type": "function", "name": str(name)}:
+            return {"type": "function", "function": {"name": name}}
+        case _:
+            return choice

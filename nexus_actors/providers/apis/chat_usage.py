@@ -1,0 +1,114 @@
+"""What an answer of chat completions says of its tokens and its price, in all spellings.
+
+- Cached: `prompt_tokens_details.cached_tokens`; DeepSeek's `prompt_cache_hit_tokens`; Moonshot's
+  `cached_tokens` at the top. Written to the cache: OpenRouter's `cache_write_tokens`, a gateway's
+  `cache_creation_input_tokens`.
+- A total that is absent is the sum. Reasoning that the total has besides the completion (xAI) is
+  added to the completion, as it is paid.
+- Its price: `cost`, in dollars (https://openrouter.ai/docs/use-cases/usage-accounting), to which
+  the upstream's own comes where that is billed apart (`is_byok`); xAI's `cost_in_usd_ticks`, ten
+  billion a dollar (https://docs.x.ai/developers/cost-tracking).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from nexus_actors.contract.result import Usage
+from nexus_actors.providers.http.api import MOST_TOKENS, count, text_or_none
+
+_TICKS: Final = 10_000_000_000
+_USUAL_TIERS: Final = ("auto", "default", "standard", "on_demand")
+"""Tiers that cost what the list says, as OpenAI, Anthropic and Groq call them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Fields of a `Reading`, by their names there."""
+
+    usage: Usage | None = None
+    cache_write_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    told_cost: float | None = None
+    service_tier: str | None = None
+    hosted_calls: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_spent(answer: Mapping[str, Any]) -> Spent:
+    """What was spent on this answer."""
+    tier = text_or_none(answer.get("service_tier"))
+    tier = None if tier in _USUAL_TIERS else tier
+    usage = answer.get("usage")
+    if not isinstance(usage, Mapping):
+        return Spent(service_tier=tier)
+    prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    return Spent(
+        usage=_usage(usage),
+        cache_write_tokens=_first(
+            (prompt, "cache_write_tokens"),
+            (prompt, "cache_creation_tokens"),
+            (usage, "cache_creation_input_tokens"),
+            (usage, "cache_write_tokens"),
+        ),
+        audio_input_tokens=count(prompt, "audio_tokens"),
+        audio_output_tokens=count(completion, "audio_tokens"),
+        told_cost=_cost(usage),
+        service_tier=tier,
+        hosted_calls=_hosted(usage),
+    )
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage:
+    prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
+    reasoning = count(usage.get("completion_tokens_details"), "reasoning_tokens")
+    total = count(usage, "total_tokens")
+    if total == prompt + completion + reasoning:  # as xAI counts
+        completion += reasoning
+    cached = _first(
+        (usage.get("prompt_tokens_details"), "cached_tokens"),
+        (usage, "prompt_cache_hit_tokens"),
+        (usage, "cached_tokens"),
+        (usage, "cache_read_input_tokens"),
+    )
+    total = total or min(prompt + completion, MOST_TOKENS)
+    return Usage(prompt, completion, total, cached, reasoning)
+
+
+def _first(*places: tuple[Any, str]) -> int:
+    return next((found for holder, name in places if (found := count(holder, name))), 0)
+
+
+def _cost(usage: Mapping[str, Any]) -> float | None:
+    cost = _number(usage.get("cost"))
+    if cost is None:
+        ticks = _number(usage.get("cost_in_usd_ticks"))
+        return None if ticks is None else ticks / _TICKS
+    details = usage.get("cost_details")
+    if usage.get("is_byok") is True and isinstance(details, Mapping):
+        upstream = _number(details.get("upstream_inference_cost"))
+        return None if upstream is None else cost + upstream
+    return cost
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def _hosted(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Calls of the server's own tools: `web_search_calls` (xAI), `web_search_requests`
+    (OpenRouter), and the sources that xAI's live search read."""
+    told: dict[str, int] = {}
+    for holder in (usage.get("server_side_tool_usage_details"), usage.get("server_tool_use")):
+        for name in holder if isinstance(holder, Mapping) else ():
+            number = count(holder, name)
+            if number and isinstance(name, str):
+                told[name.removesuffix("_calls").removesuffix("_requests")] = number
+    if sources := count(usage, "num_sources_used"):
+        told["live_search_source"] = sources
+    return told
