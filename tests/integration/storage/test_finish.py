@@ -71,6 +71,28 @@ async def test_a_success_is_published_archived_and_recorded(db: PostgresDatabase
     assert await db.run(read_entry, "unknown") is None
 
 
+async def test_it_is_told_where_a_cost_comes_from(db: PostgresDatabase) -> None:
+    one, other = await leased(db, "r", "s")
+    paid = replace(attempt(1, "invalid_response"), cost=0.3, cost_basis="list", spared=True)
+    await db.requests.give_back([give_back(one, attempts=[paid], attempt_count=1)])
+    [one] = await db.requests.lease(1, 30)
+    told = replace(attempt(2), cost_basis="told")
+    ends = [
+        success(one, attempts=[told], attempt_count=2, cost_basis="told"),
+        success(other, attempts=[replace(attempt(), cost=None)], cost=None),
+    ]
+    assert len(await db.requests.finish(ends)) == 2
+    entry = await db.run(read_entry, "r")
+    assert entry is not None
+    assert entry.request["cost_basis"] == "told"
+    assert [(row["cost"], row["cost_basis"]) for row in entry.attempts] == [
+        (Decimal("0.3"), "list"),
+        (Decimal("0.1"), "told"),
+    ]
+    row = await journal(db, "s")
+    assert (row["cost"], row["cost_basis"]) == (None, None)
+
+
 async def test_a_failure_also_leaves_a_dead_letter_with_the_request(db: PostgresDatabase) -> None:
     [delivery] = await leased(db, "r")
     failure = success(

@@ -14,7 +14,9 @@ from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.quirk_store import forget_quirks
 from nexus_actors.storage.postgres.sql import Queues, numbered_migrations, read
+from nexus_actors.storage.quirks import Quirk
 from tests.integration.storage.storage_helpers import send, sql, success, value
 from tests.integration.storage.test_results import row
 
@@ -125,6 +127,11 @@ async def test_a_role_with_the_working_privileges_suffices(
             share = BudgetShare("all", "day", 1.0)
             for _ in range(2):
                 assert await db.requests.reserve("r", 1, 0.1, [share]) is None
+            learnt = Quirk(provider="p", model="m", field="top_p", reason="refused by the model")
+            for _ in range(2):
+                await db.quirks.learn(learnt)
+            assert [it.field for it in await db.quirks.read()] == ["top_p"]
+            assert await db.run(forget_quirks, "p", "m", "top_p") == 1
             await db.requests.discard([duplicate.lease])
             failure = success(failing, succeeded=False, dead_reason="exhausted")
             assert len(await db.requests.finish([success(claimed), failure])) == 2

@@ -1,6 +1,7 @@
 """Answers on this machine's disk: whole, once, and none lost for a neighbour's damage."""
 
 import os
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,18 @@ async def test_what_is_kept_is_there_at_the_next_start_as_it_was(tmp_path: Path)
         answer(2, dead_detail={"type": "timeout"}),
     )
     assert (tmp_path / "answers.spool").stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_an_older_release_kept_is_read(tmp_path: Path) -> None:
+    """It knew nothing of `cost_basis`."""
+    await opened(tmp_path).keep([answer(1)])
+    file = tmp_path / "answers.spool"
+    _, _, rest = file.read_bytes().rstrip(b"\n").partition(b" ")
+    older = rest.replace(b',"cost_basis":null', b"")
+    assert rest.count(b"cost_basis") == 2
+    assert older.count(b"cost_basis") == 0
+    file.write_bytes(f"{zlib.crc32(older):08x} ".encode() + older + b"\n")
+    assert opened(tmp_path).unpublished() == (answer(1),)
 
 
 async def test_what_is_kept_twice_stands_once(tmp_path: Path) -> None:
