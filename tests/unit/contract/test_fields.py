@@ -33,7 +33,8 @@ def test_of_several_limits_the_least_counts(fields: dict[str, Any], limit: int) 
 def test_a_request_has_one_answer(name: str) -> None:
     for one in (1, 1.0, None):
         assert accept(body(**{name: one})) == accept(body())
-    for other in (2, 0, -1, 1.5, True, "1", [1], {}):
+    others: list[Any] = [2, 0, -1, 1.5, True, "1", [1], {}]
+    for other in others:
         assert refuse(body(**{name: other})).path == name
 
 
@@ -322,7 +323,8 @@ def test_a_caller_may_use_every_name_and_no_other() -> None:
     assert isinstance(good, Envelope)
     assert good.request.unknown == ()
     for name in ("logprobs", "max_token", "request", "trace"):
-        refusal = build_request([USER], complexity="simple", **{name: 1})
+        misspelt: dict[str, Any] = {name: 1}
+        refusal = build_request([USER], complexity="simple", **misspelt)
         assert not isinstance(refusal, Envelope)
         assert refusal.path == name
 
