@@ -74,8 +74,9 @@ class Catalog:
         window, most = facts.context_window, facts.max_output_tokens
         if window is not None and estimate.least + wanted > window:
             asked = f" and {wanted} of answer" if wanted else ""
-            why = f"about {estimate.expected} tokens{asked} do not fit its window of {window}"
-            return Misfit(why)
+            return Misfit(
+                f"about {estimate.expected} tokens{asked} do not fit its window of {window}"
+            )
         if most is not None and wanted > most:
             configured = self._configured(ref)
             firm = configured is not None and configured.max_output_tokens is not None

@@ -159,30 +159,24 @@ def _schema_at(
     schema = _resolved(schema, root)
     if not location:
         return schema
-    match schema, location[0]:
-        case {"properties": {**inner}}, str(name) if name in inner:
-            below = inner[name]
-        case {"additionalProperties": Mapping() as below}, str():
-            pass
-        case {"items": Mapping() as below}, int():
-            pass
-        case {"prefixItems": [*items]}, int(index) if index < len(items):
-            below = items[index]
-        case _:
-            return None
-    return _schema_at(below, location[1:], root)
+    name, rest = location[0], location[1:]
+    if isinstance(name, str):
+        below = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+    else:
+        items: Sequence[Any] = schema.get("prefixItems", ())
+        below = items[name] if name < len(items) else schema.get("items")
+    return _schema_at(below, rest, root) if isinstance(below, Mapping) else None
 
 
 def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a reference stands for; of what may be null, what it is otherwise."""
-    match schema:
-        case {"anyOf": [{**one}, {"type": "null"}]}:
-            return _resolved(one, root)
-        case {"$ref": str(place)}:
-            defined: Mapping[str, Any] = root["$defs"][place.rpartition("/")[2]]
-            return defined
-        case _:
-            return schema
+    choices: Sequence[Mapping[str, Any]] = schema.get("anyOf", ())
+    if len(choices) == 2 and choices[1] == {"type": "null"}:
+        return _resolved(choices[0], root)
+    if "$ref" not in schema:
+        return schema
+    defined: Mapping[str, Any] = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    return defined
 
 
 def _expected(schema: Mapping[str, Any] | None, message: str) -> str:
