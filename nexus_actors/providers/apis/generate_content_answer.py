@@ -5,24 +5,34 @@ Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentRespons
 - The first candidate counts. Its texts are joined, without the model's thoughts; parts that are
   neither text nor a call (an image) have no place in an answer.
 - A call without an id gets one from the answer's id and the call's place, so that reading the same
-  answer twice gives the same. A call's signature goes with it as in Google's own chat API
-  (`extra_content`), for the producer to send it back.
+  answer twice gives the same. A signature is state that goes back with its call or text; a call's
+  stands in `extra_content` too, as in Google's own chat API, for producers that know it from there.
 - A prompt that was blocked is a failure. An answer that was stopped (`SAFETY`, `MAX_TOKENS`, …) is
-  an answer, with what was said until then. One that ended for a reason of the model's own
-  (`MALFORMED_FUNCTION_CALL`, `OTHER`, …) with nothing said is none, and worth another try.
+  an answer, with what was said until then. One that ended in a call that the model got wrong
+  (`MALFORMED_FUNCTION_CALL`, …) is none, though paid for; nor is one that ended for another reason
+  of the model's own (`OTHER`, …) with nothing said.
+- A call whose arguments are no object is none. Where the answer was cut off, the call is left out
+  and told, and the answer stands; else it is no answer.
 - Thoughts count as completion tokens, as they are paid, and what the API fed to its own tools
   counts as prompt tokens. A total that is absent is the sum.
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.contract.provider_state import STATE
 from nexus_actors.contract.result import Usage
+from nexus_actors.providers.apis.generate_content_state import (
+    write_call_state,
+    write_signed_texts,
+)
 from nexus_actors.providers.failures import failed_inside, read_complaint
 from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import model_takes
 
 FINISHES = {
     "STOP": "stop",
@@ -48,6 +58,19 @@ FINISHES = {
 """Reasons that have a name in our contract; others stay as the API has them."""
 
 
+_BROKEN: Final = frozenset(
+    {
+        "MALFORMED_FUNCTION_CALL",
+        "MALFORMED_RESPONSE",
+        "MISSING_THOUGHT_SIGNATURE",
+        "TOO_MANY_TOOL_CALLS",
+        "UNEXPECTED_TOOL_CALL",
+    }
+)
+"""Reasons that say: a call was to come, and could not be read."""
+_TRAFFIC: Final = {"ON_DEMAND_FLEX": "flex", "ON_DEMAND_PRIORITY": "priority"}
+
+
 def read_generated(value: Mapping[str, Any]) -> Reading | ProviderFailure:
     """The answer in `value`; a failure where it is none."""
     # An error counts before the answer it came with: that one was broken off.
@@ -59,20 +82,78 @@ def read_generated(value: Mapping[str, Any]) -> Reading | ProviderFailure:
     if not parts and native is None:
         return _blocked(value) or invalid("no candidates[0].content")
     response_id = text_or_none(value.get("responseId"))
-    calls = _tool_calls(parts, response_id)
+    found = _tool_calls(parts, response_id)
+    calls = tuple(call for call in found if call is not None)
+    broken = len(calls) < len(found)
     text = "".join(map(spoken, parts))
     finish = FINISHES.get(native, native) if native else None
-    if finish not in FINISHES.values() and native is not None and not text and not calls:
-        return invalid(f"it ended with {native}")
+    usage = value.get("usageMetadata")
+    served = text_or_none(value.get("modelVersion"))
     return Reading(
         response=text if text or not calls else None,
-        usage=_usage(value.get("usageMetadata")),
-        finish_reason="tool_calls" if calls and finish == "stop" else finish,
+        usage=_usage(usage),
+        finish_reason="tool_calls" if calls and finish in ("stop", None) else finish,
         native_finish_reason=native,
         response_id=response_id,
         tool_calls=calls,
-        served_model=text_or_none(value.get("modelVersion")),
+        served_model=served,
+        audio_input_tokens=_audio(usage, "promptTokensDetails"),
+        audio_output_tokens=_audio(usage, "candidatesTokensDetails"),
+        service_tier=_tier(value, usage),
+        hosted_calls=_searches(candidate, served),
+        state=write_signed_texts(_texts(parts)),
+        dropped=("tool_calls: one was cut off in its arguments",)
+        if broken and finish == "length"
+        else (),
+        fault=_fault(native, finish, broken=broken, said=bool(text or calls)),
     )
+
+
+def _fault(native: str | None, finish: str | None, *, broken: bool, said: bool) -> str | None:
+    """Why it is no answer; None where it is one."""
+    if native in _BROKEN or (finish not in FINISHES.values() and native is not None and not said):
+        return f"it ended with {native}"
+    return "a call whose arguments are no object" if broken and finish != "length" else None
+
+
+def _texts(parts: list[Mapping[str, Any]]) -> Iterator[tuple[str, str | None]]:
+    for part in parts:
+        if isinstance(part.get("text"), str) and not part.get("thought"):
+            yield part["text"], text_or_none(part.get("thoughtSignature"))
+
+
+def _audio(usage: Any, name: str) -> int:
+    """Tokens of recordings, of those that are told by what they stand for."""
+    details = usage.get(name) if isinstance(usage, Mapping) else None
+    told = [
+        count(detail, "tokenCount")
+        for detail in (details if isinstance(details, list) else ())
+        if isinstance(detail, Mapping) and detail.get("modality") == "AUDIO"
+    ]
+    return min(sum(told), MOST_TOKENS)
+
+
+def _tier(value: Mapping[str, Any], usage: Any) -> str | None:
+    """The tier that the answer was given in; None for the usual one."""
+    counts = usage if isinstance(usage, Mapping) else {}
+    told = text_or_none(value.get("serviceTier")) or text_or_none(counts.get("serviceTier"))
+    if told is not None:
+        tier = told.lower().removeprefix("service_tier_")
+        return None if tier in ("standard", "unspecified", "default") else tier
+    return _TRAFFIC.get(str(counts.get("trafficType")))
+
+
+def _searches(candidate: Mapping[str, Any], served: str | None) -> Mapping[str, int]:
+    """Searches that have a price: each query, with older models one for the whole prompt.
+
+    https://ai.google.dev/gemini-api/docs/google-search#pricing
+    """
+    grounding = candidate.get("groundingMetadata")
+    queries = grounding.get("webSearchQueries") if isinstance(grounding, Mapping) else None
+    asked = len([it for it in queries if it]) if isinstance(queries, list) else 0
+    if asked and served is not None and model_takes("gemini", served).searches_by == "prompt":
+        asked = 1
+    return {"web_search": asked} if asked else {}
 
 
 def first_candidate(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -116,24 +197,37 @@ def _blocked(value: Mapping[str, Any]) -> ProviderFailure | None:
 
 def _tool_calls(
     parts: list[Mapping[str, Any]], response_id: str | None
-) -> tuple[Mapping[str, Any], ...]:
-    calls: list[Mapping[str, Any]] = []
+) -> list[Mapping[str, Any] | None]:
+    """The calls; None for each whose arguments are no object."""
+    calls: list[Mapping[str, Any] | None] = []
     for part in parts:
         call = part.get("functionCall")
         if isinstance(call, Mapping) and text_or_none(call.get("name")):
             made_up = "_".join(("call", *([response_id] if response_id else []), str(len(calls))))
             calls.append(_tool_call(call, made_up, text_or_none(part.get("thoughtSignature"))))
-    return tuple(calls)
+    return calls
 
 
-def _tool_call(call: Mapping[str, Any], made_up: str, signature: str | None) -> Mapping[str, Any]:
-    arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
+def _tool_call(
+    call: Mapping[str, Any], made_up: str, signature: str | None
+) -> Mapping[str, Any] | None:
+    arguments = call.get("args") or {}
+    if isinstance(arguments, str):  # as other APIs have them
+        parsed = parse(arguments)
+        arguments = parsed.value if isinstance(parsed, Parsed) else arguments
+    if not isinstance(arguments, Mapping):
+        return None
     sealed = {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
+    state = write_call_state(signature)
     return {
         "id": text_or_none(call.get("id")) or made_up,
         "type": "function",
-        "function": {"name": call["name"], "arguments": arguments},
+        "function": {
+            "name": call["name"],
+            "arguments": json.dumps(arguments, ensure_ascii=False),
+        },
         **sealed,
+        **({STATE: state} if state else {}),
     }
 
 

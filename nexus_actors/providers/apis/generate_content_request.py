@@ -6,74 +6,66 @@ How it is said:
 
 - System messages, wherever they stood, are the `systemInstruction`. Where there is nothing else
   they are asked as the user's, for the API wants a turn.
-- Messages of one role in a row become one turn: the API wants the results of all calls together,
-  and calls right after what they answer to. A message that says nothing is no turn.
-- A tool's text goes as `{"output": text}`, its images as parts of the response.
-- Gemini 3 refuses a turn of calls whose first call lacks the signature the model gave it. Ours
-  comes back in the chat form's `extra_content.google.thought_signature`; where the producer lost
-  it, or another model made the call, Google's own word for "do not check" stands in its place.
-  Signatures on texts, which the API does not ask for, are not kept.
-- `reasoning_effort` is a level for Gemini 3 and later: `low` (also for `none` and `minimal`, which
-  current models refuse), `medium`, `high` (also for `xhigh` and `max`). For Gemini 2.5 it is a
-  budget of tokens; `none` is 0, and 128 for its pro models, which cannot but think. Where the
-  nearest is sent in place of what was asked for, `reasoning_effort` is told as dropped too.
+- The turns are written by `generate_content_turns.py`.
+- `reasoning_effort` is a level for Gemini 3 and later, for Gemini 2.5 a budget of tokens; where the
+  model does not take it, the nearest is sent, and told. So is Anthropic's `thinking`, where no
+  effort stands beside it.
+- A schema for the answer always holds, `strict` or not. What the API does not look at in it is held
+  against the answer on our side.
 
 Dropped, and told:
 
-- `previous_response_id`, `store`, `mcp_servers` (Responses API only), `parallel_tool_calls`;
+- `previous_response_id`, `store`, `mcp_servers` (Responses API only), `parallel_tool_calls`, and
+  what else the API has no place for; `cache_control`: prompts are cached unasked;
+- samplers and penalties where the model does not take them;
 - every item of an `input` that has no message; every tool that is no function; `tool_choice` where
   no function is left, or that is no choice among functions;
-- the `name` of a message;
 - `tools.strict`: the API's models are held to a function's schema or not by the mode alone;
-- `detail` of an image; `seed` beyond 32 bits; `reasoning_effort` for models that do not think.
+- `seed` beyond 32 bits; efforts for models that do not think.
 
-Refused: parts and calls that have no form here (audio, ids of uploads elsewhere, …), the result of
-a function whose name the conversation does not tell, more than five stop sequences.
+Refused: parts and calls that have no form here (ids of uploads elsewhere, …), the result of a
+function whose name the conversation does not tell, more than five stop sequences, a last message
+from the assistant for models that do not go on with one.
 
 Names of files and of answer schemas have no place in the API and mean nothing to the model: left
-out, not told. A schema for the answer always holds, `strict` or not.
+out, not told.
 """
 
-import mimetypes
-import re
-from collections.abc import Iterable, Iterator
-from itertools import groupby
-from typing import Any
-from urllib.parse import quote, urlsplit
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote
 
-from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.request import LLMRequest, ReasoningEffort
 from nexus_actors.providers.apis.conversation import (
     Conversation,
     Function,
     JsonSchema,
     Named,
-    ToolCall,
-    Turn,
     names_of_speakers,
     read_conversation,
 )
-from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
+from nexus_actors.providers.apis.generate_content_turns import Unsayable, contents
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.providers.takes import Takes
+from nexus_actors.providers.takes import EFFORTS, Takes, nearest
 
-MOST_STOPS = 5
-UNCHECKED = "skip_thought_signature_validator"
-"""In place of a signature: https://ai.google.dev/gemini-api/docs/thought-signatures."""
-_NEVER = ("previous_response_id", "store", "mcp_servers", "parallel_tool_calls")
-_BY_BUDGET = re.compile(r"gemini-2\.5-(?P<pro>pro)?")
-_BY_LEVEL = re.compile(r"gemini-(?![12][.-])")
-"""Gemini 3 and later, also by names without a number (`gemini-flash-latest`)."""
-_LEVELS = {
-    "none": "LOW",
-    "minimal": "LOW",
-    "low": "LOW",
-    "medium": "MEDIUM",
-    "high": "HIGH",
-    "xhigh": "HIGH",
-    "max": "HIGH",
-}
-_BUDGETS = {
+MOST_STOPS: Final = 5
+_NEVER: Final = (
+    "previous_response_id",
+    "store",
+    "mcp_servers",
+    "parallel_tool_calls",
+    "verbosity",
+    "reasoning_summary",
+    "include",
+    "cache_control",
+    "prompt_cache_key",
+    "user",
+    "metadata",
+)
+_LEVELS: Final[tuple[ReasoningEffort, ...]] = ("minimal", "low", "medium", "high", "xhigh")
+"""Of `thinkingLevel`."""
+_BUDGETS: Final[Mapping[ReasoningEffort, int]] = {
     "none": 0,
     "minimal": 1024,
     "low": 1024,
@@ -83,13 +75,74 @@ _BUDGETS = {
     "max": 24576,
 }
 """Tokens, as Google's own chat API translates efforts."""
-_LEAST_OF_PRO = 128
-_NO_OTHER = ("none", "minimal", "xhigh", "max")
-"""Efforts for which there is a nearest level alone."""
+_TIERS: Final = {"flex": "flex", "priority": "priority", "standard": "standard"} | {
+    "default": "standard",
+    "auto": None,
+}
+"""A request's service tiers as the API has them; None: it goes without saying."""
+_FIELDS: Final = {
+    "temperature": "temperature",
+    "topP": "top_p",
+    "topK": "top_k",
+    "presencePenalty": "presence_penalty",
+    "frequencyPenalty": "frequency_penalty",
+    "seed": "seed",
+}
+"""Optional members of `generationConfig`, to our names."""
+_NOT_TAKEN: Final = "the model does not take it"
+_KNOWN_KEYWORDS: Final = frozenset(
+    {
+        "$anchor",
+        "$defs",
+        "$id",
+        "$ref",
+        "additionalProperties",
+        "anyOf",
+        "description",
+        "enum",
+        "format",
+        "items",
+        "maxItems",
+        "maximum",
+        "minItems",
+        "minimum",
+        "oneOf",
+        "prefixItems",
+        "properties",
+        "propertyOrdering",
+        "required",
+        "title",
+        "type",
+    }
+)
+"""Of JSON Schema, what the API looks at:
+https://ai.google.dev/api/generate-content#FIELDS.response_json_schema."""
+_DEEPEST: Final = 64
+"""Levels of a schema that are looked into."""
 
 
-class _Unsayable(Exception):
-    """A part of the request has no form in the API."""
+def _names() -> Iterator[tuple[str, str]]:
+    """Optional members by the names that a refusal may have for them: with the path or without, in
+    JSON's spelling or that of Google's own interface language."""
+    thinking = "thinkingConfig"
+    members = {
+        **_FIELDS,
+        thinking: "reasoning_effort",
+        f"{thinking}.thinkingLevel": "reasoning_effort",
+        f"{thinking}.thinkingBudget": "reasoning_effort",
+    }
+    inner = {"thinkingLevel": "reasoning_effort", "thinkingBudget": "reasoning_effort"}
+    for name, field in {**members, **inner, "serviceTier": "service_tier"}.items():
+        for path in (name, f"generationConfig.{name}") if name in members else (name,):
+            yield path, field
+            yield _snake(path), field
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+_NAMES: Final[Mapping[str, str]] = dict(_names())
 
 
 def generate_content_call(
@@ -101,124 +154,82 @@ def generate_content_call(
     dropped = [field for field in _NEVER if getattr(request, field) not in (None, ())]
     dropped += names_of_speakers(request)
     try:
-        body = _body(request, name, conversation, dropped)
-    except _Unsayable as reason:
+        body = _body(request, takes, conversation, dropped)
+    except Unsayable as reason:
         return refused(str(reason))
     method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    output = conversation.output
+    schema = output.schema if isinstance(output, JsonSchema) else None
     return Prepared(
-        path=f"/models/{quote(name, safe='')}:{method}", body=body, dropped=tuple(dropped)
+        path=f"/models/{quote(name, safe='')}:{method}",
+        body=body,
+        dropped=tuple(dropped),
+        names=_named_otherwise(request),
+        check=None if schema is None or _is_known(schema) else schema,
     )
 
 
+def _named_otherwise(request: LLMRequest) -> Mapping[str, str]:
+    if request.reasoning_effort is not None or request.thinking is None:
+        return _NAMES
+    asked = {it: "thinking" for it, field in _NAMES.items() if field == "reasoning_effort"}
+    return {**_NAMES, **asked}
+
+
 def _body(
-    request: LLMRequest, model: str, conversation: Conversation, dropped: list[str]
+    request: LLMRequest, takes: Takes, conversation: Conversation, dropped: list[str]
 ) -> dict[str, Any]:
     for path in conversation.unsaid:
         if path.startswith("messages"):
-            raise _Unsayable(f"the API has no form for {path}")
+            raise Unsayable(f"the API has no form for {path}")
         dropped.append(path)
+    if any(text.cache for text in conversation.system):
+        dropped.append("system.cache_control")
     system: list[dict[str, Any]] = [{"text": text.text} for text in conversation.system]
-    contents = _contents(conversation.turns, model, dropped)
-    if not contents and not system:
-        raise _Unsayable("the API wants a message that says something")
-    body: dict[str, Any] = {"contents": contents or [{"role": "user", "parts": system}]}
-    if contents and system:
+    said = contents(conversation.turns, takes, dropped)
+    if not said and not system:
+        raise Unsayable("the API wants a message that says something")
+    if not takes.prefill and _is_begun(conversation):
+        raise Unsayable("the model does not go on with a last message from the assistant")
+    body: dict[str, Any] = {"contents": said or [{"role": "user", "parts": system}]}
+    if said and system:
         body["systemInstruction"] = {"parts": system}
-    _add_tools(body, conversation, dropped)
-    config = _config(request, conversation, dropped)
-    if request.reasoning_effort is not None:
-        config |= _thinking(request.reasoning_effort, model, dropped)
+    _add_tools(body, conversation, takes, dropped)
+    config = _config(request, takes, conversation, dropped)
+    thinking = _thinking(request, takes, dropped)
+    if thinking:
+        config["thinkingConfig"] = thinking
     if config:
         body["generationConfig"] = config
+    _add_tier(body, request, dropped)
     return body
 
 
-def _contents(turns: tuple[Turn, ...], model: str, dropped: list[str]) -> list[dict[str, Any]]:
-    contents: list[dict[str, Any]] = []
-    for role, run in groupby(turns, lambda turn: turn.role):
-        by_model = role == "assistant"
-        said = tuple(run)
-        parts = list(_model_parts(said, model) if by_model else _user_parts(said))
-        if parts:
-            contents.append({"role": "model" if by_model else "user", "parts": parts})
-    if any(isinstance(part, Media) and part.detail for turn in turns for part in turn.parts):
-        dropped.append("detail")
-    return contents
+def _is_begun(conversation: Conversation) -> bool:
+    """Whether the conversation ends in the beginning of an answer."""
+    last = conversation.turns[-1] if conversation.turns else None
+    return last is not None and last.role == "assistant" and bool(last.parts) and not last.calls
 
 
-def _user_parts(turns: Iterable[Turn]) -> Iterator[dict[str, Any]]:
-    for turn in turns:
-        if turn.role == "tool":
-            yield {"functionResponse": _function_response(turn)}
-        else:
-            yield from map(_part, turn.parts)
-
-
-def _model_parts(turns: Iterable[Turn], model: str) -> Iterator[dict[str, Any]]:
-    calls: list[ToolCall] = []
-    for turn in turns:
-        yield from map(_part, turn.parts)
-        calls += turn.calls
-    for place, call in enumerate(calls):
-        # One signature serves all calls made at once: it stands with the first.
-        unsigned = UNCHECKED if place == 0 and _BY_LEVEL.match(model) else None
-        signature = call.signature or unsigned
-        signed = {"thoughtSignature": signature} if signature else {}
-        yield {"functionCall": _function_call(call), **signed}
-
-
-def _function_call(call: ToolCall) -> dict[str, Any]:
-    return {**_id(call.id), "name": call.name, "args": call.arguments_object()}
-
-
-def _function_response(turn: Turn) -> dict[str, Any]:
-    if not turn.tool_name:
-        raise _Unsayable("the API wants the function's name with each result of a tool")
-    media = [_part(part) for part in turn.parts if not isinstance(part, Text)]
-    return {
-        **_id(turn.call_id),
-        "name": turn.tool_name,
-        "response": {"output": turn.text},
-        **({"parts": media} if media else {}),
-    }
-
-
-def _id(call_id: str) -> dict[str, str]:
-    return {"id": call_id} if call_id else {}
-
-
-def _part(part: Part) -> dict[str, Any]:
-    match part:
-        case Text(text):
-            return {"text": text}
-        case Media(data=str(data), media_type=str(media_type)):
-            return {"inlineData": {"mimeType": media_type, "data": data}}
-        case Media(url=str(url)):
-            kind, _ = mimetypes.guess_type(urlsplit(url).path)
-            return {"fileData": {"fileUri": url, **({"mimeType": kind} if kind else {})}}
-        case Media():
-            raise _Unsayable("the API does not know a file by the id it has elsewhere")
-        case Thought():
-            raise _Unsayable("the API has no form for a part of type thinking")
-        case Unknown(kind):
-            raise _Unsayable(f"the API has no form for a part of type {kind}")
-
-
-def _add_tools(body: dict[str, Any], conversation: Conversation, dropped: list[str]) -> None:
+def _add_tools(
+    body: dict[str, Any], conversation: Conversation, takes: Takes, dropped: list[str]
+) -> None:
     functions, choice = conversation.functions, conversation.choice
     if any(function.strict for function in functions):
         dropped.append("tools.strict")
+    if any(function.cache for function in functions):
+        dropped.append("tools.cache_control")
     if functions:
         declared = [_declaration(function) for function in functions]
         body["tools"] = [{"functionDeclarations": declared}]
     if choice is None:
         return
-    if not functions:
+    if not functions or not takes.tool_choice:
         dropped.append("tool_choice")
         return
     match choice:
         case Named(name):
-            config = {"mode": "ANY", "allowedFunctionNames": [name]}
+            config: dict[str, Any] = {"mode": "ANY", "allowedFunctionNames": [name]}
         case word:
             config = {"mode": {"auto": "AUTO", "none": "NONE", "required": "ANY"}[word]}
     body["toolConfig"] = {"functionCallingConfig": config}
@@ -233,21 +244,28 @@ def _declaration(function: Function) -> dict[str, Any]:
     return declaration
 
 
-def _config(request: LLMRequest, conversation: Conversation, dropped: list[str]) -> dict[str, Any]:
+def _config(
+    request: LLMRequest, takes: Takes, conversation: Conversation, dropped: list[str]
+) -> dict[str, Any]:
     if len(request.stop) > MOST_STOPS:
-        raise _Unsayable(f"the API takes at most {MOST_STOPS} stop sequences")
-    seed = request.seed
-    if seed is not None and not -(2**31) <= seed < 2**31:
-        dropped.append("seed")
-        seed = None
-    said: dict[str, Any] = {
-        "maxOutputTokens": request.max_tokens,
-        "temperature": request.temperature,
-        "topP": request.top_p,
-        "stopSequences": list(request.stop) or None,
-        "seed": seed,
-    }
-    config = {name: value for name, value in said.items() if value is not None}
+        raise Unsayable(f"the API takes at most {MOST_STOPS} stop sequences")
+    config: dict[str, Any] = {}
+    if request.max_tokens is not None:
+        config["maxOutputTokens"] = sent = min(
+            request.max_tokens, takes.max_output_tokens or request.max_tokens
+        )
+        if sent < request.max_tokens:
+            dropped.append(f"max_tokens: sent as {sent}, the most that the model answers with")
+    if request.stop:
+        config["stopSequences"] = list(request.stop)
+    for member, name in _FIELDS.items():
+        if (value := getattr(request, name)) is None:
+            continue
+        why = _why_not(name, value, request, takes)
+        if why is None:
+            config[member] = value
+        else:
+            dropped.append(f"{name}: {why}" if why else name)
     output = conversation.output
     if output is not None:
         config["responseMimeType"] = "application/json"
@@ -257,17 +275,93 @@ def _config(request: LLMRequest, conversation: Conversation, dropped: list[str])
     return config
 
 
-def _thinking(effort: str, model: str, dropped: list[str]) -> dict[str, Any]:
-    budgeted = _BY_BUDGET.match(model)
-    if budgeted is not None:
-        budget = _BUDGETS[effort]
-        if budgeted["pro"] and not budget:
-            dropped.append("reasoning_effort")
-            budget = _LEAST_OF_PRO
-        return {"thinkingConfig": {"thinkingBudget": budget}}
-    if _BY_LEVEL.match(model) is None:
-        dropped.append("reasoning_effort")
+def _why_not(name: str, value: Any, request: LLMRequest, takes: Takes) -> str | None:
+    """Why this field is not sent: "" where its name says enough; None where it is sent."""
+    match name:
+        case "temperature" | "top_p":
+            second = name == "top_p" and request.temperature is not None
+            if takes.samplers == "one" and second:
+                return "the model takes one of temperature and top_p"
+            taken = takes.samplers in ("both", "one")
+        case "top_k":
+            taken = takes.top_k
+        case "seed":
+            if not -(2**31) <= value < 2**31:
+                return ""
+            taken = takes.seed
+        case _:
+            taken = takes.penalties
+    return None if taken else _NOT_TAKEN
+
+
+def _thinking(request: LLMRequest, takes: Takes, dropped: list[str]) -> dict[str, Any]:
+    """The `thinkingConfig`: what the effort comes to, or Anthropic's `thinking`."""
+    effort, thinking = request.reasoning_effort, request.thinking
+    if effort is not None:
+        if thinking is not None:
+            dropped.append("thinking: reasoning_effort stands beside it")
+        return _by_effort(effort, "reasoning_effort", takes, dropped)
+    match thinking:
+        case None:
+            return {}
+        case {"type": "disabled"}:
+            return _by_effort("none", "thinking", takes, dropped)
+        case {"type": "enabled", "budget_tokens": int(tokens)} if takes.efforts:
+            if takes.thinking_budget is not None and "budget" in takes.thinking:
+                return _budget(tokens, "thinking", takes.thinking_budget, dropped)
+            near = min(_BUDGETS, key=lambda it: abs(_BUDGETS[it] - tokens))
+            dropped.append("thinking: sent as the nearest level, the model takes no budget")
+            return _by_effort(near, "thinking", takes, [])
+        case _:
+            dropped.append("thinking")
+            return {}
+
+
+def _by_effort(
+    effort: ReasoningEffort, name: str, takes: Takes, dropped: list[str]
+) -> dict[str, Any]:
+    if not takes.efforts:
+        if effort != "none":  # it does not think: as it was asked for
+            dropped.append(f"{name}: {_NOT_TAKEN}")
         return {}
-    if effort in _NO_OTHER:
-        dropped.append("reasoning_effort")
-    return {"thinkingConfig": {"thinkingLevel": _LEVELS[effort]}}
+    if "budget" in takes.thinking:
+        sent = nearest(effort, takes.efforts)
+        if sent == "none":
+            return {"thinkingBudget": 0}
+        return _budget(_BUDGETS[effort], name, takes.thinking_budget or (0, 2**31 - 1), dropped)
+    sent = nearest(effort, tuple(it for it in takes.efforts if it in _LEVELS) or EFFORTS[2:5])
+    if sent != effort:
+        dropped.append(f"{name}: sent as {sent}, the nearest that the model takes")
+    return {"thinkingLevel": sent.upper()}
+
+
+def _budget(tokens: int, name: str, allowed: tuple[int, int], dropped: list[str]) -> dict[str, Any]:
+    sent = min(max(tokens, allowed[0]), allowed[1])
+    if sent != tokens:
+        dropped.append(f"{name}: sent as a budget of {sent}, the nearest that the model takes")
+    return {"thinkingBudget": sent}
+
+
+def _add_tier(body: dict[str, Any], request: LLMRequest, dropped: list[str]) -> None:
+    asked = request.service_tier
+    if asked is None:
+        return
+    if asked not in _TIERS:
+        dropped.append("service_tier: not one of the API's")
+    elif (tier := _TIERS[asked]) is not None:
+        body["serviceTier"] = tier
+
+
+def _is_known(schema: Any, depth: int = 0) -> bool:
+    """Whether the API looks at all that the schema says."""
+    if not isinstance(schema, Mapping):
+        return True
+    if depth > _DEEPEST or not schema.keys() <= _KNOWN_KEYWORDS:
+        return False
+    named = [schema[key] for key in ("properties", "$defs") if isinstance(schema.get(key), Mapping)]
+    inner = [it for group in named for it in group.values()]
+    for key in ("items", "additionalProperties"):
+        inner.append(schema.get(key))
+    for key in ("anyOf", "oneOf", "prefixItems"):
+        inner += schema[key] if isinstance(schema.get(key), list | tuple) else ()
+    return all(_is_known(it, depth + 1) for it in inner)

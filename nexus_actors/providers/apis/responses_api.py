@@ -1,6 +1,8 @@
-"""OpenAI's two APIs behind one: Responses, or chat completions where the request asks for it."""
+"""OpenAI's two APIs behind one: Responses, or chat completions where the request asks for it and
+the model answers there."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from nexus_actors.contract.request import LLMRequest
@@ -11,7 +13,19 @@ from nexus_actors.providers.apis.responses_request import responses_call
 from nexus_actors.providers.apis.responses_stream import ResponsesStream
 from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.providers.takes import Takes
+from nexus_actors.providers.takes import Takes, nearest
+
+_MOVED = "api_version: the Responses API was asked, for the model does not answer this in chat"
+
+
+def answers_in_chat(request: LLMRequest, takes: Takes) -> bool:
+    """Whether the model answers this in chat completions: some know no tools there while they
+    think, some do not answer there at all."""
+    if takes.chat == "always" or (takes.chat == "without_tools" and not request.tools):
+        return True
+    asked = request.reasoning_effort or takes.default_effort
+    thinks = asked is None or nearest(asked, takes.efforts or ("high",)) != "none"
+    return takes.chat == "without_tools" and not thinks
 
 
 class ResponsesOrChatApi(ChatApi):
@@ -20,9 +34,14 @@ class ResponsesOrChatApi(ChatApi):
     def prepare(
         self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
-        if request.api_version == "chat_completions":
+        if request.api_version != "chat_completions":
+            return responses_call(request, model, takes, stream=stream)
+        if answers_in_chat(request, takes):
             return super().prepare(request, model, takes, stream=stream)
-        return responses_call(request, model, takes, stream=stream)
+        prepared = responses_call(request, model, takes, stream=stream)
+        if isinstance(prepared, Prepared):
+            return replace(prepared, dropped=(_MOVED, *prepared.dropped))
+        return prepared
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
         return super().read(value) if "choices" in value else read_response(value)
@@ -32,14 +51,17 @@ class ResponsesOrChatApi(ChatApi):
 
 
 class _EitherStream:
-    """Goes by the first event: those of Responses have a `type`, chat's chunks have none."""
+    """Goes by the first event: those of Responses have a `type` or a `response`, chat's chunks
+    neither."""
 
     def __init__(self) -> None:
         self._stream: StreamReader | None = None
 
     def take(self, event: Mapping[str, Any]) -> str:
         if self._stream is None:
-            self._stream = ResponsesStream() if "type" in event else ChatStream()
+            self._stream = (
+                ResponsesStream() if {"type", "response"} & event.keys() else ChatStream()
+            )
         return self._stream.take(event)
 
     def whole(self) -> Mapping[str, Any] | None:

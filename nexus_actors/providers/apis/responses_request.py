@@ -1,210 +1,242 @@
 """A request in the form of the Responses API.
 
-Source: https://platform.openai.com/docs/api-reference/responses/create
+Source: https://developers.openai.com/api/docs/api-reference/responses/create
 
-Where the producer sent `input` it goes as it is, `instructions` beside it; `messages` become items,
-by these rules:
+Where the producer sent `input` it goes as it is but for what the API would refuse, `instructions`
+beside it; `messages` become items (`responses_items.py`). What chat nests, `{"type": T, T: {…}}`
+(tools, `tool_choice`, a schema), is written flat; what is flat already, built-in tools among it,
+goes as it is. A nested function that says nothing of `strict` is not strict, as in chat: the
+Responses API's own default is the other way round. `mcp_servers` become tools of type `mcp` that
+need no approval, unless they say otherwise.
 
-- a system message stays where it stood, as an item of role `system`: as `instructions` it would
-  move to the front, and be forgotten by the answer that continues this one;
-- of a content part, what the chat API writes its way is translated; every other part goes as it is,
-  and the API says so if it does not know it: to drop one would change the question;
-- an assistant's texts are one text, the only form that needs no id of an earlier answer;
-- what chat nests, `{"type": T, T: {…}}` (tools, `tool_choice`, a schema), is written flat; what is
-  flat already, built-in tools among it, goes as it is. A nested function that says nothing of
-  `strict` is not strict, as in chat: the Responses API's own default is the other way round;
-- `mcp_servers` become tools of type `mcp` that need no approval, unless they say otherwise.
+What the API or the model cannot honour is dropped, or sent in the nearest form, and told:
 
-What the API cannot honour is dropped, and told:
+- `stop`, `seed`, `top_k` and penalties, which the API does not have; `tool_choice` and
+  `parallel_tool_calls` without tools, which it refuses; `cache_control` wherever it stands;
+- `temperature` and `top_p` where the model thinks; efforts and limits that it does not take;
+- `thinking` is Anthropic's: switched off it is an effort, else it is dropped;
+- a `max_tokens` below 16, the least that the API takes, is sent as 16.
 
-- `stop` and `seed`, which it does not have, and the `name` of a message;
-- `temperature` and `top_p` for reasoning models, which refuse every value but their default;
-- `tool_choice` without tools, which it refuses;
-- a `max_tokens` below 16, the least it takes, is sent as 16, and told as if dropped.
+`previous_response_id` and `store` go as sent: the first together with `store: false` is refused by
+the API. Where `store` is absent, the API stores the answer. `user` is sent as `safety_identifier`,
+which took its place.
 
-A message's further keys are the producers' own, dropped and not told. `previous_response_id` and
-`store` go as sent: the first together with `store: false` is refused by the API. Where `store` is
-absent, the API stores the answer.
+A model's encrypted thoughts are asked for where a later request may have to bring them back: with
+tools, or where nothing is stored; not where the API itself goes on from an earlier answer.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from hashlib import blake2b
+from typing import Any, Final
 
-from nexus_actors.contract.request import LLMRequest, Message
-from nexus_actors.providers.apis.chat_request import reasons
+from nexus_actors.contract.request import LLMRequest, ReasoningEffort
+from nexus_actors.providers.apis.responses_items import NoForm, input_items, message_items
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.providers.takes import Takes
+from nexus_actors.providers.takes import Takes, nearest
 
-LEAST_TOKENS = 16
-
-
-class _NoForm(Exception):
-    """Something at this path cannot be said."""
+LEAST_TOKENS: Final = 16
+ENCRYPTED: Final = "reasoning.encrypted_content"
+_LONGEST_USER: Final = 64
+"""Characters of a `safety_identifier`."""
+_NEVER: Final = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty", "cache_control")
+_AS_IT_IS: Final = ("previous_response_id", "store", "prompt_cache_key")
+_TIERS: Final = {"standard": "default", "standard_only": "default"}
+"""Others' names of a service tier."""
+_NAMES: Final[Mapping[str, str]] = {
+    "reasoning": "reasoning_effort",
+    "reasoning.effort": "reasoning_effort",
+    "effort": "reasoning_effort",
+    "reasoning.summary": "reasoning_summary",
+    "summary": "reasoning_summary",
+    "text.verbosity": "verbosity",
+    "verbosity": "verbosity",
+    "safety_identifier": "user",
+}
+"""Optional fields by the names that a refusal may have for them."""
+_NOT_TAKEN: Final = "the model does not take it"
 
 
 def responses_call(
     request: LLMRequest, model: str, takes: Takes, *, stream: bool
 ) -> Prepared | ProviderFailure:
-    """`POST /responses`. Refused is a tool call of an assistant that is none."""
+    """`POST /responses`. Refused is what has no form: a recording, a call that is none."""
     dropped: list[str] = []
     body: dict[str, Any] = {"model": model}
     try:
         body |= _conversation(request, dropped)
-    except _NoForm as path:
-        return refused(f"{path} has no form in the Responses API")
-    _add_sampling(body, dropped, request)
-    if request.reasoning_effort is not None:
-        body["reasoning"] = {"effort": request.reasoning_effort}
-    if request.response_format is not None:
-        body["text"] = {"format": _format(request.response_format)}
-    _add_tools(body, dropped, request)
-    for name in ("parallel_tool_calls", "previous_response_id", "store"):
-        if (value := getattr(request, name)) is not None:
-            body[name] = value
+        _add_limit(body, dropped, request, takes)
+        effort = _add_reasoning(body, dropped, request, takes)
+        _add_samplers(body, dropped, request, takes, effort)
+        check = _add_text(body, dropped, request, takes)
+        _add_tools(body, dropped, request, takes)
+    except NoForm as why:
+        return refused(str(why))
+    _add_rest(body, dropped, request)
+    _add_include(body, request, takes)
     if stream:
         body["stream"] = True
-    return Prepared(path="/responses", body=body, dropped=tuple(dropped))
-
-
-def _add_sampling(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> None:
-    if request.max_tokens is not None:
-        body["max_output_tokens"] = max(request.max_tokens, LEAST_TOKENS)
-        if request.max_tokens < LEAST_TOKENS:
-            dropped.append("max_tokens")
-    for name in ("temperature", "top_p"):
-        if (value := getattr(request, name)) is not None:
-            if reasons(body["model"]):
-                dropped.append(name)
-            else:
-                body[name] = value
-    dropped += [name for name in ("stop", "seed") if getattr(request, name) not in (None, ())]
+    return Prepared(path="/responses", body=body, dropped=tuple(dropped), names=_NAMES, check=check)
 
 
 def _conversation(request: LLMRequest, dropped: list[str]) -> dict[str, Any]:
-    if request.input is not None:
-        given = request.input if isinstance(request.input, str) else list(request.input)
-        spoken: dict[str, Any] = {"input": given}
-        if request.instructions is not None:
-            spoken["instructions"] = request.instructions
-        return spoken
-    items: list[dict[str, Any]] = []
-    custom: set[str] = set()
-    for index, message in enumerate(request.messages):
-        if message.get("name") is not None:
-            dropped.append(f"messages[{index}].name")
-        items += _items(message, f"messages[{index}]", custom)
-    return {"input": items}
+    if request.input is None:
+        return {"input": message_items(request, dropped)}
+    if isinstance(request.input, str):
+        spoken: dict[str, Any] = {"input": request.input}
+    else:
+        spoken = {"input": input_items(request.input, dropped)}
+    if request.instructions is not None:
+        spoken["instructions"] = request.instructions
+    return spoken
 
 
-def _items(message: Message, path: str, custom: set[str]) -> list[dict[str, Any]]:
-    """The items of one message; `custom` is given the ids of calls of custom tools."""
-    role, content = message["role"], message.get("content")
-    parts = content if isinstance(content, list | tuple) else None
-    match role:
-        case "tool":
-            call_id = message.get("tool_call_id")
-            kind = "custom_tool_call_output" if call_id in custom else "function_call_output"
-            output = content if parts is None else [_part(part) for part in parts]
-            return [{"type": kind, "call_id": call_id, "output": output}]
-        case "assistant":
-            calls = [
-                _call(call, f"{path}.tool_calls[{place}]")
-                for place, call in enumerate(message.get("tool_calls") or ())
-            ]
-            custom.update(it["call_id"] for it in calls if it["type"] == "custom_tool_call")
-            said = content if parts is None else _said(parts)
-            alone = calls and not said
-            return calls if alone else [{"role": role, "content": said}, *calls]
-        case _:
-            said = content if parts is None else [_part(part) for part in parts]
-            return [{"role": role, "content": said}]
+def _add_limit(body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes) -> None:
+    asked = request.max_tokens
+    if asked is None:
+        return
+    most = takes.max_output_tokens
+    sent = max(asked, LEAST_TOKENS) if most is None else min(max(asked, LEAST_TOKENS), most)
+    body["max_output_tokens"] = sent
+    if sent > asked:
+        dropped.append(f"max_tokens: sent as {sent}, the least that the API takes")
+    elif sent < asked:
+        dropped.append(f"max_tokens: sent as {sent}, the most that the model answers with")
 
 
-def _said(parts: Any) -> Any:
-    """An assistant's parts: one text, unless there is more than text among them."""
-    texts = [_text(part) for part in parts]
-    if None not in texts:
-        return "".join(text for text in texts if text is not None)
-    return [
-        part if text is None else {"type": "output_text", "text": text}
-        for part, text in zip(parts, texts, strict=True)
-    ]
+def _add_reasoning(
+    body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes
+) -> ReasoningEffort | None:
+    """The effort that the model will make; None: it is not known."""
+    reasoning: dict[str, Any] = {}
+    asked, name = request.reasoning_effort, "reasoning_effort"
+    if request.thinking is not None:
+        if asked is None and request.thinking.get("type") == "disabled":
+            asked, name = "none", "thinking"
+        else:
+            dropped.append("thinking")
+    if asked is not None:
+        if takes.efforts:
+            reasoning["effort"] = sent = nearest(asked, takes.efforts)
+            if sent != asked:
+                dropped.append(f"{name}: sent as {sent}, the nearest that the model takes")
+        elif asked != "none":  # it does not think: as it was asked for
+            dropped.append(f"{name}: {_NOT_TAKEN}")
+    if request.reasoning_summary is not None:
+        if takes.efforts:
+            reasoning["summary"] = request.reasoning_summary
+        else:
+            dropped.append(f"reasoning_summary: {_NOT_TAKEN}")
+    if reasoning:
+        body["reasoning"] = reasoning
+    effort: ReasoningEffort | None = reasoning.get("effort", takes.default_effort)
+    return effort
 
 
-def _text(part: Any) -> str | None:
-    match part:
-        case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
-            return text
-        case {"type": "refusal", "refusal": str(text)}:
-            return text
-        case _:
-            return None
+def _add_samplers(
+    body: dict[str, Any],
+    dropped: list[str],
+    request: LLMRequest,
+    takes: Takes,
+    effort: ReasoningEffort | None,
+) -> None:
+    given = [name for name in ("temperature", "top_p") if getattr(request, name) is not None]
+    match takes.samplers:
+        case "both":
+            kept, why = given, ""
+        case "one":
+            kept, why = given[:1], "the model takes one of temperature and top_p"
+        case "idle":
+            kept = given if effort == "none" else []
+            why = "the model takes it only where it does not think (reasoning_effort: none)"
+        case "none":
+            kept, why = [], _NOT_TAKEN
+    body |= {name: getattr(request, name) for name in kept}
+    dropped += [f"{name}: {why}" for name in given if name not in kept]
 
 
-def _part(part: Any) -> Any:
-    match part:
-        case {"type": "text" | "output_text" | "refusal"} if (text := _text(part)) is not None:
-            return {"type": "input_text", "text": text}
-        case {"type": "image_url", "image_url": {"url": str(url)} as image}:
-            return _image(url, image)
-        case {"type": "image_url", "image_url": str(url)}:
-            return _image(url, part)
-        case {"type": "input_image"}:
-            return {"detail": "auto", **part}
-        case {"type": "file", "file": Mapping() as file}:
-            return {"type": "input_file", **file}
-        case _:
-            return part
+def _add_text(
+    body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes
+) -> Mapping[str, Any] | None:
+    """The form of the answer; returned is a schema that the model does not keep to by itself."""
+    text: dict[str, Any] = {}
+    check: Mapping[str, Any] | None = None
+    if request.response_format is not None:
+        flat = _format(request.response_format)
+        kind, schema = flat.get("type"), flat.get("schema")
+        if kind in ("text", *takes.outputs):
+            text["format"] = flat
+        else:
+            check = schema if isinstance(schema, Mapping) else None
+            nearest_form = {"type": "json_object"} if "json_object" in takes.outputs else None
+            if nearest_form:
+                text["format"] = nearest_form
+            dropped.append(f"response_format: the model does not keep to a {kind}")
+    if request.verbosity is not None:
+        if takes.verbosity:
+            text["verbosity"] = request.verbosity
+        else:
+            dropped.append(f"verbosity: {_NOT_TAKEN}")
+    if text:
+        body["text"] = text
+    return check
 
 
-def _image(url: str, more: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "input_image", "image_url": url, "detail": more.get("detail") or "auto"}
-
-
-def _call(call: Any, path: str) -> dict[str, Any]:
-    match call:
-        case {"id": str(call_id), "function": {"name": str(name), "arguments": str(arguments)}}:
-            return {
-                "type": "function_call",
-                "call_id": call_id,
-                "name": name,
-                "arguments": arguments,
-            }
-        case {"id": str(call_id), "custom": {"name": str(name), "input": str(text)}}:
-            return {"type": "custom_tool_call", "call_id": call_id, "name": name, "input": text}
-        case _:
-            raise _NoForm(path)
-
-
-def _add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> None:
-    tools = [_tool(tool) for tool in request.tools]
+def _add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes) -> None:
+    tools = [_tool(tool, f"tools[{place}]", dropped) for place, tool in enumerate(request.tools)]
     tools += [
         {"require_approval": "never", **server, "type": "mcp"} for server in request.mcp_servers
     ]
     if tools:
         body["tools"] = tools
-    if request.tool_choice is None:
-        return
-    if not tools:
-        dropped.append("tool_choice")
-    elif isinstance(request.tool_choice, str):
-        body["tool_choice"] = request.tool_choice
-    else:
-        body["tool_choice"] = _choice(request.tool_choice)
+    choice, parallel = request.tool_choice, request.parallel_tool_calls
+    if choice is not None:
+        if not tools:
+            dropped.append("tool_choice")
+        elif not takes.tool_choice:
+            dropped.append(f"tool_choice: {_NOT_TAKEN}")
+        else:
+            body["tool_choice"] = choice if isinstance(choice, str) else _choice(choice)
+    if parallel is not None:
+        if takes.parallel_tool_calls:
+            body["parallel_tool_calls"] = parallel
+        else:
+            dropped.append(f"parallel_tool_calls: {_NOT_TAKEN}")
 
 
-def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+def _tool(tool: Mapping[str, Any], path: str, dropped: list[str]) -> Mapping[str, Any]:
+    inner = tool.get("function")
+    if "cache_control" in tool or (isinstance(inner, Mapping) and "cache_control" in inner):
+        dropped.append(f"{path}.cache_control")
+        tool = _uncached(tool)
+        if isinstance(inner, Mapping):
+            tool = {**tool, "function": _uncached(inner)}
     match tool:
         case {"function": Mapping() as function}:
             usual = {"parameters": {"type": "object", "properties": {}}, "strict": False}
-            return {"type": "function", **usual, **function}
+            said = {key: value for key, value in function.items() if value is not None}
+            return {"type": "function", **usual, **said}
         case {"type": "custom", "custom": Mapping() as custom}:
             flat = _flat(tool)
             form = custom.get("format")
             return {**flat, "format": _flat(form)} if isinstance(form, Mapping) else flat
+        case {"name": str(), "type": "function"} | {"name": str(), "input_schema": Mapping()}:
+            return _flat_function(tool)
         case _:
             return tool
+
+
+def _flat_function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A function as this API has it, or as Anthropic's has it."""
+    rest = {key: value for key, value in tool.items() if key != "input_schema"}
+    given = rest.get("parameters") or tool.get("input_schema")
+    parameters = {"parameters": given} if given else {}
+    usual = {"strict": False} if "input_schema" in tool else {}
+    return {**usual, **rest, "type": "function", **parameters}
+
+
+def _uncached(holder: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in holder.items() if key != "cache_control"}
 
 
 def _choice(choice: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -226,3 +258,32 @@ def _flat(value: Mapping[str, Any]) -> Mapping[str, Any]:
     kind = value.get("type", "function")
     inner = value.get(kind) if isinstance(kind, str) else None
     return {"type": kind, **inner} if isinstance(inner, Mapping) else value
+
+
+def _add_rest(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> None:
+    body |= {name: value for name in _AS_IT_IS if (value := getattr(request, name)) is not None}
+    if request.service_tier is not None:
+        body["service_tier"] = _TIERS.get(request.service_tier, request.service_tier)
+    if request.metadata is not None:
+        body["metadata"] = dict(request.metadata)
+    if request.user is not None:
+        body["safety_identifier"] = user = _identifier(request.user)
+        if user != request.user:
+            dropped.append(f"user: sent as a digest, for it is longer than {_LONGEST_USER}")
+    dropped += [name for name in _NEVER if getattr(request, name) not in (None, ())]
+
+
+def _identifier(user: str) -> str:
+    if len(user) <= _LONGEST_USER:
+        return user
+    return blake2b(user.encode("utf-8", "replace"), digest_size=_LONGEST_USER // 2).hexdigest()
+
+
+def _add_include(body: dict[str, Any], request: LLMRequest, takes: Takes) -> None:
+    include = list(request.include)
+    goes_on = request.previous_response_id is not None
+    wanted = "tools" in body or request.store is False
+    if takes.encrypted_reasoning and wanted and not goes_on and ENCRYPTED not in include:
+        include.append(ENCRYPTED)
+    if include:
+        body["include"] = include

@@ -43,7 +43,8 @@ async def test_asks_the_responses_api_and_is_answered() -> None:
         response_id="resp_1",
     )
     assert asked.path == "/v1/responses"
-    assert asked.json == {"model": MODEL, "input": list(REQUEST.messages)}
+    messages = [{"type": "message", **message} for message in REQUEST.messages]
+    assert asked.json == {"model": MODEL, "input": messages}
     assert asked.headers["authorization"] == f"Bearer {KEY}"
 
 

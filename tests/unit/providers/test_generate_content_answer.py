@@ -93,6 +93,7 @@ def test_reads_what_the_official_client_would_write() -> None:
         native_finish_reason="STOP",
         response_id="resp1",
         served_model="gemini-3.8-flash-001",
+        state='{"length":9,"signed":[[3,9,"c2VhbGVk"]]}',
     )
 
 
@@ -107,6 +108,7 @@ def test_reads_calls_as_the_chat_api_has_them() -> None:
             "type": "function",
             "function": {"name": "now", "arguments": "{}"},
             "extra_content": {"google": {"thought_signature": "c2VhbGVk"}},
+            "provider_state": '{"thought_signature":"c2VhbGVk"}',
         },
         {
             "id": "call_resp1_1",
@@ -135,16 +137,104 @@ def test_finish_reasons_have_the_contracts_names(native: str, finish: str) -> No
 
 
 def test_other_reasons_stay_as_they_are_and_with_nothing_said_there_is_no_answer() -> None:
-    for native in ("MALFORMED_FUNCTION_CALL", "OTHER", "SOMETHING_NEW"):
+    for native in ("OTHER", "SOMETHING_NEW"):
         reading = good(answer({"text": "so far"}, finish=native), known=native != "SOMETHING_NEW")
         assert (reading.finish_reason, reading.native_finish_reason) == (native, native)
-        failure = bad(answer(finish=native))
-        assert (failure.type, failure.retryable, failure.maybe_paid) == (
-            "invalid_response",
-            True,
-            True,
-        )
-        assert native in failure.message
+        assert reading.fault is None
+        nothing = good(answer(finish=native), known=native != "SOMETHING_NEW")
+        assert nothing.fault is not None
+        assert native in nothing.fault
+        assert nothing.usage == Usage(12, 35, 47, 4, 30)  # it is paid all the same
+
+
+@pytest.mark.parametrize(
+    "native",
+    [
+        "MALFORMED_FUNCTION_CALL",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MALFORMED_RESPONSE",
+        "MISSING_THOUGHT_SIGNATURE",
+    ],
+)
+@pytest.mark.parametrize("parts", [(), ({"text": "so far"},), ({"text": "so far"}, PARIS)])
+def test_a_call_that_the_model_got_wrong_is_no_answer_whatever_was_said(
+    native: str, parts: Any
+) -> None:
+    fault = good(answer(*parts, finish=native)).fault
+    assert fault is not None
+    assert native in fault
+
+
+def test_stopped_with_nothing_said_is_an_empty_answer() -> None:
+    for parts in ((), ({"text": ""},), ({"text": "Hm.", "thought": True},)):
+        reading = good(answer(*parts))
+        assert (reading.response, reading.finish_reason, reading.fault) == ("", "stop", None)
+
+
+@pytest.mark.parametrize("args", [[1], 7, "no JSON", '"text"', "[1]", True])
+def test_arguments_that_are_no_object_never_leave_as_a_call(args: Any) -> None:
+    odd = {"functionCall": {"name": "weather", "args": args}}
+    reading = good(answer({"text": "x"}, PARIS, odd), known=False)
+    assert reading.fault is not None
+    assert "arguments" in reading.fault
+    cut = good(answer({"text": "x"}, PARIS, odd, finish="MAX_TOKENS"), known=False)
+    assert (cut.response, cut.finish_reason, cut.fault) == ("x", "length", None)
+    assert [call["function"]["name"] for call in cut.tool_calls] == ["weather"]
+    assert [it.partition(":")[0] for it in cut.dropped] == ["tool_calls"]
+
+
+@pytest.mark.parametrize("args", [{"city": "Oslo"}, '{"city": "Oslo"}'])
+def test_arguments_as_text_are_those_that_the_text_holds(args: Any) -> None:
+    value = answer({"functionCall": {"name": "weather", "args": args}})
+    [call] = good(value, known=False).tool_calls
+    assert json.loads(call["function"]["arguments"]) == {"city": "Oslo"}
+
+
+@pytest.mark.parametrize(
+    ("model", "queries", "paid"),
+    [
+        ("gemini-3.8-flash", ["a", "b", ""], {"web_search": 2}),
+        ("gemini-2.5-flash", ["a", "b"], {"web_search": 1}),
+        ("gemini-3.8-flash", [], {}),
+        ("gemini-3.8-flash", None, {}),
+    ],
+)
+def test_searches_are_counted_as_they_are_paid(model: str, queries: Any, paid: Any) -> None:
+    value = answer({"text": "x"}, modelVersion=model)
+    value["candidates"][0]["groundingMetadata"] = {"webSearchQueries": queries}
+    assert good(value, known=bool(queries)).hosted_calls == paid
+
+
+def test_tokens_of_recordings_are_told_apart() -> None:
+    details = [
+        {"modality": "TEXT", "tokenCount": 3},
+        {"modality": "AUDIO", "tokenCount": 7},
+        {"modality": "AUDIO", "tokenCount": "x"},
+        None,
+    ]
+    counts = {"promptTokenCount": 10, "promptTokensDetails": details}
+    reading = good(answer({"text": "x"}, usageMetadata=counts), known=False)
+    assert (reading.audio_input_tokens, reading.audio_output_tokens) == (7, 0)
+    counts["candidatesTokensDetails"] = details[:2]
+    reading = good(answer({"text": "x"}, usageMetadata=counts), known=False)
+    assert reading.audio_output_tokens == 7
+
+
+@pytest.mark.parametrize(
+    ("told", "tier"),
+    [
+        ({"serviceTier": "flex"}, "flex"),
+        ({"serviceTier": "SERVICE_TIER_PRIORITY"}, "priority"),
+        ({"serviceTier": "standard"}, None),
+        ({"usageMetadata": {"serviceTier": "flex"}}, "flex"),
+        ({"usageMetadata": {"trafficType": "ON_DEMAND_PRIORITY"}}, "priority"),
+        ({"usageMetadata": {"trafficType": "ON_DEMAND"}}, None),
+        ({}, None),
+    ],
+)
+def test_the_tier_of_the_answer(told: Any, tier: str | None) -> None:
+    assert good(answer({"text": "x"}, **told), known=False).service_tier == tier
 
 
 def test_a_cut_off_answer_with_calls_is_still_cut_off() -> None:

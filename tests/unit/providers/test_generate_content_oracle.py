@@ -9,6 +9,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.generate_content_answer import FINISHES
 from nexus_actors.providers.apis.generate_content_request import generate_content_call
 from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import CALL, CALLED, EVERY_KIND, NESTED, PNG
 from tests.unit.providers.gemini_oracle import check_call
 
@@ -67,7 +68,9 @@ def test_is_what_the_official_client_sends(name: str, model: str) -> None:
     fields = (EVERY_KIND | FURTHER)[name]
     request = LLMRequest(request_id="r", complexity="simple", **fields)
     for stream in (False, True):
-        prepared = generate_content_call(request, model, stream=stream)
+        prepared = generate_content_call(
+            request, model, model_takes("gemini", model), stream=stream
+        )
         assert isinstance(prepared, Prepared), prepared
         check_call(prepared, model, stream=stream)
 
@@ -78,7 +81,7 @@ def test_every_effort_is_what_the_official_client_sends(effort: Any, model: str)
     request = LLMRequest(
         request_id="r", complexity="simple", messages=(CALLED[0],), reasoning_effort=effort
     )
-    prepared = generate_content_call(request, model, stream=False)
+    prepared = generate_content_call(request, model, model_takes("gemini", model), stream=False)
     assert isinstance(prepared, Prepared)
     check_call(prepared, model, stream=False)
 

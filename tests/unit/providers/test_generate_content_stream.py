@@ -64,6 +64,7 @@ def test_texts_thoughts_calls_and_the_last_count_come_together() -> None:
                 "type": "function",
                 "function": {"name": "now", "arguments": '{"zone": "CET"}'},
                 "extra_content": {"google": {"thought_signature": "c2Vh"}},
+                "provider_state": '{"thought_signature":"c2Vh"}',
             },
         ),
     )

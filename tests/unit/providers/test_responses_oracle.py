@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.responses_request import responses_call
 from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import CALLED, EVERY_KIND, NESTED, PNG, SCHEMA, USER
 from tests.unit.providers.oracles import check_body
 
@@ -115,7 +116,9 @@ def test_is_what_the_official_client_sends(name: str, model: str) -> None:
     fields = {**EVERY_KIND, **MORE}[name]
     request = LLMRequest(request_id="r", complexity="simple", **fields)
     for wanted, stream in ((WHOLE, False), (STREAMED, True)):
-        prepared = responses_call(request, model, stream=stream)
+        prepared = responses_call(
+            request, model, model_takes("openai/responses", model), stream=stream
+        )
         assert isinstance(prepared, Prepared), prepared
         check_body(wanted, prepared.body)
 

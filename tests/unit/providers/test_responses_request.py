@@ -10,17 +10,28 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.responses_request import responses_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import CALL, CALLED, FLAT, FUNCTION, NESTED, SCHEMA
 
 USER = {"role": "user", "content": "Hi"}
+SAID = {"type": "message", **USER}
+
+
+def spoken(role: str, content: Any) -> dict[str, Any]:
+    return {"type": "message", "role": role, "content": content}
 
 
 def call(model: str = "gpt-4o-mini", *, stream: bool = False, **fields: Any) -> Prepared:
     fields = {"messages": (USER,)} | fields
     request = LLMRequest(request_id="r", complexity="simple", **fields)
-    prepared = responses_call(request, model, stream=stream)
+    prepared = responses_call(request, model, model_takes("openai/responses", model), stream=stream)
     assert isinstance(prepared, Prepared), prepared
     return prepared
+
+
+def told(prepared: Prepared) -> tuple[str, ...]:
+    """The paths in `dropped`, without what is said of them."""
+    return tuple(it.partition(":")[0] for it in prepared.dropped)
 
 
 def body(model: str = "gpt-4o-mini", **fields: Any) -> dict[str, Any]:
@@ -34,23 +45,29 @@ def items(*messages: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_sends_no_more_than_was_asked() -> None:
-    assert call() == Prepared(path="/responses", body={"model": "gpt-4o-mini", "input": [USER]})
-    assert call(stream=True).body == {"model": "gpt-4o-mini", "input": [USER], "stream": True}
+    prepared = call()
+    assert (prepared.path, prepared.dropped, prepared.check) == ("/responses", (), None)
+    assert prepared.body == {"model": "gpt-4o-mini", "input": [SAID]}
+    assert call(stream=True).body == {"model": "gpt-4o-mini", "input": [SAID], "stream": True}
 
 
 def test_input_goes_as_the_producer_sent_it_with_its_instructions() -> None:
-    sent = [
+    given = [
         {"role": "developer", "content": "d"},
         {"type": "item_reference", "id": "rs_1"},
         {"role": "user", "content": [{"type": "input_text", "text": "Hi", "anything": 1}]},
     ]
     text = json.dumps(
-        {"request_id": "r", "complexity": "simple", "input": sent, "instructions": "i"}
+        {"request_id": "r", "complexity": "simple", "input": given, "instructions": "i"}
     )
     request = decode_request(text)
     assert isinstance(request, LLMRequest)
-    prepared = responses_call(request, "gpt-5", stream=False)
+    prepared = responses_call(
+        request, "gpt-5", model_takes("openai/responses", "gpt-5"), stream=False
+    )
     assert isinstance(prepared, Prepared)
+    message = {"type": "message"}
+    sent = [{**message, **given[0]}, given[1], {**message, **given[2]}]
     assert prepared.body == {"model": "gpt-5", "input": sent, "instructions": "i"}
     assert body(input="Hi")["input"] == "Hi"
 
@@ -61,24 +78,26 @@ def test_instructions_beside_messages_are_a_system_message() -> None:
     )
     request = decode_request(text)
     assert isinstance(request, LLMRequest)
-    prepared = responses_call(request, "gpt-5", stream=False)
+    prepared = responses_call(
+        request, "gpt-5", model_takes("openai/responses", "gpt-5"), stream=False
+    )
     assert isinstance(prepared, Prepared)
     assert prepared.body == {
         "model": "gpt-5",
-        "input": [{"role": "system", "content": "i"}, USER],
+        "input": [spoken("system", "i"), SAID],
     }
 
 
 def test_system_messages_stay_where_they_stood() -> None:
     system = {"role": "system", "content": "Be brief."}
-    assert items(USER, system, USER) == [USER, system, USER]
+    assert items(USER, system, USER) == [SAID, spoken("system", "Be brief."), SAID]
 
 
 def test_tool_calls_and_results_are_items_of_their_own() -> None:
     both = {**CALLED[1], "content": "Well."}
     assert items(CALLED[0], both, CALLED[2]) == [
-        CALLED[0],
-        {"role": "assistant", "content": "Well."},
+        {"type": "message", **CALLED[0]},
+        spoken("assistant", "Well."),
         {
             "type": "function_call",
             "call_id": "call_1",
@@ -88,7 +107,7 @@ def test_tool_calls_and_results_are_items_of_their_own() -> None:
         {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
     ]
     assert [it["type"] for it in items(CALLED[1])] == ["function_call"]
-    assert items({"role": "assistant", "content": ""}) == [{"role": "assistant", "content": ""}]
+    assert items({"role": "assistant", "content": ""}) == [spoken("assistant", "")]
 
 
 def test_the_result_of_a_custom_tool_is_told_as_one() -> None:
@@ -107,7 +126,9 @@ def test_the_result_of_a_custom_tool_is_told_as_one() -> None:
 def test_a_call_that_is_none_is_refused_by_its_place(call: Any) -> None:
     message = {"role": "assistant", "content": "", "tool_calls": [CALL, call]}
     request = LLMRequest(request_id="r", complexity="simple", messages=(USER, message))
-    failure = responses_call(request, "gpt-5", stream=False)
+    failure = responses_call(
+        request, "gpt-5", model_takes("openai/responses", "gpt-5"), stream=False
+    )
     assert isinstance(failure, ProviderFailure)
     assert (failure.type, failure.scope) == ("request_rejected", "request")
     assert "messages[1].tool_calls[1]" in failure.message
@@ -139,11 +160,9 @@ def test_translates_parts_of_the_chat_api_and_passes_others_on() -> None:
 def test_an_assistants_texts_are_one_text_unless_there_is_more() -> None:
     texts = [{"type": "text", "text": "I "}, {"type": "refusal", "refusal": "cannot."}]
     odd = {"type": "something_new"}
-    assert items({"role": "assistant", "content": texts}) == [
-        {"role": "assistant", "content": "I cannot."}
-    ]
+    assert items({"role": "assistant", "content": texts}) == [spoken("assistant", "I cannot.")]
     assert items({"role": "assistant", "content": [texts[0], odd]}) == [
-        {"role": "assistant", "content": [{"type": "output_text", "text": "I "}, odd]}
+        spoken("assistant", [{"type": "output_text", "text": "I "}, odd])
     ]
 
 
@@ -207,7 +226,7 @@ def test_passes_on_how_the_answer_shall_be() -> None:
     )
     assert sent == {
         "model": "gpt-5",
-        "input": [USER],
+        "input": [SAID],
         "max_output_tokens": 100,
         "reasoning": {"effort": "low"},
         "parallel_tool_calls": False,
@@ -228,7 +247,7 @@ def test_drops_what_the_api_does_not_have_and_says_so() -> None:
         seed=7,
         capabilities=("code",),
     )
-    assert prepared.body == {"model": "gpt-4o-mini", "input": [USER]}
+    assert prepared.body == {"model": "gpt-4o-mini", "input": [SAID]}
     assert prepared.dropped == ("messages[0].name", "stop", "seed")
 
 
@@ -237,11 +256,11 @@ def test_reasoning_models_get_no_temperature() -> None:
     assert (sent["temperature"], sent["top_p"]) == (0.5, 0.0)
     for model in ("gpt-5", "o3"):
         prepared = call(model, temperature=0.5, top_p=0.0)
-        assert prepared.body == {"model": model, "input": [USER]}
-        assert prepared.dropped == ("temperature", "top_p")
+        assert prepared.body == {"model": model, "input": [SAID]}
+        assert told(prepared) == ("temperature", "top_p")
 
 
 def test_a_limit_below_the_least_is_the_least_and_told() -> None:
     for asked, sent, dropped in ((15, 16, ("max_tokens",)), (16, 16, ())):
         prepared = call(max_tokens=asked)
-        assert (prepared.body["max_output_tokens"], prepared.dropped) == (sent, dropped)
+        assert (prepared.body["max_output_tokens"], told(prepared)) == (sent, dropped)

@@ -1,0 +1,138 @@
+"""A conversation's turns in the form of Gemini's generateContent.
+
+Source: https://ai.google.dev/api/caching#Content, and the types of the official client.
+
+- Messages of one role in a row become one turn: the API wants the results of all calls together,
+  and calls right after what they answer to. A message that says nothing is no turn.
+- A tool's text goes as `{"output": text}`, its images as parts of the response.
+- A signature goes back to the very part that it came with (`generate_content_state.py`). Gemini 3
+  refuses a turn of calls whose first call lacks one; where the producer lost it, or another model
+  made the call, Google's own word for "do not check" stands in its place.
+- A picture's `detail` is dropped, and told, as is `cache_control`, and another provider's thoughts.
+"""
+
+import mimetypes
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.contract.provider_state import STATE
+from nexus_actors.providers.apis.conversation import ToolCall, Turn
+from nexus_actors.providers.apis.generate_content_state import read_call_state, read_signed_texts
+from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
+from nexus_actors.providers.takes import Takes
+
+UNCHECKED: Final = "skip_thought_signature_validator"
+"""In place of a signature: https://ai.google.dev/gemini-api/docs/thought-signatures."""
+
+
+class Unsayable(Exception):
+    """A part of the request has no form in the API; the words are for the producer."""
+
+
+def contents(turns: tuple[Turn, ...], takes: Takes, dropped: list[str]) -> list[dict[str, Any]]:
+    """The `contents` that say these turns."""
+    found: list[dict[str, Any]] = []
+    for role, run in groupby(turns, lambda turn: turn.role):
+        by_model = role == "assistant"
+        said = tuple(run)
+        parts = list(_model_parts(said, takes, dropped) if by_model else _user_parts(said))
+        if parts:
+            found.append({"role": "model" if by_model else "user", "parts": parts})
+    if any(isinstance(part, Media) and part.detail for turn in turns for part in turn.parts):
+        dropped.append("detail")
+    for turn in turns:
+        marked = any(isinstance(part, Text | Media) and part.cache for part in turn.parts)
+        if marked or any(call.cache for call in turn.calls):
+            dropped.append(f"{turn.path}.cache_control")
+    return found
+
+
+def _user_parts(turns: Iterable[Turn]) -> Iterator[dict[str, Any]]:
+    for turn in turns:
+        if turn.role == "tool":
+            yield {"functionResponse": _function_response(turn)}
+        else:
+            yield from map(_part, turn.parts)
+
+
+def _model_parts(
+    turns: Iterable[Turn], takes: Takes, dropped: list[str]
+) -> Iterator[dict[str, Any]]:
+    calls: list[tuple[ToolCall, str]] = []
+    for turn in turns:
+        yield from _spoken(turn, dropped)
+        calls += [(call, f"{turn.path}.tool_calls[{at}]") for at, call in enumerate(turn.calls)]
+    for place, (call, path) in enumerate(calls):
+        # One signature serves all calls made at once: it stands with the first.
+        unsigned = UNCHECKED if place == 0 and takes.signatures else None
+        signature = read_call_state(call.state) or call.signature or unsigned
+        signed = {"thoughtSignature": signature} if signature else {}
+        yield {"functionCall": _function_call(call, path), **signed}
+
+
+def _spoken(turn: Turn, dropped: list[str]) -> Iterator[dict[str, Any]]:
+    """What the model said, in the parts that it said it in where they were signed."""
+    thoughts = sum(isinstance(part, Thought) for part in turn.parts)
+    if thoughts:
+        dropped.append(f"{turn.path}.content: another provider's thoughts")
+    parts = [part for part in turn.parts if not isinstance(part, Thought)]
+    if turn.state is None or not all(isinstance(part, Text) for part in parts):
+        yield from map(_part, parts)
+        return
+    signed = read_signed_texts(turn.state, turn.text)
+    if signed is None:
+        dropped.append(f"{turn.path}.{STATE}: the text is not the one that it came with")
+        yield from map(_part, parts)
+        return
+    for text, signature in signed:
+        yield {"text": text, **({"thoughtSignature": signature} if signature else {})}
+
+
+def _function_call(call: ToolCall, path: str) -> dict[str, Any]:
+    parsed = parse(call.arguments or "{}")
+    match parsed:
+        case Parsed(dict() as arguments):
+            pass
+        case Parsed(value):
+            arguments = {"arguments": value}
+        case unparsable if unparsable.reason.startswith("not JSON"):
+            arguments = {"arguments": call.arguments}
+        case unparsable:
+            raise Unsayable(f"{path}: the arguments hold {unparsable.reason}")
+    return {**_id(call.id), "name": call.name, "args": arguments}
+
+
+def _function_response(turn: Turn) -> dict[str, Any]:
+    if not turn.tool_name:
+        raise Unsayable("the API wants the function's name with each result of a tool")
+    media = [_part(part) for part in turn.parts if not isinstance(part, Text)]
+    return {
+        **_id(turn.call_id),
+        "name": turn.tool_name,
+        "response": {"output": turn.text},
+        **({"parts": media} if media else {}),
+    }
+
+
+def _id(call_id: str) -> dict[str, str]:
+    return {"id": call_id} if call_id else {}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    match part:
+        case Text(text):
+            return {"text": text}
+        case Media(data=str(data), media_type=str(media_type)):
+            return {"inlineData": {"mimeType": media_type, "data": data}}
+        case Media(url=str(url)):
+            kind, _ = mimetypes.guess_type(urlsplit(url).path)
+            return {"fileData": {"fileUri": url, **({"mimeType": kind} if kind else {})}}
+        case Media():
+            raise Unsayable("the API does not know a file by the id it has elsewhere")
+        case Thought():
+            raise Unsayable("the API has no form for a part of type thinking")
+        case Unknown(kind):
+            raise Unsayable(f"the API has no form for a part of type {kind}")

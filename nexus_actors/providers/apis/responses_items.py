@@ -1,0 +1,246 @@
+"""A conversation as the items of the Responses API.
+
+Source: https://developers.openai.com/api/docs/api-reference/responses/create
+
+By these rules:
+
+- every message says that it is one (`"type": "message"`): llama.cpp refuses those that do not;
+- a system message stays where it stood, as an item of role `system`: as `instructions` it would
+  move to the front, and be forgotten by the answer that continues this one;
+- of a content part, what other APIs write their way is translated; every other part goes as it is,
+  and the API says so if it does not know it: to drop one would change the question. A recording is
+  refused: the API has no place for one. Another provider's thoughts are dropped, and told;
+- text alone is a plain string; an assistant's texts are one text, the only form that needs no id of
+  an earlier answer;
+- the thoughts that an answer came with go back where they stood (`responses_state.py`);
+- ids of calls that are too long are rewritten, the same in a call and in its result;
+- the `name` of a message and `cache_control` are dropped, and told; a message's further keys are
+  the producers' own, dropped and not told.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.contract.provider_state import STATE
+from nexus_actors.contract.request import LLMRequest, Message
+from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES
+from nexus_actors.providers.apis.parts import Media, Text, Thought, read_part
+from nexus_actors.providers.apis.responses_state import Thoughts, read_thoughts
+
+Item = Mapping[str, Any]
+_CACHE: Final = "cache_control"
+
+
+class NoForm(Exception):
+    """Something of the request cannot be said; the words are for the producer."""
+
+
+def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
+    """The items that say `request.messages`."""
+    writer = _Writer(OPENAI_RESPONSES.rewritten(_ids(request.messages)), dropped)
+    items: list[Item] = []
+    for index, message in enumerate(request.messages):
+        path = f"messages[{index}]"
+        if message.get("name") is not None:
+            dropped.append(f"{path}.name")
+        if _CACHE in message:
+            dropped.append(f"{path}.{_CACHE}")
+        state = message.get(STATE)
+        thoughts = read_thoughts(state)
+        if request.previous_response_id is not None and thoughts.items:
+            dropped.append(f"{path}.{STATE}: the API goes on from the answer that it has stored")
+            thoughts = Thoughts()
+        items += writer.items(message, path, thoughts)
+    return items
+
+
+def input_items(given: Sequence[Item], dropped: list[str]) -> list[Item]:
+    """`input` as the producer sent it, but for what the API would refuse."""
+    ids = OPENAI_RESPONSES.rewritten(
+        it["call_id"] for it in given if isinstance(it.get("call_id"), str) and it["call_id"]
+    )
+    return [_input_item(item, f"input[{place}]", ids, dropped) for place, item in enumerate(given)]
+
+
+def _input_item(item: Item, path: str, ids: Mapping[str, str], dropped: list[str]) -> Item:
+    sent = dict(item)
+    for key in (_CACHE, STATE):
+        if sent.pop(key, None) is not None:
+            dropped.append(f"{path}.{key}")
+    if "role" in sent and "type" not in sent:
+        sent = {"type": "message", **sent}
+    if isinstance(call_id := sent.get("call_id"), str):
+        sent["call_id"] = ids.get(call_id, call_id)
+    for key in ("content", "output"):
+        parts = sent.get(key)
+        if isinstance(parts, list | tuple):
+            sent[key] = [
+                _input_part(part, f"{path}.{key}[{place}]", dropped)
+                for place, part in enumerate(parts)
+            ]
+    return sent
+
+
+def _input_part(part: Any, path: str, dropped: list[str]) -> Any:
+    """A part as the producer sent it, but for marks of caches and data in an odd form."""
+    match part:
+        case {"type": "input_image" | "input_file"}:
+            written = _media(part, path)
+            # Further keys are the producer's: of an `input` they go on.
+            part = part if written is None else {**part, **written}
+        case {"type": "input_audio"}:
+            raise NoForm(f"{path} has no form in the Responses API: it takes no recordings")
+        case _:
+            pass
+    return _uncached(part, path, dropped)
+
+
+def _uncached(part: Any, path: str, dropped: list[str]) -> Any:
+    if not isinstance(part, Mapping) or _CACHE not in part:
+        return part
+    dropped.append(f"{path}.{_CACHE}")
+    return {key: value for key, value in part.items() if key != _CACHE}
+
+
+def _ids(messages: Iterable[Message]) -> Iterable[str]:
+    for message in messages:
+        for call in message.get("tool_calls") or ():
+            if isinstance(call, Mapping) and isinstance(call.get("id"), str):
+                yield call["id"]
+        if isinstance(message.get("tool_call_id"), str):
+            yield message["tool_call_id"]
+
+
+class _Writer:
+    """Writes the messages of one request, in their order."""
+
+    def __init__(self, ids: Mapping[str, str], dropped: list[str]) -> None:
+        self._ids = ids
+        self._dropped = dropped
+        self._custom: set[str] = set()
+        """Ids of calls of custom tools."""
+
+    def items(self, message: Message, path: str, thoughts: Thoughts) -> list[Item]:
+        role, content = message["role"], message.get("content")
+        if role == "tool":
+            call_id = str(message.get("tool_call_id") or "")
+            kind = "custom_tool_call_output" if call_id in self._custom else "function_call_output"
+            output = self._content(content, path)
+            return [{"type": kind, "call_id": self._ids.get(call_id, call_id), "output": output}]
+        if role == "assistant":
+            return self._assistant(message, path, thoughts)
+        return [{"type": "message", "role": role, "content": self._content(content, path)}]
+
+    def _assistant(self, message: Message, path: str, thoughts: Thoughts) -> list[Item]:
+        said = self._said(message, path)
+        calls = [
+            self._call(call, f"{path}.tool_calls[{place}]")
+            for place, call in enumerate(message.get("tool_calls") or ())
+        ]
+        spoken: dict[str, Any] = {"type": "message", "role": "assistant", "content": said}
+        if thoughts.phase is not None:
+            spoken["phase"] = thoughts.phase
+        # A thought must be followed by what came of it.
+        followed = [*([spoken] if said or not calls else []), *calls]
+        first = 0 if said or not calls else 1
+        items: list[Item] = []
+        for place, item in enumerate(followed, start=first):
+            items += thoughts.before(place) if place > first else thoughts.up_to(place)
+            items.append(item)
+        return items
+
+    def _said(self, message: Message, path: str) -> Any:
+        """An assistant's content: one text, unless there is more than text in it."""
+        content = message.get("content")
+        if not isinstance(content, list | tuple):
+            refusal = message.get("refusal")
+            return content or (refusal if isinstance(refusal, str) else "")
+        parts: list[Any] = []
+        texts: list[str] = []
+        for place, part in enumerate(content):
+            known = read_part(part)
+            where = f"{path}.content[{place}]"
+            if isinstance(known, Thought):
+                self._dropped.append(f"{where}: another provider's thoughts")
+            elif isinstance(known, Text):
+                _uncached(part, where, self._dropped)
+                parts.append({"type": "output_text", "text": known.text})
+                texts.append(known.text)
+            else:
+                parts.append(_uncached(part, where, self._dropped))
+        return "".join(texts) if len(texts) == len(parts) else parts
+
+    def _content(self, content: Any, path: str) -> Any:
+        if not isinstance(content, list | tuple):
+            return content if content is not None else ""
+        parts: list[Any] = []
+        for place, part in enumerate(content):
+            where = f"{path}.content[{place}]"
+            if isinstance(read_part(part), Thought):
+                self._dropped.append(f"{where}: another provider's thoughts")
+            else:
+                parts.append(_part(_uncached(part, where, self._dropped), where))
+        match parts:
+            case [{"type": "input_text", "text": str(text), **more}] if not more:
+                return text
+            case _:
+                return parts
+
+    def _call(self, call: Any, path: str) -> Item:
+        match call:
+            case {"id": str(call_id), "function": {"name": str(name), "arguments": str(text)}}:
+                _check_arguments(text, path)
+                sent = self._ids.get(call_id, call_id)
+                return {"type": "function_call", "call_id": sent, "name": name, "arguments": text}
+            case {"id": str(call_id), "custom": {"name": str(name), "input": str(text)}}:
+                self._custom.add(call_id)
+                sent = self._ids.get(call_id, call_id)
+                return {"type": "custom_tool_call", "call_id": sent, "name": name, "input": text}
+            case _:
+                raise NoForm(f"{path} has no form in the Responses API")
+
+
+def _check_arguments(text: str, path: str) -> None:
+    """Refuses what looks like JSON and that no JSON can carry. What a model wrote that is no JSON
+    at all is its own affair."""
+    parsed = parse(text or "{}")
+    if not isinstance(parsed, Parsed) and not parsed.reason.startswith("not JSON"):
+        raise NoForm(f"{path}: the arguments hold {parsed.reason}")
+
+
+def _part(part: Any, path: str) -> Any:
+    known = read_part(part)
+    if isinstance(known, Text):
+        return {"type": "input_text", "text": known.text}
+    written = _media(part, path)
+    if written is not None:
+        return written
+    match part:  # what is in no known form is the API's to judge
+        case {"type": "input_image"}:
+            return {"detail": "auto", **part}
+        case {"type": "file", "file": Mapping() as file}:
+            return {"type": "input_file", **file}
+        case _:
+            return part
+
+
+def _media(part: Any, path: str) -> dict[str, Any] | None:
+    """An image or a document in this API's form; None for what is neither."""
+    known = read_part(part)
+    if not isinstance(known, Media):
+        return None
+    if known.kind == "audio":
+        raise NoForm(f"{path} has no form in the Responses API: it takes no recordings")
+    data = None if known.data is None else f"data:{known.media_type};base64,{known.data}"
+    if known.kind == "image":
+        source = {"image_url": data or known.url, "file_id": known.file_id}
+        said = {key: value for key, value in source.items() if value is not None}
+        return {"type": "input_image", **said, "detail": known.detail or "auto"}
+    source = {
+        "filename": known.name,
+        "file_data": data,
+        "file_url": known.url,
+        "file_id": known.file_id,
+    }
+    return {"type": "input_file", **{k: v for k, v in source.items() if v is not None}}
