@@ -1,0 +1,162 @@
+"""Which field a provider means that refuses one by name, and which names it may not say."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
+from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.sent_fields import dispensable
+
+REQUEST = LLMRequest(
+    request_id="r",
+    complexity="simple",
+    messages=({"role": "user", "content": "temperature is not supported with this model"},),
+    model="m",
+    temperature=0.7,
+    top_p=0.9,
+    seed=7,
+    reasoning_effort="high",
+    max_tokens=100,
+    user="u",
+    stop=("x",),
+    tools=({"type": "function", "function": {"name": "f"}},),
+    tool_choice="required",
+    response_format={"type": "json_object"},
+    include=("reasoning.encrypted_content",),
+    metadata={"a": "b"},
+)
+BODY = {
+    "model": "m",
+    "messages": [{"role": "user", "content": "…"}],
+    "temperature": 0.7,
+    "stop": ["x"],
+    "tools": [],
+    "tool_choice": "required",
+    "response_format": {},
+    "max_completion_tokens": 100,
+    "reasoning": {"effort": "high", "summary": "auto"},
+    "generationConfig": {"topP": 0.9, "stopSequences": ["x"]},
+    "thinking": {"type": "enabled", "budget_tokens": 1024},
+    "random_seed": 7,
+    "metadata": {"user_id": "u"},
+    "include": ["reasoning.encrypted_content"],
+    "stream": True,
+}
+NAMES = {
+    "reasoning.effort": "reasoning_effort",
+    "reasoning.summary": "reasoning_summary",
+    "generationConfig.topP": "top_p",
+    "generationConfig.stopSequences": "stop",
+    "thinking": "reasoning_effort",
+    "random_seed": "seed",
+    "metadata.user_id": "user",
+    "max_completion_tokens": "max_tokens",
+}
+
+
+def failure(word: str | None, **changes: Any) -> ProviderFailure:
+    said = {
+        "type": "request_rejected",
+        "message": "no",
+        "retryable": False,
+        "scope": "request",
+        "status_code": 400,
+        "refused_field": word,
+    }
+    return ProviderFailure(**(said | changes))
+
+
+def meant(word: str | None, **changes: Any) -> str | None:
+    return dispensable(failure(word, **changes), REQUEST, BODY, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("word", "field"),
+    [
+        ("temperature", "temperature"),
+        ("Temperature", "temperature"),
+        ("include", "include"),
+        ("include[0]", "include"),
+        ("reasoning.effort", "reasoning_effort"),
+        ("generationConfig.topP", "top_p"),
+        ("generation_config.top_p", "top_p"),
+        ("thinking.type.enabled", "reasoning_effort"),
+        ("thinking", "reasoning_effort"),
+        ("random_seed", "seed"),
+        ("metadata.user_id", "user"),
+        ("metadata", "user"),
+        ("max_completion_tokens", "max_tokens"),
+    ],
+)
+def test_what_was_sent_and_may_be_missing_is_found(word: str, field: str) -> None:
+    assert meant(word) == field
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        None,
+        "",
+        ".",
+        "messages",
+        "messages[0].content",
+        "model",
+        "stream",
+        "stop",
+        "tools",
+        "tools[0].function.name",
+        "tool_choice",
+        "response_format",
+        "instructions",
+        "generationConfig.stopSequences",
+        "generationConfig",
+        "reasoning",
+        "unknown",
+        "__class__",
+        "temperature " * 100,
+    ],
+)
+def test_what_the_request_cannot_go_without_or_nobody_knows_is_not(word: str | None) -> None:
+    assert meant(word) is None
+
+
+@pytest.mark.parametrize("word", ["top_k", "presence_penalty", "seed", "top_p", "max_tokens"])
+def test_what_was_not_sent_under_this_name_is_not(word: str) -> None:
+    assert meant(word) is None
+
+
+@pytest.mark.parametrize("field", OPTIONAL_FIELDS)
+def test_what_was_not_asked_for_is_not_even_if_we_sent_something_of_that_name(field: str) -> None:
+    empty = replace(REQUEST, **OPTIONAL_FIELDS)
+    assert dispensable(failure(field), empty, {field: "x"}, {}) is None
+
+
+def test_the_limit_is_only_where_it_has_another_name_and_was_not_tried_under_it() -> None:
+    assert dispensable(failure("max_tokens"), REQUEST, {"max_tokens": 9}, {}) is None
+    names = {"max_tokens": "max_tokens"}
+    assert dispensable(failure("max_tokens"), REQUEST, {"max_tokens": 9}, names) == "max_tokens"
+    tried = dispensable(failure("max_tokens"), REQUEST, {"max_tokens": 9}, names, {"max_tokens"})
+    assert tried is None
+
+
+def test_a_limit_that_is_too_high_is_not_mended_by_another_name() -> None:
+    assert meant("max_completion_tokens", refused_value=True) is None
+    assert meant("temperature", refused_value=True) == "temperature"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "provider_error", "status_code": 500},
+        {"type": "rate_limited", "status_code": 429},
+        {"type": "authentication_failed", "status_code": 401},
+        {"type": "context_too_long"},
+        {"type": "content_filtered"},
+        {"status_code": 413},
+    ],
+)
+def test_other_failures_name_nothing(changes: dict[str, Any]) -> None:
+    assert meant("temperature", **changes) is None
