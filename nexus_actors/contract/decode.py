@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.excerpt import excerpt, kind_of, shown
-from nexus_actors.contract.foreign import bounded, refused_field, unknown_fields
+from nexus_actors.contract.foreign import bounded, fields_outside, refused_field, unknown_fields
 from nexus_actors.contract.instructions import Instructed, instructed, read_system
 from nexus_actors.contract.json_text import Parsed, clean_text, format_path, parse
 from nexus_actors.contract.messages import Spoken, read_input, read_messages
@@ -66,21 +66,24 @@ def decode_request(body: str | None) -> LLMRequest | Refusal:
     if request is None:
         message = f"expected a JSON object, found {kind_of(value)}"
         return _refuse({}, ErrorType.INVALID_REQUEST, message, shape=kind_of(value))
-    return _decode_fields(request)
+    return _decode_fields(request, fields_outside(value) if _is_wrapped(value) else [])
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
     """The request's fields without null ones, unwrapped. None if the value is no object."""
     if not isinstance(value, dict):
         return None
-    inner = value.get("request")
-    # Exactly as the lease reads the id in SQL: the outer one counts if it is text.
-    if isinstance(inner, dict) and not isinstance(value.get("request_id"), str):
-        value = inner
+    if _is_wrapped(value):
+        value = value["request"]
     return {key: item for key, item in value.items() if item is not None}
 
 
-def _decode_fields(fields: dict[str, Any]) -> LLMRequest | Refusal:
+def _is_wrapped(value: dict[str, Any]) -> bool:
+    # Exactly as the lease reads the id in SQL: the outer one counts if it is text.
+    return isinstance(value.get("request"), dict) and not isinstance(value.get("request_id"), str)
+
+
+def _decode_fields(fields: dict[str, Any], outside: list[str]) -> LLMRequest | Refusal:
     task_type = fields.get("task_type")
     from_task = known_complexity(task_type) if isinstance(task_type, str) else None
     refusal = _find_missing(fields, from_task) or _find_named_fault(fields)
@@ -104,7 +107,11 @@ def _decode_fields(fields: dict[str, Any]) -> LLMRequest | Refusal:
         return _refuse_wrong(fields, system)
     said = instructed(spoken, wire.instructions or "", system)
     complexity = cast("Complexity", fields.get("complexity", from_task))
-    return _build(wire, complexity, spelt, said, _told(fields, spelt, said))
+    unknown = [*outside, *unknown_fields(fields), *spelt.unknown, *said.lost]
+    notes = [*spelt.notes]
+    if "input" in fields and not _uses_input(fields):
+        notes.append("input: messages counts")
+    return _build(wire, complexity, spelt, said, (*notes, *bounded(unknown)))
 
 
 def _uses_input(fields: dict[str, Any]) -> bool:
@@ -117,14 +124,6 @@ def _read_conversation(fields: dict[str, Any]) -> Spoken | Wrong:
         return read_input(fields["input"])
     messages = read_messages(fields["messages"])
     return messages if isinstance(messages, Wrong) else Spoken(messages)
-
-
-def _told(fields: dict[str, Any], spelt: Spelt, said: Instructed) -> tuple[str, ...]:
-    """What `dropped` is to say of the request, whoever answers it."""
-    notes = [*spelt.notes]
-    if "input" in fields and not _uses_input(fields):
-        notes.append("input: messages counts")
-    return (*notes, *bounded([*unknown_fields(fields), *spelt.unknown, *said.lost]))
 
 
 def _find_missing(fields: dict[str, Any], from_task: Complexity | None) -> Refusal | None:

@@ -56,6 +56,12 @@ def refused_field(fields: Mapping[str, Any]) -> Wrong | None:
     return None
 
 
+def fields_outside(value: Mapping[str, Any]) -> list[str]:
+    """The names beside a request that came wrapped as `{"request": {…}}`."""
+    envelope = _OWN | {"request", "request_id"}
+    return [name for name, item in value.items() if item is not None and name not in envelope]
+
+
 def unknown_fields(fields: Mapping[str, Any]) -> list[str]:
     """The names, as they were sent, of all others that we have no use for."""
     return [
@@ -67,7 +73,7 @@ def unknown_fields(fields: Mapping[str, Any]) -> list[str]:
 
 def bounded(names: Sequence[str]) -> tuple[str, ...]:
     """The first names, cleaned, and how many more there are."""
-    shown = tuple(_cleaned(name) for name in names[:MOST_NAMES])
+    shown = tuple(clean_name(name) for name in names[:MOST_NAMES])
     rest = len(names) - len(shown)
     return (*shown, f"… and {rest} more") if rest else shown
 
@@ -83,7 +89,7 @@ def _is_harmless(name: str, value: Any) -> bool:
     return name in _HARMLESS and value == _HARMLESS[name]
 
 
-def _cleaned(name: str) -> str:
+def clean_name(name: str) -> str:
     """A name that cannot be taken for a sentence of ours, which have blanks and colons."""
     if len(name) > LONGEST_NAME:
         name = name[: LONGEST_NAME - 1] + "…"

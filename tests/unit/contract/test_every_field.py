@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
 import pytest
-from anthropic.types import output_config_param
 from anthropic.types.beta import message_create_params as beta_message
 from anthropic.types.message_create_params import MessageCreateParamsBase
 from google.genai import models as genai_models
@@ -212,9 +211,9 @@ CLIENTS: Mapping[str, set[str]] = {
     | keys(Reasoning, "reasoning")
     | keys(ResponseTextConfigParam, "text"),
     "anthropic": keys(MessageCreateParamsBase)
-    | keys(output_config_param.OutputConfigParam, "output_config"),
+    | keys(get_type_hints(MessageCreateParamsBase)["output_config"], "output_config"),
     "anthropic beta": keys(beta_message.MessageCreateParamsBase)
-    | keys(beta_message.BetaOutputConfigParam, "output_config"),
+    | keys(get_type_hints(beta_message.MessageCreateParamsBase)["output_config"], "output_config"),
     "gemini": {*genai.GenerateContentConfig.model_fields}
     | (keys(genai_models.Models.generate_content) - {"return"}),
 }
@@ -244,7 +243,7 @@ def api_of(server: str) -> HttpApi:
         case "openai_compatible":
             return PresetApi(PLAIN, {})
         case preset:
-            return PresetApi(dict(PRESETS)[preset], {})  # type: ignore[index]
+            return PresetApi(dict(PRESETS)[preset], {})
 
 
 def request(name: str, value: Any, api_version: str) -> dict[str, Any]:

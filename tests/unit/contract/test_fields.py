@@ -7,7 +7,7 @@ import pytest
 
 from nexus_actors.contract.encode import Envelope, build_request
 from nexus_actors.contract.foreign import LONGEST_NAME, MOST_NAMES
-from tests.unit.contract.test_decode import USER, accept, body, refuse
+from tests.unit.contract.test_decode import MINIMAL, USER, accept, body, refuse
 
 LOOK = {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}
 NESTED = {"type": "function", "function": LOOK}
@@ -175,6 +175,12 @@ def test_fields_of_no_api_are_told_by_name() -> None:
         "text.voice",
         "output_config.task_budget",
     )
+
+
+def test_what_stands_beside_a_wrapped_request_is_told() -> None:
+    wrapped = {"request": {**MINIMAL, "max_tokens": 9}, "max_tokens": 5, "request_id": None}
+    request = accept(json.dumps({**wrapped, "retry_of": "r-0", "timestamp": "now"}))
+    assert (request.max_tokens, request.unknown) == (9, ("max_tokens",))
 
 
 def test_names_of_a_producers_are_bounded_and_clean() -> None:
