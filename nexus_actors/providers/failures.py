@@ -1,18 +1,30 @@
-"""What a provider's error means: told by status, headers and codes, never by its words.
+"""What a provider's error means: told by status, headers and codes.
+
+By its words only where no code says it, and then by a closed list of sentences, matched from their
+first character on, with the statuses that they come with (`_SENTENCES`): a message may quote the
+prompt, but then begins otherwise.
 
 Sources: RFC 9110 (statuses, `retry-after`), OpenAI's error codes
 (https://platform.openai.com/docs/guides/error-codes), the official clients' retry rules.
 """
 
-import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 from nexus_actors.contract.errors import ErrorType
-from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.providers.complaints import (
+    LONGEST_WAIT,
+    Complaint,
+    number_of,
+    read_body,
+    read_complaint,
+)
 from nexus_actors.providers.port import ProviderFailure, Scope
+
+__all__ = ["Complaint", "failed_inside", "failed_status", "read_complaint", "retry_after"]
 
 QUOTA_CODES = frozenset(
     {
@@ -26,10 +38,23 @@ QUOTA_CODES = frozenset(
 )
 """Codes of a spent allowance, sent with 429 or 403: not worth a second try. The last is ours, for a
 `QuotaFailure` of Google's that names a quota per day."""
-MODEL_CODES = frozenset({"model_not_found", "model_decommissioned"})
+MODEL_CODES = frozenset(
+    {
+        "deploymentnotfound",
+        "model_decommissioned",
+        "model_not_found",
+        "model_permission_blocked_org",
+        "model_permission_blocked_project",
+        "model_terms_required",
+    }
+)
+"""Some come with 403, and speak of one model, not of the key."""
 KEY_CODES = frozenset({"invalid_api_key", "api_key_invalid"})
 """Google sends the latter with status 400."""
-TOO_LONG_CODES = frozenset({"context_length_exceeded"})
+TOO_LONG_CODES = frozenset(
+    {"context_length_exceeded", "context_window_exceeded", "exceed_context_size_error"}
+)
+"""The last is llama.cpp's."""
 FILTER_CODES = frozenset({"content_filter", "content_policy_violation"})
 _IMPLIED = {
     "rate_limit_exceeded": 429,
@@ -58,81 +83,12 @@ _REFUSED = (400, 413, 422)
 _GAVE_UP_WAITING = (408, 502, 504, 520, 524)
 """Statuses of a front end that heard no more of what stands behind it, which may be at work still.
 """
-LONGEST_WAIT = 86_400.0
-"""Seconds; who asks for more is taken to mean this."""
 
 
 class _Class(NamedTuple):
     type: ErrorType
     retryable: bool
     scope: Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """An error as a provider words it."""
-
-    codes: frozenset[str] = frozenset()
-    """Its `code`, `type`, Google's `status` and the `reason` of its details, lower-case."""
-    message: str = ""
-    status: int | None = None
-    """The status that stands in the error itself, as with OpenRouter."""
-    retry_after: float | None = None
-    """Seconds to wait, as Google's `RetryInfo` has it."""
-
-
-def read_complaint(value: Any) -> Complaint:
-    """What is at `error` in a body, or the whole body of a server that has no such member."""
-    if isinstance(value, str):
-        return Complaint(message=value)
-    if not isinstance(value, Mapping):
-        return Complaint()
-    named = [value.get("code"), value.get("type")]
-    details = _details(value.get("details"))
-    named_besides = [value.get("status"), *(detail.get("reason") for detail in details)]
-    if any(_is_per_day(detail) for detail in details):
-        named_besides.append("per_day_quota")
-    metadata = value.get("metadata")
-    if isinstance(metadata, Mapping) and "flagged_input" in metadata:  # OpenRouter's, with 403
-        named_besides.append("content_filter")
-    delays = [seconds for detail in details if (seconds := _delay(detail)) is not None]
-    numbers = [number for name in named if (number := _status(name)) is not None]
-    said = [value.get("message"), value.get("detail")]
-    return Complaint(
-        codes=frozenset(name.lower() for name in (*named, *named_besides) if isinstance(name, str)),
-        message=next((text for text in said if isinstance(text, str)), ""),
-        status=numbers[0] if numbers else None,
-        retry_after=delays[0] if delays else None,
-    )
-
-
-def _details(value: Any) -> list[Mapping[str, Any]]:
-    """Google's `error.details` (google.rpc), each with its `@type`."""
-    items = value if isinstance(value, list) else ()
-    return [item for item in items if isinstance(item, Mapping)]
-
-
-def _is_per_day(detail: Mapping[str, Any]) -> bool:
-    """Whether it is a `QuotaFailure` of a quota that fills up again once a day."""
-    violations = detail.get("violations")
-    return any(
-        "PerDay" in str(violation.get("quotaId"))
-        for violation in (violations if isinstance(violations, list) else ())
-        if isinstance(violation, Mapping)
-    )
-
-
-def _delay(detail: Mapping[str, Any]) -> float | None:
-    """A `RetryInfo`'s `retryDelay`, such as `12.5s`."""
-    text = detail.get("retryDelay")
-    seconds = _number(text.removesuffix("s")) if isinstance(text, str) else None
-    return None if seconds is None else min(seconds, LONGEST_WAIT)
-
-
-def _status(value: Any) -> int | None:
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    is_one = len(text) == 3 and text.isascii() and text.isdigit() and text[0] in "45"
-    return int(text) if is_one else None
 
 
 def failed_status(
@@ -142,10 +98,7 @@ def failed_status(
 
     `now` is the time in seconds since 1970, to which a date in `retry-after` is compared.
     """
-    parsed = parse(body.decode("utf-8", "replace"))
-    value = parsed.value if isinstance(parsed, Parsed) else None
-    inner = value.get("error", value) if isinstance(value, Mapping) else None
-    complaint = read_complaint(inner)
+    complaint = read_body(body.decode("utf-8", "replace"))
     failure = _failure(status, complaint)
     if failure.type != ErrorType.QUOTA_EXCEEDED:
         failure = replace(failure, retryable=_should_retry(headers, failure.retryable))
@@ -175,7 +128,10 @@ def _implied_status(codes: frozenset[str]) -> int:
 
 
 def _failure(status: int, complaint: Complaint) -> ProviderFailure:
-    found = _classify(status, complaint.codes)
+    found = _by_words(status, complaint) or _classify(status, complaint.codes)
+    refused = complaint.refused if found.type == ErrorType.REQUEST_REJECTED else None
+    if status not in (400, 422):
+        refused = None
     return ProviderFailure(
         type=found.type,
         message=_told(f"HTTP {status}", complaint),
@@ -183,7 +139,54 @@ def _failure(status: int, complaint: Complaint) -> ProviderFailure:
         scope=found.scope,
         status_code=status,
         maybe_paid=status in _GAVE_UP_WAITING,
+        refused_field=refused.word if refused else None,
+        refused_value=refused is not None and refused.is_value,
     )
+
+
+_TOO_LONG = _Class(ErrorType.CONTEXT_TOO_LONG, retryable=False, scope="request")
+_REJECTED = _Class(ErrorType.REQUEST_REJECTED, retryable=False, scope="request")
+_UNAFFORDABLE = _Class(ErrorType.QUOTA_EXCEEDED, retryable=False, scope="request")
+_NO_MODEL = _Class(ErrorType.MODEL_UNAVAILABLE, retryable=False, scope="request")
+_FILTERED = _Class(ErrorType.CONTENT_FILTERED, retryable=False, scope="request")
+_SENTENCES: Final = tuple(
+    (statuses, re.compile(pattern), found)
+    for statuses, pattern, found in (
+        # Anthropic
+        (_REFUSED, r"prompt is too long: \d+ tokens? > \d+", _TOO_LONG),
+        (_REFUSED, r"input length and `?max_tokens`? exceed context limit", _TOO_LONG),
+        # Google
+        (_REFUSED, r"The input token count (?:\(\d+\) )?exceeds the maximum number", _TOO_LONG),
+        # OpenAI, vLLM, DeepSeek; OpenRouter; xAI; Mistral; llama.cpp before its code
+        (
+            _REFUSED,
+            r"(?:This|The) (?:model|endpoint)'s maximum (?:context|prompt) length",
+            _TOO_LONG,
+        ),
+        (_REFUSED, r"Your input exceeds the context window of this model", _TOO_LONG),
+        (_REFUSED, r"Prompt contains \d+ tokens(?: and \d+ draft tokens)?, too large", _TOO_LONG),
+        (_REFUSED, r"the request exceeds the available context size", _TOO_LONG),
+        # A limit that the request exceeds by itself: to wait is no use, and the key is well.
+        ((429,), r"Request too large for ", _REJECTED),
+        ((402,), r"This request requires more credits, or fewer max_tokens", _UNAFFORDABLE),
+        ((402,), r"Prompt tokens limit exceeded: \d+ > \d+", _UNAFFORDABLE),
+        # One file, one model, one text
+        ((403,), r"You do not have permission to access the File ", _REJECTED),
+        ((403,), r"You don't have access to the model ", _NO_MODEL),
+        ((403,), r"This model is not available in your (?:region|country)", _NO_MODEL),
+        ((400, 403), r"Content violates usage guidelines", _FILTERED),
+    )
+)
+"""Statuses, a sentence's beginning, and what they mean together."""
+
+
+def _by_words(status: int, complaint: Complaint) -> _Class | None:
+    matching = (
+        found
+        for statuses, pattern, found in _SENTENCES
+        if status in statuses and pattern.match(complaint.message)
+    )
+    return next(matching, None)
 
 
 def _told(where: str, complaint: Complaint) -> str:
@@ -220,22 +223,14 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
     `retry-after-ms`, then `retry-after` in seconds or as a date (RFC 9110, 10.2.3).
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
+    milliseconds = number_of(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return min(milliseconds / 1000, LONGEST_WAIT)
     text = headers.get("retry-after")
-    seconds = _number(text)
+    seconds = number_of(text)
     if seconds is not None or text is None:
         return None if seconds is None else min(seconds, LONGEST_WAIT)
     try:
         return min(max(parsedate_to_datetime(text).timestamp() - now, 0.0), LONGEST_WAIT)
     except (ValueError, OverflowError):
         return None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None

@@ -16,6 +16,7 @@ from nexus_actors.providers.port import ProviderFailure
 LIMIT = "max_tokens"
 """Is never left out: it goes under the other name that chat completions have for it."""
 _LONGEST = 200
+_SHORTEST = 4
 
 
 def dispensable(
@@ -35,14 +36,28 @@ def dispensable(
     rejected = failure.type == ErrorType.REQUEST_REJECTED and failure.status_code != 413
     if refused is None or not rejected or len(refused) > _LONGEST:
         return None
-    path = _path(refused)
-    field = _meant(path, {_path(place): field for place, field in names.items()})
+    renamed = {_path(place): field for place, field in names.items()}
+    path = _place(body, _path(refused), renamed)
+    field = _meant(path, renamed)
     if field is None or field in without or not _is_in(body, path):
         return None
     if field == LIMIT:
         return None if failure.refused_value else field
     asked = field in OPTIONAL_FIELDS and getattr(request, field) != OPTIONAL_FIELDS[field]
     return field if asked else None
+
+
+def _place(
+    body: Mapping[str, Any], path: tuple[str, ...], places: Collection[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Where it stands in the body: some servers say the last part alone (`effort`), run the parts
+    together (`reasoningEffort`), or name a kind (`penalty`)."""
+    word = path[0]
+    if len(path) > 1 or _is_in(body, path):
+        return path
+    is_part = len(word) >= _SHORTEST and word not in map(_word, OPTIONAL_FIELDS)
+    meant = (it for it in places if "".join(it) == word or (is_part and it[-1].endswith(word)))
+    return next((it for it in meant if _is_in(body, it)), path)
 
 
 def _meant(path: tuple[str, ...], renamed: Mapping[tuple[str, ...], str]) -> str | None:

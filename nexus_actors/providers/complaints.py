@@ -1,0 +1,216 @@
+"""What a provider says is wrong, however it words it: codes, words, delay, the field it refuses.
+
+Every server has a form of its own: `{"error": {…}}`, `{"error": "text"}`, `{"message": …}`,
+`{"detail": […]}` (FastAPI), `{"message": {"detail": …}}` (Mistral), `{"errors": […]}`, one form in
+another's text (gateways), a page of HTML. Read leniently; what is said stays bounded, and is masked
+where it leaves (`redact.py`).
+"""
+
+import html
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.providers.refused_fields import Refused, refused_field
+
+LONGEST_WAIT: Final = 86_400.0
+"""Seconds; who asks for more is taken to mean this."""
+_MOST_WORDS: Final = 1_000
+"""Characters kept of what a provider says."""
+_MOST_ITEMS: Final = 5
+"""Of a list of complaints."""
+_MOST_LEVELS: Final = 4
+"""Of complaints inside complaints."""
+_SAID_AT: Final = (
+    "message",
+    "detail",
+    "details",
+    "errors",
+    "msg",
+    "error_msg",
+    "error_description",
+)
+_TITLE: Final = re.compile(r"<title[^>]*>([^<]{1,200})</title", re.IGNORECASE)
+_PASSED_ON: Final = frozenset(
+    {"content_filter", "content_policy_violation", "context_length_exceeded", "model_not_found"}
+)
+"""Codes that count also where they come from behind a gateway: they speak of the request. Others
+may speak of the gateway's key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An error as a provider words it."""
+
+    codes: frozenset[str] = frozenset()
+    """Its `code`, `type`, Google's `status` and the `reason` of its details, lower-case."""
+    message: str = ""
+    status: int | None = None
+    """The status that stands in the error itself, as with OpenRouter."""
+    retry_after: float | None = None
+    """Seconds to wait, as Google's `RetryInfo` has it."""
+    refused: Refused | None = None
+    """The field of the call that it names as the reason."""
+
+
+NOTHING_SAID: Final = Complaint()
+
+
+def read_body(text: str) -> Complaint:
+    """The body of an answer that is no success."""
+    parsed = parse(text)
+    if not isinstance(parsed, Parsed):
+        return Complaint(message=_page(text))
+    value = parsed.value
+    if isinstance(value, list) and len(value) == 1:  # as Google wraps it where it streams
+        value = value[0]
+    if not isinstance(value, Mapping):
+        return NOTHING_SAID
+    inner = value.get("error", value)
+    if inner is value or inner is None:
+        return read_complaint(inner)
+    around = {key: it for key, it in value.items() if key != "error"}
+    return _joined(read_complaint(inner), read_complaint(around))
+
+
+def read_complaint(value: Any) -> Complaint:
+    """What is at `error` in a body, or the whole body of a server that has no such member."""
+    return _read(value, _MOST_LEVELS)
+
+
+def _read(value: Any, levels: int) -> Complaint:
+    if isinstance(value, str):
+        return _read_text(value, levels)
+    if isinstance(value, list):
+        return _read_items(value, levels)
+    if not isinstance(value, Mapping) or not levels:
+        return NOTHING_SAID
+    details = _details(value.get("details"))
+    named = (value.get("code"), value.get("type"), value.get("status"))
+    words = (*named, *_names_besides(value, details))
+    numbers = [number for name in named[:2] if (number := _status(name)) is not None]
+    delays = [seconds for detail in details if (seconds := _delay(detail)) is not None]
+    own = Complaint(
+        codes=frozenset(it.lower() for it in words if isinstance(it, str)) - {"error"},
+        status=numbers[0] if numbers else None,
+        retry_after=delays[0] if delays else None,
+    )
+    inner = [_read(value[key], levels - 1) for key in _SAID_AT if value.get(key)]
+    said = next((it for it in inner if it.message), NOTHING_SAID)
+    behind = _behind_gateway(value.get("metadata"), levels)
+    found = Complaint(
+        codes=own.codes | said.codes | (behind.codes & _PASSED_ON),
+        message=": ".join(it for it in (said.message, behind.message) if it)[:_MOST_WORDS],
+        status=own.status if own.status is not None else said.status,
+        retry_after=own.retry_after if own.retry_after is not None else said.retry_after,
+        refused=said.refused or behind.refused,
+    )
+    return replace(found, refused=refused_field(value, found.message) or found.refused)
+
+
+def _read_text(text: str, levels: int) -> Complaint:
+    """Words, or another's complaint that was put into a text."""
+    if text.lstrip()[:1] in ("{", "[") and levels:
+        parsed = parse(text)
+        if isinstance(parsed, Parsed):
+            inner = parsed.value
+            within = inner.get("error") if isinstance(inner, Mapping) else None
+            found = _read(within or inner, levels - 1)
+            if found.message:
+                return found
+    words = text[:_MOST_WORDS]
+    return Complaint(message=words, refused=refused_field({}, words))
+
+
+def _read_items(items: list[Any], levels: int) -> Complaint:
+    """Several complaints, such as FastAPI's `[{"loc": […], "msg": …}]`."""
+    read = [(_place(it), _read(it, levels - 1)) for it in items[:_MOST_ITEMS]] if levels else []
+    said = [f"{place}: {it.message}" if place else it.message for place, it in read if it.message]
+    return Complaint(
+        codes=frozenset().union(*(it.codes for _, it in read)),
+        message="; ".join(said)[:_MOST_WORDS],
+        refused=next((it.refused for _, it in read if it.refused), None),
+    )
+
+
+def _place(item: Any) -> str:
+    loc = item.get("loc") if isinstance(item, Mapping) else None
+    parts = loc[:10] if isinstance(loc, list) else ()
+    return ".".join(str(part)[:64] for part in parts if isinstance(part, str | int))
+
+
+def _page(text: str) -> str:
+    """What a body that is no JSON says: a page's title, or a plain text."""
+    if title := _TITLE.search(text[:10_000]):
+        return " ".join(html.unescape(title.group(1)).split())
+    words = " ".join(text[:_MOST_WORDS].split())
+    is_text = words.isprintable() and "\ufffd" not in words and words[:1] not in ("<", "{", "[")
+    return words if is_text else ""
+
+
+def _joined(inner: Complaint, around: Complaint) -> Complaint:
+    words = [inner.message, around.message if around.message != inner.message else ""]
+    return Complaint(
+        codes=inner.codes | around.codes,
+        message=": ".join(it for it in words if it)[:_MOST_WORDS],
+        status=inner.status if inner.status is not None else around.status,
+        retry_after=inner.retry_after if inner.retry_after is not None else around.retry_after,
+        refused=inner.refused or around.refused,
+    )
+
+
+def _behind_gateway(metadata: Any, levels: int) -> Complaint:
+    """What OpenRouter was told by the provider behind it."""
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    return _read(raw, levels - 1) if raw and levels else NOTHING_SAID
+
+
+def _names_besides(value: Mapping[str, Any], details: list[Mapping[str, Any]]) -> Iterator[Any]:
+    for detail in details:
+        yield detail.get("reason")
+        if _is_per_day(detail):
+            yield "per_day_quota"
+    metadata = value.get("metadata")
+    if isinstance(metadata, Mapping) and "flagged_input" in metadata:  # OpenRouter's, with 403
+        yield "content_filter"
+
+
+def _details(value: Any) -> list[Mapping[str, Any]]:
+    """Google's `error.details` (google.rpc), each with its `@type`."""
+    items = value if isinstance(value, list) else ()
+    return [item for item in items if isinstance(item, Mapping)]
+
+
+def _is_per_day(detail: Mapping[str, Any]) -> bool:
+    """Whether it is a `QuotaFailure` of a quota that fills up again once a day."""
+    violations = detail.get("violations")
+    return any(
+        "PerDay" in str(violation.get("quotaId"))
+        for violation in (violations if isinstance(violations, list) else ())
+        if isinstance(violation, Mapping)
+    )
+
+
+def _delay(detail: Mapping[str, Any]) -> float | None:
+    """A `RetryInfo`'s `retryDelay`, such as `12.5s`."""
+    text = detail.get("retryDelay")
+    seconds = number_of(text.removesuffix("s")) if isinstance(text, str) else None
+    return None if seconds is None else min(seconds, LONGEST_WAIT)
+
+
+def _status(value: Any) -> int | None:
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    is_one = len(text) == 3 and text.isascii() and text.isdigit() and text[0] in "45"
+    return int(text) if is_one else None
+
+
+def number_of(text: str | None) -> float | None:
+    """A number that is finite and not negative."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
