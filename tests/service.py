@@ -181,10 +181,12 @@ async def running_service(
     data_dir: Path,
     *,
     before: Callable[[Application], None] | None = None,
+    settings: Settings | None = None,
     **sections: Any,
 ) -> AsyncIterator[Service]:
-    """Run a service until the block ends, then stop it in order."""
-    settings = settings_for(url, data_dir, **sections)
+    """Run a service until the block ends, then stop it in order. `settings`: all of them, instead
+    of `sections`."""
+    settings = settings or settings_for(url, data_dir, **sections)
     async with open_sql(url) as sql:
         with claim_instance(data_dir) as instance:
             application = Application(settings, instance)
