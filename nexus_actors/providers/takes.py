@@ -130,7 +130,7 @@ class _Entry(Takes):
     """One entry of the file: for these models, at these servers."""
 
     names: tuple[str, ...]
-    """Globs of `plain_name`."""
+    """Globs of `plain_name`; a Claude's without its date and a cloud's version."""
     at: tuple[str, ...] = ()
     """Servers: a kind (`openai/chat`, `openai/responses`), a preset, or what stands before their
     slash. Empty: everywhere."""
@@ -166,20 +166,28 @@ def plain_name(model: str) -> str:
         name = name.split(":")[1]
     name = name.rpartition("/")[2]
     if (start := name.find("claude")) >= 0:
-        name = _CLAUDE_RELEASE.sub("", name[start:].replace(".", "-"))
-        name = _CLAUDE_NUMBER_FIRST.sub(r"claude-\2-\1", name)
+        name = name[start:].replace(".", "-")
     return name
 
 
+def _family_name(name: str) -> str:
+    """A plain name without its release, so that a glob of one Claude is not one of another:
+    `claude-opus-5-20260724` is no 5.2; and the number last, which some clouds put first."""
+    if not name.startswith("claude"):
+        return name
+    name = _CLAUDE_RELEASE.sub("", name)
+    return _CLAUDE_NUMBER_FIRST.sub(r"claude-\2-\1", name)
+
+
 _CLAUDE_RELEASE: Final = re.compile(r"[@:].*|-(?:\d{8}|latest)(?=[-@:]|$)|(?<=\d)-v\d+(?=[@:]|$)")
-"""A date, a cloud's version, a gateway's variant: `-20251101`, `-v1:0`, `@20251001`, `:thinking`."""
+"""A date, a cloud's version, a gateway's variant: `-20251101`, `-v1:0`, `@default`, `:beta`."""
 _CLAUDE_NUMBER_FIRST: Final = re.compile(r"^claude-(\d(?:-\d)?)-(opus|sonnet|haiku)(?=-|$)")
 
 
 @lru_cache(_KEPT)
 def model_takes(server: str, model: str) -> Takes:
     """What the file says of `model` at `server`."""
-    name = plain_name(model)
+    name = _family_name(plain_name(model))
     facts: dict[str, Any] = {}
     for entry in _entries():
         if entry.is_for(server, name):

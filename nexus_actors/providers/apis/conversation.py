@@ -8,7 +8,7 @@ form. What is none of these (a part of an unknown type, a tool that is no functi
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from nexus_actors.contract.messages import HAVE_MESSAGE
@@ -74,6 +74,8 @@ class Function:
     """JSON Schema."""
     strict: bool | None = None
     cache: Cache | None = None
+    path: str = field(default="", compare=False)
+    """Where it stands in the request, such as `tools[2]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Conversation:
 
     system: tuple[Text, ...]
     """Every system message's texts, wherever they stood."""
+    system_paths: tuple[str, ...] = ()
+    """For each of them where its message stands, such as `messages[2]`."""
     turns: tuple[Turn, ...]
     functions: tuple[Function, ...]
     choice: ToolChoice | None
@@ -118,6 +122,7 @@ class Conversation:
 def read_conversation(request: LLMRequest) -> Conversation:
     """The neutral form of `request`."""
     system: list[Text] = []
+    system_paths: list[str] = []
     turns: list[Turn] = []
     unsaid: list[str] = []
     names: dict[str, str] = {}
@@ -131,7 +136,9 @@ def read_conversation(request: LLMRequest) -> Conversation:
             or (message["role"] == "system" and not isinstance(part, Text))
         ]
         if message["role"] == "system":
-            system += [part for part in parts if isinstance(part, Text) and part.text]
+            texts = [part for part in parts if isinstance(part, Text) and part.text]
+            system += texts
+            system_paths += [f"messages[{index}]"] * len(texts)
             continue
         calls, lost = _calls(message)
         unsaid += [f"messages[{index}].tool_calls[{place}]" for place in lost]
@@ -155,12 +162,13 @@ def read_conversation(request: LLMRequest) -> Conversation:
         if function is None:
             unsaid.append(f"tools[{index}]")
         else:
-            functions.append(function)
+            functions.append(replace(function, path=f"tools[{index}]"))
     choice = _choice(request.tool_choice)
     if choice is None and request.tool_choice is not None:
         unsaid.append("tool_choice")
     return Conversation(
         system=tuple(system),
+        system_paths=tuple(system_paths),
         turns=tuple(turns),
         functions=tuple(functions),
         choice=choice,
@@ -206,7 +214,8 @@ def _call(call: Any) -> ToolCall | None:
         case {"id": str(call_id), "function": {"name": str(name), **more}}:
             arguments = more.get("arguments")
             written = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
-            return ToolCall(call_id, name, written, _signature(call), text_or_none(call.get(STATE)))
+            state = text_or_none(call.get(STATE))
+            return ToolCall(call_id, name, written, _signature(call), state, _cache(call))
         case _:
             return None
 

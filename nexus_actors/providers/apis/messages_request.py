@@ -1,28 +1,26 @@
 """A request in the form of Anthropic's Messages API.
 
-Source: https://platform.claude.com/docs/en/api/messages
+Source: https://platform.claude.com/docs/en/api/messages/create
 
 What the API has no form for is refused where leaving it out would change the question: content
 parts and calls of a kind it does not know, images and documents of other types. Otherwise it is
-dropped, and told:
+dropped, and told: the fields in `_NOWHERE`, `response_format` without a schema, `tool_choice` and
+`parallel_tool_calls` without tools, every tool that is no function, the `name` of a message, and of
+an `input` every item that has no message.
 
-- of the request: `seed`, `previous_response_id`, `store`, `mcp_servers`, `response_format` without
-  a schema, `tool_choice` and `parallel_tool_calls` without tools;
-- `temperature` and `top_p` where the API's version has them no more (`2026-10-21`); a temperature
-  beyond 1, the API's most, is sent as 1 and told;
-- of the tools: every tool that is no function; of an `input`, every item that has no message;
-- the `name` of a message.
+What a model does not take goes in the nearest form, and is told with the reason: see `takes.py`,
+`messages_thinking.py` for thinking, effort and samplers, `messages_schema.py` for JSON Schemas. A
+schema that cannot be sent is asked for in words, and the answer held against it on our side.
 
-System messages become the top-level `system`, wherever they stood. Turns of one role in a row are
-one message, the results of tools first, as the API wants it; a message without content is left out.
-`max_tokens` is required there: without one, the provider's setting stands in. How much to think is
-`output_config.effort`. An image's `detail` is a hint that the API has not, and is not told.
+System messages become the top-level `system`, wherever they stood: one text, or its parts where one
+is marked to be cached. `max_tokens` is required there: without one it is the setting's, else the
+most that the model answers with. An image's `detail` is a hint that the API has not, and is not
+told.
 """
 
-import base64
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.conversation import (
@@ -31,29 +29,45 @@ from nexus_actors.providers.apis.conversation import (
     JsonObject,
     JsonSchema,
     Named,
-    ToolChoice,
-    Turn,
     names_of_speakers,
     read_conversation,
 )
-from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
+from nexus_actors.providers.apis.messages_cache import Marks
+from nexus_actors.providers.apis.messages_content import (
+    GO_ON,
+    Unsayable,
+    is_begun,
+    lacks_thoughts,
+    plain,
+    trim_begun,
+    written_messages,
+)
+from nexus_actors.providers.apis.messages_schema import Unwritable, written_schema
+from nexus_actors.providers.apis.messages_thinking import Barred, Chosen, add_samplers, choose
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
 
-WITHOUT_SAMPLING = "2026-10-21"
+WITHOUT_SAMPLING: Final = "2026-10-21"
 """The first version of the API that refuses temperature and its like."""
-_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-_EFFORTS = {"minimal": "low"}
-"""The API's word for an effort, where it is another."""
-_NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
-_NOWHERE = ("seed", "previous_response_id", "store", "mcp_servers")
+USUAL_MAX_TOKENS: Final = 8192
+"""For a model whose most is not known."""
+_NOWHERE: Final = (
+    "seed",
+    "previous_response_id",
+    "store",
+    "mcp_servers",
+    "presence_penalty",
+    "frequency_penalty",
+    "verbosity",
+    "reasoning_summary",
+    "include",
+    "prompt_cache_key",
+)
+_TIERS: Final = ("auto", "standard_only")
+_MOST_USER_ID: Final = 256
 
 _Block = dict[str, Any]
-
-
-class _Unsayable(Exception):
-    """The API has no form for this; the message says for what."""
 
 
 def messages_call(
@@ -63,195 +77,264 @@ def messages_call(
     *,
     stream: bool,
     version: str,
-    max_tokens: int,
+    max_tokens: int | None = None,
+    cache: bool = False,
 ) -> Prepared | ProviderFailure:
-    """`POST /messages`. `max_tokens` is for a request that says nothing of it."""
+    """`POST /messages`. `max_tokens` is for a request that says nothing of it; None: the most that
+    the model answers with. `cache`: every prompt is cached, as far as it goes."""
     conversation = read_conversation(request)
     lost = [path for path in conversation.unsaid if path.startswith("messages")]
     if lost:
         return refused(f"the Messages API has no form for {', '.join(lost)}")
+    call = _Call(request, conversation, takes)
     try:
-        messages = _messages(conversation.turns)
-    except _Unsayable as error:
+        return call.written(
+            model, stream=stream, version=version, max_tokens=max_tokens, cache=cache
+        )
+    except Unsayable as error:
         return refused(f"the Messages API has no form for {error}")
-    if not messages:
-        return refused("no message to answer")
-    dropped = [name for name in _NOWHERE if getattr(request, name) not in (None, ())]
-    dropped += [path for path in conversation.unsaid if not path.startswith("messages")]
-    dropped += names_of_speakers(request)
-    body: dict[str, Any] = {
-        "model": model,
-        "max_tokens": request.max_tokens or max_tokens,
-        "messages": messages,
-    }
-    if conversation.system:
-        body["system"] = "\n\n".join(text.text for text in conversation.system)
-    if request.stop:
-        body["stop_sequences"] = list(request.stop)
-    _add_sampling(body, dropped, request, version)
-    _add_tools(body, dropped, conversation, request.parallel_tool_calls)
-    _add_output(body, dropped, conversation, request.reasoning_effort)
-    if stream:
-        body["stream"] = True
-    return Prepared(path="/messages", body=body, dropped=tuple(dropped))
 
 
-def _add_sampling(body: _Block, dropped: list[str], request: LLMRequest, version: str) -> None:
-    given = {"temperature": request.temperature, "top_p": request.top_p}
-    for name, value in given.items():
-        if value is None:
-            continue
-        if version >= WITHOUT_SAMPLING:
-            dropped.append(name)
-            continue
-        if value > 1:
-            dropped.append(name)
-        body[name] = min(value, 1.0)
+class _Call:
+    """Writes one call."""
 
+    def __init__(self, request: LLMRequest, conversation: Conversation, takes: Takes) -> None:
+        self._request = request
+        self._conversation = conversation
+        self._takes = takes
+        self._dropped = [name for name in _NOWHERE if getattr(request, name) not in (None, ())]
+        self._marks = Marks(self._tell, taken=takes.cache_control)
+        self._names: dict[str, str] = {}
+        self._check: Mapping[str, Any] | None = None
 
-def _add_tools(
-    body: _Block, dropped: list[str], conversation: Conversation, parallel: bool | None
-) -> None:
-    if not conversation.functions:
-        if conversation.choice is not None:
-            dropped.append("tool_choice")
-        if parallel is not None:
-            dropped.append("parallel_tool_calls")
-        return
-    body["tools"] = [_tool(function) for function in conversation.functions]
-    choice = conversation.choice
-    if parallel is False and choice != "none":
-        body["tool_choice"] = {**_choice(choice or "auto"), "disable_parallel_tool_use": True}
-    elif choice is not None:
-        body["tool_choice"] = _choice(choice)
+    def _tell(self, what: str) -> None:
+        if what not in self._dropped:
+            self._dropped.append(what)
 
-
-def _tool(function: Function) -> _Block:
-    schema = dict(function.parameters or {})
-    schema.setdefault("type", "object")
-    tool: _Block = {"name": function.name, "input_schema": schema}
-    if function.description is not None:
-        tool["description"] = function.description
-    if function.strict is not None:
-        tool["strict"] = function.strict
-    return tool
-
-
-def _choice(choice: ToolChoice) -> _Block:
-    match choice:
-        case Named(name):
-            return {"type": "tool", "name": name}
-        case "required":
-            return {"type": "any"}
-        case _:
-            return {"type": choice}
-
-
-def _add_output(
-    body: _Block, dropped: list[str], conversation: Conversation, effort: str | None
-) -> None:
-    output: _Block = {}
-    match conversation.output:
-        case JsonSchema(schema=schema):
-            output["format"] = {"type": "json_schema", "schema": dict(schema)}
-        case JsonObject():
-            dropped.append("response_format")
-    if effort == "none":
-        body["thinking"] = {"type": "disabled"}
-    elif effort is not None:
-        output["effort"] = _EFFORTS.get(effort, effort)
-    if output:
-        body["output_config"] = output
-
-
-# -- the conversation
-
-
-def _messages(turns: Sequence[Turn]) -> list[_Block]:
-    messages: list[_Block] = []
-    for turn in turns:
-        role = "assistant" if turn.role == "assistant" else "user"
-        blocks = _blocks(turn)
-        if not blocks:
-            continue
-        if messages and messages[-1]["role"] == role:
-            messages[-1]["content"] += blocks
-        else:
-            messages.append({"role": role, "content": blocks})
-    for message in messages:
-        if message["role"] == "user":  # the sort is stable
-            message["content"].sort(key=lambda block: block["type"] != "tool_result")
-    _trim_last(messages)
-    return messages
-
-
-def _trim_last(messages: list[_Block]) -> None:
-    """The API refuses an answer begun for the model that ends in white space."""
-    if messages and messages[-1]["role"] == "assistant":
-        last = messages[-1]["content"][-1]
-        if last["type"] == "text":
-            last["text"] = last["text"].rstrip()
-            if not last["text"]:
-                messages[-1]["content"].pop()
-        if not messages[-1]["content"]:
-            messages.pop()
-
-
-def _blocks(turn: Turn) -> list[_Block]:
-    blocks = [block for part in turn.parts if (block := _block(part)) is not None]
-    if turn.role == "tool":
-        return [{"type": "tool_result", "tool_use_id": _id(turn.call_id), "content": blocks}]
-    calls = [
-        {
-            "type": "tool_use",
-            "id": _id(call.id),
-            "name": call.name,
-            "input": call.arguments_object(),
+    def written(
+        self, model: str, *, stream: bool, version: str, max_tokens: int | None, cache: bool
+    ) -> Prepared | ProviderFailure:
+        request, conversation, takes = self._request, self._conversation, self._takes
+        messages = written_messages(conversation.turns, takes, self._marks, self._tell)
+        if not messages:
+            return refused("no message to answer")
+        self._dropped += [it for it in conversation.unsaid if not it.startswith("messages")]
+        self._dropped += names_of_speakers(request)
+        body: _Block = {
+            "model": model,
+            "max_tokens": self._max_tokens(max_tokens),
+            "messages": messages,
         }
-        for call in turn.calls
-    ]
-    return blocks + calls
+        self._add_system(body)
+        self._add_stop(body)
+        self._add_tools(body)
+        output = self._output(body)
+        self._begin(messages, schema="format" in output)
+        chosen = choose(request, takes, body["max_tokens"], self._barred(body), self._tell)
+        self._add_thinking(body, output, chosen)
+        none = version >= WITHOUT_SAMPLING
+        add_samplers(body, request, takes, self._tell, none=none, thinks=chosen.on)
+        self._add_account(body)
+        if stream:
+            body["stream"] = True
+        self._marks.settle(body, self._automatic(cache=cache))
+        body["messages"] = plain(messages)
+        return Prepared(
+            path="/messages",
+            body=body,
+            dropped=tuple(self._dropped),
+            names=self._names,
+            check=self._check,
+        )
 
+    def _max_tokens(self, setting: int | None) -> int:
+        most, asked = self._takes.max_output_tokens, self._request.max_tokens
+        wanted = asked or setting or most or USUAL_MAX_TOKENS
+        if most is None or wanted <= most:
+            return wanted
+        if asked:
+            self._tell(f"max_tokens: sent as {most}, the most that the model answers with")
+        return most
 
-def _id(call_id: str) -> str:
-    """The API takes these characters alone; other servers' ids have more (`functions.f:0`)."""
-    return _NOT_IN_IDS.sub("_", call_id)
+    def _add_system(self, body: _Block) -> None:
+        texts = self._conversation.system
+        if not texts:
+            return
+        blocks: list[_Block] = []
+        for text, path in zip(texts, self._conversation.system_paths, strict=True):
+            if text.text.strip():
+                block: _Block = {"type": "text", "text": text.text}
+                self._marks.add(block, text.cache, f"{path}.content")
+                blocks.append(block)
+        if any("cache_control" in block for block in blocks):
+            body["system"] = blocks
+        else:
+            body["system"] = "\n\n".join(text.text for text in texts)
 
+    def _add_stop(self, body: _Block) -> None:
+        kept: list[str] = []
+        for place, text in enumerate(self._request.stop):
+            if not self._takes.stop:
+                self._tell("stop: the model takes none")
+            elif not text or (not text.strip() and not self._takes.blank_stop):
+                self._tell(f"stop[{place}]: white space alone is not taken")
+            elif self._takes.most_stops is not None and len(kept) >= self._takes.most_stops:
+                self._tell(f"stop[{place}]: the model takes {self._takes.most_stops}")
+            else:
+                kept.append(text)
+        if kept:
+            body["stop_sequences"] = kept
 
-def _block(part: Part) -> _Block | None:
-    match part:
-        case Text(text):
-            # Text of white space alone is refused, and says nothing.
-            return {"type": "text", "text": text} if text.strip() else None
-        case Media(kind="image"):
-            return {"type": "image", "source": _image(part)}
-        case Media():
-            named = {"title": part.name} if part.name else {}
-            return {"type": "document", "source": _document(part), **named}
-        case Thought():
-            raise _Unsayable("a part of type thinking")
-        case Unknown(kind):
-            raise _Unsayable(f"a part of type {kind}")
+    # -- tools
 
+    def _add_tools(self, body: _Block) -> None:
+        conversation, parallel = self._conversation, self._request.parallel_tool_calls
+        if not conversation.functions:
+            if conversation.choice is not None:
+                self._tell("tool_choice")
+            if parallel is not None:
+                self._tell("parallel_tool_calls")
+            return
+        body["tools"] = [self._tool(function) for function in conversation.functions]
+        choice = self._choice()
+        if parallel is False and choice != {"type": "none"}:
+            choice = {**(choice or {"type": "auto"}), "disable_parallel_tool_use": True}
+            self._names["tool_choice.disable_parallel_tool_use"] = "parallel_tool_calls"
+        if choice is not None:
+            body["tool_choice"] = choice
 
-def _image(media: Media) -> Mapping[str, Any]:
-    if media.file_id is not None:
-        return {"type": "file", "file_id": media.file_id}
-    if media.url is not None:
-        return {"type": "url", "url": media.url}
-    if media.media_type not in _IMAGES:
-        raise _Unsayable(f"images of type {media.media_type}")
-    return {"type": "base64", "media_type": media.media_type, "data": media.data}
+    def _choice(self) -> _Block | None:
+        match self._conversation.choice:
+            case None:
+                return None
+            case "auto" | "none" as choice:
+                return {"type": choice}
+            case _ if not self._takes.forced_tool_choice:
+                self._tell("tool_choice: sent as auto, the model cannot be made to call")
+                return {"type": "auto"}
+            case Named(name):
+                return {"type": "tool", "name": name}
+            case _:
+                return {"type": "any"}
 
+    def _tool(self, function: Function) -> _Block:
+        schema = dict(function.parameters or {})
+        schema.setdefault("type", "object")
+        tool: _Block = {"name": function.name, "input_schema": schema}
+        if function.description is not None:
+            tool["description"] = function.description
+        if function.strict is not None and "json_schema" not in self._takes.outputs:
+            if function.strict:
+                self._tell(f"{function.path}.strict: the model takes no schema")
+        elif function.strict is not None:
+            tool["strict"] = function.strict
+        if tool.get("strict"):
+            try:
+                tool["input_schema"] = written_schema(schema).schema
+            except Unwritable as error:
+                del tool["strict"]
+                self._tell(f"{function.path}.strict: the API has no form for {error}")
+        self._marks.add(tool, function.cache, function.path)
+        return tool
 
-def _document(media: Media) -> Mapping[str, Any]:
-    if media.file_id is not None:
-        return {"type": "file", "file_id": media.file_id}
-    if media.url is not None:
-        return {"type": "url", "url": media.url}
-    if media.media_type == "application/pdf":
-        return {"type": "base64", "media_type": media.media_type, "data": media.data}
-    if media.media_type is not None and media.media_type.startswith("text/"):
-        text = base64.b64decode(media.data or "").decode("utf-8", "replace")
-        return {"type": "text", "media_type": "text/plain", "data": text}
-    raise _Unsayable(f"documents of type {media.media_type}")
+    # -- what to answer with
+
+    def _output(self, body: _Block) -> _Block:
+        match self._conversation.output:
+            case JsonSchema() as wanted:
+                return self._schema(body, wanted)
+            case JsonObject():
+                self._tell("response_format")
+        return {}
+
+    def _schema(self, body: _Block, wanted: JsonSchema) -> _Block:
+        schema = dict(wanted.schema)
+        if wanted.description is not None:
+            schema.setdefault("description", wanted.description)
+        why = "the model takes no schema"
+        if "json_schema" in self._takes.outputs:
+            try:
+                written = written_schema(schema)
+            except Unwritable as error:
+                why = f"the API has no form for {error}"
+            else:
+                self._check = None if written.exact else wanted.schema
+                return {"format": {"type": "json_schema", "schema": written.schema}}
+        self._tell(f"response_format: asked for in words, {why}")
+        self._check = wanted.schema
+        text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+        words = f"Answer with JSON alone, without any other word, that fits this schema:\n{text}"
+        match body.get("system"):
+            case list() as blocks:
+                blocks.append({"type": "text", "text": words})
+            case None:
+                body["system"] = words
+            case before:
+                body["system"] = f"{before}\n\n{words}"
+        return {}
+
+    def _begin(self, messages: list[_Block], *, schema: bool) -> None:
+        if not is_begun(messages):
+            return
+        if self._takes.prefill and not schema:
+            trim_begun(messages)
+            return
+        why = "an answer by a schema cannot be begun"
+        if not self._takes.prefill:
+            why = "the model takes no answer that is begun"
+        begun = next(it for it in reversed(self._conversation.turns) if it.role == "assistant")
+        if messages[-1]["content"][-1]["type"] == "tool_use":
+            raise Unsayable(f"calls without their results ({begun.path})")
+        self._tell(f"{begun.path}: {why}, it is asked to go on")
+        messages.append({"role": "user", "content": [{"type": "text", "text": GO_ON}]})
+
+    # -- thinking
+
+    def _barred(self, body: _Block) -> Barred:
+        messages = body["messages"]
+        if body.get("tool_choice", {}).get("type") in ("any", "tool"):
+            return Barred(always="as a call is forced")
+        if is_begun(messages):
+            return Barred(always="as the answer is begun")
+        if lacks_thoughts(messages):
+            return Barred(budget="as the calls came without their thinking")
+        return Barred()
+
+    def _add_thinking(self, body: _Block, output: _Block, chosen: Chosen) -> None:
+        if chosen.effort is not None:
+            output["effort"] = chosen.effort
+            self._names["output_config.effort"] = "reasoning_effort"
+        if output:
+            body["output_config"] = output
+        if chosen.thinking is not None:
+            body["thinking"] = chosen.thinking
+            field = "reasoning_effort" if chosen.by_effort else "thinking"
+            for name in ("thinking", "thinking.type", "thinking.budget_tokens"):
+                self._names[name] = field
+
+    # -- who asks, and how it is served
+
+    def _add_account(self, body: _Block) -> None:
+        request = self._request
+        metadata = dict(request.metadata or {})
+        users = {"user": request.user, "metadata.user_id": metadata.pop("user_id", None)}
+        for path, user in users.items():
+            if user is None:
+                continue
+            if isinstance(user, str) and len(user) <= _MOST_USER_ID and "metadata" not in body:
+                body["metadata"] = {"user_id": user}
+                self._names["metadata.user_id"] = path.partition(".")[0]
+            else:
+                self._tell(path)
+        for key in sorted(metadata)[:16]:
+            self._tell(f"metadata.{key[:64]}")
+        if request.service_tier in _TIERS:
+            body["service_tier"] = request.service_tier
+        elif request.service_tier is not None:
+            self._tell("service_tier: no tier that the API has")
+
+    def _automatic(self, *, cache: bool) -> _Block | None:
+        asked = self._request.cache_control
+        if asked is not None:
+            return self._marks.read(asked, "cache_control")
+        return {"type": "ephemeral"} if cache and self._takes.cache_control else None

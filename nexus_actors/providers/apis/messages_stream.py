@@ -3,11 +3,19 @@
 Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 """
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from nexus_actors.providers.apis.messages_answer import FINISH
 from nexus_actors.providers.http.api import text_or_none
+
+_PIECES: Final = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "signature_delta": "signature",
+    "input_json_delta": "partial_json",
+}
+"""For each kind of piece the key that holds it."""
 
 
 class MessageStream:
@@ -16,7 +24,7 @@ class MessageStream:
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
-        self._inputs: dict[int, list[str]] = {}
+        self._pieces: dict[tuple[int, str], list[str]] = {}
         self._error: Any = None
 
     def take(self, event: Mapping[str, Any]) -> str:
@@ -25,9 +33,8 @@ class MessageStream:
             case {"type": "message_start", "message": Mapping() as message}:
                 self._message = dict(message)
             case {"type": "content_block_start", "content_block": Mapping() as block}:
-                text = text_or_none(block.get("text")) or ""
-                self._blocks[_index(event)] = {**block, "text": text}
-                return text
+                self._blocks[_index(event)] = dict(block)
+                return text_or_none(block.get("text")) or ""
             case {"type": "content_block_delta", "delta": Mapping() as delta}:
                 return self._take_delta(_index(event), delta)
             case {"type": "message_delta"}:
@@ -37,23 +44,29 @@ class MessageStream:
         return ""
 
     def _take_delta(self, index: int, delta: Mapping[str, Any]) -> str:
-        block = self._blocks.setdefault(index, {"type": "text", "text": ""})
-        match delta:
-            case {"type": "text_delta", "text": str(text)}:
-                block["text"] += text
-                return text
-            case {"type": "input_json_delta", "partial_json": str(text)}:
-                self._inputs.setdefault(index, []).append(text)
-        return ""
+        kind = delta.get("type")
+        key = _PIECES.get(kind) if isinstance(kind, str) else None
+        piece = delta.get(key) if key is not None else None
+        if key is None or not isinstance(piece, str):
+            return ""
+        self._blocks.setdefault(index, {"type": _type_of(key)})
+        self._pieces.setdefault((index, key), []).append(piece)
+        return piece if key == "text" else ""
 
     def _take_end(self, event: Mapping[str, Any]) -> None:
         delta, usage = event.get("delta"), event.get("usage")
         if isinstance(delta, Mapping):
             self._message |= {key: value for key, value in delta.items() if value is not None}
-        if isinstance(usage, Mapping):  # counts so far, not differences; those left out stand
-            counts = {key: value for key, value in usage.items() if value is not None}
+        if isinstance(usage, Mapping):
+            # Counts so far, not differences; what is left out, null or 0 (gateways) takes nothing
+            # back of what was told before.
+            counts = {key: value for key, value in usage.items() if value}
             before = self._message.get("usage")
-            self._message["usage"] = {**(before if isinstance(before, Mapping) else {}), **counts}
+            self._message["usage"] = {
+                **usage,
+                **(before if isinstance(before, Mapping) else {}),
+                **counts,
+            }
 
     def whole(self) -> Mapping[str, Any] | None:
         """The answer, once its stop reason came."""
@@ -61,9 +74,27 @@ class MessageStream:
             return {**self._message, "error": self._error}
         if not self._message.get("stop_reason"):
             return None
-        for index, parts in self._inputs.items():
-            self._blocks[index]["input"] = _parsed("".join(parts))
-        return {**self._message, "content": list(self._blocks.values())}
+        content = [self._block(index) for index in self._blocks]
+        return {**self._message, "content": content}
+
+    def _block(self, index: int) -> dict[str, Any]:
+        block = dict(self._blocks[index])
+        for key in ("text", "thinking", "signature"):
+            pieces = self._pieces.get((index, key))
+            if pieces is not None:
+                block[key] = (text_or_none(block.get(key)) or "") + "".join(pieces)
+        written = "".join(self._pieces.get((index, "partial_json"), ()))
+        if written:
+            block["input"] = written  # as text: it may be cut off
+        elif block.get("type") == "tool_use" and self._is_cut(index):
+            block["input"] = "{"  # nothing of it came: not the same as a call without arguments
+        return block
+
+    def _is_cut(self, index: int) -> bool:
+        """Whether the limit fell before a call's arguments."""
+        finish = FINISH.get(str(self._message.get("stop_reason")))
+        started = self._blocks[index].get("input")
+        return finish == "length" and not started and index == max(self._blocks)
 
 
 def _index(event: Mapping[str, Any]) -> int:
@@ -72,9 +103,8 @@ def _index(event: Mapping[str, Any]) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _parsed(text: str) -> Any:
-    """A call's input; where the stop came in its middle, what there is of it."""
-    try:
-        return json.loads(text) if text else {}
-    except ValueError:
-        return {"partial_json": text}
+def _type_of(key: str) -> str:
+    """The type of a block whose start did not come, by the key of its pieces."""
+    if key in ("thinking", "signature"):
+        return "thinking"
+    return "tool_use" if key == "partial_json" else "text"

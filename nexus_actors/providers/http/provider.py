@@ -28,6 +28,7 @@ from nexus_actors.contract.provider_state import Owner, open_states, seal_answer
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers import pricing
+from nexus_actors.providers.apis.answer_schema import violation
 from nexus_actors.providers.http.answer_stream import AnswerStream, whole_answer
 from nexus_actors.providers.http.api import HttpApi, Prepared, Reading, invalid, refused
 from nexus_actors.providers.http.costs import Cost, answer_price
@@ -95,7 +96,7 @@ class HttpProviderSession:
             return refused("the request holds a number or a nesting that JSON cannot carry")
         body = Body(text.encode("ascii"))
         stream = None if on_text is None else AnswerStream(self._api.reader(), on_text)
-        outcome = await self._call(prepared, body, owner, timeout, stream)
+        outcome = _checked(await self._call(prepared, body, owner, timeout, stream), prepared.check)
         outcome = replace(outcome, dropped=(*prepared.dropped, *outcome.dropped))
         if isinstance(outcome, Answer):
             return outcome
@@ -226,6 +227,17 @@ def says_nothing(reading: Reading) -> bool:
     cut off or filtered has its reason, and what was left out of it was something."""
     cut = reading.finish_reason in ("length", "content_filter")
     return not (reading.response or reading.tool_calls or reading.dropped or cut)
+
+
+def _checked(outcome: Outcome, check: Mapping[str, Any] | None) -> Outcome:
+    """A finished answer held against the schema that its provider does not hold it to."""
+    if check is None or not isinstance(outcome, Answer) or outcome.tool_calls:
+        return outcome
+    if outcome.finish_reason not in ("stop", None):
+        return outcome
+    broken = violation(check, outcome.response or "")
+    cost = Cost(outcome.cost, outcome.cost_basis)
+    return outcome if broken is None else _faulty(broken, cost)
 
 
 def _faulty(why: str, cost: Cost) -> ProviderFailure:

@@ -34,7 +34,7 @@ async def test_asks_and_is_answered() -> None:
     assert asked.headers["x-api-key"] == KEY
     assert asked.headers["anthropic-version"] == "2023-06-01"
     assert "authorization" not in asked.headers
-    assert asked.json["messages"][0]["content"][0]["text"] == PROMPT
+    assert asked.json["messages"][0]["content"] == PROMPT
 
 
 async def test_streams() -> None:

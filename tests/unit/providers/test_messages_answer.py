@@ -196,10 +196,36 @@ def test_a_call_comes_in_pieces() -> None:
     assert reading.tool_calls[0]["function"]["arguments"] == '{"city":"Oslo"}'
 
 
-def test_a_call_cut_short_by_the_limit_is_told_as_far_as_it_came() -> None:
-    _, reading = read(START, *tool_block(0, '{"city": "Os'), *END)
-    arguments = json.loads(reading.tool_calls[0]["function"]["arguments"])
-    assert arguments == {"partial_json": '{"city": "Os'}
+def ended(stop: str, **usage: Any) -> list[dict[str, Any]]:
+    delta = {"stop_reason": stop, "stop_sequence": None}
+    return [{**END[0], "delta": delta, "usage": {"output_tokens": 12, **usage}}, END[1]]
+
+
+@pytest.mark.parametrize("stop", ["max_tokens", "model_context_window_exceeded"])
+@pytest.mark.parametrize("pieces", [('{"city": "Os',), ("", "{"), ('{"a": 1e999}',), ("[1]",), ()])
+def test_a_call_cut_short_by_the_limit_is_left_out_and_told(
+    stop: str, pieces: tuple[str, ...]
+) -> None:
+    _, reading = read(START, *text_block(0, "So:"), *tool_block(1, *pieces), *ended(stop))
+    assert (reading.response, reading.tool_calls, reading.finish_reason) == ("So:", (), "length")
+    assert reading.dropped == ("tool_calls[0]: arguments cut off",)
+    assert reading.fault is None
+
+
+@pytest.mark.parametrize("stop", ["tool_use", "end_turn", "stop_sequence", "pause_turn"])
+@pytest.mark.parametrize("pieces", [('{"city": "Os',), ('{"a": NaN}',), ("null",), ('"text"',)])
+def test_a_call_that_is_broken_otherwise_is_no_answer(stop: str, pieces: tuple[str, ...]) -> None:
+    _, reading = read(START, *tool_block(0, *pieces), *ended(stop))
+    assert reading.fault is not None
+    assert reading.tool_calls == ()
+    assert reading.usage == Usage(10, 12, 22, cached_tokens=3)
+
+
+@pytest.mark.parametrize("stop", ["tool_use", "end_turn"])
+def test_a_call_without_arguments_is_one(stop: str) -> None:
+    _, reading = read(START, *tool_block(0), *ended(stop))
+    [call] = reading.tool_calls
+    assert (call["function"]["arguments"], reading.finish_reason) == ("{}", "tool_calls")
 
 
 def test_a_stream_that_ends_early_is_no_answer() -> None:
@@ -212,3 +238,118 @@ def test_an_error_in_the_stream_is_a_failure() -> None:
     _, failure = read(START, *text_block(0, "Hel"), error)
     assert isinstance(failure, ProviderFailure)
     assert (failure.type, failure.retryable) == ("provider_error", True)
+
+
+# -- thinking, to be sent back
+
+SIGNED = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+SEALED = {"type": "redacted_thinking", "data": "c2VhbGVk"}
+
+
+def state_of(*blocks: dict[str, Any], stop: str = "end_turn") -> Any:
+    reading = read_message({"content": list(blocks), "stop_reason": stop})
+    assert isinstance(reading, Reading)
+    return None if reading.state is None else json.loads(reading.state)["content"]
+
+
+def test_thinking_is_kept_where_it_stood() -> None:
+    text, call = (
+        {"type": "text", "text": "Let me see."},
+        {"type": "tool_use", "id": "a", "name": "f"},
+    )
+    assert state_of(SIGNED, text, SEALED, call, call, SIGNED, call) == [
+        SIGNED, 11, SEALED, "call", "call", SIGNED, "call"
+    ]  # fmt: skip
+    assert state_of(text, call) is None
+    assert state_of({"type": "thinking"}, {"type": "redacted_thinking", "data": 7}, text) is None
+
+
+def test_a_call_that_is_left_out_has_no_place_in_the_state() -> None:
+    cut = {"type": "tool_use", "id": "a", "name": "f", "input": "{"}
+    assert state_of(SIGNED, cut, stop="max_tokens") == [SIGNED]
+
+
+def test_streamed_thinking_is_the_same() -> None:
+    def delta(index: int, **pieces: str) -> dict[str, Any]:
+        return {"type": "content_block_delta", "index": index, "delta": pieces}
+
+    def start(index: int, **block: str) -> dict[str, Any]:
+        return {"type": "content_block_start", "index": index, "content_block": block}
+
+    texts, reading = read(
+        START,
+        start(0, type="thinking", thinking="", signature=""),
+        delta(0, type="thinking_delta", thinking="h"),
+        delta(0, type="thinking_delta", thinking="m"),
+        delta(0, type="signature_delta", signature="c2ln"),
+        start(1, **SEALED),
+        *text_block(2, "a", "b"),
+        *tool_block(3, "{}"),
+        *ended("tool_use"),
+    )
+    assert (texts, reading.response) == (["a", "b"], "ab")
+    assert json.loads(reading.state)["content"] == [SIGNED, SEALED, 2, "call"]
+
+
+# -- what it took
+
+
+@pytest.mark.parametrize("told", [0, None])
+def test_what_was_told_first_is_kept(told: Any) -> None:
+    end = ended("end_turn", input_tokens=told, cache_read_input_tokens=told)
+    _, reading = read(START, *text_block(0, "a"), *end)
+    assert reading.usage == Usage(10, 12, 22, cached_tokens=3)
+
+
+def test_what_is_told_later_counts() -> None:
+    end = ended("end_turn", input_tokens=20, server_tool_use={"web_search_requests": 2})
+    _, reading = read(START, *text_block(0, "a"), *end)
+    assert reading.usage == Usage(23, 12, 35, cached_tokens=3)
+    assert reading.hosted_calls == {"web_search": 2}
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        ({"service_tier": "standard"}, {}),
+        ({"service_tier": "priority"}, {"service_tier": "priority"}),
+        ({"service_tier": "batch"}, {"service_tier": "batch"}),
+        ({"speed": "fast", "service_tier": "standard"}, {"service_tier": "fast"}),
+        ({"speed": "standard"}, {}),
+        ({"inference_geo": "us"}, {"geo": "us"}),
+        ({"inference_geo": "global"}, {}),
+        ({"inference_geo": "not_available"}, {}),
+        ({"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 1}},
+         {"hosted_calls": {"web_search": 3}}),
+        ({"server_tool_use": {"web_search_requests": 0}}, {}),
+        ({"cache_creation_input_tokens": 30, "cache_creation": {"ephemeral_1h_input_tokens": 20}},
+         {"cache_write_tokens": 30, "cache_write_1h_tokens": 20}),
+        ({"cache_creation": {"ephemeral_1h_input_tokens": 20, "ephemeral_5m_input_tokens": 5}},
+         {"cache_write_tokens": 25, "cache_write_1h_tokens": 20}),
+        ({"cache_creation": [], "server_tool_use": "x", "service_tier": 7, "speed": 1}, {}),
+    ],
+)  # fmt: skip
+def test_what_has_a_price_of_its_own_is_told(usage: Any, told: dict[str, Any]) -> None:
+    reading = read_message({"content": [], "usage": usage})
+    assert isinstance(reading, Reading)
+    names = ("service_tier", "geo", "hosted_calls", "cache_write_tokens", "cache_write_1h_tokens")
+    found = {name: value for name in names if (value := getattr(reading, name))}
+    assert found == told
+
+
+def test_calls_beside_the_wrong_reason() -> None:
+    call = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+    reading = read_message({"content": [call], "stop_reason": "end_turn"})
+    assert isinstance(reading, Reading)
+    assert (reading.finish_reason, reading.native_finish_reason) == ("tool_calls", "end_turn")
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [(None, "{}"), ({"a": [1]}, '{"a":[1]}'), ('{"a": 1}', '{"a":1}'), ("", "{}")],
+)
+def test_inputs_of_calls_in_other_forms(given: Any, arguments: str) -> None:
+    call = {"type": "tool_use", "id": "a", "name": "f", "input": given}
+    reading = read_message({"content": [call], "stop_reason": "tool_use"})
+    assert isinstance(reading, Reading)
+    assert reading.tool_calls[0]["function"]["arguments"] == arguments

@@ -12,13 +12,15 @@ from pydantic import ValidationError
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.messages_request import messages_call
 from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import EVERY_KIND
 from tests.unit.providers.oracles import check_body
 
 
 def call(*, stream: bool = False, version: str = "2023-06-01", **fields: Any) -> Prepared:
     request = LLMRequest(request_id="r", complexity="simple", **fields)
-    prepared = messages_call(request, "claude", stream=stream, version=version, max_tokens=100)
+    takes = model_takes("anthropic", "claude")
+    prepared = messages_call(request, "claude", takes, stream=stream, version=version)
     assert isinstance(prepared, Prepared), prepared
     return prepared
 

@@ -1,6 +1,7 @@
 """What goes to Anthropic, field by field."""
 
 import base64
+import re
 from typing import Any
 
 import pytest
@@ -9,13 +10,30 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.messages_request import messages_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import CALL, CALLED, EVERY_KIND, NESTED, PNG, SCHEMA, USER
 
 
-def make(*, version: str = "2023-06-01", stream: bool = False, **fields: Any) -> Any:
+def make(
+    *,
+    model: str = "claude",
+    version: str = "2023-06-01",
+    stream: bool = False,
+    max_tokens: int | None = 100,
+    cache: bool = False,
+    **fields: Any,
+) -> Any:
     fields = {"messages": (USER,)} | fields
     request = LLMRequest(request_id="r", complexity="simple", **fields)
-    return messages_call(request, "claude", stream=stream, version=version, max_tokens=100)
+    return messages_call(
+        request,
+        model,
+        model_takes("anthropic", model),
+        stream=stream,
+        version=version,
+        max_tokens=max_tokens,
+        cache=cache,
+    )
 
 
 def call(**fields: Any) -> Prepared:
@@ -38,7 +56,7 @@ def test_sends_no_more_than_was_asked() -> None:
         body={
             "model": "claude",
             "max_tokens": 100,
-            "messages": [{"role": "user", "content": [{"type": "text", "text": USER["content"]}]}],
+            "messages": [{"role": "user", "content": USER["content"]}],
         },
     )
     assert body(stream=True)["stream"] is True
@@ -55,11 +73,11 @@ def test_system_messages_stand_at_the_top() -> None:
 def test_one_role_in_a_row_is_one_message() -> None:
     answer = {"role": "assistant", "content": "a"}
     sent = body(messages=(USER, USER, answer, answer, USER))
-    assert [(m["role"], len(m["content"])) for m in sent["messages"]] == [
+    assert [(m["role"], len(m["content"])) for m in sent["messages"][:2]] == [
         ("user", 2),
         ("assistant", 2),
-        ("user", 1),
     ]
+    assert sent["messages"][2] == {"role": "user", "content": USER["content"]}
 
 
 def test_calls_and_their_results() -> None:
@@ -74,11 +92,7 @@ def test_calls_and_their_results() -> None:
         {
             "role": "user",
             "content": [
-                {
-                    "type": "tool_result",
-                    "tool_use_id": "call_1",
-                    "content": [{"type": "text", "text": "rain"}],
-                },
+                {"type": "tool_result", "tool_use_id": "call_1", "content": "rain"},
                 {"type": "text", "text": "So?"},
             ],
         },
@@ -207,7 +221,10 @@ def test_sampling_goes_by_the_version_of_the_api() -> None:
     assert new.dropped == ("temperature", "top_p")
     assert not {"temperature", "top_p"} & new.body.keys()
     hot = call(temperature=1.8)
-    assert (hot.body["temperature"], hot.dropped) == (1.0, ("temperature",))
+    assert (hot.body["temperature"], hot.dropped) == (
+        1.0,
+        ("temperature: sent as 1, the most that the API takes",),
+    )
 
 
 def test_how_to_answer() -> None:
@@ -224,7 +241,7 @@ def test_how_to_answer() -> None:
 
 def test_an_answer_begun_does_not_end_in_white_space() -> None:
     begun = {"role": "assistant", "content": "The cat \n"}
-    assert body(messages=(USER, begun))["messages"][-1]["content"][0]["text"] == "The cat"
+    assert body(messages=(USER, begun))["messages"][-1]["content"] == "The cat"
 
 
 def test_ids_of_calls_have_only_the_characters_that_the_api_takes() -> None:
@@ -235,5 +252,6 @@ def test_ids_of_calls_have_only_the_characters_that_the_api_takes() -> None:
             {"role": "tool", "tool_call_id": "functions.f:0", "content": "1"},
         )
     )["messages"]
-    assert asked["content"][0]["id"] == "functions_f_0"
-    assert answered["content"][0]["tool_use_id"] == "functions_f_0"
+    sent = asked["content"][0]["id"]
+    assert re.fullmatch("[a-zA-Z0-9_-]+", sent)
+    assert answered["content"][0]["tool_use_id"] == sent

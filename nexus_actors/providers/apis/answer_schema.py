@@ -1,0 +1,185 @@
+"""An answer held against a JSON Schema on our side, where its provider does not.
+
+Schema and answer are foreign text, and this runs in the event loop: nothing is fetched, patterns
+run in linear time, and the work is counted before it is done. What would be too much, or is no
+schema, is not checked.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import jsonschema_rs
+
+from nexus_actors.contract.json_text import Parsed, parse
+
+MOST_WORK: Final = 200_000
+"""Pairs of a value and a schema that are looked at; some ten million of them take a second."""
+MOST_SCHEMA: Final = 256 * 1024
+"""Characters of a schema."""
+MOST_ANSWER: Final = 2 * 1024 * 1024
+"""Characters of an answer."""
+_MOST_DEPTH: Final = 300
+_PATTERN_BYTES: Final = 1024 * 1024
+"""Compiled; more is no pattern that anybody needs."""
+_PATTERN_COST: Final = 20
+"""Of one character: a large pattern is in many states at once."""
+_CACHED: Final = 64
+
+
+def violation(schema: Mapping[str, Any], text: str) -> str | None:
+    """Where and by which keyword `text` breaks the schema, without its words; None where it fits,
+    or cannot be checked."""
+    if len(text) > MOST_ANSWER:
+        return None
+    parsed = parse(text)
+    if not isinstance(parsed, Parsed):
+        return "it is no JSON"
+    try:
+        written = json.dumps(schema, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    if len(written) > MOST_SCHEMA:
+        return None
+    validator = _validator(written)
+    if validator is None or not _is_bounded(schema, parsed.value):
+        return None
+    try:
+        error = next(iter(validator.iter_errors(parsed.value)), None)
+    except (ValueError, RecursionError):
+        return None
+    if error is None:
+        return None
+    keyword = str(error.schema_path[-1]) if error.schema_path else "the schema"
+    # The path's names are the answer's own, and may hold anything.
+    place = "/".join(str(part) for part in error.instance_path)[:100]
+    return f"it breaks {keyword[:64]} at /{place}"
+
+
+@lru_cache(_CACHED)
+def _validator(written: str) -> jsonschema_rs.Validator | None:
+    try:
+        return jsonschema_rs.validator_for(
+            json.loads(written),
+            offline=True,
+            pattern_options=jsonschema_rs.RegexOptions(
+                size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES
+            ),
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+        return None
+
+
+# -- how much work it would be
+
+
+class _TooMuch(Exception):
+    """It would be too much work, or cannot be told."""
+
+
+_SAME: Final = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
+_CHILD: Final = ("items", "prefixItems", "additionalItems", "contains", "unevaluatedItems")
+_VALUES: Final = ("additionalProperties", "unevaluatedProperties")
+
+
+def _is_bounded(schema: Mapping[str, Any], value: Any) -> bool:
+    try:
+        return _Counter(schema).cost(schema, value, 0) <= MOST_WORK
+    except _TooMuch:
+        return False
+
+
+class _Counter:
+    """Counts as a validator would walk that looks everywhere and remembers nothing, while itself
+    it remembers: a schema that refers to itself twice doubles the work with each level."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._costs: dict[tuple[int, int], int | None] = {}
+
+    def cost(self, schema: Any, value: Any, depth: int) -> int:
+        if not isinstance(schema, Mapping):
+            return 1
+        key = (id(schema), id(value))
+        if key in self._costs:
+            known = self._costs[key]
+            if known is None:
+                raise _TooMuch  # it comes back to itself without going on in the value
+            return known
+        if len(self._costs) > MOST_WORK or depth > _MOST_DEPTH:
+            raise _TooMuch
+        self._costs[key] = None
+        total = 1 + _own_cost(schema, value)
+        for part, held in self._parts(schema, value):
+            total += self.cost(part, held, depth + 1)
+            if total > MOST_WORK:
+                raise _TooMuch
+        self._costs[key] = total
+        return total
+
+    def _parts(self, schema: Mapping[str, Any], value: Any) -> Iterator[tuple[Any, Any]]:
+        if any(word in schema for word in ("$dynamicRef", "$recursiveRef")):
+            raise _TooMuch
+        if "$ref" in schema:
+            yield self._target(schema["$ref"]), value
+        for word in _SAME:
+            yield from ((part, value) for part in _listed(schema.get(word)))
+        if isinstance(schema.get("dependentSchemas"), Mapping):
+            yield from ((part, value) for part in schema["dependentSchemas"].values())
+        if isinstance(schema.get("dependencies"), Mapping):
+            yield from ((part, value) for part in schema["dependencies"].values())
+        if isinstance(value, list):
+            for word in _CHILD:
+                for part in _listed(schema.get(word)):
+                    yield from ((part, item) for item in value)
+        elif isinstance(value, dict):
+            yield from self._of_object(schema, value)
+
+    @staticmethod
+    def _of_object(
+        schema: Mapping[str, Any], value: Mapping[str, Any]
+    ) -> Iterator[tuple[Any, Any]]:
+        properties = schema.get("properties")
+        if isinstance(properties, Mapping):
+            yield from ((properties[name], value[name]) for name in value if name in properties)
+        everywhere = [schema.get(word) for word in _VALUES]
+        if isinstance(schema.get("patternProperties"), Mapping):
+            everywhere += schema["patternProperties"].values()
+        for part in everywhere:
+            if part is not None:
+                yield from ((part, item) for item in value.values())
+        if "propertyNames" in schema:
+            yield from ((schema["propertyNames"], name) for name in value)
+
+    def _target(self, ref: Any) -> Any:
+        node: Any = self._root
+        if not isinstance(ref, str) or not (ref == "#" or ref.startswith("#/")):
+            raise _TooMuch
+        for part in ref.split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            if isinstance(node, list) and name.isdecimal() and int(name) < len(node):
+                node = node[int(name)]
+            elif isinstance(node, Mapping) and name in node:
+                node = node[name]
+            else:
+                raise _TooMuch
+        return node
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _own_cost(schema: Mapping[str, Any], value: Any) -> int:
+    cost = 0
+    if isinstance(schema.get("enum"), list):
+        cost += len(schema["enum"])
+    if isinstance(value, str) and "pattern" in schema:
+        cost += len(value) * _PATTERN_COST
+    if isinstance(value, dict) and isinstance(schema.get("patternProperties"), Mapping):
+        names = sum(len(name) for name in value) * _PATTERN_COST
+        cost += names * len(schema["patternProperties"])
+    return cost

@@ -1,0 +1,222 @@
+"""The turns of a conversation as messages of Anthropic's Messages API.
+
+Source: https://platform.claude.com/docs/en/api/messages/create
+
+Turns of one role in a row are one message, the results of tools first, as the API wants it; a turn
+without content is left out. A message of one text alone is plain text.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from nexus_actors.contract.json_text import Parsed, Unparsable, parse
+from nexus_actors.providers.apis.call_ids import ANTHROPIC
+from nexus_actors.providers.apis.conversation import ToolCall, Turn
+from nexus_actors.providers.apis.messages_cache import Marks
+from nexus_actors.providers.apis.messages_state import laid_out, read_state, thought
+from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
+from nexus_actors.providers.takes import Takes
+
+_IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_THINKING: Final = ("thinking", "redacted_thinking")
+GO_ON: Final = (
+    "Your last message was cut off. Go on exactly where it ends: write what follows, and nothing"
+    " of what is there already."
+)
+"""Instead of an answer begun for the model, where the model takes none:
+https://platform.claude.com/docs/en/api/errors#prefill-not-supported."""
+
+_Block = dict[str, Any]
+Tell = Callable[[str], None]
+
+
+class Unsayable(Exception):
+    """The API has no form for this; the message says for what."""
+
+
+def written_messages(turns: Sequence[Turn], takes: Takes, marks: Marks, tell: Tell) -> list[_Block]:
+    """The turns as messages, each with a list of blocks; Unsayable for what has no form."""
+    writer = _Writer(turns, takes, marks, tell)
+    messages: list[_Block] = []
+    for turn in turns:
+        role = "assistant" if turn.role == "assistant" else "user"
+        blocks = writer.blocks(turn)
+        if not blocks:
+            continue
+        if messages and messages[-1]["role"] == role:
+            messages[-1]["content"] += blocks
+        else:
+            messages.append({"role": role, "content": blocks})
+    for message in messages:
+        if message["role"] == "user":  # the sort is stable
+            message["content"].sort(key=lambda block: block["type"] != "tool_result")
+    return messages
+
+
+def trim_begun(messages: list[_Block]) -> None:
+    """The API refuses an answer begun for the model that ends in white space."""
+    if messages and messages[-1]["role"] == "assistant":
+        last = messages[-1]["content"][-1]
+        if last["type"] == "text":
+            last["text"] = last["text"].rstrip()
+
+
+def is_begun(messages: Sequence[_Block]) -> bool:
+    """Whether the request begins the answer for the model."""
+    return bool(messages) and messages[-1]["role"] == "assistant"
+
+
+def lacks_thoughts(messages: Sequence[_Block]) -> bool:
+    """Whether the newest turn of calls came without the thinking that led to it."""
+    if len(messages) < 2 or messages[-1]["content"][0]["type"] != "tool_result":
+        return False
+    return messages[-2]["content"][0]["type"] not in _THINKING
+
+
+def plain(messages: Sequence[_Block]) -> list[_Block]:
+    """The messages, with one text alone as text."""
+    return [{**message, "content": _plain(message["content"])} for message in messages]
+
+
+def _plain(blocks: list[_Block]) -> Any:
+    match blocks:
+        case [{"type": "text", "text": text, **more}] if not more:
+            return text
+        case _:
+            return blocks
+
+
+class _Writer:
+    def __init__(self, turns: Sequence[Turn], takes: Takes, marks: Marks, tell: Tell) -> None:
+        self._takes = takes
+        self._marks = marks
+        self._tell = tell
+        calls = [call.id for turn in turns for call in turn.calls]
+        results = [turn.call_id for turn in turns if turn.role == "tool"]
+        self._ids = ANTHROPIC.rewritten((*calls, *results))
+
+    def blocks(self, turn: Turn) -> list[_Block]:
+        if turn.role == "assistant":
+            return self._assistant(turn)
+        if any(isinstance(part, Thought) for part in turn.parts):
+            raise Unsayable(f"thinking outside an assistant's message ({turn.path})")
+        blocks = self._parts(turn)
+        if turn.role == "user":
+            return blocks
+        result: _Block = {"type": "tool_result", "tool_use_id": self._ids[turn.call_id]}
+        # What is inside of a result cannot be marked, the result can.
+        caches = [block.pop("cache_control") for block in blocks if "cache_control" in block]
+        if blocks:
+            result["content"] = _plain(blocks)
+        self._marks.add(result, caches[-1] if caches else None, turn.path)
+        return [result]
+
+    def _assistant(self, turn: Turn) -> list[_Block]:
+        calls = [self._call(call, turn.path) for call in turn.calls]
+        layout = read_state(turn.state)
+        if layout is None or any(isinstance(part, Thought) for part in turn.parts):
+            if turn.state is not None and layout is not None:
+                self._tell(f"{turn.path}.provider_state: thinking stands in the content too")
+            return self._without_last_thoughts([*self._parts(turn), *calls], turn.path)
+        others = [it for it in self._parts(turn) if it["type"] != "text"]
+        blocks = [*others, *laid_out(layout, turn.text, calls)]
+        cache = next((it.cache for it in turn.parts if isinstance(it, Text) and it.cache), None)
+        texts = [block for block in blocks if block["type"] == "text"]
+        if texts:
+            self._marks.add(texts[-1], cache, f"{turn.path}.content")
+        return self._without_last_thoughts(blocks, turn.path)
+
+    def _without_last_thoughts(self, blocks: list[_Block], path: str) -> list[_Block]:
+        """The API refuses a message that ends in thinking."""
+        kept = len(blocks)
+        while kept and blocks[kept - 1]["type"] in _THINKING:
+            kept -= 1
+        if kept < len(blocks):
+            self._tell(f"{path}: thinking that nothing follows")
+        return blocks[:kept]
+
+    def _parts(self, turn: Turn) -> list[_Block]:
+        path = f"{turn.path}.content"
+        blocks: list[_Block] = []
+        for part in turn.parts:
+            if isinstance(part, Thought):
+                block = thought(part.block)
+                if block is None or not (block.get("signature") or block.get("data")):
+                    self._tell(f"{path}: thinking without its signature")
+                    continue
+            else:
+                block = _block(part, self._takes)
+            if block is not None:
+                if isinstance(part, Text | Media):
+                    self._marks.add(block, part.cache, path)
+                blocks.append(block)
+        return blocks
+
+    def _call(self, call: ToolCall, path: str) -> _Block:
+        block: _Block = {
+            "type": "tool_use",
+            "id": self._ids[call.id],
+            "name": call.name,
+            "input": _arguments(call.arguments, path),
+        }
+        self._marks.add(block, call.cache, f"{path}.tool_calls")
+        return block
+
+
+def _arguments(text: str, path: str) -> _Block:
+    """The API wants an object; a model may have written none, or no JSON at all."""
+    match parse(text or "{}"):
+        case Parsed(value=dict() as value):
+            return value
+        case Parsed(value=value):
+            return {"arguments": value}
+        case Unparsable(is_json=True, reason=reason):
+            raise Unsayable(f"arguments of a call in {path} with {reason}")
+        case _:
+            return {"arguments": text}
+
+
+def _block(part: Part, takes: Takes) -> _Block | None:
+    match part:
+        case Text(text):
+            # Text of white space alone is refused, and says nothing.
+            return {"type": "text", "text": text} if text.strip() else None
+        case Media(kind="image") if not takes.images:
+            raise Unsayable("images with this model")
+        case Media(kind="file") if not takes.files:
+            raise Unsayable("documents with this model")
+        case Media(kind="image"):
+            return {"type": "image", "source": _image(part)}
+        case Media(kind="audio"):
+            raise Unsayable("recordings")
+        case Media():
+            named = {"title": part.name} if part.name else {}
+            return {"type": "document", "source": _document(part), **named}
+        case Thought():
+            raise Unsayable("a part of type thinking")
+        case Unknown(kind):
+            raise Unsayable(f"a part of type {kind}")
+
+
+def _image(media: Media) -> Mapping[str, Any]:
+    if media.file_id is not None:
+        return {"type": "file", "file_id": media.file_id}
+    if media.url is not None:
+        return {"type": "url", "url": media.url}
+    if media.media_type not in _IMAGES:
+        raise Unsayable(f"images of type {media.media_type}")
+    return {"type": "base64", "media_type": media.media_type, "data": media.data}
+
+
+def _document(media: Media) -> Mapping[str, Any]:
+    if media.file_id is not None:
+        return {"type": "file", "file_id": media.file_id}
+    if media.url is not None:
+        return {"type": "url", "url": media.url}
+    if media.media_type == "application/pdf":
+        return {"type": "base64", "media_type": media.media_type, "data": media.data}
+    if media.media_type is not None and media.media_type.startswith("text/"):
+        text = base64.b64decode(media.data or "").decode("utf-8", "replace")
+        return {"type": "text", "media_type": "text/plain", "data": text}
+    raise Unsayable(f"documents of type {media.media_type}")

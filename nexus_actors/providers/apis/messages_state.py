@@ -1,0 +1,89 @@
+"""A Claude's thinking, kept with an answer and put back where it stood.
+
+The API wants the blocks of thinking back unchanged and in their order, before the calls that they
+led to: https://platform.claude.com/docs/en/build-with-claude/thinking. An answer of ours has one
+text and a list of calls, so the state holds how the content was laid out: an integer is a stretch
+of text of so many characters, `"call"` the next call, an object a block of thinking.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from nexus_actors.contract.json_text import Parsed, dump, parse
+from nexus_actors.providers.http.api import text_or_none
+
+_Block = dict[str, Any]
+Layout: TypeAlias = list[int | str | _Block]
+_CALL = "call"
+
+
+def thought(block: Any) -> _Block | None:
+    """A block of thinking with what belongs to it and nothing else; None for any other."""
+    match block:
+        case {"type": "thinking", "thinking": str(text), **more}:
+            signature = text_or_none(more.get("signature"))
+            return {
+                "type": "thinking",
+                "thinking": text,
+                **({} if signature is None else {"signature": signature}),
+            }
+        case {"type": "redacted_thinking", "data": str(data)} if data:
+            return {"type": "redacted_thinking", "data": data}
+        case _:
+            return None
+
+
+def written_state(blocks: Sequence[Mapping[str, Any]], left_out: frozenset[int]) -> str | None:
+    """The state of an answer's content; None where there is no thinking in it.
+
+    `left_out`: places of calls that the answer goes without.
+    """
+    layout: Layout = []
+    for place, block in enumerate(blocks):
+        if (kept := thought(block)) is not None:
+            layout.append(kept)
+        elif block.get("type") == "tool_use":
+            if place not in left_out:
+                layout.append(_CALL)
+        elif isinstance(block.get("text"), str) and block["text"]:
+            layout.append(len(block["text"]))
+    return dump({"content": layout}) if any(isinstance(it, dict) for it in layout) else None
+
+
+def read_state(state: str | None) -> Layout | None:
+    """The layout in a state, which is foreign text; None where it has no thinking."""
+    parsed = parse(state) if state else None
+    value = parsed.value if isinstance(parsed, Parsed) else None
+    content = value.get("content") if isinstance(value, Mapping) else None
+    if not isinstance(content, list):
+        return None
+    layout: Layout = []
+    for item in content:
+        if item == _CALL or (isinstance(item, int) and not isinstance(item, bool) and item > 0):
+            layout.append(item)
+        elif (kept := thought(item)) is not None:
+            layout.append(kept)
+    return layout if any(isinstance(it, dict) for it in layout) else None
+
+
+def laid_out(layout: Layout, text: str, calls: Sequence[_Block]) -> list[_Block]:
+    """The content as it was. Where the producer changed the text or the calls since, what is left
+    over stands at the end."""
+    blocks: list[_Block] = []
+    waiting = list(calls)
+    at = 0
+    for item in layout:
+        match item:
+            case int():
+                blocks += _text(text[at : at + item])
+                at += item
+            case str():
+                if waiting:
+                    blocks.append(waiting.pop(0))
+            case _:
+                blocks.append(dict(item))
+    return [*blocks, *_text(text[at:]), *waiting]
+
+
+def _text(text: str) -> list[_Block]:
+    return [{"type": "text", "text": text}] if text.strip() else []
