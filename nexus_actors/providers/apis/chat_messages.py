@@ -18,6 +18,8 @@ from nexus_actors.providers.apis.dialect import Dialect
 from nexus_actors.providers.takes import Takes
 
 MOVED: Final = "moved into a user turn"
+_UNCHECKED: Final = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+"""In place of a signature: https://ai.google.dev/gemini-api/docs/thought-signatures."""
 _GO_ON: Final = "Go on exactly where your last message stops, without repeating any of it."
 
 
@@ -99,6 +101,8 @@ class MessageWriter:
         said["tool_calls"] = [
             self._call(call, f"{path}.tool_calls[{place}]") for place, call in enumerate(calls)
         ]
+        if self._takes.signatures:
+            said["tool_calls"][0].setdefault("extra_content", _UNCHECKED)
         if said["content"] == "":
             said["content"] = None  # as the API itself writes a message of tool calls alone
         if self._takes.reasoning_sent_back:

@@ -98,24 +98,25 @@ class _Writer:
         """Adds how much to think; whether it will think. `idle`: it must not."""
         wanted, takes = self._request.reasoning_effort, self._takes
         switch = self._switch()
-        if wanted is not None and not takes.efforts:
-            self._dropped.append("reasoning_effort")
-            return takes.default_effort not in (None, "none")
-        sent = None if wanted is None else nearest(wanted, takes.efforts)
-        if switch == "disabled" and wanted is None:
-            sent = "none"
-        now = sent or takes.default_effort
-        if idle and now not in (None, "none"):
-            sent = "none"
+        if wanted is None and switch == "disabled":
+            sent = "none" if "none" in takes.efforts else None
+        elif wanted is not None and takes.efforts:
+            sent = nearest(wanted, takes.efforts)
+        else:
+            sent = None
+            self._add("reasoning_effort", wanted, taken=False)
+        thinks = (sent or takes.default_effort) not in (None, "none") or (
+            sent is None and switch == "enabled"
+        )
+        if idle and thinks:
+            sent, thinks, switch = "none", False, None
             self._dropped.append("reasoning_effort: sent as none, as tool_choice is forced")
-        elif sent != wanted and sent is not None and wanted is not None:
+        elif sent is not None and wanted not in (None, sent):
             word = takes.effort_words.get(sent, sent)
-            self._dropped.append(
-                f"reasoning_effort: sent as {word}, the nearest that the model takes"
-            )
+            self._dropped.append(f"reasoning_effort: sent as {word}, the nearest that is taken")
         if sent is not None or switch is not None:
             self._write_effort(sent)
-        return (sent or takes.default_effort) not in (None, "none")
+        return thinks
 
     def _switch(self) -> str | None:
         """`enabled` or `disabled`, as the request's own `thinking` says where that is taken."""

@@ -32,7 +32,7 @@ def add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, tak
 
 def _tools(dropped: list[str], request: LLMRequest) -> list[Mapping[str, Any]]:
     """Functions; others exist in the Responses API only. Marks for caching stand in parts alone."""
-    tools = []
+    tools: list[Mapping[str, Any]] = []
     for index, tool in enumerate(request.tools):
         if tool.get("type", "function") != "function":
             dropped.append(f"tools[{index}]")
