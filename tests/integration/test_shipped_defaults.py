@@ -65,10 +65,10 @@ SCHEMA: Final = {
         "schema": {
             "type": "object",
             "properties": {
-                "steps": {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                "days": {"type": "integer", "minimum": 1},
+                "city": {"type": "string", "minLength": 1, "maxLength": 80},
+                "days": {"type": "array", "items": {"type": "integer", "minimum": 1}},
             },
-            "required": ["steps"],
+            "required": ["city"],
         },
     },
 }
@@ -107,6 +107,7 @@ PLACES: Final = {
 """A field → where the vendors' APIs have it."""
 SAYS: Final = {
     "required": ("required", "any"),
+    "medium": ("medium", "default"),
     "none": ("none", "disabled", "between_tools", "0"),
 }
 """A value → other words for it."""

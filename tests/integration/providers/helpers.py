@@ -4,10 +4,12 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.presets import PRESETS
 from nexus_actors.providers.catalog import load_kind
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession
 from tests.http_server import (
@@ -16,6 +18,7 @@ from tests.http_server import (
     ScriptedServer,
     scripted_server,
 )
+from tests.vendors.rules import complaints, vendor
 
 KEY = "sk-canary-0123456789"
 PROMPT = "tell me what the weather is like in Springfield"
@@ -35,8 +38,11 @@ async def connected(
     key: str | None = KEY,
     kind: str = "openai_compatible",
     name: str = "openai",
+    by_the_rules: bool = True,
     **settings: Any,
 ) -> AsyncIterator[tuple[ScriptedServer, ProviderSession]]:
+    """A session, and the server that it is connected to. Afterwards every call that was made is
+    held against the rules of the vendor (`tests/vendors/`), unless the test makes odd ones."""
     async with scripted_server(script) as server:
         provider = load_kind(kind)
         assert provider is not None
@@ -46,6 +52,23 @@ async def connected(
         secret = None if key is None else SecretStr(key)
         async with provider.open(name, checked, secret) as session:
             yield server, session
+        if by_the_rules:
+            check_rules(server, kind, settings.get("preset"))
+
+
+def check_rules(
+    server: ScriptedServer, kind: str, preset: str | None = None, base: str = "/v1"
+) -> None:
+    """Fail for a call that the vendor would refuse. A server of no particular vendor is taken to be
+    OpenAI's."""
+    name = preset or ("openai" if kind == "openai_compatible" else kind)
+    if (answer := vendor(name)) is None:
+        return
+    if preset is None:
+        url = {"gemini": "/v1beta"}.get(kind, "/v1")
+    else:
+        url = urlsplit(PRESETS[preset].base_url or "").path
+    assert complaints(answer, server.requests, base=base, own=url) == []
 
 
 async def ask(reply: Reply, *, timeout: float = LONG, **settings: Any) -> Outcome:
