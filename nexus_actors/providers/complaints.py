@@ -22,10 +22,11 @@ _MOST_WORDS: Final = 1_000
 """Characters kept of what a provider says."""
 _MOST_ITEMS: Final = 5
 """Of a list of complaints."""
-_MOST_LEVELS: Final = 4
+_MOST_LEVELS: Final = 8
 """Of complaints inside complaints."""
 _SAID_AT: Final = (
     "message",
+    "error",
     "detail",
     "details",
     "errors",

@@ -136,7 +136,7 @@ def _in_words(message: str) -> Refused | None:
     for pattern, is_value in _SENTENCES:
         if found := pattern.match(message):
             named = found.groupdict()
-            word = (named.get("word") or _ENCRYPTED).replace(" ", "_")
+            word = (named.get("word") or _ENCRYPTED).replace(" ", "_").rstrip(".")
             return Refused(f"{named['at']}.{word}" if named.get("at") else word, is_value)
     return None
 

@@ -116,3 +116,190 @@ def test_a_date_is_read_as_written_by_others() -> None:
 )
 def test_says_what_the_provider_said(body: bytes, message: str) -> None:
     assert failed_status(400, {}, body, now=NOW).message == message
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"message": "bad"}, "bad"),
+        ({"message": {"detail": "bad"}}, "bad"),
+        ({"error": {"message": {"detail": "bad"}}}, "bad"),
+        ({"error": {"message": {"error": {"message": "bad"}}}}, "bad"),
+        ({"error": {"error": "bad"}}, "bad"),
+        ({"error": ["bad", "worse"]}, "bad; worse"),
+        ({"errors": ["bad", {"message": "worse"}]}, "bad; worse"),
+        ({"errors": [{"detail": "bad"}]}, "bad"),
+        ({"detail": [{"loc": ["body", "seed"], "msg": "bad", "type": "x"}]}, "body.seed: bad"),
+        ({"detail": [{"loc": ["body", 0], "msg": "bad"}, {"msg": "worse"}]}, "body.0: bad; worse"),
+        ({"message": {"detail": [{"loc": ["a"], "msg": "bad"}]}, "code": None}, "a: bad"),
+        ({"message": '{"detail": [{"loc": ["a"], "msg": "bad"}]}'}, "a: bad"),
+        ({"error": {"message": '{"error": {"message": "bad"}}'}}, "bad"),
+        ({"error": {"message": "{bad"}}, "{bad"),
+        ({"code": "x", "error": "bad"}, "bad"),
+        ({"error": "Not Found", "message": "no such path"}, "Not Found: no such path"),
+        ({"error": {"message": "bad"}, "message": "bad"}, "bad"),
+        ({"error": True, "msg": "bad"}, "bad"),
+        ({"error_msg": "bad", "error_code": 7}, "bad"),
+        ([{"error": {"message": "bad"}}], "bad"),
+        (
+            {
+                "error": {
+                    "message": "Provider returned error",
+                    "metadata": {"raw": '{"error": "bad"}'},
+                }
+            },
+            "Provider returned error: bad",
+        ),
+    ],
+)
+def test_the_cause_is_told_whatever_the_form(body: Any, message: str) -> None:
+    failure = failed_status(422, {}, json.dumps(body).encode(), now=NOW)
+    assert failure.message == f"HTTP 422: {message}"
+    assert failure.type == "request_rejected"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("upstream connect error", "HTTP 503: upstream connect error"),
+        (" no\r\nhealthy  upstream\n", "HTTP 503: no healthy upstream"),
+        ("<html><head><title>503 Busy &amp; back soon</title>", "HTTP 503: 503 Busy & back soon"),
+        ("<!DOCTYPE html>\n<TITLE>\n Busy\n</TITLE><p>words", "HTTP 503: Busy"),
+        ("<p>words</p>", "HTTP 503"),
+        ('{"cut', "HTTP 503"),
+        ("\x00\x01", "HTTP 503"),
+        ('"busy"', "HTTP 503"),
+        ("7", "HTTP 503"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_where_it_is_words(body: str, message: str) -> None:
+    assert failed_status(503, {}, body.encode(), now=NOW).message == message
+
+
+@pytest.mark.parametrize("body", ["w" * 60_000, json.dumps({"error": {"message": "w" * 60_000}})])
+def test_what_is_said_is_bounded(body: str) -> None:
+    assert len(failed_status(400, {}, body.encode(), now=NOW).message) < 1_100
+
+
+def test_complaints_inside_complaints_come_to_an_end() -> None:
+    body: Any = "deep"
+    for _ in range(50):
+        body = {"message": [body]}
+    assert failed_status(400, {}, json.dumps(body).encode(), now=NOW).message == "HTTP 400"
+
+
+TOO_LONG = [
+    "prompt is too long: 213221 tokens > 200000 maximum",
+    "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease input",
+    "The input token count (1200000) exceeds the maximum number of tokens allowed (1048575).",
+    "The input token count exceeds the maximum number of tokens allowed 1048576.",
+    "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens.",
+    "This endpoint's maximum context length is 163840 tokens. However, you requested more.",
+    "The model's maximum context length is 4096, but the prompt has 5000.",
+    "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+    "Your input exceeds the context window of this model. Please adjust your input.",
+    "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum",
+    "the request exceeds the available context size, try increasing it",
+]
+
+
+@pytest.mark.parametrize("message", TOO_LONG)
+def test_a_prompt_too_long_is_known_by_its_sentence_where_no_code_comes(message: str) -> None:
+    for status in (400, 413, 422):
+        for error in ({"type": "invalid_request_error", "message": message}, message):
+            failure = failed(status, error)
+            assert (failure.type, failure.scope) == ("context_too_long", "request")
+    assert failed(429, {"message": message}).type == "rate_limited"
+    assert failed(400, {"message": f"invalid text: {message}"}).type == "request_rejected"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 9, "n_ctx": 8},
+        {"code": "context_length_exceeded", "type": "invalid_request_error", "param": "messages"},
+        {"type": "context_window_exceeded"},
+    ],
+)
+def test_a_prompt_too_long_is_known_by_its_code(error: Any) -> None:
+    assert failed(400, error).type == "context_too_long"
+
+
+def test_what_stands_behind_a_gateway_says_nothing_of_its_key() -> None:
+    def behind(raw: Any) -> ProviderFailure:
+        metadata = {"provider_name": "x", "raw": json.dumps({"error": raw})}
+        return failed(
+            400, {"message": "Provider returned error", "code": 400, "metadata": metadata}
+        )
+
+    assert behind({"code": "context_length_exceeded", "message": "no"}).type == "context_too_long"
+    for code in ("invalid_api_key", "insufficient_quota", "billing_not_active"):
+        failure = behind({"code": code, "message": "no"})
+        assert (failure.type, failure.scope) == ("request_rejected", "request")
+        assert failure.message == "HTTP 400: Provider returned error: no"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (
+            429,
+            {
+                "message": "Request too large for gpt-4o in organization org-x on tokens per min"
+                " (TPM): Limit 30000, Requested 45000.",
+                "type": "tokens",
+                "code": "rate_limit_exceeded",
+            },
+            "request_rejected",
+        ),
+        (
+            413,
+            {
+                "message": "Request too large for model `x` on tokens per minute",
+                "code": "rate_limit_exceeded",
+            },
+            "request_rejected",
+        ),
+        (
+            402,
+            {
+                "message": "This request requires more credits, or fewer max_tokens. You requested"
+                " up to 65536 tokens, but can only afford 3919.",
+                "code": 402,
+            },
+            "quota_exceeded",
+        ),
+        (402, {"message": "Prompt tokens limit exceeded: 230799 > 91442."}, "quota_exceeded"),
+        (
+            403,
+            {
+                "message": "You do not have permission to access the File abc or it may not exist.",
+                "status": "PERMISSION_DENIED",
+            },
+            "request_rejected",
+        ),
+        (403, {"code": "model_permission_blocked_project"}, "model_unavailable"),
+        (403, {"code": "model_permission_blocked_org"}, "model_unavailable"),
+        (403, {"code": "model_not_found"}, "model_unavailable"),
+        (403, {"message": "This model is not available in your region."}, "model_unavailable"),
+        (403, "Content violates usage guidelines. Failed check: X", "content_filtered"),
+    ],
+)
+def test_one_request_file_or_model_says_nothing_of_the_key(
+    status: int, error: Any, kind: str
+) -> None:
+    failure = failed(status, error)
+    assert (failure.type, failure.scope, failure.retryable) == (kind, "request", False)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (429, "Rate limit reached for gpt-4o on tokens per min: Limit 30000", "rate_limited"),
+        (402, "Insufficient credits. Add more to go on.", "quota_exceeded"),
+        (403, "The caller does not have permission", "authentication_failed"),
+    ],
+)
+def test_the_rest_does(status: int, message: str, kind: str) -> None:
+    failure = failed(status, {"message": message})
+    assert (failure.type, failure.scope) == (kind, "key")
