@@ -177,9 +177,11 @@ def _build(
         api_version=wire.api_version,
         temperature=wire.temperature,
         stream=wire.stream,
-        capabilities=normalize_capabilities(wire.capabilities),
+        capabilities=normalize_capabilities(wire.capabilities or ()),
         previous_response_id=wire.previous_response_id,
-        mcp_servers=tuple(server.model_dump(exclude_none=True) for server in wire.mcp_servers),
+        mcp_servers=tuple(
+            server.model_dump(exclude_none=True) for server in wire.mcp_servers or ()
+        ),
         store=wire.store,
         top_p=wire.top_p,
         top_k=wire.top_k,
@@ -187,7 +189,7 @@ def _build(
         frequency_penalty=wire.frequency_penalty,
         seed=wire.seed,
         thinking=_plain(wire.thinking),
-        include=tuple(wire.include),
+        include=tuple(wire.include or ()),
         cache_control=_plain(wire.cache_control),
         prompt_cache_key=wire.prompt_cache_key,
         service_tier=wire.service_tier,

@@ -50,9 +50,10 @@ _ODD: Final = re.compile(r"[^\w.\-\[\]…]")
 def refused_field(fields: Mapping[str, Any]) -> Wrong | None:
     """The first field without which it would be another question."""
     for name, value in fields.items():
-        plain = _snake(name)
-        if plain in _REFUSED and not _is_harmless(plain, value):
-            return Wrong((name,), _REFUSED[plain], value)
+        if name not in FIELDS:
+            plain = _snake(name)
+            if plain in _REFUSED and not _is_harmless(plain, value):
+                return Wrong((name,), _REFUSED[plain], value)
     return None
 
 

@@ -6,7 +6,7 @@ told; of several limits the least counts, for a limit bounds what is spent.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nexus_actors.contract.wire import (
     OutputConfig,
@@ -18,6 +18,9 @@ from nexus_actors.contract.wire import (
 from nexus_actors.contract.wrong import Wrong
 
 Tool = Mapping[str, Any]
+_NO_REASONING: Final = Reasoning()
+_NO_TEXT: Final = TextOptions()
+_NO_OUTPUT: Final = OutputConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +42,8 @@ def one_spelling(wire: WireRequest) -> Spelt | Wrong:
     if isinstance(tools, Wrong):
         return tools
     choice, parallel = _tool_choice(wire, notes)
-    reasoning = wire.reasoning or Reasoning()
-    text, output = wire.text or TextOptions(), wire.output_config or OutputConfig()
+    reasoning = wire.reasoning or _NO_REASONING
+    text, output = wire.text or _NO_TEXT, wire.output_config or _NO_OUTPUT
     for name, part in (("reasoning", reasoning), ("text", text), ("output_config", output)):
         extra = part.model_extra or {}
         unknown += [f"{name}.{key}" for key, value in extra.items() if value is not None]
@@ -49,7 +52,7 @@ def one_spelling(wire: WireRequest) -> Spelt | Wrong:
         "tool_choice": choice,
         "parallel_tool_calls": parallel,
         "max_tokens": _least(wire.max_tokens, wire.max_output_tokens, wire.max_completion_tokens),
-        "stop": tuple(dict.fromkeys((*wire.stop, *wire.stop_sequences))),
+        "stop": tuple(dict.fromkeys((*(wire.stop or ()), *(wire.stop_sequences or ())))),
         "response_format": _response_format(wire, text, output, notes),
         "reasoning_effort": _first(
             notes,
@@ -101,7 +104,7 @@ def _response_format(
 
 def _tools(wire: WireRequest, unknown: list[str]) -> tuple[Tool, ...] | Wrong:
     tools: list[Tool] = []
-    for index, tool in enumerate(wire.tools):
+    for index, tool in enumerate(wire.tools or ()):
         kind, named = tool.get("type"), isinstance(tool.get("name"), str)
         if named and isinstance(tool.get("input_schema"), dict) and kind in (None, "custom"):
             tools.append(_from_anthropic(tool, f"tools[{index}]", unknown))
@@ -109,7 +112,7 @@ def _tools(wire: WireRequest, unknown: list[str]) -> tuple[Tool, ...] | Wrong:
             return Wrong(("tools", index), "a function with a name, or a tool with a type", tool)
         else:
             tools.append(tool)
-    for index, function in enumerate(wire.functions):
+    for index, function in enumerate(wire.functions or ()):
         if not isinstance(function.get("name"), str):
             return Wrong(("functions", index, "name"), "text", function.get("name"))
         tools.append({"type": "function", "function": function})

@@ -65,7 +65,7 @@ def _one_answer(value: Any) -> int | None:
 
 _Limit = Annotated[int | None, Field(ge=1, le=_MAX_TOKENS), BeforeValidator(_whole)]
 _Answers = Annotated[int | None, PlainValidator(_one_answer)]
-_Texts = Annotated[list[_Name], BeforeValidator(_one_or_many), Field(max_length=16)]
+_Texts = Annotated[list[_Name] | None, BeforeValidator(_one_or_many), Field(max_length=16)]
 
 
 class McpServer(BaseModel):
@@ -144,7 +144,10 @@ class CacheControl(BaseModel):
 
 
 class WireRequest(BaseModel):
-    """All fields but `complexity`, `messages`, `input` and `system`. Others are told by name."""
+    """All fields but `complexity`, `messages`, `input` and `system`. Others are told by name.
+
+    Lists that are absent are None: pydantic would copy an empty one for each request.
+    """
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -159,14 +162,14 @@ class WireRequest(BaseModel):
     max_completion_tokens: _Limit = None
     temperature: Annotated[float | None, Field(ge=0)] = None
     stream: bool = False
-    capabilities: Annotated[list[str], BeforeValidator(_one_or_many)] = []
+    capabilities: Annotated[list[str] | None, BeforeValidator(_one_or_many)] = None
     previous_response_id: _Name | None = None
-    mcp_servers: list[McpServer] = []
+    mcp_servers: list[McpServer] | None = None
     store: bool | None = None
-    tools: list[dict[str, Any]] = []
+    tools: list[dict[str, Any]] | None = None
     tool_choice: Annotated[str | dict[str, Any] | None, PlainValidator(_tool_choice)] = None
     parallel_tool_calls: bool | None = None
-    functions: list[dict[str, Any]] = []
+    functions: list[dict[str, Any]] | None = None
     """What `tools` was called before there were others, and `function_call` `tool_choice`."""
     function_call: Annotated[str | dict[str, Any] | None, PlainValidator(_function_call)] = None
     response_format: ResponseFormat | None = None
@@ -180,12 +183,14 @@ class WireRequest(BaseModel):
     top_k: Annotated[int | None, Field(ge=0, le=_MAX_TOKENS), BeforeValidator(_whole)] = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    stop: _Texts = []
-    stop_sequences: _Texts = []
+    stop: _Texts = None
+    stop_sequences: _Texts = None
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63), BeforeValidator(_whole)] = None
     n: _Answers = None
     candidate_count: _Answers = None
-    include: Annotated[list[_Name], BeforeValidator(_one_or_many), Field(max_length=64)] = []
+    include: Annotated[list[_Name] | None, BeforeValidator(_one_or_many), Field(max_length=64)] = (
+        None
+    )
     cache_control: CacheControl | None = None
     prompt_cache_key: _Name | None = None
     service_tier: _Word | None = None
