@@ -1,4 +1,4 @@
-"""The vendors' side, played: one file a vendor, its documented rules as they stand in its own pages.
+"""The vendors' side, played: one file a vendor, its rules as they stand in its own pages.
 
 Each file exports
 
