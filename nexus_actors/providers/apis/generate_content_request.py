@@ -24,8 +24,9 @@ Dropped, and told:
 - `seed` beyond 32 bits; efforts for models that do not think.
 
 Refused: parts and calls that have no form here (ids of uploads elsewhere, …), the result of a
-function whose name the conversation does not tell, more than five stop sequences, a last message
-from the assistant for models that do not go on with one.
+function whose name the conversation does not tell, more than five stop sequences.
+
+Where the model takes no last message from the assistant, it is asked in words to go on, and told.
 
 Names of files and of answer schemas have no place in the API and mean nothing to the model: left
 out, not told.
@@ -45,6 +46,7 @@ from nexus_actors.providers.apis.conversation import (
     read_conversation,
 )
 from nexus_actors.providers.apis.generate_content_turns import Unsayable, contents
+from nexus_actors.providers.apis.messages_content import GO_ON
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import EFFORTS, Takes, nearest
@@ -183,14 +185,16 @@ def _body(
         if path.startswith("messages"):
             raise Unsayable(f"the API has no form for {path}")
         dropped.append(path)
-    if any(text.cache for text in conversation.system):
-        dropped.append("system.cache_control")
+    marked = zip(conversation.system, conversation.system_paths, strict=True)
+    dropped += dict.fromkeys(f"{path}.cache_control" for text, path in marked if text.cache)
     system: list[dict[str, Any]] = [{"text": text.text} for text in conversation.system]
     said = contents(conversation.turns, takes, dropped)
     if not said and not system:
         raise Unsayable("the API wants a message that says something")
     if not takes.prefill and _is_begun(conversation):
-        raise Unsayable("the model does not go on with a last message from the assistant")
+        path = conversation.turns[-1].path
+        dropped.append(f"{path}: the model takes no answer that is begun, it is asked to go on")
+        said.append({"role": "user", "parts": [{"text": GO_ON}]})
     body: dict[str, Any] = {"contents": said or [{"role": "user", "parts": system}]}
     if said and system:
         body["systemInstruction"] = {"parts": system}
@@ -217,8 +221,7 @@ def _add_tools(
     functions, choice = conversation.functions, conversation.choice
     if any(function.strict for function in functions):
         dropped.append("tools.strict")
-    if any(function.cache for function in functions):
-        dropped.append("tools.cache_control")
+    dropped += [f"{function.path}.cache_control" for function in functions if function.cache]
     if functions:
         declared = [_declaration(function) for function in functions]
         body["tools"] = [{"functionDeclarations": declared}]

@@ -11,8 +11,8 @@ need no approval, unless they say otherwise.
 
 What the API or the model cannot honour is dropped, or sent in the nearest form, and told:
 
-- `stop`, `seed`, `top_k` and penalties, which the API does not have; `tool_choice` and
-  `parallel_tool_calls` without tools, which it refuses; `cache_control` wherever it stands;
+- `stop`, `seed`, `top_k` and penalties, which the API does not have; `tool_choice` without tools,
+  which it refuses; `cache_control` wherever it stands;
 - `temperature` and `top_p` where the model thinks; efforts and limits that it does not take;
 - `thinking` is Anthropic's: switched off it is an effort, else it is dropped;
 - a `max_tokens` below 16, the least that the API takes, is sent as 16.

@@ -1,5 +1,6 @@
 """Answers of the Responses API: those the official client can read, and those that leave out."""
 
+import json
 from typing import Any, get_args
 
 import pytest
@@ -196,3 +197,108 @@ def test_an_error_of_another_kind_is_the_providers_own(error: Any) -> None:
 def test_what_is_no_answer_is_worth_another_try_and_maybe_paid(value: Any) -> None:
     failure = bad(value)
     assert (failure.type, failure.retryable, failure.maybe_paid) == ("invalid_response", True, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["", "  ", None, "{}", '{"city": "Oslo"}', {"city": "Oslo"}, {}, "[]"],
+)
+def test_arguments_leave_as_json_text(arguments: Any) -> None:
+    value = {"status": "completed", "output": [{**CALL, "arguments": arguments}]}
+    [call] = good(value).tool_calls
+    sent = call["function"]["arguments"]
+    expected = json.loads(arguments) if isinstance(arguments, str) and arguments.strip() else {}
+    assert json.loads(sent) == (arguments if isinstance(arguments, dict) else expected)
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"city": "Os', "no JSON", '{"x": NaN}', "[" * 100_000, '{"a": 1} and']
+)
+def test_arguments_that_are_no_json_never_leave_as_a_call(arguments: str) -> None:
+    broken = {**CALL, "call_id": "call_2", "arguments": arguments}
+    reading = good({**response(text("Hm.")), "output": [text("Hm."), CALL, broken]})
+    assert reading.fault is not None
+    assert "arguments" in reading.fault
+    assert reading.usage == Usage(20, 9, 29, 8, 5)  # it is paid all the same
+    cut = good(
+        {
+            **response(text("Hm.")),
+            "output": [text("Hm."), CALL, broken],
+            "status": "incomplete",
+            "incomplete_details": {"reason": "max_output_tokens"},
+        }
+    )
+    assert (cut.response, cut.finish_reason, cut.fault) == ("Hm.", "length", None)
+    assert cut.tool_calls == (CHAT_CALL,)
+    assert [it.partition(":")[0] for it in cut.dropped] == ["tool_calls"]
+
+
+def test_calls_without_a_status_are_the_reason_to_end() -> None:
+    assert good({"output": [CALL]}).finish_reason == "tool_calls"
+
+
+def test_what_the_providers_own_tools_cost_by_the_call_is_counted() -> None:
+    def search(kind: str, **more: Any) -> dict[str, Any]:
+        return {"type": "web_search_call", "id": "ws", "action": {"type": kind}, **more}
+
+    code = {"type": "code_interpreter_call", "id": "ci", "container_id": "c1"}
+    value = {
+        "output": [
+            search("search", status="completed"),
+            search("search", status="failed"),
+            search("open_page"),
+            {"type": "web_search_call", "id": "ws"},
+            {"type": "file_search_call", "id": "fs"},
+            code,
+            code,
+            {**code, "container_id": "c2"},
+            {"type": "image_generation_call", "id": "ig"},
+        ]
+    }
+    assert good(value).hosted_calls == {"web_search": 2, "file_search": 1, "code_interpreter": 2}
+    assert good({"output": [text("x")]}).hosted_calls == {}
+
+
+@pytest.mark.parametrize(
+    ("told", "tier"),
+    [
+        ("flex", "flex"),
+        ("priority", "priority"),
+        ("batch", "batch"),
+        ("ultrafast", "ultrafast"),
+        ("default", None),
+        ("auto", None),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_the_tier_of_the_answer(told: Any, tier: str | None) -> None:
+    assert good({"output": [text("x")], "service_tier": told}).service_tier == tier
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"input_tokens_details": {"cached_tokens": 8}},
+        {"cached_tokens": 8},
+        {"prompt_cache_hit_tokens": 8},
+    ],
+)
+def test_cached_tokens_in_all_spellings(usage: dict[str, Any]) -> None:
+    reading = good({"output": [text("x")], "usage": {"input_tokens": 20, **usage}})
+    assert reading.usage is not None
+    assert reading.usage.cached_tokens == 8
+
+
+def test_written_and_heard_tokens() -> None:
+    usage = {
+        "input_tokens": 20,
+        "output_tokens": 9,
+        "input_tokens_details": {"audio_tokens": 3, "cache_write_tokens": 4},
+        "output_tokens_details": {"audio_tokens": 2},
+    }
+    reading = good({"output": [text("x")], "usage": usage})
+    assert (reading.audio_input_tokens, reading.audio_output_tokens) == (3, 2)
+    assert reading.cache_write_tokens == 4
+    assert good({"output": [text("x")], "usage": {"cache_write_tokens": 5}}).cache_write_tokens == 5

@@ -12,36 +12,7 @@ from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import CALL, CALLED, FLAT, FUNCTION, NESTED, SCHEMA
-
-USER = {"role": "user", "content": "Hi"}
-SAID = {"type": "message", **USER}
-
-
-def spoken(role: str, content: Any) -> dict[str, Any]:
-    return {"type": "message", "role": role, "content": content}
-
-
-def call(model: str = "gpt-4o-mini", *, stream: bool = False, **fields: Any) -> Prepared:
-    fields = {"messages": (USER,)} | fields
-    request = LLMRequest(request_id="r", complexity="simple", **fields)
-    prepared = responses_call(request, model, model_takes("openai/responses", model), stream=stream)
-    assert isinstance(prepared, Prepared), prepared
-    return prepared
-
-
-def told(prepared: Prepared) -> tuple[str, ...]:
-    """The paths in `dropped`, without what is said of them."""
-    return tuple(it.partition(":")[0] for it in prepared.dropped)
-
-
-def body(model: str = "gpt-4o-mini", **fields: Any) -> dict[str, Any]:
-    decoded: dict[str, Any] = json.loads(json.dumps(call(model, **fields).body))
-    return decoded
-
-
-def items(*messages: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = body(messages=messages)["input"]
-    return found
+from tests.unit.providers.responses_calls import SAID, USER, body, call, items, spoken, told
 
 
 def test_sends_no_more_than_was_asked() -> None:
@@ -52,7 +23,7 @@ def test_sends_no_more_than_was_asked() -> None:
 
 
 def test_input_goes_as_the_producer_sent_it_with_its_instructions() -> None:
-    given = [
+    given: list[dict[str, Any]] = [
         {"role": "developer", "content": "d"},
         {"type": "item_reference", "id": "rs_1"},
         {"role": "user", "content": [{"type": "input_text", "text": "Hi", "anything": 1}]},

@@ -150,3 +150,26 @@ def test_the_first_event_tells_which_api_it_is() -> None:
         assert isinstance(reading, Reading)
         assert reading.response == "Hi"
     assert api.reader().whole() is None
+
+
+def test_items_count_by_their_place_however_they_end() -> None:
+    events: list[dict[str, Any]] = [
+        {"type": "response.output_item.done", "output_index": 1, "item": CALL},
+        {"type": "response.output_item.done", "output_index": 0, "item": text("Hm.")},
+        {"type": "response.completed", "response": {"status": "completed"}},
+    ]
+    assert read(*events)[1] == read(*(events[1], events[0], events[2]))[1]
+    unplaced = [{key: it[key] for key in it if key != "output_index"} for it in events]
+    assert read(*unplaced)[1].tool_calls == (CHAT_CALL,)
+
+
+def test_an_event_that_does_not_say_what_it_is_goes_by_what_it_has() -> None:
+    last = {"response": response(text("Hello."))}
+    _, reading = read({"response": response(status="in_progress")}, {}, {"x": 1}, last)
+    assert reading.response == "Hello."
+    api = ResponsesOrChatApi()
+    stream = api.reader()
+    stream.take(last)
+    whole = stream.whole()
+    assert whole is not None
+    assert isinstance(api.read(whole), Reading)

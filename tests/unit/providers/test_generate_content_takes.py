@@ -1,0 +1,230 @@
+"""What of a request a Gemini takes is sent; the rest is told."""
+
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.generate_content_request import generate_content_call
+from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
+from nexus_actors.providers.takes import model_takes
+from tests.unit.providers.conversations import NESTED, SCHEMA, USER
+from tests.unit.providers.gemini_oracle import check_call
+
+SAMPLERS = {"temperature": 0.7, "top_p": 0.9, "top_k": 20}
+
+
+def call(model: str = "gemini-3.8-flash", **fields: Any) -> Prepared:
+    request = LLMRequest(request_id="r", complexity="simple", **{"messages": (USER,), **fields})
+    takes = model_takes("gemini", model)
+    prepared = generate_content_call(request, model, takes, stream=False)
+    assert isinstance(prepared, Prepared), prepared
+    check_call(prepared, model, stream=False)
+    return prepared
+
+
+def told(prepared: Prepared) -> tuple[str, ...]:
+    return tuple(it.partition(":")[0] for it in prepared.dropped)
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        ("gemini-2.0-flash", True),
+        ("gemini-2.5-flash", True),
+        ("gemini-2.5-pro", True),
+        ("gemini-3-flash-preview", True),
+        ("gemini-3.1-pro-preview", True),
+        ("gemini-3.5-flash", True),
+        ("gemini-3.5-flash-lite", False),
+        ("gemini-3.6-flash", False),
+        ("gemini-3.8-flash", False),
+        ("gemini-4-argon", False),
+        ("models/gemini-4-hydrogen", False),
+        ("gemini-flash-latest", False),
+        ("gemini-5-newest", False),
+        ("gemma-3-27b-it", True),
+        ("future-model-9", True),
+    ],
+)
+def test_samplers_go_where_the_model_takes_them(model: str, taken: bool) -> None:
+    prepared = call(model, **SAMPLERS)
+    config = prepared.body.get("generationConfig", {})
+    assert config == ({"temperature": 0.7, "topP": 0.9, "topK": 20} if taken else {})
+    assert told(prepared) == (() if taken else tuple(SAMPLERS))
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [("gemini-2.5-flash", True), ("gemini-2.5-pro", False), ("gemini-3.8-flash", False)],
+)
+def test_penalties_go_where_the_model_takes_them(model: str, taken: bool) -> None:
+    prepared = call(model, presence_penalty=0.5, frequency_penalty=0.25)
+    config = prepared.body.get("generationConfig", {})
+    assert config == ({"presencePenalty": 0.5, "frequencyPenalty": 0.25} if taken else {})
+    assert told(prepared) == (() if taken else ("presence_penalty", "frequency_penalty"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "dropped"),
+    [
+        ("flex", "flex", ()),
+        ("priority", "priority", ()),
+        ("standard", "standard", ()),
+        ("default", "standard", ()),
+        ("auto", None, ()),
+        ("scale", None, ("service_tier",)),
+    ],
+)
+def test_service_tiers_by_the_apis_names(asked: str, sent: str | None, dropped: Any) -> None:
+    prepared = call(service_tier=asked)
+    assert (prepared.body.get("serviceTier"), told(prepared)) == (sent, dropped)
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "config", "dropped"),
+    [
+        ("gemini-2.5-flash", {"type": "disabled"}, {"thinkingBudget": 0}, ()),
+        # It cannot but think.
+        ("gemini-2.5-pro", {"type": "disabled"}, {"thinkingBudget": 128}, ("thinking",)),
+        ("gemini-3.8-flash", {"type": "disabled"}, {"thinkingLevel": "LOW"}, ("thinking",)),
+        (
+            "gemini-2.5-flash",
+            {"type": "enabled", "budget_tokens": 2000},
+            {"thinkingBudget": 2000},
+            (),
+        ),
+        (
+            "gemini-2.5-pro",
+            {"type": "enabled", "budget_tokens": 64},
+            {"thinkingBudget": 128},
+            ("thinking",),
+        ),
+        (
+            "gemini-2.5-pro",
+            {"type": "enabled", "budget_tokens": 90_000},
+            {"thinkingBudget": 32_768},
+            ("thinking",),
+        ),
+        (
+            "gemini-3.8-flash",
+            {"type": "enabled", "budget_tokens": 30_000},
+            {"thinkingLevel": "HIGH"},
+            ("thinking",),
+        ),
+        (
+            "gemini-3.8-flash",
+            {"type": "enabled", "budget_tokens": 1024},
+            {"thinkingLevel": "LOW"},
+            ("thinking",),
+        ),
+        ("gemini-3.8-flash", {"type": "adaptive"}, None, ("thinking",)),
+        ("gemini-2.0-flash", {"type": "enabled", "budget_tokens": 1024}, None, ("thinking",)),
+        ("gemini-2.0-flash", {"type": "disabled"}, None, ()),
+    ],
+)
+def test_anthropics_thinking_has_a_nearest_form(
+    model: str, thinking: Any, config: Any, dropped: Any
+) -> None:
+    prepared = call(model, thinking=thinking)
+    assert prepared.body.get("generationConfig", {}).get("thinkingConfig") == config
+    assert told(prepared) == dropped
+
+
+def test_an_effort_counts_before_thinking() -> None:
+    prepared = call(reasoning_effort="low", thinking={"type": "enabled", "budget_tokens": 9000})
+    assert prepared.body["generationConfig"]["thinkingConfig"] == {"thinkingLevel": "LOW"}
+    assert told(prepared) == ("thinking",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "verbosity",
+        "reasoning_summary",
+        "include",
+        "cache_control",
+        "prompt_cache_key",
+        "user",
+        "metadata",
+        "previous_response_id",
+        "store",
+        "parallel_tool_calls",
+    ],
+)
+def test_what_only_other_apis_have_is_told(name: str) -> None:
+    values: dict[str, Any] = {
+        "include": ("x",),
+        "cache_control": {"type": "ephemeral"},
+        "metadata": {"a": "b"},
+        "store": True,
+        "parallel_tool_calls": False,
+    }
+    prepared = call(**{name: values.get(name, "auto")})
+    assert told(prepared) == (name,)
+    assert prepared.body.keys() == {"contents"}
+
+
+@pytest.mark.parametrize(
+    ("told_as", "field"),
+    [
+        ("generationConfig.topK", "top_k"),
+        ("generation_config.top_k", "top_k"),
+        ("topP", "top_p"),
+        ("generationConfig.temperature", "temperature"),
+        ("presencePenalty", "presence_penalty"),
+        ("generationConfig.thinkingConfig.thinkingLevel", "reasoning_effort"),
+        ("generation_config.thinking_config.thinking_level", "reasoning_effort"),
+        ("thinkingLevel", "reasoning_effort"),
+        ("thinking_budget", "reasoning_effort"),
+        ("serviceTier", "service_tier"),
+        ("service_tier", "service_tier"),
+        ("generationConfig.seed", "seed"),
+    ],
+)
+def test_a_refused_optional_field_is_known_by_the_apis_names_for_it(
+    told_as: str, field: str
+) -> None:
+    assert call(reasoning_effort="low").names[told_as] == field
+    assert field in OPTIONAL_FIELDS
+
+
+def test_a_level_that_thinking_asked_for_is_known_as_thinking() -> None:
+    assert call(thinking={"type": "disabled"}).names["thinkingLevel"] == "thinking"
+
+
+def test_a_limit_beyond_the_most_is_the_most_and_told() -> None:
+    prepared = call(max_tokens=100_000)
+    assert prepared.body["generationConfig"] == {"maxOutputTokens": 65_536}
+    assert told(prepared) == ("max_tokens",)
+
+
+@pytest.mark.parametrize(
+    ("more", "checked"),
+    [
+        ({}, False),
+        ({"title": "t"}, False),
+        ({"properties": {"a": {"type": "string", "enum": ["x"]}}}, False),
+        ({"$defs": {"a": {"type": "string"}}, "properties": {"a": {"$ref": "#/$defs/a"}}}, False),
+        ({"properties": {"pattern": {"type": "string"}}}, False),
+        ({"properties": {"a": {"type": "string", "pattern": "^x"}}}, True),
+        ({"properties": {"a": {"type": "array", "items": {"minLength": 2}}}}, True),
+        ({"$defs": {"a": {"const": 1}}}, True),
+        ({"anyOf": [{"type": "string"}, {"not": {}}]}, True),
+        ({"additionalProperties": {"type": "string", "maxLength": 3}}, True),
+        ({"allOf": [{"type": "object"}]}, True),
+    ],
+)
+def test_what_the_api_does_not_look_at_in_a_schema_is_held_against_the_answer(
+    more: dict[str, Any], checked: bool
+) -> None:
+    schema = {**SCHEMA, **more}
+    prepared = call(response_format={"type": "json_schema", "schema": schema})
+    assert prepared.body["generationConfig"]["responseJsonSchema"] == schema
+    assert prepared.check == (schema if checked else None)
+
+
+def test_a_choice_without_functions_is_told() -> None:
+    assert told(call(tool_choice="auto")) == ("tool_choice",)
+    assert "toolConfig" in call(tool_choice="auto", tools=(NESTED,)).body

@@ -1,0 +1,257 @@
+"""What of a request a model takes is sent to the Responses API; the rest is told."""
+
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.responses_request import responses_call
+from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
+from nexus_actors.providers.takes import model_takes
+from tests.unit.providers.conversations import FLAT, SCHEMA
+from tests.unit.providers.responses_calls import SAID, USER, body, call, told
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent", "dropped"),
+    [
+        ("gpt-5", "none", "minimal", True),
+        ("gpt-5", "minimal", "minimal", False),
+        ("gpt-5-mini", "xhigh", "high", True),
+        ("gpt-5-pro", "low", "high", True),
+        ("gpt-5-codex", "minimal", "low", True),
+        ("gpt-5.1", "none", "none", False),
+        ("gpt-5.1", "minimal", "none", True),
+        ("gpt-5.1", "xhigh", "high", True),
+        ("gpt-5.1-codex-max", "xhigh", "xhigh", False),
+        ("gpt-5.1-chat-latest", "high", "medium", True),
+        ("gpt-5.2", "xhigh", "xhigh", False),
+        ("gpt-5.2", "max", "xhigh", True),
+        ("gpt-5.2-pro", "low", "medium", True),
+        ("gpt-5.4-mini-2026-03-17", "none", "none", False),
+        ("gpt-5.5", "max", "xhigh", True),
+        ("gpt-5.5-pro", "none", "medium", True),
+        ("gpt-5.6-terra", "max", "max", False),
+        ("gpt-6-luna", "none", "none", False),
+        ("gpt-6.1-sol", "none", "low", True),
+        ("gpt-6-astra", "max", "max", False),
+        ("gpt-6.2-sol", "minimal", "low", True),
+        ("gpt-7", "none", "low", True),
+        ("gpt-10-nova", "max", "max", False),
+        ("o3", "max", "high", True),
+        ("o4-mini-deep-research", "high", "medium", True),
+        ("ft:o4-mini-2025-04-16:team::x1", "xhigh", "high", True),
+        ("openai/o4-mini", "low", "low", False),
+        ("gpt-4o", "high", None, True),
+        ("gpt-4o", "none", None, False),
+        ("gpt-4.1-nano", "low", None, True),
+        ("gpt-5-chat-latest", "low", None, True),
+        ("chatgpt-4o-latest", "low", None, True),
+        ("future-model-9", "max", "max", False),
+    ],
+)
+def test_efforts_are_the_nearest_that_the_model_takes(
+    model: str, asked: Any, sent: str | None, dropped: bool
+) -> None:
+    prepared = call(model, reasoning_effort=asked)
+    assert prepared.body.get("reasoning") == (None if sent is None else {"effort": sent})
+    assert told(prepared) == (("reasoning_effort",) if dropped else ())
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "taken"),
+    [
+        ("gpt-4o", None, True),
+        ("gpt-4.1", "high", True),
+        ("gpt-5", None, False),
+        ("gpt-5", "minimal", False),
+        ("gpt-5.1", None, True),
+        ("gpt-5.1", "none", True),
+        ("gpt-5.1", "low", False),
+        ("gpt-5.2", None, True),
+        ("gpt-5.2-codex", None, False),
+        ("gpt-5.4-nano", None, True),
+        ("gpt-5.4", "medium", False),
+        ("gpt-5.5", None, False),
+        ("gpt-5.5", "none", True),
+        ("gpt-5.6-sol", "none", True),
+        ("gpt-6-luna", "none", True),
+        ("gpt-6.1-sol", "none", False),
+        ("gpt-5.3-chat-latest", None, False),
+        ("gpt-5-chat-latest", None, True),
+        ("gpt-7", None, False),
+        ("o3", None, False),
+        ("ft:o4-mini-2025-04-16:team::x1", None, False),
+        ("ft:gpt-4o-2024-08-06:team::x1", None, True),
+        ("gpt-4o-search-preview", None, False),
+        ("future-model-9", None, True),
+        ("future-model-9", "high", True),
+    ],
+)
+def test_samplers_go_where_the_model_takes_them(model: str, effort: Any, taken: bool) -> None:
+    prepared = call(model, temperature=0.7, top_p=0.9, reasoning_effort=effort)
+    found = {
+        name: prepared.body[name] for name in ("temperature", "top_p") if name in prepared.body
+    }
+    assert found == ({"temperature": 0.7, "top_p": 0.9} if taken else {})
+    names = ("temperature", "top_p")
+    assert tuple(it for it in told(prepared) if it in names) == (() if taken else names)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent"),
+    [("gpt-4o", 100_000, 16_384), ("o3", 200_000, 100_000), ("gpt-4o", 9_000, 9_000)],
+)
+def test_a_limit_beyond_the_most_is_the_most_and_told(model: str, asked: int, sent: int) -> None:
+    prepared = call(model, max_tokens=asked)
+    assert prepared.body["max_output_tokens"] == sent
+    assert told(prepared) == (("max_tokens",) if sent != asked else ())
+    assert call("future-model-9", max_tokens=10**6).body["max_output_tokens"] == 10**6
+
+
+def test_fields_that_the_api_has_go_under_its_names() -> None:
+    sent = body(
+        "gpt-6.1-sol",
+        reasoning_effort="high",
+        reasoning_summary="auto",
+        verbosity="low",
+        include=("web_search_call.results",),
+        prompt_cache_key="k",
+        service_tier="flex",
+        user="u",
+        metadata={"a": "b"},
+    )
+    assert sent == {
+        "model": "gpt-6.1-sol",
+        "input": [SAID],
+        "reasoning": {"effort": "high", "summary": "auto"},
+        "text": {"verbosity": "low"},
+        "include": ["web_search_call.results"],
+        "prompt_cache_key": "k",
+        "service_tier": "flex",
+        "safety_identifier": "u",
+        "metadata": {"a": "b"},
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reasoning.effort",
+        "reasoning.summary",
+        "text.verbosity",
+        "safety_identifier",
+        "temperature",
+        "service_tier",
+        "include",
+    ],
+)
+def test_a_refused_optional_field_is_known_by_the_apis_name_for_it(name: str) -> None:
+    assert call().names.get(name, name) in OPTIONAL_FIELDS
+
+
+def test_what_only_other_apis_have_is_told() -> None:
+    prepared = call(
+        top_k=3,
+        presence_penalty=0.5,
+        frequency_penalty=0.5,
+        seed=1,
+        stop=("x",),
+        cache_control={"type": "ephemeral"},
+        thinking={"type": "enabled", "budget_tokens": 1024},
+    )
+    assert prepared.body == {"model": "gpt-4o-mini", "input": [SAID]}
+    names = [
+        "stop",
+        "seed",
+        "top_k",
+        "presence_penalty",
+        "frequency_penalty",
+        "cache_control",
+        "thinking",
+    ]
+    assert sorted(told(prepared)) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("model", "sent", "dropped"),
+    [("gpt-5.1", "none", ()), ("gpt-5", "minimal", ("thinking",)), ("gpt-4o", None, ())],
+)
+def test_thinking_switched_off_is_an_effort(model: str, sent: Any, dropped: Any) -> None:
+    prepared = call(model, thinking={"type": "disabled"})
+    assert prepared.body.get("reasoning", {}).get("effort") == sent
+    assert told(prepared) == dropped
+
+
+def test_a_name_too_long_for_an_identifier_is_a_digest_and_told() -> None:
+    short, long = "u" * 64, "u" * 65
+    assert call(user=short).body["safety_identifier"] == short
+    prepared = call(user=long)
+    digest = prepared.body["safety_identifier"]
+    assert (len(digest), told(prepared)) == (64, ("user",))
+    assert call(user=long).body["safety_identifier"] == digest
+    assert call(user=long + "u").body["safety_identifier"] != digest
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1", "o3", "gpt-5-chat-latest"])
+def test_verbosity_is_for_those_that_take_it(model: str) -> None:
+    prepared = call(model, verbosity="low")
+    assert ("text" in prepared.body, told(prepared)) == (False, ("verbosity",))
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"), [("o4-mini", False), ("o3", False), ("gpt-5", True), ("gpt-4o", True)]
+)
+def test_parallel_calls_are_a_choice_where_the_model_has_it(model: str, sent: bool) -> None:
+    prepared = call(model, tools=(FLAT,), parallel_tool_calls=False)
+    assert prepared.body.get("parallel_tool_calls") == (False if sent else None)
+    assert told(prepared) == (() if sent else ("parallel_tool_calls",))
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "asked"),
+    [
+        ("gpt-5", {"tools": (FLAT,)}, True),
+        ("o3", {"store": False}, True),
+        ("gpt-7", {"tools": (FLAT,)}, True),
+        ("gpt-5", {}, False),
+        ("gpt-5", {"tools": (FLAT,), "previous_response_id": "resp_1"}, False),
+        ("gpt-4o", {"tools": (FLAT,), "store": False}, False),
+        ("gpt-5-chat-latest", {"tools": (FLAT,)}, False),
+        # Of a model that nobody knows it may not be asked: the producer did not, so could not say.
+        ("future-model-9", {"tools": (FLAT,)}, False),
+    ],
+)
+def test_encrypted_thoughts_are_asked_for_where_they_may_be_wanted_back(
+    model: str, fields: dict[str, Any], asked: bool
+) -> None:
+    assert body(model, **fields).get("include") == (
+        ["reasoning.encrypted_content"] if asked else None
+    )
+    assert body(model, include=("reasoning.encrypted_content",), **fields)["include"] == [
+        "reasoning.encrypted_content"
+    ]
+
+
+def test_a_schema_the_model_does_not_keep_to_is_held_against_the_answer_on_our_side() -> None:
+    takes = model_takes("openai/responses", "m").model_copy(update={"outputs": ("json_object",)})
+    wanted = {"type": "json_schema", "schema": SCHEMA}
+    request = LLMRequest(
+        request_id="r", complexity="simple", messages=(USER,), response_format=wanted
+    )
+    prepared = responses_call(request, "m", takes, stream=False)
+    assert isinstance(prepared, Prepared)
+    assert prepared.body["text"] == {"format": {"type": "json_object"}}
+    assert (prepared.check, told(prepared)) == (SCHEMA, ("response_format",))
+
+
+def test_a_function_of_anthropics_is_a_function() -> None:
+    [tool] = body(tools=({"name": "look", "description": "d", "input_schema": SCHEMA},))["tools"]
+    assert tool == {
+        "type": "function",
+        "name": "look",
+        "description": "d",
+        "parameters": SCHEMA,
+        "strict": False,
+    }
