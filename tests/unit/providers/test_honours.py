@@ -28,7 +28,6 @@ NOTHING = Takes(
     image_urls=False,
     files=False,
     audio=False,
-    most_stops=0,
 )
 
 
