@@ -92,6 +92,6 @@ class EventStream:
         return is_whole or self._raw_tries > _MOST_TRIES
 
     def _end_raw(self) -> list[str]:
-        whole = "\n".join(self._raw)
+        whole = "\n".join(self._raw).strip()
         self._raw, self._raw_length, self._raw_tries = [], 0, 0
         return [whole]

@@ -1,5 +1,6 @@
 """Server-sent events, however the bytes are cut."""
 
+import json
 import tracemalloc
 from itertools import pairwise
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nexus_actors.providers.http.event_stream import EventStream
+from nexus_actors.providers.http.event_stream import EventStream, begins_stream
 
 _DATA = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=12)
 _EVENTS = st.lists(st.lists(_DATA, min_size=1, max_size=3), max_size=5)
@@ -91,3 +92,93 @@ def test_a_long_line_is_not_copied_for_each_piece_of_it() -> None:
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
     assert fed(b"data: a\xff\xc3b\n\n") == ["a\ufffd\ufffdb"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+@pytest.mark.parametrize(
+    ("body", "events"),
+    [
+        (b"data: a\n\ndata: b", ["a", "b"]),
+        (b"data: a\n\ndata: b\n", ["a", "b"]),
+        (b"data: a\r\n\r\ndata: b\r\n", ["a", "b"]),
+        (b"data: a\n\n", ["a"]),
+        (b"data: a\n\nevent: b", ["a"]),
+        (b"data: b\xc3", ["b\ufffd"]),
+        (b'data: a\n\n{"b": 1}', ["a", '{"b": 1}']),
+        (b"", []),
+    ],
+)
+def test_the_last_event_is_handed_on_at_the_end(body: bytes, events: list[str], size: int) -> None:
+    stream = EventStream()
+    pieces = (body[at : at + size] for at in range(0, len(body), size))
+    found = [data for piece in pieces for data in stream.feed(piece)]
+    assert [*found, *stream.close()] == events
+    assert stream.close() == []
+
+
+ERROR = '{"error": {"code": 429, "message": "slow"}}'
+PRETTY = json.dumps({"error": {"code": 429, "details": [{"a": "}"}], "message": "\n}"}}, indent=2)
+
+
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+@pytest.mark.parametrize(
+    ("raw", "events"),
+    [
+        (ERROR, [ERROR]),
+        (f"[{ERROR}]", [f"[{ERROR}]"]),
+        (PRETTY, [PRETTY]),
+        (f"[{PRETTY}\n]", [f"[{PRETTY}\n]"]),
+        (f"[{PRETTY}]", [f"[{PRETTY}]"]),
+        (f"{ERROR}\n{ERROR}", [ERROR, ERROR]),
+        ("{no json", ["{no json"]),
+        ("[\n" * 3, ["[\n[\n["]),
+    ],
+)
+def test_json_that_stands_in_it_as_it_is_is_an_event(
+    raw: str, events: list[str], size: int
+) -> None:
+    for end in ("", "\n", "\n\n", "\n\ndata: b\n\n", "\ndata: b\n\n"):
+        body = f"data: a\n\n{raw}{end}".encode()
+        stream = EventStream()
+        pieces = (body[at : at + size] for at in range(0, len(body), size))
+        found = [data for piece in pieces for data in stream.feed(piece)]
+        assert [*found, *stream.close()] == ["a", *events, *(["b"] if "b\n" in end else [])]
+
+
+def test_json_without_end_is_not_kept_for_ever() -> None:
+    stream = EventStream()
+    for _ in range(10_000):
+        stream.feed(b'{\n}, "' + b"x" * 10_000 + b"\n")
+    assert stream.close() != []
+    tracemalloc.start()
+    try:
+        for _ in range(1_000):
+            stream.feed(b"{\n" + b"x" * 1_000 + b"\n")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("head", "is_one"),
+    [
+        (b"data: {}", True),
+        (b"data:", True),
+        (b"event: message_start", True),
+        (b": OPENROUTER PROCESSING", True),
+        (b":", True),
+        (b"id: 7", True),
+        (b"retry: 10", True),
+        (b"dat", None),
+        (b"e", None),
+        (b"", None),
+        (b'{"data": 1}', False),
+        (b"[{}]", False),
+        (b"<html>", False),
+        (b"Data: x", False),
+        (b"database", False),
+    ],
+)
+def test_a_stream_is_known_by_its_first_bytes(head: bytes, is_one: bool | None) -> None:
+    assert begins_stream(head) is is_one
