@@ -27,7 +27,7 @@ from nexus_actors.contract.excerpt import excerpt, kind_of, shown
 from nexus_actors.contract.foreign import bounded, fields_outside, refused_field, unknown_fields
 from nexus_actors.contract.instructions import Instructed, instructed, read_system
 from nexus_actors.contract.json_text import Parsed, clean_text, format_path, parse
-from nexus_actors.contract.messages import Spoken, read_input, read_messages
+from nexus_actors.contract.messages import Spoken, read_input, read_messages, unknown_keys
 from nexus_actors.contract.request import Complexity, LLMRequest
 from nexus_actors.contract.spellings import Spelt, one_spelling
 from nexus_actors.contract.tasks import (
@@ -108,6 +108,8 @@ def _decode_fields(fields: dict[str, Any], outside: list[str]) -> LLMRequest | R
     said = instructed(spoken, wire.instructions or "", system)
     complexity = cast("Complexity", fields.get("complexity", from_task))
     unknown = [*outside, *unknown_fields(fields), *spelt.unknown, *said.lost]
+    if spoken.input is None:  # an input goes to its own API with all that it has
+        unknown += unknown_keys(spoken.messages)
     notes = [*spelt.notes]
     if "input" in fields and not _uses_input(fields):
         notes.append("input: messages counts")

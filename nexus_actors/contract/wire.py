@@ -42,6 +42,10 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _nothing(value: Any) -> Any:
+    return None if value == "" else value
+
+
 def _tool_choice(value: Any) -> str | dict[str, Any] | None:
     """Not a union: pydantic would put the names of its members into the path of the fault."""
     if value is None or isinstance(value, dict) or value in ("auto", "none", "required"):
@@ -192,10 +196,10 @@ class WireRequest(BaseModel):
         None
     )
     cache_control: CacheControl | None = None
-    prompt_cache_key: _Name | None = None
-    service_tier: _Word | None = None
-    user: _Name | None = None
-    safety_identifier: _Name | None = None
+    prompt_cache_key: Annotated[_Name | None, BeforeValidator(_nothing)] = None
+    service_tier: Annotated[_Word | None, BeforeValidator(_nothing)] = None
+    user: Annotated[_Name | None, BeforeValidator(_nothing)] = None
+    safety_identifier: Annotated[_Name | None, BeforeValidator(_nothing)] = None
     """OpenAI's newer name of `user`."""
     metadata: dict[str, Any] | None = None
     instructions: str | None = None

@@ -57,6 +57,9 @@ def test_a_request_has_one_answer(name: str) -> None:
         ({"safety_identifier": "s"}, "user", "s"),
         ({"metadata": {"a": "b"}}, "metadata", {"a": "b"}),
         ({"metadata": {}}, "metadata", None),
+        ({"user": "", "safety_identifier": "s"}, "user", "s"),
+        ({"service_tier": ""}, "service_tier", None),
+        ({"prompt_cache_key": ""}, "prompt_cache_key", None),
         ({"cache_control": {"type": "ephemeral", "ttl": "1h"}}, "cache_control", ...),
         ({"thinking": {"type": "enabled", "budget_tokens": 2048}}, "thinking", ...),
         ({"thinking": {"type": "adaptive", "display": "omitted"}}, "thinking", ...),
@@ -86,7 +89,7 @@ def test_what_several_names_stand_for_is_one(
         ({"frequency_penalty": True}, "frequency_penalty"),
         ({"top_k": -1}, "top_k"),
         ({"top_k": 1.5}, "top_k"),
-        ({"service_tier": ""}, "service_tier"),
+        ({"service_tier": 7}, "service_tier"),
         ({"service_tier": "x" * 65}, "service_tier"),
         ({"verbosity": "loud"}, "verbosity"),
         ({"text": {"verbosity": 1}}, "text.verbosity"),
@@ -175,6 +178,26 @@ def test_fields_of_no_api_are_told_by_name() -> None:
         "text.voice",
         "output_config.task_budget",
     )
+
+
+def test_keys_of_messages_that_no_api_has_are_told_once() -> None:
+    said: dict[str, Any] = {**USER, "role": "assistant", "annotations": [], "audio": None}
+    noted = [{**USER, "id": n, "sent at\n": "noon"} for n in range(1000)]
+    request = accept(body(messages=[*noted, {**said, "refusal": "no"}], trace=1))
+    assert request.unknown == (
+        "trace",
+        "messages.id",
+        "messages.sent\ufffdat\ufffd",
+        "messages.refusal",
+    )
+    known = {"role": "assistant", "content": "x", "name": "a", "reasoning_content": "Hm."}
+    assert accept(body(messages=[known])).unknown == ()
+
+
+def test_an_item_of_an_input_keeps_what_its_api_has() -> None:
+    item = {"role": "assistant", "content": "x", "phase": "commentary", "id": "m", "status": "done"}
+    request = accept(body(messages=..., input=[item]))
+    assert (request.input, request.unknown) == ((item,), ())
 
 
 def test_what_stands_beside_a_wrapped_request_is_told() -> None:
