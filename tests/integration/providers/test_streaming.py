@@ -219,3 +219,195 @@ async def test_of_a_gigabyte_little_more_is_read_than_an_answer_may_have(streame
     )
     assert server.sent < ANSWER_LIMIT + 16_000_000  # what the sockets hold
     assert peak < 6 * ANSWER_LIMIT
+
+
+TYPES = [
+    "text/event-stream",
+    "application/json",
+    "application/json; charset=utf-8",
+    "text/plain",
+    "application/octet-stream",
+    "",
+]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("drip", [None, 0.0])
+async def test_a_stream_is_one_whatever_its_type_is_said_to_be(
+    kind: str, drip: float | None
+) -> None:
+    body = event_text(HELLO)
+    for before in ("", ": waiting\n\n", "\n\n", "\ufeff"):
+        reply = Reply(body=before + body, headers={"content-type": kind}, drip=drip)
+        told, answer = await streamed(reply)
+        assert told == ["Hel", "lo."]
+        assert isinstance(answer, Answer)
+        assert (answer.response, answer.usage.total_tokens) == ("Hello.", 9)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("drip", [None, 0.0])
+async def test_a_whole_answer_is_one_whatever_its_type_is_said_to_be(
+    kind: str, drip: float | None
+) -> None:
+    for before in ("", "\r\n \t", "\ufeff"):
+        body = before + json.dumps(completion("Hello."))
+        told, answer = await streamed(Reply(body=body, headers={"content-type": kind}, drip=drip))
+        assert told == []
+        assert isinstance(answer, Answer)
+        assert answer.response == "Hello."
+
+
+@pytest.mark.parametrize("kind", TYPES)
+async def test_who_streams_unasked_is_understood(kind: str) -> None:
+    reply = Reply(body=event_text(HELLO), headers={"content-type": kind})
+    async with connected({"*": reply}) as (_, session):
+        answer = await session.complete(REQUEST, "m", timeout=LONG)
+    assert isinstance(answer, Answer)
+    assert (answer.response, answer.usage.total_tokens) == ("Hello.", 9)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_what_a_front_end_packed_is_known_by_what_is_in_it(
+    kind: str, is_stream: bool
+) -> None:
+    body = event_text(HELLO) if is_stream else json.dumps(completion("Hello."))
+    headers = {"content-type": kind, "content-encoding": "gzip"}
+    told, answer = await streamed(Reply(body=gzip.compress(body.encode()), headers=headers))
+    assert told == (["Hel", "lo."] if is_stream else [])
+    assert isinstance(answer, Answer)
+    assert answer.response == "Hello."
+
+
+@pytest.mark.parametrize(
+    "nothing", ["data:\n\n", "data: \n\n", "data\n\n", "\n\n", "data:\ndata:\n\n"]
+)
+async def test_an_event_of_nothing_is_none(nothing: str) -> None:
+    body = nothing.join(f"data: {json.dumps(it)}\n\n" for it in HELLO) + nothing
+    told, answer = await streamed(Reply(body=nothing + body, headers=STREAM))
+    assert told == ["Hel", "lo."]
+    assert isinstance(answer, Answer)
+    assert answer.response == "Hello."
+
+
+WITHOUT_END = event_text(HELLO[:3], done=False).rstrip("\n")
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("breaks", [None, "truncate"])
+async def test_the_last_event_needs_no_empty_line_behind_it(end: str, breaks: Break | None) -> None:
+    body = WITHOUT_END + end
+    reply = Reply(body=body, headers=STREAM) if breaks is None else broken_after(body, breaks)
+    told, answer = await streamed(reply, idle_timeout=SHORT)
+    assert told == ["Hel", "lo."]
+    assert isinstance(answer, Answer)
+    assert (answer.response, answer.finish_reason) == ("Hello.", "stop")
+
+
+@pytest.mark.parametrize("breaks", [None, "truncate"])
+@pytest.mark.parametrize("cut", [1, 10, 40])
+async def test_half_an_event_is_none_however_the_stream_ends(
+    cut: int, breaks: Break | None
+) -> None:
+    body = WITHOUT_END[:-cut]
+    reply = Reply(body=body, headers=STREAM) if breaks is None else broken_after(body, breaks)
+    _, failure = await fail(reply, idle_timeout=SHORT)
+    assert (failure.type, failure.maybe_paid) == ("invalid_response", True)
+
+
+DELAY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "12s"}
+SLOW = {"error": {"code": 429, "message": "slow down", "details": [DELAY]}}
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+@pytest.mark.parametrize("told_before", [0, 1])
+@pytest.mark.parametrize(
+    "error",
+    [
+        json.dumps(SLOW),
+        json.dumps([SLOW]),
+        json.dumps(SLOW, indent=2),
+        f"[{json.dumps(SLOW, indent=2)}\n]",
+        f"data: {json.dumps(SLOW)}",
+        json.dumps(SLOW) + "\n\ndata: [DONE]\n\n",
+    ],
+)
+async def test_an_error_in_a_stream_has_its_code_and_its_delay(
+    kind: str, told_before: int, error: str
+) -> None:
+    body = event_text(HELLO[:told_before], done=False) + error
+    told, failure = await fail(Reply(body=body, headers={"content-type": kind}))
+    assert told == ["Hel"][:told_before]
+    assert (failure.type, failure.status_code) == ("rate_limited", 429)
+    assert (failure.retry_after, failure.message) == (12.0, "error in a 200 answer: slow down")
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_gemini_sends_a_list_where_it_is_not_asked_for_events(streams: bool) -> None:
+    parts = [{"candidates": [{"content": {"parts": [{"text": it}]}}]} for it in ("Hel", "lo.")]
+    parts[1]["candidates"][0]["finishReason"] = "STOP"  # type: ignore[assignment]
+    body = "[" + "\n,\r\n".join(json.dumps(it, indent=2) for it in parts) + "\n]\n"
+    settings = {"kind": "gemini", "name": "gemini", "by_the_rules": False}
+    async with connected({"*": Reply(body=body)}, **settings) as (_, session):
+        on_text = str if streams else None
+        answer = await session.complete(REQUEST, "gemini-2.5-flash", timeout=LONG, on_text=on_text)
+    assert isinstance(answer, Answer)
+    assert answer.response == "Hello."
+    async with connected({"*": Reply(body=[SLOW])}, **settings) as (_, session):
+        failure = await session.complete(REQUEST, "gemini-2.5-flash", timeout=LONG, on_text=on_text)
+    assert isinstance(failure, ProviderFailure)
+    assert (failure.type, failure.retry_after) == ("rate_limited", 12.0)
+
+
+def silent(finish: str | None, *, reasoning: str = "", calls: Any = None) -> dict[str, Any]:
+    message = {"content": None, "reasoning_content": reasoning or None, "tool_calls": calls}
+    return completion(choices=[{"message": message, "finish_reason": finish}])
+
+
+@pytest.mark.parametrize("finish", ["stop", "eos", "something_new", None])
+@pytest.mark.parametrize("reasoning", ["", "hm"])
+async def test_an_answer_that_says_nothing_is_worth_one_more_try(
+    finish: str | None, reasoning: str
+) -> None:
+    reply = Reply(body=silent(finish, reasoning=reasoning))
+    async with connected({"*": reply}) as (_, session):
+        failure = await session.complete(REQUEST, "gpt-4o-mini", timeout=LONG)
+    assert isinstance(failure, ProviderFailure)
+    assert (failure.type, failure.retryable) == ("invalid_response", True)
+    assert (failure.repeat_once, failure.maybe_paid) == (True, True)
+    assert failure.cost == pytest.approx(7 * 0.15e-6 + 2 * 0.6e-6)
+    assert failure.cost_basis == "list"
+    assert "it says nothing" in failure.message
+    instead = failure.instead
+    assert instead is not None
+    assert (instead.response or "", instead.cost, instead.usage.total_tokens) == (
+        "",
+        failure.cost,
+        9,
+    )
+    assert "response: empty, also at a repeat" in instead.dropped
+
+
+async def test_so_is_a_stream_that_says_nothing_but_reasoning() -> None:
+    thoughts = {"choices": [{"index": 0, "delta": {"reasoning_content": "hm"}}]}
+    told, failure = await fail(events(thoughts, chunk("", "stop"), USAGE))
+    assert told == []
+    assert (failure.type, failure.repeat_once) == ("invalid_response", True)
+    assert failure.instead is not None
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+async def test_an_answer_that_had_no_chance_to_say_anything_stands(finish: str) -> None:
+    async with connected({"*": Reply(body=silent(finish, reasoning="hm"))}) as (_, session):
+        answer = await session.complete(REQUEST, "gpt-4o-mini", timeout=LONG)
+    assert isinstance(answer, Answer)
+    assert answer.finish_reason == finish
+
+
+async def test_calls_say_enough() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    async with connected({"*": Reply(body=silent("stop", calls=[call]))}) as (_, session):
+        answer = await session.complete(REQUEST, "gpt-4o-mini", timeout=LONG)
+    assert isinstance(answer, Answer)
+    assert (answer.response, len(answer.tool_calls)) == (None, 1)
