@@ -22,7 +22,10 @@ _FAMILIES = {
         "explain": ("explain:explain", "Say what became of a request, attempt by attempt."),
         "dead": ("dead:dead", "List, send again or delete requests that failed for good."),
         "budgets": ("budgets:budgets", "Say what is spent of each budget, and what is left."),
-        "models": ("models:models", "List the models that can be reached, with their prices."),
+        "models": (
+            "models:models",
+            "List the models that can be reached, and what each takes.",
+        ),
     },
     "Setup": {
         "config": ("config:config", "Check or show the configuration."),

@@ -24,6 +24,7 @@ _SHOWN = (
     "prompt_tokens",
     "completion_tokens",
     "cost",
+    "cost_basis",
     "latency_ms",
     "error_type",
     "received_at",
@@ -154,11 +155,13 @@ def _lines(step: Mapping[str, Any]) -> Iterator[str]:
 def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
     notes = [str(attempt["error"] or "")]
     if attempt["spared"]:
-        notes.append("does not count: the provider said to come later")
+        early = attempt["outcome"] == "rate_limited"
+        why = "the provider said to come later" if early else "asked again without what was refused"
+        notes.append(f"does not count: {why}")
     if attempt["maybe_paid"]:
         notes.append("may have been paid")
     if attempt["dropped"]:
-        notes.append(f"not sent: {', '.join(attempt['dropped'])}")
+        notes.append(f"not sent as asked: {', '.join(attempt['dropped'])}")
     if attempt["first_text_ms"] is not None:
         notes.append(f"first text after {attempt['first_text_ms']} ms")
     if attempt["key_name"]:
@@ -170,6 +173,14 @@ def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
         model,
         f"{attempt['outcome']}{status}",
         "-" if attempt["duration_ms"] is None else str(attempt["duration_ms"]),
-        "-" if attempt["cost"] is None else f"${attempt['cost']}",
+        _cost(attempt),
         "; ".join(note for note in notes if note),
     )
+
+
+def _cost(attempt: Mapping[str, Any]) -> str:
+    """With where it comes from, where that is not the usual list of prices."""
+    basis = attempt["cost_basis"]
+    if attempt["cost"] is None:
+        return f"- ({basis})" if basis == "partial" else "-"
+    return f"${attempt['cost']}" + (f" ({basis})" if basis not in (None, "list") else "")

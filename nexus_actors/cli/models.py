@@ -1,49 +1,250 @@
-"""`nexus models`: what the config reaches."""
+"""`nexus models [forget]`: what each model takes and costs, and what was learnt of it."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from cyclopts import App, Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.database import open_database, running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
-from nexus_actors.cli.report import print_json
+from nexus_actors.cli.report import CommandError, complain, note, print_json
 
 if TYPE_CHECKING:
-    from nexus_actors.settings import Settings
-
-
-def models(*, config: ConfigPath = None, json: AsJson = False) -> None:
-    """List the models that the configuration reaches, with their windows and prices.
-
-    Prices are US dollars per million tokens, at a model's first tier; - is what nobody knows.
-    """
-    rows = _rows(read_settings(config))
-    if json:
-        print_json(rows)
-        return
-    from rich import box
     from rich.table import Table
 
-    from nexus_actors.cli.screen import Screen
+    from nexus_actors.providers.takes import Takes
+    from nexus_actors.settings import Settings
+    from nexus_actors.storage.postgres.quirk_store import LearntQuirk
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model", no_wrap=True)
-    for name in ("window", "answer", "input", "cached", "output"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row["model"],
-            _count(row["context_window"]),
-            _count(row["max_output_tokens"]),
-            *(dollars(row[f"{name}_price"]) for name in ("input", "cached_input", "output")),
-        )
-    Screen().print(table)
+PATIENCE = 5.0
+"""Seconds that the list waits for the database."""
+models = App(
+    name="models", help="What the models are that can be reached.", help_format="plaintext"
+)
 
 
-def _rows(settings: "Settings") -> list[dict[str, Any]]:
+@models.default
+def list_(*, config: ConfigPath = None, json: AsJson = False) -> None:
+    """List the models that the configuration reaches, with their windows and prices, what each
+    takes, and what was learnt of it: fields that it refused, left out of requests for a day.
+
+    Prices are US dollars per million tokens, at a model's first tier; - is what nobody knows. What
+    was learnt stands in the database; without one the rest is shown.
+    """
+    settings = read_settings(config)
+    learnt = _learnt(settings)
+    rows = _rows(settings, None if isinstance(learnt, str) else learnt)
+    if json:
+        print_json([row.as_json() for row in rows])
+    else:
+        _print(rows)
+    if isinstance(learnt, str):
+        complain(f"what was learnt of the models is not shown: {learnt}")
+
+
+@models.command
+def forget(
+    model: Annotated[
+        str | None, Parameter(name="PROVIDER/MODEL", help="As the list shows it.")
+    ] = None,
+    field: Annotated[
+        str | None, Parameter(name="FIELD", help="One field, such as temperature.")
+    ] = None,
+    /,
+    *,
+    all_: Annotated[bool, Parameter(name="--all", negative="", help="Of all models.")] = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Forget what was learnt of a model, or of all: the next request asks the provider again.
+
+    Services that run forget it at once.
+    """
+    import trio
+
+    if (model is None) != all_:
+        raise CommandError("name a model, or say --all for all of them", exit_codes.USAGE)
+    provider, slash, name = (model or "").partition("/")
+    if model is not None and not (provider and slash and name):
+        raise CommandError(f"expected PROVIDER/MODEL, not {model!r}", exit_codes.USAGE)
+    settings = read_settings(config)
+    gone = trio.run(_forget, settings, provider or None, name or None, field)
+    if json:
+        print_json({"forgotten": gone})
+    else:
+        note(f"forgotten: {gone}")
+
+
+async def _forget(
+    settings: "Settings", provider: str | None, model: str | None, field: str | None
+) -> int:
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.quirk_store import forget_quirks
+
+    async with open_database(settings) as url, open_postgres(url, pool_size=1) as pool:
+        return await pool.run(forget_quirks, provider, model, field)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    model: str
+    facts: Mapping[str, Any]
+    """Window and prices."""
+    takes: "Takes"
+    learnt: "Sequence[LearntQuirk] | None"
+    """None: nobody could be asked."""
+
+    def as_json(self) -> dict[str, Any]:
+        learnt = None
+        if self.learnt is not None:
+            learnt = [
+                {
+                    "field": it.field,
+                    "effort": it.effort or None,
+                    "reason": it.reason,
+                    "learnt_at": it.learnt_at,
+                    "age_seconds": round(it.age),
+                }
+                for it in self.learnt
+            ]
+        takes = self.takes.model_dump(mode="json")
+        return {"model": self.model, **self.facts, "takes": takes, "learnt": learnt}
+
+
+def _rows(settings: "Settings", learnt: "Sequence[LearntQuirk] | None") -> list[_Row]:
+    """The models of the routes, then those of our providers that something was learnt of."""
     from dataclasses import asdict
 
     from nexus_actors.routing import Routes
+    from nexus_actors.settings import ModelRef
 
     routes = Routes(settings)
-    return [{"model": str(ref), **asdict(routes.catalog.facts(ref))} for ref in routes.models()]
+    catalog = routes.catalog
+    refs = dict.fromkeys(routes.models())
+    found = sorted({ModelRef(it.provider, it.model) for it in learnt or ()})
+    refs |= dict.fromkeys(ref for ref in found if ref.provider in settings.providers)
+    return [
+        _Row(
+            str(ref),
+            asdict(catalog.facts(ref)),
+            catalog.takes(ref),
+            None
+            if learnt is None
+            else [it for it in learnt if (it.provider, it.model) == (ref.provider, ref.model)],
+        )
+        for ref in refs
+    ]
+
+
+def _learnt(settings: "Settings") -> "list[LearntQuirk] | str":
+    """What the database says was learnt, or why it says nothing."""
+    import trio
+
+    from nexus_actors.storage.ports import StorageError
+
+    try:
+        return trio.run(_read, running_database(settings))
+    except (CommandError, StorageError) as error:
+        return str(error)
+    except trio.TooSlowError:
+        return "the database does not answer"
+
+
+async def _read(url: str) -> "list[LearntQuirk]":
+    import trio
+
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.quirk_store import list_quirks
+
+    with trio.fail_after(PATIENCE):
+        async with open_postgres(url, pool_size=1) as pool:
+            return await pool.run(list_quirks)
+
+
+def _print(rows: Sequence[_Row]) -> None:
+    from nexus_actors.cli.screen import Screen
+    from nexus_actors.cli.service_view import fit
+
+    screen = Screen()
+    for table in (_prices(rows), _abilities(rows)):
+        fit(table, screen)
+        screen.print(table)
+    for row in rows:
+        for it in row.learnt or ():
+            where = f"{row.model} {it.field}" + (f" at effort {it.effort}" if it.effort else "")
+            print(f"learnt  {where}: {it.reason}, {_age(it.age)} ago")
+
+
+def _prices(rows: Sequence[_Row]) -> "Table":
+    table = _table("window", "answer", "input", "cached", "output", justify="right")
+    for row in rows:
+        facts = row.facts
+        table.add_row(
+            row.model,
+            _count(facts["context_window"]),
+            _count(facts["max_output_tokens"]),
+            *(dollars(facts[f"{name}_price"]) for name in ("input", "cached_input", "output")),
+        )
+    return table
+
+
+def _abilities(rows: Sequence[_Row]) -> "Table":
+    """What each takes, as far as an operator meets it; `--json` has all of it."""
+    table = _table("samplers", "efforts")
+    table.add_column("does not take", overflow="fold")
+    for row in rows:
+        missing = ", ".join(_missing(row.takes)) or "-"
+        table.add_row(row.model, row.takes.samplers, _efforts(row.takes.efforts), missing)
+    return table
+
+
+def _missing(takes: "Takes") -> Iterator[str]:
+    """What would change the question, or keeps a request from the model."""
+    if not takes.tool_choice:
+        yield "tool choice"
+    elif not takes.forced_tool_choice:
+        yield "forced tool choice"
+    for name in ("prefill", "stop", "images", "files", "audio"):
+        if not getattr(takes, name):
+            yield name
+    if "json_schema" not in takes.outputs:
+        yield "json_schema"
+
+
+def _table(*columns: str, justify: Literal["left", "right"] = "left") -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify=justify, no_wrap=True)
+    return table
+
+
+def _efforts(taken: Sequence[str]) -> str:
+    """Those in a row as one: `none, low-high`."""
+    from itertools import groupby
+
+    from nexus_actors.providers.takes import EFFORTS
+
+    if tuple(taken) == EFFORTS:
+        return "all"
+    places = [place for place, effort in enumerate(EFFORTS) if effort in taken]
+    words = []
+    for _, numbered in groupby(enumerate(places), lambda it: it[1] - it[0]):
+        row = [EFFORTS[place] for _, place in numbered]
+        words.append(row[0] if len(row) == 1 else f"{row[0]}-{row[-1]}")
+    return ", ".join(words) or "-"
+
+
+def _age(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _count(tokens: int | None) -> str:
@@ -52,4 +253,7 @@ def _count(tokens: int | None) -> str:
 
 def dollars(price: float | None) -> str:
     """A price for eyes."""
-    return "-" if price is None else f"${price:.4f}".rstrip("0").ljust(len("$0.00"), "0")
+    if price is None:
+        return "-"
+    text = f"${price:.4f}"
+    return text[:-2] if text.endswith("00") else text.rstrip("0")

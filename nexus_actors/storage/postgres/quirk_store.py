@@ -1,6 +1,5 @@
 """`QuirkStore` in PostgreSQL, and what an operator may do with it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,7 +64,7 @@ class LearntQuirk:
     """Seconds."""
 
 
-async def list_quirks(connection: Connection) -> Sequence[LearntQuirk]:
+async def list_quirks(connection: Connection) -> list[LearntQuirk]:
     """What holds at present, the newest first: run it as `pool.run(list_quirks)`."""
     rows = await connection.fetch(read("queries", "read_quirks"), QUIRK_SECONDS, MOST_READ)
     return [LearntQuirk(**dict(row)) for row in rows]

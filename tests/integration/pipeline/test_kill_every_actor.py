@@ -24,6 +24,7 @@ TREE = [
     "LeaseKeeper",
     "ResultPublisher",
     "StreamPublisher",
+    "ModelQuirks",
     "Providers.Supervisor",
     "swift.Supervisor",
     "swift.Breaker",
