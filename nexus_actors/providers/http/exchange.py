@@ -14,11 +14,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from math import inf
-from typing import Literal
+from typing import Final, Literal
 
 import httpx2
 import trio
 
+from nexus_actors import __version__
 from nexus_actors.providers.http.event_stream import BLANK, BOM, begins_stream
 
 ANSWER_LIMIT = 16 * 1024 * 1024
@@ -71,6 +72,10 @@ class Body(httpx2.AsyncByteStream):
         yield self.content
 
 
+USER_AGENT: Final = f"nexus-actors/{__version__}"
+"""So that a server's operator can tell whose calls these are; `headers` may say otherwise."""
+
+
 class HttpSession:
     """Posts below one URL over one kept-alive connection; one call at a time."""
 
@@ -90,6 +95,8 @@ class HttpSession:
             "Accept-Encoding": "identity",
             **headers,
         }
+        if "user-agent" not in {name.lower() for name in headers}:
+            self._headers["User-Agent"] = USER_AGENT
         self._answer_limit = answer_limit
         # Only connecting has a time limit of its own: the deadline of the call is the caller's.
         self._extensions = {"timeout": {"connect": connect_timeout}}

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
+from nexus_actors import __version__
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers.openai_compatible import PROVIDER
 from nexus_actors.providers.port import ProviderFailure
@@ -49,6 +50,22 @@ async def test_asks_and_is_answered() -> None:
     assert asked.headers["content-type"] == "application/json"
     assert asked.headers["openai-organization"] == "org-1"
     assert asked.headers["host"] in server.url
+
+
+@pytest.mark.parametrize(
+    ("headers", "agent"),
+    [
+        ({}, f"nexus-actors/{__version__}"),
+        ({"User-Agent": "our-proxy/2"}, "our-proxy/2"),
+        ({"user-agent": "our-proxy/2"}, "our-proxy/2"),
+    ],
+)
+async def test_says_who_calls_unless_the_config_says_otherwise(
+    headers: dict[str, str], agent: str
+) -> None:
+    async with connected(headers=headers) as (server, session):
+        await session.complete(REQUEST, "m", timeout=LONG)
+        assert server.requests[0].headers["user-agent"] == agent
 
 
 async def test_a_local_server_needs_no_key_and_costs_nothing() -> None:
@@ -195,13 +212,15 @@ async def test_headers_overrule_and_set_the_delay() -> None:
 
 
 async def test_an_error_counts_also_if_its_body_breaks_or_does_not_end() -> None:
-    for reply in (
-        Reply(status=429, breaks="reset", after_headers=True),
-        Reply(status=429, breaks="truncate", after_headers=True),
-        Reply(status=429, body="x" * 1_000_000),
+    for reply, message in (
+        (Reply(status=429, breaks="reset", after_headers=True), "HTTP 429"),
+        (Reply(status=429, breaks="truncate", after_headers=True), "HTTP 429"),
+        (Reply(status=429, body="x" * 1_000_000), "HTTP 429: xxx"),
     ):
         failure = await fail(reply)
-        assert (failure.type, failure.message) == ("rate_limited", "HTTP 429")
+        assert failure.type == "rate_limited"
+        assert failure.message.startswith(message)
+        assert len(failure.message) < 2000
 
 
 async def test_errors_inside_200() -> None:
