@@ -9,7 +9,7 @@ import pytest
 
 from nexus_actors.contract.result import Answer
 from tests.http_server import Recorded, Reply
-from tests.integration.providers.helpers import KEY, PROMPT, REQUEST, SHORT, connected
+from tests.integration.providers.helpers import KEY, MODELS, PROMPT, REQUEST, SHORT, connected
 
 KINDS = ("openai", "openai_compatible", "anthropic", "gemini")
 SAID = f"you sent {KEY} and asked: {PROMPT}"
@@ -58,7 +58,9 @@ async def test_what_was_sent_comes_no_further(kind: str, caplog: pytest.LogCaptu
     for reply in (*REPLIES, echo):
         async with connected({"*": reply}, kind=kind) as (_, session):
             for on_text in (None, lambda _: None):
-                outcome = await session.complete(REQUEST, "m", timeout=SHORT, on_text=on_text)
+                outcome = await session.complete(
+                    REQUEST, MODELS[kind], timeout=SHORT, on_text=on_text
+                )
                 if isinstance(outcome, Answer):
                     continue  # an answer may say what it likes
                 told = f"{outcome!r} {outcome.message} {session!r}"

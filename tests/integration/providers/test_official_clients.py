@@ -14,7 +14,7 @@ from openai import _base_client as openai_base
 from nexus_actors.contract.result import Answer
 from nexus_actors.providers.retry import backoff, may_wait
 from tests.http_server import Reply, ScriptedServer, completion, scripted_server
-from tests.integration.providers.helpers import KEY, LONG, REQUEST, connected
+from tests.integration.providers.helpers import KEY, LONG, MODELS, REQUEST, connected
 
 RETRIES = 2
 MESSAGE = {
@@ -115,7 +115,7 @@ async def ours(kind: str, script: list[Reply]) -> tuple[list[float], int, bool]:
     delays: list[float] = []
     async with connected({"*": script}, kind=kind) as (server, session):
         for attempt in range(RETRIES + 1):
-            outcome = await session.complete(REQUEST, "m", timeout=LONG)
+            outcome = await session.complete(REQUEST, MODELS[kind], timeout=LONG)
             if isinstance(outcome, Answer):
                 return delays, len(server.requests), True
             pause = backoff(attempt, outcome, Calm())

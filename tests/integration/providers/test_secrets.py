@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderFailure
 from tests.http_server import (
     Recorded,
@@ -93,9 +92,8 @@ async def test_each_place_that_may_hold_a_prompt_is_masked(where: str) -> None:
 
 
 async def test_the_key_is_in_no_exception() -> None:
-    unsendable = LLMRequest(
-        request_id="r", complexity="simple", messages=({"role": "user", "content": object()},)
-    )
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"x": object()}}}
+    unsendable = replace(REQUEST, tools=(tool,))
     async with connected() as (_, session):
         with pytest.raises(TypeError) as error:
             await session.complete(unsendable, "m", timeout=LONG)
