@@ -178,10 +178,19 @@ def read_conversation(request: LLMRequest) -> Conversation:
 
 
 def names_of_speakers(request: LLMRequest) -> Iterator[str]:
-    """Paths of the names of who speaks. A tool's name is told otherwise."""
+    """Paths of what chat completions alone have in a message: the name of who speaks, and thoughts
+    in words. A tool's name is told otherwise."""
     for index, message in enumerate(request.messages):
         if message.get("name") is not None and message["role"] != "tool":
             yield f"messages[{index}].name"
+        yield from thoughts_in_words(message, f"messages[{index}]")
+
+
+def thoughts_in_words(message: Message, path: str) -> Iterator[str]:
+    """Paths of an assistant's thoughts as some servers of chat completions have them."""
+    for key in ("reasoning_content", "reasoning", "reasoning_details"):
+        if message.get(key):
+            yield f"{path}.{key}"
 
 
 def items_without_message(request: LLMRequest) -> Iterator[str]:

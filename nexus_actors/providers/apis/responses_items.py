@@ -25,6 +25,7 @@ from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES
+from nexus_actors.providers.apis.conversation import thoughts_in_words
 from nexus_actors.providers.apis.parts import Media, Text, Thought, read_part
 from nexus_actors.providers.apis.responses_state import Thoughts, read_thoughts
 
@@ -46,6 +47,7 @@ def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
             dropped.append(f"{path}.name")
         if _CACHE in message:
             dropped.append(f"{path}.{_CACHE}")
+        dropped += thoughts_in_words(message, path)
         state = message.get(STATE)
         thoughts = read_thoughts(state)
         if request.previous_response_id is not None and thoughts.items:

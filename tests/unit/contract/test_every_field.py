@@ -13,6 +13,7 @@ from anthropic.types.beta import message_create_params as beta_message
 from anthropic.types.message_create_params import MessageCreateParamsBase
 from google.genai import models as genai_models
 from google.genai import types as genai
+from openai.types import chat as openai_chat
 from openai.types.chat import completion_create_params as chat
 from openai.types.responses import ResponseTextConfigParam
 from openai.types.responses import response_create_params as responses
@@ -319,3 +320,54 @@ def test_no_field_of_geminis_own_api_is_lost(name: str) -> None:
         assert decoded.path == written
     else:
         assert decoded.unknown == (written,)
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+MESSAGE_VALUES: Mapping[tuple[str, str], Any] = {
+    ("assistant", "audio"): {"id": "audio_1"},
+    ("assistant", "function_call"): {"name": "look", "arguments": "{}"},
+    ("assistant", "name"): "ann",
+    ("assistant", "refusal"): "I will not.",
+    ("assistant", "tool_calls"): [CALL],
+    ("assistant", "reasoning_content"): "Hm.",
+    ("assistant", "reasoning"): "Hm.",
+    ("assistant", "reasoning_details"): [{"type": "reasoning.text", "text": "Hm."}],
+    ("developer", "name"): "ann",
+    ("system", "name"): "ann",
+    ("tool", "tool_call_id"): "c1",
+    ("user", "name"): "ann",
+}
+"""A plausible value of each key that a message may have besides role and content."""
+MESSAGES: Mapping[str, Any] = {
+    "assistant": openai_chat.ChatCompletionAssistantMessageParam,
+    "developer": openai_chat.ChatCompletionDeveloperMessageParam,
+    "system": openai_chat.ChatCompletionSystemMessageParam,
+    "tool": openai_chat.ChatCompletionToolMessageParam,
+    "user": openai_chat.ChatCompletionUserMessageParam,
+}
+
+
+def test_there_is_a_value_for_every_key_of_a_message() -> None:
+    keys_of_all = {(role, key) for role, form in MESSAGES.items() for key in get_type_hints(form)}
+    others = {it for it in keys_of_all if it[1] not in ("role", "content")}
+    assert others <= MESSAGE_VALUES.keys()
+
+
+@pytest.mark.parametrize(("server", "api_version", "model"), SERVERS, ids=str)
+def test_every_key_of_a_message_is_sent_refused_or_told(
+    server: str, api_version: str, model: str
+) -> None:
+    for (role, key), value in MESSAGE_VALUES.items():
+        content = {"role": role, "content": "That is a rose."}
+        told_place = f"messages[2].{key}"
+        bodies = []
+        for message in (content, {**content, key: value}):
+            answered = [{"role": "tool", "tool_call_id": "c1", "content": "a rose"}]
+            before = [USER, {"role": "assistant", "content": "", "tool_calls": [CALL]}]
+            after = answered if key == "tool_calls" else [USER]
+            fields = request("messages", [*before, message, *after], api_version)
+            bodies.append(outcome({**fields, "tools": TOOLS}, server, model))
+        (without, _), (body, told) = bodies
+        paths = {entry.partition(":")[0] for entry in told}
+        if body is not None and body == without:
+            assert paths & {told_place, f"messages.{key}"}, (role, key)
