@@ -65,7 +65,11 @@ def factor(
     provider: str, model: str, *, tier: str | None = None, geo: str | None = None
 ) -> Factor | None:
     """For a service tier, or for a place; None where there is none."""
-    matching = (it for it in _rules().factor if (it.tier, it.geo) == (tier, geo))
+    matching = (
+        it
+        for it in _rules().factor
+        if it.tier == tier and (it.geo == geo or (geo and it.geo == "*"))
+    )
     return _first(matching, provider, model)
 
 

@@ -2,12 +2,13 @@
 
 Offline, and never a guess: what nobody knows costs None, not 0. Each kind of token has its rate
 (`price_list.py`); where the list has none for a kind, it costs what it is part of, as with the
-vendors: cached and heard tokens as input, thoughts as output. Service tiers, places and the fees of
+vendors: cached tokens as input, thoughts as output. Service tiers, places and the fees of
 the provider's own tools that the list lacks are in `prices.toml`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -42,6 +43,14 @@ _LISTED_CALLS: Final = MappingProxyType(
 _USUAL: Final = frozenset({"", "auto", "default", "on_demand", "standard", "unspecified"})
 """Service tiers that cost what the list says: no tier, by the words of several vendors."""
 _EVERYWHERE: Final = frozenset({"", "global", "not_available", "unspecified"})
+
+
+_REGIONAL: Final = re.compile(r"(https://)([a-z]{2})\.(api\.openai\.com|api\.x\.ai)(?=/|$)")
+"""Hosts of one region, whose prices are those of the host without it, times a factor."""
+_HEARD_AS_TEXT: Final = frozenset({"google"})
+"""Whose models take audio at the price of text where the list has none of its own.
+https://ai.google.dev/gemini-api/docs/pricing: `$2.00 (text / image / video / audio)`. With others a
+token of audio costs many times one of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,8 @@ def price(
     since 1970 at which it was asked, else now.
     """
     tier = usual_or(used.tier)
+    base_url, region = _worldwide(base_url)
+    used = used if used.geo or region is None else replace(used, geo=region)
     known = rates(provider, base_url, model, tier, at=at)
     dollars = configured_cost(configured, used.tokens)
     where = known.provider if known is not None else provider_id(provider, base_url)
@@ -126,6 +137,12 @@ def configured_cost(model: ModelSettings | None, tokens: Tokens) -> float | None
         + tokens.output * model.output_price
     )
     return dollars / _MILLION
+
+
+def _worldwide(base_url: str) -> tuple[str, str | None]:
+    """A URL without the region in its host, and the region."""
+    found = _REGIONAL.match(base_url)
+    return (base_url, None) if found is None else (_REGIONAL.sub(r"\1\3", base_url), found[2])
 
 
 def usual_or(tier: str | None) -> str | None:
@@ -190,6 +207,8 @@ def _rate(known: Rates, unit: str, input_tokens: int) -> float | None:
     rate = known.of(unit, input_tokens)
     if rate is not None:
         return rate
+    if "audio" in unit and known.provider not in _HEARD_AS_TEXT:
+        return None
     whole = known.of("output_mtok" if unit.startswith("output") else "input_mtok", input_tokens)
     if whole is not None and unit == "cache_write_1h_mtok":
         return whole * _HOUR_TIMES_INPUT

@@ -189,7 +189,7 @@ class HttpProviderSession:
         answer = self._answer(reading, owner, cost, first)
         if not says_nothing(reading):
             return answer
-        instead = replace(answer, dropped=(*answer.dropped, "response: empty, also at a repeat"))
+        instead = replace(answer, dropped=(*answer.dropped, "response: the model said nothing"))
         return replace(_faulty("it says nothing", cost), instead=instead)
 
     def _answer(

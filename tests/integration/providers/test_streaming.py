@@ -386,7 +386,7 @@ async def test_an_answer_that_says_nothing_is_worth_one_more_try(
         failure.cost,
         9,
     )
-    assert "response: empty, also at a repeat" in instead.dropped
+    assert "response: the model said nothing" in instead.dropped
 
 
 async def test_so_is_a_stream_that_says_nothing_but_reasoning() -> None:
