@@ -56,7 +56,7 @@ class _File(BaseModel):
 
 @cache
 def _rules() -> _File:
-    text = files(__package__).joinpath("prices.toml").read_text(encoding="utf-8")
+    text = files("nexus_actors.providers").joinpath("prices.toml").read_text(encoding="utf-8")
     return _File.model_validate(tomllib.loads(text))
 
 

@@ -154,7 +154,7 @@ class _File(BaseModel):
 
 @cache
 def _entries() -> tuple[_Entry, ...]:
-    text = files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
+    text = files("nexus_actors.providers").joinpath("models.toml").read_text(encoding="utf-8")
     return _File.model_validate(tomllib.loads(text)).model
 
 
