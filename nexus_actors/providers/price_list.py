@@ -122,7 +122,7 @@ def _rates(provider: str, base_url: str, model: str, tier: str | None, minute: i
     found = _find(provider, base_url, model)
     assert found is not None  # noqa: S101 - `rates` has found it
     now = datetime.fromtimestamp(minute * 60, UTC)
-    context = {} if tier is None else dict.fromkeys(_TIER_NAMES, tier)
+    context: dict[str, str] = {} if tier is None else {name: tier for name in _TIER_NAMES}
     prices = found.model.get_prices(now, context)
     by_unit = {
         unit: _rate(unit, price)
