@@ -183,11 +183,9 @@ class _Writer:
                 self._dropped.append(f"{where}: another provider's thoughts")
             else:
                 parts.append(_part(_uncached(part, where, self._dropped), where))
-        match parts:
-            case [{"type": "input_text", "text": str(text), **more}] if not more:
-                return text
-            case _:
-                return parts
+        if all(isinstance(it, Mapping) and it.keys() == {"type", "text"} for it in parts):
+            return "".join(str(it["text"]) for it in parts)
+        return parts
 
     def _call(self, call: Any, path: str) -> Item:
         match call:

@@ -15,7 +15,8 @@ What the API or the model cannot honour is dropped, or sent in the nearest form,
   which it refuses; `cache_control` wherever it stands;
 - `temperature` and `top_p` where the model thinks; efforts and limits that it does not take;
 - `thinking` is Anthropic's: switched off it is an effort, else it is dropped;
-- a `max_tokens` below 16, the least that the API takes, is sent as 16.
+- a `max_tokens` below 16, the least that the API takes, is sent as 16;
+- JSON of no schema in particular is refused unless a message says the word: one is added.
 
 `previous_response_id` and `store` go as sent: the first together with `store: false` is refused by
 the API. Where `store` is absent, the API stores the answer. `user` is sent as `safety_identifier`,
@@ -30,6 +31,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
+from nexus_actors.providers.apis.chat_output import wanted_output
 from nexus_actors.providers.apis.responses_items import NoForm, input_items, message_items
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
@@ -37,10 +39,11 @@ from nexus_actors.providers.takes import Takes, nearest
 
 LEAST_TOKENS: Final = 16
 ENCRYPTED: Final = "reasoning.encrypted_content"
-_LONGEST_USER: Final = 64
-"""Characters of a `safety_identifier`."""
+_LONGEST_KEY: Final = 64
+"""Characters of a `safety_identifier`, and of a `prompt_cache_key`."""
 _NEVER: Final = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty", "cache_control")
-_AS_IT_IS: Final = ("previous_response_id", "store", "prompt_cache_key")
+_AS_IT_IS: Final = ("previous_response_id", "store")
+_KEYS: Final = {"user": "safety_identifier", "prompt_cache_key": "prompt_cache_key"}
 _TIERS: Final = {"standard": "default", "standard_only": "default"}
 """Others' names of a service tier."""
 _NAMES: Final[Mapping[str, str]] = {
@@ -160,18 +163,11 @@ def _add_text(
 ) -> Mapping[str, Any] | None:
     """The form of the answer; returned is a schema that the model does not keep to by itself."""
     text: dict[str, Any] = {}
-    check: Mapping[str, Any] | None = None
-    if request.response_format is not None:
-        flat = _format(request.response_format)
-        kind, schema = flat.get("type"), flat.get("schema")
-        if kind in ("text", *takes.outputs):
-            text["format"] = flat
-        else:
-            check = schema if isinstance(schema, Mapping) else None
-            nearest_form = {"type": "json_object"} if "json_object" in takes.outputs else None
-            if nearest_form:
-                text["format"] = nearest_form
-            dropped.append(f"response_format: the model does not keep to a {kind}")
+    wanted = wanted_output(request, takes, dropped)
+    if wanted.format is not None:
+        text["format"] = _format(wanted.format)
+    if wanted.instruction is not None:
+        body["input"] = _instructed(body["input"], wanted.instruction)
     if request.verbosity is not None:
         if takes.verbosity:
             text["verbosity"] = request.verbosity
@@ -179,7 +175,15 @@ def _add_text(
             dropped.append(f"verbosity: {_NOT_TAKEN}")
     if text:
         body["text"] = text
-    return check
+    return wanted.check
+
+
+def _instructed(said: Any, instruction: str) -> list[Any]:
+    """As a message: the API looks for what must be said in the messages, not in `instructions`."""
+    items = (
+        [{"type": "message", "role": "user", "content": said}] if isinstance(said, str) else said
+    )
+    return [{"type": "message", "role": "system", "content": instruction}, *items]
 
 
 def _add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes) -> None:
@@ -266,17 +270,18 @@ def _add_rest(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> 
         body["service_tier"] = _TIERS.get(request.service_tier, request.service_tier)
     if request.metadata is not None:
         body["metadata"] = dict(request.metadata)
-    if request.user is not None:
-        body["safety_identifier"] = user = _identifier(request.user)
-        if user != request.user:
-            dropped.append(f"user: sent as a digest, for it is longer than {_LONGEST_USER}")
+    for name, sent_as in _KEYS.items():
+        if (asked := getattr(request, name)) is not None:
+            body[sent_as] = sent = _key(asked)
+            if sent != asked:
+                dropped.append(f"{name}: sent as a digest, for it is longer than {_LONGEST_KEY}")
     dropped += [name for name in _NEVER if getattr(request, name) not in (None, ())]
 
 
-def _identifier(user: str) -> str:
-    if len(user) <= _LONGEST_USER:
-        return user
-    return blake2b(user.encode("utf-8", "replace"), digest_size=_LONGEST_USER // 2).hexdigest()
+def _key(text: str) -> str:
+    if len(text) <= _LONGEST_KEY:
+        return text
+    return blake2b(text.encode("utf-8", "replace"), digest_size=_LONGEST_KEY // 2).hexdigest()
 
 
 def _add_include(body: dict[str, Any], request: LLMRequest, takes: Takes) -> None:

@@ -43,6 +43,7 @@ def test_marks_of_caches_are_taken_out_and_told_wherever_they_stand() -> None:
 @pytest.mark.parametrize("role", ["system", "user", "assistant"])
 def test_text_alone_is_a_plain_string(role: str, part: dict[str, Any]) -> None:
     assert items({"role": role, "content": [part]}) == [spoken(role, "Hi")]
+    assert items({"role": role, "content": [part, part]}) == [spoken(role, "HiHi")]
     result = {"role": "tool", "tool_call_id": "c", "content": [part]}
     assert items(result)[0]["output"] == "Hi"
 

@@ -1,5 +1,6 @@
 """What of a request a model takes is sent to the Responses API; the rest is told."""
 
+import json
 from typing import Any
 
 import pytest
@@ -184,14 +185,18 @@ def test_thinking_switched_off_is_an_effort(model: str, sent: Any, dropped: Any)
     assert told(prepared) == dropped
 
 
-def test_a_name_too_long_for_an_identifier_is_a_digest_and_told() -> None:
+@pytest.mark.parametrize(
+    ("name", "sent_as"),
+    [("user", "safety_identifier"), ("prompt_cache_key", "prompt_cache_key")],
+)
+def test_a_key_that_is_too_long_is_a_digest_and_told(name: str, sent_as: str) -> None:
     short, long = "u" * 64, "u" * 65
-    assert call(user=short).body["safety_identifier"] == short
-    prepared = call(user=long)
-    digest = prepared.body["safety_identifier"]
-    assert (len(digest), told(prepared)) == (64, ("user",))
-    assert call(user=long).body["safety_identifier"] == digest
-    assert call(user=long + "u").body["safety_identifier"] != digest
+    assert call(**{name: short}).body[sent_as] == short
+    prepared = call(**{name: long})
+    digest = prepared.body[sent_as]
+    assert (len(digest), told(prepared)) == (64, (name,))
+    assert call(**{name: long}).body[sent_as] == digest
+    assert call(**{name: long + "u"}).body[sent_as] != digest
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1", "o3", "gpt-5-chat-latest"])
@@ -255,3 +260,17 @@ def test_a_function_of_anthropics_is_a_function() -> None:
         "parameters": SCHEMA,
         "strict": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "added"), [("Hi", True), ("As JSON, please.", False), ("as json", False)]
+)
+def test_json_of_no_schema_is_asked_for_in_words_too(said: str, added: bool) -> None:
+    wanted = {"type": "json_object"}
+    for fields in ({"messages": ({"role": "user", "content": said},)}, {"input": said}):
+        messages = ({"role": "user", "content": said},)
+        prepared = call(**{"messages": messages, **fields, "response_format": wanted})
+        assert prepared.body["text"] == {"format": wanted}
+        spoken_of = json.dumps(prepared.body["input"]).lower()
+        assert "json" in spoken_of
+        assert told(prepared) == (("response_format",) if added else ())
