@@ -339,6 +339,11 @@ fields = st.fixed_dictionaries(
         name: anything | st.just(value)
         for name, value in {
             **MINIMAL,
+            "messages": [
+                USER,
+                {"role": "assistant", "content": None, "refusal": "no", "tool_calls": []},
+                {"role": "assistant", "content": "", "tool_calls": [{"function": {}}], "x": 1},
+            ],
             "input": "hi",
             "task_type": "coder",
             "request": MINIMAL,
@@ -353,11 +358,50 @@ fields = st.fixed_dictionaries(
             "previous_response_id": "p",
             "mcp_servers": [],
             "store": True,
-            "tools": [],
+            "tools": [{"name": "look", "input_schema": {}}],
+            "tool_choice": {"type": "tool", "name": "look"},
+            "functions": [{"name": "look"}],
+            "function_call": {"name": "look"},
+            "system": [{"type": "text", "text": "x"}],
+            "instructions": "x",
+            "text": {"verbosity": "low"},
+            "reasoning": {"effort": "low", "more": 1},
+            "output_config": {"effort": "high"},
+            "thinking": {"type": "adaptive"},
+            "max_output_tokens": 1,
+            "stop_sequences": ["x"],
+            "n": 1,
+            "metadata": {"a": "b"},
+            "user": "u",
+            "safety_identifier": "s",
+            "background": False,
+            "trace": 1,
             "timeout": 5,
         }.items()
     },
 )
+
+
+calls = st.fixed_dictionaries(
+    {"role": st.just("assistant"), "content": st.none() | st.just("")},
+    optional={
+        "tool_calls": anything
+        | st.lists(
+            st.fixed_dictionaries(
+                {"id": st.just("c")},
+                optional={
+                    "function": anything | st.fixed_dictionaries({"arguments": anything}),
+                    "provider_state": anything,
+                },
+            ),
+            max_size=2,
+        ),
+        "refusal": anything,
+        "provider_state": anything,
+        "reasoning_content": anything,
+        "note": anything,
+    },
+).map(lambda message: {**MINIMAL, "messages": [message]})
 
 
 def check(outcome: LLMRequest | Refusal) -> None:
@@ -365,6 +409,8 @@ def check(outcome: LLMRequest | Refusal) -> None:
         case LLMRequest():
             assert 0 < len(outcome.request_id) <= 255
             assert outcome.messages
+            assert len(outcome.unknown) < 40
+            assert all(len(name) < 100 for name in outcome.unknown)
             json.dumps([*outcome.messages], allow_nan=False).encode()
         case Refusal():
             assert outcome.type in REFUSALS
@@ -373,7 +419,7 @@ def check(outcome: LLMRequest | Refusal) -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=400)
-@given(fields)
+@given(fields | calls)
 def test_no_object_makes_it_raise(value: dict[str, Any]) -> None:
     check(decode_request(json.dumps(value)))
 
