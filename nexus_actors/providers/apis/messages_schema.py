@@ -113,15 +113,7 @@ class _Writer:
         variants = {name: rest.pop(name, None) for name in ("anyOf", "oneOf", "allOf")}
         literals = self._literals(rest)
         made |= literals
-        chosen = next((name for name, value in variants.items() if isinstance(value, list)), None)
-        if chosen is not None:
-            lost = sum(value is not None for value in variants.values()) > 1
-            self.exact = self.exact and not lost and chosen != "oneOf"
-            kept = "anyOf" if chosen == "oneOf" else chosen
-            made[kept] = [
-                self.write(value, f"{path}/{chosen}/{place}")
-                for place, value in enumerate(variants[chosen] or ())
-            ]
+        if self._variants(made, variants, path):
             if kind is not None and not literals:
                 self.exact = False
         elif not literals:
@@ -141,6 +133,28 @@ class _Writer:
             before = made.get("description")
             made["description"] = words if before is None else f"{before}\n\n{words}"
         return made
+
+    def _variants(self, made: _Schema, variants: Mapping[str, Any], path: str) -> bool:
+        """The first kind of variants that is there; others beside it are lost."""
+        lists = [name for name, value in variants.items() if isinstance(value, list)]
+        if not lists:
+            return False
+        chosen = lists[0]
+        parts = [
+            self.write(value, f"{path}/{chosen}/{place}")
+            for place, value in enumerate(variants[chosen])
+        ]
+        if chosen == "oneOf" or any(
+            variants[name] is not None for name in variants.keys() - {chosen}
+        ):
+            self.exact = False
+        kept = "allOf" if chosen == "allOf" else "anyOf"
+        if kept == "allOf" and any("$ref" in part for part in parts):
+            if len(parts) > 1:
+                raise Unwritable(f"{path or 'the schema'}: references in allOf")
+            kept = "anyOf"  # of one it is the same
+        made[kept] = parts
+        return True
 
     @staticmethod
     def _literals(rest: _Schema) -> _Schema:
