@@ -134,7 +134,7 @@ class ProviderFailure:
     """An optional field of the request, by its name in `LLMRequest`, that the provider named as the
     reason: the call is worth repeating once without it."""
     refused_value: bool = False
-    """It was the field's value that was refused, not the field."""
+    """It was the field's value that was refused, or the field beside another: nothing is learnt."""
     repeat_once: bool = False
     """Worth one more try at most: each is paid."""
     cost: float | None = None

@@ -15,7 +15,7 @@ class Refused(NamedTuple):
 
     word: str
     is_value: bool
-    """It was its value that was refused, not the field."""
+    """It was its value that was refused, or the field beside another: alone it may be taken."""
 
 
 _FIELD_CODES: Final = frozenset(
@@ -32,8 +32,8 @@ _SENTENCES: Final = tuple(
     for pattern, is_value in (
         # Anthropic: https://github.com/danielmiessler/Fabric/issues/2109 and many more.
         (rf"{_WORD} is deprecated for this model", False),
-        (rf"`\w+` and {_WORD} cannot both be (?:specified|set)", False),
-        (rf"{_WORD} must be unset", False),
+        (rf"`\w+` and {_WORD} cannot both be (?:specified|set)", True),
+        (rf"{_WORD} must be unset", True),
         (rf"{_WORD} (?:may|can) only be (?:set|used)", True),
         (rf"{_WORD} must be (?:greater|less|one of|between|in) ", True),
         (rf"{_WORD}: Extra inputs are not permitted", False),
@@ -42,7 +42,7 @@ _SENTENCES: Final = tuple(
         (r"This model does not support (?P<word>effort) level", True),
         (r"(?P<word>output_config\.effort)(?::| ')", True),
         (r"[Aa]daptive (?P<word>thinking) is not supported", False),
-        (r"(?P<word>Thinking) may not be enabled when tool_choice", False),
+        (r"(?P<word>Thinking) may not be enabled when tool_choice", True),
         (r"[`'\"](?P<word>thinking)\.type\.\w+[`'\"] is not supported", True),
         # OpenAI and Azure, where no code comes along.
         (rf"Unsupported parameter: {_WORD}", False),

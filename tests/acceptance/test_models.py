@@ -18,9 +18,10 @@ models."capable".takes.prefill = false
 models = ["one/capable", "one/future-model-9"]
 """
 SAID = "refused by the model (unsupported_parameter)"
-LEARNT = f"""
+LEARNT = """
 INSERT INTO nexus.model_quirks
-SELECT provider, model, field, effort, '{SAID}', now() - age::interval
+SELECT provider, model, field, effort,
+       'refused by the model (unsupported_parameter)', now() - age::interval
 FROM (VALUES
     ('one', 'future-model-9', 'temperature', '', '3 hours'),
     ('one', 'future-model-9', 'top_p', 'high', '0'),

@@ -69,7 +69,6 @@ FIELDS = [
     ("`temperature` is deprecated for this model.", "temperature"),
     ("temperature is deprecated for this model", "temperature"),
     ("`top_p` is deprecated for this model.", "top_p"),
-    ("`temperature` and `top_p` cannot both be specified for this model. Use one.", "top_p"),
     ("temperature: Extra inputs are not permitted", "temperature"),
     ("output_config.effort: Extra inputs are not permitted", "output_config.effort"),
     (
@@ -78,8 +77,6 @@ FIELDS = [
     ),
     ("This model does not support the effort parameter.", "effort"),
     ("adaptive thinking is not supported on this model", "thinking"),
-    ("Thinking may not be enabled when tool_choice forces tool use.", "Thinking"),
-    ("`top_k` must be unset when thinking is enabled.", "top_k"),
     # OpenAI without a code
     ("Unsupported parameter: 'temperature' is not supported with this model.", "temperature"),
     (
@@ -122,6 +119,10 @@ FIELDS = [
     ),
 ]
 VALUES = [
+    # Refused beside another field, and to be learnt of no request without that.
+    ("`temperature` and `top_p` cannot both be specified for this model. Use one.", "top_p"),
+    ("Thinking may not be enabled when tool_choice forces tool use.", "Thinking"),
+    ("`top_k` must be unset when thinking is enabled.", "top_k"),
     ("Unsupported value: 'temperature' does not support 0.2 with this model.", "temperature"),
     ("`temperature` may only be set to 1 when thinking is enabled.", "temperature"),
     ("`reasoning_effort` must be one of `none` or `default`", "reasoning_effort"),
