@@ -16,7 +16,7 @@ _KEPT: Final = 1024
 """Models at most: requests can name any number of them."""
 _PER: Final = {"_mtok": 1_000_000, "_kcount": 1_000}
 """How many tokens or calls a price of the list is for, by the end of its name."""
-_TIER_NAMES: Final = ("service_tier", "processing", "speed")
+_TIER_NAMES: Final[tuple[str, ...]] = ("service_tier", "processing", "speed")
 """What the list calls the choice of a tier, depending on the provider."""
 
 Rate = tuple[tuple[int, float], ...]
@@ -122,7 +122,7 @@ def _rates(provider: str, base_url: str, model: str, tier: str | None, minute: i
     found = _find(provider, base_url, model)
     assert found is not None  # noqa: S101 - `rates` has found it
     now = datetime.fromtimestamp(minute * 60, UTC)
-    context: dict[str, str] = {} if tier is None else {name: tier for name in _TIER_NAMES}
+    context: dict[str, str] = {} if tier is None else dict.fromkeys(_TIER_NAMES, tier)
     prices = found.model.get_prices(now, context)
     by_unit = {
         unit: _rate(unit, price)

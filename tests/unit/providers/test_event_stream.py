@@ -145,6 +145,12 @@ def test_json_that_stands_in_it_as_it_is_is_an_event(
         assert [*found, *stream.close()] == ["a", *events, *(["b"] if "b\n" in end else [])]
 
 
+def test_it_is_not_looked_at_again_for_each_bracket() -> None:
+    stream = EventStream()
+    assert stream.feed(b"[[\n" + b"],[\n" * 7) == []
+    assert stream.feed(b"],[\n" * 2) == ["[[\n" + "],[\n" * 7 + "],["]
+
+
 def test_json_without_end_is_not_kept_for_ever() -> None:
     stream = EventStream()
     for _ in range(10_000):

@@ -170,8 +170,8 @@ def test_a_region_is_known_by_its_host(region: str) -> None:
 
 def test_what_is_kept_for_an_hour_is_twice_the_input_where_the_list_says_nothing() -> None:
     google = {"cached": 0, "cache_write": 1_000_000, "cache_write_1h": 1_000_000}
-    found = dollars(GOOGLE, "claude-opus-4-5", Used(Tokens(1_000_000, 0, **google)))
-    plain = dollars(GOOGLE, "claude-opus-4-5", Used(Tokens(1_000_000, 0)))
+    found = dollars(GOOGLE, "claude-3-5-haiku", Used(Tokens(1_000_000, 0, **google)))
+    plain = dollars(GOOGLE, "claude-3-5-haiku", Used(Tokens(1_000_000, 0)))
     assert found is not None
     assert plain is not None
     assert found == pytest.approx(2 * plain)
