@@ -72,7 +72,11 @@ class _Writer:
         messages = MessageWriter(request, takes, self._dialect, self._dropped).written()
         self._body = {"model": model, "messages": instructed(messages, output.instruction)}
         if request.max_tokens is not None:
-            self._body[takes.limit] = request.max_tokens
+            self._body[takes.limit] = most = min(
+                request.max_tokens, takes.max_output_tokens or request.max_tokens
+            )
+            if most < request.max_tokens:
+                self._dropped.append(f"max_tokens: sent as {most}, the most it answers with")
         forced = add_tools(self._body, self._dropped, request, takes)
         thinks = self._add_effort(idle=forced and takes.forced_choice_idle)
         self._add_samplers(thinks=thinks)

@@ -9,7 +9,12 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat_api import ChatApi
 from nexus_actors.providers.apis.chat_stream import ChatStream
 from nexus_actors.providers.apis.responses_answer import read_response
-from nexus_actors.providers.apis.responses_request import responses_call
+from nexus_actors.providers.apis.responses_request import (
+    DIGEST,
+    own_tier,
+    responses_call,
+    short_key,
+)
 from nexus_actors.providers.apis.responses_stream import ResponsesStream
 from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
@@ -28,6 +33,14 @@ def answers_in_chat(request: LLMRequest, takes: Takes) -> bool:
     return takes.chat == "without_tools" and not thinks
 
 
+def _in_own_words(request: LLMRequest) -> tuple[LLMRequest, tuple[str, ...]]:
+    """The request for the vendor's own chat completions, and what is to be told."""
+    asked = request.prompt_cache_key
+    key = None if asked is None else short_key(asked)
+    own = replace(request, service_tier=own_tier(request.service_tier), prompt_cache_key=key)
+    return own, (f"prompt_cache_key: {DIGEST}",) if key != asked else ()
+
+
 class ResponsesOrChatApi(ChatApi):
     """An `HttpApi`. Which API answered is told by the answer: only chat's has `choices`."""
 
@@ -37,10 +50,12 @@ class ResponsesOrChatApi(ChatApi):
         if request.api_version != "chat_completions":
             return responses_call(request, model, takes, stream=stream)
         if answers_in_chat(request, takes):
-            return super().prepare(request, model, takes, stream=stream)
-        prepared = responses_call(request, model, takes, stream=stream)
+            own, told = _in_own_words(request)
+            prepared = super().prepare(own, model, takes, stream=stream)
+        else:
+            prepared, told = responses_call(request, model, takes, stream=stream), (_MOVED,)
         if isinstance(prepared, Prepared):
-            return replace(prepared, dropped=(_MOVED, *prepared.dropped))
+            return replace(prepared, dropped=(*told, *prepared.dropped))
         return prepared
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:

@@ -42,6 +42,7 @@ ENCRYPTED: Final = "reasoning.encrypted_content"
 _LONGEST_KEY: Final = 64
 """Characters of a `safety_identifier`, and of a `prompt_cache_key`."""
 _NEVER: Final = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty", "cache_control")
+DIGEST: Final = f"sent as a digest, for it is longer than {_LONGEST_KEY} characters"
 _AS_IT_IS: Final = ("previous_response_id", "store")
 _KEYS: Final = {"user": "safety_identifier", "prompt_cache_key": "prompt_cache_key"}
 _TIERS: Final = {"standard": "default", "standard_only": "default"}
@@ -267,18 +268,24 @@ def _flat(value: Mapping[str, Any]) -> Mapping[str, Any]:
 def _add_rest(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> None:
     body |= {name: value for name in _AS_IT_IS if (value := getattr(request, name)) is not None}
     if request.service_tier is not None:
-        body["service_tier"] = _TIERS.get(request.service_tier, request.service_tier)
+        body["service_tier"] = own_tier(request.service_tier)
     if request.metadata is not None:
         body["metadata"] = dict(request.metadata)
     for name, sent_as in _KEYS.items():
         if (asked := getattr(request, name)) is not None:
-            body[sent_as] = sent = _key(asked)
+            body[sent_as] = sent = short_key(asked)
             if sent != asked:
-                dropped.append(f"{name}: sent as a digest, for it is longer than {_LONGEST_KEY}")
+                dropped.append(f"{name}: {DIGEST}")
     dropped += [name for name in _NEVER if getattr(request, name) not in (None, ())]
 
 
-def _key(text: str) -> str:
+def own_tier(asked: str | None) -> str | None:
+    """A service tier by the vendor's own name for it."""
+    return asked if asked is None else _TIERS.get(asked, asked)
+
+
+def short_key(text: str) -> str:
+    """A key as the vendor takes it: itself, or a digest where it is too long."""
     if len(text) <= _LONGEST_KEY:
         return text
     return blake2b(text.encode("utf-8", "replace"), digest_size=_LONGEST_KEY // 2).hexdigest()
