@@ -20,7 +20,7 @@ from openai.types.shared import ResponsesModel
 from nexus_actors.providers.apis.presets import PRESETS
 from nexus_actors.providers.catalog import kind_names, load_kind
 from nexus_actors.providers.http.settings import HttpSettings
-from nexus_actors.providers.takes import EFFORTS, Takes, model_takes, plain_name
+from nexus_actors.providers.takes import EFFORTS, Takes, _family_name, model_takes, plain_name
 
 TEXT: Final = files("nexus_actors.providers").joinpath("models.toml").read_text(encoding="utf-8")
 ENTRIES: Final[list[dict[str, Any]]] = tomllib.loads(TEXT)["model"]
@@ -36,15 +36,12 @@ UNLISTED: Final[dict[str, str]] = {
     "*vision*": OTHERWISE,
     "allam*": OTHERWISE,
     "claude-fable-5-0": FORM,
-    "claude-fable-5-[!0-9]*": FORM,
     "claude-instant*": RETIRED,
     "claude-mythos-5-0": FORM,
     "claude-mythos-5-[!0-9]*": FORM,
     "claude-opus-4-[!0-9]*": FORM,
-    "claude-opus-4-[01]-*": FORM,
     "claude-sonnet-4-0-*": FORM,
     "claude-sonnet-4-[!0-9]*": FORM,
-    "claude-sonnet-5-[!0-9]*": FORM,
     "compound*": OTHERWISE,
     "deepseek-v4.1-flash*": OTHERWISE,
     "devstral-latest": ALIAS,
@@ -97,7 +94,8 @@ def known(server: str) -> frozenset[str]:
     for own, more in (("anthropic", CLAUDES), ("openai", GPTS)):
         if there is None or name == own:
             names |= set(more)
-    return frozenset(map(plain_name, names))
+    plain = set(map(plain_name, names))
+    return frozenset(plain.union(map(_family_name, plain)))
 
 
 def _spellings(clause: Any) -> set[str]:
