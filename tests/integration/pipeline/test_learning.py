@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from nexus_actors.storage.postgres.quirk_store import forget_quirks
 from tests.http_server import Recorded, Reply, ScriptedServer, completion, scripted_server
@@ -130,18 +131,25 @@ async def test_processes_that_run_learn_and_forget_together(
 
 
 async def test_requests_at_once_are_all_answered_and_learn_it_once(
-    database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    database_url: str, tmp_path: Path
 ) -> None:
     async with (
         scripted_server({NEW: new_model}) as server,
         served(server, database_url, tmp_path) as service,
     ):
-        await service.sql.send_many(request(n, temperature=0.1) for n in range(60))
-        await service.stored(60)
+        with capture_logs() as log:
+            await service.sql.send_many(request(n, temperature=0.1) for n in range(60))
+            await service.stored(60)
+            with trio.fail_after(PATIENCE):
+                while service.application.quirks.unwritten():
+                    await trio.sleep(0.01)
+        told = [it for it in log if it["event"] == "learnt what a model does not take"]
+        fields = {"provider": "p", "model": NEW, "field": "temperature"}
+        assert [it | fields | {"log_level": "info"} for it in told] == told
+        assert len(told) == await service.sql.value(LEARNT) == 1
         results = await service.sql.results()
         assert {it["status"] for it in results} == {"ok"}
         assert all(TOLD in it["dropped"] for it in results)
-        await service.sql.until(f"SELECT ({LEARNT}) = 1")
         workers = service.application.settings.providers["p"].settings.pool_size
         refused = await service.sql.value("SELECT count(*) FROM nexus.attempts WHERE spared")
         assert 1 <= refused <= workers
