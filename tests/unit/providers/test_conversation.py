@@ -12,19 +12,17 @@ from nexus_actors.providers.apis.conversation import (
     Function,
     JsonObject,
     JsonSchema,
-    Media,
     Named,
-    Part,
-    Text,
     ToolCall,
     Turn,
-    Unknown,
     read_conversation,
 )
 from nexus_actors.providers.apis.generate_content_request import generate_content_call
 from nexus_actors.providers.apis.messages_request import messages_call
+from nexus_actors.providers.apis.parts import Media, Part, Text, Unknown
 from nexus_actors.providers.apis.responses_request import responses_call
 from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.takes import Takes
 from tests.unit.providers.conversations import (
     CALL,
     CALLED,
@@ -64,15 +62,19 @@ def test_system_texts_stand_apart_wherever_they_stood() -> None:
             {"role": "system", "content": ""},
         )
     )
-    assert found.system == ("a", "bc")
-    assert found.turns == (Turn("user", (Text(USER["content"]),)),)
+    assert found.system == (Text("a"), Text("b"), Text("c"))
+    assert found.turns == (Turn("user", (Text(USER["content"]),), path="messages[1]"),)
 
 
 def test_calls_and_results_know_each_other() -> None:
     found = read(messages=CALLED)
     assert found.turns[1:] == (
-        Turn("assistant", calls=(ToolCall("call_1", "weather", '{"city": "Oslo"}'),)),
-        Turn("tool", (Text("rain"),), call_id="call_1", tool_name="weather"),
+        Turn(
+            "assistant",
+            calls=(ToolCall("call_1", "weather", '{"city": "Oslo"}'),),
+            path="messages[1]",
+        ),
+        Turn("tool", (Text("rain"),), call_id="call_1", tool_name="weather", path="messages[2]"),
     )
     stray = {"role": "tool", "tool_call_id": "x", "name": "clock", "content": "9"}
     assert read(messages=(stray,)).turns[0].tool_name == "clock"
@@ -128,7 +130,11 @@ TEXT_64 = base64.b64encode(b"a b").decode()
         ("data:,a%20b", Media("image", data=TEXT_64, media_type="text/plain")),
         ("data:image/png;base64", Unknown("image")),
         ("data:image/png;base64,not*base64", Unknown("image")),
-        ("data:image/png;base64,abc", Unknown("image")),
+        ("data:image/png;base64,abc", Media("image", data="abc=", media_type="image/png")),
+        ("data:image/png;base64,-_8", Media("image", data="+/8=", media_type="image/png")),
+        ("data:image/png;base64,abcde", Unknown("image")),
+        ("data:image/jpg;base64,abcd", Media("image", data="abcd", media_type="image/jpeg")),
+        ("data:IMAGE/PNG;base64,abcd", Media("image", data="abcd", media_type="image/png")),
     ],
 )
 def test_urls_and_what_they_hold(url: str, expected: Part) -> None:
@@ -255,8 +261,10 @@ def test_names_of_speakers_are_told_where_there_is_no_place_for_them() -> None:
     )
     request = LLMRequest(request_id="r", complexity="simple", messages=said)
     told = ("messages[0].name",)
-    anthropic = messages_call(request, "m", stream=False, version="2023-06-01", max_tokens=1)
-    gemini = generate_content_call(request, "m", stream=False)
+    anthropic = messages_call(
+        request, "m", Takes(), stream=False, version="2023-06-01", max_tokens=1
+    )
+    gemini = generate_content_call(request, "m", Takes(), stream=False)
     for prepared in (anthropic, gemini):
         assert isinstance(prepared, Prepared)
         assert prepared.dropped == told
@@ -278,7 +286,8 @@ def test_items_of_an_input_that_have_no_message_are_told() -> None:
     )
     told = ("input[1]", "input[4]")
     assert read_conversation(request).unsaid == told
-    assert chat_call(request, "m", stream=False).dropped == told
-    responses = responses_call(request, "m", stream=False)
+    assert chat_call(request, "m", Takes(), stream=False).dropped == told
+    responses = responses_call(request, "m", Takes(), stream=False)
     assert isinstance(responses, Prepared)
-    assert (responses.dropped, responses.body["input"]) == ((), list(items))
+    sent = [{"type": "message", **items[0]}, *items[1:]]
+    assert (responses.dropped, responses.body["input"]) == ((), sent)
