@@ -69,7 +69,7 @@ async def test_says_who_calls_unless_the_config_says_otherwise(
 
 
 async def test_a_local_server_needs_no_key_and_costs_nothing() -> None:
-    async with connected(key=None, free=True) as (server, session):
+    async with connected(key=None, free=True, by_the_rules=False) as (server, session):
         answer = await session.complete(REQUEST, "smollm", timeout=LONG)
         assert "authorization" not in server.requests[0].headers
     assert isinstance(answer, Answer)

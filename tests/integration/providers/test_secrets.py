@@ -85,7 +85,8 @@ async def test_each_place_that_may_hold_a_prompt_is_masked(where: str) -> None:
     }
     request = replace(REQUEST, **fields[where])
     quoted = Reply(status=400, body={"error": {"message": prompt}})
-    async with connected({"*": quoted}) as (_, session):
+    # a call that nobody answered breaks the rules
+    async with connected({"*": quoted}, by_the_rules=where != "calls") as (_, session):
         failure = await session.complete(request, "m", timeout=LONG)
     assert isinstance(failure, ProviderFailure)
     assert failure.message == "HTTP 400: [prompt]"
