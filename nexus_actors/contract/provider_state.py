@@ -16,6 +16,8 @@ from nexus_actors.contract.wrong import Path, Wrong
 
 STATE: Final = "provider_state"
 """The key in a message, a call and a result."""
+_SAID_TWICE: Final = "extra_content"
+"""Where Google's chat API has a signature, which stands there beside a state of the same."""
 STATE_LIMIT: Final = 256 * 1024
 """Bytes that the states of one message and its calls may have together; larger, they are left out
 and told."""
@@ -146,7 +148,11 @@ def _open_message(message: Message, path: str, owner: Owner, dropped: list[str])
 
 def _replaced(holder: Mapping[str, Any], text: str | None) -> dict[str, Any]:
     rest = _without(holder)
-    return rest if text is None else {**rest, STATE: text}
+    if text is not None:
+        return {**rest, STATE: text}
+    if holder.get(STATE) is not None:
+        rest.pop(_SAID_TWICE, None)
+    return rest
 
 
 def _without(holder: Mapping[str, Any]) -> dict[str, Any]:

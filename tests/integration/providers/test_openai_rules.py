@@ -14,7 +14,7 @@ from nexus_actors.providers.port import ProviderFailure, ProviderSession
 from nexus_actors.providers.takes import EFFORTS
 from tests.integration.providers.helpers import LONG, connected
 from tests.unit.providers.conversations import EVERY_KIND, NESTED, PNG
-from tests.vendors import openai
+from tests.vendors import openai, openai_responses
 
 MODELS = (
     "gpt-4o-mini",
@@ -121,6 +121,10 @@ MORE: dict[str, dict[str, Any]] = {
 }
 
 
+def _heard(_: str) -> None:
+    """The answer is read as a stream."""
+
+
 def asked(version: ApiVersion, **fields: Any) -> LLMRequest:
     given = {"messages": (USER,), **fields}
     return LLMRequest(request_id="r", complexity="simple", api_version=version, **given)
@@ -134,7 +138,7 @@ async def test_every_kind_of_request_is_answered_by_the_first_call(
     refused: dict[str, str] = {}
     async with connected({"*": openai.answer}, kind="openai") as (server, session):
         for name, fields in {**EVERY_KIND, **MORE}.items():
-            for on_text in (None, str):
+            for on_text in (None, _heard):
                 outcome = await session.complete(
                     asked(version, **fields), model, timeout=LONG, on_text=on_text
                 )
@@ -157,8 +161,6 @@ async def test_every_kind_of_request_is_answered_by_the_first_call(
 )
 async def test_the_vendor_is_strict(fields: Any, param: str | None, code: str) -> None:
     body = {"model": "gpt-6.1-sol", "input": "Hi", **fields}
-    from tests.vendors import openai_responses
-
     assert openai_responses.complaint({"model": "gpt-6.1-sol", "input": "Hi"}) is None
     wrong = openai_responses.complaint(body)
     assert wrong is not None
@@ -172,7 +174,7 @@ async def test_a_model_that_nobody_knows_says_which_field_it_does_not_take() -> 
         session,
     ):
         for version in ("responses", "chat_completions"):
-            request = asked(version, temperature=0.7)  # type: ignore[arg-type]
+            request = asked(version, temperature=0.7)
             failure = await session.complete(request, "future-model-9", timeout=LONG)
             assert isinstance(failure, ProviderFailure)
             assert failure.refused_field == "temperature"
@@ -199,7 +201,7 @@ async def step(
 ) -> Answer:
     request = asked("responses", messages=messages, tools=(WEATHER,))
     answer = await session.complete(
-        request, model, timeout=LONG, on_text=str if stream else None, key_name="KEY"
+        request, model, timeout=LONG, on_text=_heard if stream else None, key_name="KEY"
     )
     assert isinstance(answer, Answer), answer
     return answer
