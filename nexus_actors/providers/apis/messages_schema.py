@@ -7,7 +7,7 @@ types left out that other keywords tell), the nearest form is written; what has 
 all, a schema that refers to itself or to elsewhere) is `Unwritable`, by its place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -96,7 +96,7 @@ class _Writer:
             raise Unwritable(f"{path or 'the schema'}: no type that is known")
         if len(types) == 1 or "enum" in rest or "const" in rest:
             return self._typed({**rest, "type": types[0]}, path)
-        described = {key: rest.pop(key) for key in ("description", "title") if key in rest}
+        described: _Schema = {key: rest.pop(key) for key in ("description", "title") if key in rest}
         variants = []
         for kind in types:
             others = {word for it, words in _TELLING if it != kind for word in words}
@@ -178,18 +178,25 @@ class _Writer:
                 made["additionalProperties"] = False
                 if (required := rest.pop("required", None)) is not None:
                     made["required"] = required
-            case "string" if rest.get("format") in FORMATS:
-                made["format"] = rest.pop("format")
+            case "string":
+                _keep(made, rest, "format", FORMATS)
             case "array":
                 if (items := rest.pop("items", None)) is not None:
                     made["items"] = self.write(items, f"{path}/items")
-                if rest.get("minItems") in (0, 1):
-                    made["minItems"] = rest.pop("minItems")
+                _keep(made, rest, "minItems", (0, 1))
 
     def _lose(self, rest: _Schema) -> None:
         """What only stands in words now is not held to by the API."""
         if any(key not in _ANNOTATIONS and not str(key).startswith("x-") for key in rest):
             self.exact = False
+
+
+def _keep(made: _Schema, rest: _Schema, word: str, taken: Collection[Any]) -> None:
+    """A keyword with a value that is taken; with another it comes last, as the client has it."""
+    if word in rest:
+        value = rest.pop(word)
+        holder = made if isinstance(value, str | int) and value in taken else rest
+        holder[word] = value
 
 
 def _kind(kind: Any, rest: Mapping[str, Any]) -> str | None:

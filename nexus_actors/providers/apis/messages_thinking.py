@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
-from nexus_actors.providers.takes import EFFORTS, Takes, nearest
+from nexus_actors.providers.takes import Takes, nearest
 
 LEAST_BUDGET: Final = 1024
 """Tokens: https://platform.claude.com/docs/en/build-with-claude/extended-thinking."""
@@ -94,7 +94,7 @@ def _effort(
         return None
     most = takes.effort_without_thinking
     if most is not None and thinking is not None and thinking["type"] in _OFF:
-        levels = tuple(it for it in levels if EFFORTS.index(it) <= EFFORTS.index(most))
+        levels = levels[: levels.index(most) + 1]
     sent = nearest(effort, levels)
     if sent != effort:
         tell(f"reasoning_effort: sent as {sent}, the nearest that the model takes")

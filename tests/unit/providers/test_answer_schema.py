@@ -1,0 +1,150 @@
+"""Answers held against a schema on our side: what breaks it, and that nothing can hold us up."""
+
+import json
+from typing import Any
+
+import pytest
+
+from nexus_actors.providers.apis import answer_schema
+from nexus_actors.providers.apis.answer_schema import MOST_WORK, violation
+
+PLACE = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string", "minLength": 2, "pattern": "^[A-Z]"},
+        "size": {"type": "integer", "minimum": 1, "maximum": 5},
+        "near": {"type": "array", "items": {"$ref": "#"}, "maxItems": 2, "uniqueItems": True},
+    },
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"city": "Oslo"},
+        {"city": "Oslo", "size": 5},
+        {"city": "Oslo", "near": [{"city": "Moss"}, {"city": "Ski", "near": []}]},
+    ],
+)
+def test_what_fits(value: Any) -> None:
+    assert violation(PLACE, json.dumps(value)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "keyword", "place"),
+    [
+        ({"city": "O"}, "minLength", "/city"),
+        ({"city": "oslo"}, "pattern", "/city"),
+        ({"city": "Oslo", "size": 6}, "maximum", "/size"),
+        ({"city": "Oslo", "size": 1.5}, "type", "/size"),
+        ({}, "required", "/"),
+        ({"city": "Oslo", "more": 1}, "additionalProperties", "/"),
+        ({"city": "Oslo", "near": [{"city": "Moss", "size": 0}]}, "minimum", "/near/0/size"),
+        ({"city": "Oslo", "near": [{"city": "Moss"}] * 2}, "uniqueItems", "/near"),
+        ([], "type", "/"),
+    ],
+)
+def test_what_breaks_it_is_told_by_its_place(value: Any, keyword: str, place: str) -> None:
+    assert violation(PLACE, json.dumps(value)) == f"it breaks {keyword} at {place}"
+
+
+@pytest.mark.parametrize("text", ["", "Oslo", '{"city": "Os', "```json\n{}\n```", '{"a": NaN}'])
+def test_what_is_no_json_fits_nothing(text: str) -> None:
+    assert violation({}, text) == "it is no JSON"
+
+
+def test_what_the_answer_says_is_not_told() -> None:
+    assert "secret" not in str(violation({"type": "integer"}, '"secret"'))
+    long = violation({"additionalProperties": {"type": "integer"}}, json.dumps({"k" * 5000: "x"}))
+    assert long is not None
+    assert len(long) < 200
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": 7},
+        {"type": "news"},
+        {"minimum": "a"},
+        {"properties": []},
+        {"pattern": "("},
+        {"pattern": "(?=a)b"},
+        {"pattern": "(a{1000}){1000}"},
+        {"$ref": "#/$defs/A"},
+        {"$ref": "http://127.0.0.1:9/schema"},
+        {"$ref": "file:///etc/hostname"},
+        {"$schema": "http://127.0.0.1:9/meta", "type": "integer"},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}},
+        {"allOf": [{"$ref": "#"}]},
+        {"$dynamicRef": "#a", "$defs": {"a": {"$dynamicAnchor": "a", "type": "integer"}}},
+        {"a": float("nan")},
+        {"enum": ["x" * 300_000]},
+    ],
+)
+def test_what_is_no_usable_schema_is_not_checked(schema: Any) -> None:
+    assert violation(schema, '"text"') is None
+
+
+def test_a_large_answer_is_not_checked() -> None:
+    assert violation({"type": "integer"}, json.dumps("x" * answer_schema.MOST_ANSWER)) is None
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    """Each level twice the one below: 2 ** levels looks at one value."""
+    defs: dict[str, Any] = {
+        f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(levels)
+    }
+    return {"$ref": "#/$defs/a0", "$defs": {**defs, f"a{levels}": {"type": "string"}}}
+
+
+TWICE = {"allOf": [{"properties": {"x": {"$ref": "#"}}}, {"properties": {"x": {"$ref": "#"}}}]}
+EACH = {"additionalProperties": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        (doubling(60), "1"),
+        ({**TWICE, "type": "object"}, '{"x":' * 90 + "1" + "}" * 90),
+        ({**EACH, "type": "object"}, '{"x":' * 90 + "1" + "}" * 90),
+        ({"items": {"maximum": 0}}, json.dumps([1] * MOST_WORK)),
+        ({"items": {"enum": list(range(2, 2000))}}, json.dumps([1] * 1000)),
+        ({"pattern": "^(a+)+$"}, json.dumps("a" * 100_000 + "b")),
+        ({"patternProperties": {"^(a+)+$": False}}, json.dumps({"a" * 100_000: 1})),
+    ],
+)
+def test_what_would_be_too_much_work_is_not_done(
+    schema: Any, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not answer_schema._is_bounded(schema, json.loads(text))
+    assert violation(schema, text) is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        (doubling(10), "1"),
+        ({**TWICE, "type": "object"}, '{"x":' * 8 + "1" + "}" * 8),
+        ({"items": {"maximum": 0}}, json.dumps([1] * 10_000)),
+        ({"pattern": "^(a+)+$"}, json.dumps("a" * 5000 + "b")),
+        ({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}, "type": "object"},
+         '{"l":' * 60 + "1" + "}" * 60),
+        ({"dependentSchemas": {"a": {"required": ["b"]}}}, '{"a": 1}'),
+        ({"propertyNames": {"maxLength": 1}}, '{"ab": 1}'),
+        ({"if": {"type": "integer"}, "then": {"minimum": 5}}, "1"),
+        ({"prefixItems": [{"type": "string"}]}, "[1]"),
+        ({"items": [{"type": "string"}], "$schema": "http://json-schema.org/draft-07/schema#"},
+         "[1]"),
+    ],
+)  # fmt: skip
+def test_what_can_be_done_is(schema: Any, text: str) -> None:
+    assert violation(schema, text) is not None
+
+
+def test_a_schema_is_made_ready_once() -> None:
+    answer_schema._validator.cache_clear()
+    for number in range(3):
+        assert violation(dict(PLACE), json.dumps({"city": "Oslo", "size": number + 1})) is None
+    assert answer_schema._validator.cache_info().misses == 1

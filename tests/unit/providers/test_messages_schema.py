@@ -1,0 +1,210 @@
+"""JSON Schemas as Anthropic takes them: as its own client would send them, and what that cannot."""
+
+import copy
+from typing import Any
+
+import pytest
+from anthropic import transform_schema
+
+from nexus_actors.providers.apis.messages_schema import Unwritable, written_schema
+from tests.unit.providers.test_messages_takes import call, told
+from tests.vendors.anthropic_schemas import wrong_schema
+
+CITY = {"type": "string", "description": "Its name."}
+AS_THE_CLIENT: dict[str, dict[str, Any]] = {
+    "bounds": {"type": "integer", "minimum": 1, "maximum": 10, "description": "How many."},
+    "bounds without words": {"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.5},
+    "open object": {"type": "object", "properties": {"a": CITY}, "additionalProperties": True},
+    "no properties": {"type": "object"},
+    "required": {"type": "object", "properties": {"a": CITY}, "required": ["a"], "title": "T"},
+    "nested": {
+        "type": "object",
+        "properties": {"a": {"type": "object", "properties": {"b": {"type": "boolean"}}}},
+    },
+    "format": {"type": "string", "format": "date-time"},
+    "other format": {"type": "string", "format": "regex", "maxLength": 4},
+    "pattern": {"type": "string", "pattern": "^a"},
+    "array": {"type": "array", "items": {"type": "string", "minLength": 2}, "minItems": 1},
+    "bounded array": {"type": "array", "items": CITY, "minItems": 2, "uniqueItems": True},
+    "enum": {"type": "string", "enum": ["a", "b"], "default": "a"},
+    "enum alone": {"enum": ["a", 1, None, True]},
+    "const": {"const": 3, "type": "integer"},
+    "anyOf": {"anyOf": [{"type": "null"}, {"type": "string", "maxLength": 3}], "title": "Maybe"},
+    "oneOf": {"oneOf": [{"type": "null"}, {"type": "string"}]},
+    "allOf": {"allOf": [{"type": "object", "properties": {"a": CITY}}]},
+    "reference": {"$ref": "#/$defs/A", "$defs": {"A": {"type": "integer", "minimum": 0}}},
+    "references": {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/A"}, "b": {"$ref": "#/$defs/A"}},
+        "$defs": {"A": {"type": "object", "properties": {}, "minProperties": 1}},
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+    },
+    "words of another's": {"type": "string", "x-order": 1, "examples": ["a"], "deprecated": True},
+}
+
+
+@pytest.mark.parametrize("name", AS_THE_CLIENT)
+def test_is_written_as_the_official_client_writes_it(name: str) -> None:
+    given = copy.deepcopy(AS_THE_CLIENT[name])
+    written = written_schema(given)
+    assert written.schema == transform_schema(copy.deepcopy(given))
+    assert wrong_schema(written.schema) is None
+    assert given == AS_THE_CLIENT[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "exact"),
+    [
+        ("bounds", False),
+        ("open object", True),
+        ("required", True),
+        ("format", True),
+        ("other format", False),
+        ("pattern", False),
+        ("bounded array", False),
+        ("enum", True),
+        ("const", True),
+        ("oneOf", False),
+        ("reference", False),
+        ("references", False),
+        ("words of another's", True),
+    ],
+)
+def test_knows_whether_something_was_lost(name: str, exact: bool) -> None:
+    assert written_schema(AS_THE_CLIENT[name]).exact is exact
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (
+            {"type": ["string", "null"], "maxLength": 3, "description": "d"},
+            {
+                "anyOf": [{"type": "string", "description": "{maxLength: 3}"}, {"type": "null"}],
+                "description": "d",
+            },
+        ),
+        (
+            {"type": ["integer", "string"], "minimum": 1},
+            {"anyOf": [{"type": "integer", "description": "{minimum: 1}"}, {"type": "string"}]},
+        ),
+        ({"type": ["string"]}, {"type": "string"}),
+        ({"type": ["string", "null"], "enum": ["a", None]}, {"enum": ["a", None]}),
+        (
+            {"properties": {"a": CITY}},
+            {"type": "object", "properties": {"a": CITY}, "additionalProperties": False},
+        ),
+        ({"items": CITY}, {"type": "array", "items": CITY}),
+        ({"minLength": 1}, {"type": "string", "description": "{minLength: 1}"}),
+        ({"minimum": 1}, {"type": "number", "description": "{minimum: 1}"}),
+        (
+            {"$ref": "#/definitions/A", "definitions": {"A": CITY}},
+            {"$ref": "#/$defs/A", "$defs": {"A": CITY}},
+        ),
+        (
+            {"allOf": [{"$ref": "#/$defs/A"}], "$defs": {"A": CITY}, "description": "d"},
+            {"anyOf": [{"$ref": "#/$defs/A"}], "$defs": {"A": CITY}, "description": "d"},
+        ),
+    ],
+)
+def test_where_the_client_cannot_the_nearest_is_written(given: Any, sent: Any) -> None:
+    assert written_schema(given).schema == sent
+    assert wrong_schema(sent) is None
+
+
+TREE = {"type": "object", "properties": {"of": {"$ref": "#"}}}
+LIST = {
+    "$ref": "#/$defs/N",
+    "$defs": {
+        "N": {"anyOf": [{"type": "null"}, {"type": "array", "items": {"$ref": "#/$defs/N"}}]}
+    },
+}
+DEEP: dict[str, Any] = {"type": "string"}
+for _ in range(60):
+    DEEP = {"type": "array", "items": DEEP}
+DEEPER = DEEP
+for _ in range(60):
+    DEEPER = {"type": "array", "items": DEEPER}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"description": "anything"},
+        {"type": "object", "properties": {"a": True}},
+        {"type": "object", "properties": {"a": {}}},
+        {"type": "array", "items": True},
+        {"type": "news"},
+        {"type": []},
+        {"type": ["news"]},
+        {"enum": [{"a": 1}]},
+        {"anyOf": [7]},
+        {"$ref": "https://example.org/schema.json"},
+        {"$ref": "#/$defs/A"},
+        {"$ref": "#anchor"},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}},
+        {"allOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/A"}], "$defs": {"A": CITY}},
+        TREE,
+        LIST,
+        DEEPER,
+    ],
+)
+def test_what_cannot_be_written_is_asked_for_in_words_and_checked_here(given: Any) -> None:
+    with pytest.raises(Unwritable):
+        written_schema(given)
+    made = call("claude-opus-5-5", response_format={"type": "json_schema", "schema": given})
+    assert "output_config" not in made.body
+    assert "JSON" in made.body["system"]
+    assert (made.check, told(made)) == (given, ["response_format"])
+
+
+def test_depth_alone_is_no_fault() -> None:
+    assert wrong_schema(written_schema(DEEP).schema) is None
+
+
+@pytest.mark.parametrize("model", ["claude-opus-4-1", "claude-3-5-haiku", "claude-sonnet-4-0"])
+def test_older_models_are_asked_in_words(model: str) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": CITY}}
+    system = {"role": "system", "content": "Be brief."}
+    user = {"role": "user", "content": "Where?"}
+    made = call(model, response_format=wanted, messages=(system, user))
+    assert made.body["system"].startswith("Be brief.\n\nAnswer with JSON alone")
+    assert '"Its name."' in made.body["system"]
+    assert (made.check, told(made)) == (CITY, ["response_format"])
+
+
+@pytest.mark.parametrize("name", AS_THE_CLIENT)
+def test_an_answer_is_checked_here_where_the_api_does_not(name: str) -> None:
+    schema = AS_THE_CLIENT[name]
+    made = call("claude-opus-5-5", response_format={"type": "json_schema", "schema": schema})
+    written = written_schema(schema)
+    format_ = {"type": "json_schema", "schema": written.schema}
+    assert made.body["output_config"] == {"format": format_}
+    assert made.check == (None if written.exact else schema)
+    assert made.dropped == ()
+
+
+def tool(parameters: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "function", "name": "f", "parameters": parameters, **more}
+
+
+def test_a_strict_tool_has_its_schema_written_likewise() -> None:
+    loose = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}}
+    strict, lax, none = call(
+        "claude-opus-5-5", tools=(tool(loose, strict=True), tool(loose, strict=False), tool(loose))
+    ).body["tools"]
+    assert strict["input_schema"] == written_schema(loose).schema
+    assert lax["input_schema"] == none["input_schema"] == loose
+    assert [it.get("strict") for it in (strict, lax, none)] == [True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [("claude-opus-5-5", TREE), ("claude-opus-4-1", {"type": "object", "properties": {}})],
+)
+def test_a_tool_that_cannot_be_strict_is_not_and_told(model: str, parameters: Any) -> None:
+    made = call(model, tools=({"type": "web_search"}, tool(parameters, strict=True)))
+    [sent] = made.body["tools"]
+    assert (sent["input_schema"], "strict" in sent) == (parameters, False)
+    assert set(told(made)) == {"tools[0]", "tools[1].strict"}

@@ -1,0 +1,142 @@
+"""A producer's own `thinking`, for each Claude in the form that it takes."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.providers.conversations import CALLED, NESTED, USER
+from tests.unit.providers.test_messages_takes import call, told
+
+ADAPTIVE = {"type": "adaptive"}
+BEGUN = (USER, {"role": "assistant", "content": "It is"})
+
+
+def budget(tokens: Any = 2048) -> dict[str, Any]:
+    return {"type": "enabled", "budget_tokens": tokens}
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent"),
+    [
+        ("claude-opus-5-5", ADAPTIVE, ADAPTIVE),
+        ("claude-sonnet-4-6", ADAPTIVE, ADAPTIVE),
+        ("claude-sonnet-4-6", budget(), budget()),
+        ("claude-mythos-preview", budget(), budget()),
+        ("claude-haiku-4-5-20251001", budget(), budget()),
+        ("claude-3-7-sonnet-latest", budget(), budget()),
+        ("claude-opus-5", {"type": "disabled"}, {"type": "disabled"}),
+        ("claude-sonnet-5-5", {"type": "between_tools"}, {"type": "between_tools"}),
+        (
+            "claude-opus-4-8",
+            {"type": "adaptive", "display": "summarized"},
+            {"type": "adaptive", "display": "summarized"},
+        ),
+    ],
+)
+def test_a_form_that_the_model_takes_is_sent_as_it_is(model: str, asked: Any, sent: Any) -> None:
+    made = call(model, thinking=asked)
+    assert (made.body["thinking"], made.dropped) == (sent, ())
+    assert made.names["thinking"] == "thinking"
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent"),
+    [
+        ("claude-opus-5-5", budget(), ADAPTIVE),
+        ("claude-opus-4-7", budget(), ADAPTIVE),
+        ("claude-fable-5-2", budget(10), ADAPTIVE),
+        ("claude-opus-4-5", ADAPTIVE, budget(16_384)),
+        ("claude-opus-4-1", ADAPTIVE, budget(16_000)),
+        ("claude-haiku-4-5", budget(10), budget(1024)),
+        ("claude-haiku-4-5", budget(10**9), budget(63_999)),
+        ("claude-haiku-4-5", budget("many"), budget(16_384)),
+        ("claude-sonnet-5-5", {"type": "disabled"}, {"type": "between_tools"}),
+        ("claude-opus-5", {"type": "between_tools"}, {"type": "disabled"}),
+        ("claude-haiku-5-5", {"type": "between_tools"}, {"type": "disabled"}),
+    ],
+)
+def test_else_the_nearest_is_sent_and_told(model: str, asked: Any, sent: Any) -> None:
+    made = call(model, thinking=asked)
+    assert made.body["thinking"] == sent
+    assert {line.split(":")[0] for line in made.dropped} <= {"thinking", "thinking.budget_tokens"}
+    assert made.dropped
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "fields"),
+    [
+        ("claude-3-5-haiku-20241022", ADAPTIVE, {}),
+        ("claude-3-opus-20240229", budget(), {}),
+        ("claude-haiku-4-5", budget(), {"max_tokens": 1024}),
+        ("claude-haiku-4-5", ADAPTIVE, {"max_tokens": 500}),
+        ("claude-haiku-4-5", budget(), {"messages": BEGUN}),
+        ("claude-sonnet-4-5", budget(), {"messages": CALLED}),
+        ("claude-opus-4-6", ADAPTIVE, {"tools": (NESTED,), "tool_choice": "required"}),
+        ("claude-opus-4-5", budget(), {"tools": (NESTED,), "tool_choice": "required"}),
+        ("claude-opus-5-5", {"type": "news"}, {}),
+        ("claude-opus-5-5", {}, {}),
+        ("claude-opus-5-5", {"type": ["adaptive"]}, {}),
+    ],
+)
+def test_where_it_cannot_be_it_is_dropped_and_told(model: str, asked: Any, fields: Any) -> None:
+    made = call(model, thinking=asked, **fields)
+    assert "thinking" not in made.body
+    assert "thinking" in told(made)
+
+
+def test_adaptive_thinking_needs_no_thinking_before_its_calls() -> None:
+    assert call("claude-opus-4-8", thinking=ADAPTIVE, messages=CALLED).body["thinking"] == ADAPTIVE
+
+
+def test_what_always_thinks_cannot_be_told_not_to() -> None:
+    made = call("claude-opus-5-5", thinking={"type": "disabled"})
+    assert "thinking" not in made.body
+    assert (made.body["output_config"], told(made)) == ({"effort": "low"}, ["thinking"])
+
+
+@pytest.mark.parametrize("effort", ["xhigh", "max"])
+@pytest.mark.parametrize(
+    ("model", "off"),
+    [
+        ("claude-opus-5", "disabled"),
+        ("claude-haiku-5-5", "disabled"),
+        ("claude-sonnet-5-5", "between_tools"),
+    ],
+)
+def test_without_thinking_an_effort_has_its_bounds(model: str, off: str, effort: str) -> None:
+    made = call(model, thinking={"type": off}, reasoning_effort=effort)
+    assert made.body["output_config"] == {"effort": "high"}
+    assert told(made) == ["reasoning_effort"]
+    low = call(model, thinking={"type": off}, reasoning_effort="low")
+    assert (low.body["output_config"], low.dropped) == ({"effort": "low"}, ())
+
+
+def test_both_of_it_are_sent() -> None:
+    made = call("claude-opus-4-6", thinking=budget(), reasoning_effort="high")
+    assert (made.body["thinking"], made.body["output_config"]) == (budget(), {"effort": "high"})
+    assert made.dropped == ()
+
+
+def test_thinking_that_is_asked_for_goes_before_an_effort_of_none() -> None:
+    made = call("claude-opus-4-6", thinking=ADAPTIVE, reasoning_effort="none")
+    assert (made.body["thinking"], told(made)) == (ADAPTIVE, ["reasoning_effort"])
+
+
+def test_what_else_stands_in_it_is_told() -> None:
+    made = call(
+        "claude-opus-4-8",
+        thinking={"type": "adaptive", "display": "all", "budget_tokens": 7, "x": 1},
+    )
+    assert made.body["thinking"] == ADAPTIVE
+    assert set(made.dropped) == {"thinking.budget_tokens", "thinking.x", "thinking.display"}
+
+
+@pytest.mark.parametrize("effort", ["none", "low", "xhigh"])
+def test_of_another_vendors_model_everything_is_sent(effort: Any) -> None:
+    """A server that speaks as Anthropic does, such as llama.cpp."""
+    made = call("some-model", reasoning_effort=effort, temperature=0.7, top_p=0.9)
+    assert (made.body["temperature"], made.body["top_p"], made.dropped) == (0.7, 0.9, ())
+    if effort == "none":
+        assert made.body["thinking"] == {"type": "disabled"}
+    else:
+        assert made.body["output_config"] == {"effort": effort}
