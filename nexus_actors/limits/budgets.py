@@ -31,5 +31,9 @@ def most_it_may_cost(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> fl
     from running."""
     # A third more than expected: of what is reserved too much, the rest comes back.
     tokens_in = estimate_input(request).expected * 4 // 3
-    limit = catalog.facts(ref).max_output_tokens or LONG_ANSWER
-    return catalog.cost(ref, Tokens(tokens_in, request.max_tokens or limit)) or 0.0
+    # Not what the model could say at most: few answers are so long, and small budgets would be shut.
+    limit = request.max_tokens or catalog.own_limit(ref) or LONG_ANSWER
+    tokens = Tokens(tokens_in, limit)
+    usual = catalog.cost(ref, tokens) or 0.0
+    # The tier asked for may be dearer; that it is cheaper is known by the answer only.
+    return max(usual, catalog.cost(ref, tokens, request.service_tier) or 0.0)

@@ -16,6 +16,8 @@ from nexus_actors.routing.estimate import Estimate
 from nexus_actors.settings.model import ModelRef, Settings
 
 _MILLION = 1_000_000
+_FEW = 1_000
+"""Tokens that no model has a dearer tier for."""
 _KEPT = 1024
 """Models at most: requests can name any number of them."""
 _ANY = LLMRequest(request_id="any", complexity="simple", messages=())
@@ -60,10 +62,16 @@ class Catalog:
         """Of how many models it keeps the facts."""
         return self._facts.cache_info().currsize
 
-    def cost(self, ref: ModelRef, tokens: pricing.Tokens) -> float | None:
-        """US dollars for so many tokens; None where the price is not known."""
+    def cost(self, ref: ModelRef, tokens: pricing.Tokens, tier: str | None = None) -> float | None:
+        """US dollars for so many tokens in a service tier (None: the usual one); None where the
+        price is not known."""
         cost = pricing.configured_cost(self._configured(ref), tokens)
-        return self._listed(ref, tokens) if cost is None else cost
+        return self._listed(ref, tokens, tier) if cost is None else cost
+
+    def own_limit(self, ref: ModelRef) -> int | None:
+        """The most tokens of an answer, if the config says it."""
+        configured = self._configured(ref)
+        return None if configured is None else configured.max_output_tokens
 
     def misfit(
         self, ref: ModelRef, request: LLMRequest, estimate: Estimate, wants: Wanted | None
@@ -78,8 +86,7 @@ class Catalog:
                 f"about {estimate.expected} tokens{asked} do not fit its window of {window}"
             )
         if most is not None and wanted > most:
-            configured = self._configured(ref)
-            firm = configured is not None and configured.max_output_tokens is not None
+            firm = self.own_limit(ref) is not None
             return Misfit(f"it answers with {most} tokens at most, not {wanted}", firm)
         why = None if wants is None else unhonoured(wants, self.takes(ref, request))
         return None if why is None else Misfit(why, firm=False)
@@ -108,14 +115,24 @@ class Catalog:
         return ModelFacts(
             context_window=window,
             max_output_tokens=most,
-            input_price=self.cost(ref, pricing.Tokens(_MILLION, 0)),
-            cached_input_price=self.cost(ref, pricing.Tokens(_MILLION, 0, _MILLION)),
-            output_price=self.cost(ref, pricing.Tokens(0, _MILLION)),
+            input_price=self._per_million(ref, pricing.Tokens(_FEW, 0)),
+            cached_input_price=self._per_million(ref, pricing.Tokens(_FEW, 0, _FEW)),
+            output_price=self._per_million(ref, pricing.Tokens(0, _FEW)),
         )
 
-    def _listed(self, ref: ModelRef, tokens: pricing.Tokens) -> float | None:
+    def _per_million(self, ref: ModelRef, few: pricing.Tokens) -> float | None:
+        """At the first tier, without what a request costs by itself."""
+        some, none = self.cost(ref, few), self.cost(ref, pricing.Tokens(0, 0))
+        if some is None or none is None:
+            return None
+        return round((some - none) * (_MILLION // _FEW), 9)
+
+    def _listed(
+        self, ref: ModelRef, tokens: pricing.Tokens, tier: str | None = None
+    ) -> float | None:
         settings = self._providers[ref.provider].settings
         base_url = getattr(settings, "base_url", None)
         if base_url is None or getattr(settings, "free", False):
             return 0.0  # a model of one's own, or an imitation
-        return pricing.cost(ref.provider, base_url, ref.model, tokens)
+        found = pricing.price(ref.provider, base_url, ref.model, pricing.Used(tokens, tier))
+        return None if found is None else found.dollars
