@@ -31,7 +31,7 @@ def most_it_may_cost(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> fl
     from running."""
     # A third more than expected: of what is reserved too much, the rest comes back.
     tokens_in = estimate_input(request).expected * 4 // 3
-    # Not what the model could say at most: few answers are so long, and small budgets would be shut.
+    # Not what the model could say at most: few answers are so long, and small budgets would shut.
     limit = request.max_tokens or catalog.own_limit(ref) or LONG_ANSWER
     tokens = Tokens(tokens_in, limit)
     usual = catalog.cost(ref, tokens) or 0.0
