@@ -189,7 +189,8 @@ class HttpProviderSession:
         answer = self._answer(reading, owner, cost, first)
         if not says_nothing(reading):
             return answer
-        instead = replace(answer, dropped=(*answer.dropped, "response: the model said nothing"))
+        dropped = (*answer.dropped, "response: the model said nothing")
+        instead = replace(answer, response="", dropped=dropped)
         return replace(_faulty("it says nothing", cost), instead=instead)
 
     def _answer(
