@@ -46,11 +46,13 @@ def violation(schema: Mapping[str, Any], text: str) -> str | None:
     if validator is None or not _is_bounded(schema, parsed.value):
         return None
     try:
-        error = next(iter(validator.iter_errors(parsed.value)), None)
-    except (ValueError, RecursionError):
-        return None
-    if error is None:
-        return None
+        validator.validate(parsed.value)
+    except jsonschema_rs.ValidationError as error:
+        return _told(error)
+    return None
+
+
+def _told(error: jsonschema_rs.ValidationError) -> str:
     keyword = str(error.schema_path[-1]) if error.schema_path else "the schema"
     # The path's names are the answer's own, and may hold anything.
     place = "/".join(str(part) for part in error.instance_path)[:100]
