@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.http_server import Reply, Script, scripted_server
+from tests.integration.providers.helpers import MODELS, check_rules
 from tests.service import request, running_service
 
 KEY = "sk-canary-4f9a77c1e0"
@@ -115,6 +116,7 @@ async def test_every_fault_is_on_record_and_no_secret_is(
                 await service.application._tree(),
             ]
             kept = [*await sql.dead(), await sql.rows("SELECT * FROM job_results")]
+    check_rules(server, kind, model=MODELS[kind])
     text = json.dumps(told_of, default=str) + capfd.readouterr().out
     assert "model is left alone" in text
     for secret in (KEY, KEY[3:15], PROMPT):

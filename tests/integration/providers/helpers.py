@@ -64,10 +64,15 @@ async def connected(
 
 
 def check_rules(
-    server: ScriptedServer, kind: str, preset: str | None = None, base: str = "/v1"
+    server: ScriptedServer,
+    kind: str,
+    preset: str | None = None,
+    *,
+    base: str = "/v1",
+    model: str | None = None,
 ) -> None:
     """Fail for a call that the vendor would refuse. A server of no particular vendor is taken to be
-    OpenAI's."""
+    OpenAI's. `model`: one that the vendor has, where the calls are for odd ones."""
     name = preset or ("openai" if kind == "openai_compatible" else kind)
     if (answer := vendor(name)) is None:
         return
@@ -75,7 +80,7 @@ def check_rules(
         url = {"gemini": "/v1beta"}.get(kind, "/v1")
     else:
         url = urlsplit(PRESETS[preset].base_url or "").path
-    broken = complaints(answer, server.requests, base=base, own=url)
+    broken = complaints(answer, server.requests, base=base, own=url, model=model)
     assert not broken, broken
 
 

@@ -13,7 +13,7 @@ from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers.gemini import PROVIDER, GeminiSettings
 from nexus_actors.providers.port import ProviderFailure, ProviderSession
 from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server
-from tests.integration.providers.helpers import KEY, LONG, PROMPT, REQUEST
+from tests.integration.providers.helpers import KEY, LONG, PROMPT, REQUEST, check_rules
 
 FLASH = "gemini-2.5-flash"
 COUNTS = {
@@ -41,12 +41,16 @@ def events(*values: Any, end: str = "\r\n\r\n") -> Reply:
 
 
 @asynccontextmanager
-async def connected(reply: Any) -> AsyncIterator[tuple[ScriptedServer, ProviderSession]]:
+async def connected(
+    reply: Any, *, by_the_rules: bool = True
+) -> AsyncIterator[tuple[ScriptedServer, ProviderSession]]:
     async with scripted_server({"*": reply}) as server:
         settings = PROVIDER.settings(kind="gemini", base_url=f"{server.url}/v1beta")
         # The price list knows Google by its name as well.
         async with PROVIDER.open("google", settings, SecretStr(KEY)) as session:
             yield server, session
+        if by_the_rules:
+            check_rules(server, "gemini", base="/v1beta")
 
 
 async def fail(reply: Any, *, stream: bool = False) -> ProviderFailure:
@@ -73,7 +77,7 @@ async def test_asks_and_is_answered() -> None:
 
 
 async def test_a_model_by_its_full_name_and_an_odd_one_are_one_segment_of_the_path() -> None:
-    async with connected(WHOLE) as (server, session):
+    async with connected(WHOLE, by_the_rules=False) as (server, session):
         for model in (f"models/{FLASH}", "a/b:c"):
             await session.complete(REQUEST, model, timeout=LONG)
         assert [asked.path for asked in server.requests] == [
