@@ -1,7 +1,7 @@
 """What has been kept for long enough is deleted, the oldest first, in small batches."""
 
-from nexus_actors.storage.retention import Kept
 from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.retention import Kept
 from tests.integration.storage.storage_helpers import send, sql, success, value
 
 DAY = 86_400.0
