@@ -255,3 +255,99 @@ def test_ids_of_calls_have_only_the_characters_that_the_api_takes() -> None:
     sent = asked["content"][0]["id"]
     assert re.fullmatch("[a-zA-Z0-9_-]+", sent)
     assert answered["content"][0]["tool_use_id"] == sent
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ("a:0", "a.0"),
+        ("a", "a:"),
+        ("", " "),
+        ("x" * 70, "x" * 71),
+        ("ä", "ö"),
+        ("functions.f:0", "functions_f_0"),
+    ],
+)
+def test_two_ids_never_become_one(ids: tuple[str, str]) -> None:
+    function = {"name": "f", "arguments": "{}"}
+    calls = [{"id": it, "function": function} for it in ids]
+    results = [{"role": "tool", "tool_call_id": it, "content": it or "none"} for it in ids]
+    _, asked, answered = body(
+        messages=(USER, {"role": "assistant", "content": None, "tool_calls": calls}, *results)
+    )["messages"]
+    sent = [block["id"] for block in asked["content"]]
+    assert len(set(sent)) == 2
+    assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", it) for it in sent)
+    assert [block["tool_use_id"] for block in answered["content"]] == sent
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"x": NaN}', '{"x": 1e999}', '{"x": -Infinity}', "[" * 100_000, '{"a":' * 5000]
+)
+def test_arguments_that_json_cannot_carry_are_refused(arguments: str) -> None:
+    wrong = {**CALL, "function": {"name": "weather", "arguments": arguments}}
+    failure = make(
+        messages=(USER, {"role": "assistant", "content": "", "tool_calls": [wrong]}, CALLED[2])
+    )
+    if isinstance(failure, ProviderFailure):
+        assert failure.type == "request_rejected"
+        assert "messages[1]" in failure.message
+    else:  # what is cut off is no JSON at all: sent as text
+        assert failure.body["messages"][1]["content"][0]["input"] == {"arguments": arguments}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [("", {}), ("{}", {}), ("null", {"arguments": None}), ("[1]", {"arguments": [1]})],
+)
+def test_arguments_become_an_object(arguments: str, given: Any) -> None:
+    odd = {**CALL, "function": {"name": "weather", "arguments": arguments}}
+    messages = (USER, {"role": "assistant", "content": "", "tool_calls": [odd]}, CALLED[2])
+    assert body(messages=messages)["messages"][1]["content"][0]["input"] == given
+
+
+def test_calls_without_their_results_are_not_asked_to_go_on() -> None:
+    failure = make(model="claude-opus-5-5", messages=CALLED[:2])
+    assert isinstance(failure, ProviderFailure)
+    assert "messages[1]" in failure.message
+
+
+def test_who_asks() -> None:
+    made = call(user="u1", metadata={"team": "a", "user_id": "u2"}, service_tier="standard_only")
+    assert made.body["metadata"] == {"user_id": "u1"}
+    assert made.body["service_tier"] == "standard_only"
+    assert made.dropped == ("metadata.user_id", "metadata.team")
+    assert made.names["metadata.user_id"] == "user"
+    other = call(metadata={"user_id": "u2"}, service_tier="priority")
+    assert other.body["metadata"] == {"user_id": "u2"}
+    assert other.names["metadata.user_id"] == "metadata"
+    assert other.dropped == ("service_tier: no tier that the API has",)
+    assert call(user="u" * 257).dropped == ("user",)
+    assert call(metadata={"user_id": 7}).dropped == ("metadata.user_id",)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("presence_penalty", 0.5),
+        ("frequency_penalty", 0.5),
+        ("verbosity", "low"),
+        ("reasoning_summary", "auto"),
+        ("include", ("reasoning.encrypted_content",)),
+        ("prompt_cache_key", "k"),
+        ("seed", 0),
+        ("store", False),
+    ],
+)
+def test_fields_of_other_apis_are_told(field: str, value: Any) -> None:
+    made = call(**{field: value})
+    assert made.dropped == (field,)
+    assert made.body.keys() == {"model", "max_tokens", "messages"}
+
+
+def test_pictures_in_a_tools_result_stay_in_it() -> None:
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/jpg;base64,{PNG}"}}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": [picture]}
+    last = body(messages=(*CALLED[:2], result))["messages"][-1]["content"]
+    [block] = last[0]["content"]
+    assert block["source"] == {"type": "base64", "media_type": "image/jpeg", "data": PNG}
