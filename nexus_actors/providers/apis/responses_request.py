@@ -30,6 +30,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
+from nexus_actors.contract.json_text import dump
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
 from nexus_actors.providers.apis.chat_output import wanted_output
 from nexus_actors.providers.apis.responses_items import NoForm, input_items, message_items
@@ -42,6 +43,9 @@ ENCRYPTED: Final = "reasoning.encrypted_content"
 _LONGEST_KEY: Final = 64
 """Characters of a `safety_identifier`, and of a `prompt_cache_key`."""
 _NEVER: Final = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty", "cache_control")
+_MOST_METADATA: Final = 16
+_LONGEST_VALUE: Final = 512
+"""Pairs of `metadata`, and characters of a value."""
 DIGEST: Final = f"sent as a digest, for it is longer than {_LONGEST_KEY} characters"
 _AS_IT_IS: Final = ("previous_response_id", "store")
 _KEYS: Final = {"user": "safety_identifier", "prompt_cache_key": "prompt_cache_key"}
@@ -225,19 +229,8 @@ def _tool(tool: Mapping[str, Any], path: str, dropped: list[str]) -> Mapping[str
             flat = _flat(tool)
             form = custom.get("format")
             return {**flat, "format": _flat(form)} if isinstance(form, Mapping) else flat
-        case {"name": str(), "type": "function"} | {"name": str(), "input_schema": Mapping()}:
-            return _flat_function(tool)
         case _:
-            return tool
-
-
-def _flat_function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A function as this API has it, or as Anthropic's has it."""
-    rest = {key: value for key, value in tool.items() if key != "input_schema"}
-    given = rest.get("parameters") or tool.get("input_schema")
-    parameters = {"parameters": given} if given else {}
-    usual = {"strict": False} if "input_schema" in tool else {}
-    return {**usual, **rest, "type": "function", **parameters}
+            return tool if "type" in tool else {"type": "function", **tool}
 
 
 def _uncached(holder: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,13 +263,25 @@ def _add_rest(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> 
     if request.service_tier is not None:
         body["service_tier"] = own_tier(request.service_tier)
     if request.metadata is not None:
-        body["metadata"] = dict(request.metadata)
+        body["metadata"] = _metadata(request.metadata, dropped)
     for name, sent_as in _KEYS.items():
         if (asked := getattr(request, name)) is not None:
             body[sent_as] = sent = short_key(asked)
             if sent != asked:
                 dropped.append(f"{name}: {DIGEST}")
     dropped += [name for name in _NEVER if getattr(request, name) not in (None, ())]
+
+
+def _metadata(given: Mapping[str, Any], dropped: list[str]) -> dict[str, str]:
+    """Texts as they are, other values as JSON text; what is too long or too many is told."""
+    sent: dict[str, str] = {}
+    for name, value in given.items():
+        text = value if isinstance(value, str) else dump(value)
+        if len(sent) == _MOST_METADATA or len(name) > _LONGEST_KEY or len(text) > _LONGEST_VALUE:
+            dropped.append(f"metadata.{name[:_LONGEST_KEY]}: more than the API keeps")
+        else:
+            sent[name] = text
+    return sent
 
 
 def own_tier(asked: str | None) -> str | None:

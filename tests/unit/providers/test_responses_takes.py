@@ -251,15 +251,19 @@ def test_a_schema_the_model_does_not_keep_to_is_held_against_the_answer_on_our_s
     assert (prepared.check, told(prepared)) == (SCHEMA, ("response_format",))
 
 
-def test_a_function_of_anthropics_is_a_function() -> None:
-    [tool] = body(tools=({"name": "look", "description": "d", "input_schema": SCHEMA},))["tools"]
-    assert tool == {
-        "type": "function",
-        "name": "look",
-        "description": "d",
-        "parameters": SCHEMA,
-        "strict": False,
-    }
+def test_a_function_that_does_not_say_what_it_is_is_one() -> None:
+    [tool] = body(tools=({"name": "look", "parameters": SCHEMA},))["tools"]
+    assert tool == {"type": "function", "name": "look", "parameters": SCHEMA}
+
+
+def test_metadata_is_text_and_no_more_than_the_api_keeps() -> None:
+    given = {"a": "x", "b": 7, "c": {"d": [1]}, "k" * 65: "x", "long": "v" * 513}
+    prepared = call(metadata=given)
+    assert prepared.body["metadata"] == {"a": "x", "b": "7", "c": '{"d":[1]}'}
+    assert told(prepared) == ("metadata." + "k" * 64, "metadata.long")
+    prepared = call(metadata={f"k{n}": "v" for n in range(20)})
+    assert len(prepared.body["metadata"]) == 16
+    assert told(prepared) == tuple(f"metadata.k{n}" for n in range(16, 20))
 
 
 @pytest.mark.parametrize(
