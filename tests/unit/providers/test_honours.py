@@ -78,6 +78,7 @@ def begun(*messages: Any) -> dict[str, Any]:
         ),
         (begun({**BEGUN, "tool_calls": []}), "prefill", "last message"),
         (begun(BEGUN, {"role": "system", "content": "be brief"}), "prefill", "last message"),
+        (begun(BEGUN, {"role": "developer", "content": "be brief"}), "prefill", "last message"),
         ({"stop": "END"}, "stop", "no stop"),
         ({"stop": ["\n"]}, "blank_stop", "white space"),
         ({"stop": ["END", " \t"]}, "blank_stop", "white space"),
