@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.providers.http.event_stream import BLANK, EventStream, begins_stream
 from nexus_actors.providers.refused_fields import Refused, refused_field
 
 LONGEST_WAIT: Final = 86_400.0
@@ -64,7 +65,7 @@ def read_body(text: str) -> Complaint:
     """The body of an answer that is no success."""
     parsed = parse(text)
     if not isinstance(parsed, Parsed):
-        return Complaint(message=_page(text))
+        return _in_events(text) or Complaint(message=_page(text))
     value = parsed.value
     if isinstance(value, list) and len(value) == 1:  # as Google wraps it where it streams
         value = value[0]
@@ -75,6 +76,16 @@ def read_body(text: str) -> Complaint:
         return read_complaint(inner)
     around = {key: it for key, it in value.items() if key != "error"}
     return _joined(read_complaint(inner), read_complaint(around))
+
+
+def _in_events(text: str) -> Complaint | None:
+    """The first event of a body that is an event stream: some servers send even errors as one."""
+    body = text.encode("utf-8", "replace")
+    if not begins_stream(body.lstrip(BLANK)[:64]):
+        return None
+    stream = EventStream()
+    events = [data for data in (*stream.feed(body), *stream.close()) if data.strip()]
+    return read_body(events[0]) if events and not begins_stream(events[0].encode()) else None
 
 
 def read_complaint(value: Any) -> Complaint:

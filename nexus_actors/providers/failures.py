@@ -80,6 +80,8 @@ _IMPLIED = {
 """The status that an error's code stands for, where it comes without one: inside a 200, or in a
 stream that has begun (Anthropic's `type`, Google's `status`)."""
 _REFUSED = (400, 413, 422)
+_NO_CAPACITY = 498
+"""Groq's, in its tier `flex`: worth another try. https://console.groq.com/docs/flex-processing"""
 _GAVE_UP_WAITING = (408, 502, 504, 520, 524)
 """Statuses of a front end that heard no more of what stands behind it, which may be at work still.
 """
@@ -210,7 +212,7 @@ def _classify(status: int, codes: frozenset[str]) -> _Class:
         return _Class(ErrorType.REQUEST_REJECTED, retryable=False, scope="request")
     if status == 429:
         return _Class(ErrorType.RATE_LIMITED, retryable=True, scope="key")
-    again = status in (408, 409) or status >= 500
+    again = status in (408, 409, _NO_CAPACITY) or status >= 500
     return _Class(ErrorType.PROVIDER_ERROR, retryable=again, scope="provider")
 
 

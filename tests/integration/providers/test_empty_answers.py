@@ -31,7 +31,7 @@ async def test_an_answer_that_says_nothing_is_worth_one_more_try(
     assert "it says nothing" in failure.message
     instead = failure.instead
     assert instead is not None
-    assert (instead.response or "", instead.cost, instead.usage.total_tokens) == (
+    assert (instead.response, instead.cost, instead.usage.total_tokens) == (
         "",
         failure.cost,
         9,

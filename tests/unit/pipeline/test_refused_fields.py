@@ -221,7 +221,7 @@ async def test_another_failure_between_is_tried_as_ever(autojump_clock: Any) -> 
         assert len(b.provider.calls) == 3
 
 
-EMPTY: Answer = replace(ANSWER, response="", dropped=("response: empty, also at a repeat",))
+EMPTY: Answer = replace(ANSWER, response="", dropped=("response: the model said nothing",))
 
 
 @pytest.mark.parametrize(("retries", "calls"), [(0, 1), (5, 2)])
