@@ -7,10 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test soak check bench lock clean
+.PHONY: help setup demo drill test soak check bench differential lock clean
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/dev.stamp ## create .venv with everything a developer needs
 
@@ -38,6 +38,9 @@ bench: .venv/bench.stamp ## measure the service's latency and throughput, and th
 	@$(BIN)/python -m benchmarks.throughput
 	@$(BIN)/python -m benchmarks.actors
 
+differential: .venv-differential/stamp ## compare what we send, read and charge with LiteLLM and the official clients
+	@.venv-differential/bin/python -m differential $(if $(WRITE),--write)
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 COMPILE := $(LOCK) --group build pyproject.toml
@@ -48,10 +51,12 @@ lock: setup ## renew the lock files from pyproject.toml
 	@$(COMPILE) -o requirements.lock
 	@$(COMPILE) --group dev -o requirements-dev.lock
 	@$(COMPILE) --group bench -c requirements-dev.lock -o requirements-bench.lock
+	@cp requirements-dev.lock requirements-differential.lock
+	@$(COMPILE) --group differential -o requirements-differential.lock
 	@$(LOCK) --no-deps $(LOCAL).in -o $(LOCAL).lock
 
 clean: ## remove .venv and caches
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	@rm -rf .venv .venv-differential .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
@@ -77,4 +82,14 @@ clean: ## remove .venv and caches
 	@echo "setting up what the benchmarks compare with (once)"
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: --no-binary thespian --use-pep517 --no-build-isolation \
 		-r requirements-bench.lock
+	@touch $@
+
+# A folder of its own: LiteLLM asks for other releases than the developer's tools do. Where it does not, the lock takes theirs
+# (what a lock file already names is preferred).
+.venv-differential/stamp: requirements-differential.lock pyproject.toml | .venv/bin/python
+	@echo "setting up what the differential run compares with (once)"
+	@$(BIN)/python -m venv .venv-differential
+	@.venv-differential/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps \
+		--only-binary :all: -r requirements-differential.lock
+	@.venv-differential/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
