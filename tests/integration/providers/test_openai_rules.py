@@ -285,3 +285,19 @@ async def test_a_state_of_another_shape_changes_nothing() -> None:
         answer = await step(session, (USER, said, USER), "gpt-5", stream=False)
         assert replace(answer).dropped == ()
         assert [it["type"] for it in server.requests[0].json["input"]] == ["message"] * 3
+
+
+@pytest.mark.parametrize(
+    ("effort", "model"), [("minimal", "gpt-5.1"), ("none", "gpt-5"), ("max", "gpt-5.2")]
+)
+async def test_a_value_that_is_refused_is_told_apart_from_a_field(effort: Any, model: str) -> None:
+    """As by a model that takes less than the table says."""
+    everything = {"takes": {"efforts": EFFORTS, "chat": "always"}}
+    async with connected(
+        {"*": openai.answer}, kind="openai", by_the_rules=False, models={model: everything}
+    ) as (_, session):
+        for version in ("responses", "chat_completions"):
+            request = asked(version, reasoning_effort=effort)
+            failure = await session.complete(request, model, timeout=LONG)
+            assert isinstance(failure, ProviderFailure)
+            assert (failure.refused_field, failure.refused_value) == ("reasoning_effort", True)

@@ -124,3 +124,12 @@ def test_an_errors_body_may_be_a_list_of_one(pack: Any) -> None:
 def test_an_errors_body_may_be_anything(body: bytes) -> None:
     failure = API.failed(503, {}, body, now=0.0)
     assert (failure.type, failure.retryable) == ("provider_error", True)
+
+
+def test_searches_told_in_the_middle_count() -> None:
+    grounded = chunk({"text": "It rains."})
+    grounded["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["a", "b"]}
+    _, reading = read(grounded, chunk({"text": ""}, finish="STOP"))
+    assert isinstance(reading, Reading)
+    assert reading.hosted_calls == {"web_search": 2}
+    assert read(grounded)[1] is None
