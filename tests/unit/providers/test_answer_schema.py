@@ -1,6 +1,8 @@
 """Answers held against a schema on our side: what breaks it, and that nothing can hold us up."""
 
 import json
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +87,26 @@ def test_what_the_answer_says_is_not_told() -> None:
 )
 def test_what_is_no_usable_schema_is_not_checked(schema: Any) -> None:
     assert violation(schema, '"text"') is None
+
+
+def test_no_schema_is_fetched(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "schema.json"
+    elsewhere.write_text('{"type": "integer"}', encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        for url in (elsewhere.as_uri(), f"http://127.0.0.1:{port}/schema"):
+            assert violation({"$ref": url}, '"text"') is None
+            assert violation({"anyOf": [{"$ref": url}]}, '"text"') is None
+            assert violation({"$schema": url, "type": "integer"}, '"text"') is None
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_a_schema_of_elsewhere_makes_nothing_ready(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "schema.json"
+    elsewhere.write_text('{"type": "integer"}', encoding="utf-8")
+    assert answer_schema._validator(json.dumps({"$ref": elsewhere.as_uri()})) is None
 
 
 def test_a_large_answer_is_not_checked() -> None:
