@@ -190,13 +190,16 @@ def test_thinking_switched_off_is_an_effort(model: str, sent: Any, dropped: Any)
     [("user", "safety_identifier"), ("prompt_cache_key", "prompt_cache_key")],
 )
 def test_a_key_that_is_too_long_is_a_digest_and_told(name: str, sent_as: str) -> None:
+    def keyed(text: str) -> Prepared:
+        given: dict[str, Any] = {name: text}
+        return call(**given)
+
     short, long = "u" * 64, "u" * 65
-    assert call(**{name: short}).body[sent_as] == short
-    prepared = call(**{name: long})
-    digest = prepared.body[sent_as]
-    assert (len(digest), told(prepared)) == (64, (name,))
-    assert call(**{name: long}).body[sent_as] == digest
-    assert call(**{name: long + "u"}).body[sent_as] != digest
+    assert keyed(short).body[sent_as] == short
+    digest = keyed(long).body[sent_as]
+    assert (len(digest), told(keyed(long))) == (64, (name,))
+    assert keyed(long).body[sent_as] == digest
+    assert keyed(long + "u").body[sent_as] != digest
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1", "o3", "gpt-5-chat-latest"])
@@ -271,9 +274,9 @@ def test_metadata_is_text_and_no_more_than_the_api_keeps() -> None:
 )
 def test_json_of_no_schema_is_asked_for_in_words_too(said: str, added: bool) -> None:
     wanted = {"type": "json_object"}
-    for fields in ({"messages": ({"role": "user", "content": said},)}, {"input": said}):
-        messages = ({"role": "user", "content": said},)
-        prepared = call(**{"messages": messages, **fields, "response_format": wanted})
+    messages = ({"role": "user", "content": said},)
+    for given in (None, said):
+        prepared = call(messages=messages, input=given, response_format=wanted)
         assert prepared.body["text"] == {"format": wanted}
         spoken_of = json.dumps(prepared.body["input"]).lower()
         assert "json" in spoken_of
