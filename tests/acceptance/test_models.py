@@ -120,3 +120,40 @@ def test_an_embedded_database_is_started_to_forget(nexus: Nexus) -> None:
     nexus.configure(CONFIG)
     assert nexus.run("db", "migrate").returncode == 0
     assert nexus.run("models", "forget", "--all").stderr == "forgotten: 0\n"
+
+
+def test_explain_tells_what_was_refused_and_where_a_cost_comes_from(
+    nexus: Nexus, database_url: str
+) -> None:
+    nexus.configure(CONFIG, url=database_url)
+    query(
+        database_url,
+        "INSERT INTO nexus.requests (request_id, queue, msg_id, read_ct, owner, state, digest,"
+        " attempts, spared_attempts, received_at, leased_at, finished_at, cost, cost_basis)"
+        " VALUES ('r', 'ai_requests', 1, 1, 'o', 'done', '', 3, 1, now(), now(), now(), 0.2,"
+        " 'told')",
+    )
+    query(
+        database_url,
+        """
+        INSERT INTO nexus.attempts (request_id, number, provider, model, outcome, status_code, cost,
+            cost_basis, maybe_paid, spared, dropped, owner, started_at)
+        SELECT 'r', number, 'one', 'm', outcome, 200, cost, basis, false, spared, dropped,
+            'o', now()
+        FROM (VALUES
+            (1, 'request_rejected', NULL, NULL, true, '{}'::text[]),
+            (2, 'invalid_response', 0.1, 'list', false, '{}'),
+            (3, 'ok', 0.2, 'told', false,
+             '{"temperature: refused by the model (unsupported_parameter)"}')
+        ) AS v (number, outcome, cost, basis, spared, dropped)
+        """,
+    )
+    shown = " ".join(nexus.run("explain", "r").stdout.split())
+    assert "cost_basis told" in shown
+    assert "$0.2 (told)" in shown
+    explained = nexus.json("explain", "r")
+    assert explained["request"]["cost_basis"] == "told"
+    assert [it["cost_basis"] for it in explained["attempts"]] == [None, "list", "told"]
+    wide = nexus.run("explain", "r", environ={"COLUMNS": "250"}).stdout
+    assert "does not count: asked again without what was refused" in wide
+    assert "not sent as asked: temperature: refused by the model (unsupported_parameter)" in wide

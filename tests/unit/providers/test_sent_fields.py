@@ -19,6 +19,7 @@ REQUEST = LLMRequest(
     top_p=0.9,
     seed=7,
     reasoning_effort="high",
+    reasoning_summary="auto",
     max_tokens=100,
     user="u",
     stop=("x",),
