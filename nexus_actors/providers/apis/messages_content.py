@@ -191,12 +191,23 @@ def _block(part: Part, takes: Takes) -> _Block | None:
         case Media(kind="audio"):
             raise Unsayable("recordings")
         case Media():
-            named = {"title": part.name} if part.name else {}
-            return {"type": "document", "source": _document(part), **named}
+            return {"type": "document", "source": _document(part), **_about(part)}
         case Thought():
             raise Unsayable("a part of type thinking")
         case Unknown(kind):
             raise Unsayable(f"a part of type {kind}")
+
+
+def _about(document: Media) -> _Block:
+    """What is said of a document beside its source."""
+    said: _Block = {}
+    if document.name:
+        said["title"] = document.name
+    if document.context is not None:
+        said["context"] = document.context
+    if document.citations is not None:
+        said["citations"] = {"enabled": document.citations}
+    return said
 
 
 def _image(media: Media) -> Mapping[str, Any]:

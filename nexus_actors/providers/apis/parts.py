@@ -38,6 +38,10 @@ class Media:
     detail: str | None = None
     """`low`, `high` or `auto`."""
     cache: Cache | None = None
+    context: str | None = None
+    """Anthropic's: what is said of a document beside it."""
+    citations: bool | None = None
+    """Anthropic's: whether the answer is to cite a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ def _read(part: Any) -> Part:
 def _read_media(part: Any) -> Part:
     match part:
         case {"type": "image" | "document" as kind, "source": Mapping() as source}:
-            return _from_source("image" if kind == "image" else "file", source, part)
+            own = _from_source("image" if kind == "image" else "file", source, part)
+            return _with_context(own, part) if kind == "document" else own
         case {"type": "input_audio", "input_audio": {"data": str(data), **more}}:
             return _recording(data, text_or_none(more.get("format")) or "wav")
         case {"type": "image_url", "image_url": {"url": str(url), **more}}:
@@ -117,6 +122,17 @@ def _from_source(
             return Media(kind, file_id=file_id, name=name)
         case _:
             return Unknown(str(part.get("type")))
+
+
+def _with_context(own: Part, part: Mapping[str, Any]) -> Part:
+    match part.get("citations"):
+        case {"enabled": bool(enabled)}:
+            citations: bool | None = enabled
+        case _:
+            citations = None
+    if not isinstance(own, Media):
+        return own
+    return replace(own, context=text_or_none(part.get("context")), citations=citations)
 
 
 def _recording(data: str, form: str) -> Part:

@@ -350,3 +350,14 @@ def test_pictures_in_a_tools_result_stay_in_it() -> None:
     last = body(messages=(*CALLED[:2], result))["messages"][-1]["content"]
     [block] = last[0]["content"]
     assert block["source"] == {"type": "base64", "media_type": "image/jpeg", "data": PNG}
+
+
+def test_what_is_said_of_a_document_goes_with_it() -> None:
+    document = {
+        "type": "document",
+        "source": {"type": "text", "media_type": "text/plain", "data": "héllo"},
+        "title": "a",
+        "context": "It is old.",
+        "citations": {"enabled": True},
+    }
+    assert content(document) == [document]

@@ -158,6 +158,7 @@ def test_of_a_block_only_what_belongs_to_it_is_taken() -> None:
         ]
     }
     layout = read_state(json.dumps(state))
+    assert layout is not None
     assert layout == [THINKING, SEALED, 10**30, "call"]
     assert laid_out(layout, "abc", []) == [THINKING, SEALED, text("abc")]
 
