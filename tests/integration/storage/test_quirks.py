@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 import trio
+import trio_asyncio
 
 from nexus_actors.storage.ports import StorageRefused
+from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.quirk_store import forget_quirks, list_quirks
 from nexus_actors.storage.quirks import PROVIDER_QUIRKS, QUIRKS_CHANNEL, Quirk
@@ -106,6 +108,28 @@ async def test_many_may_learn_the_same_at_once(db: PostgresDatabase) -> None:
             nursery.start_soon(db.quirks.learn, quirk(("temperature", "top_p")[number % 2]))
     assert await fields(db) == {"temperature", "top_p"}
     assert await value(db, COUNT) == 2
+
+
+async def test_what_another_deletes_is_not_waited_for(db: PostgresDatabase) -> None:
+    await db.quirks.learn(quirk("seed"))
+    await sql(db, AGE, 30 * 86_400.0)
+    locked, learnt = trio.Event(), trio.Event()
+
+    async def hold(connection: Connection) -> None:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM nexus.model_quirks FOR UPDATE")
+            await trio_asyncio.trio_as_aio(set_and_wait)()
+
+    async def set_and_wait() -> None:
+        locked.set()
+        await learnt.wait()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(db.run, hold)
+        await locked.wait()
+        await db.quirks.learn(quirk("user"))  # fails at the statement's timeout if it waits
+        learnt.set()
+    assert await fields(db) == {"user"}
 
 
 @pytest.mark.parametrize(
