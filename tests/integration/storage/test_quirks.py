@@ -1,10 +1,10 @@
 """What was learnt of models, in the database: remembered, bounded, over after a day, forgotten."""
 
+import asyncio
 from typing import Any
 
 import pytest
 import trio
-import trio_asyncio
 
 from nexus_actors.storage.ports import StorageRefused
 from nexus_actors.storage.postgres.connection import Connection
@@ -118,11 +118,9 @@ async def test_what_another_deletes_is_not_waited_for(db: PostgresDatabase) -> N
     async def hold(connection: Connection) -> None:
         async with connection.transaction():
             await connection.execute("SELECT FROM nexus.model_quirks FOR UPDATE")
-            await trio_asyncio.trio_as_aio(set_and_wait)()
-
-    async def set_and_wait() -> None:
-        locked.set()
-        await learnt.wait()
+            locked.set()
+            while not learnt.is_set():
+                await asyncio.sleep(0.01)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(db.run, hold)
