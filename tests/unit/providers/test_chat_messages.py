@@ -1,0 +1,483 @@
+"""Messages and their parts in the form of chat completions."""
+
+import json
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.provider_state import Owner, open_states, seal_answer
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.chat_answer import read_chat
+from nexus_actors.providers.apis.chat_request import chat_call
+from nexus_actors.providers.apis.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.presets import PRESETS
+from nexus_actors.providers.http.api import Prepared, Reading
+from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes
+from tests.http_server import completion
+from tests.unit.providers.conversations import CALL, PNG, USER
+
+MARK = {"type": "ephemeral"}
+CACHING = Takes(cache_control=True)
+IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+PDF = "JVBERi0xLjQK"
+
+
+def outcome(
+    *messages: dict[str, Any], takes: Takes | None = None, dialect: Dialect = OPENAI, **fields: Any
+) -> Prepared | ProviderFailure:
+    request = LLMRequest(request_id="r", complexity="simple", messages=messages, **fields)
+    return chat_call(request, "m", takes or Takes(), stream=False, dialect=dialect)
+
+
+def call(*messages: dict[str, Any], **more: Any) -> Prepared:
+    prepared = outcome(*messages, **more)
+    assert isinstance(prepared, Prepared), prepared
+    json.dumps(prepared.body, allow_nan=False)
+    return prepared
+
+
+def sent(*messages: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+    messages_sent: list[dict[str, Any]] = call(*messages, **more).body["messages"]
+    return messages_sent
+
+
+def part(given: dict[str, Any], **more: Any) -> Any:
+    """What becomes of one part of the user's."""
+    other = {"type": "image_url", "image_url": {"url": "https://a.example/a.png"}}
+    [message] = sent({"role": "user", "content": [given, other]}, **more)
+    return message["content"][0]
+
+
+def asked_in(role: str, *parts: dict[str, Any]) -> dict[str, Any]:
+    return {"role": role, "content": list(parts)}
+
+
+# ---------------------------------------------------------------- text
+
+
+@pytest.mark.parametrize("role", ["system", "user", "assistant"])
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ([{"type": "text", "text": "a"}], "a"),
+        ([{"type": "text", "text": "a"}, {"type": "input_text", "text": "b"}], "ab"),
+        ([{"type": "output_text", "text": "a", "annotations": []}], "a"),
+        ([{"type": "refusal", "refusal": "no"}], "no"),
+        ([], ""),
+    ],
+)
+def test_parts_that_are_text_alone_go_as_text(role: str, parts: list[Any], text: str) -> None:
+    assert sent({"role": role, "content": parts}, USER)[0]["content"] == text
+
+
+def test_a_mark_for_caching_keeps_its_part_apart_where_it_is_honoured() -> None:
+    long = {"type": "text", "text": "long", "cache_control": MARK}
+    short = {"type": "text", "text": "short"}
+    for role in ("system", "user", "assistant"):
+        prepared = call(asked_in(role, long, short), USER, takes=CACHING)
+        assert prepared.body["messages"][0]["content"] == [long, short]
+        assert prepared.dropped == ()
+        prepared = call(asked_in(role, long, short), USER)
+        assert prepared.body["messages"][0]["content"] == "longshort"
+        assert prepared.dropped == ("messages[0].content[0].cache_control",)
+
+
+@pytest.mark.parametrize("kind", ["image", "file", "something_new"])
+def test_no_mark_is_left_where_it_is_not_honoured(kind: str) -> None:
+    forms = {
+        "image": IMAGE,
+        "file": {"type": "file", "file": {"file_id": "f"}},
+        "something_new": {"type": "something_new", "x": 1},
+    }
+    marked = {**forms[kind], "cache_control": MARK}
+    assert "cache_control" not in part(marked)
+    assert part(marked, takes=CACHING)["cache_control"] == MARK
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "function", "function": {"name": "f"}, "cache_control": MARK},
+        {"type": "function", "function": {"name": "f", "cache_control": MARK}},
+        {"type": "function", "name": "f", "cache_control": MARK},
+    ],
+)
+def test_marks_in_tools_are_told(tool: dict[str, Any]) -> None:
+    for takes in (Takes(), CACHING):
+        prepared = call(USER, tools=(tool,), takes=takes)
+        assert prepared.body["tools"] == [{"type": "function", "function": {"name": "f"}}]
+        assert prepared.dropped == ("tools[0].cache_control",)
+
+
+def test_thoughts_of_another_providers_are_told() -> None:
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+    sealed = {"type": "redacted_thinking", "data": "x"}
+    said = {"type": "text", "text": "A cat."}
+    prepared = call(USER, asked_in("assistant", thought, sealed, said), USER)
+    assert prepared.body["messages"][1] == {"role": "assistant", "content": "A cat."}
+    assert [it.partition(":")[0] for it in prepared.dropped] == [
+        "messages[1].content[0]",
+        "messages[1].content[1]",
+    ]
+
+
+# ---------------------------------------------------------------- pictures, files, recordings
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        (f"data:image/jpg;base64,{PNG}", f"data:image/jpeg;base64,{PNG}"),
+        (f"data:IMAGE/PNG;base64,{PNG}", f"data:image/png;base64,{PNG}"),
+        ("data:image/png;base64,QUI", "data:image/png;base64,QUI="),
+        ("data:image/png;base64,QQ", "data:image/png;base64,QQ=="),
+        ("data:image/png;base64,QU\nI=", "data:image/png;base64,QUI="),
+        ("data:image/png;base64,_-8", "data:image/png;base64,/+8="),
+        ("https://a.example/a.png", "https://a.example/a.png"),
+    ],
+)
+def test_images_as_data_go_as_every_server_reads_them(given: str, url: str) -> None:
+    for form in (
+        {"type": "image_url", "image_url": {"url": given}},
+        {"type": "input_image", "image_url": given},
+        {"type": "image_url", "image_url": given},
+    ):
+        assert part(form) == {"type": "image_url", "image_url": {"url": url}}
+
+
+def test_anthropics_own_forms_are_translated() -> None:
+    image = {"type": "base64", "media_type": "image/png", "data": PNG}
+    assert part({"type": "image", "source": image}) == IMAGE
+    url = {"type": "url", "url": "https://a.example/a.png"}
+    assert part({"type": "image", "source": url}) == {
+        "type": "image_url",
+        "image_url": {"url": url["url"]},
+    }
+    pdf = {"type": "base64", "media_type": "application/pdf", "data": PDF}
+    assert part({"type": "document", "source": pdf, "title": "a.pdf"}) == {
+        "type": "file",
+        "file": {"file_data": f"data:application/pdf;base64,{PDF}", "filename": "a.pdf"},
+    }
+    text = {"type": "text", "media_type": "text/plain", "data": "Once upon a time"}
+    assert part({"type": "document", "source": text}) == {
+        "type": "text",
+        "text": "Once upon a time",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "mistral"),
+    [
+        (
+            {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "mp3"}},
+            {"type": "input_audio", "input_audio": "QUJD"},
+        ),
+        (
+            {
+                "type": "file",
+                "file": {"file_data": f"data:application/pdf;base64,{PDF}", "filename": "a.pdf"},
+            },
+            {
+                "type": "document_url",
+                "document_url": f"data:application/pdf;base64,{PDF}",
+                "document_name": "a.pdf",
+            },
+        ),
+        (
+            {"type": "input_file", "file_url": "https://a.example/a.pdf"},
+            {"type": "document_url", "document_url": "https://a.example/a.pdf"},
+        ),
+        ({"type": "input_file", "file_id": "f-1"}, {"type": "file", "file_id": "f-1"}),
+    ],
+)
+def test_mistral_has_forms_of_its_own(given: dict[str, Any], mistral: dict[str, Any]) -> None:
+    assert part(given, dialect=PRESETS["mistral"].dialect) == mistral
+
+
+def test_a_recording_goes_as_it_came() -> None:
+    given = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "mp3"}}
+    assert part(given) == given
+
+
+@pytest.mark.parametrize(
+    ("takes", "given"),
+    [
+        (Takes(images=False), IMAGE),
+        (Takes(images=False), {"type": "input_image", "image_url": "https://a.example/a.png"}),
+        (Takes(image_urls=False), {"type": "input_image", "image_url": "https://a.example/a.png"}),
+        (
+            Takes(image_urls=False),
+            {"type": "image", "source": {"type": "url", "url": "https://a.example"}},
+        ),
+        (Takes(), {"type": "input_image", "file_id": "file-1"}),
+        (Takes(files=False), {"type": "input_file", "file_url": "https://a.example/a.pdf"}),
+        (Takes(files=False), {"type": "file", "file": {"file_id": "f"}}),
+        (
+            Takes(audio=False),
+            {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "wav"}},
+        ),
+    ],
+)
+def test_content_that_is_not_taken_is_refused(takes: Takes, given: dict[str, Any]) -> None:
+    failure = outcome(
+        {"role": "user", "content": [{"type": "text", "text": "?"}, given]}, takes=takes
+    )
+    assert isinstance(failure, ProviderFailure)
+    assert (failure.type, failure.scope, failure.retryable) == (
+        "request_rejected",
+        "request",
+        False,
+    )
+    assert failure.message.startswith("messages[0].content[1]: ")
+
+
+def test_an_image_as_data_is_taken_where_urls_are_not() -> None:
+    assert sent(asked_in("user", IMAGE), takes=Takes(image_urls=False))[0]["content"] == [IMAGE]
+
+
+# ---------------------------------------------------------------- results of tools
+
+CALLS = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [CALL, {**CALL, "id": "call_2"}],
+}
+
+
+def result(call_id: str, *parts: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": call_id, "content": list(parts)}
+
+
+def test_a_picture_in_a_result_goes_into_a_turn_of_the_users_after_all_results() -> None:
+    text = {"type": "text", "text": "Here:"}
+    prepared = call(USER, CALLS, result("call_1", text, IMAGE), result("call_2", text), USER)
+    roles = [message["role"] for message in prepared.body["messages"]]
+    assert roles == ["user", "assistant", "tool", "tool", "user", "user"]
+    assert [it["content"] for it in prepared.body["messages"][2:4]] == ["Here:", "Here:"]
+    assert prepared.body["messages"][4]["content"][1:] == [IMAGE]
+    assert "call_1" in prepared.body["messages"][4]["content"][0]["text"]
+    assert prepared.dropped == ("messages[2].content[1]: moved into a user turn",)
+
+
+def test_pictures_of_several_results_go_together_each_with_its_call() -> None:
+    prepared = call(USER, CALLS, result("call_1", IMAGE), result("call_2", IMAGE, IMAGE))
+    [*_, last] = prepared.body["messages"]
+    kinds = [it["type"] for it in last["content"]]
+    assert kinds == ["text", "image_url", "text", "image_url", "image_url"]
+    assert all(it["content"] for it in prepared.body["messages"][2:4])
+    assert len(prepared.dropped) == 3
+
+
+def test_a_picture_in_a_result_is_refused_where_there_are_no_pictures() -> None:
+    failure = outcome(USER, CALLS, result("call_1", IMAGE), takes=Takes(images=False))
+    assert isinstance(failure, ProviderFailure)
+
+
+def test_text_in_a_result_is_plain() -> None:
+    text = {"type": "text", "text": "sun"}
+    assert sent(USER, CALLS, result("call_1", text, text))[2] == {
+        "role": "tool",
+        "tool_call_id": "call_1",
+        "content": "sunsun",
+    }
+
+
+# ---------------------------------------------------------------- what we answered, sent back
+
+
+@pytest.mark.parametrize(
+    ("said", "back"),
+    [
+        ({"content": "A cat.", "tool_calls": []}, {"content": "A cat."}),
+        ({"content": "", "tool_calls": []}, {"content": ""}),
+        ({"content": None, "refusal": "No.", "tool_calls": []}, {"content": "No."}),
+        ({"content": None, "tool_calls": None, "refusal": "No."}, {"content": "No."}),
+        ({"content": "A cat.", "refusal": None}, {"content": "A cat."}),
+        ({"content": None, "tool_calls": [CALL]}, {"content": None, "tool_calls": [CALL]}),
+        ({"content": "", "tool_calls": [CALL]}, {"content": None, "tool_calls": [CALL]}),
+        ({"content": "And", "tool_calls": [CALL]}, {"content": "And", "tool_calls": [CALL]}),
+        (
+            {"content": None, "audio": None, "annotations": [], "trace_id": 7, "refusal": "No."},
+            {"content": "No."},
+        ),
+        (
+            {"content": None, "tool_calls": [{**CALL, "index": 0}]},
+            {"content": None, "tool_calls": [CALL]},
+        ),
+    ],
+)
+def test_an_answer_can_be_sent_back(said: dict[str, Any], back: dict[str, Any]) -> None:
+    prepared = call(USER, {"role": "assistant", **said}, USER)
+    assert prepared.body["messages"][1] == {"role": "assistant", **back}
+    assert prepared.dropped == ()
+
+
+CALLING = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+SIGNED = {"google": {"thought_signature": "c2ln"}}
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ({"content": "Hi", "reasoning_content": "Hm."}, {"reasoning_content": "Hm."}),
+        ({**CALLING, "reasoning_content": "Hm."}, {"reasoning_content": "Hm."}),
+        ({"content": "Hi", "reasoning": "Hm."}, {"reasoning": "Hm."}),
+        (
+            {
+                "content": "Hi",
+                "reasoning": "Hm.",
+                "reasoning_details": [{"type": "x", "data": "y"}],
+            },
+            {"reasoning": "Hm.", "reasoning_details": [{"type": "x", "data": "y"}]},
+        ),
+        ({"content": "Hi", "extra_content": SIGNED}, {"extra_content": SIGNED}),
+        ({"content": "Hi", "reasoning_content": "", "extra_content": {}}, {}),
+        ({"content": "Hi", "reasoning_content": 7, "reasoning_details": "x"}, {}),
+        ({"content": "Hi", "reasoning_details": [7]}, {}),
+    ],
+)
+def test_what_an_answer_was_thought_with_comes_back_under_the_same_names(
+    message: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    finish = "tool_calls" if message.get("tool_calls") else "stop"
+    reading = read_chat(completion(choices=[{"message": message, "finish_reason": finish}]))
+    assert isinstance(reading, Reading)
+    owner = Owner("p", "m", "KEY")
+    state, calls, _ = seal_answer(owner, reading.state, reading.tool_calls)
+    back = {
+        "role": "assistant",
+        "content": reading.response or "",
+        "tool_calls": list(calls),
+        "provider_state": state,
+    }
+    request = LLMRequest(request_id="r", complexity="simple", messages=(USER, back, USER))
+    opened, dropped = open_states(request, owner)
+    prepared = call(*opened.messages)
+    again = prepared.body["messages"][1]
+    assert {k: v for k, v in again.items() if k not in ("role", "content", "tool_calls")} == kept
+    assert (prepared.dropped, dropped) == ((), ())
+    # and to nobody else
+    strange, dropped = open_states(request, Owner("other", "m", "KEY"))
+    again = call(*strange.messages).body["messages"][1]
+    assert set(again) <= {"role", "content", "tool_calls"}
+    assert len(dropped) == bool(kept)
+
+
+def test_a_calls_own_comes_back_in_the_call() -> None:
+    message = {
+        "content": None,
+        "tool_calls": [{**CALL, "extra_content": SIGNED}, {**CALL, "id": "b"}],
+    }
+    reading = read_chat(completion(choices=[{"message": message, "finish_reason": "stop"}]))
+    assert isinstance(reading, Reading)
+    first, second = reading.tool_calls
+    assert json.loads(first["provider_state"]) == {"extra_content": SIGNED}
+    assert "extra_content" not in first
+    assert "provider_state" not in second
+    back = {"role": "assistant", "content": "", "tool_calls": [first, second]}
+    calls = sent(USER, back)[1]["tool_calls"]
+    assert calls == [{**CALL, "extra_content": SIGNED}, {**CALL, "id": "b"}]
+
+
+@pytest.mark.parametrize(
+    "key", ["reasoning_content", "reasoning", "reasoning_details", "extra_content"]
+)
+def test_a_producers_own_copy_is_sent_where_the_server_is_known_for_it(key: str) -> None:
+    value: Any = {
+        "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}],
+        "extra_content": SIGNED,
+    }.get(key, "Hm.")
+    said = {"role": "assistant", "content": "Hi", key: value}
+    assert sent(USER, said, USER, takes=Takes(foreign=(key,)))[1] == said
+    prepared = call(USER, said, USER)
+    assert prepared.body["messages"][1] == {"role": "assistant", "content": "Hi"}
+    assert prepared.dropped == (f"messages[1].{key}",)
+
+
+def test_a_producers_own_signature_in_a_call_goes_where_it_is_known() -> None:
+    said = {"role": "assistant", "content": None, "tool_calls": [{**CALL, "extra_content": SIGNED}]}
+    assert sent(USER, said, takes=Takes(foreign=("extra_content",)))[1] == said
+    prepared = call(USER, said)
+    assert prepared.body["messages"][1]["tool_calls"] == [CALL]
+    assert prepared.dropped == ("messages[1].tool_calls[0].extra_content",)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "7",
+        '{"role": "system", "content": "x", "name": "y"}',
+        '{"reasoning_content": {"a": 1}, "reasoning": 7, "reasoning_details": {}}',
+        '{"extra_content": "x"}',
+        "[" * 100_000,
+        '{"tool_calls": []}',
+    ],
+)
+def test_of_a_state_only_what_an_answer_has_is_taken(state: str) -> None:
+    forged_call = {**CALL, "provider_state": state}
+    said = {
+        "role": "assistant",
+        "content": "Hi",
+        "tool_calls": [forged_call],
+        "provider_state": state,
+    }
+    assert sent(USER, said)[1] == {"role": "assistant", "content": "Hi", "tool_calls": [CALL]}
+
+
+@pytest.mark.parametrize("known", [{}, {"reasoning_content": "Hm."}])
+def test_a_turn_of_calls_has_its_reasoning_though_it_be_none(known: dict[str, Any]) -> None:
+    takes = Takes(reasoning_sent_back=True, foreign=("reasoning_content",))
+    said = {"role": "assistant", "content": None, "tool_calls": [CALL], **known}
+    assert sent(USER, said, takes=takes)[1] == {"reasoning_content": "", **said}
+    spoken = {"role": "assistant", "content": "Hi"}
+    assert sent(USER, spoken, USER, takes=takes)[1] == spoken
+
+
+@pytest.mark.parametrize(
+    ("calls", "first"),
+    [
+        ([CALL, {**CALL, "id": "b"}], "skip_thought_signature_validator"),
+        ([{**CALL, "extra_content": SIGNED}], "c2ln"),
+    ],
+)
+def test_a_turn_of_calls_is_signed_where_it_must_be(calls: list[Any], first: str) -> None:
+    takes = Takes(signatures=True, foreign=("extra_content",))
+    said = {"role": "assistant", "content": None, "tool_calls": calls}
+    back = sent(USER, said, takes=takes)[1]["tool_calls"]
+    assert back[0]["extra_content"]["google"]["thought_signature"] == first
+    assert not [it for it in back[1:] if "extra_content" in it]
+
+
+# ---------------------------------------------------------------- the last message; names
+
+BEGUN = {"role": "assistant", "content": "It is a "}
+
+
+def test_an_answer_begun_goes_as_the_server_has_it() -> None:
+    assert sent(USER, BEGUN)[-1] == BEGUN
+    assert sent(USER, BEGUN, dialect=Dialect(prefix=True))[-1] == {**BEGUN, "prefix": True}
+    assert sent(USER, BEGUN, USER, dialect=Dialect(prefix=True))[1] == BEGUN
+
+
+def test_an_answer_begun_is_gone_on_with_otherwise_where_it_is_not_taken() -> None:
+    prepared = call(USER, BEGUN, takes=Takes(prefill=False))
+    assert prepared.body["messages"][:2] == [USER, BEGUN]
+    assert prepared.body["messages"][2]["role"] == "user"
+    assert [it.partition(":")[0] for it in prepared.dropped] == ["messages[1]"]
+    assert call(USER, BEGUN, USER, takes=Takes(prefill=False)).dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "kept"), [(frozenset[str](), []), (frozenset({"user"}), ["user"])]
+)
+def test_names_go_where_they_are_taken(names: frozenset[str], kept: list[str]) -> None:
+    messages = [
+        {"role": role, "content": "x", "name": "n"} for role in ("system", "assistant", "user")
+    ]
+    prepared = call(*messages, dialect=Dialect(names=names))
+    assert [it["role"] for it in prepared.body["messages"] if "name" in it] == kept
+    assert len(prepared.dropped) == 3 - len(kept)
