@@ -74,7 +74,7 @@ async def _ours(
 async def _read(bench: Bench, read: Any, model: Model, *, stream: bool) -> Reading:
     try:
         found: Reading = await bench.call(lambda: read(model, bench.url, stream=stream))
-    except Exception:  # noqa: BLE001: whatever it raises, it is no answer
+    except Exception:  # noqa: BLE001 - whatever it raises, it is no answer
         return FAILED
     return found
 

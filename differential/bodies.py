@@ -68,7 +68,7 @@ async def _theirs(call: Callable[[], Any], bench: Bench) -> Sent:
     bench.expect(_NO)
     try:
         await bench.call(lambda: _begun(call()))
-    except Exception as error:  # noqa: BLE001: whatever it raises, it says what it did not send
+    except Exception as error:  # noqa: BLE001 - whatever it raises, it says what it did not send
         why = f"{type(error).__name__}: {error}"
     else:
         why = "nothing sent"

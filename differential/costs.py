@@ -125,6 +125,9 @@ def _shapes(model: Model) -> Mapping[str, Any]:
     if model.vendor == "deepseek":
         hits = {"prompt_cache_hit_tokens": 400, "prompt_cache_miss_tokens": 600}
         return {"usual": _chat(), "cached": _chat(**hits), "thought": _chat(**_THOUGHT)}
+    if model.vendor == "xai":  # thoughts are counted beside the answer
+        thought = {**_THOUGHT, "total_tokens": 1800}
+        return {**_COMPATIBLE, "thought": _chat(**thought)}
     if model.vendor == "groq":  # it always says so
         return {name: {**it, "service_tier": "on_demand"} for name, it in _COMPATIBLE.items()}
     return _COMPATIBLE if model.kind == "openai_compatible" else _SHAPES[model.api]

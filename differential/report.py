@@ -1,5 +1,6 @@
 """The outcome for people: on the screen, and as `docs/differential.md`."""
 
+from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,30 @@ ENDS: Final = ("agree", "accepted", "unexplained")
 COMPARED: Final = ("litellm", "openai", "anthropic", "google-genai", "genai-prices")
 _WIDTH: Final = 160
 """Characters of a value that are shown."""
+
+
+_HEAD: Final = """\
+# Compared with others
+
+Written by `make differential WRITE=1`. The same requests, answers and usages go through ours,
+LiteLLM's SDK and the vendors' official clients, against a server on 127.0.0.1: `differential/` has
+them. What differs is accepted with a reason (`differential/accepted.toml`), or it is unexplained,
+and the run fails. So does an accepted difference that is no more.
+
+- **bodies**: what each side sends for the same request. The official clients are given the vendor's
+  own form, written by hand after its documentation.
+- **answers**, **streams**: what each side makes of the same answer: text, calls, end and usage.
+- **costs**: what the same usage costs.
+- **facts**: what `models.toml` says of a model, and LiteLLM's table of models.
+
+Compared: {versions}.
+
+A case agrees where nothing differs once equal spellings and defaults are made one
+(`differential/normal.py`); it is an accepted difference where everything that differs has a reason.
+"""
+_REASONS: Final = """
+## What differs, and why
+"""
 
 
 def print_report(verdict: Verdict, unused: Iterable[Accepted], *, show_all: bool) -> None:
@@ -50,29 +75,24 @@ def write_report(verdict: Verdict) -> None:
 
 def _page(verdict: Verdict) -> Iterable[str]:
     versions = ", ".join(f"{name} {version(name)}" for name in COMPARED)
-    yield "# Compared with others"
-    yield ""
-    yield "Written by `make differential WRITE=1`. The same requests, answers and usages go through ours, LiteLLM's"
-    yield "SDK and the vendors' official clients, against a server on this machine. What differs is accepted with a"
-    yield "reason, below, or it is unexplained, and the run fails."
-    yield ""
-    yield f"Compared: {versions}."
-    yield ""
+    yield _HEAD.format(versions=versions)
     yield "| part | vendor | against | cases | agree | accepted differences | unexplained |"
     yield "|---|---|---|--:|--:|--:|--:|"
+    total: Counter[str] = Counter()
     for (part, vendor, against), ends in verdict.rows.items():
-        counts = " | ".join(str(ends[end]) for end in ENDS)
-        yield f"| {part} | {vendor} | {against} | {ends.total()} | {counts} |"
-    yield ""
-    yield "A case agrees where nothing differs; it counts as accepted where each difference has its reason."
-    yield ""
-    yield "## What differs, and why"
-    yield ""
+        total += ends
+        yield f"| {part} | {vendor} | {against} | {_counts(ends)} |"
+    yield f"| all | | | {_counts(total)} |"
+    yield _REASONS
     yield "| part | where | against | differences | why |"
     yield "|---|---|---|--:|---|"
     for place, entry in enumerate(verdict.accepted):
         if verdict.uses[place]:
             yield _row(entry, verdict.uses[place])
+
+
+def _counts(ends: Counter[str]) -> str:
+    return " | ".join(str(it) for it in (ends.total(), *(ends[end] for end in ENDS)))
 
 
 def _row(entry: Accepted, uses: int) -> str:

@@ -78,7 +78,7 @@ def cost(model: Model, url: str) -> float | None:
             completion_response=answer, model=model.litellm, custom_llm_provider=provider
         )
         return float(cost)
-    except Exception:  # noqa: BLE001: it raises Exception itself
+    except Exception:  # noqa: BLE001 - it raises Exception itself
         return None
 
 
