@@ -18,7 +18,7 @@ refused: content the model does not take (`chat_parts.py`). `capabilities` are s
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.request import LLMRequest, ReasoningEffort
 from nexus_actors.providers.apis.chat_messages import MessageWriter
 from nexus_actors.providers.apis.chat_output import Output, instructed, wanted_output
 from nexus_actors.providers.apis.chat_parts import Unsayable
@@ -89,7 +89,9 @@ class _Writer:
         names = {new: old for old, new in renamed.items() if new in body}
         names[takes.limit] = "max_tokens"  # refused, it goes under its other name
         if "thinking" in body:
-            names["thinking"] = names["thinking.type"] = "reasoning_effort"
+            by_effort = self._request.reasoning_effort is not None
+            field = "reasoning_effort" if by_effort else "thinking"
+            names["thinking"] = names["thinking.type"] = field
         return Prepared(
             path="/chat/completions",
             body=body,
@@ -102,6 +104,7 @@ class _Writer:
         """Adds how much to think; whether it will think. `idle`: it must not."""
         wanted, takes = self._request.reasoning_effort, self._takes
         switch = self._switch()
+        sent: ReasoningEffort | None
         if wanted is None and switch == "disabled":
             sent = "none" if "none" in takes.efforts else None
         elif wanted is not None and takes.efforts:
@@ -135,12 +138,13 @@ class _Writer:
             self._dropped.append("thinking.budget_tokens")
         return "disabled" if kind == "disabled" else "enabled"
 
-    def _write_effort(self, effort: Any) -> None:
+    def _write_effort(self, effort: ReasoningEffort | None) -> None:
         if self._dialect.thinking:
             self._body["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
-            if effort in (None, "none"):
+            if effort == "none":
                 return
-        self._body["reasoning_effort"] = self._takes.effort_words.get(effort, effort)
+        if effort is not None:
+            self._body["reasoning_effort"] = self._takes.effort_words.get(effort, effort)
 
     def _add_samplers(self, *, thinks: bool) -> None:
         request, takes = self._request, self._takes
