@@ -1,6 +1,5 @@
 """What is sent, and what is told, of a request by what the model takes."""
 
-import math
 from typing import Any, get_args
 
 import pytest
@@ -12,7 +11,7 @@ from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import EFFORTS, Takes, model_takes
-from tests.unit.providers.conversations import CALLED, NESTED, SCHEMA, USER
+from tests.unit.providers.conversations import NESTED, SCHEMA, USER
 
 DEEPSEEK = Dialect(thinking=True)
 
@@ -182,68 +181,6 @@ def test_a_budget_of_thinking_is_told_where_there_is_none() -> None:
     assert call(Takes(), thinking=thinking).dropped == ("thinking",)
 
 
-NAMED = {"type": "function", "function": {"name": "weather"}}
-
-
-@pytest.mark.parametrize(
-    ("takes", "choice", "sent", "dropped"),
-    [
-        (Takes(), "auto", "auto", []),
-        (Takes(), "required", "required", []),
-        (Takes(), NAMED, NAMED, []),
-        (Takes(), {"type": "function", "name": "weather"}, NAMED, []),
-        (Takes(forced_tool_choice=False), "auto", "auto", []),
-        (Takes(forced_tool_choice=False), "none", "none", []),
-        (Takes(forced_tool_choice=False), "required", "auto", ["tool_choice"]),
-        (Takes(forced_tool_choice=False), NAMED, "auto", ["tool_choice"]),
-        (Takes(tool_choice=False), "auto", None, []),
-        (Takes(tool_choice=False), "required", None, ["tool_choice"]),
-        (Takes(tool_choice=False), NAMED, None, ["tool_choice"]),
-    ],
-)
-def test_a_choice_of_tools_goes_in_its_nearest_form(
-    takes: Takes, choice: Any, sent: Any, dropped: list[str]
-) -> None:
-    prepared = call(takes, tools=(NESTED,), tool_choice=choice)
-    assert (prepared.body.get("tool_choice"), told(prepared)) == (sent, dropped)
-    assert prepared.body["tools"] == [NESTED]
-
-
-def test_no_tool_at_all_is_sent_where_none_can_be_forbidden() -> None:
-    prepared = call(
-        Takes(tool_choice=False), tools=(NESTED,), tool_choice="none", parallel_tool_calls=True
-    )
-    assert rest(prepared) == {}
-    assert told(prepared) == ["tools", "parallel_tool_calls"]
-
-
-@pytest.mark.parametrize(
-    ("fields", "switched", "dropped"),
-    [
-        ({"tool_choice": "required"}, True, ["reasoning_effort"]),
-        ({"tool_choice": NAMED, "reasoning_effort": "high"}, True, ["reasoning_effort"]),
-        ({"tool_choice": NAMED, "reasoning_effort": "none"}, True, []),
-        ({"tool_choice": "auto"}, False, []),
-        ({"tool_choice": "none"}, False, []),
-    ],
-)
-def test_thinking_gives_way_to_a_forced_choice(
-    fields: dict[str, Any], switched: bool, dropped: list[str]
-) -> None:
-    """As the choice is part of the question, and thinking is not."""
-    takes = model_takes("deepseek", "deepseek-v4-pro")
-    prepared = call(takes, DEEPSEEK, tools=(NESTED,), **fields)
-    assert (prepared.body.get("thinking") == {"type": "disabled"}) == switched
-    assert prepared.body["tool_choice"] == fields["tool_choice"]
-    assert told(prepared) == dropped
-
-
-def test_whether_calls_come_together_is_told_where_it_cannot_be_said() -> None:
-    prepared = call(Takes(parallel_tool_calls=False), tools=(NESTED,), parallel_tool_calls=False)
-    assert rest(prepared) == {"tools": [NESTED]}
-    assert prepared.dropped == ("parallel_tool_calls",)
-
-
 FLAT_SCHEMA = {"type": "json_schema", "name": "place", "schema": SCHEMA}
 NESTED_SCHEMA = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}
 
@@ -385,39 +322,3 @@ def test_an_answer_by_a_schema_comes_whole_where_it_cannot_be_streamed() -> None
     assert "stream" not in prepared.body
     assert told(prepared) == ["stream"]
     assert call(Takes(), dialect, stream=True).body["stream"] is True
-
-
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_arguments_that_json_cannot_carry_are_refused(number: float) -> None:
-    function = {"name": "weather", "arguments": {"x": number}}
-    said = {
-        "role": "assistant",
-        "content": "",
-        "tool_calls": [{"id": "call_1", "type": "function", "function": function}],
-    }
-    failure = outcome(Takes(), messages=(CALLED[0], said, CALLED[2]))
-    assert isinstance(failure, ProviderFailure)
-    assert (failure.type, failure.scope) == ("request_rejected", "request")
-
-
-@pytest.mark.parametrize(
-    ("given", "sent"),
-    [
-        ('{"city": "Oslo"}', '{"city": "Oslo"}'),
-        ({"city": "Oslo"}, '{"city": "Oslo"}'),
-        ("", "{}"),
-        ("  ", "{}"),
-        (None, "{}"),
-        ({}, "{}"),
-        ({"city": "Tromsø"}, '{"city": "Tromsø"}'),
-    ],
-)
-def test_arguments_go_as_json_text(given: Any, sent: str) -> None:
-    called = {
-        "id": "call_1",
-        "type": "function",
-        "function": {"name": "weather", "arguments": given},
-    }
-    said = {"role": "assistant", "content": "", "tool_calls": [called]}
-    body = call(Takes(), messages=(CALLED[0], said, CALLED[2])).body
-    assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == sent

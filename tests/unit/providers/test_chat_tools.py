@@ -1,0 +1,137 @@
+"""Tools, the choice among them, and the arguments of their calls, by what the model takes."""
+
+import math
+from typing import Any
+
+import pytest
+
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.chat_request import chat_call
+from nexus_actors.providers.apis.dialect import OPENAI, Dialect
+from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.takes import Takes, model_takes
+from tests.unit.providers.conversations import CALLED, NESTED, USER
+
+DEEPSEEK = Dialect(thinking=True)
+
+
+def outcome(
+    takes: Takes, dialect: Dialect = OPENAI, *, stream: bool = False, **fields: Any
+) -> Prepared | ProviderFailure:
+    fields = {"messages": (USER,)} | fields
+    request = LLMRequest(request_id="r", complexity="simple", **fields)
+    return chat_call(request, "m", takes, stream=stream, dialect=dialect)
+
+
+def call(takes: Takes, dialect: Dialect = OPENAI, **fields: Any) -> Prepared:
+    prepared = outcome(takes, dialect, **fields)
+    assert isinstance(prepared, Prepared), prepared
+    return prepared
+
+
+def rest(prepared: Prepared) -> dict[str, Any]:
+    """The body but for what is always there."""
+    return {k: v for k, v in prepared.body.items() if k not in ("model", "messages")}
+
+
+def told(prepared: Prepared) -> list[str]:
+    return [it.partition(":")[0] for it in prepared.dropped]
+
+
+NAMED = {"type": "function", "function": {"name": "weather"}}
+
+
+@pytest.mark.parametrize(
+    ("takes", "choice", "sent", "dropped"),
+    [
+        (Takes(), "auto", "auto", []),
+        (Takes(), "required", "required", []),
+        (Takes(), NAMED, NAMED, []),
+        (Takes(), {"type": "function", "name": "weather"}, NAMED, []),
+        (Takes(forced_tool_choice=False), "auto", "auto", []),
+        (Takes(forced_tool_choice=False), "none", "none", []),
+        (Takes(forced_tool_choice=False), "required", "auto", ["tool_choice"]),
+        (Takes(forced_tool_choice=False), NAMED, "auto", ["tool_choice"]),
+        (Takes(tool_choice=False), "auto", None, []),
+        (Takes(tool_choice=False), "required", None, ["tool_choice"]),
+        (Takes(tool_choice=False), NAMED, None, ["tool_choice"]),
+    ],
+)
+def test_a_choice_of_tools_goes_in_its_nearest_form(
+    takes: Takes, choice: Any, sent: Any, dropped: list[str]
+) -> None:
+    prepared = call(takes, tools=(NESTED,), tool_choice=choice)
+    assert (prepared.body.get("tool_choice"), told(prepared)) == (sent, dropped)
+    assert prepared.body["tools"] == [NESTED]
+
+
+def test_no_tool_at_all_is_sent_where_none_can_be_forbidden() -> None:
+    prepared = call(
+        Takes(tool_choice=False), tools=(NESTED,), tool_choice="none", parallel_tool_calls=True
+    )
+    assert rest(prepared) == {}
+    assert told(prepared) == ["tools", "parallel_tool_calls"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "switched", "dropped"),
+    [
+        ({"tool_choice": "required"}, True, ["reasoning_effort"]),
+        ({"tool_choice": NAMED, "reasoning_effort": "high"}, True, ["reasoning_effort"]),
+        ({"tool_choice": NAMED, "reasoning_effort": "none"}, True, []),
+        ({"tool_choice": "auto"}, False, []),
+        ({"tool_choice": "none"}, False, []),
+    ],
+)
+def test_thinking_gives_way_to_a_forced_choice(
+    fields: dict[str, Any], switched: bool, dropped: list[str]
+) -> None:
+    """As the choice is part of the question, and thinking is not."""
+    takes = model_takes("deepseek", "deepseek-v4-pro")
+    prepared = call(takes, DEEPSEEK, tools=(NESTED,), **fields)
+    assert (prepared.body.get("thinking") == {"type": "disabled"}) == switched
+    assert prepared.body["tool_choice"] == fields["tool_choice"]
+    assert told(prepared) == dropped
+
+
+def test_whether_calls_come_together_is_told_where_it_cannot_be_said() -> None:
+    prepared = call(Takes(parallel_tool_calls=False), tools=(NESTED,), parallel_tool_calls=False)
+    assert rest(prepared) == {"tools": [NESTED]}
+    assert prepared.dropped == ("parallel_tool_calls",)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_arguments_that_json_cannot_carry_are_refused(number: float) -> None:
+    function = {"name": "weather", "arguments": {"x": number}}
+    said = {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "call_1", "type": "function", "function": function}],
+    }
+    failure = outcome(Takes(), messages=(CALLED[0], said, CALLED[2]))
+    assert isinstance(failure, ProviderFailure)
+    assert (failure.type, failure.scope) == ("request_rejected", "request")
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ('{"city": "Oslo"}', '{"city": "Oslo"}'),
+        ({"city": "Oslo"}, '{"city": "Oslo"}'),
+        ("", "{}"),
+        ("  ", "{}"),
+        (None, "{}"),
+        ({}, "{}"),
+        ({"city": "Tromsø"}, '{"city": "Tromsø"}'),
+    ],
+)
+def test_arguments_go_as_json_text(given: Any, sent: str) -> None:
+    called = {
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "weather", "arguments": given},
+    }
+    said = {"role": "assistant", "content": "", "tool_calls": [called]}
+    body = call(Takes(), messages=(CALLED[0], said, CALLED[2])).body
+    assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == sent
