@@ -47,6 +47,8 @@ class Accepted:
     ours: tuple[str, ...] = ("*",)
     """Of the value as JSON, or `absent`."""
     theirs: tuple[str, ...] = ("*",)
+    told: bool = False
+    """Only where ours said something in `dropped`."""
 
     @cached_property
     def _patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -63,7 +65,9 @@ class Accepted:
             shown(difference.ours),
             shown(difference.theirs),
         )
-        return self.part == finding.part and all(
+        if self.part != finding.part or (self.told and not finding.told):
+            return False
+        return all(
             pattern.fullmatch(text) for pattern, text in zip(self._patterns, texts, strict=True)
         )
 

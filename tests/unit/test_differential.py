@@ -7,6 +7,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +174,16 @@ SEED = Difference("tools.0.seed", ABSENT, [1])
         (Accepted("bodies", "why", against=("sdk",)), False),
         (Accepted("bodies", "why", ours=("absent",), theirs=("[1]",)), True),
         (Accepted("bodies", "why", ours=("null",)), False),
+        (Accepted("bodies", "why", told=True), False),
     ],
 )
 def test_an_entry_is_for_what_all_its_lists_name(entry: Accepted, fits: bool) -> None:
     assert entry.fits(finding(SEED), SEED) is fits
+
+
+def test_an_entry_may_ask_that_ours_said_so() -> None:
+    said = replace(finding(SEED), told=("seed",))
+    assert Accepted("bodies", "why", told=True).fits(said, SEED)
 
 
 def test_what_no_entry_names_is_unexplained_and_an_entry_without_use_is_told() -> None:
