@@ -68,7 +68,10 @@ VENDOR = chat.Vendor(
             thinks,
             "without effect in thinking mode",
         ),
-        chat.values("reasoning_effort", lambda _: ("low", "high", "max")),
+        # https://api-docs.deepseek.com/guides/thinking_mode: those between are mapped there
+        chat.values(
+            "reasoning_effort", lambda _: ("minimal", "low", "medium", "high", "xhigh", "max")
+        ),
         # https://api-docs.deepseek.com/guides/json_mode
         chat.formats("json_object"),
         chat.says_json,

@@ -222,7 +222,8 @@ def _call(call: Any) -> ToolCall | None:
     match call:
         case {"id": str(call_id), "function": {"name": str(name), **more}}:
             arguments = more.get("arguments")
-            written = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+            text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
+            written = text if text.strip() else "{}"
             state = text_or_none(call.get(STATE))
             return ToolCall(call_id, name, written, _signature(call), state, _cache(call))
         case _:

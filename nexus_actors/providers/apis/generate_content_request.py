@@ -331,6 +331,8 @@ def _by_effort(
         sent = nearest(effort, takes.efforts)
         if sent == "none":
             return {"thinkingBudget": 0}
+        if effort in ("xhigh", "max"):
+            dropped.append(f"{name}: sent as the budget of high, the nearest that there is")
         return _budget(_BUDGETS[effort], name, takes.thinking_budget or (0, 2**31 - 1), dropped)
     sent = nearest(effort, tuple(it for it in takes.efforts if it in _LEVELS) or EFFORTS[2:5])
     if sent != effort:

@@ -115,6 +115,7 @@ def test_drops_message_keys_of_the_producers_own() -> None:
         ("openai/chat", "ft:o4-mini-2025-04-16:org::id", "max_completion_tokens"),
         ("openai/chat", "gpt-5", "max_completion_tokens"),
         ("openai/chat", "gpt-5.1-chat-latest", "max_completion_tokens"),
+        ("openai/chat", "chat-latest", "max_completion_tokens"),
         ("openai_compatible", "gpt-5.1-codex", "max_completion_tokens"),
         ("azure", "my-deployment", "max_completion_tokens"),
         ("groq", "llama-3.3-70b-versatile", "max_completion_tokens"),

@@ -155,6 +155,10 @@ def test_an_effort_goes_by_the_servers_own_word(effort: str, sent: str) -> None:
             {"reasoning_effort": "max"},
             {"thinking": {"type": "enabled"}, "reasoning_effort": "max"},
         ),
+        (  # which its documentation has it map itself
+            {"reasoning_effort": "medium"},
+            {"thinking": {"type": "enabled"}, "reasoning_effort": "medium"},
+        ),
         ({"thinking": {"type": "disabled"}}, {"thinking": {"type": "disabled"}}),
         ({"thinking": {"type": "enabled"}}, {"thinking": {"type": "enabled"}}),
         ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "enabled"}}),

@@ -102,6 +102,13 @@ def test_arguments_that_are_no_text_are_written_as_json() -> None:
     assert [it.arguments for it in found.turns[0].calls] == ['{"a": 1}', "{}"]
 
 
+@pytest.mark.parametrize("arguments", ["", "  ", None, {}])
+def test_no_arguments_are_an_empty_object(arguments: Any) -> None:
+    call = {**CALL, "function": {"name": "weather", "arguments": arguments}}
+    found = read(messages=({"role": "assistant", "content": "", "tool_calls": [call]},))
+    assert [it.arguments for it in found.turns[0].calls] == ["{}"]
+
+
 def test_a_call_of_no_function_is_told_by_its_place() -> None:
     calls = [CALL, {"id": "c", "type": "custom", "custom": {}}, None]
     found = read(messages=(USER, {"role": "assistant", "content": "", "tool_calls": calls}))

@@ -27,6 +27,7 @@ from tests.unit.providers.responses_calls import SAID, USER, body, call, told
         ("gpt-5.1", "xhigh", "high", True),
         ("gpt-5.1-codex-max", "xhigh", "xhigh", False),
         ("gpt-5.1-chat-latest", "high", "medium", True),
+        ("chat-latest", "high", "medium", True),
         ("gpt-5.2", "xhigh", "xhigh", False),
         ("gpt-5.2", "max", "xhigh", True),
         ("gpt-5.2-pro", "low", "medium", True),
