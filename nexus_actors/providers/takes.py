@@ -69,6 +69,8 @@ class Takes(BaseModel):
     """That, only while it does not think: thinking is then switched off (DeepSeek)."""
     tool_choice: bool = True
     parallel_tool_calls: bool = True
+    strict_tools: bool = True
+    """Function tools with `strict`; else it is left out, and told."""
     prefill: bool = True
     """A last message from the assistant, for the model to go on with."""
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"

@@ -9,7 +9,7 @@ from nexus_actors.providers.takes import Takes
 
 def add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes) -> bool:
     """Adds what the model takes of them, and tells the rest; whether a call is forced."""
-    tools = _tools(dropped, request)
+    tools = _tools(dropped, request, takes)
     forced = False
     if request.tool_choice is not None and not tools:
         dropped.append("tool_choice")  # which the API refuses where there are no tools
@@ -30,24 +30,21 @@ def add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, tak
     return forced
 
 
-def _tools(dropped: list[str], request: LLMRequest) -> list[Mapping[str, Any]]:
+def _tools(dropped: list[str], request: LLMRequest, takes: Takes) -> list[Mapping[str, Any]]:
     """Functions; others exist in the Responses API only. Marks for caching stand in parts alone."""
+    unsaid = ("cache_control",) if takes.strict_tools else ("cache_control", "strict")
     tools: list[Mapping[str, Any]] = []
     for index, tool in enumerate(request.tools):
         if tool.get("type", "function") != "function":
             dropped.append(f"tools[{index}]")
             continue
         nested = _nested(tool)
-        if "cache_control" in tool or "cache_control" in nested["function"]:
-            dropped.append(f"tools[{index}].cache_control")
+        function = nested["function"]
+        dropped += [f"tools[{index}].{key}" for key in unsaid if key in tool or key in function]
         tools.append(
             {
-                **{key: value for key, value in nested.items() if key != "cache_control"},
-                "function": {
-                    key: value
-                    for key, value in nested["function"].items()
-                    if key != "cache_control"
-                },
+                **{key: value for key, value in nested.items() if key not in unsaid},
+                "function": {key: value for key, value in function.items() if key not in unsaid},
             }
         )
     return tools

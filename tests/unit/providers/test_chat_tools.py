@@ -66,6 +66,14 @@ def test_a_choice_of_tools_goes_in_its_nearest_form(
     assert prepared.body["tools"] == [NESTED]
 
 
+@pytest.mark.parametrize("written", [NESTED, {"type": "function", **NESTED["function"]}])
+def test_strictness_that_a_server_refuses_is_left_out_and_told(written: dict[str, Any]) -> None:
+    prepared = call(model_takes("xai", "grok-4.7"), tools=(written,))
+    assert prepared.body["tools"][0]["function"].keys() == {"name", "description", "parameters"}
+    assert told(prepared) == ["tools[0].strict"]
+    assert call(Takes(), tools=(written,)).body["tools"] == [NESTED]
+
+
 def test_no_tool_at_all_is_sent_where_none_can_be_forbidden() -> None:
     prepared = call(
         Takes(tool_choice=False), tools=(NESTED,), tool_choice="none", parallel_tool_calls=True
