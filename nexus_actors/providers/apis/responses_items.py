@@ -18,6 +18,7 @@ By these rules:
   the producers' own, dropped and not told.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -189,8 +190,8 @@ class _Writer:
 
     def _call(self, call: Any, path: str) -> Item:
         match call:
-            case {"id": str(call_id), "function": {"name": str(name), "arguments": str(text)}}:
-                _check_arguments(text, path)
+            case {"id": str(call_id), "function": {"name": str(name), **more}}:
+                text = _arguments(more.get("arguments"), path)
                 sent = self._ids.get(call_id, call_id)
                 return {"type": "function_call", "call_id": sent, "name": name, "arguments": text}
             case {"id": str(call_id), "custom": {"name": str(name), "input": str(text)}}:
@@ -201,12 +202,15 @@ class _Writer:
                 raise NoForm(f"{path} has no form in the Responses API")
 
 
-def _check_arguments(text: str, path: str) -> None:
-    """Refuses what looks like JSON and that no JSON can carry. What a model wrote that is no JSON
-    at all is its own affair."""
-    parsed = parse(text or "{}")
+def _arguments(given: Any, path: str) -> str:
+    """As text; none are an empty object. Refuses what looks like JSON and that no JSON can carry.
+    What a model wrote that is no JSON at all is its own affair."""
+    text = given if isinstance(given, str) else json.dumps(given or {})
+    text = text if text.strip() else "{}"
+    parsed = parse(text)
     if not isinstance(parsed, Parsed) and not parsed.reason.startswith("not JSON"):
         raise NoForm(f"{path}: the arguments hold {parsed.reason}")
+    return text
 
 
 def _part(part: Any, path: str) -> Any:

@@ -81,6 +81,15 @@ def test_tool_calls_and_results_are_items_of_their_own() -> None:
     assert items({"role": "assistant", "content": ""}) == [spoken("assistant", "")]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sent"), [("", "{}"), (" ", "{}"), (None, "{}"), ({"a": 1}, '{"a": 1}')]
+)
+def test_arguments_go_as_json_text(arguments: Any, sent: str) -> None:
+    call = {"id": "c", "function": {"name": "f", "arguments": arguments}}
+    told = items({"role": "assistant", "content": "", "tool_calls": [call]})
+    assert [it["arguments"] for it in told] == [sent]
+
+
 def test_the_result_of_a_custom_tool_is_told_as_one() -> None:
     custom = {"id": "c9", "type": "custom", "custom": {"name": "shout", "input": "ho"}}
     told = items(
