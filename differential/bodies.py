@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from differential import official_clients, ours, theirs
 from differential.findings import Finding
-from differential.models import Api, Model
+from differential.models import Api, Model, openai
 from differential.normal import ABSENT, Difference, differences, normal
 from differential.official_forms import official, responses_form
 from differential.requests import CASES, Case
@@ -31,24 +31,30 @@ async def compare(model: Model, bench: Bench) -> AsyncIterator[Finding]:
     async with ours.session(model, bench.url) as opened:
         for name, case in CASES.items():
             mine, told = await _ours(model, case, opened, bench)
-            for against, call in _others(model, name, case, bench):
+            for against, call in _others(model, _asked(model, mine), name, bench):
                 other = await _theirs(call, bench)
                 found = _compared(model, mine, other)
                 yield Finding("bodies", model.vendor, model.key, name, against, found, told)
 
 
+def _asked(model: Model, mine: Sent) -> Model:
+    """The model by the API that ours chose: the official client is asked by the same."""
+    if model.api != "chat" or isinstance(mine, str) or _api_of(mine[0]) == "chat":
+        return model
+    return openai(model.name, "responses")
+
+
 def _others(
-    model: Model, name: str, case: Case, bench: Bench
+    model: Model, same: Model, name: str, bench: Bench
 ) -> list[tuple[str, Callable[[], Any]]]:
-    chat: Mapping[str, Any] | None = case.chat
-    if model.api == "responses":
-        chat = responses_form(name)
-    form = official(model, name)
+    """LiteLLM chooses the API itself; `same` is for the official client."""
+    asked = responses_form(name) if model.api == "responses" else CASES[name].chat
+    form = official(same, name)
     calls: list[tuple[str, Callable[[], Any]]] = []
-    if chat is not None:
-        calls.append(("litellm", lambda: theirs.call(model, bench.url, chat)))
+    if asked is not None:
+        calls.append(("litellm", lambda: theirs.call(model, bench.url, asked)))
     if form is not None:
-        calls.append(("sdk", lambda: official_clients.call(model, bench.url, form)))
+        calls.append(("sdk", lambda: official_clients.call(same, bench.url, form)))
     return calls
 
 

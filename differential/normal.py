@@ -94,7 +94,15 @@ def _many(value: Any) -> Any:
 
 
 def _chat(body: dict[str, Any]) -> dict[str, Any]:
-    body = _drop_defaults(body, stream=False, tool_choice="auto", parallel_tool_calls=True, n=1)
+    body = _drop_defaults(
+        body,
+        stream=False,
+        tool_choice="auto",
+        parallel_tool_calls=True,
+        n=1,
+        # https://openrouter.ai/docs/guides/guides/usage-accounting: deprecated, without effect
+        usage={"include": True},
+    )
     body["messages"] = [_chat_message(message) for message in body["messages"]]
     if "stop" in body:
         body["stop"] = _many(body["stop"])

@@ -84,8 +84,8 @@ def _page(verdict: Verdict) -> Iterable[str]:
         yield f"| {part} | {vendor} | {against} | {_counts(ends)} |"
     yield f"| all | | | {_counts(total)} |"
     yield _REASONS
-    yield "| part | where | against | differences | why |"
-    yield "|---|---|---|--:|---|"
+    yield "| part | where | models | against | differences | why |"
+    yield "|---|---|---|---|--:|---|"
     for place, entry in enumerate(verdict.accepted):
         if verdict.uses[place]:
             yield _row(entry, verdict.uses[place])
@@ -96,7 +96,8 @@ def _counts(ends: Counter[str]) -> str:
 
 
 def _row(entry: Accepted, uses: int) -> str:
-    where = ", ".join(f"`{it}`" for it in entry.paths)
-    models = "" if entry.models == ("*",) else f" ({', '.join(entry.models)})"
+    named = ("case", entry.cases) if entry.paths == ("*",) else ("", entry.paths)
+    where = f"{named[0]} {', '.join(f'`{it}`' for it in named[1])}".strip()
+    models = "" if entry.models == ("*",) else ", ".join(entry.models)
     against = "" if entry.against == ("*",) else ", ".join(entry.against)
-    return f"| {entry.part} | {where}{models} | {against} | {uses} | {entry.reason} |"
+    return f"| {entry.part} | {where} | {models} | {against} | {uses} | {entry.reason} |"
