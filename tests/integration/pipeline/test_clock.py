@@ -9,7 +9,7 @@ import pytest
 
 from tests.service import request, running_service
 
-MODULES = ("ending", "in_work", "job", "provider_worker")
+MODULES = ("ending", "in_work", "job", "provider_calls")
 JUMP = real.timedelta(days=400)
 
 
