@@ -1,7 +1,7 @@
 """`anthropic`: Anthropic's Messages API.
 
 `POST {base_url}/messages` with `x-api-key` and `anthropic-version`. How a request is written, and
-what cannot be said there, stands in `apis/messages_request.py`.
+what cannot be said there, stands in `apis/messages/request.py`.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import Field
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.messages_answer import read_message
-from nexus_actors.providers.apis.messages_request import messages_call
-from nexus_actors.providers.apis.messages_stream import MessageStream
+from nexus_actors.providers.apis.messages.answer import read_message
+from nexus_actors.providers.apis.messages.request import messages_call
+from nexus_actors.providers.apis.messages.stream import MessageStream
 from nexus_actors.providers.failures import failed_status
 from nexus_actors.providers.http.api import Prepared, Reading
 from nexus_actors.providers.http.provider import HttpKind

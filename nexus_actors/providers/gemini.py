@@ -1,6 +1,6 @@
 """`gemini`: Google's models, by their own API."""
 
-from nexus_actors.providers.apis.generate_content_api import GenerateContentApi
+from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
 from nexus_actors.providers.http.provider import HttpKind
 from nexus_actors.providers.http.settings import HttpSettings
 

@@ -2,7 +2,7 @@
 otherwise."""
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.responses_api import ResponsesOrChatApi
+from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
 from nexus_actors.providers.http.provider import HttpKind
 from nexus_actors.providers.http.settings import HttpSettings
 

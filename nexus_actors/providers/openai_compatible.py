@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.presets import PLAIN, PRESETS, PresetApi, PresetName
+from nexus_actors.providers.apis.chat.presets import PLAIN, PRESETS, PresetApi, PresetName
 from nexus_actors.providers.http.provider import HttpKind
 from nexus_actors.providers.http.settings import HttpSettings
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from nexus_actors.contract.request import ReasoningEffort
-from nexus_actors.providers.apis.presets import PRESETS as PRESET_SETTINGS
+from nexus_actors.providers.apis.chat.presets import PRESETS as PRESET_SETTINGS
 from nexus_actors.providers.http.settings import HttpSettings
 from nexus_actors.providers.takes import EFFORTS
 from nexus_actors.settings import Settings, defaults, parse_settings

@@ -6,7 +6,7 @@ https://developers.openai.com/api/docs/api-reference. The rules by model are `op
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from openai.types.chat import completion_create_params as params
 
@@ -114,4 +114,3 @@ def _limit(body: Body, known: Facts) -> Iterator[Complaint]:
         yield Complaint(message, "max_tokens", "unsupported_parameter")
     for name in ("max_tokens", "max_completion_tokens"):
         yield from rules.limit(body.get(name), name, known, 1)
-

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.presets import PRESETS
+from nexus_actors.providers.apis.chat.presets import PRESETS
 from nexus_actors.providers.catalog import load_kind
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession
 from tests.http_server import (

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
 from nexus_actors.providers import anthropic, openai_compatible
-from nexus_actors.providers.apis.generate_content_api import GenerateContentApi
+from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
 from nexus_actors.providers.gemini import GeminiSettings
 from nexus_actors.providers.http.provider import HttpKind
 from nexus_actors.providers.port import ProviderFailure, ProviderSession

@@ -23,9 +23,9 @@ from pydantic.alias_generators import to_camel
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import Refusal
 from nexus_actors.providers.anthropic import AnthropicSettings, MessagesApi
-from nexus_actors.providers.apis.generate_content_api import GenerateContentApi
-from nexus_actors.providers.apis.presets import PLAIN, PRESETS, PresetApi
-from nexus_actors.providers.apis.responses_api import ResponsesOrChatApi
+from nexus_actors.providers.apis.chat.presets import PLAIN, PRESETS, PresetApi
+from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
+from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
 from nexus_actors.providers.http.api import HttpApi
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import model_takes

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.responses_request import responses_call
+from nexus_actors.providers.apis.responses.request import responses_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import model_takes
 

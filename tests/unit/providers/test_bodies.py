@@ -7,9 +7,9 @@ import pytest
 import trio
 
 from nexus_actors.providers.anthropic import AnthropicSettings, MessagesApi
-from nexus_actors.providers.apis.chat_api import ChatApi
-from nexus_actors.providers.apis.generate_content_api import GenerateContentApi
-from nexus_actors.providers.apis.responses_api import ResponsesOrChatApi
+from nexus_actors.providers.apis.chat.api import ChatApi
+from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
+from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
 from nexus_actors.providers.http.answer_stream import AnswerStream, whole_answer
 from nexus_actors.providers.http.api import HttpApi, Reading
 from nexus_actors.providers.port import ProviderFailure

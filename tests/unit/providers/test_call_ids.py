@@ -13,9 +13,9 @@ from nexus_actors.providers.apis.call_ids import (
     OPENAI_RESPONSES,
     CallIds,
 )
-from nexus_actors.providers.apis.chat_request import chat_call
-from nexus_actors.providers.apis.dialect import Dialect
-from nexus_actors.providers.apis.presets import PRESETS
+from nexus_actors.providers.apis.chat.dialect import Dialect
+from nexus_actors.providers.apis.chat.presets import PRESETS
+from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import Takes
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.chat_answer import read_chat
+from nexus_actors.providers.apis.chat.answer import read_chat
 from nexus_actors.providers.http.answer_stream import read_object
 from nexus_actors.providers.http.api import Reading, invalid
 from nexus_actors.providers.http.costs import answer_cost

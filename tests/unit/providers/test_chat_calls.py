@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.providers.apis.chat_answer import read_chat
-from nexus_actors.providers.apis.chat_stream import ChatStream
-from nexus_actors.providers.apis.chat_stream_reasoning import ReasoningDetails
+from nexus_actors.providers.apis.chat.answer import read_chat
+from nexus_actors.providers.apis.chat.stream import ChatStream
+from nexus_actors.providers.apis.chat.stream_reasoning import ReasoningDetails
 from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.port import ProviderFailure
 from tests.http_server import completion

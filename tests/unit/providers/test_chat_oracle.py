@@ -7,7 +7,7 @@ from openai.types.chat import completion_create_params as params
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat_request import chat_call
+from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import EVERY_KIND

@@ -7,9 +7,9 @@ import pytest
 
 from nexus_actors.contract.provider_state import Owner, open_states, seal_answer
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat_answer import read_chat
-from nexus_actors.providers.apis.chat_request import chat_call
-from nexus_actors.providers.apis.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.answer import read_chat
+from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.http.api import Prepared, Reading
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.chat_answer import read_chat
-from nexus_actors.providers.apis.chat_stream import ChatStream
+from nexus_actors.providers.apis.chat.answer import read_chat
+from nexus_actors.providers.apis.chat.stream import ChatStream
 from nexus_actors.providers.http.api import Reading
 from tests.http_server import completion
 

@@ -5,8 +5,8 @@ from typing import Any, get_args
 import pytest
 
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
-from nexus_actors.providers.apis.chat_request import chat_call
-from nexus_actors.providers.apis.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
 from nexus_actors.providers.port import ProviderFailure

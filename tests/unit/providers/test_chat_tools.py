@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat_request import chat_call
-from nexus_actors.providers.apis.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes, model_takes

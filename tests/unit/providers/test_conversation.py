@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat_request import chat_call
+from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.apis.conversation import (
     Conversation,
     Function,
@@ -17,10 +17,10 @@ from nexus_actors.providers.apis.conversation import (
     Turn,
     read_conversation,
 )
-from nexus_actors.providers.apis.generate_content_request import generate_content_call
-from nexus_actors.providers.apis.messages_request import messages_call
+from nexus_actors.providers.apis.generate_content.request import generate_content_call
+from nexus_actors.providers.apis.messages.request import messages_call
 from nexus_actors.providers.apis.parts import Media, Part, Text, Unknown
-from nexus_actors.providers.apis.responses_request import responses_call
+from nexus_actors.providers.apis.responses.request import responses_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import Takes
 from tests.unit.providers.conversations import (

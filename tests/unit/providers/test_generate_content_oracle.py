@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.generate_content_answer import FINISHES
-from nexus_actors.providers.apis.generate_content_request import generate_content_call
+from nexus_actors.providers.apis.generate_content.answer import FINISHES
+from nexus_actors.providers.apis.generate_content.request import generate_content_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import CALL, CALLED, EVERY_KIND, NESTED, PNG

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.generate_content_api import GenerateContentApi
+from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
 from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.port import ProviderFailure
 from tests.unit.providers.gemini_oracle import check_answer

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.generate_content_request import generate_content_call
+from nexus_actors.providers.apis.generate_content.request import generate_content_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
 from nexus_actors.providers.takes import model_takes

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.generate_content_answer import read_generated
-from nexus_actors.providers.apis.generate_content_api import GenerateContentApi
-from nexus_actors.providers.apis.generate_content_request import generate_content_call
-from nexus_actors.providers.apis.generate_content_state import read_call_state, read_signed_texts
-from nexus_actors.providers.apis.generate_content_turns import UNCHECKED
+from nexus_actors.providers.apis.generate_content.answer import read_generated
+from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
+from nexus_actors.providers.apis.generate_content.request import generate_content_call
+from nexus_actors.providers.apis.generate_content.state import read_call_state, read_signed_texts
+from nexus_actors.providers.apis.generate_content.turns import UNCHECKED
 from nexus_actors.providers.http.api import Prepared, Reading
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import model_takes

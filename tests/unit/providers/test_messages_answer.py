@@ -9,8 +9,8 @@ from anthropic.types import Message, TextBlock, ThinkingBlock, ToolUseBlock
 from anthropic.types import Usage as SdkUsage
 
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.messages_answer import FINISH, read_message
-from nexus_actors.providers.apis.messages_stream import MessageStream
+from nexus_actors.providers.apis.messages.answer import FINISH, read_message
+from nexus_actors.providers.apis.messages.stream import MessageStream
 from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.port import ProviderFailure
 

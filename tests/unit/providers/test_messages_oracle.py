@@ -10,7 +10,7 @@ from anthropic.types.message_create_params import (
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.messages_request import messages_call
+from nexus_actors.providers.apis.messages.request import messages_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import EVERY_KIND

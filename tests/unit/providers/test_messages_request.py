@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.messages_request import messages_call
+from nexus_actors.providers.apis.messages.request import messages_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import model_takes

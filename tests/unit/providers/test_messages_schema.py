@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from anthropic import transform_schema
 
-from nexus_actors.providers.apis.messages_schema import Unwritable, written_schema
+from nexus_actors.providers.apis.messages.schema import Unwritable, written_schema
 from tests.unit.providers.test_messages_takes import call, told
 from tests.vendors.anthropic_schemas import wrong_schema
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.messages_answer import read_message
-from nexus_actors.providers.apis.messages_request import messages_call
-from nexus_actors.providers.apis.messages_state import laid_out, read_state
+from nexus_actors.providers.apis.messages.answer import read_message
+from nexus_actors.providers.apis.messages.request import messages_call
+from nexus_actors.providers.apis.messages.state import laid_out, read_state
 from nexus_actors.providers.http.api import Prepared, Reading
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import model_takes

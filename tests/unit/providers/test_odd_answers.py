@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.providers.apis.chat_answer import read_chat
-from nexus_actors.providers.apis.chat_stream import ChatStream
-from nexus_actors.providers.apis.generate_content_answer import read_generated
-from nexus_actors.providers.apis.generate_content_stream import GenerateContentStream
-from nexus_actors.providers.apis.messages_answer import read_message
-from nexus_actors.providers.apis.messages_stream import MessageStream
-from nexus_actors.providers.apis.responses_answer import read_response
-from nexus_actors.providers.apis.responses_stream import ResponsesStream
+from nexus_actors.providers.apis.chat.answer import read_chat
+from nexus_actors.providers.apis.chat.stream import ChatStream
+from nexus_actors.providers.apis.generate_content.answer import read_generated
+from nexus_actors.providers.apis.generate_content.stream import GenerateContentStream
+from nexus_actors.providers.apis.messages.answer import read_message
+from nexus_actors.providers.apis.messages.stream import MessageStream
+from nexus_actors.providers.apis.responses.answer import read_response
+from nexus_actors.providers.apis.responses.stream import ResponsesStream
 from nexus_actors.providers.http.api import Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
 

@@ -7,12 +7,12 @@ from openai.types.chat import completion_create_params as params
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat_request import chat_call
-from nexus_actors.providers.apis.presets import PRESETS, PresetApi, PresetName
+from nexus_actors.providers.apis.chat.presets import PRESETS, PresetApi, PresetName
+from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.openai_compatible import OpenAICompatibleSettings
-from nexus_actors.settings import Settings, SettingsErrors, parse_settings
 from nexus_actors.providers.takes import model_takes
+from nexus_actors.settings import Settings, SettingsErrors, parse_settings
 from tests.unit.providers.conversations import EVERY_KIND, FLAT, USER
 from tests.unit.providers.oracles import check_body
 

@@ -7,7 +7,7 @@ import pytest
 from openai.types.responses import ResponseError
 
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.responses_answer import read_response
+from nexus_actors.providers.apis.responses.answer import read_response
 from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.port import ProviderFailure
 from tests.unit.providers.sdk_answers import CALL, CHAT_CALL, refusal, response, text

@@ -7,7 +7,7 @@ from openai.types.responses import response_create_params as params
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.responses_request import responses_call
+from nexus_actors.providers.apis.responses.request import responses_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import CALLED, EVERY_KIND, NESTED, PNG, SCHEMA, USER

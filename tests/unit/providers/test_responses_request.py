@@ -7,7 +7,7 @@ import pytest
 
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.responses_request import responses_call
+from nexus_actors.providers.apis.responses.request import responses_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import model_takes

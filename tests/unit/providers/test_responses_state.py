@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.responses_answer import read_response
-from nexus_actors.providers.apis.responses_request import responses_call
-from nexus_actors.providers.apis.responses_state import read_thoughts
+from nexus_actors.providers.apis.responses.answer import read_response
+from nexus_actors.providers.apis.responses.request import responses_call
+from nexus_actors.providers.apis.responses.state import read_thoughts
 from nexus_actors.providers.http.api import Prepared, Reading
 from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.sdk_answers import CALL, event, response, text
@@ -177,7 +177,7 @@ def test_a_state_can_say_thoughts_alone() -> None:
 
 
 def test_a_stream_has_the_same_state() -> None:
-    from nexus_actors.providers.apis.responses_stream import ResponsesStream
+    from nexus_actors.providers.apis.responses.stream import ResponsesStream
 
     whole = response(thought("a"), CALL)
     bare = {"type": "response.completed", "response": {**whole, "output": []}}

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.providers.apis.responses_answer import read_response
-from nexus_actors.providers.apis.responses_api import ResponsesOrChatApi
-from nexus_actors.providers.apis.responses_stream import ResponsesStream
+from nexus_actors.providers.apis.responses.answer import read_response
+from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
+from nexus_actors.providers.apis.responses.stream import ResponsesStream
 from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.port import ProviderFailure
 from tests.unit.providers.sdk_answers import (

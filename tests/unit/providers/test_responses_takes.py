@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.responses_request import responses_call
+from nexus_actors.providers.apis.responses.request import responses_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
 from nexus_actors.providers.takes import model_takes

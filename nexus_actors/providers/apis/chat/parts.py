@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nexus_actors.providers.apis.dialect import Dialect
+from nexus_actors.providers.apis.chat.dialect import Dialect
 from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown, read_part
 from nexus_actors.providers.takes import Takes
 

@@ -1,4 +1,4 @@
-"""A streamed answer of the chat completions API, put together, for `chat_answer.py` to read.
+"""A streamed answer of the chat completions API, put together, for `chat/answer.py` to read.
 
 Source: https://platform.openai.com/docs/api-reference/chat-streaming
 
@@ -8,9 +8,9 @@ Texts that come in pieces are joined once, at the end.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nexus_actors.providers.apis.chat_answer import content_text
-from nexus_actors.providers.apis.chat_stream_calls import StreamedCalls
-from nexus_actors.providers.apis.chat_stream_reasoning import ReasoningDetails
+from nexus_actors.providers.apis.chat.answer import content_text
+from nexus_actors.providers.apis.chat.stream_calls import StreamedCalls
+from nexus_actors.providers.apis.chat.stream_reasoning import ReasoningDetails
 from nexus_actors.providers.http.api import text_or_none
 
 _TEXTS: Final = ("refusal", "reasoning_content", "reasoning")

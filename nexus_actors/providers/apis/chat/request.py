@@ -12,19 +12,19 @@ decided by a name here. What cannot be honoured is dropped, and told:
 - of the tools: every tool that is no function (the Responses API's built-in ones).
 
 What has a nearest form is sent in it, and told with the reason. What would change the question is
-refused: content the model does not take (`chat_parts.py`). `capabilities` are spent in routing.
+refused: content the model does not take (`chat/parts.py`). `capabilities` are spent in routing.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
-from nexus_actors.providers.apis.chat_messages import MessageWriter
-from nexus_actors.providers.apis.chat_output import Output, instructed, wanted_output
-from nexus_actors.providers.apis.chat_parts import Unsayable
-from nexus_actors.providers.apis.chat_tools import add_tools
+from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.messages import MessageWriter
+from nexus_actors.providers.apis.chat.output import Output, instructed, wanted_output
+from nexus_actors.providers.apis.chat.parts import Unsayable
+from nexus_actors.providers.apis.chat.tools import add_tools
 from nexus_actors.providers.apis.conversation import items_without_message
-from nexus_actors.providers.apis.dialect import OPENAI, Dialect
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes, nearest

@@ -6,7 +6,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nexus_actors.providers.apis.messages_answer import FINISH
+from nexus_actors.providers.apis.messages.answer import FINISH
 from nexus_actors.providers.http.api import text_or_none
 
 _PIECES: Final = {

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat_answer import read_chat
-from nexus_actors.providers.apis.chat_request import chat_call
-from nexus_actors.providers.apis.chat_stream import ChatStream
-from nexus_actors.providers.apis.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.answer import read_chat
+from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.request import chat_call
+from nexus_actors.providers.apis.chat.stream import ChatStream
 from nexus_actors.providers.failures import failed_status
 from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure

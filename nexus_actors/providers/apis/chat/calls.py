@@ -2,7 +2,7 @@
 
 Servers write the arguments as JSON text, as an object, or not at all; call functions by the API's
 older `function_call`; leave the id out. What leaves here has an id, a name, and arguments that are
-JSON: a call without them is broken, and what becomes of the answer then is `chat_answer.py`'s rule.
+JSON: a call without them is broken, and what becomes of the answer then is `chat/answer.py`'s rule.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE
-from nexus_actors.providers.apis.chat_state import call_state
+from nexus_actors.providers.apis.chat.state import call_state
 from nexus_actors.providers.http.api import text_or_none
 
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 from nexus_actors.contract.json_text import Parsed, Unparsable, parse
 from nexus_actors.providers.apis.call_ids import ANTHROPIC
 from nexus_actors.providers.apis.conversation import ToolCall, Turn
-from nexus_actors.providers.apis.messages_cache import Marks
-from nexus_actors.providers.apis.messages_state import laid_out, read_state, thought
+from nexus_actors.providers.apis.messages.cache import Marks
+from nexus_actors.providers.apis.messages.state import laid_out, read_state, thought
 from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
 from nexus_actors.providers.takes import Takes
 

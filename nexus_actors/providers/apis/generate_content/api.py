@@ -6,9 +6,9 @@ from typing import Any
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.generate_content_answer import read_generated
-from nexus_actors.providers.apis.generate_content_request import generate_content_call
-from nexus_actors.providers.apis.generate_content_stream import GenerateContentStream
+from nexus_actors.providers.apis.generate_content.answer import read_generated
+from nexus_actors.providers.apis.generate_content.request import generate_content_call
+from nexus_actors.providers.apis.generate_content.stream import GenerateContentStream
 from nexus_actors.providers.failures import failed_status
 from nexus_actors.providers.http.api import Prepared, Reading
 from nexus_actors.providers.port import ProviderFailure

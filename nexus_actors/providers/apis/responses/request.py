@@ -3,7 +3,7 @@
 Source: https://developers.openai.com/api/docs/api-reference/responses/create
 
 Where the producer sent `input` it goes as it is but for what the API would refuse, `instructions`
-beside it; `messages` become items (`responses_items.py`). What chat nests, `{"type": T, T: {…}}`
+beside it; `messages` become items (`responses/items.py`). What chat nests, `{"type": T, T: {…}}`
 (tools, `tool_choice`, a schema), is written flat; what is flat already, built-in tools among it,
 goes as it is. A nested function that says nothing of `strict` is not strict, as in chat: the
 Responses API's own default is the other way round. `mcp_servers` become tools of type `mcp` that
@@ -32,8 +32,8 @@ from typing import Any, Final
 
 from nexus_actors.contract.json_text import dump
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
-from nexus_actors.providers.apis.chat_output import wanted_output
-from nexus_actors.providers.apis.responses_items import NoForm, input_items, message_items
+from nexus_actors.providers.apis.chat.output import wanted_output
+from nexus_actors.providers.apis.responses.items import NoForm, input_items, message_items
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes, nearest

@@ -25,7 +25,7 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.generate_content_state import (
+from nexus_actors.providers.apis.generate_content.state import (
     write_call_state,
     write_signed_texts,
 )

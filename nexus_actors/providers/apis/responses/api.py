@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat_api import ChatApi
-from nexus_actors.providers.apis.chat_stream import ChatStream
-from nexus_actors.providers.apis.responses_answer import read_response
-from nexus_actors.providers.apis.responses_request import (
+from nexus_actors.providers.apis.chat.api import ChatApi
+from nexus_actors.providers.apis.chat.stream import ChatStream
+from nexus_actors.providers.apis.responses.answer import read_response
+from nexus_actors.providers.apis.responses.request import (
     DIGEST,
     own_tier,
     responses_call,
     short_key,
 )
-from nexus_actors.providers.apis.responses_stream import ResponsesStream
+from nexus_actors.providers.apis.responses.stream import ResponsesStream
 from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes, nearest

@@ -6,7 +6,7 @@ How it is said:
 
 - System messages, wherever they stood, are the `systemInstruction`. Where there is nothing else
   they are asked as the user's, for the API wants a turn.
-- The turns are written by `generate_content_turns.py`.
+- The turns are written by `generate_content/turns.py`.
 - `reasoning_effort` is a level for Gemini 3 and later, for Gemini 2.5 a budget of tokens; where the
   model does not take it, the nearest is sent, and told. So is Anthropic's `thinking`, where no
   effort stands beside it.
@@ -45,8 +45,8 @@ from nexus_actors.providers.apis.conversation import (
     names_of_speakers,
     read_conversation,
 )
-from nexus_actors.providers.apis.generate_content_turns import Unsayable, contents
-from nexus_actors.providers.apis.messages_content import GO_ON
+from nexus_actors.providers.apis.generate_content.turns import Unsayable, contents
+from nexus_actors.providers.apis.messages.content import GO_ON
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import EFFORTS, Takes, nearest

@@ -6,7 +6,7 @@ Source: https://ai.google.dev/api/generate-content#method:-models.streamgenerate
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nexus_actors.providers.apis.generate_content_answer import (
+from nexus_actors.providers.apis.generate_content.answer import (
     block_reason,
     content_parts,
     first_candidate,

@@ -12,7 +12,7 @@ By these rules:
   refused: the API has no place for one. Another provider's thoughts are dropped, and told;
 - text alone is a plain string; an assistant's texts are one text, the only form that needs no id of
   an earlier answer;
-- the thoughts that an answer came with go back where they stood (`responses_state.py`);
+- the thoughts that an answer came with go back where they stood (`responses/state.py`);
 - ids of calls that are too long are rewritten, the same in a call and in its result;
 - the `name` of a message and `cache_control` are dropped, and told; a message's further keys are
   the producers' own, dropped and not told.
@@ -28,7 +28,7 @@ from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES
 from nexus_actors.providers.apis.conversation import thoughts_in_words
 from nexus_actors.providers.apis.parts import Media, Text, Thought, read_part
-from nexus_actors.providers.apis.responses_state import Thoughts, read_thoughts
+from nexus_actors.providers.apis.responses.state import Thoughts, read_thoughts
 
 Item = Mapping[str, Any]
 _CACHE: Final = "cache_control"

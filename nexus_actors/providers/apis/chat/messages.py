@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest, Message
-from nexus_actors.providers.apis.chat_parts import PartWriter, Unsayable, Written
-from nexus_actors.providers.apis.chat_state import CALL_KEYS, MESSAGE_KEYS, replayed
-from nexus_actors.providers.apis.dialect import Dialect
+from nexus_actors.providers.apis.chat.dialect import Dialect
+from nexus_actors.providers.apis.chat.parts import PartWriter, Unsayable, Written
+from nexus_actors.providers.apis.chat.state import CALL_KEYS, MESSAGE_KEYS, replayed
 from nexus_actors.providers.takes import Takes
 
 MOVED: Final = "moved into a user turn"

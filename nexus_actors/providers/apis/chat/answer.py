@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/object
 - `content` may be text, a list of parts, or null; with neither text nor tool calls the answer is
   "", and `finish_reason` (`length`, `content_filter`) tells why. A `refusal` counts as the text.
 - Calls are what ends an answer that has any, whatever the server calls its end. Calls that nobody
-  could make (`chat_calls.py`) never leave: of an answer that was cut off they are left out, and
+  could make (`chat/calls.py`) never leave: of an answer that was cut off they are left out, and
   told; any other answer is at fault.
 - An end by `error` that says nothing is a failure. Other words for an end stay as they are.
 """
@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from nexus_actors.providers.apis.chat_calls import BrokenCall, read_calls
-from nexus_actors.providers.apis.chat_state import message_state
-from nexus_actors.providers.apis.chat_usage import read_spent
+from nexus_actors.providers.apis.chat.calls import BrokenCall, read_calls
+from nexus_actors.providers.apis.chat.state import message_state
+from nexus_actors.providers.apis.chat.usage import read_spent
 from nexus_actors.providers.failures import Complaint, failed_inside, read_complaint
 from nexus_actors.providers.http.api import Reading, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure

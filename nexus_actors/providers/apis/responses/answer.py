@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.responses_state import write_thoughts
+from nexus_actors.providers.apis.responses.state import write_thoughts
 from nexus_actors.providers.failures import Complaint, failed_inside, read_complaint
 from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.call_ids import MISTRAL
-from nexus_actors.providers.apis.chat_api import ChatApi
-from nexus_actors.providers.apis.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.api import ChatApi
+from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes

@@ -5,7 +5,7 @@ Source: https://ai.google.dev/api/caching#Content, and the types of the official
 - Messages of one role in a row become one turn: the API wants the results of all calls together,
   and calls right after what they answer to. A message that says nothing is no turn.
 - A tool's text goes as `{"output": text}`, its images as parts of the response.
-- A signature goes back to the very part that it came with (`generate_content_state.py`). Gemini 3
+- A signature goes back to the very part that it came with (`generate_content/state.py`). Gemini 3
   refuses a turn of calls whose first call lacks one; where the producer lost it, or another model
   made the call, Google's own word for "do not check" stands in its place.
 - A picture's `detail` is dropped, and told, as is `cache_control`, and another provider's thoughts.
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE
 from nexus_actors.providers.apis.conversation import ToolCall, Turn
-from nexus_actors.providers.apis.generate_content_state import read_call_state, read_signed_texts
+from nexus_actors.providers.apis.generate_content.state import read_call_state, read_signed_texts
 from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
 from nexus_actors.providers.takes import Takes
 

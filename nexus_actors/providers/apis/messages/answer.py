@@ -3,7 +3,7 @@
 Source: https://platform.claude.com/docs/en/api/messages
 
 What went in is the sum of three counts: fresh, written to the cache, and read from it. Thinking is
-not told but kept, to be sent back (`messages_state.py`). A call whose input is no JSON object never
+not told but kept, to be sent back (`messages/state.py`). A call whose input is no JSON object never
 leaves as one: where the limit cut it off it is left out and told, otherwise there is no answer.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.messages_state import written_state
+from nexus_actors.providers.apis.messages.state import written_state
 from nexus_actors.providers.failures import failed_inside, read_complaint
 from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure

@@ -9,7 +9,7 @@ dropped, and told: the fields in `_NOWHERE`, `response_format` without a schema,
 an `input` every item that has no message.
 
 What a model does not take goes in the nearest form, and is told with the reason: see `takes.py`,
-`messages_thinking.py` for thinking, effort and samplers, `messages_schema.py` for JSON Schemas. A
+`messages/thinking.py` for thinking, effort and samplers, `messages/schema.py` for JSON Schemas. A
 schema that cannot be sent is asked for in words, and the answer held against it on our side.
 
 System messages become the top-level `system`, wherever they stood: one text, or its parts where one
@@ -32,8 +32,8 @@ from nexus_actors.providers.apis.conversation import (
     names_of_speakers,
     read_conversation,
 )
-from nexus_actors.providers.apis.messages_cache import Marks
-from nexus_actors.providers.apis.messages_content import (
+from nexus_actors.providers.apis.messages.cache import Marks
+from nexus_actors.providers.apis.messages.content import (
     GO_ON,
     Unsayable,
     is_begun,
@@ -42,8 +42,8 @@ from nexus_actors.providers.apis.messages_content import (
     trim_begun,
     written_messages,
 )
-from nexus_actors.providers.apis.messages_schema import Unwritable, written_schema
-from nexus_actors.providers.apis.messages_thinking import Barred, Chosen, add_samplers, choose
+from nexus_actors.providers.apis.messages.schema import Unwritable, written_schema
+from nexus_actors.providers.apis.messages.thinking import Barred, Chosen, add_samplers, choose
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes

@@ -1,0 +1,1 @@
+"""Chat completions, the API that most servers speak."""
