@@ -25,7 +25,7 @@ from pydantic import (
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, CostBasis
-from nexus_actors.providers.takes import Takes
+from nexus_actors.providers.takes import Takes, model_takes, with_changes
 from supervisors import GenServer
 
 Scope = Literal["request", "key", "provider"]
@@ -56,6 +56,13 @@ class ModelSettings(BaseModel):
     """US dollars per million tokens."""
     takes: Takes | None = None
     """What you know better than `models.toml`; only what is given counts."""
+
+    def laid_over(self, takes: Takes) -> Takes:
+        """What the model takes, with what stands here laid over it."""
+        changed = with_changes(takes, self.takes)
+        if self.max_output_tokens is None:
+            return changed
+        return changed.model_copy(update={"max_output_tokens": self.max_output_tokens})
 
     @model_validator(mode="after")
     def _check_prices(self) -> Self:
@@ -108,6 +115,14 @@ class ProviderSettings(BaseModel):
     def server(self, request: LLMRequest) -> str | None:
         """By which name `models.toml` knows who answers this request; None: it does not."""
         return None
+
+    def takes(self, model: str, request: LLMRequest) -> Takes:
+        """What `model` takes, by the API that this request goes to; everything where `models.toml`
+        does not know the server."""
+        server = self.server(request)
+        known = Takes() if server is None else model_takes(server, model)
+        configured = self.models.get(model)
+        return known if configured is None else configured.laid_over(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

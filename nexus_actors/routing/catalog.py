@@ -11,7 +11,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers import pricing
 from nexus_actors.providers.honours import Wanted, unhonoured
 from nexus_actors.providers.port import ModelSettings
-from nexus_actors.providers.takes import Takes, model_takes, with_changes
+from nexus_actors.providers.takes import Takes
 from nexus_actors.routing.estimate import Estimate
 from nexus_actors.settings.model import ModelRef, Settings
 
@@ -92,14 +92,8 @@ class Catalog:
         return None if why is None else Misfit(why, firm=False)
 
     def takes(self, ref: ModelRef, request: LLMRequest = _ANY) -> Takes:
-        """What a model takes, by the API that this request goes to; everything where `models.toml`
-        does not speak of its provider's kind."""
-        server = self._providers[ref.provider].settings.server(request)
-        configured = self._configured(ref)
-        return with_changes(
-            Takes() if server is None else model_takes(server, ref.model),
-            None if configured is None else configured.takes,
-        )
+        """What a model takes, by the API that this request goes to."""
+        return self._providers[ref.provider].settings.takes(ref.model, request)
 
     def _configured(self, ref: ModelRef) -> ModelSettings | None:
         return self._providers[ref.provider].settings.models.get(ref.model)

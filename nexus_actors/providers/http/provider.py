@@ -51,7 +51,7 @@ from nexus_actors.providers.port import (
 )
 from nexus_actors.providers.redact import request_secrets, request_texts, safe_message
 from nexus_actors.providers.sent_fields import LIMIT, dispensable
-from nexus_actors.providers.takes import Takes, model_takes, with_changes
+from nexus_actors.providers.takes import Takes
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
 """What a model may be called; it becomes part of a path with some APIs."""
@@ -86,7 +86,9 @@ class HttpProviderSession:
         """Make one call. The deadline of `timeout` seconds is for all of it, connecting too."""
         owner = Owner(self._name, model, key_name)
         asked, left_out = without_fields(request, without)
-        takes = self._takes(request, model, flipped=LIMIT in without)
+        takes = self._settings.takes(model, request)
+        if LIMIT in without:
+            takes = takes.with_other_limit()
         prepared = self._prepare(asked, takes, left_out, owner, stream=on_text is not None)
         if isinstance(prepared, ProviderFailure):
             return self._masked(prepared, request)
@@ -122,15 +124,6 @@ class HttpProviderSession:
             return prepared
         dropped = (*prepared.dropped, *left_out, *closed, *request.unknown)
         return replace(prepared, dropped=dropped)
-
-    def _takes(self, request: LLMRequest, model: str, *, flipped: bool) -> Takes:
-        """What the model takes. `flipped`: the limit's other name, since it refused the one."""
-        configured = self._settings.models.get(model)
-        takes = with_changes(
-            model_takes(self._settings.server(request), model),
-            None if configured is None else configured.takes,
-        )
-        return takes.with_other_limit() if flipped else takes
 
     async def _call(
         self,

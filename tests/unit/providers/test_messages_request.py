@@ -66,8 +66,9 @@ def test_sends_no_more_than_was_asked() -> None:
 def test_system_messages_stand_at_the_top() -> None:
     first, later = {"role": "system", "content": "One."}, {"role": "system", "content": "Two."}
     sent = body(messages=(first, USER, later))
-    assert sent["system"] == "One.\n\nTwo."
+    assert sent["system"] == [{"type": "text", "text": "One."}, {"type": "text", "text": "Two."}]
     assert [message["role"] for message in sent["messages"]] == ["user"]
+    assert body(messages=(first, USER))["system"] == "One."
 
 
 def test_one_role_in_a_row_is_one_message() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from nexus_actors.contract.request import ReasoningEffort
+from nexus_actors.contract.request import LLMRequest, ReasoningEffort
+from nexus_actors.providers.openai import OpenAISettings
 from nexus_actors.providers.takes import (
     EFFORTS,
     Takes,
@@ -69,3 +70,21 @@ def test_the_config_has_the_last_word_on_what_it_names_and_on_nothing_else() -> 
     assert with_changes(known, None) == known
     changed = with_changes(known, Takes(samplers="both", efforts=("low",)))
     assert changed == Takes(samplers="both", stop=False, efforts=("low",))
+
+
+def test_a_limit_that_the_config_knows_is_the_models() -> None:
+    settings = OpenAISettings.model_validate(
+        {
+            "kind": "openai",
+            "models": {
+                "gpt-6": {"max_output_tokens": 1000, "takes": {"stop": True}},
+                "gpt-5": {"max_output_tokens": 2000},
+            },
+        }
+    )
+    request = LLMRequest(request_id="r", complexity="simple", messages=())
+    known = model_takes("openai/responses", "gpt-6")
+    changed = settings.takes("gpt-6", request)
+    assert changed == known.model_copy(update={"max_output_tokens": 1000, "stop": True})
+    assert settings.takes("gpt-5", request).max_output_tokens == 2000
+    assert settings.takes("gpt-6.1-sol", request).max_output_tokens == known.max_output_tokens

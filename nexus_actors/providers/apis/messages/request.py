@@ -157,19 +157,17 @@ class _Call:
         return most
 
     def _add_system(self, body: _Block) -> None:
-        texts = self._conversation.system
-        if not texts:
-            return
         blocks: list[_Block] = []
-        for text, path in zip(texts, self._conversation.system_paths, strict=True):
+        conversation = self._conversation
+        for text, path in zip(conversation.system, conversation.system_paths, strict=True):
             if text.text.strip():
                 block: _Block = {"type": "text", "text": text.text}
                 self._marks.add(block, text.cache, f"{path}.content")
                 blocks.append(block)
-        if any("cache_control" in block for block in blocks):
+        if len(blocks) == 1 and "cache_control" not in blocks[0]:
+            body["system"] = blocks[0]["text"]
+        elif blocks:
             body["system"] = blocks
-        else:
-            body["system"] = "\n\n".join(text.text for text in texts)
 
     def _add_stop(self, body: _Block) -> None:
         kept: list[str] = []
