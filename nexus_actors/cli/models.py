@@ -73,8 +73,11 @@ def forget(
     gone = trio.run(_forget, settings, provider or None, name or None, field)
     if json:
         print_json({"forgotten": gone})
-    else:
+    elif gone:
         note(f"forgotten: {gone}")
+    else:
+        what = " of ".join(filter(None, (field, model)))
+        note(f"nothing was learnt{f' of {what}' if what else ''}")
 
 
 async def _forget(

@@ -128,6 +128,11 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
+def printable(text: str) -> str:
+    """Foreign text for a terminal: what could move its cursor is replaced."""
+    return "".join(it if it.isprintable() else "\ufffd" for it in text)
+
+
 def print_json(data: object) -> None:
     """Data for a script: one JSON document on standard output."""
     print(json.dumps(data, ensure_ascii=False, indent=2, default=str))

@@ -1,5 +1,7 @@
 """The file of what models take: how its entries are laid over each other, and by which name."""
 
+from pathlib import Path
+
 import pytest
 
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
@@ -88,3 +90,9 @@ def test_a_limit_that_the_config_knows_is_the_models() -> None:
     assert changed == known.model_copy(update={"max_output_tokens": 1000, "stop": True})
     assert settings.takes("gpt-5", request).max_output_tokens == 2000
     assert settings.takes("gpt-6.1-sol", request).max_output_tokens == known.max_output_tokens
+
+
+def test_the_docs_say_what_each_field_means() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
+    table = "".join(line for line in page.splitlines() if line.startswith("| `"))
+    assert [name for name in Takes.model_fields if f"`{name}`" not in table] == []
