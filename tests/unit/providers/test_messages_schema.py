@@ -1,12 +1,16 @@
 """JSON Schemas as Anthropic takes them: as its own client would send them, and what that cannot."""
 
+import contextlib
 import copy
+import json
 from typing import Any
 
 import pytest
 from anthropic import transform_schema
+from hypothesis import given as any_of
+from hypothesis import strategies as st
 
-from nexus_actors.providers.apis.messages.schema import Unwritable, written_schema
+from nexus_actors.providers.apis.messages.schema import MOST_SCHEMAS, Unwritable, written_schema
 from tests.unit.providers.test_messages_takes import call, told
 from tests.vendors.anthropic_schemas import wrong_schema
 
@@ -140,6 +144,27 @@ for _ in range(60):
         {"type": ["news"]},
         {"enum": [{"a": 1}]},
         {"anyOf": [7]},
+        {"anyOf": 7},
+        {"oneOf": []},
+        {"type": "object", "properties": ["a"]},
+        {"type": "object", "properties": "a"},
+        {"type": "object", "properties": {"a": [CITY]}},
+        {"type": "object", "required": "a"},
+        {"type": "object", "required": ["a", 1]},
+        {"type": ["object", {"x": 1}]},
+        {"type": {"object": 1}},
+        {"type": ["object", None]},
+        {"type": "array", "items": [CITY]},
+        {"type": "array", "items": 7},
+        {"type": "string", "description": ["d"]},
+        {"type": "string", "title": 7},
+        {"enum": {"a": 1}},
+        {"$ref": 7},
+        {"$ref": "#/$defs", "$defs": {"$ref": CITY}},
+        {"$ref": "#/$defs/A/description", "$defs": {"A": CITY}},
+        {"type": "string", "$defs": [CITY]},
+        {"type": "string", "$defs": {"A": {"$ref": "#/$defs/B"}}},
+        {"type": "string", "definitions": 7},
         {"$ref": "https://example.org/schema.json"},
         {"$ref": "#/$defs/A"},
         {"$ref": "#anchor"},
@@ -157,6 +182,92 @@ def test_what_cannot_be_written_is_asked_for_in_words_and_checked_here(given: An
     assert "output_config" not in made.body
     assert "JSON" in made.body["system"]
     assert (made.check, told(made)) == (given, ["response_format"])
+
+
+WORDS = (
+    *("type", "properties", "required", "items", "anyOf", "oneOf", "allOf", "$ref", "$defs"),
+    *("definitions", "enum", "const", "description", "title", "format", "minItems", "minimum"),
+    *("additionalProperties", "pattern", "not", "prefixItems", "default"),
+)
+TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+PLAIN = st.one_of(
+    *(st.none(), st.booleans(), st.integers(-2, 2), st.floats(allow_nan=False), st.text()),
+    *(st.sampled_from([*TYPES, *WORDS, "#", "#/$defs/a", "#/$defs", "#/properties/a"]),),
+    st.lists(st.sampled_from(TYPES)),
+)
+ANY_JSON = st.recursive(
+    PLAIN,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.sampled_from([*WORDS, "a"]), inner, max_size=5),
+        st.dictionaries(st.text(), inner, max_size=3),
+    ),
+    max_leaves=30,
+)
+
+
+@any_of(st.dictionaries(st.sampled_from([*WORDS, "a"]), ANY_JSON))
+def test_whatever_stands_for_a_schema_is_written_as_one_that_is_taken_or_is_unwritable(
+    schema: dict[str, Any],
+) -> None:
+    before = copy.deepcopy(schema)
+    with contextlib.suppress(Unwritable):
+        assert wrong_schema(written_schema(schema).schema) is None
+    assert schema == before
+    wanted = {"type": "json_schema", "schema": schema}
+    strict = tool(schema, strict=True)
+    assert call("claude-opus-5-5", response_format=wanted, tools=(strict,)).body["messages"]
+
+
+def nested(levels: int, **more: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": ["object", "array"], "anyOf": [schema], **more}
+    return schema
+
+
+@pytest.mark.parametrize("more", [{}, {"oneOf": [CITY]}, {"allOf": [CITY]}, {"properties": {}}])
+@pytest.mark.parametrize("levels", [1, 2, 5, 10])
+def test_what_is_written_grows_with_the_schema_alone(levels: int, more: dict[str, Any]) -> None:
+    written = written_schema(nested(levels, **more))
+    assert json.dumps(written.schema).count('"type"') == 1
+    assert not written.exact
+
+
+def test_types_are_written_once_each() -> None:
+    properties = {f"p{number}": CITY for number in range(100)}
+    many = written_schema({"type": ["object", "null"] * 1000, "properties": properties})
+    assert (
+        many.schema == written_schema({"type": ["object", "null"], "properties": properties}).schema
+    )
+    assert written_schema({"type": ["string"] * 3}).schema == {"type": "string"}
+
+
+def test_a_schema_of_too_many_is_not_written() -> None:
+    properties = {f"p{number}": CITY for number in range(MOST_SCHEMAS - 1)}
+    assert written_schema({"type": "object", "properties": properties}).exact
+    with pytest.raises(Unwritable, match="its size"):
+        written_schema({"type": "object", "properties": {**properties, "one more": CITY}})
+
+
+def test_a_name_is_told_cleaned_and_not_whole() -> None:
+    slashes = {"type": "object", "properties": {"/" * 100: CITY}}
+    assert written_schema(slashes).exact
+    for name in ("x" * 35_000, "a: b\nc", "\ud800", ""):
+        wrong = {"type": "object", "properties": {name: {"properties": {name: True}}}}
+        with pytest.raises(Unwritable) as caught:
+            written_schema(wrong)
+        said = str(caught.value)
+        assert len(said) < 250
+        assert said.startswith("properties.")
+        assert "\n" not in said
+    with pytest.raises(Unwritable, match=r"^the reference defs\.x{63}…$"):
+        written_schema({"$ref": "#/$defs/" + "x" * 300})
+
+
+def test_keywords_that_are_null_are_none() -> None:
+    nulls = dict.fromkeys(("properties", "required", "anyOf", "title", "enum", "$ref", "$defs"))
+    assert written_schema({"type": "string", **nulls}) == written_schema({"type": "string"})
 
 
 def test_depth_alone_is_no_fault() -> None:

@@ -7,9 +7,12 @@ types left out that other keywords tell), the nearest form is written; what has 
 all, a schema that refers to itself or to elsewhere) is `Unwritable`, by its place.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from nexus_actors.contract.foreign import clean_name
+from nexus_actors.contract.json_text import format_path
 
 FORMATS: Final = frozenset(
     {
@@ -39,7 +42,11 @@ _TELLING: Final = (
 )
 """By which keywords the type is known where it is left out."""
 _MOST_DEPTH: Final = 90
+MOST_SCHEMAS: Final = 10_000
+"""Schemas in one, itself among them."""
+_COMBINED: Final = ("anyOf", "oneOf", "allOf")
 _Schema = dict[str, Any]
+_Path: TypeAlias = tuple[str | int, ...]
 
 
 class Unwritable(Exception):
@@ -53,47 +60,66 @@ class Written:
     schema: _Schema
     exact: bool
     """Whether all that fits it fits the original too."""
+    closed: bool
+    """Whether properties that the original has a schema for, by no name, have no place in it."""
 
 
 def written_schema(schema: Mapping[str, Any]) -> Written:
-    """`schema` as the API takes it; Unwritable where that cannot be."""
+    """`schema`, which may be any JSON, as the API takes it; Unwritable where that cannot be."""
     writer = _Writer()
-    made = writer.write(schema, "")
-    _check_refs(made)
-    return Written(made, writer.exact)
+    made = writer.write(schema, ())
+    _check_refs(made, {id(it) for it in writer.made})
+    return Written(made, writer.exact, writer.closed)
+
+
+def _at(path: _Path) -> str:
+    """Names are a producer's: they are cleaned, and bounded."""
+    return format_path(tuple(clean_name(it) if isinstance(it, str) else it for it in path)) or (
+        "the schema"
+    )
 
 
 class _Writer:
+    """Writes one schema. Nothing in it is walked twice: it would be walked twice as often with
+    each level."""
+
     def __init__(self) -> None:
         self.exact = True
+        self.closed = False
+        self.made: list[_Schema] = []
 
-    def write(self, given: Any, path: str) -> _Schema:
+    def write(self, given: Any, path: _Path) -> _Schema:
         if not isinstance(given, Mapping):
-            raise Unwritable(f"{path or 'the schema'}: expected a schema")
-        if path.count("/") > _MOST_DEPTH:
+            raise Unwritable(f"{_at(path)}: expected a schema")
+        if len(path) > _MOST_DEPTH:
             raise Unwritable("its depth")
-        rest = dict(given)
+        if len(self.made) >= MOST_SCHEMAS:
+            raise Unwritable("its size")
+        rest = _well_formed(given, path)
         made: _Schema = {}
+        self.made.append(made)
         for name in ("$defs", "definitions"):  # the second is what drafts before 2019 call them
-            defs = rest.pop(name, None)
-            if isinstance(defs, Mapping):
-                written = {
-                    key: self.write(value, f"{path}/{name}/{key}") for key, value in defs.items()
-                }
-                made["$defs"] = {**made.get("$defs", {}), **written}
-        if isinstance(ref := rest.pop("$ref", None), str):
+            if (defs := rest.pop(name, None)) is not None:
+                made.setdefault("$defs", {}).update(
+                    {key: self.write(value, (*path, "defs", key)) for key, value in defs.items()}
+                )
+        if (ref := rest.pop("$ref", None)) is not None:
             self._lose(rest)
             made["$ref"] = ref.replace("#/definitions/", "#/$defs/", 1)
-            return made
-        if isinstance(rest.get("type"), list):
-            return {**made, **self._any_type(rest, path)}
-        return {**made, **self._typed(rest, path)}
+        elif isinstance(rest.get("type"), list):
+            made |= self._any_type(rest, path)
+        else:
+            made |= self._typed(rest, path)
+        return made
 
-    def _any_type(self, rest: _Schema, path: str) -> _Schema:
+    def _any_type(self, rest: _Schema, path: _Path) -> _Schema:
         """A list of types, as one schema for each."""
-        types = [it for it in rest.pop("type") if it in _TYPES]
+        types = [it for it in dict.fromkeys(rest.pop("type")) if it in _TYPES]
         if not types:
-            raise Unwritable(f"{path or 'the schema'}: no type that is known")
+            raise Unwritable(f"{_at(path)}: no type that is known")
+        if any(name in rest for name in _COMBINED):
+            self.exact = False
+            return self._typed(rest, path)
         if len(types) == 1 or "enum" in rest or "const" in rest:
             return self._typed({**rest, "type": types[0]}, path)
         described: _Schema = {key: rest.pop(key) for key in ("description", "title") if key in rest}
@@ -107,25 +133,26 @@ class _Writer:
             variants.append(self._typed({**own, "type": kind}, path))
         return {"anyOf": variants, **described}
 
-    def _typed(self, rest: _Schema, path: str) -> _Schema:
+    def _typed(self, rest: _Schema, path: _Path) -> _Schema:
         made: _Schema = {}
         kind = rest.pop("type", None)
-        variants = {name: rest.pop(name, None) for name in ("anyOf", "oneOf", "allOf")}
+        variants = {name: rest.pop(name) for name in _COMBINED if name in rest}
         literals = self._literals(rest)
         made |= literals
-        if self._variants(made, variants, path):
+        if variants:
+            self._combine(made, variants, path)
             if kind is not None and not literals:
                 self.exact = False
         elif not literals:
             kind = _kind(kind, rest)
             if kind is None:
-                raise Unwritable(f"{path or 'the schema'}: any value at all")
+                raise Unwritable(f"{_at(path)}: any value at all")
             made["type"] = kind
         if literals:
             kind = None
         for name in ("description", "title"):
-            if (value := rest.pop(name, None)) is not None:
-                made[name] = value
+            if name in rest:
+                made[name] = rest.pop(name)
         self._by_kind(made, rest, kind, path)
         self._lose(rest)
         if rest:
@@ -134,55 +161,49 @@ class _Writer:
             made["description"] = words if before is None else f"{before}\n\n{words}"
         return made
 
-    def _variants(self, made: _Schema, variants: Mapping[str, Any], path: str) -> bool:
+    def _combine(self, made: _Schema, variants: Mapping[str, list[Any]], path: _Path) -> None:
         """The first kind of variants that is there; others beside it are lost."""
-        lists = [name for name, value in variants.items() if isinstance(value, list)]
-        if not lists:
-            return False
-        chosen = lists[0]
+        chosen = next(iter(variants))
         parts = [
-            self.write(value, f"{path}/{chosen}/{place}")
+            self.write(value, (*path, chosen, place))
             for place, value in enumerate(variants[chosen])
         ]
-        if chosen == "oneOf" or any(
-            variants[name] is not None for name in variants.keys() - {chosen}
-        ):
+        if chosen == "oneOf" or len(variants) > 1:
             self.exact = False
         kept = "allOf" if chosen == "allOf" else "anyOf"
         if kept == "allOf" and any("$ref" in part for part in parts):
             if len(parts) > 1:
-                raise Unwritable(f"{path or 'the schema'}: references in allOf")
+                raise Unwritable(f"{_at(path)}: references in allOf")
             kept = "anyOf"  # of one it is the same
         made[kept] = parts
-        return True
 
     @staticmethod
     def _literals(rest: _Schema) -> _Schema:
         made: _Schema = {}
         enum = rest.get("enum")
-        if isinstance(enum, list) and enum and all(_is_literal(value) for value in enum):
+        if enum and all(_is_literal(value) for value in enum):
             made["enum"] = list(rest.pop("enum"))
         if "const" in rest and _is_literal(rest["const"]):
             made["const"] = rest.pop("const")
         return made
 
-    def _by_kind(self, made: _Schema, rest: _Schema, kind: Any, path: str) -> None:
+    def _by_kind(self, made: _Schema, rest: _Schema, kind: Any, path: _Path) -> None:
         match kind:
             case "object":
-                properties = rest.pop("properties", None)
                 made["properties"] = {
-                    key: self.write(value, f"{path}/properties/{key}")
-                    for key, value in (properties or {}).items()
+                    key: self.write(value, (*path, "properties", key))
+                    for key, value in rest.pop("properties", {}).items()
                 }
-                rest.pop("additionalProperties", None)
+                more = rest.pop("additionalProperties", None)
+                self.closed = self.closed or (isinstance(more, Mapping) and bool(more))
                 made["additionalProperties"] = False
-                if (required := rest.pop("required", None)) is not None:
-                    made["required"] = required
+                if "required" in rest:
+                    made["required"] = rest.pop("required")
             case "string":
                 _keep(made, rest, "format", FORMATS)
             case "array":
                 if (items := rest.pop("items", None)) is not None:
-                    made["items"] = self.write(items, f"{path}/items")
+                    made["items"] = self.write(items, (*path, "items"))
                 _keep(made, rest, "minItems", (0, 1))
 
     def _lose(self, rest: _Schema) -> None:
@@ -191,11 +212,36 @@ class _Writer:
             self.exact = False
 
 
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(it, str) for it in value)
+
+
+_FORMS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("$ref", "description", "title"), lambda it: isinstance(it, str)),
+    **dict.fromkeys(("$defs", "definitions", "properties"), lambda it: isinstance(it, Mapping)),
+    **dict.fromkeys(_COMBINED, lambda it: isinstance(it, list) and bool(it)),
+    "enum": lambda it: isinstance(it, list),
+    "required": _is_texts,
+    "type": lambda it: isinstance(it, str) or _is_texts(it),
+}
+"""What the values must be of keywords that are looked into."""
+
+
+def _well_formed(given: Mapping[str, Any], path: _Path) -> _Schema:
+    """A copy of one schema, without keywords that are null: some clients write them so."""
+    rest = {key: it for key, it in given.items() if it is not None or key not in _FORMS}
+    for key, is_form in _FORMS.items():
+        if key in rest and not is_form(rest[key]):
+            raise Unwritable(f"{_at((*path, key.strip('$')))}: no form that JSON Schema has")
+    return rest
+
+
 def _keep(made: _Schema, rest: _Schema, word: str, taken: Collection[Any]) -> None:
     """A keyword with a value that is taken; with another it comes last, as the client has it."""
     if word in rest:
         value = rest.pop(word)
-        holder = made if isinstance(value, str | int) and value in taken else rest
+        fits = type(value) in (str, int) and value in taken
+        holder = made if fits else rest
         holder[word] = value
 
 
@@ -212,40 +258,48 @@ def _is_literal(value: Any) -> bool:
 # -- references
 
 
-def _check_refs(schema: _Schema) -> None:
-    """Every `$ref` leads into the schema itself, and none back to where it stands."""
+def _check_refs(root: _Schema, schemas: Collection[int]) -> None:
+    """Every `$ref` leads to a schema in the schema itself, and none back to where it stands.
+    `schemas`: the identities of those that there are."""
     state: dict[int, bool] = {}
-    todo: list[tuple[Any, bool]] = [(schema, False)]
+    todo: list[tuple[_Schema, bool]] = [(root, False)]
     while todo:
         node, done = todo.pop()
         if done:
             state[id(node)] = True
-        elif isinstance(node, dict) and id(node) in state:
+        elif id(node) in state:
             if not state[id(node)]:
                 raise Unwritable("a schema that refers to itself")
-        elif isinstance(node, dict):
+        else:
             state[id(node)] = False
             todo.append((node, True))
-            todo += [(child, False) for child in _children(schema, node)]
+            todo += [(child, False) for child in _children(node)]
+            if "$ref" in node:
+                target = _target(root, node["$ref"])
+                if id(target) not in schemas:
+                    raise Unwritable(f"the reference {_named(node['$ref'])}")
+                todo.append((target, False))
 
 
-def _children(root: _Schema, node: _Schema) -> Iterator[Any]:
-    if "$ref" in node:
-        yield _target(root, node["$ref"])
+def _named(ref: str) -> str:
+    return _at(tuple(ref[:200].replace("$", "").strip("#/").split("/")))
+
+
+def _children(node: _Schema) -> Iterator[_Schema]:
+    for name in ("$defs", "properties"):
+        yield from node.get(name, {}).values()
     for name in ("anyOf", "allOf"):
         yield from node.get(name, ())
-    yield from node.get("properties", {}).values()
-    if isinstance(node.get("items"), dict):
+    if "items" in node:
         yield node["items"]
 
 
 def _target(root: _Schema, ref: str) -> Any:
-    node: Any = root
+    """What stands there; None: nothing."""
     if ref != "#" and not ref.startswith("#/"):
-        raise Unwritable(f"the reference {ref[:200]}")
+        return None
+    node: Any = root
     for part in ref.split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
         node = node.get(key) if isinstance(node, dict) else None
-        if node is None:
-            raise Unwritable(f"the reference {ref[:200]}")
     return node
