@@ -122,8 +122,8 @@ def format_path(parts: tuple[str | int, ...], limit: int = 200) -> str:
     for part in parts:
         if len(text) > limit:
             break
-        piece = f"[{part}]" if isinstance(part, int) else f".{part}"
-        text += piece
+        # A key may be as long as a message.
+        text += f"[{part}]" if isinstance(part, int) else f".{part[: limit + 1]}"
     text = clean_text(text.removeprefix("."))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -16,16 +16,39 @@ from urllib.parse import urlsplit
 
 import trio
 
+from nexus_actors.contract.json_text import format_path
 from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.wrong import Path
 
 RESOLVE_TIMEOUT: Final = 2.0
 """Seconds for a name; one that does not resolve here is left to the provider."""
 _INSIDE: Final = ("localhost", "*.localhost", "*.local", "*.internal", "*.home.arpa", "*.lan")
 """Names of inner networks, the clouds' metadata servers among them."""
 _WILD: Final = frozenset("*?[")
-_NAMES_URL: Final = re.compile(r"(^|_)ur[li]$|Ur[li]$")
-_FETCHED_BY_NONE: Final = ("annotations", "action", "results")
-"""Of an earlier answer that is told again: what it cites, and where the model's tools were."""
+_NAMES_URL: Final = re.compile(r"ur[li]s?$", re.IGNORECASE)
+_LONGEST_ENDING: Final = 32
+"""Characters of a key that are looked at: it may be as long as a message."""
+_BEGINS_AS_URL: Final = re.compile(
+    r"[\s\x00-\x20]*+(?:[a-z][a-z0-9+.\-\t\r\n]{0,40}:[\t\r\n]*[/\\]"
+    r"|h[\t\r\n]*t[\t\r\n]*t[\t\r\n]*p[\t\r\n]*s?[\t\r\n]*:)",
+    re.IGNORECASE,
+)
+"""A scheme as lenient programs read one: line ends within it are left out, `\\` is a `/`."""
+_WORDS: Final = re.compile(
+    r"alt|arguments|authorization|caption|code|content|context|definition|description|diff"
+    r"|document_name|encrypted_content|error|filename|instructions|logs|message|name|output|prompt"
+    r"|query|quote|reasoning|refusal|revised_prompt|server_description|signature|stderr|stdout"
+    r"|summary|text|thinking|title|transcript",
+    re.IGNORECASE,
+)
+"""Keys of what is read by the model or shown to people, and fetched by none."""
+_TEXTS: Final = ("text", "input_text", "output_text", "refusal")
+"""Parts of which nothing but the text counts."""
+_CITED: Final = ("annotations", "citations", "logprobs")
+_SCHEMAS: Final = ("parameters", "input_schema")
+"""Of functions: what the model is to write."""
+_ELSEWHERE: Final = ("action", "results")
+"""Of an earlier answer that is told again: where the model's tools were."""
 _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 _TWO_MEANINGS: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 """In a URL: what some programs leave out, or take for a `/`, and others for a part of the host."""
@@ -35,32 +58,65 @@ _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 
 def request_urls(request: LLMRequest) -> Iterator[tuple[str, str]]:
     """Each URL with the path of its field. What comes as data (`data:`) is none."""
+    for path, url in _request_urls(request):
+        yield format_path(path), url
+
+
+def _request_urls(request: LLMRequest) -> Iterator[tuple[Path, str]]:
     for index, message in enumerate(request.messages):
-        yield from _urls(f"messages[{index}].content", message.get("content"))
+        yield from _urls(("messages", index, "content"), message.get("content"), is_text=True)
     for index, server in enumerate(request.mcp_servers):
-        yield from _urls(f"mcp_servers[{index}]", server)
+        yield from _urls(("mcp_servers", index), server)
     for index, tool in enumerate(request.tools):
-        if tool.get("type", "function") != "function":
-            yield from _urls(f"tools[{index}]", tool)
+        yield from _urls(("tools", index), tool)
     if request.input is not None and not isinstance(request.input, str):
         for index, item in enumerate(request.input):
-            yield from _urls(f"input[{index}]", item)
+            yield from _urls(("input", index), item)
 
 
-def _urls(path: str, value: Any, *, is_url: bool = False) -> Iterator[tuple[str, str]]:
-    """Whatever a name says is a URL, in a thing of any kind: what is not known here is sent as it
-    is, and a server that knows it fetches it."""
+def _urls(
+    path: Path, value: Any, *, is_url: bool = False, is_text: bool = False
+) -> Iterator[tuple[Path, str]]:
+    """Whatever a name says is a URL, or begins as one where no text is expected, in a thing of any
+    kind: what is not known here is sent as it is, and a server that knows it fetches it."""
     if isinstance(value, str):
-        if is_url and value[:5].lower() != "data:":
+        begins = not is_text and _BEGINS_AS_URL.match(value) is not None
+        if (is_url or begins) and value[:5].lower() != "data:":
             yield path, value
     elif isinstance(value, list | tuple):
         for place, item in enumerate(value):
-            yield from _urls(f"{path}[{place}]", item, is_url=is_url)
+            yield from _urls((*path, place), item, is_url=is_url, is_text=is_text)
     elif isinstance(value, Mapping):
+        unread = _fetched_by_none(path, value)
         for name, item in value.items():
-            if name not in _FETCHED_BY_NONE:
-                named = _NAMES_URL.search(name) is not None
-                yield from _urls(f"{path}.{name}", item, is_url=named)
+            if name not in unread:
+                named = _NAMES_URL.search(name[-_LONGEST_ENDING:]) is not None
+                text = _says_text(name, value)
+                yield from _urls((*path, name), item, is_url=named, is_text=text)
+
+
+def _fetched_by_none(path: Path, holder: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keys of what stands at `path` below which a URL is nothing but words."""
+    kind = holder.get("type", "function")
+    if kind in _TEXTS and isinstance(holder.get("text"), str):
+        return _CITED
+    match path:
+        case ("input", int()) if isinstance(kind, str) and kind.endswith("_call"):
+            return (*_ELSEWHERE, "input")
+        case ("mcp_servers", int()):
+            return ("headers",)
+        case ("tools", int()) if kind == "mcp":
+            return ("headers",)
+        case ("tools" | "input", *_) if kind == "function" and isinstance(holder.get("name"), str):
+            return _SCHEMAS
+        case _:
+            return ()
+
+
+def _says_text(name: str, holder: Mapping[str, Any]) -> bool:
+    if name == "data":
+        return holder.get("type") == "text"  # Anthropic's source of a plain document
+    return _WORDS.fullmatch(name) is not None
 
 
 def refusal(request: LLMRequest, allowed: Iterable[str]) -> str | None:

@@ -244,3 +244,37 @@ def test_a_limit_below_the_least_is_the_least_and_told() -> None:
     for asked, sent, dropped in ((15, 16, ("max_tokens",)), (16, 16, ())):
         prepared = call(max_tokens=asked)
         assert (prepared.body["max_output_tokens"], told(prepared)) == (sent, dropped)
+
+
+@pytest.mark.parametrize("kind", ["mcp", "shell", "code_interpreter", "web_search"])
+@pytest.mark.parametrize("outer", [{}, {"type": "function"}, {"type": None}])
+def test_what_is_nested_as_a_function_is_a_function(kind: str, outer: dict[str, Any]) -> None:
+    smuggled = {"type": kind, "name": "x", "server_url": "https://a.example", "require_approval": 1}
+    prepared = call(tools=({**outer, "function": smuggled, "server_label": "y"},))
+    (sent,) = prepared.body["tools"]
+    assert sent["type"] == "function"
+    assert sent.keys() == {"type", "name", "parameters", "strict"}
+    assert set(told(prepared)) == {
+        "tools[0].server_label",
+        "tools[0].function.type",
+        "tools[0].function.server_url",
+        "tools[0].function.require_approval",
+    }
+
+
+def test_what_is_nested_as_a_custom_tool_is_one() -> None:
+    smuggled = {"type": "mcp", "name": "x", "server_url": "https://a.example"}
+    prepared = call(tools=({"type": "custom", "custom": smuggled},))
+    assert prepared.body["tools"] == [{"type": "custom", "name": "x"}]
+    assert set(told(prepared)) == {"tools[0].custom.type", "tools[0].custom.server_url"}
+
+
+def test_what_is_nested_in_a_choice_or_a_format_does_not_change_its_type() -> None:
+    function = {"type": "function", "name": "f"}
+    choice = {"type": "function", "function": {"type": "mcp", "name": "f"}}
+    assert body(tools=(function,), tool_choice=choice)["tool_choice"] == function
+
+
+def test_names_that_a_producer_gave_are_told_clean() -> None:
+    (name,) = told(call(metadata={"a\n\x1b[31m": "v" * 513}))
+    assert name.isprintable()

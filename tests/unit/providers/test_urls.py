@@ -186,6 +186,107 @@ def test_what_nobody_fetches_is_let_alone() -> None:
     assert list(request_urls(request)) == []
 
 
+INSIDE = "http://169.254.169.254/latest"
+
+
+def said(part: dict[str, Any]) -> LLMRequest:
+    return asked(messages=({"role": "user", "content": [part]},))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "file", "file": {"file_data": INSIDE}},
+        {"type": "input_file", "file_data": INSIDE},
+        {"type": "input_file", "file_data": f" \n{INSIDE}"},
+        {"type": "input_file", "file_data": "HTTP://169.254.169.254/"},
+        {"type": "input_file", "file_data": "ht\ntp://169.254.169.254/"},
+        {"type": "input_file", "file_data": "http:169.254.169.254/"},
+        {"type": "input_file", "file_data": "http:\\\\169.254.169.254/"},
+        {"type": "input_file", "file_data": "gopher://169.254.169.254/"},
+        {"type": "file", "file": {"file_id": INSIDE}},
+        {"type": "input_audio", "input_audio": INSIDE},
+        {"type": "input_audio", "input_audio": {"data": INSIDE, "format": "wav"}},
+        {"type": "video", "video": INSIDE},
+        {"type": "video", "video": [INSIDE]},
+        {"type": "image", "image": INSIDE},
+        {"type": "image", "source": {"type": "base64", "data": INSIDE}},
+        {"type": "document", "source": INSIDE},
+        {"type": "image_url", "image_url": {"URL": "//169.254.169.254/"}},
+        {"type": "image_url", "imageURL": "//169.254.169.254/"},
+        {"type": "x", "results": [{"image_url": INSIDE}]},
+        {"type": "x", "action": {"url": INSIDE}},
+        {"type": "x", "annotations": [INSIDE]},
+        {"type": "x", "text": {"image": INSIDE}},
+    ],
+)
+def test_a_text_that_begins_as_a_url_is_one(part: dict[str, Any]) -> None:
+    assert refusal(said(part), ("*",)) is not None
+    item = {"type": "message", "role": "user", "content": [part]}
+    assert refusal(asked(input=(item,)), ("*",)) is not None
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "text", "text": INSIDE},
+        {"type": "refusal", "refusal": INSIDE},
+        {"type": "thinking", "thinking": INSIDE, "signature": "A=="},
+        {"type": "document", "source": {"type": "text", "data": INSIDE}, "title": INSIDE},
+        {"type": "file", "file": {"file_data": "AAAA////", "filename": INSIDE}},
+        {"type": "text", "text": "x", "citations": [{"url": INSIDE}]},
+    ],
+)
+def test_what_the_model_reads_is_none(part: dict[str, Any]) -> None:
+    assert refusal(said(part), ()) is None
+
+
+def test_texts_of_messages_calls_and_results_are_none() -> None:
+    call = {"type": "function_call", "name": "f", "call_id": "c", "arguments": INSIDE}
+    request = asked(
+        messages=({"role": "user", "content": INSIDE}, {"role": "tool", "content": INSIDE}),
+        input=(
+            {"role": "user", "content": INSIDE},
+            call,
+            {"type": "function_call_output", "call_id": "c", "output": INSIDE},
+            {"type": "custom_tool_call", "name": "f", "call_id": "c", "input": INSIDE},
+            {"type": "mcp_list_tools", "tools": [{"name": "f", "input_schema": {"$id": INSIDE}}]},
+        ),
+        mcp_servers=({"server_label": "a", "headers": {"Referer": INSIDE}},),
+    )
+    assert list(request_urls(request)) == []
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"function": {"type": "mcp", "name": "x", "server_url": INSIDE}},
+        {"type": "function", "function": {"type": "mcp", "name": "x", "server_url": INSIDE}},
+        {"type": "function", "name": "x", "server_url": INSIDE},
+        {"type": "custom", "custom": {"type": "mcp", "server_url": INSIDE}},
+        {"type": "shell", "environment": {"skills": [{"source": INSIDE}]}},
+        {"type": "mcp", "name": "x", "parameters": {"server_url": INSIDE}},
+    ],
+)
+def test_every_tool_is_looked_at_outside_its_schema(tool: dict[str, Any]) -> None:
+    assert refusal(asked(tools=(tool,)), ("*",)) is not None
+
+
+def test_a_schema_may_name_urls() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "url": INSIDE}
+    function = {"name": "f", "description": INSIDE, "parameters": schema}
+    tools = ({"type": "function", "function": function}, {"type": "function", **function})
+    assert list(request_urls(asked(tools=tools))) == []
+
+
+def test_a_long_key_is_not_copied_for_each_thing_below_it() -> None:
+    # Copied each time, these would be 60 gigabytes.
+    part = {"type": "x", "k" * 1_000_000: [1] * 30_000 + ["https://a.example/"] * 30_000}
+    found = list(request_urls(said(part)))
+    assert len(found) == 30_000
+    assert all(len(path) <= 200 for path, _ in found)
+
+
 async def test_names_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     book = {"rebound.example": "10.0.0.7", "fine.example": "93.184.216.34"}
 

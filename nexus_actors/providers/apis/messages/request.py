@@ -22,6 +22,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from nexus_actors.contract.foreign import bounded
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.conversation import (
     Conversation,
@@ -324,8 +325,8 @@ class _Call:
                 self._names["metadata.user_id"] = path.partition(".")[0]
             else:
                 self._tell(path)
-        for key in sorted(metadata)[:16]:
-            self._tell(f"metadata.{key[:64]}")
+        for name in bounded(sorted(metadata)):
+            self._tell(f"metadata.{name}")
         if request.service_tier in _TIERS:
             body["service_tier"] = request.service_tier
         elif request.service_tier is not None:

@@ -30,6 +30,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
+from nexus_actors.contract.foreign import bounded, clean_name
 from nexus_actors.contract.json_text import dump
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
 from nexus_actors.providers.apis.chat.output import wanted_output
@@ -43,6 +44,9 @@ ENCRYPTED: Final = "reasoning.encrypted_content"
 _LONGEST_KEY: Final = 64
 """Characters of a `safety_identifier`, and of a `prompt_cache_key`."""
 _NEVER: Final = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty", "cache_control")
+_OF_FUNCTION: Final = ("name", "description", "parameters", "strict")
+_OF_CUSTOM: Final = ("name", "description", "format")
+"""Keys of a tool in its nested form."""
 _MOST_METADATA: Final = 16
 _LONGEST_VALUE: Final = 512
 """Pairs of `metadata`, and characters of a value."""
@@ -220,17 +224,29 @@ def _tool(tool: Mapping[str, Any], path: str, dropped: list[str]) -> Mapping[str
         tool = _uncached(tool)
         if isinstance(inner, Mapping):
             tool = {**tool, "function": _uncached(inner)}
+    kind = tool.get("type") or "function"
     match tool:
-        case {"function": Mapping() as function}:
+        case {"function": Mapping() as function} if kind == "function":
             usual = {"parameters": {"type": "object", "properties": {}}, "strict": False}
-            said = {key: value for key, value in function.items() if value is not None}
-            return {"type": "function", **usual, **said}
-        case {"type": "custom", "custom": Mapping() as custom}:
-            flat = _flat(tool)
+            said = {key: function[key] for key in _OF_FUNCTION if function.get(key) is not None}
+            dropped += _others(tool, ("type", "function"), path)
+            dropped += _others(function, _OF_FUNCTION, f"{path}.function")
+            return {**usual, **said, "type": "function"}
+        case {"custom": Mapping() as custom} if kind == "custom":
+            dropped += _others(tool, ("type", "custom"), path)
+            dropped += _others(custom, _OF_CUSTOM, f"{path}.custom")
+            flat = {key: custom[key] for key in _OF_CUSTOM if custom.get(key) is not None}
             form = custom.get("format")
-            return {**flat, "format": _flat(form)} if isinstance(form, Mapping) else flat
+            if isinstance(form, Mapping):
+                flat["format"] = _flat(form)
+            return {**flat, "type": "custom"}
         case _:
-            return tool if "type" in tool else {"type": "function", **tool}
+            return {**tool, "type": kind}
+
+
+def _others(holder: Mapping[str, Any], known: tuple[str, ...], path: str) -> list[str]:
+    """What is not sent: of a form that is written anew, only what is known goes over."""
+    return [f"{path}.{name}" for name in bounded([key for key in holder if key not in known])]
 
 
 def _uncached(holder: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,7 +271,7 @@ def _flat(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """`{"type": T, T: {…}}` as `{"type": T, …}`; anything else as it is."""
     kind = value.get("type", "function")
     inner = value.get(kind) if isinstance(kind, str) else None
-    return {"type": kind, **inner} if isinstance(inner, Mapping) else value
+    return {**inner, "type": kind} if isinstance(inner, Mapping) else value
 
 
 def _add_rest(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> None:
@@ -278,7 +294,7 @@ def _metadata(given: Mapping[str, Any], dropped: list[str]) -> dict[str, str]:
     for name, value in given.items():
         text = value if isinstance(value, str) else dump(value)
         if len(sent) == _MOST_METADATA or len(name) > _LONGEST_KEY or len(text) > _LONGEST_VALUE:
-            dropped.append(f"metadata.{name[:_LONGEST_KEY]}: more than the API keeps")
+            dropped.append(f"metadata.{clean_name(name[:_LONGEST_KEY])}: more than the API keeps")
         else:
             sent[name] = text
     return sent
