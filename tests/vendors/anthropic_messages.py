@@ -88,6 +88,8 @@ def _block(block: Body, allowed: tuple[str, ...]) -> None:
             _source(str(kind), block["source"])
         case "thinking":
             must(block["signature"], "messages.content.thinking.signature: Field required")
+        case "redacted_thinking":
+            must(block["data"], "messages.content.redacted_thinking.data: Field required")
         case "tool_use":
             must(re.fullmatch(r"[a-zA-Z0-9_-]+", block["id"]), "tool_use.id: pattern")
             must(isinstance(block["input"], dict), "tool_use.input: valid dictionary")

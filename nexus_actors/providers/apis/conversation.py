@@ -136,7 +136,7 @@ def read_conversation(request: LLMRequest) -> Conversation:
             or (message["role"] == "system" and not isinstance(part, Text))
         ]
         if message["role"] == "system":
-            texts = [part for part in parts if isinstance(part, Text) and part.text]
+            texts = [part for part in parts if isinstance(part, Text) and not _is_nothing(part)]
             system += texts
             system_paths += [f"messages[{index}]"] * len(texts)
             continue
@@ -148,7 +148,7 @@ def read_conversation(request: LLMRequest) -> Conversation:
         turns.append(
             Turn(
                 role=message["role"],
-                parts=tuple(it for it in parts if not (isinstance(it, Text) and not it.text)),
+                parts=tuple(it for it in parts if not _is_nothing(it)),
                 calls=calls,
                 call_id=call_id,
                 tool_name=names.get(call_id) or str(name or ""),
@@ -200,6 +200,11 @@ def items_without_message(request: LLMRequest) -> Iterator[str]:
         for index, item in enumerate(request.input):
             if item.get("type", "message") not in HAVE_MESSAGE:
                 yield f"input[{index}]"
+
+
+def _is_nothing(part: Part) -> bool:
+    """An empty text, but for one that marks where a cache ends."""
+    return isinstance(part, Text) and not part.text and part.cache is None
 
 
 def _parts(content: Any) -> tuple[Part, ...]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
@@ -136,12 +137,10 @@ def _with_context(own: Part, part: Mapping[str, Any]) -> Part:
 
 
 def _recording(data: str, form: str) -> Part:
-    body = _base64(data)
-    return (
-        Unknown("input_audio")
-        if body is None
-        else Media("audio", data=body, media_type=f"audio/{form}")
-    )
+    body, media_type = _base64(data), f"audio/{form}"
+    if body is None or not _MEDIA_TYPE.fullmatch(media_type):
+        return Unknown("input_audio")
+    return Media("audio", data=body, media_type=media_type)
 
 
 def _file(file: Mapping[str, Any]) -> Part:
@@ -180,9 +179,15 @@ def _media(
         data = base64.b64encode(unquote_to_bytes(body)).decode("ascii")
     media_type = media_type.strip().lower()
     media_type = _MEDIA_TYPES.get(media_type, media_type) or "text/plain"
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        return Unknown(kind)
     return Media(kind, data=data, media_type=media_type, name=name, detail=detail)
 
 
+_MEDIA_TYPE: Final = re.compile(
+    r"[a-zA-Z0-9][\w!#$&^.+-]{0,63}/[a-zA-Z0-9][\w!#$&^.+-]{0,63}", re.A
+)
+"""As RFC 6838 has it, but for its length. What is of another type is quoted in messages of ours."""
 _MEDIA_TYPES: Final = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}
 """Names that are written for others, and that the APIs do not know."""
 

@@ -82,7 +82,9 @@ def test_system_messages_are_the_instruction_wherever_they_stood() -> None:
 
 
 def test_system_messages_alone_are_asked_as_the_users() -> None:
-    body = call(messages=({"role": "system", "content": "Say hello."},)).body
+    made = call(messages=({"role": "system", "content": "Say hello."},))
+    body = made.body
+    assert made.dropped == ("messages: the system's words are asked as the user's",)
     assert body == {"contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]}
 
 

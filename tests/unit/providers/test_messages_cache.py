@@ -120,6 +120,32 @@ def test_automatic_caching_is_asked_for_beside_the_messages(ttl: str | None) -> 
     assert (made.body["cache_control"], made.dropped) == (mark, ())
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_mark_on_a_blank_text_goes_to_what_stands_before_it(blank: str) -> None:
+    said = {"type": "text", "text": "Go."}
+    marked = {"type": "text", "text": blank, "cache_control": MARK}
+    for role in ("user", "system"):
+        made = call(messages=({"role": role, "content": [said, marked]}, USER))
+        sent = made.body["system" if role == "system" else "messages"]
+        blocks = sent if role == "system" else sent[0]["content"]
+        assert blocks[0] == {**said, "cache_control": MARK}
+        assert made.dropped == ()
+    results = {"role": "tool", "tool_call_id": "c", "content": [marked]}
+    called = {"role": "assistant", "content": "", "tool_calls": [{**CALL, "id": "c"}]}
+    made = call(messages=(USER, called, results))
+    [result] = made.body["messages"][2]["content"]
+    assert result == {"type": "tool_result", "tool_use_id": "c", "cache_control": MARK}
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+@pytest.mark.parametrize("role", ["user", "system", "assistant"])
+def test_a_mark_on_a_blank_text_that_nothing_stands_before_is_told(role: str, blank: str) -> None:
+    made = call(messages=(text(blank, MARK, role), USER))
+    assert not list(marks(made.body))
+    why = "nothing before it that could be marked"
+    assert made.dropped == (f"messages[0].content.cache_control: {why}",)
+
+
 def test_automatic_caching_counts_as_one() -> None:
     messages = (*(text(str(n), MARK) for n in range(4)), USER)
     made = call(messages=messages, cache_control=MARK)

@@ -184,9 +184,41 @@ def test_what_cannot_be_said_is_refused_before_it_is_sent(part: dict[str, Any]) 
     )
 
 
+@pytest.mark.parametrize(
+    "odd", ["x" * 3000, "image/" + "x" * 3000, "image/a b", "image/a: b", "odd"]
+)
+def test_a_media_type_that_is_none_is_not_quoted(odd: str) -> None:
+    url = {"type": "image_url", "image_url": {"url": f"data:{odd};base64,AAAA"}}
+    file = {"type": "file", "file": {"file_data": f"data:{odd};base64,AAAA"}}
+    sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": f"{odd} "}}
+    source = {"type": "base64", "data": "AAAA", "media_type": odd}
+    for part in (url, file, sound, {"type": "image", "source": source}, {"type": odd}):
+        failure = make(messages=({"role": "user", "content": [part]},))
+        assert isinstance(failure, ProviderFailure)
+        assert odd not in failure.message
+        assert len(failure.message) < 200
+
+
 def test_nothing_to_say_is_refused() -> None:
     assert isinstance(make(messages=({"role": "user", "content": "  "},)), ProviderFailure)
-    assert isinstance(make(messages=({"role": "system", "content": "x"},)), ProviderFailure)
+    assert isinstance(make(messages=({"role": "system", "content": "  "},)), ProviderFailure)
+
+
+@pytest.mark.parametrize("blank", [(), ({"role": "user", "content": " "},)])
+def test_system_messages_alone_are_asked_as_the_users(blank: Any) -> None:
+    system = ({"role": "system", "content": "Say"}, {"role": "system", "content": "hello."})
+    made = call(messages=(*system, *blank))
+    texts = [{"type": "text", "text": "Say"}, {"type": "text", "text": "hello."}]
+    assert made.body["messages"] == [{"role": "user", "content": texts}]
+    assert "system" not in made.body
+    assert made.dropped == ("messages: the system's words are asked as the user's",)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t", [{"type": "text", "text": " "}]])
+def test_a_blank_system_message_is_not_sent(blank: Any) -> None:
+    made = call(messages=({"role": "system", "content": blank}, USER))
+    assert "system" not in made.body
+    assert made.dropped == ()
 
 
 def test_what_has_no_form_is_dropped_and_told() -> None:

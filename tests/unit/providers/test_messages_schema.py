@@ -270,6 +270,16 @@ def test_keywords_that_are_null_are_none() -> None:
     assert written_schema({"type": "string", **nulls}) == written_schema({"type": "string"})
 
 
+def test_what_additional_properties_ask_for_is_told() -> None:
+    counts = {"type": "object", "additionalProperties": {"type": "integer"}}
+    made = call(
+        "claude-opus-5-5",
+        response_format={"type": "json_schema", "schema": {"type": "array", "items": counts}},
+        tools=(tool(counts, strict=True),),
+    )
+    assert set(told(made)) == {"response_format", "tools[0].strict"}
+
+
 def test_depth_alone_is_no_fault() -> None:
     assert wrong_schema(written_schema(DEEP).schema) is None
 

@@ -8,7 +8,7 @@ import pytest
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.messages.answer import read_message
 from nexus_actors.providers.apis.messages.request import messages_call
-from nexus_actors.providers.apis.messages.state import laid_out, read_state
+from nexus_actors.providers.apis.messages.state import laid_out, read_state, written_state
 from nexus_actors.providers.http.api import Prepared, Reading
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import model_takes
@@ -127,6 +127,8 @@ HOSTILE = [
     '{"content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]}',
     '{"content": [{"type": "thinking", "thinking": 7, "signature": "s"}]}',
     '{"content": [{"type": "thinking"}]}',
+    '{"content": [{"type": "thinking", "thinking": "hm"}]}',
+    '{"content": [{"type": "thinking", "thinking": "hm", "signature": ""}]}',
     '{"content": [{"type": "redacted_thinking", "data": ""}]}',
     '{"content": [{"type": "redacted_thinking", "data": {"a": 1}}]}',
     '{"content": [NaN]}',
@@ -139,6 +141,18 @@ def test_a_state_of_another_form_is_none(state: str) -> None:
     assert read_state(state) is None
     message = {"role": "assistant", "content": "So:", "provider_state": state}
     assert sent(message, USER) == "So:"
+
+
+@pytest.mark.parametrize("lost", [{"signature": ""}, {"signature": None}, {"signature": 7}])
+def test_thinking_without_its_signature_is_neither_kept_nor_replayed(lost: dict[str, Any]) -> None:
+    unsigned = {**THINKING, **lost}
+    assert written_state([unsigned, use(1)], frozenset()) is None
+    assert read_state(json.dumps({"content": [unsigned, 3, "call"]})) is None
+    state = json.dumps({"content": [unsigned, SEALED, "call"]})
+    assert read_state(state) == [SEALED, "call"]
+    message = {"role": "assistant", "content": "So:", "provider_state": None}
+    made = make(message | {"provider_state": json.dumps({"content": [unsigned]})}, USER)
+    assert made.dropped == ("messages[1].provider_state: no thinking with its signature",)
 
 
 def test_of_a_block_only_what_belongs_to_it_is_taken() -> None:

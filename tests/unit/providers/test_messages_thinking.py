@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.messages.request import messages_call
+from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.takes import Takes
 from tests.unit.providers.conversations import CALLED, NESTED, USER
 from tests.unit.providers.test_messages_takes import call, told
 
@@ -140,3 +144,39 @@ def test_of_another_vendors_model_everything_is_sent(effort: Any) -> None:
         assert made.body["thinking"] == {"type": "disabled"}
     else:
         assert made.body["output_config"] == {"effort": effort}
+
+
+@pytest.mark.parametrize(
+    ("efforts", "most", "sent"),
+    [
+        (("none", "low", "medium"), "high", "medium"),
+        (("high", "low", "none"), "medium", "low"),
+        (("xhigh", "max"), "high", None),
+        (("max", "xhigh", "high", "medium", "low"), "high", "high"),
+    ],
+)
+def test_without_thinking_the_config_may_name_any_efforts(
+    efforts: Any, most: Any, sent: str | None
+) -> None:
+    takes = Takes(thinking=("disabled",), efforts=efforts, effort_without_thinking=most)
+    request = LLMRequest(
+        request_id="r",
+        complexity="simple",
+        messages=(USER,),
+        thinking={"type": "disabled"},
+        reasoning_effort="max",
+    )
+    made = messages_call(request, "m", takes, stream=False, version="2023-06-01")
+    assert isinstance(made, Prepared)
+    assert made.body.get("output_config", {}).get("effort") == sent
+    assert told(made) == ["reasoning_effort"]
+
+
+@pytest.mark.parametrize("efforts", [("high", "low"), ("low", "high"), ("none", "high", "low")])
+def test_the_least_effort_is_the_least_in_whatever_order(efforts: Any) -> None:
+    takes = Takes(thinking=("adaptive",), thinks_unasked=True, efforts=efforts)
+    fields: Any = {"messages": (USER,), "reasoning_effort": "none"}
+    request = LLMRequest(request_id="r", complexity="simple", **fields)
+    made = messages_call(request, "m", takes, stream=False, version="2023-06-01")
+    assert isinstance(made, Prepared)
+    assert made.body["output_config"] == {"effort": "low"}

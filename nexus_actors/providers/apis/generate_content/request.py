@@ -187,10 +187,14 @@ def _body(
         dropped.append(path)
     marked = zip(conversation.system, conversation.system_paths, strict=True)
     dropped += dict.fromkeys(f"{path}.cache_control" for text, path in marked if text.cache)
-    system: list[dict[str, Any]] = [{"text": text.text} for text in conversation.system]
+    system: list[dict[str, Any]] = [
+        {"text": text.text} for text in conversation.system if text.text
+    ]
     said = contents(conversation.turns, takes, dropped)
     if not said and not system:
         raise Unsayable("the API wants a message that says something")
+    if not said:
+        dropped.append("messages: the system's words are asked as the user's")
     if not takes.prefill and _is_begun(conversation):
         path = conversation.turns[-1].path
         dropped.append(f"{path}: the model takes no answer that is begun, it is asked to go on")

@@ -55,7 +55,7 @@ def _user_parts(turns: Iterable[Turn]) -> Iterator[dict[str, Any]]:
         if turn.role == "tool":
             yield {"functionResponse": _function_response(turn)}
         else:
-            yield from map(_part, turn.parts)
+            yield from map(_part, _said(turn))
 
 
 def _model_parts(
@@ -78,7 +78,7 @@ def _spoken(turn: Turn, dropped: list[str]) -> Iterator[dict[str, Any]]:
     thoughts = sum(isinstance(part, Thought) for part in turn.parts)
     if thoughts:
         dropped.append(f"{turn.path}.content: another provider's thoughts")
-    parts = [part for part in turn.parts if not isinstance(part, Thought)]
+    parts = [part for part in _said(turn) if not isinstance(part, Thought)]
     if turn.state is None or not all(isinstance(part, Text) for part in parts):
         yield from map(_part, parts)
         return
@@ -89,6 +89,11 @@ def _spoken(turn: Turn, dropped: list[str]) -> Iterator[dict[str, Any]]:
         return
     for text, signature in signed:
         yield {"text": text, **({"thoughtSignature": signature} if signature else {})}
+
+
+def _said(turn: Turn) -> list[Part]:
+    """Without empty texts, which may stand there for their marks of caches."""
+    return [part for part in turn.parts if not isinstance(part, Text) or part.text]
 
 
 def _function_call(call: ToolCall, path: str) -> dict[str, Any]:

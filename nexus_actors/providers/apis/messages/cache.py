@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 MOST_MARKS: Final = 4
+_UNMARKED: Final = ("thinking", "redacted_thinking")
 _TTLS: Final = ("5m", "1h")
 
 _Block = dict[str, Any]
@@ -30,6 +31,17 @@ class Marks:
         if mark is not None:
             block["cache_control"] = mark
             self._paths[id(block)] = f"{path}.cache_control"
+
+    def carry(self, blocks: list[_Block], cache: Mapping[str, Any] | None, path: str) -> None:
+        """The mark of a blank text, which is not sent: up to the last of `blocks`, which stands
+        before it, the prompt is the same."""
+        if cache is None:
+            return
+        if blocks and blocks[-1]["type"] not in _UNMARKED:
+            if "cache_control" not in blocks[-1]:
+                self.add(blocks[-1], cache, path)
+        elif self.read(cache, f"{path}.cache_control") is not None:
+            self._tell(f"{path}.cache_control: nothing before it that could be marked")
 
     def read(self, cache: Mapping[str, Any], path: str) -> _Block | None:
         """The mark as the API has it; None, and told, where it is none."""

@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from nexus_actors.contract.foreign import clean_name
 from nexus_actors.contract.json_text import Parsed, Unparsable, parse
 from nexus_actors.providers.apis.call_ids import ANTHROPIC
 from nexus_actors.providers.apis.conversation import ToolCall, Turn
@@ -101,20 +102,22 @@ class _Writer:
             return self._assistant(turn)
         if any(isinstance(part, Thought) for part in turn.parts):
             raise Unsayable(f"thinking outside an assistant's message ({turn.path})")
-        blocks = self._parts(turn)
         if turn.role == "user":
-            return blocks
+            return self._parts(turn)
+        blocks = self._parts(turn, marked=False)
         result: _Block = {"type": "tool_result", "tool_use_id": self._ids[turn.call_id]}
-        # What is inside of a result cannot be marked, the result can.
-        caches = [block.pop("cache_control") for block in blocks if "cache_control" in block]
         if blocks:
             result["content"] = _plain(blocks)
+        # What is inside of a result cannot be marked, the result can.
+        caches = [it.cache for it in turn.parts if isinstance(it, Text | Media) and it.cache]
         self._marks.add(result, caches[-1] if caches else None, turn.path)
         return [result]
 
     def _assistant(self, turn: Turn) -> list[_Block]:
         calls = [self._call(call, turn.path) for call in turn.calls]
         layout = read_state(turn.state)
+        if turn.state is not None and layout is None:
+            self._tell(f"{turn.path}.provider_state: no thinking with its signature")
         if layout is None or any(isinstance(part, Thought) for part in turn.parts):
             if turn.state is not None and layout is not None:
                 self._tell(f"{turn.path}.provider_state: thinking stands in the content too")
@@ -136,20 +139,22 @@ class _Writer:
             self._tell(f"{path}: thinking that nothing follows")
         return blocks[:kept]
 
-    def _parts(self, turn: Turn) -> list[_Block]:
+    def _parts(self, turn: Turn, *, marked: bool = True) -> list[_Block]:
         path = f"{turn.path}.content"
         blocks: list[_Block] = []
         for part in turn.parts:
             if isinstance(part, Thought):
                 block = thought(part.block)
-                if block is None or not (block.get("signature") or block.get("data")):
+                if block is None:
                     self._tell(f"{path}: thinking without its signature")
                     continue
             else:
                 block = _block(part, self._takes)
-            if block is not None:
-                if isinstance(part, Text | Media):
-                    self._marks.add(block, part.cache, path)
+            cache = part.cache if marked and isinstance(part, Text | Media) else None
+            if block is None:
+                self._marks.carry(blocks, cache, path)
+            else:
+                self._marks.add(block, cache, path)
                 blocks.append(block)
         return blocks
 
@@ -195,7 +200,7 @@ def _block(part: Part, takes: Takes) -> _Block | None:
         case Thought():
             raise Unsayable("a part of type thinking")
         case Unknown(kind):
-            raise Unsayable(f"a part of type {kind}")
+            raise Unsayable(f"a part of type {clean_name(kind)}")
 
 
 def _about(document: Media) -> _Block:

@@ -65,6 +65,7 @@ _NOWHERE: Final = (
     "include",
     "prompt_cache_key",
 )
+_CLOSED: Final = "objects are closed, what additionalProperties asks for has no form"
 _TIERS: Final = ("auto", "standard_only")
 _MOST_USER_ID: Final = 256
 
@@ -86,7 +87,7 @@ def messages_call(
     conversation = read_conversation(request)
     lost = [path for path in conversation.unsaid if path.startswith("messages")]
     if lost:
-        return refused(f"the Messages API has no form for {', '.join(lost)}")
+        return refused(f"the Messages API has no form for {', '.join(bounded(lost))}")
     call = _Call(request, conversation, takes)
     try:
         return call.written(
@@ -107,6 +108,7 @@ class _Call:
         self._marks = Marks(self._tell, taken=takes.cache_control)
         self._names: dict[str, str] = {}
         self._check: Mapping[str, Any] | None = None
+        self._asked_by_system = False
 
     def _tell(self, what: str) -> None:
         if what not in self._dropped:
@@ -118,6 +120,8 @@ class _Call:
         request, conversation, takes = self._request, self._conversation, self._takes
         messages = written_messages(conversation.turns, takes, self._marks, self._tell)
         if not messages:
+            messages = self._system_asked()
+        if not messages:
             return refused("no message to answer")
         self._dropped += [it for it in conversation.unsaid if not it.startswith("messages")]
         self._dropped += names_of_speakers(request)
@@ -126,7 +130,8 @@ class _Call:
             "max_tokens": self._max_tokens(max_tokens),
             "messages": messages,
         }
-        self._add_system(body)
+        if not self._asked_by_system:
+            self._add_system(body)
         self._add_stop(body)
         self._add_tools(body)
         output = self._output(body)
@@ -157,7 +162,16 @@ class _Call:
             self._tell(f"max_tokens: sent as {most}, the most that the model answers with")
         return most
 
-    def _add_system(self, body: _Block) -> None:
+    def _system_asked(self) -> list[_Block]:
+        """The system's words as the user's, where nobody else says anything."""
+        blocks = self._system()
+        if not blocks:
+            return []
+        self._asked_by_system = True
+        self._tell("messages: the system's words are asked as the user's")
+        return [{"role": "user", "content": blocks}]
+
+    def _system(self) -> list[_Block]:
         blocks: list[_Block] = []
         conversation = self._conversation
         for text, path in zip(conversation.system, conversation.system_paths, strict=True):
@@ -165,6 +179,12 @@ class _Call:
                 block: _Block = {"type": "text", "text": text.text}
                 self._marks.add(block, text.cache, f"{path}.content")
                 blocks.append(block)
+            else:
+                self._marks.carry(blocks, text.cache, f"{path}.content")
+        return blocks
+
+    def _add_system(self, body: _Block) -> None:
+        blocks = self._system()
         if len(blocks) == 1 and "cache_control" not in blocks[0]:
             body["system"] = blocks[0]["text"]
         elif blocks:
@@ -229,7 +249,10 @@ class _Call:
             tool["strict"] = function.strict
         if tool.get("strict"):
             try:
-                tool["input_schema"] = written_schema(schema).schema
+                written = written_schema(schema)
+                tool["input_schema"] = written.schema
+                if written.closed:
+                    self._tell(f"{function.path}.strict: {_CLOSED}")
             except Unwritable as error:
                 del tool["strict"]
                 self._tell(f"{function.path}.strict: the API has no form for {error}")
@@ -258,6 +281,8 @@ class _Call:
                 why = f"the API has no form for {error}"
             else:
                 self._check = None if written.exact else wanted.schema
+                if written.closed:
+                    self._tell(f"response_format: {_CLOSED}")
                 return {"format": {"type": "json_schema", "schema": written.schema}}
         self._tell(f"response_format: asked for in words, {why}")
         self._check = wanted.schema

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from nexus_actors.contract.json_text import Parsed, dump, parse
-from nexus_actors.providers.http.api import text_or_none
 
 _Block = dict[str, Any]
 Layout: TypeAlias = list[int | str | _Block]
@@ -18,15 +17,11 @@ _CALL = "call"
 
 
 def thought(block: Any) -> _Block | None:
-    """A block of thinking with what belongs to it and nothing else; None for any other."""
+    """A block of thinking with what belongs to it and nothing else; None for any other, and for
+    one without the signature that the API wants back with it."""
     match block:
-        case {"type": "thinking", "thinking": str(text), **more}:
-            signature = text_or_none(more.get("signature"))
-            return {
-                "type": "thinking",
-                "thinking": text,
-                **({} if signature is None else {"signature": signature}),
-            }
+        case {"type": "thinking", "thinking": str(text), "signature": str(signature)} if signature:
+            return {"type": "thinking", "thinking": text, "signature": signature}
         case {"type": "redacted_thinking", "data": str(data)} if data:
             return {"type": "redacted_thinking", "data": data}
         case _:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nexus_actors.contract.foreign import clean_name
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
-from nexus_actors.providers.takes import Takes, nearest
+from nexus_actors.providers.takes import EFFORTS, Takes, nearest
 
 LEAST_BUDGET: Final = 1024
 """Tokens: https://platform.claude.com/docs/en/build-with-claude/extended-thinking."""
@@ -82,7 +83,8 @@ def choose(
 
 
 def _levels(takes: Takes) -> tuple[ReasoningEffort, ...]:
-    return tuple(it for it in takes.efforts if it != "none")
+    """Least first, however they were written."""
+    return tuple(it for it in EFFORTS if it != "none" and it in takes.efforts)
 
 
 def _effort(
@@ -94,7 +96,10 @@ def _effort(
         return None
     most = takes.effort_without_thinking
     if most is not None and thinking is not None and thinking["type"] in _OFF:
-        levels = levels[: levels.index(most) + 1]
+        levels = tuple(it for it in levels if EFFORTS.index(it) <= EFFORTS.index(most))
+        if not levels:
+            tell("reasoning_effort: the model takes none without thinking")
+            return None
     sent = nearest(effort, levels)
     if sent != effort:
         tell(f"reasoning_effort: sent as {sent}, the nearest that the model takes")
@@ -128,7 +133,7 @@ def _on(asked: Mapping[str, Any], takes: Takes, max_tokens: int, tell: Tell) -> 
         return None
     known = {"type", "display"} | ({"budget_tokens"} if form == "enabled" else set())
     for key in sorted(str(key) for key in asked.keys() - known)[:8]:
-        tell(f"thinking.{key[:64]}")
+        tell(f"thinking.{clean_name(key)}")
     display = asked.get("display")
     shown = {"display": display} if display in _DISPLAYS else {}
     if display is not None and not shown:
