@@ -6,7 +6,7 @@ number.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from nexus_actors.contract.wire import FIELDS
@@ -14,6 +14,9 @@ from nexus_actors.contract.wrong import Wrong
 
 MOST_NAMES: Final = 20
 LONGEST_NAME: Final = 64
+"""Characters."""
+MOST_NOTES: Final = 100
+LONGEST_NOTE: Final = 300
 """Characters."""
 
 _OWN: Final = frozenset({"timestamp", "retry_of"})
@@ -44,6 +47,8 @@ _REFUSED: Final[Mapping[str, str]] = {
 }
 """What is expected in the field's place."""
 _CAPITAL: Final = re.compile(r"(?<=[a-z])[A-Z]")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What ends lines, steers terminals, turns the direction of what is written, or is no text."""
 _ODD: Final = re.compile(r"[^\w.\-\[\]…]")
 
 
@@ -77,6 +82,20 @@ def bounded(names: Sequence[str]) -> tuple[str, ...]:
     shown = tuple(clean_name(name) for name in names[:MOST_NAMES])
     rest = len(names) - len(shown)
     return (*shown, f"… and {rest} more") if rest else shown
+
+
+def bounded_notes(notes: Iterable[str]) -> tuple[str, ...]:
+    """What `dropped` is to say, each thing once, whoever's words are in it: on one line, bounded in
+    length and number."""
+    different = tuple(dict.fromkeys(map(_clean_note, notes)))
+    rest = len(different) - MOST_NOTES
+    return (*different[:MOST_NOTES], f"… and {rest} more") if rest > 0 else different
+
+
+def _clean_note(note: str) -> str:
+    if len(note) > LONGEST_NOTE:
+        note = note[: LONGEST_NOTE - 1] + "…"
+    return _UNPRINTABLE.sub("\ufffd", note)
 
 
 def _snake(name: str) -> str:

@@ -167,9 +167,12 @@ def plain_name(model: str) -> str:
     if name.startswith("ft:"):
         name = name.split(":")[1]
     name = name.rpartition("/")[2]
-    if (start := name.find("claude")) >= 0:
-        name = name[start:].replace(".", "-")
-    return name
+    name = _CLOUDS_CLAUDE.sub("", name)
+    return name.replace(".", "-") if name.startswith("claude-") else name
+
+
+_CLOUDS_CLAUDE: Final = re.compile(r"^(?:[a-z0-9-]+\.)*anthropic\.(?=claude-)")
+"""As Bedrock writes it: `anthropic.`, mostly with a part of the world before it."""
 
 
 def _family_name(name: str) -> str:

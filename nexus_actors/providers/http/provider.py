@@ -24,6 +24,7 @@ import trio
 from pydantic import SecretStr
 
 from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.foreign import bounded_notes
 from nexus_actors.contract.provider_state import Owner, open_states, seal_answer
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
@@ -99,11 +100,12 @@ class HttpProviderSession:
         body = Body(text.encode("ascii"))
         stream = None if on_text is None else AnswerStream(self._api.reader(), on_text)
         outcome = _checked(await self._call(prepared, body, owner, timeout, stream), prepared.check)
-        outcome = replace(outcome, dropped=(*prepared.dropped, *outcome.dropped))
+        outcome = replace(outcome, dropped=bounded_notes((*prepared.dropped, *outcome.dropped)))
         if isinstance(outcome, Answer):
             return outcome
         if (instead := outcome.instead) is not None:
-            instead = replace(instead, dropped=(*prepared.dropped, *instead.dropped))
+            notes = (*prepared.dropped, *instead.dropped)
+            instead = replace(instead, dropped=bounded_notes(notes))
         named = dispensable(outcome, asked, prepared.body, prepared.names, without)
         return self._masked(replace(outcome, instead=instead, refused_field=named), request)
 

@@ -10,6 +10,7 @@ from nexus_actors.providers.port import ProviderFailure
 from tests.http_server import (
     Recorded,
     Reply,
+    completion,
 )
 from tests.integration.providers.helpers import LONG, REQUEST, SHORT, connected
 
@@ -99,3 +100,16 @@ async def test_the_key_is_in_no_exception() -> None:
         with pytest.raises(TypeError) as error:
             await session.complete(unsendable, "m", timeout=LONG)
     assert "canary" not in repr(error.value)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_what_was_dropped_is_told_bounded_and_on_one_line(status: int) -> None:
+    """Whatever names a producer gave to things, and however many."""
+    foreign = tuple(f"\x1b[2J\n{number}" + "x" * 10_000 for number in range(1000))
+    asked = replace(REQUEST, unknown=foreign, seed=7)
+    reply = Reply(status=status, body=completion() if status == 200 else {"error": {}})
+    async with connected({"*": reply}) as (_, session):
+        outcome = await session.complete(asked, "gpt-4o-mini", timeout=LONG)
+    assert len(outcome.dropped) == 101
+    assert outcome.dropped[-1] == "… and 900 more"
+    assert all(len(told) <= 300 and told.isprintable() for told in outcome.dropped)

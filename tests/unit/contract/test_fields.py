@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.encode import Envelope, build_request
-from nexus_actors.contract.foreign import LONGEST_NAME, MOST_NAMES
+from nexus_actors.contract.foreign import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    MOST_NAMES,
+    MOST_NOTES,
+    bounded_notes,
+)
 from tests.unit.contract.test_decode import MINIMAL, USER, accept, body, refuse
 
 LOOK = {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}
@@ -378,3 +384,13 @@ def test_no_fault_quotes_what_was_sent() -> None:
         refusal = refuse(body(**fields))
         assert "launch" not in repr(refusal), fields
         assert len(json.dumps(refusal.message)) < 300
+
+
+def test_what_is_told_is_on_one_line_once_and_bounded() -> None:
+    assert bounded_notes(("seed", "seed", "a: b «c»")) == ("seed", "a: b «c»")
+    (name,) = bounded_notes(["x\n\x1b[2J\x9b\u2028\u202e\ud800" + "y" * 1_000_000])
+    assert len(name) == LONGEST_NOTE
+    assert name.startswith("x\ufffd\ufffd[2J\ufffd\ufffd\ufffd\ufffdy")
+    many = bounded_notes(f"f{number}" for number in range(MOST_NOTES + 7))
+    assert (len(many), many[-1]) == (MOST_NOTES + 1, "… and 7 more")
+    assert bounded_notes(many) == (*many[:-1], "… and 1 more")

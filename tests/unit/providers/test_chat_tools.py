@@ -143,3 +143,11 @@ def test_arguments_go_as_json_text(given: Any, sent: str) -> None:
     said = {"role": "assistant", "content": "", "tool_calls": [called]}
     body = call(Takes(), messages=(CALLED[0], said, CALLED[2])).body
     assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == sent
+
+
+@pytest.mark.parametrize("own", [{"name": "f"}, {"name": "f", "strict": True}])
+@pytest.mark.parametrize("nested", [True, False])
+def test_null_is_nothing_in_a_tool(own: dict[str, Any], nested: bool) -> None:
+    function = {**own, "description": None, "parameters": None}
+    tool = {"function": function, "type": "function"} if nested else function
+    assert call(Takes(), tools=(tool,)).body["tools"] == [{"type": "function", "function": own}]

@@ -28,6 +28,12 @@ from nexus_actors.providers.takes import (
         ("anthropic/claude-opus-4.8", "claude-opus-4-8"),
         ("claude-opus-4-8@20260101", "claude-opus-4-8@20260101"),
         ("accounts/fireworks/models/llama-4", "llama-4"),
+        ("anthropic.claude-opus-4-8-v1:0", "claude-opus-4-8-v1:0"),
+        ("bedrock/us-gov.anthropic.claude-opus-4.8", "claude-opus-4-8"),
+        ("hf.co/x/qwen3-14b-claude-sonnet-4.5-distill", "qwen3-14b-claude-sonnet-4.5-distill"),
+        ("not-claude-opus-4.8", "not-claude-opus-4.8"),
+        ("x.claude-opus-4.8", "x.claude-opus-4.8"),
+        ("claudette-1.5", "claudette-1.5"),
         ("ft:", ""),
         ("", ""),
     ],
@@ -58,6 +64,26 @@ def test_the_nearest_effort_is_sent_the_lesser_of_two(
 
 def test_a_model_that_nobody_knows_takes_everything() -> None:
     assert model_takes("openai_compatible", "future-model-9") == Takes()
+
+
+@pytest.mark.parametrize("server", ["vllm", "openai_compatible", "ollama", "openrouter"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "claude-distill",
+        "claude-distill-3-5",
+        "x/qwen3-14b-claude-sonnet-4.5-distill",
+        "claudette-opus-4",
+    ],
+)
+def test_not_all_that_has_the_name_in_its_own_is_claude(server: str, model: str) -> None:
+    assert model_takes(server, model) == model_takes(server, "future-model-9")
+
+
+def test_a_claude_of_a_family_to_come_is_taken_for_the_newest() -> None:
+    newest = model_takes("anthropic", "claude-fable-5-2")
+    assert model_takes("anthropic", "claude-newname-7") == newest
+    assert model_takes("vllm", "claude-fable-9").prefill is False
 
 
 def test_an_entry_for_a_kind_holds_for_each_of_its_apis() -> None:

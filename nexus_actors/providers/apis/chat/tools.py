@@ -52,9 +52,11 @@ def _tools(dropped: list[str], request: LLMRequest, takes: Takes) -> list[Mappin
 
 def _nested(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     """The Responses API's flat function tool, nested; a nested one as it is."""
-    if isinstance(tool.get("function"), Mapping):
-        return {"type": "function", **tool}
-    return {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
+    inner = tool.get("function")
+    own = inner if isinstance(inner, Mapping) else tool
+    function = {k: v for k, v in own.items() if v is not None and (own is inner or k != "type")}
+    beside = tool if own is inner else {}
+    return {**beside, "type": "function", "function": function}
 
 
 def _taken_choice(
