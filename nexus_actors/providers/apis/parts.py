@@ -106,6 +106,26 @@ def _read_media(part: Any) -> Part:
             return Unknown("none")
 
 
+def has_odd_data(part: Any) -> bool:
+    """Whether the part has data that is neither base64 nor a `data:` URL. What it is then, some
+    server may find out: a URL or a path, to be fetched there."""
+    match part:
+        case (
+            {"type": "file", "file": {"file_data": data}}
+            | {"type": "input_file", "file_data": data}
+            | {"type": "input_audio", "input_audio": {"data": data}}
+            | {"type": "image" | "document", "source": {"type": "base64", "data": data}}
+        ):
+            pass
+        case {"type": "input_audio", "input_audio": data} if not isinstance(data, Mapping):
+            pass
+        case _:
+            return False
+    if not isinstance(data, str):
+        return data is not None
+    return data[:5].lower() != "data:" and _base64(data) is None
+
+
 def _from_source(
     kind: Literal["image", "file"], source: Mapping[str, Any], part: Mapping[str, Any]
 ) -> Part:

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nexus_actors.providers.apis.chat.dialect import Dialect
-from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown, read_part
+from nexus_actors.providers.apis.parts import (
+    Media,
+    Part,
+    Text,
+    Thought,
+    Unknown,
+    has_odd_data,
+    read_part,
+)
 from nexus_actors.providers.takes import Takes
 
 _PLAIN_TEXT = ("text/plain", "text/markdown", "text/csv", "text/html")
@@ -86,6 +94,8 @@ class PartWriter:
                 return self._recording(known, where)
             case Media():
                 return self._file(known, where)
+            case Unknown() if has_odd_data(part):
+                raise Unsayable(f"{where}: expected base64, or a data: URL")
             case Unknown():
                 return _as_it_is(part)
 
