@@ -225,12 +225,14 @@ def _calls(message: Message) -> tuple[tuple[ToolCall, ...], tuple[int, ...]]:
 
 def _call(call: Any) -> ToolCall | None:
     match call:
-        case {"id": str(call_id), "function": {"name": str(name), **more}}:
+        case {"function": {"name": str(name), **more}} if isinstance(call.get("id"), str | None):
             arguments = more.get("arguments")
             text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
             written = text if text.strip() else "{}"
             state = text_or_none(call.get(STATE))
-            return ToolCall(call_id, name, written, _signature(call), state, _cache(call))
+            return ToolCall(
+                call.get("id") or "", name, written, _signature(call), state, _cache(call)
+            )
         case _:
             return None
 

@@ -1,17 +1,19 @@
 """The messages of a request in the form of chat completions.
 
 - Keys of the producers' own are left out, and not told.
-- Ids of calls are rewritten where the server would refuse them, the same in a call and its result.
+- Ids of calls are rewritten where a server would refuse them, the same in a call and its result:
+  see `apis/call_ids.py`.
 - What a tool's result has besides text goes into a turn of the user's, after all results: in a
   result the API has text only. Told as `messages[i].content[j]: moved into a user turn`.
 - `tool_calls: []` and null are left out, so that every result of ours can be sent back.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest, Message
+from nexus_actors.providers.apis.call_ids import uses_in_messages
 from nexus_actors.providers.apis.chat.dialect import Dialect
 from nexus_actors.providers.apis.chat.parts import PartWriter, Unsayable, Written
 from nexus_actors.providers.apis.chat.state import CALL_KEYS, MESSAGE_KEYS, replayed
@@ -34,7 +36,7 @@ class MessageWriter:
         self._dialect = dialect
         self._dropped = dropped
         self._parts = PartWriter(takes, dialect, dropped)
-        self._ids = dialect.ids.rewritten(_ids(request.messages))
+        self._ids = dialect.ids.rewritten(uses_in_messages(request.messages))
 
     def written(self) -> list[dict[str, Any]]:
         """All of them. Raises `Unsayable` where one cannot be said."""
@@ -81,7 +83,7 @@ class MessageWriter:
 
     def _result(self, message: Message, path: str, moved: list[dict[str, Any]]) -> dict[str, Any]:
         said, parts = self._said(message, path, text_only=True)
-        call_id = self._id(message.get("tool_call_id"))
+        call_id = self._ids[path]
         if parts.media:
             moved.append({"type": "text", "text": f"From the result of {call_id}:"})
             moved += [form for _, form in parts.media]
@@ -112,7 +114,7 @@ class MessageWriter:
     def _call(self, call: Any, path: str) -> dict[str, Any]:
         if not isinstance(call, Mapping):
             raise Unsayable(f"{path}: expected a call")
-        told = {"id": self._id(call.get("id")), "type": call.get("type") or "function"}
+        told = {"id": self._ids[path], "type": call.get("type") or "function"}
         state = replayed(call, path, CALL_KEYS, self._takes, self._dropped)
         if call.get("cache_control") is not None:
             self._dropped.append(f"{path}.cache_control")
@@ -126,9 +128,6 @@ class MessageWriter:
             case _:
                 raise Unsayable(f"{path}: expected a call of a function")
 
-    def _id(self, given: Any) -> str:
-        return self._ids[given if isinstance(given, str) else ""]
-
 
 def arguments_text(arguments: Any) -> str:
     """The arguments of a call as JSON text; text as it is written, none as no arguments. Raises
@@ -141,17 +140,3 @@ def arguments_text(arguments: Any) -> str:
         return json.dumps(arguments, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise Unsayable("the arguments of a call are nothing that JSON can carry") from None
-
-
-def _ids(messages: Sequence[Message]) -> list[str]:
-    found: list[Any] = []
-    for message in messages:
-        calls = message.get("tool_calls")
-        found += [
-            call.get("id")
-            for call in (calls if isinstance(calls, list | tuple) else ())
-            if isinstance(call, Mapping)
-        ]
-        if message["role"] == "tool":
-            found.append(message.get("tool_call_id"))
-    return [it if isinstance(it, str) else "" for it in found]

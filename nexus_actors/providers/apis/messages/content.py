@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from nexus_actors.contract.foreign import clean_name
 from nexus_actors.contract.json_text import Parsed, Unparsable, parse
-from nexus_actors.providers.apis.call_ids import ANTHROPIC
+from nexus_actors.providers.apis.call_ids import ANTHROPIC, Said, uses_in
 from nexus_actors.providers.apis.conversation import ToolCall, Turn
 from nexus_actors.providers.apis.messages.cache import Marks
 from nexus_actors.providers.apis.messages.state import laid_out, read_state, thought
@@ -93,9 +93,12 @@ class _Writer:
         self._takes = takes
         self._marks = marks
         self._tell = tell
-        calls = [call.id for turn in turns for call in turn.calls]
-        results = [turn.call_id for turn in turns if turn.role == "tool"]
-        self._ids = ANTHROPIC.rewritten((*calls, *results))
+        self._ids = ANTHROPIC.rewritten(
+            uses_in(
+                Said(turn.path, turn.role, [call.id for call in turn.calls], turn.call_id)
+                for turn in turns
+            )
+        )
 
     def blocks(self, turn: Turn) -> list[_Block]:
         if turn.role == "assistant":
@@ -105,7 +108,7 @@ class _Writer:
         if turn.role == "user":
             return self._parts(turn)
         blocks = self._parts(turn, marked=False)
-        result: _Block = {"type": "tool_result", "tool_use_id": self._ids[turn.call_id]}
+        result: _Block = {"type": "tool_result", "tool_use_id": self._ids[turn.path]}
         if blocks:
             result["content"] = _plain(blocks)
         # What is inside of a result cannot be marked, the result can.
@@ -114,7 +117,10 @@ class _Writer:
         return [result]
 
     def _assistant(self, turn: Turn) -> list[_Block]:
-        calls = [self._call(call, turn.path) for call in turn.calls]
+        calls = [
+            self._call(call, self._ids[f"{turn.path}.tool_calls[{place}]"], turn.path)
+            for place, call in enumerate(turn.calls)
+        ]
         layout = read_state(turn.state)
         if turn.state is not None and layout is None:
             self._tell(f"{turn.path}.provider_state: no thinking with its signature")
@@ -158,10 +164,10 @@ class _Writer:
                 blocks.append(block)
         return blocks
 
-    def _call(self, call: ToolCall, path: str) -> _Block:
+    def _call(self, call: ToolCall, call_id: str, path: str) -> _Block:
         block: _Block = {
             "type": "tool_use",
-            "id": self._ids[call.id],
+            "id": call_id,
             "name": call.name,
             "input": _arguments(call.arguments, path),
         }

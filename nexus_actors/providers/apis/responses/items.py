@@ -13,21 +13,21 @@ By these rules:
 - text alone is a plain string; an assistant's texts are one text, the only form that needs no id of
   an earlier answer;
 - the thoughts that an answer came with go back where they stood (`responses/state.py`);
-- ids of calls that are too long are rewritten, the same in a call and in its result;
+- ids of calls that are too long or stand twice are rewritten, the same in a call and in its result;
 - the `name` of a message and `cache_control` are dropped, and told; a message's further keys are
   the producers' own, dropped and not told.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE
 from nexus_actors.contract.request import LLMRequest, Message
-from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES
+from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES, Use, uses_in_messages
 from nexus_actors.providers.apis.conversation import thoughts_in_words
-from nexus_actors.providers.apis.parts import Media, Text, Thought, read_part
+from nexus_actors.providers.apis.parts import Media, Text, Thought, has_odd_data, read_part
 from nexus_actors.providers.apis.responses.state import Thoughts, read_thoughts
 
 Item = Mapping[str, Any]
@@ -40,7 +40,7 @@ class NoForm(Exception):
 
 def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
     """The items that say `request.messages`."""
-    writer = _Writer(OPENAI_RESPONSES.rewritten(_ids(request.messages)), dropped)
+    writer = _Writer(OPENAI_RESPONSES.rewritten(uses_in_messages(request.messages)), dropped)
     items: list[Item] = []
     for index, message in enumerate(request.messages):
         path = f"messages[{index}]"
@@ -60,9 +60,7 @@ def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
 
 def input_items(given: Sequence[Item], dropped: list[str]) -> list[Item]:
     """`input` as the producer sent it, but for what the API would refuse."""
-    ids = OPENAI_RESPONSES.rewritten(
-        it["call_id"] for it in given if isinstance(it.get("call_id"), str) and it["call_id"]
-    )
+    ids = OPENAI_RESPONSES.rewritten(_uses(given))
     return [_input_item(item, f"input[{place}]", ids, dropped) for place, item in enumerate(given)]
 
 
@@ -73,8 +71,8 @@ def _input_item(item: Item, path: str, ids: Mapping[str, str], dropped: list[str
             dropped.append(f"{path}.{key}")
     if "role" in sent and "type" not in sent:
         sent = {"type": "message", **sent}
-    if isinstance(call_id := sent.get("call_id"), str):
-        sent["call_id"] = ids.get(call_id, call_id)
+    if path in ids:
+        sent["call_id"] = ids[path]
     for key in ("content", "output"):
         parts = sent.get(key)
         if isinstance(parts, list | tuple):
@@ -106,13 +104,14 @@ def _uncached(part: Any, path: str, dropped: list[str]) -> Any:
     return {key: value for key, value in part.items() if key != _CACHE}
 
 
-def _ids(messages: Iterable[Message]) -> Iterable[str]:
-    for message in messages:
-        for call in message.get("tool_calls") or ():
-            if isinstance(call, Mapping) and isinstance(call.get("id"), str):
-                yield call["id"]
-        if isinstance(message.get("tool_call_id"), str):
-            yield message["tool_call_id"]
+def _uses(items: Sequence[Item]) -> Iterator[Use]:
+    turn = 0
+    for place, item in enumerate(items):
+        kind = str(item.get("type", "message"))
+        is_result, call_id = kind.endswith("_output"), item.get("call_id")
+        if isinstance(call_id, str):
+            yield Use(f"input[{place}]", call_id, turn, is_result)
+        turn += is_result or item.get("role", "assistant") != "assistant"
 
 
 class _Writer:
@@ -127,10 +126,10 @@ class _Writer:
     def items(self, message: Message, path: str, thoughts: Thoughts) -> list[Item]:
         role, content = message["role"], message.get("content")
         if role == "tool":
-            call_id = str(message.get("tool_call_id") or "")
+            call_id = self._ids[path]
             kind = "custom_tool_call_output" if call_id in self._custom else "function_call_output"
             output = self._content(content, path)
-            return [{"type": kind, "call_id": self._ids.get(call_id, call_id), "output": output}]
+            return [{"type": kind, "call_id": call_id, "output": output}]
         if role == "assistant":
             return self._assistant(message, path, thoughts)
         return [{"type": "message", "role": role, "content": self._content(content, path)}]
@@ -170,6 +169,8 @@ class _Writer:
                 _uncached(part, where, self._dropped)
                 parts.append({"type": "output_text", "text": known.text})
                 texts.append(known.text)
+            elif has_odd_data(part):
+                raise NoForm(f"{where}: expected base64, or a data: URL")
             else:
                 parts.append(_uncached(part, where, self._dropped))
         return "".join(texts) if len(texts) == len(parts) else parts
@@ -189,14 +190,16 @@ class _Writer:
         return parts
 
     def _call(self, call: Any, path: str) -> Item:
+        if not isinstance(call, Mapping) or not isinstance(call.get("id"), str | None):
+            raise NoForm(f"{path} has no form in the Responses API")
         match call:
-            case {"id": str(call_id), "function": {"name": str(name), **more}}:
+            case {"function": {"name": str(name), **more}}:
                 text = _arguments(more.get("arguments"), path)
-                sent = self._ids.get(call_id, call_id)
+                sent = self._ids[path]
                 return {"type": "function_call", "call_id": sent, "name": name, "arguments": text}
-            case {"id": str(call_id), "custom": {"name": str(name), "input": str(text)}}:
-                self._custom.add(call_id)
-                sent = self._ids.get(call_id, call_id)
+            case {"custom": {"name": str(name), "input": str(text)}}:
+                sent = self._ids[path]
+                self._custom.add(sent)
                 return {"type": "custom_tool_call", "call_id": sent, "name": name, "input": text}
             case _:
                 raise NoForm(f"{path} has no form in the Responses API")
@@ -232,6 +235,8 @@ def _part(part: Any, path: str) -> Any:
 def _media(part: Any, path: str) -> dict[str, Any] | None:
     """An image or a document in this API's form; None for what is neither."""
     known = read_part(part)
+    if has_odd_data(part):
+        raise NoForm(f"{path}: expected base64, or a data: URL")
     if not isinstance(known, Media):
         return None
     if known.kind == "audio":
