@@ -29,7 +29,6 @@ def file(data: Any) -> dict[str, Any]:
     "part",
     [
         file("169.254.169.254/x"),
-        file("//inside/x"),
         file("../../etc/passwd"),
         file(["x"]),
         {"type": "input_file", "file_data": "169.254.169.254/x"},
