@@ -309,3 +309,21 @@ def test_names_go_where_they_are_taken(names: frozenset[str], kept: list[str]) -
     prepared = call(*messages, dialect=Dialect(names=names))
     assert [it["role"] for it in prepared.body["messages"] if "name" in it] == kept
     assert len(prepared.dropped) == 3 - len(kept)
+
+
+@pytest.mark.parametrize(
+    ("before", "count"),
+    [((), 1), ((), 2), ((USER,), 1), ((USER, {"role": "assistant", "content": "Yes."}), 2)],
+)
+def test_where_the_last_may_not_be_the_systems_its_words_are_asked_as_the_users(
+    before: tuple[dict[str, Any], ...], count: int
+) -> None:
+    system = [{"role": "system", "content": f"Say {number}."} for number in range(count)]
+    messages = (*before, *system)
+    made = call(*messages, dialect=PRESETS["mistral"].dialect)
+    asked = [{"role": "user", "content": it["content"]} for it in system]
+    assert made.body["messages"][len(before) :] == asked
+    assert made.dropped == ("messages: the system's words are asked as the user's",)
+    assert sent(*messages) == list(messages)
+    first = sent(*system, USER, dialect=PRESETS["mistral"].dialect)
+    assert first == [*system, USER]

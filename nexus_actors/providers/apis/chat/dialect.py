@@ -31,6 +31,8 @@ class Dialect:
     """Whether an answer by a JSON Schema may be streamed; else it is asked for whole."""
     prefix: bool = False
     """Whether a last message from the assistant is marked as one to go on with (`prefix`)."""
+    system_last: bool = True
+    """Whether the last message may be the system's."""
     thinking: bool = False
     """Whether thinking is switched by `thinking.type` beside the effort (DeepSeek)."""
     auto_cache: bool = False

@@ -59,6 +59,8 @@ class MessageWriter:
 
     def _with_last(self, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
         last = written[-1] if written else {}
+        if last.get("role") == "system" and not self._dialect.system_last:
+            return self._system_asked(written)
         if last.get("role") != "assistant" or "tool_calls" in last:
             return written
         if not self._takes.prefill:
@@ -66,6 +68,14 @@ class MessageWriter:
             self._dropped.append(f"{path}: not the last, a user's asks to go on with it")
             return [*written, {"role": "user", "content": _GO_ON}]
         return [*written[:-1], {**last, "prefix": True}] if self._dialect.prefix else written
+
+    def _system_asked(self, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The system's last words as the user's."""
+        self._dropped.append("messages: the system's words are asked as the user's")
+        first = len(written)
+        while first and written[first - 1]["role"] == "system":
+            first -= 1
+        return [*written[:first], *({**it, "role": "user"} for it in written[first:])]
 
     def _said(
         self, message: Message, path: str, *, text_only: bool = False

@@ -88,6 +88,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 renamed=MappingProxyType({"seed": "random_seed"}),
                 stream_usage=False,
                 prefix=True,
+                system_last=False,
                 media="mistral",
             ),
         ),

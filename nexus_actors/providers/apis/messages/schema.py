@@ -136,7 +136,7 @@ class _Writer:
     def _typed(self, rest: _Schema, path: _Path) -> _Schema:
         made: _Schema = {}
         kind = rest.pop("type", None)
-        variants = {name: rest.pop(name) for name in _COMBINED if name in rest}
+        variants: _Schema = {name: rest.pop(name) for name in _COMBINED if name in rest}
         literals = self._literals(rest)
         made |= literals
         if variants:
