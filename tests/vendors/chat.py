@@ -80,6 +80,17 @@ def answer(vendor: Vendor, request: Recorded) -> Reply:
     return Reply(body={**_head(vendor, body), "choices": [choice], "usage": vendor.usage})
 
 
+def stops(most: int) -> Rule:
+    """At most so many stop sequences."""
+
+    def rule(body: Body) -> str | None:
+        stop = body.get("stop")
+        given = len(stop) if isinstance(stop, list) else 1
+        return f"stop: at most {most} sequences" if given > most else None
+
+    return rule
+
+
 def openai_error(message: str) -> Any:
     return {"error": {"message": message, "type": "invalid_request_error", "code": None}}
 

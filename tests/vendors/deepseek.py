@@ -61,6 +61,7 @@ VENDOR = chat.Vendor(
         chat.message_keys(assistant={"reasoning_content"}),
         chat.part_keys(text={"text"}, image_url={"image_url"}),
         chat.images(),
+        chat.stops(16),
         chat.without(("reasoning_effort",), lambda body: not thinks(body), "not thinking"),
         # set but without effect while it thinks: nothing that has none shall be sent
         chat.without(

@@ -40,6 +40,8 @@ VENDOR = chat.Vendor(
         chat.message_keys(assistant={"extra_content"}, tool={"name"}),
         chat.part_keys(text={"text"}, image_url={"image_url"}, input_audio={"input_audio"}),
         chat.images(),
+        # https://ai.google.dev/api/generate-content#generationconfig
+        chat.stops(5),
         _signed,
     ),
     message=_message,

@@ -48,6 +48,7 @@ VENDOR = chat.Vendor(
         # cache_control in a part is answered with 400
         chat.part_keys(text={"text"}, image_url={"image_url"}),
         chat.images(),
+        chat.stops(4),
         chat.values("reasoning_effort", _efforts),
         chat.formats("json_object", "json_schema"),
         _schema_models,

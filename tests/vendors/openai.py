@@ -79,6 +79,9 @@ def _by_model(body: Body, known: Facts) -> Iterator[Complaint]:
         for name in ("presence_penalty", "frequency_penalty", "stop", "logit_bias"):
             if name in body:
                 yield rules.unsupported(name)
+    stop = body.get("stop")
+    if isinstance(stop, list) and len(stop) > 4:  # "up to 4 sequences"
+        yield Complaint("Invalid 'stop': array too long.", "stop", "array_above_max_length")
     if "parallel_tool_calls" in body and not known.parallel:
         yield rules.unsupported("parallel_tool_calls")
     if known.chat == "no tools while it reasons" and body.get("tools") and effort != "none":

@@ -51,6 +51,7 @@ VENDOR = chat.Vendor(
             _reasons,
             "is not supported by reasoning models",
         ),
+        chat.stops(4),
         chat.values("reasoning_effort", _efforts),
     ),
     # reasoning stands beside the completion; ten billion ticks a dollar

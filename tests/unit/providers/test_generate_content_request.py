@@ -342,5 +342,7 @@ def test_refuses_what_it_cannot_say(messages: Any, why: str) -> None:
     assert why in refuse(messages=messages)
 
 
-def test_refuses_more_stops_than_the_api_takes() -> None:
-    assert "at most 5" in refuse(messages=(USER,), stop=tuple("abcdef"))
+def test_the_first_stops_are_sent_where_there_are_more_than_the_api_takes() -> None:
+    prepared = call(messages=(USER,), stop=tuple("abcdef"))
+    assert prepared.body["generationConfig"]["stopSequences"] == list("abcde")
+    assert prepared.dropped == ("stop: the first 5, as many as are taken",)

@@ -122,3 +122,22 @@ def test_the_docs_say_what_each_field_means() -> None:
     page = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
     table = "".join(line for line in page.splitlines() if line.startswith("| `"))
     assert [name for name in Takes.model_fields if f"`{name}`" not in table] == []
+
+
+@pytest.mark.parametrize(
+    ("server", "model", "most"),
+    [
+        ("openai/chat", "gpt-4o", 4),
+        ("azure", "my-deployment", 4),
+        ("openai_compatible", "openai/gpt-4o", 4),
+        ("openai_compatible", "llama-3", None),
+        ("gemini", "gemini-2.5-flash", 5),
+        ("gemini", "gemini-9-ultra", 5),
+        ("gemini_chat", "gemini-2.5-flash", 5),
+        ("xai", "grok-4-fast-non-reasoning", 4),
+        ("groq", "llama-3.3-70b", 4),
+        ("deepseek", "deepseek-chat", 16),
+    ],
+)
+def test_how_many_stop_sequences_are_taken(server: str, model: str, most: int | None) -> None:
+    assert model_takes(server, model).most_stops == most

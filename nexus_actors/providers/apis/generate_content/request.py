@@ -24,7 +24,9 @@ Dropped, and told:
 - `seed` beyond 32 bits; efforts for models that do not think.
 
 Refused: parts and calls that have no form here (ids of uploads elsewhere, …), the result of a
-function whose name the conversation does not tell, more than five stop sequences.
+function whose name the conversation does not tell.
+
+Of more stop sequences than the API takes the first are sent, and told.
 
 Where the model takes no last message from the assistant, it is asked in words to go on, and told.
 
@@ -51,7 +53,6 @@ from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import EFFORTS, Takes, nearest
 
-MOST_STOPS: Final = 5
 _NEVER: Final = (
     "previous_response_id",
     "store",
@@ -254,8 +255,6 @@ def _declaration(function: Function) -> dict[str, Any]:
 def _config(
     request: LLMRequest, takes: Takes, conversation: Conversation, dropped: list[str]
 ) -> dict[str, Any]:
-    if len(request.stop) > MOST_STOPS:
-        raise Unsayable(f"the API takes at most {MOST_STOPS} stop sequences")
     config: dict[str, Any] = {}
     if request.max_tokens is not None:
         config["maxOutputTokens"] = sent = min(
@@ -264,7 +263,7 @@ def _config(
         if sent < request.max_tokens:
             dropped.append(f"max_tokens: sent as {sent}, the most that the model answers with")
     if request.stop:
-        config["stopSequences"] = list(request.stop)
+        config["stopSequences"] = _stops(request, takes, dropped)
     for member, name in _FIELDS.items():
         if (value := getattr(request, name)) is None:
             continue
@@ -280,6 +279,13 @@ def _config(
         described = {"description": output.description} if output.description else {}
         config["responseJsonSchema"] = {**described, **output.schema}
     return config
+
+
+def _stops(request: LLMRequest, takes: Takes, dropped: list[str]) -> list[str]:
+    most = takes.most_stops
+    if most is not None and len(request.stop) > most:
+        dropped.append(f"stop: the first {most}, as many as are taken")
+    return list(request.stop[:most])
 
 
 def _why_not(name: str, value: Any, request: LLMRequest, takes: Takes) -> str | None:
