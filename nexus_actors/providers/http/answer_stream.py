@@ -31,7 +31,8 @@ class AnswerStream:
         self.seconds_to_first_text: float | None = None
 
     def take(self, piece: bytes) -> None:
-        """Take what arrived. After an event that is no JSON object the rest is passed over."""
+        """Take what arrived. An event that is no JSON object is passed over; it is told if no
+        answer comes."""
         for data in self._events.feed(piece):
             self._take_data(data)
 
@@ -51,7 +52,7 @@ class AnswerStream:
             self._on_text(text)
 
     def _take_data(self, data: str) -> None:
-        if not data.strip() or data.strip() == "[DONE]" or self._fault is not None:
+        if not data.strip() or data.strip() == "[DONE]":
             return
         parsed = parse(data)
         value = parsed.value if isinstance(parsed, Parsed) else None
@@ -65,11 +66,10 @@ class AnswerStream:
     def whole(self) -> Mapping[str, Any] | str:
         """The answer, or why there is none."""
         whole = self._reader.whole()
-        if self._error is not None and (whole is None or not whole.get("error")):
-            return self._error
-        if self._fault is not None and whole is None:
-            return self._fault
-        return "the stream ended early" if whole is None else whole
+        # What looks like an error, beside an answer that came to its end, has spoiled nothing.
+        if whole is not None:
+            return whole
+        return self._error or self._fault or "the stream ended early"
 
 
 def whole_answer(body: bytes, reader_of: Callable[[], StreamReader]) -> Mapping[str, Any] | str:

@@ -48,9 +48,9 @@ def answer_price(
         return pricing.price(provider, settings.base_url, name, used, configured=configured)
 
     listed = answer_cost(reading, model, price_of)
-    told = reading.told_cost if reading.told_cost is not None else _told_beside(headers)
-    if told is not None and _is_believed(told, listed):
-        return Cost(told, "told")
+    for told in (reading.told_cost, _told_beside(headers)):
+        if told is not None and _is_believed(told, listed):
+            return Cost(told, "told")
     if listed is None:
         return Cost(None, "unknown")
     return Cost(listed.dollars, "partial" if listed.dollars is None else "list")

@@ -11,7 +11,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import inf
 from typing import Final, Literal
@@ -57,6 +57,8 @@ class Broken:
     nothing arrived for the idle timeout."""
     sent: bool
     """True if any of the request's body was sent, so the work may have been done."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer, where it had begun."""
 
 
 class Body(httpx2.AsyncByteStream):
@@ -173,11 +175,11 @@ class HttpSession:
                     else:
                         came.add(piece)
             except httpx2.NetworkError:
-                broken = Broken("lost", sent=True)
+                broken = Broken("lost", True, response.headers)
             except httpx2.RemoteProtocolError:
-                broken = Broken("malformed", sent=True)
+                broken = Broken("malformed", True, response.headers)
         if enough.cancelled_caught and length <= limit:
-            broken = Broken("stalled", sent=True)
+            broken = Broken("stalled", True, response.headers)
         came.end()
         body = decoded(bytes(came.content), encoding, limit)
         if not response.is_success:

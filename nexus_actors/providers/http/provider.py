@@ -152,7 +152,7 @@ class HttpProviderSession:
             stream.close()
             told = stream.whole()
         if isinstance(told, Mapping):
-            return self._understood(told, owner, stream, {})
+            return self._understood(told, owner, stream, {} if answer is None else answer.headers)
         return _late(timeout, body) if answer is None else _broken(answer)
 
     def _read(self, answer: HttpAnswer, owner: Owner, stream: AnswerStream | None) -> Outcome:

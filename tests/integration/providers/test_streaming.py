@@ -158,7 +158,8 @@ async def test_half_a_stream_is_no_answer_and_maybe_paid(reply: Reply, why: str)
 def broken_after(body: str, breaks: Break) -> Reply:
     """All of `body`, and then no end but a break."""
     comments = ":" * len(body)
-    return Reply(body=body + comments, headers=STREAM, breaks=breaks, after_headers=True)
+    headers = {**STREAM, "x-litellm-response-cost": "0.002"}
+    return Reply(body=body + comments, headers=headers, breaks=breaks, after_headers=True)
 
 
 @pytest.mark.parametrize("breaks", ["truncate", "hang"])
@@ -168,6 +169,7 @@ async def test_an_answer_is_whole_however_its_connection_ends(breaks: Break) -> 
     assert told == ["Hel", "lo."]
     assert isinstance(answer, Answer)
     assert (answer.response, answer.usage.total_tokens) == ("Hello.", 9)
+    assert (answer.cost, answer.cost_basis) == (0.002, "told")
 
 
 async def test_an_answer_is_whole_though_its_stream_never_ends() -> None:

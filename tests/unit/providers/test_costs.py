@@ -121,6 +121,8 @@ def test_so_does_a_model_or_a_count_that_nobody_knows(reading: Any) -> None:
 def test_a_proxy_says_it_in_a_header(header: str) -> None:
     assert cost({COST_HEADER: header}) == Cost(0.002, "told")
     assert cost({COST_HEADER: header}, told_cost=0.001) == Cost(0.001, "told")
+    for unbelieved in (float("nan"), -1.0, 1e9):
+        assert cost({COST_HEADER: header}, told_cost=unbelieved) == Cost(0.002, "told")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ class ChatStream:
 
     def take(self, event: Mapping[str, Any]) -> str:
         """The text of one chunk."""
-        self._error = self._error or event.get("error")
+        if not self._finish:  # an answer that came to its end stands, whatever comes after
+            self._error = self._error or event.get("error")
         groq = event.get("x_groq")
         for holder, names in (
             (groq, ("usage",)),
@@ -42,7 +43,8 @@ class ChatStream:
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, Mapping) or choice.get("index"):
             return ""
-        self._error = self._error or choice.get("error")
+        if not self._finish:
+            self._error = self._error or choice.get("error")
         self._tell(choice, ("usage",), self._told)  # Moonshot's place for it
         self._tell(choice, ("finish_reason", "native_finish_reason"), self._finish)
         delta = choice.get("delta")
