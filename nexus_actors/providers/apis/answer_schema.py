@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from nexus_actors.contract.foreign import clean_name
 from nexus_actors.contract.json_text import Parsed, parse
 
 MOST_WORK: Final = 200_000
@@ -55,8 +56,8 @@ def violation(schema: Mapping[str, Any], text: str) -> str | None:
 def _told(error: jsonschema_rs.ValidationError) -> str:
     keyword = str(error.schema_path[-1]) if error.schema_path else "the schema"
     # The path's names are the answer's own, and may hold anything.
-    place = "/".join(str(part) for part in error.instance_path)[:100]
-    return f"it breaks {keyword[:64]} at /{place}"
+    place = "/".join(clean_name(str(part)) for part in error.instance_path)[:100]
+    return f"it breaks {clean_name(keyword)} at /{place}"
 
 
 @lru_cache(_CACHED)

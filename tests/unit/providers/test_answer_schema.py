@@ -52,6 +52,17 @@ def test_what_breaks_it_is_told_by_its_place(value: Any, keyword: str, place: st
     assert violation(PLACE, json.dumps(value)) == f"it breaks {keyword} at {place}"
 
 
+def test_names_of_the_answers_own_are_told_cleaned() -> None:
+    schema = {"additionalProperties": {"type": "integer"}}
+    for name in ("a: b\n", "x" * 5000, "ok"):
+        said = violation(schema, json.dumps({name: "x"}))
+        assert said is not None
+        assert len(said) < 120
+        assert said.startswith("it breaks type at /")
+        assert not set(said.rpartition("/")[2]) & set(": \n")
+    assert violation(schema, '{"ok": "x"}') == "it breaks type at /ok"
+
+
 @pytest.mark.parametrize("text", ["", "Oslo", '{"city": "Os', "```json\n{}\n```", '{"a": NaN}'])
 def test_what_is_no_json_fits_nothing(text: str) -> None:
     assert violation({}, text) == "it is no JSON"

@@ -82,9 +82,10 @@ def choose(
     return Chosen({"type": "adaptive"}, sent, by_effort=True)
 
 
-def _levels(takes: Takes) -> tuple[ReasoningEffort, ...]:
+def _levels(takes: Takes, most: ReasoningEffort = EFFORTS[-1]) -> tuple[ReasoningEffort, ...]:
     """Least first, however they were written."""
-    return tuple(it for it in EFFORTS if it != "none" and it in takes.efforts)
+    known = EFFORTS[: EFFORTS.index(most) + 1]
+    return tuple(it for it in known if it != "none" and it in takes.efforts)
 
 
 def _effort(
@@ -96,7 +97,7 @@ def _effort(
         return None
     most = takes.effort_without_thinking
     if most is not None and thinking is not None and thinking["type"] in _OFF:
-        levels = tuple(it for it in levels if EFFORTS.index(it) <= EFFORTS.index(most))
+        levels = _levels(takes, most)
         if not levels:
             tell("reasoning_effort: the model takes none without thinking")
             return None
