@@ -27,7 +27,7 @@ from nexus_actors.contract.excerpt import excerpt, kind_of, shown
 from nexus_actors.contract.foreign import bounded, fields_outside, refused_field, unknown_fields
 from nexus_actors.contract.instructions import Instructed, instructed, read_system
 from nexus_actors.contract.json_text import Parsed, clean_text, format_path, parse
-from nexus_actors.contract.messages import Spoken, read_input, read_messages, unknown_keys
+from nexus_actors.contract.messages import Spoken, read_input, read_messages
 from nexus_actors.contract.request import Complexity, LLMRequest
 from nexus_actors.contract.spellings import Spelt, one_spelling
 from nexus_actors.contract.tasks import (
@@ -36,6 +36,7 @@ from nexus_actors.contract.tasks import (
     normalize_capabilities,
     normalize_task_type,
 )
+from nexus_actors.contract.unknown_keys import in_items, in_messages, in_system
 from nexus_actors.contract.wire import MAX_ID_LENGTH, WireRequest
 from nexus_actors.contract.wrong import Wrong
 
@@ -107,9 +108,10 @@ def _decode_fields(fields: dict[str, Any], outside: list[str]) -> LLMRequest | R
         return _refuse_wrong(fields, system)
     said = instructed(spoken, wire.instructions or "", system)
     complexity = cast("Complexity", fields.get("complexity", from_task))
-    unknown = [*outside, *unknown_fields(fields), *spelt.unknown, *said.lost]
+    unknown = [*outside, *unknown_fields(fields), *spelt.unknown, *said.lost, *in_system(system)]
     if spoken.input is None:  # an input goes to its own API with all that it has
-        unknown += unknown_keys(spoken.messages)
+        uses_input = _uses_input(fields) and isinstance(fields["input"], list)
+        unknown += in_items(fields["input"]) if uses_input else in_messages(spoken.messages)
     notes = [*spelt.notes]
     if "input" in fields and not _uses_input(fields):
         notes.append("input: messages counts")

@@ -4,7 +4,6 @@ What says the same in several forms has one here: the role `developer` is `syste
 refusal is its content, an empty list of calls is none, and calls are as `calls.py` has them.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,12 +30,6 @@ _WITHOUT_CONTENT: Final = (
     "reasoning_details",
 )
 """An assistant's message that has one of these needs no content."""
-
-
-_KNOWN: Final = frozenset(
-    {"role", "content", "name", "tool_call_id", "type", "extra_content", *_WITHOUT_CONTENT}
-)
-"""Keys of a message that one API or another has a place for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +105,6 @@ def _check_content(content: Any, path: Path) -> Wrong | None:
         if not isinstance(part.get("type"), str):
             return Wrong((*path, index, "type"), "the content part's type", part.get("type"))
     return None
-
-
-def unknown_keys(messages: Iterable[Message]) -> list[str]:
-    """Keys of these messages that no API has a place for, each once."""
-    found = {
-        key: None
-        for message in messages
-        for key, value in message.items()
-        if key not in _KNOWN and value not in (None, "", [], {})
-    }
-    return [f"messages.{key}" for key in found]
 
 
 def read_input(value: Any) -> Spoken | Wrong:

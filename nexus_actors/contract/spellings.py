@@ -42,6 +42,7 @@ def one_spelling(wire: WireRequest) -> Spelt | Wrong:
     if isinstance(tools, Wrong):
         return tools
     choice, parallel = _tool_choice(wire, notes)
+    unknown += _in_choice(wire.tool_choice)
     reasoning = wire.reasoning or _NO_REASONING
     text, output = wire.text or _NO_TEXT, wire.output_config or _NO_OUTPUT
     for name, part in (("reasoning", reasoning), ("text", text), ("output_config", output)):
@@ -51,7 +52,12 @@ def one_spelling(wire: WireRequest) -> Spelt | Wrong:
         "tools": tools,
         "tool_choice": choice,
         "parallel_tool_calls": parallel,
-        "max_tokens": _least(wire.max_tokens, wire.max_output_tokens, wire.max_completion_tokens),
+        "max_tokens": _least(
+            notes,
+            ("max_tokens", wire.max_tokens),
+            ("max_output_tokens", wire.max_output_tokens),
+            ("max_completion_tokens", wire.max_completion_tokens),
+        ),
         "stop": tuple(dict.fromkeys((*(wire.stop or ()), *(wire.stop_sequences or ())))),
         "response_format": _response_format(wire, text, output, notes),
         "reasoning_effort": _first(
@@ -83,8 +89,11 @@ def _first(notes: list[str], *given: tuple[str, Any]) -> Any:
     return found
 
 
-def _least(*limits: int | None) -> int | None:
-    return min((limit for limit in limits if limit is not None), default=None)
+def _least(notes: list[str], *given: tuple[str, int | None]) -> int | None:
+    """The least; larger ones are told."""
+    least = min((limit for _, limit in given if limit is not None), default=None)
+    notes += [f"{name}: the least counts" for name, limit in given if limit not in (None, least)]
+    return least
 
 
 def _response_format(
@@ -104,7 +113,7 @@ def _response_format(
 
 def _tools(wire: WireRequest, unknown: list[str]) -> tuple[Tool, ...] | Wrong:
     tools: list[Tool] = []
-    for index, tool in enumerate(wire.tools or ()):
+    for index, tool in enumerate(map(_without_nulls, wire.tools or ())):
         kind, named = tool.get("type"), isinstance(tool.get("name"), str)
         if named and isinstance(tool.get("input_schema"), dict) and kind in (None, "custom"):
             tools.append(_from_anthropic(tool, f"tools[{index}]", unknown))
@@ -117,6 +126,17 @@ def _tools(wire: WireRequest, unknown: list[str]) -> tuple[Tool, ...] | Wrong:
             return Wrong(("functions", index, "name"), "text", function.get("name"))
         tools.append({"type": "function", "function": function})
     return tuple(tools)
+
+
+def _without_nulls(tool: Tool) -> Tool:
+    """Null counts as absent, in a function too. What is another's tool is its own affair."""
+    if tool.get("type") not in (None, "function"):
+        return tool
+    inner = tool.get("function")
+    said = {key: value for key, value in tool.items() if value is not None}
+    if isinstance(inner, dict):
+        said["function"] = {key: value for key, value in inner.items() if value is not None}
+    return said
 
 
 _OF_FUNCTION = {
@@ -156,6 +176,14 @@ def _tool_choice(
         ("tool_choice", None if chosen is None else _choice(chosen)),
         ("function_call", _named(called["name"]) if isinstance(called, Mapping) else called),
     ), parallel
+
+
+def _in_choice(choice: str | Mapping[str, Any] | None) -> list[str]:
+    """Keys that have no place, of a choice that is written anew: Anthropic's."""
+    if isinstance(choice, str) or _choice(choice or "") is choice:
+        return []
+    known = {"type", "name", "disable_parallel_tool_use"}
+    return [f"tool_choice.{key}" for key in choice or () if key not in known]
 
 
 def _choice(choice: str | Mapping[str, Any]) -> str | Mapping[str, Any]:

@@ -20,19 +20,27 @@ NESTED = {"type": "function", "function": LOOK}
 
 
 @pytest.mark.parametrize(
-    ("fields", "limit"),
+    ("fields", "limit", "larger"),
     [
-        ({"max_tokens": 5}, 5),
-        ({"max_output_tokens": 5}, 5),
-        ({"max_completion_tokens": 5.0}, 5),
-        ({"max_tokens": 9, "max_output_tokens": 5, "max_completion_tokens": 7}, 5),
-        ({"max_tokens": 5, "max_completion_tokens": 7}, 5),
-        ({"max_tokens": None, "max_output_tokens": 7}, 7),
+        ({"max_tokens": 5}, 5, []),
+        ({"max_output_tokens": 5}, 5, []),
+        ({"max_completion_tokens": 5.0}, 5, []),
+        (
+            {"max_tokens": 9, "max_output_tokens": 5, "max_completion_tokens": 7},
+            5,
+            ["max_tokens", "max_completion_tokens"],
+        ),
+        ({"max_tokens": 5, "max_completion_tokens": 7}, 5, ["max_completion_tokens"]),
+        ({"max_tokens": 5, "max_output_tokens": 5}, 5, []),
+        ({"max_tokens": None, "max_output_tokens": 7}, 7, []),
     ],
 )
-def test_of_several_limits_the_least_counts(fields: dict[str, Any], limit: int) -> None:
+def test_of_several_limits_the_least_counts_and_larger_ones_are_told(
+    fields: dict[str, Any], limit: int, larger: list[str]
+) -> None:
     request = accept(body(**fields))
-    assert (request.max_tokens, request.unknown) == (limit, ())
+    told = tuple(f"{name}: the least counts" for name in larger)
+    assert (request.max_tokens, request.unknown) == (limit, told)
 
 
 @pytest.mark.parametrize("name", ["n", "candidate_count"])
@@ -384,13 +392,3 @@ def test_no_fault_quotes_what_was_sent() -> None:
         refusal = refuse(body(**fields))
         assert "launch" not in repr(refusal), fields
         assert len(json.dumps(refusal.message)) < 300
-
-
-def test_what_is_told_is_on_one_line_once_and_bounded() -> None:
-    assert bounded_notes(("seed", "seed", "a: b «c»")) == ("seed", "a: b «c»")
-    (name,) = bounded_notes(["x\n\x1b[2J\x9b\u2028\u202e\ud800" + "y" * 1_000_000])
-    assert len(name) == LONGEST_NOTE
-    assert name.startswith("x\ufffd\ufffd[2J\ufffd\ufffd\ufffd\ufffdy")
-    many = bounded_notes(f"f{number}" for number in range(MOST_NOTES + 7))
-    assert (len(many), many[-1]) == (MOST_NOTES + 1, "… and 7 more")
-    assert bounded_notes(many) == (*many[:-1], "… and 1 more")
