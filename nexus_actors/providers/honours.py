@@ -29,6 +29,8 @@ _FILES: Final = frozenset({"file", "input_file", "document"})
 _AUDIO: Final = frozenset({"input_audio"})
 MEDIA: Final = _IMAGES | _FILES | _AUDIO
 """Types of the parts of a message's content that are no text."""
+_OF_FUNCTIONS: Final = frozenset({"any", "required", "tool", "function", "allowed_tools"})
+"""Types of a choice that is one among functions."""
 _SYSTEM: Final = ("system", "developer")
 
 
@@ -80,15 +82,23 @@ def unhonoured(wanted: Wanted | None, takes: Takes) -> str | None:
 
 
 def _is_forced(request: LLMRequest) -> bool:
-    """Whether a function must be called, and there is one."""
-    match request.tool_choice:
-        case "required" | {"type": "any" | "required" | "tool"}:
-            pass
-        case {"function": {"name": str()}} | {"type": "function", "name": str()}:
-            pass
-        case _:
+    """Whether a tool must be called, and there is one."""
+    asked = request.tool_choice
+    match asked:
+        case {"type": "auto" | "none"}:
             return False
-    return any(tool.get("type", "function") == "function" for tool in request.tools)
+        case {"type": "allowed_tools", "mode": mode} | {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": mode},
+        } if mode != "required":
+            return False
+        case {"type": str(kind)} if kind not in _OF_FUNCTIONS:
+            # One of a kind of its own: it is forced where there is one.
+            return any(tool.get("type") == kind for tool in request.tools)
+        case "auto" | "none" | None:
+            return False
+        case _:
+            return any(tool.get("type", "function") == "function" for tool in request.tools)
 
 
 def _is_begun(request: LLMRequest) -> bool:

@@ -68,6 +68,8 @@ class Takes(BaseModel):
     forced_choice_idle: bool = False
     """That, only while it does not think: thinking is then switched off (DeepSeek)."""
     tool_choice: bool = True
+    allowed_tools: bool = False
+    """A choice among some of the tools, in chat completions; else the others are left out."""
     parallel_tool_calls: bool = True
     strict_tools: bool = True
     """Function tools with `strict`; else it is left out, and told."""

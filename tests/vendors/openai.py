@@ -75,13 +75,10 @@ def _by_model(body: Body, known: Facts) -> Iterator[Complaint]:
     yield from rules.samplers(body, known, effort)
     yield from rules.verbosity(body, body.get("verbosity"), "verbosity", known)
     yield from _limit(body, known)
-    if known.reasons:
-        for name in ("presence_penalty", "frequency_penalty", "stop", "logit_bias"):
-            if name in body:
-                yield rules.unsupported(name)
-    stop = body.get("stop")
-    if isinstance(stop, list) and len(stop) > 4:  # "up to 4 sequences"
-        yield Complaint("Invalid 'stop': array too long.", "stop", "array_above_max_length")
+    refused = ("presence_penalty", "frequency_penalty", "stop", "logit_bias")
+    yield from (rules.unsupported(it) for it in refused if known.reasons and it in body)
+    if (message := chat.stops(4)(body)) is not None:  # "up to 4 sequences"
+        yield Complaint(message, "stop", "array_above_max_length")
     if "parallel_tool_calls" in body and not known.parallel:
         yield rules.unsupported("parallel_tool_calls")
     if known.chat == "no tools while it reasons" and body.get("tools") and effort != "none":

@@ -7,15 +7,17 @@ form. What is none of these (a part of an unknown type, a tool that is no functi
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from nexus_actors.contract.messages import HAVE_MESSAGE
 from nexus_actors.contract.provider_state import STATE
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.parts import Cache, Part, Text, Unknown, read_part
 from nexus_actors.providers.http.api import text_or_none
+
+NOT_ALLOWED: Final = "left out, as tool_choice does not allow it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,15 @@ class Named:
     name: str
 
 
-ToolChoice: TypeAlias = Literal["auto", "none", "required"] | Named
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Choose among these functions alone."""
+
+    mode: Literal["auto", "required"]
+    names: tuple[str, ...]
+
+
+ToolChoice: TypeAlias = Literal["auto", "none", "required"] | Named | Allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +173,10 @@ def read_conversation(request: LLMRequest) -> Conversation:
             unsaid.append(f"tools[{index}]")
         else:
             functions.append(replace(function, path=f"tools[{index}]"))
-    choice = _choice(request.tool_choice)
+    choice, told = sayable(read_choice(request.tool_choice), {it.name for it in functions})
     if choice is None and request.tool_choice is not None:
-        unsaid.append("tool_choice")
+        told = "tool_choice"
+    unsaid += [told] if told else []
     return Conversation(
         system=tuple(system),
         system_paths=tuple(system_paths),
@@ -266,18 +277,60 @@ def _cache(holder: Mapping[str, Any]) -> Cache | None:
     return cache if isinstance(cache, Mapping) else None
 
 
-def _choice(choice: Any) -> ToolChoice | None:
+def read_choice(choice: Any) -> ToolChoice | None:
+    """The choice in `tool_choice`; None where it names no functions."""
     match choice:
-        case "auto":
-            return "auto"
-        case "none":
-            return "none"
-        case "required":
-            return "required"
+        case "auto" | "none" | "required":
+            return choice
+        case {"type": "allowed_tools", "allowed_tools": Mapping() as inner}:
+            return _allowed(inner)
+        case {"type": "allowed_tools"}:
+            return _allowed(choice)
         case {"function": {"name": str(name)}} | {"type": "function", "name": str(name)}:
             return Named(name)
         case _:
             return None
+
+
+def _allowed(inner: Mapping[str, Any]) -> Allowed | None:
+    """Tools that are no functions are none of its names."""
+    mode, tools = inner.get("mode"), inner.get("tools")
+    if mode not in ("auto", "required") or not isinstance(tools, list | tuple):
+        return None
+    named = [it for it in map(read_choice, tools) if isinstance(it, Named)]
+    return Allowed(mode, tuple(dict.fromkeys(it.name for it in named)))
+
+
+def is_forced(choice: ToolChoice | str | None) -> bool:
+    """Whether a function must be called."""
+    if isinstance(choice, Allowed):
+        return choice.mode == "required"
+    return choice not in (None, "auto", "none")
+
+
+def sayable(choice: ToolChoice | None, names: Collection[str]) -> tuple[ToolChoice | None, str]:
+    """The choice among the functions that are sent, by their names; and what is to be told."""
+    if not isinstance(choice, Allowed):
+        return choice, ""
+    kept = tuple(name for name in choice.names if name in names)
+    if kept:
+        return replace(choice, names=kept), ""
+    return "none", "tool_choice: sent as none, for no tool that it allows can be sent"
+
+
+def narrowed(conversation: Conversation) -> Conversation:
+    """For an API that has no choice among some of the functions: the others are left out, and
+    told."""
+    choice = conversation.choice
+    if not isinstance(choice, Allowed):
+        return conversation
+    out = [it.path for it in conversation.functions if it.name not in choice.names]
+    return replace(
+        conversation,
+        functions=tuple(it for it in conversation.functions if it.name in choice.names),
+        choice=choice.mode,
+        unsaid=(*conversation.unsaid, *(f"{path}: {NOT_ALLOWED}" for path in out)),
+    )
 
 
 def _output(wanted: Mapping[str, Any] | None) -> JsonObject | JsonSchema | None:

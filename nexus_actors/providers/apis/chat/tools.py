@@ -1,27 +1,38 @@
 """The tools of a request, and the choice among them, in the form of chat completions."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.apis.conversation import (
+    NOT_ALLOWED,
+    Allowed,
+    Named,
+    ToolChoice,
+    is_forced,
+    read_choice,
+    sayable,
+)
 from nexus_actors.providers.takes import Takes
 
 
 def add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes) -> bool:
     """Adds what the model takes of them, and tells the rest; whether a call is forced."""
     tools = _tools(dropped, request, takes)
+    choice = None if request.tool_choice is None else _choice(request.tool_choice, tools, dropped)
+    if isinstance(choice, Allowed) and not takes.allowed_tools:
+        tools, choice = _narrowed(tools, choice, dropped), choice.mode
     forced = False
-    if request.tool_choice is not None and not tools:
-        dropped.append("tool_choice")  # which the API refuses where there are no tools
-    elif request.tool_choice is not None:
-        choice = _taken_choice(request.tool_choice, takes, dropped)
-        forced = choice not in (None, "auto", "none")
-        if choice == "none" and not takes.tool_choice:
-            tools = []
-        elif choice is not None:
-            body["tool_choice"] = choice
+    if choice is not None:
+        written = _taken_choice(choice, takes, dropped)
+        forced = written is not None and takes.forced_tool_choice and is_forced(choice)
+        if written == "none" and not takes.tool_choice:
+            tools = {}
+        elif written is not None:
+            body["tool_choice"] = written
     if tools:
-        body["tools"] = tools
+        body["tools"] = list(tools.values())
     if request.parallel_tool_calls is not None:
         if tools and takes.parallel_tool_calls:
             body["parallel_tool_calls"] = request.parallel_tool_calls
@@ -30,10 +41,11 @@ def add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, tak
     return forced
 
 
-def _tools(dropped: list[str], request: LLMRequest, takes: Takes) -> list[Mapping[str, Any]]:
-    """Functions; others exist in the Responses API only. Marks for caching stand in parts alone."""
+def _tools(dropped: list[str], request: LLMRequest, takes: Takes) -> dict[str, Mapping[str, Any]]:
+    """Functions, by their paths; others exist in the Responses API only. Marks for caching stand in
+    parts alone."""
     unsaid = ("cache_control",) if takes.strict_tools else ("cache_control", "strict")
-    tools: list[Mapping[str, Any]] = []
+    tools: dict[str, Mapping[str, Any]] = {}
     for index, tool in enumerate(request.tools):
         if tool.get("type", "function") != "function":
             dropped.append(f"tools[{index}]")
@@ -41,12 +53,10 @@ def _tools(dropped: list[str], request: LLMRequest, takes: Takes) -> list[Mappin
         nested = _nested(tool)
         function = nested["function"]
         dropped += [f"tools[{index}].{key}" for key in unsaid if key in tool or key in function]
-        tools.append(
-            {
-                **{key: value for key, value in nested.items() if key not in unsaid},
-                "function": {key: value for key, value in function.items() if key not in unsaid},
-            }
-        )
+        tools[f"tools[{index}]"] = {
+            **{key: value for key, value in nested.items() if key not in unsaid},
+            "function": {key: value for key, value in function.items() if key not in unsaid},
+        }
     return tools
 
 
@@ -59,8 +69,37 @@ def _nested(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**beside, "type": "function", "function": function}
 
 
+def _choice(
+    asked: str | Mapping[str, Any], tools: Mapping[str, Mapping[str, Any]], dropped: list[str]
+) -> ToolChoice | str | None:
+    """The choice among the tools that are sent, or a word of the server's own; None, and told,
+    where it is none: the API refuses a choice where there are no tools."""
+    choice = read_choice(asked)
+    if choice is None and isinstance(asked, str):
+        choice = asked
+    if choice is None or not tools:
+        dropped.append("tool_choice")
+        return None
+    if isinstance(choice, Allowed):
+        choice, told = sayable(choice, {str(_name(it)) for it in tools.values()})
+        dropped += [told] if told else []
+    return choice
+
+
+def _narrowed(
+    tools: Mapping[str, Mapping[str, Any]], choice: Allowed, dropped: list[str]
+) -> dict[str, Mapping[str, Any]]:
+    kept = {path: tool for path, tool in tools.items() if _name(tool) in choice.names}
+    dropped += [f"{path}: {NOT_ALLOWED}" for path in tools if path not in kept]
+    return kept
+
+
+def _name(tool: Mapping[str, Any]) -> Any:
+    return tool["function"].get("name")
+
+
 def _taken_choice(
-    choice: str | Mapping[str, Any], takes: Takes, dropped: list[str]
+    choice: ToolChoice | str, takes: Takes, dropped: list[str]
 ) -> str | Mapping[str, Any] | None:
     """The choice as the API writes it, or its nearest form; None where none is sent."""
     if not takes.tool_choice:
@@ -70,11 +109,20 @@ def _taken_choice(
         if choice != "auto":
             dropped.append("tool_choice")
         return None
-    if choice not in ("auto", "none") and not takes.forced_tool_choice:
+    if is_forced(choice) and not takes.forced_tool_choice:
         dropped.append("tool_choice: sent as auto, the nearest that the model takes")
-        return "auto"
+        if not isinstance(choice, Allowed):
+            return "auto"
+        choice = replace(choice, mode="auto")
     match choice:
-        case {"type": "function", "name": str(name)}:
-            return {"type": "function", "function": {"name": name}}
+        case Named(name):
+            return _function(name)
+        case Allowed(mode, names):
+            allowed = {"mode": mode, "tools": [_function(name) for name in names]}
+            return {"type": "allowed_tools", "allowed_tools": allowed}
         case _:
             return choice
+
+
+def _function(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}

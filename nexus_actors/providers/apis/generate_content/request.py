@@ -40,6 +40,7 @@ from urllib.parse import quote
 
 from nexus_actors.contract.request import LLMRequest, ReasoningEffort
 from nexus_actors.providers.apis.conversation import (
+    Allowed,
     Conversation,
     Function,
     JsonSchema,
@@ -49,6 +50,7 @@ from nexus_actors.providers.apis.conversation import (
 )
 from nexus_actors.providers.apis.generate_content.turns import Unsayable, contents
 from nexus_actors.providers.apis.messages.content import GO_ON
+from nexus_actors.providers.apis.untold import untold_in_generate_content
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import EFFORTS, Takes, nearest
@@ -156,6 +158,7 @@ def generate_content_call(
     conversation = read_conversation(request)
     dropped = [field for field in _NEVER if getattr(request, field) not in (None, ())]
     dropped += names_of_speakers(request)
+    dropped += untold_in_generate_content(request)
     try:
         body = _body(request, takes, conversation, dropped)
     except Unsayable as reason:
@@ -238,6 +241,10 @@ def _add_tools(
     match choice:
         case Named(name):
             config: dict[str, Any] = {"mode": "ANY", "allowedFunctionNames": [name]}
+        case Allowed(mode, names):
+            # AUTO knows no names: https://ai.google.dev/api/caching#FunctionCallingConfig
+            word = "ANY" if mode == "required" else "VALIDATED"
+            config = {"mode": word, "allowedFunctionNames": list(names)}
         case word:
             config = {"mode": {"auto": "AUTO", "none": "NONE", "required": "ANY"}[word]}
     body["toolConfig"] = {"functionCallingConfig": config}

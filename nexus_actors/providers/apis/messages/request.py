@@ -31,6 +31,7 @@ from nexus_actors.providers.apis.conversation import (
     JsonSchema,
     Named,
     names_of_speakers,
+    narrowed,
     read_conversation,
 )
 from nexus_actors.providers.apis.messages.cache import Marks
@@ -45,6 +46,7 @@ from nexus_actors.providers.apis.messages.content import (
 )
 from nexus_actors.providers.apis.messages.schema import Unwritable, written_schema
 from nexus_actors.providers.apis.messages.thinking import Barred, Chosen, add_samplers, choose
+from nexus_actors.providers.apis.untold import untold_in_messages
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
@@ -84,7 +86,7 @@ def messages_call(
 ) -> Prepared | ProviderFailure:
     """`POST /messages`. `max_tokens` is for a request that says nothing of it; None: the most that
     the model answers with. `cache`: every prompt is cached, as far as it goes."""
-    conversation = read_conversation(request)
+    conversation = narrowed(read_conversation(request))
     lost = [path for path in conversation.unsaid if path.startswith("messages")]
     if lost:
         return refused(f"the Messages API has no form for {', '.join(bounded(lost))}")
@@ -125,6 +127,7 @@ class _Call:
             return refused("no message to answer")
         self._dropped += [it for it in conversation.unsaid if not it.startswith("messages")]
         self._dropped += names_of_speakers(request)
+        self._dropped += untold_in_messages(request)
         body: _Block = {
             "model": model,
             "max_tokens": self._max_tokens(max_tokens),
