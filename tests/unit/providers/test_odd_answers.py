@@ -49,12 +49,16 @@ RESPONSE = {
         {"type": "custom_tool_call", "call_id": "d", "name": "n", "input": "x"},
         {"type": "custom_tool_call_output", "call_id": "d"},
         {"type": "mcp_approval_request", "id": "x"},
+        {"type": "code_interpreter_call", "id": "i", "container_id": "c"},
+        {"type": "web_search_call", "id": "w", "status": "completed", "action": {"type": "search"}},
+        {"type": "reasoning", "id": "i", "summary": [], "encrypted_content": "e"},
     ],
     "usage": {"input_tokens": 1, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 1}},
 }
 RESPONSE_EVENTS = [
-    {"type": "response.output_text.delta", "delta": "a"},
-    {"type": "response.output_item.done", "item": {"type": "message"}},
+    {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "a"},
+    {"type": "response.output_item.done", "output_index": 0, "item": {"type": "message"}},
+    {"type": "response.output_item.done", "output_index": 1, "item": {"type": "x", "id": "y"}},
     {"type": "response.completed", "response": RESPONSE},
 ]
 MESSAGE = {

@@ -116,10 +116,13 @@ def test_a_failed_one_is_a_failure() -> None:
 )
 def test_an_error_counts_before_what_came_with_it(error: dict[str, Any], kind: str) -> None:
     last = event("response.completed", response=response(text("Hel")))
-    for events in ((CREATED, delta("Hel"), error), (error, last), (last, error)):
+    for events in ((CREATED, delta("Hel"), error), (error, last)):
         _, failure = read(*events)
         assert isinstance(failure, ProviderFailure)
         assert failure.type == kind
+    _, reading = read(last, error)  # it was whole before
+    assert isinstance(reading, Reading)
+    assert reading.response == "Hel"
 
 
 def test_a_stream_that_ends_before_the_answer_does_has_none() -> None:
@@ -173,3 +176,62 @@ def test_an_event_that_does_not_say_what_it_is_goes_by_what_it_has() -> None:
     whole = stream.whole()
     assert whole is not None
     assert isinstance(api.read(whole), Reading)
+
+
+def done(place: int | None, item: dict[str, Any]) -> dict[str, Any]:
+    told = {} if place is None else {"output_index": place}
+    return {"type": "response.output_item.done", **told, "item": item}
+
+
+def ending(*output: Any, **more: Any) -> dict[str, Any]:
+    last = {**response(), "output": list(output), **more}
+    return {"type": "response.completed", "response": last}
+
+
+@pytest.mark.parametrize("output", [[], None, "x", [{"type": "reasoning", "id": "r"}], [CALL]])
+@pytest.mark.parametrize("kind", ["response.output_text.delta", "response.refusal.delta"])
+def test_text_that_was_told_is_the_answers_where_nothing_else_has_it(
+    output: Any, kind: str
+) -> None:
+    events = [
+        {"type": kind, "output_index": 1, "content_index": 1, "delta": "lo."},
+        {"type": kind, "output_index": 1, "content_index": 0, "delta": "H"},
+        {"type": kind, "output_index": 1, "content_index": 0, "delta": "el"},
+    ]
+    _, reading = read(*events, ending(output=output))
+    refuses = "refusal" in kind and output == [CALL]  # which is no text beside a call
+    assert reading.response == (None if refuses else "Hello.")
+
+
+def test_text_without_a_place_is_not_lost() -> None:
+    bare = {"type": "response.output_text.delta", "delta": "hi"}
+    for output in ([], None):
+        assert read(bare, ending(output=output))[1].response == "hi"
+    assert read(bare, done(None, text("hi")), ending())[1].response == "hi"
+    assert read(bare, ending(text("hi")))[1].response == "hi"
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_what_the_last_event_leaves_out_is_taken_from_the_items(kept: int) -> None:
+    items = [text("Hm."), CALL, {**CALL, "id": "fc_2", "call_id": "call_2"}]
+    events = [done(place, item) for place, item in enumerate(items)]
+    whole = read(ending(*items))[1]
+    assert len(whole.tool_calls) == 2
+    for output in (items[:kept], items[kept:], [items[kept]]):
+        assert read(*events, ending(*output))[1] == whole
+
+
+def test_items_that_have_another_id_at_the_end_are_not_there_twice() -> None:
+    said = {**text("Hm."), "id": "msg_other"}
+    call = {**CALL, "id": "fc_other", "call_id": "call_other"}
+    _, reading = read(done(0, text("Hm.")), done(1, CALL), ending(said, call))
+    assert reading.response == "Hm."
+    assert [it["id"] for it in reading.tool_calls] == ["call_other"]
+
+
+@pytest.mark.parametrize("place", [-1, 2**70, True, "x", None, []])
+def test_odd_places_lose_nothing(place: Any) -> None:
+    bare = {"type": "response.output_text.delta", "delta": "hi", "output_index": place}
+    assert read(bare, ending())[1].response == "hi"
+    placed = {"type": "response.output_item.done", "output_index": place, "item": text("hi")}
+    assert read(placed, ending())[1].response == "hi"

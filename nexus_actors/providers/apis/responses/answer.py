@@ -9,29 +9,26 @@ Source: https://platform.openai.com/docs/api-reference/responses/object
   such as a web search, is not told.
 - `status` becomes the finish reason: `completed` is `stop`, or `tool_calls`; `incomplete` goes by
   its reason, of which `max_output_tokens` is `length`. Any other status is a failure.
-- A call whose arguments are no JSON is none. Where the answer was cut off, the call is left out and
-  told, and the answer stands; else it is no answer, though paid for.
-- What the provider did itself and is paid by the call is counted: searches, in the web and in
-  files, and containers of the code interpreter.
+- A call that nobody could make (`responses/calls.py`) is none. Where the answer was cut off, the
+  call is left out and told, and the answer stands; else it is no answer, though paid for.
+- What the provider did itself and is paid by the call is counted (`responses/hosted.py`).
 """
 
-import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.result import Usage
+from nexus_actors.providers.apis.responses.calls import BrokenCall, read_calls
+from nexus_actors.providers.apis.responses.hosted import hosted_calls
 from nexus_actors.providers.apis.responses.state import write_thoughts
+from nexus_actors.providers.apis.told_cost import told_cost
 from nexus_actors.providers.failures import Complaint, failed_inside, read_complaint
 from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure
 
 Item = Mapping[str, Any]
 
-_PAID: Final = {"web_search_call": "web_search", "file_search_call": "file_search"}
-"""Items of the provider's own tools that are paid by the call, by our names."""
 _FILTERED = frozenset(
     {"bio_policy", "misalignment_policy_violation", "image_content_policy_violation"}
 )
@@ -68,11 +65,12 @@ def read_response(value: Mapping[str, Any]) -> Reading | ProviderFailure:
     if status not in (None, "completed", "incomplete"):
         return invalid("it is not complete")
     items = [item for item in output if isinstance(item, Mapping)]
-    found = _tool_calls(items)
-    calls = tuple(call for call in found if call is not None and not _is_broken(call))
-    broken = sum(call is not None for call in found) - len(calls)
-    native = _incomplete(value) if status == "incomplete" else status
-    cut_off = status == "incomplete"
+    cut = status == "incomplete"
+    response_id = text_or_none(value.get("id"))
+    found = read_calls(items, response_id or "", cut=cut)
+    calls = tuple(call for call in found if isinstance(call, Mapping))
+    broken = [call.why for call in found if isinstance(call, BrokenCall)]
+    native = _incomplete(value) if cut else status
     usage = value.get("usage")
     return Reading(
         response=_texts(items, "output_text", "text")
@@ -80,57 +78,27 @@ def read_response(value: Mapping[str, Any]) -> Reading | ProviderFailure:
         usage=_usage(usage),
         finish_reason=_finish(native, has_calls=bool(calls)),
         native_finish_reason=native,
-        response_id=text_or_none(value.get("id")),
+        response_id=response_id,
         tool_calls=calls,
         served_model=text_or_none(value.get("model")),
         cache_write_tokens=count(_details(usage, "input"), "cache_write_tokens")
         or count(usage, "cache_write_tokens"),
         audio_input_tokens=count(_details(usage, "input"), "audio_tokens"),
         audio_output_tokens=count(_details(usage, "output"), "audio_tokens"),
+        told_cost=told_cost(usage),
         service_tier=_tier(value.get("service_tier")),
-        hosted_calls=_hosted(items),
-        state=write_thoughts(items, (call in calls for call in found)),
-        dropped=("tool_calls: one was cut off in its arguments",) * (cut_off and broken > 0),
-        fault="a call whose arguments are no JSON" if broken and not cut_off else None,
+        hosted_calls=hosted_calls(
+            item for item, call in zip(items, found, strict=True) if call is None
+        ),
+        state=write_thoughts(items, (isinstance(call, Mapping) for call in found)),
+        dropped=tuple(f"tool_calls: one was left out, {why}" for why in broken) if cut else (),
+        fault=f"a call cannot be made: {broken[0]}" if broken and not cut else None,
     )
-
-
-def _is_broken(call: Mapping[str, Any]) -> bool:
-    match call:
-        case {"function": {"arguments": str(arguments)}}:
-            return not isinstance(parse(arguments), Parsed)
-        case _:
-            return False
 
 
 def _tier(told: Any) -> str | None:
     """The tier that the answer was given in; None for the usual one."""
     return None if told in ("default", "auto", "standard") else text_or_none(told)
-
-
-def _hosted(items: list[Item]) -> Mapping[str, int]:
-    """Calls of the provider's own tools that have a price each.
-
-    https://developers.openai.com/api/docs/pricing#built-in-tools: of what a search of the web does,
-    a search alone is paid, opening a page is not; a container is paid by the session.
-    """
-    counts = Counter(
-        _PAID[kind]
-        for item in items
-        if (kind := str(item.get("type"))) in _PAID and _was_search(item)
-    )
-    containers = {
-        item.get("container_id") for item in items if item.get("type") == "code_interpreter_call"
-    }
-    if containers:
-        counts["code_interpreter"] = len(containers)
-    return dict(counts)
-
-
-def _was_search(item: Item) -> bool:
-    action = item.get("action")
-    kind = action.get("type") if isinstance(action, Mapping) else None
-    return item.get("status") != "failed" and kind in (None, "search")
 
 
 def _complaint(error: Any) -> Complaint:
@@ -173,52 +141,6 @@ def _texts(items: list[Item], kind: str, key: str) -> str:
 def _content(item: Item) -> list[Item]:
     content = item.get("content") if item.get("type", "message") == "message" else None
     return [it for it in content if isinstance(it, Mapping)] if isinstance(content, list) else []
-
-
-def _tool_calls(items: list[Item]) -> list[Mapping[str, Any] | None]:
-    """For each item the call that it is for the caller; None where it is none."""
-    answered = {_called(item) for item in items if _is_output(item)} - {""}
-    return [
-        None if _is_output(item) or _called(item) in answered else _tool_call(item)
-        for item in items
-    ]
-
-
-def _is_output(item: Item) -> bool:
-    return str(item.get("type")).endswith("_output")
-
-
-def _called(item: Item) -> str:
-    return text_or_none(item.get("call_id")) or ""
-
-
-def _tool_call(item: Item) -> Mapping[str, Any] | None:
-    """As chat writes it, `{"id", "type": T, T: {…}}`, whatever T is."""
-    call_id = _called(item)
-    match item:
-        case {"type": "function_call", "name": str(name)}:
-            called = {"name": name, "arguments": _arguments(item.get("arguments"))}
-            return {"id": call_id or item.get("id", ""), "type": "function", "function": called}
-        case {"type": "custom_tool_call", "name": str(name)}:
-            custom = {"name": name, "input": text_or_none(item.get("input")) or ""}
-            return {"id": call_id, "type": "custom", "custom": custom}
-        case {"type": "mcp_approval_request" as kind, "id": str(item_id)}:
-            return {"id": item_id, "type": kind, kind: _inner(item)}
-        case {"type": str(kind)} if call_id:
-            return {"id": call_id, "type": kind, kind: _inner(item)}
-        case _:
-            return None
-
-
-def _arguments(value: Any) -> str:
-    """JSON text; some servers send the object itself, or nothing at all."""
-    if isinstance(value, str):
-        return value if value.strip() else "{}"
-    return "{}" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _inner(item: Item) -> dict[str, Any]:
-    return {key: item[key] for key in item if key not in ("id", "call_id", "type")}
 
 
 def _usage(value: Any) -> Usage | None:

@@ -3,43 +3,57 @@
 Source: https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-_TEXTS = ("response.output_text.delta", "response.refusal.delta")
+from nexus_actors.providers.http.api import text_or_none
+
+_TEXTS = {
+    "response.output_text.delta": ("output_text", "text"),
+    "response.refusal.delta": ("refusal", "refusal"),
+}
+"""By the type of an event: the type of the part that its text is of, and the key there."""
 _ENDS = ("completed", "incomplete", "failed", "cancelled")
 _LAST = tuple(f"response.{end}" for end in _ENDS)
 
 
 class ResponsesStream:
     """Takes events. The last one holds the whole answer, so the others serve for their text alone,
-    and their items where a server leaves `output`, or one of them, out of the last."""
+    and where a server leaves items, or the text, out of the last."""
 
     def __init__(self) -> None:
-        self._items: dict[Any, Any] = {}
+        self._items: dict[int, Mapping[str, Any]] = {}
         """Finished items, by their place; by their order where it is not told."""
+        self._texts: dict[tuple[int, int, str], list[str]] = {}
+        """By the places of the item and of the part, and the type of the event."""
         self._response: Mapping[str, Any] | None = None
         self._error: Any = None
 
     def take(self, event: Mapping[str, Any]) -> str:
         """The text of one event."""
         match event:
-            case {"type": kind, "delta": str(text)} if kind in _TEXTS:
+            case {"type": str(kind), "delta": str(text)} if kind in _TEXTS:
+                part = (_place(event, "output_index"), _place(event, "content_index"), kind)
+                self._texts.setdefault(part, []).append(text)
                 return text
-            case {"type": "response.output_item.done", "item": item}:
-                place = event.get("output_index")
-                self._items[place if isinstance(place, int) else len(self._items)] = item
-            case {"type": kind, "response": Mapping() as response} if kind in _LAST:
+            case {"type": "response.output_item.done", "item": Mapping() as item}:
+                self._items[_place(event, "output_index", len(self._items))] = item
+            case {"type": str(kind), "response": Mapping() as response} if kind in _LAST:
                 self._response = response
             case {"type": "error"}:
-                self._error = self._error or event.get("error") or event
+                self._fail(event.get("error") or event)
             case {"error": error} if error:
-                self._error = self._error or error
-            case {"response": {"status": status} as response} if (
+                self._fail(error)
+            case {"response": {"status": str(status)} as response} if (
                 status in _ENDS and "type" not in event
             ):
                 self._response = response
         return ""
+
+    def _fail(self, error: Any) -> None:
+        if self._response is None:  # an answer that came to its end stands, whatever comes after
+            self._error = self._error or error
 
     def whole(self) -> Mapping[str, Any] | None:
         """The answer, once its last event came."""
@@ -47,6 +61,60 @@ class ResponsesStream:
             return {"error": self._error}
         if self._response is None:
             return None
-        output = self._response.get("output")
-        items = [self._items[place] for place in sorted(self._items)]
-        return self._response if output else {**self._response, "output": items}
+        told = self._response.get("output")
+        output = list(told) if isinstance(told, list) else []
+        for place, item in self._missing(output):
+            output.insert(min(place, len(output)), item)
+        if not any(map(_says, output)):
+            for place, message in self._streamed():
+                output.insert(min(place, len(output)), message)
+        return {**self._response, "output": output}
+
+    def _missing(self, output: list[Any]) -> list[tuple[int, Mapping[str, Any]]]:
+        """Finished items that the last event lacks: by their ids, and no more of a type than are
+        lacking, as some servers give an item another id at the end."""
+        known = {mark for item in output for mark in _marks(item)}
+        lacking = Counter(map(_type, self._items.values()))
+        lacking.subtract(map(_type, output))
+        missing: list[tuple[int, Mapping[str, Any]]] = []
+        for place, item in sorted(self._items.items(), key=lambda it: it[0]):
+            if lacking[_type(item)] > 0 and known.isdisjoint(_marks(item)):
+                lacking[_type(item)] -= 1
+                missing.append((place, item))
+        return missing
+
+    def _streamed(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """The texts as they came, each item's as a message."""
+        messages: dict[int, list[Mapping[str, Any]]] = {}
+        for place, part, kind in sorted(self._texts):
+            made, key = _TEXTS[kind]
+            text = "".join(self._texts[place, part, kind])
+            messages.setdefault(place, []).append({"type": made, key: text})
+        for place, content in messages.items():
+            yield place, {"type": "message", "role": "assistant", "content": content}
+
+
+def _place(event: Mapping[str, Any], name: str, otherwise: int = 0) -> int:
+    place = event.get(name)
+    return place if isinstance(place, int) and place >= 0 else otherwise
+
+
+def _type(item: Any) -> str:
+    return str(item.get("type", "message")) if isinstance(item, Mapping) else ""
+
+
+def _marks(item: Any) -> set[str]:
+    """What tells an item from others."""
+    if not isinstance(item, Mapping):
+        return set()
+    return {mark for key in ("id", "call_id") if (mark := text_or_none(item.get(key)))}
+
+
+def _says(item: Any) -> bool:
+    """Whether an item has text that counts as the answer's."""
+    content = item.get("content") if _type(item) == "message" else None
+    return any(
+        isinstance(part, Mapping) and part.get("type") == made and text_or_none(part.get(key))
+        for part in (content if isinstance(content, list) else ())
+        for made, key in _TEXTS.values()
+    )

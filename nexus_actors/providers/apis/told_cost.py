@@ -1,0 +1,35 @@
+"""What an answer says that it cost.
+
+- `cost`, in dollars (https://openrouter.ai/docs/use-cases/usage-accounting), to which the
+  upstream's own comes where that is billed apart (`is_byok`).
+- xAI's `cost_in_usd_ticks`, ten billion a dollar (https://docs.x.ai/developers/cost-tracking).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_TICKS: Final = 10_000_000_000
+
+
+def told_cost(usage: Any) -> float | None:
+    """US dollars, not checked, by an answer's `usage`; None where nothing is told."""
+    if not isinstance(usage, Mapping):
+        return None
+    cost = _number(usage.get("cost"))
+    if cost is None:
+        ticks = _number(usage.get("cost_in_usd_ticks"))
+        return None if ticks is None else ticks / _TICKS
+    details = usage.get("cost_details")
+    if usage.get("is_byok") is True and isinstance(details, Mapping):
+        upstream = _number(details.get("upstream_inference_cost"))
+        return None if upstream is None else cost + upstream
+    return cost
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
