@@ -63,6 +63,7 @@ def _check(root: Any, node: Any, through: tuple[str, ...]) -> None:
         raise _Wrong("Schemas must be objects")
     for part in node.get("$defs", {}).values():
         _check(root, part, through)
+    _check_forms(node)
     if "$ref" in node:
         _check_ref(root, node["$ref"], through)
         return
@@ -70,8 +71,6 @@ def _check(root: Any, node: Any, through: tuple[str, ...]) -> None:
     for word in _REFUSED:
         if word in node:
             raise _Wrong(f"For '{kind}' type, property '{word}' is not supported")
-    if isinstance(kind, list):
-        raise _Wrong("Schema type must be one type")
     if kind is None and not node.keys() & {"anyOf", "allOf", "enum", "const"}:
         raise _Wrong("Schema must have a 'type', 'anyOf', 'allOf', 'enum' or 'const'")
     if any("$ref" in part for part in node.get("allOf", ())):
@@ -81,6 +80,28 @@ def _check(root: Any, node: Any, through: tuple[str, ...]) -> None:
     items = (node["items"],) if "items" in node else ()
     for part in (*node.get("anyOf", ()), *node.get("allOf", ()), *properties, *items):
         _check(root, part, through)
+
+
+_FORMS = {
+    **dict.fromkeys(("type", "$ref", "title", "description", "format"), str),
+    **dict.fromkeys(("anyOf", "allOf", "enum", "required"), list),
+    **dict.fromkeys(("properties", "$defs"), dict),
+    "minItems": int,
+}
+_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+
+
+def _check_forms(node: Any) -> None:
+    """https://json-schema.org/draft/2020-12/schema"""
+    for word, form in _FORMS.items():
+        if word in node and (not isinstance(node[word], form) or isinstance(node[word], bool)):
+            raise _Wrong(f"'{word}' is not valid under any of the given schemas")
+    if node.get("type", "null") not in _TYPES:
+        raise _Wrong(f"'{node['type']}' is no type")
+    if any(node.get(word) == [] for word in ("anyOf", "allOf", "enum")):
+        raise _Wrong("[] should be non-empty")
+    if not all(isinstance(name, str) for name in node.get("required", ())):
+        raise _Wrong("required: names must be strings")
 
 
 def _check_kind(node: Any, kind: Any) -> None:
