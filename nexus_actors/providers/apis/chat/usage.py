@@ -5,9 +5,7 @@
   `cache_creation_input_tokens`.
 - A total that is absent is the sum. Reasoning that the total has besides the completion (xAI) is
   added to the completion, as it is paid.
-- Its price: `cost`, in dollars (https://openrouter.ai/docs/use-cases/usage-accounting), to which
-  the upstream's own comes where that is billed apart (`is_byok`); xAI's `cost_in_usd_ticks`, ten
-  billion a dollar (https://docs.x.ai/developers/cost-tracking).
+- Its price: `told_cost.py`.
 """
 
 from collections.abc import Mapping
@@ -15,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nexus_actors.contract.result import Usage
+from nexus_actors.providers.apis.told_cost import told_cost
 from nexus_actors.providers.http.api import MOST_TOKENS, count, text_or_none
 
-_TICKS: Final = 10_000_000_000
 _USUAL_TIERS: Final = ("auto", "default", "standard", "on_demand")
 """Tiers that cost what the list says, as OpenAI, Anthropic and Groq call them."""
 
@@ -53,7 +51,7 @@ def read_spent(answer: Mapping[str, Any]) -> Spent:
         ),
         audio_input_tokens=count(prompt, "audio_tokens"),
         audio_output_tokens=count(completion, "audio_tokens"),
-        told_cost=_cost(usage),
+        told_cost=told_cost(usage),
         service_tier=tier,
         hosted_calls=_hosted(usage),
     )
@@ -77,27 +75,6 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
 
 def _first(*places: tuple[Any, str]) -> int:
     return next((found for holder, name in places if (found := count(holder, name))), 0)
-
-
-def _cost(usage: Mapping[str, Any]) -> float | None:
-    cost = _number(usage.get("cost"))
-    if cost is None:
-        ticks = _number(usage.get("cost_in_usd_ticks"))
-        return None if ticks is None else ticks / _TICKS
-    details = usage.get("cost_details")
-    if usage.get("is_byok") is True and isinstance(details, Mapping):
-        upstream = _number(details.get("upstream_inference_cost"))
-        return None if upstream is None else cost + upstream
-    return cost
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
 
 
 def _hosted(usage: Mapping[str, Any]) -> dict[str, int]:
