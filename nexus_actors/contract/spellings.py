@@ -179,11 +179,16 @@ def _tool_choice(
 
 
 def _in_choice(choice: str | Mapping[str, Any] | None) -> list[str]:
-    """Keys that have no place, of a choice that is written anew: Anthropic's."""
-    if isinstance(choice, str) or _choice(choice or "") is choice:
-        return []
-    known = {"type", "name", "disable_parallel_tool_use"}
-    return [f"tool_choice.{key}" for key in choice or () if key not in known]
+    """Keys that have no place, of a choice that is written anew."""
+    match choice:
+        case {"type": "auto" | "none" | "any" | "tool"}:
+            known, inner = {"type", "name", "disable_parallel_tool_use"}, {}
+        case {"function": {"name": str(), **inner}}:
+            known = {"type", "function"}
+        case _:
+            return []
+    others = [f"tool_choice.{key}" for key in choice if key not in known]
+    return others + [f"tool_choice.function.{key}" for key in inner]
 
 
 def _choice(choice: str | Mapping[str, Any]) -> str | Mapping[str, Any]:

@@ -8,10 +8,7 @@ import pytest
 from nexus_actors.contract.encode import Envelope, build_request
 from nexus_actors.contract.foreign import (
     LONGEST_NAME,
-    LONGEST_NOTE,
     MOST_NAMES,
-    MOST_NOTES,
-    bounded_notes,
 )
 from tests.unit.contract.test_decode import MINIMAL, USER, accept, body, refuse
 

@@ -68,6 +68,6 @@ def replayed(
         sealed = {}
     written = _in_form(holder, tuple(key for key in keys if key in takes.foreign))
     sent = {**written, **sealed}
-    told = () if sealed else tuple(key for key in keys if holder.get(key) and key not in sent)
+    told = (key for key in keys if holder.get(key) and sent.get(key) != holder[key])
     dropped += [f"{path}.{key}" for key in told]
     return sent

@@ -7,6 +7,8 @@ the automatic one; in the order tools, system, messages; none of an hour after o
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from nexus_actors.contract.foreign import bounded
+
 MOST_MARKS: Final = 4
 _UNMARKED: Final = ("thinking", "redacted_thinking")
 _TTLS: Final = ("5m", "1h")
@@ -51,6 +53,8 @@ class Marks:
         elif cache.get("type") != "ephemeral" or (ttl is not None and ttl not in _TTLS):
             self._tell(f"{path}: no form that the API has")
         else:
+            for name in bounded([key for key in cache if key not in ("type", "ttl")]):
+                self._tell(f"{path}.{name}")
             return {"type": "ephemeral", **({} if ttl is None else {"ttl": ttl})}
         return None
 

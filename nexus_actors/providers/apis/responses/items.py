@@ -29,6 +29,7 @@ from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES, Use, uses_in_
 from nexus_actors.providers.apis.conversation import thoughts_in_words
 from nexus_actors.providers.apis.parts import Media, Text, Thought, has_odd_data, read_part
 from nexus_actors.providers.apis.responses.state import Thoughts, read_thoughts
+from nexus_actors.providers.apis.untold import untold_in_responses
 
 Item = Mapping[str, Any]
 _CACHE: Final = "cache_control"
@@ -42,6 +43,7 @@ def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
     """The items that say `request.messages`."""
     writer = _Writer(OPENAI_RESPONSES.rewritten(uses_in_messages(request.messages)), dropped)
     items: list[Item] = []
+    dropped += untold_in_responses(request)
     for index, message in enumerate(request.messages):
         path = f"messages[{index}]"
         if message.get("name") is not None:
