@@ -238,9 +238,9 @@ def test_encrypted_thoughts_are_asked_for_where_they_may_be_wanted_back(
     assert body(model, **fields).get("include") == (
         ["reasoning.encrypted_content"] if asked else None
     )
-    assert body(model, include=("reasoning.encrypted_content",), **fields)["include"] == [
-        "reasoning.encrypted_content"
-    ]
+    has_none = model in ("gpt-4o", "gpt-5-chat-latest")
+    told = body(model, include=("reasoning.encrypted_content",), **fields).get("include")
+    assert told == (None if has_none else ["reasoning.encrypted_content"])
 
 
 def test_a_schema_the_model_does_not_keep_to_is_held_against_the_answer_on_our_side() -> None:
@@ -282,3 +282,13 @@ def test_json_of_no_schema_is_asked_for_in_words_too(said: str, added: bool) -> 
         spoken_of = json.dumps(prepared.body["input"]).lower()
         assert "json" in spoken_of
         assert told(prepared) == (("response_format",) if added else ())
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1", "gpt-5-chat-latest", "gpt-3.5-turbo"])
+def test_thoughts_are_not_asked_of_a_model_that_has_none(model: str) -> None:
+    asked = ("reasoning.encrypted_content", "web_search_call.results")
+    prepared = call(model, include=asked)
+    assert prepared.body["include"] == ["web_search_call.results"]
+    assert [it.partition(":")[0] for it in prepared.dropped] == ["include"]
+    assert "include" not in call(model, include=asked[:1]).body
+    assert body("gpt-5.2", include=asked)["include"] == list(asked)

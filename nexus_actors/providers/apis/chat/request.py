@@ -25,6 +25,7 @@ from nexus_actors.providers.apis.chat.output import Output, instructed, wanted_o
 from nexus_actors.providers.apis.chat.parts import Unsayable
 from nexus_actors.providers.apis.chat.tools import add_tools
 from nexus_actors.providers.apis.conversation import items_without_message
+from nexus_actors.providers.apis.untold import untold_in_chat
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes, nearest
@@ -64,6 +65,7 @@ class _Writer:
             name for name in _ELSEWHERE if getattr(request, name) not in (None, ())
         ]
         self._dropped += items_without_message(request)
+        self._dropped += untold_in_chat(request)
         self._body: dict[str, Any] = {}
 
     def call(self, model: str, *, stream: bool) -> Prepared:
@@ -89,7 +91,10 @@ class _Writer:
         names = {new: old for old, new in renamed.items() if new in body}
         names[takes.limit] = "max_tokens"  # refused, it goes under its other name
         if "thinking" in body:
-            by_effort = self._request.reasoning_effort is not None
+            asked = self._request.thinking or {}
+            by_effort = (
+                self._request.reasoning_effort is not None and asked.get("type") != "disabled"
+            )
             field = "reasoning_effort" if by_effort else "thinking"
             names["thinking"] = names["thinking.type"] = field
         return Prepared(
@@ -102,8 +107,8 @@ class _Writer:
 
     def _add_effort(self, *, idle: bool) -> bool:
         """Adds how much to think; whether it will think. `idle`: it must not."""
-        wanted, takes = self._request.reasoning_effort, self._takes
-        switch = self._switch()
+        takes = self._takes
+        wanted, switch = self._asked()
         sent: ReasoningEffort | None
         if wanted is None and switch == "disabled":
             sent = "none" if "none" in takes.efforts else None
@@ -125,12 +130,23 @@ class _Writer:
             self._write_effort(sent)
         return thinks
 
+    def _asked(self) -> tuple[ReasoningEffort | None, str | None]:
+        """The effort, and the switch of thinking; disabled it counts before any effort."""
+        wanted, switch = self._request.reasoning_effort, self._switch()
+        if switch != "disabled" or wanted is None:
+            return wanted, switch
+        if wanted != "none":
+            self._dropped.append("reasoning_effort: thinking is disabled")
+        return (None, switch) if self._dialect.thinking else ("none", None)
+
     def _switch(self) -> str | None:
         """`enabled` or `disabled`, as the request's own `thinking` says where that is taken."""
         thinking = self._request.thinking
         if thinking is None:
             return None
         kind = thinking.get("type")
+        if kind == "disabled" and self._request.reasoning_effort not in (None, "none"):
+            return "disabled"
         if not self._dialect.thinking or kind not in ("enabled", "adaptive", "disabled"):
             self._dropped.append("thinking")
             return None

@@ -176,7 +176,9 @@ def generate_content_call(
 
 
 def _named_otherwise(request: LLMRequest) -> Mapping[str, str]:
-    if request.reasoning_effort is not None or request.thinking is None:
+    thinking = request.thinking
+    disabled = thinking is not None and thinking.get("type") == "disabled"
+    if thinking is None or (request.reasoning_effort is not None and not disabled):
         return _NAMES
     asked = {it: "thinking" for it, field in _NAMES.items() if field == "reasoning_effort"}
     return {**_NAMES, **asked}
@@ -317,7 +319,10 @@ def _why_not(name: str, value: Any, request: LLMRequest, takes: Takes) -> str | 
 def _thinking(request: LLMRequest, takes: Takes, dropped: list[str]) -> dict[str, Any]:
     """The `thinkingConfig`: what the effort comes to, or Anthropic's `thinking`."""
     effort, thinking = request.reasoning_effort, request.thinking
-    if effort is not None:
+    if thinking is not None and thinking.get("type") == "disabled":
+        if effort not in (None, "none"):
+            dropped.append("reasoning_effort: thinking is disabled")
+    elif effort is not None:
         if thinking is not None:
             dropped.append("thinking: reasoning_effort stands beside it")
         return _by_effort(effort, "reasoning_effort", takes, dropped)

@@ -85,7 +85,7 @@ def responses_call(
     except NoForm as why:
         return refused(str(why))
     _add_rest(body, dropped, request)
-    _add_include(body, request, takes)
+    _add_include(body, dropped, request, takes)
     if stream:
         body["stream"] = True
     return Prepared(path="/responses", body=body, dropped=tuple(dropped), names=_NAMES, check=check)
@@ -116,17 +116,25 @@ def _add_limit(body: dict[str, Any], dropped: list[str], request: LLMRequest, ta
         dropped.append(f"max_tokens: sent as {sent}, the most that the model answers with")
 
 
+def _asked_effort(request: LLMRequest, dropped: list[str]) -> tuple[ReasoningEffort | None, str]:
+    """The effort that is asked for, and by which field: thinking that is disabled counts before any
+    effort."""
+    asked, thinking = request.reasoning_effort, request.thinking
+    if thinking is not None and thinking.get("type") == "disabled":
+        if asked not in (None, "none"):
+            dropped.append("reasoning_effort: thinking is disabled")
+        return "none", "thinking"
+    if thinking is not None:
+        dropped.append("thinking")
+    return asked, "reasoning_effort"
+
+
 def _add_reasoning(
     body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes
 ) -> ReasoningEffort | None:
     """The effort that the model will make; None: it is not known."""
     reasoning: dict[str, Any] = {}
-    asked, name = request.reasoning_effort, "reasoning_effort"
-    if request.thinking is not None:
-        if asked is None and request.thinking.get("type") == "disabled":
-            asked, name = "none", "thinking"
-        else:
-            dropped.append("thinking")
+    asked, name = _asked_effort(request, dropped)
     if asked is not None:
         if takes.efforts:
             reasoning["effort"] = sent = nearest(asked, takes.efforts)
@@ -255,6 +263,8 @@ def _uncached(holder: Mapping[str, Any]) -> dict[str, Any]:
 
 def _choice(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     flat = _flat(choice)
+    if flat.get("type") == "function" and flat is not choice:
+        return {key: flat[key] for key in ("type", "name") if key in flat}
     tools = flat.get("tools")  # of the type `allowed_tools`
     if not isinstance(tools, list | tuple):
         return flat
@@ -312,8 +322,14 @@ def short_key(text: str) -> str:
     return blake2b(text.encode("utf-8", "replace"), digest_size=_LONGEST_KEY // 2).hexdigest()
 
 
-def _add_include(body: dict[str, Any], request: LLMRequest, takes: Takes) -> None:
+def _add_include(
+    body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes
+) -> None:
     include = list(request.include)
+    # Of a model that no entry knows, everything is sent.
+    if ENCRYPTED in include and not takes.encrypted_reasoning and not takes.efforts:
+        include = [it for it in include if it != ENCRYPTED]
+        dropped.append(f"include: without {ENCRYPTED}, for the model has none")
     goes_on = request.previous_response_id is not None
     wanted = "tools" in body or request.store is False
     if takes.encrypted_reasoning and wanted and not goes_on and ENCRYPTED not in include:
