@@ -13,9 +13,9 @@ What a model does not take goes in the nearest form, and is told with the reason
 schema that cannot be sent is asked for in words, and the answer held against it on our side.
 
 System messages become the top-level `system`, wherever they stood: one text, or its parts where one
-is marked to be cached. `max_tokens` is required there: without one it is the setting's, else the
-most that the model answers with. An image's `detail` is a hint that the API has not, and is not
-told.
+is marked to be cached; where nobody else says anything they are asked as the user's. `max_tokens`
+is required there: without one it is the setting's, else the most that the model answers with. An
+image's `detail` is a hint that the API has not, and is not told.
 """
 
 import json
