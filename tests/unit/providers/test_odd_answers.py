@@ -66,9 +66,17 @@ MESSAGE = {
     "content": [
         {"type": "text", "text": "a"},
         {"type": "tool_use", "id": "t", "name": "n", "input": {"a": 1}},
+        {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
     ],
     "stop_reason": "end_turn",
-    "usage": {"input_tokens": 1, "output_tokens": 1, "cache_read_input_tokens": 1},
+    "container": {"id": "c"},
+    "usage": {
+        "input_tokens": 1,
+        "output_tokens": 1,
+        "cache_read_input_tokens": 1,
+        "server_tool_use": {"web_search_requests": 1},
+        "cost": 0.1,
+    },
     "error": None,
 }
 MESSAGE_EVENTS = [

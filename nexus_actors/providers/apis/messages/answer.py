@@ -3,8 +3,14 @@
 Source: https://platform.claude.com/docs/en/api/messages
 
 What went in is the sum of three counts: fresh, written to the cache, and read from it. Thinking is
-not told but kept, to be sent back (`messages/state.py`). A call whose input is no JSON object never
-leaves as one: where the limit cut it off it is left out and told, otherwise there is no answer.
+not told but kept, to be sent back (`messages/state.py`). A call that names nothing, or whose input
+is no JSON object, never leaves as one: where the answer ended early, by the limit or a refusal, it
+is left out and told, otherwise there is no answer. So is the last call of such an answer if nothing
+of its input came.
+
+A turn that was paused (`pause_turn`) can only be gone on with from the blocks of the provider's own
+tools, which have no place in an answer of ours. It stands as it is, also with nothing said: to ask
+again would begin anew, and pay anew.
 """
 
 import json
@@ -14,7 +20,10 @@ from typing import Any, Final
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.result import Usage
+from nexus_actors.providers.apis.call_of_answer import made_id
+from nexus_actors.providers.apis.messages.hosted import hosted_calls
 from nexus_actors.providers.apis.messages.state import written_state
+from nexus_actors.providers.apis.told_cost import told_cost
 from nexus_actors.providers.failures import failed_inside, read_complaint
 from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure
@@ -28,6 +37,10 @@ FINISH: Final = {
     "refusal": "content_filter",
 }
 
+_EARLY: Final = ("length", "content_filter")
+"""Ends that may fall in the middle of a call."""
+_PAUSED: Final = ("response: the turn was paused; what the provider's tools did is left out",)
+
 
 def read_message(value: Mapping[str, Any]) -> Reading | ProviderFailure:
     """The answer in `value`; a failure where it is none."""
@@ -39,27 +52,36 @@ def read_message(value: Mapping[str, Any]) -> Reading | ProviderFailure:
     blocks = [block for block in content if isinstance(block, Mapping)]
     native = text_or_none(value.get("stop_reason"))
     finish = None if native is None else FINISH.get(native, native)
-    calls = _calls(blocks, cut=finish == "length")
+    response_id = text_or_none(value.get("id"))
+    calls = _calls(blocks, response_id or "", cut=finish in _EARLY)
     text = "".join(_text(block) for block in blocks)
     usage = value.get("usage")
     counts: Mapping[str, Any] = usage if isinstance(usage, Mapping) else {}
     return Reading(
         response=text or (None if calls.whole else ""),
         usage=_usage(usage),
-        finish_reason="tool_calls" if calls.whole and native == "end_turn" else finish,
+        finish_reason=_finish(finish, has_calls=bool(calls.whole)),
         native_finish_reason=native,
-        response_id=text_or_none(value.get("id")),
+        response_id=response_id,
         tool_calls=calls.whole,
         served_model=text_or_none(value.get("model")),
         cache_write_tokens=_written(counts),
         cache_write_1h_tokens=count(counts.get("cache_creation"), "ephemeral_1h_input_tokens"),
+        told_cost=told_cost(usage),
         service_tier=_tier(counts),
         geo="us" if counts.get("inference_geo") == "us" else None,
-        hosted_calls=_hosted(counts.get("server_tool_use")),
+        hosted_calls=hosted_calls(value, blocks),
         state=written_state(blocks, calls.left_out),
-        dropped=calls.dropped,
+        dropped=(*calls.dropped, *(_PAUSED if native == "pause_turn" else ())),
         fault=calls.fault,
     )
+
+
+def _finish(told: str | None, *, has_calls: bool) -> str | None:
+    """Calls end an answer that has any, and no other."""
+    if has_calls and told in (None, "stop"):
+        return "tool_calls"
+    return "stop" if told == "tool_calls" and not has_calls else told
 
 
 def _text(block: Mapping[str, Any]) -> str:
@@ -68,6 +90,8 @@ def _text(block: Mapping[str, Any]) -> str:
 
 
 # -- calls
+
+_NAMELESS: Final = "it names no tool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +103,33 @@ class _Calls:
     fault: str | None
 
 
-def _calls(blocks: Sequence[Mapping[str, Any]], *, cut: bool) -> _Calls:
+def _calls(blocks: Sequence[Mapping[str, Any]], answer_id: str, *, cut: bool) -> _Calls:
     whole: list[Mapping[str, Any]] = []
-    left_out: list[int] = []
+    broken: dict[int, str] = {}
     dropped: list[str] = []
     places = [place for place, block in enumerate(blocks) if block.get("type") == "tool_use"]
     for number, place in enumerate(places):
-        given = _input(blocks[place])
-        if given is None:
-            left_out.append(place)
-            dropped.append(f"tool_calls[{number}]: arguments cut off")
+        is_last = place == len(blocks) - 1
+        read = _call(blocks[place], made_id(number, answer_id), may_lack=cut and is_last)
+        if isinstance(read, str):
+            broken[place] = read
+            dropped.append(f"tool_calls[{number}]: {'arguments ' * (read != _NAMELESS)}cut off")
         else:
-            whole.append(_call(blocks[place], given))
-    broken = bool(left_out) and not cut
-    fault = "the arguments of a call are no JSON object" if broken else None
-    return _Calls(tuple(whole), frozenset(left_out), tuple(dropped), fault)
+            whole.append(read)
+    fault = f"a call cannot be made: {next(iter(broken.values()))}" if broken and not cut else None
+    return _Calls(tuple(whole), frozenset(broken), tuple(dropped), fault)
+
+
+def _call(block: Mapping[str, Any], made: str, *, may_lack: bool) -> Mapping[str, Any] | str:
+    """The call, or why nobody could make it. `may_lack`: whether the answer ended early in it."""
+    name, given = text_or_none(block.get("name")), _input(block)
+    if name is None:
+        return _NAMELESS
+    if given is None or (may_lack and not block.get("input")):
+        return "its arguments are no JSON object"
+    arguments = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    function = {"name": name, "arguments": arguments}
+    return {"id": text_or_none(block.get("id")) or made, "type": "function", "function": function}
 
 
 def _input(block: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -108,12 +144,6 @@ def _input(block: Mapping[str, Any]) -> Mapping[str, Any] | None:
             return given
         case _:
             return None
-
-
-def _call(block: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
-    arguments = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
-    function = {"name": text_or_none(block.get("name")) or "", "arguments": arguments}
-    return {"id": text_or_none(block.get("id")) or "", "type": "function", "function": function}
 
 
 # -- what it took
@@ -143,8 +173,3 @@ def _tier(counts: Mapping[str, Any]) -> str | None:
         return "fast"
     tier = text_or_none(counts.get("service_tier"))
     return None if tier == "standard" else tier
-
-
-def _hosted(uses: Any) -> Mapping[str, int]:
-    searches = count(uses, "web_search_requests")
-    return {"web_search": searches} if searches else {}

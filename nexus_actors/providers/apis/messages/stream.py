@@ -6,7 +6,6 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nexus_actors.providers.apis.messages.answer import FINISH
 from nexus_actors.providers.http.api import text_or_none
 
 _PIECES: Final = {
@@ -23,7 +22,9 @@ class MessageStream:
 
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
-        self._blocks: dict[int, dict[str, Any]] = {}
+        self._blocks: list[dict[str, Any]] = []
+        self._last_of: dict[int, int] = {}
+        """The place of the newest block of an index: some servers give all blocks the same."""
         self._pieces: dict[tuple[int, str], list[str]] = {}
         self._error: Any = None
 
@@ -33,24 +34,35 @@ class MessageStream:
             case {"type": "message_start", "message": Mapping() as message}:
                 self._message = dict(message)
             case {"type": "content_block_start", "content_block": Mapping() as block}:
-                self._blocks[_index(event)] = dict(block)
+                self._open(event.get("index"), dict(block))
                 return text_or_none(block.get("text")) or ""
             case {"type": "content_block_delta", "delta": Mapping() as delta}:
-                return self._take_delta(_index(event), delta)
+                return self._take_delta(event.get("index"), delta)
             case {"type": "message_delta"}:
                 self._take_end(event)
-            case {"type": "error"}:
+            case {"type": "error"} if not self._message.get("stop_reason"):
+                # What came to its end stands, whatever comes after.
                 self._error = event.get("error") or {"message": "an error without a word"}
         return ""
 
-    def _take_delta(self, index: int, delta: Mapping[str, Any]) -> str:
+    def _open(self, index: Any, block: dict[str, Any]) -> int:
+        """A new block; its place."""
+        place = len(self._blocks)
+        self._blocks.append(block)
+        self._last_of[index if isinstance(index, int) else place] = place
+        return place
+
+    def _take_delta(self, index: Any, delta: Mapping[str, Any]) -> str:
         kind = delta.get("type")
         key = _PIECES.get(kind) if isinstance(kind, str) else None
         piece = delta.get(key) if key is not None else None
         if key is None or not isinstance(piece, str):
             return ""
-        self._blocks.setdefault(index, {"type": _type_of(key)})
-        self._pieces.setdefault((index, key), []).append(piece)
+        is_told = isinstance(index, int)
+        place = self._last_of.get(index) if is_told else len(self._blocks) - 1
+        if place is None or place < 0:
+            place = self._open(index, {"type": _type_of(key)})
+        self._pieces.setdefault((place, key), []).append(piece)
         return piece if key == "text" else ""
 
     def _take_end(self, event: Mapping[str, Any]) -> None:
@@ -74,33 +86,19 @@ class MessageStream:
             return {**self._message, "error": self._error}
         if not self._message.get("stop_reason"):
             return None
-        content = [self._block(index) for index in self._blocks]
+        content = [self._block(place) for place in range(len(self._blocks))]
         return {**self._message, "content": content}
 
-    def _block(self, index: int) -> dict[str, Any]:
-        block = dict(self._blocks[index])
+    def _block(self, place: int) -> dict[str, Any]:
+        block = dict(self._blocks[place])
         for key in ("text", "thinking", "signature"):
-            pieces = self._pieces.get((index, key))
+            pieces = self._pieces.get((place, key))
             if pieces is not None:
                 block[key] = (text_or_none(block.get(key)) or "") + "".join(pieces)
-        written = "".join(self._pieces.get((index, "partial_json"), ()))
+        written = "".join(self._pieces.get((place, "partial_json"), ()))
         if written:
             block["input"] = written  # as text: it may be cut off
-        elif block.get("type") == "tool_use" and self._is_cut(index):
-            block["input"] = "{"  # nothing of it came: not the same as a call without arguments
         return block
-
-    def _is_cut(self, index: int) -> bool:
-        """Whether the limit fell before a call's arguments."""
-        finish = FINISH.get(str(self._message.get("stop_reason")))
-        started = self._blocks[index].get("input")
-        return finish == "length" and not started and index == max(self._blocks)
-
-
-def _index(event: Mapping[str, Any]) -> int:
-    """Which block of the answer an event is about."""
-    index = event.get("index")
-    return index if isinstance(index, int) else 0
 
 
 def _type_of(key: str) -> str:

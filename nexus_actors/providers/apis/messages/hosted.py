@@ -1,0 +1,45 @@
+"""What the provider's own tools did in an answer of the Messages API, as far as it is paid.
+
+https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing: what the answer
+counts (`usage.server_tool_use`) is what is paid. Of tools that are not in it, their blocks are
+counted; a container is of code that was run. What has no price is missed, not thought to be free.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from nexus_actors.providers.http.api import count, text_or_none
+
+_REQUESTS: Final = "_requests"
+_CODE: Final = "code_execution"
+
+
+def hosted_calls(
+    answer: Mapping[str, Any], blocks: Iterable[Mapping[str, Any]]
+) -> Mapping[str, int]:
+    """How often each tool was used, by our name."""
+    usage = answer.get("usage")
+    told = usage.get("server_tool_use") if isinstance(usage, Mapping) else None
+    counts = {
+        name.removesuffix(_REQUESTS): count(told, name)
+        for name in (told if isinstance(told, Mapping) else ())
+        if isinstance(name, str) and name.endswith(_REQUESTS)
+    }
+    seen = Counter(
+        _name(text_or_none(block.get("name")))
+        for block in blocks
+        if block.get("type") == "server_tool_use"
+    )
+    if isinstance(answer.get("container"), Mapping):
+        seen[_CODE] = seen[_CODE] or 1
+    return {name: number for name, number in ({**seen, **counts}).items() if number}
+
+
+def _name(tool: str | None) -> str:
+    """By what it is paid as: code runs by several tools, and tools are searched for in two ways."""
+    if tool is None:
+        return "unknown"
+    if tool.endswith(_CODE):
+        return _CODE
+    return "tool_search" if tool.startswith("tool_search") else tool
