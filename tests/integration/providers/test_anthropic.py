@@ -242,14 +242,15 @@ HARD: Final[dict[str, dict[str, Any]]] = {
 async def test_no_request_breaks_a_rule_of_the_vendor(model: str, version: str) -> None:
     script = {"*": vendor.answer}
     async with connected(script, kind="anthropic", api_version=version) as (server, session):
-        for name, fields in HARD.items():
-            for on_text in (None, [].append):
-                request = LLMRequest(request_id="r", complexity="simple", **fields)
-                answer = await session.complete(request, model, timeout=LONG, on_text=on_text)
-                sent = server.requests[-1].json
-                if isinstance(answer, ProviderFailure) and answer.repeat_once:
-                    continue  # it breaks the schema that the vendor does not hold it to
-                assert isinstance(answer, Answer), (name, answer, sent)
+        for place, (name, fields) in enumerate(HARD.items()):
+            # Streamed at one version, whole at the other: what is asked is written alike.
+            on_text = [].append if (place + (version > "2026")) % 2 else None
+            request = LLMRequest(request_id="r", complexity="simple", **fields)
+            answer = await session.complete(request, model, timeout=LONG, on_text=on_text)
+            sent = server.requests[-1].json
+            if isinstance(answer, ProviderFailure) and answer.repeat_once:
+                continue  # it breaks the schema that the vendor does not hold it to
+            assert isinstance(answer, Answer), (name, answer, sent)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
