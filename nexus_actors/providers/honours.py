@@ -21,6 +21,7 @@ _WHY: Final[Mapping[str, str]] = {
     "images": "it takes no images",
     "image_urls": "it takes images as data only, not by URL",
     "files": "it takes no files",
+    "file_urls": "it takes files as data only, not by URL",
     "audio": "it takes no audio",
 }
 """A field of `Takes` → what is told where it is false."""
@@ -135,13 +136,19 @@ def _media(messages: tuple[Message, ...]) -> Iterator[str]:
                     yield "image_urls"
             elif kind in _FILES:
                 yield "files"
+                if _is_by_url(part):
+                    yield "file_urls"
             elif kind in _AUDIO:
                 yield "audio"
 
 
 def _is_by_url(part: Mapping[str, Any]) -> bool:
     match part:
-        case {"image_url": {"url": str(url)}} | {"image_url": str(url)}:
+        case (
+            {"image_url": {"url": str(url)} | str(url)}
+            | {"file": {"file_url": str(url)}}
+            | {"file_url": str(url)}
+        ):
             return url[:5].lower() != "data:"
         case {"source": {"type": "url"}}:
             return True

@@ -85,6 +85,8 @@ class Takes(BaseModel):
     image_urls: bool = True
     """Images by http; else only as data."""
     files: bool = True
+    file_urls: bool = True
+    """Files by http; else only as data."""
     audio: bool = True
     cache_control: bool = False
     """Marks in the prompt up to which it is to be cached."""

@@ -23,6 +23,22 @@ _VENDOR: Final = chat.Vendor(
     rules=(),
     top={"service_tier": "default", "system_fingerprint": "fp_7"},
 )
+
+
+def _files(body: Body) -> str | None:
+    """https://developers.openai.com/api/docs/api-reference/chat/create: `file_data` with a
+    `filename`, or `file_id`."""
+    for message in body["messages"]:
+        parts = message.get("content")
+        for part in parts if isinstance(parts, list) else ():
+            file = part.get("file") or {}
+            if not file.keys() <= {"file_data", "file_id", "filename"}:
+                return "Unknown parameter: 'messages.content.file.file_url'."
+            if "file_data" in file and "." not in file.get("filename", ""):
+                return "Missing required parameter: 'messages.content.file.filename'."
+    return None
+
+
 _SHAPE: Final = (
     chat.message_keys(developer={"role", "content", "name"}),
     chat.part_keys(
@@ -33,6 +49,7 @@ _SHAPE: Final = (
         refusal={"refusal"},
     ),
     chat.images(),
+    _files,
     chat.call_ids(r"(?s).{1,40}"),  # "Expected a string with maximum length 40"
     chat.formats("json_object", "json_schema"),
     chat.says_json,

@@ -103,6 +103,9 @@ def _media(body: Body, _: Facts) -> Iterator[Complaint]:
     for place, item in enumerate(body["input"] if isinstance(body["input"], list) else ()):
         content = item.get("content") or item.get("output")
         for at, part in enumerate(content if isinstance(content, list) else ()):
+            if "file_data" in part and "." not in part.get("filename", ""):
+                path = f"input[{place}].content[{at}].filename"
+                yield Complaint(f"Missing required parameter: '{path}'.", path)
             for name in ("image_url", "file_data"):
                 url = part.get(name)
                 fetched = name == "image_url" and str(url).startswith(("https://", "http://"))

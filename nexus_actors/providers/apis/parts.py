@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -60,6 +61,19 @@ class Unknown:
 
 
 Part: TypeAlias = Text | Media | Thought | Unknown
+
+
+def file_name(file: Media) -> str:
+    """The name of a document that is sent as data, with a suffix that tells its kind: OpenAI
+    requires one."""
+    name = file.name or "document"
+    if mimetypes.guess_type(name)[0] is not None:
+        return name
+    kind = file.media_type or ""
+    return f"{name}{_SUFFIXES.get(kind) or mimetypes.guess_extension(kind) or ''}"
+
+
+_SUFFIXES: Final = {"application/pdf": ".pdf", "text/plain": ".txt", "text/markdown": ".md"}
 
 
 def read_part(part: Any) -> Part:

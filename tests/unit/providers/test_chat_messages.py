@@ -192,6 +192,26 @@ def test_mistral_has_forms_of_its_own(given: dict[str, Any], mistral: dict[str, 
     assert part(given, dialect=PRESETS["mistral"].dialect) == mistral
 
 
+@pytest.mark.parametrize(
+    ("title", "name"), [(None, "document.pdf"), ("Plan", "Plan.pdf"), ("a.pdf", "a.pdf")]
+)
+def test_a_document_has_a_name_with_a_suffix(title: Any, name: str) -> None:
+    source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
+    given = {"type": "document", "source": source} | ({"title": title} if title else {})
+    assert part(given)["file"]["filename"] == name
+
+
+def test_a_file_by_url_is_refused_where_it_is_not_taken() -> None:
+    given = {"type": "input_file", "file_url": "https://a.example/a.pdf"}
+    found = outcome(asked_in("user", given), takes=Takes(file_urls=False))
+    assert isinstance(found, ProviderFailure)
+    assert "not by URL" in found.message
+    assert part(given, dialect=PRESETS["openrouter"].dialect) == {
+        "type": "file",
+        "file": {"file_data": "https://a.example/a.pdf"},
+    }
+
+
 def test_a_recording_goes_as_it_came() -> None:
     given = {"type": "input_audio", "input_audio": {"data": "QUJD", "format": "mp3"}}
     assert part(given) == given

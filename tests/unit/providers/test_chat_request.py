@@ -145,7 +145,6 @@ def test_translates_parts_of_the_responses_api_and_passes_others_on() -> None:
         {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
         {"type": "input_image", "image_url": "https://a.example/b.png"},
         {"type": "input_file", "filename": "a.pdf", "file_data": "data:…"},
-        {"type": "input_file", "file_url": "https://a.example/a.pdf"},
         {"type": "image_url", "image_url": {"url": "https://a.example/c.png"}},
         {"type": "something_new", "x": 1},
     ]
@@ -159,7 +158,6 @@ def test_translates_parts_of_the_responses_api_and_passes_others_on() -> None:
         },
         {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
         {"type": "file", "file": {"file_data": "data:…", "filename": "a.pdf"}},
-        {"type": "file", "file": {"file_url": "https://a.example/a.pdf"}},
         {"type": "image_url", "image_url": {"url": "https://a.example/c.png"}},
         {"type": "something_new", "x": 1},
     ]

@@ -100,6 +100,9 @@ def begun(*messages: Any) -> dict[str, Any]:
         ),
         (part(type="file", file={"file_data": "AAAA"}), "files", "no files"),
         (part(type="input_file", file_url=HTTP), "files", "no files"),
+        (part(type="input_file", file_url=HTTP), "file_urls", "not by URL"),
+        (part(type="file", file={"file_url": HTTP}), "file_urls", "not by URL"),
+        (part(type="document", source={"type": "url", "url": HTTP}), "file_urls", "not by URL"),
         (
             part(type="input_audio", input_audio={"data": "AAAA", "format": "wav"}),
             "audio",

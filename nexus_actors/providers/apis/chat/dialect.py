@@ -37,7 +37,7 @@ class Dialect:
     """Whether thinking is switched by `thinking.type` beside the effort (DeepSeek)."""
     auto_cache: bool = False
     """Whether `cache_control` may stand beside `messages` (OpenRouter)."""
-    media: Literal["openai", "mistral"] = "openai"
+    media: Literal["openai", "mistral", "openrouter"] = "openai"
     """Whose forms files and recordings have."""
 
 

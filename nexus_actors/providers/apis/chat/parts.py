@@ -18,6 +18,7 @@ from nexus_actors.providers.apis.parts import (
     Text,
     Thought,
     Unknown,
+    file_name,
     has_odd_data,
     read_part,
 )
@@ -126,12 +127,17 @@ class PartWriter:
             raise Unsayable(f"{where}: the model takes no files")
         if self._dialect.media == "mistral":
             return _mistral_file(file)
-        name = {"filename": file.name} if file.name else {}
         if file.data is not None:
-            return {"type": "file", "file": {"file_data": _data_url(file), **name}}
+            data = {"file_data": _data_url(file), "filename": file_name(file)}
+            return {"type": "file", "file": data}
+        name = {"filename": file.name} if file.name else {}
         if file.file_id is not None:
             return {"type": "file", "file": {"file_id": file.file_id, **name}}
-        return {"type": "file", "file": {"file_url": file.url, **name}}
+        if not self._takes.file_urls:
+            raise Unsayable(f"{where}: the server takes files as data only, not by URL")
+        # https://openrouter.ai/docs/features/multimodal/pdfs: a URL stands in place of the data.
+        key = "file_data" if self._dialect.media == "openrouter" else "file_url"
+        return {"type": "file", "file": {key: file.url, **name}}
 
 
 def _data_url(media: Media) -> str:

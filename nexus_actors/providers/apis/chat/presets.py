@@ -100,7 +100,9 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
         "openrouter": Preset(
             base_url="https://openrouter.ai/api/v1",
             dialect=Dialect(
-                extras=frozenset({"metadata", "service_tier", "user"}), auto_cache=True
+                extras=frozenset({"metadata", "service_tier", "user"}),
+                auto_cache=True,
+                media="openrouter",
             ),
         ),
         "together": Preset(base_url="https://api.together.xyz/v1", dialect=_NO_EXTRAS),

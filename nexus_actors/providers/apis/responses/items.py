@@ -27,7 +27,14 @@ from nexus_actors.contract.provider_state import STATE
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES, Use, uses_in_messages
 from nexus_actors.providers.apis.conversation import thoughts_in_words
-from nexus_actors.providers.apis.parts import Media, Text, Thought, has_odd_data, read_part
+from nexus_actors.providers.apis.parts import (
+    Media,
+    Text,
+    Thought,
+    file_name,
+    has_odd_data,
+    read_part,
+)
 from nexus_actors.providers.apis.responses.state import Thoughts, read_thoughts
 from nexus_actors.providers.apis.untold import untold_in_responses
 
@@ -249,7 +256,7 @@ def _media(part: Any, path: str) -> dict[str, Any] | None:
         said = {key: value for key, value in source.items() if value is not None}
         return {"type": "input_image", **said, "detail": known.detail or "auto"}
     source = {
-        "filename": known.name,
+        "filename": known.name if data is None else file_name(known),
         "file_data": data,
         "file_url": known.url,
         "file_id": known.file_id,
