@@ -315,3 +315,45 @@ def test_odd_parts_are_passed_over() -> None:
     value["candidates"][0]["content"]["parts"] += odd
     reading = good(json.loads(json.dumps(value)), known=False)
     assert (reading.response, reading.tool_calls) == ("x", ())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"args": {"a": 1}},
+        {"args": {}},
+        {"name": "", "args": {"a": 1}},
+        {"name": 7, "id": "c"},
+        {"name": None, "args": [1]},
+        {"id": "c"},
+    ],
+)
+def test_a_call_of_nothing_is_no_answer_unless_it_ended_early(odd: Any) -> None:
+    alone = good(answer({"functionCall": odd}), known=False)
+    assert alone.tool_calls == ()
+    assert alone.fault is not None
+    for finish in ("MAX_TOKENS", "SAFETY"):
+        early = good(
+            answer({"text": "x"}, PARIS, {"functionCall": odd}, finish=finish), known=False
+        )
+        assert (early.response, len(early.tool_calls), early.fault) == ("x", 1, None)
+        assert [it.partition(":")[0] for it in early.dropped] == ["tool_calls"]
+
+
+@pytest.mark.parametrize(
+    ("grounding", "paid"),
+    [
+        ({"groundingChunks": [{"maps": {"uri": "https://maps.google.com/"}}] * 3}, {"maps": 1}),
+        ({"groundingChunks": [{"web": {}}, {"maps": {}}]}, {"maps": 1}),
+        ({"groundingChunks": [{"web": {}}, None, "x"]}, {}),
+        ({"groundingChunks": "x"}, {}),
+        (
+            {"groundingChunks": [{"maps": {}}], "webSearchQueries": ["a"]},
+            {"web_search": 1, "maps": 1},
+        ),
+    ],
+)
+def test_maps_are_paid_by_the_answer(grounding: Any, paid: dict[str, int]) -> None:
+    value = answer({"text": "x"})
+    value["candidates"][0]["groundingMetadata"] = grounding
+    assert good(value, known=False).hosted_calls == paid

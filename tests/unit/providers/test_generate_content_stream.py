@@ -133,3 +133,21 @@ def test_searches_told_in_the_middle_count() -> None:
     assert isinstance(reading, Reading)
     assert reading.hosted_calls == {"web_search": 2}
     assert read(grounded)[1] is None
+
+
+def test_what_different_chunks_say_of_tools_comes_together() -> None:
+    first, last = chunk({"text": "It rains."}), chunk({"text": ""}, finish="STOP")
+    first["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["a", "b"]}
+    last["candidates"][0]["groundingMetadata"] = {"groundingChunks": [{"maps": {}}]}
+    _, reading = read(first, last)
+    assert isinstance(reading, Reading)
+    assert reading.hosted_calls == {"web_search": 2, "maps": 1}
+
+
+def test_an_error_after_the_end_takes_nothing_back() -> None:
+    error = {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}
+    whole = chunk({"text": "x"}, finish="STOP")
+    assert read(whole, error)[1] == read(whole)[1]
+    assert isinstance(read(whole)[1], Reading)
+    for events in ((error, whole), ({**whole, **error},)):
+        assert isinstance(read(*events)[1], ProviderFailure)

@@ -105,6 +105,10 @@ GENERATED = {
                     {"functionCall": {"name": "f", "args": {"a": 1}}, "thoughtSignature": "s"},
                 ]
             },
+            "groundingMetadata": {
+                "webSearchQueries": ["q"],
+                "groundingChunks": [{"maps": {"uri": "u"}}],
+            },
             "finishReason": "STOP",
         }
     ],

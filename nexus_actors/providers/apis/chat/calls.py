@@ -8,11 +8,11 @@ JSON: a call without them is broken, and what becomes of the answer then is `cha
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE
+from nexus_actors.providers.apis.call_of_answer import made_id
 from nexus_actors.providers.apis.chat.state import call_state
 from nexus_actors.providers.http.api import text_or_none
 
@@ -55,7 +55,7 @@ def _read(
     call: Mapping[str, Any], place: int, answer_id: str
 ) -> Mapping[str, Any] | BrokenCall | None:
     """The call in the one form; None where nothing is called."""
-    call_id = text_or_none(call.get("id")) or _made_id(place, answer_id)
+    call_id = text_or_none(call.get("id")) or made_id(place, answer_id)
     state = call_state(call)
     more = {} if state is None else {STATE: state}
     custom, function = call.get("custom"), call.get("function")
@@ -96,8 +96,3 @@ def _text(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _made_id(place: int, answer_id: str) -> str:
-    """Another one in each answer that has an id of its own, the same whenever it is read."""
-    return "call_" + blake2b(f"{answer_id}\0{place}".encode(), digest_size=12).hexdigest()

@@ -11,14 +11,15 @@ Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentRespons
   an answer, with what was said until then. One that ended in a call that the model got wrong
   (`MALFORMED_FUNCTION_CALL`, …) is none, though paid for; nor is one that ended for another reason
   of the model's own (`OTHER`, …) with nothing said.
-- A call whose arguments are no object is none. Where the answer was cut off, the call is left out
-  and told, and the answer stands; else it is no answer.
+- A call that names nothing, or whose arguments are no object, is none. Where the answer ended
+  early, by the limit or a filter, the call is left out and told, and the answer stands; else it is
+  no answer.
 - Thoughts count as completion tokens, as they are paid, and what the API fed to its own tools
   counts as prompt tokens. A total that is absent is the sum.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nexus_actors.contract.errors import ErrorType
@@ -68,6 +69,8 @@ _BROKEN: Final = frozenset(
     }
 )
 """Reasons that say: a call was to come, and could not be read."""
+_EARLY: Final = ("length", "content_filter")
+"""Ends that may fall in the middle of a call."""
 _TRAFFIC: Final = {"ON_DEMAND_FLEX": "flex", "ON_DEMAND_PRIORITY": "priority"}
 
 
@@ -83,8 +86,8 @@ def read_generated(value: Mapping[str, Any]) -> Reading | ProviderFailure:
         return _blocked(value) or invalid("no candidates[0].content")
     response_id = text_or_none(value.get("responseId"))
     found = _tool_calls(parts, response_id)
-    calls = tuple(call for call in found if call is not None)
-    broken = len(calls) < len(found)
+    calls = tuple(call for call in found if isinstance(call, Mapping))
+    broken = [it for it in found if isinstance(it, str)]
     text = "".join(map(spoken, parts))
     finish = FINISHES.get(native, native) if native else None
     usage = value.get("usageMetadata")
@@ -100,20 +103,22 @@ def read_generated(value: Mapping[str, Any]) -> Reading | ProviderFailure:
         audio_input_tokens=_audio(usage, "promptTokensDetails"),
         audio_output_tokens=_audio(usage, "candidatesTokensDetails"),
         service_tier=_tier(value, usage),
-        hosted_calls=_searches(candidate, served),
+        hosted_calls=_hosted(candidate, served),
         state=write_signed_texts(_texts(parts)),
-        dropped=("tool_calls: one was cut off in its arguments",)
-        if broken and finish == "length"
+        dropped=tuple(f"tool_calls: one was left out, {why}" for why in broken)
+        if finish in _EARLY
         else (),
-        fault=_fault(native, finish, broken=broken, said=bool(text or calls)),
+        fault=_fault(native, finish, broken, said=bool(text or calls)),
     )
 
 
-def _fault(native: str | None, finish: str | None, *, broken: bool, said: bool) -> str | None:
+def _fault(
+    native: str | None, finish: str | None, broken: Sequence[str], *, said: bool
+) -> str | None:
     """Why it is no answer; None where it is one."""
     if native in _BROKEN or (finish not in FINISHES.values() and native is not None and not said):
         return f"it ended with {native}"
-    return "a call whose arguments are no object" if broken and finish != "length" else None
+    return f"a call cannot be made: {broken[0]}" if broken and finish not in _EARLY else None
 
 
 def _texts(parts: list[Mapping[str, Any]]) -> Iterator[tuple[str, str | None]]:
@@ -143,17 +148,29 @@ def _tier(value: Mapping[str, Any], usage: Any) -> str | None:
     return _TRAFFIC.get(str(counts.get("trafficType")))
 
 
-def _searches(candidate: Mapping[str, Any], served: str | None) -> Mapping[str, int]:
-    """Searches that have a price: each query, with older models one for the whole prompt.
+def _hosted(candidate: Mapping[str, Any], served: str | None) -> Mapping[str, int]:
+    """What of Google's own tools is paid by the call.
+
+    Searches: each query, with older models one for the whole prompt. Maps: an answer that draws on
+    them, as how often they were asked is not told.
 
     https://ai.google.dev/gemini-api/docs/google-search#pricing
+    https://ai.google.dev/gemini-api/docs/maps-grounding#pricing
     """
     grounding = candidate.get("groundingMetadata")
-    queries = grounding.get("webSearchQueries") if isinstance(grounding, Mapping) else None
-    asked = len([it for it in queries if it]) if isinstance(queries, list) else 0
+    told: Mapping[str, Any] = grounding if isinstance(grounding, Mapping) else {}
+    asked = len([it for it in _listed(told, "webSearchQueries") if it])
     if asked and served is not None and model_takes("gemini", served).searches_by == "prompt":
         asked = 1
-    return {"web_search": asked} if asked else {}
+    chunks = _listed(told, "groundingChunks")
+    maps = any(isinstance(it, Mapping) and it.get("maps") is not None for it in chunks)
+    counts = {"web_search": asked, "maps": int(maps)}
+    return {name: number for name, number in counts.items() if number}
+
+
+def _listed(holder: Mapping[str, Any], name: str) -> list[Any]:
+    value = holder.get(name)
+    return value if isinstance(value, list) else []
 
 
 def first_candidate(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -197,33 +214,42 @@ def _blocked(value: Mapping[str, Any]) -> ProviderFailure | None:
 
 def _tool_calls(
     parts: list[Mapping[str, Any]], response_id: str | None
-) -> list[Mapping[str, Any] | None]:
-    """The calls; None for each whose arguments are no object."""
-    calls: list[Mapping[str, Any] | None] = []
+) -> list[Mapping[str, Any] | str]:
+    """The calls; for each that nobody could make, why."""
+    calls: list[Mapping[str, Any] | str] = []
     for part in parts:
         call = part.get("functionCall")
-        if isinstance(call, Mapping) and text_or_none(call.get("name")):
+        if isinstance(call, Mapping) and not _is_empty(call):
             made_up = "_".join(("call", *([response_id] if response_id else []), str(len(calls))))
             calls.append(_tool_call(call, made_up, text_or_none(part.get("thoughtSignature"))))
     return calls
 
 
+def _is_empty(call: Mapping[str, Any]) -> bool:
+    """Whether it calls nothing at all."""
+    said = text_or_none(call.get("name")) or text_or_none(call.get("id"))
+    return not said and call.get("args") in (None, "")
+
+
 def _tool_call(
     call: Mapping[str, Any], made_up: str, signature: str | None
-) -> Mapping[str, Any] | None:
+) -> Mapping[str, Any] | str:
+    name = text_or_none(call.get("name"))
+    if name is None:
+        return "it names no function"
     arguments = call.get("args") or {}
     if isinstance(arguments, str):  # as other APIs have them
         parsed = parse(arguments)
         arguments = parsed.value if isinstance(parsed, Parsed) else arguments
     if not isinstance(arguments, Mapping):
-        return None
+        return "its arguments are no object"
     sealed = {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
     state = write_call_state(signature)
     return {
         "id": text_or_none(call.get("id")) or made_up,
         "type": "function",
         "function": {
-            "name": call["name"],
+            "name": name,
             "arguments": json.dumps(arguments, ensure_ascii=False),
         },
         **sealed,

@@ -29,19 +29,24 @@ class GenerateContentStream:
     def __init__(self) -> None:
         self._told: dict[str, Any] = {}
         self._candidate: dict[str, Any] = {}
+        self._grounding: dict[str, Any] = {}
         self._parts: list[Mapping[str, Any]] = []
 
     def take(self, event: Mapping[str, Any]) -> str:
         """The text of one chunk."""
+        ended = "finishReason" in self._candidate
         for name in _TOLD:
-            if event.get(name):
+            # An answer that came to its end stands, whatever error comes after.
+            if event.get(name) and not (ended and name == "error"):
                 self._told[name] = event[name]
         candidate = first_candidate(event)
         if candidate.get("index"):
             return ""
-        for name in ("finishReason", "groundingMetadata"):
-            if candidate.get(name):
-                self._candidate[name] = candidate[name]
+        if candidate.get("finishReason"):
+            self._candidate["finishReason"] = candidate["finishReason"]
+        grounding = candidate.get("groundingMetadata")
+        if isinstance(grounding, Mapping):
+            self._grounding |= {name: told for name, told in grounding.items() if told}
         parts = content_parts(candidate)
         self._parts += parts
         return "".join(map(spoken, parts))
@@ -52,4 +57,5 @@ class GenerateContentStream:
         if not ended and not self._told.get("error") and not block_reason(self._told):
             return None
         content = {"role": "model", "parts": self._parts}
-        return {**self._told, "candidates": [{**self._candidate, "content": content}]}
+        candidate = {**self._candidate, "groundingMetadata": self._grounding, "content": content}
+        return {**self._told, "candidates": [candidate]}
