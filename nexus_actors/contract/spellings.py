@@ -181,14 +181,14 @@ def _tool_choice(
 def _in_choice(choice: str | Mapping[str, Any] | None) -> list[str]:
     """Keys that have no place, of a choice that is written anew."""
     match choice:
-        case {"type": "auto" | "none" | "any" | "tool"}:
-            known, inner = {"type", "name", "disable_parallel_tool_use"}, {}
-        case {"function": {"name": str(), **inner}}:
-            known = {"type", "function"}
+        case {"type": "auto" | "none" | "any" | "tool", **others}:
+            known = ("name", "disable_parallel_tool_use")
+            return [f"tool_choice.{key}" for key in others if key not in known]
+        case {"function": {"name": str(), **inner}, **others}:
+            beside = [f"tool_choice.{key}" for key in others if key != "type"]
+            return [*beside, *(f"tool_choice.function.{key}" for key in inner)]
         case _:
             return []
-    others = [f"tool_choice.{key}" for key in choice if key not in known]
-    return others + [f"tool_choice.function.{key}" for key in inner]
 
 
 def _choice(choice: str | Mapping[str, Any]) -> str | Mapping[str, Any]:

@@ -57,7 +57,7 @@ _ITEM: Final = frozenset(
     {"type", "id", "status", "call_id", "name", "arguments", "output", "cache_control", STATE}
 )
 """Of a call, or of a result, in an `input`."""
-_NOTHING: Final = (None, "", [], {})
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
 def in_messages(messages: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -78,3 +78,10 @@ def test_what_is_told_is_on_one_line_once_and_bounded() -> None:
     many = bounded_notes(f"f{number}" for number in range(MOST_NOTES + 7))
     assert (len(many), many[-1]) == (MOST_NOTES + 1, "… and 7 more")
     assert bounded_notes(many) == (*many[:-1], "… and 1 more")
+
+
+def test_keys_of_a_choice_of_a_function_without_a_place_are_told() -> None:
+    choice = {"type": "function", "function": {"name": "look", "x": 1}, "y": 1}
+    request = accept(body(tools=[NESTED], tool_choice=choice))
+    assert set(request.unknown) == {"tool_choice.y", "tool_choice.function.x"}
+    assert accept(body(tools=[NESTED], tool_choice="required")).unknown == ()
