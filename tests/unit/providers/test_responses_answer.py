@@ -305,64 +305,6 @@ def test_what_the_server_says_it_cost_is_told(usage: Any, cost: float | None) ->
     assert good({"output": [text("x")], "usage": usage}).told_cost == cost
 
 
-SHOUT = {"type": "custom_tool_call", "call_id": "c", "name": "shout", "input": "half a pat"}
-
-
-@pytest.mark.parametrize("reason", ["max_output_tokens", "content_filter"])
-@pytest.mark.parametrize(
-    "last",
-    [
-        {**CALL, "arguments": ""},
-        {**CALL, "arguments": None},
-        {**CALL, "arguments": " "},
-        {**CALL, "status": "incomplete"},
-        {**CALL, "arguments": "{}", "status": "incomplete"},
-        {**CALL, "name": ""},
-        SHOUT,
-        {**SHOUT, "status": "incomplete"},
-        {"type": "shell_call", "call_id": "c", "status": "incomplete"},
-    ],
-)
-def test_a_call_that_was_cut_off_is_left_out_and_told(last: Any, reason: str) -> None:
-    value = response(text("Hm."), status="incomplete", incomplete_details={"reason": reason})
-    reading = good({**value, "output": [text("Hm."), {**CALL, "call_id": "a"}, last]})
-    assert [call["id"] for call in reading.tool_calls] == ["a"]
-    assert (reading.response, reading.fault) == ("Hm.", None)
-    assert [it.partition(":")[0] for it in reading.dropped] == ["tool_calls"]
-
-
-@pytest.mark.parametrize(
-    "last", [CALL, {**CALL, "arguments": "{}"}, {**SHOUT, "status": "completed"}]
-)
-def test_a_call_that_is_whole_leaves_also_at_an_early_end(last: Any) -> None:
-    value = response(status="incomplete", incomplete_details={"reason": "max_output_tokens"})
-    reading = good({**value, "output": [{**CALL, "call_id": "a", "arguments": ""}, SHOUT, last]})
-    assert len(reading.tool_calls) == 3
-    assert reading.dropped == ()
-
-
-@pytest.mark.parametrize("name", [None, "", 7, {}])
-@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call"])
-def test_a_call_of_nothing_is_no_answer(kind: str, name: Any) -> None:
-    reading = good(
-        {"status": "completed", "output": [{"type": kind, "call_id": "c", "name": name}]}
-    )
-    assert reading.tool_calls == ()
-    assert reading.fault is not None
-
-
-@pytest.mark.parametrize("odd", [None, "", 7, [], {"a": 1}])
-def test_every_call_has_an_id_of_its_own(odd: Any) -> None:
-    bare = {"type": "function_call", "name": "f", "arguments": "{}", "call_id": odd, "id": odd}
-    custom = {**SHOUT, "call_id": odd, "id": odd}
-    value = {"id": "r", "output": [bare, bare, custom]}
-    ids = [call["id"] for call in good(value).tool_calls]
-    assert all(isinstance(it, str) and it for it in ids)
-    assert len(set(ids)) == 3
-    assert ids == [call["id"] for call in good(value).tool_calls]
-    assert not set(ids) & {call["id"] for call in good({**value, "id": "s"}).tool_calls}
-
-
 @pytest.mark.parametrize(
     ("told", "tier"),
     [

@@ -205,7 +205,8 @@ def test_text_that_was_told_is_the_answers_where_nothing_else_has_it(
 
 def test_text_without_a_place_is_not_lost() -> None:
     bare = {"type": "response.output_text.delta", "delta": "hi"}
-    for output in ([], None):
+    empty: tuple[Any, ...] = ([], None)
+    for output in empty:
         assert read(bare, ending(output=output))[1].response == "hi"
     assert read(bare, done(None, text("hi")), ending())[1].response == "hi"
     assert read(bare, ending(text("hi")))[1].response == "hi"
