@@ -41,6 +41,8 @@ class Takes(BaseModel):
     samplers: Literal["both", "one", "idle", "none"] = "both"
     """`temperature` and `top_p`: both, one of them in a request, only while it does not think (an
     effort of `none`), or neither."""
+    most_temperature: float | None = Field(default=None, ge=0)
+    """The highest `temperature`."""
     top_k: bool = True
     penalties: bool = True
     """`presence_penalty` and `frequency_penalty`."""
@@ -80,6 +82,10 @@ class Takes(BaseModel):
     max_output_tokens: int | None = Field(default=None, ge=1)
     """The most it answers with."""
     outputs: tuple[Literal["json_object", "json_schema"], ...] = ("json_object", "json_schema")
+    output_beside_tools: bool = True
+    """Those, in a request with functions (Gemini)."""
+    result_media: bool = True
+    """Images and files in a tool's result (Gemini)."""
     verbosity: bool = True
     images: bool = True
     image_urls: bool = True

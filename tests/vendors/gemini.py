@@ -85,6 +85,9 @@ def _turns(body: Body, known: Facts, _: str) -> Iterator[str]:
             yield "contents.parts must not be empty."
         calls = [it for it in before if "functionCall" in it]
         results = [it for it in parts if "functionResponse" in it]
+        # https://ai.google.dev/gemini-api/docs/function-calling#multimodal: Gemini 3 alone
+        if not known.signatures and any("parts" in it["functionResponse"] for it in results):
+            yield "Multimodal function responses are not supported for this model."
         if len(calls) != len(results):
             yield (
                 "Please ensure that the number of function response parts is equal to the number"
@@ -126,6 +129,14 @@ def _signature(part: Mapping[str, Any], model: str) -> str:
     call = part.get("functionCall")
     said = part.get("text") if call is None else call["name"]
     return base64.b64encode(f"{model}: {said}".encode()).decode()
+
+
+def _output(body: Body, known: Facts, _: str) -> Iterator[str]:
+    """https://ai.google.dev/gemini-api/docs/structured-output: with tools, Gemini 3 alone."""
+    declared = any(it.get("functionDeclarations") for it in body.get("tools") or ())
+    wanted = "responseMimeType" in (body.get("generationConfig") or {})
+    if declared and wanted and not known.signatures:
+        yield "Function calling with a response mime type: 'application/json' is unsupported"
 
 
 def _config(body: Body, known: Facts, _: str) -> Iterator[str]:
@@ -196,7 +207,7 @@ def _media(body: Body, _: Facts, __: str) -> Iterator[str]:
             yield "Invalid or unsupported file uri."
 
 
-_RULES: Final = (_turns, _signatures, _config, _thinking, _tools, _media)
+_RULES: Final = (_turns, _signatures, _output, _config, _thinking, _tools, _media)
 
 
 def _functions(body: Body) -> list[dict[str, Any]]:

@@ -22,6 +22,11 @@ def _last_role(body: chat.Body) -> str | None:
     return "Expected last role User or Tool (or Assistant with prefix True) for serving"
 
 
+def _temperature(body: chat.Body) -> str | None:
+    """At most 1.5, says the schema of the API."""
+    return "less than or equal to 1.5" if (body.get("temperature") or 0) > 1.5 else None
+
+
 def _error(message: str) -> Any:
     """Its own form for what does not fit the schema: 422."""
     return {"detail": [{"type": "extra_forbidden", "loc": ["body"], "msg": message}]}
@@ -71,6 +76,7 @@ VENDOR = chat.Vendor(
         chat.call_ids("[a-zA-Z0-9]{9}"),
         chat.values("reasoning_effort", _efforts),
         _last_role,
+        _temperature,
     ),
 )
 

@@ -184,8 +184,9 @@ async def test_what_was_dropped_is_told_and_what_cannot_be_said_is_not_sent() ->
     async with connected(WHOLE) as (server, session):
         found = await session.complete(replace(REQUEST, store=True), FLASH, timeout=LONG)
         assert found.dropped == ("store",)
-        many = replace(REQUEST, stop=tuple("abcdef"))
-        refused = await session.complete(many, FLASH, timeout=LONG)
+        upload = {"type": "input_image", "file_id": "file-1"}
+        unsayable = replace(REQUEST, messages=({"role": "user", "content": [upload]},))
+        refused = await session.complete(unsayable, FLASH, timeout=LONG)
         assert len(server.requests) == 1
     assert isinstance(refused, ProviderFailure)
     assert (refused.type, refused.scope) == ("request_rejected", "request")

@@ -347,3 +347,19 @@ def test_where_the_last_may_not_be_the_systems_its_words_are_asked_as_the_users(
     assert sent(*messages) == list(messages)
     first = sent(*system, USER, dialect=PRESETS["mistral"].dialect)
     assert first == [*system, USER]
+
+
+@pytest.mark.parametrize("before", [(), (USER,)])
+def test_a_system_message_at_the_end_is_asked_as_the_users_where_it_must_be(before: Any) -> None:
+    last = {"role": "system", "content": "Say hello."}
+    prepared = call(*before, last, dialect=PRESETS["mistral"].dialect)
+    assert prepared.body["messages"][-1] == {"role": "user", "content": "Say hello."}
+    assert [it.partition(":")[0] for it in prepared.dropped] == ["messages"]
+    assert call(*before, last).body["messages"][-1] == last
+
+
+@pytest.mark.parametrize(("asked", "most"), [(1.5, 1.5), (2.0, 1.5), (0.0, 0.0)])
+def test_a_temperature_is_the_most_that_is_taken(asked: float, most: float) -> None:
+    prepared = call(USER, temperature=asked, takes=Takes(most_temperature=1.5))
+    assert prepared.body["temperature"] == most
+    assert len(prepared.dropped) == (asked > most)

@@ -174,6 +174,29 @@ def test_a_tools_picture_is_a_part_of_its_result() -> None:
     assert result["parts"] == [{"inlineData": {"mimeType": "image/png", "data": PNG}}]
 
 
+def test_a_tools_picture_moves_behind_the_results_where_a_result_takes_none() -> None:
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+    messages = (*CALLED[:2], {**CALLED[2], "content": [picture]})
+    prepared = call("gemini-2.5-flash", messages=messages)
+    [result, named, moved] = prepared.body["contents"][-1]["parts"]
+    assert "parts" not in result["functionResponse"]
+    assert result["functionResponse"]["name"] in named["text"]
+    assert moved == {"inlineData": {"mimeType": "image/png", "data": PNG}}
+    assert "messages[2].content" in paths(prepared)
+
+
+@pytest.mark.parametrize("model", ["gemini-2.0-flash", "gemini-2.5-pro", "gemini-2.5-flash"])
+def test_json_beside_functions_is_asked_in_words_where_it_is_refused(model: str) -> None:
+    wanted = {"type": "json_schema", "schema": SCHEMA}
+    prepared = call(model, tools=(NESTED,), response_format=wanted)
+    assert "responseMimeType" not in prepared.body.get("generationConfig", {})
+    assert "JSON Schema" in prepared.body["systemInstruction"]["parts"][-1]["text"]
+    assert prepared.check == SCHEMA
+    assert "response_format" in paths(prepared)
+    kept = call("gemini-3-flash", tools=(NESTED,), response_format=wanted)
+    assert kept.body["generationConfig"]["responseMimeType"] == "application/json"
+
+
 @pytest.mark.parametrize("tool", [NESTED, FLAT])
 def test_functions_keep_their_json_schema(tool: dict[str, Any]) -> None:
     prepared = call(tools=(tool,))

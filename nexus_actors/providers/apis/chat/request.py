@@ -166,13 +166,20 @@ class _Writer:
         request, takes = self._request, self._takes
         idle_only = takes.samplers == "idle" and thinks
         taken = takes.samplers != "none" and not idle_only
-        self._add("temperature", request.temperature, taken=taken)
+        self._add("temperature", self._temperature() if taken else request.temperature, taken=taken)
         one_is_enough = takes.samplers == "one" and request.temperature is not None
         self._add("top_p", request.top_p, taken=taken and not one_is_enough)
         self._add("top_k", request.top_k, taken=takes.top_k and not idle_only)
         penalties = takes.penalties and not idle_only
         self._add("presence_penalty", request.presence_penalty, taken=penalties)
         self._add("frequency_penalty", request.frequency_penalty, taken=penalties)
+
+    def _temperature(self) -> float | None:
+        asked, most = self._request.temperature, self._takes.most_temperature
+        if asked is None or most is None or asked <= most:
+            return asked
+        self._dropped.append(f"temperature: sent as {most:g}, the most that is taken")
+        return most
 
     def _add_plain(self, output: Output) -> None:
         request, takes = self._request, self._takes

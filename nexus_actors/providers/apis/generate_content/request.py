@@ -48,6 +48,7 @@ from nexus_actors.providers.apis.conversation import (
     names_of_speakers,
     read_conversation,
 )
+from nexus_actors.providers.apis.generate_content.output import is_known, with_words
 from nexus_actors.providers.apis.generate_content.turns import Unsayable, contents
 from nexus_actors.providers.apis.messages.content import GO_ON
 from nexus_actors.providers.apis.untold import untold_in_generate_content
@@ -95,35 +96,6 @@ _FIELDS: Final = {
 }
 """Optional members of `generationConfig`, to our names."""
 _NOT_TAKEN: Final = "the model does not take it"
-_KNOWN_KEYWORDS: Final = frozenset(
-    {
-        "$anchor",
-        "$defs",
-        "$id",
-        "$ref",
-        "additionalProperties",
-        "anyOf",
-        "description",
-        "enum",
-        "format",
-        "items",
-        "maxItems",
-        "maximum",
-        "minItems",
-        "minimum",
-        "oneOf",
-        "prefixItems",
-        "properties",
-        "propertyOrdering",
-        "required",
-        "title",
-        "type",
-    }
-)
-"""Of JSON Schema, what the API looks at:
-https://ai.google.dev/api/generate-content#FIELDS.response_json_schema."""
-_DEEPEST: Final = 64
-"""Levels of a schema that are looked into."""
 
 
 def _names() -> Iterator[tuple[str, str]]:
@@ -156,22 +128,25 @@ def generate_content_call(
     """`POST /models/{model}:generateContent`, or `:streamGenerateContent` as server-sent events."""
     name = model.removeprefix("models/")
     conversation = read_conversation(request)
+    conversation, worded = with_words(conversation, takes)
     dropped = [field for field in _NEVER if getattr(request, field) not in (None, ())]
     dropped += names_of_speakers(request)
     dropped += untold_in_generate_content(request)
+    if worded is not None:
+        dropped.append("response_format: asked in words, the model takes none beside functions")
     try:
         body = _body(request, takes, conversation, dropped)
     except Unsayable as reason:
         return refused(str(reason))
     method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    output = conversation.output
+    output = worded or conversation.output
     schema = output.schema if isinstance(output, JsonSchema) else None
     return Prepared(
         path=f"/models/{quote(name, safe='')}:{method}",
         body=body,
         dropped=tuple(dropped),
         names=_named_otherwise(request),
-        check=None if schema is None or _is_known(schema) else schema,
+        check=None if schema is None or (worded is None and is_known(schema)) else schema,
     )
 
 
@@ -377,18 +352,3 @@ def _add_tier(body: dict[str, Any], request: LLMRequest, dropped: list[str]) -> 
         dropped.append("service_tier: not one of the API's")
     elif (tier := _TIERS[asked]) is not None:
         body["serviceTier"] = tier
-
-
-def _is_known(schema: Any, depth: int = 0) -> bool:
-    """Whether the API looks at all that the schema says."""
-    if not isinstance(schema, Mapping):
-        return True
-    if depth > _DEEPEST or not schema.keys() <= _KNOWN_KEYWORDS:
-        return False
-    named = [schema[key] for key in ("properties", "$defs") if isinstance(schema.get(key), Mapping)]
-    inner = [it for group in named for it in group.values()]
-    for key in ("items", "additionalProperties"):
-        inner.append(schema.get(key))
-    for key in ("anyOf", "oneOf", "prefixItems"):
-        inner += schema[key] if isinstance(schema.get(key), list | tuple) else ()
-    return all(_is_known(it, depth + 1) for it in inner)

@@ -38,7 +38,9 @@ def contents(turns: tuple[Turn, ...], takes: Takes, dropped: list[str]) -> list[
     for role, run in groupby(turns, lambda turn: turn.role):
         by_model = role == "assistant"
         said = tuple(run)
-        parts = list(_model_parts(said, takes, dropped) if by_model else _user_parts(said))
+        parts = list(
+            _model_parts(said, takes, dropped) if by_model else _user_parts(said, takes, dropped)
+        )
         if parts:
             found.append({"role": "model" if by_model else "user", "parts": parts})
     if any(isinstance(part, Media) and part.detail for turn in turns for part in turn.parts):
@@ -50,12 +52,20 @@ def contents(turns: tuple[Turn, ...], takes: Takes, dropped: list[str]) -> list[
     return found
 
 
-def _user_parts(turns: Iterable[Turn]) -> Iterator[dict[str, Any]]:
+def _user_parts(
+    turns: Iterable[Turn], takes: Takes, dropped: list[str]
+) -> Iterator[dict[str, Any]]:
+    moved: list[dict[str, Any]] = []
     for turn in turns:
-        if turn.role == "tool":
-            yield {"functionResponse": _function_response(turn)}
-        else:
+        if turn.role != "tool":
             yield from map(_part, _said(turn))
+            continue
+        result = _function_response(turn)
+        if not takes.result_media and (media := result.pop("parts", None)):
+            moved += [{"text": f"From the result of {turn.tool_name}:"}, *media]
+            dropped.append(f"{turn.path}.content: what is no text is moved behind the results")
+        yield {"functionResponse": result}
+    yield from moved
 
 
 def _model_parts(
