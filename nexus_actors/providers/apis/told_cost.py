@@ -1,7 +1,8 @@
 """What an answer says that it cost.
 
 - `cost`, in dollars (https://openrouter.ai/docs/use-cases/usage-accounting), to which the
-  upstream's own comes where that is billed apart (`is_byok`).
+  upstream's own comes where that is billed apart (`is_byok`). Perplexity's is an object with a
+  `total_cost` (https://docs.perplexity.ai/api-reference/chat-completions-post).
 - xAI's `cost_in_usd_ticks`, ten billion a dollar (https://docs.x.ai/developers/cost-tracking).
 """
 
@@ -15,7 +16,8 @@ def told_cost(usage: Any) -> float | None:
     """US dollars, not checked, by an answer's `usage`; None where nothing is told."""
     if not isinstance(usage, Mapping):
         return None
-    cost = _number(usage.get("cost"))
+    said = usage.get("cost")
+    cost = _number(said.get("total_cost") if isinstance(said, Mapping) else said)
     if cost is None:
         ticks = _number(usage.get("cost_in_usd_ticks"))
         return None if ticks is None else ticks / _TICKS

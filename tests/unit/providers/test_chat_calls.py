@@ -195,7 +195,7 @@ def test_arguments_that_are_no_json_never_leave(arguments: str) -> None:
     broken = {"id": "2", "type": "function", "function": {"name": "b", "arguments": arguments}}
     calls = [whole, broken]
     indexed = pieces(*({**call, "index": place} for place, call in enumerate(calls)))
-    for finish in ("tool_calls", "stop", "content_filter", "some_new_word"):
+    for finish in ("tool_calls", "stop", "some_new_word"):
         for reading in (
             answer(finish, content="Well.", tool_calls=calls),
             streamed({"content": "Well."}, *indexed, finish=finish),
@@ -203,13 +203,13 @@ def test_arguments_that_are_no_json_never_leave(arguments: str) -> None:
             assert reading.fault is not None
             assert reading.fault.startswith("tool_calls[1]: ")
             assert arguments[:20] not in reading.fault
-    for finish in ("length", "model_length"):
+    for finish in ("length", "model_length", "content_filter", "error"):
         for reading in (
             answer(finish, content="Well.", tool_calls=calls),
             streamed({"content": "Well."}, *indexed, finish=finish),
         ):
             assert (reading.fault, reading.response) == (None, "Well.")
-            assert reading.finish_reason == "length"
+            assert reading.finish_reason == finish.removeprefix("model_")
             assert reading.tool_calls == (whole,)
             assert [it.partition(":")[0] for it in reading.dropped] == ["tool_calls[1]"]
 

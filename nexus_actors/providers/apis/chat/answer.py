@@ -5,8 +5,8 @@ Source: https://platform.openai.com/docs/api-reference/chat/object
 - `content` may be text, a list of parts, or null; with neither text nor tool calls the answer is
   "", and `finish_reason` (`length`, `content_filter`) tells why. A `refusal` counts as the text.
 - Calls are what ends an answer that has any, whatever the server calls its end. Calls that nobody
-  could make (`chat/calls.py`) never leave: of an answer that was cut off they are left out, and
-  told; any other answer is at fault.
+  could make (`chat/calls.py`) never leave: of an answer that ended early they are left out, and
+  told; any other answer is at fault. An end by calls without any is a `stop`.
 - An end by `error` that says nothing is a failure. Other words for an end stay as they are.
 """
 
@@ -31,6 +31,15 @@ _FINISHES: Final = {
 """Reasons by names other than OpenAI's: its own older one, Mistral's, Together's."""
 _BY_CALLS: Final = (None, "stop", "tool_calls")
 """Ends that mean the calls, where there are any: some servers say `stop`, xAI nothing."""
+_EARLY: Final = (
+    "length",
+    "content_filter",
+    "error",
+    "insufficient_system_resource",
+    "sensitive",
+    "network_error",
+)
+"""Ends that come in the middle; the last three are DeepSeek's and Zhipu's."""
 
 
 def read_chat(value: Mapping[str, Any]) -> Reading | ProviderFailure:
@@ -49,15 +58,15 @@ def _read(
     value: Mapping[str, Any], choice: Mapping[str, Any], message: Mapping[str, Any]
 ) -> Reading | ProviderFailure:
     answer_id = text_or_none(value.get("id"))
-    calls, broken = read_calls(message, answer_id or "")
     native = text_or_none(choice.get("finish_reason"))
     finish = _FINISHES.get(native, native) if native else None
-    if calls and finish in _BY_CALLS:
-        finish = "tool_calls"
+    cut = finish in _EARLY
+    calls, broken = read_calls(message, answer_id or "", cut=cut)
+    if finish in _BY_CALLS and (calls or finish):
+        finish = "tool_calls" if calls else "stop"
     text = _text(message)
-    if finish == "error" and not (text or calls or broken):
+    if finish == "error" and not (text or calls):
         return failed_inside(Complaint(message="the answer ended by an error, without a word"))
-    cut = finish == "length"
     spent = read_spent(value)
     return Reading(
         response=text or (None if calls else ""),

@@ -6,7 +6,7 @@ JSON: a call without them is broken, and what becomes of the answer then is `cha
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,23 +27,28 @@ class BrokenCall:
 
 
 def read_calls(
-    message: Mapping[str, Any], answer_id: str
+    message: Mapping[str, Any], answer_id: str, *, cut: bool = False
 ) -> tuple[tuple[Mapping[str, Any], ...], tuple[BrokenCall, ...]]:
     """Those that are whole, and those that are not. `answer_id`: to make ids of, where there are
-    none."""
-    whole: list[Mapping[str, Any]] = []
+    none of their own. `cut`: the answer ended early, so that its last call may be half of one."""
+    whole: dict[str, Mapping[str, Any]] = {}
     broken: list[BrokenCall] = []
-    for place, call in enumerate(_written(message)):
-        read = _read(call, place, answer_id)
+    written = [(place, it) for place, it in enumerate(_written(message)) if not _is_nothing(it)]
+    for place, call in written:
+        if cut and place == written[-1][0] and _may_be_half(call):
+            broken.append(BrokenCall(place, "it was cut off"))
+            continue
+        read = _read(call, place, answer_id, whole)
         if isinstance(read, BrokenCall):
             broken.append(read)
-        elif read is not None:
-            whole.append(read)
-    return tuple(whole), tuple(broken)
+        else:
+            whole[read["id"]] = read
+    return tuple(whole.values()), tuple(broken)
 
 
 def _written(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     calls = message.get("tool_calls")
+    calls = [calls] if isinstance(calls, Mapping) else calls
     found = [it for it in calls if isinstance(it, Mapping)] if isinstance(calls, list) else []
     yield from found
     legacy = message.get("function_call")
@@ -51,23 +56,40 @@ def _written(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield {"function": legacy}
 
 
+def _is_nothing(call: Mapping[str, Any]) -> bool:
+    told = call.get("custom") or call.get("function")
+    told = told if isinstance(told, Mapping) else {}
+    said = told.get("name"), told.get("arguments"), told.get("input")
+    return not call.get("id") and all(it in (None, "") for it in said)
+
+
+def _may_be_half(call: Mapping[str, Any]) -> bool:
+    """Whether nothing of its text shows that it came to its end."""
+    if isinstance(call.get("custom"), Mapping):
+        return True
+    told = call.get("function")
+    arguments = told.get("arguments") if isinstance(told, Mapping) else None
+    return arguments is None or (isinstance(arguments, str) and not arguments.strip())
+
+
 def _read(
-    call: Mapping[str, Any], place: int, answer_id: str
-) -> Mapping[str, Any] | BrokenCall | None:
-    """The call in the one form; None where nothing is called."""
-    call_id = text_or_none(call.get("id")) or made_id(place, answer_id)
+    call: Mapping[str, Any], place: int, answer_id: str, taken: Container[str]
+) -> Mapping[str, Any] | BrokenCall:
+    """The call in the one form. An id that another call has is no id."""
+    call_id = text_or_none(call.get("id"))
+    if call_id is None or call_id in taken:
+        call_id = made_id(place, answer_id)
     state = call_state(call)
     more = {} if state is None else {STATE: state}
     custom, function = call.get("custom"), call.get("function")
-    if isinstance(custom, Mapping) and custom.get("name"):
-        said = {"name": custom["name"], "input": _text(custom.get("input"))}
+    if isinstance(custom, Mapping) and (name := text_or_none(custom.get("name"))):
+        said = {"name": name, "input": _text(custom.get("input"))}
         return {"id": call_id, "type": "custom", "custom": said, **more}
     told = function if isinstance(function, Mapping) else {}
-    name, arguments = text_or_none(told.get("name")), told.get("arguments")
-    if name is None:
-        empty = not call.get("id") and arguments in (None, "")
-        return None if empty else BrokenCall(place, "it names no function")
-    written = arguments_as_json(arguments)
+    name = text_or_none(told.get("name"))
+    if not name:
+        return BrokenCall(place, "it names no function")
+    written = arguments_as_json(told.get("arguments"))
     if written is None:
         return BrokenCall(place, "its arguments are no JSON")
     said = {"name": name, "arguments": written}
