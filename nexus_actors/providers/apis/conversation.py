@@ -280,8 +280,12 @@ def _cache(holder: Mapping[str, Any]) -> Cache | None:
 def read_choice(choice: Any) -> ToolChoice | None:
     """The choice in `tool_choice`; None where it names no functions."""
     match choice:
-        case "auto" | "none" | "required":
-            return choice
+        case "auto":
+            return "auto"
+        case "none":
+            return "none"
+        case "required":
+            return "required"
         case {"type": "allowed_tools", "allowed_tools": Mapping() as inner}:
             return _allowed(inner)
         case {"type": "allowed_tools"}:

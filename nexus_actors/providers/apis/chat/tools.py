@@ -74,9 +74,8 @@ def _choice(
 ) -> ToolChoice | str | None:
     """The choice among the tools that are sent, or a word of the server's own; None, and told,
     where it is none: the API refuses a choice where there are no tools."""
-    choice = read_choice(asked)
-    if choice is None and isinstance(asked, str):
-        choice = asked
+    known = read_choice(asked)
+    choice = asked if known is None and isinstance(asked, str) else known
     if choice is None or not tools:
         dropped.append("tool_choice")
         return None

@@ -1,10 +1,8 @@
 """generateContent, Gemini's own API. `x-goog-api-key`."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.generate_content.answer import read_generated
 from nexus_actors.providers.apis.generate_content.request import generate_content_call
@@ -32,18 +30,7 @@ class GenerateContentApi:
     def failed(
         self, status: int, headers: Mapping[str, str], body: bytes, *, now: float
     ) -> ProviderFailure:
-        return failed_status(status, headers, _unlisted(body), now=now)
+        return failed_status(status, headers, body, now=now)
 
     def reader(self) -> GenerateContentStream:
         return GenerateContentStream()
-
-
-def _unlisted(body: bytes) -> bytes:
-    """An error's body; the methods that stream send it as the only item of a list."""
-    if not body.lstrip().startswith(b"["):
-        return body
-    match parse(body.decode("utf-8", "replace")):
-        case Parsed([only]):
-            return json.dumps(only).encode("ascii")
-        case _:
-            return body
