@@ -357,3 +357,8 @@ def test_maps_are_paid_by_the_answer(grounding: Any, paid: dict[str, int]) -> No
     value = answer({"text": "x"})
     value["candidates"][0]["groundingMetadata"] = grounding
     assert good(value, known=False).hosted_calls == paid
+
+
+def test_an_id_that_stands_twice_is_the_first_calls() -> None:
+    call = {"functionCall": {"id": "c", "name": "now"}}
+    assert [it["id"] for it in good(answer(call, call)).tool_calls] == ["c", "call_resp1_1"]

@@ -133,3 +133,9 @@ def test_an_error_after_the_end_takes_nothing_back() -> None:
     whole = [START, *text_block(0, "Hello."), *END]
     assert read(*whole, error) == read(*whole) == read(*whole[:-1], error)
     assert isinstance(read(*whole[:-2], error, *END)[1], ProviderFailure)
+
+
+def test_an_id_that_stands_twice_is_the_first_calls() -> None:
+    first, second = good({"id": "m", "content": [USE, USE], "stop_reason": "tool_use"}).tool_calls
+    assert (first["id"], second["function"]) == ("a", first["function"])
+    assert second["id"] not in ("", "a")

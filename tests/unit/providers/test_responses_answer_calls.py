@@ -63,3 +63,10 @@ def test_every_call_has_an_id_of_its_own(odd: Any) -> None:
     assert len(set(ids)) == 3
     assert ids == [call["id"] for call in good(value).tool_calls]
     assert not set(ids) & {call["id"] for call in good({**value, "id": "s"}).tool_calls}
+
+
+@pytest.mark.parametrize("call", [CALL, SHOUT, {"type": "shell_call", "call_id": "c"}])
+def test_an_id_that_stands_twice_is_the_first_calls(call: Any) -> None:
+    first, second = good({"id": "r", "output": [call, call]}).tool_calls
+    assert first["id"] == call["call_id"]
+    assert second["id"] not in ("", first["id"])

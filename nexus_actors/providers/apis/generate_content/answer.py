@@ -26,6 +26,7 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE
 from nexus_actors.contract.result import Usage
+from nexus_actors.providers.apis.call_of_answer import own_id
 from nexus_actors.providers.apis.generate_content.state import (
     write_call_state,
     write_signed_texts,
@@ -217,11 +218,14 @@ def _tool_calls(
 ) -> list[Mapping[str, Any] | str]:
     """The calls; for each that nobody could make, why."""
     calls: list[Mapping[str, Any] | str] = []
+    taken: set[str] = set()
     for part in parts:
         call = part.get("functionCall")
         if isinstance(call, Mapping) and not _is_empty(call):
             made_up = "_".join(("call", *([response_id] if response_id else []), str(len(calls))))
-            calls.append(_tool_call(call, made_up, text_or_none(part.get("thoughtSignature"))))
+            call_id = own_id(text_or_none(call.get("id")), made_up, taken)
+            taken.add(call_id)
+            calls.append(_tool_call(call, call_id, text_or_none(part.get("thoughtSignature"))))
     return calls
 
 
@@ -232,7 +236,7 @@ def _is_empty(call: Mapping[str, Any]) -> bool:
 
 
 def _tool_call(
-    call: Mapping[str, Any], made_up: str, signature: str | None
+    call: Mapping[str, Any], call_id: str, signature: str | None
 ) -> Mapping[str, Any] | str:
     name = text_or_none(call.get("name"))
     if name is None:
@@ -246,7 +250,7 @@ def _tool_call(
     sealed = {"extra_content": {"google": {"thought_signature": signature}}} if signature else {}
     state = write_call_state(signature)
     return {
-        "id": text_or_none(call.get("id")) or made_up,
+        "id": call_id,
         "type": "function",
         "function": {
             "name": name,

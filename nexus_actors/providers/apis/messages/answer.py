@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.call_of_answer import made_id
+from nexus_actors.providers.apis.call_of_answer import made_id, own_id
 from nexus_actors.providers.apis.messages.hosted import hosted_calls
 from nexus_actors.providers.apis.messages.state import written_state
 from nexus_actors.providers.apis.told_cost import told_cost
@@ -104,32 +104,33 @@ class _Calls:
 
 
 def _calls(blocks: Sequence[Mapping[str, Any]], answer_id: str, *, cut: bool) -> _Calls:
-    whole: list[Mapping[str, Any]] = []
+    whole: dict[str, Mapping[str, Any]] = {}
     broken: dict[int, str] = {}
     dropped: list[str] = []
     places = [place for place, block in enumerate(blocks) if block.get("type") == "tool_use"]
     for number, place in enumerate(places):
         is_last = place == len(blocks) - 1
-        read = _call(blocks[place], made_id(number, answer_id), may_lack=cut and is_last)
+        read = _call(blocks[place], may_lack=cut and is_last)
         if isinstance(read, str):
             broken[place] = read
             dropped.append(f"tool_calls[{number}]: {'arguments ' * (read != _NAMELESS)}cut off")
         else:
-            whole.append(read)
+            given = text_or_none(blocks[place].get("id"))
+            call_id = own_id(given, made_id(number, answer_id), whole)
+            whole[call_id] = {"id": call_id, "type": "function", "function": read}
     fault = f"a call cannot be made: {next(iter(broken.values()))}" if broken and not cut else None
-    return _Calls(tuple(whole), frozenset(broken), tuple(dropped), fault)
+    return _Calls(tuple(whole.values()), frozenset(broken), tuple(dropped), fault)
 
 
-def _call(block: Mapping[str, Any], made: str, *, may_lack: bool) -> Mapping[str, Any] | str:
-    """The call, or why nobody could make it. `may_lack`: whether the answer ended early in it."""
+def _call(block: Mapping[str, Any], *, may_lack: bool) -> Mapping[str, Any] | str:
+    """What is called, or why nobody could make it. `may_lack`: the answer ended early in it."""
     name, given = text_or_none(block.get("name")), _input(block)
     if name is None:
         return _NAMELESS
     if given is None or (may_lack and not block.get("input")):
         return "its arguments are no JSON object"
     arguments = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
-    function = {"name": name, "arguments": arguments}
-    return {"id": text_or_none(block.get("id")) or made, "type": "function", "function": function}
+    return {"name": name, "arguments": arguments}
 
 
 def _input(block: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nexus_actors.contract.json_text import Parsed, parse
-from nexus_actors.providers.apis.call_of_answer import made_id
+from nexus_actors.providers.apis.call_of_answer import made_id, own_id
 from nexus_actors.providers.http.api import text_or_none
 
 Item = Mapping[str, Any]
@@ -33,14 +33,17 @@ def read_calls(items: Sequence[Item], answer_id: str, *, cut: bool) -> list[Foun
     whether the answer ended early."""
     answered = {_called(item) for item in items if is_output(item)} - {""}
     found: list[Found] = []
+    taken: set[str] = set()
     for place, item in enumerate(items):
         if is_output(item) or _called(item) in answered:
             found.append(None)
             continue
-        call = _call(item, made_id(place, answer_id))
+        call = _call(item, own_id(_id(item), made_id(place, answer_id), taken))
         is_last = cut and place == len(items) - 1
         if call is not None and (item.get("status") == "incomplete" or (is_last and _lacks(item))):
             call = BrokenCall("it was cut off")
+        if isinstance(call, Mapping):
+            taken.add(call["id"])
         found.append(call)
     return found
 
@@ -54,6 +57,10 @@ def _called(item: Item) -> str:
     return text_or_none(item.get("call_id")) or ""
 
 
+def _id(item: Item) -> str | None:
+    return _called(item) or text_or_none(item.get("id"))
+
+
 def _lacks(item: Item) -> bool:
     """Whether something may be missing from it, as it stands at an end that came early."""
     if item.get("type") == "custom_tool_call":
@@ -63,10 +70,9 @@ def _lacks(item: Item) -> bool:
     return item.get("type") == "function_call" and empty
 
 
-def _call(item: Item, made: str) -> Found:
+def _call(item: Item, call_id: str) -> Found:
     """As chat writes it, `{"id", "type": T, T: {…}}`, whatever T is."""
     item_id, name = text_or_none(item.get("id")), text_or_none(item.get("name"))
-    call_id = _called(item) or item_id or made
     match item.get("type"):
         case "function_call" | "custom_tool_call" if name is None:
             return BrokenCall("it names no tool")
@@ -84,7 +90,7 @@ def _call(item: Item, made: str) -> Found:
                 return BrokenCall("it has no id to answer to")
             return {"id": item_id, "type": kind, kind: _inner(item)}
         case str(kind) if _called(item):
-            return {"id": _called(item), "type": kind, kind: _inner(item)}
+            return {"id": call_id, "type": kind, kind: _inner(item)}
         case _:
             return None
 
