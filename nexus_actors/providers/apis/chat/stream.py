@@ -11,6 +11,7 @@ from typing import Any, Final
 from nexus_actors.providers.apis.chat.answer import content_text
 from nexus_actors.providers.apis.chat.stream_calls import StreamedCalls
 from nexus_actors.providers.apis.chat.stream_reasoning import ReasoningDetails
+from nexus_actors.providers.apis.chat.usage import with_earlier
 from nexus_actors.providers.http.api import text_or_none
 
 _TEXTS: Final = ("refusal", "reasoning_content", "reasoning")
@@ -27,6 +28,7 @@ class ChatStream:
         self._details = ReasoningDetails()
         self._extra: dict[str, Any] = {}
         self._calls = StreamedCalls()
+        self._by_deltas = False
         self._error: Any = None
 
     def take(self, event: Mapping[str, Any]) -> str:
@@ -46,14 +48,29 @@ class ChatStream:
         if not self._finish:
             self._error = self._error or choice.get("error")
         self._tell(choice, ("usage",), self._told)  # Moonshot's place for it
+        had_end = bool(self._finish)
         self._tell(choice, ("finish_reason", "native_finish_reason"), self._finish)
-        delta = choice.get("delta")
-        return self._take_delta(delta) if isinstance(delta, Mapping) else ""
+        text = self._take_delta(self._delta(choice))
+        ends = bool(self._finish) and not had_end
+        return self._refusal() if ends and not any(self._content) else text
+
+    def _delta(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Servers that only seem to stream send a `message`; after deltas it says them again."""
+        delta, message = choice.get("delta"), choice.get("message")
+        if isinstance(delta, Mapping) and any(it for key, it in delta.items() if key != "role"):
+            self._by_deltas = True
+            return delta
+        return message if isinstance(message, Mapping) and not self._by_deltas else {}
+
+    def _refusal(self) -> str:
+        """What is the text where there is no other, which only the end of the answer shows."""
+        return "".join(self._texts["refusal"])
 
     def _tell(self, holder: Any, names: tuple[str, ...], told: dict[str, Any]) -> None:
         for name in names if isinstance(holder, Mapping) else ():
             if holder.get(name):
-                told[name] = holder[name]
+                said = holder[name]
+                told[name] = said if name != "usage" else with_earlier(told.get(name), said)
 
     def _take_delta(self, delta: Mapping[str, Any]) -> str:
         text = content_text(delta.get("content"))
@@ -64,10 +81,7 @@ class ChatStream:
         extra = delta.get("extra_content")
         if isinstance(extra, Mapping):
             self._extra.update(extra)
-        calls = delta.get("tool_calls")
-        for call in calls if isinstance(calls, list) else ():
-            if isinstance(call, Mapping):
-                self._calls.take(call)
+        self._calls.take(delta.get("tool_calls"))
         if isinstance(delta.get("function_call"), Mapping):
             self._calls.take_legacy(delta["function_call"])
         return text

@@ -1,9 +1,10 @@
 """The calls of a streamed answer, put together from pieces that servers send in many ways.
 
-A new id opens a call. A piece without one belongs to the last call of its index, or to the last of
-all where it has no index; only where it plainly begins another (another name; whole arguments after
-whole arguments) it opens one. So servers are understood that send each call whole, all calls under
-index 0, or none of index and id.
+A piece belongs to the call of its id; else to the last call of its index; else, where it has
+neither, to the call at its place in the list. A new id opens a call, and so does what plainly
+begins another: another name, or the same one once the arguments are whole. A piece with a new id
+goes on with a call that has none yet, and, where it names nothing, with one that has no whole
+arguments yet, as some servers make an id for each piece.
 """
 
 import json
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nexus_actors.providers.apis.chat.json_end import JsonEnd
 from nexus_actors.providers.http.api import text_or_none
 
 
@@ -23,6 +25,27 @@ class _Call:
     pieces: list[str] = field(default_factory=list)
     """Of the arguments, or of a custom tool's input."""
     extra: dict[str, Any] = field(default_factory=dict)
+    repeats_name: bool = False
+    end: JsonEnd = field(default_factory=JsonEnd)
+
+    def add(self, piece: "_Piece") -> None:
+        self.custom = self.custom or piece.custom
+        self.repeats_name = self.repeats_name or (bool(piece.name) and piece.name == self.name)
+        self.name = piece.name or self.name
+        self.extra.update(piece.extra)
+        if piece.text.strip() and self.only_opened():
+            self.pieces.clear()
+            self.end = JsonEnd()
+        if piece.text:
+            self.pieces.append(piece.text)
+            self.end.take(piece.text)
+
+    def only_opened(self) -> bool:
+        """Whether its arguments are the `{}` that some servers open a call with."""
+        return not self.custom and len(self.pieces) == 1 and self.pieces[0].strip() == "{}"
+
+    def ended(self) -> bool:
+        return not self.custom and self.end.came
 
     def whole(self) -> dict[str, Any]:
         text = "".join(self.pieces)
@@ -34,6 +57,18 @@ class _Call:
         return {**told, "extra_content": self.extra} if self.extra else told
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    id: str
+    index: int | None
+    place: int
+    """In its list."""
+    custom: bool
+    name: str
+    text: str
+    extra: Mapping[str, Any]
+
+
 class StreamedCalls:
     """Takes the pieces in the order of their coming."""
 
@@ -41,59 +76,49 @@ class StreamedCalls:
         self._calls: list[_Call] = []
         self._by_id: dict[str, _Call] = {}
         self._by_index: dict[int, _Call] = {}
+        self._by_place: dict[int, _Call] = {}
         self._legacy: _Call | None = None
 
-    def take(self, piece: Mapping[str, Any]) -> None:
-        """One piece of `delta.tool_calls`."""
-        custom = isinstance(piece.get("custom"), Mapping)
-        said = piece["custom"] if custom else piece.get("function")
-        said = said if isinstance(said, Mapping) else {}
-        name = text_or_none(said.get("name")) or ""
-        text = _text(said.get("input" if custom else "arguments"))
-        call = self._call_of(piece, name, text)
-        call.custom = call.custom or custom
-        self._add(call, name, text)
-        extra = piece.get("extra_content")
-        if isinstance(extra, Mapping):
-            call.extra.update(extra)
+    def take(self, pieces: Any) -> None:
+        """What `delta.tool_calls` holds."""
+        listed = [pieces] if isinstance(pieces, Mapping) else pieces
+        for place, said in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(said, Mapping):
+                piece = _piece(said, place)
+                call = self._by_place[place] = self._call_of(piece)
+                call.add(piece)
 
     def take_legacy(self, said: Mapping[str, Any]) -> None:
         """A piece of the API's older `function_call`, of which there is one at most."""
         if self._legacy is None:
             self._legacy = self._open(None)
-        name = text_or_none(said.get("name")) or ""
-        self._add(self._legacy, name, _text(said.get("arguments")))
+        self._legacy.add(_piece({"function": said}, 0))
 
-    def _add(self, call: _Call, name: str, text: str) -> None:
-        call.name = name or call.name
-        if text:
-            call.pieces.append(text)
-
-    def _call_of(self, piece: Mapping[str, Any], name: str, text: str) -> _Call:
-        call_id = text_or_none(piece.get("id")) or ""
-        index = piece.get("index")
-        index = index if isinstance(index, int) and not isinstance(index, bool) else None
-        last = self._by_index.get(index) if index is not None else self._last()
-        if call_id:
-            return self._by_new_or_known_id(call_id, index, last)
-        if last is None or _begins_another(last, name, text):
-            return self._open(index)
-        return last
-
-    def _by_new_or_known_id(self, call_id: str, index: int | None, last: _Call | None) -> _Call:
-        known = self._by_id.get(call_id)
-        if known is not None and index in (None, known.index):
+    def _call_of(self, piece: _Piece) -> _Call:
+        last = self._last(piece)
+        known = self._by_id.get(piece.id) if piece.id else None
+        if last is not None and piece.id and last.id == piece.id:
+            known = last
+        if known is not None and _goes_on_by_id(known, piece):
             return known
-        if known is None and last is not None and not last.id and index is not None:
-            call = last  # its id came late
+        if known is None and last is not None and _goes_on(last, piece):
+            call = last
         else:
-            call = self._open(index)
-        call.id = call_id
-        self._by_id[call_id] = call
+            call = self._open(piece.index)
+        if piece.id:
+            call.id = call.id or piece.id
+            self._by_id[piece.id] = call
         return call
 
-    def _last(self) -> _Call | None:
-        return self._calls[-1] if self._calls else None
+    def _last(self, piece: _Piece) -> _Call | None:
+        if piece.index is not None:
+            return self._by_index.get(piece.index)
+        last = self._calls[-1] if self._calls else None
+        at_place = self._by_place.get(piece.place)
+        if at_place is None:
+            alone = piece.place == 0 or not (piece.name or (last is not None and last.ended()))
+            return last if alone else None
+        return last if at_place.ended() and not piece.name else at_place
 
     def _open(self, index: int | None) -> _Call:
         call = _Call(len(self._calls) if index is None else index)
@@ -106,13 +131,57 @@ class StreamedCalls:
         return [call.whole() for call in sorted(self._calls, key=lambda it: it.index)]
 
 
-def _begins_another(last: _Call, name: str, text: str) -> bool:
-    """Whether a piece that names a function is not the last call's. A `}` that a `{` follows at
-    once stands nowhere within JSON but in its texts."""
-    if not name or not last.name:
+def _goes_on_by_id(known: _Call, piece: _Piece) -> bool:
+    """Whether the call of the piece's id is its call: servers also give one id to two calls."""
+    if piece.index in (None, known.index):
+        return not (known.ended() and piece.name and known.name not in ("", piece.name))
+    return not (piece.name or known.ended())
+
+
+def _goes_on(last: _Call, piece: _Piece) -> bool:
+    """Whether a piece whose id, if it has one, is not known yet goes on with the last call."""
+    if _begins_another(last, piece):
         return False
-    ended = bool(last.pieces) and last.pieces[-1].rstrip().endswith("}")
-    return name != last.name or (ended and text.lstrip().startswith("{"))
+    if not piece.id:
+        return True
+    if last.id:  # an id for each piece, unless it opens a call
+        return not (piece.name or (last.ended() and not last.only_opened()))
+    return not (last.ended() and piece.text.strip()) or last.only_opened()
+
+
+def _begins_another(last: _Call, piece: _Piece) -> bool:
+    """Whether a piece that names a function is not the last call's."""
+    if not piece.name or not last.name:
+        return False
+    if piece.name != last.name:
+        return True
+    text = piece.text.lstrip()
+    return last.ended() and (text.startswith("{") or not (text or last.repeats_name))
+
+
+def _piece(said: Mapping[str, Any], place: int) -> _Piece:
+    custom = isinstance(said.get("custom"), Mapping)
+    told = said["custom"] if custom else said.get("function")
+    told = told if isinstance(told, Mapping) else {}
+    extra = said.get("extra_content")
+    return _Piece(
+        id=text_or_none(said.get("id")) or "",
+        index=_index(said.get("index")),
+        place=place,
+        custom=custom,
+        name=text_or_none(told.get("name")) or "",
+        text=_text(told.get("input" if custom else "arguments")),
+        extra=extra if isinstance(extra, Mapping) else {},
+    )
+
+
+def _index(said: Any) -> int | None:
+    """Also one that is written as text, or as a number with a fraction of nothing."""
+    if isinstance(said, str) and said.isascii() and said.isdecimal() and len(said) < 10:
+        return int(said)
+    if isinstance(said, float) and said.is_integer():
+        return int(said)
+    return said if isinstance(said, int) and not isinstance(said, bool) else None
 
 
 def _text(said: Any) -> str:

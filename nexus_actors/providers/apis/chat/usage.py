@@ -57,6 +57,18 @@ def read_spent(answer: Mapping[str, Any]) -> Spent:
     )
 
 
+def with_earlier(earlier: Any, later: Any) -> Any:
+    """What a stream told last, and what it told earlier where that says more than nothing."""
+    if not isinstance(earlier, Mapping) or not isinstance(later, Mapping):
+        return later or earlier
+    told = {**earlier, **{name: it for name, it in later.items() if it or name not in earlier}}
+    for name in earlier.keys() & later.keys():
+        if isinstance(earlier[name], Mapping) and isinstance(later[name], Mapping):
+            inner = {key: it for key, it in later[name].items() if it or key not in earlier[name]}
+            told[name] = {**earlier[name], **inner}
+    return told
+
+
 def _usage(usage: Mapping[str, Any]) -> Usage:
     prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
     reasoning = count(usage.get("completion_tokens_details"), "reasoning_tokens")
