@@ -18,6 +18,8 @@ STATE: Final = "provider_state"
 """The key in a message, a call and a result."""
 _SAID_TWICE: Final = "extra_content"
 """Where Google's chat API has a signature, which stands there beside a state of the same."""
+UNREADABLE: Final = "nothing in it can be sent back"
+"""Why a state of the owner's own is told: somebody changed it on its way."""
 STATE_LIMIT: Final = 256 * 1024
 """Bytes that the states of one message and its calls may have together; larger, they are left out
 and told."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from nexus_actors.contract.json_text import Parsed, parse
-from nexus_actors.contract.provider_state import STATE
+from nexus_actors.contract.provider_state import STATE, UNREADABLE
 from nexus_actors.providers.takes import Takes
 
 MESSAGE_KEYS: Final = ("reasoning_content", "reasoning", "reasoning_details", "extra_content")
@@ -66,6 +66,8 @@ def replayed(
         sealed = _in_form(parsed.value, keys)
     else:
         sealed = {}
+    if text is not None and not sealed:
+        dropped.append(f"{path}.{STATE}: {UNREADABLE}")
     written = _in_form(holder, tuple(key for key in keys if key in takes.foreign))
     sent = {**written, **sealed}
     told = (key for key in keys if holder.get(key) and sent.get(key) != holder[key])

@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from nexus_actors.contract.json_text import Parsed, parse
-from nexus_actors.contract.provider_state import STATE
+from nexus_actors.contract.provider_state import STATE, UNREADABLE
 from nexus_actors.providers.apis.conversation import ToolCall, Turn
 from nexus_actors.providers.apis.generate_content.state import read_call_state, read_signed_texts
 from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
@@ -78,7 +78,10 @@ def _model_parts(
     for place, (call, path) in enumerate(calls):
         # One signature serves all calls made at once: it stands with the first.
         unsigned = UNCHECKED if place == 0 and takes.signatures else None
-        signature = read_call_state(call.state) or call.signature or unsigned
+        sealed = read_call_state(call.state)
+        if call.state is not None and sealed is None:
+            dropped.append(f"{path}.{STATE}: {UNREADABLE}")
+        signature = sealed or call.signature or unsigned
         signed = {"thoughtSignature": signature} if signature else {}
         yield {"functionCall": _function_call(call, path), **signed}
 

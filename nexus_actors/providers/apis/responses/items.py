@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nexus_actors.contract.json_text import Parsed, parse
-from nexus_actors.contract.provider_state import STATE
+from nexus_actors.contract.provider_state import STATE, UNREADABLE
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES, Use, uses_in_messages
 from nexus_actors.providers.apis.conversation import thoughts_in_words
@@ -60,6 +60,8 @@ def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
         dropped += thoughts_in_words(message, path)
         state = message.get(STATE)
         thoughts = read_thoughts(state)
+        if state is not None and thoughts == Thoughts():
+            dropped.append(f"{path}.{STATE}: {UNREADABLE}")
         if request.previous_response_id is not None and thoughts.items:
             dropped.append(f"{path}.{STATE}: the API goes on from the answer that it has stored")
             thoughts = Thoughts()
