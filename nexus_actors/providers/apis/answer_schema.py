@@ -15,18 +15,22 @@ import jsonschema_rs
 from nexus_actors.contract.foreign import clean_name
 from nexus_actors.contract.json_text import Parsed, parse
 
-MOST_WORK: Final = 200_000
+MOST_WORK: Final = 20_000
 """Pairs of a value and a schema that are looked at; some ten million of them take a second."""
 MOST_SCHEMA: Final = 256 * 1024
 """Characters of a schema."""
 MOST_ANSWER: Final = 2 * 1024 * 1024
 """Characters of an answer."""
 _MOST_DEPTH: Final = 300
-_PATTERN_BYTES: Final = 1024 * 1024
-"""Compiled; more is no pattern that anybody needs."""
-_PATTERN_COST: Final = 20
-"""Of one character: a large pattern is in many states at once."""
-_CACHED: Final = 64
+MOST_PATTERNS: Final = 50
+"""Patterns of a schema: each is compiled before an answer is looked at."""
+MOST_PATTERN_TEXT: Final = 2000
+"""Characters of all patterns of a schema."""
+_PATTERN_BYTES: Final = 64 * 1024
+"""One pattern, compiled."""
+_PATTERN_COST: Final = 3
+"""Of one character: a pattern is in many states at once, though `_PATTERN_BYTES` bounds them."""
+_CACHED: Final = 4
 
 
 def violation(schema: Mapping[str, Any], text: str) -> str | None:
@@ -43,8 +47,11 @@ def violation(schema: Mapping[str, Any], text: str) -> str | None:
         return None
     if len(written) > MOST_SCHEMA:
         return None
+    # Compiling is the dear part, so the bounds come first.
+    if not _has_few_patterns(schema) or not _is_bounded(schema, parsed.value):
+        return None
     validator = _validator(written)
-    if validator is None or not _is_bounded(schema, parsed.value):
+    if validator is None:
         return None
     try:
         validator.validate(parsed.value)
@@ -84,6 +91,23 @@ class _TooMuch(Exception):
 _SAME: Final = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
 _CHILD: Final = ("items", "prefixItems", "additionalItems", "contains", "unevaluatedItems")
 _VALUES: Final = ("additionalProperties", "unevaluatedProperties")
+
+
+def _has_few_patterns(schema: Any) -> bool:
+    """Whether its patterns together are soon compiled, wherever in it they stand."""
+    patterns: list[str] = []
+    left = [schema]
+    while left:
+        node = left.pop()
+        if isinstance(node, Mapping):
+            left += node.values()
+            if isinstance(node.get("pattern"), str):
+                patterns.append(node["pattern"])
+            if isinstance(node.get("patternProperties"), Mapping):
+                patterns += node["patternProperties"]
+        elif isinstance(node, list | tuple):
+            left += node
+    return len(patterns) <= MOST_PATTERNS and sum(map(len, patterns)) <= MOST_PATTERN_TEXT
 
 
 def _is_bounded(schema: Mapping[str, Any], value: Any) -> bool:

@@ -120,6 +120,21 @@ def test_a_schema_of_elsewhere_makes_nothing_ready(tmp_path: Path) -> None:
     assert answer_schema._validator(json.dumps({"$ref": elsewhere.as_uri()})) is None
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"patternProperties": {rf"\pL{{3}}{n}": {} for n in range(5000)}},
+        {"anyOf": [{"pattern": f"^{n}$"} for n in range(51)]},
+        {"$defs": {f"d{n}": {"pattern": f"a{{900}}{n}"} for n in range(60)}},
+        {"properties": {"a": {"pattern": "a" * 2001}}},
+    ],
+)
+def test_many_patterns_are_not_even_compiled(schema: dict[str, Any]) -> None:
+    before = answer_schema._validator.cache_info().misses
+    assert violation({**schema, "type": "integer"}, '"text"') is None
+    assert answer_schema._validator.cache_info().misses == before
+
+
 def test_a_large_answer_is_not_checked() -> None:
     assert violation({"type": "integer"}, json.dumps("x" * answer_schema.MOST_ANSWER)) is None
 
