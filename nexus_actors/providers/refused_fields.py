@@ -84,7 +84,11 @@ _SENTENCES: Final = tuple(
         (rf"Validation error for {_WORD}: expected one of", True),
         (r"\"[\w.:/-]{1,128}\" does not support (?P<word>thinking)", False),
         (r"(?P<word>think) value \"\w+\" is not supported", True),
+        (rf"invalid {_WORD}: only [\w. ]{{1,40}} (?:is|are) allowed", True),
         # Whoever
+        (rf"This model does not support the {_WORD} parameter", False),
+        (rf"(?:The )?parameter {_WORD} is not supported (?:by|for|with) this model", False),
+        (rf"{_WORD} does not support [\w.]{{1,40}} with this model", True),
         (
             rf"{_WORD} is not (?:supported|allowed|available) (?:with|for|by|on|in) this model",
             False,
@@ -92,13 +96,15 @@ _SENTENCES: Final = tuple(
     )
 )
 """A sentence's beginning, and whether it refuses the value alone."""
+_PROXY: Final = re.compile(r"^litellm\.\w{1,40}: (?:\w{1,40} - )?")
+"""What LiteLLM's proxy says before the provider's own sentence."""
 _ENCRYPTED: Final = "include"
 """What the sentence without a word is about."""
 
 
 def refused_field(error: Mapping[str, Any], message: str) -> Refused | None:
     """The field that an error names as its reason."""
-    said = [it for it in (error.get("code"), error.get("type")) if isinstance(it, str)]
+    said = [it.lower() for it in (error.get("code"), error.get("type")) if isinstance(it, str)]
     code = next((it for it in said if it in _CODES), None)
     word = error.get("param") or _path(error.get("loc"))
     if code is not None and isinstance(word, str) and (named := _bounded(word)):
@@ -133,6 +139,7 @@ def _violated(violation: Mapping[str, Any]) -> Refused | None:
 
 
 def _in_words(message: str) -> Refused | None:
+    message = _PROXY.sub("", message, count=1)
     for pattern, is_value in _SENTENCES:
         if found := pattern.match(message):
             named = found.groupdict()

@@ -47,6 +47,14 @@ def dispensable(
     return field if asked else None
 
 
+def names_a_value(refused: str, field: str, names: Mapping[str, str]) -> bool:
+    """Whether what is named lies inside the field (`metadata.x`, a key that the producer chose), or
+    is one of the forms that it may have: that says nothing of the field itself."""
+    path, places = _path(refused), {_path(place) for place in names}
+    known = next((end for end in range(len(path), 0, -1) if path[:end] in places), 1)
+    return known < len(path) or field == "thinking"
+
+
 def _place(
     body: Mapping[str, Any], path: tuple[str, ...], places: Collection[tuple[str, ...]]
 ) -> tuple[str, ...]:

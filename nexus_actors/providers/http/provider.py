@@ -51,7 +51,7 @@ from nexus_actors.providers.port import (
     ProviderSettings,
 )
 from nexus_actors.providers.redact import request_secrets, request_texts, safe_message
-from nexus_actors.providers.sent_fields import LIMIT, dispensable
+from nexus_actors.providers.sent_fields import LIMIT, dispensable, names_a_value
 from nexus_actors.providers.takes import Takes
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
@@ -107,7 +107,11 @@ class HttpProviderSession:
             notes = (*prepared.dropped, *instead.dropped)
             instead = replace(instead, dropped=bounded_notes(notes))
         named = dispensable(outcome, asked, prepared.body, prepared.names, without)
-        return self._masked(replace(outcome, instead=instead, refused_field=named), request)
+        is_value = outcome.refused_value or (
+            named is not None and names_a_value(outcome.refused_field or "", named, prepared.names)
+        )
+        told = replace(outcome, instead=instead, refused_field=named, refused_value=is_value)
+        return self._masked(told, request)
 
     def _prepare(
         self,

@@ -65,6 +65,13 @@ def test_a_long_name_is_cut() -> None:
 
 
 FIELDS = [
+    (
+        "litellm.BadRequestError: OpenAIException - Unsupported parameter: 'temperature' is not"
+        " supported with this model.",
+        "temperature",
+    ),
+    ("The parameter `top_p` is not supported by this model", "top_p"),
+    ("This model does not support the temperature parameter", "temperature"),
     # Anthropic
     ("`temperature` is deprecated for this model.", "temperature"),
     ("temperature is deprecated for this model", "temperature"),
@@ -119,6 +126,8 @@ FIELDS = [
     ),
 ]
 VALUES = [
+    ("invalid temperature: only 1 is allowed for this model", "temperature"),
+    ("'temperature' does not support 0.7 with this model", "temperature"),
     # Refused beside another field, and to be learnt of no request without that.
     ("`temperature` and `top_p` cannot both be specified for this model. Use one.", "top_p"),
     ("Thinking may not be enabled when tool_choice forces tool use.", "Thinking"),
@@ -283,3 +292,7 @@ def test_and_that_is_the_field_of_the_request(
     )
     failure = failed_status(400, {}, json.dumps({"error": message}).encode(), now=0.0)
     assert dispensable(failure, request, body, names) == field
+
+
+def test_a_code_is_one_however_it_is_written() -> None:
+    assert refused(openai("UNSUPPORTED_PARAMETER", "temperature")) == ("temperature", False)

@@ -8,7 +8,7 @@ import pytest
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
 from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.providers.sent_fields import dispensable
+from nexus_actors.providers.sent_fields import dispensable, names_a_value
 
 REQUEST = LLMRequest(
     request_id="r",
@@ -161,3 +161,22 @@ def test_a_limit_that_is_too_high_is_not_mended_by_another_name() -> None:
 )
 def test_other_failures_name_nothing(changes: dict[str, Any]) -> None:
     assert meant("temperature", **changes) is None
+
+
+@pytest.mark.parametrize(
+    ("refused", "field", "is_value"),
+    [
+        ("temperature", "temperature", False),
+        ("reasoning.effort", "reasoning_effort", False),
+        ("reasoning.effort.level", "reasoning_effort", True),
+        ("metadata", "metadata", False),
+        ("metadata.team", "metadata", True),
+        ("thinking", "reasoning_effort", False),
+        ("thinking", "thinking", True),
+    ],
+)
+def test_what_lies_inside_a_field_says_nothing_of_the_field(
+    refused: str, field: str, is_value: bool
+) -> None:
+    names = {"reasoning.effort": "reasoning_effort"}
+    assert names_a_value(refused, field, names) is is_value
