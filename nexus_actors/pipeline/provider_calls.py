@@ -62,11 +62,10 @@ class ProviderCalls:
         outcome = await self._call(job.body, job, timeout, key)
         if outcome is None or job not in self._in_work:
             return None
-        match outcome:
-            case ProviderFailure() if not job.refused.note(outcome):
-                outcome = replace(outcome, refused_field=None)
-            case Answer():
-                self._learn(job, job.body)
+        if isinstance(outcome, ProviderFailure) and not job.refused.note(outcome):
+            outcome = replace(outcome, refused_field=None)
+        if isinstance(outcome, Answer) or outcome.instead is not None:  # an empty one is one, too
+            self._learn(job, job.body)
         seconds = trio.current_time() - started
         job.record(self._attempt(job, job.call_started, outcome, seconds, key))
         job.call_started = None

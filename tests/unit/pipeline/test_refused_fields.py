@@ -251,6 +251,15 @@ async def test_an_answer_that_says_nothing_stands_also_where_the_repeat_fails(
         assert one.outcome == EMPTY
 
 
+async def test_it_teaches_as_any_answer_does(autojump_clock: Any) -> None:
+    empty = failure(**FAULT, instead=EMPTY)
+    async with bench(refusal("temperature"), empty, empty) as b:
+        b.give(one := job())
+        await b.finished.receive()
+        assert one.outcome == EMPTY
+        assert [it.field for it in b.quirks.unwritten()] == ["temperature"]
+
+
 async def test_the_session_is_told_whose_key_it_has(autojump_clock: Any) -> None:
     async with bench(ANSWER, keys=["KEY_A", "KEY_B"]) as b:
         b.give(job())
