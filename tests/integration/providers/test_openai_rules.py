@@ -2,7 +2,6 @@
 every kind of request, with every kind of model, is answered by the first call; and a model's
 thoughts come back to it through a loop of tools."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -278,12 +277,13 @@ async def test_the_tier_and_the_cost_are_those_of_the_answer() -> None:
     assert flex.cost == pytest.approx(usual.cost / 2)
 
 
-async def test_a_state_of_another_shape_changes_nothing() -> None:
+async def test_a_state_of_another_shape_changes_nothing_but_is_told() -> None:
     sealed = Owner("openai", "gpt-5", "KEY").seal('{"reasoning": [[0, {"type": "message"}]]}')
     said = {"role": "assistant", "content": "Rain.", "provider_state": sealed}
     async with connected({"*": openai.answer}, kind="openai") as (server, session):
         answer = await step(session, (USER, said, USER), "gpt-5", stream=False)
-        assert replace(answer).dropped == ()
+        told = "messages[1].provider_state: nothing in it can be sent back"
+        assert answer.dropped == (told,)
         assert [it["type"] for it in server.requests[0].json["input"]] == ["message"] * 3
 
 
