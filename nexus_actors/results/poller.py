@@ -12,15 +12,8 @@ from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.results.job_results import job_result
 from nexus_actors.settings.model import QueueSettings
-from nexus_actors.storage.ports import (
-    Hints,
-    JobResult,
-    ResultMessage,
-    ResultStore,
-    StorageError,
-    StorageRefused,
-    StorageUnavailable,
-)
+from nexus_actors.storage.ports import Hints, StorageError, StorageRefused, StorageUnavailable
+from nexus_actors.storage.result_ports import JobResult, ResultMessage, ResultStore
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.result_poller")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
-from nexus_actors.storage.ports import JobResult, Lease, ResultMessage
+from nexus_actors.storage.ports import Lease
 from nexus_actors.storage.postgres.connection import PostgresPool
 from nexus_actors.storage.postgres.encoding import document
 from nexus_actors.storage.postgres.request_store import fetch
 from nexus_actors.storage.postgres.sql import Queues
+from nexus_actors.storage.result_ports import JobResult, ResultMessage
 
 JOB_RESULTS_NAMESPACE = UUID("6e657875-732d-5163-8000-6a6f62726573")
 """A row's id is the uuid5 of its request_id in this namespace, so that a result stored twice is one

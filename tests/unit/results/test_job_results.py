@@ -9,7 +9,8 @@ import pytest
 from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.result import LLMResult
 from nexus_actors.results.job_results import INT4_MAX, WORKFLOW, cents, job_result
-from nexus_actors.storage.ports import JobResult, Lease
+from nexus_actors.storage.ports import Lease
+from nexus_actors.storage.result_ports import JobResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EIGHT = {
