@@ -1,4 +1,4 @@
-"""What moves results into `job_results` asks of its storage; see `ports.py` for what holds of all."""
+"""What moves results into `job_results` asks of its storage. `ports.py` says what holds of all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
