@@ -232,8 +232,8 @@ class AnswerSpool(Protocol):
         ...
 
     async def keep(self, answers: Sequence[Finish]) -> None:
-        """Make these durable, those of requests with an id. Raises `SpoolError`; then none is known
-        to be."""
+        """Make these durable, those of requests with an id. Raises `SpoolError` if some could not
+        be; those that are, are in it (`in`)."""
         ...
 
     async def discard(self, published: Collection[str]) -> None:

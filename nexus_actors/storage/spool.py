@@ -4,17 +4,21 @@ An answer is paid for when it arrives. While the database is away it would live 
 a kill would have it bought again; so what has waited for a moment is written here, and published
 from here by whoever runs with this `data_dir` next.
 
-The file is a log of lines, each `CRC32 KIND JSON`: `answer` with a Finish, `done` with the id of a
-request whose answer was published. It is emptied when nothing is left to be published. Appending is
-durable when it returns (fsync); a `done` that gets lost only means that a request is ended twice,
-which the journal takes for once.
+The file is a log of lines, each `CRC32 KIND/VERSION JSON`: `answer` with a Finish, `done` with the
+id of a request whose answer was published. The release before wrote no version. It is emptied when
+nothing is left to be published. Appending is durable when it returns (fsync); a `done` that gets
+lost only means that a request is ended twice, which the journal takes for once.
 """
 
+import errno
 import os
+import stat
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 import trio
@@ -24,20 +28,26 @@ from nexus_actors.storage.ports import Finish, SpoolError
 
 log = structlog.get_logger("nexus.spool")
 
+VERSION = b"2"
+"""Of the lines that are written. Those without one are read as well."""
+
 _FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)
 _ID: TypeAdapter[str] = TypeAdapter(str)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    kind: str
+    kind: bytes
     content: bytes
 
 
 class FileSpool:
     """The answers of one `data_dir`. Made once in a process; whoever runs it owns the lock there.
 
-    Reading happens when it is made. Raises SpoolError if the file cannot be read or written.
+    Reading happens when it is made. Raises SpoolError if the file cannot be read or written, or is
+    none of our own.
     """
 
     def __init__(self, file: Path, *, limit_bytes: int) -> None:
@@ -70,12 +80,12 @@ class FileSpool:
                 for it in answers
                 if it.request_id is not None and it.request_id not in self._kept
             }
-            text = b"".join(_line("answer", _FINISH.dump_json(it)) for it in fresh.values())
-            if self._size + len(text) > self._limit:
-                raise SpoolError(f"{self._file} has reached its limit of {self._limit} bytes")
-            if fresh:
-                await self._write(self._append, text, True)
-                self._kept.update(fresh)
+            if not fresh:
+                return
+            kept, problem = await self._write(self._append_answers, fresh)
+            self._kept.update({request_id: fresh[request_id] for request_id in kept})
+            if problem is not None:
+                raise SpoolError(f"{len(fresh) - len(kept)} answers not kept: {problem}")
 
     async def discard(self, published: Collection[str]) -> None:
         """See `AnswerSpool.discard`."""
@@ -86,100 +96,176 @@ class FileSpool:
             if gone and self._kept and self._size >= self._compact_at:
                 await self._write(self._compact)
             elif gone and self._kept:
-                text = b"".join(_line("done", _ID.dump_json(request_id)) for request_id in gone)
-                await self._write(self._append, text, False)
+                await self._write(self._append_done, gone)
             elif gone:
-                await self._write(self._empty)
+                await self._write(self._truncate, 0)
 
-    async def _write(self, function: Callable[..., None], *arguments: object) -> None:
+    async def _write(self, function: Callable[..., T], *arguments: object) -> T:
         try:
-            await trio.to_thread.run_sync(function, *arguments)
+            return await trio.to_thread.run_sync(function, *arguments)
         except OSError as error:
             raise SpoolError(f"cannot write {self._file}: {error.strerror}") from error
 
-    def _append(self, text: bytes, durable: bool) -> None:
-        descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            left = memoryview(text)
-            while left:  # a disk that is nearly full takes a part
-                left = left[os.write(descriptor, left) :]
-            if durable:
-                os.fsync(descriptor)
-                _sync_directory(self._file.parent)
-        except OSError:
-            os.ftruncate(descriptor, self._size)  # half a line would spoil the next one
-            raise
-        finally:
-            os.close(descriptor)
+    def _append_answers(self, answers: Mapping[str, Finish]) -> tuple[list[str], str | None]:
+        """Append what the limit and the disk take, durably: whose that is, and why not the rest."""
+        kept: list[str] = []
+        problem = None
+        size = self._size
+        with _opened(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
+            for request_id, answer in answers.items():
+                try:
+                    line = _line(b"answer", _FINISH.dump_json(answer))
+                except ValueError:
+                    problem = "it holds what JSON cannot hold"
+                    continue
+                if size + len(line) > self._limit:
+                    problem = f"{self._file} has reached its limit of {self._limit} bytes"
+                    continue  # a smaller one may fit
+                try:
+                    _write_all(descriptor, line)
+                except OSError as error:
+                    os.ftruncate(descriptor, size)  # half a line would spoil the next one
+                    problem = f"cannot write {self._file}: {error.strerror}"
+                    break
+                size += len(line)
+                kept.append(request_id)
+            self._sync(descriptor)
+        self._size = size
+        return kept, problem
+
+    def _append_done(self, request_ids: Iterable[str]) -> None:
+        text = b"".join(_line(b"done", _ID.dump_json(request_id)) for request_id in request_ids)
+        with _opened(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
+            try:
+                _write_all(descriptor, text)
+            except OSError:
+                os.ftruncate(descriptor, self._size)
+                raise
         self._size += len(text)
+
+    def _sync(self, descriptor: int) -> None:
+        """Make durable what was appended; what may not be is taken off again."""
+        try:
+            os.fsync(descriptor)
+            _sync_directory(self._file.parent)
+        except OSError:
+            os.ftruncate(descriptor, self._size)
+            raise
 
     def _compact(self) -> None:
         """Leave only what is still kept; the old file stands until the new one is durable."""
-        text = b"".join(_line("answer", _FINISH.dump_json(it)) for it in self._kept.values())
         draft = self._file.with_suffix(".draft")
         draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
+        size = 0
+        with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+            for answer in self._kept.values():
+                line = _line(b"answer", _FINISH.dump_json(answer))
+                _write_all(descriptor, line)
+                size += len(line)
             os.fsync(descriptor)
         draft.replace(self._file)
         _sync_directory(self._file.parent)
-        self._size = len(text)
-        self._compact_at = max(self._limit // 2, 2 * self._size)
+        self._size = size
+        self._compact_at = max(self._limit // 2, 2 * size)
 
-    def _empty(self) -> None:
-        os.truncate(self._file, 0)
-        self._size = 0
+    def _truncate(self, size: int) -> None:
+        with _opened(self._file, os.O_WRONLY) as descriptor:
+            os.ftruncate(descriptor, size)
+        self._size = size
 
     def _read(self) -> None:
         try:
-            content = self._file.read_bytes()
+            with _opened(self._file, os.O_RDONLY) as descriptor:
+                self._size = os.fstat(descriptor).st_size
+                for text in self._whole_lines(descriptor):
+                    self._take(text)
         except FileNotFoundError:
             return
-        for line in self._lines(content):
-            try:
-                if line.kind == "answer":
-                    answer = _FINISH.validate_json(line.content)
-                    self._kept[str(answer.request_id)] = answer
-                elif line.kind == "done":
-                    self._kept.pop(_ID.validate_json(line.content), None)
-            except ValidationError as error:
-                self._set_aside(line.content, f"{error.error_count()} fields are not as expected")
-        self._size = self._file.stat().st_size
         if not self._kept and self._size:
-            self._empty()
+            self._truncate(0)
         if self._kept:
             log.warning("answers of an earlier run are to be published", answers=len(self._kept))
 
-    def _lines(self, content: bytes) -> Iterator[_Line]:
-        *lines, torn = content.split(b"\n")
-        if torn:  # the process was killed while it wrote: that answer was never durable
-            log.warning("the last line is cut short and left out", file=str(self._file))
-            os.truncate(self._file, len(content) - len(torn))
-        for line in lines:
-            checksum, _, rest = line.partition(b" ")
-            if checksum.decode("ascii", "replace") == _checksum(rest):
-                kind, _, text = rest.partition(b" ")
-                yield _Line(kind.decode("ascii"), text)
+    def _whole_lines(self, descriptor: int) -> Iterator[bytes]:
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            for text in file:
+                if text.endswith(b"\n"):
+                    yield text[:-1]
+                else:  # the process was killed while it wrote: that answer was never durable
+                    log.warning("the last line is cut short and left out", file=str(self._file))
+                    self._truncate(self._size - len(text))
+
+    def _take(self, text: bytes) -> None:
+        """Note what one line says. Of whatever bytes, it raises no more than OSError."""
+        line = _parsed(text)
+        if isinstance(line, str):
+            self._set_aside(text, line)
+            return
+        try:
+            if line.kind == b"answer":
+                answer = _FINISH.validate_json(line.content)
+                if answer.request_id is None:
+                    self._set_aside(text, "it is the answer to nothing")
+                else:
+                    self._kept[answer.request_id] = answer
             else:
-                self._set_aside(line, "its checksum is wrong")
+                self._kept.pop(_ID.validate_json(line.content), None)
+        except ValidationError as error:
+            self._set_aside(text, f"{error.error_count()} fields are not as expected")
 
     def _set_aside(self, line: bytes, why: str) -> None:
         """What cannot be read may be an answer all the same: it is kept for a person."""
         damaged = self._file.with_suffix(".damaged")
-        with open(damaged, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(line + b"\n")
+        with _opened(damaged, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
+            _write_all(descriptor, line + b"\n")
         log.error("a line cannot be read", file=str(self._file), kept_in=str(damaged), why=why)
 
 
-def _line(kind: str, content: bytes) -> bytes:
-    rest = kind.encode("ascii") + b" " + content
-    return _checksum(rest).encode("ascii") + b" " + rest + b"\n"
+@contextmanager
+def _opened(file: Path, flags: int) -> Iterator[int]:
+    """A regular file of our own, no link to another: who can write into the folder of the spool
+    shall not have us write, or publish, what is elsewhere. Raises OSError.
+    """
+    # Not to wait for who opens the other end of a pipe.
+    descriptor = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if found.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "another user's file")
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def _checksum(content: bytes) -> str:
-    return f"{zlib.crc32(content):08x}"
+def _write_all(descriptor: int, text: bytes) -> None:
+    left = memoryview(text)
+    while left:  # a disk that is nearly full takes a part
+        left = left[os.write(descriptor, left) :]
+
+
+def _line(kind: bytes, content: bytes) -> bytes:
+    rest = kind + b"/" + VERSION + b" " + content
+    return _checksum(rest) + b" " + rest + b"\n"
+
+
+def _parsed(text: bytes) -> _Line | str:
+    """A line, or why it is none."""
+    checksum, _, rest = text.partition(b" ")
+    if checksum != _checksum(rest):
+        return "its checksum is wrong"
+    name, _, content = rest.partition(b" ")
+    kind, _, version = name.partition(b"/")
+    if kind not in (b"answer", b"done") or version not in (b"", VERSION):
+        return "another release wrote it"
+    return _Line(kind, content)
+
+
+def _checksum(content: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(content)
 
 
 def _sync_directory(path: Path) -> None:

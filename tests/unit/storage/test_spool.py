@@ -1,6 +1,7 @@
 """Answers on this machine's disk: whole, once, and none lost for a neighbour's damage."""
 
 import os
+import tempfile
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from nexus_actors.storage.ports import Attempt, Finish, Lease, SpoolError, Step
 from nexus_actors.storage.spool import FileSpool
@@ -63,7 +67,7 @@ async def test_what_an_older_release_kept_is_read(tmp_path: Path) -> None:
     await opened(tmp_path).keep([answer(1)])
     file = tmp_path / "answers.spool"
     _, _, rest = file.read_bytes().rstrip(b"\n").partition(b" ")
-    older = rest.replace(b',"cost_basis":null', b"")
+    older = rest.replace(b',"cost_basis":null', b"").replace(b"answer/2 ", b"answer ", 1)
     assert rest.count(b"cost_basis") == 2
     assert older.count(b"cost_basis") == 0
     file.write_bytes(f"{zlib.crc32(older):08x} ".encode() + older + b"\n")
@@ -169,3 +173,108 @@ async def test_one_answer_that_stays_does_not_let_the_file_grow_to_its_limit(
     assert (tmp_path / "answers.spool").stat().st_mode & 0o777 == 0o600
     assert ids(opened(tmp_path)) == ["r-0"]
     assert opened(tmp_path).unpublished() == (answer(0),)
+
+
+async def test_what_fits_of_a_batch_is_kept_and_the_rest_is_told(tmp_path: Path) -> None:
+    spool = opened(tmp_path, limit_bytes=3000)
+    large = answer(2, result="x" * 5000)
+    with pytest.raises(SpoolError, match="1 answers not kept"):
+        await spool.keep([answer(1), large, answer(3)])
+    assert ids(spool) == ids(opened(tmp_path)) == ["r-1", "r-3"]
+
+
+async def test_of_a_disk_that_is_full_what_was_written_whole_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, left = os.write, 1500
+
+    def write(descriptor: int, data: bytes) -> int:
+        nonlocal left
+        if left == 0:
+            raise OSError(28, "No space left on device")
+        written = whole(descriptor, bytes(data[:left]))
+        left -= written
+        return written
+
+    spool = opened(tmp_path)
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(SpoolError, match="No space left"):
+        await spool.keep([answer(number) for number in range(10)])
+    monkeypatch.undo()
+    assert ids(spool) == ids(opened(tmp_path))
+    assert 0 < len(spool) < 10
+
+
+async def test_one_that_json_cannot_hold_is_told_and_harms_no_other(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    with pytest.raises(SpoolError, match="JSON"):
+        await spool.keep([answer(1, model="\ud800"), answer(2)])
+    assert ids(spool) == ids(opened(tmp_path)) == ["r-2"]
+
+
+@pytest.mark.parametrize("name", ["answers.spool", "answers.damaged"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+async def test_no_link_is_followed_and_no_pipe_waited_for(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"")
+    if name == "answers.damaged":
+        (tmp_path / "answers.spool").write_bytes(b"damaged\n")
+    if kind == "link":
+        (tmp_path / name).symlink_to(elsewhere)
+    else:
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(SpoolError, match="cannot use"):
+        opened(tmp_path)
+    assert elsewhere.read_bytes() == b""
+
+
+async def test_a_link_that_takes_the_files_place_is_not_written_to(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    await spool.keep([answer(1)])
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / "answers.spool").rename(elsewhere)
+    (tmp_path / "answers.spool").symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    with pytest.raises(SpoolError):
+        await spool.keep([answer(2)])
+    with pytest.raises(SpoolError):
+        await spool.discard(["r-1"])
+    assert elsewhere.read_bytes() == before
+
+
+def checked(content: bytes) -> bytes:
+    """A line whose checksum is right."""
+    return b"%08x %b" % (zlib.crc32(content), content)
+
+
+LINES = st.one_of(
+    st.binary(max_size=60),
+    st.binary(max_size=60).map(checked),
+    st.tuples(
+        st.sampled_from([b"answer/2", b"answer", b"done/2", b"done", b"answer/3", b"\xff/2"]),
+        st.one_of(
+            st.binary(max_size=30), st.sampled_from([b"[]", b"null", b'"r-1"', b"[" * 3000, b"1"])
+        ),
+    ).map(lambda parts: checked(b" ".join(parts))),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(LINES, max_size=4))
+@example([checked(b"\xff\xfe x")])
+@example([checked(b"answer/2 " + b"[" * 100_000)])
+@example([checked(b'done/2 "\\ud800"')])
+def test_a_line_of_whatever_bytes_is_set_aside_or_read_and_harms_no_other(
+    lines: list[bytes],
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        trio.run(opened(folder).keep, [answer(9)])
+        file = folder / "answers.spool"
+        file.write_bytes(b"".join(line + b"\n" for line in lines) + file.read_bytes())
+        spool = opened(folder)
+        assert ids(spool) == ["r-9"]
+        trio.run(spool.keep, [answer(10)])
+        assert ids(opened(folder)) == ["r-9", "r-10"]
