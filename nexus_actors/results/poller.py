@@ -121,7 +121,7 @@ class ResultPoller(GenServer):
             await self._set_aside(message, reason)
             return
         delay = FIRST_DELAY * 3 ** (row.lease.read_ct - 1)
-        await self._store.postpone(row.lease, delay)
+        await self._store.postpone(row, delay, reason)
         log.warning(
             "result not stored, tried again later",
             request_id=row.request_id,

@@ -52,10 +52,11 @@ class ResultStore(Protocol):
         """Move a result that no row can be made from to the dead-letter queue, with the reason."""
         ...
 
-    async def postpone(self, lease: Lease, delay: float) -> None:
-        """Keep a result invisible for another `delay` seconds, fenced."""
+    async def postpone(self, row: JobResult, delay: float, reason: str) -> None:
+        """Keep a result invisible for another `delay` seconds, fenced; `reason` is why."""
         ...
 
-    async def release(self) -> None:
-        """Make visible what was read for the first time and not stored, by whomever: at start."""
+    async def release(self, *, refused: bool = False) -> None:
+        """Make visible what was read for the first time and not stored, by whomever: at start. With
+        `refused` also what was refused."""
         ...

@@ -53,13 +53,16 @@ class PostgresResultStore:
         lease = message.lease
         await self._pool.run(fetch, self._set_aside, lease.msg_id, lease.read_ct, reason)
 
-    async def postpone(self, lease: Lease, delay: float) -> None:
+    async def postpone(self, row: JobResult, delay: float, reason: str) -> None:
         """See `ResultStore.postpone`."""
-        await self._pool.run(fetch, self._postpone, lease.msg_id, lease.read_ct, delay)
+        lease = row.lease
+        await self._pool.run(
+            fetch, self._postpone, lease.msg_id, lease.read_ct, delay, row.request_id, reason
+        )
 
-    async def release(self) -> None:
+    async def release(self, *, refused: bool = False) -> None:
         """See `ResultStore.release`."""
-        await self._pool.run(fetch, self._release)
+        await self._pool.run(fetch, self._release, refused)
 
 
 def job_result_id(request_id: str) -> UUID:

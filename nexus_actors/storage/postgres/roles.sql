@@ -13,7 +13,7 @@ GRANT SELECT, INSERT, DELETE ON pgmq.a_{requests}, pgmq.q_{dead}, pgmq.a_{result
 GRANT SELECT, INSERT, UPDATE, DELETE ON pgmq.q_{results} TO {service};
 GRANT SELECT, INSERT, UPDATE ON nexus.attempts, nexus.rate_limits, nexus.spending TO {service};
 GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.requests, nexus.model_quirks TO {service};
-GRANT SELECT, INSERT, DELETE ON nexus.reservations TO {service};
+GRANT SELECT, INSERT, DELETE ON nexus.reservations, nexus.assumed_costs TO {service};
 GRANT SELECT ON nexus.migrations, nexus.steps TO {service};
 GRANT SELECT, INSERT ON public.job_results TO {service};
 

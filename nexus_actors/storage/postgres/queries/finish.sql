@@ -96,28 +96,51 @@ published AS MATERIALIZED (
     WHERE batch.messages IS NOT NULL
 ),
 -- The request is copied from the queue's row, so that it need not travel back here.
+letters AS MATERIALIZED (
+    SELECT i.msg_id,
+           nexus.dead_letter(
+               q.message, 'request',
+               jsonb_build_object(
+                   'reason', i.dead_reason, 'detail', i.dead_detail, 'request_id', i.request_id,
+                   'msg_id', i.msg_id, 'attempts', i.attempt_count, 'dead_at', now()),
+               CASE WHEN NOT EXISTS (SELECT FROM pgmq.a_{requests} AS a WHERE a.msg_id = i.msg_id)
+                    THEN i.msg_id END) AS letter
+    FROM item AS i
+    JOIN ended AS e ON e.msg_id = i.msg_id AND e.read_ct = i.read_ct
+    LEFT JOIN pgmq.q_{requests} AS q ON q.msg_id = i.msg_id
+    WHERE i.dead_reason IS NOT NULL
+),
+-- Each by itself: together they may be more than an array can hold.
 buried AS MATERIALIZED (
     SELECT count(*)
-    FROM (SELECT array_agg(
-                     jsonb_build_object(
-                         'request', q.message, 'reason', i.dead_reason, 'detail', i.dead_detail,
-                         'request_id', i.request_id, 'msg_id', i.msg_id,
-                         'attempts', i.attempt_count, 'dead_at', now())
-                     ORDER BY i.msg_id) AS messages
-          FROM item AS i
-          JOIN ended AS e ON e.msg_id = i.msg_id AND e.read_ct = i.read_ct
-          LEFT JOIN pgmq.q_{requests} AS q ON q.msg_id = i.msg_id
-          WHERE i.dead_reason IS NOT NULL) AS batch
-    CROSS JOIN LATERAL pgmq.send_batch('{dead}', batch.messages)
-    WHERE batch.messages IS NOT NULL
+    FROM (SELECT letter FROM letters ORDER BY msg_id) AS l
+    CROSS JOIN LATERAL pgmq.send('{dead}', l.letter)
 ),
-acknowledged AS MATERIALIZED (
-    SELECT count(*) FROM pgmq.{acknowledge}('{requests}', ARRAY(SELECT msg_id FROM ended ORDER BY 1))
+-- What the archive has under this number already can only be deleted. What a dead letter refers to is kept in any case.
+fate AS MATERIALIZED (
+    SELECT e.msg_id,
+           NOT EXISTS (SELECT FROM pgmq.a_{requests} AS a WHERE a.msg_id = e.msg_id)
+           AND ('{acknowledge}' = 'archive'
+                OR EXISTS (SELECT FROM letters AS l
+                           WHERE l.msg_id = e.msg_id AND l.letter ->> 'archived_msg_id' IS NOT NULL)) AS kept
+    FROM ended AS e
+),
+archived AS MATERIALIZED (
+    SELECT count(*)
+    FROM (SELECT array_agg(msg_id ORDER BY msg_id) AS ids FROM fate WHERE kept) AS f
+    CROSS JOIN LATERAL pgmq.archive('{requests}', f.ids)
+    WHERE f.ids IS NOT NULL
+),
+deleted AS MATERIALIZED (
+    SELECT count(*)
+    FROM (SELECT array_agg(msg_id ORDER BY msg_id) AS ids FROM fate WHERE NOT kept) AS f
+    CROSS JOIN LATERAL pgmq.delete('{requests}', f.ids)
+    WHERE f.ids IS NOT NULL
 )
 SELECT e.msg_id, e.read_ct
 FROM ended AS e
 -- A part that nothing refers to would not be executed.
 WHERE (SELECT count FROM published) >= 0 AND (SELECT count FROM buried) >= 0
-      AND (SELECT count FROM acknowledged) >= 0
+      AND (SELECT count FROM archived) >= 0 AND (SELECT count FROM deleted) >= 0
 UNION ALL
 SELECT msg_id, read_ct FROM already

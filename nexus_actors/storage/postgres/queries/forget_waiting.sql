@@ -30,4 +30,4 @@ released AS (
     WHERE q.msg_id = h.msg_id
     RETURNING q.msg_id
 )
-SELECT count(*), CASE WHEN count(*) > 0 THEN pg_notify('{channel}', '') END FROM released
+SELECT count(*), CASE WHEN count(*) > 0 AND pg_notification_queue_usage() < 0.5 THEN pg_notify('{channel}', '') END FROM released

@@ -71,4 +71,5 @@ attempted AS (
     WHERE attempts.outcome = 'interrupted' AND attempts.provider IS NULL
 )
 -- An update fires no trigger of ours, and other processes may have room.
-SELECT CASE WHEN EXISTS (SELECT FROM held WHERE lane IS NULL AND delay <= 0) THEN pg_notify('{channel}', '') END
+SELECT CASE WHEN EXISTS (SELECT FROM held WHERE lane IS NULL AND delay <= 0) AND pg_notification_queue_usage() < 0.5
+            THEN pg_notify('{channel}', '') END

@@ -1,19 +1,26 @@
--- Move the result ($1, $2) (msg_id, read_ct) to the dead-letter queue with the reason $3, fenced.
+-- Move the result ($1, $2) (msg_id, read_ct) to the dead-letter queue with the reason $3, fenced. One that is too large for a
+-- letter stays in the archive.
 --
 -- Locks: the queue's row.
 WITH held AS MATERIALIZED (
-    SELECT q.msg_id, q.message
+    SELECT q.msg_id, q.message,
+           EXISTS (SELECT FROM pgmq.a_{results} AS a WHERE a.msg_id = q.msg_id) AS doubled
     FROM pgmq.q_{results} AS q
     WHERE q.msg_id = $1 AND q.read_ct = $2
     FOR UPDATE
 ),
-buried AS MATERIALIZED (
-    SELECT count(*)
+letters AS MATERIALIZED (
+    SELECT h.msg_id, h.doubled,
+           nexus.dead_letter(
+               h.message, 'result',
+               jsonb_build_object('reason', $3::text, 'msg_id', h.msg_id, 'queue', '{results}', 'dead_at', now()),
+               CASE WHEN NOT h.doubled THEN h.msg_id END) AS letter
     FROM held AS h
-    CROSS JOIN LATERAL pgmq.send(
-        '{dead}',
-        jsonb_build_object('result', h.message, 'reason', $3::text, 'msg_id', h.msg_id,
-                           'queue', '{results}', 'dead_at', now()))
+),
+buried AS MATERIALIZED (
+    SELECT count(*) FROM letters AS l CROSS JOIN LATERAL pgmq.send('{dead}', l.letter)
 )
-SELECT pgmq.{acknowledge}('{results}', ARRAY(SELECT msg_id FROM held))
+SELECT CASE WHEN NOT l.doubled AND ('{acknowledge}' = 'archive' OR l.letter ->> 'archived_msg_id' IS NOT NULL)
+            THEN pgmq.archive('{results}', l.msg_id) ELSE pgmq.delete('{results}', l.msg_id) END
+FROM letters AS l
 WHERE (SELECT count FROM buried) >= 0

@@ -30,10 +30,26 @@ stored AS (
     ORDER BY i.id
     ON CONFLICT (id) DO NOTHING
 ),
-acknowledged AS MATERIALIZED (
+-- What the archive has under this number already can only be deleted.
+fate AS MATERIALIZED (
+    SELECT q.msg_id,
+           '{acknowledge}' = 'archive'
+           AND NOT EXISTS (SELECT FROM pgmq.a_{results} AS a WHERE a.msg_id = q.msg_id) AS kept
+    FROM queued AS q
+),
+archived AS MATERIALIZED (
     SELECT count(*)
-    FROM pgmq.{acknowledge}('{results}', ARRAY(SELECT msg_id FROM queued ORDER BY 1))
+    FROM (SELECT array_agg(msg_id ORDER BY msg_id) AS ids FROM fate WHERE kept) AS f
+    CROSS JOIN LATERAL pgmq.archive('{results}', f.ids)
+    WHERE f.ids IS NOT NULL
+),
+deleted AS MATERIALIZED (
+    SELECT count(*)
+    FROM (SELECT array_agg(msg_id ORDER BY msg_id) AS ids FROM fate WHERE NOT kept) AS f
+    CROSS JOIN LATERAL pgmq.delete('{results}', f.ids)
+    WHERE f.ids IS NOT NULL
 )
-SELECT pg_notify('nexus_results', i.request_id)
+-- A full queue of notifications would fail the whole: who waits also polls.
+SELECT CASE WHEN pg_notification_queue_usage() < 0.5 THEN pg_notify('nexus_results', i.request_id) END
 FROM item AS i
-WHERE (SELECT count FROM acknowledged) >= 0
+WHERE (SELECT count FROM archived) >= 0 AND (SELECT count FROM deleted) >= 0
