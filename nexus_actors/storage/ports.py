@@ -297,6 +297,18 @@ class RequestStore(Protocol):
         """
         ...
 
+    async def rehearse(self, item: Finish) -> bool:
+        """Try whether a request could be ended so, and undo it; whether its lease is held. Raises
+        as `finish` does where that would not be carried out.
+        """
+        ...
+
+    async def record_late(self, batch: Sequence[Finish]) -> int:
+        """Record the attempts of requests that another process has ended, or holds by now, so that
+        what they cost is known. Safe to repeat; how many attempts were new.
+        """
+        ...
+
     async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
         """Lease requests anew, by request id and msg_id, that have their answer: whoever else may
         hold them, as long as they are not ended. The new leases by request id.

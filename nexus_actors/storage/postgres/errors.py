@@ -5,8 +5,9 @@
     ├─ StorageRefused         a value it cannot hold: not worth repeating
     └─ DatabaseStartError     the database cannot be used at all, `kind` says why
 
-A message names the condition and its SQLSTATE. The server's own sentence is added only for
-conditions whose sentence quotes no values, since a value may be a prompt, an answer or a password.
+A message names the condition, its SQLSTATE, and the constraint, column, table or trigger function
+that it came from. The server's own sentence is added only for conditions whose sentence quotes no
+values, since a value may be a prompt, an answer or a password.
 """
 
 import asyncio
@@ -45,6 +46,11 @@ _QUOTABLE = frozenset({"08", "25", "28", "3D", "3F", "40", "53", "55", "57", "58
 _QUOTABLE_STATES = frozenset({"42501", "42P01", "42883", "42703"})
 
 
+# Where the server says that a function raised. Functions of its own, and of ours, name no culprit.
+_RAISED_IN = re.compile(r"^(?:PL/pgSQL|SQL) function ([A-Za-z_][\w$.]{0,130})\(", re.MULTILINE)
+_IDENTIFIER = re.compile(r"[\w$. -]{1,63}")
+
+
 def describe(error: BaseException) -> str:
     """One line about an error from the driver or the system, without values, passwords or URLs."""
     if isinstance(error, asyncpg.PostgresError):
@@ -52,7 +58,7 @@ def describe(error: BaseException) -> str:
         line = f"{_words(type(error).__name__)} ({state})"
         if state[:2] in _QUOTABLE or state in _QUOTABLE_STATES:
             line += f": {_one_line(str(error.args[0]) if error.args else '')}"
-        return line
+        return line + _origin(error)
     if isinstance(error, UnicodeError):
         return "a text that is not valid Unicode"
     if isinstance(error, TimeoutError):
@@ -122,6 +128,27 @@ def start_error(error: BaseException, where: str) -> DatabaseStartError:
 
 def _state(error: asyncpg.PostgresError) -> str:
     return str(getattr(error, "sqlstate", None) or "?????")
+
+
+def _origin(error: asyncpg.PostgresError) -> str:
+    """The constraint, column and table of an error, and the function that raised it: identifiers,
+    which the server tells apart from its sentence.
+    """
+    schema, table, column, constraint = (
+        _identifier(getattr(error, name, None))
+        for name in ("schema_name", "table_name", "column_name", "constraint_name")
+    )
+    told = [f"constraint {constraint}"] if constraint else []
+    told += [f"column {column}"] if column else []
+    told += [f"table {schema}.{table}" if schema else f"table {table}"] if table else []
+    raised = _RAISED_IN.search(str(getattr(error, "context", None) or ""))
+    if raised and not raised[1].startswith(("pgmq.", "nexus.")):
+        told.append(f"in function {raised[1]}")
+    return "".join(f", {it}" for it in told)
+
+
+def _identifier(name: object) -> str | None:
+    return name if isinstance(name, str) and _IDENTIFIER.fullmatch(name) else None
 
 
 def _words(name: str) -> str:

@@ -21,6 +21,7 @@ from nexus_actors.storage.ports import (
     Notice,
     Previous,
     Quota,
+    StorageRefused,
     Verdict,
 )
 from nexus_actors.storage.postgres import encoding
@@ -31,6 +32,9 @@ WAITING_TIMEOUT = 900.0
 """Seconds after which a request that waits for a lane is visible to everybody again, at most twice
 that. Long, because who has room takes it before: it is for lanes that no running process has."""
 
+NOTIFICATIONS_FULL = 0.5
+"""Of the server's queue of notifications, as in the statements that notify."""
+
 Statement = Literal[
     "lease",
     "take_waiting",
@@ -38,6 +42,7 @@ Statement = Literal[
     "discard",
     "extend",
     "finish",
+    "record_late",
     "reclaim",
     "release_orphans",
     "forget_waiting",
@@ -144,6 +149,25 @@ class PostgresRequestStore:
         )
         return {_lease(row) for row in rows}
 
+    async def rehearse(self, item: Finish) -> bool:
+        """See `RequestStore.rehearse`."""
+        rows, usage = await self._pool.run(
+            rehearsal,
+            self._sql["finish"],
+            self._owner,
+            encoding.finishes([item]),
+            encoding.attempts([item]),
+        )
+        refuse_if_full(usage)
+        return item.lease in {_lease(row) for row in rows}
+
+    async def record_late(self, batch: Sequence[Finish]) -> int:
+        """See `RequestStore.record_late`."""
+        if not any(item.attempts for item in batch):
+            return 0
+        rows = await self._fetch("record_late", self._owner, encoding.attempts(batch))
+        return int(rows[0]["told"])
+
     async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
         """See `RequestStore.reclaim`."""
         if not requests:
@@ -205,6 +229,33 @@ class PostgresRequestStore:
 async def fetch(connection: Connection, sql: str, *arguments: object) -> list[asyncpg.Record]:
     """One statement as an operation of its own."""
     return await connection.fetch(sql, *arguments)
+
+
+async def rehearsal(
+    connection: Connection, sql: str, *arguments: object
+) -> tuple[list[asyncpg.Record], float]:
+    """One statement, its deferred constraints too, wholly undone; with how full the server's queue
+    of notifications is, which would fail it only when it is committed.
+    """
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        rows = await connection.fetch(sql, *arguments)
+        await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        usage = await connection.fetchval("SELECT pg_notification_queue_usage()")
+    finally:
+        try:
+            await transaction.rollback()
+        except BaseException:
+            connection.terminate()  # nobody else shall find an open transaction in the pool
+            raise
+    return rows, float(usage)
+
+
+def refuse_if_full(usage: float) -> None:
+    """Raise StorageRefused where the server's queue of notifications may be what fails a commit."""
+    if usage >= NOTIFICATIONS_FULL:
+        raise StorageRefused(f"the server's queue of notifications is {usage:.0%} full")
 
 
 def _columns(leases: Collection[Lease]) -> tuple[list[int], list[int]]:
