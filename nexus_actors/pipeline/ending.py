@@ -1,6 +1,7 @@
 """What the store is told of a job that leaves: how it ended, or where it waits."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
 
@@ -33,7 +34,24 @@ def give_back(job: Job, lane: str | None = None, delay: float = 0.0) -> GiveBack
 
 
 def finish(job: Job) -> Finish:
-    """End the job with its outcome. Only for jobs that have one."""
+    """End the job with its outcome. Only for jobs that have one. It is encoded once: from then on
+    the encoded answer stands for the answer, whose text the job keeps no longer.
+    """
+    if job.end is None:
+        job.end = _finish(job)
+        if isinstance(job.outcome, Answer):
+            job.outcome = replace(job.outcome, response=None, tool_calls=(), provider_state=None)
+    elif job.end.lease != job.lease:
+        job.end = replace(job.end, lease=job.lease)
+    return job.end
+
+
+def size(end: Finish) -> int:
+    """About how many bytes it takes, here and on its way."""
+    return 1000 if end.result is None else 1000 + len(end.result.encode("utf-8", "surrogatepass"))
+
+
+def _finish(job: Job) -> Finish:
     outcome, finished_at = job.outcome, job.finished_at
     assert outcome is not None  # noqa: S101
     assert finished_at is not None  # noqa: S101

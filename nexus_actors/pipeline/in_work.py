@@ -44,7 +44,7 @@ class InWork:
         self._unrouted: dict[int, Job] = {}
         self._leaving: dict[int, Job] = {}
         self.bytes_left = memory_bytes
-        """What further messages may take; below 0 after one that was larger."""
+        """What further messages and answers may take; below 0 after one that was larger."""
         self.draining = False
         """The pipeline is being stopped: no new call shall begin."""
         self.inherited = True
@@ -222,11 +222,17 @@ class InWork:
         job.latency_ms = round((trio.current_time() - job.leased_at) * 1000)
         self._answered[job.lease.msg_id] = job
 
+    def weigh(self, job: Job, size: int) -> None:
+        """Its answer takes so many bytes until it is published."""
+        if job in self:
+            self.bytes_left -= size - job.end_bytes
+            job.end_bytes = size
+
     def remove(self, job: Job) -> None:
         """The request ended, or its lease was given back or lost."""
         if job in self:
             was_full = self._is_full
-            self.bytes_left += job.size
+            self.bytes_left += job.size + job.end_bytes
             self._release(job)
             msg_id = job.lease.msg_id
             self._unrouted.pop(msg_id, None)

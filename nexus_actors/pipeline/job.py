@@ -12,7 +12,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.pipeline.refusals import Refusals
 from nexus_actors.routing import Candidate
-from nexus_actors.storage.ports import Attempt, Lease, Previous, Step
+from nexus_actors.storage.ports import Attempt, Finish, Lease, Previous, Step
 from supervisors import ActorRef
 
 
@@ -61,6 +61,10 @@ class Job:
     call_began: float = 0.0
     """The same moment on trio's clock, which nobody sets."""
     outcome: Answer | Failure | None = None
+    end: Finish | None = None
+    """What the store is told of its outcome: encoded once, for as long as it is answered."""
+    end_bytes: int = 0
+    """What that takes of the memory."""
     finished_at: datetime | None = None
     latency_ms: int = 0
     attempts: list[Attempt] = field(default_factory=list)

@@ -59,14 +59,20 @@ class Patience:
         return self._stage in self._begun
 
     async def failed(self, error: StorageError) -> None:
-        """Note the failure, then pause. Each cause is logged once an outage, not at each
-        repetition."""
+        """Note the failure, then pause."""
+        failures = self.note(error)
+        await trio.sleep(min(FIRST_PAUSE * 2 ** min(failures, 10), LONGEST_PAUSE))
+
+    def note(self, error: StorageError) -> int:
+        """Note the failure; how many there were before. Each cause is logged once an outage, not
+        at each repetition.
+        """
         before = self._begun.get(self._stage, Outage(trio.current_time()))
         if str(error) not in before.errors:
             self._log.warning("storage unavailable", error=str(error))
         errors = (*(it for it in before.errors if it != str(error)), str(error))[-CAUSES:]
         self._begun[self._stage] = Outage(before.since, before.failures + 1, errors)
-        await trio.sleep(min(FIRST_PAUSE * 2 ** min(before.failures, 10), LONGEST_PAUSE))
+        return before.failures
 
     def worked(self) -> None:
         """Note a success."""

@@ -14,7 +14,7 @@ from nexus_actors.storage.ports import Attempt, Finish, GiveBack, Step, StorageR
 def document(rows: Iterable[Mapping[str, object]]) -> str:
     """The rows as JSON text. Raises StorageRefused for what JSON cannot say, NaN for one."""
     try:
-        return json.dumps(list(rows), allow_nan=False, default=_plain)
+        return json.dumps(list(rows), ensure_ascii=False, allow_nan=False, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise StorageRefused(f"a value that JSON cannot hold: {type(error).__name__}") from error
 
