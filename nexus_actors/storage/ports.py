@@ -66,9 +66,10 @@ class Delivery:
     lease: Lease
     body: str | None
     """The jsonb as text, to be decoded message by message; None where the message is SQL NULL, or
-    larger than was asked for."""
+    there is a fault."""
     size: int | None
-    """Bytes the message takes where it is stored; None where it is SQL NULL."""
+    """Bytes of the text, or of the jsonb, uncompressed, where there is no text; None where the
+    message is SQL NULL, or was not looked at."""
     enqueued_at: datetime
     leased_at: datetime
     verdict: Verdict
@@ -85,6 +86,8 @@ class Delivery:
     previous: Previous | None = None
     """The answer that the request's `previous_response_id` names; None where it names none, or none
     that the journal knows."""
+    fault: str | None = None
+    """Why there is no text: a few words of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,11 +259,17 @@ class RequestStore(Protocol):
         *,
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
+        blind: bool = False,
     ) -> list[Delivery]:
         """Read up to `quantity` visible messages and claim their requests, in one statement.
 
-        A message of more than `largest` bytes comes without its text. `together`: bytes that all
-        of them may have; one comes in any case.
+        A message whose text has more than `largest` bytes comes without it, and so does one whose
+        text cannot be made; the others are not harmed by that. `together`: bytes that the texts may
+        have together; one comes in any case. `blind`: nothing of a message is looked at, so all of
+        them are unidentified: for one that cannot be leased otherwise.
+
+        Raises `StorageRefused` if a row or the journal's row for it is refused; nothing is leased
+        then, and a smaller quantity may pass.
 
         A claimed request counts one attempt ahead, so that one whose process is killed again and
         again still ends at max_attempts; `finish` and `give_back` correct the count.
@@ -268,10 +277,18 @@ class RequestStore(Protocol):
         ...
 
     async def take_waiting(
-        self, rooms: Mapping[str, int], visibility_timeout: float, *, expired: int = 0
+        self,
+        rooms: Mapping[str, int],
+        visibility_timeout: float,
+        *,
+        expired: int = 0,
+        largest: int = MESSAGE_BYTES,
+        together: int = BATCH_BYTES,
     ) -> list[Delivery]:
         """Lease requests that wait for one of these lanes (`GiveBack.lane`), at most `rooms[lane]`
         each, oldest first; and up to `expired` whose own time is over, for whatever lane they wait.
+
+        `largest`, `together` and what is raised are as for `lease`.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from nexus_actors.storage.postgres.connection import (
@@ -12,7 +13,7 @@ from nexus_actors.storage.postgres.connection import (
     open_postgres,
 )
 from nexus_actors.storage.postgres.listen import PostgresHints, open_hints
-from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.migrate import has_due_index, migrate
 from nexus_actors.storage.postgres.quirk_store import PostgresQuirkStore
 from nexus_actors.storage.postgres.request_store import (
     WAITING_TIMEOUT,
@@ -90,6 +91,8 @@ async def open_database(
             application_name=application_name,
         ) as pool:
             await migrate(pool, queues)
+            fair = await pool.run(has_due_index, queues.requests)
+            queues = replace(queues, fair=fair)
             consumer_of = queues.requests if announce_consumer else None
             async with (
                 # Whatever the others wait for, leases are kept in time.

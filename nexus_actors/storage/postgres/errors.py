@@ -78,7 +78,7 @@ def translate(error: BaseException) -> StorageError:
         if _state(error)[:2] in _REFUSALS:
             return StorageRefused(f"the database refused: {describe(error)}")
         return StorageUnavailable(f"the database cannot do it now: {describe(error)}")
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | OverflowError):
         return StorageRefused(f"the database cannot hold {describe(error)}")
     return StorageUnavailable(f"the database is not available: {describe(error)}")
 
@@ -101,6 +101,7 @@ DRIVER_ERRORS = (
     asyncio.CancelledError,
     asyncio.IncompleteReadError,
     OSError,
+    OverflowError,  # a time that a datetime cannot hold
     ValueError,
 )
 

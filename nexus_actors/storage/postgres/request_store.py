@@ -88,17 +88,24 @@ class PostgresRequestStore:
         *,
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
+        blind: bool = False,
     ) -> list[Delivery]:
         """See `RequestStore.lease`."""
         if quantity < 1:
             return []
         rows = await self._fetch(
-            "lease", self._owner, visibility_timeout, quantity, largest, together
+            "lease", self._owner, visibility_timeout, quantity, largest, together, blind
         )
         return [_delivery(row) for row in rows]
 
     async def take_waiting(
-        self, rooms: Mapping[str, int], visibility_timeout: float, *, expired: int = 0
+        self,
+        rooms: Mapping[str, int],
+        visibility_timeout: float,
+        *,
+        expired: int = 0,
+        largest: int = MESSAGE_BYTES,
+        together: int = BATCH_BYTES,
     ) -> list[Delivery]:
         """See `RequestStore.take_waiting`."""
         lanes = {lane: places for lane, places in rooms.items() if places > 0}
@@ -109,6 +116,8 @@ class PostgresRequestStore:
             list(lanes),
             list(lanes.values()),
             max(expired, 0),
+            largest,
+            together,
         )
         return [_delivery(row) for row in rows]
 
@@ -271,6 +280,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         lease=_lease(row),
         body=row["body"],
         size=row["size"],
+        fault=row["fault"],
         enqueued_at=row["enqueued_at"],
         leased_at=row["leased_at"],
         verdict=cast("Verdict", row["verdict"]),

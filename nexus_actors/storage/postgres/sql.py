@@ -25,6 +25,16 @@ def channel(queue: str) -> str:
     return f"nexus_queue_{queue_name(queue)}"
 
 
+DUE = "greatest(q.vt, CASE WHEN q.enqueued_at < '2100-01-01 00:00:00+00' THEN q.enqueued_at END)"
+"""When a message is due: no earlier than it was sent, so that a negative delay gains nothing. A time
+that no message can have been sent at does not count. The expression of the index `due_index`."""
+
+
+def due_index(queue: str) -> str:
+    """The index by which a queue's messages are read in the order in which they are due."""
+    return f"nexus_due_{queue_name(queue)}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
     """The queues of one service, and how it acknowledges their messages."""
@@ -33,6 +43,8 @@ class Queues:
     results: str = "ai_results"
     dead: str = "ai_requests_dead"
     acknowledge: Literal["archive", "delete"] = "archive"
+    fair: bool = False
+    """Requests are read by the index on `DUE`; without it by PGMQ's on `vt`."""
 
     def __post_init__(self) -> None:
         for name in (self.requests, self.results, self.dead):
@@ -47,6 +59,10 @@ class Queues:
 
         PGMQ names its tables after their queues, and a table's name cannot be a parameter.
         """
+        return self.named(read("queries", name))
+
+    def named(self, text: str) -> str:
+        """`text` with this service's names in it."""
         values = {
             "requests": self.requests,
             "results": self.results,
@@ -54,7 +70,7 @@ class Queues:
             "acknowledge": self.acknowledge,
             "channel": channel(self.requests),
         }
-        return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], read("queries", name))
+        return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], text)
 
 
 @cache

@@ -1,12 +1,14 @@
--- Acknowledge the deliveries ($1, $2) (msg_id, read_ct), fenced: what was delivered again is left alone.
+-- Acknowledge the deliveries ($1, $2) (msg_id, read_ct), fenced: what was delivered again is left alone. One whose number is in
+-- the archive already (the sequence began anew, or a producer chose it) is deleted.
 --
 -- Locks: queue rows in order of msg_id.
 WITH held AS MATERIALIZED (
-    SELECT q.msg_id
+    SELECT q.msg_id, EXISTS (SELECT FROM pgmq.a_{requests} AS a WHERE a.msg_id = q.msg_id) AS archived
     FROM pgmq.q_{requests} AS q
     JOIN unnest($1::bigint[], $2::integer[]) AS d (msg_id, read_ct)
          ON d.msg_id = q.msg_id AND d.read_ct = q.read_ct
     ORDER BY q.msg_id
     FOR UPDATE OF q
 )
-SELECT pgmq.{acknowledge}('{requests}', ARRAY(SELECT msg_id FROM held))
+SELECT pgmq.{acknowledge}('{requests}', ARRAY(SELECT msg_id FROM held WHERE NOT archived)),
+       pgmq.delete('{requests}', ARRAY(SELECT msg_id FROM held WHERE archived))

@@ -1,77 +1,67 @@
 -- Lease up to $3 visible messages for $2 seconds and claim their requests for instance $1. A message of more than $4 bytes
--- is leased without its text; of the others no more than take $5 bytes together, but one at least.
+-- comes without its text; the texts of the others have no more than $5 bytes together, but one comes at least. $6: nothing of a
+-- message is looked at.
 --
 -- Read and claim are one statement, so that a lease and its journal row exist together or not at all.
--- What pgmq.read does, but by the index on vt and in its order: pgmq.read walks the queue by msg_id, past all that is
--- invisible, which takes 100 ms where a hundred thousand requests wait for a provider. First sent is still first read.
+-- What pgmq.read does, but by an index on the time it is due and in that order: pgmq.read walks the queue by msg_id, past all that
+-- is invisible, which takes 100 ms where a hundred thousand requests wait for a provider. First sent is still first read.
+-- What a row says of itself is a producer's word: nothing here may fail for it.
 -- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id.
 WITH seen AS MATERIALIZED (
-    SELECT q.msg_id, q.vt, pg_column_size(q.message) AS size
+    SELECT q.msg_id, {due} AS due, q.read_ct, q.message,
+           -- What it may be when it is decompressed, at most.
+           pg_column_size(q.message)::bigint
+           * CASE pg_column_compression(q.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END AS weight
     FROM pgmq.q_{requests} AS q
-    WHERE q.vt <= now()
-    ORDER BY q.vt
+    WHERE {due} <= now()
+    ORDER BY {due}
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 ),
-due AS MATERIALIZED (
-    SELECT msg_id
-    FROM (SELECT msg_id, sum(size) FILTER (WHERE size <= $4) OVER (ORDER BY vt, msg_id) AS together, size,
-                 row_number() OVER (ORDER BY vt, msg_id) AS place
-          FROM seen) AS s
-    WHERE place = 1 OR size > $4 OR together <= $5
+few AS MATERIALIZED (
+    SELECT *
+    FROM (SELECT *, sum(weight) OVER first_come AS together, row_number() OVER first_come AS place
+          FROM seen WINDOW first_come AS (ORDER BY due, msg_id)) AS s
+    WHERE place = 1 OR together <= 67108864
+),
+opened AS MATERIALIZED (
+    SELECT f.msg_id, f.read_ct, f.due, o.*
+    FROM few AS f
+    CROSS JOIN LATERAL nexus.open_message(CASE WHEN NOT $6 THEN f.message END, $4) AS o
+),
+identified AS MATERIALIZED (
+    SELECT o.*, old.state AS old_state, old.owner AS old_owner, old.leased_at AS old_leased_at,
+           coalesce(old.queue = '{requests}' AND old.msg_id = o.msg_id, false) AS known,
+           -- Greater than any before, whatever the row says; far from where it would not fit any more it begins anew.
+           CASE WHEN old.queue = '{requests}' AND old.msg_id = o.msg_id AND old.read_ct BETWEEN 0 AND 2147483000
+                THEN old.read_ct ELSE 0 END AS old_read_ct
+    FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY due, msg_id) AS together,
+                 row_number() OVER (ORDER BY due, msg_id) AS place
+          FROM opened) AS o
+    LEFT JOIN nexus.requests AS old ON old.request_id = o.request_id
+    WHERE o.place = 1 OR o.body IS NULL OR o.together <= $5
 ),
 taken AS (
     UPDATE pgmq.q_{requests} AS q
-    SET vt = clock_timestamp() + make_interval(secs => $2), read_ct = q.read_ct + 1
-    FROM due
-    WHERE q.msg_id = due.msg_id
-    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.message, pg_column_size(q.message) AS size
+    SET vt = clock_timestamp() + make_interval(secs => $2),
+        read_ct = greatest(CASE WHEN q.read_ct BETWEEN 0 AND 2147483000 THEN q.read_ct END, i.old_read_ct) + 1
+    FROM identified AS i
+    WHERE q.msg_id = i.msg_id
+    -- A time that a datetime can hold, and not to come.
+    RETURNING q.msg_id, q.read_ct, least(greatest(q.enqueued_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at
 ),
 delivered AS MATERIALIZED (
-    SELECT m.msg_id, m.read_ct, m.enqueued_at, m.size,
-           -- What is stored compressed may be much longer as text.
-           CASE WHEN m.size <= $4 AND octet_length(m.message::text) <= 4 * $4 THEN m.message::text END AS body,
-           -- Only a JSON string of 1..255 characters identifies. The operators give NULL where the message
-           -- is NULL, no object, or has no such key.
-           CASE
-               WHEN jsonb_typeof(m.message -> 'request_id') = 'string'
-                   THEN m.message ->> 'request_id'
-               WHEN jsonb_typeof(m.message -> 'request' -> 'request_id') = 'string'
-                   THEN m.message -> 'request' ->> 'request_id'
-           END AS read_id,
-           -- A request that is sent again may come wrapped this time, and with the time of this sending.
-           md5(CASE
-               WHEN jsonb_typeof(m.message -> 'request') = 'object'
-                   THEN (m.message -> 'request') - 'timestamp'
-               WHEN jsonb_typeof(m.message) = 'object' THEN m.message - 'timestamp'
-               ELSE m.message
-           END::text) AS digest,
-           -- Of the object that the request is read from: the inner one, unless the outer one has the id.
-           CASE
-               WHEN jsonb_typeof(m.message -> 'request') = 'object'
-                    AND jsonb_typeof(m.message -> 'request_id') IS DISTINCT FROM 'string'
-                   THEN m.message -> 'request' ->> 'previous_response_id'
-               ELSE m.message ->> 'previous_response_id'
-           END AS previous_id,
-           left(m.message ->> 'retry_of', 255) AS retry_of
-    FROM taken AS m
-),
-identified AS MATERIALIZED (
-    SELECT d.*,
-           CASE WHEN length(d.read_id) BETWEEN 1 AND 255 THEN d.read_id END AS request_id
-    FROM delivered AS d
+    SELECT t.read_ct, t.enqueued_at, i.msg_id, i.body, i.bytes, i.fault, i.request_id, i.digest, i.previous_id, i.retry_of,
+           i.old_state, i.old_owner, i.old_leased_at, i.known
+    FROM taken AS t
+    JOIN identified AS i ON i.msg_id = t.msg_id
 ),
 -- One statement may touch a journal row only once, so of several messages with one id in this batch one is the
 -- candidate: the one the journal knows, else the first sent.
 ranked AS MATERIALIZED (
-    SELECT i.*, old.state AS old_state, old.owner AS old_owner, old.leased_at AS old_leased_at,
-           row_number() OVER (
-               PARTITION BY i.request_id
-               ORDER BY (old.msg_id = i.msg_id AND old.queue = '{requests}') DESC NULLS LAST, i.msg_id
-           ) AS rank
-    FROM identified AS i
-    LEFT JOIN nexus.requests AS old ON old.request_id = i.request_id
-    WHERE i.request_id IS NOT NULL
+    SELECT d.*, row_number() OVER (PARTITION BY d.request_id ORDER BY d.known DESC, d.msg_id) AS rank
+    FROM delivered AS d
+    WHERE d.request_id IS NOT NULL
 ),
 -- A row that may not be claimed is written too, unchanged: only so does RETURNING tell what it says now. A row that
 -- another process committed after this statement began is invisible to every other way of looking.
@@ -95,7 +85,7 @@ journal AS (
                    CASE WHEN ours THEN excluded.leased_at ELSE r.leased_at END
             FROM (
                 SELECT r.queue = excluded.queue AND r.msg_id = excluded.msg_id
-                       AND r.read_ct < excluded.read_ct
+                       AND (r.read_ct < excluded.read_ct OR r.read_ct > 2147483000)
                        AND r.state IN ('leased', 'waiting', 'queued') AS ours
             ) AS test
         )
@@ -116,7 +106,7 @@ interrupted AS (
     ORDER BY j.request_id
     ON CONFLICT DO NOTHING
 )
-SELECT i.msg_id, i.read_ct, i.body, i.size, i.enqueued_at, now() AS leased_at, i.request_id,
+SELECT i.msg_id, i.read_ct, i.body, i.bytes AS size, i.fault, i.enqueued_at, now() AS leased_at, i.request_id,
        CASE
            WHEN i.request_id IS NULL THEN 'unidentified'
            WHEN j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct = i.read_ct
@@ -127,7 +117,7 @@ SELECT i.msg_id, i.read_ct, i.body, i.size, i.enqueued_at, now() AS leased_at, i
        greatest(j.attempts - 1, 0) AS attempts,
        j.spared_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key
-FROM identified AS i
+FROM delivered AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
 -- Who gave the answer that this request goes on with. Some servers give all answers the same id: the last one counts.
 LEFT JOIN LATERAL (

@@ -1,5 +1,6 @@
 -- Lease for instance $1, for $2 seconds, requests that wait for the lanes $3, at most $4 of each, oldest first; and up to
--- $5 that wait for any lane and whose own time is over.
+-- $5 that wait for any lane and whose own time is over. A message of more than $6 bytes comes without its text; the texts of the
+-- others have no more than $7 bytes together, but one comes at least.
 --
 -- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. Two processes that
 -- take at once get different requests: a row whose delivery has moved on since this statement began no longer
@@ -12,6 +13,7 @@ WITH free AS MATERIALIZED (
         FROM nexus.requests AS w
         JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
         WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.lane = room.lane
+              AND w.read_ct < 2147483000  -- one that cannot be counted on is leased when it is visible again
         ORDER BY w.msg_id
         LIMIT room.places
         FOR UPDATE OF q SKIP LOCKED
@@ -21,7 +23,7 @@ expired AS MATERIALIZED (
     SELECT q.msg_id, w.request_id, w.read_ct, q.enqueued_at, q.message
     FROM nexus.requests AS w
     JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
-    WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now()
+    WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now() AND w.read_ct < 2147483000
     ORDER BY w.deadline
     LIMIT $5
     FOR UPDATE OF q SKIP LOCKED
@@ -31,10 +33,32 @@ due AS MATERIALIZED (
     UNION ALL
     SELECT * FROM expired WHERE msg_id NOT IN (SELECT msg_id FROM free)
 ),
+-- As in lease.sql.
+few AS MATERIALIZED (
+    SELECT *
+    FROM (SELECT d.*, row_number() OVER (ORDER BY d.msg_id) AS place,
+                 sum(pg_column_size(d.message)::bigint
+                     * CASE pg_column_compression(d.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END)
+                 OVER (ORDER BY d.msg_id) AS together
+          FROM due AS d) AS s
+    WHERE place = 1 OR together <= 67108864
+),
+opened AS MATERIALIZED (
+    SELECT f.msg_id, f.request_id, f.read_ct, f.enqueued_at, o.body, o.bytes, o.fault, o.previous_id
+    FROM few AS f
+    CROSS JOIN LATERAL nexus.open_message(f.message, $6) AS o
+),
+fitting AS MATERIALIZED (
+    SELECT *
+    FROM (SELECT *, row_number() OVER (ORDER BY msg_id) AS place,
+                 sum(octet_length(body)) OVER (ORDER BY msg_id) AS together
+          FROM opened) AS s
+    WHERE place = 1 OR body IS NULL OR together <= $7
+),
 held AS MATERIALIZED (
     SELECT w.request_id, w.msg_id
     FROM nexus.requests AS w
-    JOIN due AS f ON w.request_id = f.request_id
+    JOIN fitting AS f ON w.request_id = f.request_id
     WHERE w.state = 'waiting' AND w.msg_id = f.msg_id AND w.read_ct = f.read_ct
     ORDER BY w.request_id
     FOR UPDATE OF w
@@ -55,29 +79,21 @@ claimed AS (
     RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
               w.used_candidates, w.leased_at
 )
-SELECT c.msg_id, c.read_ct, f.message::text AS body, pg_column_size(f.message) AS size, f.enqueued_at, c.leased_at, c.request_id,
+SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
+       least(greatest(f.enqueued_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
        c.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key
 FROM claimed AS c
-JOIN due AS f ON f.msg_id = c.msg_id
+JOIN fitting AS f ON f.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id
--- As in lease.sql.
-CROSS JOIN LATERAL (
-    SELECT CASE
-               WHEN jsonb_typeof(f.message -> 'request') = 'object'
-                    AND jsonb_typeof(f.message -> 'request_id') IS DISTINCT FROM 'string'
-                   THEN f.message -> 'request' ->> 'previous_response_id'
-               ELSE f.message ->> 'previous_response_id'
-           END AS id
-) AS previous
 LEFT JOIN LATERAL (
     SELECT h.provider, h.model,
            (SELECT a.key_name FROM nexus.attempts AS a
             WHERE a.request_id = h.request_id AND a.outcome = 'ok'
             ORDER BY a.number DESC LIMIT 1) AS key_name
     FROM nexus.requests AS h
-    WHERE md5(h.response_id) = md5(previous.id) AND h.response_id = previous.id
+    WHERE md5(h.response_id) = md5(f.previous_id) AND h.response_id = f.previous_id
     ORDER BY h.finished_at DESC
     LIMIT 1
 ) AS p ON true

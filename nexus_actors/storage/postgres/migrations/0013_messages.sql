@@ -1,0 +1,90 @@
+-- A message is whatever a producer sent: one function reads it, within bounds, and its trouble is its own.
+
+-- Open one message: its text, if that is `largest` bytes at most; what identifies it; and what it goes on with. Where there is no
+-- text, `fault` says why. It raises nothing but the end of the statement's time.
+--
+-- A number is longer as text than as jsonb: 12 bytes may be 147,456 characters, so the text of 80 KB may be a gigabyte. Text is
+-- made only where the numbers in it are known to be short. `bytes` are those of the text, or of the jsonb where there is none.
+-- `identified`: false where only the text is wanted.
+CREATE FUNCTION nexus.open_message(
+    message jsonb, largest bigint, identified boolean DEFAULT true,
+    OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text, OUT previous_id text, OUT retry_of text,
+    OUT fault text
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    longest_number CONSTANT integer := 400;
+    plain jsonb;     -- fetched and decompressed once, which each operator would do for itself
+    numbers jsonb := '[]';
+    request jsonb;   -- of what the digest is
+BEGIN
+    IF message IS NULL THEN
+        RETURN;
+    END IF;
+    plain := message #> '{}';
+    bytes := pg_column_size(plain);
+    -- Only a JSON string of 1..255 characters identifies. A value that is no string is not made a text here, however it is named.
+    IF identified THEN
+        IF jsonb_typeof(plain #> '{request_id}') = 'string' THEN
+            request_id := plain ->> 'request_id';
+        ELSIF jsonb_typeof(plain #> '{request,request_id}') = 'string' THEN
+            request_id := plain #>> '{request,request_id}';
+        END IF;
+        IF length(request_id) NOT BETWEEN 1 AND 255 THEN
+            request_id := NULL;
+        END IF;
+    END IF;
+
+    IF bytes > largest THEN
+        fault := 'larger than allowed';
+    ELSIF bytes * 12300 > largest THEN
+        -- As one array: jsonb_path_query takes quadratic time. Strict, or elements of arrays are found twice.
+        numbers := jsonb_path_query_array(plain, 'strict $.** ? (@.type() == "number")');
+        IF EXISTS (SELECT FROM jsonb_array_elements(numbers) AS n WHERE octet_length(n::text) > longest_number) THEN
+            fault := format('a number of more than %s characters', longest_number);
+        ELSIF bytes * 34 > largest  -- longest_number / 12
+              AND (SELECT sum(octet_length(n::text)) FROM jsonb_array_elements(numbers) AS n) > largest THEN
+            fault := 'larger than allowed';
+        END IF;
+    END IF;
+    IF fault IS NULL THEN
+        body := plain::text;
+        IF octet_length(body) > largest THEN
+            fault := 'larger than allowed';
+            bytes := octet_length(body);
+            body := NULL;
+        END IF;
+    END IF;
+
+    IF body IS NULL THEN
+        digest := 'jsonb:' || to_hex(jsonb_hash_extended(plain, 0));
+        RETURN;
+    END IF;
+    bytes := octet_length(body);
+    IF NOT identified THEN
+        RETURN;
+    END IF;
+    -- A request that is sent again may come wrapped this time, and with the time of this sending.
+    request := CASE WHEN jsonb_typeof(plain -> 'request') = 'object' THEN plain -> 'request' END;
+    digest := md5(CASE WHEN request IS NOT NULL THEN (request - 'timestamp')::text
+                       WHEN jsonb_typeof(plain) = 'object' AND plain ? 'timestamp' THEN (plain - 'timestamp')::text
+                       ELSE body END);
+    -- Of the object that the request is read from: the inner one, unless the outer one has the id.
+    IF request IS NULL OR jsonb_typeof(plain -> 'request_id') = 'string' THEN
+        request := plain;
+    END IF;
+    IF jsonb_typeof(request -> 'previous_response_id') = 'string' THEN
+        previous_id := request ->> 'previous_response_id';
+    END IF;
+    IF jsonb_typeof(plain -> 'retry_of') = 'string' THEN
+        retry_of := left(plain ->> 'retry_of', 255);
+    END IF;
+EXCEPTION WHEN OTHERS THEN
+    body := NULL;
+    previous_id := NULL;
+    fault := format('it cannot be read (SQLSTATE %s)', SQLSTATE);
+    digest := 'unread:' || md5(clock_timestamp()::text);  -- equal to no other: what is not known is not taken for a repeat
+END;
+$$;
+
+COMMENT ON FUNCTION nexus.open_message(jsonb, bigint, boolean) IS
+    'Reads one message of any content: its text within bounds, and what identifies it.';
