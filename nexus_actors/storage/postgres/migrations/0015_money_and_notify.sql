@@ -18,7 +18,7 @@ COMMENT ON COLUMN nexus.requests.result_trouble IS
 
 -- An interrupted attempt settles what was reserved for it. Its owner may still come and tell what it has cost.
 CREATE TABLE nexus.assumed_costs (
-    request_id text NOT NULL REFERENCES nexus.requests ON DELETE CASCADE,
+    request_id text NOT NULL,
     number     integer NOT NULL,
     owner      text NOT NULL,
     budget     text NOT NULL,

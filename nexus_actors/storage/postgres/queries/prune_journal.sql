@@ -1,7 +1,6 @@
 -- As prune_requests.sql, of the journal: requests that have ended, with their attempts. Of those that ended together with the
 -- oldest to stay none goes.
-DELETE FROM nexus.requests
-WHERE request_id IN (
+WITH old AS MATERIALIZED (
     SELECT request_id
     FROM nexus.requests
     WHERE finished_at < greatest(  -- of what is not null
@@ -16,4 +15,9 @@ WHERE request_id IN (
         END)
     ORDER BY finished_at
     LIMIT $3
-    FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED
+),
+assumed AS (
+    DELETE FROM nexus.assumed_costs AS a USING old AS o WHERE a.request_id = o.request_id
+)
+DELETE FROM nexus.requests AS r USING old AS o WHERE r.request_id = o.request_id
