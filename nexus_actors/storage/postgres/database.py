@@ -12,8 +12,10 @@ from nexus_actors.storage.postgres.connection import (
     collapsed_groups,
     open_postgres,
 )
+from nexus_actors.storage.postgres.due_index import has_due_index
 from nexus_actors.storage.postgres.listen import PostgresHints, open_hints
-from nexus_actors.storage.postgres.migrate import has_due_index, migrate
+from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.privileges import check_privileges
 from nexus_actors.storage.postgres.quirk_store import PostgresQuirkStore
 from nexus_actors.storage.postgres.request_store import (
     WAITING_TIMEOUT,
@@ -91,6 +93,7 @@ async def open_database(
             application_name=application_name,
         ) as pool:
             await migrate(pool, queues)
+            await pool.run(check_privileges, queues)
             fair = await pool.run(has_due_index, queues.requests)
             queues = replace(queues, fair=fair)
             consumer_of = queues.requests if announce_consumer else None

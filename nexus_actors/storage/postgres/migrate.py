@@ -14,6 +14,7 @@ import asyncpg
 from pgmq.install import get_embedded_install_sql
 
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, location
+from nexus_actors.storage.postgres.due_index import ensure_due_index
 from nexus_actors.storage.postgres.errors import (
     DRIVER_ERRORS,
     DatabaseStartError,
@@ -61,6 +62,7 @@ async def _migrate(url: str, queues: Queues) -> None:
             except asyncpg.InsufficientPrivilegeError as error:
                 raise _not_ours_to_make(location(url), missing, error) from error
         await _ensure_triggers(connection, (queues.requests, queues.results))
+        await ensure_due_index(connection, queues.requests)
     finally:
         connection.terminate()
 
@@ -216,29 +218,3 @@ async def _ensure_triggers(connection: Connection, queues: Sequence[str]) -> Non
             log.warning(
                 "no right to create a trigger on %s: new messages are found by polling only", table
             )
-
-
-async def has_due_index(connection: Connection, queue: str) -> bool:
-    """Whether the queue can be read in the order in which its messages are due."""
-    found: bool = await connection.fetchval(
-        "SELECT to_regclass($1) IS NOT NULL", f"pgmq.{due_index(queue)}"
-    )
-    return found
-
-
-async def _ensure_due_index(connection: Connection, queue: str) -> None:
-    """Our index on the requests, if the privileges allow it; without it, a message that was sent
-    with a negative delay comes before all others."""
-    if await has_due_index(connection, queue):
-        return
-    try:
-        await connection.execute(
-            f"CREATE INDEX IF NOT EXISTS {due_index(queue)} ON pgmq.q_{queue}"
-            f" (({DUE.replace('q.', '')}))"
-        )
-    except asyncpg.InsufficientPrivilegeError:
-        log.warning(
-            "no right to create an index on pgmq.q_%s: messages are read by their visibility time"
-            " alone, so that a negative delay comes before all others",
-            queue,
-        )

@@ -26,13 +26,8 @@ def channel(queue: str) -> str:
 
 
 DUE = "greatest(q.vt, CASE WHEN q.enqueued_at < '2100-01-01 00:00:00+00' THEN q.enqueued_at END)"
-"""When a message is due: no earlier than it was sent, so that a negative delay gains nothing. A time
-that no message can have been sent at does not count. The expression of the index `due_index`."""
-
-
-def due_index(queue: str) -> str:
-    """The index by which a queue's messages are read in the order in which they are due."""
-    return f"nexus_due_{queue_name(queue)}"
+"""When a message `q` is due: no earlier than it was sent, so that a negative delay gains nothing. A
+time that no message can have been sent at does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +39,7 @@ class Queues:
     dead: str = "ai_requests_dead"
     acknowledge: Literal["archive", "delete"] = "archive"
     fair: bool = False
-    """Requests are read by the index on `DUE`; without it by PGMQ's on `vt`."""
+    """There is an index on `DUE`, and requests are read by it; else by PGMQ's on `vt`."""
 
     def __post_init__(self) -> None:
         for name in (self.requests, self.results, self.dead):
