@@ -54,19 +54,27 @@ def url(*, config: ConfigPath = None) -> None:
 
 @db.command
 def roles(
-    *, service: Role = "nexus_service", producer: Role = "nexus_producer", config: ConfigPath = None
+    *,
+    service: Role = "nexus_service",
+    producer: Role = "nexus_producer",
+    operator: Role = "nexus_operator",
+    config: ConfigPath = None,
 ) -> None:
-    """Print the SQL for two roles with just what they need, the service's and a producer's.
+    """Print the SQL for three roles with just what they need: the service's, a producer's, and an
+    operator's, who runs the commands dead, ask, enqueue, result, explain, budgets and models.
 
-    Run it as the owner of the database, after `nexus db migrate`: nexus db roles | psql ….
+    Run it as the owner of the database, after `nexus db migrate`, and again after an upgrade:
+    nexus db roles | psql …. It is one statement: all of it is done, or nothing.
     """
     import re
 
     from nexus_actors.storage.postgres.sql import read
 
-    for name in (service, producer):
+    for name in (service, producer, operator):
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
             raise CommandError(f"not a role's name (a-z, 0-9, _): {name}", exit_codes.USAGE)
+    if len({service, producer, operator}) != 3:
+        raise CommandError("the three roles must have different names", exit_codes.USAGE)
     queue = read_settings(config).queue
     names = {
         "requests": queue.requests,
@@ -74,6 +82,7 @@ def roles(
         "dead": queue.dead,
         "service": service,
         "producer": producer,
+        "operator": operator,
     }
     print(re.sub(r"\{(\w+)\}", lambda found: names[found[1]], read(".", "roles")), end="")
 

@@ -29,18 +29,20 @@ def nexus() -> Iterator[Nexus]:
 
 
 @pytest.fixture
-def roles(nexus: Nexus, database_url: str) -> Iterator[tuple[str, str]]:
-    """URLs of the service and of the producer."""
-    service, producer = (f"{name}_{uuid.uuid4().hex[:8]}" for name in ("service", "producer"))
+def roles(nexus: Nexus, database_url: str) -> Iterator[tuple[str, str, str]]:
+    """URLs of the service, of the producer and of the operator."""
+    mark = uuid.uuid4().hex[:8]
+    names = [f"{name}_{mark}" for name in ("service", "producer", "operator")]
     nexus.configure(url=database_url)
     assert nexus.run("db", "migrate").returncode == 0
-    statements = nexus.run("db", "roles", "--service", service, "--producer", producer).stdout
+    options = zip(("--service", "--producer", "--operator"), names, strict=True)
+    statements = nexus.run("db", "roles", *(word for pair in options for word in pair)).stdout
     for _ in range(2):  # safe to repeat
-        query(database_url, f"DO $do$ BEGIN EXECUTE $sql${statements}$sql$; END $do$")
+        query(database_url, statements)
     try:
         yield tuple(  # type: ignore[misc]
-            database_url.replace("postgres@", f"{role}@", 1) for role in (service, producer)
+            database_url.replace("postgres@", f"{role}@", 1) for role in names
         )
     finally:
-        query(database_url, f"DROP OWNED BY {service}, {producer}")
-        query(database_url, f"DROP ROLE {service}, {producer}")
+        query(database_url, f"DROP OWNED BY {', '.join(names)}")
+        query(database_url, f"DROP ROLE {', '.join(names)}")

@@ -7,9 +7,9 @@ from tests.acceptance.nexus import Nexus, one_line, query, send, value, wait_for
 
 
 def test_a_service_and_a_producer_with_just_what_they_need(
-    nexus: Nexus, database_url: str, roles: tuple[str, str]
+    nexus: Nexus, database_url: str, roles: tuple[str, str, str]
 ) -> None:
-    service_url, producer_url = roles
+    service_url, producer_url, _ = roles
     nexus.configure(url=service_url)
     service = nexus.start()
     service.wait_ready()

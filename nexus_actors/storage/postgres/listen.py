@@ -28,6 +28,8 @@ PROBE_INTERVAL = 15.0
 """Seconds between questions to the server, which find a connection whose other end is gone without
 a word.
 """
+ANNOUNCE_AGAIN = 1.0
+"""Seconds between tries to announce a consumer that somebody else keeps from it."""
 
 Listener = Callable[[str | None], None]
 
@@ -48,6 +50,8 @@ class PostgresHints:
         self._tried = asyncio.Event()
         self.connected = False
         """Whether notifications arrive at present."""
+        self.unannounced: str | None = None
+        """Who keeps this process from being announced as a consumer; None where nobody does."""
 
     @contextmanager
     def listen(self, queue: str, callback: Callable[[], None]) -> Iterator[None]:
@@ -109,8 +113,7 @@ class PostgresHints:
         )
         try:
             connection.add_termination_listener(lambda _connection: self._changed.set())
-            if self._consumer_of is not None:
-                await announce(connection, self._consumer_of)
+            await self._announce(connection)
             self._tried.set()
             heard: set[str] = set()
             while not connection.is_closed():
@@ -121,15 +124,27 @@ class PostgresHints:
                     self._call(name, None)
                 self.connected = True
                 await self._wait_for_change(connection)
+                if self.unannounced is not None:
+                    await self._announce(connection)
         finally:
             connection.terminate()
+
+    async def _announce(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        """Announce this process as a consumer, unless somebody holds the lock alone."""
+        if self._consumer_of is None:
+            return
+        holder = await announce(connection, self._consumer_of)
+        if holder is not None and self.unannounced is None:
+            log.warning("cannot announce that this service runs: the lock is held by %s", holder)
+        self.unannounced = holder
 
     async def _wait_for_change(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         """Until a channel is new or the connection is gone; raises where the server no longer
         answers.
         """
         try:
-            async with asyncio.timeout(PROBE_INTERVAL):
+            patience = PROBE_INTERVAL if self.unannounced is None else ANNOUNCE_AGAIN
+            async with asyncio.timeout(patience):
                 await self._changed.wait()
         except TimeoutError:
             await connection.execute("SELECT 1")

@@ -5,28 +5,30 @@ as it lives.
 import hashlib
 
 from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.storage.postgres.locks import lock_holders, named
 from nexus_actors.storage.postgres.sql import queue_name
 
 _CLASS = 0x6E657875
 """Sets these locks apart from other users' of advisory locks: "nexu" in ASCII."""
 
 
-async def announce(connection: Connection, queue: str) -> None:
-    """Hold the lock until this session ends."""
-    await connection.execute("SELECT pg_advisory_lock_shared($1, $2)", _CLASS, _key(queue))
+async def announce(connection: Connection, queue: str) -> str | None:
+    """Hold the lock until this session ends. Who holds it alone, where that cannot be had now; it
+    is never waited for.
+    """
+    key = (_CLASS, _key(queue))
+    if await connection.fetchval("SELECT pg_try_advisory_lock_shared($1, $2)", *key):
+        return None
+    return named(await lock_holders(connection, *key))
 
 
 async def consumer_is_running(connection: Connection, queue: str) -> bool:
-    """Whether any service holds the lock: run it as `pool.run(consumer_is_running, queue)`."""
-    return bool(
-        await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND classid = $1::oid AND objid = $2::oid AND objsubid = 2)",
-            _CLASS,
-            _key(queue),
-        )
-    )
+    """Whether any session holds the lock: run it as `pool.run(consumer_is_running, queue)`.
+
+    Whoever holds it alone may keep a service from it, so that counts as one: who asks then waits
+    for an answer as long as it would anyway.
+    """
+    return bool(await lock_holders(connection, _CLASS, _key(queue)))
 
 
 def _key(queue: str) -> int:

@@ -64,6 +64,7 @@ class Queues:
             "dead": self.dead,
             "acknowledge": self.acknowledge,
             "channel": channel(self.requests),
+            "due": DUE if self.fair else "q.vt",
         }
         return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], text)
 

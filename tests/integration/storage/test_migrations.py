@@ -40,6 +40,7 @@ CREATE TABLE job_results (
 def roles(service: str) -> str:
     names = {"requests": "ai_requests", "results": "ai_results", "dead": "ai_requests_dead"}
     names |= {"service": service, "producer": f"{service}_producer"}
+    names |= {"operator": f"{service}_operator"}
     return re.sub(r"\{(\w+)\}", lambda found: names[found[1]], read(".", "roles"))
 
 
@@ -151,7 +152,7 @@ async def test_a_role_with_the_working_privileges_suffices(
                 await migrate(pool, Queues(requests="another"))
         assert refused.value.kind == "missing_permission"
     finally:
-        both = f"{role}, {role}_producer"
+        both = f"{role}, {role}_producer, {role}_operator"
         await execute(database_url, f"DROP OWNED BY {both}; DROP ROLE {both}")
 
 
