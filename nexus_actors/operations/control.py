@@ -1,21 +1,21 @@
 """The local socket that `nexus status`, `tree` and `stop` talk to.
 
 One request a connection, each way one line of JSON: `{"command": "status"}` → `{"ok": …}` or
-`{"error": "…"}`. Only the user who runs the service can connect (mode 0600 in a 0700 directory).
+`{"error": "…"}`. Only the user who runs the service, and root, can connect: the socket has mode
+0600 in a directory that others cannot write to, and both sides look who the other is.
 """
 
-import hashlib
 import json
 import os
 import signal
 import socket
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import structlog
 import trio
 
+from nexus_actors.operations import private
 from nexus_actors.operations.instance import running_pid
 from supervisors import GenServer
 
@@ -49,14 +49,20 @@ class Stopping(ControlError):
 
 
 def socket_path(data_dir: Path) -> Path:
-    """Where the socket stands: in `data_dir`, or in a private temporary directory if that is too
-    long.
+    """Where the socket stands: in `data_dir`, or, if that is too long a name for a socket, in the
+    directory that the service has made for it and noted there.
     """
     path = data_dir / "control.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
-    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"nexus-{os.getuid()}-{digest}" / "control.sock"
+    try:
+        return Path(os.fsdecode(_note(data_dir).read_bytes())) / "control.sock"
+    except OSError:
+        return path
+
+
+def _note(data_dir: Path) -> Path:
+    return data_dir / "control.dir"
 
 
 class Control(GenServer):
@@ -64,7 +70,7 @@ class Control(GenServer):
 
     def __init__(self, *, data_dir: Path, commands: Mapping[str, Command]) -> None:
         self._data_dir = data_dir
-        self._path = socket_path(data_dir)
+        self._path = data_dir / "control.sock"
         self._commands = {**commands, "stop": self._stop}
 
     async def init(self) -> None:
@@ -74,15 +80,29 @@ class Control(GenServer):
         log.info("ready", pid=os.getpid(), socket=str(self._path))  # the last of the tree to start
 
     async def _bind(self) -> trio.socket.SocketType:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._path.parent.stat().st_uid != os.getuid():
-            raise ControlError(f"{self._path.parent} belongs to another user")
+        self._path = self._place()
         self._path.unlink(missing_ok=True)
         sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         await sock.bind(str(self._path))
         self._path.chmod(0o600)
         sock.listen()
         return sock
+
+    def _place(self) -> Path:
+        """The socket's path, in a directory of our own: `data_dir`, one made before, or a new one.
+
+        Raises ControlError.
+        """
+        known = socket_path(self._data_dir)
+        if len(os.fsencode(known)) > LONGEST_SOCKET_PATH or (
+            known.parent != self._data_dir and not private.is_ours(known.parent)
+        ):
+            directory = private.new_directory()
+            _note(self._data_dir).write_bytes(os.fsencode(directory))
+            return directory / known.name
+        if known.parent.stat().st_uid != os.geteuid():
+            raise ControlError(f"{known.parent} belongs to another user")
+        return known
 
     async def _serve(self, listener: trio.SocketListener) -> None:
         try:
@@ -96,6 +116,9 @@ class Control(GenServer):
         try:
             with trio.move_on_after(REQUEST_TIMEOUT):
                 async with stream:
+                    if private.peer(stream.socket) not in (0, os.geteuid()):
+                        log.warning("another user's process was turned away")
+                        return
                     reply = await self._reply(await _read_line(stream))
                     await stream.send_all(json.dumps(reply).encode() + b"\n")
         except (trio.BrokenResourceError, OSError):
@@ -131,6 +154,7 @@ async def ask(data_dir: Path, command: str) -> object:
     try:
         with trio.fail_after(REQUEST_TIMEOUT):
             async with await trio.open_unix_socket(str(path)) as stream:
+                _check_server(data_dir, stream)
                 await stream.send_all(json.dumps({"command": command}).encode() + b"\n")
                 reply = json.loads(await _read_line(stream, limit=None))
     except (OSError, RuntimeError) as error:
@@ -142,6 +166,19 @@ async def ask(data_dir: Path, command: str) -> object:
     if "error" in reply:
         raise ControlError(str(reply["error"]))
     return reply["ok"]
+
+
+def _check_server(data_dir: Path, stream: trio.SocketStream) -> None:
+    """The one who answers must be ourselves, or root; root also believes the directory's owner."""
+    trusted = {0, os.geteuid()}
+    if os.geteuid() == 0:
+        trusted.add(data_dir.stat().st_uid)
+    user = private.peer(stream.socket)
+    if user not in trusted:
+        raise ControlError(
+            f"the control socket of data_dir {data_dir} is held by another user (uid {user});"
+            " nothing was said to it"
+        )
 
 
 async def _read_line(stream: trio.SocketStream, limit: int | None = REQUEST_LIMIT) -> bytes:

@@ -294,10 +294,11 @@ def _server_user_owns(directory: Path) -> None:
     """
     directory.mkdir(mode=0o700, exist_ok=True)
     user = _server_user()
-    if user is not None and directory.stat().st_uid == 0:
-        os.chown(directory, user.pw_uid, user.pw_gid)
-    if directory.is_symlink() or directory.stat().st_uid != (user.pw_uid if user else os.getuid()):
+    owner = directory.lstat().st_uid
+    if directory.is_symlink() or owner not in ({0, user.pw_uid} if user else {os.getuid()}):
         raise DatabaseStartError("unusable", f"{directory} belongs to somebody else")
+    if user is not None and owner == 0:
+        os.chown(directory, user.pw_uid, user.pw_gid, follow_symlinks=False)
     directory.chmod(0o700)
 
 

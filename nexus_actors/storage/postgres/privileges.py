@@ -1,5 +1,5 @@
-"""Whether the role of a session has what `roles.sql` grants a service: looked for at the start, so that
-what an upgrade needs is told by name.
+"""Whether the role of a session has what `roles.sql` grants a service: looked for at the start, so
+that what an upgrade needs is told by name.
 """
 
 import re

@@ -1,6 +1,11 @@
 """The control socket bears whatever is sent to it."""
 
 import json
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +81,101 @@ async def test_a_long_data_dir_gets_a_socket_elsewhere(tmp_path: Path) -> None:
     async with open_tree(lambda: control(deep)):
         assert await ask(deep, "hello") == {"hello": "you"}
     assert not socket_path(deep).parent.exists()
+
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+
+
+def as_nobody(action: Callable[[], object]) -> int:
+    """Run it in a child of another user; 0 unless it raised."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.fixture
+def long_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A data_dir whose name is too long for a socket, and temporary files that all may write."""
+    with tempfile.TemporaryDirectory(prefix="nx-") as shared:
+        Path(shared).chmod(0o1777)
+        monkeypatch.setattr(tempfile, "tempdir", shared)
+        monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+        deep = tmp_path / ("d" * 200)
+        deep.mkdir(mode=0o700)
+        yield deep
+
+
+async def test_nobody_can_take_the_place_of_a_socket_that_stands_elsewhere(long_dir: Path) -> None:
+    async with open_tree(lambda: control(long_dir)):
+        first = socket_path(long_dir).parent
+        found = first.stat()
+        assert found.st_mode & 0o777 == 0o700
+        assert found.st_uid == os.geteuid()
+    # The place is known by now. What stands there and is not ours alone is left alone.
+    first.mkdir(mode=0o777)
+    first.chmod(0o777)
+    async with open_tree(lambda: control(long_dir)):
+        assert await ask(long_dir, "hello") == {"hello": "you"}
+        assert socket_path(long_dir).parent != first
+    (link := socket_path(long_dir).parent).symlink_to(first)
+    async with open_tree(lambda: control(long_dir)):
+        assert await ask(long_dir, "hello") == {"hello": "you"}
+        assert socket_path(long_dir).parent not in (first, link)
+    assert list(first.iterdir()) == []
+
+
+async def test_the_users_own_runtime_directory_comes_first(
+    long_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = Path(tempfile.gettempdir()) / "run"
+    runtime.mkdir(mode=0o755)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    for mode, expected in ((0o755, runtime.parent), (0o700, runtime)):
+        runtime.chmod(mode)
+        async with open_tree(lambda: control(long_dir)):
+            assert socket_path(long_dir).parent.parent == expected
+
+
+@as_root
+async def test_another_users_server_is_told_nothing(tmp_path: Path) -> None:
+    path = socket_path(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        # Bound by root here, as if the place had been free to all; it listens as somebody else.
+        server.bind(str(path))
+
+        def listen() -> None:
+            server.listen()
+
+        assert as_nobody(listen) == 0
+        with pytest.raises(ControlError, match=rf"another user \(uid {NOBODY}\)"):
+            await ask(tmp_path, "hello")
+
+
+@as_root
+async def test_another_user_is_answered_nothing_whatever_the_socket_admits() -> None:
+    with tempfile.TemporaryDirectory(prefix="nx-") as name:
+        data_dir = Path(name)
+        async with open_tree(lambda: control(data_dir)):
+            data_dir.chmod(0o755)
+            path = socket_path(data_dir)
+            path.chmod(0o666)
+
+            def answers() -> None:
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(30)
+                    client.connect(str(path))
+                    with suppress(ConnectionResetError, BrokenPipeError):
+                        client.sendall(b'{"command": "hello"}\n')
+                        assert client.recv(100) == b""
+
+            assert await trio.to_thread.run_sync(as_nobody, answers) == 0
+            assert await ask(data_dir, "hello") == {"hello": "you"}
