@@ -52,7 +52,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) ->
     shared = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         shared = shared.parent
-    with _server(shared) as url:
+    with running_server(shared) as url:
         yield url
 
 
@@ -95,7 +95,7 @@ async def _execute(url: str, sql: str) -> None:
 
 
 @contextmanager
-def _server(shared: Path) -> Iterator[str]:
+def running_server(shared: Path) -> Iterator[str]:
     """Join this run's server, starting its keeper if there is none."""
     with _locked(shared / "postgres-users.lock", fcntl.LOCK_UN) as users:
         with _locked(shared / "postgres-keeper.lock", fcntl.LOCK_EX):
