@@ -10,6 +10,7 @@ Nexus.Supervisor (rest_for_one)
 """
 
 import os
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,7 +23,7 @@ from nexus_actors import __version__
 from nexus_actors.limits.gates import Gates
 from nexus_actors.limits.quirks import Quirks
 from nexus_actors.operations.control import Control
-from nexus_actors.operations.instance import Instance, claim_instance
+from nexus_actors.operations.instance import Instance, boot_id, claim_instance
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.patience import Outages
@@ -33,6 +34,7 @@ from nexus_actors.results.pruner import Pruner
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.postgres.claim import Place, place
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
 from nexus_actors.storage.spool import FileSpool
@@ -131,7 +133,14 @@ class Application:
             pool_size=self.settings.database.pool_size,
             statement_timeout=self.settings.database.statement_timeout,
             on_open=on_open,
+            here=self._here(),
         )
+
+    def _here(self) -> Place:
+        """What tells this data directory from a copy of it, on this host or another."""
+        directory = self.instance.data_dir.resolve()
+        name = f"{directory}:{directory.stat().st_ino}"
+        return place(socket.gethostname(), boot_id(), os.getpid(), name)
 
     def _pipeline(self) -> Supervisor:
         return Pipeline(
@@ -211,6 +220,12 @@ class Application:
         outages: dict[str, object] = {**self.outages.describe(trio.current_time())}
         if not self.database.hints.connected:
             outages["notifications"] = {"error": "not connected, so the queues are polled"}
+        if self.database.hints.unannounced is not None:
+            held = f"clients cannot be told of this service: {self.database.hints.unannounced}"
+            outages["presence"] = {"error": held}
+        claim = self.database.claim
+        if claim is not None and claim.trouble is not None:
+            outages["instance"] = {"error": f"its lock is not held: {claim.trouble}"}
         return outages
 
     def _keys_held(self, provider: str) -> object:

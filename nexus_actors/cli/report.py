@@ -29,6 +29,7 @@ _EXIT_CODES: Final = {
     "nexus_actors.operations.control.ControlError": exit_codes.FAILED,
     "nexus_actors.operations.control.NotRunning": exit_codes.NOT_RUNNING,
     "nexus_actors.storage.ports.StorageError": exit_codes.DATABASE,
+    "nexus_actors.storage.postgres.claim.InstanceTaken": exit_codes.USAGE,
     "nexus_actors.client.errors.CallError": exit_codes.FAILED,
     "nexus_actors.client.errors.InvalidArguments": exit_codes.USAGE,
     "nexus_actors.client.errors.Unavailable": exit_codes.NOT_RUNNING,

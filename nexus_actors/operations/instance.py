@@ -52,6 +52,14 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
         os.close(descriptor)
 
 
+def boot_id() -> str:
+    """What changes whenever this host starts; empty where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
 def _lock(descriptor: int) -> bool:
     # A few tries: `running_pid` of another command holds the lock for the blink of an eye.
     for _ in range(10):

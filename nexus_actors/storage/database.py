@@ -9,6 +9,7 @@ from pathlib import Path
 import trio
 
 from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.postgres.claim import Place
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.embedded import open_embedded
 from nexus_actors.storage.postgres.sql import Queues
@@ -35,6 +36,7 @@ class DatabaseOwner(GenServer):
         pool_size: int,
         statement_timeout: float,
         on_open: Callable[[PostgresDatabase], None],
+        here: Place,
     ) -> None:
         self._url = url
         self._data_dir = data_dir
@@ -44,6 +46,7 @@ class DatabaseOwner(GenServer):
         self._pool_size = pool_size
         self._statement_timeout = statement_timeout
         self._on_open = on_open
+        self._here = here
         self._opened = trio.Event()
         self._error: StorageError | None = None
 
@@ -68,6 +71,7 @@ class DatabaseOwner(GenServer):
                         application_name=self._application_name,
                         pool_size=self._pool_size,
                         command_timeout=self._statement_timeout,
+                        here=self._here,
                     )
                 )
             except StorageError as error:

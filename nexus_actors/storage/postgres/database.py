@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
+from nexus_actors.storage.postgres.claim import Claim, Place, open_claim
 from nexus_actors.storage.postgres.connection import (
     COMMAND_TIMEOUT,
     Connection,
@@ -42,6 +43,7 @@ class PostgresDatabase:
         quirks: PostgresQuirkStore,
         hints: PostgresHints,
         queues: Queues,
+        claim: Claim | None,
     ) -> None:
         self.pool = pool
         self.requests = requests
@@ -50,6 +52,8 @@ class PostgresDatabase:
         self.quirks = quirks
         self.hints = hints
         self.queues = queues
+        self.claim = claim
+        """The lock of this instance; None where none was asked for."""
 
     async def queue_lengths(self) -> dict[str, dict[str, int]]:
         """For each queue, how many messages it holds and how many are visible now."""
@@ -77,12 +81,14 @@ async def open_database(
     waiting_timeout: float = WAITING_TIMEOUT,
     announce_consumer: bool = True,
     application_name: str = "nexus",
+    here: Place | None = None,
 ) -> AsyncIterator[PostgresDatabase]:
     """Connect, bring the schema up to date, and listen.
 
     Timeouts are in seconds. `announce_consumer`: tell clients that this process consumes the
-    requests queue. Raises DatabaseStartError. Errors inside the block come out as themselves, not
-    in a group.
+    requests queue. `here`: hold the lock of this instance, as what runs there. Raises
+    DatabaseStartError, and InstanceTaken if another service holds that lock. Errors inside
+    the block come out as themselves, not in a group.
     """
     queues = queues or Queues()
     with collapsed_groups():
@@ -98,6 +104,7 @@ async def open_database(
             queues = replace(queues, fair=fair)
             consumer_of = queues.requests if announce_consumer else None
             async with (
+                open_claim(pool, instance_id, here) as claim,
                 # Whatever the others wait for, leases are kept in time.
                 open_postgres(
                     url,
@@ -117,4 +124,5 @@ async def open_database(
                     PostgresQuirkStore(pool),
                     hints,
                     queues,
+                    claim,
                 )

@@ -1,0 +1,257 @@
+"""One service an instance id, as the database sees it: a session of its own holds an advisory lock
+for as long as the service runs, and says in its application_name where that is.
+
+A data directory's lock proves that no other process works in that directory. It proves nothing of a
+copy of the directory, which has the same instance id: two services with one id would each take the
+other's leases for those of a dead predecessor.
+"""
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+import trio
+
+from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.postgres.connection import (
+    CONNECT_TIMEOUT,
+    Connection,
+    PostgresPool,
+    server_settings,
+)
+from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, describe
+from nexus_actors.storage.postgres.locks import Holder, lock_holders
+
+BEAT = 5.0
+"""Seconds between signs of life of a session that holds a lock."""
+SILENCE = 20.0
+"""Seconds without a sign of life after which a session's process is taken for dead."""
+PATIENCE = 3.0
+"""Seconds that the end of a dead predecessor's session is waited for."""
+AGAIN = 1.0
+"""Seconds between tries to take the lock while the service runs without it."""
+_CLASS = 0x6E657869
+"""Sets these locks apart from other users' of advisory locks: "nexi" in ASCII."""
+NAME = re.compile(r"nexus [0-9a-f]{8} ([^/]{1,20})/([0-9a-f]{8})/(\d+)/([0-9a-f]{6})")
+
+log = logging.getLogger(__name__)
+
+
+class InstanceTaken(StorageError):
+    """Another service works under this instance's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a service runs."""
+
+    host: str
+    boot: str
+    """Eight hexadecimal digits that change whenever the host starts."""
+    pid: int
+    directory: str
+    """Six hexadecimal digits that tell one data directory of a host from another."""
+
+    def session_name(self, instance_id: str) -> str:
+        """An application_name, 63 bytes at most."""
+        return f"nexus {_short(instance_id, 8)} {self.host}/{self.boot}/{self.pid}/{self.directory}"
+
+
+def place(host: str, boot: str, pid: int, directory: str) -> Place:
+    """A place, from texts of any length and characters."""
+    shown = re.sub(r"[^A-Za-z0-9._-]", "-", host)[:20] or "-"
+    return Place(host=shown, boot=_short(boot, 8), pid=pid, directory=_short(directory, 6))
+
+
+class Claim:
+    """The instance's lock; made by `open_claim`."""
+
+    def __init__(self, pool: PostgresPool, instance_id: str, here: Place) -> None:
+        self._pool = pool
+        self._here = here
+        self._name = here.session_name(instance_id)
+        self._key = self.key_of(instance_id)
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self.trouble: str | None = None
+        """Why the lock is not held at present; None where it is."""
+
+    @staticmethod
+    def key_of(instance_id: str) -> tuple[int, int]:
+        """The lock's key. Positive, as pg_locks shows its halves unsigned."""
+        return _CLASS, int(_short(instance_id, 8), 16) & 0x7FFFFFFF
+
+    async def take(self) -> None:
+        """Hold the lock, or know who does.
+
+        Raises InstanceTaken if that is a live service elsewhere. A session that proves nothing is
+        told of in `trouble`. It takes `SILENCE` seconds at most, and only where this host was
+        started anew. An asyncio coroutine, for the pool's loop, as the others.
+        """
+        try:
+            connection = await self._connect()
+            holders = await self._try(connection)
+            if any(self._is_before_boot(holder) for holder in holders):
+                holders = await self._watch(connection)
+            dead = [holder for holder in holders if self._is_dead(holder)]
+            for holder in dead:
+                log.warning("ending the session that a dead predecessor left behind: %s", holder)
+                # PostgreSQL lets a role end its own sessions.
+                await connection.execute("SELECT pg_terminate_backend($1)", holder.pid)
+            if dead:
+                holders = await self._wait(connection)
+        except DRIVER_ERRORS as error:
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            self._drop(describe(error))
+            return
+        self._judge(holders)
+
+    async def keep(self) -> None:
+        """Give signs of life, and take the lock again whenever it is lost, for ever."""
+        while True:
+            await asyncio.sleep(BEAT if self.trouble is None else AGAIN)
+            try:
+                connection = await self._connect()
+                holders = [] if self.trouble is None else await self._try(connection)
+                await connection.execute("SELECT 1")
+            except DRIVER_ERRORS as error:
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+                self._drop(describe(error))
+                continue
+            self._tell(_held(holders[0]) if holders else None)
+
+    async def release(self) -> None:
+        """End the session."""
+        if self._connection is not None:
+            self._connection.terminate()
+
+    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._pool.url,
+                timeout=CONNECT_TIMEOUT,
+                command_timeout=CONNECT_TIMEOUT,
+                server_settings=server_settings(self._name, CONNECT_TIMEOUT),
+            )
+            self.trouble = self.trouble or "not tried yet"
+        return self._connection
+
+    async def _try(self, connection: Connection) -> list[Holder]:
+        """Who holds the lock; nobody, if it is ours now."""
+        if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._key):
+            return []
+        return await lock_holders(connection, *self._key)
+
+    async def _watch(self, connection: Connection) -> list[Holder]:
+        """Until a session from before this host's last start gives a sign of life, as that of a
+        cloned host would, or has given none for long.
+        """
+        before: dict[int, float] = {}
+        while holders := await self._try(connection):
+            silent = {it.pid: it.silent or 0.0 for it in holders if self._is_before_boot(it)}
+            beat = any(now < before.get(pid, now) for pid, now in silent.items())
+            if beat or all(self._is_dead(it) for it in holders if it.pid in silent):
+                break
+            before = silent
+            await asyncio.sleep(0.5)
+        return holders
+
+    async def _wait(self, connection: Connection) -> list[Holder]:
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while holders := await self._try(connection):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.02)
+        return holders
+
+    def _is_dead(self, holder: Holder) -> bool:
+        """Whether a session of our role was left behind: by a process that had this very directory,
+        whose lock we hold now; or by one that has given no sign of life for long.
+        """
+        found = self._service(holder)
+        if found is None:
+            return False
+        same = (self._here.host, self._here.boot, self._here.directory)
+        return (found.host, found.boot, found.directory) == same or (
+            holder.silent is not None and holder.silent > SILENCE
+        )
+
+    def _is_before_boot(self, holder: Holder) -> bool:
+        found = self._service(holder)
+        return (
+            found is not None
+            and (found.host, found.directory) == (self._here.host, self._here.directory)
+            and found.boot != self._here.boot
+        )
+
+    @staticmethod
+    def _service(holder: Holder) -> Place | None:
+        """Where the service runs whose session that is; None if it is none of our role's."""
+        found = NAME.fullmatch(holder.name)
+        if found is None or not holder.ours:
+            return None
+        host, boot, pid, directory = found.groups()
+        return Place(host=host, boot=boot, pid=int(pid), directory=directory)
+
+    def _judge(self, holders: list[Holder]) -> None:
+        for holder in holders:
+            found = self._service(holder)
+            if found is not None and not self._is_dead(holder):
+                raise InstanceTaken(
+                    f"a service with the same instance-id runs on host {found.host} (pid"
+                    f" {found.pid}, with another data_dir): one data_dir is a copy of the other's;"
+                    " delete the file instance-id in the copy, and start it again"
+                )
+        self._tell(_held(holders[0]) if holders else None)
+
+    def _drop(self, reason: str) -> None:
+        self._tell(reason)
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    def _tell(self, trouble: str | None) -> None:
+        if trouble is not None and trouble != self.trouble:
+            log.warning("the lock of this instance is not held: %s", trouble)
+        self.trouble = trouble
+
+
+@asynccontextmanager
+async def open_claim(
+    pool: PostgresPool, instance_id: str, here: Place | None
+) -> AsyncIterator[Claim | None]:
+    """Hold the instance's lock until the block ends. Raises InstanceTaken.
+
+    Where it cannot be had for another reason, the block goes on without it, and it is tried again.
+    """
+    if here is None:
+        yield None
+        return
+    claim = Claim(pool, instance_id, here)
+    async with trio.open_nursery() as nursery:
+        try:
+            await pool.on_loop(claim.take)
+            nursery.start_soon(pool.on_loop, claim.keep)
+            yield claim
+        finally:
+            nursery.cancel_scope.cancel()
+            await _released(pool, claim)
+
+
+async def _released(pool: PostgresPool, claim: Claim) -> None:
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+        await pool.on_loop(claim.release)
+
+
+def _held(holder: Holder) -> str:
+    return f"another session holds it ({holder})"
+
+
+def _short(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]

@@ -1,0 +1,112 @@
+"""One service an instance id: the lock that says so, and who is believed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from nexus_actors.storage.postgres import claim
+from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
+from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from tests.integration.storage.storage_helpers import sql, until, value
+
+HERE = place("a-host", "boot-1", 100, "/data:1")
+KEY = claim.Claim.key_of("one")
+SESSIONS = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name LIKE 'nexus % a-host/%'"
+)
+
+
+@asynccontextmanager
+async def claimed(url: str, here: Place = HERE) -> AsyncIterator[PostgresDatabase]:
+    async with open_database(url, instance_id="one", here=here) as db:
+        yield db
+
+
+@asynccontextmanager
+async def left_behind(url: str, name: str) -> AsyncIterator[None]:
+    """A session that holds the lock and says nothing more."""
+
+    async with open_postgres(url, pool_size=1, application_name=name) as pool:
+        await pool.run(lambda it: it.execute(f"SELECT pg_advisory_lock{KEY}"))
+        yield
+
+
+def test_a_name_fits_whatever_the_host_is_called() -> None:
+    for host in ("", "h" * 300, "ä/ö nexus", "a\nb"):
+        name = place(host, "b" * 36, 2**22, "/d" * 200).session_name("i" * 36)
+        assert len(name.encode()) <= 63
+        assert claim.NAME.fullmatch(name)
+
+
+async def test_a_live_service_elsewhere_keeps_its_id(database_url: str) -> None:
+    copies = [
+        place("another-host", "boot-2", 100, "/data:1"),
+        place("a-host", "boot-1", 101, "/copy:2"),
+    ]
+    async with claimed(database_url) as db:
+        assert db.claim is not None
+        assert db.claim.trouble is None
+        for copy in copies:
+            with pytest.raises(InstanceTaken, match=r"host a-host \(pid 100.*delete the file"):
+                async with claimed(database_url, copy):
+                    pass
+        assert await value(db, "SELECT count(*) FROM pg_locks WHERE classid = $1", KEY[0]) == 1
+    async with claimed(database_url, copies[0]):
+        pass
+
+
+async def test_what_a_dead_predecessor_left_behind_is_ended(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of this very directory, at once; one from before the host was started, or of another
+    host, when it has been silent for long."""
+    before_boot = place("a-host", "boot-0", 7, "/data:1")
+    async with left_behind(database_url, HERE.session_name("one")), claimed(database_url) as db:
+        assert db.claim is not None
+        assert db.claim.trouble is None
+    monkeypatch.setattr(claim, "SILENCE", 1.0)
+    name = before_boot.session_name("one")
+    async with left_behind(database_url, name), claimed(database_url) as db:
+        assert db.claim is not None
+        assert db.claim.trouble is None
+
+
+async def test_a_cloned_host_gives_itself_away(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "BEAT", 0.2)
+    async with claimed(database_url):
+        with pytest.raises(InstanceTaken):
+            async with claimed(database_url, place("a-host", "boot-2", 100, "/data:1")):
+                pass
+
+
+async def test_a_foreign_session_with_the_lock_is_told_of_and_does_no_more(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "AGAIN", 0.02)
+    async with left_behind(database_url, "psql"), claimed(database_url) as db:
+        assert db.claim is not None
+        assert "application psql" in (db.claim.trouble or "")
+        await sql(db, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE classid = $1", KEY[0])
+        await until(lambda: _has_lock(db))
+
+
+async def test_a_lost_lock_is_taken_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "BEAT", 0.02)
+    monkeypatch.setattr(claim, "AGAIN", 0.02)
+    async with claimed(database_url) as db:
+        pid = await value(db, SESSIONS)
+        await sql(db, "SELECT pg_terminate_backend($1, 10000)", pid)
+        await until(lambda: sql(db, f"{SESSIONS} AND pid <> $1", pid))
+        await until(lambda: _has_lock(db))
+
+
+async def _has_lock(db: PostgresDatabase) -> bool:
+    assert db.claim is not None
+    return db.claim.trouble is None
