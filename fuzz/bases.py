@@ -21,7 +21,7 @@ CALL: Final = {
     "function": {"name": "weather", "arguments": '{"city": "Oslo"}'},
     "provider_state": {"provider": "p", "model": "m", "key": None, "state": '["x"]'},
 }
-PICTURE: Final = {"type": "image_url", "image_url": {"url": "https://192.0.2.1/cat.png"}}
+PICTURE: Final = {"type": "image_url", "image_url": {"url": "https://1.1.1.1/cat.png"}}
 DATA: Final = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}}
 FILE: Final = {"type": "file", "file": {"filename": "a.pdf", "file_data": "aGVsbG8="}}
 
@@ -57,7 +57,7 @@ RESPONSES_REQUEST: Final[dict[str, Any]] = {
         {
             "type": "message",
             "role": "user",
-            "content": [{"type": "input_image", "image_url": "https://192.0.2.1/cat.png"}],
+            "content": [{"type": "input_image", "image_url": "https://1.1.1.1/cat.png"}],
         },
         {
             "type": "function_call",
@@ -76,7 +76,7 @@ RESPONSES_REQUEST: Final[dict[str, Any]] = {
     "reasoning": {"effort": "low", "summary": "auto"},
     "include": ["reasoning.encrypted_content"],
     "previous_response_id": "resp_1",
-    "mcp_servers": [{"server_label": "files", "server_url": "https://192.0.2.1/sse"}],
+    "mcp_servers": [{"server_label": "files", "server_url": "https://1.1.1.1/sse"}],
     "store": True,
     "stream": True,
 }
@@ -87,7 +87,7 @@ MESSAGES_REQUEST: Final[dict[str, Any]] = {
             "role": "user",
             "content": [
                 {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}},
-                {"type": "image", "source": {"type": "url", "url": "https://192.0.2.1/a.png"}},
+                {"type": "image", "source": {"type": "url", "url": "https://1.1.1.1/a.png"}},
                 {
                     "type": "document",
                     "source": {"type": "text", "media_type": "text/plain", "data": "x"},
@@ -298,7 +298,7 @@ ODD: Final[tuple[Any, ...]] = (
     "'; DROP TABLE nexus.requests; --%s{0}",
     "../../etc/passwd\n",
     "data:image/png;base64,AAAA",
-    "https://192.0.2.1/x",
+    "https://1.1.1.1/x",
     "http://127.0.0.1:1/",
     "https://[::1",
     "{" * 50,

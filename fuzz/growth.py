@@ -19,6 +19,8 @@ from fuzz.mutate import Path, get, json_text, paths, pieces
 
 MOST: Final = 2.3
 """Times as much for an input twice as long."""
+STEP: Final = 2.15
+"""And so much a size before, or behind."""
 FLOOR: Final = 0.005
 """Seconds of CPU below which nothing is said of it."""
 CALLS_FLOOR: Final = 3_000
@@ -173,7 +175,7 @@ def grown(shape: Shape) -> list[Finding]:
         return [
             Finding("growth", what, shortened(f"{shape} ({length} and {longer} bytes)"))
             for what in (
-                _cpu(once, twice, longer / length),
+                _cpu(shape, size),
                 _counted(once, twice, longer / length),
                 _memory(twice, longer),
             )
@@ -184,15 +186,38 @@ def grown(shape: Shape) -> list[Finding]:
         return [Finding("growth", what, str(shape), where)]
 
 
-def _cpu(once: Callable[[], object], twice: Callable[[], object], factor: float) -> str | None:
-    """In proportion to the lengths, which are about as one to two."""
-    ratios = []
+def counted(shape: Shape, size: int) -> list[Finding]:
+    """The same by what is no matter of time: calls and memory."""
+    (length, once), (longer, twice) = shape.call(size), shape.call(2 * size)
+    once()
+    told_of = (_counted(once, twice, longer / length), _memory(twice, longer))
+    return [Finding("growth", what, f"{shape}") for what in told_of if what is not None]
+
+
+def _cpu(shape: Shape, size: int) -> str | None:
+    """In proportion to the lengths. A step, as where something is looked at more closely from some
+    length on, is no growth: what grows does so before or behind it as well."""
+    ratio, seconds = _ratio(shape, size)
+    if ratio <= MOST:
+        return None
+    before, behind = _ratio(shape, size // 2)[0], _ratio(shape, 2 * size)[0]
+    if max(before, behind) <= STEP:
+        return None
+    return f"CPU grows {ratio:.2f} times where the input doubles, to {seconds:.3f} s"
+
+
+def _ratio(shape: Shape, size: int) -> tuple[float, float]:
+    """How many times the CPU grows from this size to twice that, the least of several looks; and
+    how much it is then."""
+    length, once = shape.call(size)
+    longer, twice = shape.call(2 * size)
+    ratios, two = [], 0.0
     for attempt in range(TRIES):
         one, two = measure.cpu(once, 1 + attempt), measure.cpu(twice, 1 + attempt)
-        ratios.append(two / max(one, 1e-9) * 2 / factor)
-        if one < FLOOR or ratios[-1] <= MOST:
-            return None
-    return f"CPU grows {min(ratios):.2f} times where the input doubles ({one:.3f} s, {two:.3f} s)"
+        ratios.append(two / max(one, 1e-9) * 2 * length / longer)
+        if one < FLOOR / 2 or ratios[-1] <= STEP:
+            return (0.0 if one < FLOOR / 2 else ratios[-1]), two
+    return min(ratios), two
 
 
 def _counted(once: Callable[[], object], twice: Callable[[], object], factor: float) -> str | None:

@@ -17,7 +17,7 @@ from fuzz.row import identified
 
 SECONDS: Final = 0.25
 """Of CPU that any input may take, and `PER_BYTE` besides."""
-PER_BYTE: Final = 10e-6
+PER_BYTE: Final = 2e-6
 _SHOWN: Final = 1500
 
 
