@@ -39,9 +39,48 @@ def result(
 
 async def _find(settings: "Settings", url: str, request_id: str, timeout: float) -> "LLMResult":
     from nexus_actors.client import LLMService
+    from nexus_actors.client.errors import Timeout
 
-    async with LLMService(settings, url=url, pool_size=1) as service:
-        return await service.result(request_id, timeout)
+    try:
+        async with LLMService(settings, url=url, pool_size=1) as service:
+            return await service.result(request_id, timeout)
+    except Timeout as error:
+        if (reason := await _held_up(settings, url, request_id)) is None:
+            raise
+        raise Timeout(f"no result for {request_id}: {reason}", request_id=request_id) from error
+
+
+async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:
+    """What keeps a result from being stored, as far as the journal and the service know."""
+    from nexus_actors.operations import control
+    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.journal import read_entry
+
+    try:
+        async with open_postgres(url, pool_size=1) as pool:
+            entry = await pool.run(read_entry, request_id)
+    except StorageError:
+        return None
+    if entry is None:
+        return None
+    if entry.request["state"] in ("done", "failed"):
+        trouble = entry.request["result_trouble"]
+        stage = "ResultPoller"
+        told = "it has ended, but its result is not in job_results yet"
+    else:
+        trouble, stage = None, "ResultPublisher"
+        told = "it has not ended, and the service cannot publish answers at present"
+    if trouble is None:
+        try:
+            status = await control.ask(settings.service.data_dir, "status")
+        except (control.ControlError, OSError):
+            status = None
+        outages = status.get("outages", {}) if isinstance(status, dict) else {}
+        trouble = outages.get(stage, {}).get("error")
+        if trouble is None and stage == "ResultPublisher":
+            return None
+    return told if trouble is None else f"{told}: {trouble}"
 
 
 def _show(result: "LLMResult", as_json: bool) -> int:

@@ -1,6 +1,7 @@
 """Moves results from the results queue into `job_results`, and so wakes whoever waits for them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 import trio
@@ -13,7 +14,12 @@ from nexus_actors.pipeline.wake import Wake
 from nexus_actors.results.job_results import job_result
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import Hints, StorageError, StorageRefused, StorageUnavailable
-from nexus_actors.storage.result_ports import JobResult, ResultMessage, ResultStore
+from nexus_actors.storage.result_ports import (
+    BATCH_BYTES,
+    JobResult,
+    ResultMessage,
+    ResultStore,
+)
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.result_poller")
@@ -27,8 +33,19 @@ FIRST_DELAY = 10.0
 mends the table has a few minutes."""
 
 
+LONGEST_DELAY = 30.0
+"""The most of one that is refused for no fault of its own."""
+GRACE = 60.0
+"""Seconds after its time until a result that does not come again is taken for stored by others."""
+
+
 class ResultPoller(GenServer):
-    """Each batch is stored, acknowledged and announced in one transaction; twice is once."""
+    """Each batch is stored, acknowledged and announced in one transaction; twice is once.
+
+    A batch that fails is halved, so that a bad row harms no other. A row that is refused alone
+    while a placeholder is not is tried a few times more, then set aside with the reason; where even
+    a placeholder is refused, it is the table's fault: the row waits for that to be mended.
+    """
 
     def __init__(
         self, *, queue: QueueSettings, store: ResultStore, hints: Hints, outages: Outages
@@ -38,6 +55,8 @@ class ResultPoller(GenServer):
         self._hints = hints
         self._wake = Wake()
         self._patience = outages.patience("ResultPoller")
+        self._refused: dict[int, float] = {}
+        """Messages that wait for the table to be mended, and until when they are believed to."""
 
     async def init(self) -> None:
         """Start polling."""
@@ -51,20 +70,26 @@ class ResultPoller(GenServer):
                     if not released:
                         await self._store.release()
                         released = True
-                    count = await self._move()
+                    more = await self._move()
                 except StorageError as error:
                     await self._patience.failed(error)
                     continue
-                self._patience.worked()
-                if count < self._queue.batch_size:
+                now = trio.current_time()
+                self._refused = {it: until for it, until in self._refused.items() if until > now}
+                if not self._refused:
+                    self._patience.worked()
+                if not more:
                     await self._wake.wait(self._queue.poll_interval)
 
-    async def _move(self) -> int:
-        """Move one batch; how many messages it had."""
+    async def _move(self) -> bool:
+        """Move one batch; whether there may be more that could be read at once."""
         messages = await self._store.read(self._queue.batch_size, VISIBILITY_TIMEOUT)
         rows: list[JobResult] = []
         garbage: list[tuple[ResultMessage, str]] = []
         for message in messages:
+            if message.fault is not None:
+                garbage.append((message, message.fault))
+                continue
             match decode_result(message.body):
                 case LLMResult() as result:
                     rows.append(job_result(result, message.lease))
@@ -78,30 +103,49 @@ class ResultPoller(GenServer):
             reached("after_store")
         for message, reason in garbage:
             await self._set_aside(message, reason)
-        return len(messages)
+        together = sum(len(message.body or "") for message in messages)
+        return len(messages) == self._queue.batch_size or together > BATCH_BYTES // 4
 
     async def _save(self, rows: Sequence[JobResult], messages: dict[int, ResultMessage]) -> None:
-        """Store all together; each alone if that fails, or if an earlier delivery came to nothing:
-        a bad row harms no other.
-        """
+        """Store all together, and what was delivered before, or is refused, by halves."""
         fresh = [row for row in rows if row.lease.read_ct == 1]
-        suspects = [row for row in rows if row.lease.read_ct > 1]
+        suspects = [row for row in rows if row.lease.read_ct != 1]
         try:
             if fresh:
                 await self._persist(fresh)
         except StorageRefused:
             suspects += fresh
-        stored, trouble = 0, None
-        for row in suspects:
-            try:
-                await self._store.store([row])
-                stored += 1
-            except StorageRefused as error:
-                await self._refused(row, messages[row.lease.msg_id], str(error))
-            except StorageUnavailable as error:  # of this row alone, perhaps
-                trouble = error
-        if trouble is not None and stored == 0:
-            raise trouble
+        halves = Halves()
+        await self._divide(suspects, halves)
+        if any(self._refused.pop(row.lease.msg_id, None) for row in halves.stored):
+            await self._store.release(refused=True)  # it is mended: all at once
+        conditions: dict[str, StorageRefused | None] = {}
+        for row, error in halves.refused:
+            if str(error) not in conditions:
+                conditions[str(error)] = await self._condition(row)
+            await self._refuse(row, messages[row.lease.msg_id], error, conditions[str(error)])
+        if halves.trouble is not None and not halves.stored:
+            raise halves.trouble
+
+    async def _divide(self, rows: Sequence[JobResult], halves: "Halves") -> None:
+        """Store the rows; those that fail together by halves, down to those that fail alone."""
+        if not rows:
+            return
+        try:
+            await self._store.store(rows)
+        except StorageError as error:
+            if len(rows) > 1:
+                half = len(rows) // 2
+                await self._divide(rows[:half], halves)
+                await self._divide(rows[half:], halves)
+            elif isinstance(error, StorageRefused):
+                halves.refused.append((rows[0], error))
+            else:
+                if halves.trouble is not None and not halves.stored:
+                    raise  # two in a row: it is not the rows
+                halves.trouble = error
+        else:
+            halves.stored += rows
 
     async def _persist(self, rows: Sequence[JobResult]) -> None:
         """Store, trying again while the database is away, for as long as nobody else reads them."""
@@ -116,24 +160,66 @@ class ResultPoller(GenServer):
             else:
                 return
 
-    async def _refused(self, row: JobResult, message: ResultMessage, reason: str) -> None:
-        if row.lease.read_ct >= DELIVERIES:
-            await self._set_aside(message, reason)
+    async def _condition(self, row: JobResult) -> StorageRefused | None:
+        """What keeps off even a row with next to nothing in it, if anything does."""
+        try:
+            await self._store.rehearse(
+                replace(
+                    row,
+                    input="{}",
+                    output="{}",
+                    error=None if row.error is None else "",
+                    tokens_used=0,
+                    cost_cents=0,
+                    duration_ms=0,
+                )
+            )
+        except StorageRefused as condition:
+            return condition
+        return None
+
+    async def _refuse(
+        self,
+        row: JobResult,
+        message: ResultMessage,
+        error: StorageRefused,
+        condition: StorageRefused | None,
+    ) -> None:
+        if condition is None and row.lease.read_ct >= DELIVERIES:
+            await self._set_aside(message, str(error), row.request_id)
             return
-        delay = FIRST_DELAY * 3 ** (row.lease.read_ct - 1)
-        await self._store.postpone(row, delay, reason)
+        delay = FIRST_DELAY * 3 ** (min(max(row.lease.read_ct, 1), DELIVERIES) - 1)
+        if condition is not None:
+            delay = min(delay, LONGEST_DELAY)
+            self._refused[row.lease.msg_id] = trio.current_time() + delay + GRACE
+            self._patience.note(condition)
+        await self._store.postpone(row, delay, f"delivered {row.lease.read_ct} times: {error}")
         log.warning(
             "result not stored, tried again later",
             request_id=row.request_id,
             seconds=delay,
-            error=reason,
+            error=str(error),
         )
 
-    async def _set_aside(self, message: ResultMessage, reason: str) -> None:
+    async def _set_aside(
+        self, message: ResultMessage, reason: str, request_id: str | None = None
+    ) -> None:
         try:
-            await self._store.set_aside(message, reason)
+            await self._store.set_aside(message, reason, request_id)
         except StorageRefused as error:
             # It stays in its queue, where it harms nobody.
             log.warning("result not set aside", msg_id=message.lease.msg_id, error=str(error))
         else:
+            self._refused.pop(message.lease.msg_id, None)
             log.error("result set aside", msg_id=message.lease.msg_id, reason=reason)
+
+
+@dataclass(slots=True)
+class Halves:
+    """What became of rows that were stored by halves."""
+
+    stored: list[JobResult] = field(default_factory=list)
+    refused: list[tuple[JobResult, StorageRefused]] = field(default_factory=list)
+    """Each alone."""
+    trouble: StorageError | None = None
+    """Of a row alone, which the store could not do now."""

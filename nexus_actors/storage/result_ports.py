@@ -7,6 +7,10 @@ from typing import Literal, Protocol
 
 from nexus_actors.storage.ports import Lease
 
+RESULT_BYTES = 128 * 2**20
+"""What a result may have, to be read: more than any answer of ours."""
+BATCH_BYTES = 16 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class ResultMessage:
@@ -14,6 +18,8 @@ class ResultMessage:
 
     lease: Lease
     body: str | None
+    fault: str | None = None
+    """Why there is no body, where that is not because the message is SQL NULL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +44,20 @@ class JobResult:
 class ResultStore(Protocol):
     """The results queue and the `job_results` table."""
 
-    async def read(self, quantity: int, visibility_timeout: float) -> list[ResultMessage]: ...
+    async def read(
+        self,
+        quantity: int,
+        visibility_timeout: float,
+        *,
+        largest: int = RESULT_BYTES,
+        together: int = BATCH_BYTES,
+    ) -> list[ResultMessage]:
+        """Up to `quantity` results, invisible to other readers for `visibility_timeout` seconds.
+
+        One of more than `largest` bytes comes without its text. `together`: bytes that all of them
+        may have; one comes in any case.
+        """
+        ...
 
     async def store(self, rows: Sequence[JobResult]) -> None:
         """Insert the rows, acknowledge their messages and notify who waits, in one transaction.
@@ -48,8 +67,16 @@ class ResultStore(Protocol):
         """
         ...
 
-    async def set_aside(self, message: ResultMessage, reason: str) -> None:
-        """Move a result that no row can be made from to the dead-letter queue, with the reason."""
+    async def rehearse(self, row: JobResult) -> None:
+        """Try whether a row could be stored, and undo it. Raises as `store` does where it would
+        not be."""
+        ...
+
+    async def set_aside(
+        self, message: ResultMessage, reason: str, request_id: str | None = None
+    ) -> None:
+        """Move a result that no row can be made from to the dead-letter queue, with the reason,
+        which is noted with the request."""
         ...
 
     async def postpone(self, row: JobResult, delay: float, reason: str) -> None:

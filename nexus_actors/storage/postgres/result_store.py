@@ -1,6 +1,5 @@
 """The results queue and `job_results` in PostgreSQL: `ResultStore`."""
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -8,9 +7,14 @@ from uuid import UUID, uuid5
 from nexus_actors.storage.ports import Lease
 from nexus_actors.storage.postgres.connection import PostgresPool
 from nexus_actors.storage.postgres.encoding import document
-from nexus_actors.storage.postgres.request_store import fetch
+from nexus_actors.storage.postgres.request_store import fetch, refuse_if_full, rehearsal
 from nexus_actors.storage.postgres.sql import Queues
-from nexus_actors.storage.result_ports import JobResult, ResultMessage
+from nexus_actors.storage.result_ports import (
+    BATCH_BYTES,
+    RESULT_BYTES,
+    JobResult,
+    ResultMessage,
+)
 
 JOB_RESULTS_NAMESPACE = UUID("6e657875-732d-5163-8000-6a6f62726573")
 """A row's id is the uuid5 of its request_id in this namespace, so that a result stored twice is one
@@ -34,24 +38,43 @@ class PostgresResultStore:
         self._postpone = queues.query("postpone_result")
         self._release = queues.query("release_results")
 
-    async def read(self, quantity: int, visibility_timeout: float) -> list[ResultMessage]:
-        """Up to `quantity` results, invisible to other readers for `visibility_timeout` seconds,
-        rounded up.
-        """
+    async def read(
+        self,
+        quantity: int,
+        visibility_timeout: float,
+        *,
+        largest: int = RESULT_BYTES,
+        together: int = BATCH_BYTES,
+    ) -> list[ResultMessage]:
+        """See `ResultStore.read`."""
         if quantity < 1:
             return []
-        rows = await self._pool.run(fetch, self._read, math.ceil(visibility_timeout), quantity)
-        return [ResultMessage(Lease(row["msg_id"], row["read_ct"]), row["body"]) for row in rows]
+        rows = await self._pool.run(
+            fetch, self._read, visibility_timeout, quantity, largest, together
+        )
+        return [
+            ResultMessage(Lease(row["msg_id"], row["read_ct"]), row["body"], row["fault"])
+            for row in rows
+        ]
 
     async def store(self, rows: Sequence[JobResult]) -> None:
         """See `ResultStore.store`."""
         if rows:
             await self._pool.run(fetch, self._store, document(_row(row) for row in rows))
 
-    async def set_aside(self, message: ResultMessage, reason: str) -> None:
+    async def rehearse(self, row: JobResult) -> None:
+        """See `ResultStore.rehearse`."""
+        _, usage = await self._pool.run(rehearsal, self._store, document([_row(row)]))
+        refuse_if_full(usage)
+
+    async def set_aside(
+        self, message: ResultMessage, reason: str, request_id: str | None = None
+    ) -> None:
         """See `ResultStore.set_aside`."""
         lease = message.lease
-        await self._pool.run(fetch, self._set_aside, lease.msg_id, lease.read_ct, reason)
+        await self._pool.run(
+            fetch, self._set_aside, lease.msg_id, lease.read_ct, reason, request_id
+        )
 
     async def postpone(self, row: JobResult, delay: float, reason: str) -> None:
         """See `ResultStore.postpone`."""

@@ -223,7 +223,7 @@ BEGIN
         'SELECT q.msg_id, q.message FROM pgmq.%I AS q WHERE q.vt <= now() ORDER BY q.vt LIMIT $1 FOR UPDATE SKIP LOCKED',
         'q_' || queue) USING quantity
     LOOP
-        SELECT o.body, o.bytes, o.fault INTO opened FROM nexus.open_message(seen.message, largest) AS o;
+        SELECT o.body, o.bytes, o.fault INTO opened FROM nexus.open_message(seen.message, largest, false) AS o;
         total := total + coalesce(opened.bytes, 0);
         EXIT WHEN total > together AND ids <> '{}';
         ids := array_append(ids, seen.msg_id);

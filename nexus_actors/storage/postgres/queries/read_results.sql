@@ -1,4 +1,5 @@
--- Read up to $2 results, invisible to other readers for $1 seconds.
-SELECT msg_id, read_ct, message::text AS body
-FROM pgmq.read('{results}', $1, $2)
-ORDER BY msg_id
+-- Read up to $2 results of $4 bytes together, invisible to other readers for $1 seconds. One of more than $3 bytes comes without
+-- its text, and with the reason.
+SELECT r.msg_id, r.read_ct, r.body, r.fault
+FROM nexus.read_results('{results}', $2, $1, $3, $4) AS r
+ORDER BY r.msg_id

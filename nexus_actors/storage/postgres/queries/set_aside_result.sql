@@ -1,5 +1,5 @@
 -- Move the result ($1, $2) (msg_id, read_ct) to the dead-letter queue with the reason $3, fenced. One that is too large for a
--- letter stays in the archive.
+-- letter stays in the archive. The journal notes it with the request $4, if that is known.
 --
 -- Locks: the queue's row.
 WITH held AS MATERIALIZED (
@@ -16,6 +16,10 @@ letters AS MATERIALIZED (
                jsonb_build_object('reason', $3::text, 'msg_id', h.msg_id, 'queue', '{results}', 'dead_at', now()),
                CASE WHEN NOT h.doubled THEN h.msg_id END) AS letter
     FROM held AS h
+),
+noted AS (
+    UPDATE nexus.requests SET result_trouble = 'set aside as a dead letter: ' || $3::text
+    WHERE request_id = $4::text AND finished_at IS NOT NULL AND EXISTS (SELECT FROM held)
 ),
 buried AS MATERIALIZED (
     SELECT count(*) FROM letters AS l CROSS JOIN LATERAL pgmq.send('{dead}', l.letter)

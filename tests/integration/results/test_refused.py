@@ -1,0 +1,100 @@
+"""What `job_results` refuses is not the result's fault until that is shown."""
+
+import json
+from pathlib import Path
+
+import trio
+
+from nexus_actors.cli.result import _held_up
+from nexus_actors.storage.postgres.database import open_database
+from tests.integration.results.test_poller import drained, letters, result
+from tests.service import PATIENCE, open_sql, request, running_service
+
+
+async def test_a_table_that_takes_no_row_is_named_and_no_result_is_set_aside(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(database_url, tmp_path) as service:
+        sql = service.sql
+        await sql.rows("ALTER TABLE job_results ADD COLUMN tenant text NOT NULL")
+        await sql.send(request(1), request(2))
+        with trio.fail_after(PATIENCE):
+            while "ResultPoller" not in service.application.outages.describe(0.0):
+                await trio.sleep(0.01)
+        told = service.application.outages.describe(0.0)["ResultPoller"]["error"]
+        assert "not null violation (23502), column tenant, table public.job_results" in str(told)
+        await sql.until("SELECT count(*) = 2 FROM nexus.requests WHERE result_trouble IS NOT NULL")
+        reason = await _held_up(service.application.settings, database_url, "request-1")
+        assert reason is not None
+        assert "column tenant" in reason
+        # However often it is refused.
+        await sql.rows("UPDATE pgmq.q_ai_results SET read_ct = 40, vt = clock_timestamp()")
+        await sql.until("SELECT count(*) = 2 FROM pgmq.q_ai_results WHERE read_ct = 41")
+        assert await letters(sql) == []
+        await sql.rows("ALTER TABLE job_results DROP COLUMN tenant")
+        # One that is stored has all the others tried again at once.
+        await sql.send(result("new"), queue="ai_results")
+        await sql.rows(
+            "UPDATE pgmq.q_ai_results SET vt = clock_timestamp()"
+            " WHERE message ->> 'request_id' = 'request-1'"
+        )
+        await service.stored(3)
+        with trio.fail_after(PATIENCE):
+            while service.application.outages.describe(0.0):
+                await trio.sleep(0.01)
+
+
+async def test_whatever_a_row_says_of_itself_the_others_are_stored(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with open_sql(database_url) as sql:
+        await sql.send(
+            *(result(f"r{n}") for n in range(6)),
+            f'{{"request_id": "long", "n": [{",".join(["1e131071"] * 9000)}]}}',
+            queue="ai_results",
+        )
+        for n, change in enumerate(
+            (
+                "read_ct = 2147483647",
+                "read_ct = -2147483648",
+                "enqueued_at = '294276-12-31'",
+                "enqueued_at = '4713-01-01 BC', vt = '4713-01-01 BC'",
+                "vt = '-infinity', last_read_at = 'infinity'",
+            )
+        ):
+            await sql.rows(
+                f"UPDATE pgmq.q_ai_results SET {change} WHERE message ->> 'request_id' = $1",  # noqa: S608
+                f"r{n}",
+            )
+        # Its number stands in the archive already.
+        await sql.rows(
+            "INSERT INTO pgmq.a_ai_results (msg_id, read_ct, enqueued_at, vt, message)"
+            " SELECT msg_id, 1, now(), now(), '{}' FROM pgmq.q_ai_results"
+            " WHERE message ->> 'request_id' = 'r5'"
+        )
+    async with running_service(database_url, tmp_path) as service:
+        await service.stored(6)
+        await drained(service.sql)
+        [letter] = await service.sql.rows(
+            "SELECT message ->> 'reason' AS reason FROM pgmq.q_ai_requests_dead"
+        )
+        assert letter["reason"] == "larger than allowed"
+
+
+async def test_results_are_read_by_their_size_and_one_that_is_too_large_is_no_one_elses_trouble(
+    database_url: str,
+) -> None:
+    async with (
+        open_sql(database_url) as sql,
+        open_database(database_url, instance_id="one") as db,
+    ):
+        large = json.dumps("x" * 4_000_000)
+        await sql.send_many([result(f"r{n}", response=large) for n in range(5)], queue="ai_results")
+        first = await db.results.read(100, 30, together=9_000_000)
+        assert [message.lease.msg_id for message in first] == [1, 2]
+        [third] = await db.results.read(100, 30, together=1)
+        assert third.body is not None
+        rest = await db.results.read(100, 30, largest=1_000_000)
+        assert [(it.body, it.fault) for it in rest] == [(None, "larger than allowed")] * 2
+        await db.results.set_aside(rest[0], "too large")
+        assert await db.results.read(100, 30) == []
