@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import trio
 
 from nexus_actors.contract.result import Answer, Failure
-from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.job import Job, Key
 from nexus_actors.storage.ports import Lease
 from supervisors import ActorRef
 
@@ -37,12 +37,12 @@ class InWork:
         memory_bytes: float = math.inf,
     ) -> None:
         self._pool_sizes = dict(pool_sizes)
-        self._jobs: dict[int, Job] = {}
-        self._lanes: dict[str, dict[int, Job]] = {name: {} for name in pool_sizes}
-        self._running: set[int] = set()
-        self._answered: dict[int, Job] = {}
-        self._unrouted: dict[int, Job] = {}
-        self._leaving: dict[int, Job] = {}
+        self._jobs: dict[Key, Job] = {}
+        self._lanes: dict[str, dict[Key, Job]] = {name: {} for name in pool_sizes}
+        self._running: set[Key] = set()
+        self._answered: dict[Key, Job] = {}
+        self._unrouted: dict[Key, Job] = {}
+        self._leaving: dict[Key, Job] = {}
         self.bytes_left = memory_bytes
         """What further messages and answers may take; below 0 after one that was larger."""
         self.draining = False
@@ -70,14 +70,17 @@ class InWork:
         return len(self._jobs)
 
     def __contains__(self, job: Job) -> bool:
-        return self._jobs.get(job.lease.msg_id) is job
+        return self._jobs.get(job.key) is job
 
     def __iter__(self) -> Iterator[Job]:
         return iter(tuple(self._jobs.values()))
 
-    def get(self, msg_id: int) -> Job | None:
-        """The job of this message, if this process works on it."""
-        return self._jobs.get(msg_id)
+    def get(self, msg_id: int, request_id: str | None) -> Job | None:
+        """The job of this request in this message, if this process works on it.
+
+        A number may be another message's by now: after a failover a sequence may begin anew.
+        """
+        return self._jobs.get((msg_id, request_id))
 
     def lane(self, name: str) -> tuple[Job, ...]:
         """The jobs of one lane without an outcome, oldest first."""
@@ -85,7 +88,7 @@ class InWork:
 
     def is_unrouted(self, job: Job) -> bool:
         """Whether this very job waits for the Router."""
-        return self._unrouted.get(job.lease.msg_id) is job
+        return self._unrouted.get(job.key) is job
 
     def unrouted(self) -> tuple[Job, ...]:
         """The jobs that wait for the Router."""
@@ -159,9 +162,9 @@ class InWork:
         """A lease was taken: the job waits for the Router, or for the publisher if it has its
         outcome.
         """
-        self._jobs[job.lease.msg_id] = job
+        self._jobs[job.key] = job
         self.bytes_left -= job.size
-        self._unrouted[job.lease.msg_id] = job
+        self._unrouted[job.key] = job
 
     def renew(self, job: Job, lease: Lease) -> bool:
         """The same message was leased again by this process: work on it goes on under the newer
@@ -177,23 +180,23 @@ class InWork:
 
     def enter_lane(self, job: Job, lane: str) -> None:
         """The Router chose this lane."""
-        self._unrouted.pop(job.lease.msg_id, None)
-        self._lanes[lane][job.lease.msg_id] = job
+        self._unrouted.pop(job.key, None)
+        self._lanes[lane][job.key] = job
         job.lane = lane
 
     def leave_lane(self, job: Job) -> None:
         """Back to the Router: the candidate is used up, or the lane has no place for it."""
         self._release(job)
-        self._unrouted[job.lease.msg_id] = job
+        self._unrouted[job.key] = job
 
     def leave(self, job: Job) -> None:
         """It is being given back. It stays in the table until the store has said so, since nobody
         knows of a statement that was cut off whether it was carried out.
         """
         self._release(job)
-        self._unrouted.pop(job.lease.msg_id, None)
+        self._unrouted.pop(job.key, None)
         job.leaving = True
-        self._leaving[job.lease.msg_id] = job
+        self._leaving[job.key] = job
 
     def start(self, job: Job, worker: ActorRef) -> bool:
         """The worker takes the job; False if there is nothing to do for it any more."""
@@ -201,26 +204,26 @@ class InWork:
         if not idle or self.draining:
             return False
         job.holder = worker
-        self._running.add(job.lease.msg_id)
+        self._running.add(job.key)
         return True
 
     def stop(self, job: Job) -> None:
         """The worker lost the job without an outcome (it crashed): the job stays in its lane."""
         job.holder = None
         job.call = None
-        if job.lease.msg_id in self._running:
-            self._running.remove(job.lease.msg_id)
+        if job.key in self._running:
+            self._running.remove(job.key)
             if not self._running:
                 self.on_rest()
 
     def answer(self, job: Job, outcome: Answer | Failure) -> None:
         """The job has its outcome and leaves its lane."""
         self._release(job)
-        self._unrouted.pop(job.lease.msg_id, None)
+        self._unrouted.pop(job.key, None)
         job.outcome = outcome
         job.finished_at = datetime.now(UTC)
         job.latency_ms = round((trio.current_time() - job.leased_at) * 1000)
-        self._answered[job.lease.msg_id] = job
+        self._answered[job.key] = job
 
     def weigh(self, job: Job, size: int) -> None:
         """Its answer takes so many bytes until it is published."""
@@ -234,11 +237,10 @@ class InWork:
             was_full = self._is_full
             self.bytes_left += job.size + job.end_bytes
             self._release(job)
-            msg_id = job.lease.msg_id
-            self._unrouted.pop(msg_id, None)
-            self._leaving.pop(msg_id, None)
-            self._answered.pop(msg_id, None)
-            del self._jobs[msg_id]
+            self._unrouted.pop(job.key, None)
+            self._leaving.pop(job.key, None)
+            self._answered.pop(job.key, None)
+            del self._jobs[job.key]
             if was_full and not self._is_full:
                 self.on_room()
 
@@ -248,7 +250,7 @@ class InWork:
         if job.lane is not None:
             lane = self._lanes[job.lane]
             wanted = self._wants(job.lane)
-            lane.pop(job.lease.msg_id, None)
+            lane.pop(job.key, None)
             if not wanted and self._wants(job.lane):
                 self.on_room()
             job.lane = None

@@ -15,6 +15,9 @@ from nexus_actors.routing import Candidate
 from nexus_actors.storage.ports import Attempt, Finish, Lease, Previous, Step
 from supervisors import ActorRef
 
+Key = tuple[int, str | None]
+"""A message's number and its request's id."""
+
 
 @dataclass(slots=True, eq=False, kw_only=True, weakref_slot=True)
 class Job:
@@ -29,7 +32,7 @@ class Job:
     body: LLMRequest | Refusal
     request_id: str | None
     size: int = 0
-    """Bytes that its message takes."""
+    """Bytes that its message takes as text; 0 where it is not read."""
     prior_attempts: int = 0
     """Attempts made under earlier leases."""
     prior_spared: int = 0
@@ -72,6 +75,11 @@ class Job:
     refusals: dict[Candidate, Refusals] = field(default_factory=dict)
     """What the candidates refused of it under this lease."""
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        """What it is found by among all jobs of this process."""
+        return self.lease.msg_id, self.request_id
 
     @property
     def attempt_count(self) -> int:

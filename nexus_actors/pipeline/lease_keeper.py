@@ -57,11 +57,11 @@ class LeaseKeeper(Stage):
                 await trio.sleep(self._visibility_timeout / 3)
 
     async def _extend(self) -> None:
-        asked = {job.lease: job for job in self._in_work}
+        asked = {job: job.lease for job in self._in_work}
         if not asked:
             return
-        held = await self._store.extend(asked.keys(), self._visibility_timeout)
-        for lease, job in asked.items():
+        held = await self._store.extend(set(asked.values()), self._visibility_timeout)
+        for job, lease in asked.items():
             # A job may have ended, or been leased anew, while the statement ran. One with an
             # outcome is the publisher's, one on its way back the Router's: their fences decide.
             changed = job not in self._in_work or job.lease != lease

@@ -1,11 +1,13 @@
 """Stage 1: lease requests, as many as there is room for, and decode each by itself."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 import trio
 
+from nexus_actors.contract.bounds import DEFAULTS, Bounds
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
@@ -16,15 +18,20 @@ from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.stage import Stage
+from nexus_actors.pipeline.suspects import Portions, Suspects
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import (
     BATCH_BYTES,
+    TOO_LARGE,
     Delivery,
+    GiveBack,
     Hints,
     Lease,
     RequestStore,
     StorageError,
+    StorageRefused,
+    StorageUnavailable,
 )
 from supervisors import ExitReason, Shutdown
 
@@ -32,6 +39,8 @@ log = structlog.get_logger("nexus.queue_consumer")
 
 FIRST_PAUSE = 0.02
 """Seconds before the first poll after an empty read; doubled up to `poll_interval`."""
+SUSPECT_PAUSE = 1.0
+"""Seconds that a row which the store refuses to lease stays invisible."""
 
 
 class QueueConsumer(Stage):
@@ -46,6 +55,7 @@ class QueueConsumer(Stage):
         *,
         queue: QueueSettings,
         drain_timeout: float,
+        bounds: Bounds = DEFAULTS,
         store: RequestStore,
         hints: Hints,
         in_work: InWork,
@@ -55,6 +65,7 @@ class QueueConsumer(Stage):
     ) -> None:
         self._queue = queue
         self._drain_timeout = drain_timeout
+        self._bounds = bounds
         self._store = store
         self._hints = hints
         self._in_work = in_work
@@ -62,6 +73,9 @@ class QueueConsumer(Stage):
         self._to_publisher = to_publisher
         self._wake = Wake()
         self._patience = outages.patience("QueueConsumer")
+        self._portions = Portions()
+        self._waiting_portions = Portions()
+        self._suspects = Suspects()
         self._look_everywhere_at = 0.0
         self._stopping = False
         self._stopped = trio.Event()
@@ -135,9 +149,9 @@ class QueueConsumer(Stage):
         found = True  # until it is known that there is none: also if this is cut off
         try:
             spare = min(self._queue.batch_size, self._in_work.limit - len(self._in_work))
-            deliveries = await self._store.take_waiting(
-                rooms, self._queue.visibility_timeout, expired=spare
-            )
+            deliveries = await self._taken(rooms, max(spare, 0))
+            if deliveries is None:
+                return True
             self._look_everywhere_at = trio.current_time() + self._queue.poll_interval
             self._accept(deliveries)
             found = bool(deliveries)
@@ -148,25 +162,103 @@ class QueueConsumer(Stage):
                 waiting_lanes.update(rooms)
         return found
 
+    async def _taken(self, rooms: Mapping[str, int], expired: int) -> Sequence[Delivery] | None:
+        """What was taken of those that wait; None if that failed, and less is to be tried.
+
+        Of which one row the store refuses, `lease` finds out: it is made visible.
+        """
+        rooms, expired = self._waiting_portions.of_rooms(rooms, expired)
+        limits = {"largest": self._largest, "together": self._together}
+        timeout = self._queue.visibility_timeout
+        try:
+            deliveries = await self._store.take_waiting(rooms, timeout, expired=expired, **limits)
+        except StorageRefused:
+            if self._waiting_portions.refused(sum(rooms.values()) + expired):
+                return None
+            limits["largest"] = 0
+            unread = await self._store.take_waiting(rooms, timeout, expired=expired, **limits)
+            await self._put_back(unread)
+            return None
+        self._waiting_portions.passed()
+        return deliveries
+
     async def _lease(self) -> bool:
         """Lease as many as there is room for. True if there may be more."""
-        quantity = min(self._in_work.quantity(), self._queue.batch_size)
+        quantity = self._portions.of(min(self._in_work.quantity(), self._queue.batch_size))
         if quantity <= 0:
             return False
-        together = int(min(self._in_work.bytes_left, BATCH_BYTES))
-        deliveries = await self._store.lease(
-            quantity,
-            self._queue.visibility_timeout,
-            largest=self._queue.message_megabytes * 2**20,
-            together=together,
-        )
+        together = self._together
+        try:
+            deliveries = await self._store.lease(
+                quantity,
+                self._queue.visibility_timeout,
+                largest=self._largest,
+                together=together,
+            )
+        except StorageRefused as error:
+            if not self._portions.refused(quantity):
+                await self._lease_suspect(error)
+            return True
+        self._portions.passed()
+        self._suspects.others_passed(deliveries)
         reached("after_lease")
+        await self._work_on(deliveries)
+        size = sum(delivery.size or 0 for delivery in deliveries if delivery.body is not None)
+        return len(deliveries) >= quantity or 2 * size > together
+
+    async def _work_on(self, deliveries: Sequence[Delivery]) -> None:
+        """Hand on what was leased; acknowledge duplicates."""
         if duplicates := self._accept(deliveries):
             await self._store.discard(duplicates)
             ids = sorted({d.request_id or "" for d in deliveries if d.lease in duplicates})
             log.info("duplicates acknowledged", messages=len(duplicates), request_ids=ids[:20])
-        size = sum(delivery.size or 0 for delivery in deliveries)
-        return len(deliveries) >= quantity or 2 * size > together
+
+    async def _lease_suspect(self, error: StorageRefused) -> None:
+        """The store refuses to lease the first row alone: lease it without its content, or unseen.
+
+        It may be the store's own condition, or by now another row: so the row is put back for a
+        moment, and ends only when it is shown that it is the row's fault (see `Suspects`). Raises
+        StorageUnavailable where that is not shown.
+        """
+        for blind in (False, True):
+            try:
+                deliveries = await self._store.lease(1, SUSPECT_PAUSE, largest=0, blind=blind)
+            except StorageRefused:
+                continue
+            for delivery in deliveries:
+                if self._suspects.is_guilty(delivery.lease.msg_id, unseen=blind):
+                    log.warning("a message cannot be read", msg_id=delivery.lease.msg_id)
+                    await self._work_on([replace(delivery, fault=str(error))])
+                    return
+            await self._put_back(deliveries)
+            if not blind:
+                return
+            break
+        raise StorageUnavailable(str(error)) from error
+
+    async def _put_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Make visible what was leased unread; what the journal does not know of lapses soon."""
+        await self._store.give_back(
+            [
+                GiveBack(
+                    lease=it.lease,
+                    request_id=it.request_id,
+                    attempt_count=it.attempts,
+                    spared_count=it.spared_attempts,
+                    used_candidates=it.used_candidates,
+                )
+                for it in deliveries
+                if it.verdict == "claimed" and it.request_id is not None
+            ]
+        )
+
+    @property
+    def _largest(self) -> int:
+        return self._queue.message_megabytes * 2**20
+
+    @property
+    def _together(self) -> int:
+        return int(min(max(self._in_work.bytes_left, 0), BATCH_BYTES))
 
     def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:
         """Make jobs of deliveries and hand them on. Returns the leases of duplicates.
@@ -176,7 +268,7 @@ class QueueConsumer(Stage):
         """
         duplicates: list[Lease] = []
         for delivery in deliveries:
-            job = self._in_work.get(delivery.lease.msg_id)
+            job = self._in_work.get(delivery.lease.msg_id, _request_id(delivery))
             if job is not None and self._in_work.renew(job, delivery.lease):
                 continue  # its lease had lapsed while we worked on it
             if delivery.verdict == "duplicate":
@@ -196,8 +288,8 @@ class QueueConsumer(Stage):
         job = Job(
             lease=delivery.lease,
             body=body,
-            size=delivery.size or 0,
-            request_id=None if delivery.verdict == "conflict" else delivery.request_id,
+            size=0 if delivery.body is None else delivery.size or 0,
+            request_id=_request_id(delivery),
             prior_attempts=delivery.attempts,
             prior_spared=delivery.spared_attempts,
             used_before=delivery.used_candidates,
@@ -213,13 +305,18 @@ class QueueConsumer(Stage):
         return job
 
     def _decoded(self, delivery: Delivery) -> LLMRequest | Refusal:
-        if delivery.body is not None or delivery.size is None:
-            return decode_request(delivery.body)
+        if delivery.fault is None:
+            return decode_request(delivery.body, self._bounds)
+        size = f"{delivery.size:,} bytes" if delivery.size is not None else "unknown size"
+        message = f"the message cannot be read: {delivery.fault}"
+        if delivery.fault == TOO_LARGE:
+            megabytes = self._queue.message_megabytes
+            message = (
+                f"a request of {size} is more than the {megabytes} MB allowed"
+                " ([queue] message_megabytes)"
+            )
         return Refusal(
-            type=ErrorType.INVALID_REQUEST,
-            message=f"a request of {delivery.size:,} bytes is more than the"
-            f" {self._queue.message_megabytes} MB allowed ([queue] message_megabytes)",
-            excerpt=f"a message of {delivery.size} bytes",
+            type=ErrorType.INVALID_REQUEST, message=message, excerpt=f"a message of {size}"
         )
 
     def _hand_on(self, job: Job) -> None:
@@ -256,3 +353,8 @@ class QueueConsumer(Stage):
         else:
             for job in jobs:
                 self._in_work.remove(job)
+
+
+def _request_id(delivery: Delivery) -> str | None:
+    """The id that a result may be published under: the one of another message's request is not."""
+    return None if delivery.verdict == "conflict" else delivery.request_id

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from nexus_actors.contract.bounds import DEFAULTS, Bounds
 from nexus_actors.contract.request import Complexity
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 
@@ -79,9 +80,10 @@ class QueueSettings(Section):
     """Calls to providers that one request may cost."""
     acknowledge: Literal["archive", "delete"] = "archive"
     message_megabytes: Annotated[int, Field(ge=1, le=255)] = 10
-    """A larger request is refused without being fetched."""
+    """A request of more bytes, as text, is refused without being fetched."""
     memory_megabytes: Annotated[int, Field(ge=16, le=1_000_000)] = 256
-    """Of requests in work; while they take more, no further ones are read."""
+    """Of requests in work, as text, and of answers not yet published; while they take more, no
+    further ones are read."""
 
 
 class ResultPollerSettings(Section):
@@ -103,6 +105,21 @@ class SecuritySettings(Section):
     allowed_hosts: tuple[str, ...] = ("*",)
     """Globs for the hosts of URLs that requests bring along; of those that `*` or another glob
     allows, public ones only."""
+
+
+class RequestSettings(Section):
+    """`[requests]`: what one request may hold; see `contract.bounds.Bounds`."""
+
+    max_values: Annotated[int, Field(ge=100, le=10_000_000)] = DEFAULTS.max_values
+    max_parts: Annotated[int, Field(ge=1, le=1_000_000)] = DEFAULTS.max_parts
+    max_tools: Annotated[int, Field(ge=1, le=100_000)] = DEFAULTS.max_tools
+    max_urls: Annotated[int, Field(ge=0, le=100_000)] = DEFAULTS.max_urls
+    max_hosts: Annotated[int, Field(ge=0, le=1_000)] = DEFAULTS.max_hosts
+
+    @property
+    def bounds(self) -> Bounds:
+        """As they are handed on to those who read requests."""
+        return Bounds(**self.model_dump())
 
 
 class RetentionSettings(Section):
@@ -210,6 +227,7 @@ class Settings:
     result_poller: ResultPollerSettings
     supervision: SupervisionSettings
     security: SecuritySettings
+    requests: RequestSettings
     retention: RetentionSettings
     budgets: Mapping[str, BudgetSettings]
     """By name."""

@@ -15,6 +15,8 @@ from nexus_actors.contract.result import CostBasis
 
 MESSAGE_BYTES = 10 * 2**20
 BATCH_BYTES = 64 * 2**20
+TOO_LARGE = "larger than allowed"
+"""The `fault` of a message that has more bytes than were asked for."""
 
 
 class StorageError(Exception):

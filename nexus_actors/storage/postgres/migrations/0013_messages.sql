@@ -3,18 +3,18 @@
 -- Open one message: its text, if that is `largest` bytes at most; what identifies it; and what it goes on with. Where there is no
 -- text, `fault` says why. It raises nothing but the end of the statement's time.
 --
--- A number is longer as text than as jsonb: 12 bytes may be 147,456 characters, so the text of 80 KB may be a gigabyte. Text is
--- made only where the numbers in it are known to be short. `bytes` are those of the text, or of the jsonb where there is none.
--- `identified`: false where only the text is wanted.
+-- A number is longer as text than as jsonb: 12 bytes may be 147,456 characters, so the text of 80 KB may be a gigabyte. So where it
+-- could be too long, the numbers are made texts one by one first. `bytes` are those of the text; where there is none, of as much
+-- as was seen, more than `largest`. `identified`: false where only the text is wanted.
 CREATE FUNCTION nexus.open_message(
     message jsonb, largest bigint, identified boolean DEFAULT true,
     OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text, OUT previous_id text, OUT retry_of text,
     OUT fault text
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    longest_number CONSTANT integer := 400;
     plain jsonb;     -- fetched and decompressed once, which each operator would do for itself
-    numbers jsonb := '[]';
+    numbers jsonb;
+    as_text bigint;  -- bytes of numbers
     request jsonb;   -- of what the digest is
 BEGIN
     IF message IS NULL THEN
@@ -34,32 +34,30 @@ BEGIN
         END IF;
     END IF;
 
-    IF bytes > largest THEN
-        fault := 'larger than allowed';
-    ELSIF bytes * 12300 > largest THEN
+    IF bytes * 12300 > largest AND bytes <= largest THEN
         -- As one array: jsonb_path_query takes quadratic time. Strict, or elements of arrays are found twice.
         numbers := jsonb_path_query_array(plain, 'strict $.** ? (@.type() == "number")');
-        IF EXISTS (SELECT FROM jsonb_array_elements(numbers) AS n WHERE octet_length(n::text) > longest_number) THEN
-            fault := format('a number of more than %s characters', longest_number);
-        ELSIF bytes * 34 > largest  -- longest_number / 12
-              AND (SELECT sum(octet_length(n::text)) FROM jsonb_array_elements(numbers) AS n) > largest THEN
-            fault := 'larger than allowed';
-        END IF;
+        -- Ends with the number by which it is too much.
+        SELECT s.so_far INTO as_text
+        FROM (SELECT sum(octet_length(n::text)) OVER (ROWS UNBOUNDED PRECEDING) AS so_far
+              FROM jsonb_array_elements(numbers) AS n) AS s
+        WHERE s.so_far > largest
+        LIMIT 1;
+        bytes := coalesce(as_text, bytes);
     END IF;
-    IF fault IS NULL THEN
-        body := plain::text;
-        IF octet_length(body) > largest THEN
-            fault := 'larger than allowed';
-            bytes := octet_length(body);
+    IF bytes <= largest THEN
+        body := plain::text;  -- strings are six times as long at most
+        bytes := octet_length(body);
+        IF bytes > largest THEN
             body := NULL;
         END IF;
     END IF;
 
     IF body IS NULL THEN
+        fault := 'larger than allowed';
         digest := 'jsonb:' || to_hex(jsonb_hash_extended(plain, 0));
         RETURN;
     END IF;
-    bytes := octet_length(body);
     IF NOT identified THEN
         RETURN;
     END IF;
@@ -81,7 +79,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     body := NULL;
     previous_id := NULL;
-    fault := format('it cannot be read (SQLSTATE %s)', SQLSTATE);
+    fault := format('SQLSTATE %s', SQLSTATE);
     digest := 'unread:' || md5(clock_timestamp()::text);  -- equal to no other: what is not known is not taken for a repeat
 END;
 $$;
