@@ -117,7 +117,8 @@ class ResultPoller(GenServer):
             suspects += fresh
         halves = Halves()
         await self._divide(suspects, halves)
-        if any(self._refused.pop(row.lease.msg_id, None) for row in halves.stored):
+        mended = [self._refused.pop(row.lease.msg_id, None) for row in halves.stored]
+        if any(until is not None for until in mended):
             await self._store.release(refused=True)  # it is mended: all at once
         conditions: dict[str, StorageRefused | None] = {}
         for row, error in halves.refused:
