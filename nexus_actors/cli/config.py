@@ -24,6 +24,7 @@ _SECTIONS: Final = (
     "result_poller",
     "supervision",
     "security",
+    "requests",
     "retention",
 )
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")

@@ -2,13 +2,13 @@
 
 Faults are looked for in this order, and the first one found is told:
 
-1. `invalid_request`: no JSON object, nested too deep, a number out of range.
+1. `invalid_request`: no JSON object, nested too deep, a number out of range, too many values.
 2. `missing_fields`: those of `request_id`, `complexity`, `messages` that are absent or null, all
    together. `complexity` may be absent where `task_type` is known. Where nothing is missing but the
    conversation, the name is `missing_input`: the contract has both, so each says its own thing.
 3. `invalid_complexity`, also where the task type is known: what was asked for is not guessed at.
 4. `empty_messages`, then `missing_input` for an empty `input`.
-5. `unsupported_api_version`.
+5. `unsupported_api_version`; `invalid_request` for more parts or tools than `[requests]` allows.
 6. `invalid_request` for a field of another API without which it would be another question, then
    for every other field, in the contract's order, the conversation last.
 
@@ -22,11 +22,19 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel, ValidationError
 
+from nexus_actors.contract.bounds import DEFAULTS, Bounds, beyond, too_many
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.excerpt import excerpt, kind_of, shown
 from nexus_actors.contract.foreign import bounded, fields_outside, refused_field, unknown_fields
 from nexus_actors.contract.instructions import Instructed, instructed, read_system
-from nexus_actors.contract.json_text import Parsed, clean_text, format_path, parse
+from nexus_actors.contract.json_text import (
+    Parsed,
+    Unparsable,
+    clean_text,
+    format_path,
+    parse,
+    values_within,
+)
 from nexus_actors.contract.messages import Spoken, read_input, read_messages
 from nexus_actors.contract.request import Complexity, LLMRequest
 from nexus_actors.contract.spellings import Spelt, one_spelling
@@ -43,15 +51,17 @@ from nexus_actors.contract.wrong import Wrong
 API_VERSIONS: Final = ("responses", "chat_completions")
 
 
-def decode_request(body: str | None) -> LLMRequest | Refusal:
+def decode_request(body: str | None, bounds: Bounds = DEFAULTS) -> LLMRequest | Refusal:
     """One message's jsonb as text (None: SQL NULL) to a request. Never raises.
+
+    Takes time in proportion to the text; beyond `bounds` it is refused before much is done with it.
 
     Both the bare form and `{"request": {…}}` are read; paths in a refusal are the bare form's.
     """
     if body is None:
         message = "expected a JSON object, found no message"
         return _refuse({}, ErrorType.INVALID_REQUEST, message, shape="no message")
-    match parse(body):
+    match _parse(body, bounds):
         case Parsed(value):
             pass
         case unparsable:
@@ -67,7 +77,15 @@ def decode_request(body: str | None) -> LLMRequest | Refusal:
     if request is None:
         message = f"expected a JSON object, found {kind_of(value)}"
         return _refuse({}, ErrorType.INVALID_REQUEST, message, shape=kind_of(value))
-    return _decode_fields(request, fields_outside(value) if _is_wrapped(value) else [])
+    return _decode_fields(request, fields_outside(value) if _is_wrapped(value) else [], bounds)
+
+
+def _parse(body: str, bounds: Bounds) -> Parsed | Unparsable:
+    count = values_within(body, bounds.max_values)
+    if count > bounds.max_values:
+        expected = beyond("max_values", bounds.max_values, "values of JSON")
+        return Unparsable(f"expected {expected}, found {count:,} or more")
+    return parse(body, bounds.max_values)
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
@@ -84,15 +102,17 @@ def _is_wrapped(value: dict[str, Any]) -> bool:
     return isinstance(value.get("request"), dict) and not isinstance(value.get("request_id"), str)
 
 
-def _decode_fields(fields: dict[str, Any], outside: list[str]) -> LLMRequest | Refusal:
+def _decode_fields(
+    fields: dict[str, Any], outside: list[str], bounds: Bounds
+) -> LLMRequest | Refusal:
     task_type = fields.get("task_type")
     from_task = known_complexity(task_type) if isinstance(task_type, str) else None
     refusal = _find_missing(fields, from_task) or _find_named_fault(fields)
     if refusal is not None:
         return refusal
-    foreign = refused_field(fields)
-    if foreign is not None:
-        return _refuse_wrong(fields, foreign)
+    wrong = too_many(fields, bounds) or refused_field(fields)
+    if wrong is not None:
+        return _refuse_wrong(fields, wrong)
     try:
         wire = WireRequest.model_validate(fields)
     except ValidationError as error:
@@ -217,7 +237,9 @@ def _choice(text: str) -> str:
 def _refuse_wrong(fields: dict[str, Any], wrong: Wrong) -> Refusal:
     path = format_path(wrong.path)
     message = f"{path}: expected {wrong.expected}"
-    if wrong.found is not None:
+    if wrong.count is not None:
+        message += f", found {wrong.count:,}"
+    elif wrong.found is not None:
         message += f", found {kind_of(wrong.found)}"
     return _refuse(fields, ErrorType.INVALID_REQUEST, message, path=path)
 

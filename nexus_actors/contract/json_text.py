@@ -6,15 +6,21 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 MAX_DEPTH: Final = 100
 """Levels of nesting accepted: more than any tool's schema needs, less than recursion bears."""
+MOST_VALUES: Final = 500_000
+"""Values accepted: more than any answer has tokens for. Each takes up to a hundred bytes once it is
+read, however few it has as text."""
 _MAX_DIGITS: Final = 300
 """Digits of an integer accepted. jsonb turns the 10 characters `1e131071` into 131,072 digits."""
+_LONGEST_NUMBER: Final = 400
+"""Characters of any other number."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_ESCAPED_UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 _REPLACEMENT: Final = "\ufffd"
 _MAX_INT_BITS: Final = 1000
 
@@ -48,7 +54,7 @@ def _strict_int(digits: str) -> int:
 
 
 def _strict_float(text: str) -> float:
-    number = float(text)
+    number = float(text) if len(text) <= _LONGEST_NUMBER else math.inf
     if not math.isfinite(number):
         raise _OutOfRange
     return number
@@ -65,11 +71,23 @@ def _lenient_int(digits: str) -> int | float:
 _STRICT = json.JSONDecoder(
     parse_int=_strict_int, parse_float=_strict_float, parse_constant=_refuse_constant, strict=False
 )
-_LENIENT = json.JSONDecoder(parse_int=_lenient_int, strict=False)
 
 
-def parse(text: str) -> Parsed | Unparsable:
-    """Read one JSON text. Of a key that stands twice, the last counts, as in jsonb."""
+def _lenient_float(text: str) -> float:
+    return float(text) if len(text) <= _LONGEST_NUMBER else math.inf
+
+
+_LENIENT = json.JSONDecoder(parse_int=_lenient_int, parse_float=_lenient_float, strict=False)
+
+
+def parse(text: str, most_values: int = MOST_VALUES) -> Parsed | Unparsable:
+    """Read one JSON text. Of a key that stands twice, the last counts, as in jsonb.
+
+    Takes time and memory in proportion to `text`, and no more memory than `most_values` take:
+    they are counted before any of them is made.
+    """
+    if values_within(text, most_values) > most_values:
+        return Unparsable(f"more than {most_values:,} values")
     try:
         value = _STRICT.decode(text)
     except _OutOfRange:
@@ -81,9 +99,28 @@ def parse(text: str) -> Parsed | Unparsable:
     # Depth cannot exceed the number of opening brackets, which is cheap to count.
     if text.count("{") + text.count("[") > MAX_DEPTH and (path := _too_deep(value)) is not None:
         return Unparsable(f"nested more than {MAX_DEPTH} levels deep", path, value)
-    if "\\u" in text or not _encodable(text):
+    if "\0" in text or _ESCAPED_UNSTORABLE.search(text) or not _encodable(text):
         value = storable(value)
     return Parsed(value)
+
+
+def values_within(text: str, most: int) -> int:
+    """How many values a JSON text has at most; looked at closely if it seems more than `most`."""
+    found = _marks(text)
+    if found <= most:
+        return found
+    # Prose has commas too: only those outside of texts count. Each text is a value or its key, so
+    # there are not many pieces to take apart where the values are few.
+    bare = text.replace("\\\\", "").replace('\\"', "")
+    if bare.count('"') > 4 * most + 2:
+        return most + 1
+    bare = "".join(bare.split('"')[::2])
+    return _marks(bare) - bare.count("[]") - bare.count("{}")
+
+
+def _marks(text: str) -> int:
+    """All but the first value of a list or object have a comma before them, that has a bracket."""
+    return 1 + text.count(",") + text.count("[") + text.count("{")
 
 
 def _explain_number(text: str) -> Unparsable:
@@ -98,22 +135,48 @@ def _is_infinite(value: Any, _depth: int) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _too_deep(value: Any) -> str | None:
-    return _find(value, lambda _value, depth: depth > MAX_DEPTH)
+def _too_deep(root: Any) -> str | None:
+    """The path of the first value beyond MAX_DEPTH. Level by level, and lists and objects alone:
+    what holds nothing can hold nothing deep."""
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        level = [inner for holder in level for inner in _held(holder) if type(inner) in _HOLDERS]
+        if not level:
+            return None
+    if not any(level):
+        return None
+    return _find(root, lambda _value, depth: depth > MAX_DEPTH)
 
 
-def _find(root: Any, wanted: Any) -> str | None:
-    """The path of the first value that `wanted(value, depth)` accepts. Not recursive: any depth."""
-    todo: list[tuple[Any, tuple[str | int, ...]]] = [(root, ())]
-    while todo:
-        value, path = todo.pop()
-        if wanted(value, len(path)):
-            return format_path(path)
-        if isinstance(value, dict):
-            todo.extend((item, (*path, key)) for key, item in value.items())
-        elif isinstance(value, list):
-            todo.extend((item, (*path, index)) for index, item in enumerate(value))
+_HOLDERS: Final = (dict, list)
+
+
+def _held(holder: Any) -> Any:
+    return holder.values() if type(holder) is dict else holder if type(holder) is list else ()
+
+
+def _find(root: Any, wanted: Callable[[Any, int], bool]) -> str | None:
+    """The path of the first value that `wanted(value, depth)` accepts. Not recursive: any depth.
+    Only the way to where it is at is kept, whatever lies beside it."""
+    path: list[str | int] = []
+    ways = [_places(root)]
+    while ways:
+        for place, value in ways[-1]:
+            if wanted(value, len(ways)):
+                return format_path((*path, place))
+            if type(value) in _HOLDERS:
+                path.append(place)
+                ways.append(_places(value))
+                break
+        else:
+            ways.pop()
+            if path:
+                path.pop()
     return None
+
+
+def _places(holder: Any) -> Iterator[tuple[str | int, Any]]:
+    return iter(holder.items()) if type(holder) is dict else enumerate(_held(holder))
 
 
 def format_path(parts: tuple[str | int, ...], limit: int = 200) -> str:
@@ -138,6 +201,8 @@ def _encodable(text: str) -> bool:
 
 def clean_text(text: str) -> str:
     """The text with U+FFFD for what jsonb refuses: NUL and lone surrogates."""
+    if "\0" not in text and (text.isascii() or _encodable(text)):
+        return text
     return _UNSTORABLE.sub(_REPLACEMENT, text)
 
 

@@ -205,8 +205,11 @@ def _add_function_call(
     }
     # The chat API wants all calls of one turn in one assistant message.
     if messages and messages[-1]["role"] == "assistant":
+        # Ours, list and all (`_chat_message`): copied for each call, many would cost their square.
         last = messages[-1]
-        messages[-1] = {**last, "tool_calls": [*last.get("tool_calls", ()), call]}
+        if last.get("tool_calls") is None:
+            last["tool_calls"] = []
+        last["tool_calls"].append(call)
     else:
         messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
     return {**item, "arguments": arguments}

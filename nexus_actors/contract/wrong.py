@@ -13,5 +13,7 @@ class Wrong:
 
     path: Path
     expected: str
-    found: Any
+    found: Any = None
     """Only its type may be told."""
+    count: int | None = None
+    """How many were found, where there are too many."""

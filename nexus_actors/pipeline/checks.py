@@ -4,12 +4,14 @@ asked by workers, not by the Router."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import trio
+
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.limits.budgets import most_it_may_cost, shares
 from nexus_actors.pipeline.job import Job
 from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.providers.urls import resolved_refusal
+from nexus_actors.providers.urls import TooLate, resolved_refusal
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.settings.model import BudgetSettings
 from nexus_actors.storage.ports import RequestStore, StorageError
@@ -30,7 +32,11 @@ class Checks:
         Cancelled, a reservation may stand; the attempt's number holds it until it is recorded.
         """
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
-        why = await resolved_refusal(job.body, self.allowed_hosts)
+        try:
+            left = job.deadline - trio.current_time()
+            why = await resolved_refusal(job.body, self.allowed_hosts, left)
+        except TooLate:
+            return _refused(ErrorType.TIMEOUT, "the hosts of its URLs cannot be looked up in time")
         if why is not None:
             return _refused(ErrorType.REQUEST_REJECTED, why)
         counted = shares(self.budgets, job.body, job.candidate.provider)

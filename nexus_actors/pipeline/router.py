@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 import trio
 
+from nexus_actors.contract.bounds import DEFAULTS, Bounds
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
@@ -51,6 +52,7 @@ class Router(GenServer):
         lanes: Mapping[str, Lane],
         gates: Gates,
         allowed_hosts: Sequence[str],
+        bounds: Bounds = DEFAULTS,
         outages: Outages,
         to_publisher: trio.MemorySendChannel[Job],
     ) -> None:
@@ -62,6 +64,7 @@ class Router(GenServer):
         self._lanes = lanes
         self._gates = gates
         self._allowed_hosts = allowed_hosts
+        self._bounds = bounds
         self._to_publisher = to_publisher
         self._deadlines = Deadlines(self._expire)
         self._leaving: list[Job] = []
@@ -146,7 +149,7 @@ class Router(GenServer):
 
     def _find_candidates(self, job: Job) -> Failure | None:
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
-        if (why := refusal(job.body, self._allowed_hosts)) is not None:
+        if (why := refusal(job.body, self._allowed_hosts, self._bounds)) is not None:
             job.step("route_llm", ErrorType.REQUEST_REJECTED)
             return Failure(type=ErrorType.REQUEST_REJECTED, message=why, retryable=False)
         home = job.previous

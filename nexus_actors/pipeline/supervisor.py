@@ -127,6 +127,7 @@ class Pipeline:
                     lanes=lanes,
                     gates=self.gates,
                     allowed_hosts=settings.security.allowed_hosts,
+                    bounds=settings.requests.bounds,
                     outages=self.outages,
                     to_publisher=to_publisher,
                 ),
@@ -136,6 +137,7 @@ class Pipeline:
                 lambda: QueueConsumer(
                     queue=queue,
                     drain_timeout=settings.service.drain_timeout,
+                    bounds=settings.requests.bounds,
                     store=self.store,
                     hints=self.hints,
                     in_work=self.in_work,

@@ -11,21 +11,30 @@ import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import trio
 
+from nexus_actors.contract.bounds import DEFAULTS, Bounds, beyond
 from nexus_actors.contract.json_text import format_path
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.contract.wrong import Path
+from nexus_actors.providers.lookups import look_up
 
 RESOLVE_TIMEOUT: Final = 2.0
 """Seconds for a name; one that does not resolve here is left to the provider."""
+LOOKUPS_TIMEOUT: Final = 10.0
+"""Seconds for all names of a request together, also where there is no thread for them."""
 _INSIDE: Final = ("localhost", "*.localhost", "*.local", "*.internal", "*.home.arpa", "*.lan")
 """Names of inner networks, the clouds' metadata servers among them."""
 _WILD: Final = frozenset("*?[")
 _NAMES_URL: Final = re.compile(r"ur[li]s?$", re.IGNORECASE)
+_CAN_HOLD: Final = (str, list, tuple, dict, Mapping)
+_Root = Literal["messages", "mcp_servers", "tools", "input"]
+_SHORT: Final = 64
+"""Characters of a key whose meaning is remembered."""
+_LONGEST_HOST: Final = 255
 _LONGEST_ENDING: Final = 32
 """Characters of a key that are looked at: it may be as long as a message."""
 _BEGINS_AS_URL: Final = re.compile(
@@ -58,89 +67,147 @@ _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 
 def request_urls(request: LLMRequest) -> Iterator[tuple[str, str]]:
     """Each URL with the path of its field. What comes as data (`data:`) is none."""
-    for path, url in _request_urls(request):
-        yield format_path(path), url
+    for way, url in _request_urls(request):
+        yield _written(way), url
 
 
-def _request_urls(request: LLMRequest) -> Iterator[tuple[Path, str]]:
+_Way = tuple[Any, str | int] | None
+"""The way to a value: to what holds it, and its place there. Written out only where it is told."""
+
+
+def _written(way: _Way) -> str:
+    path: list[str | int] = []
+    while way is not None:
+        way, place = way
+        path.append(place)
+    return format_path(tuple(reversed(path)))
+
+
+def _request_urls(request: LLMRequest) -> Iterator[tuple[_Way, str]]:
     for index, message in enumerate(request.messages):
-        yield from _urls(("messages", index, "content"), message.get("content"), is_text=True)
-    for index, server in enumerate(request.mcp_servers):
-        yield from _urls(("mcp_servers", index), server)
-    for index, tool in enumerate(request.tools):
-        yield from _urls(("tools", index), tool)
-    if request.input is not None and not isinstance(request.input, str):
-        for index, item in enumerate(request.input):
-            yield from _urls(("input", index), item)
+        content = message.get("content")
+        if not isinstance(content, str):
+            yield from _urls((((None, "messages"), index), "content"), content)
+    held: tuple[tuple[_Root, Any], ...] = (
+        ("mcp_servers", request.mcp_servers),
+        ("tools", request.tools),
+        ("input", request.input),
+    )
+    for root, given in held:
+        for index, item in enumerate(given if isinstance(given, list | tuple) else ()):
+            yield from _urls(((None, root), index), item, root)
 
 
-def _urls(
-    path: Path, value: Any, *, is_url: bool = False, is_text: bool = False
-) -> Iterator[tuple[Path, str]]:
+def _urls(top: _Way, value: Any, root: _Root = "messages") -> Iterator[tuple[_Way, str]]:
     """Whatever a name says is a URL, or begins as one where no text is expected, in a thing of any
     kind: what is not known here is sent as it is, and a server that knows it fetches it."""
-    if isinstance(value, str):
-        begins = not is_text and _BEGINS_AS_URL.match(value) is not None
-        if (is_url or begins) and value[:5].lower() != "data:":
-            yield path, value
-    elif isinstance(value, list | tuple):
-        for place, item in enumerate(value):
-            yield from _urls((*path, place), item, is_url=is_url, is_text=is_text)
-    elif isinstance(value, Mapping):
-        unread = _fetched_by_none(path, value)
-        for name, item in value.items():
-            if name not in unread:
-                named = _NAMES_URL.search(name[-_LONGEST_ENDING:]) is not None
-                text = _says_text(name, value)
-                yield from _urls((*path, name), item, is_url=named, is_text=text)
+    todo: list[tuple[Any, _Way, bool, bool]] = [(value, top, False, False)]
+    while todo:
+        value, way, is_url, is_text = todo.pop()
+        if isinstance(value, str):
+            begins = not is_text and _BEGINS_AS_URL.match(value) is not None
+            if (is_url or begins) and value[:5].lower() != "data:":
+                yield way, value
+        elif isinstance(value, list | tuple):
+            for place in range(len(value) - 1, -1, -1):  # the last is taken first
+                if isinstance(value[place], _CAN_HOLD):
+                    todo.append((value[place], (way, place), is_url, False))
+        elif isinstance(value, Mapping):
+            todo += _members(value, way, _fetched_by_none(root, value, is_top=way is top))
 
 
-def _fetched_by_none(path: Path, holder: Mapping[str, Any]) -> tuple[str, ...]:
-    """Keys of what stands at `path` below which a URL is nothing but words."""
+def _members(
+    holder: Mapping[str, Any], way: _Way, unread: tuple[str, ...]
+) -> Iterator[tuple[Any, _Way, bool, bool]]:
+    for name in reversed(holder.keys()):
+        item = holder[name]
+        if isinstance(item, _CAN_HOLD) and name not in unread:
+            is_url, is_text = _said_by(name) if len(name) <= _SHORT else _says(name)
+            if name == "data":
+                is_text = holder.get("type") == "text"  # Anthropic's source of a plain document
+            yield item, (way, name), is_url, is_text
+
+
+def _says(name: str) -> tuple[bool, bool]:
+    """Whether a key's name says that it holds a URL, and that it holds a text."""
+    is_url = _NAMES_URL.search(name[-_LONGEST_ENDING:]) is not None
+    return is_url, _WORDS.fullmatch(name) is not None
+
+
+_said_by = lru_cache(4096)(_says)
+
+
+def _fetched_by_none(root: _Root, holder: Mapping[str, Any], *, is_top: bool) -> tuple[str, ...]:
+    """Keys of what stands below `root`, or at its top, below which a URL is nothing but words."""
     kind = holder.get("type", "function")
     if kind in _TEXTS and isinstance(holder.get("text"), str):
         return _CITED
-    match path:
-        case ("input", int()) if isinstance(kind, str) and kind.endswith("_call"):
+    match root:
+        case "input" if is_top and isinstance(kind, str) and kind.endswith("_call"):
             return (*_ELSEWHERE, "input")
-        case ("mcp_servers", int()):
+        case "mcp_servers" if is_top:
             return ("headers",)
-        case ("tools", int()) if kind == "mcp":
+        case "tools" if is_top and kind == "mcp":
             return ("headers",)
-        case ("tools" | "input", *_) if kind == "function" and isinstance(holder.get("name"), str):
+        case "tools" | "input" if kind == "function" and isinstance(holder.get("name"), str):
             return _SCHEMAS
         case _:
             return ()
 
 
-def _says_text(name: str, holder: Mapping[str, Any]) -> bool:
-    if name == "data":
-        return holder.get("type") == "text"  # Anthropic's source of a plain document
-    return _WORDS.fullmatch(name) is not None
-
-
-def refusal(request: LLMRequest, allowed: Iterable[str]) -> str | None:
+def refusal(request: LLMRequest, allowed: Iterable[str], bounds: Bounds = DEFAULTS) -> str | None:
     """Why the request must not be sent anywhere; None if nothing is wrong with it. Tells the field
     and never the URL, which may hold a secret."""
     allowed = tuple(allowed)
-    for path, url in request_urls(request):
+    hosts: set[str] = set()
+    for count, (way, url) in enumerate(_request_urls(request), start=1):
+        if count > bounds.max_urls:
+            expected = beyond("max_urls", bounds.max_urls, "URLs")
+            return f"{_written(way)}: expected {expected}, found {count:,} or more"
         why = _wrong(url, allowed)
         if why is not None:
-            return f"{path}: {why}"
+            return f"{_written(way)}: {why}"
+        hosts.add(_host(url))
+        if len(hosts) > bounds.max_hosts:
+            expected = beyond("max_hosts", bounds.max_hosts, "hosts")
+            return f"{_written(way)}: expected {expected}, found {len(hosts):,} or more"
     return None
 
 
-async def resolved_refusal(request: LLMRequest, allowed: Iterable[str]) -> str | None:
-    """The same for what the hosts' names stand for now."""
+class TooLate(Exception):
+    """The time was over before all hosts could be looked up. Says nothing of them."""
+
+
+async def resolved_refusal(
+    request: LLMRequest, allowed: Iterable[str], seconds: float = LOOKUPS_TIMEOUT
+) -> str | None:
+    """The same for what the hosts' names stand for now; each is looked up once, all at once.
+
+    TooLate after `seconds`, or sooner. What was begun then goes on in its thread, to no effect.
+    """
     named = {host for host in allowed if not _WILD.intersection(host)}
-    seen: set[str] = set()
-    for path, url in request_urls(request):
+    ways: dict[str, _Way] = {}
+    for way, url in _request_urls(request):
         host = _host(url)
-        if host in seen or host in named or _address(host) is not None:
-            continue
-        seen.add(host)
+        if host not in ways and host not in named and _address(host) is None:
+            ways[host] = way
+    if not ways:
+        return None
+    inside: list[str] = []
+
+    async def look(host: str) -> None:
         if any(not _is_public(address) for address in await _resolve(host)):
-            return f"{path}: the host has no public address"
+            inside.append(host)
+            nursery.cancel_scope.cancel()
+
+    with trio.move_on_after(min(seconds, LOOKUPS_TIMEOUT)) as time:
+        async with trio.open_nursery() as nursery:
+            for host in ways:
+                nursery.start_soon(look, host)
+    if inside:
+        return f"{_written(ways[inside[0]])}: the host has no public address"
+    if time.cancelled_caught:
+        raise TooLate
     return None
 
 
@@ -172,6 +239,8 @@ def _host(url: str) -> str:
     """In lower case, its dot at the end gone, in the form that is looked up."""
     try:
         host = (urlsplit(url).hostname or "").rstrip(".")
+        if len(host) > _LONGEST_HOST:
+            return ""
         return host.encode("idna").decode("ascii").lower() if not host.isascii() else host
     except (ValueError, UnicodeError):
         return ""
@@ -204,11 +273,6 @@ def _is_public(address: _Address) -> bool:
 
 
 async def _resolve(host: str) -> list[_Address]:
-    found: list[Any] = []
-    with trio.move_on_after(RESOLVE_TIMEOUT):
-        try:
-            found = await trio.socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return []
+    found = await look_up(host, RESOLVE_TIMEOUT)
     addresses = (_address(str(entry[4][0])) for entry in found)
     return [address for address in addresses if address is not None]

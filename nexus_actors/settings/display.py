@@ -28,6 +28,7 @@ def masked(settings: Settings) -> dict[str, Any]:
         "result_poller": settings.result_poller.model_dump(mode="json"),
         "supervision": settings.supervision.model_dump(mode="json"),
         "security": settings.security.model_dump(mode="json"),
+        "requests": settings.requests.model_dump(mode="json"),
         "retention": settings.retention.model_dump(mode="json"),
         "budgets": {name: it.model_dump(mode="json") for name, it in settings.budgets.items()},
         "providers": {name: _provider(it) for name, it in settings.providers.items()},

@@ -24,6 +24,7 @@ from nexus_actors.settings.mistakes import (
 from nexus_actors.settings.model import (
     DatabaseSettings,
     QueueSettings,
+    RequestSettings,
     ResultPollerSettings,
     RetentionSettings,
     Section,
@@ -44,6 +45,7 @@ _TABLES: Final = (
     "result_poller",
     "supervision",
     "security",
+    "requests",
     "retention",
 )
 _TOP: Final = (*_TABLES, "budgets", "providers", "routes")
@@ -110,6 +112,7 @@ def parse_settings(
     result_poller = _section(ResultPollerSettings, "result_poller", tables, notes)
     supervision = _section(SupervisionSettings, "supervision", tables, notes)
     security = _section(SecuritySettings, "security", tables, notes)
+    requests = _section(RequestSettings, "requests", tables, notes)
     retention = _section(RetentionSettings, "retention", tables, notes)
     _check_queue_names(queue, notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
@@ -124,6 +127,7 @@ def parse_settings(
         result_poller=result_poller,
         supervision=supervision,
         security=security,
+        requests=requests,
         retention=retention,
         budgets=MappingProxyType(budgets),
         providers=MappingProxyType(reach.providers),

@@ -41,6 +41,7 @@ from nexus_actors.providers.http.exchange import (
     http_session,
 )
 from nexus_actors.providers.http.settings import HttpSettings, is_header_value
+from nexus_actors.providers.lookups import use_own_threads
 from nexus_actors.providers.optional_fields import without_fields
 from nexus_actors.providers.port import (
     NOTHING,
@@ -310,6 +311,7 @@ async def _open(
 ) -> AsyncIterator[ProviderSession]:
     if not settings.free and not pricing.load.cache_info().currsize:
         await trio.to_thread.run_sync(pricing.load)
+    use_own_threads()
     headers = {**settings.headers, **api.headers(key)}
     async with http_session(settings.base_url, headers) as http:
         yield HttpProviderSession(name, settings, key, api, http)

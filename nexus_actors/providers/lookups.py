@@ -1,0 +1,120 @@
+"""Looking up names of hosts in threads that no other work waits for.
+
+`getaddrinfo` can be given up but not ended: where a name server is silent, its thread stays for
+half a minute. So lookups have limiters of their own, and those of hosts that requests bring along
+another than the providers': however many are dead, files are written, and providers are called.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Final, cast
+
+import trio
+
+MOST_FOREIGN: Final = 64
+"""Lookups at once of hosts that requests bring along, those that were given up among them."""
+MOST_OWN: Final = 64
+"""Of all others, such as the providers'."""
+_patience: ContextVar["_Patience | None"] = ContextVar("nexus_lookup_patience", default=None)
+_resolver: trio.lowlevel.RunVar["_Resolver"] = trio.lowlevel.RunVar("nexus_resolver")
+
+
+async def look_up(host: str, seconds: float) -> list[Any]:
+    """What `getaddrinfo` says of a host; nothing where it is unknown, or nobody says anything for
+    `seconds`. They begin when there is a thread: waiting for one takes as long as the caller has.
+    """
+    use_own_threads()
+    found: list[Any] = []
+    with _patient(seconds), suppress(OSError, UnicodeError):
+        found = await trio.socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+    return found
+
+
+def use_own_threads() -> None:
+    """From here on, no lookup of this run takes a thread from the default limiter. A resolver that
+    somebody else has set stays."""
+    try:
+        _resolver.get()
+    except LookupError:
+        pass
+    else:
+        return
+    ours = _Resolver()
+    _resolver.set(ours)
+    others = trio.socket.set_custom_hostname_resolver(ours)
+    if others is not None:
+        trio.socket.set_custom_hostname_resolver(others)
+
+
+class _Patience:
+    """How long one lookup may take, once it has a thread."""
+
+    def __init__(self, scope: trio.CancelScope, seconds: float) -> None:
+        self._scope = scope
+        self._seconds = seconds
+        self.begins()
+
+    def waits(self) -> None:
+        self._scope.deadline = float("inf")
+
+    def begins(self) -> None:
+        self._scope.deadline = trio.current_time() + self._seconds
+
+
+@contextmanager
+def _patient(seconds: float) -> Iterator[None]:
+    with trio.CancelScope() as scope:
+        token = _patience.set(_Patience(scope, seconds))
+        try:
+            yield
+        finally:
+            _patience.reset(token)
+
+
+class _Resolver(trio.abc.HostnameResolver):
+    def __init__(self) -> None:
+        self._foreign = trio.CapacityLimiter(MOST_FOREIGN)
+        self._own = trio.CapacityLimiter(MOST_OWN)
+
+    async def getaddrinfo(  # type: ignore[no-untyped-def] # as the socket module has it
+        self,
+        host,
+        port,
+        family=0,
+        type=0,
+        proto=0,
+        flags=0,
+    ) -> Any:
+        patience = _patience.get()
+        threads = self._own if patience is None else _Told(self._foreign, patience)
+        return await trio.to_thread.run_sync(
+            partial(socket.getaddrinfo, host, port, family, type, proto, flags),
+            abandon_on_cancel=True,
+            limiter=cast("trio.CapacityLimiter", threads),
+        )
+
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> Any:
+        return await trio.to_thread.run_sync(
+            partial(socket.getnameinfo, sockaddr, flags),
+            abandon_on_cancel=True,
+            limiter=self._own,
+        )
+
+
+class _Told:
+    """A limiter that tells a lookup when it has to wait, and when it begins."""
+
+    def __init__(self, limiter: trio.CapacityLimiter, patience: _Patience) -> None:
+        self._limiter = limiter
+        self._patience = patience
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        self._patience.waits()
+        await self._limiter.acquire_on_behalf_of(borrower)
+        self._patience.begins()
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        self._limiter.release_on_behalf_of(borrower)
