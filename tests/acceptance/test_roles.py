@@ -1,16 +1,26 @@
 """The roles of `nexus db roles` can do their work, and no more."""
 
+import json
+import shutil
+
 import asyncpg
 import pytest
 
 from tests.acceptance.nexus import Nexus, one_line, query, send, value, wait_for
 
+HELLO = {"role": "user", "content": "hello"}
+BUDGET = """
+[budgets.all]
+dollars = 5.0
+per = "day"
+"""
+
 
 def test_a_service_and_a_producer_with_just_what_they_need(
     nexus: Nexus, database_url: str, roles: tuple[str, str, str]
 ) -> None:
-    service_url, producer_url, _ = roles
-    nexus.configure(url=service_url)
+    service_url, producer_url, operator_url = roles
+    nexus.configure(BUDGET, url=service_url)
     service = nexus.start()
     service.wait_ready()
     send(producer_url, 20)
@@ -18,6 +28,10 @@ def test_a_service_and_a_producer_with_just_what_they_need(
     wait_for(lambda: value(producer_url, "SELECT count(*) FROM job_results") == 21, "results")
     assert value(database_url, "SELECT count(*) FROM pgmq.q_ai_requests_dead") == 1
     assert nexus.run("explain", "request-001").returncode == 0
+    a_producer_sends_in_every_way_and_writes_nothing_else(producer_url)
+    an_operator_runs_the_commands(nexus, operator_url)
+    a_copied_data_dir_is_refused_by_name(nexus, service_url, service.pid)
+    nexus.configure(url=service_url)
     service.process.terminate()
     assert service.wait() == 0
     assert "permission" not in service.log
@@ -32,9 +46,84 @@ def test_a_service_and_a_producer_with_just_what_they_need(
         (producer_url, "SELECT * FROM nexus.requests"),
         (producer_url, "SELECT * FROM pgmq.q_ai_results"),
         (producer_url, "INSERT INTO public.job_results DEFAULT VALUES"),
+        (service_url, "SELECT nexus.send('{}')"),
+        (operator_url, "SELECT message FROM pgmq.q_ai_requests"),
+        (operator_url, "DELETE FROM pgmq.q_ai_requests"),
+        (operator_url, "UPDATE pgmq.q_ai_requests_dead SET message = NULL"),
+        (operator_url, "SELECT message FROM pgmq.q_ai_results"),
+        (operator_url, "DELETE FROM nexus.requests"),
+        (operator_url, "UPDATE nexus.spending SET spent = 0"),
+        (operator_url, "DELETE FROM public.job_results"),
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             query(url, statement)
+
+
+def a_producer_sends_in_every_way_and_writes_nothing_else(url: str) -> None:
+    """What PGMQ offers keeps working; beside it there is nexus.send, with bounds."""
+    for call in (
+        "send('ai_requests', $1::jsonb, 3600)",
+        "send('ai_requests', $1::jsonb, '{}'::jsonb, 3600)",
+        "send('ai_requests', $1::jsonb, now() + interval '1 hour')",
+        "send_batch('ai_requests', ARRAY[$1::jsonb], 3600)",
+        "send_batch('ai_requests', ARRAY[$1::jsonb], ARRAY['{}'::jsonb], 3600)",
+    ):
+        assert value(url, f"SELECT pgmq.{call}", "{}") > 0
+    message = {
+        "request_id": "by-nexus-send",
+        "complexity": "simple",
+        "messages": [{"role": "user", "content": "hello"}],
+    }
+    assert value(url, "SELECT nexus.send($1::jsonb)", json.dumps(message)) > 0
+    wait_for(lambda: value(url, "SELECT count(*) FROM job_results") == 22, "its result")
+    for arguments, expected in (
+        ("'{}', -1", "expected a delay of 0 to 31622400 seconds"),
+        ("'{}', 40000000", "expected a delay"),
+        ("'{}', NULL", "expected a delay"),
+        ("'[]'", "expected the message to be a JSON object"),
+        ("NULL", "expected the message to be a JSON object"),
+        ("'{}', 0, 'ai_results'", "expected queue to be one of: ai_requests"),
+        ("jsonb_build_object('a', repeat('a', 68000000))", "expected a message of 67108864 bytes"),
+    ):
+        with pytest.raises(asyncpg.PostgresError, match=expected):
+            query(url, f"SELECT nexus.send({arguments})")
+    for column, content in (
+        ("read_ct", "2147483647"),
+        ("enqueued_at", "'294000-01-01'"),
+        ("msg_id", "10000000"),
+    ):
+        forged = f"(vt, {column}) OVERRIDING SYSTEM VALUE VALUES (now(), {content})"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            query(url, f"INSERT INTO pgmq.q_ai_requests {forged}")
+
+
+def an_operator_runs_the_commands(nexus: Nexus, url: str) -> None:
+    nexus.configure(BUDGET, url=url)
+    (letter,) = nexus.json("dead", "list")
+    assert nexus.run("dead", "show", str(letter["number"])).returncode == 0
+    assert nexus.run("ask", "hello").returncode == 0
+    assert nexus.run("enqueue", "-", stdin='{"messages": "x"}').returncode == 1
+    sent = {"request_id": "by-operator", "complexity": "simple", "messages": [HELLO]}
+    assert nexus.run("enqueue", "-", stdin=json.dumps(sent)).returncode == 0
+    assert nexus.run("result", "by-operator", "--wait").returncode == 0
+    assert nexus.run("explain", "by-operator").returncode == 0
+    assert [it["budget"] for it in nexus.json("budgets")] == ["all"]
+    assert "not shown" not in nexus.run("models").stderr
+    assert nexus.run("models", "forget", "--all").returncode == 0
+    assert nexus.run("dead", "retry", "--all").returncode == 0
+    wait_for(lambda: nexus.json("dead", "list"), "the letter of the request that was sent again")
+    assert nexus.run("dead", "purge", "--all").returncode == 0
+    assert nexus.json("dead", "list") == []
+
+
+def a_copied_data_dir_is_refused_by_name(nexus: Nexus, url: str, pid: int) -> None:
+    copy = nexus.folder / "copy"
+    shutil.copytree(nexus.data_dir, copy, ignore=shutil.ignore_patterns("*.sock", "*.lock"))
+    nexus.configure(url=url, data_dir=str(copy))
+    refused = nexus.run("start")
+    line = one_line(refused, 2)
+    assert f"(pid {pid}" in line
+    assert "delete the file instance-id" in line
 
 
 def test_a_roles_name_is_a_name(nexus: Nexus) -> None:

@@ -29,7 +29,7 @@ BEGIN
         RAISE EXCEPTION 'nexus.send: expected a message of % bytes at most', largest USING ERRCODE = '54000';
     END IF;
     SELECT pg_catalog.array_agg(q.name ORDER BY q.name) INTO known FROM nexus.request_queues AS q
-    WHERE q.name OPERATOR(pg_catalog.=) coalesce(nexus.send.queue, q.name);
+    WHERE q.name OPERATOR(pg_catalog.=) coalesce(send.queue, q.name);
     IF pg_catalog.cardinality(known) IS DISTINCT FROM 1 THEN
         RAISE EXCEPTION 'nexus.send: expected queue to be one of: %',
             (SELECT pg_catalog.string_agg(q.name, ', ' ORDER BY q.name) FROM nexus.request_queues AS q) USING ERRCODE = '22023';
