@@ -79,19 +79,11 @@ class _Resolver(trio.abc.HostnameResolver):
         self._foreign = trio.CapacityLimiter(MOST_FOREIGN)
         self._own = trio.CapacityLimiter(MOST_OWN)
 
-    async def getaddrinfo(  # type: ignore[no-untyped-def] # as the socket module has it
-        self,
-        host,
-        port,
-        family=0,
-        type=0,
-        proto=0,
-        flags=0,
-    ) -> Any:
+    async def getaddrinfo(self, host: Any, port: Any, *options: Any, **named: Any) -> Any:
         patience = _patience.get()
         threads = self._own if patience is None else _Told(self._foreign, patience)
         return await trio.to_thread.run_sync(
-            partial(socket.getaddrinfo, host, port, family, type, proto, flags),
+            partial(socket.getaddrinfo, host, port, *options, **named),
             abandon_on_cancel=True,
             limiter=cast("trio.CapacityLimiter", threads),
         )

@@ -10,15 +10,12 @@ MESSAGE_LIMIT = 300
 """Characters of a failure's message."""
 _READ_LIMIT = 1_000
 """Characters of a provider's message that are looked at, and read from it at all."""
-_PROMPT_LIMIT = 100_000
-"""Characters of each text of a prompt that are looked for: an error must not cost seconds."""
 _SHORTEST_SECRET = 4
 _KEY_WINDOW = 6
 """Characters of a key in a row that count as quoting it."""
 _PROMPT_WINDOW = 20
 """Characters of a prompt in a row that count as quoting it; fewer occur by chance."""
-_STEP = 8
-"""Characters between the places where a quotation of the prompt is looked for first."""
+_MOST_REMEMBERED = 10_000
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
@@ -26,43 +23,65 @@ def safe_message(text: str, *, secrets: Iterable[str], prompt: Iterable[str]) ->
     """`text` on one line, with secrets and prompt masked, in at most `MESSAGE_LIMIT` characters.
 
     Also parts of a secret are masked: servers cut what they quote. Cutting comes last here, for
-    the half of a key would no longer be known as one.
+    the half of a key would no longer be known as one. Takes time in proportion to the secrets and
+    the prompt together, whatever number of texts they are.
     """
     text = text[:_READ_LIMIT]
+    by_window: dict[int, list[str]] = {}
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
-            text = _mask(text, secret, min(_KEY_WINDOW, len(secret)), "[key]")
-    for piece in (whole[:_PROMPT_LIMIT] for whole in prompt):
-        if _may_quote(text, piece):
-            text = _mask(text, piece, _PROMPT_WINDOW, "[prompt]")
+            by_window.setdefault(min(_KEY_WINDOW, len(secret)), []).append(secret)
+    for window in sorted(by_window, reverse=True):
+        text = _mask(text, by_window[window], window, "[key]")
+    text = _mask(text, prompt, _PROMPT_WINDOW, "[prompt]")
     text = _BLANK.sub(" ", text).strip()
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
 
 
-def _may_quote(text: str, piece: str) -> bool:
-    """Whether some stretch of `text` may stand in `piece`: each that is long enough to count has a
-    block in it that begins at one of these places. Eight times fewer to look for, and mostly all.
-    """
-    length = _PROMPT_WINDOW - _STEP + 1
-    starts = range(0, len(text) - length + 1, _STEP)
-    return any(text[start : start + length] in piece for start in starts)
-
-
-def _mask(text: str, secret: str, window: int, mark: str) -> str:
-    """Replace each stretch of `text` all of whose windows occur in `secret`."""
+def _mask(text: str, wholes: Iterable[str], window: int, mark: str) -> str:
+    """Replace each stretch of `text` all of whose windows occur in `wholes`."""
+    quoted = _quoted(text, wholes, window)
+    if not quoted:
+        return text
     kept: list[str] = []
     start = 0
     while start < len(text):
         end = start + window
-        if end > len(text) or text[start:end] not in secret:
+        if text[start:end] not in quoted:
             kept.append(text[start])
             start += 1
             continue
-        while end < len(text) and text[end - window + 1 : end + 1] in secret:
+        while end < len(text) and text[end - window + 1 : end + 1] in quoted:
             end += 1
         kept.append(mark)
         start = end
     return "".join(kept)
+
+
+def _quoted(text: str, wholes: Iterable[str], window: int) -> set[str]:
+    """Windows of `text` that occur in one of `wholes`, which may be long and many: they are gone
+    through once, by blocks so short that every window has a whole one in it."""
+    step = window // 2
+    block = window - step + 1
+    windows = {text[at : at + window] for at in range(len(text) - window + 1)}
+    blocks = {it[at : at + block] for it in windows for at in range(window - block + 1)}
+    quoted: set[str] = set()
+    seen: set[str] = set()
+    for whole in wholes if windows else ():
+        if len(whole) < window:
+            continue
+        for at in range(0, len(whole), step):
+            if whole[at : at + block] not in blocks:
+                continue
+            around = whole[max(at + block - window, 0) : at + window]
+            if around in seen:
+                continue
+            if len(seen) >= _MOST_REMEMBERED:
+                seen.clear()
+            seen.add(around)
+            found = (around[it : it + window] for it in range(len(around) - window + 1))
+            quoted.update(it for it in found if it in windows)
+    return quoted
 
 
 def request_texts(request: LLMRequest) -> Iterator[str]:

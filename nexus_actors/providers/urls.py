@@ -119,7 +119,7 @@ def _urls(top: _Way, value: Any, root: _Root = "messages") -> Iterator[tuple[_Wa
 def _members(
     holder: Mapping[str, Any], way: _Way, unread: tuple[str, ...]
 ) -> Iterator[tuple[Any, _Way, bool, bool]]:
-    for name in reversed(holder.keys()):
+    for name in reversed(tuple(holder)):
         item = holder[name]
         if isinstance(item, _CAN_HOLD) and name not in unread:
             is_url, is_text = _said_by(name) if len(name) <= _SHORT else _says(name)
