@@ -20,8 +20,8 @@ ODD_ROWS = {
 }
 """What a row says of its deliveries, of when it was sent and when it is visible."""
 TOO_LARGE = {
-    "numbers": "(SELECT jsonb_agg(1e131071) FROM generate_series(1, 9000))",
-    "small numbers": "(SELECT jsonb_agg(1e-16383) FROM generate_series(1, 9000))",
+    "numbers": "(SELECT jsonb_agg('1e131071'::jsonb) FROM generate_series(1, 9000))",
+    "small numbers": "(SELECT jsonb_agg('1e-16383'::jsonb) FROM generate_series(1, 9000))",
     "text": "to_jsonb(repeat('a', 5000000))",
     "a quarter of a gigabyte": "to_jsonb(repeat('a', 260000000))",
     "escapes": r"to_jsonb(repeat(E'\x01', 900000))",

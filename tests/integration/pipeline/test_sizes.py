@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nexus_actors.storage.ports import TOO_LARGE, GiveBack
 from nexus_actors.storage.postgres.database import open_database
 from tests.integration.storage.storage_helpers import send
 from tests.service import request, running_service
@@ -45,6 +46,29 @@ async def test_a_batch_has_no_more_bytes_than_were_asked_for_but_one_message_at_
         assert (large.body, large.request_id) == (None, "3")
         assert large.size is not None
         assert large.size > 1000
+
+
+async def test_what_is_small_where_it_is_stored_counts_as_the_text_that_it_is(
+    database_url: str,
+) -> None:
+    async with open_database(database_url, instance_id="one") as db:
+        for n in range(5):
+            await send(db, {"request_id": str(n), "input": "a" * 1_000_000})
+        first = await db.requests.lease(5, 30, together=2_500_000)
+        assert [(it.request_id, it.size) for it in first] == [
+            (it.request_id, len(it.body or "")) for it in first
+        ]
+        assert [it.request_id for it in first] == ["0", "1"]
+        await db.requests.give_back(
+            [GiveBack(lease=it.lease, request_id=str(it.request_id), lane="x") for it in first]
+        )
+        (one,) = await db.requests.take_waiting({"x": 5}, 30, together=1_500_000)
+        assert (one.request_id, one.size) == ("0", len(one.body or ""))
+        (unread,) = await db.requests.take_waiting({"x": 5}, 30, largest=500_000)
+        assert (unread.request_id, unread.body, unread.fault) == ("1", None, TOO_LARGE)
+        # What may be 88 times as long as it is stored is looked at a few at a time.
+        rest = await db.requests.lease(5, 30)
+        assert [it.request_id for it in rest] == ["2", "3", "4"]
 
 
 async def test_while_requests_in_work_take_all_memory_no_further_ones_are_read(

@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import trio
 
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from nexus_actors.storage.postgres.request_store import PostgresRequestStore
 from tests.integration.storage.storage_helpers import (
     give_back,
     journal,
@@ -276,3 +278,114 @@ async def test_orphans_that_nobody_called_for_have_made_no_attempt(db: PostgresD
     [again] = await db.requests.lease(10, 30)
     assert again.attempts == 0
     assert await sql(db, "SELECT * FROM nexus.attempts") == []
+
+
+@pytest.mark.parametrize("read_ct", [2147483647, 2147483646, -2147483648, 0])
+async def test_whatever_a_row_says_of_its_deliveries_the_lease_is_a_new_one(
+    db: PostgresDatabase, read_ct: int
+) -> None:
+    update = "UPDATE pgmq.q_ai_requests SET vt = now(), read_ct = $1"
+    await send(db, "r")
+    await sql(db, update, read_ct)  # before it is known
+    [first] = await db.requests.lease(1, 30)
+    await sql(db, update, read_ct)  # afterwards
+    [second] = await db.requests.lease(1, 30)
+    assert (first.verdict, second.verdict) == ("claimed", "claimed")
+    assert first.lease != second.lease
+    assert await db.requests.finish([success(first)]) == set()
+    assert await db.requests.finish([success(second)]) == {second.lease}
+
+
+async def test_a_delivery_that_an_earlier_release_counted_to_the_last_is_leased_again(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "leased", "waiting")
+    await db.requests.lease(2, 30)
+    await sql(db, "UPDATE pgmq.q_ai_requests SET read_ct = 2147483647")
+    await sql(db, "UPDATE nexus.requests SET read_ct = 2147483647")
+    await sql(db, "UPDATE nexus.requests SET state = 'waiting', lane = 'x' WHERE msg_id = 2")
+    assert await db.requests.take_waiting({"x": 5}, 30, expired=5) == []
+    await lapse(db)
+    leased = await db.requests.lease(2, 30)
+    assert verdicts(leased) == [("leased", "claimed"), ("waiting", "claimed")]
+    assert await db.requests.finish([success(d) for d in leased]) == {d.lease for d in leased}
+
+
+@pytest.mark.parametrize("at", ["infinity", "-infinity", "294000-01-01", "4000-01-01 BC"])
+async def test_whenever_a_row_says_it_was_sent_it_is_leased_and_read(
+    db: PostgresDatabase, at: str
+) -> None:
+    await send(db, "before", "odd", "after")
+    await sql(
+        db,
+        "UPDATE pgmq.q_ai_requests SET enqueued_at = $1::text::timestamptz WHERE msg_id = 2",
+        at,
+    )
+    leased = await db.requests.lease(10, 30)
+    assert verdicts(leased) == [("before", "claimed"), ("odd", "claimed"), ("after", "claimed")]
+    assert all(d.enqueued_at <= d.leased_at for d in leased)
+    assert (await journal(db, "odd"))["received_at"] == leased[1].enqueued_at
+    await db.requests.give_back([give_back(d, lane="x") for d in leased])
+    again = await db.requests.take_waiting({"x": 5}, 30)
+    assert [d.enqueued_at for d in again] == [d.enqueued_at for d in leased]
+
+
+async def test_a_negative_delay_overtakes_nobody(db: PostgresDatabase) -> None:
+    await send(db, "first", "second")
+    body = json.dumps({"request_id": "hasty"})
+    await sql(db, "SELECT pgmq.send('ai_requests', $1::text::jsonb, -1000000000)", body)
+    await sql(
+        db,
+        "INSERT INTO pgmq.q_ai_requests (vt, message) VALUES ('-infinity', $1::text::jsonb)",
+        body.replace("hasty", "endless"),
+    )
+    await send(db, "last")
+    leased = [await db.requests.lease(1, 30) for _ in range(5)]
+    assert [d.request_id for [d] in leased] == ["first", "second", "hasty", "endless", "last"]
+
+
+async def test_a_lease_reads_no_more_than_what_is_due(db: PostgresDatabase) -> None:
+    """A hundred thousand that wait for a provider cost it nothing: the index tells who is due."""
+    await sql(
+        db,
+        "INSERT INTO pgmq.q_ai_requests (vt, message)"
+        " SELECT now() + interval '1 h', '{}' FROM generate_series(1, 3000)",
+    )
+    await send(db, "due")
+    statement = db.queues.query("lease")
+    for place, literal in enumerate(("'one'", "30", "10", "1000", "1000", "false"), 1):
+        statement = statement.replace(f"${place}", literal)
+    rows = await sql(db, f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {statement}")
+    plans = [json.loads(rows[0][0])[0]["Plan"]]
+    for plan in plans:
+        plans += plan.get("Plans", [])
+    [scan] = [it for it in plans if it.get("Index Name") == "nexus_due_ai_requests"]
+    assert (scan["Actual Rows"], scan.get("Rows Removed by Filter", 0)) == (1, 0)
+    assert "Seq Scan" not in {it["Node Type"] for it in plans if "q_ai" in str(it)}
+
+
+async def test_without_our_index_the_oldest_visible_is_first(db: PostgresDatabase) -> None:
+    await send(db, "a", "b")
+    await sql(db, "DROP INDEX pgmq.nexus_due_ai_requests")
+    poor = PostgresRequestStore(db.pool, replace(db.queues, fair=False), "one")
+    assert verdicts(await poor.lease(10, 30)) == [("a", "claimed"), ("b", "claimed")]
+
+
+async def test_what_is_in_the_archive_already_is_acknowledged_all_the_same(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "r", "r", "r")
+    _, second, third = await db.requests.lease(10, 30)
+    await sql(db, "INSERT INTO pgmq.a_ai_requests (msg_id, vt, message) VALUES (2, now(), '0')")
+    await db.requests.discard([second.lease, third.lease])
+    assert await value(db, "SELECT array_agg(msg_id) FROM pgmq.q_ai_requests") == [1]
+    assert await value(db, "SELECT count(*) FROM pgmq.a_ai_requests") == 2
+
+
+async def test_nothing_of_a_message_is_looked_at_where_it_is_leased_blind(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "r")
+    [delivery] = await db.requests.lease(1, 30, blind=True)
+    assert (delivery.verdict, delivery.body, delivery.size) == ("unidentified", None, None)
+    assert await sql(db, "SELECT * FROM nexus.requests") == []

@@ -1,7 +1,7 @@
 -- A message is whatever a producer sent: one function reads it, within bounds, and its trouble is its own.
 
--- Open one message: its text, if that is `largest` bytes at most; what identifies it; and what it goes on with. Where there is no
--- text, `fault` says why. It raises nothing but the end of the statement's time.
+-- Open one message: its text, if that is `largest` bytes at most, and the jsonb no more than a quarter larger; what identifies it;
+-- and what it goes on with. Where there is no text, `fault` says why. It raises nothing but the end of the statement's time.
 --
 -- A number is longer as text than as jsonb: 12 bytes may be 147,456 characters, so the text of 80 KB may be a gigabyte. So where it
 -- could be too long, the numbers are made texts one by one first. `bytes` are those of the text; where there is none, of as much
@@ -15,6 +15,7 @@ DECLARE
     plain jsonb;     -- fetched and decompressed once, which each operator would do for itself
     numbers jsonb;
     as_text bigint;  -- bytes of numbers
+    too_large boolean;
     request jsonb;   -- of what the digest is
 BEGIN
     IF message IS NULL THEN
@@ -22,6 +23,7 @@ BEGIN
     END IF;
     plain := message #> '{}';
     bytes := pg_column_size(plain);
+    too_large := largest <= 0 OR bytes > largest + largest / 4 + 64;
     -- Only a JSON string of 1..255 characters identifies. A value that is no string is not made a text here, however it is named.
     IF identified THEN
         IF jsonb_typeof(plain #> '{request_id}') = 'string' THEN
@@ -34,7 +36,7 @@ BEGIN
         END IF;
     END IF;
 
-    IF bytes * 12300 > largest AND bytes <= largest THEN
+    IF NOT too_large AND bytes * 12300 > largest THEN
         -- As one array: jsonb_path_query takes quadratic time. Strict, or elements of arrays are found twice.
         numbers := jsonb_path_query_array(plain, 'strict $.** ? (@.type() == "number")');
         -- Ends with the number by which it is too much.
@@ -43,9 +45,10 @@ BEGIN
               FROM jsonb_array_elements(numbers) AS n) AS s
         WHERE s.so_far > largest
         LIMIT 1;
+        too_large := as_text IS NOT NULL;
         bytes := coalesce(as_text, bytes);
     END IF;
-    IF bytes <= largest THEN
+    IF NOT too_large THEN
         body := plain::text;  -- strings are six times as long at most
         bytes := octet_length(body);
         IF bytes > largest THEN

@@ -9,7 +9,7 @@ WITH free AS MATERIALIZED (
     SELECT picked.*
     FROM unnest($3::text[], $4::integer[]) AS room (lane, places)
     CROSS JOIN LATERAL (
-        SELECT q.msg_id, w.request_id, w.read_ct, q.enqueued_at, q.message
+        SELECT q.msg_id, w.request_id, w.read_ct, q.message
         FROM nexus.requests AS w
         JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
         WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.lane = room.lane
@@ -20,7 +20,7 @@ WITH free AS MATERIALIZED (
     ) AS picked
 ),
 expired AS MATERIALIZED (
-    SELECT q.msg_id, w.request_id, w.read_ct, q.enqueued_at, q.message
+    SELECT q.msg_id, w.request_id, w.read_ct, q.message
     FROM nexus.requests AS w
     JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
     WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now() AND w.read_ct < 2147483000
@@ -44,7 +44,7 @@ few AS MATERIALIZED (
     WHERE place = 1 OR together <= 67108864
 ),
 opened AS MATERIALIZED (
-    SELECT f.msg_id, f.request_id, f.read_ct, f.enqueued_at, o.body, o.bytes, o.fault, o.previous_id
+    SELECT f.msg_id, f.request_id, f.read_ct, o.body, o.bytes, o.fault, o.previous_id
     FROM few AS f
     CROSS JOIN LATERAL nexus.open_message(f.message, $6) AS o
 ),
@@ -77,10 +77,10 @@ claimed AS (
     FROM held AS h
     WHERE w.request_id = h.request_id
     RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
-              w.used_candidates, w.leased_at
+              w.used_candidates, w.leased_at, w.received_at
 )
 SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
-       least(greatest(f.enqueued_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.request_id,
+       least(greatest(c.received_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
        c.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key

@@ -1,0 +1,119 @@
+"""Opening a message in SQL: its text within bounds, whatever it holds, and what identifies it."""
+
+import hashlib
+import json
+
+import asyncpg
+
+from nexus_actors.storage.ports import TOO_LARGE
+from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.storage.postgres.database import PostgresDatabase
+from tests.integration.storage.storage_helpers import sql
+
+LARGEST = 20_000
+NUMBERS = "(SELECT jsonb_agg({}) FROM generate_series(1, {}))"
+
+
+async def opened(db: PostgresDatabase, message: str) -> dict[str, object]:
+    """`nexus.open_message` of an SQL expression."""
+    query = f"SELECT * FROM nexus.open_message({message}, {LARGEST})"  # noqa: S608
+    return dict((await sql(db, query))[0])
+
+
+WITHIN = [
+    "to_jsonb(repeat('a', 19998))",
+    r"to_jsonb(repeat(E'\x01', 3333))",
+    "jsonb_build_object('n', 1e15000)",
+    "jsonb_build_object('n', 1e-15000)",
+    NUMBERS.format("1e300", 60),
+    "(SELECT jsonb_agg(n) FROM generate_series(1, 1000) AS n)",
+    "(SELECT jsonb_agg(1) FROM generate_series(1, 2000))",
+    "'null'::jsonb",
+    "('[' || repeat('[', 900) || repeat(']', 900) || ']')::jsonb",
+]
+
+
+async def test_a_text_within_the_bound_is_the_text_of_the_jsonb(db: PostgresDatabase) -> None:
+    for message in WITHIN:
+        found = await opened(db, message)
+        assert found["fault"] is None, message
+        assert found["body"] == (await sql(db, f"SELECT ({message})::text"))[0][0]
+        assert found["bytes"] == len(str(found["body"]).encode())
+
+
+BEYOND = [
+    "to_jsonb(repeat('a', 19999))",
+    "to_jsonb(repeat('a', 9000000))",
+    r"to_jsonb(repeat(E'\x01', 3334))",
+    "jsonb_build_object('n', 1e25000)",
+    "jsonb_build_object('deep', jsonb_build_array(jsonb_build_array(-1e25000)))",
+    "to_jsonb('-1e131071'::numeric)",
+    NUMBERS.format("1e-15000", 2),
+    NUMBERS.format("('0e-' || 15000)::numeric", 2),
+    NUMBERS.format("round(1.0, 15000)", 2),
+    NUMBERS.format("1e300", 80),
+    NUMBERS.format("'1e131071'::jsonb", 9000),
+    "jsonb_build_object('retry_of', {0}, 'previous_response_id', {0})".format(
+        NUMBERS.format("'1e131071'::jsonb", 9000)
+    ),
+]
+
+
+async def test_a_text_beyond_the_bound_is_not_made(db: PostgresDatabase) -> None:
+    for message in BEYOND:
+        wrapped = f"jsonb_build_object('request_id', 'r', 'x', {message})"
+        found = await opened(db, wrapped)
+        assert (found["body"], found["fault"], found["request_id"]) == (None, TOO_LARGE, "r")
+        assert int(str(found["bytes"])) > LARGEST
+        # The digest tells the same from another, without a text of it.
+        assert found["digest"] == (await opened(db, wrapped))["digest"]
+        other = await opened(db, wrapped.replace("'x'", "'y'"))
+        assert found["digest"] != other["digest"]
+
+
+IDENTIFIED: list[tuple[dict[str, object], bool, str | None]] = [
+    ({"request_id": "r", "timestamp": 1, "previous_response_id": "p"}, False, "p"),
+    ({"request_id": "r", "n": 1, "previous_response_id": 7}, False, None),
+    ({"request": {"request_id": "r", "previous_response_id": "p"}}, True, "p"),
+    (
+        {"request_id": "r", "request": {"previous_response_id": "p", "timestamp": 1}},
+        True,
+        None,
+    ),
+    ({"request_id": "r", "request": [], "previous_response_id": "p"}, False, "p"),
+]
+
+
+async def test_what_identifies_and_the_digest_of_earlier_releases(db: PostgresDatabase) -> None:
+    for message, inner, previous in IDENTIFIED:
+        jsonb = f"'{json.dumps(message)}'::jsonb"
+        found = await opened(db, jsonb)
+        part = f"({jsonb} -> 'request')" if inner else jsonb
+        plain = (await sql(db, f"SELECT ({part} - 'timestamp')::text"))[0][0]
+        assert found["request_id"] == "r"
+        assert found["digest"] == hashlib.md5(plain.encode()).hexdigest()  # noqa: S324
+        assert found["previous_id"] == previous
+
+
+async def test_only_the_text_is_asked_for_where_nothing_identifies(db: PostgresDatabase) -> None:
+    query = "SELECT * FROM nexus.open_message($1::text::jsonb, 99, false)"
+    row = (await sql(db, query, '{"request_id": "r"}'))[0]
+    assert (row["body"], row["request_id"], row["digest"]) == ('{"request_id": "r"}', None, None)
+
+
+async def test_what_cannot_be_read_has_a_fault_and_raises_nothing(db: PostgresDatabase) -> None:
+    async def operation(connection: Connection) -> asyncpg.Record | None:
+        async with connection.transaction():
+            await connection.execute(
+                "CREATE TEMP TABLE deep ON COMMIT DROP AS SELECT jsonb_build_object('request_id',"
+                " 'r', 'x', (repeat('[', 5000) || repeat(']', 5000))::jsonb) AS message"
+            )
+            await connection.execute("SET LOCAL max_stack_depth = '200kB'")
+            return await connection.fetchrow(
+                "SELECT o.* FROM deep, nexus.open_message(message, 10000000) AS o"
+            )
+
+    found = await db.run(operation)
+    assert found is not None
+    assert (found["body"], found["fault"], found["request_id"]) == (None, "SQLSTATE 54001", "r")
+    assert found["digest"].startswith("unread:")
