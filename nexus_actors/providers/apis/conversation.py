@@ -328,10 +328,11 @@ def narrowed(conversation: Conversation) -> Conversation:
     choice = conversation.choice
     if not isinstance(choice, Allowed):
         return conversation
-    out = [it.path for it in conversation.functions if it.name not in choice.names]
+    names = frozenset(choice.names)
+    out = [it.path for it in conversation.functions if it.name not in names]
     return replace(
         conversation,
-        functions=tuple(it for it in conversation.functions if it.name in choice.names),
+        functions=tuple(it for it in conversation.functions if it.name in names),
         choice=choice.mode,
         unsaid=(*conversation.unsaid, *(f"{path}: {NOT_ALLOWED}" for path in out)),
     )

@@ -88,7 +88,8 @@ def _choice(
 def _narrowed(
     tools: Mapping[str, Mapping[str, Any]], choice: Allowed, dropped: list[str]
 ) -> dict[str, Mapping[str, Any]]:
-    kept = {path: tool for path, tool in tools.items() if _name(tool) in choice.names}
+    names = frozenset(choice.names)
+    kept = {path: tool for path, tool in tools.items() if str(_name(tool)) in names}
     dropped += [f"{path}: {NOT_ALLOWED}" for path in tools if path not in kept]
     return kept
 
