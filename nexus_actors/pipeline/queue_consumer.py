@@ -22,7 +22,6 @@ from nexus_actors.pipeline.suspects import Portions, Suspects
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import (
-    BATCH_BYTES,
     TOO_LARGE,
     Delivery,
     GiveBack,
@@ -39,6 +38,8 @@ log = structlog.get_logger("nexus.queue_consumer")
 
 FIRST_PAUSE = 0.02
 """Seconds before the first poll after an empty read; doubled up to `poll_interval`."""
+READ_BYTES = 16 * 2**20
+"""Of texts read at once: decoding them holds up all else."""
 SUSPECT_PAUSE = 1.0
 """Seconds that a row which the store refuses to lease stays invisible."""
 
@@ -258,7 +259,7 @@ class QueueConsumer(Stage):
 
     @property
     def _together(self) -> int:
-        return int(min(max(self._in_work.bytes_left, 0), BATCH_BYTES))
+        return int(min(max(self._in_work.bytes_left, 0), READ_BYTES))
 
     def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:
         """Make jobs of deliveries and hand them on. Returns the leases of duplicates.

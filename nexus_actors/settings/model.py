@@ -80,7 +80,8 @@ class QueueSettings(Section):
     """Calls to providers that one request may cost."""
     acknowledge: Literal["archive", "delete"] = "archive"
     message_megabytes: Annotated[int, Field(ge=1, le=255)] = 10
-    """A request of more bytes, as text, is refused without being fetched."""
+    """A request of more bytes as text, or of a quarter more as jsonb, is refused without being
+    fetched."""
     memory_megabytes: Annotated[int, Field(ge=16, le=1_000_000)] = 256
     """Of requests in work, as text, and of answers not yet published; while they take more, no
     further ones are read."""
