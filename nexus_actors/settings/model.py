@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from nexus_actors.contract.bounds import DEFAULTS, Bounds
+from nexus_actors.contract.bounds import DEFAULTS, WIDEST, Bounds
 from nexus_actors.contract.request import Complexity
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 
@@ -80,8 +80,7 @@ class QueueSettings(Section):
     """Calls to providers that one request may cost."""
     acknowledge: Literal["archive", "delete"] = "archive"
     message_megabytes: Annotated[int, Field(ge=1, le=255)] = 10
-    """A request of more bytes as text, or of a quarter more as jsonb, is refused without being
-    fetched."""
+    """A request of more bytes as text is refused without being fetched."""
     memory_megabytes: Annotated[int, Field(ge=16, le=1_000_000)] = 256
     """Of requests in work, as text, and of answers not yet published; while they take more, no
     further ones are read."""
@@ -111,11 +110,11 @@ class SecuritySettings(Section):
 class RequestSettings(Section):
     """`[requests]`: what one request may hold; see `contract.bounds.Bounds`."""
 
-    max_values: Annotated[int, Field(ge=100, le=10_000_000)] = DEFAULTS.max_values
-    max_parts: Annotated[int, Field(ge=1, le=1_000_000)] = DEFAULTS.max_parts
-    max_tools: Annotated[int, Field(ge=1, le=100_000)] = DEFAULTS.max_tools
-    max_urls: Annotated[int, Field(ge=0, le=100_000)] = DEFAULTS.max_urls
-    max_hosts: Annotated[int, Field(ge=0, le=1_000)] = DEFAULTS.max_hosts
+    max_values: Annotated[int, Field(ge=100, le=WIDEST.max_values)] = DEFAULTS.max_values
+    max_parts: Annotated[int, Field(ge=1, le=WIDEST.max_parts)] = DEFAULTS.max_parts
+    max_tools: Annotated[int, Field(ge=1, le=WIDEST.max_tools)] = DEFAULTS.max_tools
+    max_urls: Annotated[int, Field(ge=0, le=WIDEST.max_urls)] = DEFAULTS.max_urls
+    max_hosts: Annotated[int, Field(ge=0, le=WIDEST.max_hosts)] = DEFAULTS.max_hosts
 
     @property
     def bounds(self) -> Bounds:

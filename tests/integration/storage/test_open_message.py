@@ -27,7 +27,7 @@ WITHIN = [
     "jsonb_build_object('n', 1e-15000)",
     NUMBERS.format("1e300", 60),
     "(SELECT jsonb_agg(n) FROM generate_series(1, 1000) AS n)",
-    "(SELECT jsonb_agg(1) FROM generate_series(1, 2000))",
+    "(SELECT jsonb_agg(1) FROM generate_series(1, 6000))",
     "'null'::jsonb",
     "('[' || repeat('[', 900) || repeat(']', 900) || ']')::jsonb",
 ]

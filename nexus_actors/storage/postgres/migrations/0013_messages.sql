@@ -1,7 +1,7 @@
 -- A message is whatever a producer sent: one function reads it, within bounds, and its trouble is its own.
 
--- Open one message: its text, if that is `largest` bytes at most, and the jsonb no more than a quarter larger; what identifies it;
--- and what it goes on with. Where there is no text, `fault` says why. It raises nothing but the end of the statement's time.
+-- Open one message: its text, if that is `largest` bytes at most; what identifies it; and what it goes on with. Where there is no
+-- text, `fault` says why. It raises nothing but the end of the statement's time.
 --
 -- A number is longer as text than as jsonb: 12 bytes may be 147,456 characters, so the text of 80 KB may be a gigabyte. So where it
 -- could be too long, the numbers are made texts one by one first. `bytes` are those of the text; where there is none, of as much
@@ -23,7 +23,7 @@ BEGIN
     END IF;
     plain := message #> '{}';
     bytes := pg_column_size(plain);
-    too_large := largest <= 0 OR bytes > largest + largest / 4 + 64;
+    too_large := largest <= 0 OR bytes > 4 * largest + 64;  -- a small number has 12 bytes, and 3 as text
     -- Only a JSON string of 1..255 characters identifies. A value that is no string is not made a text here, however it is named.
     IF identified THEN
         IF jsonb_typeof(plain #> '{request_id}') = 'string' THEN
