@@ -16,7 +16,7 @@ async def announce(connection: Connection, queue: str) -> str | None:
     """Hold the lock until this session ends. Who holds it alone, where that cannot be had now; it
     is never waited for.
     """
-    key = (_CLASS, _key(queue))
+    key = lock_key(queue)
     if await connection.fetchval("SELECT pg_try_advisory_lock_shared($1, $2)", *key):
         return None
     return named(await lock_holders(connection, *key))
@@ -28,10 +28,10 @@ async def consumer_is_running(connection: Connection, queue: str) -> bool:
     Whoever holds it alone may keep a service from it, so that counts as one: who asks then waits
     for an answer as long as it would anyway.
     """
-    return bool(await lock_holders(connection, _CLASS, _key(queue)))
+    return bool(await lock_holders(connection, *lock_key(queue)))
 
 
-def _key(queue: str) -> int:
-    """Positive, as pg_locks shows the halves of the key unsigned."""
+def lock_key(queue: str) -> tuple[int, int]:
+    """The lock of a queue. Positive, as pg_locks shows the halves of the key unsigned."""
     digest = hashlib.sha256(queue_name(queue).encode()).digest()
-    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+    return _CLASS, int.from_bytes(digest[:4], "big") & 0x7FFFFFFF

@@ -18,8 +18,9 @@ BEGIN
     END IF;
 
     -- What is not the caller's to grant: PGMQ's schema, where an extension made it; a table of another owner.
-    SELECT string_agg(DISTINCT format('%s (owner: %s)', t.name, t.owner), ', ') INTO lacking
-    FROM (
+    SELECT string_agg(format('%s (owner: %s)', t.name, t.owner), ', ') FILTER (WHERE t.place <= 5)
+           || CASE WHEN count(*) > 5 THEN format(' and %s more', count(*) - 5) ELSE '' END INTO lacking
+    FROM (SELECT u.*, row_number() OVER (ORDER BY u.name) AS place FROM (
         SELECT 'schema ' || n.nspname AS name, pg_get_userbyid(n.nspowner) AS owner
         FROM pg_namespace AS n
         WHERE n.nspname IN ('pgmq', 'nexus')
@@ -35,7 +36,7 @@ BEGIN
         WHERE c.relkind IN ('r', 'p', 'v') AND NOT has_table_privilege(c.oid, 'SELECT WITH GRANT OPTION')
               AND (n.nspname = 'nexus' OR n.nspname = 'public' AND c.relname = 'job_results'
                    OR n.nspname = 'pgmq' AND substr(c.relname, 3) IN ('{requests}', '{results}', '{dead}'))
-    ) AS t;
+    ) AS u) AS t;
     IF lacking IS NOT NULL THEN
         RAISE EXCEPTION 'the role % cannot grant what belongs to another: %', current_user, lacking
             USING ERRCODE = '42501', HINT = 'Run this as the owner, or as a superuser.';
