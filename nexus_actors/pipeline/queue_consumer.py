@@ -38,7 +38,7 @@ log = structlog.get_logger("nexus.queue_consumer")
 
 FIRST_PAUSE = 0.02
 """Seconds before the first poll after an empty read; doubled up to `poll_interval`."""
-READ_BYTES = 16 * 2**20
+READ_BYTES = 32 * 2**20
 """Of texts read at once: decoding them holds up all else."""
 SUSPECT_PAUSE = 1.0
 """Seconds that a row which the store refuses to lease stays invisible."""
@@ -205,7 +205,9 @@ class QueueConsumer(Stage):
         reached("after_lease")
         await self._work_on(deliveries)
         size = sum(delivery.size or 0 for delivery in deliveries if delivery.body is not None)
-        return len(deliveries) >= quantity or 2 * size > together
+        # What is unread may have been long to decompress, so that others were left for the next time.
+        unread = any(delivery.body is None for delivery in deliveries)
+        return len(deliveries) >= quantity or 2 * size > together or unread
 
     async def _work_on(self, deliveries: Sequence[Delivery]) -> None:
         """Hand on what was leased; acknowledge duplicates."""

@@ -22,7 +22,7 @@ few AS MATERIALIZED (
     SELECT *
     FROM (SELECT *, sum(weight) OVER first_come AS together, row_number() OVER first_come AS place
           FROM seen WINDOW first_come AS (ORDER BY due, msg_id)) AS s
-    WHERE place = 1 OR together <= 67108864
+    WHERE place = 1 OR together <= 33554432
 ),
 opened AS MATERIALIZED (
     SELECT f.msg_id, f.read_ct, f.due, o.*

@@ -41,7 +41,7 @@ few AS MATERIALIZED (
                      * CASE pg_column_compression(d.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END)
                  OVER (ORDER BY d.msg_id) AS together
           FROM due AS d) AS s
-    WHERE place = 1 OR together <= 67108864
+    WHERE place = 1 OR together <= 33554432
 ),
 opened AS MATERIALIZED (
     SELECT f.msg_id, f.request_id, f.read_ct, o.body, o.bytes, o.fault, o.previous_id
