@@ -205,7 +205,7 @@ class QueueConsumer(Stage):
         reached("after_lease")
         await self._work_on(deliveries)
         size = sum(delivery.size or 0 for delivery in deliveries if delivery.body is not None)
-        # What is unread may have been long to decompress, so that others were left for the next time.
+        # What is unread may have been long to decompress: others were left for the next time.
         unread = any(delivery.body is None for delivery in deliveries)
         return len(deliveries) >= quantity or 2 * size > together or unread
 
