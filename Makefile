@@ -5,9 +5,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= 4
+AGAINST ?= adc0287
+INPUTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test soak check bench differential lock clean
+.PHONY: help setup demo drill test soak fuzz check bench differential lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +28,9 @@ test: setup check ## run the checks, then every test, on real PostgreSQL
 soak: setup ## run the property tests of the actor runtime 10,000 times, with new examples each time
 	@PROPERTY_RUNS=10000 $(BIN)/python -m pytest tests/unit/supervisors/property --timeout=0 -n 2
 
+fuzz: setup ## look for rows and answers that harm others, 100,000 of them; SEED=N draws those of that run again
+	@$(BIN)/python -m fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
+
 check: setup ## ruff, mypy, pyright, import boundaries
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -33,10 +38,11 @@ check: setup ## ruff, mypy, pyright, import boundaries
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-bench: .venv/bench.stamp ## measure the service's latency and throughput, and the actors beside others
+bench: .venv/bench.stamp ## measure the service's latency and throughput, its CPU beside AGAINST's, and the actors beside others
 	@$(BIN)/python -m benchmarks.latency
 	@$(BIN)/python -m benchmarks.throughput
 	@$(BIN)/python -m benchmarks.actors
+	@$(BIN)/python -m benchmarks.against $(AGAINST)
 
 differential: .venv-differential/stamp ## compare what we send, read and charge with LiteLLM and the official clients
 	@.venv-differential/bin/python -m differential $(if $(WRITE),--write)

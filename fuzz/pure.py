@@ -155,10 +155,19 @@ def _failure(value: Any) -> int:
     return len(body)
 
 
+_CHARACTERS: Final = (
+    *'{}[]",:\\/ \n\r\t0123456789.eE+-abnrtuful',
+    "\0",
+    "é",
+    "\u2028",
+    "😀",
+    "NaN",
+    "\\ud8",
+)
 _texts: Final = st.tuples(
     st.sampled_from(sorted(subjects.TEXTS)),
     st.one_of(
-        st.text(max_size=200),
+        st.lists(st.sampled_from(_CHARACTERS), max_size=60).map("".join),
         st.tuples(st.sampled_from(REQUESTS), changes).map(lambda it: json_text(changed(*it))),
     ),
     cuts,
