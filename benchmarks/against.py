@@ -1,6 +1,6 @@
 """CPU a request, beside an earlier revision's: interleaved pairs on one PostgreSQL.
 
-    python -m benchmarks.against [REVISION] [--pairs 7] [--requests 3000]
+    python -m benchmarks.against [REVISION] [--pairs 7] [--requests 10000]
 
 Each run is a fresh `nexus start` of its revision's own code with a fresh database; requests are
 sent by SQL, and it is over when `job_results` has them all. So nothing here depends on what a
@@ -245,7 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="against", description=__doc__.partition("\n")[0])
     parser.add_argument("revision", nargs="?", default=REVISION)
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=3000)
+    parser.add_argument("--requests", type=int, default=10_000)
     asked = parser.parse_args()
     with checkout(asked.revision) as tree:
         if tree is None:
