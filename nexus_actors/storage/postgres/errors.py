@@ -48,6 +48,7 @@ _QUOTABLE_STATES = frozenset({"42501", "42P01", "42883", "42703"})
 
 # Where the server says that a function raised. Functions of its own, and of ours, name no culprit.
 _RAISED_IN = re.compile(r"^(?:PL/pgSQL|SQL) function ([A-Za-z_][\w$.]{0,130})\(", re.MULTILINE)
+_OF_FUNCTIONS = re.compile(r"pl_|plpy|plperl|pltcl")
 _IDENTIFIER = re.compile(r"[\w$. -]{1,63}")
 
 
@@ -56,7 +57,9 @@ def describe(error: BaseException) -> str:
     if isinstance(error, asyncpg.PostgresError):
         state = _state(error)
         line = f"{_words(type(error).__name__)} ({state})"
-        if state[:2] in _QUOTABLE or state in _QUOTABLE_STATES:
+        quotable = state[:2] in _QUOTABLE or state in _QUOTABLE_STATES
+        # What a function raises is its author's sentence, whatever state it gives it.
+        if quotable and not _OF_FUNCTIONS.match(str(getattr(error, "server_source_filename", ""))):
             line += f": {_one_line(str(error.args[0]) if error.args else '')}"
         return line + _origin(error)
     if isinstance(error, UnicodeError):
