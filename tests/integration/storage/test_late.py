@@ -95,7 +95,8 @@ async def test_a_message_too_large_for_its_dead_letter_stays_in_the_archive(
     await send(db, "small")
     await sql(db, "UPDATE pgmq.q_ai_requests SET vt = now()")
     dead = {"succeeded": False, "dead_reason": "invalid_request", "dead_detail": {"type": "x"}}
-    large, small = await db.requests.lease(2, 30)
+    [large] = await db.requests.lease(1, 30)
+    [small] = await db.requests.lease(1, 30)
     await db.requests.finish([success(large, **dead), success(small, **dead)])
     one, two = await bodies(db, "q_ai_requests_dead")
     assert one["request"] is None
