@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
-from nexus_actors.cli.report import CommandError, note, print_json
+from nexus_actors.cli.report import CommandError, note, print_json, say, say_text
 
 if TYPE_CHECKING:
     from nexus_actors.client import CallAnswer, LLMService
@@ -111,11 +111,11 @@ async def _print_as_it_comes(
     async with service.stream(choice, messages, timeout=timeout, **options) as stream:
         async for event in stream:
             if isinstance(event, Restarted) and live:
-                print()
+                say("")
                 note("the call failed on the way; the answer begins anew")
             elif isinstance(event, str) and live:
-                print(event, end="", flush=True)
-    print("" if live else stream.answer.text)
+                say_text(event, end="")
+    say_text("" if live else stream.answer.text)
     return stream.answer
 
 

@@ -1,6 +1,5 @@
 """`nexus config check|show`: what the service would run with, before it does."""
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,8 @@ from cyclopts import App, Parameter
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
-from nexus_actors.cli.report import complain, print_json
+from nexus_actors.cli.report import complain, print_json, say
+from nexus_actors.contract.shown_text import json_text
 
 config = App(name="config", help="Check or show the configuration.", help_format="plaintext")
 
@@ -47,14 +47,15 @@ def check(
             mistakes = [asdict(mistake) for mistake in settings.mistakes]
             print_json({"ok": False, "mistakes": mistakes, "warnings": []})
         else:
-            complain(str(settings))
+            for mistake in settings.mistakes:
+                complain(str(mistake))
         return exit_codes.USAGE
     if json:
         print_json({"ok": True, "mistakes": [], "warnings": list(settings.warnings)})
         return exit_codes.OK
     for warning in settings.warnings:
         complain(f"warning: {warning}")
-    print(
+    say(
         f"{settings.file or 'built-in defaults'}: right;"
         f" providers: {', '.join(settings.providers)}; routes: {len(settings.routes)}"
     )
@@ -70,7 +71,8 @@ def show(*, config: ConfigPath = None, json: AsJson = False) -> None:
     if json:
         print_json(shown)
     else:
-        print("\n".join(_toml(shown)))
+        for line in _toml(shown):
+            say(line)
 
 
 def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
@@ -103,11 +105,11 @@ def _lines(table: Mapping[str, Any]) -> Iterator[str]:
 
 def _key(name: str) -> str:
     """A name as TOML writes it; a model's has characters that want quotes."""
-    return name if _BARE.fullmatch(name) else json.dumps(name)
+    return name if _BARE.fullmatch(name) else json_text(name)
 
 
 def _value(value: Any) -> str:
     """One value as TOML writes it; JSON's way is TOML's for what is no table."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(_lines(value)) + " }"
-    return json.dumps(value, ensure_ascii=False)
+    return json_text(value)

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import ConfigPath, read_settings
-from nexus_actors.cli.report import CommandError, note
+from nexus_actors.cli.report import CommandError, note, say, say_text
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -44,12 +44,12 @@ def url(*, config: ConfigPath = None) -> None:
 
     settings = read_settings(config)
     if not settings.database.embedded:
-        print(settings.database.url.get_secret_value())
+        say(settings.database.url.get_secret_value())
         return
     data_dir = settings.service.data_dir
     if running_pid(data_dir) is None:
         note("the embedded database is stopped; it runs while the service does")
-    print(embedded_url(data_dir))
+    say(embedded_url(data_dir))
 
 
 @db.command
@@ -84,7 +84,7 @@ def roles(
         "producer": producer,
         "operator": operator,
     }
-    print(re.sub(r"\{(\w+)\}", lambda found: names[found[1]], read(".", "roles")), end="")
+    say_text(re.sub(r"\{(\w+)\}", lambda found: names[found[1]], read(".", "roles")), end="")
 
 
 def running_database(settings: "Settings") -> str:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import open_database, queues_of
 from nexus_actors.cli.options import ConfigPath, read_settings
-from nexus_actors.cli.report import CommandError, complain, note
+from nexus_actors.cli.report import CommandError, complain, note, say
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -176,7 +176,9 @@ async def _send(pool: "PostgresPool", queue: str, batch: Sequence[Good]) -> list
         if len(batch) == 1:
             return [(batch[0].number, str(error))]
         return [mistake for line in batch for mistake in await _send(pool, queue, [line])]
-    print("\n".join(line.request_id for line in batch), flush=True)
+    for line in batch:
+        say(line.request_id)
+    sys.stdout.flush()
     return []
 
 

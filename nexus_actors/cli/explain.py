@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
-from nexus_actors.cli.report import CommandError, print_json, printable
+from nexus_actors.cli.report import CommandError, print_json, say
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -124,9 +124,9 @@ def _print(
     console.print(facts)
     for step in steps:
         for line in _lines(step):
-            print(line)
+            say(line)
     for number, (model, cost) in enumerate(costs.items(), start=1):
-        print(f"      {number}. {model}: {'cost unknown' if cost is None else f'${cost:.6f}'}")
+        say(f"      {number}. {model}: {'cost unknown' if cost is None else f'${cost:.6f}'}")
     if not entry.attempts:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -161,7 +161,7 @@ def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
     if attempt["maybe_paid"]:
         notes.append("may have been paid")
     if attempt["dropped"]:
-        notes.append(f"not sent as asked: {', '.join(map(printable, attempt['dropped']))}")
+        notes.append(f"not sent as asked: {', '.join(attempt['dropped'])}")
     if attempt["first_text_ms"] is not None:
         notes.append(f"first text after {attempt['first_text_ms']} ms")
     if attempt["key_name"]:

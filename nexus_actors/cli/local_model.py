@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from nexus_actors.cli.options import AsJson
-from nexus_actors.cli.report import CommandError, note, print_json
+from nexus_actors.cli.report import CommandError, note, print_json, say
 
 local_model = App(
     name="local-model",
@@ -62,4 +62,4 @@ def show(*, json: AsJson = False) -> None:
         print_json(found)
         return
     for name, value in found.items():
-        print(f"{name:<8} {'-' if value is None else value}")
+        say(f"{name:<8} {'-' if value is None else value}")

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import open_database, running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
-from nexus_actors.cli.report import CommandError, complain, note, print_json
+from nexus_actors.cli.report import CommandError, complain, note, print_json, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -177,7 +177,7 @@ def _print(rows: Sequence[_Row]) -> None:
     for row in rows:
         for it in row.learnt or ():
             where = f"{row.model} {it.field}" + (f" at effort {it.effort}" if it.effort else "")
-            print(f"learnt  {where}: {it.reason}, {_age(it.age)} ago")
+            say(f"learnt  {where}: {it.reason}, {_age(it.age)} ago")
 
 
 def _prices(rows: Sequence[_Row]) -> "Table":

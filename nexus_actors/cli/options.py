@@ -31,5 +31,6 @@ def read_settings(path: Path | None) -> "Settings":
 
     settings = load_settings(path, os.environ)
     if isinstance(settings, SettingsErrors):
-        raise CommandError(str(settings), exit_codes.USAGE)
+        first, *others = map(str, settings.mistakes)
+        raise CommandError(first, exit_codes.USAGE, details=others)
     return settings

@@ -1,24 +1,33 @@
-"""The one place where errors become a line on standard error and an exit code.
+"""The one place where errors become a line on standard error and an exit code, and where all is
+printed that is no table: whatever it says, it steers no terminal and begins no line but its own.
 
 What is expected to go wrong is listed in `_EXIT_CODES`, by name, so that nothing is imported just
 to be caught. Everything else is a bug and keeps its traceback.
 """
 
-import json
+import io
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from types import TracebackType
 from typing import Final
 
 from nexus_actors.cli import exit_codes
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked; the message is for the operator, a line or more."""
+    """A command cannot do what it was asked; the message is a line for the operator.
 
-    def __init__(self, message: str, exit_code: int = exit_codes.FAILED) -> None:
+    `details` are further lines.
+    """
+
+    def __init__(
+        self, message: str, exit_code: int = exit_codes.FAILED, *, details: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.details = tuple(details)
 
 
 # A class stands for its subclasses too; the nearest counts.
@@ -39,6 +48,7 @@ _EXIT_CODES: Final = {
 
 def run(tokens: Sequence[str] | None = None) -> int:
     """Run one command line; its exit code. Only an unforeseen exception leaves it."""
+    _guard_streams()
     try:
         code = _run(tokens)
         sys.stdout.flush()
@@ -59,7 +69,7 @@ def _run(tokens: Sequence[str] | None) -> int:
     try:
         code = app(tokens, print_error=False, exit_on_error=False, result_action="return_value")
     except CycloptsError as error:
-        complain(" ".join(str(error).split()))
+        complain(" ".join(str(error).split()))  # laid out for a box
         return exit_codes.USAGE
     return code if isinstance(code, int) else exit_codes.OK
 
@@ -74,8 +84,9 @@ def _report(error: BaseException) -> int | None:
     known = [_known(leaf) for leaf in leaves]
     if None in known:
         return None
-    for message, _ in filter(None, known):
-        complain(message)
+    for lines, _ in filter(None, known):
+        for line in lines:
+            complain(line)
     return max(code for _, code in filter(None, known))
 
 
@@ -96,16 +107,16 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _known(error: BaseException) -> tuple[str, int] | None:
-    """What to say of an expected error, and its exit code; None if it is not expected."""
+def _known(error: BaseException) -> tuple[tuple[str, ...], int] | None:
+    """The lines to say of an expected error, and its exit code; None if it is not expected."""
     if isinstance(error, CommandError):
-        return str(error), error.exit_code
+        return (str(error), *error.details), error.exit_code
     if type(error).__module__ == "supervisors.errors" and error.__cause__ is not None:
         return _known(error.__cause__)  # the tree did not start; why stands behind it
     for cls in type(error).__mro__:
         code = _EXIT_CODES.get(f"{cls.__module__}.{cls.__qualname__}")
         if code is not None:
-            return str(error), _database_behind(error, code)
+            return (str(error),), _database_behind(error, code)
     return None
 
 
@@ -119,21 +130,62 @@ def _database_behind(error: BaseException, code: int) -> int:
 
 
 def complain(message: str) -> None:
-    """An error or a warning, on standard error."""
-    for line in message.splitlines() or [""]:
-        print(f"nexus: {line}", file=sys.stderr)
+    """An error or a warning, one line on standard error."""
+    from nexus_actors.contract.shown_text import printable
+
+    print(f"nexus: {printable(message)}", file=sys.stderr)
 
 
 def note(message: str) -> None:
-    """Something good to know, on standard error."""
-    print(message, file=sys.stderr)
+    """Something good to know, one line on standard error."""
+    from nexus_actors.contract.shown_text import printable
+
+    print(printable(message), file=sys.stderr)
 
 
-def printable(text: str) -> str:
-    """Foreign text for a terminal: what could move its cursor is replaced."""
-    return "".join(it if it.isprintable() else "\ufffd" for it in text)
+def say(line: str) -> None:
+    """Data for eyes or a script: one line on standard output."""
+    from nexus_actors.contract.shown_text import printable
+
+    print(printable(line))
+
+
+def say_text(text: str, *, end: str = "\n") -> None:
+    """A text with lines of its own, such as an answer, on standard output. JSON has it exactly."""
+    from nexus_actors.contract.shown_text import readable
+
+    print(readable(text), end=end, flush=True)
 
 
 def print_json(data: object) -> None:
     """Data for a script: one JSON document on standard output."""
-    print(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    from nexus_actors.contract.shown_text import json_text
+
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(json_text(data, indent=2, ascii_only=plain))
+
+
+def _guard_streams() -> None:
+    """What comes out by Python itself is shown alike: bugs, and libraries that log."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
+    sys.excepthook = _tell_bug
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Plain())
+
+
+def _tell_bug(cls: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    import traceback
+
+    from nexus_actors.contract.shown_text import readable
+
+    print(readable("".join(traceback.format_exception(cls, error, trace))), file=sys.stderr, end="")
+
+
+class _Plain(logging.Formatter):
+    """Where no log is set up."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        from nexus_actors.contract.shown_text import readable
+
+        return readable(super().format(record))

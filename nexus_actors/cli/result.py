@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
-from nexus_actors.cli.report import complain, note, print_json, printable
+from nexus_actors.cli.report import complain, note, print_json, say_text
 
 if TYPE_CHECKING:
     from nexus_actors.contract.result import LLMResult
@@ -92,10 +92,10 @@ def _show(result: "LLMResult", as_json: bool) -> int:
     if as_json:
         print_json(result_fields(result))
     elif isinstance(outcome, Answer):
-        print(outcome.response or "")
+        say_text(outcome.response or "")
         note(f"{describe(outcome, result.latency_ms)} · attempts: {result.attempts}")
         for told in outcome.dropped:
-            note(f"not sent as asked: {printable(told)}")
+            note(f"not sent as asked: {told}")
     else:
         complain(f"{outcome.type}: {outcome.message} (attempts: {result.attempts})")
     return exit_codes.OK if isinstance(outcome, Answer) else exit_codes.FAILED

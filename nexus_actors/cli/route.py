@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
-from nexus_actors.cli.report import CommandError, complain, print_json
+from nexus_actors.cli.report import CommandError, complain, print_json, say
 
 if TYPE_CHECKING:
     from nexus_actors.contract.request import LLMRequest
@@ -109,8 +109,8 @@ def _print(explained: dict[str, Any]) -> None:
 
     limit = explained["max_tokens"]
     answer = f", at most {limit} of answer" if limit else ""
-    print(f"route   {explained['route']}")
-    print(f"tokens  about {explained['input_tokens']} of input{answer}")
+    say(f"route   {explained['route']}")
+    say(f"tokens  about {explained['input_tokens']} of input{answer}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", justify="right")
     table.add_column("model", no_wrap=True)

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from nexus_actors.cli.screen import Screen
+from nexus_actors.cli.screen import Screen, cell
 
 WIDE = 100
 """Columns of a terminal that has room to spare."""
@@ -66,12 +66,12 @@ def _branches(
 
 def _cells(guide: str, node: Mapping[str, Any]) -> Iterator[Text]:
     name = "bold" if node["type"] == "supervisor" else ""
-    yield Text(guide, "dim") + Text(node["name"], name)
-    yield Text(node["class_name"])
+    yield Text(guide, "dim") + cell(node["name"], name)
+    yield cell(node["class_name"])
     alive = node["pid"] is not None
     yield Text(str(node["pid"]) if alive else "-")
     usual = node["status"] in ("idle", "busy")
-    yield Text(node["current_message"] or node["status"], "dim" if usual else "bold red")
+    yield cell(node["current_message"] or node["status"], "dim" if usual else "bold red")
     restarts = Text(str(node["restarts"]), "bold yellow" if node["restarts"] else "")
     if node["max_restarts"] is not None:
         recent = node["recent_restarts"]

@@ -11,7 +11,7 @@ from rich.text import Text
 from nexus_actors.cli.ask import cost_text
 from nexus_actors.cli.demo.evidence import Row
 from nexus_actors.cli.demo.promises import Promise
-from nexus_actors.cli.screen import Screen
+from nexus_actors.cli.screen import Screen, cell
 from nexus_actors.cli.service_view import fit
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -70,7 +70,7 @@ def results_table(rows: Sequence[Row]) -> Table:
             str(row["tokens_used"]) if ok else "-",
             "-" if row["cost"] is None else cost_text(row["cost"]),
             f"{row['duration_ms']} ms",
-            Text("ok", "green") if ok else Text(row["status"], "red"),
+            Text("ok", "green") if ok else cell(row["status"], "red"),
         )
     return table
 
@@ -97,7 +97,7 @@ def attempts_table(rows: Sequence[Row], requests: Sequence[str]) -> Table:
                 str(row["number"]),
                 row["provider"],
                 row["model"],
-                Text(row["outcome"], "green" if ok else "red"),
+                cell(row["outcome"], "green" if ok else "red"),
                 str(row["status_code"] or "-"),
                 f"{row['duration_ms']} ms",
             )
@@ -109,7 +109,7 @@ def dead_table(rows: Sequence[Row]) -> Table:
     table = _table("request", "reason")
     table.add_column("what was wrong", overflow="fold")
     for row in rows:
-        table.add_row(row["request_id"], Text(row["reason"], "red"), str(row["message"]))
+        table.add_row(row["request_id"], cell(row["reason"], "red"), str(row["message"]))
     return table
 
 
@@ -122,7 +122,7 @@ def job_results_table(rows: Sequence[Row]) -> Table:
     for row in rows:
         table.add_row(
             f"{row['id'][:8]}…",
-            Text(row["status"], "green" if row["status"] == "success" else "red"),
+            cell(row["status"], "green" if row["status"] == "success" else "red"),
             *(str(row[name]) for name in ("tokens_used", "cost_cents", "duration_ms")),
             "null" if row["response"] is None else row["response"],
         )

@@ -91,7 +91,8 @@ class Service:
                     await trio.sleep(LOOK)
                 else:
                     return
-        raise CommandError(f"a service does not start; the end of its log:\n{self.log_end()}")
+        end = self.log_end().split("\n")
+        raise CommandError("a service does not start; the end of its log:", details=end)
 
     async def kill(self) -> float:
         """SIGKILL, and start again; the seconds until it answers."""

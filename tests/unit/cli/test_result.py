@@ -34,5 +34,5 @@ def test_what_was_not_sent_as_asked_is_told_and_moves_no_cursor(
     assert said.out == "Yes.\n"
     assert said.err.splitlines()[1:] == [
         "not sent as asked: temperature: the model takes none",
-        "not sent as asked: messages.\ufffd[2Jodd",
+        "not sent as asked: messages.\\x1b[2Jodd",
     ]
