@@ -18,7 +18,7 @@ class Bounds:
 
     max_values: int = 200_000
     """Values of JSON, those in the arguments of its calls among them."""
-    max_parts: int = 20_000
+    max_parts: int = 10_000
     """Messages or items of an `input`, parts of their contents, and calls, together."""
     max_tools: int = 1_000
     """Tools, functions and MCP servers together."""
@@ -29,6 +29,14 @@ class Bounds:
 
 
 DEFAULTS: Final = Bounds()
+WIDEST: Final = Bounds(
+    max_values=10_000_000,
+    max_parts=1_000_000,
+    max_tools=100_000,
+    max_urls=100_000,
+    max_hosts=1_000,
+)
+"""The most that a config can allow: for those who send requests, and know no config."""
 
 
 def too_many(fields: Mapping[str, Any], bounds: Bounds) -> Wrong | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast, get_args
 
+from nexus_actors.contract.bounds import WIDEST
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.excerpt import kind_of
@@ -41,7 +42,8 @@ def build_request(
     timestamp: datetime | None = None,
     **fields: Any,
 ) -> Envelope | Refusal:
-    """A request from a caller's arguments, checked exactly as the service will check it.
+    """A request from a caller's arguments, checked as the service will check it; how much it may
+    hold is the service's config to say.
 
     `request_id` is a new UUID unless given, `timeout` is in seconds, `timestamp` is now unless
     given; the other fields are the contract's (`complexity`, `task_type`, `model`, `input`, …).
@@ -62,7 +64,7 @@ def build_request(
         "timestamp": format_time(timestamp or datetime.now(UTC)),
     }
     text = dump({key: value for key, value in body.items() if value is not None})
-    match decode_request(text):
+    match decode_request(text, WIDEST):
         case Refusal() as refusal:
             return refusal
         case request:

@@ -6,7 +6,8 @@ masking secrets, the price); an API says how a request is written and what an an
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Final, Protocol
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
@@ -16,6 +17,8 @@ from nexus_actors.providers.takes import Takes
 
 MOST_TOKENS = 2**31 - 1
 """Counts beyond are nonsense, and would not fit the database's column."""
+MOST_COUNTS: Final = 64
+"""Counts of one answer's usage; there are a dozen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,12 @@ def count(counts: Any, name: str) -> int:
             return int(number)
         case _:
             return 0
+
+
+def few(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """The first `MOST_COUNTS` of them. What a stream adds to with each of its events is kept short:
+    else the last would cost as much as all before it."""
+    return dict(islice(counts.items(), MOST_COUNTS))
 
 
 def text_or_none(value: Any) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nexus_actors.contract.result import Usage
 from nexus_actors.providers.apis.told_cost import told_cost
-from nexus_actors.providers.http.api import MOST_TOKENS, count, text_or_none
+from nexus_actors.providers.http.api import MOST_TOKENS, count, few, text_or_none
 
 _USUAL_TIERS: Final = ("auto", "default", "standard", "on_demand")
 """Tiers that cost what the list says, as OpenAI, Anthropic and Groq call them."""
@@ -65,8 +65,8 @@ def with_earlier(earlier: Any, later: Any) -> Any:
     for name in earlier.keys() & later.keys():
         if isinstance(earlier[name], Mapping) and isinstance(later[name], Mapping):
             inner = {key: it for key, it in later[name].items() if it or key not in earlier[name]}
-            told[name] = {**earlier[name], **inner}
-    return told
+            told[name] = few({**earlier[name], **inner})
+    return few(told)
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:

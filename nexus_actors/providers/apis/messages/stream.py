@@ -6,7 +6,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 from collections.abc import Mapping
 from typing import Any, Final
 
-from nexus_actors.providers.http.api import text_or_none
+from nexus_actors.providers.http.api import few, text_or_none
 
 _PIECES: Final = {
     "text_delta": "text",
@@ -74,11 +74,8 @@ class MessageStream:
             # back of what was told before.
             counts = {key: value for key, value in usage.items() if value}
             before = self._message.get("usage")
-            self._message["usage"] = {
-                **usage,
-                **(before if isinstance(before, Mapping) else {}),
-                **counts,
-            }
+            earlier = before if isinstance(before, Mapping) else {}
+            self._message["usage"] = few({**earlier, **usage, **earlier, **counts})
 
     def whole(self) -> Mapping[str, Any] | None:
         """The answer, once its stop reason came."""

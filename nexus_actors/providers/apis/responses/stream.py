@@ -4,7 +4,8 @@ Source: https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from nexus_actors.providers.http.api import text_or_none
@@ -63,11 +64,9 @@ class ResponsesStream:
             return None
         told = self._response.get("output")
         output = list(told) if isinstance(told, list) else []
-        for place, item in self._missing(output):
-            output.insert(min(place, len(output)), item)
+        output = _with(output, self._missing(output))
         if not any(map(_says, output)):
-            for place, message in self._streamed():
-                output.insert(min(place, len(output)), message)
+            output = _with(output, self._streamed())
         return {**self._response, "output": output}
 
     def _missing(self, output: list[Any]) -> list[tuple[int, Mapping[str, Any]]]:
@@ -92,6 +91,16 @@ class ResponsesStream:
             messages.setdefault(place, []).append({"type": made, key: text})
         for place, content in messages.items():
             yield place, {"type": "message", "role": "assistant", "content": content}
+
+
+def _with(told: list[Any], more: Iterable[tuple[int, Any]]) -> list[Any]:
+    """`told` with more in their places, or at the end; these come in the order of their places."""
+    left = iter(told)
+    output: list[Any] = []
+    for place, item in more:
+        output += islice(left, min(max(place - len(output), 0), len(told)))
+        output.append(item)
+    return [*output, *left]
 
 
 def _place(event: Mapping[str, Any], name: str, otherwise: int = 0) -> int:
