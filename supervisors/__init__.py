@@ -11,6 +11,7 @@
 `docs/supervisors.md` leads from here to the rest. The files, in the order to read them:
 
 - values: reasons, messages, errors, task_errors, child_spec, status, trace
+- what holds of all: strays (exceptions that pass on), threads (who may reach an actor)
 - a process: mailbox, timekeeper (deadlines and timers), actor_ref, process, linked_tasks, actor
 - actors: gen_server, agent, system (OTP's sys)
 - supervisors: strategies, restart_intensity, shutdown, administration, hosting (one child),
@@ -94,6 +95,7 @@ from supervisors.task_errors import AlreadyAwaited, NotOwner, TaskError, TaskExi
 from supervisors.task_process import Exited, Ok
 from supervisors.task_stream import TaskStream
 from supervisors.task_supervisor import TaskSupervisor
+from supervisors.threads import WrongThread
 from supervisors.timekeeper import Timer
 from supervisors.watchdog import Watchdog
 
@@ -175,6 +177,7 @@ __all__ = [
     "UnhashableKey",
     "Unregistered",
     "Watchdog",
+    "WrongThread",
     "cause_of",
     "is_abnormal",
     "open_tree",

@@ -17,6 +17,7 @@ from supervisors.messages import Ignore
 from supervisors.process import IDLE, KILL_GRACE, Process
 from supervisors.reasons import Crashed, ExitReason, Killed, reason_of
 from supervisors.status import Status
+from supervisors.strays import ends_program, passes_on
 
 logger = logging.getLogger("supervisors")
 
@@ -63,7 +64,9 @@ def shown(process: Process, status: Status) -> Status:
     """What its format_status makes of it; types only, if that raises or gives no Status."""
     try:
         made: object = process.actor.format_status(status)
-    except Exception:
+    except BaseException as error:
+        if ends_program(error):
+            raise
         logger.exception("%s: its format_status raised", process.name)
         return status.shapes()
     if isinstance(made, Status):
@@ -95,8 +98,8 @@ def spawn(
 
 
 async def run(process: Process) -> None:
-    """The process's task, from its first step to `finish`. Only KeyboardInterrupt and its like
-    leave it.
+    """The process's task, from its first step to `finish`. Only what passes on leaves it (see
+    strays): KeyboardInterrupt and SystemExit.
     """
     current_process.set(process)
     process.task = trio.lowlevel.current_task()
@@ -106,7 +109,9 @@ async def run(process: Process) -> None:
             try:
                 with process.scope:
                     reason = await process.actor._runtime_main()
-            except Exception as error:  # noqa: BLE001 - the one place where it becomes a reason
+            except BaseException as error:  # the one place where it becomes a reason
+                if passes_on(error):
+                    raise
                 reason = reason_of(error)
                 if process.scope.cancel_called and isinstance(reason, Crashed):  # by doom
                     process.log_late_crash(reason)

@@ -54,6 +54,7 @@ class Caller(Pending):
         """Answer (OTP `gen_server:reply`). Only the first answer counts, and only while the caller
         waits.
         """
+        self._process.must_be_here()
         if self.settled:
             return
         self.settled = True
@@ -67,6 +68,7 @@ class Caller(Pending):
         """Make the caller's `call` raise `error`, without ending the server. One error object per
         caller.
         """
+        self._process.must_be_here()
         if not self.settled:
             self._error = error
             self.reply(None)

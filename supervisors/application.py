@@ -24,6 +24,7 @@ from supervisors.hosting import name_of
 from supervisors.process import Process
 from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of, is_abnormal
 from supervisors.shutdown import SUPERVISOR_MARGIN, stop_process
+from supervisors.strays import passes_on
 
 logger = logging.getLogger("supervisors")
 
@@ -153,7 +154,9 @@ def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
             spec.name._claim(process)
     except StartError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if passes_on(error):
+            raise
         raise FailedToStartChild(spec.id, Crashed(error)) from error
     nursery.start_soon(_host_root, process, name=process.name)
     return process

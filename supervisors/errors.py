@@ -26,6 +26,7 @@ SupervisorsError
 ├── RegistryError             a registry refused
 │   └── AlreadyRegistered, NotRegistered, NotUnique, RegistryNotRunning,
 │       UnhashableKey (also a TypeError)
+├── WrongThread               an actor was reached from a thread not its own (see threads)
 └── BadReturnValue            a callback returned what it may not
 """
 
@@ -34,6 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from supervisors.reasons import Crashed, ExitReason, Shutdown
+from supervisors.strays import ends_program
 
 if TYPE_CHECKING:
     from supervisors.actor_ref import ActorRef
@@ -389,5 +391,7 @@ def describe(reason: ExitReason) -> str:
 def _text_of(value: object) -> str:
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001 - or no one would hear of the end that is told here
+    except BaseException as error:  # or no one would hear of the end that is told here
+        if ends_program(error):
+            raise
         return f"(its str() raised {type(error).__name__})"

@@ -50,6 +50,7 @@ from supervisors.messages import (
 )
 from supervisors.process import IDLE
 from supervisors.reasons import Crashed, ExitReason, Normal, reason_of
+from supervisors.strays import passes_on
 from supervisors.timekeeper import Timer
 from supervisors.trace import Callback, Did, Got
 
@@ -169,7 +170,9 @@ class GenServer(Actor):
         process.acknowledge()
         try:
             reason = await self.__loop(result)
-        except Exception as error:  # noqa: BLE001 - a callback's crash is this server's exit reason
+        except BaseException as error:  # a callback's crash is this server's exit reason
+            if passes_on(error):
+                raise
             reason = reason_of(error)
         if isinstance(reason, Crashed):
             self._runtime_note_crash(reason)
@@ -184,7 +187,9 @@ class GenServer(Actor):
         self.__note(reason)
         try:
             own = await self.terminate(reason)
-        except Exception as error:
+        except BaseException as error:
+            if passes_on(error):
+                raise
             first = reason.exception if isinstance(reason, Crashed) else None
             if first is not error and error.__context__ is None:
                 error.__context__ = first  # so that it does not hide the first

@@ -29,6 +29,7 @@ from supervisors.reasons import (
     reason_of,
 )
 from supervisors.shutdown import SUPERVISOR_MARGIN, stop_process
+from supervisors.strays import passes_on
 
 
 @dataclass(eq=False, slots=True)
@@ -105,7 +106,9 @@ class ChildHost(Actor):
                 spec.name._claim(process)
         except AlreadyStarted:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if passes_on(error):
+                raise
             raise FailedToStartChild(spec.id, reason_of(error)) from error
         self._set(child, process)
         self._launch(process)

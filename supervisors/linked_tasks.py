@@ -12,6 +12,7 @@ import trio
 
 from supervisors import telemetry
 from supervisors.reasons import Crashed, ExitReason, Normal, reason_of
+from supervisors.strays import passes_on
 
 if TYPE_CHECKING:
     from supervisors.process import Process
@@ -88,11 +89,11 @@ async def run_linked(
     try:
         with task._scope:
             await function(*args)
-    except Exception as error:  # noqa: BLE001 - it becomes the exit signal
+    except BaseException as error:  # it becomes the exit signal
+        if passes_on(error):
+            process.kill_ancestors()
+            raise
         reason = reason_of(error)
-    except BaseException:
-        process.kill_ancestors()
-        raise
     finally:
         process.tasks.pop(task, None)
         if process.tasks_done is not None and not process.tasks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from threading import get_ident
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import trio
@@ -11,6 +12,7 @@ import trio
 from supervisors import telemetry
 from supervisors.child_spec import is_whole
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull, MailboxFull
+from supervisors.threads import refuse
 
 if TYPE_CHECKING:
     from supervisors.actor_ref import Caller
@@ -64,7 +66,7 @@ class MailboxBound:
 class Mailbox:
     """Unbounded: back pressure is the business of those who send, by demand."""
 
-    __slots__ = ("closed", "items", "reader")
+    __slots__ = ("closed", "items", "reader", "thread")
 
     limit: int | None = None
     dropped: int = 0
@@ -74,12 +76,16 @@ class Mailbox:
         self.reader: trio.lowlevel.Task | None = None
         """The task of the process while it is parked."""
         self.closed = False
+        self.thread = get_ident()
+        """The only one in which it may be filled: that of the process."""
 
     def __len__(self) -> int:
         return len(self.items)
 
     def put(self, item: Item) -> None:
-        """Append; dropped without a word once the mailbox is closed."""
+        """Append; dropped without a word once the mailbox is closed. Raises WrongThread."""
+        if get_ident() != self.thread:
+            refuse()
         if self.closed:
             return
         self.items.append(item)
@@ -130,7 +136,9 @@ class BoundedMailbox(Mailbox):
         self._signals = 0  # unread ones, so that a full mailbox is known without counting
 
     def put(self, item: Item) -> None:
-        """Append, if there is room, or make room."""
+        """Append, if there is room, or make room. Raises WrongThread."""
+        if get_ident() != self.thread:
+            refuse()
         if not self.closed:
             if item[0] >= SIGNAL:
                 self._signals += 1

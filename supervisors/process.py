@@ -23,6 +23,7 @@ from supervisors.mailbox import SIGNAL, STOP, Mailbox
 from supervisors.messages import Down, Exit, Monitor
 from supervisors.reasons import Crashed, ExitReason, Killed, NoProc, Normal
 from supervisors.status import Status
+from supervisors.threads import require_thread
 from supervisors.timekeeper import Timekeeper, Timer
 from supervisors.trace import Tracer
 
@@ -201,7 +202,8 @@ class Process:
             self.doom(reason)
 
     def request_stop(self, reason: ExitReason) -> None:
-        """It is to end with `reason`, after what it was sent before."""
+        """It is to end with `reason`, after what it was sent before. Raises WrongThread."""
+        self.must_be_here()
         if self.stop_reason is None:
             self.stop_reason = reason
             if self.on_stop is not None:  # one that waits elsewhere than at its mailbox
@@ -213,7 +215,10 @@ class Process:
         self.doom(Killed())
 
     def doom(self, reason: ExitReason) -> None:
-        """Record why, then cancel. The first reason counts, but a kill outranks it."""
+        """Record why, then cancel. The first reason counts, but a kill outranks it. Raises
+        WrongThread.
+        """
+        self.must_be_here()
         if self.reason is not None:
             return
         if self.doomed is None or isinstance(reason, Killed):
@@ -249,6 +254,7 @@ class Process:
 
     def unlink(self, other: Process | None) -> None:
         """Both ways; nothing if there is no link."""
+        self.must_be_here()
         if other is None:
             return
         if other is self.parent:
@@ -273,6 +279,7 @@ class Process:
 
     def demonitor(self, monitor: Monitor, *, flush: bool = False) -> None:
         """No Down from now on; one already in the mailbox stays there unless `flush`."""
+        self.must_be_here()
         target = self.monitors.pop(monitor, None)
         if target is not None:
             target.watchers.pop(monitor, None)
@@ -295,8 +302,13 @@ class Process:
         timer.due = self.timekeeper.after(seconds, timer)
         return timer
 
+    def must_be_here(self) -> None:
+        """Raises WrongThread elsewhere than in the thread it runs in: nothing may change there."""
+        require_thread(self.mailbox.thread)
+
     def must_live(self) -> None:
-        """Raises NoProcess in one that was given up while its task blocked on."""
+        """Raises NoProcess in one that was given up while its task blocked on, or WrongThread."""
+        self.must_be_here()
         if self.reason is not None:
             raise NoProcess(self.name, None)
 

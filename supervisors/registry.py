@@ -263,6 +263,7 @@ class Registry:
 
     def _register(self, key: Hashable, process: Process, value: Any) -> None:
         self._require_running()
+        process.must_be_here()
         _require_hashable(key)
         holder = self._table.first(key) if self._unique else None
         if holder is not None:
@@ -274,6 +275,7 @@ class Registry:
     def _unregister(self, rows: list[Row]) -> None:
         """Drop some rows that one process has under one key."""
         for row in rows:
+            row.process.must_be_here()
             if self._table.remove(row):
                 row.process.on_exit.pop(self, None)
         if rows and not self._table.of_both(rows[0].key, rows[0].process):

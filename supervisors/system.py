@@ -209,6 +209,7 @@ def _running(ref: ActorRef) -> Process:
     process = ref._target()
     if process is None or process.reason is not None:
         raise NoProcess(ref.name, None)
+    process.must_be_here()
     return process
 
 

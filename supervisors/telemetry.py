@@ -31,6 +31,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
 from supervisors.errors import SupervisorsError
 from supervisors.reasons import Crashed, ExitReason, Killed, NoProc, Normal, Shutdown, cause_of
+from supervisors.strays import ends_program
 
 logger = logging.getLogger("supervisors")
 
@@ -352,7 +353,9 @@ def execute(event: Event) -> None:
     for handler in type(event).handlers:
         try:
             handler.function(event)
-        except Exception:
+        except BaseException as error:
+            if ends_program(error):
+                raise
             logger.exception(
                 "the telemetry handler %r raised at %s, and is detached", handler.id, event.name
             )

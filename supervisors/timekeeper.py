@@ -52,6 +52,7 @@ class Timer(Pending):
         """Do not send it; how many seconds were left, or None if it is sent or cancelled already
         (OTP `erlang:cancel_timer`). One that waits in the mailbox by now stays there.
         """
+        self._process.must_be_here()
         if self.settled:
             return None
         self._settle()

@@ -1,0 +1,39 @@
+"""Which exceptions end the program, and which only the process they come out of.
+
+`KeyboardInterrupt` and `SystemExit` end the program. `trio.Cancelled` passes on while a scope
+around here is cancelled, which is waiting for it. Whatever else comes out of a callback is that
+actor's crash: an `asyncio.CancelledError` of a future that somebody else has cancelled, a
+`GeneratorExit`, a `Cancelled` that was kept in one task and raised in another.
+"""
+
+from __future__ import annotations
+
+import trio
+
+PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)
+
+
+def ends_program(error: BaseException) -> bool:
+    """Whether it is one of PROGRAM_ENDS, or a group that holds one."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(PROGRAM_ENDS) is not None
+    return isinstance(error, PROGRAM_ENDS)
+
+
+def passes_on(error: BaseException) -> bool:
+    """Whether who has caught it is to raise it again: it ends the program, or a scope around the
+    caller is cancelled and waits for it. Asked in a trio task.
+    """
+    if isinstance(error, Exception):
+        return False
+    return ends_program(error) or (_holds_cancelled(error) and _is_cancelled())
+
+
+def _holds_cancelled(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(trio.Cancelled) is not None
+    return isinstance(error, trio.Cancelled)
+
+
+def _is_cancelled() -> bool:
+    return trio.current_effective_deadline() == -float("inf")
