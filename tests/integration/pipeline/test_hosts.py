@@ -33,7 +33,7 @@ async def test_silent_name_servers_hold_up_no_other_request_and_no_thread_of_oth
         return asked(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    sections = {"providers": {"echo": {"kind": "echo", "pool_size": 2}}}
+    sections: dict[str, Any] = {"providers": {"echo": {"kind": "echo", "pool_size": 2}}}
     try:
         async with running_service(database_url, tmp_path, **sections) as service:
             slow = [pictures(number, 32) for number in range(4)]

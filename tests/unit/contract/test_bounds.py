@@ -32,7 +32,8 @@ def calls(count: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("held", ["1", "[]", '{"a":1}', '"text"', "1.5"])
 def test_depth_is_looked_for_in_a_few_times_the_memory_of_the_text(held: str) -> None:
-    text = "[" * 95 + ",".join([held] * 60_000) + "]" * 95
+    # More brackets than levels are allowed, else there would be nothing to look for.
+    text = "[" + "[]," * 20 + "[" * 94 + ",".join([held] * 60_000) + "]" * 95
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
