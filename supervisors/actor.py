@@ -105,16 +105,24 @@ async def run(process: Process) -> None:
     process.task = trio.lowlevel.current_task()
     try:
         reason = process.doomed or Killed()  # killed before its first step
+        crash: BaseException | None = None
         if process.doomed is None:
             try:
                 with process.scope:
-                    reason = await process.actor._runtime_main()
-            except BaseException as error:  # the one place where it becomes a reason
+                    try:
+                        reason = await process.actor._runtime_main()
+                    except BaseException as error:
+                        if passes_on(error):
+                            raise
+                        crash = error
+            except BaseException as error:  # what is left of a group when its cancellation is done
                 if passes_on(error):
                     raise
-                reason = reason_of(error)
-                if process.scope.cancel_called and isinstance(reason, Crashed):  # by doom
-                    process.log_late_crash(reason)
+                crash = error
+        if crash is not None:  # the one place where it becomes a reason
+            reason = reason_of(crash)
+            if process.scope.cancel_called and isinstance(reason, Crashed):  # by doom
+                process.log_late_crash(reason)
         if process.tasks:
             await reap(process, KILL_GRACE)
     except BaseException:

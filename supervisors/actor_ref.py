@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import math
 from contextvars import ContextVar
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
-from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
+from trio.lowlevel import current_task, wait_task_rescheduled
 
 from supervisors import telemetry
 from supervisors.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
 from supervisors.mailbox import CALL, CAST, INFO
 from supervisors.messages import Call
 from supervisors.reasons import ExitReason, NoProc, Normal, cause_of, check_reason
+from supervisors.strays import as_exception
+from supervisors.threads import refuse, running_task, wake
 from supervisors.timekeeper import Pending
 
 if TYPE_CHECKING:
@@ -52,26 +55,27 @@ class Caller(Pending):
 
     def reply(self, value: object) -> None:
         """Answer (OTP `gen_server:reply`). Only the first answer counts, and only while the caller
-        waits.
+        waits. Raises WrongThread.
         """
-        self._process.must_be_here()
         if self.settled:
             return
+        process = self._process
+        if get_ident() != process.timekeeper.thread:
+            refuse()
+        if self._task is not None:
+            wake(self._task)  # first: it may refuse
         self.settled = True
         self._value = value
-        if self._process.unanswered:
-            self._process.unanswered.pop(self, None)
-        if self._task is not None:
-            reschedule(self._task)
+        if process.unanswered:
+            process.unanswered.pop(self, None)
 
     def fail(self, error: Exception) -> None:
         """Make the caller's `call` raise `error`, without ending the server. One error object per
         caller.
         """
-        self._process.must_be_here()
         if not self.settled:
-            self._error = error
             self.reply(None)
+            self._error = as_exception(error)  # the caller runs later
 
     def expire(self) -> None:
         """The call's time is up."""
@@ -129,7 +133,8 @@ class ActorRef:
         process = self._target()
         if process is None or process.reason is not None:
             raise NoProcess(self.name, request)
-        if process.task is current_task():
+        process.must_be_here()
+        if process.task is running_task():
             raise CallingSelf(self.name, request)
         return process
 
@@ -137,14 +142,14 @@ class ActorRef:
         """Ask, and wait at most `timeout` seconds for the answer (OTP `gen_server:call`).
 
         Raises NoProcess at once if nobody is there, CallTimeout, ServerExited if the server ends
-        first, CallingSelf at once, MailboxFull if the server's mailbox is bounded. Cancelled, the
-        request may still be handled; its answer vanishes.
+        first, CallingSelf at once, MailboxFull if the server's mailbox is bounded, WrongThread.
+        Cancelled, the request may still be handled; its answer vanishes.
         """
         # All of it in one place, and no coroutine but this one: this is the runtime's hottest path.
         process = self._process
         if process.reason is not None:
             raise NoProcess(self.name, request)
-        task = current_task()
+        task = running_task()
         if process.task is task:
             raise CallingSelf(self.name, request)
         caller = Caller(process, current_process.get(), request, timeout)
@@ -162,11 +167,15 @@ class ActorRef:
         return result
 
     def cast(self, message: object) -> None:
-        """Send to handle_cast (OTP `gen_server:cast`). Never blocks or fails, promises nothing."""
+        """Send to handle_cast (OTP `gen_server:cast`). Never blocks, promises nothing, and fails
+        with WrongThread alone.
+        """
         self._process.mailbox.put((CAST, message, None))
 
     def send(self, info: object) -> None:
-        """Send to handle_info (OTP `!`). Never blocks, never fails, promises nothing."""
+        """Send to handle_info (OTP `!`). Never blocks, promises nothing, and fails with WrongThread
+        alone.
+        """
         self._process.mailbox.put((INFO, info, None))
 
     async def stop(self, reason: ExitReason = NORMAL, *, timeout: float = math.inf) -> None:
@@ -206,6 +215,7 @@ class ActorRef:
         process = self._target()
         if process is None:
             return
+        process.must_be_here()
         sender = current_process.get()
         if sender is None and process.parent is None and process.actor.trap_exit:
             process.request_stop(reason)
@@ -222,7 +232,8 @@ class ActorRef:
         if process is None:
             await trio.lowlevel.checkpoint()
             return NoProc()
-        if process.task is current_task():
+        process.must_be_here()
+        if process.task is running_task():
             raise CallingSelf(self.name, "wait")
         return await process.wait_ended()
 

@@ -23,14 +23,18 @@ logger = logging.getLogger("supervisors")
 class LinkedTask:
     """A task of `GenServer.spawn_link`: it lives no longer than its actor."""
 
-    __slots__ = ("_scope", "name")
+    __slots__ = ("_process", "_scope", "name")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, process: Process, name: str) -> None:
         self.name = name
+        self._process = process
         self._scope = trio.CancelScope(shield=True)
 
     def cancel(self) -> None:
-        """Ask it to end; the actor is told nothing but a `Normal` exit, if it traps exits."""
+        """Ask it to end; the actor is told nothing but a `Normal` exit, if it traps exits. Raises
+        WrongThread.
+        """
+        self._process.must_be_here()
         self._scope.cancel()
 
     def __repr__(self) -> str:
@@ -42,7 +46,7 @@ def spawn_link(
 ) -> LinkedTask:
     """Start a task that ends with `process`."""
     process.must_live()
-    task = LinkedTask(name_of_function(function))
+    task = LinkedTask(process, name_of_function(function))
     process.tasks[task] = None
     if process.tasks_done is not None:  # the others are being ended
         task.cancel()
@@ -84,20 +88,26 @@ async def run_linked(
     args: tuple[Any, ...],
 ) -> None:
     """The task itself. Its crash is an exit signal to its actor."""
-    reason: ExitReason = Normal()
+    crash: BaseException | None = None
     began = process.timekeeper.now()
     try:
         with task._scope:
-            await function(*args)
-    except BaseException as error:  # it becomes the exit signal
+            try:
+                await function(*args)
+            except BaseException as error:
+                if passes_on(error):
+                    raise
+                crash = error
+    except BaseException as error:  # what is left of a group when its cancellation is done
         if passes_on(error):
             process.kill_ancestors()
             raise
-        reason = reason_of(error)
+        crash = error
     finally:
         process.tasks.pop(task, None)
         if process.tasks_done is not None and not process.tasks:
             process.tasks_done.set()
+    reason: ExitReason = Normal() if crash is None else reason_of(crash)
     if isinstance(reason, Crashed) and (
         process.tasks_done is not None or process.doomed is not None or process.reason is not None
     ):

@@ -12,7 +12,7 @@ import trio
 from supervisors import telemetry
 from supervisors.child_spec import is_whole
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull, MailboxFull
-from supervisors.threads import refuse
+from supervisors.threads import refuse, wake
 
 if TYPE_CHECKING:
     from supervisors.actor_ref import Caller
@@ -76,23 +76,27 @@ class Mailbox:
         self.reader: trio.lowlevel.Task | None = None
         """The task of the process while it is parked."""
         self.closed = False
-        self.thread = get_ident()
-        """The only one in which it may be filled: that of the process."""
+        self.thread: int | None = get_ident()
+        """The only one in which it may be filled: that of the process. None once it is closed."""
 
     def __len__(self) -> int:
         return len(self.items)
 
     def put(self, item: Item) -> None:
         """Append; dropped without a word once the mailbox is closed. Raises WrongThread."""
+        # The runtime's hottest path: `closed` is looked at only by those whom `thread` stops.
         if get_ident() != self.thread:
-            refuse()
-        if self.closed:
+            self._stopped()
             return
-        self.items.append(item)
         reader = self.reader
         if reader is not None:
+            wake(reader)  # first: it may refuse
             self.reader = None
-            trio.lowlevel.reschedule(reader)
+        self.items.append(item)
+
+    def _stopped(self) -> None:
+        if not self.closed:
+            refuse()
 
     def put_first(self, item: Item) -> None:
         """Put back a signal that comes before all others."""
@@ -116,6 +120,7 @@ class Mailbox:
     def close(self) -> list[Item]:
         """Take out what was not read, and drop whatever comes from now on."""
         self.closed = True
+        self.thread = None
         unread = list(self.items)
         self.items.clear()
         return unread
@@ -138,16 +143,16 @@ class BoundedMailbox(Mailbox):
     def put(self, item: Item) -> None:
         """Append, if there is room, or make room. Raises WrongThread."""
         if get_ident() != self.thread:
-            refuse()
-        if not self.closed:
-            if item[0] >= SIGNAL:
-                self._signals += 1
-            elif len(self.items) - self._signals >= self._limit:
-                if self._when_full == "refuse":
-                    self._drop(item)
-                    return
-                self._drop(self._take_oldest())
+            self._stopped()
+            return
+        if item[0] < SIGNAL and len(self.items) - self._signals >= self._limit:
+            if self._when_full == "refuse":
+                self._drop(item)
+                return
+            self._drop(self._take_oldest())
         super().put(item)
+        if item[0] >= SIGNAL:
+            self._signals += 1
 
     def put_first(self, item: Item) -> None:
         """Put back a signal."""

@@ -11,6 +11,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable
+from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -23,7 +24,7 @@ from supervisors.mailbox import SIGNAL, STOP, Mailbox
 from supervisors.messages import Down, Exit, Monitor
 from supervisors.reasons import Crashed, ExitReason, Killed, NoProc, Normal
 from supervisors.status import Status
-from supervisors.threads import require_thread
+from supervisors.threads import refuse
 from supervisors.timekeeper import Timekeeper, Timer
 from supervisors.trace import Tracer
 
@@ -204,11 +205,11 @@ class Process:
     def request_stop(self, reason: ExitReason) -> None:
         """It is to end with `reason`, after what it was sent before. Raises WrongThread."""
         self.must_be_here()
+        self.control.put((STOP, reason, None))  # first: it may refuse
         if self.stop_reason is None:
             self.stop_reason = reason
             if self.on_stop is not None:  # one that waits elsewhere than at its mailbox
                 self.on_stop()
-        self.control.put((STOP, reason, None))
 
     def kill(self) -> None:
         """The untrappable signal."""
@@ -218,9 +219,9 @@ class Process:
         """Record why, then cancel. The first reason counts, but a kill outranks it. Raises
         WrongThread.
         """
-        self.must_be_here()
         if self.reason is not None:
             return
+        self.must_be_here()
         if self.doomed is None or isinstance(reason, Killed):
             self.doomed = reason
         self.scope.cancel()
@@ -244,7 +245,9 @@ class Process:
         self.must_live()
         if other is None or other.reason is not None:
             self.exit_signal(None if other is None else other.ref, NoProc())
-        elif other is self.parent:
+            return
+        other.must_be_here()
+        if other is self.parent:
             self.parent_linked = True
         elif other.parent is self:
             other.parent_linked = True
@@ -257,6 +260,7 @@ class Process:
         self.must_be_here()
         if other is None:
             return
+        other.must_be_here()
         if other is self.parent:
             self.parent_linked = False
         elif other.parent is self:
@@ -273,6 +277,7 @@ class Process:
         if target is None or target.reason is not None:
             self.mailbox.put((SIGNAL, Down(monitor, ref, NoProc()), None))
         else:
+            target.must_be_here()
             self.monitors[monitor] = target
             target.watchers[monitor] = self
         return monitor
@@ -303,8 +308,11 @@ class Process:
         return timer
 
     def must_be_here(self) -> None:
-        """Raises WrongThread elsewhere than in the thread it runs in: nothing may change there."""
-        require_thread(self.mailbox.thread)
+        """Raises WrongThread elsewhere than in the thread it runs in, while it lives: nothing may
+        change there.
+        """
+        if get_ident() != self.timekeeper.thread and self.reason is None:
+            refuse()
 
     def must_live(self) -> None:
         """Raises NoProcess in one that was given up while its task blocked on, or WrongThread."""
@@ -377,8 +385,9 @@ class Process:
                     self.log_late_crash(crash, f"'s task {task}")
 
     async def wait_ended(self) -> ExitReason:
-        """Until it has ended; why."""
+        """Until it has ended; why. Raises WrongThread."""
         if self.reason is None:
+            self.must_be_here()
             if self._ended is None:
                 self._ended = trio.Event()
             await self._ended.wait()

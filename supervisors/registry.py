@@ -157,6 +157,7 @@ class Registry:
         process = ref._target()
         if row is None or row.process is not process:
             raise NotRegistered(key, None if row is None else row.process.ref)
+        row.process.must_be_here()
         old = row.value
         row.value = function(old)
         return row.value, old
@@ -229,6 +230,7 @@ class Registry:
 
     def delete_meta(self, key: Hashable) -> None:
         """Drop what was stored; nothing if there is nothing."""
+        self._require_here()
         self._meta.pop(key, None)
 
     # --- locks ---
@@ -274,8 +276,8 @@ class Registry:
 
     def _unregister(self, rows: list[Row]) -> None:
         """Drop some rows that one process has under one key."""
+        self._require_here()
         for row in rows:
-            row.process.must_be_here()
             if self._table.remove(row):
                 row.process.on_exit.pop(self, None)
         if rows and not self._table.of_both(rows[0].key, rows[0].process):
@@ -290,6 +292,14 @@ class Registry:
             raise RegistryNotRunning(
                 f"registry {self.name} is not running: put its child_spec() before its users"
             )
+        self._require_here()
+
+    def _require_here(self) -> None:
+        """Whoever changes it, or a listener that would be told, must be in its thread."""
+        told = [listener._target() for listener in self._listeners]
+        for process in (self._owner, *told):
+            if process is not None:
+                process.must_be_here()
 
     def _require_unique(self, what: str) -> None:
         if not self._unique:

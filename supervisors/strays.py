@@ -8,6 +8,8 @@ actor's crash: an `asyncio.CancelledError` of a future that somebody else has ca
 
 from __future__ import annotations
 
+import math
+
 import trio
 
 PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)
@@ -21,12 +23,28 @@ def ends_program(error: BaseException) -> bool:
 
 
 def passes_on(error: BaseException) -> bool:
-    """Whether who has caught it is to raise it again: it ends the program, or a scope around the
-    caller is cancelled and waits for it. Asked in a trio task.
+    """Whether who has caught it is to raise it again: it ends the program; or a scope around the
+    caller is cancelled and waits for it; or the coroutine is closed outside of trio, as those of a
+    run that broke down are.
+
+    To be asked within the process's own scope, whose shield hides what is cancelled around it.
     """
     if isinstance(error, Exception):
         return False
+    if not trio.lowlevel.in_trio_task():
+        return True
     return ends_program(error) or (_holds_cancelled(error) and _is_cancelled())
+
+
+def as_exception(error: BaseException) -> Exception:
+    """What may be raised in another task in its place: what is no Exception would end that one, or
+    be taken for a cancellation there.
+    """
+    if isinstance(error, Exception):
+        return error
+    stray = RuntimeError(f"a {type(error).__name__} was raised, which is no Exception")
+    stray.__cause__ = error
+    return stray
 
 
 def _holds_cancelled(error: BaseException) -> bool:
@@ -36,4 +54,4 @@ def _holds_cancelled(error: BaseException) -> bool:
 
 
 def _is_cancelled() -> bool:
-    return trio.current_effective_deadline() == -float("inf")
+    return trio.current_effective_deadline() == -math.inf

@@ -23,6 +23,7 @@ from supervisors.messages import Call, Reply
 from supervisors.process import IDLE, Process
 from supervisors.reasons import ExitReason
 from supervisors.status import Status
+from supervisors.strays import as_exception, ends_program
 from supervisors.trace import Did, Got, TraceEvent, Tracer
 
 logger = logging.getLogger("supervisors.trace")
@@ -110,7 +111,7 @@ async def replace_state(
         try:
             for name, value in function(state_of(process.actor)).items():
                 setattr(process.actor, name, value)
-        except Exception:
+        except BaseException:
             attributes.clear()
             attributes.update(before)
             raise
@@ -164,6 +165,7 @@ def remove(ref: ActorRef, tracer: Tracer) -> None:
     """Undo install; nothing if it is not installed, or the actor has ended."""
     process = ref._target()
     if process is not None and tracer in process.tracers:
+        process.must_be_here()
         process.tracers.remove(tracer)
 
 
@@ -235,8 +237,10 @@ def _answer(process: Process, request: object, caller: Caller | None) -> None:
         return
     try:
         caller.reply(request.answer(process))
-    except Exception as error:  # noqa: BLE001 - the asker's function failed, not the actor
-        caller.fail(error)
+    except BaseException as error:  # the asker's function failed, not the actor
+        if ends_program(error):
+            raise
+        caller.fail(as_exception(error))
 
 
 def _suspend(process: Process) -> None:

@@ -132,6 +132,9 @@ class Task(Generic[T_co]):
         return f"<Task {self.ref.name} pid {self.ref.pid}>"
 
     def _require_owner(self) -> None:
+        for process in (self._process, self._owner):
+            if process is not None:
+                process.must_be_here()
         if current_process.get() is not self._owner:
             raise NotOwner(self.ref.name)
 

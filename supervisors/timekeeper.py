@@ -10,6 +10,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from heapq import heapify, heappop, heappush
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 import trio
@@ -52,9 +53,9 @@ class Timer(Pending):
         """Do not send it; how many seconds were left, or None if it is sent or cancelled already
         (OTP `erlang:cancel_timer`). One that waits in the mailbox by now stays there.
         """
-        self._process.must_be_here()
         if self.settled:
             return None
+        self._process.must_be_here()
         self._settle()
         return max(0.0, self.due - self._process.timekeeper.now())
 
@@ -71,11 +72,13 @@ class Timer(Pending):
 class Timekeeper:
     """One of these per trio run, its task started with the first process."""
 
-    __slots__ = ("_heap", "_limit", "_numbers", "_scope", "_wake", "now")
+    __slots__ = ("_heap", "_limit", "_numbers", "_scope", "_wake", "now", "thread")
 
     def __init__(self) -> None:
         self.now = trio.lowlevel.current_clock().current_time
         """Seconds on trio's clock; half the price of `trio.current_time`."""
+        self.thread = get_ident()
+        """The one this trio runs in."""
         self._heap: list[tuple[float, int, Pending]] = []
         self._numbers = itertools.count()  # so that what is due at once keeps its order
         self._limit = COMPACT_FROM
