@@ -100,6 +100,7 @@ async def test_the_look_up_reads_an_index(db: PostgresDatabase) -> None:
         .replace("$2", "30")
         .replace("$3", "10")
         .replace("$4", "1000")
-        .replace("$5", "1000"),
+        .replace("$5", "1000")
+        .replace("$6", "false"),
     )
     assert any("requests_response" in row[0] for row in plan), plan
