@@ -53,7 +53,11 @@ async def test_a_live_service_elsewhere_keeps_its_id(database_url: str) -> None:
             with pytest.raises(InstanceTaken, match=r"host a-host \(pid 100.*delete the file"):
                 async with claimed(database_url, copy):
                     pass
-        assert await value(db, "SELECT count(*) FROM pg_locks WHERE classid = $1", KEY[0]) == 1
+        held = (
+            "SELECT count(*) FROM pg_locks WHERE classid = $1"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        assert await value(db, held, KEY[0]) == 1
     async with claimed(database_url, copies[0]):
         pass
 

@@ -176,7 +176,10 @@ async def test_a_held_presence_lock_delays_no_start_and_hides_no_service(
 ) -> None:
     monkeypatch.setattr(listen, "ANNOUNCE_AGAIN", 0.02)
     first, second = presence.lock_key("ai_requests")
-    shared = "SELECT count(*) FROM pg_locks WHERE classid = $1 AND mode = 'ShareLock'"
+    shared = (
+        "SELECT count(*) FROM pg_locks WHERE classid = $1 AND mode = 'ShareLock'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     async with holding(database_url, f"pg_advisory_lock({first}, {second})", "mean") as holder:
         with trio.fail_after(30):
             async with open_database(database_url, instance_id="one") as db:
