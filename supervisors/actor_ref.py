@@ -9,15 +9,15 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
-from trio.lowlevel import current_task, wait_task_rescheduled
+from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
 from supervisors import telemetry
 from supervisors.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
-from supervisors.mailbox import CALL, CAST, INFO
+from supervisors.mailbox import CALL, CAST, INFO, Mailbox
 from supervisors.messages import Call
 from supervisors.reasons import ExitReason, NoProc, Normal, cause_of, check_reason
 from supervisors.strays import as_exception
-from supervisors.threads import refuse, running_task, wake
+from supervisors.threads import refuse, running_task
 from supervisors.timekeeper import Pending
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ class Caller(Pending):
         if get_ident() != process.timekeeper.thread:
             refuse()
         if self._task is not None:
-            wake(self._task)  # first: it may refuse
+            try:
+                reschedule(self._task)  # before anything has changed, as in Mailbox.put
+            except (RuntimeError, AssertionError):
+                refuse()
         self.settled = True
         self._value = value
         if process.unanswered:
@@ -149,7 +152,10 @@ class ActorRef:
         process = self._process
         if process.reason is not None:
             raise NoProcess(self.name, request)
-        task = running_task()
+        try:
+            task = current_task()
+        except RuntimeError:  # in a thread without trio
+            refuse()
         if process.task is task:
             raise CallingSelf(self.name, request)
         caller = Caller(process, current_process.get(), request, timeout)
@@ -170,7 +176,12 @@ class ActorRef:
         """Send to handle_cast (OTP `gen_server:cast`). Never blocks, promises nothing, and fails
         with WrongThread alone.
         """
-        self._process.mailbox.put((CAST, message, None))
+        mailbox = self._process.mailbox
+        # What put does for a busy actor, spelled out: the call would cost more than all of it.
+        if mailbox.reader is None and type(mailbox) is Mailbox and get_ident() == mailbox.thread:
+            mailbox.items.append((CAST, message, None))
+        else:
+            mailbox.put((CAST, message, None))
 
     def send(self, info: object) -> None:
         """Send to handle_info (OTP `!`). Never blocks, promises nothing, and fails with WrongThread

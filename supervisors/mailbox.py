@@ -8,11 +8,12 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import trio
+from trio.lowlevel import reschedule
 
 from supervisors import telemetry
 from supervisors.child_spec import is_whole
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull, MailboxFull
-from supervisors.threads import refuse, wake
+from supervisors.threads import refuse
 
 if TYPE_CHECKING:
     from supervisors.actor_ref import Caller
@@ -90,7 +91,10 @@ class Mailbox:
             return
         reader = self.reader
         if reader is not None:
-            wake(reader)  # first: it may refuse
+            try:
+                reschedule(reader)  # before anything has changed: outside of the run it raises
+            except (RuntimeError, AssertionError):
+                refuse()
             self.reader = None
         self.items.append(item)
 

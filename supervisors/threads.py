@@ -29,17 +29,7 @@ class WrongThread(SupervisorsError, RuntimeError):
 
 def refuse() -> NoReturn:
     """Raises WrongThread."""
-    raise WrongThread
-
-
-def wake(task: trio.lowlevel.Task) -> None:
-    """Let a parked task go on. Raises WrongThread, and it stays parked, outside of its run: in the
-    right thread, but in the host loop of a guest run, or once the run is over.
-    """
-    try:
-        trio.lowlevel.reschedule(task)
-    except (RuntimeError, AssertionError):
-        raise WrongThread from None
+    raise WrongThread from None
 
 
 def running_task() -> trio.lowlevel.Task:
