@@ -90,7 +90,7 @@ attempted AS (
 published AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT array_agg(i.result::jsonb ORDER BY i.msg_id) AS messages
-          FROM item AS i JOIN owned AS o ON o.msg_id = i.msg_id
+          FROM item AS i JOIN owned AS o ON o.request_id = i.request_id AND o.msg_id = i.msg_id
           WHERE i.result IS NOT NULL) AS batch
     CROSS JOIN LATERAL pgmq.send_batch('{results}', batch.messages)
     WHERE batch.messages IS NOT NULL
