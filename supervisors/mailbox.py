@@ -92,7 +92,7 @@ class Mailbox:
         reader = self.reader
         if reader is not None:
             try:
-                reschedule(reader)  # before anything has changed: outside of the run it raises
+                reschedule(reader)  # before anything has changed: it raises once the run is over
             except (RuntimeError, AssertionError):
                 refuse()
             self.reader = None

@@ -1,4 +1,4 @@
-"""Who may reach an actor: code in the thread that its trio runs in, while it runs, and nobody else.
+"""Who may reach an actor: code in the thread that its trio runs in, and nobody else.
 
 A mailbox filled from elsewhere would wake nobody. `threading.get_ident` costs a fortieth of a
 microsecond, so every way to a live process looks, before it changes anything. The dead are as
@@ -15,8 +15,8 @@ from supervisors.errors import SupervisorsError
 
 
 class WrongThread(SupervisorsError, RuntimeError):
-    """A live actor, or a running registry, was reached from a thread other than its own, or from
-    outside of its trio run. Nothing has changed.
+    """A live actor, or a running registry, was reached from a thread other than its own, or after
+    its trio run broke down. Nothing has changed.
     """
 
     def __init__(self) -> None:
