@@ -1,18 +1,24 @@
 """`nexus dead list|show|retry|purge`: requests that failed for good."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import App, Parameter, validators
 
-from nexus_actors.cli.database import running_database
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.database import queues_of, running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
-from nexus_actors.cli.report import CommandError, note, print_json
+from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 
 if TYPE_CHECKING:
-    from nexus_actors.storage.postgres.dead_letters import DeadLetter, Which
+    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.postgres.connection import PostgresPool
+    from nexus_actors.storage.postgres.dead_letters import DeadLetter, Retried, Which
+    from nexus_actors.storage.postgres.sql import Queues
+
+T = TypeVar("T")
 
 dead = App(name="dead", help="Requests that failed for good.", help_format="plaintext")
 
@@ -40,7 +46,7 @@ def list_(
     """List dead letters, the oldest first, with what was wrong."""
     letters = _find(config, _which((), reason, provider, older_than, limit))
     if json:
-        print_json([_row(letter) for letter in letters])
+        print_json([asdict(letter) for letter in letters])
         return
     from rich import box
     from rich.table import Table
@@ -59,20 +65,35 @@ def list_(
             letter.reason or "-",
             letter.provider or "-",
             f"{letter.dead_at:%Y-%m-%d %H:%M}",
-            f"{letter.path}: {letter.message}" if letter.path else letter.message or "-",
+            _wrong(letter),
         )
     Screen().print(table)
+
+
+def _wrong(letter: "DeadLetter") -> str:
+    if letter.unreadable:
+        return f"unreadable: {letter.unreadable}"
+    return f"{letter.path}: {letter.message}" if letter.path else letter.message or "-"
 
 
 @dead.command
 def show(number: int, /, *, config: ConfigPath = None) -> None:
     """Print one dead letter as JSON: the request as it was sent, and why it failed."""
-    import json
+    from nexus_actors.contract.json_text import Parsed, parse
+    from nexus_actors.contract.shown_text import as_seen_json
+    from nexus_actors.storage.postgres import dead_letters
 
-    letters = _find(config, _which((number,), None, None, None, 1))
-    if not letters:
+    letter = _run(config, lambda pool, queues: dead_letters.show(pool, queues, number))
+    if letter is None:
         raise CommandError(f"there is no dead letter {number}")
-    print_json(json.loads(letters[0].letter))
+    if letter.text is None:
+        told = f"at most {dead_letters.LARGEST:,} bytes are shown; it has {letter.bytes:,} or more"
+        raise CommandError(f"dead letter {number} is not shown: {letter.fault} ({told})")
+    parsed = parse(letter.text)
+    if isinstance(parsed, Parsed):
+        print_json(parsed.value)
+    else:  # what Python's JSON cannot hold is JSON all the same
+        say_text(as_seen_json(letter.text))
 
 
 @dead.command
@@ -85,28 +106,54 @@ def retry(
     all_: All = False,
     config: ConfigPath = None,
     json: AsJson = False,
-) -> None:
+) -> int:
     """Send the requests of these dead letters again, each under an id of its own (the old one, ~,
-    the letter's number), with all its attempts before it. The letters are archived.
+    and what nobody can foretell), with all its attempts before it. The letters are archived.
 
-    The journal's `retry_of` names the request that failed. Exit code 1 if some could not be sent.
+    Says of each what became of it. The journal's `retry_of` names the request that failed. Exit
+    code 1 if some could not be sent: those stay, and are in the way of no other.
     """
-    from nexus_actors.storage.postgres import dead_letters
-
     which = _chosen(numbers, reason, provider, older_than, limit, all_)
-    chosen = [letter.number for letter in _find(config, which)]
-    sent = _run(config, dead_letters.retry, chosen)
-    if json:
-        print_json([asdict(one) for one in sent])
-    else:
-        for one in sent:
-            print(f"{one.new_id}")
-    note(f"sent again: {len(sent)} of {len(chosen)}")
+    told: list[Retried] = []
+
+    def tell(one: "Retried") -> None:
+        told.append(one)
+        if one.new_id is None:
+            complain(f"dead letter {one.number} is not sent: {one.why_not}")
+        elif not json:
+            say(f"{one.number}  {one.request_id} is sent as {one.new_id}")
+
+    try:
+        chosen = _run(config, lambda pool, queues: _retry(pool, queues, which, tell))
+    finally:
+        if json:
+            print_json([asdict(one) for one in told])
+    sent = sum(one.new_id is not None for one in told)
+    note(f"sent again: {sent} of {len(told)}")
     _tell_limit(chosen, limit)
-    left = sorted({*chosen, *numbers} - {one.number for one in sent})
-    if left:
-        told = ", ".join(map(str, left[:20]))
-        raise CommandError(f"not sent (no such letter, or its request has no id): {told}")
+    return exit_codes.OK if sent == len(told) else exit_codes.FAILED
+
+
+async def _retry(
+    pool: "PostgresPool", queues: "Queues", which: "Which", tell: "Callable[[Retried], None]"
+) -> int:
+    """One by one; how many were chosen. Raises StorageError once the database does nothing."""
+    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.postgres import dead_letters
+    from nexus_actors.storage.postgres.errors import is_of_rows
+
+    def leave(number: int, why: object) -> None:
+        tell(dead_letters.Retried(number, why_not=str(why)))
+
+    chosen = await _numbers(pool, queues, which, leave)
+    for number in chosen:
+        try:
+            tell(await dead_letters.retry(pool, queues, number))
+        except StorageError as error:
+            leave(number, error)
+            if not is_of_rows(error):
+                raise
+    return len(chosen)
 
 
 @dead.command
@@ -118,18 +165,65 @@ def purge(
     limit: Limit = 1000,
     all_: All = False,
     config: ConfigPath = None,
-) -> None:
-    """Delete these dead letters for good, requests included."""
+) -> int:
+    """Delete these dead letters for good, requests included. Exit code 1 if some could not be."""
+    which = _chosen(numbers, reason, provider, older_than, limit, all_)
+    left: list[int] = []
+
+    def leave(number: int, why: object) -> None:
+        left.append(number)
+        complain(f"dead letter {number} is not deleted: {why}")
+
+    chosen, deleted = _run(config, lambda pool, queues: _purge(pool, queues, which, leave))
+    note(f"deleted: {deleted}")
+    _tell_limit(chosen, limit)
+    return exit_codes.FAILED if left else exit_codes.OK
+
+
+async def _purge(
+    pool: "PostgresPool", queues: "Queues", which: "Which", leave: Callable[[int, object], None]
+) -> tuple[int, int]:
+    from nexus_actors.storage.postgres import dead_letters
+    from nexus_actors.storage.postgres.dead_letters import GONE, OF_ANOTHER_KIND
+
+    def left(number: int, why: "StorageError | str") -> None:
+        if why not in (GONE, OF_ANOTHER_KIND):  # it is to be gone
+            leave(number, why)
+
+    chosen = await _numbers(pool, queues, which, left)
+    return len(chosen), await dead_letters.purge(pool, queues, chosen, leave)
+
+
+async def _numbers(
+    pool: "PostgresPool",
+    queues: "Queues",
+    which: "Which",
+    leave: "Callable[[int, StorageError | str], None]",
+) -> list[int]:
+    """Those that are meant. `leave` is called for each that was named and is not among them, and
+    for each of which nobody can tell."""
     from nexus_actors.storage.postgres import dead_letters
 
-    which = _chosen(numbers, reason, provider, older_than, limit, all_)
-    chosen = [letter.number for letter in _find(config, which)]
-    note(f"deleted: {_run(config, dead_letters.purge, chosen)}")
-    _tell_limit(chosen, limit)
+    if which.by_content:
+        found = await dead_letters.find(pool, queues, which)
+        for letter in found:
+            if letter.unreadable:
+                leave(letter.number, f"it cannot be read: {letter.unreadable}")
+        chosen = [letter.number for letter in found if not letter.unreadable]
+        unreadable = {letter.number for letter in found if letter.unreadable}
+    else:
+        chosen, unreadable = await dead_letters.numbers(pool, queues, which), set()
+    any_kind = which.older_than is None and not which.by_content
+    absent = dead_letters.GONE if any_kind else dead_letters.OF_ANOTHER_KIND
+    if len(chosen) + len(unreadable) < which.limit:
+        for number in dict.fromkeys(which.numbers or ()):
+            if number not in unreadable and number not in chosen:
+                leave(number, absent)
+    return chosen
 
 
-def _tell_limit(chosen: Sequence[int], limit: int) -> None:
-    if len(chosen) == limit:
+def _tell_limit(chosen: int, limit: int) -> None:
+    if chosen == limit:
         note(f"that is as many as --limit allows ({limit}); there may be more")
 
 
@@ -141,8 +235,6 @@ def _chosen(
     limit: int,
     all_: bool,
 ) -> "Which":
-    from nexus_actors.cli import exit_codes
-
     if not (numbers or reason or provider or older_than or all_):
         told = "which? numbers, --reason, --provider, --older-than, or --all"
         raise CommandError(told, exit_codes.USAGE)
@@ -168,8 +260,6 @@ def _which(
 
 
 def _seconds(age: str) -> float:
-    from nexus_actors.cli import exit_codes
-
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", age)
     if found is None:
         raise CommandError(
@@ -178,33 +268,22 @@ def _seconds(age: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
-def _row(letter: "DeadLetter") -> dict[str, Any]:
-    row = asdict(letter)
-    del row["letter"]
-    return row
-
-
-def _find(config: ConfigPath, which: "Which") -> list["DeadLetter"]:
+def _find(config: ConfigPath, which: "Which") -> "list[DeadLetter]":
     from nexus_actors.storage.postgres import dead_letters
 
-    found: list[DeadLetter] = _run(config, dead_letters.find, which)
-    return found
+    return _run(config, lambda pool, queues: dead_letters.find(pool, queues, which))
 
 
-def _run(config: ConfigPath, operation: Any, argument: object) -> Any:
+def _run(config: ConfigPath, operation: "Callable[[PostgresPool, Queues], Awaitable[T]]") -> T:
     """Run an operation on dead letters in the database of the config."""
     import trio
 
     from nexus_actors.storage.postgres.connection import open_postgres
-    from nexus_actors.storage.postgres.sql import Queues
 
     settings = read_settings(config)
-    queues = Queues(
-        requests=settings.queue.requests, results=settings.queue.results, dead=settings.queue.dead
-    )
 
-    async def run() -> Any:
+    async def run() -> T:
         async with open_postgres(running_database(settings), pool_size=1) as pool:
-            return await pool.run(operation, queues, argument)
+            return await operation(pool, queues_of(settings))
 
     return trio.run(run)

@@ -1,6 +1,7 @@
 """Dead letters as an operator meets them."""
 
 import json
+import re
 
 from tests.acceptance.nexus import Nexus, one_line, query, value, wait_for
 
@@ -54,7 +55,8 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
     nexus.start().wait_ready()
     sent = nexus.json("dead", "retry", "--provider", "broken")
     new = {row["request_id"]: row["new_id"] for row in sent}
-    assert new == {name: f"{name}~{letters[name]['number']}" for name in ("first", "wrapped")}
+    assert set(new) == {"first", "wrapped"}
+    assert all(re.fullmatch(f"{name}~[0-9a-f]{{32}}", it) for name, it in new.items())
     wait_for(
         lambda: (
             value(database_url, "SELECT count(*) FROM nexus.requests WHERE state = 'done'") == 2

@@ -1,13 +1,35 @@
-"""Dead letters, for the operator who looks through them, sends them again or throws them away."""
+"""Dead letters, for the operator who looks through them, sends them again or throws them away.
 
-from collections.abc import Sequence
+A letter may be anything, and huge as text. So a list fetches a few fields of each, cut; what is
+done to a letter is done by its number; and one that cannot be read, sent or deleted is in the way
+of no other.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Literal, cast
 
 import asyncpg
 
-from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool
+from nexus_actors.storage.postgres.errors import is_of_rows
 from nexus_actors.storage.postgres.sql import Queues
+
+LARGEST: Final = 64 * 2**20
+"""Bytes of a letter that is shown whole."""
+LONGEST: Final = 300
+"""Characters of a field in a list."""
+PAGE: Final = 500
+"""Letters of a statement."""
+OLDEST: Final = 1000 * 366 * 86_400.0
+"""Seconds. No age is greater."""
+GONE: Final = "there is no such letter"
+OF_ANOTHER_KIND: Final = "there is no such letter of that kind"
+IN_OTHER_HANDS: Final = "somebody else has it in hand"
+NOT_ARCHIVED: Final = "its request was too large for a letter, and is no longer in the archive"
+_NUMBERS: Final = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,54 +44,181 @@ class Which:
     """Seconds."""
     limit: int = 1000
 
+    @property
+    def by_content(self) -> bool:
+        """Whether letters must be looked into to tell."""
+        return self.reason is not None or self.provider is not None
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One request that can never succeed, or did not."""
+    """One request that can never succeed, or did not. Its texts are cut to `LONGEST` characters."""
 
     number: int
     """The message's msg_id."""
-    request_id: str | None
-    reason: str | None
-    provider: str | None
-    message: str | None
-    path: str | None
-    """Of the field that was wrong."""
-    attempts: int | None
     dead_at: datetime
-    letter: str
-    """All of it as JSON text, the request too."""
+    request_id: str | None = None
+    reason: str | None = None
+    provider: str | None = None
+    message: str | None = None
+    path: str | None = None
+    """Of the field that was wrong."""
+    attempts: int | None = None
+    unreadable: str | None = None
+    """Why nothing is known of it but its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A letter as text."""
+
+    text: str | None
+    """JSON; None where there is a fault."""
+    bytes: int
+    fault: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """A letter's request, sent again."""
+    """What became of a letter that was to be sent again."""
 
     number: int
-    request_id: str
-    new_id: str
+    request_id: str | None = None
+    new_id: str | None = None
+    """None: it was not sent, and is where it was."""
+    why_not: str | None = None
 
 
-async def find(connection: Connection, queues: Queues, which: Which) -> list[DeadLetter]:
-    """Those letters, oldest first."""
-    rows = await connection.fetch(
-        queues.query("dead_list"),
-        None if which.numbers is None else list(which.numbers),
-        which.reason,
-        which.provider,
-        which.older_than,
-        which.limit,
-    )
-    return [DeadLetter(**row) for row in rows]
+async def find(pool: PostgresPool, queues: Queues, which: Which) -> list[DeadLetter]:
+    """Those letters, oldest first; and those that cannot be read, which may be among them."""
+    found: list[DeadLetter] = []
+    async for page in _pages(pool, queues, which, "dead_list"):
+        found += (letter for letter in page if letter.unreadable or _matches(letter, which))
+        if len(found) >= which.limit:
+            break
+    return found[: which.limit]
 
 
-async def retry(connection: Connection, queues: Queues, numbers: Sequence[int]) -> list[Retried]:
-    """Send their requests again, in one statement; those that cannot be sent are not among the
-    returned, and stay."""
-    rows: list[asyncpg.Record] = await connection.fetch(queues.query("dead_retry"), list(numbers))
-    return [Retried(**row) for row in rows]
+async def numbers(pool: PostgresPool, queues: Queues, which: Which) -> list[int]:
+    """The numbers of those that `which` says without a look into them, oldest first."""
+    found: list[int] = []
+    async for page in _pages(pool, queues, which, "dead_numbers"):
+        found += (letter.number for letter in page)
+        if len(found) >= which.limit:
+            break
+    return found[: which.limit]
 
 
-async def purge(connection: Connection, queues: Queues, numbers: Sequence[int]) -> int:
-    """Delete them for good; how many there were."""
-    return int(await connection.fetchval(queues.query("dead_purge"), list(numbers)))
+async def show(pool: PostgresPool, queues: Queues, number: int) -> Whole | None:
+    """All of a letter, the request too; None if there is none of this number."""
+    if number not in _NUMBERS:
+        return None
+    row = await pool.run(_first, queues.query("dead_show"), number, LARGEST)
+    if row is None:
+        return None
+    text = "null" if row["body"] is None and row["fault"] is None else row["body"]
+    return Whole(text, row["bytes"] or 0, row["fault"])
+
+
+async def retry(pool: PostgresPool, queues: Queues, number: int) -> Retried:
+    """Send the request of one letter again. Raises StorageError; then nothing is sent, unless the
+    connection was lost in the middle.
+    """
+    if number not in _NUMBERS:
+        return Retried(number, why_not=GONE)
+    row = await pool.run(_first, queues.query("dead_retry"), number)
+    if row is None:
+        left = await numbers(pool, queues, Which(numbers=(number,)))
+        return Retried(number, why_not=IN_OTHER_HANDS if left else GONE)
+    request_id, new_id = row["request_id"], row["new_id"]
+    if row["why"] is not None:
+        return Retried(number, request_id, why_not=row["why"])
+    if not row["is_sent"]:
+        sql = queues.query("dead_retry_archived")
+        if await pool.run(_first, sql, number, row["archived"], request_id, new_id) is None:
+            return Retried(number, request_id, why_not=NOT_ARCHIVED)
+    return Retried(number, request_id, new_id)
+
+
+async def purge(
+    pool: PostgresPool,
+    queues: Queues,
+    chosen: Sequence[int],
+    refused: Callable[[int, StorageError], None],
+) -> int:
+    """Delete them for good; how many there were. `refused` is called for each that is refused by
+    itself, and stays."""
+    ids = [number for number in dict.fromkeys(chosen) if number in _NUMBERS]
+    batches = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)][::-1]
+    deleted = 0
+    while batches:
+        batch = batches.pop()
+        try:
+            row = await pool.run(_first, queues.query("dead_purge"), batch)
+        except StorageError as error:
+            if not is_of_rows(error):
+                raise
+            if len(batch) == 1:
+                refused(batch[0], error)
+            else:
+                middle = len(batch) // 2
+                batches += [batch[middle:], batch[:middle]]
+        else:
+            deleted += 0 if row is None else row[0]
+    return deleted
+
+
+async def _pages(
+    pool: PostgresPool, queues: Queues, which: Which, query: Literal["dead_list", "dead_numbers"]
+) -> AsyncIterator[list[DeadLetter]]:
+    """Letters in order of their numbers. A page that fails is halved; one that fails alone is
+    unreadable."""
+    chosen = which.numbers
+    within = None if chosen is None else [it for it in chosen if it in _NUMBERS]
+    older = None if which.older_than is None else min(which.older_than, OLDEST)
+    after, portion = _NUMBERS.start, PAGE
+    while True:
+        sql, unreadable = queues.query(query), None
+        try:
+            rows = await pool.run(_fetch, sql, after, within, older, portion)
+        except StorageError as error:
+            if query == "dead_numbers" or not is_of_rows(error):
+                raise
+            if portion > 1:
+                portion //= 2
+                continue
+            unreadable = str(error)
+            rows = await pool.run(_fetch, queues.query("dead_numbers"), after, within, older, 1)
+        else:
+            portion = min(2 * portion, PAGE)
+        if not rows:
+            return
+        page = sorted((_letter(row, unreadable) for row in rows), key=lambda it: it.number)
+        yield page
+        after = page[-1].number
+
+
+def _letter(row: asyncpg.Record, unreadable: str | None) -> DeadLetter:
+    number, dead_at = row["number"], row["dead_at"]
+    if "texts" not in row.keys():  # noqa: SIM118 - a record is searched by its values
+        return DeadLetter(number, dead_at, unreadable=unreadable)
+    *texts, attempts = cast("list[str | None]", row["texts"])
+    request_id, reason, provider, message, path = map(_cut, texts)
+    counted = int(attempts) if attempts and attempts.isdecimal() and len(attempts) < 10 else None
+    return DeadLetter(number, dead_at, request_id, reason, provider, message, path, counted)
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None or len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _matches(letter: DeadLetter, which: Which) -> bool:
+    return which.reason in (None, letter.reason) and which.provider in (None, letter.provider)
+
+
+async def _fetch(connection: Connection, sql: str, *arguments: object) -> list[asyncpg.Record]:
+    return await connection.fetch(sql, *arguments)
+
+
+async def _first(connection: Connection, sql: str, *arguments: object) -> asyncpg.Record | None:
+    return await connection.fetchrow(sql, *arguments)

@@ -41,6 +41,8 @@ _REFUSALS = frozenset({"21", "22", "23", "54", "P0"})
 # resources (53), lock not available (55), operator intervention, which a statement timeout belongs
 # to (57), system error (58), internal error (XX).
 _PASSING = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
+# Not available because of a lock, a statement's time, memory; internal errors and damaged data.
+_OF_ROWS = frozenset({"55P03", "57014", "53200", "XX000", "XX001", "XX002"})
 # Classes and states whose primary message quotes identifiers only, never values.
 _QUOTABLE = frozenset({"08", "25", "28", "3D", "3F", "40", "53", "55", "57", "58"})
 _QUOTABLE_STATES = frozenset({"42501", "42P01", "42883", "42703"})
@@ -84,6 +86,17 @@ def translate(error: BaseException) -> StorageError:
     if isinstance(error, ValueError | OverflowError):
         return StorageRefused(f"the database cannot hold {describe(error)}")
     return StorageUnavailable(f"the database is not available: {describe(error)}")
+
+
+def is_of_rows(error: StorageError) -> bool:
+    """Whether fewer rows, or others, may pass where these have failed so: something was refused, a
+    row is locked or damaged, or it took too long or too much memory. Not a connection that is lost,
+    a table that is gone, a privilege that is lacking.
+    """
+    cause = error.__cause__
+    if isinstance(cause, asyncpg.PostgresError):
+        return isinstance(error, StorageRefused) or _state(cause) in _OF_ROWS
+    return isinstance(error, StorageRefused) or isinstance(cause, TimeoutError)
 
 
 @contextmanager

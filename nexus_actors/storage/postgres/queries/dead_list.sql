@@ -1,13 +1,35 @@
--- Dead letters, oldest first: of the numbers $1, the reason $2, the provider $3, older than $4 seconds (each null: any); at
--- most $5.
-SELECT d.msg_id AS number, d.message ->> 'request_id' AS request_id, d.message ->> 'reason' AS reason,
-       d.message #>> '{detail,provider}' AS provider, d.message #>> '{detail,message}' AS message,
-       d.message #>> '{detail,path}' AS path, (d.message ->> 'attempts')::integer AS attempts,
-       d.enqueued_at AS dead_at, d.message::text AS letter
-FROM pgmq.q_{dead} AS d
-WHERE ($1::bigint[] IS NULL OR d.msg_id = ANY ($1))
-      AND ($2::text IS NULL OR d.message ->> 'reason' = $2)
-      AND ($3::text IS NULL OR d.message #>> '{detail,provider}' = $3)
-      AND ($4::float8 IS NULL OR d.enqueued_at < now() - make_interval(secs => $4))
-ORDER BY d.msg_id
-LIMIT $5
+-- The next dead letters after the number $1, $4 at most: of the numbers $2, older than $3 seconds (each null: any). In no order.
+--
+-- Never a letter's text: a few fields, cut. A letter may be anything, and huge as text, so only what has no parts becomes text, and
+-- no more letters are looked at than may be decompressed at once. Each is decompressed once.
+WITH seen AS MATERIALIZED (
+    SELECT d.msg_id, d.enqueued_at, d.message,
+           -- What it may be when it is decompressed, at most.
+           pg_column_size(d.message)::bigint
+           * CASE pg_column_compression(d.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END AS weight
+    FROM pgmq.q_{dead} AS d
+    WHERE d.msg_id > $1::bigint AND ($2::bigint[] IS NULL OR d.msg_id = ANY ($2))
+          AND ($3::float8 IS NULL OR d.enqueued_at < now() - make_interval(secs => $3))
+    ORDER BY d.msg_id
+    LIMIT $4
+),
+few AS MATERIALIZED (
+    SELECT *
+    FROM (SELECT *, sum(weight) OVER first AS together, row_number() OVER first AS place
+          FROM seen WINDOW first AS (ORDER BY msg_id)) AS s
+    WHERE place = 1 OR together <= 268435456
+)
+SELECT f.msg_id AS number,
+       -- A time that a datetime can hold.
+       least(greatest(f.enqueued_at, '0001-01-02 00:00:00+00'), '9999-12-30 00:00:00+00') AS dead_at,
+       told.texts
+FROM few AS f
+CROSS JOIN LATERAL (SELECT f.message #> '{}' AS letter OFFSET 0) AS plain
+CROSS JOIN LATERAL (
+    SELECT array_agg(
+        CASE WHEN jsonb_typeof(v.value) IN ('string', 'number', 'boolean') THEN left(v.value #>> '{}', 301) END
+        ORDER BY v.place) AS texts
+    FROM (VALUES (1, plain.letter -> 'request_id'), (2, plain.letter -> 'reason'),
+                 (3, plain.letter #> '{detail,provider}'), (4, plain.letter #> '{detail,message}'),
+                 (5, plain.letter #> '{detail,path}'), (6, plain.letter -> 'attempts')) AS v (place, value)
+) AS told

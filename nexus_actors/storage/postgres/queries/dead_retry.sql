@@ -1,35 +1,48 @@
--- Send the requests of the dead letters $1 again, each under an id of its own, and archive the letters. One whose request
--- has no id, or whose id would become too long, stays. Two who retry at once send each letter once.
+-- Send the request of the dead letter $1 again, under an id of its own that nobody can foretell, and archive the letter. No text
+-- is made of the request. One that cannot be sent stays: `why`; or `archived`, the number under which it is in the archive. No row
+-- if the letter is gone, or in the hands of another: two who retry at once send it once.
 WITH letter AS MATERIALIZED (
-    SELECT d.msg_id, d.message ->> 'request_id' AS request_id,
-           CASE WHEN jsonb_typeof(d.message #> '{request,request}') = 'object'
-                     AND jsonb_typeof(d.message #> '{request,request_id}') IS DISTINCT FROM 'string'
-                THEN d.message #> '{request,request}' ELSE d.message -> 'request' END AS request
+    SELECT d.msg_id, d.message
     FROM pgmq.q_{dead} AS d
-    WHERE d.msg_id = ANY ($1)
-    ORDER BY d.msg_id
+    WHERE d.msg_id = $1
     FOR UPDATE SKIP LOCKED
 ),
-fit AS MATERIALIZED (
-    SELECT l.msg_id, l.request_id, l.request,
-           regexp_replace(l.request_id, '~[0-9]+$', '') || '~' || l.msg_id AS new_id
+opened AS MATERIALIZED (
+    SELECT l.msg_id,
+           CASE WHEN jsonb_typeof(p.plain -> 'request_id') = 'string' THEN p.plain ->> 'request_id' END AS request_id,
+           -- The inner one, where it came wrapped without an id of the outer one.
+           CASE WHEN jsonb_typeof(p.plain #> '{request,request}') = 'object'
+                     AND jsonb_typeof(p.plain #> '{request,request_id}') IS DISTINCT FROM 'string'
+                THEN p.plain #> '{request,request}' ELSE p.plain -> 'request' END AS request,
+           CASE WHEN jsonb_typeof(p.plain -> 'archived_msg_id') = 'number'
+                     AND p.plain ->> 'archived_msg_id' ~ '^[0-9]{1,18}$'
+                THEN (p.plain ->> 'archived_msg_id')::bigint END AS archived,
+           jsonb_typeof(p.plain) = 'object' AND p.plain ? 'result' AS is_result
     FROM letter AS l
-    WHERE jsonb_typeof(l.request) = 'object' AND l.request_id IS NOT NULL
-          AND length(regexp_replace(l.request_id, '~[0-9]+$', '') || '~' || l.msg_id) <= 255
+    CROSS JOIN LATERAL (SELECT l.message #> '{}' AS plain OFFSET 0) AS p
+),
+fate AS MATERIALIZED (
+    SELECT o.msg_id, o.request_id, o.request, o.archived,
+           -- Two requests of one id never get the same; of an id that was made so before, the suffix is replaced.
+           left(regexp_replace(left(o.request_id, 300), '~([0-9]+|[0-9a-f]{32,32})$', ''), 222)
+           || '~' || replace(gen_random_uuid()::text, '-', '') AS new_id,
+           CASE WHEN o.is_result THEN 'it is a result, and holds no request'
+                WHEN o.request_id IS NULL OR length(o.request_id) NOT BETWEEN 1 AND 255 THEN 'its request has no id'
+                WHEN jsonb_typeof(o.request) = 'object' THEN NULL
+                WHEN o.request IS NOT NULL AND jsonb_typeof(o.request) <> 'null' THEN 'its request is no object'
+                WHEN o.archived IS NULL THEN 'it holds no request' END AS why
+    FROM opened AS o
 ),
 sent AS MATERIALIZED (
-    SELECT count(*)
-    FROM (SELECT array_agg(
-                     f.request || jsonb_build_object('request_id', f.new_id, 'retry_of', f.request_id)
-                     ORDER BY f.msg_id) AS messages
-          FROM fit AS f) AS batch
-    CROSS JOIN LATERAL pgmq.send_batch('{requests}', batch.messages)
-    WHERE batch.messages IS NOT NULL
+    SELECT pgmq.send('{requests}', f.request || jsonb_build_object('request_id', f.new_id, 'retry_of', f.request_id)) AS msg_id
+    FROM fate AS f
+    WHERE f.why IS NULL AND jsonb_typeof(f.request) = 'object'
 ),
-archived AS MATERIALIZED (
-    SELECT count(*) FROM pgmq.archive('{dead}', ARRAY(SELECT msg_id FROM fit ORDER BY 1))
+put_away AS MATERIALIZED (
+    -- What the archive has under this number already can only be deleted.
+    SELECT CASE WHEN EXISTS (SELECT FROM pgmq.a_{dead} AS a WHERE a.msg_id = $1)
+                THEN pgmq.delete('{dead}', $1::bigint) ELSE pgmq.archive('{dead}', $1::bigint) END AS done
+    FROM sent
 )
-SELECT f.msg_id AS number, f.request_id, f.new_id
-FROM fit AS f
-WHERE (SELECT count FROM sent) >= 0 AND (SELECT count FROM archived) >= 0
-ORDER BY f.msg_id
+SELECT left(f.request_id, 301) AS request_id, f.new_id, f.archived, f.why, (SELECT count(*) FROM put_away WHERE done) > 0 AS is_sent
+FROM fate AS f

@@ -1,0 +1,211 @@
+"""Dead letters of any content are listed, sent again and deleted, each by itself."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.postgres import dead_letters
+from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.postgres.dead_letters import Which
+from tests.integration.storage.storage_helpers import send, sql, value
+
+DEAD = "ai_requests_dead"
+ODD = [
+    {"attempts": "x"},
+    {"attempts": 1e300, "request_id": {"a": 1}, "reason": [1], "detail": "x"},
+    {"attempts": 2.5, "reason": 1.5e5, "request_id": True, "detail": {"path": {"a": [1]}}},
+    [],
+    [{"request_id": "in a list"}],
+    5,
+    "request_id",
+    None,
+    {"request_id": "", "request": {}},
+    {"request_id": "a" * 256, "request": {}},
+    {"request_id": "no object", "request": 7},
+    {"request_id": "no request"},
+    {"result": {"request_id": "r"}, "request_id": "r", "request": {}},
+    {"request_id": "archived long ago", "request": None, "archived_msg_id": 10**17},
+    {"request_id": "archived", "request": None, "archived_msg_id": "x"},
+    {"request_id": "archived", "request": None, "archived_msg_id": 1e100},
+]
+TIMES = ("294000-01-01", "4000-01-01 BC", "infinity", "-infinity")
+
+
+async def find(db: PostgresDatabase, **which: Any) -> list[dead_letters.DeadLetter]:
+    return await dead_letters.find(db.pool, db.queues, Which(**which))
+
+
+async def retry(db: PostgresDatabase, number: int) -> dead_letters.Retried:
+    return await dead_letters.retry(db.pool, db.queues, number)
+
+
+async def purge(db: PostgresDatabase, numbers: list[int]) -> tuple[int, list[int]]:
+    refused: list[int] = []
+    count = await dead_letters.purge(
+        db.pool, db.queues, numbers, lambda number, _error: refused.append(number)
+    )
+    return count, refused
+
+
+async def test_letters_that_are_gigabytes_as_text(db: PostgresDatabase) -> None:
+    await sql(
+        db,
+        "WITH huge AS MATERIALIZED"
+        " (SELECT ('[' || repeat('1e131071,', 8999) || '1]')::jsonb AS numbers)"
+        " SELECT pgmq.send('ai_requests_dead', jsonb_build_object('request_id', 'r' || n, 'reason',"
+        " 'timeout', 'attempts', 1, 'request', jsonb_build_object('n', huge.numbers)))"
+        " FROM generate_series(1, 14) AS n, huge",
+    )
+    letters = await find(db)
+    assert [(it.request_id, it.reason, it.attempts) for it in letters] == [
+        (f"r{n}", "timeout", 1) for n in range(1, 15)
+    ]
+    assert await find(db, reason="timeout", provider="none") == []
+    one, *others = [letter.number for letter in letters]
+    shown = await dead_letters.show(db.pool, db.queues, one)
+    assert shown is not None
+    assert (shown.text, shown.fault) == (None, "larger than allowed")
+    sent = [await retry(db, number) for number in others[:3]]
+    assert all(it.new_id and it.request_id for it in sent)
+    assert await value(db, "SELECT count(*) FROM pgmq.q_ai_requests") == 3
+    left = await dead_letters.numbers(db.pool, db.queues, Which())
+    assert await purge(db, left) == (11, [])
+    assert await find(db) == []
+
+
+async def test_letters_of_any_shape_and_time(db: PostgresDatabase) -> None:
+    numbers = await send(db, *ODD, queue=DEAD)
+    (null,) = await sql(db, "SELECT pgmq.send('ai_requests_dead', NULL::jsonb)")
+    await send(db, {"request_id": "x" * 5000, "reason": "timeout", "attempts": 3}, queue=DEAD)
+    for number, time in zip(numbers, TIMES, strict=False):
+        await sql(
+            db,
+            "UPDATE pgmq.q_ai_requests_dead SET enqueued_at = $2::text::timestamptz"
+            " WHERE msg_id = $1",
+            number,
+            time,
+        )
+    letters = await find(db)
+    assert len(letters) == len(ODD) + 2
+    assert [it.attempts for it in letters[:3]] == [None] * 3
+    assert (letters[2].reason, letters[2].request_id) == ("150000.0", "true")
+    assert letters[-1].attempts == 3
+    assert letters[-1].request_id == "x" * 299 + "…"
+    assert [it.number for it in await find(db, reason="timeout")] == [letters[-1].number]
+    assert len(await find(db, older_than=1e300)) == 2  # before our time
+    assert await find(db, numbers=(2**70, -(2**70))) == []
+    for number in [*numbers, null[0], 2**70]:
+        told = await retry(db, number)
+        assert told.new_id is None
+        assert told.why_not
+    assert (await retry(db, 10**9)).why_not == dead_letters.GONE
+    assert await value(db, "SELECT count(*) FROM pgmq.q_ai_requests") == 0
+    assert len(await find(db)) == len(ODD) + 2
+    assert (await dead_letters.show(db.pool, db.queues, null[0])).text == "null"  # type: ignore[union-attr]
+
+
+async def test_one_that_cannot_be_read_is_told_and_hides_no_other(db: PostgresDatabase) -> None:
+    """As by damage on the disk."""
+    numbers = await send(
+        db, *({"request_id": f"r{n}", "reason": "timeout"} for n in range(9)), queue=DEAD
+    )
+    bad = numbers[4]
+    await _make_unreadable(db, bad)
+    letters = await find(db)
+    assert [it.number for it in letters] == numbers
+    assert [it.number for it in letters if it.unreadable] == [bad]
+    assert [it.request_id for it in letters] == [None if n == 4 else f"r{n}" for n in range(9)]
+    assert [it.number for it in await find(db, reason="timeout")] == numbers
+    assert await dead_letters.numbers(db.pool, db.queues, Which()) == numbers
+    assert await purge(db, numbers) == (9, [])
+
+
+async def _make_unreadable(db: PostgresDatabase, number: int) -> None:
+    for statement in (
+        "ALTER TABLE pgmq.q_ai_requests_dead RENAME TO q_kept",
+        "CREATE FUNCTION damaged(jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE AS"
+        " $$ BEGIN RAISE EXCEPTION 'missing chunk' USING ERRCODE = 'XX001'; END $$",
+        "CREATE VIEW pgmq.q_ai_requests_dead AS SELECT msg_id, enqueued_at,"  # noqa: S608
+        f" CASE msg_id WHEN {number} THEN damaged(message) ELSE message END AS message"
+        " FROM pgmq.q_kept",
+    ):
+        await sql(db, statement)
+
+
+async def test_new_ids_cannot_be_foretold_and_stay_ids(db: PostgresDatabase) -> None:
+    names = ["plain", "plain", "again~7", "again~" + "0" * 32, "é" * 255, "~5"]
+    numbers = await send(
+        db, *({"request_id": name, "request": {"messages": []}} for name in names), queue=DEAD
+    )
+    sent = [await retry(db, number) for number in numbers]
+    assert [it.request_id for it in sent] == names
+    new = [it.new_id or "" for it in sent]
+    bases = ["plain", "plain", "again", "again", "é" * 222, ""]
+    for name, base in zip(new, bases, strict=True):
+        assert re.fullmatch(re.escape(base) + "~[0-9a-f]{32}", name)
+        assert len(name) <= 255
+    assert len(set(new)) == len(new)
+    rows = await sql(
+        db, "SELECT message ->> 'request_id', message ->> 'retry_of' FROM pgmq.q_ai_requests"
+    )
+    assert {(row[0], row[1]) for row in rows} == set(zip(new, names, strict=True))
+    assert (await retry(db, numbers[0])).why_not == dead_letters.GONE
+    assert await value(db, "SELECT count(*) FROM pgmq.a_ai_requests_dead") == len(names)
+
+
+async def test_a_request_that_is_only_in_the_archive_is_sent_from_there(
+    db: PostgresDatabase,
+) -> None:
+    ids = await send(
+        db,
+        {"request_id": "plain", "messages": ["of the archive"]},
+        {"request": {"request_id": "wrapped", "messages": []}},
+        {"request_id": "of another", "messages": []},
+    )
+    await sql(db, "SELECT pgmq.archive('ai_requests', $1::bigint[])", ids)
+    letters = [
+        {"request_id": name, "request": None, "request_bytes": 9, "archived_msg_id": number}
+        for name, number in zip(("plain", "wrapped", "mine"), ids, strict=True)
+    ]
+    numbers = await send(db, *letters, queue=DEAD)
+    plain, wrapped, other = [await retry(db, number) for number in numbers]
+    rows = await sql(db, "SELECT message::text FROM pgmq.q_ai_requests ORDER BY msg_id")
+    assert [json.loads(row[0]) for row in rows] == [
+        {"request_id": plain.new_id, "messages": ["of the archive"], "retry_of": "plain"},
+        {"request_id": wrapped.new_id, "messages": [], "retry_of": "wrapped"},
+    ]
+    assert other == replace(other, new_id=None, why_not=dead_letters.NOT_ARCHIVED)
+    assert [it.number for it in await find(db)] == [numbers[2]]
+
+
+async def test_what_is_refused_by_itself_stays_and_is_told(db: PostgresDatabase) -> None:
+    numbers = await send(
+        db, *({"request_id": f"r{n}", "request": {}} for n in range(9)), queue=DEAD
+    )
+    # The archive has its number already, as after a restore.
+    await sql(
+        db,
+        "INSERT INTO pgmq.a_ai_requests_dead (msg_id, vt, message) OVERRIDING SYSTEM VALUE"
+        " VALUES ($1, now(), '{}')",
+        numbers[0],
+    )
+    await sql(
+        db,
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no'; END $$",
+    )
+    await sql(
+        db,
+        "CREATE TRIGGER no BEFORE DELETE ON pgmq.q_ai_requests_dead FOR EACH ROW"
+        f" WHEN (OLD.msg_id = {numbers[5]}) EXECUTE FUNCTION no()",
+    )
+    assert (await retry(db, numbers[0])).new_id
+    with pytest.raises(StorageError):
+        await retry(db, numbers[5])
+    assert await value(db, "SELECT count(*) FROM pgmq.q_ai_requests") == 1
+    assert await purge(db, numbers) == (7, [numbers[5]])
+    assert [it.number for it in await find(db)] == [numbers[5]]
