@@ -38,12 +38,13 @@ class Pruner(GenServer):
 
     async def _prune_all(self) -> None:
         while True:
-            try:
-                for what, (seconds, count) in self._limits.items():
-                    if seconds or count:
-                        await self._prune(what, seconds, count)
-            except StorageError as error:
-                log.warning("pruning put off", error=str(error))
+            for what, (seconds, count) in self._limits.items():
+                if not (seconds or count):
+                    continue
+                try:
+                    await self._prune(what, seconds, count)
+                except StorageError as error:  # perhaps of this kind alone
+                    log.warning("pruning put off", what=what, error=str(error))
             await trio.sleep(INTERVAL)
 
     async def _prune(self, what: Kept, seconds: float, count: int) -> None:

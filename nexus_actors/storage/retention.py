@@ -11,6 +11,7 @@ class RetentionStore(Protocol):
 
     async def prune(self, what: Kept, *, seconds: float, count: int, batch: int) -> int:
         """Delete up to `batch` of the oldest that are older than `seconds` or beyond the `count`
-        newest (0: no such limit); how many were deleted.
+        newest (0: no such limit); how many were deleted. To be repeated until that is 0. A row
+        that cannot be deleted is in the way of no other.
         """
         ...

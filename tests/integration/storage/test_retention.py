@@ -1,5 +1,7 @@
 """What has been kept for long enough is deleted, the oldest first, in small batches."""
 
+import pytest
+
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.retention import Kept
 from tests.integration.storage.storage_helpers import send, sql, success, value
@@ -79,3 +81,37 @@ async def test_of_the_journal_so_many_ended_requests_stay_whatever_the_statistic
     left = await sql(db, "SELECT request_id FROM nexus.requests ORDER BY 1")
     assert [row[0] for row in left] == ["5", "6", "7", "8", "in work"]
     assert await prune(db, "journal", 0) == []
+
+
+@pytest.mark.parametrize("what", ["requests", "results", "dead", "journal"])
+async def test_a_row_that_cannot_be_deleted_is_in_the_way_of_no_other(
+    db: PostgresDatabase, what: Kept
+) -> None:
+    queue = "ai_results" if what == "results" else "ai_requests"
+    if what == "journal":
+        await send(db, *(str(n) for n in range(9)))
+        await db.requests.finish([success(one) for one in await db.requests.lease(9, 30)])
+        await sql(db, "UPDATE nexus.requests SET finished_at = now() - interval '9 days'")
+        stays = "OLD.request_id IN ('0', '1', '5')"
+    else:
+        ids = await send(
+            db, *(str(n) for n in range(9)), queue="ai_requests_dead" if what == "dead" else queue
+        )
+        if what != "dead":
+            await sql(db, "SELECT pgmq.archive($1, $2::bigint[])", queue, ids)
+        stays = f"OLD.msg_id IN ({ids[0]}, {ids[1]}, {ids[5]})"
+        column = "enqueued_at" if what == "dead" else "archived_at"
+        old = "UPDATE {} SET {} = now() - interval '9 days'"
+        await sql(db, old.format(TABLES[what], column))
+    await sql(
+        db,
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no'; END $$",
+    )
+    trigger = "CREATE TRIGGER no BEFORE DELETE ON {} FOR EACH ROW WHEN ({}) EXECUTE FUNCTION no()"
+    await sql(db, trigger.format(TABLES[what], stays))
+    for deleted in (6, 0):
+        assert sum(await prune(db, what, 7)) == deleted
+        assert await value(db, f"SELECT count(*) FROM {TABLES[what]}") == 3  # noqa: S608
+    await sql(db, f"DROP TRIGGER no ON {TABLES[what]}")
+    assert sum(await prune(db, what, 7)) == 3

@@ -2,9 +2,10 @@
 DELETE FROM pgmq.q_{dead}
 WHERE msg_id IN (
     SELECT msg_id
-    FROM (SELECT msg_id, enqueued_at FROM pgmq.q_{dead} ORDER BY msg_id LIMIT 10 * $3::integer) AS oldest
+    FROM (SELECT msg_id, enqueued_at FROM pgmq.q_{dead} ORDER BY msg_id LIMIT $5::bigint) AS oldest
     WHERE ($1::float8 > 0 AND enqueued_at < now() - make_interval(secs => $1))
           OR ($2::bigint > 0 AND msg_id < (
               SELECT msg_id FROM pgmq.q_{dead} ORDER BY msg_id DESC OFFSET greatest($2 - 1, 0) LIMIT 1))
     ORDER BY msg_id
-    LIMIT $3)
+    OFFSET $4::bigint
+    LIMIT $3::integer)

@@ -1,5 +1,5 @@
 -- As prune_requests.sql, of the journal: requests that have ended, with their attempts. Of those that ended together with the
--- oldest to stay none goes.
+-- oldest to stay none goes. An index leads to the oldest, so that $5 is not needed.
 WITH old AS MATERIALIZED (
     SELECT request_id
     FROM nexus.requests
@@ -13,8 +13,9 @@ WITH old AS MATERIALIZED (
             OFFSET greatest($2 - 1, 0)
             LIMIT 1)
         END)
-    ORDER BY finished_at
-    LIMIT $3
+    ORDER BY finished_at, request_id
+    OFFSET $4::bigint
+    LIMIT CASE WHEN $5::bigint > 0 THEN $3::integer END
     FOR UPDATE SKIP LOCKED
 ),
 assumed AS (
