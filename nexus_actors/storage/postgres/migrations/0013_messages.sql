@@ -6,8 +6,8 @@
 -- A number is longer as text than as jsonb: 12 bytes may be 147,456 characters, so the text of 80 KB may be a gigabyte. So where it
 -- could be too long, the numbers are made texts one by one first. `bytes` are those of the text; where there is none, of as much
 -- as was seen, more than `largest`. `identified`: false where only the text is wanted.
-CREATE FUNCTION nexus.open_message(
-    message jsonb, largest bigint, identified boolean DEFAULT true,
+CREATE FUNCTION nexus.open_any_message(
+    message jsonb, largest bigint, identified boolean,
     OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text, OUT previous_id text, OUT retry_of text,
     OUT fault text
 ) LANGUAGE plpgsql STABLE AS $$
@@ -85,6 +85,47 @@ EXCEPTION WHEN OTHERS THEN
     fault := format('SQLSTATE %s', SQLSTATE);
     digest := 'unread:' || md5(clock_timestamp()::text);  -- equal to no other: what is not known is not taken for a repeat
 END;
+$$;
+
+COMMENT ON FUNCTION nexus.open_any_message(jsonb, bigint, boolean) IS
+    'Reads one message of any content. Called by nexus.open_message alone.';
+
+-- The same. Most messages are so small that nothing in them can be too large, too deep or unreadable, whatever it is: a byte is
+-- 12,300 characters at most. For these, the planner puts this text in the place of the call, which is a fifth of the work.
+CREATE FUNCTION nexus.open_message(message jsonb, largest bigint, identified boolean DEFAULT true)
+RETURNS TABLE (
+    body text, bytes bigint, request_id text, digest text, previous_id text, retry_of text, fault text
+) LANGUAGE sql STABLE AS $$
+    SELECT s.body, octet_length(s.body)::bigint,
+           CASE WHEN length(s.id) BETWEEN 1 AND 255 THEN s.id END,
+           CASE WHEN identified
+                THEN md5(CASE WHEN s.inside IS NOT NULL THEN (s.inside - 'timestamp')::text
+                              WHEN s.timed THEN (s.whole - 'timestamp')::text
+                              ELSE s.body END) END,
+           CASE WHEN NOT identified THEN NULL
+                WHEN s.inside IS NULL OR s.named THEN
+                    CASE WHEN jsonb_typeof(s.whole -> 'previous_response_id') = 'string'
+                         THEN s.whole ->> 'previous_response_id' END
+                WHEN jsonb_typeof(s.inside -> 'previous_response_id') = 'string'
+                    THEN s.inside ->> 'previous_response_id' END,
+           CASE WHEN identified AND jsonb_typeof(s.whole -> 'retry_of') = 'string'
+                THEN left(s.whole ->> 'retry_of', 255) END,
+           NULL::text
+    FROM (SELECT message AS whole, message::text AS body,
+                 jsonb_typeof(message -> 'request_id') = 'string' AS named,
+                 CASE WHEN NOT identified THEN NULL
+                      WHEN jsonb_typeof(message -> 'request_id') = 'string' THEN message ->> 'request_id'
+                      WHEN jsonb_typeof(message #> '{request,request_id}') = 'string'
+                          THEN message #>> '{request,request_id}' END AS id,
+                 CASE WHEN jsonb_typeof(message -> 'request') = 'object' THEN message -> 'request' END AS inside,
+                 jsonb_typeof(message) = 'object' AND message ? 'timestamp' AS timed
+          -- Each is made once, and nothing before it is known to be small.
+          OFFSET 0) AS s
+    WHERE pg_column_compression(message) IS NULL AND pg_column_size(message) <= least(largest / 12300, 2000)
+    UNION ALL
+    SELECT o.body, o.bytes, o.request_id, o.digest, o.previous_id, o.retry_of, o.fault
+    FROM nexus.open_any_message(message, largest, identified) AS o
+    WHERE (pg_column_compression(message) IS NULL AND pg_column_size(message) <= least(largest / 12300, 2000)) IS NOT TRUE
 $$;
 
 COMMENT ON FUNCTION nexus.open_message(jsonb, bigint, boolean) IS
