@@ -30,6 +30,7 @@ def test_a_service_and_a_producer_with_just_what_they_need(
     assert nexus.run("explain", "request-001").returncode == 0
     a_producer_sends_in_every_way_and_writes_nothing_else(producer_url)
     an_operator_runs_the_commands(nexus, operator_url)
+    an_operator_sends_again_what_is_only_in_the_archive(nexus, database_url)
     a_copied_data_dir_is_refused_by_name(nexus, service_url, service.pid)
     nexus.configure(url=service_url)
     service.process.terminate()
@@ -114,6 +115,17 @@ def an_operator_runs_the_commands(nexus: Nexus, url: str) -> None:
     wait_for(lambda: nexus.json("dead", "list"), "the letter of the request that was sent again")
     assert nexus.run("dead", "purge", "--all").returncode == 0
     assert nexus.json("dead", "list") == []
+
+
+def an_operator_sends_again_what_is_only_in_the_archive(nexus: Nexus, owner_url: str) -> None:
+    query(
+        owner_url,
+        "SELECT pgmq.send('ai_requests_dead', jsonb_build_object('request_id', 'request-001',"
+        " 'request', NULL, 'archived_msg_id', msg_id))"
+        " FROM pgmq.a_ai_requests WHERE message ->> 'request_id' = 'request-001'",
+    )
+    (sent,) = nexus.json("dead", "retry", "--all")
+    assert nexus.run("result", sent["new_id"], "--wait").returncode == 0
 
 
 def a_copied_data_dir_is_refused_by_name(nexus: Nexus, url: str, pid: int) -> None:

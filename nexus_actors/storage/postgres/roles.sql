@@ -82,13 +82,15 @@ BEGIN
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{producer}";
     GRANT SELECT ON public.job_results TO "{producer}";
 
-    -- An operator: the commands dead, ask, enqueue, result, explain, budgets, models. It sees requests that failed, the journal
-    -- and the results, sends and deletes what failed, and changes nothing else.
+    -- An operator: the commands dead, ask, enqueue, result, explain, budgets, models. It sees requests that have ended, the
+    -- journal and the results, sends and deletes what failed, and changes nothing else.
     GRANT USAGE ON SCHEMA pgmq, nexus TO "{operator}";
     GRANT INSERT (vt, message, headers), SELECT (msg_id, vt) ON pgmq.q_{requests} TO "{operator}";
     GRANT SELECT (msg_id, vt) ON pgmq.q_{results} TO "{operator}";
     GRANT SELECT, DELETE, UPDATE (vt) ON pgmq.q_{dead} TO "{operator}";
     GRANT SELECT, INSERT ON pgmq.a_{dead} TO "{operator}";
+    -- A request that was too large for its letter is sent again from the archive.
+    GRANT SELECT (msg_id, message) ON pgmq.a_{requests} TO "{operator}";
     EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, '{operator}'), ';')
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message'));

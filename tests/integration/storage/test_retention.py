@@ -24,7 +24,8 @@ async def prune(db: PostgresDatabase, what: Kept, days: float, count: int = 0) -
 
 
 async def test_archives_and_dead_letters_by_age_and_by_count(db: PostgresDatabase) -> None:
-    for what, queue in (("requests", "ai_requests"), ("results", "ai_results")):
+    queues: dict[Kept, str] = {"requests": "ai_requests", "results": "ai_results"}
+    for what, queue in queues.items():
         ids = await send(db, *(str(n) for n in range(12)), queue=queue)
         await sql(db, "SELECT pgmq.archive($1, $2::bigint[])", queue, ids)
         old = "UPDATE {} SET archived_at = now() - interval '31 days' WHERE msg_id <= 5"
