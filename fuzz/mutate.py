@@ -86,10 +86,12 @@ def _repeat(value: Any, path: Path, change: Change) -> None:
 
 def _swap(value: Any, path: Path, change: Change) -> None:
     places = list(paths(value))
-    item, other = get(value, path), get(value, places[change.odd % len(places)])
+    there = places[change.odd % len(places)]
+    item, other = get(value, path), get(value, there)
     _set(value, path, copy.deepcopy(other))
-    if places[change.odd % len(places)][: len(path)] != path:
-        _set(value, places[change.odd % len(places)], copy.deepcopy(item))
+    shorter = min(len(path), len(there))
+    if path[:shorter] != there[:shorter]:  # else one lies in the other, and is gone or moved
+        _set(value, there, copy.deepcopy(item))
 
 
 def _odd(change: Change) -> Any:

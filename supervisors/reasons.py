@@ -9,8 +9,8 @@
 | `noproc`          | `NoProc()`         |
 | anything else     | `Crashed(error)`   |
 
-Cancellation and `KeyboardInterrupt` are no reasons: they are trio's and the user's, and pass
-through.
+A cancellation, `KeyboardInterrupt` and `SystemExit` are no reasons: they are trio's and the user's,
+and pass through (see strays).
 """
 
 from __future__ import annotations

@@ -2,24 +2,34 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import pytest
 import trio
+import trio.testing
+import trio_asyncio
 
 from supervisors import (
+    ActorRef,
+    Agent,
     ChildSpec,
+    Continue,
     Crashed,
     FailedToStartChild,
     GenServer,
+    Killed,
     Reply,
     ServerExited,
+    Shutdown,
+    Status,
     Supervisor,
     TaskExited,
     TaskSupervisor,
     open_tree,
+    system,
     telemetry,
 )
-from tests.unit.supervisors.actors import Do, child, puppet
+from tests.unit.supervisors.actors import Do, Puppet, child, children, puppet
 
 
 class Mine(BaseException):
@@ -96,6 +106,31 @@ class Fragile(GenServer):
         raise self.error
 
 
+class Unshown(Fragile):
+    def format_status(self, status: Status) -> Status:
+        raise self.error
+
+
+class Busy(Fragile):
+    """Its linked task raises when it is told to end."""
+
+    async def init(self) -> None:
+        self.spawn_link(self.fail_late)
+
+    async def fail_late(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise self.error
+
+    async def terminate(self, reason: object) -> None:
+        pass
+
+
+class Numbers(Agent[int]):
+    pass
+
+
 async def strike(ref, place):
     match place:
         case "call":
@@ -156,12 +191,152 @@ async def test_a_task_that_raises_it_has_exited(kind, autojump_clock):
         raise error
 
     async with open_tree(TaskSupervisor) as tasks:
-        supervisor = tasks
-        task = await TaskSupervisor.async_nolink(supervisor, fail)
+        task = await TaskSupervisor.async_nolink(tasks, fail)
         with pytest.raises(TaskExited) as caught:
             await task.result()
         assert caught.value.reason == Crashed(error)
-        assert supervisor.is_alive
+        assert tasks.is_alive
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_it_is_one_actors_crash_wherever_code_of_others_runs_in_it(kind, autojump_clock):
+    error = make(kind)
+
+    def fail(*_: object) -> object:
+        raise error
+
+    async def in_a_nursery(actor: GenServer) -> None:
+        async with trio.open_nursery():
+            await trio.lowlevel.checkpoint()
+            fail()
+
+    async def continued(actor: GenServer) -> Continue:
+        actor.handle_continue = fail
+        return Continue()
+
+    specs = [puppet("neighbour"), puppet("a"), ChildSpec("agent", lambda: Numbers(int))]
+    async with open_tree(lambda: Supervisor(specs, max_restarts=9)) as top:
+        neighbour = await child(top, "neighbour")
+
+        async def crashes(name: str, strike: Callable[[ActorRef], object]) -> BaseException:
+            before = await child(top, name)
+            strike(before)
+            with trio.fail_after(10):
+                reason = await before.wait()
+                while not (await children(top))[name]:
+                    await trio.sleep(0.1)
+            assert neighbour.is_alive
+            assert isinstance(reason, Crashed)
+            return reason.exception
+
+        assert await crashes("agent", lambda ref: Numbers.cast(ref, fail)) == error
+        assert await crashes("a", lambda ref: ref.cast(continued)) == error
+        traced = await child(top, "a")
+        system.install(traced, fail)
+        assert await crashes("a", lambda ref: ref.send("x")) == error
+        if not kind.startswith("leaked"):  # a nursery that was left by one takes it for its own
+            grouped = await crashes("a", lambda ref: ref.cast(in_a_nursery))
+            assert isinstance(grouped, BaseExceptionGroup)
+        await Supervisor.terminate_child(top, "a")
+        await Supervisor.delete_child(top, "a")
+        unshown = ChildSpec("a", lambda: Unshown(error))
+        await Supervisor.start_child(top, unshown)
+        assert await crashes("a", lambda ref: ref.cast("x")) == error
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_the_asker_brings_along_costs_the_asker_alone(kind, autojump_clock):
+    error = make(kind)
+
+    def fail(state: object) -> dict[str, object]:
+        raise error
+
+    async with open_tree(Puppet) as ref:
+        with pytest.raises(RuntimeError, match="no Exception") as caught:
+            await system.replace_state(ref, fail)
+        assert caught.value.__cause__ is error
+        # and whom an actor fails with one is not taken for cancelled
+        with pytest.raises(RuntimeError, match="no Exception"):
+            await ref.call(Do(lambda actor: actor.caller.fail(error)))
+        assert (await ref.call(Do(lambda actor: 7))) == 7
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_root_that_traps_exits_ends_with_it(kind, autojump_clock):
+    error = make(kind)
+    with trio.fail_after(10):
+        async with open_tree(lambda: Fragile(error)) as root:
+            root.cast("x")
+            assert await root.wait() == Crashed(error)
+
+
+def test_a_future_that_somebody_else_has_cancelled_is_the_crash_of_who_waits_for_it():
+    class Waiting(GenServer):
+        async def handle_cast(self, future: asyncio.Future[None]) -> None:
+            await trio_asyncio.run_aio_future(future)
+
+    async def main() -> None:
+        async with (
+            trio_asyncio.open_loop() as loop,
+            open_tree(
+                lambda: Supervisor([puppet("neighbour"), ChildSpec("waiting", Waiting)])
+            ) as top,
+        ):
+            neighbour, waiting = await child(top, "neighbour"), await child(top, "waiting")
+            future = loop.create_future()
+            waiting.cast(future)
+            await trio.testing.wait_all_tasks_blocked()
+            future.cancel()
+            reason = await waiting.wait()
+            assert isinstance(reason, Crashed)
+            assert isinstance(reason.exception, asyncio.CancelledError)
+            assert (await child(top, "waiting")).is_alive
+            assert neighbour.is_alive
+
+    trio.run(main)
+
+
+async def test_of_a_group_its_own_cancellation_is_done_and_the_rest_is_told(caplog):
+    """As trio does it: what is left of the group when the scope has taken its part."""
+
+    class Both(GenServer):
+        async def handle_cast(self, message: object) -> None:
+            try:
+                await trio.sleep_forever()
+            except trio.Cancelled as own:
+                raise BaseExceptionGroup("some", [own, asyncio.CancelledError("told")]) from None
+
+    async with open_tree(lambda: Supervisor([ChildSpec("both", Both)])) as top:
+        ref = await child(top, "both")
+        ref.cast("x")
+        await trio.testing.wait_all_tasks_blocked()
+        ref.kill()
+        assert await ref.wait() == Killed()
+        assert top.is_alive
+    (told,) = [record for record in caplog.records if "while it was being ended" in record.message]
+    assert told.exc_info is not None
+    assert "told" in repr(told.exc_info[1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_stop_from_outside_ends_in_order_though_one_raises_it(kind, autojump_clock):
+    journal: list[object] = []
+    error = make(kind)
+    with trio.move_on_after(1):
+        async with open_tree(
+            lambda: Supervisor(
+                [
+                    puppet("neighbour", journal),
+                    ChildSpec("fragile", lambda: Fragile(error)),
+                    ChildSpec("busy", lambda: Busy(error)),
+                ]
+            )
+        ) as top:
+            refs = await children(top)
+            await trio.sleep_forever()
+    assert ("stop", "neighbour", Shutdown()) in journal
+    assert await top.wait() == Shutdown()
+    assert await refs["fragile"].wait() == Crashed(error)
 
 
 async def test_a_telemetry_handler_that_raises_it_is_detached(autojump_clock):
@@ -182,16 +357,17 @@ async def test_a_telemetry_handler_that_raises_it_is_detached(autojump_clock):
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_what_ends_the_program_ends_it(end, grouped):
+@pytest.mark.parametrize("place", ["call", "cast", "terminate", "linked task"])
+def test_what_ends_the_program_ends_it(end, grouped, place):
     error: BaseException = end()
     if grouped:
-        error = BaseExceptionGroup("some", [ValueError("v"), end()])
+        error = BaseExceptionGroup("some", [ValueError("v"), LEAKED, end()])
 
     async def main() -> None:
         async with open_tree(
             lambda: Supervisor([ChildSpec("fragile", lambda: Fragile(error))])
         ) as top:
-            (await child(top, "fragile")).cast("x")
+            await strike(await child(top, "fragile"), place)
             await trio.sleep_forever()
 
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - in a group, or alone

@@ -1,0 +1,14 @@
+-- Delete the requests $1 that have ended, with their attempts; how many there were. Those that somebody holds stay.
+WITH old AS MATERIALIZED (
+    SELECT request_id
+    FROM nexus.requests
+    WHERE request_id = ANY ($1::text[]) AND finished_at IS NOT NULL
+    FOR UPDATE SKIP LOCKED
+),
+assumed AS (
+    DELETE FROM nexus.assumed_costs AS a USING old AS o WHERE a.request_id = o.request_id
+),
+gone AS (
+    DELETE FROM nexus.requests AS r USING old AS o WHERE r.request_id = o.request_id RETURNING 1
+)
+SELECT count(*) FROM gone
