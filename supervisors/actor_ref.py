@@ -13,7 +13,7 @@ from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
 from supervisors import telemetry
 from supervisors.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
-from supervisors.mailbox import CALL, CAST, INFO, Mailbox
+from supervisors.mailbox import CALL, CAST, INFO
 from supervisors.messages import Call
 from supervisors.reasons import ExitReason, NoProc, Normal, cause_of, check_reason
 from supervisors.strays import as_exception
@@ -178,7 +178,7 @@ class ActorRef:
         """
         mailbox = self._process.mailbox
         # What put does for a busy actor, spelled out: the call would cost more than all of it.
-        if mailbox.reader is None and type(mailbox) is Mailbox and get_ident() == mailbox.thread:
+        if mailbox.reader is None and get_ident() == mailbox.free_for:
             mailbox.items.append((CAST, message, None))
         else:
             mailbox.put((CAST, message, None))

@@ -67,7 +67,7 @@ class MailboxBound:
 class Mailbox:
     """Unbounded: back pressure is the business of those who send, by demand."""
 
-    __slots__ = ("closed", "items", "reader", "thread")
+    __slots__ = ("closed", "free_for", "items", "reader", "thread")
 
     limit: int | None = None
     dropped: int = 0
@@ -79,6 +79,10 @@ class Mailbox:
         self.closed = False
         self.thread: int | None = get_ident()
         """The only one in which it may be filled: that of the process. None once it is closed."""
+        self.free_for: int | None = self.thread
+        """The one in which `items` may be appended to while no reader is parked, without `put`.
+        None if it is closed, or bounded.
+        """
 
     def __len__(self) -> int:
         return len(self.items)
@@ -124,7 +128,7 @@ class Mailbox:
     def close(self) -> list[Item]:
         """Take out what was not read, and drop whatever comes from now on."""
         self.closed = True
-        self.thread = None
+        self.thread = self.free_for = None
         unread = list(self.items)
         self.items.clear()
         return unread
@@ -137,6 +141,7 @@ class BoundedMailbox(Mailbox):
 
     def __init__(self, bound: MailboxBound, name: str) -> None:
         super().__init__()
+        self.free_for = None
         self.limit: int | None = bound.limit
         self._limit = bound.limit
         self.dropped = 0

@@ -216,9 +216,7 @@ class Process:
         self.doom(Killed())
 
     def doom(self, reason: ExitReason) -> None:
-        """Record why, then cancel. The first reason counts, but a kill outranks it. Raises
-        WrongThread.
-        """
+        """Record why, then cancel. The first reason counts, but a kill outranks it."""
         if self.reason is not None:
             return
         self.must_be_here()
@@ -308,9 +306,7 @@ class Process:
         return timer
 
     def must_be_here(self) -> None:
-        """Raises WrongThread elsewhere than in the thread it runs in, while it lives: nothing may
-        change there.
-        """
+        """Raises WrongThread elsewhere than in its thread, while it lives."""
         if get_ident() != self.timekeeper.thread and self.reason is None:
             refuse()
 
@@ -360,17 +356,9 @@ class Process:
         self.links.clear()
 
     def _tell_exited(self, reason: ExitReason) -> None:
-        telemetry.execute(
-            telemetry.ProcessExited(
-                self.name,
-                self.pid,
-                self.class_name,
-                telemetry.kind_of(reason),
-                telemetry.error_of(reason),
-                self.uptime,
-                len(self.mailbox),
-            )
-        )
+        who = self.name, self.pid, self.class_name
+        how = telemetry.kind_of(reason), telemetry.error_of(reason)
+        telemetry.execute(telemetry.ProcessExited(*who, *how, self.uptime, len(self.mailbox)))
 
     def _fail_callers(self, reason: ExitReason) -> None:
         unread = self.mailbox.close() + self.control.close()
