@@ -100,5 +100,5 @@ async def _choose(
 async def _delete(connection: Connection, sql: str, keys: Keys) -> int:
     async with connection.transaction():
         # Whoever holds a row may do so for long.
-        await connection.execute("SET LOCAL lock_timeout = '1s'")
+        await connection.execute("SET LOCAL lock_timeout = '200ms'")
         return int(await connection.fetchval(sql, keys))

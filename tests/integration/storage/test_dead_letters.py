@@ -57,7 +57,8 @@ async def test_letters_that_are_gigabytes_as_text(db: PostgresDatabase) -> None:
         "WITH huge AS MATERIALIZED"
         " (SELECT ('[' || repeat('1e131071,', 8999) || '1]')::jsonb AS numbers)"
         " SELECT pgmq.send('ai_requests_dead', jsonb_build_object('request_id', 'r' || n, 'reason',"
-        " 'timeout', 'attempts', 1, 'request', jsonb_build_object('n', huge.numbers)))"
+        " 'timeout', 'attempts', 1, 'request', jsonb_build_object('n', huge.numbers), 'detail',"
+        " jsonb_build_object('message', huge.numbers)))"
         " FROM generate_series(1, 14) AS n, huge",
     )
     letters = await find(db)

@@ -1,8 +1,14 @@
 """What has been kept for long enough is deleted, the oldest first, in small batches."""
 
-import pytest
+import asyncio
 
+import pytest
+import trio
+
+from nexus_actors.storage.ports import StorageRefused
+from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.postgres.retention import MOST_STUCK
 from nexus_actors.storage.retention import Kept
 from tests.integration.storage.storage_helpers import send, sql, success, value
 
@@ -116,3 +122,43 @@ async def test_a_row_that_cannot_be_deleted_is_in_the_way_of_no_other(
         assert await value(db, f"SELECT count(*) FROM {TABLES[what]}") == 3  # noqa: S608
     await sql(db, f"DROP TRIGGER no ON {TABLES[what]}")
     assert sum(await prune(db, what, 7)) == 3
+
+
+async def test_a_row_that_somebody_holds_is_in_the_way_of_no_other(db: PostgresDatabase) -> None:
+    ids = await send(db, *(str(n) for n in range(9)))
+    await sql(db, "SELECT pgmq.archive('ai_requests', $1::bigint[])", ids)
+    release = trio.Event()
+
+    async def hold(task_status: trio.TaskStatus[None]) -> None:
+        async def holding(connection: Connection) -> None:
+            async with connection.transaction():
+                lock = "SELECT FROM pgmq.a_ai_requests WHERE msg_id = $1 FOR UPDATE"
+                await connection.fetch(lock, ids[2])
+                task_status.started()
+                while not release.is_set():
+                    await asyncio.sleep(0.02)
+
+        await db.run(holding)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(hold)
+        assert sum(await prune(db, "requests", 0, count=1)) == 7
+        assert await value(db, "SELECT count(*) FROM pgmq.a_ai_requests") == 2
+        release.set()
+    assert sum(await prune(db, "requests", 0, count=1)) == 1
+
+
+async def test_where_every_row_is_refused_it_says_so_and_ends(db: PostgresDatabase) -> None:
+    ids = await send(db, *(str(n) for n in range(MOST_STUCK + 9)))
+    await sql(db, "SELECT pgmq.archive('ai_requests', $1::bigint[])", ids)
+    await sql(
+        db,
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no'; END $$",
+    )
+    await sql(
+        db,
+        "CREATE TRIGGER no BEFORE DELETE ON pgmq.a_ai_requests FOR EACH ROW EXECUTE FUNCTION no()",
+    )
+    with pytest.raises(StorageRefused):
+        await db.retention.prune("requests", seconds=0, count=1, batch=200)
