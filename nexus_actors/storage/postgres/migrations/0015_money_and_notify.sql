@@ -207,7 +207,9 @@ CREATE FUNCTION nexus.read_results(
 #variable_conflict use_column
 DECLARE
     seen record;
-    opened record;
+    content text;
+    size bigint;
+    trouble text;
     total bigint := 0;
     ids bigint[] := '{}';
     bodies text[] := '{}';
@@ -223,13 +225,21 @@ BEGIN
         'SELECT q.msg_id, q.message FROM pgmq.%I AS q WHERE q.vt <= now() ORDER BY q.vt LIMIT $1 FOR UPDATE SKIP LOCKED',
         'q_' || queue) USING quantity
     LOOP
-        SELECT o.body, o.bytes, o.fault INTO opened FROM nexus.open_message(seen.message, largest, false) AS o;
-        total := total + coalesce(opened.bytes, 0);
+        -- As nexus.open_message does, which is a statement of its own here.
+        IF pg_column_compression(seen.message) IS NULL AND pg_column_size(seen.message) <= least(largest / 12300, 2000) THEN
+            content := seen.message::text;
+            size := octet_length(content);
+            trouble := NULL;
+        ELSE
+            SELECT o.body, o.bytes, o.fault INTO content, size, trouble
+            FROM nexus.open_any_message(seen.message, largest, false) AS o;
+        END IF;
+        total := total + coalesce(size, 0);
         EXIT WHEN total > together AND ids <> '{}';
         ids := array_append(ids, seen.msg_id);
-        bodies := array_append(bodies, opened.body);
-        sizes := array_append(sizes, opened.bytes);
-        faults := array_append(faults, opened.fault);
+        bodies := array_append(bodies, content);
+        sizes := array_append(sizes, size);
+        faults := array_append(faults, trouble);
     END LOOP;
     RETURN QUERY EXECUTE format(
         'UPDATE pgmq.%I AS q

@@ -3,7 +3,7 @@
 --
 -- Locks: queue rows in order of msg_id.
 WITH held AS MATERIALIZED (
-    SELECT q.msg_id, EXISTS (SELECT FROM pgmq.a_{requests} AS a WHERE a.msg_id = q.msg_id) AS archived
+    SELECT q.msg_id, (SELECT true FROM pgmq.a_{requests} AS a WHERE a.msg_id = q.msg_id LIMIT 1) IS NOT NULL AS archived
     FROM pgmq.q_{requests} AS q
     JOIN unnest($1::bigint[], $2::integer[]) AS d (msg_id, read_ct)
          ON d.msg_id = q.msg_id AND d.read_ct = q.read_ct

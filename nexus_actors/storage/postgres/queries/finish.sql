@@ -103,7 +103,7 @@ letters AS MATERIALIZED (
                jsonb_build_object(
                    'reason', i.dead_reason, 'detail', i.dead_detail, 'request_id', i.request_id,
                    'msg_id', i.msg_id, 'attempts', i.attempt_count, 'dead_at', now()),
-               CASE WHEN NOT EXISTS (SELECT FROM pgmq.a_{requests} AS a WHERE a.msg_id = i.msg_id)
+               CASE WHEN (SELECT true FROM pgmq.a_{requests} AS a WHERE a.msg_id = i.msg_id LIMIT 1) IS NULL
                     THEN i.msg_id END) AS letter
     FROM item AS i
     JOIN ended AS e ON e.msg_id = i.msg_id AND e.read_ct = i.read_ct
@@ -117,12 +117,13 @@ buried AS MATERIALIZED (
     CROSS JOIN LATERAL pgmq.send('{dead}', l.letter)
 ),
 -- What the archive has under this number already can only be deleted. What a dead letter refers to is kept in any case.
+-- One look-up for each: for EXISTS, all of the archive may be read.
 fate AS MATERIALIZED (
     SELECT e.msg_id,
-           NOT EXISTS (SELECT FROM pgmq.a_{requests} AS a WHERE a.msg_id = e.msg_id)
-           AND ('{acknowledge}' = 'archive'
-                OR EXISTS (SELECT FROM letters AS l
-                           WHERE l.msg_id = e.msg_id AND l.letter ->> 'archived_msg_id' IS NOT NULL)) AS kept
+           ('{acknowledge}' = 'archive'
+            OR EXISTS (SELECT FROM letters AS l
+                       WHERE l.msg_id = e.msg_id AND l.letter ->> 'archived_msg_id' IS NOT NULL))
+           AND (SELECT true FROM pgmq.a_{requests} AS a WHERE a.msg_id = e.msg_id LIMIT 1) IS NULL AS kept
     FROM ended AS e
 ),
 archived AS MATERIALIZED (

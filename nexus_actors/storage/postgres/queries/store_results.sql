@@ -30,11 +30,12 @@ stored AS (
     ORDER BY i.id
     ON CONFLICT (id) DO NOTHING
 ),
--- What the archive has under this number already can only be deleted.
+-- What the archive has under this number already can only be deleted. One look-up for each: for EXISTS, all of the archive may
+-- be read.
 fate AS MATERIALIZED (
     SELECT q.msg_id,
            '{acknowledge}' = 'archive'
-           AND NOT EXISTS (SELECT FROM pgmq.a_{results} AS a WHERE a.msg_id = q.msg_id) AS kept
+           AND (SELECT true FROM pgmq.a_{results} AS a WHERE a.msg_id = q.msg_id LIMIT 1) IS NULL AS kept
     FROM queued AS q
 ),
 archived AS MATERIALIZED (
@@ -50,6 +51,6 @@ deleted AS MATERIALIZED (
     WHERE f.ids IS NOT NULL
 )
 -- A full queue of notifications would fail the whole: who waits also polls.
-SELECT CASE WHEN pg_notification_queue_usage() < 0.5 THEN pg_notify('nexus_results', i.request_id) END
+SELECT CASE WHEN (SELECT pg_notification_queue_usage()) < 0.5 THEN pg_notify('nexus_results', i.request_id) END
 FROM item AS i
 WHERE (SELECT count FROM archived) >= 0 AND (SELECT count FROM deleted) >= 0
