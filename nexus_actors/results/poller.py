@@ -187,7 +187,14 @@ class ResultPoller(GenServer):
         condition: StorageRefused | None,
     ) -> None:
         if condition is None and row.lease.read_ct >= DELIVERIES:
-            await self._set_aside(message, str(error), row.request_id)
+            try:
+                # Once more after the rehearsal: what was refused of all may just have been mended.
+                await self._store.store([row])
+            except StorageRefused as again:
+                await self._set_aside(message, str(again), row.request_id)
+            else:
+                if self._refused.pop(row.lease.msg_id, None) is not None:
+                    await self._store.release(refused=True)
             return
         delay = FIRST_DELAY * 3 ** (min(max(row.lease.read_ct, 1), DELIVERIES) - 1)
         if condition is not None:
