@@ -204,10 +204,7 @@ class QueueConsumer(Stage):
         self._suspects.others_passed(deliveries)
         reached("after_lease")
         await self._work_on(deliveries)
-        size = sum(delivery.size or 0 for delivery in deliveries if delivery.body is not None)
-        # What is unread may have been long to decompress: others were left for the next time.
-        unread = any(delivery.body is None for delivery in deliveries)
-        return len(deliveries) >= quantity or 2 * size > together or unread
+        return len(deliveries) >= quantity or any(delivery.more_due for delivery in deliveries)
 
     async def _work_on(self, deliveries: Sequence[Delivery]) -> None:
         """Hand on what was leased; acknowledge duplicates."""

@@ -361,19 +361,19 @@ class ResultPublisher(Stage):
         ends = [replace(it, lease=leases.get(str(it.request_id), it.lease)) for it in answers]
         try:
             ended = await self._store.finish(ends)
-            late = [it for it in ends if it.lease not in ended]
+            left = {str(it.request_id): it for it in ends if it.lease not in ended}
+            again = await self._store.reclaim({name: it.lease.msg_id for name, it in left.items()})
+            late = [it for name, it in left.items() if name not in again]
             await self._record_late(late)
         except StorageRefused:
             if len(ends) > 1:
                 raise
             self._adopt(ends[0])
         else:
-            log.info(
-                "answers of an earlier run published",
-                requests=len(ended),
-                not_ours_any_more=len(late),
-            )
-            await self._forget([it.request_id for it in answers])
+            log.info("answers of an earlier run published", requests=len(ended), late=len(late))
+            for name, lease in again.items():  # leased by another between our two statements
+                self._adopt(replace(left[name], lease=lease))
+            await self._forget([it.request_id for it in answers if it.request_id not in again])
 
     def _adopt(self, end: Finish) -> None:
         """Take one that is refused alone into work, as if it had been answered now: what is to be

@@ -90,6 +90,8 @@ class Delivery:
     that the journal knows."""
     fault: str | None = None
     """Why there is no text: a few words of ours."""
+    more_due: bool = False
+    """Whether others were due that were left for the next time, for their bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -281,6 +281,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         body=row["body"],
         size=row["size"],
         fault=row["fault"],
+        more_due=row.get("more_due", False),
         enqueued_at=row["enqueued_at"],
         leased_at=row["leased_at"],
         verdict=cast("Verdict", row["verdict"]),

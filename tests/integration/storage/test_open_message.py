@@ -8,7 +8,7 @@ import asyncpg
 from nexus_actors.storage.ports import TOO_LARGE
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
-from tests.integration.storage.storage_helpers import sql
+from tests.integration.storage.storage_helpers import send, sql
 
 LARGEST = 20_000
 NUMBERS = "(SELECT jsonb_agg({}) FROM generate_series(1, {}))"
@@ -117,3 +117,19 @@ async def test_what_cannot_be_read_has_a_fault_and_raises_nothing(db: PostgresDa
     assert found is not None
     assert (found["body"], found["fault"], found["request_id"]) == (None, "SQLSTATE 54001", "r")
     assert found["digest"].startswith("unread:")
+
+
+async def test_what_was_left_for_its_bytes_is_told(db: PostgresDatabase) -> None:
+    compressed = {
+        "complexity": "simple",
+        "messages": [{"role": "user", "content": "a b c " * 40_000}],
+    }
+    for n in range(40):
+        await send(db, {"request_id": f"r{n}", **compressed})
+    leased = await db.requests.lease(40, 30, together=2**20)
+    assert 0 < len(leased) < 40
+    assert all(delivery.more_due for delivery in leased)
+    while more := await db.requests.lease(40, 30):
+        leased += more
+    assert len(leased) == 40
+    assert not leased[-1].more_due

@@ -106,7 +106,8 @@ interrupted AS (
     ORDER BY j.request_id
     ON CONFLICT DO NOTHING
 )
-SELECT i.msg_id, i.read_ct, i.body, i.bytes AS size, i.fault, i.enqueued_at, now() AS leased_at, i.request_id,
+SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_due,
+       i.msg_id, i.read_ct, i.body, i.bytes AS size, i.fault, i.enqueued_at, now() AS leased_at, i.request_id,
        CASE
            WHEN i.request_id IS NULL THEN 'unidentified'
            WHEN j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct = i.read_ct
