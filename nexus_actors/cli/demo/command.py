@@ -13,7 +13,7 @@ from nexus_actors.cli.demo import evidence, promises, view
 from nexus_actors.cli.demo.evidence import Evidence
 from nexus_actors.cli.demo.examples import Examples, read_examples
 from nexus_actors.cli.demo.stage import Stage, open_stage
-from nexus_actors.cli.report import CommandError, complain
+from nexus_actors.cli.report import CommandError, complain, note
 from nexus_actors.cli.service_view import render_tree
 from nexus_actors.providers.local_model import weights
 from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
@@ -73,7 +73,9 @@ async def _demo(screen: view.View) -> bool:
     screen.heading(f"Promised and kept, in {time.monotonic() - began:.1f} seconds")
     screen.promises(kept)
     if stopped != 0:
-        complain(f"the end of the service's log:\n{log}")
+        complain("the end of the service's log:")
+        for line in log:
+            note(line)
     return all(true for true, _ in kept)
 
 
@@ -122,7 +124,7 @@ async def _send(screen: view.View, stage: Stage, pool: PostgresPool, examples: E
                 left = await evidence.count_waiting(pool, queue)
                 bar.update(task, completed=count)
                 if stage.process.poll() is not None:
-                    raise CommandError(f"the service ended; its log:\n{stage.log_end()}")
+                    raise CommandError("the service ended; its log:", details=stage.log_end())
 
 
 def _tell_results(screen: view.View, examples: Examples, found: Evidence) -> None:

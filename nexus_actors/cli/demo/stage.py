@@ -49,7 +49,7 @@ class Stage:
                     await trio.sleep(0.02)
                 else:
                     return
-        raise CommandError(f"the service did not start; the end of its log:\n{self.log_end()}")
+        raise CommandError("the service did not start; the end of its log:", details=self.log_end())
 
     async def stop(self) -> int | None:
         """Ask it to end, as a service manager does; its exit code, None if it does not end."""
@@ -58,10 +58,9 @@ class Stage:
             return await self.process.wait()
         return None
 
-    def log_end(self) -> str:
+    def log_end(self) -> list[str]:
         """The last lines of its log."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-LOG_LINES:])
+        return self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
 
 
 @asynccontextmanager
@@ -76,7 +75,7 @@ async def open_stage(config: str) -> AsyncIterator[Stage]:
         }
         settings = load_settings(file, environ)
         if isinstance(settings, SettingsErrors):
-            raise CommandError(f"the demo's config is wrong:\n{settings}")
+            raise CommandError("the demo's config is wrong:", details=str(settings).splitlines())
         stage = await _start(settings, file, folder / "service.log", environ)
         try:
             yield stage

@@ -4,6 +4,7 @@ and who is in the way is named.
 
 from dataclasses import dataclass
 
+from nexus_actors.contract.shown_text import printable
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.sql import read
 
@@ -22,8 +23,8 @@ class Holder:
     """Seconds since it was last asked something; None where that is hidden from us."""
 
     def __str__(self) -> str:
-        shown = "".join(it if it.isprintable() else "?" for it in self.name)
-        return f"pid {self.pid}, role {self.role}, application {shown or '(unnamed)'}"
+        name = printable(self.name) or "(unnamed)"
+        return f"pid {self.pid}, role {printable(self.role)}, application {name}"
 
 
 async def lock_holders(connection: Connection, *key: int) -> list[Holder]:
