@@ -119,10 +119,17 @@ async def _running_server(data_dir: Path, settings: Sequence[str]) -> AsyncItera
     await trio.to_thread.run_sync(_initialise, data_dir)
     await _predecessor_gone(data_dir)
     stale = _pid_file(data_dir)
+    patience = trio.current_time() + STOP_TIMEOUT
     guard = await _start_guard(data_dir, settings)
     async with trio.open_nursery() as nursery:
         try:
-            await _ready(data_dir, stale, guard)
+            while not await _ready(data_dir, stale, guard):
+                # A server that was killed leaves its file, and processes of its own, which hold its
+                # memory until they notice: meanwhile no other starts.
+                if not stale or trio.current_time() > patience:
+                    raise _does_not_start(data_dir)
+                await trio.sleep(0.1)
+                guard = await _start_guard(data_dir, settings)
             nursery.start_soon(_watch, guard)
             yield
         finally:
@@ -233,18 +240,21 @@ async def _start_guard(data_dir: Path, settings: Sequence[str]) -> trio.Process:
         )
 
 
-async def _ready(data_dir: Path, stale: str, guard: trio.Process) -> None:
-    """Wait until the server accepts connections."""
+async def _ready(data_dir: Path, stale: str, guard: trio.Process) -> bool:
+    """Wait until the server accepts connections; False if it has ended instead."""
     with trio.move_on_after(START_TIMEOUT):
         while guard.returncode is None and guard.poll() is None:
             written = _pid_file(data_dir)
             if written != stale and written.rstrip().endswith("ready"):
-                return
+                return True
             await trio.sleep(0.01)
-    raise DatabaseStartError(
-        "unusable",
-        f"the embedded server does not start; its log is {data_dir / 'postgres.log'}",
-    )
+        return False
+    raise _does_not_start(data_dir)
+
+
+def _does_not_start(data_dir: Path) -> DatabaseStartError:
+    log = data_dir / "postgres.log"
+    return DatabaseStartError("unusable", f"the embedded server does not start; its log is {log}")
 
 
 async def _stop(data_dir: Path, guard: trio.Process) -> None:

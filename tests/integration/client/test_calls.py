@@ -182,7 +182,7 @@ async def test_the_service_gives_up_when_the_caller_does(database_url: str, tmp_
         client(database_url, tmp_path) as service,
     ):
         with pytest.raises(Timeout) as raised:
-            await service.call("simple", QUESTION, timeout=0.3)
+            await service.call("simple", QUESTION, timeout=3.0)  # long enough to be sent, whatever
         assert raised.value.request_id is not None
         result = await service.result(raised.value.request_id, timeout=PATIENCE)
         assert isinstance(result.outcome, Failure)

@@ -159,6 +159,29 @@ async def test_a_server_that_ends_by_itself_ends_the_block(data_dir: Path) -> No
         assert await ask(url, "SELECT 1") == 1
 
 
+async def test_what_a_killed_server_leaves_behind_is_waited_for(data_dir: Path) -> None:
+    left = 0
+    with pytest.raises(StorageUnavailable, match="has ended"):  # noqa: PT012
+        async with open_embedded(data_dir, settings=SETTINGS):
+            server = postmaster(data_dir)
+            children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+            left = int(children[0])
+            os.kill(left, signal.SIGSTOP)  # it holds the memory, and notices nothing
+            os.kill(server, signal.SIGKILL)
+            await trio.sleep_forever()
+
+    async def end_it() -> None:
+        log = data_dir / "postgres.log"
+        while "pre-existing shared memory block" not in log.read_text():
+            await trio.sleep(0.02)
+        os.kill(left, signal.SIGKILL)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end_it)
+        async with open_embedded(data_dir, settings=SETTINGS) as url:
+            assert await ask(url, "SELECT 1") == 1
+
+
 async def test_the_number_of_a_dead_server_given_to_another_program(data_dir: Path) -> None:
     """As after the restart of a container, where the same few numbers come again."""
     async with open_embedded(data_dir, settings=SETTINGS):
