@@ -32,7 +32,7 @@ from nexus_actors.contract.json_text import (
     Unparsable,
     clean_text,
     format_path,
-    parse,
+    parse_counted,
     values_within,
 )
 from nexus_actors.contract.messages import Spoken, read_input, read_messages
@@ -85,7 +85,7 @@ def _parse(body: str, bounds: Bounds) -> Parsed | Unparsable:
     if count > bounds.max_values:
         expected = beyond("max_values", bounds.max_values, "values of JSON")
         return Unparsable(f"expected {expected}, found {count:,} or more")
-    return parse(body, bounds.max_values)
+    return parse_counted(body)
 
 
 def _fields(value: Any) -> dict[str, Any] | None:

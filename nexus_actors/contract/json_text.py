@@ -88,6 +88,11 @@ def parse(text: str, most_values: int = MOST_VALUES) -> Parsed | Unparsable:
     """
     if values_within(text, most_values) > most_values:
         return Unparsable(f"more than {most_values:,} values")
+    return parse_counted(text)
+
+
+def parse_counted(text: str) -> Parsed | Unparsable:
+    """`parse`, for a text whose values were counted."""
     try:
         value = _STRICT.decode(text)
     except _OutOfRange:

@@ -21,6 +21,39 @@ Tool = Mapping[str, Any]
 _NO_REASONING: Final = Reasoning()
 _NO_TEXT: Final = TextOptions()
 _NO_OUTPUT: Final = OutputConfig()
+SPELT: Final = frozenset(
+    {
+        "function_call",
+        "functions",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "output_config",
+        "parallel_tool_calls",
+        "reasoning",
+        "reasoning_effort",
+        "response_format",
+        "safety_identifier",
+        "stop",
+        "stop_sequences",
+        "text",
+        "tool_choice",
+        "tools",
+        "user",
+        "verbosity",
+    }
+)
+"""What is looked at here, but for `max_tokens`. Most requests have none of it."""
+_UNSPELT: Final[Mapping[str, Any]] = {
+    "tools": (),
+    "tool_choice": None,
+    "parallel_tool_calls": None,
+    "stop": (),
+    "response_format": None,
+    "reasoning_effort": None,
+    "reasoning_summary": None,
+    "verbosity": None,
+    "user": None,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +69,12 @@ class Spelt:
 
 def one_spelling(wire: WireRequest) -> Spelt | Wrong:
     """What the fields of `wire` that have several names come to."""
+    if wire.model_fields_set.isdisjoint(SPELT):
+        return Spelt(fields={**_UNSPELT, "max_tokens": wire.max_tokens}, unknown=(), notes=())
+    return _spell(wire)
+
+
+def _spell(wire: WireRequest) -> Spelt | Wrong:
     unknown: list[str] = []
     notes: list[str] = []
     tools = _tools(wire, unknown)
