@@ -23,7 +23,7 @@ from nexus_actors import __version__
 from nexus_actors.limits.gates import Gates
 from nexus_actors.limits.quirks import Quirks
 from nexus_actors.operations.control import Control
-from nexus_actors.operations.instance import Instance, boot_id, claim_instance
+from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.patience import Outages
@@ -139,8 +139,9 @@ class Application:
     def _here(self) -> Place:
         """What tells this data directory from a copy of it, on this host or another."""
         directory = self.instance.data_dir.resolve()
-        name = f"{directory}:{directory.stat().st_ino}"
-        return place(socket.gethostname(), boot_id(), os.getpid(), name)
+        found = directory.stat()
+        name = f"{directory}:{found.st_dev}:{found.st_ino}"
+        return place(socket.gethostname(), boot_id(), os.getpid(), name, pid_namespace())
 
     def _pipeline(self) -> Supervisor:
         return Pipeline(

@@ -60,6 +60,14 @@ def boot_id() -> str:
         return ""
 
 
+def pid_namespace() -> str:
+    """What tells the containers of a host apart; empty where the system does not tell."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
 def _lock(descriptor: int) -> bool:
     # A few tries: `running_pid` of another command holds the lock for the blink of an eye.
     for _ in range(10):

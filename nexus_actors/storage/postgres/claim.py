@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 import trio
@@ -27,17 +27,22 @@ from nexus_actors.storage.postgres.connection import (
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, describe
 from nexus_actors.storage.postgres.locks import Holder, lock_holders
 
-BEAT = 5.0
-"""Seconds between signs of life of a session that holds a lock."""
+BEAT = 2.0
+"""Seconds between signs of life of a session that holds a lock; 5 in earlier releases."""
 SILENCE = 20.0
 """Seconds without a sign of life after which a session's process is taken for dead."""
 PATIENCE = 3.0
 """Seconds that the end of a dead predecessor's session is waited for."""
+LOOK_AGAIN = 0.2
+"""Seconds between looks at the session that holds it."""
 AGAIN = 1.0
 """Seconds between tries to take the lock while the service runs without it."""
 _CLASS = 0x6E657869
 """Sets these locks apart from other users' of advisory locks: "nexi" in ASCII."""
-NAME = re.compile(r"nexus [0-9a-f]{8} ([^/]{1,20})/([0-9a-f]{8})/(\d+)/([0-9a-f]{6})")
+NAME = re.compile(
+    r"nexus [0-9a-f]{8} ([^/]{1,20})/([0-9a-f]{8})/(\d+)/([0-9a-f]{6})(?:/([0-9a-f]{8}))?"
+)
+"""Earlier releases' names end after the directory."""
 
 log = logging.getLogger(__name__)
 
@@ -51,21 +56,31 @@ class Place:
     """Where a service runs."""
 
     host: str
+    """The beginning of its name, to be shown: containers' names may begin alike."""
     boot: str
     """Eight hexadecimal digits that change whenever the host starts."""
     pid: int
     directory: str
     """Six hexadecimal digits that tell one data directory of a host from another."""
+    machine: str | None
+    """Eight hexadecimal digits that tell containers of a host apart; None where an earlier release
+    did not say."""
 
     def session_name(self, instance_id: str) -> str:
         """An application_name, 63 bytes at most."""
-        return f"nexus {_short(instance_id, 8)} {self.host}/{self.boot}/{self.pid}/{self.directory}"
+        parts = (self.host, self.boot, str(self.pid), self.directory, self.machine)
+        return f"nexus {_short(instance_id, 8)} {'/'.join(filter(None, parts))}"
 
 
-def place(host: str, boot: str, pid: int, directory: str) -> Place:
-    """A place, from texts of any length and characters."""
-    shown = re.sub(r"[^A-Za-z0-9._-]", "-", host)[:20] or "-"
-    return Place(host=shown, boot=_short(boot, 8), pid=pid, directory=_short(directory, 6))
+def place(host: str, boot: str, pid: int, directory: str, namespace: str = "") -> Place:
+    """A place, from texts of any length and characters. `namespace`: that of the process ids."""
+    return Place(
+        host=re.sub(r"[^A-Za-z0-9._-]", "-", host)[:15] or "-",
+        boot=_short(boot, 8),
+        pid=pid,
+        directory=_short(directory, 6),
+        machine=_short(f"{host}\n{namespace}", 8),
+    )
 
 
 class Claim:
@@ -89,14 +104,12 @@ class Claim:
         """Hold the lock, or know who does.
 
         Raises InstanceTaken if that is a live service elsewhere. A session that proves nothing is
-        told of in `trouble`. It takes `SILENCE` seconds at most, and only where this host was
-        started anew. An asyncio coroutine, for the pool's loop, as the others.
+        told of in `trouble`. It takes `SILENCE` seconds at most, and only where another service's
+        session holds it. An asyncio coroutine, for the pool's loop, as the others.
         """
         try:
             connection = await self._connect()
-            holders = await self._try(connection)
-            if any(self._is_before_boot(holder) for holder in holders):
-                holders = await self._watch(connection)
+            holders = await self._watch(connection)
             dead = [holder for holder in holders if self._is_dead(holder)]
             for holder in dead:
                 log.warning("ending the session that a dead predecessor left behind: %s", holder)
@@ -149,17 +162,20 @@ class Claim:
         return await lock_holders(connection, *self._key)
 
     async def _watch(self, connection: Connection) -> list[Holder]:
-        """Until a session from before this host's last start gives a sign of life, as that of a
-        cloned host would, or has given none for long.
+        """Who holds the lock, once each service among them has given a sign of life, or none for
+        long: a session outlives a host that was cut off, and a container that was killed.
         """
         before: dict[int, float] = {}
         while holders := await self._try(connection):
-            silent = {it.pid: it.silent or 0.0 for it in holders if self._is_before_boot(it)}
-            beat = any(now < before.get(pid, now) for pid, now in silent.items())
-            if beat or all(self._is_dead(it) for it in holders if it.pid in silent):
+            silent = {
+                it.pid: it.silent or 0.0
+                for it in holders
+                if self._service(it) and not self._is_dead(it)
+            }
+            if not silent or any(now < before.get(pid, now) for pid, now in silent.items()):
                 break
             before = silent
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(LOOK_AGAIN)
         return holders
 
     async def _wait(self, connection: Connection) -> list[Holder]:
@@ -177,17 +193,8 @@ class Claim:
         found = self._service(holder)
         if found is None:
             return False
-        same = (self._here.host, self._here.boot, self._here.directory)
-        return (found.host, found.boot, found.directory) == same or (
+        return replace(found, pid=self._here.pid) == self._here or (
             holder.silent is not None and holder.silent > SILENCE
-        )
-
-    def _is_before_boot(self, holder: Holder) -> bool:
-        found = self._service(holder)
-        return (
-            found is not None
-            and (found.host, found.directory) == (self._here.host, self._here.directory)
-            and found.boot != self._here.boot
         )
 
     @staticmethod
@@ -196,8 +203,8 @@ class Claim:
         found = NAME.fullmatch(holder.name)
         if found is None or not holder.ours:
             return None
-        host, boot, pid, directory = found.groups()
-        return Place(host=host, boot=boot, pid=int(pid), directory=directory)
+        host, boot, pid, directory, machine = found.groups()
+        return Place(host=host, boot=boot, pid=int(pid), directory=directory, machine=machine)
 
     def _judge(self, holders: list[Holder]) -> None:
         for holder in holders:

@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import trio
 
 from nexus_actors.storage.postgres import claim
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
-from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from tests.integration.storage.storage_helpers import sql, until, value
 
-HERE = place("a-host", "boot-1", 100, "/data:1")
+HERE = place("a-host", "boot-1", 100, "/data:1", "pid:[1]")
+OLD = "nexus 01234567 a-host/01234567/100/012345"
+"""A session's name as an earlier release gave it."""
 KEY = claim.Claim.key_of("one")
 SESSIONS = (
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
@@ -26,25 +29,33 @@ async def claimed(url: str, here: Place = HERE) -> AsyncIterator[PostgresDatabas
 
 
 @asynccontextmanager
-async def left_behind(url: str, name: str) -> AsyncIterator[None]:
+async def left_behind(url: str, name: str) -> AsyncIterator[PostgresPool]:
     """A session that holds the lock and says nothing more."""
 
     async with open_postgres(url, pool_size=1, application_name=name) as pool:
         await pool.run(lambda it: it.execute(f"SELECT pg_advisory_lock{KEY}"))
-        yield
+        yield pool
 
 
 def test_a_name_fits_whatever_the_host_is_called() -> None:
     for host in ("", "h" * 300, "ä/ö nexus", "a\nb"):
-        name = place(host, "b" * 36, 2**22, "/d" * 200).session_name("i" * 36)
+        name = place(host, "b" * 36, 2**22, "/d" * 200, "pid:[9]").session_name("i" * 36)
         assert len(name.encode()) <= 63
         assert claim.NAME.fullmatch(name)
 
 
-async def test_a_live_service_elsewhere_keeps_its_id(database_url: str) -> None:
+async def test_a_live_service_elsewhere_keeps_its_id(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere may be the next container: of this host, whose name begins alike, where the
+    directory has the same name and number."""
+    monkeypatch.setattr(claim, "BEAT", 0.05)
+    monkeypatch.setattr(claim, "LOOK_AGAIN", 0.1)
     copies = [
-        place("another-host", "boot-2", 100, "/data:1"),
-        place("a-host", "boot-1", 101, "/copy:2"),
+        place("another-host", "boot-2", 100, "/data:1", "pid:[1]"),
+        place("a-host", "boot-1", 101, "/copy:2", "pid:[1]"),
+        place("a-host", "boot-2", 100, "/data:1", "pid:[1]"),  # a clone of the host
+        place("a-host", "boot-1", 100, "/data:1", "pid:[2]"),
     ]
     async with claimed(database_url) as db:
         assert db.claim is not None
@@ -60,32 +71,33 @@ async def test_a_live_service_elsewhere_keeps_its_id(database_url: str) -> None:
         assert await value(db, held, KEY[0]) == 1
     async with claimed(database_url, copies[0]):
         pass
+    alike = "a-host-whose-name-is-long-"
+    async with claimed(database_url, place(f"{alike}1", "boot-1", 1, "/data:1", "pid:[1]")) as db:
+        with pytest.raises(InstanceTaken):
+            async with claimed(database_url, place(f"{alike}2", "boot-1", 1, "/data:1", "pid:[1]")):
+                pass
 
 
 async def test_what_a_dead_predecessor_left_behind_is_ended(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of this very directory, at once; one from before the host was started, or of another
-    host, when it has been silent for long."""
-    before_boot = place("a-host", "boot-0", 7, "/data:1")
+    """One of this very directory, at once; one from before the host or the container was started,
+    of another host, or of an earlier release, when it has been silent for long."""
+    before_boot = place("a-host", "boot-0", 7, "/data:1", "pid:[1]")
     async with left_behind(database_url, HERE.session_name("one")), claimed(database_url) as db:
         assert db.claim is not None
         assert db.claim.trouble is None
     monkeypatch.setattr(claim, "SILENCE", 1.0)
-    name = before_boot.session_name("one")
-    async with left_behind(database_url, name), claimed(database_url) as db:
-        assert db.claim is not None
-        assert db.claim.trouble is None
-
-
-async def test_a_cloned_host_gives_itself_away(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(claim, "BEAT", 0.2)
-    async with claimed(database_url):
-        with pytest.raises(InstanceTaken):
-            async with claimed(database_url, place("a-host", "boot-2", 100, "/data:1")):
-                pass
+    for name in (before_boot.session_name("one"), OLD):
+        async with left_behind(database_url, name) as session:
+            with trio.move_on_after(0.3) as shortly:
+                async with claimed(database_url):
+                    pass
+            assert shortly.cancelled_caught
+            assert await session.run(lambda it: it.fetchval("SELECT 1")) == 1
+            async with claimed(database_url) as db:
+                assert db.claim is not None
+                assert db.claim.trouble is None
 
 
 async def test_a_foreign_session_with_the_lock_is_told_of_and_does_no_more(
