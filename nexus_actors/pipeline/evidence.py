@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from nexus_actors.contract.encode import encode_result
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.result import Answer, Failure, LLMResult, Usage
-from nexus_actors.storage.ports import Attempt, Finish, RequestStore, StorageRefused
+from nexus_actors.storage.ports import Attempt, Finish, RequestStore, StorageError, StorageRefused
 
 
 async def replacement(store: RequestStore, end: Finish, error: StorageRefused) -> Finish | None:
@@ -30,6 +30,23 @@ async def replacement(store: RequestStore, end: Finish, error: StorageRefused) -
         else:
             return candidate
     raise refusal
+
+
+async def others_pass(store: RequestStore, end: Finish, other: Finish | None) -> bool:
+    """Whether the store would take a small end in the place of this one if the request were that of
+    `other`, which it took; without such a one, if it were nobody's.
+    """
+    someone = replace(
+        end,
+        agent_id=other.agent_id if other else None,
+        complexity=other.complexity if other else None,
+        task_type=other.task_type if other else None,
+        provider=other.provider if other else None,
+    )
+    try:
+        return await store.rehearse(_placeholder(someone))
+    except StorageError:
+        return False
 
 
 def is_unstorable(end: Finish) -> bool:

@@ -41,6 +41,7 @@ class InWork:
         self._lanes: dict[str, dict[Key, Job]] = {name: {} for name in pool_sizes}
         self._running: set[Key] = set()
         self._answered: dict[Key, Job] = {}
+        self._apart: set[Key] = set()
         self._unrouted: dict[Key, Job] = {}
         self._leaving: dict[Key, Job] = {}
         self.bytes_left = memory_bytes
@@ -59,10 +60,7 @@ class InWork:
         self.on_room: Callable[[], None] = lambda: None
         self.on_rest: Callable[[], None] = lambda: None
         self._backlog = sum(self.capacity(lane) for lane in pool_sizes)
-        self.limit = batch_size + 2 * self._backlog
-        """The most jobs there can be: what the lanes take, as many answers not yet published, and a
-        batch on its way back.
-        """
+        self._limit = batch_size + 2 * self._backlog
 
     # -- looking
 
@@ -132,13 +130,22 @@ class InWork:
         A lane asks for more when half of its waiting room is empty, not at each job that leaves:
         the store is then asked for batches.
         """
-        if self._is_full:
+        if self.is_full:
             return {}  # the publisher is behind: paid answers must not pile up without bound
         return {lane: self.room(lane) for lane in self._lanes if self._wants(lane)}
 
     @property
-    def _is_full(self) -> bool:
-        return len(self._answered) >= self._backlog or self.bytes_left <= 0
+    def is_full(self) -> bool:
+        """Whether too much waits for the publisher, or takes the memory, for more to be leased."""
+        waiting = len(self._answered) - len(self._apart)
+        return waiting >= self._backlog or self.bytes_left <= 0
+
+    @property
+    def places(self) -> int:
+        """How many jobs more there can be: what the lanes take, as many answers not yet published,
+        and a batch on its way back; those set apart besides.
+        """
+        return self._limit - len(self._jobs) + len(self._apart)
 
     def _wants(self, lane: str) -> bool:
         size = self._pool_sizes[lane]
@@ -154,7 +161,7 @@ class InWork:
         wanted = sum(self.demand().values())
         if wanted == 0:
             return 0
-        return min(wanted - len(self._unrouted) + len(self._leaving), self.limit - len(self._jobs))
+        return min(wanted - len(self._unrouted) + len(self._leaving), self.places)
 
     # -- the way of a job
 
@@ -231,17 +238,28 @@ class InWork:
             self.bytes_left -= size - job.end_bytes
             job.end_bytes = size
 
+    def set_apart(self, job: Job) -> None:
+        """Its answer is durable, and the store takes others' but not this one for now: it is not
+        for a publisher that is behind. It counts by its bytes alone.
+        """
+        if self._answered.get(job.key) is job:
+            was_full = self.is_full
+            self._apart.add(job.key)
+            if was_full and not self.is_full:
+                self.on_room()
+
     def remove(self, job: Job) -> None:
         """The request ended, or its lease was given back or lost."""
         if job in self:
-            was_full = self._is_full
+            was_full = self.is_full
             self.bytes_left += job.size + job.end_bytes
             self._release(job)
             self._unrouted.pop(job.key, None)
             self._leaving.pop(job.key, None)
             self._answered.pop(job.key, None)
+            self._apart.discard(job.key)
             del self._jobs[job.key]
-            if was_full and not self._is_full:
+            if was_full and not self.is_full:
                 self.on_room()
 
     def _release(self, job: Job) -> None:

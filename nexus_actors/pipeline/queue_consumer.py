@@ -149,7 +149,7 @@ class QueueConsumer(Stage):
         waiting_lanes.difference_update(rooms)
         found = True  # until it is known that there is none: also if this is cut off
         try:
-            spare = min(self._queue.batch_size, self._in_work.limit - len(self._in_work))
+            spare = min(self._queue.batch_size, self._in_work.places)
             deliveries = await self._taken(rooms, max(spare, 0))
             if deliveries is None:
                 return True
@@ -282,7 +282,7 @@ class QueueConsumer(Stage):
         if delivery.verdict == "conflict":
             body = Refusal(
                 type=ErrorType.DUPLICATE_REQUEST,
-                message="this request_id was used before with another payload",
+                message="request_id: it was used before with another payload",
                 path="request_id",
             )
         job = Job(
@@ -322,8 +322,9 @@ class QueueConsumer(Stage):
     def _hand_on(self, job: Job) -> None:
         self._in_work.add(job)
         match job.body:
-            case Refusal(type=name, message=message):
-                self._in_work.answer(job, Failure(type=name, message=message, retryable=False))
+            case Refusal(type=name, message=message, path=path):
+                failure = Failure(type=name, message=message, path=path, retryable=False)
+                self._in_work.answer(job, failure)
                 self._to_publisher.send_nowait(job)
             case _:
                 self._to_router.send_nowait(job)

@@ -1,0 +1,119 @@
+"""Answers that the store does not take, for no fault of theirs: they wait for that to be over.
+
+What keeps one off may be another's condition than what keeps off the next, so they are held by
+kind: by what the store says, and whose request it is. One of each kind is tried from time to time;
+if it gets through, all of its kind are tried, and one of each other kind of which the store says
+the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import inf
+
+import trio
+
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.wake import Wake
+
+KINDS = 32
+"""So many are told apart. What the store says may be another thing each time: all further ones
+share a kind."""
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 5.0
+"""Seconds until one of a kind is tried again."""
+
+
+@dataclass(slots=True)
+class _Kind:
+    condition: str | None
+    due: float
+    pause: float = FIRST_PAUSE
+    jobs: dict[Job, None] = field(default_factory=dict)
+
+
+_Name = tuple[str | None, str | None]
+"""What the store says, and the agent's id; of the kind that the rest share, nothing."""
+
+
+class Held:
+    """Those held, by kind. All methods but `next` are synchronous."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[_Name, _Kind] = {}
+        self._names: dict[Job, _Name] = {}
+        self._wake = Wake()
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, job: Job) -> bool:
+        return job in self._names
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(tuple(self._names))
+
+    @property
+    def condition(self) -> str | None:
+        """What some are held for, if any are."""
+        return next((it.condition for it in self._kinds.values() if it.condition), None)
+
+    def add(self, job: Job, condition: str) -> None:
+        """Hold one for what the store says now, whatever it was held for before."""
+        name: _Name = (condition, job.body.agent_id if job.end is None else job.end.agent_id)
+        if name not in self._kinds and len(self._kinds) >= KINDS:
+            name = (None, None)
+        if self._names.get(job) == name:
+            return
+        self.discard(job)
+        kind = self._kinds.get(name)
+        if kind is None:
+            due = trio.current_time() + FIRST_PAUSE
+            kind = self._kinds[name] = _Kind(name[0], due)
+        kind.jobs[job] = None
+        self._names[job] = name
+        self._wake.set()
+
+    def discard(self, job: Job) -> None:
+        """It is held no longer; the others of its kind are."""
+        name = self._names.pop(job, None)
+        if name is not None:
+            kind = self._kinds[name]
+            del kind.jobs[job]
+            if not kind.jobs:
+                del self._kinds[name]
+
+    def release(self, job: Job) -> list[Job]:
+        """It got through: what its kind was held for is over. Returns the others of its kind, which
+        are held no longer; one of each kind with the same condition is due at once.
+        """
+        name = self._names.get(job)
+        if name is None:
+            return []
+        gone = self._kinds.pop(name)
+        for one in gone.jobs:
+            del self._names[one]
+        for kind in self._kinds.values():
+            if kind.condition == gone.condition:
+                kind.due, kind.pause = -inf, FIRST_PAUSE
+        self._wake.set()
+        return [one for one in gone.jobs if one is not job]
+
+    def postpone(self, job: Job) -> None:
+        """It was tried and is held still: its kind pauses, for longer each time, and the next of it
+        is tried then.
+        """
+        name = self._names.get(job)
+        if name is not None:
+            kind = self._kinds[name]
+            kind.jobs[job] = kind.jobs.pop(job)
+            kind.due = trio.current_time() + kind.pause
+            kind.pause = min(2 * kind.pause, LONGEST_PAUSE)
+
+    async def next(self) -> Job:
+        """Wait until one is due: of the kind that has been for longest. It stays held."""
+        while True:
+            kind = min(self._kinds.values(), key=lambda it: it.due, default=None)
+            left = inf if kind is None else kind.due - trio.current_time()
+            if kind is not None and left <= 0:
+                return next(iter(kind.jobs))
+            await self._wake.wait(left)

@@ -1,0 +1,128 @@
+"""What an earlier process of this instance was answered and could not publish."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from nexus_actors.contract.encode import decode_result
+from nexus_actors.contract.errors import ErrorType, Refusal
+from nexus_actors.contract.result import Failure, LLMResult
+from nexus_actors.pipeline.ending import size
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.kept import BATCH_BYTES, KeptAnswers
+from nexus_actors.pipeline.patience import Patience
+from nexus_actors.storage.ports import Finish, RequestStore, StorageError, StorageRefused
+
+log = structlog.get_logger("nexus.result_publisher")
+
+
+class Recovery:
+    """Publishes it, before anything is leased. What the store refuses alone, or has twice not done
+    alone, is taken into work instead: what is to be done with it is found out as for any other.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        store: RequestStore,
+        kept: KeptAnswers,
+        in_work: InWork,
+        patience: Patience,
+    ) -> None:
+        self._batch_size = batch_size
+        self._size = batch_size
+        self._store = store
+        self._kept = kept
+        self._in_work = in_work
+        self._patience = patience
+        self._adopted: list[Job] = []
+
+    async def run(self, left: Sequence[Finish]) -> list[Job]:
+        """Publish all of these; returns what was taken into work."""
+        waiting = deque(left)
+        failed: set[str | None] = set()
+        while waiting:
+            answers = self._some(waiting)
+            try:
+                await self._republish(answers)
+            except StorageRefused:
+                self._size = max(1, len(answers) // 2)
+                waiting.extendleft(reversed(answers))
+            except StorageError as error:
+                self._size = max(1, len(answers) // 2)
+                if len(answers) > 1:
+                    waiting.extendleft(reversed(answers))
+                elif answers[0].request_id in failed:
+                    self._adopt(answers[0])
+                else:
+                    failed.add(answers[0].request_id)
+                    waiting.append(answers[0])
+                await self._patience.failed(error)
+            else:
+                self._size = min(2 * self._size, self._batch_size)
+                self._patience.worked()
+        return self._adopted
+
+    def _some(self, waiting: deque[Finish]) -> list[Finish]:
+        answers: list[Finish] = []
+        together = 0
+        while waiting and len(answers) < self._size:
+            together += size(waiting[0])
+            if answers and together > BATCH_BYTES:
+                break
+            answers.append(waiting.popleft())
+        return answers
+
+    async def _republish(self, answers: Sequence[Finish]) -> None:
+        leases = await self._store.reclaim({str(it.request_id): it.lease.msg_id for it in answers})
+        ends = [replace(it, lease=leases.get(str(it.request_id), it.lease)) for it in answers]
+        try:
+            ended = await self._store.finish(ends)
+            left = {str(it.request_id): it for it in ends if it.lease not in ended}
+            again = await self._store.reclaim({name: it.lease.msg_id for name, it in left.items()})
+            late = [it for name, it in left.items() if name not in again]
+            await record_late(self._store, late)
+        except StorageRefused:
+            if len(ends) > 1:
+                raise
+            self._adopt(ends[0])
+        else:
+            log.info("answers of an earlier run published", requests=len(ended), late=len(late))
+            for name, lease in again.items():  # leased by another between our two statements
+                self._adopt(replace(left[name], lease=lease))
+            await self._kept.forget([it.request_id for it in answers if it.request_id not in again])
+
+    def _adopt(self, end: Finish) -> None:
+        """Take one into work, as if it had been answered now; others are leased meanwhile."""
+        result = decode_result(end.result)
+        job = Job(
+            lease=end.lease,
+            body=Refusal(type=ErrorType.INVALID_REQUEST, message="answered by an earlier process"),
+            request_id=end.request_id,
+            prior_attempts=end.attempt_count - len(end.attempts),
+            prior_spared=end.spared_count,
+            attempts=list(end.attempts),
+            end=end,
+        )
+        self._in_work.add(job)
+        self._in_work.weigh(job, size(end))
+        self._in_work.answer(
+            job,
+            result.outcome
+            if isinstance(result, LLMResult)
+            else Failure(type=ErrorType.INTERNAL_ERROR, message=result, retryable=False),
+        )
+        self._adopted.append(job)
+
+
+async def record_late(store: RequestStore, ends: Sequence[Finish]) -> None:
+    """Record what was paid for requests that another process has ended, or holds by now. What the
+    store refuses of it is logged, no more."""
+    try:
+        await store.record_late(ends)
+    except StorageRefused as error:
+        log.warning("attempts not recorded", requests=len(ends), error=str(error))
