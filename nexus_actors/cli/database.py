@@ -16,6 +16,7 @@ from nexus_actors.cli.report import CommandError, note, say, say_text
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
+    from nexus_actors.storage.postgres.migrate import Migrated
     from nexus_actors.storage.postgres.sql import Queues
 
 Role = Annotated[str, Parameter(help="The role's name.")]
@@ -24,7 +25,8 @@ db = App(name="db", help="Prepare or find the database.", help_format="plaintext
 
 @db.command
 def migrate(*, config: ConfigPath = None) -> None:
-    """Create what is missing: PGMQ, the queues, the journal, job_results. Safe to repeat.
+    """Create what is missing: PGMQ, the queues, the journal, job_results. Safe to repeat. It says
+    what it made, and the version of the schema: the number of its last migration.
 
     The service does the same at each start. Without a database URL this starts the embedded server,
     unless it runs already, and stops it again.
@@ -32,8 +34,11 @@ def migrate(*, config: ConfigPath = None) -> None:
     import trio
 
     settings = read_settings(config)
-    trio.run(_migrate, settings)
-    note("the database is up to date")
+    done = trio.run(_migrate, settings)
+    if done.made:
+        note(f"made {', '.join(done.made)}; the database is at version {done.version}")
+    else:
+        note(f"the database is up to date at version {done.version}")
 
 
 @db.command
@@ -134,9 +139,9 @@ def queues_of(settings: "Settings") -> "Queues":
     )
 
 
-async def _migrate(settings: "Settings") -> None:
+async def _migrate(settings: "Settings") -> "Migrated":
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.migrate import migrate as apply
 
     async with open_database(settings) as address, open_postgres(address, pool_size=1) as pool:
-        await apply(pool, queues_of(settings))
+        return await apply(pool, queues_of(settings))

@@ -1,50 +1,116 @@
-"""The index by which requests are leased in the order in which they are due."""
+"""The index by which requests are leased in the order in which they are due.
 
+A short queue is held up for the blink of an eye while it is made. A long one is not: there it is
+built beside the running work, which takes longer and waits for the transactions that are open.
+"""
+
+import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
 
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.errors import describe
+from nexus_actors.storage.postgres.locks import Holder, lock_holders, named
+from nexus_actors.storage.postgres.presence import lock_key
 from nexus_actors.storage.postgres.sql import DUE, queue_name
 
-PATIENCE: Final = 2
-"""Seconds that transactions which have written to the queue are waited for."""
+SHORT = 16 * 2**20
+"""Bytes of a queue that is held up while the index is made: some ten thousand requests."""
+PATIENCE = 20.0
+"""Seconds that another process, or an open transaction, is waited for."""
+LONGEST = 3600.0
+"""Seconds for building it."""
+_CLASS: Final = 0x6E657864
+"""Sets these locks apart from other users' of advisory locks: "nexd" in ASCII."""
 
 log = logging.getLogger(__name__)
 
 
 async def has_due_index(connection: Connection, queue: str) -> bool:
-    """Whether the queue has it."""
+    """Whether the queue has it, whole."""
     found: bool = await connection.fetchval(
-        "SELECT to_regclass($1) IS NOT NULL", f"pgmq.{_name(queue)}"
+        "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND indisvalid)",
+        f"pgmq.{_name(queue)}",
     )
     return found
 
 
-async def ensure_due_index(connection: Connection, queue: str) -> None:
+async def ensure_due_index(
+    connection: Connection, queue: str, blockers: Sequence[Holder] = ()
+) -> list[str]:
     """Make it, if the privileges allow it and nobody is in the way; without it, a message that was
-    sent with a negative delay comes before all others, which is told."""
+    sent with a negative delay comes before all others, which is told, with the `blockers` that have
+    been seen by then. What was made, in words.
+    """
     if await has_due_index(connection, queue):
-        return
-    columns = DUE.replace("q.", "")
+        return []
     try:
-        async with connection.transaction():
-            # Who waits for this lock holds up all that send.
-            await connection.execute(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
-            await connection.execute(
-                f"CREATE INDEX IF NOT EXISTS {_name(queue)} ON pgmq.q_{queue} (({columns}))"
-            )
-    except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
-        pass  # another process was quicker
-    except (asyncpg.InsufficientPrivilegeError, asyncpg.LockNotAvailableError) as error:
+        await _take_turn(connection, queue)
+        if await has_due_index(connection, queue):
+            return []
+        table = f"pgmq.q_{queue}"
+        if await connection.fetchval("SELECT pg_relation_size($1::regclass)", table) > SHORT:
+            await _build_beside(connection, queue)
+        else:
+            async with connection.transaction():
+                await connection.execute(f"DROP INDEX IF EXISTS pgmq.{_name(queue)}")
+                await connection.execute(f"CREATE INDEX {_columns(queue)}")
+    except (
+        asyncpg.InsufficientPrivilegeError,
+        asyncpg.LockNotAvailableError,
+        asyncpg.DeadlockDetectedError,
+    ) as error:
         log.warning(
             "no index on pgmq.q_%s, so a message that is sent with a negative delay comes before"
-            " all others: %s",
+            " all others: %s%s",
             queue,
             describe(error),
+            f" (in the way: {named(list(blockers))})" if blockers else "",
         )
+        return []
+    return [f"the index pgmq.{_name(queue)}"]
+
+
+async def _build_beside(connection: Connection, queue: str) -> None:
+    """While it waits it holds nobody up. What an attempt leaves that failed is taken away, by it or
+    by the next.
+    """
+    log.info("building the index pgmq.%s; its queue is used meanwhile", _name(queue))
+    drop = f"DROP INDEX CONCURRENTLY IF EXISTS pgmq.{_name(queue)}"
+    before = await connection.fetchval("SHOW lock_timeout")
+    await connection.execute(f"SET lock_timeout = '{PATIENCE}s'")
+    try:
+        await connection.execute(drop, timeout=LONGEST)
+        await connection.execute(f"CREATE INDEX CONCURRENTLY {_columns(queue)}", timeout=LONGEST)
+    except asyncpg.PostgresError:
+        await connection.execute(f"SET lock_timeout = '{before}'")
+        await connection.execute(drop)
+        raise
+    await connection.execute(f"SET lock_timeout = '{before}'")
+    log.info("the index pgmq.%s is built", _name(queue))
+
+
+async def _take_turn(connection: Connection, queue: str) -> None:
+    """One process builds, since two would wait for each other: hold the lock that says so until the
+    session ends. The wait for it is made of looks, as whoever builds waits for open statements.
+
+    Raises LockNotAvailableError.
+    """
+    key = _CLASS, lock_key(queue)[1]
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *key):
+        if loop.time() > deadline:
+            holders = named(await lock_holders(connection, *key))
+            raise asyncpg.LockNotAvailableError(f"another session is building it ({holders})")
+        await asyncio.sleep(0.1)
+
+
+def _columns(queue: str) -> str:
+    return f"{_name(queue)} ON pgmq.q_{queue} (({DUE.replace('q.', '')}))"
 
 
 def _name(queue: str) -> str:

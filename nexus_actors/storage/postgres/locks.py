@@ -1,12 +1,25 @@
-"""Who holds an advisory lock. Any role can hold any of them, so nobody waits for one without end,
-and who is in the way is named.
+"""Who holds a lock. Any role can hold any advisory lock, and those of a table that it may read, so
+nobody waits for one without end, and who is in the way is named.
 """
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+import asyncpg
 
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.storage.postgres.errors import DRIVER_ERRORS
 from nexus_actors.storage.postgres.sql import read
+
+FIRST_LOOK = 0.5
+"""Seconds that a session may take before somebody looks what it waits for."""
+LOOK_AGAIN = 0.3
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +30,8 @@ class Holder:
     role: str
     name: str
     """Its application_name."""
-    ours: bool
-    """Whether it is a session of our own role."""
+    ours: bool | None
+    """Whether it is a session of our own role; None where nobody knows whose it is."""
     silent: float | None
     """Seconds since it was last asked something; None where that is hidden from us."""
 
@@ -39,3 +52,38 @@ async def lock_holders(connection: Connection, *key: int) -> list[Holder]:
 def named(holders: list[Holder]) -> str:
     """The holders in words."""
     return "; ".join(map(str, holders)) or "a session that has just let go of it"
+
+
+@asynccontextmanager
+async def watched(url: str, connection: Connection) -> AsyncIterator[list[Holder]]:
+    """Tell in the log whom the connection waits for, while the block runs; the list names them,
+    as far as they were seen. By a connection of its own, which is made if it takes long.
+    """
+    blockers: list[Holder] = []
+    watch = _watch(url, connection.get_server_pid(), blockers)
+    task = asyncio.get_running_loop().create_task(watch)
+    try:
+        yield blockers
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _watch(url: str, pid: int, blockers: list[Holder]) -> None:
+    try:
+        await asyncio.sleep(FIRST_LOOK)
+        watcher = await asyncpg.connect(url, timeout=10, command_timeout=10)
+        try:
+            while True:
+                rows = await watcher.fetch(read("queries", "blockers"), pid)
+                found = [Holder(**dict(row)) for row in rows]
+                if found and [it.pid for it in found] != [it.pid for it in blockers]:
+                    log.warning("waiting for a lock of another session: %s", named(found))
+                    blockers[:] = found
+                await asyncio.sleep(LOOK_AGAIN)
+        finally:
+            watcher.terminate()
+    except DRIVER_ERRORS as error:
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        # Nobody is named then; what waits is none the worse for it.

@@ -3,11 +3,14 @@
 It looks before it acts: where nothing is missing, no lock is taken, no DDL is attempted and a role
 with the bare working privileges suffices. What is missing is made in one transaction under an
 advisory lock, so that services starting together take turns.
+
+Who waits for a table's lock holds up all who come after it. So none is waited for longer than
+`LOCK_TIMEOUT`; then all is undone, others have their turn, and it is tried again.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
@@ -21,50 +24,94 @@ from nexus_actors.storage.postgres.errors import (
     describe,
     start_error,
 )
-from nexus_actors.storage.postgres.locks import lock_holders, named
+from nexus_actors.storage.postgres.locks import Holder, lock_holders, named, watched
 from nexus_actors.storage.postgres.sql import Queues, channel, numbered_migrations, read
 
 LOCK: Final = 0x6E65787573
 """The advisory lock of the migrations: "nexus" in ASCII."""
 TIMEOUT = 60.0
-"""Seconds for one statement, such as building an index."""
+"""Seconds for one statement."""
+LONGEST = 3600.0
+"""Seconds for one that grows with the tables, such as a migration."""
 PATIENCE = 20.0
-"""Seconds that another process's migration is waited for."""
+"""Seconds that other sessions, which hold locks, are waited for in all."""
+LOCK_TIMEOUT = 2.0
+"""Seconds that a table's lock is waited for at once."""
+PAUSE = 1.0
+"""Seconds in which those who waited behind us have their turn."""
 LOOK_AGAIN = 0.1
-"""Seconds between looks whether it is over."""
+"""Seconds between looks whether another process's migration is over."""
 
 log = logging.getLogger(__name__)
 
 
-async def migrate(pool: PostgresPool, queues: Queues) -> None:
-    """Create whatever is missing of PGMQ, the journal, `job_results`, the queues and their
-    triggers.
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What `migrate` has done."""
 
-    Raises DatabaseStartError. If cancelled, nothing has changed.
+    made: tuple[str, ...]
+    """Each thing in words; empty where nothing was missing."""
+    version: int
+    """The number of the last migration."""
+
+
+async def migrate(pool: PostgresPool, queues: Queues) -> Migrated:
+    """Create whatever is missing of PGMQ, the journal, `job_results`, the queues, their triggers
+    and the index on when a request is due.
+
+    Raises DatabaseStartError. If cancelled, each part is wholly done or wholly undone.
     """
     try:
-        # A connection of its own: building an index may take longer than the pool's timeouts allow.
-        await pool.on_loop(_migrate, pool.url, queues)
+        # A connection of its own: what is made may take longer than the pool's timeouts allow.
+        return await pool.on_loop(_migrate, pool.url, queues)
     except DRIVER_ERRORS as error:
         raise start_error(error, location(pool.url)) from error
 
 
-async def _migrate(url: str, queues: Queues) -> None:
-    connection = await asyncpg.connect(url, timeout=10, command_timeout=TIMEOUT)
+async def _migrate(url: str, queues: Queues) -> Migrated:
+    settings = {
+        "application_name": "nexus migrate",
+        "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}",
+        "statement_timeout": "0",
+    }
+    connection = await asyncpg.connect(
+        url, timeout=10, command_timeout=TIMEOUT, server_settings=settings
+    )
     try:
         await _check_encoding(connection, location(url))
-        missing = await _missing(connection, queues)
-        if missing:
-            try:
-                async with connection.transaction():
-                    if await _take_turn(connection, queues, location(url)):
-                        await _make(connection, queues)
-            except asyncpg.InsufficientPrivilegeError as error:
-                raise _not_ours_to_make(location(url), missing, error) from error
-        await _ensure_triggers(connection, (queues.requests, queues.results))
-        await ensure_due_index(connection, queues.requests)
+        made = await _make_patiently(connection, queues, url)
+        async with watched(url, connection) as blockers:
+            for queue in (queues.requests, queues.results):
+                made += await _ensure_trigger(connection, queue, blockers)
+            made += await ensure_due_index(connection, queues.requests, blockers)
+        version = await connection.fetchval("SELECT max(number) FROM nexus.migrations")
+        return Migrated(tuple(made), version)
     finally:
         connection.terminate()
+
+
+async def _make_patiently(connection: Connection, queues: Queues, url: str) -> list[str]:
+    """What is missing, made in one transaction. It is tried again while others hold its locks."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
+    while missing := await _missing(connection, queues):
+        async with watched(url, connection) as blockers:
+            try:
+                return await _make_at_once(connection, queues, location(url))
+            except asyncpg.InsufficientPrivilegeError as error:
+                raise _not_ours_to_make(location(url), missing, error) from error
+            except asyncpg.LockNotAvailableError as error:
+                if loop.time() > deadline:
+                    what = "a lock that its migrations need is"
+                    raise _held_up(location(url), what, blockers) from error
+        await asyncio.sleep(PAUSE)
+    return []
+
+
+async def _make_at_once(connection: Connection, queues: Queues, where: str) -> list[str]:
+    async with connection.transaction():
+        ours = await _take_turn(connection, queues, where)
+        return await _make(connection, queues) if ours else []
 
 
 async def _check_encoding(connection: Connection, where: str) -> None:
@@ -115,13 +162,7 @@ async def _take_turn(connection: Connection, queues: Queues, where: str) -> bool
     while not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
         holders = await lock_holders(connection, LOCK)
         if loop.time() > deadline:
-            pids = ", ".join(f"pg_terminate_backend({holder.pid})" for holder in holders)
-            raise DatabaseStartError(
-                "unusable",
-                f"cannot bring the database {where} up to date: the lock of its migrations is held"
-                f" by another session ({named(holders)}) for more than {PATIENCE:.0f} s; end that"
-                f" session{f', such as by SELECT {pids},' if pids else ''} and start again",
-            )
+            raise _held_up(where, "the lock of its migrations is", holders)
         if not told:
             log.warning("waiting for the lock of the migrations, held by %s", named(holders))
             told = True
@@ -129,6 +170,16 @@ async def _take_turn(connection: Connection, queues: Queues, where: str) -> bool
         if not await _missing(connection, queues):
             return False
     return True
+
+
+def _held_up(where: str, what: str, holders: list[Holder]) -> DatabaseStartError:
+    pids = ", ".join(f"pg_terminate_backend({it.pid})" for it in holders if it.pid)
+    return DatabaseStartError(
+        "unusable",
+        f"cannot bring the database {where} up to date: {what} held by another session"
+        f" ({named(holders)}) for more than {PATIENCE:.0f} s; end that session"
+        f"{f', such as by SELECT {pids},' if pids else ''} and start again",
+    )
 
 
 def _not_ours_to_make(where: str, missing: list[str], error: BaseException) -> DatabaseStartError:
@@ -139,22 +190,25 @@ def _not_ours_to_make(where: str, missing: list[str], error: BaseException) -> D
     )
 
 
-async def _make(connection: Connection, queues: Queues) -> None:
-    """All that is missing; each part looks whether it is, since another may have been quicker."""
-    await _ensure_pgmq(connection)
-    await _ensure_journal(connection)
-    await _ensure_job_results(connection)
+async def _make(connection: Connection, queues: Queues) -> list[str]:
+    """All that is missing, and what that was; each part looks whether it is, since another may have
+    been quicker.
+    """
+    made = await _ensure_pgmq(connection)
+    made += await _ensure_journal(connection)
+    made += await _ensure_job_results(connection)
     for queue in (queues.requests, queues.results, queues.dead):
-        await _ensure_queue(connection, queue)
+        made += await _ensure_queue(connection, queue)
     if not await _is_known(connection, queues.requests):
         await connection.execute(
             "INSERT INTO nexus.request_queues (name) VALUES ($1)", queues.requests
         )
+    return made
 
 
-async def _ensure_pgmq(connection: Connection) -> None:
+async def _ensure_pgmq(connection: Connection) -> list[str]:
     if await connection.fetchval("SELECT to_regnamespace('pgmq') IS NOT NULL"):
-        return
+        return []
     if await connection.fetchval(
         "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pgmq')"
     ):
@@ -163,29 +217,41 @@ async def _ensure_pgmq(connection: Connection) -> None:
         await connection.execute(get_embedded_install_sql())
         # It may leave settings of the session behind, the search path for one.
         await connection.execute("RESET ALL")
+    return ["the schema pgmq"]
 
 
-async def _ensure_journal(connection: Connection) -> None:
+async def _ensure_journal(connection: Connection) -> list[str]:
+    """PostgreSQL lets everybody execute a new function, and no default of a schema's can forbid
+    it: so that is revoked from all.
+    """
+    made = []
     if await connection.fetchval("SELECT to_regclass('nexus.migrations') IS NULL"):
         await connection.execute(read("migrations", "migrations_table"))
+        made.append("the schema nexus")
     for number, name in await _pending(connection):
-        await connection.execute(read("migrations", name))
+        await connection.execute(read("migrations", name), timeout=LONGEST)
         await connection.execute(
             "INSERT INTO nexus.migrations (number, name) VALUES ($1, $2)", number, name
         )
         log.info("applied migration %s", name)
-    # PostgreSQL lets everybody execute a new function, and no default of a schema's can forbid it.
+        if "the schema nexus" not in made:
+            made.append(f"the migration {name}")
     await connection.execute("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA nexus FROM PUBLIC")
+    return made
 
 
-async def _ensure_job_results(connection: Connection) -> None:
-    if await connection.fetchval("SELECT to_regclass('public.job_results') IS NULL"):
-        await connection.execute(read("migrations", "job_results"))
+async def _ensure_job_results(connection: Connection) -> list[str]:
+    if not await connection.fetchval("SELECT to_regclass('public.job_results') IS NULL"):
+        return []
+    await connection.execute(read("migrations", "job_results"))
+    return ["the table public.job_results"]
 
 
-async def _ensure_queue(connection: Connection, queue: str) -> None:
-    if await connection.fetchval("SELECT to_regclass($1) IS NULL", f"pgmq.q_{queue}"):
-        await connection.execute("SELECT pgmq.create($1)", queue)
+async def _ensure_queue(connection: Connection, queue: str) -> list[str]:
+    if not await connection.fetchval("SELECT to_regclass($1) IS NULL", f"pgmq.q_{queue}"):
+        return []
+    await connection.execute("SELECT pgmq.create($1)", queue)
+    return [f"the queue {queue}"]
 
 
 async def _is_known(connection: Connection, queue: str) -> bool:
@@ -197,24 +263,30 @@ async def _is_known(connection: Connection, queue: str) -> bool:
     )
 
 
-async def _ensure_triggers(connection: Connection, queues: Sequence[str]) -> None:
-    """Our trigger on each queue, if the privileges allow it; without it, it is only polled."""
-    for queue in queues:
-        table = f"pgmq.q_{queue}"
-        present = await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1)"
-            " AND tgname = 'nexus_notify_insert' AND tgenabled <> 'D')",
-            table,
+async def _ensure_trigger(connection: Connection, queue: str, blockers: list[Holder]) -> list[str]:
+    """Our trigger on the queue, if the privileges allow it and nobody is in the way; without it, it
+    is only polled.
+    """
+    table = f"pgmq.q_{queue}"
+    present = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1)"
+        " AND tgname = 'nexus_notify_insert' AND tgenabled <> 'D')",
+        table,
+    )
+    if present:
+        return []
+    try:
+        # OR REPLACE: another process may have been quicker, and a disabled one is made anew.
+        await connection.execute(
+            f"CREATE OR REPLACE TRIGGER nexus_notify_insert AFTER INSERT ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION nexus.notify_insert('{channel(queue)}')"
         )
-        if present:
-            continue
-        try:
-            # OR REPLACE: another process may have been quicker, and a disabled one is made anew.
-            await connection.execute(
-                f"CREATE OR REPLACE TRIGGER nexus_notify_insert AFTER INSERT ON {table}"
-                f" FOR EACH STATEMENT EXECUTE FUNCTION nexus.notify_insert('{channel(queue)}')"
-            )
-        except asyncpg.InsufficientPrivilegeError:
-            log.warning(
-                "no right to create a trigger on %s: new messages are found by polling only", table
-            )
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.LockNotAvailableError) as error:
+        log.warning(
+            "no trigger on %s, so new messages are found by polling only: %s%s",
+            table,
+            describe(error),
+            f" (in the way: {named(blockers)})" if blockers else "",
+        )
+        return []
+    return [f"the trigger on {table}"]

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -10,14 +12,16 @@ import pytest
 import trio
 
 from nexus_actors.storage.ports import BudgetShare, Quota
-from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres import due_index, locks
+from nexus_actors.storage.postgres import migrate as migrations
+from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.errors import DatabaseStartError
-from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.migrate import Migrated, migrate
 from nexus_actors.storage.postgres.quirk_store import forget_quirks
 from nexus_actors.storage.postgres.sql import Queues, numbered_migrations, read
 from nexus_actors.storage.quirks import Quirk
-from tests.integration.storage.storage_helpers import send, sql, success, value
+from tests.integration.storage.storage_helpers import send, sql, success, until, value
 from tests.integration.storage.test_results import row
 
 ECTO = """
@@ -35,6 +39,7 @@ CREATE TABLE job_results (
     inserted_at timestamp(6) NOT NULL, updated_at timestamp(6) NOT NULL
 )
 """
+SESSIONS = "SELECT FROM pg_stat_activity WHERE datname = current_database()"
 
 
 def roles(service: str) -> str:
@@ -154,6 +159,101 @@ async def test_a_role_with_the_working_privileges_suffices(
     finally:
         both = f"{role}, {role}_producer, {role}_operator"
         await execute(database_url, f"DROP OWNED BY {both}; DROP ROLE {both}")
+
+
+@asynccontextmanager
+async def in_transaction(
+    pool: PostgresPool, statement: str
+) -> AsyncIterator[tuple[int, Callable[[], Awaitable[None]]]]:
+    """A session that idles in a transaction which has done something: its pid, and what ends it."""
+
+    async def begin() -> "asyncpg.Connection[asyncpg.Record]":
+        settings = {"application_name": "a long dump"}
+        connection = await asyncpg.connect(pool.url, server_settings=settings)
+        await connection.execute(f"BEGIN; {statement}")
+        return connection
+
+    async def end() -> None:
+        await pool.on_loop(connection.close)
+
+    connection = await pool.on_loop(begin)
+    try:
+        yield connection.get_server_pid(), end
+    finally:
+        connection.terminate()
+
+
+async def test_a_migration_holds_nobody_up_while_it_waits_for_a_lock(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "ALTER TABLE nexus.requests ADD COLUMN later text"
+    monkeypatch.setattr(migrations, "numbered_migrations", lambda: [(9000, "9000_later")])
+    monkeypatch.setattr(
+        migrations, "read", lambda *of: text if of[1] == "9000_later" else read(*of)
+    )
+    for name, seconds in (("LOCK_TIMEOUT", 0.4), ("PAUSE", 0.1), ("PATIENCE", 0.3)):
+        monkeypatch.setattr(migrations, name, seconds)
+    monkeypatch.setattr(locks, "FIRST_LOOK", 0.0)
+    reading = "SELECT count(*) FROM nexus.requests"
+    async with open_postgres(database_url) as pool, in_transaction(pool, reading) as (pid, end):
+        with pytest.raises(DatabaseStartError) as refused:
+            await migrate(pool, Queues())
+        assert f"pid {pid}, role postgres, application a long dump" in str(refused.value)
+        assert f"pg_terminate_backend({pid})" in str(refused.value)
+        monkeypatch.setattr(migrations, "PATIENCE", 60.0)
+        done: list[Migrated] = []
+
+        async def retry() -> None:
+            done.append(await migrate(pool, Queues()))
+
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(retry)
+                waits = f"{SESSIONS} AND wait_event_type = 'Lock'"
+                await until(lambda: pool.run(lambda it: it.fetch(waits)))
+                assert await pool.run(lambda it: it.fetchval(reading)) == 0
+                assert done == []
+                await end()
+    assert done == [Migrated(("the migration 9000_later",), 9000)]
+
+
+async def test_the_index_of_a_long_queue_is_built_while_the_queue_is_used(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What an attempt left that failed is no index, and is made anew."""
+    monkeypatch.setattr(due_index, "SHORT", -1)
+    monkeypatch.setattr(locks, "FIRST_LOOK", 0.0)
+    sending = "SELECT pgmq.send('ai_requests', '{}')"
+    made = Migrated(("the index pgmq.nexus_due_ai_requests",), numbered_migrations()[-1][0])
+    async with open_postgres(database_url) as pool, in_transaction(pool, sending) as (_, end):
+        await execute(
+            database_url,
+            "UPDATE pg_index SET indisvalid = false"
+            " WHERE indexrelid = 'pgmq.nexus_due_ai_requests'::regclass",
+        )
+        monkeypatch.setattr(due_index, "PATIENCE", 0.3)
+        monkeypatch.setattr(migrations, "LOCK_TIMEOUT", 0.3)
+        with caplog.at_level(logging.WARNING):
+            assert (await migrate(pool, Queues())).made == ()
+        assert "application a long dump" in caplog.text
+        assert not await pool.run(due_index.has_due_index, "ai_requests")
+        monkeypatch.setattr(due_index, "PATIENCE", 60.0)
+        done: list[Migrated] = []
+
+        async def build() -> None:
+            done.append(await migrate(pool, Queues()))
+
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                for _ in range(2):
+                    nursery.start_soon(build)
+                waits = f"{SESSIONS} AND wait_event_type = 'Lock'"
+                await until(lambda: pool.run(lambda it: it.fetch(waits)))
+                assert await pool.run(lambda it: it.fetchval(sending)) > 0
+                assert done == []
+                await end()
+        assert sorted(done, key=lambda it: it.made) == [Migrated((), made.version), made]
+        assert await pool.run(due_index.has_due_index, "ai_requests")
 
 
 async def test_a_cancelled_migration_leaves_nothing(empty_database_url: str) -> None:
