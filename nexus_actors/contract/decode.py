@@ -46,6 +46,7 @@ from nexus_actors.contract.tasks import (
 )
 from nexus_actors.contract.unknown_keys import in_items, in_messages, in_system
 from nexus_actors.contract.wire import MAX_ID_LENGTH, WireRequest
+from nexus_actors.contract.wording import expected, with_path
 from nexus_actors.contract.wrong import Wrong
 
 API_VERSIONS: Final = ("responses", "chat_completions")
@@ -235,22 +236,19 @@ def _choice(text: str) -> str:
 
 
 def _refuse_wrong(fields: dict[str, Any], wrong: Wrong) -> Refusal:
-    path = format_path(wrong.path)
-    message = f"{path}: expected {wrong.expected}"
+    message = f"expected {wrong.expected}"
     if wrong.count is not None:
         message += f", found {wrong.count:,}"
     elif wrong.found is not None:
         message += f", found {kind_of(wrong.found)}"
-    return _refuse(fields, ErrorType.INVALID_REQUEST, message, path=path)
+    return _refuse(fields, ErrorType.INVALID_REQUEST, message, path=format_path(wrong.path))
 
 
 def _refuse_invalid(fields: dict[str, Any], error: ValidationError) -> Refusal:
-    first = error.errors(include_url=False, include_context=False, include_input=True)[0]
-    path = format_path(first["loc"])
-    # pydantic's own sentences never quote the input.
-    expected = first["msg"].replace("Input should be", "expected", 1)
-    message = f"{path}: {expected}, found {kind_of(first['input'])}"
-    return _refuse(fields, ErrorType.INVALID_REQUEST, message, path=path)
+    first = error.errors(include_url=False)[0]
+    found = "nothing" if first["type"] == "missing" else kind_of(first["input"])
+    message = f"expected {expected(first)}, found {found}"
+    return _refuse(fields, ErrorType.INVALID_REQUEST, message, path=format_path(first["loc"]))
 
 
 def _refuse(
@@ -262,6 +260,7 @@ def _refuse(
     fields: tuple[str, ...] = (),
     shape: str | None = None,
 ) -> Refusal:
+    message = with_path(path, message)
     request_id = known.get("request_id")
     readable = (
         isinstance(request_id, str)

@@ -138,13 +138,14 @@ def _answer_fields(answer: Answer) -> dict[str, Any]:
 
 
 def _error_fields(failure: Failure) -> dict[str, Any]:
-    return {
+    fields = {
         "type": str(failure.type),
         "message": failure.message,
         "retryable": failure.retryable,
         "provider": failure.provider,
         "status_code": failure.status_code,
     }
+    return fields if failure.path is None else {**fields, "path": failure.path}
 
 
 def format_time(moment: datetime) -> str:
@@ -231,6 +232,7 @@ def _read_failure(fields: Mapping[str, Any]) -> Failure:
         retryable=error.get("retryable") is True,
         provider=_text(error.get("provider")) or _text(fields.get("provider")),
         status_code=_count(status_code) if isinstance(status_code, int) else None,
+        path=_text(error.get("path")),
     )
 
 

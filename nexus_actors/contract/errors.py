@@ -100,7 +100,8 @@ class Refusal:
     type: ErrorType
     """One of `REFUSALS`."""
     message: str
-    """One sentence, bounded: what was expected and the type of what was found."""
+    """One sentence, bounded: the path, where there is one, what was expected there, and the type
+    of what was found."""
     path: str | None = None
     """The field, such as `messages[2].role`; None where it is not about one field."""
     fields: tuple[str, ...] = ()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nexus_actors.contract.shown_text import printable
+
 MAX_DEPTH: Final = 100
 """Levels of nesting accepted: more than any tool's schema needs, less than recursion bears."""
 MOST_VALUES: Final = 500_000
@@ -98,7 +100,7 @@ def parse_counted(text: str) -> Parsed | Unparsable:
     except _OutOfRange:
         return _explain_number(text)
     except json.JSONDecodeError as error:
-        return Unparsable(f"not JSON: {error.msg} at character {error.pos}", is_json=False)
+        return Unparsable(f"not JSON from character {error.pos} on", is_json=False)
     except RecursionError:
         return Unparsable(f"nested more than {MAX_DEPTH} levels deep")
     # Depth cannot exceed the number of opening brackets, which is cheap to count.
@@ -185,15 +187,15 @@ def _places(holder: Any) -> Iterator[tuple[str | int, Any]]:
 
 
 def format_path(parts: tuple[str | int, ...], limit: int = 200) -> str:
-    """`("messages", 2, "role")` as `messages[2].role`, at most `limit` characters."""
+    """`("messages", 2, "role")` as `messages[2].role`, at most `limit` characters. Keys are
+    foreign: what is not seen is an escape."""
     text = ""
     for part in parts:
         if len(text) > limit:
             break
         # A key may be as long as a message.
         text += f"[{part}]" if isinstance(part, int) else f".{part[: limit + 1]}"
-    text = clean_text(text.removeprefix("."))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return printable(text.removeprefix("."), limit)
 
 
 def _encodable(text: str) -> bool:

@@ -72,6 +72,8 @@ class Failure:
     retryable: bool
     provider: str | None = None
     status_code: int | None = None
+    path: str | None = None
+    """The field of the request that was refused; None where it is about none, or about several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from nexus_actors.contract.request import (
     ApiVersion,
@@ -24,6 +23,7 @@ from nexus_actors.contract.request import (
     ReasoningSummary,
     Verbosity,
 )
+from nexus_actors.contract.wording import wanted
 
 MAX_ID_LENGTH: Final = 255
 _MAX_TOKENS: Final = 2**31 - 1
@@ -50,7 +50,7 @@ def _tool_choice(value: Any) -> str | dict[str, Any] | None:
     """Not a union: pydantic would put the names of its members into the path of the fault."""
     if value is None or isinstance(value, dict) or value in ("auto", "none", "required"):
         return cast("str | dict[str, Any] | None", value)
-    raise PydanticCustomError("tool_choice", "expected auto, none, required or an object")
+    raise wanted("auto, none, required or an object")
 
 
 def _function_call(value: Any) -> str | dict[str, Any] | None:
@@ -58,13 +58,13 @@ def _function_call(value: Any) -> str | dict[str, Any] | None:
         case None | "auto" | "none" | {"name": str()}:
             return cast("str | dict[str, Any] | None", value)
         case _:
-            raise PydanticCustomError("function_call", "expected auto, none or a function's name")
+            raise wanted("auto, none or a function's name")
 
 
 def _one_answer(value: Any) -> int | None:
     if value is None or (value == 1 and not isinstance(value, bool)):
         return None
-    raise PydanticCustomError("n", "expected 1: a request has one answer")
+    raise wanted("1: a request has one answer")
 
 
 _Limit = Annotated[int | None, Field(ge=1, le=_MAX_TOKENS), BeforeValidator(_whole)]
@@ -97,7 +97,7 @@ class ResponseFormat(BaseModel):
     def _check_schema(self) -> Self:
         schema = self.schema_ if self.json_schema is None else self.json_schema.get("schema")
         if self.type == "json_schema" and not isinstance(schema, Mapping):
-            raise ValueError("expected a schema")
+            raise wanted("a schema")
         return self
 
 

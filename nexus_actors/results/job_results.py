@@ -7,6 +7,7 @@ from nexus_actors.contract.encode import result_fields
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.json_text import dump
 from nexus_actors.contract.result import Answer, Failure, LLMResult
+from nexus_actors.contract.wording import with_path
 from nexus_actors.storage.ports import Lease
 from nexus_actors.storage.result_ports import JobResult
 
@@ -59,4 +60,6 @@ def _status(outcome: Answer | Failure) -> Literal["success", "failed", "timeout"
 
 
 def _error(outcome: Answer | Failure) -> str | None:
-    return f"{outcome.type}: {outcome.message}" if isinstance(outcome, Failure) else None
+    if not isinstance(outcome, Failure):
+        return None
+    return f"{outcome.type}: {with_path(outcome.path, outcome.message)}"

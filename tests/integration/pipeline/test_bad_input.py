@@ -235,6 +235,10 @@ def test_a_bad_message_is_one_dead_letter_and_the_next_one_is_answered(name: str
     if bad.reason != "model_unavailable":  # a good request, but not here
         assert 0 < len(detail["excerpt"]) <= EXCERPT_LIMIT
     assert [it["error"]["type"] for it in outcome.results] == [bad.reason] * bad.has_result
+    path = detail.get("path")
+    for error in (it["error"] for it in outcome.results):
+        assert error["message"].startswith(f"{path}: " if path else "")
+        assert error.get("path") == path
     assert [it["status"] for it in outcome.good] == ["ok"]
 
 
