@@ -34,6 +34,7 @@ from nexus_actors.settings.model import Settings
 from nexus_actors.storage.ports import StorageError, StorageUnavailable
 from nexus_actors.storage.postgres.connection import collapsed_groups
 from nexus_actors.storage.postgres.embedded import embedded_url
+from nexus_actors.storage.postgres.errors import is_for_the_owner
 
 DEFAULT_TIMEOUT = 120.0
 """Seconds a call waits for its answer."""
@@ -339,7 +340,7 @@ class LLMService:
 
     async def _wait(self, request_id: str, deadline: float, timeout: float) -> LLMResult:
         """Look, wait until something is heard, look again. A database that is away is borne until
-        the time is over: the request is safe in its queue.
+        the time is over: the request is safe in its queue. What its owner has to mend is not.
         """
         trouble: StorageUnavailable | None = None
         # Waiting begins before the first look, so that what is stored in between is heard of.
@@ -347,7 +348,7 @@ class LLMService:
             await self._db.watch()
             while True:
                 try:
-                    with _unavailable(request_id, but=StorageUnavailable):
+                    with _unavailable(request_id, but_passing=True):
                         found = await self._look(request_id)
                 except StorageUnavailable as error:
                     trouble = error
@@ -389,12 +390,10 @@ def _answer(result: LLMResult) -> CallAnswer:
 
 
 @contextmanager
-def _unavailable(
-    request_id: str | None = None, *, but: type[StorageError] | None = None
-) -> Iterator[None]:
+def _unavailable(request_id: str | None = None, *, but_passing: bool = False) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        if but is not None and isinstance(error, but):
+        if but_passing and isinstance(error, StorageUnavailable) and not is_for_the_owner(error):
             raise
         raise Unavailable(str(error), request_id=request_id) from error

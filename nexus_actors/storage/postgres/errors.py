@@ -47,6 +47,16 @@ _OF_ROWS = frozenset({"55P03", "57014", "53200", "XX000", "XX001", "XX002"})
 _QUOTABLE = frozenset({"08", "25", "28", "3D", "3F", "40", "53", "55", "57", "58"})
 _QUOTABLE_STATES = frozenset({"42501", "42P01", "42883", "42703"})
 
+_MIGRATE = "if it was not prepared, or not since an upgrade, its owner runs: nexus db migrate"
+_GRANT = (
+    "what a service, a producer and an operator (all other commands) may do is granted by the SQL"
+    " that nexus db roles prints; the database's owner runs it, again after an upgrade"
+)
+# No such table, function, schema, column; a privilege that is lacking. None passes by itself.
+_MENDS = {
+    **dict.fromkeys(("42P01", "42883", "3F000", "42703"), _MIGRATE),
+    "42501": _GRANT,
+}
 
 # Where the server says that a function raised. Functions of its own, and of ours, name no culprit.
 _RAISED_IN = re.compile(r"^(?:PL/pgSQL|SQL) function ([A-Za-z_][\w$.]{0,130})\(", re.MULTILINE)
@@ -82,7 +92,9 @@ def translate(error: BaseException) -> StorageError:
     if isinstance(error, asyncpg.PostgresError):
         if _state(error)[:2] in _REFUSALS:
             return StorageRefused(f"the database refused: {describe(error)}")
-        return StorageUnavailable(f"the database cannot do it now: {describe(error)}")
+        mend = _mend(error)
+        told = f"{describe(error)}; {mend}" if mend else describe(error)
+        return StorageUnavailable(f"the database cannot do it now: {told}")
     if isinstance(error, ValueError | OverflowError):
         return StorageRefused(f"the database cannot hold {describe(error)}")
     return StorageUnavailable(f"the database is not available: {describe(error)}")
@@ -97,6 +109,17 @@ def is_of_rows(error: StorageError) -> bool:
     if isinstance(cause, asyncpg.PostgresError):
         return isinstance(error, StorageRefused) or _state(cause) in _OF_ROWS
     return isinstance(error, StorageRefused) or isinstance(cause, TimeoutError)
+
+
+def is_for_the_owner(error: StorageError) -> bool:
+    """Whether it lasts until the database's owner does what the message says."""
+    cause = error.__cause__
+    return isinstance(cause, asyncpg.PostgresError) and _mend(cause) is not None
+
+
+def _mend(error: asyncpg.PostgresError) -> str | None:
+    """What an operator is to run. Not where another's function, such as a trigger, raised it."""
+    return None if _raised_in(error) else _MENDS.get(_state(error))
 
 
 @contextmanager
@@ -158,10 +181,15 @@ def _origin(error: asyncpg.PostgresError) -> str:
     told = [f"constraint {constraint}"] if constraint else []
     told += [f"column {column}"] if column else []
     told += [f"table {schema}.{table}" if schema else f"table {table}"] if table else []
-    raised = _RAISED_IN.search(str(getattr(error, "context", None) or ""))
-    if raised and not raised[1].startswith(("pgmq.", "nexus.")):
-        told.append(f"in function {raised[1]}")
+    raised = _raised_in(error)
+    told += [f"in function {raised}"] if raised else []
     return "".join(f", {it}" for it in told)
+
+
+def _raised_in(error: asyncpg.PostgresError) -> str | None:
+    """The function of another that raised it."""
+    found = _RAISED_IN.search(str(getattr(error, "context", None) or ""))
+    return found[1] if found and not found[1].startswith(("pgmq.", "nexus.")) else None
 
 
 def _identifier(name: object) -> str | None:

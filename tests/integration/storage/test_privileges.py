@@ -1,8 +1,9 @@
 """Who may do what, who is told what is lacking, and who holds a lock that any role can hold."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -10,7 +11,9 @@ import pytest
 import trio
 import trio_asyncio  # type: ignore[import-untyped]
 
-from nexus_actors.storage.postgres import listen, migrate, presence
+from nexus_actors.client import LLMService, Unavailable
+from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.postgres import dead_letters, journal, listen, migrate, presence
 from nexus_actors.storage.postgres.connection import (
     PostgresPool,
     collapsed_groups,
@@ -22,6 +25,7 @@ from nexus_actors.storage.postgres.presence import consumer_is_running
 from nexus_actors.storage.postgres.sql import Queues, read
 from tests.integration.storage.storage_helpers import sql, until, value
 from tests.postgres import with_database
+from tests.service import settings_for
 
 
 def rendered(mark: str) -> str:
@@ -129,6 +133,43 @@ async def test_one_error_says_what_is_missing_for_the_roles(database_url: str) -
                 f"nexus db roles --service {made[0]}",
             ):
                 assert told in str(lacking.value)
+
+
+async def test_an_error_that_the_owner_has_to_mend_says_how(
+    database_url: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    """Whatever a command asks of a database that was never prepared, or as a role that was never
+    granted anything. Not what another's trigger lacks."""
+    mark = urlsplit(database_url).path.removeprefix("/")
+    queues = Queues()
+    letters = dead_letters.Which(numbers=None, reason=None, provider=None, older_than=None, limit=1)
+    operations: list[Callable[[PostgresPool], Awaitable[object]]] = [
+        lambda pool: pool.run(journal.read_entry, "r"),
+        lambda pool: pool.run(journal.read_spending, ["all"], ["day"]),
+        lambda pool: dead_letters.find(pool, queues, letters),
+        lambda pool: pool.run(lambda it: it.execute("SELECT pgmq.send('ai_requests', '{}')")),
+        lambda pool: pool.run(lambda it: it.execute("SELECT nexus.send('{}')")),
+    ]
+    await execute(database_url, f"CREATE ROLE nobody_{mark} LOGIN")
+    async with temporary_roles(database_url, f"nobody_{mark}"):
+        for url, mend in (
+            (empty_database_url, "nexus db migrate"),
+            (user(database_url, f"nobody_{mark}"), "nexus db roles"),
+        ):
+            async with open_postgres(url, pool_size=1) as pool:
+                for operation in operations:
+                    with pytest.raises(StorageUnavailable, match=mend):
+                        await operation(pool)
+            settings = settings_for(url, tmp_path)
+            with trio.fail_after(30):
+                async with LLMService(settings) as service:
+                    with pytest.raises(Unavailable, match=mend):
+                        await service.result("r", timeout=3600)
+    async with open_postgres(database_url, pool_size=1) as pool:
+        broken = "CREATE FUNCTION broken() RETURNS integer LANGUAGE plpgsql AS 'BEGIN %s; END'"
+        await pool.run(lambda it: it.execute(broken % "RETURN (SELECT 1 FROM nowhere)"))
+        with pytest.raises(StorageUnavailable, match=r"in function broken$"):
+            await pool.run(lambda it: it.execute("SELECT broken()"))
 
 
 _OWNED = (
