@@ -23,8 +23,6 @@ BATCH = 500
 """Requests sent in one statement."""
 LONGEST_LINE = 64 << 20
 """Bytes. Longer is no request; without a limit a file without line ends would fill the memory."""
-MISSING = frozenset({"42P01", "42883", "3F000"})
-"""No such table, function, schema."""
 
 Mistake = tuple[int, str]
 """A line's number, and what is wrong with it."""
@@ -137,6 +135,8 @@ def _request(line: bytes) -> tuple[str, str] | str:
 
     from nexus_actors.contract.decode import decode_request
     from nexus_actors.contract.errors import Refusal
+    from nexus_actors.contract.json_text import unstorable_at
+    from nexus_actors.contract.wording import with_path
 
     try:
         text = line.decode()
@@ -144,8 +144,13 @@ def _request(line: bytes) -> tuple[str, str] | str:
         return "invalid_request: not UTF-8"
     try:
         fields = json.loads(text)
+    except json.JSONDecodeError as error:  # also what the service would bear, and jsonb does not
+        return f"invalid_request: not JSON from character {error.pos} on"
     except (ValueError, RecursionError):
         fields = None
+    if (path := unstorable_at(text, fields)) is not None:
+        told = "expected text without NUL and halves of surrogate pairs"
+        return f"invalid_request: {with_path(path or None, told)}"
     if isinstance(fields, dict) and fields.get("request_id") is None and "request" not in fields:
         text = json.dumps({"request_id": str(uuid.uuid4()), **_present(fields)}, ensure_ascii=False)
     decoded = decode_request(text)
@@ -163,15 +168,10 @@ async def _send(pool: "PostgresPool", queue: str, batch: Sequence[Good]) -> list
 
     What is right for us may still be more than jsonb can hold; then each is sent by itself.
     """
-    from nexus_actors.storage.ports import StorageRefused, StorageUnavailable
+    from nexus_actors.storage.ports import StorageRefused
 
     try:
         await pool.run(_send_batch, queue, [line.text for line in batch])
-    except StorageUnavailable as error:
-        if getattr(error.__cause__, "sqlstate", None) in MISSING:
-            hint = f"{error}; create what is missing with: nexus db migrate"
-            raise CommandError(hint, exit_codes.DATABASE) from error
-        raise
     except StorageRefused as error:
         if len(batch) == 1:
             return [(batch[0].number, str(error))]

@@ -6,7 +6,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -211,6 +211,20 @@ def clean_text(text: str) -> str:
     if "\0" not in text and (text.isascii() or _encodable(text)):
         return text
     return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def unstorable_at(text: str, value: Any) -> str | None:
+    """The path of the first text in a JSON text's value that jsonb refuses, see `clean_text`, or of
+    the object that has such a key: empty for the outermost.
+    """
+    if not _ESCAPED_UNSTORABLE.search(text):
+        return None
+    path = _find([value], lambda inner, _depth: any(map(_UNSTORABLE.search, _texts(inner))))
+    return None if path is None else path.removeprefix("[0]").removeprefix(".")
+
+
+def _texts(value: Any) -> Iterable[str]:
+    return value if type(value) is dict else (value,) if type(value) is str else ()
 
 
 def storable(value: Any, depth: int = 0) -> Any:
