@@ -84,6 +84,11 @@ def test_a_queue_that_is_not_there(nexus: Nexus, empty_database_url: str) -> Non
     nexus.configure(url=empty_database_url)
     line = one_line(nexus.run("enqueue", "-", stdin='{"task_type": "coder", "input": "x"}'), 4)
     assert "nexus db migrate" in line
+    first, again = (nexus.run("db", "migrate") for _ in range(2))
+    assert (first.returncode, again.returncode) == (0, 0)
+    for told in ("made the schema pgmq, the schema nexus", "the queue ai_requests,", "at version "):
+        assert told in first.stderr
+    assert again.stderr == f"the database is up to date at version {first.stderr.split()[-1]}\n"
 
 
 @pytest.fixture
