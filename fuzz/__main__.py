@@ -51,7 +51,8 @@ def main() -> int:
 
 def _results(plan: list[Chunk], jobs: int) -> Iterator[tuple[Chunk, list[Finding]]]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=20) as pool:
+    # No `max_tasks_per_child`: with it, Python 3.11 can wait for ever for a process that has ended.
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
         running: dict[Future[list[Finding]], Chunk] = {
             pool.submit(run_chunk, chunk): chunk for chunk in plan
         }
