@@ -1,8 +1,7 @@
 """Stage 1: lease requests, as many as there is room for, and decode each by itself."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import structlog
 import trio
@@ -16,21 +15,18 @@ from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
+from nexus_actors.pipeline.leasing import Leasing
 from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.stage import Stage
-from nexus_actors.pipeline.suspects import Portions, Suspects
 from nexus_actors.pipeline.wake import Wake
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import (
     TOO_LARGE,
     Delivery,
-    GiveBack,
     Hints,
     Lease,
     RequestStore,
     StorageError,
-    StorageRefused,
-    StorageUnavailable,
 )
 from supervisors import ExitReason, Shutdown
 
@@ -38,10 +34,6 @@ log = structlog.get_logger("nexus.queue_consumer")
 
 FIRST_PAUSE = 0.02
 """Seconds before the first poll after an empty read; doubled up to `poll_interval`."""
-READ_BYTES = 32 * 2**20
-"""Of texts read at once: decoding them holds up all else."""
-SUSPECT_PAUSE = 1.0
-"""Seconds that a row which the store refuses to lease stays invisible."""
 
 
 class QueueConsumer(Stage):
@@ -74,9 +66,7 @@ class QueueConsumer(Stage):
         self._to_publisher = to_publisher
         self._wake = Wake()
         self._patience = outages.patience("QueueConsumer")
-        self._portions = Portions()
-        self._waiting_portions = Portions()
-        self._suspects = Suspects()
+        self._leasing = Leasing(store, queue, in_work)
         self._look_everywhere_at = 0.0
         self._stopping = False
         self._stopped = trio.Event()
@@ -150,7 +140,7 @@ class QueueConsumer(Stage):
         found = True  # until it is known that there is none: also if this is cut off
         try:
             spare = min(self._queue.batch_size, self._in_work.places)
-            deliveries = await self._taken(rooms, max(spare, 0))
+            deliveries = await self._leasing.take_waiting(rooms, max(spare, 0))
             if deliveries is None:
                 return True
             self._look_everywhere_at = trio.current_time() + self._queue.poll_interval
@@ -163,48 +153,13 @@ class QueueConsumer(Stage):
                 waiting_lanes.update(rooms)
         return found
 
-    async def _taken(self, rooms: Mapping[str, int], expired: int) -> Sequence[Delivery] | None:
-        """What was taken of those that wait; None if that failed, and less is to be tried.
-
-        Of which one row the store refuses, `lease` finds out: it is made visible.
-        """
-        rooms, expired = self._waiting_portions.of_rooms(rooms, expired)
-        limits = {"largest": self._largest, "together": self._together}
-        timeout = self._queue.visibility_timeout
-        try:
-            deliveries = await self._store.take_waiting(rooms, timeout, expired=expired, **limits)
-        except StorageRefused:
-            if self._waiting_portions.refused(sum(rooms.values()) + expired):
-                return None
-            limits["largest"] = 0
-            unread = await self._store.take_waiting(rooms, timeout, expired=expired, **limits)
-            await self._put_back(unread)
-            return None
-        self._waiting_portions.passed()
-        return deliveries
-
     async def _lease(self) -> bool:
         """Lease as many as there is room for. True if there may be more."""
-        quantity = self._portions.of(min(self._in_work.quantity(), self._queue.batch_size))
-        if quantity <= 0:
-            return False
-        together = self._together
-        try:
-            deliveries = await self._store.lease(
-                quantity,
-                self._queue.visibility_timeout,
-                largest=self._largest,
-                together=together,
-            )
-        except StorageRefused as error:
-            if not self._portions.refused(quantity):
-                await self._lease_suspect(error)
-            return True
-        self._portions.passed()
-        self._suspects.others_passed(deliveries)
-        reached("after_lease")
-        await self._work_on(deliveries)
-        return len(deliveries) >= quantity or any(delivery.more_due for delivery in deliveries)
+        leased = await self._leasing.lease()
+        if leased.deliveries:
+            reached("after_lease")
+            await self._work_on(leased.deliveries)
+        return leased.more
 
     async def _work_on(self, deliveries: Sequence[Delivery]) -> None:
         """Hand on what was leased; acknowledge duplicates."""
@@ -212,53 +167,6 @@ class QueueConsumer(Stage):
             await self._store.discard(duplicates)
             ids = sorted({d.request_id or "" for d in deliveries if d.lease in duplicates})
             log.info("duplicates acknowledged", messages=len(duplicates), request_ids=ids[:20])
-
-    async def _lease_suspect(self, error: StorageRefused) -> None:
-        """The store refuses to lease the first row alone: lease it without its content, or unseen.
-
-        It may be the store's own condition, or by now another row: so the row is put back for a
-        moment, and ends only when it is shown that it is the row's fault (see `Suspects`). Raises
-        StorageUnavailable where that is not shown.
-        """
-        for blind in (False, True):
-            try:
-                deliveries = await self._store.lease(1, SUSPECT_PAUSE, largest=0, blind=blind)
-            except StorageRefused:
-                continue
-            for delivery in deliveries:
-                if self._suspects.is_guilty(delivery.lease.msg_id, unseen=blind):
-                    log.warning("a message cannot be read", msg_id=delivery.lease.msg_id)
-                    await self._work_on([replace(delivery, fault=str(error))])
-                    return
-            await self._put_back(deliveries)
-            if not blind:
-                return
-            break
-        raise StorageUnavailable(str(error)) from error
-
-    async def _put_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Make visible what was leased unread; what the journal does not know of lapses soon."""
-        await self._store.give_back(
-            [
-                GiveBack(
-                    lease=it.lease,
-                    request_id=it.request_id,
-                    attempt_count=it.attempts,
-                    spared_count=it.spared_attempts,
-                    used_candidates=it.used_candidates,
-                )
-                for it in deliveries
-                if it.verdict == "claimed" and it.request_id is not None
-            ]
-        )
-
-    @property
-    def _largest(self) -> int:
-        return self._queue.message_megabytes * 2**20
-
-    @property
-    def _together(self) -> int:
-        return int(min(max(self._in_work.bytes_left, 0), READ_BYTES))
 
     def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:
         """Make jobs of deliveries and hand them on. Returns the leases of duplicates.
@@ -279,7 +187,7 @@ class QueueConsumer(Stage):
 
     def _job(self, delivery: Delivery) -> Job:
         body = self._decoded(delivery)
-        if delivery.verdict == "conflict":
+        if delivery.verdict == "conflict" and delivery.fault is None:
             body = Refusal(
                 type=ErrorType.DUPLICATE_REQUEST,
                 message="request_id: it was used before with another payload",

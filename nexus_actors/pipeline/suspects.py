@@ -40,6 +40,11 @@ class Portions:
         self._most = max(quantity // 2, 1)
         return quantity > 1
 
+    def strained(self, quantity: int) -> bool:
+        """So many took too long. False if there is no smaller portion; the next is the smallest."""
+        self._most = 1
+        return quantity > 1
+
     def passed(self) -> None:
         """It gave what was asked for."""
         self._most = 2 * self._most if self._most < MOST else math.inf
@@ -49,20 +54,21 @@ class Suspects:
     """Messages that the store refused to lease by themselves.
 
     One is guilty if it was twice refused alone, each time with its content and not without it. That
-    it can be leased unseen says nothing, since nothing of it is written then that could be refused:
-    others must have been leased meanwhile, else it may be the store that takes nobody.
+    it can be leased unseen says nothing, since nothing of it is written then that could be refused;
+    nor does it that it can be leased without its text where that took too long: others must have
+    been leased meanwhile, else it may be the store that takes nobody, or is slow.
     """
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
         self._others: dict[int, int] = {}
 
-    def is_guilty(self, msg_id: int, *, unseen: bool) -> bool:
-        """It was refused alone, and leased without its content; `unseen`: not even its id was
-        looked at. True if that is its own fault; it is then forgotten."""
+    def is_guilty(self, msg_id: int, *, unclear: bool) -> bool:
+        """It was refused alone, and leased without its content; `unclear`: that may be so with any
+        other. True if it is its own fault; it is then forgotten."""
         self._seen[msg_id] = self._seen.get(msg_id, 0) + 1
         others = self._others.setdefault(msg_id, 0)
-        guilty = self._seen[msg_id] >= ENOUGH and (not unseen or others >= ENOUGH)
+        guilty = self._seen[msg_id] >= ENOUGH and (not unclear or others >= ENOUGH)
         if guilty or len(self._seen) > MOST:
             self._forget(msg_id if guilty else next(iter(self._seen)))
         return guilty

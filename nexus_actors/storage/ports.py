@@ -27,6 +27,11 @@ class StorageUnavailable(StorageError):
     """The database cannot be reached, does not answer, or is not as it must be: worth repeating."""
 
 
+class StorageStrained(StorageUnavailable):
+    """These rows took more time or memory than there is, or one is locked or damaged: fewer, or
+    others, may pass. Or the database is slow for all."""
+
+
 class StorageRefused(StorageError):
     """The database cannot hold a value of the batch: the very same values are not worth repeating.
 
@@ -264,16 +269,18 @@ class RequestStore(Protocol):
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
         blind: bool = False,
+        small_first: bool = False,
     ) -> list[Delivery]:
         """Read up to `quantity` visible messages and claim their requests, in one statement.
 
         A message whose text has more than `largest` bytes comes without it, and so does one whose
         text cannot be made; the others are not harmed by that. `together`: bytes that the texts may
         have together; one comes in any case. `blind`: nothing of a message is looked at, so all of
-        them are unidentified: for one that cannot be leased otherwise.
+        them are unidentified: for one that cannot be leased otherwise. `small_first`: where some of
+        the messages are small, only those, so that they need not wait until others are opened.
 
-        Raises `StorageRefused` if a row or the journal's row for it is refused; nothing is leased
-        then, and a smaller quantity may pass.
+        Raises `StorageRefused` if a row or the journal's row for it is refused, `StorageStrained`
+        if it takes too long; nothing is leased then, and a smaller quantity may pass.
 
         A claimed request counts one attempt ahead, so that one whose process is killed again and
         again still ends at max_attempts; `finish` and `give_back` correct the count.

@@ -2,6 +2,7 @@
 
     StorageError
     ├─ StorageUnavailable     worth trying again
+    │  └─ StorageStrained     with fewer rows, or others, it may pass
     ├─ StorageRefused         a value it cannot hold: not worth repeating
     └─ DatabaseStartError     the database cannot be used at all, `kind` says why
 
@@ -18,7 +19,12 @@ from typing import Literal
 
 import asyncpg
 
-from nexus_actors.storage.ports import StorageError, StorageRefused, StorageUnavailable
+from nexus_actors.storage.ports import (
+    StorageError,
+    StorageRefused,
+    StorageStrained,
+    StorageUnavailable,
+)
 
 StartProblem = Literal[
     "unreachable", "wrong_password", "unknown_database", "missing_permission", "unusable"
@@ -94,10 +100,12 @@ def translate(error: BaseException) -> StorageError:
             return StorageRefused(f"the database refused: {describe(error)}")
         mend = _mend(error)
         told = f"{describe(error)}; {mend}" if mend else describe(error)
-        return StorageUnavailable(f"the database cannot do it now: {told}")
+        kind = StorageStrained if _state(error) in _OF_ROWS else StorageUnavailable
+        return kind(f"the database cannot do it now: {told}")
     if isinstance(error, ValueError | OverflowError):
         return StorageRefused(f"the database cannot hold {describe(error)}")
-    return StorageUnavailable(f"the database is not available: {describe(error)}")
+    kind = StorageStrained if isinstance(error, TimeoutError) else StorageUnavailable
+    return kind(f"the database is not available: {describe(error)}")
 
 
 def is_of_rows(error: StorageError) -> bool:
@@ -105,10 +113,7 @@ def is_of_rows(error: StorageError) -> bool:
     row is locked or damaged, or it took too long or too much memory. Not a connection that is lost,
     a table that is gone, a privilege that is lacking.
     """
-    cause = error.__cause__
-    if isinstance(cause, asyncpg.PostgresError):
-        return isinstance(error, StorageRefused) or _state(cause) in _OF_ROWS
-    return isinstance(error, StorageRefused) or isinstance(cause, TimeoutError)
+    return isinstance(error, StorageRefused | StorageStrained)
 
 
 def is_for_the_owner(error: StorageError) -> bool:

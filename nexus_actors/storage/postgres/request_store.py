@@ -75,6 +75,7 @@ class PostgresRequestStore:
         self._sql: Mapping[Statement, str] = {
             name: queues.query(name) for name in get_args(Statement)
         }
+        self._small_first = queues.query("lease", small_first=True)
 
     @property
     def closed(self) -> bool:
@@ -89,12 +90,20 @@ class PostgresRequestStore:
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
         blind: bool = False,
+        small_first: bool = False,
     ) -> list[Delivery]:
         """See `RequestStore.lease`."""
         if quantity < 1:
             return []
-        rows = await self._fetch(
-            "lease", self._owner, visibility_timeout, quantity, largest, together, blind
+        rows = await self._pool.run(
+            fetch,
+            self._small_first if small_first else self._sql["lease"],
+            self._owner,
+            visibility_timeout,
+            quantity,
+            largest,
+            together,
+            blind,
         )
         return [_delivery(row) for row in rows]
 

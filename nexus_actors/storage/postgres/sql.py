@@ -29,6 +29,19 @@ DUE = "greatest(q.vt, CASE WHEN q.enqueued_at < '2100-01-01 00:00:00+00' THEN q.
 """When a message `q` is due: no earlier than it was sent, so that a negative delay gains nothing. A
 time that no message can have been sent at does not count."""
 
+SAME = (
+    "(q.enqueued_at > now()"
+    " OR greatest(q.enqueued_at, '1970-01-01 00:00:00+00') = {journal}.received_at)"
+)
+"""Whether a message `q` is the one that a journal row means by its number. After its sequence began
+anew, that is the number of another. `lease` writes the time like this; one to come may have been
+any time then."""
+
+
+SMALL_FIRST = "(weight <= 1048576 OR NOT EXISTS (SELECT FROM seen WHERE weight <= 1048576))"
+"""Which of those that are due are leased together: a small one is opened within milliseconds, and
+need not wait for the others, which may take a second each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
@@ -49,12 +62,13 @@ class Queues:
         if self.acknowledge not in ("archive", "delete"):
             raise ValueError(f"acknowledge is 'archive' or 'delete', not {self.acknowledge!r}")
 
-    def query(self, name: str) -> str:
+    def query(self, name: str, *, small_first: bool = False) -> str:
         """The statement `queries/NAME.sql` with this service's names in it.
 
         PGMQ names its tables after their queues, and a table's name cannot be a parameter.
         """
-        return self.named(read("queries", name))
+        text = read("queries", name)
+        return self.named(text.replace("{turn}", SMALL_FIRST if small_first else "true"))
 
     def named(self, text: str) -> str:
         """`text` with this service's names in it."""
@@ -65,6 +79,8 @@ class Queues:
             "acknowledge": self.acknowledge,
             "channel": channel(self.requests),
             "due": DUE if self.fair else "q.vt",
+            "same_r": SAME.format(journal="r"),
+            "same_w": SAME.format(journal="w"),
         }
         return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], text)
 

@@ -5,8 +5,10 @@ answered as if it were not there.
 import json
 from pathlib import Path
 
+import pytest
 import trio
 
+from nexus_actors.pipeline import leasing
 from tests.service import Service, Sql, open_sql, request, running_service
 
 ODD_ROWS = {
@@ -130,23 +132,7 @@ async def test_a_message_whose_content_alone_is_refused_ends_with_an_error_resul
     database_url: str, tmp_path: Path
 ) -> None:
     async with open_sql(database_url) as sql:
-        await sql.rows("ALTER FUNCTION nexus.open_message(jsonb, bigint, boolean) RENAME TO opened")
-        await sql.rows(
-            """
-            CREATE FUNCTION nexus.open_message(
-                message jsonb, largest bigint, identified boolean DEFAULT true,
-                OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text,
-                OUT previous_id text, OUT retry_of text, OUT fault text
-            ) LANGUAGE plpgsql AS $$
-            BEGIN
-                IF message ? 'curse' AND largest > 0 THEN
-                    RAISE 'a value that nobody thought of' USING ERRCODE = '22003';
-                END IF;
-                SELECT * INTO body, bytes, request_id, digest, previous_id, retry_of, fault
-                FROM nexus.opened(message, largest, identified);
-            END $$
-            """
-        )
+        await open_with(sql, "RAISE 'a value that nobody thought of' USING ERRCODE = '22003'")
         await sql.send_many([request(1), request("cursed", curse=True), request(2)])
     async with running_service(database_url, tmp_path) as service:
         await service.stored(3)
@@ -158,6 +144,30 @@ async def test_a_message_whose_content_alone_is_refused_ends_with_an_error_resul
         (letter,) = await service.sql.dead()
         assert letter["attempts"] == 0
         assert "22003" in letter["detail"]["message"]
+
+
+async def test_a_message_that_outlasts_a_statement_ends_once_others_have_passed(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leasing, "SUSPECT_PAUSE", 0.1)
+    database = {"statement_timeout": 0.3}
+    async with running_service(database_url, tmp_path, database=database) as service:
+        sql = service.sql
+        await open_with(sql, "PERFORM pg_sleep(60)")
+        await sql.send(request("cursed", curse=True))
+        # Alone it shows nothing: it may be the database that is slow.
+        await sql.until("SELECT count(*) = 1 FROM pgmq.q_ai_requests WHERE read_ct >= 2")
+        assert await sql.dead() == []
+        await sql.send_many([request(1), request(2)])
+        await service.stored(3)
+        assert await statuses(service) == {
+            "request-1": "ok",
+            "request-2": "ok",
+            "request-cursed": "error",
+        }
+        (letter,) = await sql.dead()
+        assert letter["request"]["request_id"] == "request-cursed"
+        assert letter["detail"]["message"].startswith("the message cannot be read: the database")
 
 
 async def test_a_sequence_that_began_anew_mixes_up_no_requests(
@@ -189,4 +199,25 @@ async def refuse(sql: Sql, condition: str) -> None:
     await sql.rows(
         "CREATE TRIGGER refuse BEFORE INSERT ON nexus.requests"
         " FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+
+
+async def open_with(sql: Sql, what: str) -> None:
+    """Opening a message that has a field `curse` does this, unless no text of it is made."""
+    await sql.rows("ALTER FUNCTION nexus.open_message(jsonb, bigint, boolean) RENAME TO opened")
+    await sql.rows(
+        f"""
+        CREATE FUNCTION nexus.open_message(
+            message jsonb, largest bigint, identified boolean DEFAULT true,
+            OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text,
+            OUT previous_id text, OUT retry_of text, OUT fault text
+        ) LANGUAGE plpgsql AS $$
+        BEGIN
+            IF message ? 'curse' AND largest > 0 THEN
+                {what};
+            END IF;
+            SELECT * INTO body, bytes, request_id, digest, previous_id, retry_of, fault
+            FROM nexus.opened(message, largest, identified);
+        END $$
+        """  # noqa: S608
     )

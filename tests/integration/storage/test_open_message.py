@@ -5,10 +5,13 @@ import json
 
 import asyncpg
 
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.leasing import Leasing
+from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import TOO_LARGE
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
-from tests.integration.storage.storage_helpers import send, sql
+from tests.integration.storage.storage_helpers import journal, lapse, send, sql, value
 
 LARGEST = 20_000
 NUMBERS = "(SELECT jsonb_agg({}) FROM generate_series(1, {}))"
@@ -133,3 +136,70 @@ async def test_what_was_left_for_its_bytes_is_told(db: PostgresDatabase) -> None
         leased += more
     assert len(leased) == 40
     assert not leased[-1].more_due
+
+
+async def test_a_small_message_need_not_wait_until_others_are_opened(db: PostgresDatabase) -> None:
+    large = {"messages": [], "x": "a b c " * 400_000}
+    await send(db, {"request_id": "large-1", **large}, {"request_id": "large-2", **large}, "small")
+    [small] = await db.requests.lease(9, 30, small_first=True)
+    assert (small.request_id, small.more_due) == ("small", True)
+    # Where there is none, and in the others' turn, the oldest is first.
+    [first] = await db.requests.lease(1, 30, small_first=True)
+    await send(db, "small-2")
+    [second, _] = await db.requests.lease(9, 30)
+    assert (first.request_id, second.request_id) == ("large-1", "large-2")
+
+
+async def test_small_ones_that_keep_coming_hold_up_no_others(db: PostgresDatabase) -> None:
+    queue = QueueSettings()
+    leasing = Leasing(db.requests, queue, InWork({"echo": 99}, batch_size=9, memory_bytes=2**30))
+    await send(db, {"request_id": "large", "x": "a b c " * 400_000})
+    turns = []
+    for turn in range(3):
+        await send(db, f"small-{turn}")
+        turns.append([it.request_id for it in (await leasing.lease()).deliveries])
+    assert turns == [["small-0"], ["large", "small-1"], ["small-2"]]
+
+
+async def test_a_repeat_is_known_whether_or_not_the_first_or_the_second_could_be_read(
+    db: PostgresDatabase,
+) -> None:
+    plain: dict[str, object] = {"request_id": "r", "n": ["x"], "timestamp": 1}
+    repeats = [{**plain, "timestamp": 2}, {"request": {**plain, "timestamp": 3}}, {**plain, "n": 1}]
+    for first, second, verdicts in (
+        (1, 1, ["duplicate", "duplicate", "conflict"]),
+        (1, 9999, ["duplicate", "duplicate", "conflict"]),
+        (9999, 1, ["conflict"] * 3),  # which is refused as too large, and for nothing else
+    ):
+        await sql(db, "TRUNCATE nexus.requests, pgmq.q_ai_requests CASCADE")
+        await send(db, plain)
+        await db.requests.lease(9, 30, largest=first)
+        await send(db, *repeats)
+        found = await db.requests.lease(9, 30, largest=second)
+        assert [it.verdict for it in found] == verdicts, (first, second)
+    # Of what nothing was known, nothing is another; what earlier releases wrote is understood.
+    same = await value(
+        db, "SELECT 'jsonb:' || to_hex(jsonb_hash_extended($1::text::jsonb, 0))", json.dumps(plain)
+    )
+    for known, verdict in (("unread:0", "duplicate"), (same, "duplicate"), ("jsonb:0", "conflict")):
+        await sql(db, "TRUNCATE nexus.requests, pgmq.q_ai_requests CASCADE")
+        await send(db, plain)
+        await db.requests.lease(9, 30)
+        await sql(db, "UPDATE nexus.requests SET digest = $1", known)
+        await send(db, plain)
+        [again] = await db.requests.lease(9, 30)
+        assert again.verdict == verdict, known
+
+
+async def test_a_message_that_can_be_read_by_now_has_its_digest_in_the_journal(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "r")
+    digests = []
+    for largest in (1, 9999, 1):
+        await db.requests.lease(1, 30, largest=largest)
+        digests.append(str((await journal(db, "r"))["digest"]))
+        await lapse(db)
+    assert digests[0].startswith("unread:fields:")
+    text = b'{"messages": [], "request_id": "r"}'
+    assert digests[1:] == 2 * [hashlib.md5(text).hexdigest()]  # noqa: S324

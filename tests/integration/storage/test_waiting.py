@@ -158,3 +158,30 @@ async def test_what_comes_back_later_is_invisible_until_then_and_keeps_its_count
     await sql(db, "UPDATE pgmq.q_ai_requests SET vt = clock_timestamp()")
     [again] = await other_instance(db).lease(1, 30)
     assert (again.attempts, again.spared_attempts, again.used_candidates) == (2, 1, ("p/a",))
+
+
+async def test_a_number_that_is_another_messages_by_now_is_not_taken_for_it(
+    db: PostgresDatabase,
+) -> None:
+    # The queue was emptied and its sequence began anew; the journal still tells of what was there.
+    await send(db, "waiting", "leased")
+    waiting, leased = await db.requests.lease(9, 30)
+    await db.requests.give_back([give_back(waiting, lane="x", expires_in=0.0)])
+    await sql(db, "DELETE FROM pgmq.q_ai_requests")
+    await sql(db, "SELECT setval('pgmq.q_ai_requests_msg_id_seq', 1, false)")
+    await send(db, "new-1", "new-2")
+    new = await other_instance(db).lease(9, 600)
+    assert [it.lease for it in new] == [waiting.lease, leased.lease]
+
+    assert await db.requests.take_waiting({"x": 5}, 30) == []
+    assert await db.requests.take_waiting({}, 30, expired=5) == []
+    assert await db.requests.forget_waiting() == 0
+    assert await db.requests.release_orphans([], called=True) == 0
+    assert await value(db, "SELECT bool_and(vt > now() + '5 min') FROM pgmq.q_ai_requests")
+    assert await other_instance(db).finish([success(it) for it in new]) == {it.lease for it in new}
+    # Nor does a row that says of itself that it is sent next year lose its place.
+    await send(db, "odd")
+    await sql(db, "UPDATE pgmq.q_ai_requests SET enqueued_at = 'infinity'")
+    [odd] = await db.requests.lease(9, 30)
+    await db.requests.give_back([give_back(odd, lane="x")])
+    assert [it.request_id for it in await db.requests.take_waiting({"x": 5}, 30)] == ["odd"]

@@ -4,7 +4,7 @@
 WITH queued AS MATERIALIZED (
     SELECT q.msg_id, r.request_id
     FROM nexus.requests AS r
-    JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct
+    JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct AND {same_r}
     WHERE r.owner = $1 AND r.state = 'waiting' AND r.queue = '{requests}'
     ORDER BY q.msg_id
     FOR UPDATE OF q

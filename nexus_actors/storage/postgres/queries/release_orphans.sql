@@ -6,7 +6,7 @@
 WITH queued AS MATERIALIZED (
     SELECT q.msg_id, q.read_ct, r.request_id
     FROM nexus.requests AS r
-    JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct
+    JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct AND {same_r}
     WHERE r.owner = $1 AND r.state = 'leased' AND r.queue = '{requests}'
           AND r.msg_id <> ALL ($2::bigint[]) AND q.vt > clock_timestamp()
     ORDER BY q.msg_id

@@ -11,7 +11,7 @@ WITH free AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT q.msg_id, w.request_id, w.read_ct, q.message
         FROM nexus.requests AS w
-        JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
+        JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
         WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.lane = room.lane
               AND w.read_ct < 2147483000  -- one that cannot be counted on is leased when it is visible again
         ORDER BY w.msg_id
@@ -22,7 +22,7 @@ WITH free AS MATERIALIZED (
 expired AS MATERIALIZED (
     SELECT q.msg_id, w.request_id, w.read_ct, q.message
     FROM nexus.requests AS w
-    JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct
+    JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
     WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now() AND w.read_ct < 2147483000
     ORDER BY w.deadline
     LIMIT $5
@@ -41,7 +41,7 @@ few AS MATERIALIZED (
                      * CASE pg_column_compression(d.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END)
                  OVER (ORDER BY d.msg_id) AS together
           FROM due AS d) AS s
-    WHERE place = 1 OR together <= 33554432
+    WHERE place = 1 OR together <= 8388608
 ),
 opened AS MATERIALIZED (
     SELECT f.msg_id, f.request_id, f.read_ct, o.body, o.bytes, o.fault, o.previous_id
