@@ -2,10 +2,14 @@
 
 import asyncio
 
+import pytest
 import trio
 
-from nexus_actors.storage.ports import Delivery
-from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.pipeline.in_work import InWork
+from nexus_actors.pipeline.leasing import Leasing
+from nexus_actors.settings.model import QueueSettings
+from nexus_actors.storage.ports import Delivery, StorageStrained
+from nexus_actors.storage.postgres.connection import Connection, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
 from tests.integration.storage.storage_helpers import (
@@ -185,3 +189,24 @@ async def test_a_number_that_is_another_messages_by_now_is_not_taken_for_it(
     [odd] = await db.requests.lease(9, 30)
     await db.requests.give_back([give_back(odd, lane="x")])
     assert [it.request_id for it in await db.requests.take_waiting({"x": 5}, 30)] == ["odd"]
+
+
+async def test_what_takes_too_long_is_put_back_and_left_to_the_lease(
+    db: PostgresDatabase, database_url: str
+) -> None:
+    await waiting(db, "a", "b")
+    await sql(db, "ALTER FUNCTION nexus.open_message(jsonb, bigint, boolean) RENAME TO opened")
+    await sql(
+        db,
+        "CREATE FUNCTION nexus.open_message(jsonb, bigint, boolean DEFAULT true, OUT body text,"
+        " OUT bytes bigint, OUT request_id text, OUT digest text, OUT previous_id text,"
+        " OUT retry_of text, OUT fault text) LANGUAGE plpgsql AS"
+        " $$ BEGIN IF $2 > 0 THEN PERFORM pg_sleep(60); END IF; END $$",
+    )
+    async with open_postgres(database_url, command_timeout=0.2) as hasty:
+        store = PostgresRequestStore(hasty, db.queues, "one")
+        leasing = Leasing(store, QueueSettings(), InWork({"x": 9}))
+        with pytest.raises(StorageStrained):
+            await leasing.take_waiting({"x": 5}, 0)
+        assert await leasing.take_waiting({"x": 5}, 0) is None
+    assert [(await journal(db, it))["state"] for it in "ab"] == ["queued", "waiting"]
