@@ -13,6 +13,8 @@ from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from nexus_actors.storage.ports import StorageError
     from nexus_actors.storage.postgres.connection import PostgresPool
     from nexus_actors.storage.postgres.dead_letters import DeadLetter, Retried, Which
@@ -30,6 +32,16 @@ Limit = Annotated[
     int, Parameter(help="At most so many, the oldest first.", validator=validators.Number(gte=1))
 ]
 All = Annotated[bool, Parameter(name="--all", negative="", help="All of them, up to the limit.")]
+WIDE = 140
+"""Columns of a terminal that shows all fields of a letter but what was wrong uncut."""
+_NARROW = {"request": 10, "reason": 15, "provider": 8}
+"""Columns of these in any other."""
+SHOWN = 1 << 16
+"""Characters of one field of a letter that are shown, unless all is asked for."""
+MOST_FIELDS = 30
+"""A letter of ours has fewer."""
+LONGEST_NAME = 300
+"""Characters of a field's name."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -48,37 +60,66 @@ def list_(
     if json:
         print_json([asdict(letter) for letter in letters])
         return
+    from nexus_actors.cli.screen import Screen
+
+    screen = Screen()
+    screen.print(table_of(letters, screen.width))
+
+
+def table_of(letters: "Sequence[DeadLetter]", width: int) -> "Table":
+    """One line a letter; where `width` is a usual terminal's, its fields are cut to fit."""
     from rich import box
     from rich.table import Table
 
-    from nexus_actors.cli.screen import Screen
+    from nexus_actors.cli.screen import one_line
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    narrow = width < WIDE
+    columns = dict(_NARROW)
+    if narrow and not any(letter.provider for letter in letters):
+        del columns["provider"]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("number", justify="right", no_wrap=True)
-    for name in ("request", "reason", "provider", "since"):
-        table.add_column(name, overflow="fold")
-    table.add_column("what was wrong", overflow="fold")
+    for name, most in columns.items():
+        most_here = most if narrow else None
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most_here)
+    table.add_column("since", no_wrap=True)
+    # The one that gives way where the terminal is narrow: rich spares those that have no_wrap.
+    table.add_column(one_line("what was wrong"))
     for letter in letters:
+        known = {"request": letter.request_id, "reason": letter.reason, "provider": letter.provider}
         table.add_row(
             str(letter.number),
-            letter.request_id or "-",
-            letter.reason or "-",
-            letter.provider or "-",
-            f"{letter.dead_at:%Y-%m-%d %H:%M}",
-            _wrong(letter),
+            *(known[name] or "-" for name in columns),
+            f"{letter.dead_at:%m-%d %H:%M}" if narrow else f"{letter.dead_at:%Y-%m-%d %H:%M}",
+            one_line(_wrong(letter)),
         )
-    Screen().print(table)
+    return table
 
 
 def _wrong(letter: "DeadLetter") -> str:
+    from nexus_actors.contract.wording import with_path
+
     if letter.unreadable:
         return f"unreadable: {letter.unreadable}"
-    return f"{letter.path}: {letter.message}" if letter.path else letter.message or "-"
+    return with_path(letter.path, letter.message or "-")
 
 
 @dead.command
-def show(number: int, /, *, config: ConfigPath = None) -> None:
-    """Print one dead letter as JSON: the request as it was sent, and why it failed."""
+def show(
+    number: int,
+    /,
+    *,
+    all_: Annotated[
+        bool, Parameter(name="--all", negative="", help="All of it, however long it is.")
+    ] = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Print one dead letter as JSON: the request as it was sent, and why it failed.
+
+    A field of more than 64 KB, such as a long request, is shown as the beginning of its text;
+    whole with --all or --json.
+    """
     from nexus_actors.contract.json_text import Parsed, parse
     from nexus_actors.contract.shown_text import as_seen_json
     from nexus_actors.storage.postgres import dead_letters
@@ -90,10 +131,34 @@ def show(number: int, /, *, config: ConfigPath = None) -> None:
         told = f"at most {dead_letters.LARGEST:,} bytes are shown; it has {letter.bytes:,} or more"
         raise CommandError(f"dead letter {number} is not shown: {letter.fault} ({told})")
     parsed = parse(letter.text)
-    if isinstance(parsed, Parsed):
+    most = None if all_ or json else SHOWN
+    if not isinstance(parsed, Parsed):  # what Python's JSON cannot hold is JSON all the same
+        say_text(_begun(as_seen_json(letter.text), most))
+    elif most is not None and len(letter.text) > most:
+        _show_begun(parsed.value, most)
+    else:
         print_json(parsed.value)
-    else:  # what Python's JSON cannot hold is JSON all the same
-        say_text(as_seen_json(letter.text))
+
+
+def _show_begun(letter: object, most: int) -> None:
+    """A long letter: each of its fields, the long ones as the beginning of their text."""
+    from nexus_actors.contract.shown_text import json_text
+
+    if not isinstance(letter, dict) or len(letter) > MOST_FIELDS:
+        say_text(_begun(json_text(letter), most))
+        return
+    shown: dict[str, object] = {}
+    for name, value in letter.items():
+        text = json_text(value)
+        shown[name[:LONGEST_NAME]] = value if len(text) <= most else _begun(text, most)
+    print_json(shown)
+
+
+def _begun(text: str, most: int | None) -> str:
+    if most is None or len(text) <= most:
+        return text
+    left = len(text[most:].encode(errors="backslashreplace"))
+    return f"{text[:most]}… {left:,} bytes more (--all)"
 
 
 @dead.command

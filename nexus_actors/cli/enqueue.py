@@ -14,6 +14,7 @@ from nexus_actors.cli.options import ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, say
 
 if TYPE_CHECKING:
+    from nexus_actors.contract.bounds import Bounds
     from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.connection import PostgresPool
 
@@ -23,6 +24,8 @@ BATCH = 500
 """Requests sent in one statement."""
 LONGEST_LINE = 64 << 20
 """Bytes. Longer is no request; without a limit a file without line ends would fill the memory."""
+MOST_NAMES = 20
+"""Names of dropped fields that are told."""
 
 Mistake = tuple[int, str]
 """A line's number, and what is wrong with it."""
@@ -34,6 +37,31 @@ class Good(NamedTuple):
     number: int
     request_id: str
     text: str
+    dropped: Sequence[str]
+    """Names in it that nobody will be sent."""
+
+
+class Dropped:
+    """Names that no provider is sent, and in how many requests: a misspelt one stands in them all.
+    Of as many different ones as a file may have, the first are kept."""
+
+    def __init__(self) -> None:
+        self._requests: dict[str, int] = {}
+        self._is_cut = False
+
+    def add(self, names: Sequence[str]) -> None:
+        """Those of one request."""
+        for name in names:
+            if name in self._requests or len(self._requests) < MOST_NAMES:
+                self._requests[name] = self._requests.get(name, 0) + 1
+            else:
+                self._is_cut = True
+
+    def tell(self) -> None:
+        """On standard error, where there are any."""
+        told = [f"{name} (in {count})" for name, count in self._requests.items()]
+        if told:
+            note(f"dropped: {', '.join(told)}{', …' if self._is_cut else ''}")
 
 
 def enqueue(
@@ -65,12 +93,15 @@ async def _enqueue(settings: "Settings", file: str) -> tuple[int, int]:
     from nexus_actors.storage.postgres.migrate import migrate
 
     sent = bad = 0
+    bounds, dropped = settings.requests.bounds, Dropped()
     with _opened(file) as source, _progress(source) as advance:
         async with open_database(settings) as url, open_postgres(url, pool_size=1) as pool:
             if settings.database.embedded:
                 await migrate(pool, queues_of(settings))
             async for first, lines, size in _read_lines(source):
-                good, mistakes = _check(first, lines)
+                good, mistakes = _check(first, lines, bounds)
+                for line in good:
+                    dropped.add(line.dropped)
                 for start in range(0, len(good), BATCH):
                     batch = good[start : start + BATCH]
                     mistakes += await _send(pool, settings.queue.requests, batch)
@@ -79,6 +110,7 @@ async def _enqueue(settings: "Settings", file: str) -> tuple[int, int]:
                 bad += len(mistakes)
                 sent += sum(1 for line in lines if line.strip()) - len(mistakes)
                 advance(size)
+    dropped.tell()
     return sent, bad
 
 
@@ -113,23 +145,25 @@ async def _read_lines(source: IO[bytes]) -> AsyncIterator[tuple[int, list[bytes]
             return
 
 
-def _check(first: int, lines: Sequence[bytes]) -> tuple[list[Good], list[Mistake]]:
+def _check(
+    first: int, lines: Sequence[bytes], bounds: "Bounds"
+) -> tuple[list[Good], list[Mistake]]:
     """The good ones of some lines, and what is wrong with the others."""
     good: list[Good] = []
     mistakes: list[Mistake] = []
     for number, line in enumerate(lines, first):
         if not line.strip():
             continue
-        match _request(line):
-            case (request_id, text):
-                good.append(Good(number, request_id, text))
+        match _request(number, line, bounds):
+            case Good() as sendable:
+                good.append(sendable)
             case reason:
                 mistakes.append((number, reason))
     return good, mistakes
 
 
-def _request(line: bytes) -> tuple[str, str] | str:
-    """One request as (id, JSON text), as the service would take it; else why it would not."""
+def _request(number: int, line: bytes, bounds: "Bounds") -> Good | str:
+    """One request, as the service would take it; else why it would not."""
     import json
     import uuid
 
@@ -153,10 +187,10 @@ def _request(line: bytes) -> tuple[str, str] | str:
         return f"invalid_request: {with_path(path or None, told)}"
     if isinstance(fields, dict) and fields.get("request_id") is None and "request" not in fields:
         text = json.dumps({"request_id": str(uuid.uuid4()), **_present(fields)}, ensure_ascii=False)
-    decoded = decode_request(text)
+    decoded = decode_request(text, bounds)
     if isinstance(decoded, Refusal):
         return f"{decoded.type}: {decoded.message}"
-    return decoded.request_id, text
+    return Good(number, decoded.request_id, text, decoded.unknown)
 
 
 def _present(fields: dict[str, Any]) -> dict[str, Any]:

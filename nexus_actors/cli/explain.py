@@ -11,7 +11,7 @@ from nexus_actors.cli.report import CommandError, print_json, say
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
-    from nexus_actors.storage.postgres.journal import JournalEntry
+    from nexus_actors.storage.postgres.journal import JournalEntry, Queued
 
 _SHOWN = (
     "state",
@@ -42,12 +42,17 @@ def explain(
     """Say what became of a request: its steps, and each call to a provider with its outcome.
 
     From the journal, so also while the request is still in work; what each model of the route would
-    have cost is worked out from the tokens that were used. Exit code 1 if nobody knows it.
+    have cost is worked out from the tokens that were used. One that nobody has read yet is looked
+    for among the last that were sent. Exit code 1 if nobody knows it.
     """
     import trio
 
     settings = read_settings(config)
-    entry = trio.run(_find, running_database(settings), request_id)
+    url, queue = running_database(settings), settings.queue.requests
+    entry, queued = trio.run(_find, url, queue, request_id)
+    if queued is not None:
+        _print_queued(queued, request_id, json)
+        return
     if entry is None:
         raise CommandError(f"the journal has no request {request_id}")
     steps = [{**step, "detail": _read(step["detail"])} for step in entry.steps]
@@ -65,12 +70,34 @@ def explain(
         _print(entry, steps, costs)
 
 
-async def _find(url: str, request_id: str) -> "JournalEntry | None":
+async def _find(
+    url: str, queue: str, request_id: str
+) -> "tuple[JournalEntry | None, Queued | None]":
+    from nexus_actors.storage.ports import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
-    from nexus_actors.storage.postgres.journal import read_entry
+    from nexus_actors.storage.postgres.journal import read_entry, read_queued
 
     async with open_postgres(url, pool_size=1) as pool:
-        return await pool.run(read_entry, request_id)
+        entry = await pool.run(read_entry, request_id)
+        if entry is not None:
+            return entry, None
+        try:
+            return None, await pool.run(read_queued, queue, request_id)
+        except StorageError:  # a message that cannot be read, or a role that may not look
+            return None, None
+
+
+def _print_queued(queued: "Queued", request_id: str, as_json: bool) -> None:
+    if as_json:
+        request = {
+            "request_id": request_id,
+            "state": "queued",
+            "msg_id": queued.msg_id,
+            "visible_from": queued.visible_from,
+        }
+        print_json({"request": request, "steps": [], "candidates": [], "attempts": []})
+    else:
+        say(str(queued))
 
 
 def _read(detail: object) -> dict[str, Any]:
@@ -138,8 +165,9 @@ def _print(
 
 
 def _lines(step: Mapping[str, Any]) -> Iterator[str]:
-    """A step, and a line for each model that could not be tried, with the reason."""
+    """A step, why it failed, and a line for each model that could not be tried, with the reason."""
     told = dict(step["detail"])
+    message = told.pop("message", None)
     told.pop("candidates", None)  # told with their costs
     skipped = told.pop("skipped", [])
     words = [
@@ -148,6 +176,8 @@ def _lines(step: Mapping[str, Any]) -> Iterator[str]:
         if value is not None
     ]
     yield "  ".join((f"step  {step['name']}: {step['outcome']}", *words))
+    if message is not None:
+        yield f"      {message}"
     for one in skipped:
         yield f"      not {one['provider']}/{one['model']}: {one['why']}"
 

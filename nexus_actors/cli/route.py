@@ -41,10 +41,11 @@ def route(
     from nexus_actors.contract.errors import Refusal
 
     settings = read_settings(config)
-    request = decode_request(_read(file))
+    request = decode_request(_read(file), settings.requests.bounds)
     if isinstance(request, Refusal):
         if json:
-            print_json({"error": {"type": str(request.type), "message": request.message}})
+            error = {"type": str(request.type), "message": request.message, "path": request.path}
+            print_json({"error": error})
         else:
             complain(f"{request.type}: {request.message}")
         return exit_codes.FAILED
@@ -82,6 +83,7 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
         "route": routes.name_of(outcome.route),
         "input_tokens": estimate.expected,
         "max_tokens": request.max_tokens,
+        "dropped": request.unknown,
         "candidates": [
             {
                 "model": str(candidate),
@@ -111,6 +113,8 @@ def _print(explained: dict[str, Any]) -> None:
     answer = f", at most {limit} of answer" if limit else ""
     say(f"route   {explained['route']}")
     say(f"tokens  about {explained['input_tokens']} of input{answer}")
+    if explained["dropped"]:
+        say(f"dropped {', '.join(explained['dropped'])} (whoever answers)")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", justify="right")
     table.add_column("model", no_wrap=True)

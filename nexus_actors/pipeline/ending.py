@@ -115,10 +115,12 @@ def _steps(job: Job, failure: Failure | None) -> Sequence[Step]:
     """The steps so far, closed by publishing and metrics, which the same transaction makes true."""
     now = datetime.now(UTC)
     steps = list(job.steps)
-    if failure is not None and steps[-1].outcome == "ok":
-        steps[-1] = Step(
-            name=steps[-1].name, outcome=failure.type, at=steps[-1].at, detail=steps[-1].detail
-        )
+    if failure is not None:
+        last = steps[-1]
+        outcome = failure.type if last.outcome == "ok" else last.outcome
+        # What a provider said stands with its attempt.
+        why = {"message": failure.message} if failure.provider is None else {}
+        steps[-1] = replace(last, outcome=outcome, detail={**(last.detail or {}), **why} or None)
     if job.request_id is not None:
         steps.append(Step(name="publish_result", outcome="ok", at=now))
     met = job.latency_ms <= OBJECTIVE_MS

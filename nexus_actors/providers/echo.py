@@ -105,6 +105,7 @@ class EchoSession:
             cost_basis="list",
             finish_reason="length" if cut else "stop",
             response_id=f"echo-{request.request_id}",
+            dropped=request.unknown,
         )
 
 

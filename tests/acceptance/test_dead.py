@@ -19,6 +19,7 @@ kind = "echo"
 [[routes]]
 models = ["{provider}/model"]
 """
+LONG = "x" * 79_900
 MESSAGES = [{"role": "user", "content": "hello"}]
 
 
@@ -30,7 +31,7 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
     lines = [
         {**good, "request_id": "first"},
         {"request": {**good, "request_id": "wrapped"}},
-        {"request_id": "wrong", "complexity": "simple", "messages": []},
+        {"request_id": "wrong", "complexity": "simple", "messages": [], "trace": LONG},
         ["no id"],
     ]
     for line in lines:
@@ -48,6 +49,18 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
     assert "provider_error" in nexus.run("dead", "list").stdout
     shown = json.loads(nexus.run("dead", "show", str(letters["first"]["number"])).stdout)
     assert shown["request"]["messages"] == MESSAGES
+    assert nexus.run("dead", "list").stdout.count("messages: expected at least one message") == 1
+    explained = nexus.run("explain", "wrong").stdout
+    assert "validate: empty_messages  path messages\n" in explained
+    assert "      messages: expected at least one message\n" in explained
+    number = str(letters["wrong"]["number"])
+    begun = json.loads(nexus.run("dead", "show", number).stdout)
+    assert begun["reason"] == "empty_messages"
+    assert begun["request"].startswith('{"trace": "x')
+    assert re.fullmatch(r".{65536}… 14,4\d\d bytes more \(--all\)", begun["request"])
+    for whole in ("--all", "--json"):
+        shown = json.loads(nexus.run("dead", "show", number, whole).stdout)
+        assert shown["request"]["trace"] == LONG
 
     nexus.configure(CONFIG.format(provider="sound"), url=database_url)
     service.process.terminate()

@@ -94,12 +94,15 @@ def test_enqueue_sends_good_lines_and_names_bad_ones(nexus: Nexus) -> None:
 def test_enqueue_and_migrate_need_no_service(nexus: Nexus) -> None:
     assert nexus.run("db", "migrate").returncode == 0
     assert nexus.run("db", "migrate").returncode == 0
-    line = LINES.splitlines()[0]
-    assert nexus.run("enqueue", "-", stdin=line).stdout == "one\n"
+    line = json.dumps({**json.loads(LINES.splitlines()[0]), "max_token": 5})
+    sent = nexus.run("enqueue", "-", stdin=line)
+    assert sent.stdout == "one\n"
+    assert "dropped: max_token (in 1)" in sent.stderr
     nexus.wait_all_gone()
     service = nexus.start()
     service.wait_ready()
-    assert nexus.json("result", "one", "--wait")["response"] == "echo: first"
+    result = nexus.json("result", "one", "--wait")
+    assert (result["response"], result["dropped"]) == ("echo: first", ["max_token"])
     url = nexus.run("db", "url").stdout.strip()
     assert value(url, "SELECT count(*) FROM job_results") == 1
 

@@ -19,6 +19,9 @@ api_key_env = "NO_SUCH_KEY"
 
 [[routes]]
 models = ["one/small", "locked/big", "two/other"]
+
+[requests]
+max_tools = 1
 """
 REQUEST = {
     "request_id": "r",
@@ -37,9 +40,11 @@ def test_where_a_request_would_go(nexus: Nexus) -> None:
     assert "NO_SUCH_KEY is not set" in done.stdout
 
     done = nexus.run(
-        "route", "-", "--json", stdin=json.dumps({**REQUEST, "max_tokens": 1000, "stream": True})
+        *("route", "-", "--json"),
+        stdin=json.dumps({**REQUEST, "max_tokens": 1000, "stream": True, "temprature": 1}),
     )
     explained = json.loads(done.stdout)
+    assert explained["dropped"] == ["temprature"]
     assert [row["model"] for row in explained["candidates"]] == ["two/other"]
     assert [row["model"] for row in explained["skipped"]] == ["locked/big", "one/small"]
     assert "window of 100" in explained["skipped"][1]["why"]
@@ -56,6 +61,8 @@ def test_a_request_that_would_fail_says_so(nexus: Nexus) -> None:
     done = nexus.run("route", "-", stdin=too_long)
     assert done.returncode == 1
     assert "context_too_long" in done.stderr
+    wrong = nexus.run("route", "-", stdin=json.dumps({**REQUEST, "tools": [{"type": "a"}] * 2}))
+    assert one_line(wrong, 1).startswith("nexus: invalid_request: tools: expected at most 1 tools")
     wrong = nexus.run("route", "-", stdin='{"request_id": "r"}')
     assert one_line(wrong, 1).startswith("nexus: missing_fields")
     assert one_line(nexus.run("route", "nowhere.json"), 2).startswith("nexus: cannot read")

@@ -55,6 +55,12 @@ async def test_max_tokens_cuts_the_answer_and_says_so() -> None:
     assert answer.usage.completion_tokens == 2
 
 
+async def test_what_nobody_has_a_place_for_is_told_here_too() -> None:
+    answer = await ask(request(unknown=("max_token", "temprature")))
+    assert isinstance(answer, Answer)
+    assert answer.dropped == ("max_token", "temprature")
+
+
 async def test_one_means_always_failing() -> None:
     for number in range(50):
         failure = await ask(request(str(number)), failure_rate=1.0)

@@ -1,0 +1,60 @@
+"""Tables: whole where nobody counts columns, a line a row on a terminal."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from rich.cells import cell_len
+from rich.table import Table
+
+from nexus_actors.cli.dead import table_of
+from nexus_actors.cli.screen import Screen
+from nexus_actors.storage.postgres.dead_letters import DeadLetter
+
+LONG = "x" * 290 + "the end"
+LETTERS = [
+    DeadLetter(
+        number=number,
+        dead_at=datetime(2026, 1, 2, tzinfo=UTC),
+        request_id="550e8400-e29b-41d4-a716-446655440000",
+        reason="unsupported_api_version",
+        provider=provider,
+        message=f"messages[0].content: {LONG}",
+        path="messages[0].content",
+    )
+    for number, provider in ((123456, "openai_compatible"), (7, None))
+] + [DeadLetter(number=8, dead_at=datetime(2026, 1, 2, tzinfo=UTC), unreadable="漢字" * 90)]
+
+
+def lines(table: Table, screen: Screen) -> list[str]:
+    assert isinstance(screen.file, io.StringIO)
+    screen.print(table)
+    return screen.file.getvalue().splitlines()
+
+
+def test_a_table_in_a_pipe_is_whole_and_a_row_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = Screen(file=io.StringIO())
+    table = Table("folded", "cut")
+    table.add_row("a b " * 400, LONG)
+    rows = [line for line in lines(table, screen) if "the end" in line]
+    assert len(rows) == 1
+    assert "a b " * 300 in rows[0]
+    screen = Screen(file=io.StringIO())
+    shown = lines(table_of(LETTERS, screen.width), screen)
+    assert (
+        sum("550e8400-e29b-41d4-a716-446655440000" in line and LONG in line for line in shown) == 2
+    )
+    assert all(line == line.rstrip() for line in shown)
+    assert "\n".join(shown).count("messages[0].content") == 2
+
+
+@pytest.mark.parametrize("width", [80, 100, 150, 250])
+@pytest.mark.parametrize("letters", [LETTERS, LETTERS[1:]], ids=["a provider", "none"])
+def test_dead_letters_fit_a_terminal_a_line_each(letters: list[DeadLetter], width: int) -> None:
+    screen = Screen(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    shown = lines(table_of(letters, width), screen)
+    assert all(cell_len(line) <= width for line in shown)
+    rows = [line for line in shown if line.strip() and "─" not in line][1:]
+    assert [int(row.split()[0]) for row in rows] == [letter.number for letter in letters]
+    assert sum("messages[0].con" in row for row in rows) == len(letters) - 1
