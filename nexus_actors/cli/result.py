@@ -51,18 +51,19 @@ async def _find(settings: "Settings", url: str, request_id: str, timeout: float)
 
 
 async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:
-    """What keeps a result from being stored, as far as the journal and the service know."""
+    """What keeps a result from being stored, as far as journal, queue and service know."""
     from nexus_actors.operations import control
     from nexus_actors.storage.ports import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
-    from nexus_actors.storage.postgres.journal import read_entry
+    from nexus_actors.storage.postgres.journal import read_entry, read_queued
 
     try:
         async with open_postgres(url, pool_size=1) as pool:
             entry = await pool.run(read_entry, request_id)
+            if entry is None:
+                queued = await pool.run(read_queued, settings.queue.requests, request_id)
+                return None if queued is None else f"it is {queued}"
     except StorageError:
-        return None
-    if entry is None:
         return None
     if entry.request["state"] in ("done", "failed"):
         trouble = entry.request["result_trouble"]

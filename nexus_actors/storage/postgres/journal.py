@@ -20,6 +20,29 @@ class JournalEntry:
     attempts: list[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A request that nobody has leased yet."""
+
+    msg_id: int
+    visible: bool
+    visible_from: str
+    """As the database writes it: it may be no time that Python knows."""
+
+    def __str__(self) -> str:
+        since = "visible since" if self.visible else "visible from"
+        return f"queued, {since} {self.visible_from} (message {self.msg_id})"
+
+
+async def read_queued(connection: Connection, queue: str, request_id: str) -> Queued | None:
+    """A request that the journal does not know, if it is among the last that were sent to the queue
+    (see `nexus.find_queued`)."""
+    row = await connection.fetchrow(
+        "SELECT msg_id, visible, visible_from FROM nexus.find_queued($1, $2)", queue, request_id
+    )
+    return None if row is None else Queued(row["msg_id"], row["visible"], row["visible_from"])
+
+
 async def read_entry(connection: Connection, request_id: str) -> JournalEntry | None:
     """The journal's entry, or None: run it as `pool.run(read_entry, request_id)`."""
     rows = _rows(

@@ -93,7 +93,7 @@ BEGIN
     GRANT SELECT (msg_id, message) ON pgmq.a_{requests} TO "{operator}";
     EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, '{operator}'), ';')
              FROM pg_proc AS p
-             WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message'));
+             WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message', 'find_queued'));
     GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations TO "{operator}";
     GRANT SELECT, DELETE ON nexus.model_quirks TO "{operator}";
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{operator}";

@@ -127,3 +127,32 @@ EXCEPTION WHEN OTHERS THEN
     END;
 END;
 $$;
+
+-- Where a request is that the journal does not know: among the `most` messages that were sent last to the queue. For a role that may
+-- not read them. A message that would take long to look at ends the search: what is before it is not found.
+CREATE FUNCTION nexus.find_queued(queue text, id text, most integer DEFAULT 10000)
+RETURNS TABLE (msg_id bigint, visible boolean, visible_from text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET timezone = 'UTC' AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM nexus.request_queues AS k WHERE k.name = find_queued.queue) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE format($query$
+        SELECT w.msg_id, w.vt <= now(), w.vt::text
+        FROM (SELECT l.*, sum(l.weight) OVER (ORDER BY l.msg_id DESC ROWS UNBOUNDED PRECEDING) AS together
+              FROM (SELECT q.msg_id, q.vt, q.message,
+                           pg_column_size(q.message)::bigint
+                           * CASE pg_column_compression(q.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END AS weight
+                    FROM pgmq.%I AS q ORDER BY q.msg_id DESC LIMIT least($2, 100000)) AS l) AS w
+        WHERE w.together <= 536870912
+              AND CASE WHEN jsonb_typeof(w.message -> 'request_id') = 'string' THEN w.message ->> 'request_id'
+                       WHEN jsonb_typeof(w.message #> '{request,request_id}') = 'string'
+                           THEN w.message #>> '{request,request_id}' END = $1
+        ORDER BY w.msg_id DESC
+        LIMIT 1
+        $query$, 'q_' || queue) USING id, most;
+END;
+$$;
+
+COMMENT ON FUNCTION nexus.find_queued(text, text, integer) IS
+    'The message of a request that was not leased yet, among those that were sent last, and when it is visible.';

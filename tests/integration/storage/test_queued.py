@@ -1,0 +1,79 @@
+"""A request that nobody has leased yet: whoever asks is told that it is queued, and until when."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from nexus_actors.cli.explain import explain
+from nexus_actors.cli.report import CommandError
+from nexus_actors.cli.result import result
+from nexus_actors.client.errors import Timeout
+from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.postgres.journal import read_queued
+from tests.integration.storage.storage_helpers import send, sql
+
+FAR = {
+    "infinity": (False, "infinity"),
+    "-infinity": (True, "-infinity"),
+    "294000-01-01 UTC": (False, "294000-01-01 00:00:00+00"),
+    "4000-01-01 UTC BC": (True, "4000-01-01 00:00:00+00 BC"),
+    "2126-01-01 UTC": (False, "2126-01-01 00:00:00+00"),
+}
+LARGE = "SELECT jsonb_agg('1e131071'::jsonb) FROM generate_series(1, 9000)"
+
+
+async def test_it_is_found_whenever_it_is_visible_and_whatever_else_is_queued(
+    db: PostgresDatabase,
+) -> None:
+    for vt in FAR:
+        await send(db, {"request": {"request_id": vt}} if vt == "infinity" else vt)
+        await sql(
+            db,
+            "UPDATE pgmq.q_ai_requests SET vt = $1::text::timestamptz"
+            " WHERE msg_id = (SELECT max(msg_id) FROM pgmq.q_ai_requests)",
+            vt,
+        )
+    await send(db, 5, {"request_id": 5}, {"request_id": {"request_id": "infinity"}})
+    await sql(db, f"SELECT pgmq.send('ai_requests', jsonb_build_object('request_id', ({LARGE})))")
+    await sql(db, "SELECT pgmq.send('ai_requests', NULL::jsonb)")
+    for vt, expected in FAR.items():
+        found = await db.run(read_queued, "ai_requests", vt)
+        assert found is not None, vt
+        assert (found.visible, found.visible_from) == expected
+    assert await db.run(read_queued, "ai_requests", "unknown") is None
+    assert await db.run(read_queued, "ai_results", "infinity") is None
+    # No more is looked at than what costs little.
+    assert await sql(db, "SELECT * FROM nexus.find_queued('ai_requests', 'infinity', 9)") == []
+    assert await sql(db, "SELECT * FROM nexus.find_queued('ai_requests', 'infinity', 10)") != []
+
+
+def test_nexus_explain_and_nexus_result_say_that_it_is_queued(
+    database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "nexus.toml"
+    config.write_text(
+        f'[service]\ndata_dir = "{tmp_path}"\n[database]\nurl = "{database_url}"\n'
+        '[providers.echo]\nkind = "echo"\n[[routes]]\nmodels = ["echo/echo"]\n'
+    )
+
+    async def prepare() -> None:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(
+            "INSERT INTO pgmq.q_ai_requests (vt, message)"
+            """ VALUES ('infinity', '{"request_id": "r"}')"""
+        )
+        await connection.close()
+
+    asyncio.run(prepare())
+    explain("r", config=config)
+    assert capsys.readouterr().out == "queued, visible from infinity (message 1)\n"
+    explain("r", config=config, json=True)
+    told = json.loads(capsys.readouterr().out)["request"]
+    assert (told["state"], told["visible_from"]) == ("queued", "infinity")
+    with pytest.raises(Timeout, match=r"^no result for r: it is queued, visible from infinity"):
+        result("r", config=config)
+    with pytest.raises(CommandError, match="the journal has no request unknown"):
+        explain("unknown", config=config)
