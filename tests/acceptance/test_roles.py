@@ -52,6 +52,7 @@ def test_a_service_and_a_producer_with_just_what_they_need(
         (operator_url, "DELETE FROM pgmq.q_ai_requests"),
         (operator_url, "UPDATE pgmq.q_ai_requests_dead SET message = NULL"),
         (operator_url, "SELECT message FROM pgmq.q_ai_results"),
+        (operator_url, "SELECT archived_at FROM pgmq.a_ai_requests"),
         (operator_url, "DELETE FROM nexus.requests"),
         (operator_url, "UPDATE nexus.spending SET spent = 0"),
         (operator_url, "DELETE FROM public.job_results"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trio
 
+from nexus_actors.operations import private
 from nexus_actors.operations.control import (
     Control,
     ControlError,
@@ -20,6 +21,7 @@ from nexus_actors.operations.control import (
     socket_path,
 )
 from supervisors import open_tree
+from supervisors.errors import StartError
 
 
 async def send(data_dir: Path, text: bytes) -> dict[str, Any]:
@@ -143,6 +145,29 @@ async def test_the_users_own_runtime_directory_comes_first(
         runtime.chmod(mode)
         async with open_tree(lambda: control(long_dir)):
             assert socket_path(long_dir).parent.parent == expected
+
+
+@as_root
+def test_a_directory_is_ours_if_nobody_else_has_made_it_or_may_enter(tmp_path: Path) -> None:
+    (ours := tmp_path / "ours").mkdir(mode=0o700)
+    assert private.is_ours(ours)
+    (link := tmp_path / "link").symlink_to(ours)
+    assert not private.is_ours(link)
+    (theirs := tmp_path / "theirs").mkdir(mode=0o700)
+    os.chown(theirs, NOBODY, NOBODY)
+    assert not private.is_ours(theirs)
+    (tmp_path / "file").touch(mode=0o600)
+    assert not private.is_ours(tmp_path / "file")
+
+
+@as_root
+async def test_a_data_dir_of_another_user_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, NOBODY, NOBODY)
+    with pytest.raises(StartError) as refused:
+        async with open_tree(lambda: control(tmp_path)):
+            pass
+    assert "belongs to another user" in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 @as_root
