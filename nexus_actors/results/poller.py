@@ -14,12 +14,7 @@ from nexus_actors.pipeline.wake import Wake
 from nexus_actors.results.job_results import job_result
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import Hints, StorageError, StorageRefused, StorageUnavailable
-from nexus_actors.storage.result_ports import (
-    BATCH_BYTES,
-    JobResult,
-    ResultMessage,
-    ResultStore,
-)
+from nexus_actors.storage.result_ports import JobResult, ResultMessage, ResultStore
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.result_poller")
@@ -103,8 +98,7 @@ class ResultPoller(GenServer):
             reached("after_store")
         for message, reason in garbage:
             await self._set_aside(message, reason)
-        together = sum(len(message.body or "") for message in messages)
-        return len(messages) == self._queue.batch_size or together > BATCH_BYTES // 4
+        return any(message.more_due for message in messages)
 
     async def _save(self, rows: Sequence[JobResult], messages: dict[int, ResultMessage]) -> None:
         """Store all together, and what was delivered before, or is refused, by halves."""

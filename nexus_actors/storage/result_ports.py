@@ -20,6 +20,8 @@ class ResultMessage:
     body: str | None
     fault: str | None = None
     """Why there is no body, where that is not because the message is SQL NULL."""
+    more_due: bool = False
+    """Others that were due were left for the next reading, for their bytes or their number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

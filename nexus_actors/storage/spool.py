@@ -110,8 +110,8 @@ class FileSpool:
         """Append what the limit and the disk take, durably: whose that is, and why not the rest."""
         kept: list[str] = []
         problem = None
-        size = self._size
-        with _opened(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
+        with self._appending() as descriptor:
+            size = self._size
             for request_id, answer in answers.items():
                 try:
                     line = _line(b"answer", _FINISH.dump_json(answer))
@@ -135,13 +135,28 @@ class FileSpool:
 
     def _append_done(self, request_ids: Iterable[str]) -> None:
         text = b"".join(_line(b"done", _ID.dump_json(request_id)) for request_id in request_ids)
-        with _opened(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
+        with self._appending() as descriptor:
             try:
                 _write_all(descriptor, text)
             except OSError:
                 os.ftruncate(descriptor, self._size)
                 raise
         self._size += len(text)
+
+    @contextmanager
+    def _appending(self) -> Iterator[int]:
+        """Where the next line begins. What a write that failed has left, and could not be taken off
+        then, is taken off now; else it gets a line of its own.
+        """
+        with _opened(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
+            end = os.fstat(descriptor).st_size
+            if end > self._size:
+                try:
+                    os.ftruncate(descriptor, self._size)
+                except OSError:
+                    _write_all(descriptor, b"\n")
+                    self._size = end + 1
+            yield descriptor
 
     def _sync(self, descriptor: int) -> None:
         """Make durable what was appended; what may not be is taken off again."""
@@ -197,6 +212,8 @@ class FileSpool:
 
     def _take(self, text: bytes) -> None:
         """Note what one line says. Of whatever bytes, it raises no more than OSError."""
+        if not text:  # ends what a write that failed has left
+            return
         line = _parsed(text)
         if isinstance(line, str):
             self._set_aside(text, line)

@@ -53,7 +53,12 @@ class PostgresResultStore:
             fetch, self._read, visibility_timeout, quantity, largest, together
         )
         return [
-            ResultMessage(Lease(row["msg_id"], row["read_ct"]), row["body"], row["fault"])
+            ResultMessage(
+                Lease(row["msg_id"], row["read_ct"]),
+                row["body"],
+                row["fault"],
+                more_due=row["due"] > len(rows) or len(rows) == quantity,
+            )
             for row in rows
         ]
 

@@ -92,9 +92,12 @@ async def test_results_are_read_by_their_size_and_one_that_is_too_large_is_no_on
         await sql.send_many([result(f"r{n}", response=large) for n in range(5)], queue="ai_results")
         first = await db.results.read(100, 30, together=9_000_000)
         assert [message.lease.msg_id for message in first] == [1, 2]
+        assert all(message.more_due for message in first)
         [third] = await db.results.read(100, 30, together=1)
         assert third.body is not None
+        assert third.more_due
         rest = await db.results.read(100, 30, largest=1_000_000)
+        assert not any(message.more_due for message in rest)
         assert [(it.body, it.fault) for it in rest] == [(None, "larger than allowed")] * 2
         await db.results.set_aside(rest[0], "too large")
         assert await db.results.read(100, 30) == []

@@ -1,14 +1,20 @@
 """What came too late has cost all the same; dead letters and archives fail no end."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+import trio
+
 from nexus_actors.storage.ports import BudgetShare
+from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from tests.integration.storage.storage_helpers import (
     NOW,
     attempt,
     bodies,
+    give_back,
     journal,
     lapse,
     other_instance,
@@ -115,3 +121,59 @@ async def test_a_rehearsal_leaves_nothing(db: PostgresDatabase) -> None:
     assert await value(db, "SELECT count(*) FROM pgmq.q_ai_results") == 0
     assert (await journal(db, "r"))["state"] == "leased"
     assert not await other_instance(db).rehearse(success(delivery))
+
+
+BLOCKED = (
+    "SELECT count(*) > 0 FROM pg_locks"
+    " WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+)
+JOURNAL = "SELECT FROM nexus.requests WHERE request_id = 's' FOR UPDATE"
+BUDGET = "SELECT FROM nexus.spending WHERE budget = '{}' FOR UPDATE"
+
+
+@pytest.mark.parametrize(
+    ("way", "first", "second"),
+    [
+        ("record_late", JOURNAL, BUDGET.format("b")),
+        ("record_late", BUDGET.format("a"), BUDGET.format("b")),
+        ("finish", BUDGET.format("a"), BUDGET.format("b")),
+        ("give_back", BUDGET.format("a"), BUDGET.format("b")),
+    ],
+)
+async def test_money_is_locked_after_the_journal_and_in_one_order(
+    db: PostgresDatabase, way: str, first: str, second: str
+) -> None:
+    """Else who locks in that order, too, and it would wait for each other."""
+    await send(db, "r", "s")
+    before = await db.requests.lease(2, 30)
+    for name, budget in (("r", "b"), ("s", "a")):
+        await db.requests.reserve(name, 1, 5.0, [BudgetShare(budget, "day", 100.0)])
+    await lapse(db)
+    again = await db.requests.lease(2, 30)  # both are taken to have cost something
+    told = {"attempts": [attempt(1)], "attempt_count": 2}
+    late = [replace(success(it), **told) for it in before]
+
+    async def write() -> None:
+        if way == "record_late":
+            assert await db.requests.record_late(late) == 2
+        elif way == "finish":
+            await db.requests.finish([replace(success(it), **told) for it in again])
+        else:
+            await db.requests.give_back([give_back(it, **told) for it in again])
+
+    held = trio.Event()
+
+    async def hold(connection: Connection) -> None:
+        async with connection.transaction():
+            await connection.execute(first)
+            held.set()
+            while not await connection.fetchval(BLOCKED):
+                await asyncio.sleep(0.01)
+            await connection.execute(second)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(db.run, hold)
+        await held.wait()
+        await write()
+    rows = await sql(db, "SELECT budget, spent::float8 FROM nexus.spending ORDER BY budget")
+    assert [tuple(row) for row in rows] == [("a", 0.1), ("b", 0.1)]

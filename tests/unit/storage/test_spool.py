@@ -205,6 +205,41 @@ async def test_of_a_disk_that_is_full_what_was_written_whole_is_kept(
     assert 0 < len(spool) < 10
 
 
+@pytest.mark.parametrize("mended", [True, False])
+async def test_half_a_line_that_could_not_be_taken_off_again_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mended: bool
+) -> None:
+    whole, writes = os.write, 0
+
+    def half(descriptor: int, data: bytes) -> int:
+        nonlocal writes
+        writes += 1
+        if writes % 2 == 0:
+            raise OSError(5, "Input/output error")
+        return whole(descriptor, bytes(data[: len(data) // 2]))
+
+    def broken(descriptor: int, size: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    spool = opened(tmp_path)
+    await spool.keep([answer(1), answer(2)])
+    for number, what in enumerate(
+        (lambda: spool.keep([answer(9)]), lambda: spool.discard(["r-1"]))
+    ):
+        monkeypatch.setattr(os, "write", half)
+        monkeypatch.setattr(os, "ftruncate", broken)
+        with pytest.raises(SpoolError, match="Input/output"):
+            await what()
+        monkeypatch.undo()
+        if not mended:
+            monkeypatch.setattr(os, "ftruncate", broken)
+        await spool.keep([answer(3 + number)])
+        monkeypatch.undo()
+    assert ids(opened(tmp_path)) == ["r-1", "r-2", "r-3", "r-4"]  # r-1 twice is r-1 once
+    damaged = tmp_path / "answers.damaged"
+    assert not damaged.exists() if mended else b"\n\n" not in damaged.read_bytes()
+
+
 async def test_one_that_json_cannot_hold_is_told_and_harms_no_other(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     with pytest.raises(SpoolError, match="JSON"):

@@ -4,7 +4,7 @@
 -- An item with a result is fenced by its journal row, which every lease of ours writes: it holds even where an
 -- operator has purged or peeked at the message. An item without one (nothing identifies it, or the id is another
 -- message's) has no journal row of its own and is fenced by its queue row.
--- Locks: queue rows in order of msg_id, then journal rows in order of request_id.
+-- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset($2::json) AS i (
@@ -61,6 +61,17 @@ closed AS (
     JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
     WHERE r.request_id = o.request_id
 ),
+-- All that the attempts settle or correct, in one order, before any of it is changed: the triggers take it row by row.
+money AS MATERIALIZED (
+    SELECT s.budget
+    FROM nexus.spending AS s
+    WHERE (s.budget, s.period) IN (
+        SELECT m.budget, m.period FROM nexus.reservations AS m JOIN owned AS o ON o.request_id = m.request_id
+        UNION ALL
+        SELECT m.budget, m.period FROM nexus.assumed_costs AS m JOIN owned AS o ON o.request_id = m.request_id)
+    ORDER BY s.budget, s.period
+    FOR UPDATE OF s
+),
 attempted AS (
     INSERT INTO nexus.attempts (
         request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, maybe_paid,
@@ -76,6 +87,7 @@ attempted AS (
         started_at timestamptz
     )
     JOIN owned AS o ON o.request_id = a.request_id AND o.msg_id = a.msg_id
+    WHERE (SELECT count(*) FROM money) >= 0
     ORDER BY a.request_id, a.number
     -- An attempt that was taken for interrupted, because its lease lapsed meanwhile, is told rightly now.
     ON CONFLICT (request_id, number) DO UPDATE SET

@@ -2,7 +2,7 @@
 -- lane, invisible for $4 seconds (up to twice that, so that many do not come back at once). $3 (JSON) are attempts made. What another process has since leased is left alone.
 --
 -- The journal row is the fence, as every lease of ours writes it. Locks: queue rows in order of msg_id, then
--- journal rows in order of request_id.
+-- journal rows in order of request_id, then spending by budget and period.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset($2::json) AS i (
@@ -45,6 +45,17 @@ visible AS (
     FROM held AS h
     WHERE q.msg_id = h.msg_id
 ),
+-- All that the attempts settle or correct, in one order, before any of it is changed: the triggers take it row by row.
+money AS MATERIALIZED (
+    SELECT s.budget
+    FROM nexus.spending AS s
+    WHERE (s.budget, s.period) IN (
+        SELECT m.budget, m.period FROM nexus.reservations AS m JOIN held AS o ON o.request_id = m.request_id
+        UNION ALL
+        SELECT m.budget, m.period FROM nexus.assumed_costs AS m JOIN held AS o ON o.request_id = m.request_id)
+    ORDER BY s.budget, s.period
+    FOR UPDATE OF s
+),
 attempted AS (
     INSERT INTO nexus.attempts (
         request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, maybe_paid,
@@ -60,6 +71,7 @@ attempted AS (
         started_at timestamptz
     )
     JOIN held AS h ON h.request_id = a.request_id
+    WHERE (SELECT count(*) FROM money) >= 0
     ORDER BY a.request_id, a.number
     -- An attempt that was taken for interrupted, because its lease lapsed meanwhile, is told rightly now.
     ON CONFLICT (request_id, number) DO UPDATE SET
