@@ -78,7 +78,8 @@ async def test_one_that_alone_fails_in_time_is_held_and_told_and_holds_up_no_nex
         sql = service.sql
         await sql.rows(OBJECTION.format(what="RAISE 'no' USING ERRCODE = 'query_canceled'"))
         await sql.rows(TRIGGER)
-        await sql.send(request(1), request("slow", agent_id="odd"), request(2), request(3))
+        slow = [request(name, agent_id="odd") for name in ("slow", "too")]
+        await sql.send(request(1), *slow, request(2), request(3))
         await service.stored(3)
         number = 3
         with trio.fail_after(PATIENCE):
@@ -86,7 +87,7 @@ async def test_one_that_alone_fails_in_time_is_held_and_told_and_holds_up_no_nex
                 number += 1
                 await sql.send(request(number))
                 await service.stored(number - 1)
-        assert len(service.application.spool) == 1
+        await kept(service, 2)
     async with running_service(database_url, tmp_path, **FEW) as service:
         await service.sql.send(request("next"))
         await service.sql.until(done, "request-next")

@@ -257,6 +257,10 @@ async def test_a_result_wakes_the_poller(database_url: str, tmp_path: Path) -> N
         await service.stored(1)
         await service.sql.send(request("asked"))
         await service.stored(2)
+        # Three readings, for their bytes, after one wake-up.
+        large = [result(f"large-{n}", response="x" * 9_000_000) for n in range(2)]
+        await service.sql.send_many([*large, result("small")], queue="ai_results")
+        await service.stored(5)
 
 
 async def test_queues_of_other_names_are_served(database_url: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
-from nexus_actors.storage.ports import Finish, Lease, SpoolError, StorageUnavailable
+from nexus_actors.storage.ports import Finish, Lease, SpoolError, StorageRefused, StorageUnavailable
 from supervisors import ChildSpec, Supervisor, open_tree
 
 
@@ -89,7 +89,7 @@ class Slow:
 
     def __init__(self) -> None:
         self.ended: dict[str | None, float] = {}
-        self.tried = 0
+        self.together: list[int] = []
         self.mended = False
 
     async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
@@ -97,7 +97,7 @@ class Slow:
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
         if any(it.request_id == "r0" for it in batch) and not self.mended:
-            self.tried += 1
+            self.together.append(len(batch))
             await trio.sleep(10)
             raise StorageUnavailable("no answer in time")
         await trio.sleep(0.01)
@@ -105,27 +105,34 @@ class Slow:
         return {it.lease for it in batch}
 
 
-async def test_one_that_the_store_cannot_do_in_its_time_is_tried_beside_the_others(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    in_work = InWork({"p": 4})
+def publishing(
+    store: object, in_work: InWork, outages: Outages, *, full: bool = False
+) -> tuple[trio.MemorySendChannel[Job], ChildSpec]:
+    """A publisher, and the way to it."""
     in_work.recovered = True
-    store = Slow()
-    outages = Outages()
     to_publisher, jobs = trio.open_memory_channel[Job](math.inf)
 
     def publisher() -> ResultPublisher:
         return ResultPublisher(
             batch_size=10,
             store=cast("Any", store),
-            spool=cast("Any", Spool(full=False)),
+            spool=cast("Any", Spool(full=full)),
             in_work=in_work,
             metrics=Metrics(),
             outages=outages,
             jobs=jobs,
         )
 
-    async def told_at(number: int) -> float:
+    return to_publisher, ChildSpec("publisher", publisher, shutdown=2 * FLUSH_TIMEOUT)
+
+
+async def test_one_that_the_store_cannot_do_in_its_time_is_tried_beside_the_others(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    in_work, store, outages = InWork({"p": 4}), Slow(), Outages()
+    to_publisher, spec = publishing(store, in_work, outages)
+
+    async def told(number: int) -> float:
         """Seconds that the next one takes."""
         job = answered(in_work, number)
         to_publisher.send_nowait(job)
@@ -134,22 +141,58 @@ async def test_one_that_the_store_cannot_do_in_its_time_is_tried_beside_the_othe
             await trio.sleep(0.01)
         return trio.current_time() - began
 
-    async with open_tree(lambda: Supervisor([ChildSpec("publisher", publisher)])):
+    async with open_tree(lambda: Supervisor([spec])):
         slow = answered(in_work, 0)
         to_publisher.send_nowait(slow)
         await trio.sleep(1)
-        assert max([await told_at(number) for number in range(1, 4)]) < 35
+        for number in range(1, 6):  # behind it
+            to_publisher.send_nowait(answered(in_work, number))
+        assert max([await told(number) for number in range(6, 9)]) < 35
         assert outages.describe(0.0)["ResultPublisher"]["error"] == "no answer in time"
-        tried = store.tried
+        assert store.together == [1] * len(store.together)
+        tried = len(store.together)
         took = []
-        while store.tried < tried + 4:
-            took.append(await told_at(len(took) + 4))
+        while len(store.together) < tried + 4:
+            took.append(await told(len(took) + 9))
         assert max(took) < 0.1
         store.mended = True
         while slow in in_work:
             await trio.sleep(0.1)
         await trio.sleep(0.1)
         assert outages.describe(0.0) == {}
+
+
+class Objecting(Slow):
+    """A store that refuses the first three, whatever they say."""
+
+    async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
+        await trio.sleep(0.01)
+        if any(it.lease.msg_id < 3 for it in batch) and not self.mended:
+            raise StorageRefused("no")
+        return {it.lease for it in batch}
+
+    async def rehearse(self, item: Finish) -> bool:
+        return bool(await self.finish([item]))
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_what_is_held_is_in_the_way_of_no_leasing_only_if_it_is_durable(
+    autojump_clock: trio.testing.MockClock, full: bool
+) -> None:
+    in_work, store = InWork({"p": 1}), Objecting()
+    to_publisher, spec = publishing(store, in_work, Outages(), full=full)
+    async with open_tree(lambda: Supervisor([spec])):
+        for number in range(3):
+            to_publisher.send_nowait(answered(in_work, number))
+        await trio.sleep(1)
+        assert in_work.is_full  # nothing has got through
+        to_publisher.send_nowait(answered(in_work, 3))
+        await trio.sleep(1)
+        assert len(in_work.answered()) == 3
+        assert in_work.is_full is full
+        store.mended = True
+        await trio.sleep(10)
+        assert len(in_work) == 0
 
 
 def answered(in_work: InWork, number: int) -> Job:

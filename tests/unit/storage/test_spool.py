@@ -237,6 +237,9 @@ async def test_half_a_line_that_could_not_be_taken_off_again_spoils_no_other(
         monkeypatch.undo()
     assert ids(opened(tmp_path)) == ["r-1", "r-2", "r-3", "r-4"]  # r-1 twice is r-1 once
     damaged = tmp_path / "answers.damaged"
+    with (tmp_path / "answers.spool").open("ab") as file:
+        file.write(b"\n")  # what has ended what was whole
+    assert len(opened(tmp_path)) == 4
     assert not damaged.exists() if mended else b"\n\n" not in damaged.read_bytes()
 
 
