@@ -79,6 +79,7 @@ class Queues:
             "acknowledge": self.acknowledge,
             "channel": channel(self.requests),
             "due": DUE if self.fair else "q.vt",
+            "same_h": SAME.format(journal="h"),
             "same_r": SAME.format(journal="r"),
             "same_w": SAME.format(journal="w"),
         }

@@ -14,6 +14,7 @@ from nexus_actors.storage.postgres.database import PostgresDatabase, open_databa
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
 from tests.integration.storage.storage_helpers import (
     attempt,
+    bodies,
     give_back,
     journal,
     lapse,
@@ -181,7 +182,15 @@ async def test_a_number_that_is_another_messages_by_now_is_not_taken_for_it(
     assert await db.requests.take_waiting({}, 30, expired=5) == []
     assert await db.requests.forget_waiting() == 0
     assert await db.requests.release_orphans([], called=True) == 0
-    assert await value(db, "SELECT bool_and(vt > now() + '5 min') FROM pgmq.q_ai_requests")
+    # Nor what we have in work still, whatever becomes of it.
+    await db.requests.extend([leased.lease], 7200)
+    assert await db.requests.finish([success(leased, dead_reason="x")]) == {leased.lease}
+    assert (await bodies(db, "q_ai_requests_dead"))[0].get("request") is None
+    await sql(db, "UPDATE nexus.requests SET state = 'leased' WHERE request_id IN ('waiting')")
+    await db.requests.give_back([give_back(waiting)])
+    assert await value(
+        db, "SELECT count(*) FROM pgmq.q_ai_requests WHERE vt - now() BETWEEN '5 min' AND '11 min'"
+    ) == len(new)
     assert await other_instance(db).finish([success(it) for it in new]) == {it.lease for it in new}
     # Nor does a row that says of itself that it is sent next year lose its place.
     await send(db, "odd")

@@ -13,7 +13,7 @@ queued AS MATERIALIZED (
     FOR UPDATE OF q
 ),
 held AS MATERIALIZED (
-    SELECT r.msg_id, r.read_ct
+    SELECT r.msg_id, r.read_ct, r.received_at
     FROM nexus.requests AS r
     JOIN asked AS a ON a.msg_id = r.msg_id AND a.read_ct = r.read_ct
     WHERE (SELECT count(*) FROM queued) >= 0
@@ -25,7 +25,7 @@ extended AS (
     UPDATE pgmq.q_{requests} AS q
     SET vt = clock_timestamp() + make_interval(secs => $4)
     FROM held AS h
-    WHERE q.msg_id = h.msg_id
+    WHERE q.msg_id = h.msg_id AND {same_h}
 )
 -- A message that an operator has purged is still ours to end.
 SELECT msg_id, read_ct FROM held

@@ -15,14 +15,14 @@ WITH item AS MATERIALIZED (
     )
 ),
 queued AS MATERIALIZED (
-    SELECT q.msg_id, q.read_ct
+    SELECT q.msg_id, q.read_ct, q.enqueued_at
     FROM pgmq.q_{requests} AS q
     JOIN item AS i ON i.msg_id = q.msg_id
     ORDER BY q.msg_id
     FOR UPDATE OF q
 ),
 owned AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, r.read_ct
+    SELECT r.request_id, r.msg_id, r.read_ct, r.received_at
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
@@ -32,6 +32,13 @@ owned AS MATERIALIZED (
           AND r.owner = $1 AND r.state = 'leased'
     ORDER BY r.request_id
     FOR UPDATE OF r
+),
+-- The sequence began anew meanwhile, and the number is another request's, which stays.
+others AS MATERIALIZED (
+    SELECT r.msg_id
+    FROM owned AS r
+    JOIN queued AS q ON q.msg_id = r.msg_id
+    WHERE NOT {same_r}
 ),
 ended AS MATERIALIZED (
     SELECT msg_id, read_ct FROM owned
@@ -119,7 +126,7 @@ letters AS MATERIALIZED (
                     THEN i.msg_id END) AS letter
     FROM item AS i
     JOIN ended AS e ON e.msg_id = i.msg_id AND e.read_ct = i.read_ct
-    LEFT JOIN pgmq.q_{requests} AS q ON q.msg_id = i.msg_id
+    LEFT JOIN pgmq.q_{requests} AS q ON q.msg_id = i.msg_id AND q.msg_id NOT IN (SELECT msg_id FROM others)
     WHERE i.dead_reason IS NOT NULL
 ),
 -- Each by itself: together they may be more than an array can hold.
@@ -137,6 +144,7 @@ fate AS MATERIALIZED (
                        WHERE l.msg_id = e.msg_id AND l.letter ->> 'archived_msg_id' IS NOT NULL))
            AND (SELECT true FROM pgmq.a_{requests} AS a WHERE a.msg_id = e.msg_id LIMIT 1) IS NULL AS kept
     FROM ended AS e
+    WHERE e.msg_id NOT IN (SELECT msg_id FROM others)
 ),
 archived AS MATERIALIZED (
     SELECT count(*)

@@ -18,7 +18,7 @@ queued AS MATERIALIZED (
     FOR UPDATE OF q
 ),
 held AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, i.attempt_count, i.spared_count, i.used_candidates, i.lane, i.delay,
+    SELECT r.request_id, r.msg_id, r.received_at, i.attempt_count, i.spared_count, i.used_candidates, i.lane, i.delay,
            i.expires_in
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
@@ -43,7 +43,7 @@ visible AS (
                   ELSE clock_timestamp()
                        + make_interval(secs => $4 * (1 + random())) END
     FROM held AS h
-    WHERE q.msg_id = h.msg_id
+    WHERE q.msg_id = h.msg_id AND {same_h}
 ),
 -- All that the attempts settle or correct, in one order, before any of it is changed: the triggers take it row by row.
 money AS MATERIALIZED (
