@@ -143,6 +143,21 @@ def _seconds(text: str) -> float:
             "([requests] max_parts), found 5",
         ),
         (
+            {"input": [{"type": "function_call_output", "output": [{"type": "text"}] * 3}]},
+            Bounds(max_parts=3),
+            "input[0]: expected at most 3 messages, items, parts and calls together",
+        ),
+        (
+            {"messages": [SAID], "system": [{"type": "text", "text": "a"}] * 3},
+            Bounds(max_parts=3),
+            "system: expected at most 3 messages, items, parts and calls together",
+        ),
+        (
+            {"input": [{**calls(1)["input"][0], "arguments": "[1,1,1]" * 80}]},
+            Bounds(max_values=200),
+            "input[0].arguments: expected at most 200 values of JSON in the arguments of calls",
+        ),
+        (
             {"messages": [SAID], "tools": [{"name": "f"}] * 2, "functions": [{"name": "g"}] * 2},
             Bounds(max_tools=3),
             "functions: expected at most 3 tools ([requests] max_tools), found 4",

@@ -64,8 +64,8 @@ def test_null_is_nothing_in_a_function() -> None:
 
 
 def test_a_huge_key_costs_no_more_for_standing_everywhere() -> None:
-    part = {"type": "text", "text": "x", "k" * 1_000_000: 1}
-    request = accept(body(messages=[{"role": "user", "content": [part] * 3}]))
+    parts = [{"type": "text", "text": "x", "k" * 1_000_000 + end: 1} for end in "abb"]
+    request = accept(body(messages=[{"role": "user", "content": parts}]))
     assert len(request.unknown) == 1
     assert len(request.unknown[0]) == LONGEST_NAME
 

@@ -19,6 +19,7 @@ class Odd:
 hostile = eval(sys.argv[2])
 configure_logs("info", sys.argv[1])
 log = structlog.get_logger("nexus.test")
+log.warning("a" * 300_000, **{hostile: "b" * 300_000})
 log.warning(hostile, error=hostile, nested={hostile: [hostile, Odd()]}, odd=Odd(), bytes=b"\\x9b")
 logging.getLogger("supervisors").warning("%s: %s", hostile, Odd(), extra={"state": Odd()})
 try:
@@ -46,15 +47,16 @@ def said(log_format: str) -> str:
 def test_for_eyes_only_our_own_lines_begin_one() -> None:
     text = said("console")
     entries = [line for line in text.splitlines() if line[:1] not in ("", " ")]
-    assert [line.split("[")[1].split()[0] for line in entries] == ["warning", "warning"] + [
-        "error"
-    ] * 2
+    levels = ["warning"] * 3 + ["error"] * 2
+    assert [line.split("[")[1].split()[0] for line in entries] == levels
+    assert len(entries[0]) < 25_000
     assert r"[/x]\x1b]0;x\x07\r\n2026-01-01T00:00:00Z [info] forged\u202e\x9b31m\x7f\ud800é" in text
     assert r"  ValueError: [/x]\x1b]0;x\x07" in text
 
 
 def test_for_machines_each_is_one_line_of_json_that_says_all_of_it() -> None:
-    lines = [json.loads(line) for line in said("json").splitlines()]
+    long, *lines = [json.loads(line) for line in said("json").splitlines()]
+    assert long[HOSTILE] == "b" * 300_000
     assert [line["level"] for line in lines] == ["warning", "warning", "error", "error"]
     assert lines[0]["event"] == lines[0]["error"] == lines[0]["odd"] == HOSTILE
     assert lines[0]["nested"] == {HOSTILE: [HOSTILE, HOSTILE]}
