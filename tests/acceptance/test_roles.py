@@ -50,6 +50,7 @@ def test_a_service_and_a_producer_with_just_what_they_need(
         (service_url, "SELECT nexus.send('{}')"),
         (operator_url, "SELECT message FROM pgmq.q_ai_requests"),
         (operator_url, "DELETE FROM pgmq.q_ai_requests"),
+        (operator_url, "INSERT INTO pgmq.q_ai_requests (vt, read_ct) VALUES (now(), 7)"),
         (operator_url, "UPDATE pgmq.q_ai_requests_dead SET message = NULL"),
         (operator_url, "SELECT message FROM pgmq.q_ai_results"),
         (operator_url, "SELECT archived_at FROM pgmq.a_ai_requests"),
@@ -112,6 +113,8 @@ def an_operator_runs_the_commands(nexus: Nexus, url: str) -> None:
     assert [it["budget"] for it in nexus.json("budgets")] == ["all"]
     assert "not shown" not in nexus.run("models").stderr
     assert nexus.run("models", "forget", "--all").returncode == 0
+    query(url, "SELECT count(msg_id) FROM pgmq.q_ai_requests WHERE vt <= now()")
+    query(url, "SELECT count(msg_id) FROM pgmq.q_ai_results WHERE vt <= now()")
     assert nexus.run("dead", "retry", "--all").returncode == 0
     wait_for(lambda: nexus.json("dead", "list"), "the letter of the request that was sent again")
     assert nexus.run("dead", "purge", "--all").returncode == 0
