@@ -8,7 +8,7 @@ import trio
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.leasing import Leasing
 from nexus_actors.settings.model import QueueSettings
-from nexus_actors.storage.ports import Delivery, StorageStrained
+from nexus_actors.storage.ports import TOO_LARGE, Delivery, StorageStrained
 from nexus_actors.storage.postgres.connection import Connection, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
@@ -219,3 +219,24 @@ async def test_what_takes_too_long_is_put_back_and_left_to_the_lease(
             await leasing.take_waiting({"x": 5}, 0)
         assert await leasing.take_waiting({"x": 5}, 0) is None
     assert [(await journal(db, it))["state"] for it in "ab"] == ["queued", "waiting"]
+
+
+async def test_no_more_is_opened_at_once_than_takes_a_moment(db: PostgresDatabase) -> None:
+    sizes = [300_000] * 7 + [2_000_000]  # times six bytes: the last is alone too much
+    for number, size in enumerate(sizes):
+        await send(db, {"request_id": str(number), "x": "a b c " * size})
+    leased = await db.requests.lease(9, 30, together=1)
+    assert len(leased) == 1
+    leased += await db.requests.lease(9, 30)
+    assert 2 < len(leased) < 7
+    while more := await db.requests.lease(9, 30):
+        leased += more
+    assert [it.request_id for it in leased] == [str(number) for number in range(8)]
+    assert [it.fault for it in leased] == [None] * 7 + [TOO_LARGE]
+    await db.requests.give_back([give_back(it, lane="x") for it in leased])
+    taken = await db.requests.take_waiting({"x": 9}, 30)
+    assert 1 < len(taken) < 7
+    assert len(await db.requests.take_waiting({"x": 9}, 30, together=1)) == 1
+    while more := await db.requests.take_waiting({"x": 9}, 30):
+        taken += more
+    assert len(taken) == 7
