@@ -1,0 +1,58 @@
+"""How much is asked of a store that refuses, and which row is to blame."""
+
+from datetime import UTC, datetime
+
+from nexus_actors.pipeline.suspects import MOST, Portions, Suspects
+from nexus_actors.storage.ports import Delivery, Lease
+
+
+def delivery(msg_id: int) -> Delivery:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Delivery(Lease(msg_id, 1), "{}", 2, now, now, "claimed", str(msg_id))
+
+
+def test_a_portion_is_halved_until_it_is_one_and_grows_again() -> None:
+    portions = Portions()
+    asked = [portions.of(9)]
+    while portions.refused(asked[-1]):
+        asked.append(portions.of(9))
+    assert asked == [9, 4, 2, 1]
+    for _ in range(4):
+        portions.passed()
+        asked.append(portions.of(9))
+    assert asked[4:] == [2, 4, 8, 9]
+    assert portions.strained(9)
+    assert portions.of(9) == 1
+    assert not portions.strained(1)
+
+
+def test_all_rooms_together_have_one_portion() -> None:
+    portions = Portions()
+    portions.refused(6)
+    rooms, expired = portions.of_rooms({"a": 5, "b": 5}, 5)
+    assert sum(rooms.values()) + expired == 3
+
+
+def test_a_row_is_guilty_once_it_was_refused_twice_and_others_passed_where_that_is_unclear() -> (
+    None
+):
+    suspects = Suspects()
+    assert not suspects.is_guilty(1, unclear=False)
+    assert suspects.is_guilty(1, unclear=False)
+    assert [suspects.is_guilty(2, unclear=True) for _ in range(5)] == [False] * 5
+    suspects.others_passed([delivery(3)])
+    assert not suspects.is_guilty(2, unclear=True)
+    suspects.others_passed([delivery(4)])
+    assert suspects.is_guilty(2, unclear=True)
+    # It is forgotten then, and so is one that was leased.
+    assert not suspects.is_guilty(2, unclear=False)
+    suspects.others_passed([delivery(2)])
+    assert not suspects.is_guilty(2, unclear=False)
+
+
+def test_no_more_suspects_are_remembered_than_a_bound() -> None:
+    suspects = Suspects()
+    for msg_id in range(MOST + 1):
+        suspects.is_guilty(msg_id, unclear=False)
+    assert not suspects.is_guilty(0, unclear=False)
+    assert suspects.is_guilty(MOST, unclear=False)
