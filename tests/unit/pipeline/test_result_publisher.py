@@ -195,6 +195,40 @@ async def test_what_is_held_is_in_the_way_of_no_leasing_only_if_it_is_durable(
         assert len(in_work) == 0
 
 
+class Once(Slow):
+    """A store whose condition is over by the time that a placeholder is tried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals = 1
+        self.replaced: list[bool] = []
+
+    async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
+        await trio.sleep(0.01)
+        if self.refusals > 0:
+            self.refusals -= 1
+            raise StorageRefused("no")
+        self.replaced += ["message" not in (it.dead_detail or {}) for it in batch]
+        return {it.lease for it in batch}
+
+    async def rehearse(self, item: Finish) -> bool:
+        await trio.sleep(0.01)
+        return True
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+async def test_an_answer_is_replaced_only_if_it_is_refused_twice_while_a_placeholder_is_not(
+    autojump_clock: trio.testing.MockClock, refusals: int
+) -> None:
+    in_work, store = InWork({"p": 1}), Once()
+    store.refusals = refusals
+    to_publisher, spec = publishing(store, in_work, Outages())
+    async with open_tree(lambda: Supervisor([spec])):
+        to_publisher.send_nowait(answered(in_work, 1))
+        await trio.sleep(1)
+    assert store.replaced == [refusals == 2]
+
+
 def answered(in_work: InWork, number: int) -> Job:
     """A job that has its outcome."""
     body = LLMRequest(request_id=f"r{number}", complexity="simple", messages=())
