@@ -8,7 +8,15 @@ from nexus_actors.storage.ports import Delivery, Lease
 
 def delivery(msg_id: int) -> Delivery:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    return Delivery(Lease(msg_id, 1), "{}", 2, now, now, "claimed", str(msg_id))
+    return Delivery(
+        lease=Lease(msg_id, 1),
+        body="{}",
+        size=2,
+        enqueued_at=now,
+        leased_at=now,
+        verdict="claimed",
+        request_id=str(msg_id),
+    )
 
 
 def test_a_portion_is_halved_until_it_is_one_and_grows_again() -> None:
