@@ -37,6 +37,17 @@ SAME = (
 anew, that is the number of another. `lease` writes the time like this; one to come may have been
 any time then."""
 
+_WORST = (
+    "pg_column_size({row}.message)::bigint"
+    " * CASE pg_column_compression({row}.message)"
+    " WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END"
+)
+WEIGHT = (
+    "CASE WHEN pg_column_compression({row}.message) IS NOT NULL AND " + _WORST + " <= 1048576"
+    " THEN pg_column_size({row}.message #> '{{}}') ELSE " + _WORST + " END"
+)
+"""Bytes of a message when it is decompressed, or the most it can be. The size itself is told only
+by decompressing, which is done where it takes no more than a millisecond."""
 
 SMALL_FIRST = "(weight <= 1048576 OR NOT EXISTS (SELECT FROM seen WHERE weight <= 1048576))"
 """Which of those that are due are leased together: a small one is opened within milliseconds, and
@@ -82,6 +93,8 @@ class Queues:
             "same_h": SAME.format(journal="h"),
             "same_r": SAME.format(journal="r"),
             "same_w": SAME.format(journal="w"),
+            "weight_d": WEIGHT.format(row="d"),
+            "weight_q": WEIGHT.format(row="q"),
         }
         return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], text)
 

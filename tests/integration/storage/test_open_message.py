@@ -8,7 +8,7 @@ import asyncpg
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.leasing import Leasing
 from nexus_actors.settings.model import QueueSettings
-from nexus_actors.storage.ports import TOO_LARGE
+from nexus_actors.storage.ports import TOO_LARGE, GiveBack
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from tests.integration.storage.storage_helpers import journal, lapse, send, sql, value
@@ -136,6 +136,18 @@ async def test_what_was_left_for_its_bytes_is_told(db: PostgresDatabase) -> None
         leased += more
     assert len(leased) == 40
     assert not leased[-1].more_due
+
+
+async def test_what_is_small_though_compressed_is_leased_in_whole_batches(
+    db: PostgresDatabase,
+) -> None:
+    prose = " ".join(f"word {n * n} of a prompt" for n in range(300))
+    await send(db, *({"request_id": f"r{n}", "messages": [], "x": prose} for n in range(100)))
+    leased = await db.requests.lease(100, 30)
+    assert (len(leased), leased[0].more_due) == (100, False)
+    waiting = [GiveBack(lease=it.lease, request_id=it.request_id, lane="p") for it in leased]
+    await db.requests.give_back(waiting)
+    assert len(await db.requests.take_waiting({"p": 100}, 30)) == 100
 
 
 async def test_a_small_message_need_not_wait_until_others_are_opened(db: PostgresDatabase) -> None:

@@ -4,9 +4,7 @@
 -- no more letters are looked at than may be decompressed at once. Each is decompressed once.
 WITH seen AS MATERIALIZED (
     SELECT d.msg_id, d.enqueued_at, d.message,
-           -- What it may be when it is decompressed, at most.
-           pg_column_size(d.message)::bigint
-           * CASE pg_column_compression(d.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END AS weight
+           {weight_d} AS weight
     FROM pgmq.q_{dead} AS d
     WHERE d.msg_id > $1::bigint AND ($2::bigint[] IS NULL OR d.msg_id = ANY ($2))
           AND ($3::float8 IS NULL OR d.enqueued_at < now() - make_interval(secs => $3))

@@ -9,9 +9,7 @@
 -- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id.
 WITH seen AS MATERIALIZED (
     SELECT q.msg_id, {due} AS due, q.read_ct, q.message,
-           -- What it may be when it is decompressed, at most.
-           pg_column_size(q.message)::bigint
-           * CASE pg_column_compression(q.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END AS weight
+           {weight_q} AS weight
     FROM pgmq.q_{requests} AS q
     WHERE {due} <= now()
     ORDER BY {due}

@@ -37,9 +37,7 @@ due AS MATERIALIZED (
 few AS MATERIALIZED (
     SELECT *
     FROM (SELECT d.*, row_number() OVER (ORDER BY d.msg_id) AS place,
-                 sum(pg_column_size(d.message)::bigint
-                     * CASE pg_column_compression(d.message) WHEN 'pglz' THEN 88 WHEN 'lz4' THEN 255 ELSE 1 END)
-                 OVER (ORDER BY d.msg_id) AS together
+                 sum({weight_d}) OVER (ORDER BY d.msg_id) AS together
           FROM due AS d) AS s
     WHERE place = 1 OR together <= 8388608
 ),
