@@ -38,6 +38,8 @@ def main() -> int:
     plan = chunks(asked.inputs, seed, asked.only or sorted(SHARES))
     for chunk, findings in _results(plan, asked.jobs):
         done[chunk.part] = done.get(chunk.part, 0) + chunk.count
+        seconds = time.monotonic() - began
+        print(f"{sum(done.values()):,} of {asked.inputs:,} in {seconds:.0f} s", file=sys.stderr)
         for finding in findings:
             key = (finding.part, finding.what[:40], finding.where)
             if key not in found:
@@ -57,7 +59,12 @@ def _results(plan: list[Chunk], jobs: int) -> Iterator[tuple[Chunk, list[Finding
             pool.submit(run_chunk, chunk): chunk for chunk in plan
         }
         for future in as_completed(running):
-            yield running[future], future.result()
+            try:
+                findings = future.result()
+            except Exception as error:  # noqa: BLE001 - a mistake of ours is told with the rest
+                crash, where = repr(error)[:300], str(error.__cause__)[-1500:]
+                findings = [Finding(running[future].part, "the fuzzer crashed", crash, where)]
+            yield running[future], findings
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,7 +92,9 @@ def _swap(value: Any, path: Path, change: Change) -> None:
     _set(value, path, copy.deepcopy(other))
     shorter = min(len(path), len(there))
     if path[:shorter] != there[:shorter]:  # else one lies in the other, and is gone or moved
-        _set(value, there, copy.deepcopy(item))
+        # So it may be where one thing stands at several places, as after `_repeat`.
+        with suppress(LookupError, TypeError):
+            _set(value, there, copy.deepcopy(item))
 
 
 def _odd(change: Change) -> Any:
