@@ -4,21 +4,15 @@
 what cannot be said there, stands in `apis/messages/request.py`.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.messages.answer import read_message
-from nexus_actors.providers.apis.messages.request import messages_call
-from nexus_actors.providers.apis.messages.stream import MessageStream
-from nexus_actors.providers.failures import failed_status
-from nexus_actors.providers.http.api import Prepared, Reading
-from nexus_actors.providers.http.provider import HttpKind
+from nexus_actors.providers.http.kind import HttpKind
 from nexus_actors.providers.http.settings import HttpSettings
-from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.providers.takes import Takes
+
+if TYPE_CHECKING:
+    from nexus_actors.providers.apis.messages.api import MessagesApi
 
 
 class AnthropicSettings(HttpSettings):
@@ -34,40 +28,12 @@ class AnthropicSettings(HttpSettings):
     quarter more. Requests may ask for it themselves (`cache_control`)."""
 
 
-class MessagesApi:
-    """An `HttpApi`."""
+def _api(settings: AnthropicSettings) -> "MessagesApi":
+    from nexus_actors.providers.apis.messages.api import MessagesApi
 
-    def __init__(self, settings: AnthropicSettings) -> None:
-        self._version = settings.api_version
-        self._max_tokens = settings.max_tokens
-        self._cache = settings.cache
-
-    def headers(self, key: str) -> Mapping[str, str]:
-        return {"anthropic-version": self._version, **({"x-api-key": key} if key else {})}
-
-    def prepare(
-        self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
-    ) -> Prepared | ProviderFailure:
-        return messages_call(
-            request,
-            model,
-            takes,
-            stream=stream,
-            version=self._version,
-            max_tokens=self._max_tokens,
-            cache=self._cache,
-        )
-
-    def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
-        return read_message(value)
-
-    def failed(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, now: float
-    ) -> ProviderFailure:
-        return failed_status(status, headers, body, now=now)
-
-    def reader(self) -> MessageStream:
-        return MessageStream()
+    return MessagesApi(
+        version=settings.api_version, max_tokens=settings.max_tokens, cache=settings.cache
+    )
 
 
-PROVIDER = HttpKind(AnthropicSettings, MessagesApi)
+PROVIDER = HttpKind(AnthropicSettings, _api)

@@ -1,8 +1,12 @@
 """`gemini`: Google's models, by their own API."""
 
-from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
-from nexus_actors.providers.http.provider import HttpKind
+from typing import TYPE_CHECKING
+
+from nexus_actors.providers.http.kind import HttpKind
 from nexus_actors.providers.http.settings import HttpSettings
+
+if TYPE_CHECKING:
+    from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
 
 
 class GeminiSettings(HttpSettings):
@@ -11,7 +15,9 @@ class GeminiSettings(HttpSettings):
     base_url: str = "https://generativelanguage.googleapis.com/v1beta"
 
 
-def _api(_: GeminiSettings) -> GenerateContentApi:
+def _api(_: GeminiSettings) -> "GenerateContentApi":
+    from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
+
     return GenerateContentApi()
 
 

@@ -1,10 +1,14 @@
 """`openai`: OpenAI itself, by the API that the request asks for, Responses unless it says
 otherwise."""
 
+from typing import TYPE_CHECKING
+
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
-from nexus_actors.providers.http.provider import HttpKind
+from nexus_actors.providers.http.kind import HttpKind
 from nexus_actors.providers.http.settings import HttpSettings
+
+if TYPE_CHECKING:
+    from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
 
 
 class OpenAISettings(HttpSettings):
@@ -17,7 +21,9 @@ class OpenAISettings(HttpSettings):
         return "openai/chat" if request.api_version == "chat_completions" else "openai/responses"
 
 
-def _api(_: OpenAISettings) -> ResponsesOrChatApi:
+def _api(_: OpenAISettings) -> "ResponsesOrChatApi":
+    from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
+
     return ResponsesOrChatApi()
 
 

@@ -2,14 +2,17 @@
 by a preset."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat.presets import PLAIN, PRESETS, PresetApi, PresetName
-from nexus_actors.providers.http.provider import HttpKind
+from nexus_actors.providers.apis.chat.presets import PLAIN, PRESETS, PresetName
+from nexus_actors.providers.http.kind import HttpKind
 from nexus_actors.providers.http.settings import HttpSettings
+
+if TYPE_CHECKING:
+    from nexus_actors.providers.apis.chat.preset_api import PresetApi
 
 
 class OpenAICompatibleSettings(HttpSettings):
@@ -39,7 +42,9 @@ class OpenAICompatibleSettings(HttpSettings):
         return {**filled, **given}
 
 
-def _api(settings: OpenAICompatibleSettings) -> PresetApi:
+def _api(settings: OpenAICompatibleSettings) -> "PresetApi":
+    from nexus_actors.providers.apis.chat.preset_api import PresetApi
+
     preset = PLAIN if settings.preset is None else PRESETS[settings.preset]
     return PresetApi(preset, settings.query)
 

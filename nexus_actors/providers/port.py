@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import (
     BaseModel,
@@ -26,7 +26,9 @@ from pydantic import (
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, CostBasis
 from nexus_actors.providers.takes import Takes, model_takes, with_changes
-from supervisors import GenServer
+
+if TYPE_CHECKING:
+    from supervisors import GenServer
 
 Scope = Literal["request", "key", "provider"]
 """What a failure says about: this request alone, the key used, or the provider as a whole."""
@@ -208,7 +210,7 @@ class Served(ProviderKind, Protocol):
     """A kind bound to one provider, whose server runs beside its workers, below the same
     supervisor. Its sessions find that server, also after a restart."""
 
-    def server(self) -> GenServer:
+    def server(self) -> "GenServer":
         """A new actor that is the server; called at each start and restart."""
         ...
 

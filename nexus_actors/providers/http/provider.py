@@ -13,15 +13,14 @@ with it.
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from math import inf
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import trio
-from pydantic import SecretStr
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.foreign import bounded_notes
@@ -40,7 +39,7 @@ from nexus_actors.providers.http.exchange import (
     HttpSession,
     http_session,
 )
-from nexus_actors.providers.http.settings import HttpSettings, is_header_value
+from nexus_actors.providers.http.settings import HttpSettings
 from nexus_actors.providers.lookups import use_own_threads
 from nexus_actors.providers.optional_fields import without_fields
 from nexus_actors.providers.port import (
@@ -49,7 +48,6 @@ from nexus_actors.providers.port import (
     Outcome,
     ProviderFailure,
     ProviderSession,
-    ProviderSettings,
 )
 from nexus_actors.providers.redact import request_secrets, request_texts, safe_message
 from nexus_actors.providers.sent_fields import LIMIT, dispensable, names_a_value
@@ -57,7 +55,6 @@ from nexus_actors.providers.takes import Takes
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
 """What a model may be called; it becomes part of a path with some APIs."""
-S = TypeVar("S", bound=HttpSettings)
 
 
 class HttpProviderSession:
@@ -280,35 +277,11 @@ def _broken(exchange: Broken) -> ProviderFailure:
     )
 
 
-class HttpKind(Generic[S]):
-    """A kind of provider behind HTTP."""
-
-    def __init__(self, settings: type[S], api_of: Callable[[S], HttpApi]) -> None:
-        self.settings: type[ProviderSettings] = settings
-        self._api_of = api_of
-
-    def open(
-        self, name: str, settings: S, api_key: SecretStr | None
-    ) -> AbstractAsyncContextManager[ProviderSession]:
-        """A session for one worker; ValueError, at once, for a key that cannot be sent."""
-        return _open(name, settings, _checked_key(settings, api_key), self._api_of(settings))
-
-
-def _checked_key(settings: HttpSettings, api_key: SecretStr | None) -> str:
-    if api_key is None:
-        return ""
-    # A line end at the end is what files and shells leave there; it is no part of a key.
-    key = api_key.get_secret_value().strip()
-    if not key or not is_header_value(key):
-        where = settings.api_key_env or "the variable of the API key"
-        raise ValueError(f"{where} must hold a key of printable ASCII characters")
-    return key
-
-
 @asynccontextmanager
-async def _open(
+async def open_session(
     name: str, settings: HttpSettings, key: str, api: HttpApi
 ) -> AsyncIterator[ProviderSession]:
+    """One worker's connection; `key` is empty where there is none."""
     if not settings.free and not pricing.load.cache_info().currsize:
         await trio.to_thread.run_sync(pricing.load)
     use_own_threads()

@@ -16,7 +16,7 @@ from nexus_actors.contract.result import Answer
 from nexus_actors.providers import anthropic, openai_compatible
 from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
 from nexus_actors.providers.gemini import GeminiSettings
-from nexus_actors.providers.http.provider import HttpKind
+from nexus_actors.providers.http.kind import HttpKind
 from nexus_actors.providers.port import ProviderFailure, ProviderSession
 from tests.integration.providers.helpers import KEY, LONG, PROMPT, REQUEST
 from tests.unit.providers.conversations import EVERY_KIND

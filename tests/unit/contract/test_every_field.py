@@ -22,9 +22,10 @@ from pydantic.alias_generators import to_camel
 
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import Refusal
-from nexus_actors.providers.anthropic import AnthropicSettings, MessagesApi
-from nexus_actors.providers.apis.chat.presets import PLAIN, PRESETS, PresetApi
+from nexus_actors.providers.apis.chat.preset_api import PresetApi
+from nexus_actors.providers.apis.chat.presets import PLAIN, PRESETS
 from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
+from nexus_actors.providers.apis.messages.api import MessagesApi
 from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
 from nexus_actors.providers.http.api import HttpApi
 from nexus_actors.providers.port import ProviderFailure
@@ -236,7 +237,7 @@ SERVERS: list[tuple[str, str, str]] = [
 def api_of(server: str) -> HttpApi:
     match server:
         case "anthropic":
-            return MessagesApi(AnthropicSettings(kind="anthropic"))
+            return MessagesApi(version="2023-06-01")
         case "gemini":
             return GenerateContentApi()
         case "openai/chat" | "openai/responses":

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import trio
 
-from nexus_actors.providers.anthropic import AnthropicSettings, MessagesApi
 from nexus_actors.providers.apis.chat.api import ChatApi
 from nexus_actors.providers.apis.generate_content.api import GenerateContentApi
+from nexus_actors.providers.apis.messages.api import MessagesApi
 from nexus_actors.providers.apis.responses.api import ResponsesOrChatApi
 from nexus_actors.providers.http.answer_stream import AnswerStream, whole_answer
 from nexus_actors.providers.http.api import HttpApi, Reading
@@ -43,7 +43,7 @@ def generated(text: str, finish: str | None = None) -> dict[str, Any]:
 GENERATED = [generated("Hel"), generated("lo.", "STOP")]
 APIS: list[tuple[HttpApi, Any, list[Any]]] = [
     (ChatApi(), CHAT, CHUNKS),
-    (MessagesApi(AnthropicSettings(kind="anthropic")), MESSAGE, EVENTS),
+    (MessagesApi(version="2023-06-01"), MESSAGE, EVENTS),
     (ResponsesOrChatApi(), RESPONSE, COMPLETED),
     (ResponsesOrChatApi(), CHAT, CHUNKS),
     (GenerateContentApi(), generated("Hello.", "STOP"), GENERATED),

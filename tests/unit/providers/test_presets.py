@@ -7,7 +7,8 @@ from openai.types.chat import completion_create_params as params
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat.presets import PRESETS, PresetApi, PresetName
+from nexus_actors.providers.apis.chat.preset_api import PresetApi
+from nexus_actors.providers.apis.chat.presets import PRESETS, PresetName
 from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.openai_compatible import OpenAICompatibleSettings

@@ -6,18 +6,12 @@ models take stands in `models.toml`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
-from urllib.parse import urlencode
 
-from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.call_ids import MISTRAL
-from nexus_actors.providers.apis.chat.api import ChatApi
 from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
-from nexus_actors.providers.http.api import Prepared
-from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.providers.takes import Takes
 
 PresetName = Literal[
     "azure",
@@ -118,24 +112,3 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
         ),
     }
 )
-
-
-class PresetApi(ChatApi):
-    """Chat completions as one kind of server takes them; an `HttpApi`."""
-
-    def __init__(self, preset: Preset, query: Mapping[str, str]) -> None:
-        self.dialect = preset.dialect
-        self._key_header = preset.key_header
-        self._query = f"?{urlencode(query)}" if query else ""
-
-    def headers(self, key: str) -> Mapping[str, str]:
-        name = self._key_header
-        return super().headers(key) if name == "Authorization" or not key else {name: key}
-
-    def prepare(
-        self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
-    ) -> Prepared | ProviderFailure:
-        prepared = super().prepare(request, model, takes, stream=stream)
-        if isinstance(prepared, ProviderFailure):
-            return prepared
-        return replace(prepared, path=prepared.path + self._query)

@@ -1,0 +1,45 @@
+"""A kind of provider behind HTTP, as `catalog.py` finds it: its settings, and how to its API.
+
+What makes calls is imported with the first session: who only reads settings needs none of it.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pydantic import SecretStr
+
+from nexus_actors.providers.http.settings import HttpSettings, is_header_value
+from nexus_actors.providers.port import ProviderSession, ProviderSettings
+
+if TYPE_CHECKING:
+    from nexus_actors.providers.http.api import HttpApi
+
+S = TypeVar("S", bound=HttpSettings)
+
+
+class HttpKind(Generic[S]):
+    """A kind of provider behind HTTP."""
+
+    def __init__(self, settings: type[S], api_of: "Callable[[S], HttpApi]") -> None:
+        self.settings: type[ProviderSettings] = settings
+        self._api_of = api_of
+
+    def open(
+        self, name: str, settings: S, api_key: SecretStr | None
+    ) -> AbstractAsyncContextManager[ProviderSession]:
+        """A session for one worker; ValueError, at once, for a key that cannot be sent."""
+        from nexus_actors.providers.http.provider import open_session
+
+        return open_session(name, settings, _checked_key(settings, api_key), self._api_of(settings))
+
+
+def _checked_key(settings: HttpSettings, api_key: SecretStr | None) -> str:
+    if api_key is None:
+        return ""
+    # A line end at the end is what files and shells leave there; it is no part of a key.
+    key = api_key.get_secret_value().strip()
+    if not key or not is_header_value(key):
+        where = settings.api_key_env or "the variable of the API key"
+        raise ValueError(f"{where} must hold a key of printable ASCII characters")
+    return key
