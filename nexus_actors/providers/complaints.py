@@ -56,6 +56,8 @@ class Complaint:
     """Seconds to wait, as Google's `RetryInfo` has it."""
     refused: Refused | None = None
     """The field of the call that it names as the reason."""
+    is_page: bool = False
+    """It is a page of HTML: a front end's word, not the API's."""
 
 
 NOTHING_SAID: Final = Complaint()
@@ -65,7 +67,8 @@ def read_body(text: str) -> Complaint:
     """The body of an answer that is no success."""
     parsed = parse(text)
     if not isinstance(parsed, Parsed):
-        return _in_events(text) or Complaint(message=_page(text))
+        is_page = text.lstrip("\ufeff \t\r\n").startswith("<")
+        return _in_events(text) or Complaint(message=_page(text), is_page=is_page)
     value = parsed.value
     if isinstance(value, list) and len(value) == 1:  # as Google wraps it where it streams
         value = value[0]
@@ -183,10 +186,14 @@ def _behind_gateway(metadata: Any, levels: int) -> Complaint:
 def _names_besides(value: Mapping[str, Any], details: list[Mapping[str, Any]]) -> Iterator[Any]:
     for detail in details:
         yield detail.get("reason")
-        if _is_per_day(detail):
+        if any("PerDay" in str(it.get("quotaId")) for it in _violations(detail)):
             yield "per_day_quota"
+        if any(str(it.get("quotaValue")) == "0" for it in _violations(detail)):
+            yield "no_quota"
     metadata = value.get("metadata")
-    if isinstance(metadata, Mapping) and "flagged_input" in metadata:  # OpenRouter's, with 403
+    if isinstance(metadata, Mapping) and (
+        "flagged_input" in metadata or isinstance(metadata.get("reasons"), list)
+    ):  # OpenRouter's, with 403
         yield "content_filter"
 
 
@@ -196,14 +203,9 @@ def _details(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in items if isinstance(item, Mapping)]
 
 
-def _is_per_day(detail: Mapping[str, Any]) -> bool:
-    """Whether it is a `QuotaFailure` of a quota that fills up again once a day."""
-    violations = detail.get("violations")
-    return any(
-        "PerDay" in str(violation.get("quotaId"))
-        for violation in (violations if isinstance(violations, list) else ())
-        if isinstance(violation, Mapping)
-    )
+def _violations(detail: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those of a `QuotaFailure`, each with its quota's name and, at times, size."""
+    return _details(detail.get("violations"))
 
 
 def _delay(detail: Mapping[str, Any]) -> float | None:

@@ -11,18 +11,12 @@ Sources: RFC 9110 (statuses, `retry-after`), OpenAI's error codes
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from nexus_actors.contract.errors import ErrorType
-from nexus_actors.providers.complaints import (
-    LONGEST_WAIT,
-    Complaint,
-    number_of,
-    read_body,
-    read_complaint,
-)
+from nexus_actors.providers.complaints import Complaint, read_body, read_complaint
 from nexus_actors.providers.port import ProviderFailure, Scope
+from nexus_actors.providers.waits import reset_after, retry_after
 
 __all__ = ["Complaint", "failed_inside", "failed_status", "read_complaint", "retry_after"]
 
@@ -32,12 +26,15 @@ QUOTA_CODES = frozenset(
         "enforced_spend_limit_reached",
         "billing_hard_limit_reached",
         "billing_not_active",
+        "billing_disabled",
         "billing_error",
         "per_day_quota",
     }
 )
 """Codes of a spent allowance, sent with 429 or 403: not worth a second try. The last is ours, for a
 `QuotaFailure` of Google's that names a quota per day."""
+NO_QUOTA = "no_quota"
+"""Ours, for one that names a quota of 0: this model is not to be had with the account's plan."""
 MODEL_CODES = frozenset(
     {
         "deploymentnotfound",
@@ -49,8 +46,22 @@ MODEL_CODES = frozenset(
     }
 )
 """Some come with 403, and speak of one model, not of the key."""
-KEY_CODES = frozenset({"invalid_api_key", "api_key_invalid"})
-"""Google sends the latter with status 400."""
+KEY_CODES = frozenset(
+    {
+        "invalid_api_key",
+        "account_deactivated",
+        "organization_restricted",
+        "api_key_invalid",
+        "api_key_http_referrer_blocked",
+        "api_key_ip_address_blocked",
+        "api_key_service_blocked",
+        "consumer_invalid",
+        "consumer_suspended",
+        "service_disabled",
+    }
+)
+"""Those from `api_key_invalid` on are reasons of Google's (google.rpc.ErrorInfo), with 400 or 403.
+"""
 TOO_LONG_CODES = frozenset(
     {"context_length_exceeded", "context_window_exceeded", "exceed_context_size_error"}
 )
@@ -91,6 +102,7 @@ class _Class(NamedTuple):
     type: ErrorType
     retryable: bool
     scope: Scope
+    suspects: Literal["key"] | None = None
 
 
 def failed_status(
@@ -102,10 +114,19 @@ def failed_status(
     """
     complaint = read_body(body.decode("utf-8", "replace"))
     failure = _failure(status, complaint)
-    if failure.type != ErrorType.QUOTA_EXCEEDED:
-        failure = replace(failure, retryable=_should_retry(headers, failure.retryable))
-    asked = retry_after(headers, now)
-    return replace(failure, retry_after=complaint.retry_after if asked is None else asked)
+    may_be_overruled = failure.type != ErrorType.QUOTA_EXCEEDED and not _is_too_large(failure)
+    if may_be_overruled and headers.get("x-should-retry") in ("true", "false"):
+        retryable = headers["x-should-retry"] == "true"
+        scope = "request" if failure.type == ErrorType.RATE_LIMITED else failure.scope
+        failure = replace(failure, retryable=retryable, scope=failure.scope if retryable else scope)
+    asked = (retry_after(headers, now), complaint.retry_after)
+    if status == 429:
+        asked = (*asked, reset_after(headers, now))
+    return replace(failure, retry_after=next((it for it in asked if it is not None), None))
+
+
+def _is_too_large(failure: ProviderFailure) -> bool:
+    return failure.type == ErrorType.RATE_LIMITED and failure.scope == "request"
 
 
 def failed_inside(complaint: Complaint) -> ProviderFailure:
@@ -130,7 +151,11 @@ def _implied_status(codes: frozenset[str]) -> int:
 
 
 def _failure(status: int, complaint: Complaint) -> ProviderFailure:
-    found = _by_words(status, complaint) or _classify(status, complaint.codes)
+    found = (
+        (_TOO_LARGE if status == 429 and _names_own_size(complaint) else None)
+        or _by_words(status, complaint)
+        or _classify(status, complaint)
+    )
     refused = complaint.refused if found.type == ErrorType.REQUEST_REJECTED else None
     if status not in (400, 422):
         refused = None
@@ -139,6 +164,7 @@ def _failure(status: int, complaint: Complaint) -> ProviderFailure:
         message=_told(f"HTTP {status}", complaint),
         retryable=found.retryable,
         scope=found.scope,
+        suspects=found.suspects,
         status_code=status,
         maybe_paid=status in _GAVE_UP_WAITING,
         refused_field=refused.word if refused else None,
@@ -151,6 +177,13 @@ _REJECTED = _Class(ErrorType.REQUEST_REJECTED, retryable=False, scope="request")
 _UNAFFORDABLE = _Class(ErrorType.QUOTA_EXCEEDED, retryable=False, scope="request")
 _NO_MODEL = _Class(ErrorType.MODEL_UNAVAILABLE, retryable=False, scope="request")
 _FILTERED = _Class(ErrorType.CONTENT_FILTERED, retryable=False, scope="request")
+_TOO_LARGE = _Class(ErrorType.RATE_LIMITED, retryable=False, scope="request")
+_SPENT = _Class(ErrorType.QUOTA_EXCEEDED, retryable=False, scope="key")
+_WRONG_KEY = _Class(ErrorType.AUTHENTICATION_FAILED, retryable=False, scope="key")
+_LIMIT: Final = re.compile(
+    r"\blimit:?\s*(\d[\d,]*).{0,80}?\brequested:?\s*(\d[\d,]*)", re.IGNORECASE | re.DOTALL
+)
+_LIMIT_OF_NOTHING: Final = re.compile(r"\blimit:?\s*0\b(?![.,]\d)", re.IGNORECASE)
 _SENTENCES: Final = tuple(
     (statuses, re.compile(pattern), found)
     for statuses, pattern, found in (
@@ -169,7 +202,7 @@ _SENTENCES: Final = tuple(
         (_REFUSED, r"Prompt contains \d+ tokens(?: and \d+ draft tokens)?, too large", _TOO_LONG),
         (_REFUSED, r"the request exceeds the available context size", _TOO_LONG),
         # A limit that the request exceeds by itself: to wait is no use, and the key is well.
-        ((429,), r"Request too large for ", _REJECTED),
+        ((429,), r"Request too large for ", _TOO_LARGE),
         ((402,), r"This request requires more credits, or fewer max_tokens", _UNAFFORDABLE),
         ((402,), r"Prompt tokens limit exceeded: \d+ > \d+", _UNAFFORDABLE),
         # One file, one model, one text
@@ -177,6 +210,17 @@ _SENTENCES: Final = tuple(
         ((403,), r"You don't have access to the model ", _NO_MODEL),
         ((403,), r"This model is not available in your (?:region|country)", _NO_MODEL),
         ((400, 403), r"Content violates usage guidelines", _FILTERED),
+        # The account's money: Anthropic; DeepSeek; OpenRouter; xAI
+        ((400, 402, 403), r"Your credit balance is too low", _SPENT),
+        ((402,), r"Insufficient Balance", _SPENT),
+        ((402,), r"Insufficient credits", _SPENT),
+        ((402, 403, 429), r"(?:API )?[Kk]ey limit exceeded", _SPENT),
+        ((403, 429), r"Your (?:newly created )?team .{1,80}(?:credits|spending limit)", _SPENT),
+        # The key itself: xAI, with 400; Google
+        ((400, 403), r"Incorrect API key provided", _WRONG_KEY),
+        ((403,), r"Your API key was reported as leaked", _WRONG_KEY),
+        ((403,), r"Your project has been denied access", _WRONG_KEY),
+        ((403,), r".{0,80}API has not been used in project ", _WRONG_KEY),
     )
 )
 """Statuses, a sentence's beginning, and what they mean together."""
@@ -191,21 +235,36 @@ def _by_words(status: int, complaint: Complaint) -> _Class | None:
     return next(matching, None)
 
 
+def _names_own_size(complaint: Complaint) -> bool:
+    """Whether a 429 says that the request alone is more than the whole limit: waiting is no use,
+    and it says nothing of others."""
+    if NO_QUOTA in complaint.codes or _LIMIT_OF_NOTHING.search(complaint.message):
+        return True
+    numbers = _LIMIT.search(complaint.message)
+    if numbers is None:
+        return False
+    limit, requested = (int(it.replace(",", "")) for it in numbers.groups())
+    return requested > limit
+
+
 def _told(where: str, complaint: Complaint) -> str:
     said = complaint.message or ", ".join(sorted(complaint.codes))
     return f"{where}: {said}" if said else where
 
 
-def _classify(status: int, codes: frozenset[str]) -> _Class:
-    if codes & QUOTA_CODES or status == 402:
-        return _Class(ErrorType.QUOTA_EXCEEDED, retryable=False, scope="key")
+def _classify(status: int, complaint: Complaint) -> _Class:
+    codes = complaint.codes
+    if codes & QUOTA_CODES:
+        return _SPENT
     if codes & FILTER_CODES:
         return _Class(ErrorType.CONTENT_FILTERED, retryable=False, scope="request")
     # Before the statuses of a bad key: OpenAI refuses a model that a project may not use with 403.
     if codes & MODEL_CODES or status == 404:
         return _Class(ErrorType.MODEL_UNAVAILABLE, retryable=False, scope="request")
-    if codes & KEY_CODES or status in (401, 403):
-        return _Class(ErrorType.AUTHENTICATION_FAILED, retryable=False, scope="key")
+    if codes & KEY_CODES or (status == 401 and not complaint.is_page):
+        return _WRONG_KEY
+    if status in (401, 402, 403):
+        return _of_key_or_request(status)
     if codes & TOO_LONG_CODES:
         return _Class(ErrorType.CONTEXT_TOO_LONG, retryable=False, scope="request")
     if status in _REFUSED:
@@ -216,23 +275,8 @@ def _classify(status: int, codes: frozenset[str]) -> _Class:
     return _Class(ErrorType.PROVIDER_ERROR, retryable=again, scope="provider")
 
 
-def _should_retry(headers: Mapping[str, str], otherwise: bool) -> bool:
-    return {"true": True, "false": False}.get(headers.get("x-should-retry", ""), otherwise)
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds the provider asks to wait; None where it asks for nothing that can be understood.
-
-    `retry-after-ms`, then `retry-after` in seconds or as a date (RFC 9110, 10.2.3).
-    """
-    milliseconds = number_of(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return min(milliseconds / 1000, LONGEST_WAIT)
-    text = headers.get("retry-after")
-    seconds = number_of(text)
-    if seconds is not None or text is None:
-        return None if seconds is None else min(seconds, LONGEST_WAIT)
-    try:
-        return min(max(parsedate_to_datetime(text).timestamp() - now, 0.0), LONGEST_WAIT)
-    except (ValueError, OverflowError):
-        return None
+def _of_key_or_request(status: int) -> _Class:
+    """A refusal that does not say what is refused: the key, or one file, one model, one size; or it
+    is what a front end makes of one request."""
+    kind = ErrorType.QUOTA_EXCEEDED if status == 402 else ErrorType.AUTHENTICATION_FAILED
+    return _Class(kind, retryable=False, scope="request", suspects="key")

@@ -140,6 +140,8 @@ class ProviderFailure:
     scope: Scope = "provider"
     """`request` failures end the request's stay at this provider but say nothing of the provider.
     """
+    suspects: Literal["key"] | None = None
+    """It may be the key's fault, as far as one answer shows: the next request's will tell."""
     status_code: int | None = None
     retry_after: float | None = None
     """Seconds the provider asked to wait."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.providers.failures import failed_status, retry_after
+from nexus_actors.providers.failures import failed_status
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.waits import retry_after
 
 NOW = 1_700_000_000.0
 
@@ -29,8 +30,8 @@ def failed(status: int, error: Any = None, **headers: str) -> ProviderFailure:
         (400, "model_decommissioned", "model_unavailable", False, "request"),
         (400, "invalid_api_key", "authentication_failed", False, "key"),
         (401, None, "authentication_failed", False, "key"),
-        (402, None, "quota_exceeded", False, "key"),
-        (403, None, "authentication_failed", False, "key"),
+        (402, None, "quota_exceeded", False, "request"),
+        (403, None, "authentication_failed", False, "request"),
         (403, "billing_not_active", "quota_exceeded", False, "key"),
         (403, "model_not_found", "model_unavailable", False, "request"),
         (404, None, "model_unavailable", False, "request"),
@@ -257,7 +258,7 @@ def test_what_stands_behind_a_gateway_says_nothing_of_its_key() -> None:
                 "type": "tokens",
                 "code": "rate_limit_exceeded",
             },
-            "request_rejected",
+            "rate_limited",
         ),
         (
             413,
@@ -304,7 +305,6 @@ def test_one_request_file_or_model_says_nothing_of_the_key(
     [
         (429, "Rate limit reached for gpt-4o on tokens per min: Limit 30000", "rate_limited"),
         (402, "Insufficient credits. Add more to go on.", "quota_exceeded"),
-        (403, "The caller does not have permission", "authentication_failed"),
     ],
 )
 def test_the_rest_does(status: int, message: str, kind: str) -> None:

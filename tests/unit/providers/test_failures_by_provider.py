@@ -25,7 +25,7 @@ def failed(status: int, error: Any, **headers: str) -> ProviderFailure:
         (400, "invalid_request_error", "request_rejected", False, "request"),
         (401, "authentication_error", "authentication_failed", False, "key"),
         (402, "billing_error", "quota_exceeded", False, "key"),
-        (403, "permission_error", "authentication_failed", False, "key"),
+        (403, "permission_error", "authentication_failed", False, "request"),
         (404, "not_found_error", "model_unavailable", False, "request"),
         (413, "request_too_large", "request_rejected", False, "request"),
         (429, "rate_limit_error", "rate_limited", True, "key"),
@@ -116,7 +116,7 @@ def test_a_prompt_that_openrouter_flagged_says_nothing_of_the_key() -> None:
     for failure in (failed(403, error), failed_inside(read_complaint(error))):
         assert (failure.type, failure.scope) == ("content_filtered", "request")
     elsewhere = failed(403, {"code": 403, "metadata": {"provider_name": "x"}})
-    assert (elsewhere.type, elsewhere.scope) == ("authentication_failed", "key")
+    assert (elsewhere.type, elsewhere.suspects) == ("authentication_failed", "key")
 
 
 def test_a_very_long_wait_is_a_day() -> None:
