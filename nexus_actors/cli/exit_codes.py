@@ -9,6 +9,7 @@ USAGE: Final = 2
 NOT_RUNNING: Final = 3
 DATABASE: Final = 4
 TIMED_OUT: Final = 5
+DEGRADED: Final = 6
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells count."""
 READER_GONE: Final = 141
@@ -21,6 +22,7 @@ MEANING: Final = {
     NOT_RUNNING: "no service is running",
     DATABASE: "the database cannot be reached, refuses, or lacks a permission",
     TIMED_OUT: "nothing came in time",
+    DEGRADED: "the service runs, but waits for what may have to be mended (nexus status)",
     INTERRUPTED: "interrupted (Ctrl-C)",
     READER_GONE: "nobody reads the output any more (a closed pipe)",
 }

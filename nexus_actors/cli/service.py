@@ -1,15 +1,17 @@
 """`nexus start|stop|status|tree`: the service itself, from the terminal."""
 
 import os
+import select
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
 from nexus_actors.cli.report import CommandError, note, print_json
-
-if TYPE_CHECKING:
-    from nexus_actors.settings import Settings
+from nexus_actors.config_file import Place, read_place
+from nexus_actors.operations import asking
+from nexus_actors.operations.instance import running_pid
 
 
 def start(*, config: ConfigPath = None) -> int:
@@ -35,12 +37,10 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
 
     Without --timeout it waits as long as the drain and the shutdown may take.
     """
-    import trio
-
-    settings = read_settings(config)
+    place = service_place(config)
     # Beyond the drain: closing connections and stopping an embedded server take their time.
-    limit = settings.service.drain_timeout + 40 if timeout is None else timeout
-    pid = trio.run(_stop, settings.service.data_dir, limit)
+    limit = place.drain_timeout + 40 if timeout is None else timeout
+    pid = _stop(place.data_dir, limit)
     if pid is None:
         raise CommandError(
             f"the service still runs after {limit:g} s; it may still be finishing its calls",
@@ -49,15 +49,19 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
     note(f"stopped (pid {pid})")
 
 
-def status(*, config: ConfigPath = None, json: AsJson = False) -> None:
-    """Say what the running service does and has done."""
-    answer = ask_service(read_settings(config), "status")
+def status(*, config: ConfigPath = None, json: AsJson = False) -> int:
+    """Say what the running service does and has done.
+
+    Exit code 6 while it is degraded: it waits for what an operator may have to mend.
+    """
+    answer = ask_service(config, "status")
     if json:
         print_json(answer)
-        return
-    from nexus_actors.cli.service_view import print_status
+    else:
+        from nexus_actors.cli.service_view import print_status
 
-    print_status(answer)
+        print_status(answer)
+    return exit_codes.DEGRADED if answer.get("state") == "degraded" else exit_codes.OK
 
 
 def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
@@ -66,8 +70,7 @@ def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
     Restarts: how often this actor was restarted; for a supervisor also, in brackets, how many
     restarts of its children count at present, of how many it allows before it gives up.
     """
-    settings = read_settings(config)
-    answer = ask_service(settings, "tree")
+    answer = ask_service(config, "tree")
     if json:
         print_json(answer)
         return
@@ -80,52 +83,52 @@ def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
     console.print(table)
 
 
-def ask_service(settings: "Settings", command: str) -> Any:
+def service_place(config: Path | None) -> Place:
+    """Where the service of this config is. Only a config that may be wrong is read as a whole."""
+    place = read_place(config)
+    if place is not None:
+        return place
+    service = read_settings(config).service
+    return Place(service.data_dir, service.drain_timeout)
+
+
+def ask_service(config: Path | None, command: str) -> Any:
     """The running service's answer to a command of its control socket."""
-    import trio
-
-    from nexus_actors.operations import control
-
-    return trio.run(control.ask, settings.service.data_dir, command)
+    return asking.ask(service_place(config).data_dir, command)
 
 
-async def _stop(data_dir: Path, limit: float) -> int | None:
+def _stop(data_dir: Path, limit: float) -> int | None:
     """Ask for the stop; the process id once the process is gone, None if it is not gone in time."""
-    import trio
-
-    from nexus_actors.operations import control
-    from nexus_actors.operations.instance import running_pid
-
-    with trio.move_on_after(limit):
-        while True:
-            try:
-                answer = await control.ask(data_dir, "stop")
-                pid = answer["pid"] if isinstance(answer, dict) else 0
-                break
-            except control.Stopping as stopping:
-                # It has been asked before, and then goes; or it is only starting: ask again.
-                pid = stopping.pid
-            await trio.sleep(0.1)
-            if running_pid(data_dir) != pid:
-                break
-        while running_pid(data_dir) == pid:  # noqa: ASYNC110 - it is another process's to say
-            await trio.sleep(0.02)
-        await _wait_gone(pid)
-        return int(pid)
-    return None
+    deadline = time.monotonic() + limit
+    pid = 0
+    while pid == 0 or running_pid(data_dir) == pid:
+        try:
+            answer: Any = asking.ask(data_dir, "stop")
+            pid = answer["pid"]
+            break
+        except asking.Stopping as stopping:
+            # It has been asked before, and then goes; or it is only starting: ask again.
+            pid = stopping.pid
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.1)
+    while running_pid(data_dir) == pid:
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.02)
+    return pid if _is_gone(pid, deadline) else None
 
 
-async def _wait_gone(pid: int) -> None:
+def _is_gone(pid: int, deadline: float) -> bool:
     """Wait for the end of a process that is no child; only Linux can, else the lock tells."""
-    import trio
-
     if not hasattr(os, "pidfd_open"):
-        return
+        return True
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
-        return
+        return True
     try:
-        await trio.lowlevel.wait_readable(descriptor)
+        gone, _, _ = select.select([descriptor], [], [], max(deadline - time.monotonic(), 0.0))
+        return bool(gone)
     finally:
         os.close(descriptor)

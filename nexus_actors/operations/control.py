@@ -1,4 +1,4 @@
-"""The local socket that `nexus status`, `tree` and `stop` talk to.
+"""The local socket that `nexus status`, `tree` and `stop` talk to (`asking.py`).
 
 One request a connection, each way one line of JSON: `{"command": "status"}` → `{"ok": …}` or
 `{"error": "…"}`. Only the user who runs the service, and root, can connect: the socket has mode
@@ -15,8 +15,14 @@ from pathlib import Path
 import structlog
 import trio
 
-from nexus_actors.operations import private
-from nexus_actors.operations.instance import running_pid
+from nexus_actors.operations import asking, private
+from nexus_actors.operations.asking import (
+    LONGEST_SOCKET_PATH,
+    REQUEST_TIMEOUT,
+    ControlError,
+    note_of,
+    socket_path,
+)
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.control")
@@ -24,45 +30,8 @@ log = structlog.get_logger("nexus.control")
 Command = Callable[[], Awaitable[object]]
 """Gives what is answered, as JSON can hold it."""
 
-LONGEST_SOCKET_PATH = 100
-"""Bytes; the kernel takes 107, on macOS 103."""
 REQUEST_LIMIT = 4096
 """Bytes of one request line."""
-REQUEST_TIMEOUT = 10.0
-"""Seconds for one connection."""
-
-
-class ControlError(Exception):
-    """The service did not answer; the message is one line for the operator."""
-
-
-class NotRunning(ControlError):
-    """No service runs with this data directory."""
-
-
-class Stopping(ControlError):
-    """A service holds the data directory, but answers no more (or not yet)."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(f"the service (pid {pid}) is starting or stopping; it answers nothing now")
-        self.pid = pid
-
-
-def socket_path(data_dir: Path) -> Path:
-    """Where the socket stands: in `data_dir`, or, if that is too long a name for a socket, in the
-    directory that the service has made for it and noted there.
-    """
-    path = data_dir / "control.sock"
-    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
-        return path
-    try:
-        return Path(os.fsdecode(_note(data_dir).read_bytes())) / "control.sock"
-    except OSError:
-        return path
-
-
-def _note(data_dir: Path) -> Path:
-    return data_dir / "control.dir"
 
 
 class Control(GenServer):
@@ -98,7 +67,7 @@ class Control(GenServer):
             known.parent != self._data_dir and not private.is_ours(known.parent)
         ):
             directory = private.new_directory()
-            _note(self._data_dir).write_bytes(os.fsencode(directory))
+            note_of(self._data_dir).write_bytes(os.fsencode(directory))
             return directory / known.name
         if known.parent.stat().st_uid != os.geteuid():
             raise ControlError(f"{known.parent} belongs to another user")
@@ -145,45 +114,13 @@ class Control(GenServer):
 
 
 async def ask(data_dir: Path, command: str) -> object:
-    """Send one command to the service that runs with this `data_dir`.
-
-    Raises `NotRunning`, `Stopping`, or `ControlError` if the answer is an error or does not come in
-    time.
-    """
-    path = socket_path(data_dir)
-    try:
-        with trio.fail_after(REQUEST_TIMEOUT):
-            async with await trio.open_unix_socket(str(path)) as stream:
-                _check_server(data_dir, stream)
-                await stream.send_all(json.dumps({"command": command}).encode() + b"\n")
-                reply = json.loads(await _read_line(stream, limit=None))
-    except (OSError, RuntimeError) as error:
-        if (pid := running_pid(data_dir)) is not None:
-            raise Stopping(pid) from error
-        raise NotRunning(f"no service is running with data_dir {data_dir}") from error
-    except (trio.TooSlowError, trio.BrokenResourceError, ValueError) as error:
-        raise ControlError(f"the service did not answer {command!r}") from error
-    if "error" in reply:
-        raise ControlError(str(reply["error"]))
-    return reply["ok"]
+    """As `asking.ask`, from a task. Cancelled, it leaves a thread that ends by itself."""
+    return await trio.to_thread.run_sync(asking.ask, data_dir, command, abandon_on_cancel=True)
 
 
-def _check_server(data_dir: Path, stream: trio.SocketStream) -> None:
-    """The one who answers must be ourselves, or root; root also believes the directory's owner."""
-    trusted = {0, os.geteuid()}
-    if os.geteuid() == 0:
-        trusted.add(data_dir.stat().st_uid)
-    user = private.peer(stream.socket)
-    if user not in trusted:
-        raise ControlError(
-            f"the control socket of data_dir {data_dir} is held by another user (uid {user});"
-            " nothing was said to it"
-        )
-
-
-async def _read_line(stream: trio.SocketStream, limit: int | None = REQUEST_LIMIT) -> bytes:
+async def _read_line(stream: trio.SocketStream) -> bytes:
     data = bytearray()
-    while not data.endswith(b"\n") and (limit is None or len(data) < limit):
+    while not data.endswith(b"\n") and len(data) < REQUEST_LIMIT:
         chunk = await stream.receive_some()
         if not chunk:
             break

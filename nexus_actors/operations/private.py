@@ -7,8 +7,10 @@ import struct
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import trio
+if TYPE_CHECKING:
+    import trio
 
 LONGEST_BASE = 60
 """Characters: what is made in it must be short enough a name for a socket."""
@@ -35,7 +37,7 @@ def new_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="nexus-", dir=base))
 
 
-def peer(sock: trio.socket.SocketType | socket.socket) -> int:
+def peer(sock: "trio.socket.SocketType | socket.socket") -> int:
     """The user at the other end of a connected local socket, as the kernel knows it."""
     if sys.platform == "darwin":
         # SOL_LOCAL, LOCAL_PEERCRED: a struct xucred begins with its version and the user.

@@ -1,6 +1,5 @@
 """From a file and the environment to settings, or to everything that is wrong with them."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -8,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from nexus_actors.config_file import DEFAULT_DATA_DIR, Unreadable, absolute, find_file, read_toml
 from nexus_actors.settings.budgets import read_budgets
 from nexus_actors.settings.mistakes import (
     HIDDEN,
@@ -35,8 +35,6 @@ from nexus_actors.settings.model import (
 )
 from nexus_actors.settings.reach import read_reach
 
-CONFIG_VARIABLE: Final = "NEXUS_CONFIG"
-DEFAULT_FILE: Final = Path("config/nexus.toml")
 _URL_VARIABLES: Final = ("SHARED_QUEUE_DB_URL", "DATABASE_URL")
 _TABLES: Final = (
     "service",
@@ -49,7 +47,6 @@ _TABLES: Final = (
     "retention",
 )
 _TOP: Final = (*_TABLES, "budgets", "providers", "routes")
-_DEFAULT_DATA_DIR: Final = "~/.local/state/nexus"
 _S = TypeVar("_S", bound=Section)
 
 
@@ -61,37 +58,15 @@ def load_settings(
 
     Never raises for what a file or the environment contains.
     """
-    folder = Path() if folder is None else folder
-    named = path or _variable_path(environ)
-    file = named or folder / DEFAULT_FILE
-    if named is None and not file.is_file():
+    file = find_file(path, environ, folder)
+    if file is None:
         return parse_settings({}, environ)
-    match _read_toml(file):
-        case Mistake() as mistake:
+    match read_toml(file):
+        case Unreadable(found, expected):
+            mistake = Mistake(path="", found=found, expected=expected, source=str(file))
             return SettingsErrors((mistake,))
         case mapping:
             return parse_settings(mapping, environ, file=file)
-
-
-def _variable_path(environ: Mapping[str, str]) -> Path | None:
-    text = environ.get(CONFIG_VARIABLE, "").strip()
-    return Path(text).expanduser() if text else None
-
-
-def _read_toml(file: Path) -> dict[str, Any] | Mistake:
-    try:
-        return tomllib.loads(file.read_bytes().decode())
-    except OSError as error:
-        found = (error.strerror or "an unreadable file").lower()
-        expected = "a readable TOML file"
-    except UnicodeDecodeError:
-        found, expected = "bytes that are not UTF-8", "a TOML file in UTF-8"
-    except tomllib.TOMLDecodeError as error:
-        # Its message names line and column and quotes no more than one character.
-        found, expected = str(error)[:200], "TOML"
-    except (RecursionError, ValueError):
-        found, expected = "nesting or a number beyond all measure", "TOML"
-    return Mistake(path="", found=found, expected=expected, source=str(file))
 
 
 def parse_settings(
@@ -162,19 +137,18 @@ def _section(model: type[_S], name: str, tables: Mapping[str, dict[str, Any]], n
 
 def _place_data_dir(service: dict[str, Any], environ: Mapping[str, str], notes: Notes) -> None:
     """Make data_dir absolute, `~` being the home folder that the environment names."""
-    text = service.get("data_dir", _DEFAULT_DATA_DIR)
+    text = service.get("data_dir", DEFAULT_DATA_DIR)
     if not isinstance(text, str):
         return
-    if not text.strip() or "\0" in text:
-        notes.add("service.data_dir", shown(text), "a folder")
-        return
-    home = environ.get("HOME")
     try:
-        if home and (text == "~" or text.startswith("~/")):
-            text = f"{home}/{text[2:]}"
-        service["data_dir"] = str(Path(text).expanduser().absolute())
+        place = absolute(text, environ)
     except RuntimeError:
         notes.add("service.data_dir", shown(text), "a folder; no home folder is known for ~")
+        return
+    if place is None:
+        notes.add("service.data_dir", shown(text), "a folder")
+    else:
+        service["data_dir"] = str(place)
 
 
 def _choose_url(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from nexus_actors.config_file import DEFAULT_DATA_DIR, DRAIN_TIMEOUT, LONGEST_DRAIN
 from nexus_actors.contract.bounds import DEFAULTS, WIDEST, Bounds
 from nexus_actors.contract.request import Complexity
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
@@ -29,9 +30,9 @@ class ServiceSettings(Section):
         ),
     ] = "nexus"
     """Stands in logs and in the name of the database connection."""
-    data_dir: Path = Path("~/.local/state/nexus")
+    data_dir: Path = Path(DEFAULT_DATA_DIR)
     """Lock, socket and the embedded server's files. Absolute, `~` expanded."""
-    drain_timeout: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    drain_timeout: Annotated[float, Field(ge=0, le=LONGEST_DRAIN)] = DRAIN_TIMEOUT
     """Seconds running calls get to finish at a stop."""
     spool_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = 256
     """What `answers.spool` in `data_dir` may take: answers that the database cannot take yet."""
@@ -78,6 +79,10 @@ class QueueSettings(Section):
     """Seconds a message in work stays invisible; extended while it is in work."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
     """Calls to providers that one request may cost."""
+    max_throttled_hours: Annotated[float, Field(gt=0, le=8760)] = 24.0
+    """Hours that a request without a `timeout` waits while it is answered 429, or has no key."""
+    on_no_key: Literal["hold", "fail"] = "hold"
+    """What becomes of a request while each provider of its route has refused all of its keys."""
     acknowledge: Literal["archive", "delete"] = "archive"
     message_megabytes: Annotated[int, Field(ge=1, le=255)] = 10
     """A request of more bytes as text is refused without being fetched."""

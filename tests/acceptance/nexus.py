@@ -15,7 +15,7 @@ import asyncpg
 import psutil
 import trio
 
-from nexus_actors.operations import control
+from nexus_actors.operations import asking, control
 
 ROOT = Path(__file__).resolve().parents[2]
 NEXUS = Path(sys.executable).with_name("nexus")
@@ -59,7 +59,7 @@ class Service:
             assert self.process.poll() is None, f"the service has ended:\n{self.log}"
             try:
                 return bool(self.status())
-            except control.ControlError:
+            except asking.ControlError:
                 return False
 
         wait_for(ready, "the service")

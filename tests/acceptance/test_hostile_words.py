@@ -126,7 +126,7 @@ def test_hostile_words_reach_no_terminal(
     assert all(it in "\n" or it.isprintable() for it in service.log)
     nexus.configure(f"[providers.{words}]\nkind = {words}\n{words} = 1", url=database_url)
     command("config", "check", code=2)
-    command("status", code=2)
+    command("config", "show", code=2)
 
 
 def _file(nexus: Nexus, request: object) -> str:

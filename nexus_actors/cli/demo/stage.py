@@ -15,7 +15,7 @@ import trio
 
 from nexus_actors.cli.demo.examples import ROOT
 from nexus_actors.cli.report import CommandError
-from nexus_actors.operations import control
+from nexus_actors.operations import asking, control
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 
 START_TIMEOUT = 60.0
@@ -45,7 +45,7 @@ class Stage:
             while self.process.poll() is None:
                 try:
                     await self.ask("status")
-                except control.ControlError:
+                except asking.ControlError:
                     await trio.sleep(0.02)
                 else:
                     return

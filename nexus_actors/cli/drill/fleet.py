@@ -13,7 +13,7 @@ from pathlib import Path
 import trio
 
 from nexus_actors.cli.report import CommandError
-from nexus_actors.operations import control
+from nexus_actors.operations import asking, control
 
 START_TIMEOUT = 60.0
 """Seconds for a service to answer."""
@@ -87,7 +87,7 @@ class Service:
                     self.start()
                 try:
                     await control.ask(self._data_dir, "status")
-                except control.ControlError:
+                except asking.ControlError:
                     await trio.sleep(LOOK)
                 else:
                     return

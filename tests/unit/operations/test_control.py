@@ -13,13 +13,8 @@ import pytest
 import trio
 
 from nexus_actors.operations import private
-from nexus_actors.operations.control import (
-    Control,
-    ControlError,
-    NotRunning,
-    ask,
-    socket_path,
-)
+from nexus_actors.operations.asking import ControlError, NotRunning, socket_path
+from nexus_actors.operations.control import Control, ask
 from supervisors import open_tree
 from supervisors.errors import StartError
 

@@ -1,0 +1,101 @@
+"""Which config file counts, and where it puts the service's data.
+
+`nexus status` and its like need no more than that of the settings: whoever watches a service asks
+every few seconds, so nothing is imported here but Python's own.
+"""
+
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+CONFIG_VARIABLE: Final = "NEXUS_CONFIG"
+DEFAULT_FILE: Final = Path("config/nexus.toml")
+DEFAULT_DATA_DIR: Final = "~/.local/state/nexus"
+DRAIN_TIMEOUT: Final = 30.0
+"""Seconds, unless the config says otherwise."""
+LONGEST_DRAIN: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a file is no config."""
+
+    found: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What must be known of a running service to speak with it."""
+
+    data_dir: Path
+    drain_timeout: float
+    """Seconds."""
+
+
+def find_file(
+    path: Path | None, environ: Mapping[str, str], folder: Path | None = None
+) -> Path | None:
+    """The first of: `path`, the file that NEXUS_CONFIG names, `config/nexus.toml` in `folder` (the
+    working directory) if there is one. None: the defaults count.
+    """
+    named = environ.get(CONFIG_VARIABLE, "").strip()
+    if path is not None or named:
+        return path or Path(named).expanduser()
+    file = (Path() if folder is None else folder) / DEFAULT_FILE
+    return file if file.is_file() else None
+
+
+def read_toml(file: Path) -> dict[str, Any] | Unreadable:
+    """The file's tables, in the shape of TOML."""
+    try:
+        return tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        return Unreadable((error.strerror or "an unreadable file").lower(), "a readable TOML file")
+    except UnicodeDecodeError:
+        return Unreadable("bytes that are not UTF-8", "a TOML file in UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        # Its message names line and column and quotes no more than one character.
+        return Unreadable(str(error)[:200], "TOML")
+    except (RecursionError, ValueError):
+        return Unreadable("nesting or a number beyond all measure", "TOML")
+
+
+def absolute(text: str, environ: Mapping[str, str]) -> Path | None:
+    """The data_dir that the config calls so, `~` being the home folder that the environment names;
+    None for what is no folder's name. RuntimeError where nobody knows a home folder.
+    """
+    if not text.strip() or "\0" in text:
+        return None
+    home = environ.get("HOME")
+    if home and (text == "~" or text.startswith("~/")):
+        text = f"{home}/{text[2:]}"
+    return Path(text).expanduser().absolute()
+
+
+def read_place(
+    path: Path | None, environ: Mapping[str, str] | None = None, *, folder: Path | None = None
+) -> Place | None:
+    """As the settings have it; None where they may find a mistake in it, and so have to be asked.
+
+    Mistakes elsewhere in the config are none of its business.
+    """
+    environ = os.environ if environ is None else environ
+    try:
+        file = find_file(path, environ, folder)
+        tables = {} if file is None else read_toml(file)
+        service = {} if isinstance(tables, Unreadable) else tables.get("service", {})
+        if isinstance(tables, Unreadable) or not isinstance(service, dict):
+            return None
+        data_dir = service.get("data_dir", DEFAULT_DATA_DIR)
+        drain = service.get("drain_timeout", DRAIN_TIMEOUT)
+        where = absolute(data_dir, environ) if isinstance(data_dir, str) else None
+    except RuntimeError:  # of a home folder
+        return None
+    if where is None or isinstance(drain, bool) or not isinstance(drain, int | float):
+        return None
+    return Place(where, drain) if 0 <= drain <= LONGEST_DRAIN and math.isfinite(drain) else None

@@ -1,0 +1,107 @@
+"""How `nexus status`, `tree` and `stop` ask the running service, by its socket (`control.py`).
+
+They are asked every few seconds by whoever watches a service: nothing is imported but Python's own.
+"""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+from nexus_actors.operations import private
+from nexus_actors.operations.instance import running_pid
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes; the kernel takes 107, on macOS 103."""
+REQUEST_TIMEOUT = 10.0
+"""Seconds for one connection."""
+_CHUNK = 1 << 16
+
+
+class ControlError(Exception):
+    """The service did not answer; the message is one line for the operator."""
+
+
+class NotRunning(ControlError):
+    """No service runs with this data directory."""
+
+
+class Stopping(ControlError):
+    """A service holds the data directory, but answers no more (or not yet)."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"the service (pid {pid}) is starting or stopping; it answers nothing now")
+        self.pid = pid
+
+
+def socket_path(data_dir: Path) -> Path:
+    """Where the socket stands: in `data_dir`, or, if that is too long a name for a socket, in the
+    directory that the service has made for it and noted there.
+    """
+    path = data_dir / "control.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    try:
+        return Path(os.fsdecode(note_of(data_dir).read_bytes())) / "control.sock"
+    except OSError:
+        return path
+
+
+def note_of(data_dir: Path) -> Path:
+    """The file that names the directory of a socket that stands elsewhere."""
+    return data_dir / "control.dir"
+
+
+def ask(data_dir: Path, command: str) -> object:
+    """Send one command to the service that runs with this `data_dir`, and wait for its answer.
+
+    Raises `NotRunning`, `Stopping`, or `ControlError` if the answer is an error or does not come in
+    time.
+    """
+    deadline = time.monotonic() + REQUEST_TIMEOUT
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(REQUEST_TIMEOUT)
+            sock.connect(os.fsencode(socket_path(data_dir)))
+            _check_server(data_dir, sock)
+            sock.sendall(json.dumps({"command": command}).encode() + b"\n")
+            reply = json.loads(_read_line(sock, deadline))
+    except (TimeoutError, ConnectionResetError, BrokenPipeError, ValueError) as error:
+        raise ControlError(f"the service did not answer {command!r}") from error
+    except OSError as error:
+        if (pid := running_pid(data_dir)) is not None:
+            raise Stopping(pid) from error
+        raise NotRunning(f"no service is running with data_dir {data_dir}") from error
+    if "error" in reply:
+        raise ControlError(str(reply["error"]))
+    answer: object = reply["ok"]
+    return answer
+
+
+def _check_server(data_dir: Path, sock: socket.socket) -> None:
+    """The one who answers must be ourselves, or root; root also believes the directory's owner."""
+    trusted = {0, os.geteuid()}
+    if os.geteuid() == 0:
+        trusted.add(data_dir.stat().st_uid)
+    user = private.peer(sock)
+    if user not in trusted:
+        raise ControlError(
+            f"the control socket of data_dir {data_dir} is held by another user (uid {user});"
+            " nothing was said to it"
+        )
+
+
+def _read_line(sock: socket.socket, deadline: float) -> bytes:
+    """TimeoutError if it has not come by then."""
+    data = bytearray()
+    while not data.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        sock.settimeout(left)
+        chunk = sock.recv(_CHUNK)
+        if not chunk:
+            break
+        data += chunk
+    return bytes(data)
