@@ -121,8 +121,19 @@ def values_within(text: str, most: int) -> int:
     bare = text.replace("\\\\", "").replace('\\"', "")
     if bare.count('"') > 4 * most + 2:
         return most + 1
-    bare = "".join(bare.split('"')[::2])
-    return _marks(bare) - bare.count("[]") - bare.count("{}")
+    found, inside = 1, 0
+    for begin in range(0, len(bare), _PIECE):
+        parts = bare[begin : begin + _PIECE].split('"')
+        outside = "".join(parts[inside::2])
+        found += _marks(outside) - 1 - outside.count("[]") - outside.count("{}")
+        if found > most:
+            break
+        inside = (inside + len(parts) - 1) % 2
+    return found
+
+
+_PIECE: Final = 2**16
+"""Characters taken apart at once: of a long text, the parts would take many times its memory."""
 
 
 def _marks(text: str) -> int:

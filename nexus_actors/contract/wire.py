@@ -5,12 +5,13 @@ one. Errors say what was expected, never what was found: that may be a prompt or
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, cast
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     PlainValidator,
     StringConstraints,
@@ -31,6 +32,9 @@ _MAX_TIMEOUT_MS: Final = 7 * 24 * 3600 * 1000
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+_T = TypeVar("_T")
+_List = Annotated[list[_T] | None, FailFast()]
+"""The first fault is told, so the others are not looked for: each takes 300 times its text."""
 
 
 def _whole(value: Any) -> Any:
@@ -69,7 +73,7 @@ def _one_answer(value: Any) -> int | None:
 
 _Limit = Annotated[int | None, Field(ge=1, le=_MAX_TOKENS), BeforeValidator(_whole)]
 _Answers = Annotated[int | None, PlainValidator(_one_answer)]
-_Texts = Annotated[list[_Name] | None, BeforeValidator(_one_or_many), Field(max_length=16)]
+_Texts = Annotated[_List[_Name], BeforeValidator(_one_or_many), Field(max_length=16)]
 
 
 class McpServer(BaseModel):
@@ -79,7 +83,7 @@ class McpServer(BaseModel):
 
     server_label: _Name
     server_url: _Name
-    allowed_tools: list[str] | None = None
+    allowed_tools: _List[str] = None
 
 
 class ResponseFormat(BaseModel):
@@ -166,14 +170,14 @@ class WireRequest(BaseModel):
     max_completion_tokens: _Limit = None
     temperature: Annotated[float | None, Field(ge=0)] = None
     stream: bool = False
-    capabilities: Annotated[list[str] | None, BeforeValidator(_one_or_many)] = None
+    capabilities: Annotated[_List[str], BeforeValidator(_one_or_many)] = None
     previous_response_id: _Name | None = None
-    mcp_servers: list[McpServer] | None = None
+    mcp_servers: _List[McpServer] = None
     store: bool | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: _List[dict[str, Any]] = None
     tool_choice: Annotated[str | dict[str, Any] | None, PlainValidator(_tool_choice)] = None
     parallel_tool_calls: bool | None = None
-    functions: list[dict[str, Any]] | None = None
+    functions: _List[dict[str, Any]] = None
     """What `tools` was called before there were others, and `function_call` `tool_choice`."""
     function_call: Annotated[str | dict[str, Any] | None, PlainValidator(_function_call)] = None
     response_format: ResponseFormat | None = None
@@ -192,7 +196,7 @@ class WireRequest(BaseModel):
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63), BeforeValidator(_whole)] = None
     n: _Answers = None
     candidate_count: _Answers = None
-    include: Annotated[list[_Name] | None, BeforeValidator(_one_or_many), Field(max_length=64)] = (
+    include: Annotated[_List[_Name], BeforeValidator(_one_or_many), Field(max_length=64)] = (
         None
     )
     cache_control: CacheControl | None = None

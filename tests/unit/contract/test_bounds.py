@@ -47,6 +47,32 @@ def test_depth_is_looked_for_in_a_few_times_the_memory_of_the_text(held: str) ->
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"capabilities": [1] * 60_000},
+        {"stop": [1] * 60_000},
+        {"include": [1] * 60_000},
+        {"tools": [1] * 900},
+        {"functions": [1] * 900},
+        {"mcp_servers": [{"allowed_tools": [1] * 60_000}]},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_a_list_that_is_wrong_throughout_is_refused_for_its_first(fields: dict[str, Any]) -> None:
+    text = asked(messages=[SAID], **fields)
+    decode_request(text)  # what is made once is no cost of this request
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        refusal = decode_request(text)
+        assert tracemalloc.get_traced_memory()[1] - before < 12 * len(text) + 100_000
+    finally:
+        tracemalloc.stop()
+    assert isinstance(refusal, Refusal)
+    assert "[0]" in (refusal.path or "")
+
+
+@pytest.mark.parametrize(
     ("text", "path"),
     [
         ("[" * 100 + "[1]" + "]" * 100, "[0][0]"),
@@ -69,6 +95,14 @@ def test_prose_is_no_number_of_values(character: str) -> None:
     text = '{"a":["' + character * 5000 + '",1]}'
     assert values_within(text, 10) <= 5
     assert isinstance(parse(text, 10), Parsed)
+
+
+def test_texts_that_are_taken_apart_in_pieces_are_still_texts() -> None:
+    long = "," * 70_000  # begins in one piece and ends in another, with the quotes anywhere
+    for odd in range(3):
+        text = json.dumps(["x" * odd, long, 1, [long, {}], long])
+        assert 8 <= values_within(text, 100) <= 10
+        assert values_within(text[:-1] + ",1" * 100 + "]", 100) > 100
 
 
 @pytest.mark.parametrize("held", ["1", "[]", "{}", '""', '{"a":1}', "[1]", ' "," ', "\n1\n"])
