@@ -220,6 +220,7 @@ class PostgresRequestStore:
         """See `RequestStore.reserve`."""
         rows = await self._fetch(
             "reserve",
+            self._owner,
             request_id,
             number,
             dollars,
@@ -297,6 +298,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         request_id=row["request_id"],
         attempts=row["attempts"] or 0,
         spared_attempts=row["spared_attempts"] or 0,
+        first_attempt_at=row["first_attempt_at"],
         used_candidates=tuple(row["used_candidates"] or ()),
         previous=_previous(row),
     )
