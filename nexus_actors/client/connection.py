@@ -50,15 +50,18 @@ class ClientDatabase:
         """Run `operation(connection, …)`, an asyncio coroutine function, on a connection."""
 
         async def operate() -> T:
-            async with self._pool.acquire() as connection:
-                # A frozen server ignores the driver's timeout and its request to cancel.
-                watchdog = asyncio.get_running_loop().call_later(
-                    COMMAND_TIMEOUT + GRACE, connection.terminate
-                )
-                try:
-                    return await operation(connection, *args, **kwargs)
-                finally:
-                    watchdog.cancel()
+            connection = await self._pool.acquire()
+            # A frozen server ignores the driver's timeout and its request to cancel.
+            watchdog = asyncio.get_running_loop().call_later(
+                COMMAND_TIMEOUT + GRACE, connection.terminate
+            )
+            try:
+                return await operation(connection, *args, **kwargs)
+            finally:
+                watchdog.cancel()
+                # One that cannot be released has been terminated: the pool makes another.
+                with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await self._pool.release(connection, timeout=GRACE)
 
         return await self._bridge(operate)
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import asyncpg
 
 from nexus_actors.client.waiters import Waiters
-from nexus_actors.storage.postgres.connection import COMMAND_TIMEOUT, server_settings
+from nexus_actors.storage.postgres.connection import COMMAND_TIMEOUT, GRACE, server_settings
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, describe
 from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL, job_result_id
 
@@ -51,16 +51,18 @@ class Watch:
         """
         self._listeners[channel] = listener
         await self.start()
-        if self._connection is not None and not self._connection.is_closed():
-            with self._tolerated():
-                await self._connection.add_listener(channel, self._heard)
+        connection = self._connection
+        if connection is not None and not connection.is_closed():
+            with self._tolerated(), _watched(connection, COMMAND_TIMEOUT + GRACE):
+                await connection.add_listener(channel, self._heard)
 
     async def unhear(self, channel: str) -> None:
-        """Undo `hear`."""
+        """Undo `hear`, within `GRACE` seconds: a connection that does not answer is given up."""
         self._listeners.pop(channel, None)
-        if self._connection is not None and not self._connection.is_closed():
-            with self._tolerated():
-                await self._connection.remove_listener(channel, self._heard)
+        connection = self._connection
+        if connection is not None and not connection.is_closed():
+            with self._tolerated(), _watched(connection, GRACE):
+                await connection.remove_listener(channel, self._heard)
 
     async def stop(self) -> None:
         """End, and wait for the end."""
@@ -149,3 +151,15 @@ class Watch:
             if not self._troubled:
                 log.warning("waiting for results is interrupted: %s", describe(error))
             self._troubled = True
+
+
+@contextmanager
+def _watched(connection: "asyncpg.Connection[asyncpg.Record]", limit: float) -> Iterator[None]:
+    """Cut the connection if this takes more than `limit` seconds: a frozen server ignores the
+    driver's own timeout, and the driver then waits for it even where it is cancelled.
+    """
+    watchdog = asyncio.get_running_loop().call_later(limit, connection.terminate)
+    try:
+        yield
+    finally:
+        watchdog.cancel()

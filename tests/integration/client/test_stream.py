@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,10 @@ from typing import Any
 import pytest
 import trio
 
-from nexus_actors.client import LLMService, RequestFailed, Restarted, Unavailable
+from nexus_actors.client import LLMService, RequestFailed, Restarted, Timeout, Unavailable
 from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server
-from tests.integration.client.client_helpers import QUESTION, client, nobody_waits
-from tests.service import open_sql, running_service
+from tests.integration.client.client_helpers import QUESTION, client, listening, nobody_waits
+from tests.service import PATIENCE, open_sql, running_service
 
 WORDS = ("The ", "cat ", "sat ", "on ", "the ", "mat.")
 
@@ -161,3 +163,45 @@ async def test_from_an_asyncio_program(database_url: str, tmp_path: Path) -> Non
     async with running_service(database_url, tmp_path):
         events, answer = await trio.to_thread.run_sync(run, program())
     assert "".join(map(str, events)) == answer.text == "echo: hello"
+
+
+@pytest.mark.parametrize("when", ["while it is heard", "cancelled", "while it is sent"])
+async def test_a_stream_is_left_in_time_while_the_server_is_frozen(
+    when: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("watch", "connection"):  # as if statements had no limit of their own
+        monkeypatch.setattr(f"nexus_actors.client.{module}.GRACE", 0.2)
+        monkeypatch.setattr(f"nexus_actors.client.{module}.COMMAND_TIMEOUT", 3600.0)
+    slow = {
+        "providers": {"slow": {"kind": "echo", "latency": 3600.0}},
+        "routes": [{"models": ["slow/m"]}],
+        "service": {"drain_timeout": 0.0},
+    }
+    async with (
+        running_service(database_url, tmp_path, **slow),
+        open_sql(database_url) as sql,
+        client(database_url, tmp_path, pool_size=1) as service,
+    ):
+        async with service.stream("simple", QUESTION):
+            await listening(sql)
+        rows = await sql.rows(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = $1",
+            "nexus client" if when == "while it is sent" else "nexus client listener",
+        )
+        (pid,) = (row["pid"] for row in rows)
+        try:
+            with trio.fail_after(PATIENCE):
+                if when == "while it is sent":
+                    os.kill(pid, signal.SIGSTOP)
+                    with pytest.raises(Timeout):
+                        async with service.stream("simple", QUESTION, timeout=0.3) as stream:
+                            await anext(stream)
+                else:
+                    with trio.CancelScope() as scope:
+                        async with service.stream("simple", QUESTION):
+                            os.kill(pid, signal.SIGSTOP)
+                            if when == "cancelled":
+                                scope.cancel()
+        finally:
+            os.kill(pid, signal.SIGCONT)
