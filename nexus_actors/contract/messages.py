@@ -22,6 +22,8 @@ _ROLES: Final = {
 """What is written, and what it means."""
 HAVE_MESSAGE: Final = ("message", "function_call", "function_call_output")
 """Types of items of an `input` that are told by messages."""
+_TEXTS: Final = ("text", "input_text", "output_text")
+"""Parts that are nothing without their text."""
 _WITHOUT_CONTENT: Final = (
     "tool_calls",
     STATE,
@@ -104,6 +106,8 @@ def _check_content(content: Any, path: Path) -> Wrong | None:
             return Wrong((*path, index), "a content part (an object with a type)", part)
         if not isinstance(part.get("type"), str):
             return Wrong((*path, index, "type"), "the content part's type", part.get("type"))
+        if part["type"] in _TEXTS and not isinstance(part.get("text"), str):
+            return Wrong((*path, index, "text"), "text", part.get("text"))
     return None
 
 

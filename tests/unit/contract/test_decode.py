@@ -178,6 +178,16 @@ def test_all_missing_fields_are_listed(fields: dict[str, Any], missing: tuple[st
             "invalid_request",
             "messages[0].content[0].type",
         ),
+        (
+            {"messages": [{**USER, "content": [{"type": "text", "text": {"a": 1}}]}]},
+            "invalid_request",
+            "messages[0].content[0].text",
+        ),
+        (
+            {"messages": ..., "input": [{**USER, "content": [{"type": "input_text"}]}]},
+            "invalid_request",
+            "input[0].content[0].text",
+        ),
         ({"messages": ..., "input": 7}, "invalid_request", "input"),
         ({"messages": ..., "input": [7]}, "invalid_request", "input[0]"),
         ({"messages": ..., "input": [{"type": "reasoning"}]}, "invalid_request", "input"),

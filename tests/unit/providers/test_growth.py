@@ -1,13 +1,13 @@
 """What a provider is sent and what it sends cost no more than in proportion to their size."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 import trio
 
+from fuzz import measure
 from nexus_actors.contract.bounds import WIDEST, Bounds
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.request import LLMRequest
@@ -39,16 +39,7 @@ def pictures(*urls: str) -> LLMRequest:
 
 def grows_with_its_size(work: Callable[[int], Callable[[], object]], few: int) -> None:
     # Four times as much takes four times as long, sixteen times where it grows by the square.
-    assert _seconds(work(4 * few)) < 9 * _seconds(work(few)) + 0.05
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(2):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return min(times)
+    assert measure.cpu(work(4 * few), 2) < 9 * measure.cpu(work(few), 2) + 0.05
 
 
 # -- answers

@@ -142,3 +142,21 @@ def test_what_a_producer_wrote_beside_a_state_is_told_unless_it_is_the_same() ->
 def test_further_keys_of_a_mark_are_told() -> None:
     mark = {"type": "ephemeral", "ttl": "5m", "scope": "global"}
     assert told("messages", asked(cache_control=mark)) == {"cache_control.scope"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "text", "text": None},
+        {"type": "text", "text": {"a": 1}},
+        {"type": "image_url", "image_url": "https://[::1"},
+        {"type": "image_url", "image_url": {"url": "https://[::1?x=.png"}},
+    ],
+)
+@pytest.mark.parametrize("role", ["user", "tool"])
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_no_part_makes_a_writer_raise(write: Any, role: str, part: dict[str, Any]) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    before = {"role": "assistant", "content": "", "tool_calls": [call]}
+    message = {"role": role, "tool_call_id": "c", "content": [part]}
+    assert isinstance(write(asked(messages=(before, message))), Prepared | ProviderFailure)

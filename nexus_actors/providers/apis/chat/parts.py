@@ -41,9 +41,13 @@ class Written:
 
     def content(self) -> str | list[dict[str, Any]]:
         """As plain text where the parts hold nothing else, which every server takes."""
-        if all(part.keys() == {"type", "text"} and part["type"] == "text" for part in self.parts):
-            return "".join(part["text"] for part in self.parts)
-        return self.parts
+        texts = [part["text"] for part in self.parts if _is_plain(part)]
+        return "".join(texts) if len(texts) == len(self.parts) else self.parts
+
+
+def _is_plain(part: dict[str, Any]) -> bool:
+    kind, text = part.get("type"), part.get("text")
+    return len(part) == 2 and kind == "text" and isinstance(text, str)
 
 
 class PartWriter:

@@ -12,10 +12,10 @@ Source: https://ai.google.dev/api/caching#Content, and the types of the official
 """
 
 import mimetypes
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE, UNREADABLE
@@ -26,6 +26,9 @@ from nexus_actors.providers.takes import Takes
 
 UNCHECKED: Final = "skip_thought_signature_validator"
 """In place of a signature: https://ai.google.dev/gemini-api/docs/thought-signatures."""
+
+_END_OF_PATH: Final = re.compile("[?#]")
+"""Of a URL."""
 
 
 class Unsayable(Exception):
@@ -146,7 +149,7 @@ def _part(part: Part) -> dict[str, Any]:
         case Media(data=str(data), media_type=str(media_type)):
             return {"inlineData": {"mimeType": media_type, "data": data}}
         case Media(url=str(url)):
-            kind, _ = mimetypes.guess_type(urlsplit(url).path)
+            kind, _ = mimetypes.guess_type(_END_OF_PATH.split(url, maxsplit=1)[0])
             return {"fileData": {"fileUri": url, **({"mimeType": kind} if kind else {})}}
         case Media():
             raise Unsayable("the API does not know a file by the id it has elsewhere")
