@@ -88,13 +88,14 @@ class Application:
 
     def supervisor(self) -> Supervisor:
         """The root, not started; once a run."""
-        limits = self.settings.supervision
+        children = self.children()
+        max_restarts, max_seconds = self.settings.supervision.limits(len(children))
         self._root = Supervisor(
-            self.children(),
+            children,
             name="Nexus.Supervisor",
             strategy="rest_for_one",
-            max_restarts=limits.max_restarts,
-            max_seconds=limits.max_seconds,
+            max_restarts=max_restarts,
+            max_seconds=max_seconds,
         )
         return self._root
 

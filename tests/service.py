@@ -154,7 +154,6 @@ def settings_for(url: str, data_dir: Path, **sections: Any) -> Settings:
     mapping: dict[str, Any] = {
         "service": {"data_dir": str(data_dir), "drain_timeout": 10.0},
         "database": {"url": url},
-        "supervision": {"max_restarts": 100, "max_seconds": 5.0},
         "providers": {"echo": {"kind": "echo", "pool_size": 16}},
         "routes": [{"complexity": "*", "task_type": "*", "models": ["echo/echo"]}],
     }

@@ -83,7 +83,10 @@ def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", f"[{section}]")
         for name, value in shown[section].items():
             source = sources.get(f"{section}.{name}", "default")
-            yield f"{f'{name} = {_value(value)}':<48} # {source}"
+            if value is None:  # by what there is: TOML has no word for it
+                yield f"{f'# {name}':<48} # {source}"
+            else:
+                yield f"{f'{name} = {_value(value)}':<48} # {source}"
     for name, budget in shown["budgets"].items():
         yield from ("", f"[budgets.{name}]")
         yield from _lines(budget)

@@ -19,7 +19,10 @@ from nexus_actors.pipeline.provider_breaker import GateShut
 from nexus_actors.pipeline.rate_limiter import Admit, Settle
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.routing.choice import expected_tokens
-from supervisors import ActorRef
+from supervisors import ActorRef, NoProcess, ServerExited
+
+SUCCESSOR = 0.05
+"""Seconds between looks for the successor of a limiter that has ended."""
 
 log = structlog.get_logger("nexus.limits")
 
@@ -97,9 +100,17 @@ class ProviderLimits:
         return self._limiter is not None
 
     async def admit(self, request: LLMRequest, key: int) -> None:
-        """Wait for a call's share of the key's limits. Cancelled, the share goes to another."""
-        if self._limiter is not None:
-            await self._limiter.call(Admit(key, expected_tokens(request)), timeout=math.inf)
+        """Wait for a call's share of the key's limits. Cancelled, the share goes to another.
+
+        Who waits for a limiter that ends asks its successor, which knows of nobody.
+        """
+        while self._limiter is not None:
+            try:
+                await self._limiter.call(Admit(key, expected_tokens(request)), timeout=math.inf)
+            except (NoProcess, ServerExited):
+                await trio.sleep(SUCCESSOR)
+            else:
+                return
 
     def settle(self, request: LLMRequest, key: int, outcome: Outcome | None) -> None:
         """Tell what a call took of the key's limits. One that may have been paid counts."""

@@ -51,7 +51,7 @@ class RateLimiter(GenServer):
         self._patience = outages.patience("RateLimiter")
 
     async def init(self) -> None:
-        """Those who waited for a predecessor were told that it ended."""
+        """Those who waited for a predecessor were told that it ended, and ask again."""
         for account in self._accounts.values():
             account.waiting.clear()
         self.spawn_link(self._admit_all)

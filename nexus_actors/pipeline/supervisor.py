@@ -241,13 +241,13 @@ class Pipeline:
         )
 
     def _supervise(self, name: str, *children: ChildSpec) -> Supervisor:
-        limits = self.settings.supervision
+        max_restarts, max_seconds = self.settings.supervision.limits(len(children))
         return Supervisor(
             children,
             name=name,
             strategy="one_for_one",
-            max_restarts=limits.max_restarts,
-            max_seconds=limits.max_seconds,
+            max_restarts=max_restarts,
+            max_seconds=max_seconds,
         )
 
 

@@ -98,10 +98,22 @@ class ResultPollerSettings(Section):
 
 
 class SupervisionSettings(Section):
-    """`[supervision]`"""
+    """`[supervision]`: what is set holds for every supervisor, whatever its size."""
 
-    max_restarts: Annotated[int, Field(ge=0, le=100_000)] = 3
-    max_seconds: Annotated[float, Field(gt=0, le=86_400)] = 5.0
+    max_restarts: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    max_seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
+
+    def limits(self, children: int) -> tuple[int, float]:
+        """How many restarts a supervisor of so many children allows, within how many seconds.
+
+        Two a child: one fault that crashes them all, and the same once more, is no reason to end
+        the calls of those that work.
+        """
+        restarts, seconds = self.max_restarts, self.max_seconds
+        return (
+            max(2 * children, 3) if restarts is None else restarts,
+            max(float(children), 5.0) if seconds is None else seconds,
+        )
 
 
 class SecuritySettings(Section):

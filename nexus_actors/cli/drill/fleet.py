@@ -31,8 +31,6 @@ url = {url}
 visibility_timeout = 10
 poll_interval = 0.2
 max_attempts = 100
-[supervision]
-max_restarts = 100
 [providers.drill]
 kind = "openai_compatible"
 base_url = {base_url}

@@ -1,16 +1,35 @@
 """Any actor of the tree may be killed while 200 requests are in work: none is lost, none is
-doubled.
+doubled. On the shipped defaults, with limits and a budget on.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
 
-from tests.service import request, running_service
+from tests.service import PATIENCE, request, running_service
 
 PROVIDERS = {
-    "swift": {"kind": "echo", "pool_size": 3, "latency": 0.01},
-    "steady": {"kind": "echo", "pool_size": 2, "latency": 0.01},
+    "swift": {
+        "kind": "echo",
+        "pool_size": 3,
+        "latency": 0.01,
+        "requests_per_minute": 60_000,
+        "tokens_per_minute": 10_000_000,
+        "models": {"s": {"input_price": 1.0, "output_price": 1.0}},
+    },
+    "steady": {
+        "kind": "echo",
+        "pool_size": 2,
+        "latency": 0.01,
+        "models": {"t": {"input_price": 1.0, "output_price": 1.0}},
+    },
+}
+SECTIONS: dict[str, Any] = {
+    "service": {"drain_timeout": 1.0},  # without a database nobody is admitted, so no drain ends
+    "providers": PROVIDERS,
+    "budgets": {"all": {"dollars": 1000}},
 }
 ROUTES = [
     {"complexity": "simple", "task_type": "*", "models": ["swift/s", "steady/t"]},
@@ -28,6 +47,7 @@ TREE = [
     "Providers.Supervisor",
     "swift.Supervisor",
     "swift.Breaker",
+    "swift.RateLimiter",
     "swift.Pool",
     *(f"swift.Worker.{n}" for n in range(1, 4)),
     "steady.Supervisor",
@@ -45,9 +65,7 @@ REQUESTS = 200
 
 
 async def test_the_tree_is_the_one_that_the_readme_draws(database_url: str, tmp_path: Path) -> None:
-    async with running_service(
-        database_url, tmp_path, providers=PROVIDERS, routes=ROUTES
-    ) as service:
+    async with running_service(database_url, tmp_path, routes=ROUTES, **SECTIONS) as service:
         assert await service.names() == TREE
 
 
@@ -55,9 +73,7 @@ async def test_the_tree_is_the_one_that_the_readme_draws(database_url: str, tmp_
 async def test_killing_it_loses_and_doubles_nothing(
     name: str, database_url: str, tmp_path: Path
 ) -> None:
-    async with running_service(
-        database_url, tmp_path, providers=PROVIDERS, routes=ROUTES
-    ) as service:
+    async with running_service(database_url, tmp_path, routes=ROUTES, **SECTIONS) as service:
         requests = [request(n, complexity="simple" if n % 2 else "medium") for n in range(REQUESTS)]
         await service.sql.send_many(requests)
         await service.running_calls(4)
@@ -76,20 +92,34 @@ async def test_killing_it_loses_and_doubles_nothing(
         assert await service.sql.value("SELECT count(*) FROM job_results") == REQUESTS
 
 
+async def test_one_fault_that_crashes_every_worker_twice_ends_no_supervisor(
+    database_url: str, tmp_path: Path
+) -> None:
+    """By the shipped defaults: two restarts of each child, all at once."""
+    async with running_service(database_url, tmp_path, routes=ROUTES, **SECTIONS) as service:
+        supervisor = await service.actor("swift.Supervisor")
+        for _ in range(2):
+            workers = [await service.actor(f"swift.Worker.{n}") for n in range(1, 4)]
+            for worker in workers:
+                worker.kill()
+            for worker in workers:
+                await worker.wait()
+            with trio.fail_after(PATIENCE):
+                while await service.names() != TREE:
+                    await trio.sleep(0.01)
+        assert supervisor.is_alive
+
+
 async def test_killing_the_root_and_starting_anew_loses_and_doubles_nothing(
     database_url: str, tmp_path: Path
 ) -> None:
     requests = [request(n, complexity="simple" if n % 2 else "medium") for n in range(REQUESTS)]
-    async with running_service(
-        database_url, tmp_path, providers=PROVIDERS, routes=ROUTES
-    ) as service:
+    async with running_service(database_url, tmp_path, routes=ROUTES, **SECTIONS) as service:
         await service.sql.send_many(requests)
         await service.running_calls(4)
         service.root.kill()
         await service.root.wait()
-    async with running_service(
-        database_url, tmp_path, providers=PROVIDERS, routes=ROUTES
-    ) as service:
+    async with running_service(database_url, tmp_path, routes=ROUTES, **SECTIONS) as service:
         await service.stored(REQUESTS)
         results = await service.sql.results()
         assert sorted(r["request_id"] for r in results) == sorted(r["request_id"] for r in requests)

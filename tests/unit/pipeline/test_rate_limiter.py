@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 import trio
 
+from nexus_actors.contract.request import LLMRequest
 from nexus_actors.limits.buckets import Account, make_buckets
+from nexus_actors.limits.gates import Gates
+from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.patience import Outages
+from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.rate_limiter import Admit, RateLimiter, Settle
+from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.storage.ports import Quota, StorageUnavailable
-from supervisors import ActorRef, Caller, open_tree
+from supervisors import ActorRef, Caller, ChildSpec, Registry, Supervisor, open_tree
 
 
 class Store:
@@ -107,3 +112,40 @@ async def test_while_the_database_is_away_nobody_is_admitted(autojump_clock: Any
         assert waited.cancelled_caught
         store.away = False
         assert (await admitted(ref, 1))[0] < 1.5
+
+
+async def test_who_waits_survives_the_limiter_and_asks_its_successor(autojump_clock: Any) -> None:
+    """Eight wait for the first request of a minute's worth; the limiter is killed; all pass."""
+    store, registry = Store(), Registry("Registry")
+    store.away = True
+    name = registry.via("p.RateLimiter")
+    limits = ProviderLimits(
+        provider="p",
+        settings=ProviderSettings(kind="echo", requests_per_minute=6000.0),
+        keys=["K"],
+        gates=Gates(),
+        in_work=InWork({"p": 8}, batch_size=8, memory_bytes=2**20),
+        breaker=registry.via("p.Breaker"),
+        limiter=name,
+    )
+    spec = ChildSpec("p.RateLimiter", lambda: limiter(store, requests_per_minute=6000.0), name=name)
+    admitted = []
+    body = LLMRequest(request_id="r", complexity="simple", messages=())
+
+    async def worker() -> None:
+        await limits.admit(body, 0)
+        admitted.append(trio.current_time())
+
+    async with (
+        open_tree(lambda: Supervisor([registry.child_spec(), spec])) as root,
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(8):
+            nursery.start_soon(worker)
+        await trio.sleep(10.0)
+        (ref,) = [it.ref for it in await Supervisor.which_children(root) if it.id == spec.id]
+        assert ref is not None
+        ref.kill()
+        await ref.wait()
+        store.away = False
+    assert len(admitted) == 8
