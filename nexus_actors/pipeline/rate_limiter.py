@@ -34,9 +34,16 @@ class Settle:
     tokens: float
 
 
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """Who waited for this key waits no more."""
+
+    key: int
+
+
 class RateLimiter(GenServer):
-    """Answers each `Admit` when its turn has come. Who gives up waiting loses its place, and what
-    it was given goes to the next.
+    """Answers each `Admit` when its turn has come; small calls pass large ones within bounds (see
+    `Account`). Who gives up waiting loses its place, and what it was given goes to the next.
 
     A request's share is the account's; which process makes it does not matter. While the database
     is away nobody is admitted.
@@ -48,17 +55,22 @@ class RateLimiter(GenServer):
         self._store = store
         self._accounts = accounts
         self._wake = Wake()
+        self._sooner = Wake()
+        self._pause_until = -math.inf
         self._patience = outages.patience("RateLimiter")
 
     async def init(self) -> None:
         """Those who waited for a predecessor were told that it ended, and ask again."""
         for account in self._accounts.values():
-            account.waiting.clear()
+            account.leave(lambda _: True)
         self.spawn_link(self._admit_all)
 
     async def handle_call(self, request: Admit, caller: Caller) -> CallResult:
-        self._accounts[request.key].want(caller, request.tokens)
+        account = self._accounts[request.key]
+        account.want(caller, request.tokens)
         self._wake.set()
+        if trio.current_time() + account.wait() < self._pause_until:  # it may pass those before it
+            self._sooner.set()
         return NoReply()
 
     async def handle_cast(self, message: object) -> None:
@@ -66,6 +78,10 @@ class RateLimiter(GenServer):
             case Settle(key, tokens):
                 self._accounts[key].settle(tokens)
                 self._wake.set()
+            case GaveUp(key):
+                self._accounts[key].leave(lambda caller: caller.settled)
+                self._wake.set()
+                self._sooner.set()
 
     async def _admit_all(self) -> None:
         pause = math.inf
@@ -89,8 +105,10 @@ class RateLimiter(GenServer):
             waits = [account.wait() for account in hungry if account.waiting]
             pause = min(max(min(waits), SHORTEST_PAUSE), LONGEST_PAUSE) if waits else math.inf
             if waits:
-                # A new request changes nothing for those who wait for an empty bucket.
-                await trio.sleep(pause)
+                # Most new requests change nothing for those who wait for an empty bucket.
+                self._pause_until = trio.current_time() + pause
+                await self._sooner.wait(pause)
+                self._pause_until = -math.inf
                 pause = 0.0
 
     async def _draw(self, accounts: list[Account[Caller]]) -> None:
@@ -106,6 +124,7 @@ class RateLimiter(GenServer):
             taken = taken[count:]
 
     def _serve(self, account: Account[Caller]) -> None:
+        account.leave(lambda caller: caller.settled)
         for want in account.ready():
             if want.who.settled:  # given up meanwhile
                 account.take(want.amounts)

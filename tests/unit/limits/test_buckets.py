@@ -1,5 +1,7 @@
 """An account's share, as one process keeps it."""
 
+import random
+
 import pytest
 
 from nexus_actors.limits.buckets import Account, make_buckets
@@ -37,14 +39,14 @@ def test_nobody_is_served_before_something_was_taken() -> None:
     assert one.wanted() == [0.0, 0.0]
 
 
-def test_first_come_first_served_also_if_the_second_needs_less() -> None:
+def test_first_come_first_served_where_the_second_needs_as_much() -> None:
     one = account(requests=None)
-    one.want("large", 500.0)
-    one.want("small", 1.0)
-    one.take([100.0])
+    one.want("first", 500.0)
+    one.want("second", 500.0)
+    one.take([499.0])
     assert served(one) == []
-    one.take([401.0])
-    assert served(one) == ["large", "small"]
+    one.take([501.0])
+    assert served(one) == ["first", "second"]
 
 
 def test_no_more_is_taken_than_a_share_or_than_the_first_needs() -> None:
@@ -65,3 +67,56 @@ def test_what_a_call_did_not_need_goes_to_the_next() -> None:
     one.settle(-400.0)
     one.want("b", 100.0)
     assert one.wanted() == [400.0]
+
+
+def test_a_small_one_passes_with_half_of_what_comes_in() -> None:
+    one = account(requests=None)
+    one.want("large", 5000.0)
+    one.want("small", 100.0)
+    one.take([199.0])
+    assert served(one) == []
+    assert one.wait() == pytest.approx(0.01)
+    one.take([1.0])
+    assert served(one) == ["small"]
+    one.want("small again", 100.0)
+    assert one.wait() == pytest.approx(2.0)  # 100 are kept for the first; 200 passed then
+    one.take([4900.0])
+    assert served(one) == ["large"] or not one.waiting
+
+
+def test_who_gave_up_loses_its_place() -> None:
+    one = account(requests=None)
+    one.want("large", 50_000.0)
+    one.want("small", 10.0)
+    one.take([15.0])
+    assert served(one) == []
+    one.leave(lambda who: who == "large")
+    assert served(one) == ["small"]
+    assert one.wait() == 0.0
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_nobody_waits_for_more_than_twice_what_it_and_those_before_it_need(seed: int) -> None:
+    """Whatever is asked for in which order; tokens that come in are the clock."""
+    chance = random.Random(seed)  # noqa: S311 - a test's luck, to be repeated
+    one = account(requests=None)
+    came_in, number = 0.0, 0
+    latest: dict[str, float] = {}
+    for _ in range(300):
+        for _ in range(chance.randrange(3)):
+            number += 1
+            amount = float(chance.choice((1, 10, 100, chance.randrange(1, 5_000))))
+            before = sum(want.amounts[0] for want in one.waiting)
+            one.want(str(number), amount)
+            # What the first has kept is its own.
+            latest[str(number)] = came_in + 2 * (before + amount) + 500
+        portion = chance.random() * 500
+        came_in += portion
+        one.take([portion])
+        if chance.random() < 0.05 and one.waiting:
+            gone = one.waiting[0].who
+            one.leave(lambda who, gone=gone: who == gone)  # type: ignore[misc]
+            del latest[gone]
+        for who in served(one):
+            assert came_in <= latest.pop(who)
+    assert not [who for who, late in latest.items() if late < came_in]
