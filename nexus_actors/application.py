@@ -218,8 +218,13 @@ class Application:
         }
 
     def _outages(self) -> dict[str, object]:
-        """Who waits for the database, and why; what is not delivered by it."""
+        """Who waits for the database, and why; what is not delivered by it; which provider takes no
+        key of ours."""
         outages: dict[str, object] = {**self.outages.describe(trio.current_time())}
+        now = trio.current_time()
+        for name, refused in self.gates.refused.items():
+            seconds = round(now - refused.since, 1)
+            outages[f"keys of {name}"] = {"seconds": seconds, "error": refused.told(name, now)}
         if not self.database.hints.connected:
             outages["notifications"] = {"error": "not connected, so the queues are polled"}
         if self.database.hints.unannounced is not None:

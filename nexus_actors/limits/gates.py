@@ -1,4 +1,5 @@
-"""Which models may be called now: one gate for each that was ever called.
+"""Which models may be called now: one gate for each that was ever called; and which providers have
+no key left.
 
 A passive table, as the in-work table: the Router and the workers look, synchronously, before they
 place a job or call; the provider's breaker writes. A gate is shut while its circuit is open, or
@@ -29,11 +30,37 @@ class Gate:
         return max(self.held_until - now, self.circuit.wait(now), 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class NoKey:
+    """A provider's keys are all set aside."""
+
+    since: float
+    """By `trio.current_time()`; it stays while they are tried now and then and refused again."""
+    until: float
+    """When the first of them has rested."""
+    type: str
+    """The error that the last one was refused with."""
+    status_code: int | None
+
+    def told(self, provider: str, now: float) -> str:
+        """In words of ours: what the provider said may be about another's request."""
+        status = "" if self.status_code is None else f" (HTTP {self.status_code})"
+        rest = f", for {self.until - now:.0f} s more" if self.until > now else ""
+        return f"every key of provider {provider} is set aside: {self.type}{status}{rest}"
+
+
 class Gates:
     """Every provider's gates."""
 
     def __init__(self) -> None:
         self._gates: dict[tuple[str, str], Gate] = {}
+        self.refused: dict[str, NoKey] = {}
+        """Providers of which no key has worked since all were set aside."""
+
+    def no_key(self, provider: str, now: float) -> NoKey | None:
+        """Why no call to the provider may begin now; None if one may, as far as its keys go."""
+        refused = self.refused.get(provider)
+        return refused if refused is not None and refused.until > now else None
 
     def wait(self, provider: str, model: str, now: float) -> float:
         """Seconds until this model may be called; 0: now, as far as is known."""

@@ -46,6 +46,16 @@ class Job:
     deadline: float = inf
     """When the request's own `timeout` is over, by `trio.current_time()`."""
     leased_at: float = field(default_factory=trio.current_time)
+    sent_at: float = -inf
+    """When it was put into the queue, by the same clock."""
+    tried_at: float | None = None
+    """When its first call began, by the same clock; None before."""
+    pauses: dict[Candidate, float] = field(default_factory=dict)
+    """Until when this request leaves a candidate alone that told it to come later."""
+    tried_keys: set[int] = field(default_factory=set)
+    """Places of the candidate's keys that were no good for it, since it came to its lane."""
+    keyless: set[Candidate] = field(default_factory=set)
+    """Candidates that were passed over because no key of theirs could be used: not used up."""
     candidates: tuple[Candidate, ...] = ()
     lane: str | None = None
     """The provider whose lane it is in; None until routed."""
@@ -107,11 +117,32 @@ class Job:
         return self.candidates[self.candidate_index]
 
     @property
+    def is_throttled(self) -> bool:
+        """Whether what came of it last was no more than: later."""
+        if self.attempts:
+            return self.attempts[-1].outcome == ErrorType.RATE_LIMITED
+        return 0 < self.prior_spared == self.prior_attempts
+
+    @property
     def used_candidates(self) -> tuple[str, ...]:
         """Names of the candidates that are used up."""
         if not self.candidates:
             return self.used_before
-        return tuple(str(candidate) for candidate in self.candidates[: self.candidate_index])
+        passed = self.candidates[: self.candidate_index]
+        return tuple(str(candidate) for candidate in passed if candidate not in self.keyless)
+
+    @property
+    def left(self) -> tuple[Candidate, ...]:
+        """The candidates to try now, or later."""
+        return self.candidates[self.candidate_index :]
+
+    def regain_keyless(self) -> None:
+        """Those passed over for want of a key may be tried again, in their order."""
+        passed = self.candidates[: self.candidate_index]
+        used = [it for it in passed if it not in self.keyless]
+        self.candidates = (*used, *(it for it in self.candidates if it not in used))
+        self.candidate_index = len(used)
+        self.keyless.clear()
 
     def set_candidates(self, candidates: Sequence[Candidate]) -> None:
         """Take the route's candidates; those used up before come first, whatever their order was

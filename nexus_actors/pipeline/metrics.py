@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.result import Answer
 from nexus_actors.pipeline.job import Job
 from nexus_actors.storage.ports import Attempt
@@ -16,10 +15,6 @@ OBJECTIVE_MS = 2000
 """The service objective for one request, in milliseconds. Breaches are counted."""
 
 
-REFUSING = frozenset({ErrorType.AUTHENTICATION_FAILED, ErrorType.QUOTA_EXCEEDED})
-"""Errors that will not pass by themselves."""
-
-
 @dataclass(slots=True)
 class ProviderCalls:
     """Calls to one provider, retries included."""
@@ -27,8 +22,6 @@ class ProviderCalls:
     succeeded: int = 0
     failed: int = 0
     last_error: str | None = None
-    refusing: bool = False
-    """It refuses us, and a warning has said so."""
 
 
 @dataclass(slots=True)
@@ -53,26 +46,13 @@ class Metrics:
     """Of each provider."""
 
     def called(self, provider: str, attempt: Attempt) -> None:
-        """Count one call. A provider that begins to refuse us, by key or by quota, is worth a
-        warning although the route's next model may catch it: once, not once a request.
-        """
+        """Count one call."""
         calls = self.calls[provider]
         if attempt.outcome == "ok":
             calls.succeeded += 1
-            if calls.refusing:
-                log.info("provider accepts calls again", provider=provider)
-            calls.refusing = False
-            return
-        calls.failed += 1
-        calls.last_error = attempt.outcome
-        if attempt.outcome in REFUSING and not calls.refusing:
-            calls.refusing = True
-            log.warning(
-                "provider refuses calls",
-                provider=provider,
-                error=attempt.outcome,
-                message=attempt.error,
-            )
+        else:
+            calls.failed += 1
+            calls.last_error = attempt.outcome
 
     def track(self, job: Job) -> None:
         """Count one ended request and log its outcome, without a word of its content."""

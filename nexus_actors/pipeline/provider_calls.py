@@ -40,6 +40,7 @@ class ProviderCalls:
         limits: ProviderLimits,
         streams: TextStreams,
         quirks: Quirks,
+        holds: bool,
     ) -> None:
         self._provider = provider
         self._settings = settings
@@ -49,6 +50,7 @@ class ProviderCalls:
         self._limits = limits
         self._streams = streams
         self._quirks = quirks
+        self._holds = holds
 
     async def make(self, job: Job, key: int) -> Outcome | None:
         """One call with the key at this place, recorded. None if the lease was lost meanwhile.
@@ -59,18 +61,42 @@ class ProviderCalls:
         timeout = min(self._settings.timeout, job.deadline - trio.current_time())
         job.call_started = datetime.now(UTC)
         started = job.call_began = trio.current_time()
+        if job.tried_at is None:
+            job.tried_at = started
         outcome = await self._call(job.body, job, timeout, key)
+        seconds = trio.current_time() - started
+        knew = False
+        if isinstance(outcome, ProviderFailure):
+            outcome, knew = self._tell(job, outcome, key, seconds)
         if outcome is None or job not in self._in_work:
             return None
         if isinstance(outcome, ProviderFailure) and not job.refused.note(outcome):
             outcome = replace(outcome, refused_field=None)
         if isinstance(outcome, Answer) or outcome.instead is not None:  # an empty one is one, too
             self._learn(job, job.body)
-        seconds = trio.current_time() - started
-        job.record(self._attempt(job, job.call_started, outcome, seconds, key))
+        spared = isinstance(outcome, ProviderFailure) and self._is_spared(outcome, knew=knew)
+        attempt = self._attempt(job, job.call_started, outcome, seconds, key)
+        job.record(replace(attempt, spared=spared))
         job.call_started = None
         self._metrics.called(self._provider, job.attempts[-1])
         return outcome
+
+    def _tell(
+        self, job: Job, failure: ProviderFailure, key: int, took: float
+    ) -> tuple[ProviderFailure, bool]:
+        """Tell others what a failure says to them."""
+        if comes_too_early(failure):
+            self._limits.throttled(job.candidate.model, key, failure, took, job.key)
+        return self._limits.blamed(key, failure, job.key)
+
+    def _is_spared(self, failure: ProviderFailure, *, knew: bool) -> bool:
+        """Whether the call does not count towards the most a request may cost: it came too early,
+        is repeated without a field, or only showed what stands between all requests and their
+        provider: that it takes no key of ours."""
+        if comes_too_early(failure) or failure.refused_field is not None:
+            return True
+        waits = self._holds and failure.scope == "key"
+        return waits and (knew or self._limits.no_key is not None)
 
     def _learn(self, job: Job, request: LLMRequest) -> None:
         """Now it is known that it was for the refused fields that there was no answer before."""
@@ -95,8 +121,6 @@ class ProviderCalls:
             error=failure.message if failure else None,
             started_at=started_at,
             maybe_paid=failure is not None and failure.maybe_paid,
-            spared=failure is not None
-            and (comes_too_early(failure) or failure.refused_field is not None),
             dropped=outcome.dropped,
             first_text_ms=_milliseconds(answer.seconds_to_first_text) if answer else None,
             key_name=self._limits.key_name(key),

@@ -19,11 +19,10 @@ from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.provider_calls import ProviderCalls, comes_too_early
 from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import WorkerStarted
-from nexus_actors.pipeline.router import LONG_PAUSE
 from nexus_actors.pipeline.sessions import open_sessions
 from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import ProviderFailure, ProviderKind, ProviderSettings
-from nexus_actors.providers.retry import backoff, may_wait
+from nexus_actors.providers.retry import backoff, may_wait, throttled
 from supervisors import ActorRef, GenServer
 
 log = structlog.get_logger("nexus.worker")
@@ -45,6 +44,7 @@ class ProviderWorker(GenServer):
         settings: ProviderSettings,
         api_keys: Sequence[SecretStr],
         max_attempts: int,
+        holds: bool = True,
         in_work: InWork,
         metrics: Metrics,
         lane: Lane,
@@ -61,6 +61,7 @@ class ProviderWorker(GenServer):
         self._settings = settings
         self._api_keys = api_keys or (None,)
         self._max_attempts = max_attempts
+        self._holds = holds
         self._in_work = in_work
         self._metrics = metrics
         self._lane = lane
@@ -89,6 +90,7 @@ class ProviderWorker(GenServer):
                 limits=self._limits,
                 streams=self._streams,
                 quirks=self._quirks,
+                holds=self._holds,
             )
             while True:
                 job = await self._lane.take()
@@ -111,11 +113,16 @@ class ProviderWorker(GenServer):
                 case ProviderFailure() if self._has_another_key(job, key, outcome):
                     continue
                 case ProviderFailure() if comes_too_early(outcome):
+                    pause = throttled(job.early_count - 1, outcome, self._random)
+                    return self._come_later(job, pause, is_told=bool(outcome.retry_after))
+                case ProviderFailure(scope="key") if self._waits_for_key(job):
                     return self._back_to_router(job)
             pause = backoff(retries, outcome, self._random)
             retries += 1
             if not self._may_retry(job, outcome, retries, pause):
                 return self._fail(job, outcome)
+            if not may_wait(pause):  # it would keep others' calls from being made
+                return self._come_later(job, pause, is_told=True)
             await self._pause(job, pause)
         return None
 
@@ -151,10 +158,14 @@ class ProviderWorker(GenServer):
         if job.deadline <= trio.current_time():
             self._fail(job, _out_of_time(job))
             return None
-        if (refused := self._limits.refused) is not None:
-            self._fail(job, refused)
+        if (refused := self._limits.no_key) is not None:
+            if self._holds:
+                self._back_to_router(job)
+            else:
+                self._fail(job, refused)
             return None
-        key = self._limits.begin(job.candidate.model, self._home(job, request))
+        home = self._home(job, request)
+        key = self._limits.begin(job.candidate.model, home, job.tried_keys)
         if key is None:
             self._back_to_router(job)
         return key
@@ -178,22 +189,39 @@ class ProviderWorker(GenServer):
         return admitted
 
     def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:
-        """Note what a failure says of its key; whether another is left, to be tried at once."""
-        if comes_too_early(failure):
-            pause = backoff(job.early_count - 1, failure, self._random)
-            return self._limits.hold(job.candidate.model, key, pause)
-        return failure.scope == "key" and self._limits.set_aside(job.candidate.model, key, failure)
+        """Whether it may be the key's fault, and another is left, to be tried at once."""
+        if failure.scope != "key" and failure.suspects != "key":
+            return False
+        job.tried_keys.add(key)
+        is_left = self._limits.has_another_key(job.candidate.model, job.tried_keys)
+        return is_left and not job.has_used(self._max_attempts)
+
+    def _waits_for_key(self, job: Job) -> bool:
+        """Whether the request is to wait until the provider takes a key of ours again: the Router
+        knows whether another of its candidates has one."""
+        has_time = not job.has_used(self._max_attempts) and job.deadline > trio.current_time()
+        return self._holds and has_time and self._limits.no_key is not None
 
     def _may_retry(self, job: Job, failure: ProviderFailure, retries: int, pause: float) -> bool:
+        # What came back from the queue has been repeated before.
+        earlier = 0 if job.used_candidates else job.prior_attempts - job.prior_spared
         return (
             failure.retryable
             and job.refused.may_repeat(failure)
-            and retries <= self._settings.max_retries
-            and may_wait(pause)
+            and retries + earlier <= self._settings.max_retries
             and not job.has_used(self._max_attempts)
             and trio.current_time() + pause < job.deadline
-            and (pause <= LONG_PAUSE or not job.has_next_candidate)
+            and (may_wait(pause) or not job.has_next_candidate)
         )
+
+    def _come_later(self, job: Job, pause: float, *, is_told: bool) -> None:
+        """Wait in the queue, or be put to another model of the route, as the Router sees fit."""
+        now = trio.current_time()
+        left = job.deadline - now
+        if not is_told and left > 1.0:
+            pause = min(pause, left / 2)  # a pause of our own choice shall not outlive the request
+        job.pauses[job.candidate] = now + pause
+        self._back_to_router(job)
 
     async def _pause(self, job: Job, seconds: float) -> None:
         with trio.CancelScope() as job.call:
@@ -232,6 +260,7 @@ class ProviderWorker(GenServer):
 
     def _back_to_router(self, job: Job) -> None:
         """For the next candidate, or to wait until this one may be called."""
+        job.tried_keys.clear()
         self._in_work.leave_lane(job)
         self._to_router.send_nowait(job)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 import trio
@@ -203,13 +204,16 @@ class QueueConsumer(Stage):
             used_before=delivery.used_candidates,
             previous=delivery.previous,
         )
+        job.sent_at = job.leased_at - _seconds(delivery.enqueued_at, delivery.leased_at)
+        if delivery.first_attempt_at is not None:
+            tried = _seconds(delivery.first_attempt_at, delivery.leased_at)
+            job.tried_at = job.leased_at - tried
         if isinstance(body, Refusal):
             job.step("validate", body.type, path=body.path)
         else:
             job.step("validate")
             if body.timeout is not None:
-                waited = (delivery.leased_at - delivery.enqueued_at).total_seconds()
-                job.deadline = trio.current_time() + body.timeout - max(waited, 0.0)
+                job.deadline = job.sent_at + body.timeout
         return job
 
     def _decoded(self, delivery: Delivery) -> LLMRequest | Refusal:
@@ -262,6 +266,10 @@ class QueueConsumer(Stage):
         else:
             for job in jobs:
                 self._in_work.remove(job)
+
+
+def _seconds(since: datetime, until: datetime) -> float:
+    return max((until - since).total_seconds(), 0.0)
 
 
 def _request_id(delivery: Delivery) -> str | None:

@@ -12,7 +12,7 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
-from nexus_actors.limits.gates import Gates
+from nexus_actors.limits.gates import Gates, NoKey
 from nexus_actors.pipeline.deadlines import Deadlines
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
@@ -20,6 +20,7 @@ from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.wake import Wake
+from nexus_actors.providers.retry import LONG_PAUSE
 from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Candidate, Routed, Routes
 from nexus_actors.storage.ports import GiveBack, RequestStore, StorageError, StorageRefused
@@ -28,8 +29,6 @@ from supervisors import GenServer
 log = structlog.get_logger("nexus.router")
 
 FOREVER = float("inf")
-LONG_PAUSE = 5.0
-"""Seconds that are too long to wait for a provider while the route has another model."""
 
 
 class Router(GenServer):
@@ -46,6 +45,8 @@ class Router(GenServer):
         *,
         routes: Routes,
         max_attempts: int,
+        holds: bool = True,
+        most_throttled: float = FOREVER,
         store: RequestStore,
         in_work: InWork,
         jobs: trio.MemoryReceiveChannel[Job],
@@ -58,6 +59,8 @@ class Router(GenServer):
     ) -> None:
         self._routes = routes
         self._max_attempts = max_attempts
+        self._holds = holds
+        self._most_throttled = most_throttled
         self._store = store
         self._in_work = in_work
         self._jobs = jobs
@@ -104,7 +107,7 @@ class Router(GenServer):
         elif self._in_work.draining:
             self._put_to_wait(job)
         elif not self._choose(job):
-            if job.not_before < job.deadline:
+            if job.not_before < self._may_wait_until(job):
                 self._put_to_wait(job)
             else:
                 self._end(job, self._left_alone(job))
@@ -120,28 +123,80 @@ class Router(GenServer):
         Where all are shut for long, none is used up: whichever opens first is waited for.
         """
         now = trio.current_time()
-        left = job.candidates[job.candidate_index :]
-        if (wait := self._gates.wait(*left[0], now)) > 0:
-            waits = [self._gates.wait(*candidate, now) for candidate in left]
-            ahead = next((i for i, wait in enumerate(waits) if wait <= LONG_PAUSE), None)
+        if self._has_no_key(job):
+            job.regain_keyless()
+        left = job.left
+        if (wait := self._wait(job, left[0], now)) > 0:
+            waits = [self._wait(job, candidate, now) for candidate in left]
+            keyless = {it for it in left if self._no_key(it, now) is not None}
+            ahead = next(
+                (i for i, it in enumerate(left) if waits[i] <= LONG_PAUSE and it not in keyless),
+                None,
+            )
             wait = min(waits) if ahead is None else waits[ahead]
             if ahead:
-                passed = [str(candidate) for candidate in left[:ahead]]
+                job.keyless |= keyless.intersection(left[:ahead])
                 job.candidate_index += ahead
-                job.step("route_llm", passed_over=passed)
+                job.step("route_llm", passed_over=[str(candidate) for candidate in left[:ahead]])
         job.not_before = now + wait
         return wait <= 0
 
+    def _wait(self, job: Job, candidate: Candidate, now: float) -> float:
+        """Seconds until this request may be sent there; 0: now, as far as is known."""
+        no_key = self._no_key(candidate, now)
+        return max(
+            self._gates.wait(*candidate, now),
+            job.pauses.get(candidate, now) - now,
+            0.0 if no_key is None else no_key.until - now,
+        )
+
+    def _no_key(self, candidate: Candidate, now: float) -> NoKey | None:
+        """Why its provider can be asked by nobody; where requests do not wait for that to be over,
+        the worker ends them."""
+        return self._gates.no_key(candidate.provider, now) if self._holds else None
+
+    def _has_no_key(self, job: Job) -> bool:
+        """Whether each candidate that is left lacks a key that it takes."""
+        now = trio.current_time()
+        return bool(job.left) and all(self._no_key(it, now) is not None for it in job.left)
+
+    def _may_wait_until(self, job: Job) -> float:
+        """When the request's patience is over: with its `timeout`; what has none, and is throttled
+        or without a key, waits for so many hours since that began."""
+        if self._has_no_key(job):
+            now = trio.current_time()
+            since = min(it.since for one in job.left if (it := self._no_key(one, now)))
+            return min(job.deadline, max(job.sent_at, since) + self._most_throttled)
+        if job.is_throttled and job.tried_at is not None and job.deadline == FOREVER:
+            return job.tried_at + self._most_throttled
+        return job.deadline
+
     def _left_alone(self, job: Job) -> Failure:
         """Nobody may be called within the time it has."""
+        if self._has_no_key(job):
+            return self._without_key(job)
         provider, model = job.candidate
         wait = job.not_before - trio.current_time()
+        why = ErrorType.RATE_LIMITED if job.is_throttled else self._gates.why(provider, model)
+        count = f"; {_throttled(job)}" if job.is_throttled else ""
+        message = f"not to be called for {wait:.1f} s, and the request cannot wait so long{count}"
         return Failure(
-            type=self._gates.why(provider, model) or ErrorType.PROVIDER_ERROR,
-            message=f"not to be called for {wait:.1f} s, and the request cannot wait so long",
+            type=why or ErrorType.PROVIDER_ERROR,
+            message=message,
             retryable=True,
             provider=provider,
             status_code=job.attempts[-1].status_code if job.attempts else None,
+        )
+
+    def _without_key(self, job: Job) -> Failure:
+        now = trio.current_time()
+        told = [(one.provider, it) for one in job.left if (it := self._no_key(one, now))]
+        return Failure(
+            type=told[0][1].type,
+            message="; ".join(dict.fromkeys(it.told(name, now) for name, it in told)),
+            retryable=False,
+            provider=told[0][0],
+            status_code=told[0][1].status_code,
         )
 
     def _lane(self, job: Job) -> Lane:
@@ -174,9 +229,17 @@ class Router(GenServer):
     def _expire(self, job: Job) -> None:
         """Its time is over. A call that runs is bounded by its worker."""
         if job in self._in_work and job.outcome is None and job.holder is None and not job.leaving:
-            waited = "waiting for a worker" if job.attempt_count == 0 else "between attempts"
-            message = f"the time allowed was over while {waited}"
-            self._end(job, Failure(type=ErrorType.TIMEOUT, message=message, retryable=False))
+            self._end(job, self._out_of_time(job))
+
+    def _out_of_time(self, job: Job) -> Failure:
+        if self._has_no_key(job):
+            return self._without_key(job)
+        waited = "waiting for a worker" if job.attempt_count == 0 else "between attempts"
+        kind = ErrorType.TIMEOUT
+        if job.is_throttled:
+            waited, kind = f"it was throttled ({_throttled(job)})", ErrorType.RATE_LIMITED
+        message = f"the time allowed was over while {waited}"
+        return Failure(type=kind, message=message, retryable=False)
 
     # -- what waits in the store
 
@@ -229,6 +292,10 @@ class Router(GenServer):
 
     def _delay(self, job: Job) -> float:
         return max(job.not_before - trio.current_time(), 0.0)
+
+
+def _throttled(job: Job) -> str:
+    return f"the provider said 'later' {job.early_count} times"
 
 
 def _exhausted(job: Job) -> Failure:

@@ -121,6 +121,8 @@ class Pipeline:
                 lambda: Router(
                     routes=routes,
                     max_attempts=queue.max_attempts,
+                    holds=queue.on_no_key == "hold",
+                    most_throttled=queue.max_throttled_hours * 3600,
                     store=self.store,
                     in_work=self.in_work,
                     jobs=routable,
@@ -219,6 +221,7 @@ class Pipeline:
                 settings=settings,
                 api_keys=[key.secret for key in configured.api_keys],
                 max_attempts=self.settings.queue.max_attempts,
+                holds=self.settings.queue.on_no_key == "hold",
                 in_work=self.in_work,
                 metrics=self.metrics,
                 lane=lane,

@@ -88,6 +88,8 @@ class Delivery:
     """Attempts made before this lease."""
     spared_attempts: int = 0
     """Those of `attempts` that do not count towards the most allowed."""
+    first_attempt_at: datetime | None = None
+    """When the first of `attempts` began; None where the journal knows none."""
     used_candidates: tuple[str, ...] = ()
     """PROVIDER/MODEL of the route that earlier attempts have used up."""
     previous: Previous | None = None

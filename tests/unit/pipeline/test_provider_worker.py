@@ -38,11 +38,29 @@ async def test_a_failure_is_retried_so_often_and_after_growing_pauses(autojump_c
 
 
 async def test_what_the_provider_asks_to_wait_is_waited(autojump_clock: Any) -> None:
-    async with bench(failure(retry_after=7.0), ANSWER) as b:
+    async with bench(failure(retry_after=4.0), ANSWER) as b:
         b.give(job())
         await b.finished.receive()
         (first, _, _), (second, _, _) = b.provider.calls
-        assert second - first == pytest.approx(8.0)
+        assert second - first == pytest.approx(5.0)
+
+
+async def test_a_long_pause_is_waited_in_the_queue_not_by_the_worker_and_counts(
+    autojump_clock: Any,
+) -> None:
+    async with bench(failure(status_code=503, retry_after=100.0), max_retries=2) as b:
+        for calls in (1, 2):
+            b.give(one := job(prior_attempts=calls - 1))
+            assert await b.routed.receive() is one
+            assert trio.current_time() < 5
+            assert one.pauses[one.candidate] == pytest.approx(trio.current_time() + 100.0)
+            assert [(a.number, a.spared) for a in one.attempts] == [(calls, False)]
+            assert b.gates.wait("p", "m", trio.current_time()) == 0.0  # others may try
+            b.in_work.remove(one)
+        b.give(one := job(prior_attempts=2))
+        await b.finished.receive()  # so often it was repeated, in the queue or here
+        assert isinstance(one.outcome, Failure)
+        assert one.outcome.type == "provider_error"
 
 
 async def test_what_cannot_succeed_is_not_retried_but_falls_back(autojump_clock: Any) -> None:

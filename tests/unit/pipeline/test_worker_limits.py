@@ -31,17 +31,61 @@ async def test_too_early_is_no_attempt_used_up_and_the_model_is_left_alone(
         assert b.gates.wait("p", "other", now) == 0.0
 
 
-async def test_too_early_again_and_again_is_asked_less_and_less_often(autojump_clock: Any) -> None:
+async def test_too_early_again_and_again_is_asked_less_often_and_holds_nobody_else(
+    autojump_clock: Any,
+) -> None:
     async with bench(failure(**RATE_LIMITED), pool_size=4) as b:
         pauses = []
         one = job()
-        for _ in range(6):
+        for _ in range(9):
             b.give(one)
             await b.routed.receive()
-            pauses.append(b.gates.wait("p", "m", trio.current_time()))
+            pauses.append(one.pauses[one.candidate] - trio.current_time())
+            assert b.gates.wait("p", "m", trio.current_time()) == 0.0
             await trio.sleep(pauses[-1])
-        assert all(later > 1.4 * one for one, later in itertools.pairwise(pauses[:4]))
-        assert 6.0 <= pauses[-1] <= 8.0
+        assert all(later > 1.4 * one for one, later in itertools.pairwise(pauses[:7]))
+        assert 45.0 <= pauses[-1] <= 60.0
+        assert b.in_work.slots("p") == 4
+
+
+async def test_a_model_is_held_when_two_requests_in_a_row_come_too_early(
+    autojump_clock: Any,
+) -> None:
+    early = failure(**RATE_LIMITED)
+    async with bench(early, ANSWER, early, early, pool_size=4) as b:
+        waits = []
+        for number in range(4):
+            b.give(one := job(number=number))
+            with trio.move_on_after(3):
+                await b.routed.receive()
+            waits.append(b.gates.wait("p", "m", trio.current_time()))
+            b.in_work.remove(one)
+        assert [wait > 0 for wait in waits] == [False, False, False, True]
+        assert b.in_work.slots("p") == 2
+
+
+async def test_a_429_of_its_own_size_ends_at_once_or_goes_to_the_next_model(
+    autojump_clock: Any,
+) -> None:
+    large = failure(type="rate_limited", retryable=False, scope="request", status_code=429)
+    async with bench(large, keys=["A", "B"], pool_size=4) as b:
+        b.give(one := job("m", "other"))
+        assert await b.routed.receive() is one
+        assert one.candidate.model == "other"
+        b.give(one)
+        await b.finished.receive()
+        assert isinstance(one.outcome, Failure)
+        assert (one.outcome.type, one.outcome.retryable) == ("rate_limited", False)
+        assert len(b.provider.calls) == 2
+        assert b.in_work.slots("p") == 4
+        assert b.gates.wait("p", "m", trio.current_time()) == 0.0
+
+
+async def test_a_pause_of_our_own_choice_does_not_outlive_the_request(autojump_clock: Any) -> None:
+    async with bench(failure(**RATE_LIMITED)) as b:
+        b.give(one := job(prior_attempts=9, prior_spared=9, deadline=trio.current_time() + 11.0))
+        await b.routed.receive()
+        assert one.pauses[one.candidate] == pytest.approx(trio.current_time() + 5.0)
 
 
 async def test_too_early_halves_the_calls_at_once_and_answers_bring_them_back(
@@ -131,8 +175,81 @@ async def test_after_its_rest_a_key_is_tried_again(autojump_clock: Any) -> None:
         assert b.provider.keys == ["A", "B", "A"]
 
 
+@pytest.mark.parametrize("holds", [True, False])
+async def test_max_attempts_holds_over_keys(autojump_clock: Any, *, holds: bool) -> None:
+    async with bench(failure(**AUTH), keys=list("ABCDEF"), max_attempts=2, holds=holds) as b:
+        b.give(one := job("m", "other"))
+        await b.finished.receive()
+        assert b.provider.keys == ["A", "B"]
+        assert isinstance(one.outcome, Failure)
+        assert one.outcome.type == "authentication_failed"
+
+
+async def test_without_a_key_a_request_waits_and_loses_no_attempt(
+    autojump_clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench(failure(**AUTH), ANSWER, keys=["A"], key_rest_seconds=60.0) as b:
+        for number in range(3):
+            b.give(one := job(number=number))
+            assert await b.routed.receive() is one
+            assert [(a.outcome, a.spared) for a in one.attempts] == [
+                ("authentication_failed", True)
+            ][: 1 - number]
+            b.in_work.remove(one)
+        assert len(b.provider.calls) == 1
+        refused = b.gates.no_key("p", trio.current_time())
+        assert refused is not None
+        assert refused.told("p", refused.until - 7) == (
+            "every key of provider p is set aside: authentication_failed (HTTP 401), for 7 s more"
+        )
+        await trio.sleep(60)
+        b.give(one)
+        await b.finished.receive()
+        assert one.outcome == ANSWER
+        assert b.gates.refused == {}
+
+
+PERHAPS = {
+    "type": "authentication_failed",
+    "retryable": False,
+    "scope": "request",
+    "suspects": "key",
+    "status_code": 403,
+}
+
+
+@pytest.mark.parametrize("status", [402, 403])
+async def test_a_key_is_set_aside_by_the_second_request_in_a_row_not_by_one(
+    autojump_clock: Any, status: int
+) -> None:
+    no = failure(**{**PERHAPS, "status_code": status}, message="of one request only")
+    async with bench(no, no, ANSWER, no, no, keys=["A"], holds=False) as b:
+        ended = []
+        for number in (1, 1, 2, 3, 4, 5):
+            b.give(one := job(number=number))
+            await b.finished.receive()
+            ended.append(one.outcome)
+            b.in_work.remove(one)
+        assert len(b.provider.calls) == 5
+        assert ended[2] == ANSWER
+        last = ended[-1]
+        assert isinstance(last, Failure)
+        assert "of one request only" not in last.message
+        assert last.message.startswith("every key of provider p is set aside: authent")
+
+
+async def test_a_request_that_may_be_refused_for_its_key_tries_another(autojump_clock: Any) -> None:
+    async with bench(failure(**PERHAPS), ANSWER, keys=["A", "B"]) as b:
+        b.give(one := job())
+        await b.finished.receive()
+        assert one.outcome == ANSWER
+        assert b.provider.keys == ["A", "B"]
+        assert [a.spared for a in one.attempts] == [False, False]
+        assert b.in_work.keys_held["p"](trio.current_time()) == {}
+
+
 async def test_when_every_key_is_refused_nobody_is_called_for_a_while(autojump_clock: Any) -> None:
-    async with bench(failure(**AUTH), keys=["A", "B"], key_rest_seconds=60.0) as b:
+    async with bench(failure(**AUTH), keys=["A", "B"], key_rest_seconds=60.0, holds=False) as b:
         for expected in (2, 2):
             b.give(one := job())
             await b.finished.receive()

@@ -115,6 +115,7 @@ class Bench:
 async def bench(
     *outcomes: Outcome | Callable[[], Outcome],
     max_attempts: int = 5,
+    holds: bool = True,
     keys: Sequence[str] = (),
     **settings: Any,
 ) -> AsyncIterator[Bench]:
@@ -142,6 +143,7 @@ async def bench(
             settings=checked,
             api_keys=[SecretStr(key) for key in keys],
             max_attempts=max_attempts,
+            holds=holds,
             in_work=in_work,
             metrics=metrics,
             lane=lane,
@@ -158,9 +160,9 @@ async def bench(
         yield Bench(provider, in_work, lane, routed, finished, metrics, gates, quirks)
 
 
-def job(*models: str, **fields: Any) -> Job:
+def job(*models: str, number: int = 1, **fields: Any) -> Job:
     return Job(
-        lease=Lease(1, 1),
+        lease=Lease(number, 1),
         body=LLMRequest(request_id="r", complexity="simple", messages=()),
         request_id="r",
         candidates=tuple(ModelRef("p", model) for model in models or ("m",)),

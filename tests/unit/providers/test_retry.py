@@ -5,7 +5,7 @@ import random
 import pytest
 
 from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.providers.retry import backoff, may_wait
+from nexus_actors.providers.retry import backoff, may_wait, throttled
 
 
 class Fixed(random.Random):
@@ -40,8 +40,20 @@ def test_who_asks_for_nothing_is_not_asked_at_once() -> None:
 
 
 def test_a_long_pause_is_not_waited_out() -> None:
-    assert may_wait(120.0)
-    assert not may_wait(121.0)
+    assert may_wait(5.0)
+    assert not may_wait(5.1)
+
+
+def test_a_request_that_is_throttled_waits_longer_and_longer_up_to_a_minute() -> None:
+    alone = [throttled(count, failure(), Fixed(0.0)) for count in range(9)]
+    assert alone == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    assert throttled(10_000, failure(retry_after=0.0), Fixed(1.0)) == 45.0
+
+
+def test_what_it_is_told_counts_until_that_has_not_helped() -> None:
+    told = [throttled(count, failure(retry_after=0.6), Fixed(0.0)) for count in range(9)]
+    assert told == [0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 1.0, 2.0, 4.0]
+    assert throttled(99, failure(retry_after=3600.0), Fixed(0.0)) == 3600.0
 
 
 def test_the_same_generator_gives_the_same_wait() -> None:

@@ -122,6 +122,9 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
            ELSE 'conflict'
        END AS verdict,
        greatest(j.attempts - 1, 0) AS attempts,
+       CASE WHEN j.attempts > 1 THEN (
+           SELECT a.started_at FROM nexus.attempts AS a WHERE a.request_id = j.request_id ORDER BY a.number LIMIT 1
+       ) END AS first_attempt_at,
        j.spared_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key
 FROM delivered AS i

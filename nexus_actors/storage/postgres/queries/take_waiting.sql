@@ -80,6 +80,9 @@ claimed AS (
 SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
        least(greatest(c.received_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
+       CASE WHEN c.attempts > 1 THEN (
+           SELECT a.started_at FROM nexus.attempts AS a WHERE a.request_id = c.request_id ORDER BY a.number LIMIT 1
+       ) END AS first_attempt_at,
        c.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key
 FROM claimed AS c
