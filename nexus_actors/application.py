@@ -10,6 +10,7 @@ Nexus.Supervisor (rest_for_one)
 """
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ from nexus_actors.results.pruner import Pruner
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.ports import StorageError
-from nexus_actors.storage.postgres.claim import Place, place
+from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
 from nexus_actors.storage.spool import FileSpool
@@ -73,6 +74,8 @@ class Application:
         self._began = time.monotonic()
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
+        self.taken: InstanceTaken | None = None
+        """Another service has this instance's lock: why this one was stopped."""
 
     @property
     def database(self) -> PostgresDatabase:
@@ -135,7 +138,14 @@ class Application:
             statement_timeout=self.settings.database.statement_timeout,
             on_open=on_open,
             here=self._here(),
+            on_taken=self._on_taken,
         )
+
+    def _on_taken(self, taken: InstanceTaken) -> None:
+        """Two must not work under one id: end as if told to."""
+        self.taken = taken
+        log.critical("stopping: another service took this one for dead", error=str(taken))
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _here(self) -> Place:
         """What tells this data directory from a copy of it, on this host or another."""
@@ -253,8 +263,8 @@ class Application:
 def run_service(settings: Settings) -> int:
     """Run the service until it is told to stop; the process's exit code.
 
-    Raises `InstanceError` if another one runs with this data directory, and the runtime's
-    StartError,
+    Raises `InstanceError` if another one runs with this data directory, `InstanceTaken` if it was
+    stopped because a copy of that runs, and the runtime's StartError,
     whose innermost cause is a `StorageError` or `ControlError` with one line for the operator.
     """
     with claim_instance(settings.service.data_dir) as instance:
@@ -275,5 +285,7 @@ def run_service(settings: Settings) -> int:
             succeeded=application.metrics.succeeded,
             failed=application.metrics.failed,
         )
+    if application.taken is not None:
+        raise application.taken
     # Told to stop, it may still have been killed: by the second signal, or by an actor's crash.
     return 0 if ended.signal is not None and isinstance(ended.reason, Normal | Shutdown) else 1

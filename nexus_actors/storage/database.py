@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from nexus_actors.storage.ports import StorageError
-from nexus_actors.storage.postgres.claim import Place
+from nexus_actors.storage.postgres.claim import InstanceTaken, Place
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.embedded import open_embedded
 from nexus_actors.storage.postgres.sql import Queues
@@ -37,6 +37,7 @@ class DatabaseOwner(GenServer):
         statement_timeout: float,
         on_open: Callable[[PostgresDatabase], None],
         here: Place,
+        on_taken: Callable[[InstanceTaken], None],
     ) -> None:
         self._url = url
         self._data_dir = data_dir
@@ -47,6 +48,7 @@ class DatabaseOwner(GenServer):
         self._statement_timeout = statement_timeout
         self._on_open = on_open
         self._here = here
+        self._on_taken = on_taken
         self._opened = trio.Event()
         self._error: StorageError | None = None
 
@@ -72,6 +74,7 @@ class DatabaseOwner(GenServer):
                         pool_size=self._pool_size,
                         command_timeout=self._statement_timeout,
                         here=self._here,
+                        on_taken=self._on_taken,
                     )
                 )
             except StorageError as error:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -86,9 +86,16 @@ def place(host: str, boot: str, pid: int, directory: str, namespace: str = "") -
 class Claim:
     """The instance's lock; made by `open_claim`."""
 
-    def __init__(self, pool: PostgresPool, instance_id: str, here: Place) -> None:
+    def __init__(
+        self,
+        pool: PostgresPool,
+        instance_id: str,
+        here: Place,
+        on_taken: Callable[[InstanceTaken], None],
+    ) -> None:
         self._pool = pool
         self._here = here
+        self._on_taken = on_taken
         self._name = here.session_name(instance_id)
         self._key = self.key_of(instance_id)
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
@@ -110,12 +117,7 @@ class Claim:
         try:
             connection = await self._connect()
             holders = await self._watch(connection)
-            dead = [holder for holder in holders if self._is_dead(holder)]
-            for holder in dead:
-                log.warning("ending the session that a dead predecessor left behind: %s", holder)
-                # PostgreSQL lets a role end its own sessions.
-                await connection.execute("SELECT pg_terminate_backend($1)", holder.pid)
-            if dead:
+            if await self._end_the_dead(connection, holders):
                 holders = await self._wait(connection)
         except DRIVER_ERRORS as error:
             if isinstance(error, asyncio.CancelledError):
@@ -125,19 +127,28 @@ class Claim:
         self._judge(holders)
 
     async def keep(self) -> None:
-        """Give signs of life, and take the lock again whenever it is lost, for ever."""
+        """Give signs of life, and take the lock again whenever it is lost, for ever.
+
+        `on_taken` is called once if a live service has it by then: it took us for dead.
+        """
         while True:
             await asyncio.sleep(BEAT if self.trouble is None else AGAIN)
             try:
                 connection = await self._connect()
-                holders = [] if self.trouble is None else await self._try(connection)
+                holders = [] if self.trouble is None else await self._watch(connection)
                 await connection.execute("SELECT 1")
+                await self._end_the_dead(connection, holders)
             except DRIVER_ERRORS as error:
                 if isinstance(error, asyncio.CancelledError):
                     raise
                 self._drop(describe(error))
                 continue
-            self._tell(_held(holders[0]) if holders else None)
+            try:
+                self._judge(holders)
+            except InstanceTaken as taken:
+                self._tell(str(taken))
+                self._on_taken(taken)
+                return
 
     async def release(self) -> None:
         """End the session."""
@@ -168,15 +179,24 @@ class Claim:
         before: dict[int, float] = {}
         while holders := await self._try(connection):
             silent = {
-                it.pid: it.silent or 0.0
+                it.pid: it.silent
                 for it in holders
-                if self._service(it) and not self._is_dead(it)
+                if self._service(it) and not self._is_dead(it) and it.silent is not None
             }
             if not silent or any(now < before.get(pid, now) for pid, now in silent.items()):
                 break
             before = silent
             await asyncio.sleep(LOOK_AGAIN)
         return holders
+
+    async def _end_the_dead(self, connection: Connection, holders: list[Holder]) -> bool:
+        """Whether there was one."""
+        dead = [holder for holder in holders if self._is_dead(holder)]
+        for holder in dead:
+            log.warning("ending the session that a dead predecessor left behind: %s", holder)
+            # PostgreSQL lets a role end its own sessions.
+            await connection.execute("SELECT pg_terminate_backend($1)", holder.pid)
+        return bool(dead)
 
     async def _wait(self, connection: Connection) -> list[Holder]:
         deadline = asyncio.get_running_loop().time() + PATIENCE
@@ -231,16 +251,21 @@ class Claim:
 
 @asynccontextmanager
 async def open_claim(
-    pool: PostgresPool, instance_id: str, here: Place | None
+    pool: PostgresPool,
+    instance_id: str,
+    here: Place | None,
+    on_taken: Callable[[InstanceTaken], None] = lambda _: None,
 ) -> AsyncIterator[Claim | None]:
     """Hold the instance's lock until the block ends. Raises InstanceTaken.
 
     Where it cannot be had for another reason, the block goes on without it, and it is tried again.
+    `on_taken` is told, in the pool's loop, if it was lost and another service has it: two must not
+    work under one id, and it is the other one that is seen to live.
     """
     if here is None:
         yield None
         return
-    claim = Claim(pool, instance_id, here)
+    claim = Claim(pool, instance_id, here, on_taken)
     async with trio.open_nursery() as nursery:
         try:
             await pool.on_loop(claim.take)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
-from nexus_actors.storage.postgres.claim import Claim, Place, open_claim
+from nexus_actors.storage.postgres.claim import Claim, InstanceTaken, Place, open_claim
 from nexus_actors.storage.postgres.connection import (
     COMMAND_TIMEOUT,
     Connection,
@@ -82,11 +82,13 @@ async def open_database(
     announce_consumer: bool = True,
     application_name: str = "nexus",
     here: Place | None = None,
+    on_taken: Callable[[InstanceTaken], None] = lambda _: None,
 ) -> AsyncIterator[PostgresDatabase]:
     """Connect, bring the schema up to date, and listen.
 
     Timeouts are in seconds. `announce_consumer`: tell clients that this process consumes the
-    requests queue. `here`: hold the lock of this instance, as what runs there. Raises
+    requests queue. `here`: hold the lock of this instance, as what runs there; `on_taken` is called
+    if another live service has it later on. Raises
     DatabaseStartError, and InstanceTaken if another service holds that lock. Errors inside
     the block come out as themselves, not in a group.
     """
@@ -104,7 +106,7 @@ async def open_database(
             queues = replace(queues, fair=fair)
             consumer_of = queues.requests if announce_consumer else None
             async with (
-                open_claim(pool, instance_id, here) as claim,
+                open_claim(pool, instance_id, here, on_taken) as claim,
                 # Whatever the others wait for, leases are kept in time.
                 open_postgres(
                     url,
@@ -117,7 +119,12 @@ async def open_database(
                 yield PostgresDatabase(
                     pool,
                     PostgresRequestStore(
-                        pool, queues, instance_id, keeper=keeper, waiting_timeout=waiting_timeout
+                        pool,
+                        queues,
+                        instance_id,
+                        keeper=keeper,
+                        waiting_timeout=waiting_timeout,
+                        claim=claim,
                     ),
                     PostgresResultStore(pool, queues),
                     PostgresRetentionStore(pool, queues),

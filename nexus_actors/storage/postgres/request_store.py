@@ -25,6 +25,7 @@ from nexus_actors.storage.ports import (
     Verdict,
 )
 from nexus_actors.storage.postgres import encoding
+from nexus_actors.storage.postgres.claim import Claim
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.sql import Queues
 
@@ -67,11 +68,13 @@ class PostgresRequestStore:
         *,
         keeper: PostgresPool | None = None,
         waiting_timeout: float = WAITING_TIMEOUT,
+        claim: Claim | None = None,
     ) -> None:
         self._pool = pool
         self._keeper = keeper or pool
         self._owner = instance_id
         self._waiting_timeout = waiting_timeout
+        self._claim = claim
         self._sql: Mapping[Statement, str] = {
             name: queues.query(name) for name in get_args(Statement)
         }
@@ -232,7 +235,13 @@ class PostgresRequestStore:
         return poor
 
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
-        """See `RequestStore.release_orphans`."""
+        """See `RequestStore.release_orphans`.
+
+        Without the instance's lock nothing is released: what nobody here works on may be another's
+        of the same id, and lapses by itself.
+        """
+        if self._claim is not None and self._claim.trouble is not None:
+            return 0
         rows = await self._fetch("release_orphans", self._owner, list(held), called)
         return int(rows[0]["count"])
 

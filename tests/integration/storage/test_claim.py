@@ -10,7 +10,7 @@ from nexus_actors.storage.postgres import claim
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
 from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
-from tests.integration.storage.storage_helpers import sql, until, value
+from tests.integration.storage.storage_helpers import send, sql, until, value
 
 HERE = place("a-host", "boot-1", 100, "/data:1", "pid:[1]")
 OLD = "nexus 01234567 a-host/01234567/100/012345"
@@ -123,6 +123,34 @@ async def test_a_lost_lock_is_taken_again(
         await sql(db, "SELECT pg_terminate_backend($1, 10000)", pid)
         await until(lambda: sql(db, f"{SESSIONS} AND pid <> $1", pid))
         await until(lambda: _has_lock(db))
+
+
+async def test_one_that_was_taken_for_dead_is_told_and_releases_nothing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "BEAT", 0.02)
+    monkeypatch.setattr(claim, "AGAIN", 0.02)
+    monkeypatch.setattr(claim, "LOOK_AGAIN", 0.1)
+    copy = place("another-host", "boot-2", 9, "/data:1", "pid:[1]").session_name("one")
+    taken: list[InstanceTaken] = []
+    async with (
+        open_database(database_url, instance_id="one", here=HERE, on_taken=taken.append) as db,
+        open_postgres(database_url, pool_size=1, application_name=copy) as other,
+        trio.open_nursery() as nursery,
+    ):
+        await send(db, "r")
+        assert len(await db.requests.lease(9, 60)) == 1
+        nursery.start_soon(other.run, lambda it: it.execute(f"SELECT pg_advisory_lock{KEY}"))
+        await until(
+            lambda: sql(db, "SELECT FROM pg_locks WHERE classid = $1 AND NOT granted", KEY[0])
+        )
+        await sql(db, "SELECT pg_terminate_backend($1, 10000)", await value(db, SESSIONS))
+        while not taken:
+            await other.run(lambda it: it.execute("SELECT 1"))
+        assert db.claim is not None
+        assert "host another-host (pid 9" in (db.claim.trouble or "")
+        assert await db.requests.release_orphans([], called=True) == 0
+        nursery.cancel_scope.cancel()
 
 
 async def _has_lock(db: PostgresDatabase) -> bool:

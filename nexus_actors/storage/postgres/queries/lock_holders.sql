@@ -1,8 +1,10 @@
 -- Who holds the advisory lock whose halves are $1 and $2 (and $3: 1 for a key of one number, 2 for one of two). The name and the
--- times of another role's session are hidden from most.
+-- times of another role's session are hidden from most, and where the server tracks no activities they stand still, so are not told.
 SELECT l.pid, coalesce(a.usename, 'an unknown role') AS role, coalesce(a.application_name, '') AS name,
        a.usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user) AS ours,
-       extract(epoch FROM clock_timestamp() - greatest(a.backend_start, a.query_start, a.state_change))::float8 AS silent
+       CASE WHEN a.state <> 'disabled'
+            THEN extract(epoch FROM clock_timestamp() - greatest(a.backend_start, a.query_start, a.state_change))::float8
+       END AS silent
 FROM pg_locks AS l
 LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted
