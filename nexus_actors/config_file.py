@@ -59,10 +59,20 @@ def read_toml(file: Path) -> dict[str, Any] | Unreadable:
     except UnicodeDecodeError:
         return Unreadable("bytes that are not UTF-8", "a TOML file in UTF-8")
     except tomllib.TOMLDecodeError as error:
-        # Its message names line and column and quotes no more than one character.
-        return Unreadable(str(error)[:200], "TOML")
+        return _no_toml(str(error))
     except (RecursionError, ValueError):
         return Unreadable("nesting or a number beyond all measure", "TOML")
+
+
+def _no_toml(told: str) -> Unreadable:
+    """What the parser says, in our words: it names line and column, and quotes no more than one
+    character.
+    """
+    what, _, where = told[:200].removesuffix(")").rpartition(" (at ")
+    if "overwrite" in what or "twice" in what or "Cannot declare" in what:
+        return Unreadable(f"no TOML at {where}: {what}", "each key, and each [table], once")
+    expected = 'TOML: [table] on a line of its own, KEY = VALUE, text in quotes: name = "text"'
+    return Unreadable(f"no TOML at {where}: {what}" if where else what, expected)
 
 
 def absolute(text: str, environ: Mapping[str, str]) -> Path | None:

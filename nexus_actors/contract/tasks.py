@@ -36,6 +36,8 @@ _CAPABILITY: dict[str, str] = {
     for capability, synonyms in _CAPABILITY_SYNONYMS.items()
     for word in (capability, *synonyms)
 }
+CAPABILITIES: tuple[str, ...] = tuple(_CAPABILITY)
+"""The words that the contract has; any other may be used, too."""
 _WHITE_SPACE = re.compile(r"\s+")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class OpenAICompatibleSettings(HttpSettings):
     """Settings of the kind `openai_compatible`."""
 
+    base_url: str = Field(json_schema_extra={"expected": "a URL like https://host/v1, or a preset"})
     preset: PresetName | None = None
     """Fills in `base_url` and `free`, unless they are given, and what the server wants otherwise
     than OpenAI does."""
@@ -34,6 +35,8 @@ class OpenAICompatibleSettings(HttpSettings):
     def _fill_in(cls, given: Any) -> Any:
         name = given.get("preset") if isinstance(given, Mapping) else None
         preset = PRESETS.get(name) if isinstance(name, str) else None
+        if preset is None and name is not None:
+            return {"base_url": "https://unknown.invalid", **given}  # one mistake, not two
         if preset is None:
             return given
         filled: dict[str, Any] = {"free": preset.free}

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from nexus_actors.settings.mistakes import Notes, add_validation_errors, nearest, shown, to_json
+from nexus_actors.settings.mistakes import Notes, add_validation_errors, shown, to_json
 from nexus_actors.settings.model import BudgetSettings
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -32,8 +32,6 @@ def read_budgets(given: Any, providers: Collection[str], notes: Notes) -> dict[s
             add_validation_errors(notes, error, BudgetSettings, path)
             continue
         if budget.provider is not None and budget.provider not in providers:
-            close = nearest(budget.provider, providers)
-            found = shown(budget.provider)
-            notes.add(f"{path}.provider", found, f"one of {', '.join(providers)}", close)
+            notes.add_unknown(budget.provider, f"{path}.provider")
         budgets[name] = budget
     return budgets

@@ -7,8 +7,16 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from nexus_actors.config_file import DEFAULT_DATA_DIR, Unreadable, absolute, find_file, read_toml
+from nexus_actors.config_file import (
+    CONFIG_VARIABLE,
+    DEFAULT_DATA_DIR,
+    Unreadable,
+    absolute,
+    find_file,
+    read_toml,
+)
 from nexus_actors.settings.budgets import read_budgets
+from nexus_actors.settings.defaults import PROVIDERS
 from nexus_actors.settings.mistakes import (
     HIDDEN,
     Mistake,
@@ -36,17 +44,23 @@ from nexus_actors.settings.model import (
 from nexus_actors.settings.reach import read_reach
 
 _URL_VARIABLES: Final = ("SHARED_QUEUE_DB_URL", "DATABASE_URL")
-_TABLES: Final = (
-    "service",
-    "database",
-    "queue",
-    "result_poller",
-    "supervision",
-    "security",
-    "requests",
-    "retention",
+_MODELS: Final[Mapping[str, type[Section]]] = {
+    "service": ServiceSettings,
+    "database": DatabaseSettings,
+    "queue": QueueSettings,
+    "result_poller": ResultPollerSettings,
+    "supervision": SupervisionSettings,
+    "security": SecuritySettings,
+    "requests": RequestSettings,
+    "retention": RetentionSettings,
+}
+_TOP: Final = (*_MODELS, "budgets", "providers", "routes")
+_VARIABLES: Final = (
+    CONFIG_VARIABLE,
+    "NEXUS_POLL_INTERVAL_MS",
+    "NEXUS_BATCH_SIZE",
+    "NEXUS_FAILPOINT",
 )
-_TOP: Final = (*_TABLES, "budgets", "providers", "routes")
 _S = TypeVar("_S", bound=Section)
 
 
@@ -76,8 +90,9 @@ def parse_settings(
     notes = Notes(source="config" if file is None else str(file))
     sources: dict[str, str] = {}
     for name in sorted(mapping.keys() - set(_TOP)):
-        notes.add(name, "an unknown section", f"one of {', '.join(_TOP)}", nearest(name, _TOP))
-    tables = {name: _table(mapping, name, notes, sources) for name in _TABLES}
+        _tell_unknown_section(name, mapping[name], notes)
+    _tell_unknown_variables(environ, notes)
+    tables = {name: _table(mapping, name, notes, sources) for name in _MODELS}
     _place_data_dir(tables["service"], environ, notes)
     _choose_url(tables["database"], environ, notes, sources)
     _override_queue(tables["queue"], environ, notes, sources)
@@ -93,6 +108,7 @@ def parse_settings(
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
     known = [*reach.providers, *reach.left_out]
     budgets = read_budgets(mapping.get("budgets"), known, notes)
+    notes.tell_unknown([*PROVIDERS, *(name for name in known if name not in PROVIDERS)])
     if notes.mistakes:
         return SettingsErrors(tuple(notes.mistakes))
     return Settings(
@@ -112,6 +128,30 @@ def parse_settings(
         file=file,
         sources=MappingProxyType(sources),
     )
+
+
+def _tell_unknown_section(name: str, value: Any, notes: Notes) -> None:
+    if isinstance(value, Mapping):
+        close = nearest(name, _TOP)
+        notes.add(name, "an unknown section", f"one of {', '.join(_TOP)}", close)
+        if close == "providers":
+            notes.spoilt.update(value)  # routes that name them are not wrong, too
+        return
+    places = [it for it, model in _MODELS.items() if name in model.model_fields]
+    expected = (
+        f"it in a section, {' or '.join(f'[{it}]' for it in places)}"
+        if places
+        else (f"only sections: {', '.join(_TOP)}")
+    )
+    notes.add(name, "a setting above the first section", expected)
+
+
+def _tell_unknown_variables(environ: Mapping[str, str], notes: Notes) -> None:
+    unknown = (it for it in sorted(environ) if it.startswith("NEXUS_") and it not in _VARIABLES)
+    for name in unknown:
+        if (close := nearest(name, _VARIABLES, cutoff=0.8)) is not None:
+            told = f"{name} in the environment means nothing"
+            notes.warnings.append(f"{told}; did you mean {close}?")
 
 
 def _table(

@@ -16,6 +16,17 @@ from pydantic import BaseModel, ValidationError
 from nexus_actors.contract.json_text import format_path
 
 _FOUND_LENGTH: Final = 60
+_ALSO: Final = 3
+_OWN: Final = "Value error, "
+_OF_ONE_FIELD = re.compile(r"([a-z_]+): (.+)", re.DOTALL)
+"""A sentence of a validator that looked at all of a table, about one field of it."""
+_UNITS: Final = {
+    re.compile(r"(?:timeout|interval|seconds(?:_max)?)$"): "seconds",
+    re.compile(r"_hours$"): "hours",
+    re.compile(r"_days$"): "days",
+    re.compile(r"_megabytes$"): "megabytes",
+    re.compile(r"dollars$"): "US dollars",
+}
 _SECRET = re.compile(r"key|token(?!s)|secret|password|passwd|auth|credential|header", re.IGNORECASE)
 _URL_SECRET = re.compile(r"((?:password|passwd|token|key|secret)[^=&]*=)[^&#]*", re.IGNORECASE)
 _NO_PORT = re.compile(r"^([^:/?]*:)(?!\d*(?:[/?,]|$)).*")
@@ -60,6 +71,10 @@ class Notes:
     source: str
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    spoilt: set[str] = field(default_factory=set)
+    """Providers that the config has, though something is wrong with them: told once, there."""
+    unknown: dict[str, list[str]] = field(default_factory=dict)
+    """Providers that it does not have, and where they are named."""
 
     def add(self, path: str, found: str, expected: str, nearest: str | None = None) -> None:
         """Note a mistake in the file."""
@@ -67,15 +82,33 @@ class Notes:
             Mistake(path=path, found=found, expected=expected, source=self.source, nearest=nearest)
         )
 
+    def add_unknown(self, provider: str, path: str) -> None:
+        """A provider is named that is not among those that can be used."""
+        if provider not in self.spoilt:
+            self.unknown.setdefault(provider, []).append(path)
+
+    def tell_unknown(self, known: Iterable[str]) -> None:
+        """Each of them once, wherever it is named."""
+        names = list(known)
+        for provider, paths in self.unknown.items():
+            found = f"the unknown provider {shown(provider)}{also(paths[1:])}"
+            self.add(paths[0], found, f"one of {', '.join(names)}", nearest(provider, names))
+
+
+def also(paths: Sequence[str]) -> str:
+    """Where else the same is wrong."""
+    more = f" and {len(paths) - _ALSO} more" if len(paths) > _ALSO else ""
+    return f" (also in {', '.join(paths[:_ALSO])}{more})" if paths else ""
+
 
 def to_json(table: Mapping[str, Any]) -> str:
     """A TOML table as JSON; dates become text, infinities stay what no setting accepts."""
     return json.dumps(table, default=str)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known name most like `name`, if any is much like it."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return matches[0] if matches else None
 
 
@@ -136,19 +169,51 @@ def add_validation_errors(
     schema = model.model_json_schema()
     for item in error.errors(include_url=False):
         location = item["loc"]
-        path = format_path((prefix, *location))
         if item["type"] == "extra_forbidden":
             above = _schema_at(schema, location[:-1], schema) or {}
             known = sorted(above.get("properties", {}))
-            expected = f"one of {', '.join(known)}"
-            notes.add(path, "an unknown setting", expected, nearest(str(location[-1]), known))
+            close = nearest(str(location[-1]), known)
+            path = format_path((prefix, *location))
+            notes.add(path, "an unknown setting", f"one of {', '.join(known)}", close)
             continue
+        told, given = item["msg"], item["input"]
         # A validator's own sentence says more than the schema.
         own = item["type"] == "value_error" or not location
+        if not location and (of_one := _OF_ONE_FIELD.fullmatch(told.removeprefix(_OWN))):
+            location, told = (of_one[1],), of_one[2]
+            given = given.get(of_one[1]) if isinstance(given, Mapping) else given
         wanted = None if own else _schema_at(schema, location, schema)
         missing = item["type"] == "missing"
-        found = "nothing" if missing else shown(item["input"], ".".join(map(str, location)))
-        notes.add(path, found, _expected(wanted, item["msg"]))
+        name = ".".join(map(str, location))
+        found = "nothing" if missing else shown(given, name)
+        expected = _expected(wanted, told) + _unit(wanted, name)
+        choices = _resolved(wanted, schema).get("enum", ()) if wanted else ()
+        close = nearest(given, map(str, choices)) if isinstance(given, str) else None
+        close = close or _unquoted(wanted, given)
+        notes.add(format_path((prefix, *location)), found, expected, close)
+
+
+def _unit(schema: Mapping[str, Any] | None, name: str) -> str:
+    """Of a number, what it counts: `60s` and milliseconds are usual mistakes."""
+    if schema is None or not _is_number(schema):
+        return ""
+    return next((f" ({unit})" for ending, unit in _UNITS.items() if ending.search(name)), "")
+
+
+def _unquoted(schema: Mapping[str, Any] | None, given: Any) -> str | None:
+    """A number or a truth that stands in quotes."""
+    if schema is None or not isinstance(given, str):
+        return None
+    plain = given.strip().replace("_", "").replace(".", "", 1).removeprefix("-").isdecimal()
+    truth = schema.get("type") == "boolean" and given.strip().lower() in ("true", "false")
+    if len(given) > _FOUND_LENGTH or not (truth or (plain and _is_number(schema))):
+        return None
+    return f"{given.strip().lower()} without quotes"
+
+
+def _is_number(schema: Mapping[str, Any]) -> bool:
+    kinds = [it for it in schema.get("anyOf", [schema]) if it.get("type") != "null"]
+    return len(kinds) == 1 and kinds[0].get("type") in ("integer", "number")
 
 
 def _schema_at(
@@ -184,7 +249,7 @@ def _expected(schema: Mapping[str, Any] | None, message: str) -> str:
     described = None if schema is None else _describe(schema)
     if described is not None:
         return described
-    for prefix in ("Value error, ", "Input should be ", "expected "):
+    for prefix in (_OWN, "Input should be ", "expected "):
         message = message.removeprefix(prefix)
     message = message.replace("Field required", "a value")
     return f"a value that {message}" if message.startswith("must ") else message

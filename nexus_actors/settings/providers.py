@@ -34,6 +34,7 @@ def provider_tables(given: Any, notes: Notes, sources: dict[str, str]) -> dict[s
         return tables
     for name, table in given.items():
         path = f"providers.{name}"
+        notes.spoilt.add(name)
         if not isinstance(table, Mapping):
             # Perhaps a key that stands where its table should.
             notes.add(
@@ -45,6 +46,7 @@ def provider_tables(given: Any, notes: Notes, sources: dict[str, str]) -> dict[s
             expected = "a name of 1 to 63 lower-case letters, digits, - or _, not auto"
             notes.add(path, shown(name), expected)
             continue
+        notes.spoilt.discard(name)
         sources.update({f"{path}.{key}": "file" for key in table})
         base = tables.get(name, {})
         merge = table.get("kind", base.get("kind")) == base.get("kind")
@@ -69,8 +71,10 @@ def read_provider(
         )
     except ValidationError as error:
         add_validation_errors(notes, error, model, path)
+        notes.spoilt.add(name)
         return None
     if kind is None:
+        notes.spoilt.add(name)
         return None
     if isinstance(kind, ServedKind) and (why := kind.missing(settings)) is not None:
         return LeftOut(name, why)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nexus_actors.contract.tasks import COMPLEXITIES
+from nexus_actors.contract.tasks import CAPABILITIES, COMPLEXITIES
 from nexus_actors.settings import defaults
-from nexus_actors.settings.mistakes import Notes
+from nexus_actors.settings.mistakes import Notes, also, is_secret_name, nearest, shown
 from nexus_actors.settings.model import LeftOut, Provider, Route
 from nexus_actors.settings.providers import provider_tables, read_provider
 from nexus_actors.settings.routes import read_routes
@@ -52,12 +52,12 @@ def read_reach(
             case None:
                 pass
     reach = Reach(usable, left_out, route_list)
-    if notes.mistakes:
+    if notes.mistakes or notes.unknown:
         return reach
     if not usable and _is_built_in(tables, route_list):
         return _echo_reach(left_out, environ, notes)
     notes.warnings += [f"provider {name} is left out: {it.why}" for name, it in left_out.items()]
-    _check_served(reach, notes)
+    _check_served(reach, routes is None, environ, notes)
     _check_coverage(route_list, notes)
     return reach
 
@@ -94,26 +94,51 @@ def _echo_reach(left_out: dict[str, LeftOut], environ: Mapping[str, str], notes:
     return Reach(providers, left_out, read_routes(defaults.ECHO_ROUTES, providers, notes))
 
 
-def _check_served(reach: Reach, notes: Notes) -> None:
-    """Every route must have a model that can be reached."""
+def _check_served(reach: Reach, built_in: bool, environ: Mapping[str, str], notes: Notes) -> None:
+    """Every route must have a model that can be reached. What several lack is told once."""
+    lacking: list[tuple[set[str], list[str]]] = []
+    """Providers, and the routes that reach only some of them."""
     for index, route in enumerate(reach.routes):
-        names = dict.fromkeys(ref.provider for ref in route.models)
-        if all(name in reach.left_out for name in names):
-            reasons = "; ".join(f"{name}: {reach.left_out[name].why}" for name in names)
-            notes.add(
-                f"routes[{index}].models",
-                f"only providers that are left out ({reasons})",
-                "at least one model that can be reached",
-            )
+        names = {ref.provider for ref in route.models}
+        if not names <= reach.left_out.keys():
+            continue
+        paths = [f"routes[{index}].models"]
+        apart = []
+        for others, of_others in lacking:
+            if names & others:
+                names, paths = names | others, [*of_others, *paths]
+            else:
+                apart.append((others, of_others))
+        lacking = [*apart, (names, paths)]
+    for names, paths in lacking:
+        out = [it for name, it in reach.left_out.items() if name in names]
+        reasons = "; ".join(f"{it.name}: {it.why}" for it in out)
+        close = next(filter(None, (_meant(it, environ) for it in out)), None)
+        found = f"only providers that are left out ({reasons})"
+        if built_in:
+            found = f"none in the file, and in the built-in ones {found}"
+            expected = "a key for one of them, or [[routes]] of your own to other providers"
+            notes.add("routes", found, expected, close)
+        else:
+            expected = "at least one model that can be reached"
+            notes.add(paths[0], found + also(paths[1:]), expected, close)
+
+
+def _meant(left_out: LeftOut, environ: Mapping[str, str]) -> str | None:
+    """The variable that is set and is called nearly as the one that is not."""
+    name, _, rest = left_out.why.partition(" ")
+    set_ones = [it for it, text in environ.items() if text.strip() and is_secret_name(it)]
+    return nearest(name, set_ones, cutoff=0.75) if rest == "is not set" else None
 
 
 def _check_coverage(routes: tuple[Route, ...], notes: Notes) -> None:
     """Warn of requests that no route takes, and of routes that no request reaches."""
-    seen: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[object, ...], int] = {}
     for index, route in enumerate(routes):
-        key = (route.complexity, route.task_type)
-        if route.is_special:
-            continue  # it takes some of what another would
+        key: tuple[object, ...] = (route.complexity, route.task_type)
+        if route.is_special:  # it takes some of what another would
+            key += (route.capabilities, route.agent, route.model)
+        _check_words(index, route, notes)
         if key in seen:
             notes.warnings.append(
                 f"routes[{index}] is never used: routes[{seen[key]}] is for the same requests"
@@ -125,3 +150,11 @@ def _check_coverage(routes: tuple[Route, ...], notes: Notes) -> None:
             f"no route takes every task type of complexity {', '.join(gaps)}: "
             "requests that none matches end as model_unavailable"
         )
+
+
+def _check_words(index: int, route: Route, notes: Notes) -> None:
+    """Any word may stand for a capability, and so for one that is misspelt."""
+    for word in sorted(route.capabilities - set(CAPABILITIES)):
+        if (close := nearest(word, CAPABILITIES, cutoff=0.75)) is not None:
+            path = f"routes[{index}].capabilities"
+            notes.warnings.append(f"{path}: {shown(word)} is unusual; did you mean {close}?")

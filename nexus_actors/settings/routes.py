@@ -1,11 +1,13 @@
 """`[[routes]]`: which models serve which requests, in order of preference."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast, get_args
 
 from nexus_actors.contract.request import Complexity
 from nexus_actors.contract.tasks import COMPLEXITIES, normalize_capabilities, normalize_task_type
+from nexus_actors.settings import defaults
 from nexus_actors.settings.mistakes import Notes, nearest, shown
 from nexus_actors.settings.model import ModelRef, Pick, Route
 
@@ -24,9 +26,11 @@ _WIDTHS: Final = (*COMPLEXITIES, "*")
 
 
 def read_routes(given: Any, known: Collection[str], notes: Notes) -> tuple[Route, ...]:
-    """The routes that have no mistakes. `known`: the names of the providers in the config."""
+    """The routes that have no mistakes but that of a provider who is not among `known`, which is
+    noted for `Notes.tell_unknown`.
+    """
     if not isinstance(given, list) or not given:
-        notes.add("routes", shown(given), "at least one table: [[routes]]")
+        notes.add("routes", shown(given), "at least one table, in double brackets: [[routes]]")
         return ()
     routes = [
         _read_route(f"routes[{index}]", item, known, notes) for index, item in enumerate(given)
@@ -100,21 +104,29 @@ def _check_pick(path: str, item: Mapping[str, Any], models: int, notes: Notes) -
     if pick not in _PICKS:
         close = nearest(str(pick), _PICKS)
         notes.add(f"{path}.pick", shown(pick), f"one of {', '.join(_PICKS)}", close)
+        return
     whole = isinstance(weights, list) and all(type(w) is int and w > 0 for w in weights)
     if pick == "weighted" and not (whole and len(weights or ()) == models):
-        found = "nothing" if weights is None else shown(weights)
-        notes.add(f"{path}.weights", found, "a whole number above 0 for each of the models")
+        found = "nothing" if weights is None else json.dumps(weights, default=str)[:60]
+        expected = f"a whole number above 0 for each of the models, {models} in all"
+        notes.add(f"{path}.weights", found, expected)
     elif pick != "weighted" and weights is not None:
-        notes.add(f"{path}.weights", shown(weights), 'pick = "weighted" beside them')
+        found = f"weights, though the route's pick is {shown(pick)}"
+        notes.add(f"{path}.weights", found, 'pick = "weighted" beside them, or no weights')
 
 
 def _read_ref(path: str, text: Any, known: Collection[str], notes: Notes) -> ModelRef | None:
     provider, slash, model = text.partition("/") if isinstance(text, str) else ("", "", "")
     if not (provider and slash and model.strip()):
-        notes.add(path, shown(text), "PROVIDER/MODEL")
+        close = _full_name(text) if isinstance(text, str) else None
+        notes.add(path, shown(text), "PROVIDER/MODEL", close)
         return None
     if provider not in known:
-        found, expected = f'the unknown provider "{provider}"', f"one of {', '.join(known)}"
-        notes.add(path, found, expected, nearest(provider, known))
-        return None
+        notes.add_unknown(provider, path)
     return ModelRef(provider, model.strip())
+
+
+def _full_name(model: str) -> str | None:
+    """That of a model of the built-in routes."""
+    names = (name for route in defaults.ROUTES for name in route["models"])
+    return next((name for name in names if name.partition("/")[2] == model.strip()), None)

@@ -47,6 +47,8 @@ class HttpSettings(ProviderSettings):
     @field_validator("base_url")
     @classmethod
     def _check_url(cls, text: str) -> str:
+        if "://" not in text:
+            raise ValueError("expected a URL that begins with https://, like https://host/v1")
         url = urlsplit(text)  # its ValueErrors (a bad port, a bad IPv6 address) are clear enough
         if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
             raise ValueError("expected a URL like https://api.openai.com/v1")
@@ -79,8 +81,8 @@ class HttpSettings(ProviderSettings):
         url = urlsplit(self.base_url)
         if url.scheme == "http" and not self.allow_insecure and not _is_loopback(url.hostname):
             raise ValueError(
-                "base_url: http sends keys and prompts in the clear;"
-                " use https, or set allow_insecure = true"
+                "base_url: expected https, or allow_insecure = true beside it:"
+                " http sends keys and prompts in the clear"
             )
         return self
 
