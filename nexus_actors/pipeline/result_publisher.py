@@ -313,9 +313,10 @@ class ResultPublisher(Stage):
             self._let_go(job)
             if job not in self._in_work:
                 await self._kept.forget([job.request_id])
-            elif instead is not None and job in self._suspects:
-                self._replace(job, instead, error)
-            self._suspects.add(job)
+            elif instead is not None:
+                if job in self._suspects:
+                    self._replace(job, instead, error)
+                self._suspects.add(job)
             self._pending.appendleft(job)
 
     async def _hold(self, job: Job, held: Held, condition: StorageError) -> None:

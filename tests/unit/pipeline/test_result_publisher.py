@@ -9,7 +9,8 @@ import trio
 import trio.testing
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.contract.result import Failure
+from nexus_actors.contract.result import Answer, Failure, Usage
+from nexus_actors.pipeline.evidence import is_unstorable
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.metrics import Metrics
@@ -208,7 +209,10 @@ class Once(Slow):
         if self.refusals > 0:
             self.refusals -= 1
             raise StorageRefused("no")
-        self.replaced += ["message" not in (it.dead_detail or {}) for it in batch]
+        self.replaced += [
+            is_unstorable(it) or "message" not in (it.dead_detail or {"message": ""})
+            for it in batch
+        ]
         return {it.lease for it in batch}
 
     async def rehearse(self, item: Finish) -> bool:
@@ -229,11 +233,47 @@ async def test_an_answer_is_replaced_only_if_it_is_refused_twice_while_a_placeho
     assert store.replaced == [refusals == 2]
 
 
-def answered(in_work: InWork, number: int) -> Job:
+class Lost(Once):
+    """One that is not ours when the first placeholder is tried, and then again."""
+
+    async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
+        return {name: Lease(msg_id, 2) for name, msg_id in requests.items()}
+
+    async def rehearse(self, item: Finish) -> bool:
+        return await super().rehearse(item) and item.lease.read_ct == 2
+
+    async def record_late(self, batch: Sequence[Finish]) -> int:
+        return len(batch)
+
+
+@pytest.mark.parametrize("refusals", [2, 3])
+async def test_a_refusal_counts_only_where_a_placeholder_was_seen_to_pass(
+    autojump_clock: trio.testing.MockClock, refusals: int
+) -> None:
+    in_work, store = InWork({"p": 1}), Lost()
+    store.refusals = refusals
+    to_publisher, spec = publishing(store, in_work, Outages())
+    async with open_tree(lambda: Supervisor([spec])):
+        to_publisher.send_nowait(answered(in_work, 1, PAID))
+        await trio.sleep(1)
+    assert store.replaced == [refusals == 3]
+
+
+PAID = Answer(
+    response="paid",
+    provider="p",
+    model="m",
+    usage=Usage(prompt_tokens=1, completion_tokens=1, total_tokens=2),
+    cost=1.0,
+)
+FAILED = Failure(type="provider_error", message="no", retryable=False)
+
+
+def answered(in_work: InWork, number: int, outcome: Answer | Failure = FAILED) -> Job:
     """A job that has its outcome."""
     body = LLMRequest(request_id=f"r{number}", complexity="simple", messages=())
     job = Job(lease=Lease(number, 1), body=body, request_id=body.request_id)
     job.step("validate", "ok")
     in_work.add(job)
-    in_work.answer(job, Failure(type="provider_error", message="no", retryable=False))
+    in_work.answer(job, outcome)
     return job
