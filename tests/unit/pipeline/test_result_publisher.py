@@ -240,7 +240,9 @@ class Lost(Once):
         return {name: Lease(msg_id, 2) for name, msg_id in requests.items()}
 
     async def rehearse(self, item: Finish) -> bool:
-        return await super().rehearse(item) and item.lease.read_ct == 2
+        if "paid" in (item.result or ""):
+            raise StorageRefused("no")
+        return item.lease.read_ct == 2
 
     async def record_late(self, batch: Sequence[Finish]) -> int:
         return len(batch)
