@@ -116,7 +116,9 @@ class ResultPoller(GenServer):
             await self._store.release(refused=True)  # it is mended: all at once
         conditions: dict[str, StorageRefused | None] = {}
         for row, error in halves.refused:
-            if str(error) not in conditions:
+            # What is said of one may be the table's fault and of another its own: shared with those
+            # that are only postponed.
+            if str(error) not in conditions or row.lease.read_ct >= DELIVERIES:
                 conditions[str(error)] = await self._condition(row)
             await self._refuse(row, messages[row.lease.msg_id], error, conditions[str(error)])
         if halves.trouble is not None and not halves.stored:
