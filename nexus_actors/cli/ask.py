@@ -1,6 +1,7 @@
 """`nexus ask`: one question to the running service, one answer."""
 
 import sys
+import uuid
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,7 +10,8 @@ from cyclopts import Parameter
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
-from nexus_actors.cli.report import CommandError, note, print_json, say, say_text
+from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
+from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from nexus_actors.client import CallAnswer, LLMService
@@ -42,21 +44,29 @@ def ask(
 
     Model, tokens, cost and latency go to standard error.
     """
-    import trio
-
     settings = read_settings(config)
     text = _piped() if question is None else question
     if not text.strip():
         raise CommandError("the question is empty", exit_codes.USAGE)
+    if not settings.result_poller.enabled:
+        raise CommandError(
+            "nobody would store the answer: [result_poller] enabled is false in this config; send"
+            f" it with nexus enqueue, and read the queue {settings.queue.results}",
+            exit_codes.USAGE,
+        )
     url = running_database(settings)
     options = {"complexity": complexity, "task_type": task_type, "provider": provider}
+    options["request_id"] = request_id = str(uuid.uuid4())
     from nexus_actors.client import CallError
 
     try:
-        answer = trio.run(_ask, settings, url, text, model, timeout, options, not json)
+        answer = run(_ask, settings, url, text, model, timeout, options, not json)
     except CallError as error:
         if json and error.failure is not None:
             print_json({"request_id": error.request_id, "error": asdict(error.failure)})
+        raise
+    except KeyboardInterrupt:
+        complain(f"interrupted; what was sent is answered all the same: nexus result {request_id}")
         raise
     if json:
         print_json(_as_dict(answer))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import note, print_json
+from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -14,8 +15,6 @@ def budgets(*, config: ConfigPath = None, json: AsJson = False) -> None:
     """Say what is spent of each budget in its current day or month, what calls under way have
     reserved, what is left, and when the next one begins (UTC).
     """
-    import trio
-
     settings = read_settings(config)
     if not settings.budgets:
         if json:
@@ -23,7 +22,7 @@ def budgets(*, config: ConfigPath = None, json: AsJson = False) -> None:
         else:
             note("the config has no budgets: [budgets.NAME]")
         return
-    rows = trio.run(_read, running_database(settings), settings)
+    rows = run(_read, running_database(settings), settings)
     if json:
         print_json(rows)
     else:

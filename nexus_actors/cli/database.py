@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, note, say, say_text
+from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -31,10 +32,8 @@ def migrate(*, config: ConfigPath = None) -> None:
     The service does the same at each start. Without a database URL this starts the embedded server,
     unless it runs already, and stops it again.
     """
-    import trio
-
     settings = read_settings(config)
-    done = trio.run(_migrate, settings)
+    done = run(_migrate, settings)
     if done.made:
         note(f"made {', '.join(done.made)}; the database is at version {done.version}")
     else:

@@ -11,6 +11,7 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import queues_of, running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
+from nexus_actors.cli.running import run as run_async
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -341,8 +342,6 @@ def _find(config: ConfigPath, which: "Which") -> "list[DeadLetter]":
 
 def _run(config: ConfigPath, operation: "Callable[[PostgresPool, Queues], Awaitable[T]]") -> T:
     """Run an operation on dead letters in the database of the config."""
-    import trio
-
     from nexus_actors.storage.postgres.connection import open_postgres
 
     settings = read_settings(config)
@@ -351,4 +350,4 @@ def _run(config: ConfigPath, operation: "Callable[[PostgresPool, Queues], Awaita
         async with open_postgres(running_database(settings), pool_size=1) as pool:
             return await operation(pool, queues_of(settings))
 
-    return trio.run(run)
+    return run_async(run)

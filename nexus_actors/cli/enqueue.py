@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
@@ -12,6 +13,7 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import open_database, queues_of
 from nexus_actors.cli.options import ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, say
+from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from nexus_actors.contract.bounds import Bounds
@@ -39,6 +41,30 @@ class Good(NamedTuple):
     text: str
     dropped: Sequence[str]
     """Names in it that nobody will be sent."""
+
+
+@dataclass(slots=True)
+class Done:
+    """How far a file is sent."""
+
+    sent: int = 0
+    bad: int = 0
+    next_line: int = 1
+    """The lines before it are sent, or were told to be bad."""
+    under_way: int = 0
+    """Requests of the batch that is being sent."""
+
+    def told(self, queue: str) -> str:
+        """In words."""
+        bad = f", {self.bad} bad lines left out" if self.bad else ""
+        return f"{self.sent} sent to {queue}{bad}"
+
+    @property
+    def unsure(self) -> str:
+        """What nobody can tell when a batch is broken off: it is sent wholly, or not at all."""
+        if not self.under_way:
+            return ""
+        return f"; whether the {self.under_way} from there on are sent, too, is not known"
 
 
 class Dropped:
@@ -78,21 +104,24 @@ def enqueue(
     A line without request_id gets one. Every line is checked by itself: a bad one is reported with
     its number, the others are sent, and the exit code is 1. No service need be running.
     """
-    import trio
-
     settings = read_settings(config)
-    sent, bad = trio.run(_enqueue, settings, file)
-    note(
-        f"{sent} sent to {settings.queue.requests}" + (f", {bad} bad lines left out" if bad else "")
-    )
-    return exit_codes.FAILED if bad else exit_codes.OK
+    done = Done()
+    try:
+        run(_enqueue, settings, file, done)
+    except KeyboardInterrupt:
+        complain(
+            f"interrupted: {done.told(settings.queue.requests)}, from the lines before"
+            f" {done.next_line}{done.unsure}"
+        )
+        raise
+    note(done.told(settings.queue.requests))
+    return exit_codes.FAILED if done.bad else exit_codes.OK
 
 
-async def _enqueue(settings: "Settings", file: str) -> tuple[int, int]:
+async def _enqueue(settings: "Settings", file: str, done: Done) -> None:
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.migrate import migrate
 
-    sent = bad = 0
     bounds, dropped = settings.requests.bounds, Dropped()
     with _opened(file) as source, _progress(source) as advance:
         async with open_database(settings) as url, open_postgres(url, pool_size=1) as pool:
@@ -104,14 +133,14 @@ async def _enqueue(settings: "Settings", file: str) -> tuple[int, int]:
                     dropped.add(line.dropped)
                 for start in range(0, len(good), BATCH):
                     batch = good[start : start + BATCH]
-                    mistakes += await _send(pool, settings.queue.requests, batch)
+                    done.next_line = batch[0].number
+                    mistakes += await _send(pool, settings.queue.requests, batch, done)
                 for number, reason in sorted(mistakes):
                     complain(f"line {number}: {reason}")
-                bad += len(mistakes)
-                sent += sum(1 for line in lines if line.strip()) - len(mistakes)
+                done.bad += len(mistakes)
+                done.next_line = first + len(lines)
                 advance(size)
     dropped.tell()
-    return sent, bad
 
 
 @contextmanager
@@ -132,13 +161,19 @@ async def _read_lines(source: IO[bytes]) -> AsyncIterator[tuple[int, list[bytes]
     import trio
 
     read = cast("Any", source).read1
-    number, rest = 1, b""
+    number, length = 1, 0
+    parts: list[bytes] = []
     while True:
         # A thread that waits for a pipe is left behind at Ctrl-C.
         chunk: bytes = await trio.to_thread.run_sync(read, CHUNK, abandon_on_cancel=True)
-        *lines, rest = (rest + chunk).split(b"\n")
-        if not chunk or len(rest) > LONGEST_LINE:
-            lines, rest = [*lines, rest], b""
+        end, *begun = chunk.split(b"\n")
+        if length <= LONGEST_LINE:  # of a longer one, as much as shows that it is
+            parts.append(end)
+        length += len(end)
+        lines: list[bytes] = []
+        if begun or not chunk:
+            lines = [b"".join(parts), *begun[:-1]]
+            parts, length = begun[-1:], sum(map(len, begun[-1:]))
         yield number, lines, len(chunk)
         number += len(lines)
         if not chunk:
@@ -172,6 +207,8 @@ def _request(number: int, line: bytes, bounds: "Bounds") -> Good | str:
     from nexus_actors.contract.json_text import unstorable_at
     from nexus_actors.contract.wording import with_path
 
+    if len(line) > LONGEST_LINE:
+        return f"invalid_request: longer than {LONGEST_LINE >> 20} MB"
     try:
         text = line.decode()
     except UnicodeDecodeError:
@@ -197,19 +234,24 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-async def _send(pool: "PostgresPool", queue: str, batch: Sequence[Good]) -> list[Mistake]:
+async def _send(
+    pool: "PostgresPool", queue: str, batch: Sequence[Good], done: Done
+) -> list[Mistake]:
     """Send a batch in one statement, then print its ids: a printed id is a sent one.
 
     What is right for us may still be more than jsonb can hold; then each is sent by itself.
     """
     from nexus_actors.storage.ports import StorageRefused
 
+    done.under_way = len(batch)
     try:
         await pool.run(_send_batch, queue, [line.text for line in batch])
     except StorageRefused as error:
         if len(batch) == 1:
             return [(batch[0].number, str(error))]
-        return [mistake for line in batch for mistake in await _send(pool, queue, [line])]
+        return [mistake for line in batch for mistake in await _send(pool, queue, [line], done)]
+    done.under_way = 0
+    done.sent += len(batch)
     for line in batch:
         say(line.request_id)
     sys.stdout.flush()

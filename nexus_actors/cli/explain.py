@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, print_json, say
+from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -45,11 +46,9 @@ def explain(
     have cost is worked out from the tokens that were used. One that nobody has read yet is looked
     for among the last that were sent. Exit code 1 if nobody knows it.
     """
-    import trio
-
     settings = read_settings(config)
     url, queue = running_database(settings), settings.queue.requests
-    entry, queued = trio.run(_find, url, queue, request_id)
+    entry, queued = run(_find, url, queue, request_id)
     if queued is not None:
         _print_queued(queued, request_id, json)
         return
@@ -83,8 +82,9 @@ async def _find(
             return entry, None
         try:
             return None, await pool.run(read_queued, queue, request_id)
-        except StorageError:  # a message that cannot be read, or a role that may not look
-            return None, None
+        except StorageError as error:
+            unknown = f"the journal has no request {request_id}"
+            raise CommandError(f"{unknown}, and the queue cannot be searched: {error}") from error
 
 
 def _print_queued(queued: "Queued", request_id: str, as_json: bool) -> None:

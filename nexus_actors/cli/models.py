@@ -10,6 +10,7 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import open_database, running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say
+from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,15 +63,13 @@ def forget(
 
     Services that run forget it at once.
     """
-    import trio
-
     if (model is None) != all_:
         raise CommandError("name a model, or say --all for all of them", exit_codes.USAGE)
     provider, slash, name = (model or "").partition("/")
     if model is not None and not (provider and slash and name):
         raise CommandError(f"expected PROVIDER/MODEL, not {model!r}", exit_codes.USAGE)
     settings = read_settings(config)
-    gone = trio.run(_forget, settings, provider or None, name or None, field)
+    gone = run(_forget, settings, provider or None, name or None, field)
     if json:
         print_json({"forgotten": gone})
     elif gone:
@@ -148,7 +147,7 @@ def _learnt(settings: "Settings") -> "list[LearntQuirk] | str":
     from nexus_actors.storage.ports import StorageError
 
     try:
-        return trio.run(_read, running_database(settings))
+        return run(_read, running_database(settings))
     except (CommandError, StorageError) as error:
         return str(error)
     except trio.TooSlowError:

@@ -8,6 +8,7 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
 from nexus_actors.cli.report import complain, note, print_json, say_text
+from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from nexus_actors.contract.result import LLMResult
@@ -29,11 +30,9 @@ def result(
 
     Exit code 1 if the request has failed, 5 if it has no result (yet).
     """
-    import trio
-
     settings = read_settings(config)
     url = running_database(settings)
-    found = trio.run(_find, settings, url, request_id, timeout if wait else 0.0)
+    found = run(_find, settings, url, request_id, timeout if wait else 0.0)
     return _show(found, json)
 
 
@@ -52,7 +51,7 @@ async def _find(settings: "Settings", url: str, request_id: str, timeout: float)
 
 async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:
     """What keeps a result from being stored, as far as journal, queue and service know."""
-    from nexus_actors.operations import control
+    from nexus_actors.operations import asking, control
     from nexus_actors.storage.ports import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.journal import read_entry, read_queued
@@ -75,7 +74,7 @@ async def _held_up(settings: "Settings", url: str, request_id: str) -> str | Non
     if trouble is None:
         try:
             status = await control.ask(settings.service.data_dir, "status")
-        except (control.ControlError, OSError):
+        except (asking.ControlError, OSError):
             status = None
         outages = status.get("outages", {}) if isinstance(status, dict) else {}
         trouble = outages.get(stage, {}).get("error")

@@ -59,3 +59,8 @@ class Screen(Console):
     def on_broken_pipe(self) -> None:
         """Called by rich."""
         raise BrokenPipeError
+
+
+def is_unicode(console: Console) -> bool:
+    """Whether what it writes to can take more than ASCII and accents: lines of a tree, say."""
+    return console.encoding.lower().replace("-", "").startswith("utf")

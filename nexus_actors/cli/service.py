@@ -74,11 +74,11 @@ def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
     if json:
         print_json(answer)
         return
-    from nexus_actors.cli.screen import Screen
+    from nexus_actors.cli.screen import Screen, is_unicode
     from nexus_actors.cli.service_view import fit, render_tree
 
     console = Screen()
-    table = render_tree(answer)
+    table = render_tree(answer, ascii_only=not is_unicode(console))
     fit(table, console)
     console.print(table)
 

@@ -1,7 +1,7 @@
 """How a running service looks in a terminal: its status as a table, its supervision as a tree."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -33,7 +33,12 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
             yield name, ", ".join(f"{k} {v}" for k, v in value.items()) or "-"
 
 
-def render_tree(root: Mapping[str, Any]) -> Table:
+_LINES: Final = (("├─ ", "│  "), ("└─ ", "   "))
+"""What joins a child to its supervisor, and what passes it by: for one of several, for the last."""
+_ASCII_LINES: Final = (("|- ", "|  "), ("`- ", "   "))
+
+
+def render_tree(root: Mapping[str, Any], *, ascii_only: bool = False) -> Table:
     """The supervision tree: each actor on a line, with its vital signs; the unusual stands out."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("actor", no_wrap=True)
@@ -42,7 +47,7 @@ def render_tree(root: Mapping[str, Any]) -> Table:
     table.add_column("doing", no_wrap=True, overflow="ellipsis")
     for name in ("restarts", "mailbox", "up"):
         table.add_column(name, style="dim", justify="right", no_wrap=True)
-    for guide, node in _branches(root, "", ""):
+    for guide, node in _branches(root, "", "", _ASCII_LINES if ascii_only else _LINES):
         table.add_row(*_cells(guide, node))
     return table
 
@@ -53,15 +58,15 @@ def fit(table: Table, console: Screen) -> None:
 
 
 def _branches(
-    node: Mapping[str, Any], guide: str, below: str
+    node: Mapping[str, Any], guide: str, below: str, lines: tuple[tuple[str, str], ...]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each actor in start order, with the lines that join it to its supervisor."""
     yield guide, node
     left = len(node["children"])
     for child in node["children"]:
         left -= 1
-        corner, line = ("├─ ", "│  ") if left else ("└─ ", "   ")
-        yield from _branches(child, below + corner, below + line)
+        corner, line = lines[0] if left else lines[1]
+        yield from _branches(child, below + corner, below + line, lines)
 
 
 def _cells(guide: str, node: Mapping[str, Any]) -> Iterator[Text]:

@@ -1,0 +1,77 @@
+"""What `nexus status` and `tree` make of a service's answer."""
+
+import io
+import json
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nexus_actors.cli import exit_codes, report
+
+
+@contextmanager
+def answering(folder: Path, answer: object) -> Iterator[list[str]]:
+    """A service that says this once; gives the options that lead to it."""
+    config = folder / "nexus.toml"
+    config.write_text(f"[service]\ndata_dir = {json.dumps(str(folder))}")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "control.sock"))
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(json.dumps({"ok": answer}).encode() + b"\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield ["--config", str(config)]
+        thread.join()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("state", "code"), [("ready", 0), ("degraded", exit_codes.DEGRADED), ("draining", 0)]
+)
+def test_a_degraded_service_is_told_by_the_exit_code(
+    state: str, code: int, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(tmp_path, {"state": state}) as where:
+        assert report.run(["status", *where, *options]) == code
+    assert state in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_tree_is_drawn_with_what_the_terminal_has(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = {
+        "name": "Nexus.Supervisor",
+        "type": "supervisor",
+        "class_name": "Supervisor",
+        "pid": 1,
+        "status": "idle",
+        "current_message": None,
+        "restarts": 0,
+        "max_restarts": 3,
+        "recent_restarts": 0,
+        "mailbox_length": 0,
+        "uptime": 1.0,
+        "children": [],
+    }
+    leaves = [{**node, "name": name, "type": "worker", "max_restarts": None} for name in "AB"]
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    with answering(tmp_path, {**node, "children": leaves}) as where:
+        assert report.run(["tree", *where]) == 0
+    text = written.getvalue().decode(encoding)
+    first, last = ("├─ A", "└─ B") if encoding == "utf-8" else ("|- A", "`- B")
+    assert first in text
+    assert last in text
+    assert "\\u" not in text
