@@ -39,7 +39,17 @@ from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
 from nexus_actors.storage.spool import FileSpool
-from supervisors import ChildSpec, Normal, Registry, Shutdown, Supervisor, Watchdog, run, tree
+from supervisors import (
+    ChildSpec,
+    Ended,
+    Normal,
+    Registry,
+    Shutdown,
+    Supervisor,
+    Watchdog,
+    serve,
+    tree,
+)
 
 log = structlog.get_logger("nexus")
 
@@ -136,6 +146,7 @@ class Application:
             instance_id=self.instance.id,
             pool_size=self.settings.database.pool_size,
             statement_timeout=self.settings.database.statement_timeout,
+            wait=self.settings.database.wait,
             on_open=on_open,
             here=self._here(),
             on_taken=self._on_taken,
@@ -260,6 +271,34 @@ class Application:
         return lengths
 
 
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """What stops the service. A hang-up does so only at a terminal, which is then gone: elsewhere
+    it is how operators ask for a reload, and must not be an outage."""
+    try:
+        at_terminal = os.isatty(0)
+    except OSError:
+        at_terminal = False
+    always = signal.SIGTERM, signal.SIGINT
+    return (*always, signal.SIGHUP) if at_terminal else always
+
+
+async def _serve(application: Application) -> Ended:
+    signals = stop_signals()
+    if signal.SIGHUP in signals:
+        return await serve(application.supervisor, signals=signals)
+    with trio.open_signal_receiver(signal.SIGHUP) as arrivals:
+        async with trio.open_nursery() as nursery:
+
+            async def heed() -> None:
+                async for _ in arrivals:
+                    log.info("SIGHUP: nothing changes; a new config is read at a new start")
+
+            nursery.start_soon(heed)
+            ended = await serve(application.supervisor, signals=signals)
+            nursery.cancel_scope.cancel()
+    return ended
+
+
 def run_service(settings: Settings) -> int:
     """Run the service until it is told to stop; the process's exit code.
 
@@ -278,7 +317,7 @@ def run_service(settings: Settings) -> int:
             queue=settings.queue.requests,
             providers={name: one.settings.pool_size for name, one in settings.providers.items()},
         )
-        ended = run(application.supervisor)
+        ended = trio.run(_serve, application)
         log.info(
             "stopped",
             reason=type(ended.reason).__name__,

@@ -49,6 +49,8 @@ class DatabaseSettings(Section):
     """Connections for statements; one more keeps the leases, and one listens."""
     statement_timeout: Annotated[float, Field(gt=0, le=3600)] = 10.0
     """Seconds for one statement."""
+    wait: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """Seconds that a start waits for a database that cannot be reached yet."""
 
     @property
     def embedded(self) -> bool:

@@ -6,14 +6,21 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import structlog
 import trio
 
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.ports import StorageError, StorageUnavailable
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.embedded import open_embedded
+from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.sql import Queues
 from supervisors import GenServer
+
+AGAIN = 0.5
+"""Seconds between tries to reach a database that is not there yet."""
+
+log = structlog.get_logger("nexus.database")
 
 
 class DatabaseOwner(GenServer):
@@ -35,6 +42,7 @@ class DatabaseOwner(GenServer):
         application_name: str,
         pool_size: int,
         statement_timeout: float,
+        wait: float,
         on_open: Callable[[PostgresDatabase], None],
         here: Place,
         on_taken: Callable[[InstanceTaken], None],
@@ -46,6 +54,7 @@ class DatabaseOwner(GenServer):
         self._application_name = application_name
         self._pool_size = pool_size
         self._statement_timeout = statement_timeout
+        self._wait = wait
         self._on_open = on_open
         self._here = here
         self._on_taken = on_taken
@@ -53,34 +62,54 @@ class DatabaseOwner(GenServer):
         self._error: StorageError | None = None
 
     async def init(self) -> None:
-        """Open. Raises `StorageError` with one line for the operator if that cannot be done."""
+        """Open. Raises `StorageError` with one line for the operator if that cannot be done.
+
+        One that is elsewhere and cannot be reached is waited for, `wait` seconds: after a power cut
+        it may come up later than we do.
+        """
         self.spawn_link(self._hold)
         await self._opened.wait()
         if self._error is not None:
             raise self._error
 
     async def _hold(self) -> None:
-        async with AsyncExitStack() as stack:
-            try:
-                url = self._url
-                if url is None:
-                    url = await stack.enter_async_context(open_embedded(self._data_dir))
-                database = await stack.enter_async_context(
-                    open_database(
-                        url,
-                        queues=self._queues,
-                        instance_id=self._instance_id,
-                        application_name=self._application_name,
-                        pool_size=self._pool_size,
-                        command_timeout=self._statement_timeout,
-                        here=self._here,
-                        on_taken=self._on_taken,
-                    )
-                )
-            except StorageError as error:
-                self._error = error
-                self._opened.set()
-                return
-            self._on_open(database)
-            self._opened.set()
-            await trio.sleep_forever()
+        deadline = trio.current_time() + self._wait
+        told = ""
+        while True:
+            async with AsyncExitStack() as stack:
+                try:
+                    database = await self._open(stack)
+                except StorageError as error:
+                    if not self._may_come(error) or trio.current_time() >= deadline:
+                        self._error = error
+                        self._opened.set()
+                        return
+                    if str(error) != told:
+                        told = str(error)
+                        left = round(deadline - trio.current_time(), 1)
+                        log.warning("waiting for the database", error=told, seconds_left=left)
+                else:
+                    self._on_open(database)
+                    self._opened.set()
+                    await trio.sleep_forever()
+            await trio.sleep(min(AGAIN, max(deadline - trio.current_time(), 0.0)))
+
+    def _may_come(self, error: StorageError) -> bool:
+        passes = isinstance(error, DatabaseStartError) and error.kind == "unreachable"
+        return self._url is not None and (passes or isinstance(error, StorageUnavailable))
+
+    async def _open(self, stack: AsyncExitStack) -> PostgresDatabase:
+        url = self._url
+        if url is None:
+            url = await stack.enter_async_context(open_embedded(self._data_dir))
+        return await stack.enter_async_context(
+            open_database(
+                url,
+                queues=self._queues,
+                instance_id=self._instance_id,
+                application_name=self._application_name,
+                pool_size=self._pool_size,
+                command_timeout=self._statement_timeout,
+                here=self._here,
+            )
+        )

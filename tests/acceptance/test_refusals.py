@@ -69,9 +69,10 @@ def test_config_that_is_not_there(nexus: Nexus) -> None:
 
 @pytest.mark.parametrize("command", [("start",), ("db", "migrate"), ("enqueue", "-"), ("ask", "x")])
 def test_unreachable_database(nexus: Nexus, command: tuple[str, ...]) -> None:
-    nexus.configure(url="postgresql://me:hush@127.0.0.1:1/nexus")
+    nexus.configure("wait = 0", url="postgresql://me:hush@127.0.0.1:1/nexus")
     line = one_line(nexus.run(*command), 4)
     assert "127.0.0.1:1" in line
+    assert "connection refused" in line
     assert "hush" not in line
 
 

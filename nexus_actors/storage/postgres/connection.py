@@ -18,7 +18,6 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 import asyncpg.pool
@@ -32,6 +31,7 @@ from nexus_actors.storage.postgres.errors import (
     start_error,
     translated,
 )
+from nexus_actors.storage.postgres.places import location
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -203,16 +203,6 @@ def _log_stray_exception(_loop: object, context: dict[str, Any]) -> None:
     error = context.get("exception")
     reason = describe(error) if isinstance(error, BaseException) else ""
     log.warning("asyncio: %s %s", context.get("message", ""), reason)
-
-
-def location(url: str) -> str:
-    """Host, port and database of a URL, without user, password or options."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "(local socket)", parts.port
-    except ValueError:
-        return "(unreadable URL)"
-    return f"{host}:{port}{parts.path}" if port else f"{host}{parts.path}"
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from nexus_actors.storage.ports import (
     StorageStrained,
     StorageUnavailable,
 )
+from nexus_actors.storage.postgres.places import is_tls, no_way
 
 StartProblem = Literal[
     "unreachable", "wrong_password", "unknown_database", "missing_permission", "unusable"
@@ -156,7 +157,10 @@ def start_error(error: BaseException, where: str) -> DatabaseStartError:
     `where` is the host, port and database, no password.
     """
     kind: StartProblem = "unusable"
-    if isinstance(error, asyncpg.PostgresError):
+    cause = no_way(error)
+    if is_tls(error):
+        pass
+    elif isinstance(error, asyncpg.PostgresError):
         state = _state(error)
         if state[:2] == "28":
             kind = "wrong_password"
@@ -168,6 +172,8 @@ def start_error(error: BaseException, where: str) -> DatabaseStartError:
             kind = "unreachable"
     elif isinstance(error, OSError | asyncio.CancelledError | asyncpg.InternalClientError):
         kind = "unreachable"
+    if cause is not None:
+        return DatabaseStartError(kind, f"cannot connect to the database {where}: {cause}")
     return DatabaseStartError(kind, f"cannot use the database {where}: {describe(error)}")
 
 

@@ -16,7 +16,7 @@ from typing import Final
 import asyncpg
 from pgmq.install import get_embedded_install_sql
 
-from nexus_actors.storage.postgres.connection import Connection, PostgresPool, location
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.due_index import ensure_due_index
 from nexus_actors.storage.postgres.errors import (
     DRIVER_ERRORS,
@@ -25,6 +25,7 @@ from nexus_actors.storage.postgres.errors import (
     start_error,
 )
 from nexus_actors.storage.postgres.locks import Holder, lock_holders, named, watched
+from nexus_actors.storage.postgres.places import location
 from nexus_actors.storage.postgres.sql import Queues, channel, numbered_migrations, read
 
 LOCK: Final = 0x6E65787573

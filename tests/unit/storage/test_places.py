@@ -1,0 +1,54 @@
+"""Where a database is and why it is not reached: host, port and cause, no user and no password."""
+
+import errno
+import socket
+import ssl
+
+import pytest
+
+from nexus_actors.storage.postgres.errors import start_error
+from nexus_actors.storage.postgres.places import location
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://me:sesame@host:6543/db", "host:6543/db"),
+        ("postgresql://me:sesame@host/db", "host:5432/db"),
+        ("postgresql://me:sesame@[::1]/db", "[::1]:5432/db"),
+        ("postgresql://me:sesame@a:1,b/db", "a:1,b:5432/db"),
+        ("postgresql://me:sesame@/db?host=/run/pg&port=77", "/run/pg:77/db"),
+        ("postgresql:///db", "(local socket):5432/db"),
+        ("postgresql://me:12/sesame@host/db", "(unreadable URL)"),
+        ("postgresql://me:12#sesame@host/db", "(unreadable URL)"),
+        ("postgresql://me:ses@ame@host/db", "host:5432/db"),
+    ],
+)
+def test_a_place_is_told_without_its_user(url: str, told: str) -> None:
+    assert location(url) == told
+
+
+CAUSES = {
+    "no host of that name": socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    "looked up": socket.gaierror(socket.EAI_AGAIN, "Temporary failure"),
+    "refused": ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('::1', 1)"),
+    "at any of its addresses": OSError("Multiple exceptions: [Errno 111] Connect call failed"),
+    "no such socket": FileNotFoundError(errno.ENOENT, "No such file or directory"),
+    "closed at once": ConnectionResetError(errno.ECONNRESET, "reset"),
+    "no way": OSError(errno.EHOSTUNREACH, "No route to host"),
+    "no answer in time": TimeoutError(),
+}
+LASTING = {
+    "TLS: no common way": ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"),
+    "certificate is not accepted": ssl.SSLCertVerificationError(1, "certificate verify failed"),
+    "sslmode": ConnectionError('PostgreSQL server at "h:1" rejected SSL upgrade'),
+}
+
+
+@pytest.mark.parametrize("cause", [*CAUSES, *LASTING])
+def test_a_cause_is_told_in_plain_words_and_only_tls_is_not_waited_for(cause: str) -> None:
+    error = CAUSES.get(cause) or LASTING[cause]
+    started = start_error(error, "host:5432/db")
+    assert str(started).startswith("cannot connect to the database host:5432/db: ")
+    assert cause in str(started)
+    assert started.kind == ("unreachable" if cause in CAUSES else "unusable")
