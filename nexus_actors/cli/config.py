@@ -2,10 +2,11 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
@@ -13,6 +14,9 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import complain, print_json, say
 from nexus_actors.contract.shown_text import json_text
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
 
 config = App(name="config", help="Check or show the configuration.", help_format="plaintext")
 
@@ -50,10 +54,11 @@ def check(
             for mistake in settings.mistakes:
                 complain(str(mistake))
         return exit_codes.USAGE
+    warnings = [*settings.warnings, *doubts(settings)]
     if json:
-        print_json({"ok": True, "mistakes": [], "warnings": list(settings.warnings)})
+        print_json({"ok": True, "mistakes": [], "warnings": warnings})
         return exit_codes.OK
-    for warning in settings.warnings:
+    for warning in warnings:
         complain(f"warning: {warning}")
     say(
         f"{settings.file or 'built-in defaults'}: right;"
@@ -62,9 +67,46 @@ def check(
     return exit_codes.OK
 
 
+def doubts(settings: "Settings") -> Iterator[str]:
+    """What the settings alone do not tell: of the folder, of the file, of the models' names."""
+    data_dir = settings.service.data_dir
+    there = next((it for it in (data_dir, *data_dir.parents) if it.exists()), data_dir)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield f"service.data_dir: {there} is no folder that this user can write to"
+    file, url = settings.file, settings.database.url.get_secret_value()
+    if file is not None and settings.sources.get("database.url") == "file":
+        from nexus_actors.settings.mistakes import mask_url
+
+        if mask_url(url) != url and file.stat().st_mode & stat.S_IROTH:
+            told = "database.url has a password, and everybody on this machine can read"
+            yield f"{told} {file}: chmod 640, or take it from DATABASE_URL"
+    yield from _misspelt(settings)
+
+
+def _misspelt(settings: "Settings") -> Iterator[str]:
+    """Models that no price list knows, and that are called nearly as one of the built-in routes."""
+    from nexus_actors.routing.catalog import Catalog
+    from nexus_actors.settings import defaults
+    from nexus_actors.settings.mistakes import nearest
+
+    catalog = Catalog(settings)
+    known = {name for route in defaults.ROUTES for name in route["models"]}
+    named = {
+        ref: index for index, it in reversed(list(enumerate(settings.routes))) for ref in it.models
+    }
+    for ref, index in sorted(named.items(), key=lambda it: it[1]):
+        if str(ref) in known or ref.provider not in settings.providers:
+            continue
+        close = nearest(str(ref), known, cutoff=0.9)
+        if close is not None and catalog.facts(ref).input_price is None:
+            yield f"routes[{index}].models: {ref} is in no price list; did you mean {close}?"
+
+
 @config.command
 def show(*, config: ConfigPath = None, json: AsJson = False) -> None:
-    """Print every setting in force, as TOML, and where it comes from. Secrets are masked."""
+    """Print every setting in force, as TOML, and where it comes from: the file, a variable of the
+    environment, or built in (default). Secrets are masked.
+    """
     from nexus_actors.settings import masked
 
     shown = masked(read_settings(config))
@@ -89,17 +131,26 @@ def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{f'{name} = {_value(value)}':<48} # {source}"
     for name, budget in shown["budgets"].items():
         yield from ("", f"[budgets.{name}]")
-        yield from _lines(budget)
+        yield from _told(budget, f"budgets.{name}", sources)
     for name, table in shown["providers"].items():
         yield from ("", f"[providers.{name}]")
-        yield from _lines({key: value for key, value in table.items() if key != "api_key"})
+        rest = {key: value for key, value in table.items() if key != "api_key"}
+        yield from _told(rest, f"providers.{name}", sources)
         if table.get("api_key_env"):
             yield f"# key: {table['api_key']}"
     for name, why in shown["left_out"].items():
         yield from ("", f"# [providers.{name}] is left out: {why}")
     for route in shown["routes"]:
-        yield from ("", "[[routes]]")
+        yield from ("", f"[[routes]]  # {sources.get('routes', 'default')}")
         yield from _lines(route)
+
+
+def _told(table: Mapping[str, Any], path: str, sources: Mapping[str, str]) -> Iterator[str]:
+    """Each value with where it comes from."""
+    for name, line in zip(
+        (it for it in table if table[it] is not None), _lines(table), strict=True
+    ):
+        yield f"{line:<48} # {sources.get(f'{path}.{name}', 'default')}"
 
 
 def _lines(table: Mapping[str, Any]) -> Iterator[str]:

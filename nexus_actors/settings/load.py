@@ -1,6 +1,6 @@
 """From a file and the environment to settings, or to everything that is wrong with them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -107,6 +107,13 @@ def parse_settings(
     _check_queue_names(queue, notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
     known = [*reach.providers, *reach.left_out]
+    sources.update(
+        {
+            f"budgets.{name}.{key}": "file"
+            for name, table in _tables_of(mapping, "budgets")
+            for key in table
+        }
+    )
     budgets = read_budgets(mapping.get("budgets"), known, notes)
     notes.tell_unknown([*PROVIDERS, *(name for name in known if name not in PROVIDERS)])
     if notes.mistakes:
@@ -128,6 +135,13 @@ def parse_settings(
         file=file,
         sources=MappingProxyType(sources),
     )
+
+
+def _tables_of(mapping: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    tables = mapping.get(name)
+    for key, table in tables.items() if isinstance(tables, Mapping) else ():
+        if isinstance(table, Mapping):
+            yield key, table
 
 
 def _tell_unknown_section(name: str, value: Any, notes: Notes) -> None:

@@ -1,0 +1,57 @@
+"""What `nexus config check` doubts, and where `config show` says that values come from."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nexus_actors.cli import report
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [it for it in os.environ if it.endswith(("_API_KEY", "DATABASE_URL", "_DB_URL"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    return tmp_path / "nexus.toml"
+
+
+def test_what_the_settings_cannot_know_is_doubted(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(
+        f"[service]\ndata_dir = '{config}/data'\n"
+        "[database]\nurl = 'postgresql://u:hunter2@h/d'\n"
+        "[[routes]]\nmodels = ['openai/gpt-6.1-soll']\n"
+    )
+    config.chmod(0o644)
+    assert report.run(["config", "check", str(config)]) == 0
+    told = capsys.readouterr().err
+    assert f"{config} is no folder that this user can write to" in told
+    assert "everybody on this machine can read" in told
+    assert "openai/gpt-6.1-soll is in no price list; did you mean openai/gpt-6.1-sol?" in told
+    assert "hunter2" not in told
+    config.chmod(0o600)
+    report.run(["config", "check", str(config)])
+    assert "everybody" not in capsys.readouterr().err
+
+
+def test_every_value_is_shown_with_its_source(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(
+        "[providers.openai]\npool_size = 3\n[budgets.all]\ndollars = 7.0\n"
+        "[[routes]]\nmodels = ['openai/gpt-6.1-sol']\n"
+    )
+    monkeypatch.setenv("NEXUS_BATCH_SIZE", "7")
+    assert report.run(["config", "show", "--config", str(config)]) == 0
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    for line in (
+        "batch_size = 7 # NEXUS_BATCH_SIZE",
+        "pool_size = 3 # file",
+        "max_retries = 2 # default",
+        "dollars = 7.0 # file",
+        'per = "day" # default',
+        "[[routes]] # file",
+    ):
+        assert line in shown
