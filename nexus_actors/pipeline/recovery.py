@@ -14,14 +14,21 @@ from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.kept import BATCH_BYTES, KeptAnswers
 from nexus_actors.pipeline.patience import Patience
-from nexus_actors.storage.ports import Finish, RequestStore, StorageError, StorageRefused
+from nexus_actors.storage.ports import (
+    Finish,
+    RequestStore,
+    StorageError,
+    StorageRefused,
+    StorageStrained,
+)
 
 log = structlog.get_logger("nexus.result_publisher")
 
 
 class Recovery:
-    """Publishes it, before anything is leased. What the store refuses alone, or has twice not done
-    alone, is taken into work instead: what is to be done with it is found out as for any other.
+    """Publishes it, before anything is leased. What the store refuses alone, or has not done alone
+    either when it had not done it in its time, is taken into work instead: what is to be done with
+    it is found out as for any other.
     """
 
     def __init__(
@@ -40,11 +47,12 @@ class Recovery:
         self._in_work = in_work
         self._patience = patience
         self._adopted: list[Job] = []
+        self._failed: set[str | None] = set()
+        """Those that the store has not done once: each is tried alone, after the others."""
 
     async def run(self, left: Sequence[Finish]) -> list[Job]:
         """Publish all of these; returns what was taken into work."""
         waiting = deque(left)
-        failed: set[str | None] = set()
         while waiting:
             answers = self._some(waiting)
             try:
@@ -53,14 +61,14 @@ class Recovery:
                 self._size = max(1, len(answers) // 2)
                 waiting.extendleft(reversed(answers))
             except StorageError as error:
-                self._size = max(1, len(answers) // 2)
-                if len(answers) > 1:
-                    waiting.extendleft(reversed(answers))
-                elif answers[0].request_id in failed:
+                if len(answers) == 1 and answers[0].request_id in self._failed:
                     self._adopt(answers[0])
+                elif len(answers) == 1 or isinstance(error, StorageStrained):
+                    self._failed.update(it.request_id for it in answers)
+                    waiting.extend(answers)
                 else:
-                    failed.add(answers[0].request_id)
-                    waiting.append(answers[0])
+                    self._size = max(1, len(answers) // 2)
+                    waiting.extendleft(reversed(answers))
                 await self._patience.failed(error)
             else:
                 self._size = min(2 * self._size, self._batch_size)
@@ -72,9 +80,12 @@ class Recovery:
         together = 0
         while waiting and len(answers) < self._size:
             together += size(waiting[0])
-            if answers and together > BATCH_BYTES:
+            alone = waiting[0].request_id in self._failed
+            if answers and (alone or together > BATCH_BYTES):
                 break
             answers.append(waiting.popleft())
+            if alone:
+                break
         return answers
 
     async def _republish(self, answers: Sequence[Finish]) -> None:

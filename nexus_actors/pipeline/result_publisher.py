@@ -30,6 +30,7 @@ from nexus_actors.storage.ports import (
     RequestStore,
     StorageError,
     StorageRefused,
+    StorageStrained,
 )
 from supervisors import ExitReason, Shutdown
 
@@ -48,12 +49,15 @@ class ResultPublisher(Stage):
     crashes does not lose it. One that the store does not take at once goes to the spool besides, so
     that no kill loses it either; what an earlier process left there is published before anything
     is leased. A batch that fails is halved, one that succeeds lets the next be twice as large: what
-    the store refuses, or cannot do in its time, is soon alone, and the others get through.
+    the store refuses is soon alone, and the others get through. Those of a batch that it did not do
+    in its time are doubtful: each is tried alone, in turn with what else there is, since another
+    such batch costs as long again.
 
     What is refused alone is replaced only if a placeholder is not, twice (`evidence.py`). Else it
-    is held (`held.py`) until one of its kind gets through; so is what has twice failed alone while
-    others got through. One of each kind is tried from time to time, beside all else. Those held
-    hold up no leasing, once they are durable and the store is seen to take others.
+    is held (`held.py`) until one of its kind gets through; so is what has failed alone though
+    others got through since it first failed. One of each kind is tried from time to time, beside
+    all else. Those held hold up no leasing, once they are durable and the store is seen to take
+    others.
 
     What is in the spool is not bought again: whoever leased it meanwhile, while the store or we
     were away, loses it (`RequestStore.reclaim`). If that one was quicker, our attempts are recorded
@@ -85,8 +89,10 @@ class ResultPublisher(Stage):
         """What the store cannot do in its time, apart: trying one takes long."""
         self._suspects: WeakSet[Job] = WeakSet()
         """Those that were refused while a placeholder was not."""
-        self._failed_alone: WeakKeyDictionary[Job, int] = WeakKeyDictionary()
-        """What others had got through by then."""
+        self._failed: WeakKeyDictionary[Job, int] = WeakKeyDictionary()
+        """Doubtful ones, and what others had got through by then."""
+        self._doubtful: deque[Job] = deque()
+        """Those of them that are to be tried."""
         self._passes = 0
         """Statements that ended something."""
         self._passed: Finish | None = None
@@ -123,12 +129,14 @@ class ResultPublisher(Stage):
         if not self._in_work.recovered:
             await self._recover()
         while True:
-            if not self._pending:
+            if not self._pending and not self._doubtful:
                 with trio.CancelScope() as self._waiting:
                     self._pending.append(await self._jobs.receive())
             self._gather()
             if batch := self._batch():
                 await self._publish(batch)
+            if self._doubtful:
+                await self._publish_doubtful(self._doubtful.popleft())
             self._idle.set()
 
     async def _recover(self) -> None:
@@ -154,6 +162,11 @@ class ResultPublisher(Stage):
             held.postpone(job)
             self._idle.set()
 
+    async def _publish_doubtful(self, job: Job) -> None:
+        if job in self._in_work and not self._is_held(job):
+            self._kept.encode(job)
+            await self._publish([job])
+
     def _gather(self) -> None:
         while True:
             try:
@@ -162,22 +175,20 @@ class ResultPublisher(Stage):
                 return
 
     def _batch(self) -> list[Job]:
-        """The next few, each once: a job may come from the table and from the channel. One that
-        failed alone is tried alone."""
+        """The next few, each once: a job may come from the table and from the channel. Doubtful
+        ones go where they are tried alone."""
         batch: dict[Job, None] = {}
         together = 0
         while self._pending and len(batch) < self._size:
             job = self._pending[0]
-            if job in self._in_work and job not in batch and not self._is_held(job):
+            if job in self._failed:
+                self._doubtful.append(job)
+            elif job in self._in_work and job not in batch and not self._is_held(job):
                 self._kept.encode(job)
                 together += job.end_bytes
-                alone = job in self._failed_alone
-                if batch and (alone or together > BATCH_BYTES):
+                if batch and together > BATCH_BYTES:
                     break
                 batch[job] = None
-                if alone:
-                    self._pending.popleft()
-                    break
             self._pending.popleft()
         return list(batch)
 
@@ -194,7 +205,8 @@ class ResultPublisher(Stage):
             else:
                 self._pending.extendleft(reversed(jobs))
         except StorageError as error:
-            self._size = max(1, len(jobs) // 2)
+            strained = isinstance(error, StorageStrained)
+            self._size = 1 if strained else max(1, len(jobs) // 2)
             await self._unavailable(jobs, error)
         else:
             self._size = min(2 * self._size, self._batch_size)
@@ -234,14 +246,14 @@ class ResultPublisher(Stage):
         self._set_apart()
 
     async def _unavailable(self, jobs: Sequence[Job], error: StorageError) -> None:
-        if len(jobs) > 1:
-            self._pending.extendleft(reversed(jobs))
-        elif self._failed_alone.setdefault(jobs[0], self._passes) < self._passes:
+        if len(jobs) == 1 and self._failed.setdefault(jobs[0], self._passes) < self._passes:
             await self._hold(jobs[0], self._slow, error)  # it is this one: others get through
             return
-        else:
-            self._pending.append(jobs[0])
+        if len(jobs) == 1:
             log.warning("not published yet", request_id=jobs[0].request_id, error=str(error))
+        elif isinstance(error, StorageStrained):
+            self._failed.update(dict.fromkeys(jobs, self._passes))
+        self._pending.extendleft(reversed(jobs))
         await self._kept.keep()
         await self._patience.failed(error)
 
@@ -342,7 +354,7 @@ class ResultPublisher(Stage):
 
     def _let_go(self, job: Job) -> None:
         """What it was held for, if it was, is over."""
-        self._failed_alone.pop(job, None)
+        self._failed.pop(job, None)
         if self._is_held(job):
             for held in (self._refused, self._slow):
                 self._pending.extend(held.release(job))

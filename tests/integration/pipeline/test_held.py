@@ -1,11 +1,14 @@
 """What the store does not take of some is in the way of no others, however many there are."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
 
+from nexus_actors.storage.postgres.connection import open_postgres
 from tests.integration.pipeline.test_refusals import over, told
-from tests.service import PATIENCE, Service, request, running_service
+from tests.service import PATIENCE, Service, open_sql, request, running_service
 
 FEW = {"providers": {"echo": {"kind": "echo", "pool_size": 2}}}
 """A backlog of four answers."""
@@ -22,6 +25,22 @@ async def kept(service: Service, count: int) -> None:
     with trio.fail_after(PATIENCE):
         while len(service.application.spool) < count:
             await trio.sleep(0.01)
+
+
+@asynccontextmanager
+async def locking(url: str, lock: str) -> AsyncIterator[None]:
+    """Another session's locks, for as long as the block lasts."""
+    sleeping = "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    async with (
+        open_sql(url) as sql,
+        open_postgres(url, command_timeout=100) as pool,
+        trio.open_nursery() as nursery,
+    ):
+        statement = f"BEGIN; {lock}; SELECT pg_sleep(90)"
+        nursery.start_soon(pool.run, lambda it: it.execute(statement))
+        await sql.until(f"{sleeping} AND datname = current_database()")
+        yield
+        nursery.cancel_scope.cancel()
 
 
 async def test_one_agents_condition_takes_no_place_of_others_and_keeps_back_no_other_condition(
@@ -96,3 +115,21 @@ async def test_one_that_alone_fails_in_time_is_held_and_told_and_holds_up_no_nex
         await over(service)
         attempts = await service.sql.attempts("request-slow")
         assert [attempt["outcome"] for attempt in attempts] == ["ok"]
+
+
+async def test_a_row_that_another_session_locks_holds_up_no_other_result(
+    database_url: str, tmp_path: Path
+) -> None:
+    patient = {"statement_timeout": 2 * PATIENCE}
+    providers = {"echo": {"kind": "echo", "pool_size": 2, "latency": 0.2}}
+    async with running_service(
+        database_url, tmp_path, database=patient, providers=providers
+    ) as service:
+        await service.sql.send(request("locked"))
+        await service.running_calls(1)
+        async with locking(database_url, "SELECT FROM nexus.requests FOR UPDATE"):
+            await service.sql.send_many(request(n) for n in range(4))
+            await service.stored(4)
+            await kept(service, 1)
+        await service.stored(5)
+        await over(service)

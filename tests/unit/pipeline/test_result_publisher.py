@@ -16,7 +16,14 @@ from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
-from nexus_actors.storage.ports import Finish, Lease, SpoolError, StorageRefused, StorageUnavailable
+from nexus_actors.storage.ports import (
+    Finish,
+    Lease,
+    SpoolError,
+    StorageRefused,
+    StorageStrained,
+    StorageUnavailable,
+)
 from supervisors import ChildSpec, Supervisor, open_tree
 
 
@@ -161,6 +168,43 @@ async def test_one_that_the_store_cannot_do_in_its_time_is_tried_beside_the_othe
             await trio.sleep(0.1)
         await trio.sleep(0.1)
         assert outages.describe(0.0) == {}
+
+
+class Straining(Slow):
+    """A store that does not do some of them in its time."""
+
+    def __init__(self, *slow: str) -> None:
+        super().__init__()
+        self.slow = slow
+
+    async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
+        if any(it.request_id in self.slow for it in batch):
+            self.together.append(len(batch))
+            await trio.sleep(10)
+            raise StorageStrained("no answer in time")
+        await trio.sleep(0.01)
+        self.ended |= {it.request_id: trio.current_time() for it in batch}
+        return {it.lease for it in batch}
+
+
+@pytest.mark.parametrize("slow", [("r0",), ("r5",), ("r9",), ("r2", "r7")])
+async def test_those_that_take_too_long_cost_the_others_their_time_twice_and_the_next_ones_once(
+    autojump_clock: trio.testing.MockClock, slow: tuple[str, ...]
+) -> None:
+    in_work, store, began = InWork({"p": 20}), Straining(*slow), trio.current_time()
+    to_publisher, spec = publishing(store, in_work, Outages())
+    async with open_tree(lambda: Supervisor([spec])):
+        for number in range(10):
+            to_publisher.send_nowait(answered(in_work, number))
+        await trio.sleep(5)
+        for number in range(10, 14):  # while it is being tried
+            to_publisher.send_nowait(answered(in_work, number))
+        while len(store.ended) < 14 - len(slow):
+            await trio.sleep(0.1)
+    assert store.together[0] == 10
+    assert set(store.together[1:]) <= {1}
+    assert max(store.ended.values()) - began < 10 * (1 + len(slow)) + 1
+    assert max(store.ended[f"r{number}"] for number in range(10, 12)) - began < 21
 
 
 class Objecting(Slow):

@@ -4,7 +4,8 @@
 -- An item with a result is fenced by its journal row, which every lease of ours writes: it holds even where an
 -- operator has purged or peeked at the message. An item without one (nothing identifies it, or the id is another
 -- message's) has no journal row of its own and is fenced by its queue row.
--- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period.
+-- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period. One that
+-- another holds for long is not waited for until the statement's time is over: it is one request's, and others are to end.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset($2::json) AS i (
@@ -18,6 +19,7 @@ queued AS MATERIALIZED (
     SELECT q.msg_id, q.read_ct, q.enqueued_at
     FROM pgmq.q_{requests} AS q
     JOIN item AS i ON i.msg_id = q.msg_id
+    WHERE (SELECT set_config('lock_timeout', '{lock_timeout}', true)) IS NOT NULL
     ORDER BY q.msg_id
     FOR UPDATE OF q
 ),

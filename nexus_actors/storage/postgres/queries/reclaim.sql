@@ -1,11 +1,12 @@
 -- Lease for instance $1 the requests $2 (messages $3), whose answers it has: whoever else holds them loses them. Those that
--- have ended are left alone.
+-- have ended are left alone. Locks are waited for no longer than in finish.sql.
 WITH held AS MATERIALIZED (
     SELECT r.request_id
     FROM nexus.requests AS r
     JOIN unnest($2::text[], $3::bigint[]) AS i (request_id, msg_id)
       ON i.request_id = r.request_id AND i.msg_id = r.msg_id
-    WHERE r.queue = '{requests}' AND r.state IN ('leased', 'waiting', 'queued')
+    WHERE (SELECT set_config('lock_timeout', '{lock_timeout}', true)) IS NOT NULL
+          AND r.queue = '{requests}' AND r.state IN ('leased', 'waiting', 'queued')
     ORDER BY r.request_id
     FOR UPDATE OF r
 )
