@@ -11,8 +11,9 @@ from nexus_actors.client.errors import InvalidArguments
 from nexus_actors.contract.encode import Envelope, build_request
 from nexus_actors.contract.errors import Refusal
 from nexus_actors.contract.tasks import COMPLEXITIES, determine_complexity_for_task
+from nexus_actors.settings.database_url import bad_url
 from nexus_actors.settings.load import load_settings
-from nexus_actors.settings.mistakes import SettingsErrors, bad_url
+from nexus_actors.settings.mistakes import SettingsErrors
 from nexus_actors.settings.model import Settings
 
 

@@ -17,10 +17,10 @@ from nexus_actors.storage.postgres.connection import (
     CONNECT_TIMEOUT,
     GRACE,
     Connection,
-    location,
     server_settings,
 )
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, start_error
+from nexus_actors.storage.postgres.places import location
 from nexus_actors.storage.postgres.presence import consumer_is_running
 from nexus_actors.storage.postgres.request_store import fetch
 from nexus_actors.storage.postgres.result_store import job_result_id

@@ -1,6 +1,7 @@
 """Where a provider's keys come from: environment variables, and files that only we can read."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,16 @@ CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 """Where systemd puts what `LoadCredential=` names."""
 _LONGEST: Final = 16_384
 """Bytes of a key's file; more is something else."""
+_PLACEHOLDER: Final = re.compile(
+    r"""\.\.\.|^<.*>$|^\[.*\]$|^\$\{?\w|^\{\{|^%\w+%$
+    | change[-_]?(me|this|it)\b | replace[-_]?(me|this|with) | placeholder
+    | \b(your|my|the)[-_]([a-z0-9]+[-_]){0,3}?(api[-_]?)?(key|token|secret)
+    | (insert|paste|put|enter|add|fill)[-_]([a-z0-9]+[-_]){0,4}(key|token|here)
+    | ^(todo|fixme|none|null|nil|undefined|n/a|tbd)$
+    | ^[a-z]{0,4}[-_]?([a-z]{2,5}[-_])*(x{3,}|\*{3,}|\.{2,}|_{3,}|-{3,})[-x*._]*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What stands in examples where a key belongs: sk-..., changeme, your-api-key, <key>, sk-xxxx."""
 _Names = str | tuple[str, ...] | None
 
 
@@ -32,6 +43,8 @@ class LeftOutBecause:
     """Keys are named, and none can be used."""
 
     why: str
+    wrong: tuple[tuple[str, str], ...] = ()
+    """Of those that are set, the name, and what is wrong with it: somebody meant to give a key."""
 
 
 def read_keys(
@@ -40,18 +53,31 @@ def read_keys(
     """Read every key that is named. What is wrong is told without a character of a key."""
     keys: list[ProviderKey] = []
     missing: list[str] = []
+    wrong: list[tuple[str, str]] = []
     for name, text in _texts(variables, files, environ):
         if not isinstance(text, bytes):
             missing.append(text)
             continue
         key = text.decode("utf-8", "replace").strip()
-        if not (key and key.isascii() and key.isprintable()) or " " in key:
-            missing.append(f"{name} has characters that no key has" if key else f"{name} is empty")
+        if (why := _wrong(key)) is not None:
+            missing.append(f"{name} {why}")
+            wrong.append((name, why))
         elif key not in [known.secret.get_secret_value() for known in keys]:
             keys.append(ProviderKey(name, SecretStr(key)))
     if missing and not keys:
-        return LeftOutBecause("; ".join(missing))
+        return LeftOutBecause("; ".join(missing), tuple(wrong))
     return FoundKeys(tuple(keys), tuple(missing))
+
+
+def _wrong(key: str) -> str | None:
+    """Why this is no key; None where it may be one."""
+    if not key.strip("\"'`"):
+        return "is empty"
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        return "has characters that no key has"
+    if key[0] in "\"'`" or key[-1] in "\"'`":
+        return "has quotation marks around it"
+    return "is a placeholder, not a key" if _PLACEHOLDER.search(key) else None
 
 
 def _texts(
@@ -60,7 +86,8 @@ def _texts(
     """Each name with what is there, or why nothing is."""
     for name in _each(variables):
         text = environ.get(name, "")
-        yield name, text.encode() if text.strip() else f"{name} is not set"
+        # In a file of variables, and where one is handed on, NAME= is how none is said.
+        yield name, text.encode("utf-8", "surrogateescape") if text else f"{name} is not set"
     for name in _each(files):
         yield name, _read(name, environ.get(CREDENTIALS, ""))
 

@@ -16,6 +16,7 @@ from nexus_actors.config_file import (
     read_toml,
 )
 from nexus_actors.settings.budgets import read_budgets
+from nexus_actors.settings.database_url import bad_url
 from nexus_actors.settings.defaults import PROVIDERS
 from nexus_actors.settings.mistakes import (
     HIDDEN,
@@ -23,7 +24,6 @@ from nexus_actors.settings.mistakes import (
     Notes,
     SettingsErrors,
     add_validation_errors,
-    bad_url,
     mask_url,
     nearest,
     shown,

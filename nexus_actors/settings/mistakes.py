@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -147,19 +146,6 @@ def mask_url(url: str) -> str:
     else:
         rest = _NO_PORT.sub(r"\1***", rest)
     return f"{scheme}://" + _URL_SECRET.sub(r"\1***", rest)
-
-
-def bad_url(url: str) -> str | None:
-    """What a PostgreSQL URL should have been like, or None if it can be one."""
-    try:
-        parts = urlsplit(url)
-        if "," not in parts.netloc:  # several hosts are fine for the driver, not for urlsplit
-            _ = parts.port
-    except ValueError:
-        return "a URL such as postgresql://USER:PASSWORD@HOST:5432/DATABASE"
-    if parts.scheme not in {"postgresql", "postgres"} or "://" not in url:
-        return "a URL that begins with postgresql:// or postgres://"
-    return None
 
 
 def add_validation_errors(

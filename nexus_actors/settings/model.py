@@ -234,6 +234,8 @@ class LeftOut:
     name: str
     why: str
     """Such as `OPENAI_API_KEY is not set`."""
+    wrong_keys: tuple[tuple[str, str], ...] = ()
+    """Those that are set and are none: the variable or file, and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

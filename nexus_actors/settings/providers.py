@@ -79,8 +79,8 @@ def read_provider(
     if isinstance(kind, ServedKind) and (why := kind.missing(settings)) is not None:
         return LeftOut(name, why)
     match read_keys(settings.api_key_env, settings.api_key_file, environ):
-        case LeftOutBecause(why):
-            return LeftOut(name, why)
+        case LeftOutBecause(why, wrong):
+            return LeftOut(name, why, wrong)
         case FoundKeys(keys, missing):
             if missing:
                 notes.warnings.append(f"provider {name} has a key less: {'; '.join(missing)}")

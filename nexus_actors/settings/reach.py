@@ -11,7 +11,7 @@ from typing import Any
 
 from nexus_actors.contract.tasks import CAPABILITIES, COMPLEXITIES
 from nexus_actors.settings import defaults
-from nexus_actors.settings.mistakes import Notes, also, is_secret_name, nearest, shown
+from nexus_actors.settings.mistakes import Mistake, Notes, also, is_secret_name, nearest, shown
 from nexus_actors.settings.model import LeftOut, Provider, Route
 from nexus_actors.settings.providers import provider_tables, read_provider
 from nexus_actors.settings.routes import read_routes
@@ -55,6 +55,7 @@ def read_reach(
     if notes.mistakes or notes.unknown:
         return reach
     if not usable and _is_built_in(tables, route_list):
+        _refuse_wrong_keys(left_out, environ, notes)
         return _echo_reach(left_out, environ, notes)
     notes.warnings += [f"provider {name} is left out: {it.why}" for name, it in left_out.items()]
     _check_served(reach, routes is None, environ, notes)
@@ -76,6 +77,18 @@ def _is_built_in(tables: Mapping[str, Mapping[str, Any]], routes: tuple[Route, .
         == read_provider(name, defaults.PROVIDERS[name], some_key, silent)
         for name, table in tables.items()
     )
+
+
+def _refuse_wrong_keys(
+    left_out: Mapping[str, LeftOut], environ: Mapping[str, str], notes: Notes
+) -> None:
+    """Who gave a key wants an answer: `echo`'s would be a success that is none."""
+    for name, told in dict.fromkeys(key for it in left_out.values() for key in it.wrong_keys):
+        source = "environment" if name in environ else notes.source
+        expected = "a provider's key, or the variable unset"
+        notes.mistakes.append(
+            Mistake(path=name, found=f"what {told}", expected=expected, source=source)
+        )
 
 
 def _echo_reach(left_out: dict[str, LeftOut], environ: Mapping[str, str], notes: Notes) -> Reach:
