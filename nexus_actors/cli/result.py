@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from nexus_actors.settings import Settings
 
 
+UNKNOWN = "the journal does not know it, and it is not among the last that were sent to the queue"
+
+
 def result(
     request_id: Annotated[str, Parameter(name="ID", help="The request's id.")],
     /,
@@ -50,7 +53,7 @@ async def _find(settings: "Settings", url: str, request_id: str, timeout: float)
 
 
 async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:
-    """What keeps a result from being stored, as far as journal, queue and service know."""
+    """Why there is no result, as far as journal, queue and service know; None if they say nothing."""
     from nexus_actors.operations import asking, control
     from nexus_actors.storage.ports import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
@@ -61,7 +64,7 @@ async def _held_up(settings: "Settings", url: str, request_id: str) -> str | Non
             entry = await pool.run(read_entry, request_id)
             if entry is None:
                 queued = await pool.run(read_queued, settings.queue.requests, request_id)
-                return None if queued is None else f"it is {queued}"
+                return UNKNOWN if queued is None else f"it is {queued}"
     except StorageError:
         return None
     if entry.request["state"] in ("done", "failed"):
@@ -79,7 +82,7 @@ async def _held_up(settings: "Settings", url: str, request_id: str) -> str | Non
         outages = status.get("outages", {}) if isinstance(status, dict) else {}
         trouble = outages.get(stage, {}).get("error")
         if trouble is None and stage == "ResultPublisher":
-            return None
+            return f"it is in work ({entry.request['state']})"
     return told if trouble is None else f"{told}: {trouble}"
 
 

@@ -34,7 +34,8 @@ def test_a_service_from_start_to_stop(nexus: Nexus) -> None:
     assert (again["status"], again["response"]) == ("ok", "echo: how are you?")
     assert (
         one_line(nexus.run("result", "nobody-knows-it"), 5)
-        == "nexus: no result for nobody-knows-it"
+        == "nexus: no result for nobody-knows-it: the journal does not know it, and it is not among"
+        " the last that were sent to the queue"
     )
 
     failed = nexus.run("ask", "x", "--model", "nowhere/none", "--json")
