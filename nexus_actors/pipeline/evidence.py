@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from nexus_actors.contract.encode import encode_result
 from nexus_actors.contract.errors import ErrorType
@@ -34,17 +35,26 @@ async def replacement(store: RequestStore, end: Finish, error: StorageRefused) -
 
 async def others_pass(store: RequestStore, end: Finish, other: Finish | None) -> bool:
     """Whether the store would take a small end in the place of this one if the request were that of
-    `other`, which it took; without such a one, if it were nobody's.
+    `other`, which it took, or a stranger's: whatever it has against this one's request.
     """
-    someone = replace(
-        end,
-        agent_id=other.agent_id if other else None,
-        complexity=other.complexity if other else None,
-        task_type=other.task_type if other else None,
-        provider=other.provider if other else None,
+    return (other is not None and await _passes(store, end, other)) or await _passes(
+        store, end, None
+    )
+
+
+async def _passes(store: RequestStore, end: Finish, other: Finish | None) -> bool:
+    someone = _placeholder(
+        replace(
+            end,
+            request_id=(other.request_id if other else None) or str(uuid4()),
+            agent_id=other.agent_id if other else None,
+            complexity=other.complexity if other else None,
+            task_type=other.task_type if other else None,
+            provider=other.provider if other else None,
+        )
     )
     try:
-        return await store.rehearse(_placeholder(someone))
+        return await store.rehearse(someone, lease_of=end.request_id)
     except StorageError:
         return False
 

@@ -246,7 +246,10 @@ class ResultPublisher(Stage):
         self._set_apart()
 
     async def _unavailable(self, jobs: Sequence[Job], error: StorageError) -> None:
-        if len(jobs) == 1 and self._failed.setdefault(jobs[0], self._passes) < self._passes:
+        if len(jobs) == 1 and (
+            self._failed.setdefault(jobs[0], self._passes) < self._passes
+            or (self._in_work.is_full and await self._others_pass(jobs[0]))
+        ):
             await self._hold(jobs[0], self._slow, error)  # it is this one: others get through
             return
         if len(jobs) == 1:
@@ -341,10 +344,11 @@ class ResultPublisher(Stage):
         self._unproven[job] = None
         self._patience.note(condition)
         await self._kept.keep([job])
-        if self._in_work.is_full and await others_pass(
-            self._store, self._kept.encode(job), self._passed
-        ):
+        if self._in_work.is_full and await self._others_pass(job):
             self._set_apart()
+
+    async def _others_pass(self, job: Job) -> bool:
+        return await others_pass(self._store, self._kept.encode(job), self._passed)
 
     def _set_apart(self) -> None:
         """Others get through: those held are in the way of no leasing."""

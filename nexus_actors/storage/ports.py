@@ -327,9 +327,10 @@ class RequestStore(Protocol):
         """
         ...
 
-    async def rehearse(self, item: Finish) -> bool:
+    async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
         """Try whether a request could be ended so, and undo it; whether its lease is held. Raises
-        as `finish` does where that would not be carried out.
+        as `finish` does where that would not be carried out. `lease_of`: the request that has the
+        lease; the item's own may have ended, or never have been, and takes it for the time.
         """
         ...
 

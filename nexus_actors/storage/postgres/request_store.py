@@ -6,7 +6,7 @@ already been committed: a lease may then exist that nobody knows of, and lapses,
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import asyncpg
 
@@ -43,6 +43,7 @@ Statement = Literal[
     "discard",
     "extend",
     "finish",
+    "pose",
     "record_late",
     "reclaim",
     "release_orphans",
@@ -170,7 +171,7 @@ class PostgresRequestStore:
         )
         return {_lease(row) for row in rows}
 
-    async def rehearse(self, item: Finish) -> bool:
+    async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
         """See `RequestStore.rehearse`."""
         rows, usage = await self._pool.run(
             rehearsal,
@@ -178,9 +179,14 @@ class PostgresRequestStore:
             self._owner,
             encoding.finishes([item]),
             encoding.attempts([item]),
+            before=() if lease_of is None else self._pose(item, lease_of),
         )
         refuse_if_full(usage)
         return item.lease in {_lease(row) for row in rows}
+
+    def _pose(self, item: Finish, of: str) -> tuple[str | int | None, ...]:
+        lease, name = item.lease, item.request_id
+        return self._sql["pose"], lease.msg_id, lease.read_ct, of, name, item.agent_id
 
     async def record_late(self, batch: Sequence[Finish]) -> int:
         """See `RequestStore.record_late`."""
@@ -260,14 +266,17 @@ async def fetch(connection: Connection, sql: str, *arguments: object) -> list[as
 
 
 async def rehearsal(
-    connection: Connection, sql: str, *arguments: object
+    connection: Connection, sql: str, *arguments: object, before: Sequence[Any] = ()
 ) -> tuple[list[asyncpg.Record], float]:
     """One statement, its deferred constraints too, wholly undone; with how full the server's queue
-    of notifications is, which would fail it only when it is committed.
+    of notifications is, which would fail it only when it is committed. `before`: another statement
+    that comes first, and its arguments.
     """
     transaction = connection.transaction()
     await transaction.start()
     try:
+        if before:
+            await connection.execute(*before)
         rows = await connection.fetch(sql, *arguments)
         await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         usage = await connection.fetchval("SELECT pg_notification_queue_usage()")

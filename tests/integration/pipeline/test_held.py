@@ -72,6 +72,26 @@ async def test_one_agents_condition_takes_no_place_of_others_and_keeps_back_no_o
         await over(service)
 
 
+async def test_a_condition_that_tells_requests_apart_by_their_ids_takes_no_place_of_others(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(database_url, tmp_path, **FEW) as service:
+        sql = service.sql
+        await sql.send(request("odd-0"))  # the last that got through is one of them
+        await service.stored(1)
+        await sql.rows(
+            "ALTER TABLE pgmq.q_ai_results ADD CONSTRAINT tenants"
+            " CHECK (message ->> 'request_id' NOT LIKE 'request-odd%')"
+        )
+        await sql.send_many([request(f"odd-{n}") for n in range(1, 21)])
+        await kept(service, 4)
+        await sql.send_many(request(n) for n in range(5))
+        await service.stored(6)
+        assert await sql.value("SELECT count(*) FROM nexus.requests") == 26
+        await sql.rows("ALTER TABLE pgmq.q_ai_results DROP CONSTRAINT tenants")
+        await service.stored(26)
+
+
 async def test_while_nothing_gets_through_no_more_is_bought_than_the_backlog(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -125,11 +145,11 @@ async def test_a_row_that_another_session_locks_holds_up_no_other_result(
     async with running_service(
         database_url, tmp_path, database=patient, providers=providers
     ) as service:
-        await service.sql.send(request("locked"))
-        await service.running_calls(1)
+        await service.sql.send_many(request(f"locked-{n}") for n in range(4))  # the backlog
+        await service.sql.until("SELECT count(*) = 4 FROM nexus.requests")
         async with locking(database_url, "SELECT FROM nexus.requests FOR UPDATE"):
             await service.sql.send_many(request(n) for n in range(4))
             await service.stored(4)
-            await kept(service, 1)
-        await service.stored(5)
+            await kept(service, 4)
+        await service.stored(8)
         await over(service)

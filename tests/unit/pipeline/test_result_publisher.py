@@ -216,7 +216,7 @@ class Objecting(Slow):
             raise StorageRefused("no")
         return {it.lease for it in batch}
 
-    async def rehearse(self, item: Finish) -> bool:
+    async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
         return bool(await self.finish([item]))
 
 
@@ -259,7 +259,7 @@ class Once(Slow):
         ]
         return {it.lease for it in batch}
 
-    async def rehearse(self, item: Finish) -> bool:
+    async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
         await trio.sleep(0.01)
         return True
 
@@ -283,7 +283,7 @@ class Lost(Once):
     async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
         return {name: Lease(msg_id, 2) for name, msg_id in requests.items()}
 
-    async def rehearse(self, item: Finish) -> bool:
+    async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
         if "paid" in (item.result or ""):
             raise StorageRefused("no")
         return item.lease.read_ct == 2
