@@ -59,15 +59,13 @@ def test_nexus_explain_and_nexus_result_say_that_it_is_queued(
         '[providers.echo]\nkind = "echo"\n[[routes]]\nmodels = ["echo/echo"]\n'
     )
 
-    async def prepare() -> None:
+    async def executed(statement: str) -> None:
         connection = await asyncpg.connect(database_url)
-        await connection.execute(
-            "INSERT INTO pgmq.q_ai_requests (vt, message)"
-            """ VALUES ('infinity', '{"request_id": "r"}')"""
-        )
+        await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(prepare())
+    queued = "INSERT INTO pgmq.q_ai_requests (vt, message) VALUES "
+    asyncio.run(executed(queued + """('infinity', '{"request_id": "r"}')"""))
     explain("r", config=config)
     assert capsys.readouterr().out == "queued, visible from infinity (message 1)\n"
     explain("r", config=config, json=True)
@@ -77,3 +75,8 @@ def test_nexus_explain_and_nexus_result_say_that_it_is_queued(
         result("r", config=config)
     with pytest.raises(CommandError, match="the journal has no request unknown"):
         explain("unknown", config=config)
+    asyncio.run(executed("DROP FUNCTION nexus.find_queued"))
+    with pytest.raises(
+        CommandError, match=r"no request r, and the queue cannot be searched: .*42883"
+    ):
+        explain("r", config=config)

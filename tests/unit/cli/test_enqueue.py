@@ -1,10 +1,12 @@
 """Lines of requests, checked before they are sent."""
 
+import io
 import json
 
 import pytest
 
-from nexus_actors.cli.enqueue import MOST_NAMES, Dropped, _check
+from nexus_actors.cli import enqueue
+from nexus_actors.cli.enqueue import MOST_NAMES, Dropped, _check, _read_lines
 from nexus_actors.contract.bounds import Bounds
 
 GOOD = {"request_id": "r", "complexity": "simple", "messages": [{"role": "user", "content": "x"}]}
@@ -36,3 +38,21 @@ def test_names_that_nobody_is_sent_are_told_once_and_not_without_end(
     assert len(told) < MOST_NAMES * 80
     Dropped().tell()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 8, 100])
+async def test_a_line_that_is_too_long_is_one_line_and_is_not_kept_whole(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enqueue, "CHUNK", chunk)
+    monkeypatch.setattr(enqueue, "LONGEST_LINE", 20)
+    lines = [b"a", b"", b"b" * 20, b"c" * 500, b"d", b"e" * 21, b"f"]
+    read: dict[int, bytes] = {}
+    async for first, some, _ in _read_lines(io.BytesIO(b"\n".join(lines))):
+        read.update(enumerate(some, first))
+    assert len(read) == len(lines)
+    for number, line in enumerate(lines, 1):
+        assert line.startswith(read[number])
+        assert read[number] == line or 20 < len(read[number]) <= 20 + 2 * chunk
+    _, mistakes = _check(1, [read[4], read[6]], Bounds())
+    assert [reason for _, reason in mistakes] == ["invalid_request: longer than 0 MB"] * 2
