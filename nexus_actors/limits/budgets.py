@@ -1,4 +1,9 @@
-"""Which budgets a call counts towards, and what it may cost before it is made. Pure."""
+"""Which budgets a call counts towards, and what it may cost at most before it is made. Pure.
+
+What is reserved is an upper bound: of the input (`routing.estimate.most_input`), and of an answer
+as long as the limit that is sent (`limits.allowed`), thoughts included, at the dearest of the
+prices that may hold. So no number of calls at once spends more than a budget has.
+"""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -6,34 +11,79 @@ from fnmatch import fnmatchcase
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.pricing import Tokens
 from nexus_actors.routing.catalog import Catalog
-from nexus_actors.routing.estimate import estimate_input
+from nexus_actors.routing.estimate import most_input
 from nexus_actors.settings.model import BudgetSettings, ModelRef
 from nexus_actors.storage.ports import BudgetShare
 
-LONG_ANSWER = 4096
+LONG_ANSWER = BudgetSettings(dollars=0).max_output_tokens
 """Tokens that are reserved for an answer whose length nobody limits."""
+SHORTEST_LIMIT = 16
+"""The least limit of an answer that the Responses API takes: what is less is sent as this."""
+_MILLION = 1_000_000
 
 
-def shares(
+def counted(
     budgets: Mapping[str, BudgetSettings], request: LLMRequest, provider: str
-) -> tuple[BudgetShare, ...]:
+) -> Mapping[str, BudgetSettings]:
     """The budgets that a call counts towards."""
-    return tuple(
-        BudgetShare(name, budget.per, budget.dollars)
+    return {
+        name: budget
         for name, budget in budgets.items()
         if budget.provider in (None, provider)
         and (budget.agent is None or fnmatchcase(request.agent_id or "", budget.agent))
-    )
+    }
+
+
+def shares(budgets: Mapping[str, BudgetSettings]) -> tuple[BudgetShare, ...]:
+    """As the store knows them."""
+    return tuple(BudgetShare(name, it.per, it.dollars) for name, it in budgets.items())
 
 
 def most_it_may_cost(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> float:
-    """US dollars to reserve. 0 where the price is not known: what cannot be counted is not kept
-    from running."""
-    # A third more than expected: of what is reserved too much, the rest comes back.
-    tokens_in = estimate_input(request).expected * 4 // 3
-    # Not what the model could say at most: few answers are so long, and small budgets would shut.
-    limit = request.max_tokens or catalog.own_limit(ref) or LONG_ANSWER
-    tokens = Tokens(tokens_in, limit)
-    usual = catalog.cost(ref, tokens) or 0.0
+    """US dollars to reserve; 0 where they are not known."""
+    dollars = most_cost(ref, request, catalog)
+    return 0.0 if isinstance(dollars, str) else dollars
+
+
+def most_cost(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> float | str:
+    """US dollars that a call costs at most; or why nobody knows."""
+    if catalog.is_free(ref):
+        return 0.0
+    given, answer = most_input(request), _longest_answer(ref, request, catalog)
+    if given.unbounded is not None:
+        return f"{given.unbounded} may cost any number of calls"
+    window = catalog.facts(ref).context_window
+    if given.fills_window and window is None:
+        return f"nobody knows how much of its window {ref} may have to read"
+    most = given.tokens + given.heard
+    tokens = most if window is None else (window if given.fills_window else min(most, window))
+    heard = min(given.heard, tokens)
+    kinds = (
+        Tokens(tokens, answer, audio_input=heard),
+        Tokens(tokens, answer, cached=tokens),
+        Tokens(tokens, answer, cache_write=tokens),
+        Tokens(tokens, answer, cache_write=tokens, cache_write_1h=tokens),
+    )
+    usual = catalog.cost(ref, kinds[0])
+    if usual is None:
+        return f"the price of {ref} is not known"
     # The tier asked for may be dearer; that it is cheaper is known by the answer only.
-    return max(usual, catalog.cost(ref, tokens, request.service_tier) or 0.0)
+    costs = [catalog.cost(ref, it, tier) for it in kinds for tier in (None, request.service_tier)]
+    return max(usual, *(it for it in costs if it is not None))
+
+
+def counted_as(
+    ref: ModelRef, request: LLMRequest, catalog: Catalog, budgets: Mapping[str, BudgetSettings]
+) -> float:
+    """US dollars to reserve for a call of unknown price, by what the budgets say."""
+    given, answer = most_input(request), _longest_answer(ref, request, catalog)
+    window = catalog.facts(ref).context_window or 0
+    tokens = max(given.tokens + given.heard, window if given.fills_window else 0) + answer
+    prices = (it.count_as_dollars_per_million for it in budgets.values())
+    return tokens * max((it for it in prices if it is not None), default=0.0) / _MILLION
+
+
+def _longest_answer(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> int:
+    limit = request.max_tokens or catalog.own_limit(ref) or LONG_ANSWER
+    server = catalog.server(ref, request) or ""
+    return max(limit, SHORTEST_LIMIT) if server.endswith("/responses") else limit

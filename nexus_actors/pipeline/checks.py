@@ -1,20 +1,28 @@
 """What is asked before a call is made, besides the provider's own limits. Takes its time, so it is
 asked by workers, not by the Router."""
 
+import math
+import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.limits.budgets import most_it_may_cost, shares
+from nexus_actors.limits.allowed import Allowed, allowed
+from nexus_actors.limits.budgets import counted, counted_as, most_cost, shares
 from nexus_actors.pipeline.job import Job
-from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.urls import TooLate, resolved_refusal
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.settings.model import BudgetSettings
 from nexus_actors.storage.ports import RequestStore, StorageError
+
+LEAST_PAUSE = 0.25
+"""Seconds after which a budget is asked again that calls under way have reserved, about: an eighth
+of the time that the request is old."""
+LONGEST_PAUSE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +34,15 @@ class Checks:
     catalog: Catalog
     store: RequestStore
 
+    def allowed(self, job: Job, settings: ProviderSettings) -> Allowed | ProviderFailure:
+        """What is sent of a job to its candidate; or why it can never be called."""
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        budgets = counted(self.budgets, job.body, job.candidate.provider)
+        return allowed(job.body, job.candidate, settings, self.catalog, budgets)
+
     async def refusal(self, job: Job) -> ProviderFailure | None:
-        """Why the call must not be made. None: it may be, and what it may cost is reserved.
+        """Why the call must not be made, or not now (`retry_after`). None: it may be, and what it
+        may cost is reserved.
 
         Cancelled, a reservation may stand; the attempt's number holds it until it is recorded.
         """
@@ -39,19 +54,46 @@ class Checks:
             return _refused(ErrorType.TIMEOUT, "the hosts of its URLs cannot be looked up in time")
         if why is not None:
             return _refused(ErrorType.REQUEST_REJECTED, why)
-        counted = shares(self.budgets, job.body, job.candidate.provider)
-        if not counted or job.request_id is None:
+        budgets = counted(self.budgets, job.body, job.candidate.provider)
+        if not budgets or job.request_id is None:
             return None
-        dollars = most_it_may_cost(job.candidate, job.body, self.catalog)
-        number = job.attempt_count + 1
+        request = job.body if job.allowed is None else job.allowed.request
+        dollars = most_cost(job.candidate, request, self.catalog)
+        if isinstance(dollars, str):
+            refusing = [name for name, it in budgets.items() if it.unknown_price == "refuse"]
+            if refusing:
+                why = (
+                    f"budget {refusing[0]} makes no call of unknown cost (unknown_price): {dollars}"
+                )
+                return _refused(ErrorType.QUOTA_EXCEEDED, why)
+            budgets = {name: it for name, it in budgets.items() if it.unknown_price == "count_as"}
+            dollars = counted_as(job.candidate, request, self.catalog, budgets)
+        return await self._reserve(job, dollars, budgets)
+
+    async def _reserve(
+        self, job: Job, dollars: float, budgets: Mapping[str, BudgetSettings]
+    ) -> ProviderFailure | None:
+        if not budgets or job.request_id is None:
+            return None
+        of = shares(budgets)
         try:
-            poor = await self.store.reserve(job.request_id, number, dollars, counted)
+            poor = await self.store.reserve(job.request_id, job.attempt_count + 1, dollars, of)
+            if poor is None:
+                return None
+            waits = all(it.when_reserved == "wait" for it in budgets.values())
+            comes_back = waits and await self.store.may_come_back(dollars, of)
         except StorageError as error:
             return _refused(ErrorType.INTERNAL_ERROR, f"the budget cannot be asked: {error}")
-        if poor is None:
-            return None
         why = f"budget {poor} has less left than the call may cost (${dollars:.6f})"
-        return _refused(ErrorType.QUOTA_EXCEEDED, why)
+        refused = _refused(ErrorType.QUOTA_EXCEEDED, why)
+        # Calls under way have reserved it, and most give much of it back.
+        return replace(refused, retry_after=_pause(job)) if comes_back else refused
+
+
+def _pause(job: Job) -> float:
+    age = trio.current_time() - job.sent_at if math.isfinite(job.sent_at) else 0.0
+    pause = min(max(age / 8, LEAST_PAUSE), LONGEST_PAUSE)
+    return pause * random.uniform(0.5, 1.5)  # noqa: S311 - so that not all come back at once
 
 
 def _refused(name: ErrorType, why: str) -> ProviderFailure:

@@ -10,6 +10,7 @@ import trio
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.limits.allowed import Allowed
 from nexus_actors.pipeline.refusals import Refusals
 from nexus_actors.routing import Candidate
 from nexus_actors.storage.ports import Attempt, Finish, Lease, Previous, Step
@@ -57,6 +58,8 @@ class Job:
     keyless: set[Candidate] = field(default_factory=set)
     """Candidates that were passed over because no key of theirs could be used: not used up."""
     candidates: tuple[Candidate, ...] = ()
+    allowed: Allowed | None = None
+    """What is sent of it to the candidate to try now."""
     lane: str | None = None
     """The provider whose lane it is in; None until routed."""
     queued_in: object | None = None

@@ -11,6 +11,7 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
 from nexus_actors.failpoints import reached
+from nexus_actors.limits.allowed import Allowed
 from nexus_actors.limits.quirks import Quirks
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
@@ -63,7 +64,10 @@ class ProviderCalls:
         started = job.call_began = trio.current_time()
         if job.tried_at is None:
             job.tried_at = started
-        outcome = await self._call(job.body, job, timeout, key)
+        sent = Allowed(job.body) if job.allowed is None else job.allowed
+        outcome = await self._call(sent.request, job, timeout, key)
+        if outcome is not None and sent.notes:
+            outcome = replace(outcome, dropped=(*sent.notes, *outcome.dropped))
         seconds = trio.current_time() - started
         knew = False
         if isinstance(outcome, ProviderFailure):

@@ -129,15 +129,19 @@ class ProviderWorker(GenServer):
     async def _permit(self, job: Job) -> int | None:
         """The key for a call that may begin now; None if none may, and the job has gone elsewhere
         or is ours no more."""
-        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        allowed = self._checks.allowed(job, self._settings)
+        if isinstance(allowed, ProviderFailure):
+            self._fail(job, allowed)
+            return None
+        job.allowed = allowed
         while job in self._in_work:
-            key = self._begin(job, job.body)
+            key = self._begin(job, allowed.request)
             if key is None:
                 return None
             refused: ProviderFailure | None = None
             permitted = False
             try:
-                if not await self._is_admitted(job, job.body, key):
+                if not await self._is_admitted(job, allowed.request, key):
                     continue
                 refused = await self._checks.refusal(job)
                 permitted = refused is None and job in self._in_work
@@ -147,8 +151,12 @@ class ProviderWorker(GenServer):
             if permitted:
                 return key
             if refused is not None and job in self._in_work:
-                self._limits.settle(job.body, key, refused)
-                self._fail(job, refused)
+                self._limits.settle(allowed.request, key, refused)
+                pause = refused.retry_after
+                if pause and trio.current_time() + pause < job.deadline:
+                    self._come_later(job, pause, is_told=True)
+                else:
+                    self._fail(job, refused)
                 return None
         return None
 

@@ -25,10 +25,10 @@ _WHY: Final[Mapping[str, str]] = {
     "audio": "it takes no audio",
 }
 """A field of `Takes` → what is told where it is false."""
-_IMAGES: Final = frozenset({"image_url", "input_image", "image"})
+IMAGES: Final = frozenset({"image_url", "input_image", "image"})
 _FILES: Final = frozenset({"file", "input_file", "document"})
-_AUDIO: Final = frozenset({"input_audio"})
-MEDIA: Final = _IMAGES | _FILES | _AUDIO
+AUDIO: Final = frozenset({"input_audio"})
+MEDIA: Final = IMAGES | _FILES | AUDIO
 """Types of the parts of a message's content that are no text."""
 _OF_FUNCTIONS: Final = frozenset({"any", "required", "tool", "function", "allowed_tools"})
 """Types of a choice that is one among functions."""
@@ -130,7 +130,7 @@ def _media(messages: tuple[Message, ...]) -> Iterator[str]:
         content = message.get("content")
         for part in content if isinstance(content, list | tuple) else ():
             kind = part.get("type") if isinstance(part, Mapping) else None
-            if kind in _IMAGES:
+            if kind in IMAGES:
                 yield "images"
                 if _is_by_url(part):
                     yield "image_urls"
@@ -138,7 +138,7 @@ def _media(messages: tuple[Message, ...]) -> Iterator[str]:
                 yield "files"
                 if _is_by_url(part):
                     yield "file_urls"
-            elif kind in _AUDIO:
+            elif kind in AUDIO:
                 yield "audio"
 
 

@@ -68,6 +68,17 @@ class Catalog:
         cost = pricing.configured_cost(self._configured(ref), tokens)
         return self._listed(ref, tokens, tier) if cost is None else cost
 
+    def is_free(self, ref: ModelRef) -> bool:
+        """Whether nothing it does is paid: a model of one's own, or an imitation."""
+        if pricing.configured_cost(self._configured(ref), pricing.Tokens(0, 0)) is not None:
+            return False
+        settings = self._providers[ref.provider].settings
+        return getattr(settings, "base_url", None) is None or getattr(settings, "free", False)
+
+    def server(self, ref: ModelRef, request: LLMRequest) -> str | None:
+        """By which name `models.toml` knows who answers this request; None: it does not."""
+        return self._providers[ref.provider].settings.server(request)
+
     def own_limit(self, ref: ModelRef) -> int | None:
         """The most tokens of an answer, if the config says it."""
         configured = self._configured(ref)
@@ -127,6 +138,6 @@ class Catalog:
         settings = self._providers[ref.provider].settings
         base_url = getattr(settings, "base_url", None)
         if base_url is None or getattr(settings, "free", False):
-            return 0.0  # a model of one's own, or an imitation
+            return 0.0  # see is_free
         found = pricing.price(ref.provider, base_url, ref.model, pricing.Used(tokens, tier))
         return None if found is None else found.dollars

@@ -3,6 +3,16 @@
 A token of English is four to five bytes, of code three to four, of Chinese three (one character).
 So a quarter of the bytes is the expectation, and a sixth is what no text is likely to fall below: a
 model is only passed over for its size where even that does not fit.
+
+A budget is kept by what no input exceeds (`most_input`), by these rules:
+
+- text: a token for each byte, as no tokenizer makes more; and something around each of its parts;
+- a picture: 50,000, what the dearest model counts for the largest;
+- a recording: a token for ten bytes of its data, as none is packed so tightly;
+- a document, and `previous_response_id`, which brings a conversation along: the model's whole
+  window, whatever else there is;
+- tools that the provider runs itself (a search, code, `mcp_servers`), as often as it likes: nothing
+  bounds them.
 """
 
 from collections.abc import Mapping
@@ -10,13 +20,27 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.honours import MEDIA
+from nexus_actors.providers.honours import AUDIO, IMAGES, MEDIA
 
 MEDIA_TOKENS: Final = 1_000
 """For an image or a file, whatever its size: providers count them by rules of their own."""
 AROUND_A_MESSAGE: Final = 4
 """Who speaks, and where it begins and ends."""
 AROUND_ALL: Final = 3
+MOST_OF_TOOLS: Final = 2_000
+"""What a provider says to its model of tools, or of a form of the answer, besides those."""
+MOST_AROUND_A_PART: Final = 4
+"""Quotes, brackets, commas."""
+MOST_OF_A_PICTURE: Final = 50_000
+"""gpt-4o-mini: 2,833, and 5,667 for each of up to eight tiles.
+https://platform.openai.com/docs/guides/images-vision"""
+BYTES_OF_A_SOUND: Final = 10
+"""Gemini: 32 tokens a second, of which 320 bytes of base64 are 2 kbit: hardly any speech is less.
+"""
+OWN_TOOLS: Final = (
+    "function", "custom", "computer", "bash", "text_editor", "memory", "local_shell", "apply_patch"
+)  # fmt: skip
+"""What the types of tools begin with that the caller runs. All others run at the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +91,78 @@ def _size(value: Any) -> int:
             return 0
         case _:
             return 4
+
+
+@dataclass(frozen=True, slots=True)
+class MostInput:
+    """What the input has at most."""
+
+    tokens: int
+    """All but those of recordings."""
+    heard: int = 0
+    """Tokens of recordings."""
+    fills_window: bool = False
+    """It may be as much as the model's window holds, whatever stands here."""
+    unbounded: str | None = None
+    """What nothing bounds, if there is such a thing."""
+
+
+def most_input(request: LLMRequest) -> MostInput:
+    """Of all that a request sends, or has a provider add."""
+    size = AROUND_ALL + _most(request.tools) + _most(request.response_format)
+    if request.tools or request.response_format is not None:
+        size += MOST_OF_TOOLS
+    pictures, sounds, documents = 0, 0, 0
+    for message in request.messages:
+        content = message.get("content")
+        others = {key: it for key, it in message.items() if key not in ("role", "content")}
+        size += AROUND_A_MESSAGE + _most(others)
+        for part in content if isinstance(content, list | tuple) else (content,):
+            kind = part.get("type") if isinstance(part, Mapping) else None
+            if kind in IMAGES:
+                pictures += 1
+            elif kind in AUDIO:
+                sounds += _most(part)
+            elif kind in MEDIA:
+                documents += 1
+            elif isinstance(part, str):
+                size += len(part.encode("utf-8", "replace"))
+            else:
+                inner = _media_within(part)
+                pictures, documents = pictures + inner[0], documents + inner[1]
+                size += _most(part)
+    fills = documents > 0 or request.previous_response_id is not None
+    return MostInput(
+        size + pictures * MOST_OF_A_PICTURE, sounds // BYTES_OF_A_SOUND, fills, _hosted(request)
+    )
+
+
+def _media_within(part: Any) -> tuple[int, int]:
+    """Pictures and other media in what a tool gave back."""
+    if not isinstance(part, Mapping) or not isinstance(part.get("content"), list | tuple):
+        return 0, 0
+    kinds = [it.get("type") for it in part["content"] if isinstance(it, Mapping)]
+    pictures = sum(kind in IMAGES for kind in kinds)
+    return pictures, sum(kind in MEDIA for kind in kinds) - pictures
+
+
+def _hosted(request: LLMRequest) -> str | None:
+    if request.mcp_servers:
+        return "mcp_servers"
+    kinds = (str(tool.get("type", "function")) for tool in request.tools)
+    return next((f"the tool {kind}" for kind in kinds if not kind.startswith(OWN_TOOLS)), None)
+
+
+def _most(value: Any) -> int:
+    """Tokens of a value at most, written as JSON."""
+    match value:
+        case str():
+            return len(value.encode("utf-8", "replace")) + MOST_AROUND_A_PART
+        case Mapping():
+            return sum(_most(str(key)) + _most(item) for key, item in value.items())
+        case list() | tuple():
+            return sum(map(_most, value))
+        case None:
+            return 0
+        case _:
+            return len(str(value)) + MOST_AROUND_A_PART

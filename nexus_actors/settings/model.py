@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from nexus_actors.config_file import DEFAULT_DATA_DIR, DRAIN_TIMEOUT, LONGEST_DRAIN
 from nexus_actors.contract.bounds import DEFAULTS, WIDEST, Bounds
@@ -164,6 +164,24 @@ class BudgetSettings(Section):
     """A glob for the request's `agent_id`; without one, every agent's calls count."""
     provider: str | None = None
     """A provider's name; without one, calls to every provider count."""
+    max_output_tokens: Annotated[int, Field(ge=1, le=10_000_000)] = 8192
+    """The limit of an answer that is sent where a request sets none, and reserved."""
+    when_reserved: Literal["refuse", "wait"] = "refuse"
+    """A call for which there is enough but for what calls under way have reserved, most of which
+    they give back: not made; or the request waits in the queue, bounded by its timeout."""
+    unknown_price: Literal["refuse", "count_as", "ignore"] = "refuse"
+    """A call whose most cost nobody knows: not made; reserved at the price given beside it; or made
+    without a reservation, and counted if its cost is told."""
+    count_as_dollars_per_million: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    """What a million tokens, in or out, count as that have no known price."""
+
+    @model_validator(mode="after")
+    def _check_price(self) -> Self:
+        if (self.unknown_price == "count_as") != (self.count_as_dollars_per_million is not None):
+            raise ValueError(
+                'count_as_dollars_per_million: expected with unknown_price = "count_as", not else'
+            )
+        return self
 
 
 class ModelRef(NamedTuple):

@@ -361,6 +361,10 @@ class RequestStore(Protocol):
         name of one that has not so much left. Recording the attempt settles it."""
         ...
 
+    async def may_come_back(self, dollars: float, budgets: Sequence[BudgetShare]) -> bool:
+        """Whether each of the budgets would have so much left if calls under way cost nothing."""
+        ...
+
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
         """Make visible what this instance has leased but does not work on (msg_ids not in `held`).
 

@@ -51,6 +51,7 @@ Statement = Literal[
     "notify",
     "take_quota",
     "reserve",
+    "spending",
 ]
 
 
@@ -239,6 +240,13 @@ class PostgresRequestStore:
         )
         poor: str | None = rows[0]["poor"]
         return poor
+
+    async def may_come_back(self, dollars: float, budgets: Sequence[BudgetShare]) -> bool:
+        """See `RequestStore.may_come_back`."""
+        names = [budget.name for budget in budgets]
+        rows = await self._fetch("spending", names, [budget.per for budget in budgets])
+        pairs = zip(rows, budgets, strict=True)
+        return all(row["spent"] + dollars <= budget.dollars for row, budget in pairs)
 
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
         """See `RequestStore.release_orphans`.

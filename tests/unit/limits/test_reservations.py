@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.limits.budgets import LONG_ANSWER, most_it_may_cost
+from nexus_actors.limits.budgets import LONG_ANSWER, most_cost, most_it_may_cost
+from nexus_actors.providers.pricing import Tokens
 from nexus_actors.routing.catalog import Catalog
-from nexus_actors.routing.estimate import estimate_input
+from nexus_actors.routing.estimate import most_input
 from nexus_actors.settings import ModelRef, Settings, parse_settings
 
 OPUS = ModelRef("anthropic", "claude-opus-5-5")
@@ -32,10 +33,12 @@ def reserved(ref: ModelRef, known: Catalog, **fields: Any) -> tuple[float, float
     """For the input, and for the answer."""
     asked = request(**fields)
     both = most_it_may_cost(ref, asked, known)
-    tokens_in = estimate_input(asked).expected * 4 // 3
+    tokens_in = most_input(asked).tokens
     facts = known.facts(ref)
     assert facts.input_price is not None
-    return tokens_in * facts.input_price / 1e6, both - tokens_in * facts.input_price / 1e6
+    dearest = known.cost(ref, Tokens(tokens_in, 0, cache_write=tokens_in, cache_write_1h=tokens_in))
+    assert dearest is not None
+    return dearest, both - dearest
 
 
 def test_an_answer_without_a_limit_is_taken_to_be_long_not_endless() -> None:
@@ -81,3 +84,73 @@ def test_a_dearer_tier_is_reserved_if_it_is_asked_for(tier: str | None, times: f
 def test_the_prices_shown_are_those_of_the_first_tier(name: str, prices: Any) -> None:
     facts = catalog().facts(ModelRef(*name.split("/", 1)))
     assert (facts.input_price, facts.cached_input_price, facts.output_price) == prices
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+DOCUMENT = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}
+SOUND = {"type": "input_audio", "input_audio": {"data": "A" * 10_000, "format": "mp3"}}
+
+
+def of_user(*parts: Any) -> Any:
+    return ({"role": "user", "content": list(parts)},)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 1_000, "漢字" * 1_000, "0123456789abcdef" * 100, "\U0001f9d1\u200d" * 500, ""],
+)
+def test_no_tokenizer_makes_more_of_a_text_than_it_has_bytes(text: str) -> None:
+    asked = request(messages=({"role": "user", "content": text},))
+    assert len(text.encode()) <= most_input(asked).tokens <= len(text.encode()) + 10
+
+
+@pytest.mark.parametrize(
+    ("fields", "least"),
+    [
+        ({"messages": of_user(PICTURE, PICTURE)}, 100_000),
+        ({"messages": ({"role": "tool", "content": [{"content": [PICTURE]}]},)}, 50_000),
+        ({"messages": of_user(SOUND)}, 1_000),
+        ({"tools": ({"type": "function", "function": {"name": "f" * 500}},)}, 2_500),
+        ({"response_format": {"type": "json_schema", "schema": {"a": "b" * 500}}}, 2_500),
+        ({"messages": ({"role": "assistant", "tool_calls": [{"arguments": "x" * 500}]},)}, 500),
+        ({"messages": of_user(DOCUMENT)}, 1_000_000),
+        ({"previous_response_id": "resp_1"}, 1_000_000),
+    ],
+)
+def test_all_that_a_model_has_to_read_is_counted(fields: Any, least: int) -> None:
+    known = catalog(context_window=1_000_000, input_price=5.0, output_price=20.0)
+    dollars = most_cost(OPUS, request(**fields), known)
+    floor = known.cost(OPUS, Tokens(least, LONG_ANSWER))
+    assert isinstance(dollars, float)
+    assert floor is not None
+    assert dollars >= floor
+
+
+@pytest.mark.parametrize(
+    ("ref", "fields", "why"),
+    [
+        (SOL, {"tools": ({"type": "web_search"},)}, "the tool web_search may cost"),
+        (OPUS, {"tools": ({"type": "code_execution_20250825"},)}, "the tool code_execution"),
+        (SOL, {"mcp_servers": ({"server_url": "https://x"},)}, "mcp_servers may cost"),
+        (ModelRef("openai", "no-such-model"), {}, "the price of openai/no-such-model"),
+        (ModelRef("openai", "no-such"), {"previous_response_id": "r"}, "its window"),
+    ],
+)
+def test_what_nothing_bounds_is_named(ref: ModelRef, fields: Any, why: str) -> None:
+    told = most_cost(ref, request(**fields), catalog())
+    assert isinstance(told, str)
+    assert why in told
+
+
+def test_no_more_is_read_than_the_window_holds() -> None:
+    text = "a" * 5_000_000
+    known = catalog(context_window=100_000, input_price=1.0, output_price=1.0)
+    asked = request(messages=({"role": "user", "content": text},), max_tokens=100)
+    assert most_cost(OPUS, asked, known) == pytest.approx(0.1001)
+
+
+@pytest.mark.parametrize("tool", ["function", "custom", "bash_20250124", "computer_use_preview"])
+def test_tools_that_the_caller_runs_bound_a_call(tool: str) -> None:
+    assert isinstance(
+        most_cost(SOL, request(tools=({"type": tool, "name": "x"},)), catalog()), float
+    )
