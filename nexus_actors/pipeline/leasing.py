@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
+import trio
 
 from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.suspects import Portions, Suspects
+from nexus_actors.pipeline.patience import Outages, Patience
+from nexus_actors.pipeline.suspects import HeldBack, Portions, Suspects
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.ports import (
     Delivery,
     GiveBack,
+    Lease,
     RequestStore,
     StorageError,
     StorageRefused,
@@ -24,6 +27,11 @@ READ_BYTES = 8 * 2**20
 """Of texts read at once: decoding them holds up all else."""
 SUSPECT_PAUSE = 1.0
 """Seconds that a row which the store refuses to lease stays invisible."""
+MANY = 3
+"""So many failing in succession may be everybody."""
+HELD = "held requests"
+"""Under which name `nexus status` tells of those that the journal does not take."""
+LOCKED = "somebody holds its row in the journal locked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +44,28 @@ class Leased:
 
 class Leasing:
     """Of one process. A row that the store refuses, or that takes more time than a statement has,
-    is leased without its text, and ends once it is shown that it is to blame (see `Suspects`).
+    is held, and opened by itself. If its content cannot be opened, again and again, it ends without
+    its text (see `Suspects`). If it can, it is the journal that does not take it: then it is tried
+    again at growing pauses, which `trouble` tells (see `HeldBack`).
     """
 
-    def __init__(self, store: RequestStore, queue: QueueSettings, in_work: InWork) -> None:
+    def __init__(
+        self,
+        store: RequestStore,
+        queue: QueueSettings,
+        in_work: InWork,
+        trouble: Patience | None = None,
+    ) -> None:
         self._store = store
+        self._trouble = trouble or Outages().patience(HELD)
         self._queue = queue
         self._in_work = in_work
         self._portions = Portions()
         self._waiting_portions = Portions()
         self._suspects = Suspects()
+        self._held = HeldBack()
+        self._failures = 0
+        """Rows that failed alone since one was leased."""
         self._small_first = True
 
     async def lease(self) -> Leased:
@@ -68,22 +88,20 @@ class Leasing:
         except StorageStrained as error:
             # Each try costs a statement's whole time, so the next is the smallest.
             if self._portions.strained(quantity):
-                self._small_first = not self._small_first
                 raise
             return Leased(await self._suspect(error), more=True)
         self._portions.passed()
-        self._suspects.others_passed(deliveries)
         left = any(delivery.more_due for delivery in deliveries)
         # In turns: else small ones that keep coming would hold up the others for ever.
         self._small_first = not (self._small_first and left)
-        return Leased(deliveries, more=left or len(deliveries) >= quantity)
+        return Leased(self._passed(deliveries), more=left or len(deliveries) >= quantity)
 
     async def take_waiting(
         self, rooms: Mapping[str, int], expired: int
     ) -> Sequence[Delivery] | None:
         """What was taken of those that wait; None if that failed, and less is to be tried.
 
-        Of which one row the store refuses, `lease` finds out: it is made visible.
+        What is wrong with a row that the store refuses, `lease` finds out: it is made visible.
         """
         rooms, expired = self._waiting_portions.of_rooms(rooms, expired)
         quantity = sum(rooms.values()) + expired
@@ -91,64 +109,108 @@ class Leasing:
         timeout = self._queue.visibility_timeout
         try:
             deliveries = await self._store.take_waiting(rooms, timeout, expired=expired, **limits)
-        except StorageRefused:
-            smaller = self._waiting_portions.refused(quantity)
-        except StorageStrained:
-            smaller = self._waiting_portions.strained(quantity)
-            if smaller:
+        except StorageRefused as error:
+            if self._waiting_portions.refused(quantity):
+                return None
+            refusal: StorageError = error
+        except StorageStrained as error:
+            if self._waiting_portions.strained(quantity):
                 raise
+            refusal = error
         else:
             self._waiting_portions.passed()
             return deliveries
-        if not smaller:
-            limits["largest"] = 0
-            await self._put_back(
-                await self._store.take_waiting(rooms, timeout, expired=expired, **limits)
-            )
+        await self._leave_to_lease(rooms, expired, refusal)
         return None
 
+    async def _leave_to_lease(
+        self, rooms: Mapping[str, int], expired: int, error: StorageError
+    ) -> None:
+        """Make visible what waits, taken unread; or without the journal, if that does not take it.
+        Raises StorageUnavailable if there is nothing to be made visible."""
+        limits = {"expired": expired, "largest": 0}
+        try:
+            taken = await self._store.take_waiting(rooms, SUSPECT_PAUSE, **limits)
+            await self._store.give_back([_returned(it) for it in taken])
+        except (StorageRefused, StorageStrained):
+            taken = []
+        if not taken and not await self._store.hold_waiting(rooms, expired=expired):
+            raise StorageUnavailable(str(error)) from error
+
     async def _suspect(self, error: StorageError) -> Sequence[Delivery]:
-        """The store does not lease the first row alone: lease it without its content, or unseen.
-        It is returned if it is shown that it is that row's fault.
+        """The store does not lease one row alone: hold the first that is due, and open it by
+        itself. It is returned, leased without its text, if it is shown that it is that row's fault.
 
-        It may be the store's own condition, or by now another row: so the row is put back for a
-        moment. Raises StorageUnavailable where it may be the store that takes nobody.
+        It may be another row by now, or the store's own condition: each shows by itself what it is.
+        Raises StorageUnavailable where it may be the store that takes nobody.
         """
-        for blind in (False, True):
-            try:
-                deliveries = await self._store.lease(
-                    1, SUSPECT_PAUSE, largest=0, blind=blind, small_first=self._small_first
-                )
-            except (StorageRefused, StorageStrained):
-                continue
+        self._failures += 1
+        try:
+            held = await self._store.hold(SUSPECT_PAUSE)
+        except (StorageRefused, StorageStrained) as caught:
+            raise StorageUnavailable(str(error)) from caught
+        if held is None:
+            return []
+        try:
+            request_id = await self._store.open_held(held, largest=self._largest)
+        except (StorageRefused, StorageStrained) as fault:
             # A slow store is slow with what is large, and yet it may be nobody's fault.
-            unclear = blind or not isinstance(error, StorageRefused)
-            for delivery in deliveries:
-                if self._suspects.is_guilty(delivery.lease.msg_id, unclear=unclear):
-                    log.warning("a message cannot be read", msg_id=delivery.lease.msg_id)
-                    return [replace(delivery, fault=str(error))]
-            await self._put_back(deliveries)
-            if not unclear:
-                return []
-            break
-        self._small_first = not self._small_first
-        raise StorageUnavailable(str(error)) from error
+            unclear = not isinstance(fault, StorageRefused) or not await self._opens_unread(held)
+            if self._suspects.is_guilty(held.msg_id, unclear=unclear):
+                return await self._end(held, fault)
+        else:
+            await self._hold_back(held, request_id, error)
+        if self._failures >= MANY:
+            raise StorageUnavailable(str(error)) from error
+        return []
 
-    async def _put_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Make visible what was leased unread; what the journal does not know of lapses soon."""
-        await self._store.give_back(
-            [
-                GiveBack(
-                    lease=it.lease,
-                    request_id=it.request_id,
-                    attempt_count=it.attempts,
-                    spared_count=it.spared_attempts,
-                    used_candidates=it.used_candidates,
-                )
-                for it in deliveries
-                if it.verdict == "claimed" and it.request_id is not None
-            ]
-        )
+    async def _opens_unread(self, held: Lease) -> bool:
+        try:
+            await self._store.open_held(held, largest=0)
+        except (StorageRefused, StorageStrained):
+            return False
+        return True
+
+    async def _end(self, held: Lease, fault: StorageError) -> Sequence[Delivery]:
+        """Lease a message that cannot be opened, so that its request ends by its id; unread, where
+        it cannot be looked at even for that. Nothing where the journal does not take it."""
+        unread = not await self._opens_unread(held)
+        timeout = self._queue.visibility_timeout
+        try:
+            deliveries = await self._store.lease_held(held, timeout, unread=unread)
+        except (StorageRefused, StorageStrained) as error:
+            await self._hold_back(held, None, error)
+            return []
+        log.warning("a message cannot be read", msg_id=held.msg_id, error=str(fault))
+        return [replace(it, fault=str(fault)) for it in deliveries if it.verdict != "locked"]
+
+    async def _hold_back(self, held: Lease, request_id: str | None, error: StorageError) -> None:
+        """The journal does not take it: let it be for a while, and say so if that lasts."""
+        told = _told(held, request_id, str(error))
+        pause = self._held.failed(held.msg_id, told, trio.current_time())
+        await self._store.postpone(held, pause)
+        self._tell()
+
+    def _passed(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Note what was leased, and what was left because its row in the journal is locked."""
+        now = trio.current_time()
+        leased = [it for it in deliveries if it.verdict != "locked"]
+        for it in deliveries:
+            if it.verdict == "locked":
+                told = _told(it.lease, it.request_id, LOCKED)
+                self._held.failed(it.lease.msg_id, told, now)
+        if leased:
+            self._failures = 0
+        self._suspects.others_passed(leased)
+        self._held.passed(leased, now)
+        self._tell()
+        return leased
+
+    def _tell(self) -> None:
+        if self._held.told is None:
+            self._trouble.worked()
+        else:
+            self._trouble.note(StorageUnavailable(self._held.told))
 
     @property
     def _largest(self) -> int:
@@ -157,3 +219,19 @@ class Leasing:
     @property
     def _together(self) -> int:
         return int(min(max(self._in_work.bytes_left, 0), READ_BYTES))
+
+
+def _returned(it: Delivery) -> GiveBack:
+    assert it.request_id is not None  # noqa: S101 - what waits is the journal's
+    return GiveBack(
+        lease=it.lease,
+        request_id=it.request_id,
+        attempt_count=it.attempts,
+        spared_count=it.spared_attempts,
+        used_candidates=it.used_candidates,
+    )
+
+
+def _told(lease: Lease, request_id: str | None, why: str) -> str:
+    who = f"request {request_id}" if request_id is not None else "a request"
+    return f"{who} (message {lease.msg_id}) is not taken by the journal, and waits: {why}"

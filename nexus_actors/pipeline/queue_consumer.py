@@ -16,7 +16,7 @@ from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.ending import give_back
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
-from nexus_actors.pipeline.leasing import Leasing
+from nexus_actors.pipeline.leasing import HELD, Leasing
 from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.pipeline.wake import Wake
@@ -67,7 +67,7 @@ class QueueConsumer(Stage):
         self._to_publisher = to_publisher
         self._wake = Wake()
         self._patience = outages.patience("QueueConsumer")
-        self._leasing = Leasing(store, queue, in_work)
+        self._leasing = Leasing(store, queue, in_work, outages.patience(HELD))
         self._look_everywhere_at = 0.0
         self._stopping = False
         self._stopped = trio.Event()
@@ -103,8 +103,7 @@ class QueueConsumer(Stage):
                     if not released:
                         await self._release_orphans()
                         released = True
-                    waiting = await self._take_waiting()
-                    more = await self._lease()
+                    waiting, more = await self._read()
                 except StorageError as error:
                     released = False  # a lease may have been taken whose answer was lost
                     await self._patience.failed(error)
@@ -115,6 +114,16 @@ class QueueConsumer(Stage):
                 else:
                     pause = min(2 * pause, self._queue.poll_interval)
         self._stopped.set()
+
+    async def _read(self) -> tuple[bool, bool]:
+        """Whether there was something of what waits, and whether there may be more of the rest.
+        What is wrong with the one is no reason to leave the other."""
+        try:
+            waiting = await self._take_waiting()
+        except StorageError:
+            await self._lease()
+            raise
+        return waiting, await self._lease()
 
     async def _release_orphans(self) -> None:
         held = [job.lease.msg_id for job in self._in_work]
@@ -201,6 +210,7 @@ class QueueConsumer(Stage):
             request_id=_request_id(delivery),
             prior_attempts=delivery.attempts,
             prior_spared=delivery.spared_attempts,
+            prior_outcome=delivery.last_outcome,
             used_before=delivery.used_candidates,
             previous=delivery.previous,
         )

@@ -1,10 +1,11 @@
 """Batches that the store refuses: smaller ones, down to the row that is refused alone, and whether
-it is that row's fault.
+it is that row's fault, or only the journal's that does not take it.
 """
 
 import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from nexus_actors.storage.ports import Delivery
 
@@ -12,6 +13,12 @@ ENOUGH = 2
 """So often must a thing be seen to be believed."""
 MOST = 1000
 """Suspects that are remembered."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+"""Seconds until a request is tried again that the journal does not take; doubled each time."""
+SHOWN = 5
+"""So many of them are named at once."""
+MEMORY = 60.0
+"""Seconds for which one is remembered that has not come again when it was due."""
 
 
 class Portions:
@@ -51,12 +58,10 @@ class Portions:
 
 
 class Suspects:
-    """Messages that the store refused to lease by themselves.
+    """Messages of which the content could not be opened, each by itself, without the journal.
 
-    One is guilty if it was twice refused alone, each time with its content and not without it. That
-    it can be leased unseen says nothing, since nothing of it is written then that could be refused;
-    nor does it that it can be leased without its text where that took too long: others must have
-    been leased meanwhile, else it may be the store that takes nobody, or is slow.
+    One is guilty if that happened twice. Where it was not refused but took too long, it may be the
+    store that is slow: then others must have been leased meanwhile.
     """
 
     def __init__(self) -> None:
@@ -64,8 +69,8 @@ class Suspects:
         self._others: dict[int, int] = {}
 
     def is_guilty(self, msg_id: int, *, unclear: bool) -> bool:
-        """It was refused alone, and leased without its content; `unclear`: that may be so with any
-        other. True if it is its own fault; it is then forgotten."""
+        """Its content could not be opened; `unclear`: that may be so with any other. True if it is
+        its own fault; it is then forgotten."""
         self._seen[msg_id] = self._seen.get(msg_id, 0) + 1
         others = self._others.setdefault(msg_id, 0)
         guilty = self._seen[msg_id] >= ENOUGH and (not unclear or others >= ENOUGH)
@@ -83,3 +88,53 @@ class Suspects:
     def _forget(self, msg_id: int) -> None:
         self._seen.pop(msg_id, None)
         self._others.pop(msg_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Untaken:
+    """A request that the journal did not take."""
+
+    times: int
+    """Each time others had been taken meanwhile."""
+    until: float
+    """When it is tried again."""
+    told: str
+    taken: int
+    """How many others had been taken by then."""
+
+
+class HeldBack:
+    """Requests that the journal does not take, though they can be opened: nobody's fault but the
+    journal's, so they are only tried again, at growing pauses, and never end for it.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[int, Untaken] = {}
+        self._taken = 0
+
+    def failed(self, msg_id: int, told: str, now: float) -> float:
+        """It was not taken: seconds until it is to be tried again. They grow only where others are
+        taken: else it is the store that takes nobody."""
+        before = self._rows.pop(msg_id, Untaken(0, 0.0, "", -1))
+        times = before.times + (self._taken > before.taken)
+        pause = min(FIRST_PAUSE * 2.0 ** min(times - 1, 16), LONGEST_PAUSE)
+        self._rows[msg_id] = Untaken(times, now + pause, told, self._taken)
+        if len(self._rows) > MOST:
+            del self._rows[next(iter(self._rows))]
+        return pause
+
+    def passed(self, deliveries: Sequence[Delivery], now: float) -> None:
+        """These were leased. What has not come again for long is forgotten: another took it."""
+        self._taken += len(deliveries)
+        for delivery in deliveries:
+            self._rows.pop(delivery.lease.msg_id, None)
+        gone = [msg_id for msg_id, it in self._rows.items() if now > it.until + MEMORY]
+        for msg_id in gone:
+            del self._rows[msg_id]
+
+    @property
+    def told(self) -> str | None:
+        """What is to be told of those that were not taken more than once, the oldest first."""
+        lasting = sorted(msg_id for msg_id, it in self._rows.items() if it.times >= ENOUGH)
+        words = [self._rows[msg_id].told for msg_id in lasting[:SHOWN]]
+        return "; ".join(words + ["and others"] * (len(lasting) > SHOWN)) or None

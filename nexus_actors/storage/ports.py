@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from nexus_actors.contract.result import CostBasis
+from nexus_actors.storage.held_messages import HeldMessages
 
 MESSAGE_BYTES = 10 * 2**20
 BATCH_BYTES = 64 * 2**20
@@ -30,6 +31,10 @@ class StorageUnavailable(StorageError):
 class StorageStrained(StorageUnavailable):
     """These rows took more time or memory than there is, or one is locked or damaged: fewer, or
     others, may pass. Or the database is slow for all."""
+
+
+class DataDirUnusable(StorageError):
+    """The data directory is full, read-only, or closed to who must use it."""
 
 
 class StorageRefused(StorageError):
@@ -53,7 +58,7 @@ class Lease:
     read_ct: int
 
 
-Verdict = Literal["claimed", "duplicate", "conflict", "unidentified"]
+Verdict = Literal["claimed", "duplicate", "conflict", "unidentified", "locked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ class Delivery:
     verdict: Verdict
     """claimed: ours to work on. duplicate: this request_id is another message's, or was finished
     before; archive it. conflict: as duplicate, but with a different payload: a dead letter.
-    unidentified: no request_id can be read from it, so there is no journal row."""
+    unidentified: no request_id can be read from it, so there is no journal row. locked: somebody
+    holds its journal row; it is not leased, and visible again in a second."""
     request_id: str | None
     attempts: int = 0
     """Attempts made before this lease."""
@@ -90,6 +96,8 @@ class Delivery:
     """Those of `attempts` that do not count towards the most allowed."""
     first_attempt_at: datetime | None = None
     """When the first of `attempts` began; None where the journal knows none."""
+    last_outcome: str | None = None
+    """How the last of them ended."""
     used_candidates: tuple[str, ...] = ()
     """PROVIDER/MODEL of the route that earlier attempts have used up."""
     previous: Previous | None = None
@@ -255,7 +263,7 @@ class AnswerSpool(Protocol):
         ...
 
 
-class RequestStore(Protocol):
+class RequestStore(HeldMessages, Protocol):
     """The requests queue and the journal, always changed together."""
 
     @property
@@ -270,16 +278,14 @@ class RequestStore(Protocol):
         *,
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
-        blind: bool = False,
         small_first: bool = False,
     ) -> list[Delivery]:
         """Read up to `quantity` visible messages and claim their requests, in one statement.
 
         A message whose text has more than `largest` bytes comes without it, and so does one whose
         text cannot be made; the others are not harmed by that. `together`: bytes that the texts may
-        have together; one comes in any case. `blind`: nothing of a message is looked at, so all of
-        them are unidentified: for one that cannot be leased otherwise. `small_first`: where some of
-        the messages are small, only those, so that they need not wait until others are opened.
+        have together; one comes in any case. `small_first`: where some of the messages are small,
+        only those, so that they need not wait until others are opened.
 
         Raises `StorageRefused` if a row or the journal's row for it is refused, `StorageStrained`
         if it takes too long; nothing is leased then, and a smaller quantity may pass.

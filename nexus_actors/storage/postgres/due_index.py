@@ -41,7 +41,7 @@ async def has_due_index(connection: Connection, queue: str) -> bool:
 async def ensure_due_index(
     connection: Connection, queue: str, blockers: Sequence[Holder] = ()
 ) -> list[str]:
-    """Make it, if the privileges allow it and nobody is in the way; without it, a message that was
+    """Make it, if the server allows it and nobody is in the way; without it, a message that was
     sent with a negative delay comes before all others, which is told, with the `blockers` that have
     been seen by then. What was made, in words.
     """
@@ -58,11 +58,10 @@ async def ensure_due_index(
             async with connection.transaction():
                 await connection.execute(f"DROP INDEX IF EXISTS pgmq.{_name(queue)}")
                 await connection.execute(f"CREATE INDEX {_columns(queue)}")
-    except (
-        asyncpg.InsufficientPrivilegeError,
-        asyncpg.LockNotAvailableError,
-        asyncpg.DeadlockDetectedError,
-    ) as error:
+    except asyncpg.PostgresError as error:
+        # Also a full disk, or a limit of this server: all else works without it.
+        if connection.is_closed():
+            raise
         log.warning(
             "no index on pgmq.q_%s, so a message that is sent with a negative delay comes before"
             " all others: %s%s",

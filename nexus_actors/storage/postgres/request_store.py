@@ -27,7 +27,7 @@ from nexus_actors.storage.ports import (
 from nexus_actors.storage.postgres import encoding
 from nexus_actors.storage.postgres.claim import Claim
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
-from nexus_actors.storage.postgres.sql import Queues
+from nexus_actors.storage.postgres.sql import LeaseKind, Queues
 
 WAITING_TIMEOUT = 900.0
 """Seconds after which a request that waits for a lane is visible to everybody again, at most twice
@@ -37,7 +37,10 @@ NOTIFICATIONS_FULL = 0.5
 """Of the server's queue of notifications, as in the statements that notify."""
 
 Statement = Literal[
-    "lease",
+    "hold",
+    "hold_waiting",
+    "open_held",
+    "postpone",
     "take_waiting",
     "give_back",
     "discard",
@@ -80,7 +83,7 @@ class PostgresRequestStore:
         self._sql: Mapping[Statement, str] = {
             name: queues.query(name) for name in get_args(Statement)
         }
-        self._small_first = queues.query("lease", small_first=True)
+        self._lease = {kind: queues.query("lease", kind) for kind in get_args(LeaseKind)}
 
     @property
     def closed(self) -> bool:
@@ -94,7 +97,6 @@ class PostgresRequestStore:
         *,
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
-        blind: bool = False,
         small_first: bool = False,
     ) -> list[Delivery]:
         """See `RequestStore.lease`."""
@@ -102,13 +104,50 @@ class PostgresRequestStore:
             return []
         rows = await self._pool.run(
             fetch,
-            self._small_first if small_first else self._sql["lease"],
+            self._lease["small first" if small_first else "in order"],
             self._owner,
             visibility_timeout,
             quantity,
             largest,
             together,
-            blind,
+        )
+        return [_delivery(row) for row in rows]
+
+    async def hold(self, seconds: float) -> Lease | None:
+        """See `RequestStore.hold`."""
+        rows = await self._fetch("hold", seconds)
+        return _lease(rows[0]) if rows else None
+
+    async def hold_waiting(self, rooms: Mapping[str, int], *, expired: int = 0) -> int:
+        """See `RequestStore.hold_waiting`."""
+        return len(
+            await self._fetch("hold_waiting", list(rooms), list(rooms.values()), max(expired, 0))
+        )
+
+    async def postpone(self, held: Lease, seconds: float) -> None:
+        """See `RequestStore.postpone`."""
+        await self._fetch("postpone", seconds, held.msg_id, held.read_ct)
+
+    async def open_held(self, held: Lease, *, largest: int) -> str | None:
+        """See `RequestStore.open_held`."""
+        rows = await self._fetch("open_held", held.msg_id, held.read_ct, largest)
+        return rows[0]["request_id"] if rows else None
+
+    async def lease_held(
+        self, held: Lease, visibility_timeout: float, *, unread: bool
+    ) -> list[Delivery]:
+        """See `RequestStore.lease_held`."""
+        rows = await self._pool.run(
+            fetch,
+            self._lease["held"],
+            self._owner,
+            visibility_timeout,
+            1,
+            0,
+            0,
+            held.msg_id,
+            held.read_ct,
+            unread,
         )
         return [_delivery(row) for row in rows]
 
@@ -325,6 +364,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         attempts=row["attempts"] or 0,
         spared_attempts=row["spared_attempts"] or 0,
         first_attempt_at=row["first_attempt_at"],
+        last_outcome=row["last_outcome"],
         used_candidates=tuple(row["used_candidates"] or ()),
         previous=_previous(row),
     )

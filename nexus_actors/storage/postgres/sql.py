@@ -1,6 +1,7 @@
 """SQL from files, and the names that go into it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -57,6 +58,38 @@ SMALL_FIRST = "(weight <= 1048576 OR NOT EXISTS (SELECT FROM seen WHERE weight <
 need not wait for the others, which may take a second each."""
 
 
+LeaseKind = Literal["in order", "small first", "held"]
+"""Which messages `lease.sql` is to read: those that are due, of them the small ones first, or one
+that was held before, $6, $7 (msg_id, read_ct), which comes unread if $8: then only the journal can
+tell whose it is."""
+
+_DUE = {
+    "turn": "true",
+    "which": "{due} <= now()",
+    "weight": "{weight_q}",
+    "opened": "nexus.open_message(f.message, $4)",
+}
+_LEASE: Mapping[LeaseKind, Mapping[str, str]] = {
+    "in order": _DUE,
+    "small first": _DUE | {"turn": SMALL_FIRST},
+    "held": {
+        "turn": "true",
+        "which": "q.msg_id = $6 AND q.read_ct = $7",
+        "weight": "0",
+        "opened": """(
+        SELECT m.* FROM nexus.open_message(CASE WHEN NOT $8 THEN f.message END, $4) AS m
+        WHERE NOT $8
+        UNION ALL
+        SELECT NULL, NULL, r.request_id, r.digest, NULL, NULL, NULL
+        FROM pgmq.q_{requests} AS q
+        LEFT JOIN nexus.requests AS r
+             ON r.queue = '{requests}' AND r.msg_id = q.msg_id AND {same_r}
+                AND r.state IN ('leased', 'waiting', 'queued')
+        WHERE $8 AND q.msg_id = f.msg_id)""",
+    },
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
     """The queues of one service, and how it acknowledges their messages."""
@@ -76,13 +109,15 @@ class Queues:
         if self.acknowledge not in ("archive", "delete"):
             raise ValueError(f"acknowledge is 'archive' or 'delete', not {self.acknowledge!r}")
 
-    def query(self, name: str, *, small_first: bool = False) -> str:
+    def query(self, name: str, kind: LeaseKind = "in order") -> str:
         """The statement `queries/NAME.sql` with this service's names in it.
 
         PGMQ names its tables after their queues, and a table's name cannot be a parameter.
         """
         text = read("queries", name)
-        return self.named(text.replace("{turn}", SMALL_FIRST if small_first else "true"))
+        for part, words in _LEASE[kind].items():
+            text = text.replace(f"{{{part}}}", words)
+        return self.named(text)
 
     def named(self, text: str) -> str:
         """`text` with this service's names in it."""

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from nexus_actors.pipeline import leasing
+from nexus_actors.pipeline import leasing, suspects
+from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres.database import open_database
+from tests.integration.storage.storage_helpers import give_back, send
 from tests.service import Service, Sql, open_sql, request, running_service
 
 ODD_ROWS = {
@@ -94,21 +97,69 @@ async def test_rows_of_any_content_end_by_themselves_and_harm_no_neighbour(
         assert len(await service.sql.results()) == len(every)
 
 
-async def test_a_row_that_the_store_refuses_ends_once_others_have_shown_that_it_is_the_row(
-    database_url: str, tmp_path: Path
+async def test_a_request_that_the_journal_does_not_take_is_held_and_told_and_never_condemned(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running_service(database_url, tmp_path) as service:
-        sql = service.sql
-        await refuse(sql, "NEW.request_id = 'request-cursed'")
-        await sql.send_many([request(1), request("cursed"), request(2)])
-        await service.stored(2)
-        while not await sql.dead():  # whoever is alone with it shows nothing
-            await sql.send(request(f"other-{await sql.value('SELECT clock_timestamp()')}"))
-            await trio.sleep(0.1)
-        assert set((await statuses(service)).values()) == {"ok"}
-        (letter,) = await sql.dead()
-        assert letter["request"]["request_id"] == "request-cursed"
-        assert "the database refused" in letter["detail"]["message"]
+    """Its content can be opened, so it is not to blame: whether the journal knows it, or not, or
+    has it wait for a lane; and whether a trigger objects, or somebody holds its row locked."""
+    monkeypatch.setattr(leasing, "SUSPECT_PAUSE", 0.05)
+    monkeypatch.setattr(suspects, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(suspects, "LONGEST_PAUSE", 0.2)
+    async with open_database(database_url, instance_id="one") as db:
+        lanes = {"known": None, "waits": "echo", "locked": None, "kept": "echo"}
+        await send(db, *map(request, lanes))
+        leased = await db.requests.lease(4, 30)
+        for it, lane in zip(leased, lanes.values(), strict=True):
+            await db.requests.give_back([give_back(it, lane=lane)])
+    cursed = ["known", "waits", "new"]
+    locked = ["locked", "kept"]
+    async with open_sql(database_url) as sql, trio.open_nursery() as nursery:
+        ids = ", ".join(f"'request-{it}'" for it in cursed)
+        await refuse(sql, f"NEW.request_id IN ({ids})")
+        release = await nursery.start(hold_locked, database_url, [f"request-{it}" for it in locked])
+        await sql.send(request("new"))
+        async with running_service(
+            database_url, tmp_path, database={"statement_timeout": 5.0}
+        ) as service:
+            told: set[str] = set()
+            with trio.fail_after(30):
+                while len(told) < 4:  # one that waits for a lane is passed over where it is locked
+                    await sql.send(request(f"other-{await sql.value('SELECT clock_timestamp()')}"))
+                    if found := service.application.outages.describe(0.0).get(leasing.HELD):
+                        told |= {it for it in (*cursed, *locked) if it in str(found["error"])}
+                    await trio.sleep(0.02)
+            assert "kept" not in told
+            assert await sql.dead() == []
+            await sql.until(
+                "SELECT count(*) = 0 FROM pgmq.q_ai_requests"
+                " WHERE message ->> 'request_id' LIKE 'request-other%'"
+            )
+            release.set()
+            await sql.rows("DROP TRIGGER refuse ON nexus.requests")
+            await sql.until("SELECT count(*) = 0 FROM pgmq.q_ai_requests")
+            assert set((await statuses(service)).values()) == {"ok"}
+            assert await sql.dead() == []
+            with trio.fail_after(10):
+                while leasing.HELD in service.application.outages.describe(0.0):
+                    await sql.send(request(f"other-{await sql.value('SELECT clock_timestamp()')}"))
+                    await trio.sleep(0.02)
+
+
+async def hold_locked(
+    url: str, ids: list[str], task_status: trio.TaskStatus[trio.Event] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Somebody's transaction that locks rows of the journal until the event is set."""
+    release = trio.Event()
+    async with open_postgres(url) as pool, trio.open_nursery() as nursery:
+        connection = await pool.on_loop(pool._pool.acquire)
+        await pool.on_loop(connection.execute, "BEGIN")
+        lock = "SELECT FROM nexus.requests WHERE request_id = ANY ($1) FOR UPDATE"
+        await pool.on_loop(connection.fetch, lock, ids)
+        task_status.started(release)
+        await release.wait()
+        await pool.on_loop(connection.execute, "ROLLBACK")
+        await pool.on_loop(pool._pool.release, connection)
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_the_store_refuses_of_everybody_is_nobodys_fault(
@@ -197,7 +248,7 @@ async def refuse(sql: Sql, condition: str) -> None:
         f" $$ BEGIN IF {condition} THEN RAISE 'no'; END IF; RETURN NEW; END $$"
     )
     await sql.rows(
-        "CREATE TRIGGER refuse BEFORE INSERT ON nexus.requests"
+        "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON nexus.requests"
         " FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
 

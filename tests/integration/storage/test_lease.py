@@ -353,7 +353,7 @@ async def test_a_lease_reads_no_more_than_what_is_due(db: PostgresDatabase) -> N
     )
     await send(db, "due")
     statement = db.queues.query("lease")
-    for place, literal in enumerate(("'one'", "30", "10", "1000", "1000", "false"), 1):
+    for place, literal in enumerate(("'one'", "30", "10", "1000", "1000"), 1):
         statement = statement.replace(f"${place}", literal)
     rows = await sql(db, f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {statement}")
     plans = [json.loads(rows[0][0])[0]["Plan"]]
@@ -380,12 +380,3 @@ async def test_what_is_in_the_archive_already_is_acknowledged_all_the_same(
     await db.requests.discard([second.lease, third.lease])
     assert await value(db, "SELECT array_agg(msg_id) FROM pgmq.q_ai_requests") == [1]
     assert await value(db, "SELECT count(*) FROM pgmq.a_ai_requests") == 2
-
-
-async def test_nothing_of_a_message_is_looked_at_where_it_is_leased_blind(
-    db: PostgresDatabase,
-) -> None:
-    await send(db, "r")
-    [delivery] = await db.requests.lease(1, 30, blind=True)
-    assert (delivery.verdict, delivery.body, delivery.size) == ("unidentified", None, None)
-    assert await sql(db, "SELECT * FROM nexus.requests") == []

@@ -215,3 +215,23 @@ async def test_a_message_that_can_be_read_by_now_has_its_digest_in_the_journal(
     assert digests[0].startswith("unread:fields:")
     text = b'{"messages": [], "request_id": "r"}'
     assert digests[1:] == 2 * [hashlib.md5(text).hexdigest()]  # noqa: S324
+
+
+async def test_nothing_of_a_message_is_looked_at_where_it_is_held(db: PostgresDatabase) -> None:
+    await send(db, "r")
+    held = await db.requests.hold(30)
+    assert held is not None
+    assert await db.requests.lease(1, 30) == []
+    assert await sql(db, "SELECT * FROM nexus.requests") == []
+    assert await db.requests.open_held(held, largest=99) == "r"
+    [unknown] = await db.requests.lease_held(held, 30, unread=True)
+    assert (unknown.verdict, unknown.body, unknown.size) == ("unidentified", None, None)
+    assert await db.requests.lease_held(held, 30, unread=False) == []  # it has moved on
+    # Read no further than for its id; or not at all, where the journal tells whose it is.
+    await lapse(db)
+    for unread in (False, True):
+        again = await db.requests.hold(30)
+        assert again is not None
+        [known] = await db.requests.lease_held(again, 30, unread=unread)
+        assert (known.verdict, known.request_id, known.body) == ("claimed", "r", None)
+        await lapse(db)

@@ -1,17 +1,17 @@
 -- Lease up to $3 visible messages for $2 seconds and claim their requests for instance $1. A message of more than $4 bytes
--- comes without its text; the texts of the others have no more than $5 bytes together, but one comes at least. $6: nothing of a
--- message is looked at.
+-- comes without its text; the texts of the others have no more than $5 bytes together, but one comes at least.
 --
 -- Read and claim are one statement, so that a lease and its journal row exist together or not at all.
 -- What pgmq.read does, but by an index on the time it is due and in that order: pgmq.read walks the queue by msg_id, past all that
 -- is invisible, which takes 100 ms where a hundred thousand requests wait for a provider. First sent is still first read.
 -- What a row says of itself is a producer's word: nothing here may fail for it.
--- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id.
+-- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. One whose journal row is locked is
+-- left for a second.
 WITH seen AS MATERIALIZED (
     SELECT q.msg_id, {due} AS due, q.read_ct, q.message,
-           {weight_q} AS weight
+           {weight} AS weight
     FROM pgmq.q_{requests} AS q
-    WHERE {due} <= now()
+    WHERE {which}
     ORDER BY {due}
     LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -28,7 +28,7 @@ few AS MATERIALIZED (
 opened AS MATERIALIZED (
     SELECT f.msg_id, f.read_ct, f.due, o.*
     FROM few AS f
-    CROSS JOIN LATERAL nexus.open_message(CASE WHEN NOT $6 THEN f.message END, $4) AS o
+    CROSS JOIN LATERAL {opened} AS o
 ),
 identified AS MATERIALIZED (
     SELECT o.*, old.state AS old_state, old.owner AS old_owner, old.leased_at AS old_leased_at,
@@ -42,17 +42,31 @@ identified AS MATERIALIZED (
     LEFT JOIN nexus.requests AS old ON old.request_id = o.request_id
     WHERE o.place = 1 OR o.body IS NULL OR o.together <= $5
 ),
+-- Those that the journal has are locked before they are written: whoever holds one holds up nobody else.
+free AS MATERIALIZED (
+    SELECT r.request_id
+    FROM nexus.requests AS r
+    JOIN (SELECT DISTINCT request_id FROM identified WHERE old_state IS NOT NULL) AS i ON i.request_id = r.request_id
+    ORDER BY r.request_id
+    FOR NO KEY UPDATE OF r SKIP LOCKED
+),
+due AS MATERIALIZED (
+    SELECT msg_id, old_read_ct, old_state IS NOT NULL AND request_id NOT IN (SELECT request_id FROM free) AS locked
+    FROM identified
+),
 taken AS (
     UPDATE pgmq.q_{requests} AS q
-    SET vt = clock_timestamp() + make_interval(secs => $2),
-        read_ct = greatest(CASE WHEN q.read_ct BETWEEN 0 AND 2147483000 THEN q.read_ct END, i.old_read_ct) + 1
-    FROM identified AS i
+    SET vt = clock_timestamp() + make_interval(secs => CASE WHEN i.locked THEN 1 ELSE $2 END),
+        read_ct = CASE WHEN i.locked THEN q.read_ct
+                       ELSE greatest(CASE WHEN q.read_ct BETWEEN 0 AND 2147483000 THEN q.read_ct END, i.old_read_ct) + 1 END
+    FROM due AS i
     WHERE q.msg_id = i.msg_id
     -- A time that a datetime can hold, and not to come.
-    RETURNING q.msg_id, q.read_ct, least(greatest(q.enqueued_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at
+    RETURNING q.msg_id, q.read_ct, i.locked,
+              least(greatest(q.enqueued_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at
 ),
 delivered AS MATERIALIZED (
-    SELECT t.read_ct, t.enqueued_at, i.msg_id, i.body, i.bytes, i.fault, i.request_id, i.digest, i.previous_id, i.retry_of,
+    SELECT t.read_ct, t.locked, t.enqueued_at, i.msg_id, i.body, i.bytes, i.fault, i.request_id, i.digest, i.previous_id, i.retry_of,
            i.old_state, i.old_owner, i.old_leased_at, i.known
     FROM taken AS t
     JOIN identified AS i ON i.msg_id = t.msg_id
@@ -62,7 +76,7 @@ delivered AS MATERIALIZED (
 ranked AS MATERIALIZED (
     SELECT d.*, row_number() OVER (PARTITION BY d.request_id ORDER BY d.known DESC, d.msg_id) AS rank
     FROM delivered AS d
-    WHERE d.request_id IS NOT NULL
+    WHERE d.request_id IS NOT NULL AND NOT d.locked
 ),
 -- A row that may not be claimed is written too, unchanged: only so does RETURNING tell what it says now. A row that
 -- another process committed after this statement began is invisible to every other way of looking.
@@ -113,6 +127,7 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
        i.msg_id, i.read_ct, i.body, i.bytes AS size, i.fault, i.enqueued_at, now() AS leased_at, i.request_id,
        CASE
            WHEN i.request_id IS NULL THEN 'unidentified'
+           WHEN i.locked THEN 'locked'
            WHEN j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct = i.read_ct
                 AND j.state = 'leased' THEN 'claimed'
            WHEN j.digest = i.digest THEN 'duplicate'
@@ -125,6 +140,9 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
        CASE WHEN j.attempts > 1 THEN (
            SELECT a.started_at FROM nexus.attempts AS a WHERE a.request_id = j.request_id ORDER BY a.number LIMIT 1
        ) END AS first_attempt_at,
+       CASE WHEN j.attempts > 1 THEN (
+           SELECT a.outcome FROM nexus.attempts AS a WHERE a.request_id = j.request_id ORDER BY a.number DESC LIMIT 1
+       ) END AS last_outcome,
        j.spared_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key
 FROM delivered AS i

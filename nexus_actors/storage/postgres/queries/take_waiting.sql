@@ -2,8 +2,8 @@
 -- $5 that wait for any lane and whose own time is over. A message of more than $6 bytes comes without its text; the texts of the
 -- others have no more than $7 bytes together, but one comes at least.
 --
--- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. Two processes that
--- take at once get different requests: a row whose delivery has moved on since this statement began no longer
+-- Locks: queue rows and journal rows, skipping those of which one is locked, so whoever holds a row holds up nobody else. Two
+-- processes that take at once get different requests: a row whose delivery has moved on since this statement began no longer
 -- has the journal's read_ct.
 WITH free AS MATERIALIZED (
     SELECT picked.*
@@ -16,7 +16,7 @@ WITH free AS MATERIALIZED (
               AND w.read_ct < 2147483000  -- one that cannot be counted on is leased when it is visible again
         ORDER BY w.msg_id
         LIMIT room.places
-        FOR UPDATE OF q SKIP LOCKED
+        FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF w SKIP LOCKED
     ) AS picked
 ),
 expired AS MATERIALIZED (
@@ -26,7 +26,7 @@ expired AS MATERIALIZED (
     WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now() AND w.read_ct < 2147483000
     ORDER BY w.deadline
     LIMIT $5
-    FOR UPDATE OF q SKIP LOCKED
+    FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF w SKIP LOCKED
 ),
 due AS MATERIALIZED (
     SELECT * FROM free
@@ -58,8 +58,6 @@ held AS MATERIALIZED (
     FROM nexus.requests AS w
     JOIN fitting AS f ON w.request_id = f.request_id
     WHERE w.state = 'waiting' AND w.msg_id = f.msg_id AND w.read_ct = f.read_ct
-    ORDER BY w.request_id
-    FOR UPDATE OF w
 ),
 leased AS (
     UPDATE pgmq.q_{requests} AS q
@@ -83,6 +81,9 @@ SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
        CASE WHEN c.attempts > 1 THEN (
            SELECT a.started_at FROM nexus.attempts AS a WHERE a.request_id = c.request_id ORDER BY a.number LIMIT 1
        ) END AS first_attempt_at,
+       CASE WHEN c.attempts > 1 THEN (
+           SELECT a.outcome FROM nexus.attempts AS a WHERE a.request_id = c.request_id ORDER BY a.number DESC LIMIT 1
+       ) END AS last_outcome,
        c.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key
 FROM claimed AS c
