@@ -38,6 +38,8 @@ class Job:
     """Attempts made under earlier leases."""
     prior_spared: int = 0
     """Those of them that do not count towards the most allowed."""
+    prior_outcome: str | None = None
+    """How the last of them ended; None where there was none, or none that the journal knows."""
     used_before: tuple[str, ...] = ()
     """Names of candidates that were used up under earlier leases."""
     candidate_index: int = 0
@@ -122,9 +124,12 @@ class Job:
     @property
     def is_throttled(self) -> bool:
         """Whether what came of it last was no more than: later."""
-        if self.attempts:
-            return self.attempts[-1].outcome == ErrorType.RATE_LIMITED
-        return 0 < self.prior_spared == self.prior_attempts
+        return self.last_outcome == ErrorType.RATE_LIMITED
+
+    @property
+    def last_outcome(self) -> str | None:
+        """How its last attempt ended; None where there was none."""
+        return self.attempts[-1].outcome if self.attempts else self.prior_outcome
 
     @property
     def used_candidates(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from supervisors import GenServer
 log = structlog.get_logger("nexus.router")
 
 FOREVER = float("inf")
+_REFUSED = (ErrorType.AUTHENTICATION_FAILED, ErrorType.QUOTA_EXCEEDED)
 
 
 class Router(GenServer):
@@ -238,6 +239,8 @@ class Router(GenServer):
         kind = ErrorType.TIMEOUT
         if job.is_throttled:
             waited, kind = f"it was throttled ({_throttled(job)})", ErrorType.RATE_LIMITED
+        elif self._holds and job.last_outcome in _REFUSED:  # the key has just rested
+            waited, kind = "its provider took no key of ours", ErrorType(job.last_outcome)
         message = f"the time allowed was over while {waited}"
         return Failure(type=kind, message=message, retryable=False)
 

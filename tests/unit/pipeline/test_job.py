@@ -42,3 +42,26 @@ def test_what_is_used_up_is_told_to_the_next_lease() -> None:
     one.set_candidates((C, B, A))
     one.candidate_index += 1
     assert one.used_candidates == ("p/a", "q/c")
+
+
+def test_what_was_passed_over_for_want_of_a_key_is_not_used_up() -> None:
+    one = job()
+    one.set_candidates((A, B, C))
+    one.keyless = {A}
+    one.candidate_index = 2  # A had no key, B failed
+    assert one.used_candidates == (str(B),)
+    one.regain_keyless()
+    assert one.left == (A, C)
+    assert one.used_candidates == (str(B),)
+
+
+@pytest.mark.parametrize(
+    ("before", "throttled"),
+    [(None, False), ("rate_limited", True), ("authentication_failed", False)],
+)
+async def test_one_that_was_told_last_to_come_later_is_throttled(
+    before: str | None, *, throttled: bool
+) -> None:
+    one = job()
+    one.prior_outcome = before
+    assert one.is_throttled is throttled
