@@ -174,11 +174,14 @@ async def _connect(
 def server_settings(application_name: str, command_timeout: float) -> dict[str, str]:
     """The session's settings.
 
-    The statement timeout stops on the server what the client has given up on.
+    The statement timeout stops on the server what the client has given up on. A transaction that
+    says nothing for twice as long is its own process's, which is frozen: it ends, and what it locks
+    is free for others.
     """
     return {
         "application_name": application_name,
         "statement_timeout": str(int(command_timeout * 1000)),
+        "idle_in_transaction_session_timeout": str(int(2 * command_timeout * 1000)),
         # Our statements are short and estimated far too dear because they call functions.
         "jit": "off",
         # They look up a few rows by key. Before a table's first ANALYZE, and because a batch's size

@@ -122,6 +122,29 @@ async def test_a_frozen_transaction_is_cut_by_the_watchdog(database_url: str) ->
             await pool.run(transaction)
 
 
+async def test_a_process_that_freezes_in_a_transaction_holds_its_locks_for_a_while_only(
+    database_url: str,
+) -> None:
+    locked = trio.Event()
+
+    async def freeze(connection: Connection) -> None:
+        await connection.execute("BEGIN; SELECT pg_advisory_lock(1)")
+        locked.set()
+        await asyncio.sleep(60)
+
+    async with (
+        open_postgres(database_url, command_timeout=0.5) as frozen,
+        open_postgres(database_url) as pool,
+        trio.open_nursery() as nursery,
+    ):
+        frozen._limit = 60  # the watchdog is frozen with its process
+        nursery.start_soon(frozen.run, freeze)
+        await locked.wait()
+        free = "SELECT pg_try_advisory_lock(1)"
+        await until(lambda: pool.run(lambda it: it.fetchval(free)))
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_cancelled_task_gets_away_from_a_frozen_server(database_url: str) -> None:
     async with open_postgres(database_url, command_timeout=1000) as pool:
         pid = await pool.run(fetch_value, "SELECT pg_backend_pid()")
