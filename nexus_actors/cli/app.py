@@ -49,6 +49,7 @@ app = App(
     help_format="plaintext",
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 for _family, _commands in _FAMILIES.items():
     _group = Group.create_ordered(_family)
