@@ -23,6 +23,7 @@ from nexus_actors.operations.asking import (
     note_of,
     socket_path,
 )
+from nexus_actors.operations.instance import DataDirError
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.control")
@@ -44,7 +45,11 @@ class Control(GenServer):
 
     async def init(self) -> None:
         """Listen. The instance's lock is held, so a socket that is there is a dead one's."""
-        listener = trio.SocketListener(await self._bind())
+        try:
+            listener = trio.SocketListener(await self._bind())
+        except OSError as error:
+            told = f"cannot use data_dir {self._data_dir}: {error.strerror}"
+            raise DataDirError(told) from error
         self.spawn_link(self._serve, listener)
         log.info("ready", pid=os.getpid(), socket=str(self._path))  # the last of the tree to start
 

@@ -14,6 +14,10 @@ class InstanceError(Exception):
     """The data directory cannot be used; the message is one line for the operator."""
 
 
+class DataDirError(InstanceError):
+    """It cannot be written: full, read-only, not ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """This service, as the journal names it."""
@@ -35,7 +39,7 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise InstanceError(f"cannot use data_dir {data_dir}: {error.strerror}") from error
+        raise _unusable(data_dir, error) from error
     try:
         if not _lock(descriptor):
             holder = running_pid(data_dir)
@@ -44,12 +48,20 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
                 + (f" (pid {holder})" if holder else "")
                 + "; give this one its own [service] data_dir"
             )
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        yield Instance(_instance_id(data_dir), data_dir)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+            instance = Instance(_instance_id(data_dir), data_dir)
+        except OSError as error:
+            raise _unusable(data_dir, error) from error
+        yield instance
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _unusable(data_dir: Path, error: OSError) -> DataDirError:
+    return DataDirError(f"cannot use data_dir {data_dir}: {error.strerror}")
 
 
 def boot_id() -> str:

