@@ -103,6 +103,19 @@ async def of_an_answer_that_takes_the_request_back(db: PostgresDatabase) -> floa
     return 8.1  # the other's may have been paid as well
 
 
+async def of_a_call_whose_number_an_earlier_lease_of_ours_has_used(db: PostgresDatabase) -> float:
+    """A process was killed in its second call; started again, it uses that number once more."""
+    await send(db, "r")
+    await db.requests.lease(1, 30)
+    for number in (1, 2):
+        await db.requests.reserve("r", number, 0.1, DAY)
+    await lapse(db)
+    [again] = await db.requests.lease(1, 30)
+    await db.requests.reserve("r", 2, 0.1, DAY)
+    await db.requests.finish([replace(success(again), attempts=[told(2, 5.0)], attempt_count=2)])
+    return 5.2
+
+
 async def of_a_call_that_was_never_made(db: PostgresDatabase) -> float:
     await send(db, "r")
     [ours] = await db.requests.lease(1, 30)
@@ -123,6 +136,7 @@ async def of_a_call_that_was_never_made(db: PostgresDatabase) -> float:
         of_all_calls_of_a_lapsed_lease,
         of_a_call_begun_after_the_lease_was_lost,
         of_an_answer_that_takes_the_request_back,
+        of_a_call_whose_number_an_earlier_lease_of_ours_has_used,
         of_a_call_that_was_never_made,
     ],
 )

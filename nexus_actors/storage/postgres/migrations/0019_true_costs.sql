@@ -18,6 +18,17 @@ DECLARE
     poor text;
     today CONSTANT timestamp := now() AT TIME ZONE 'UTC';
 BEGIN
+    -- A call of an earlier lease, of which nothing is known, had the number: its note is another's than this call's.
+    WITH gone AS (
+        DELETE FROM nexus.assumed_costs AS a
+        WHERE a.request_id = request AND a.number = attempt AND a.owner = who
+        RETURNING a.budget, a.period, a.dollars
+    )
+    INSERT INTO nexus.assumed_costs (request_id, number, owner, budget, period, dollars)
+    SELECT request, g.place, who, gone.budget, gone.period, gone.dollars
+    FROM gone, LATERAL (
+        SELECT 1000 + max(a.number) AS place FROM nexus.assumed_costs AS a WHERE a.request_id = request) AS g;
+
     INSERT INTO nexus.spending (budget, period)
     SELECT name, date_trunc(span, today)::date
     FROM unnest(names, spans) AS b (name, span)
