@@ -3,6 +3,8 @@
 import json
 import signal
 
+import pytest
+
 from tests.acceptance.nexus import LIMIT, Nexus, one_line, value, wait_for
 
 
@@ -21,6 +23,8 @@ def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(nexus: Nexus) -
         2,
     )
     assert verdict["faults"] > 0
+    assert verdict["billed"] == pytest.approx(verdict["told"] + verdict["unknown"])
+    assert verdict["billed"] <= verdict["spent"] <= verdict["budget"]
     assert done.stderr == ""
     assert list((nexus.folder / "tmp").iterdir()) == []
     nexus.wait_all_gone()
@@ -31,6 +35,8 @@ def test_a_drill_without_faults_pays_for_each_request_once(nexus: Nexus) -> None
     done = nexus.run("drill", "--requests", "50", *calm, "--json")
     verdict = json.loads(done.stdout)
     assert (verdict["results"], verdict["calls"], verdict["repeated_paid_calls"]) == (45, 45, 0)
+    assert (verdict["told"], verdict["unknown_calls"]) == (verdict["billed"], 0)
+    assert verdict["spent"] == pytest.approx(verdict["billed"])
 
 
 def test_a_database_that_is_given_is_left_as_it_was(nexus: Nexus, database_url: str) -> None:

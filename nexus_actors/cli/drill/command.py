@@ -19,7 +19,7 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.drill import evidence, view
 from nexus_actors.cli.drill.database import DrillDatabase, open_drill_database
 from nexus_actors.cli.drill.evidence import Verdict
-from nexus_actors.cli.drill.fleet import Service, open_fleet
+from nexus_actors.cli.drill.fleet import Limits, Service, open_fleet
 from nexus_actors.cli.drill.provider import DrillProvider, open_provider
 from nexus_actors.cli.options import AsJson
 from nexus_actors.cli.report import CommandError, print_json
@@ -49,6 +49,14 @@ class Plan:
     seconds: float
     processes: int
     seed: int
+
+    @property
+    def limits(self) -> Limits:
+        """On, and with room for all of it: calls that come too late, and those made twice."""
+        return Limits(
+            per_minute=max(6_000.0, 240.0 * self.requests / self.seconds),
+            dollars=max(1.0, 0.001 * self.requests),
+        )
 
 
 @dataclass(slots=True)
@@ -151,7 +159,7 @@ async def _drill(plan: Plan, url: str | None, quiet: bool) -> Verdict:
         async with (
             open_drill_database(folder / "database", url) as database,
             open_provider(random.Random(chance.random()), plan.fault_share) as provider,  # noqa: S311
-            open_fleet(folder, plan.processes, database.url, provider.url) as services,
+            open_fleet(folder, plan.processes, database.url, provider.url, plan.limits) as services,
             open_postgres(database.url, pool_size=2, application_name="nexus drill") as pool,
         ):
             with view.progress(
@@ -202,7 +210,9 @@ class Drill:
                 nursery.cancel_scope.cancel()
         await self._watch()
         codes = [await service.stop() for service in self._services]
-        found = await evidence.counts(self._pool, self._ids, self._provider.answered)
+        found = await evidence.counts(
+            self._pool, self._ids, self._provider.answered, self._provider.billed
+        )
         state, recoveries = self._state, self._state.recoveries
         return Verdict(
             requests=len(self._ids),
@@ -218,6 +228,7 @@ class Drill:
             stopped_cleanly=codes == [0] * len(codes),
             seed=self._plan.seed,
             **found,
+            budget=self._plan.limits.dollars,
         )
 
     def _moments(self, count: int) -> list[float]:

@@ -8,16 +8,20 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
 
+from nexus_actors.cli.drill.provider import PRICE
 from nexus_actors.cli.report import CommandError
 from nexus_actors.operations import asking, control
 
 START_TIMEOUT = 60.0
 """Seconds for a service to answer."""
 STOP_TIMEOUT = 30.0
+TOKENS_A_CALL = 150
+"""That a minute's limit has for each of its calls, about what one is expected to need."""
 LOOK = 0.01
 """Seconds between looks at a service that starts."""
 _CONFIG = """
@@ -34,11 +38,18 @@ max_attempts = 100
 [providers.drill]
 kind = "openai_compatible"
 base_url = {base_url}
-free = true
 pool_size = 32
+requests_per_minute = {per_minute}
+tokens_per_minute = {tokens_per_minute}
 timeout = 2.0
 max_retries = 20
 breaker_failures = 10000
+[providers.drill.models.model]
+input_price = {price}
+output_price = {price}
+[budgets.drill]
+dollars = {dollars}
+max_output_tokens = 100
 [[routes]]
 models = ["drill/model"]
 """
@@ -46,10 +57,20 @@ models = ["drill/model"]
 _FOREIGN = ("SHARED_QUEUE_DB_URL", "DATABASE_URL", "NEXUS_", "PG")
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the services may do together."""
+
+    per_minute: float
+    """Calls."""
+    dollars: float
+    """The budget of the day."""
+
+
 class Service:
     """One `nexus start`, with a `data_dir` of its own."""
 
-    def __init__(self, folder: Path, url: str, base_url: str) -> None:
+    def __init__(self, folder: Path, url: str, base_url: str, limits: Limits) -> None:
         self._data_dir = folder / "data"
         self._config = folder / "nexus.toml"
         self._log = folder / "service.log"
@@ -59,6 +80,10 @@ class Service:
                 data_dir=json.dumps(str(self._data_dir)),
                 url=json.dumps(url),
                 base_url=json.dumps(base_url),
+                per_minute=limits.per_minute,
+                tokens_per_minute=limits.per_minute * TOKENS_A_CALL,
+                price=PRICE,
+                dollars=limits.dollars,
             )
         )
         self._process: subprocess.Popen[bytes] | None = None
@@ -128,10 +153,12 @@ class Service:
 
 @asynccontextmanager
 async def open_fleet(
-    folder: Path, count: int, url: str, base_url: str
+    folder: Path, count: int, url: str, base_url: str, limits: Limits
 ) -> AsyncIterator[list[Service]]:
     """So many services on one database. None is left when the block ends."""
-    services = [Service(folder / f"service-{n}", url, base_url) for n in range(1, count + 1)]
+    services = [
+        Service(folder / f"service-{n}", url, base_url, limits) for n in range(1, count + 1)
+    ]
     try:
         for service in services:
             service.start()

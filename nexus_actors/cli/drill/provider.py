@@ -1,6 +1,7 @@
 """The provider of the drill: chat completions over real HTTP, with every fault a real one has.
 
-It knows what it was paid for: each request's id is its prompt.
+It knows what it was paid for: each request's id is its prompt. It bills each call but those that
+it refuses, whether the answer arrives or not.
 """
 
 import json
@@ -19,6 +20,12 @@ import trio
 Fault = Literal["failed", "overloaded", "too early", "reset", "cut short", "hang"]
 FAULTS: tuple[Fault, ...] = ("failed", "overloaded", "too early", "reset", "cut short", "hang")
 _STATUS = {"failed": 500, "overloaded": 503, "too early": 429}
+TOKENS = 5
+"""Of a prompt, and as many of an answer."""
+PRICE = 1.0
+"""US dollars per million tokens, in or out."""
+COST = 2 * TOKENS * PRICE / 1_000_000
+"""Of each call on the bill."""
 LATENCY = (0.01, 0.2)
 """Seconds a call takes, at least and at most."""
 
@@ -34,6 +41,8 @@ class DrillProvider:
     faults: Counter[Fault] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
     """By request id: how often the whole answer was sent, hence paid for."""
+    billed: Counter[str] = field(default_factory=Counter)
+    """By request id: how many calls are on the bill."""
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """One connection, until either side closes it."""
@@ -54,11 +63,13 @@ class DrillProvider:
         self.calls += 1
         await trio.sleep(self.chance.uniform(*LATENCY))
         if self.chance.random() >= self.fault_share:
+            self.billed[request_id] += 1
             await _send(http, stream, 200, _completion(request_id))
             self.answered[request_id] += 1
             return True
         fault = self.chance.choice(FAULTS)
         self.faults[fault] += 1
+        self.billed[request_id] += fault not in _STATUS
         match fault:
             case "failed" | "overloaded" | "too early":
                 body = json.dumps({"error": {"message": fault, "type": "drill"}}).encode()
@@ -113,7 +124,11 @@ def _completion(request_id: str) -> bytes:
             "object": "chat.completion",
             "model": "model",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 5, "completion_tokens": 5, "total_tokens": 10},
+            "usage": {
+                "prompt_tokens": TOKENS,
+                "completion_tokens": TOKENS,
+                "total_tokens": 2 * TOKENS,
+            },
         }
     ).encode()
 

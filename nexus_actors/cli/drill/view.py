@@ -54,7 +54,9 @@ def show(verdict: Verdict) -> None:
         told = ", ".join(f"{name}: {count}" for name, count in verdict.breaches.items())
         screen.print(Text(f"✗ broken: {told} (--seed {verdict.seed})", "bold red"))
     else:
-        screen.print(Text("✓ every request ended once, and none was lost", "bold green"))
+        screen.print(
+            Text("✓ every request ended once, none was lost, and the money adds up", "bold green")
+        )
     sys.stdout.flush()
 
 
@@ -72,6 +74,10 @@ def _rows(verdict: Verdict) -> dict[str, str]:
         "calls (spoiled by the provider)": f"{verdict.calls:,} ({verdict.faults:,})",
         "paid twice (without a mark)": f"{verdict.repeated_paid_calls}"
         f" ({verdict.repeated_unflagged})",
+        "the provider's bill": f"${verdict.billed:.5f}",
+        "told in nexus.attempts": f"${verdict.told:.5f}",
+        "of calls of unknown cost": f"${verdict.unknown:.5f} ({verdict.unknown_calls:,} calls)",
+        "spent of the budget": f"${verdict.spent:.5f} of ${verdict.budget:g}",
         "services killed": str(verdict.kills),
         "database restarts": str(verdict.restarts),
         "longest outage": f"{verdict.longest_outage:g} s",
