@@ -53,7 +53,7 @@ async def _find(settings: "Settings", url: str, request_id: str, timeout: float)
 
 
 async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:
-    """Why there is no result, as far as journal, queue and service know; None if they say nothing."""
+    """Why there is no result, as far as journal, queue and service know; None if they do not."""
     from nexus_actors.operations import asking, control
     from nexus_actors.storage.ports import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres

@@ -196,9 +196,7 @@ class WireRequest(BaseModel):
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63), BeforeValidator(_whole)] = None
     n: _Answers = None
     candidate_count: _Answers = None
-    include: Annotated[_List[_Name], BeforeValidator(_one_or_many), Field(max_length=64)] = (
-        None
-    )
+    include: Annotated[_List[_Name], BeforeValidator(_one_or_many), Field(max_length=64)] = None
     cache_control: CacheControl | None = None
     prompt_cache_key: Annotated[_Name | None, BeforeValidator(_nothing)] = None
     service_tier: Annotated[_Word | None, BeforeValidator(_nothing)] = None

@@ -4,7 +4,7 @@ pydantic's own sentences speak of Python, and change with its versions. None is 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -32,7 +32,7 @@ _EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 """By pydantic's types of errors."""
 
 
-def wanted(expected: str) -> PydanticCustomError:
+def wanted(expected: LiteralString) -> PydanticCustomError:
     """What a validator of ours raises. No brace may be in it: pydantic would fill it in."""
     return PydanticCustomError(_OURS, expected)
 

@@ -119,9 +119,9 @@ def failed_status(
         retryable = headers["x-should-retry"] == "true"
         scope = "request" if failure.type == ErrorType.RATE_LIMITED else failure.scope
         failure = replace(failure, retryable=retryable, scope=failure.scope if retryable else scope)
-    asked = (retry_after(headers, now), complaint.retry_after)
+    asked = [retry_after(headers, now), complaint.retry_after]
     if status == 429:
-        asked = (*asked, reset_after(headers, now))
+        asked.append(reset_after(headers, now))
     return replace(failure, retry_after=next((it for it in asked if it is not None), None))
 
 

@@ -44,8 +44,7 @@ def test_help_imports_nothing_heavy(nexus: Nexus) -> None:
     assert imported.isdisjoint(HEAVY)
     families = {name for name in imported if name.startswith("nexus_actors.")}
     assert families == {
-        f"nexus_actors.{name}"
-        for name in ("cli", "cli.app", "cli.exit_codes", "cli.report")
+        f"nexus_actors.{name}" for name in ("cli", "cli.app", "cli.exit_codes", "cli.report")
     }
 
 
