@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ import trio.testing
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, Usage
 from nexus_actors.pipeline.evidence import is_unstorable
+from nexus_actors.pipeline.held import LONGEST_PAUSE
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.metrics import Metrics
@@ -20,6 +22,7 @@ from nexus_actors.storage.ports import (
     Finish,
     Lease,
     SpoolError,
+    StorageError,
     StorageRefused,
     StorageStrained,
     StorageUnavailable,
@@ -159,7 +162,7 @@ async def test_one_that_the_store_cannot_do_in_its_time_is_tried_beside_the_othe
         assert outages.describe(0.0)["ResultPublisher"]["error"] == "no answer in time"
         assert store.together == [1] * len(store.together)
         tried = len(store.together)
-        took = []
+        took: list[float] = []
         while len(store.together) < tried + 4:
             took.append(await told(len(took) + 9))
         assert max(took) < 0.1
@@ -303,6 +306,77 @@ async def test_a_refusal_counts_only_where_a_placeholder_was_seen_to_pass(
         to_publisher.send_nowait(answered(in_work, 1, PAID))
         await trio.sleep(1)
     assert store.replaced == [refusals == 3]
+
+
+class Wavering(Slow):
+    """A store that does not do one in its time, then refuses it; each time for another reason."""
+
+    def __init__(self, *said: type[StorageError] | None, conditions: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.said = said
+        self.conditions = conditions
+        self.tried = 0
+        self.replaced: list[bool] = []
+
+    async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
+        await trio.sleep(0.01)
+        if any(it.request_id == "r0" for it in batch):
+            self.tried += 1
+            if error := self.said[min(self.tried, len(self.said)) - 1]:
+                raise error("no")
+            self.replaced += [it.dead_detail is None or is_unstorable(it) for it in batch]
+        return {it.lease for it in batch}
+
+    async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
+        await trio.sleep(0.01)
+        if self.tried in self.conditions or "paid" in (item.result or ""):
+            raise StorageRefused("no")
+        return True
+
+
+async def test_what_was_held_for_a_condition_is_refused_twice_anew_before_it_is_replaced(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    no = StorageRefused
+    in_work, store = InWork({"p": 4}), Wavering(no, no, no, None, conditions=[2])
+    to_publisher, spec = publishing(store, in_work, Outages())
+    async with open_tree(lambda: Supervisor([spec])):
+        to_publisher.send_nowait(answered(in_work, 0, PAID))
+        await trio.sleep(5)
+    assert (store.tried, store.replaced) == (4, [False])
+
+
+async def test_it_is_held_for_one_reason(autojump_clock: trio.testing.MockClock) -> None:
+    slow, always = StorageStrained, range(4, 1000)
+    in_work, store = InWork({"p": 4}), Wavering(slow, slow, slow, StorageRefused, conditions=always)
+    to_publisher, spec = publishing(store, in_work, Outages())
+    async with open_tree(lambda: Supervisor([spec])):
+        for number in range(2):
+            to_publisher.send_nowait(answered(in_work, number))
+        await trio.sleep(100)
+        assert len(in_work) == 1
+    assert 10 < store.tried < 100 / LONGEST_PAUSE + 10
+
+
+async def test_an_answer_that_is_replaced_takes_the_memory_of_what_replaces_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    in_work = InWork({"p": 4}, memory_bytes=50_000)
+    left: list[float] = []
+
+    class Looking(Wavering):
+        async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
+            left.append(in_work.bytes_left)
+            return await super().finish(batch)
+
+    store = Looking(StorageRefused, StorageRefused, None)
+    to_publisher, spec = publishing(store, in_work, Outages())
+    async with open_tree(lambda: Supervisor([spec])):
+        large = replace(PAID, response="paid" * 25_000)
+        to_publisher.send_nowait(answered(in_work, 0, large))
+        await trio.sleep(5)
+    assert store.replaced == [True]
+    assert [it > 0 for it in left] == [False, False, True]
 
 
 PAID = Answer(
