@@ -324,7 +324,7 @@ class Wavering(Slow):
             self.tried += 1
             if error := self.said[min(self.tried, len(self.said)) - 1]:
                 raise error("no")
-            self.replaced += [it.dead_detail is None or is_unstorable(it) for it in batch]
+            self.replaced += [is_unstorable(it) for it in batch]
         return {it.lease for it in batch}
 
     async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
