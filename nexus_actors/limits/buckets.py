@@ -90,10 +90,12 @@ class Account(Generic[T]):
         self.balances = [_Balance(bucket) for bucket in self.buckets]
         self._begin_first()
 
-    def want(self, who: T, tokens: float) -> None:
-        """Queue for one request of so many tokens."""
+    def want(self, who: T, tokens: float) -> float:
+        """Queue for one request of so many tokens; the seconds until it can be served, if nobody
+        else draws, and none of those before it is served first."""
         needs = {"requests": 1.0, "tokens": tokens}
         self.waiting.append(Want(who, tuple(needs[bucket.what] for bucket in self.buckets)))
+        return self._seconds(len(self.waiting) - 1)
 
     def leave(self, has_left: Callable[[T], bool]) -> None:
         """Forget those who wait no more; what was kept for them is the next one's."""

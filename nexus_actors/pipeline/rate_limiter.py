@@ -66,10 +66,9 @@ class RateLimiter(GenServer):
         self.spawn_link(self._admit_all)
 
     async def handle_call(self, request: Admit, caller: Caller) -> CallResult:
-        account = self._accounts[request.key]
-        account.want(caller, request.tokens)
+        wait = self._accounts[request.key].want(caller, request.tokens)
         self._wake.set()
-        if trio.current_time() + account.wait() < self._pause_until:  # it may pass those before it
+        if trio.current_time() + wait < self._pause_until:  # it may pass those before it
             self._sooner.set()
         return NoReply()
 
