@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import anyio
@@ -17,13 +18,17 @@ from nexus_actors.storage.postgres.connection import (
     CONNECT_TIMEOUT,
     GRACE,
     Connection,
-    server_settings,
 )
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, start_error
 from nexus_actors.storage.postgres.places import location
 from nexus_actors.storage.postgres.presence import consumer_is_running
 from nexus_actors.storage.postgres.request_store import fetch
 from nexus_actors.storage.postgres.result_store import job_result_id
+from nexus_actors.storage.postgres.sessions import (
+    configure,
+    refuse_transaction_pooling,
+    session_settings,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -117,15 +122,23 @@ async def open_client_database(
     """Connect. Raises DatabaseStartError with one line that names host and reason."""
 
     async def create() -> Pool:
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=pool_size,
             timeout=CONNECT_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT,
             reset=_no_reset,
-            server_settings=server_settings("nexus client", COMMAND_TIMEOUT),
+            init=partial(configure, settings=session_settings(COMMAND_TIMEOUT)),
+            server_settings={"application_name": "nexus client"},
         )
+        try:
+            async with pool.acquire() as connection:
+                await refuse_transaction_pooling(connection, url)
+        except BaseException:
+            pool.terminate()
+            raise
+        return pool
 
     async with open_bridge() as bridge:
         try:

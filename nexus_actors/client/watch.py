@@ -9,9 +9,10 @@ from typing import TypeAlias
 import asyncpg
 
 from nexus_actors.client.waiters import Waiters
-from nexus_actors.storage.postgres.connection import COMMAND_TIMEOUT, GRACE, server_settings
+from nexus_actors.storage.postgres.connection import COMMAND_TIMEOUT, GRACE
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, describe
 from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL, job_result_id
+from nexus_actors.storage.postgres.sessions import connect
 
 LOOK_AGAIN = 2.0
 """Seconds between looks for every result that is waited for, in case a notification was lost."""
@@ -86,11 +87,8 @@ class Watch:
     async def _connect(self) -> None:
         if self._connection is not None and not self._connection.is_closed():
             return
-        self._connection = connection = await asyncpg.connect(
-            self._url,
-            timeout=COMMAND_TIMEOUT,
-            command_timeout=COMMAND_TIMEOUT,
-            server_settings=server_settings("nexus client listener", COMMAND_TIMEOUT),
+        self._connection = connection = await connect(
+            self._url, "nexus client listener", COMMAND_TIMEOUT
         )
         self._lost.clear()
         connection.add_termination_listener(lambda _connection: self._lost.set())

@@ -22,10 +22,10 @@ from nexus_actors.storage.postgres.connection import (
     CONNECT_TIMEOUT,
     Connection,
     PostgresPool,
-    server_settings,
 )
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, describe
 from nexus_actors.storage.postgres.locks import Holder, lock_holders
+from nexus_actors.storage.postgres.sessions import connect
 
 BEAT = 2.0
 """Seconds between signs of life of a session that holds a lock; 5 in earlier releases."""
@@ -157,12 +157,7 @@ class Claim:
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
-                self._pool.url,
-                timeout=CONNECT_TIMEOUT,
-                command_timeout=CONNECT_TIMEOUT,
-                server_settings=server_settings(self._name, CONNECT_TIMEOUT),
-            )
+            self._connection = await connect(self._pool.url, self._name, CONNECT_TIMEOUT)
             self.trouble = self.trouble or "not tried yet"
         return self._connection
 

@@ -17,7 +17,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import asyncpg
 import asyncpg.pool
@@ -32,13 +33,25 @@ from nexus_actors.storage.postgres.errors import (
     translated,
 )
 from nexus_actors.storage.postgres.places import location
+from nexus_actors.storage.postgres.sessions import (
+    Connection,
+    configure,
+    refuse_transaction_pooling,
+    session_settings,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Connection: TypeAlias = (
-    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-)
+__all__ = [
+    "COMMAND_TIMEOUT",
+    "CONNECT_TIMEOUT",
+    "GRACE",
+    "Connection",
+    "PostgresPool",
+    "collapsed_groups",
+    "open_postgres",
+]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for a new connection, and for a free one of a busy pool."""
@@ -153,7 +166,7 @@ async def _connect(
     url: str, size: int, command_timeout: float, name: str, loop: trio_asyncio.TrioEventLoop
 ) -> PostgresPool:
     async def connect() -> "asyncpg.Pool[asyncpg.Record]":
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             url,
             min_size=0,
             init_size=1,
@@ -161,33 +174,22 @@ async def _connect(
             timeout=CONNECT_TIMEOUT,
             command_timeout=command_timeout,
             reset=_no_reset,
-            server_settings=server_settings(name, command_timeout),
+            init=partial(configure, settings=session_settings(command_timeout)),
+            server_settings={"application_name": name},
         )
+        try:
+            async with pool.acquire() as connection:
+                await refuse_transaction_pooling(connection, url)
+        except BaseException:
+            pool.terminate()
+            raise
+        return pool
 
     try:
         made = await trio_asyncio.aio_as_trio(connect, loop=loop)()
     except DRIVER_ERRORS as error:
         raise start_error(error, location(url)) from error
     return PostgresPool(made, loop, command_timeout, url)
-
-
-def server_settings(application_name: str, command_timeout: float) -> dict[str, str]:
-    """The session's settings.
-
-    The statement timeout stops on the server what the client has given up on. A transaction that
-    says nothing for twice as long is its own process's, which is frozen: it ends, and what it locks
-    is free for others.
-    """
-    return {
-        "application_name": application_name,
-        "statement_timeout": str(int(command_timeout * 1000)),
-        "idle_in_transaction_session_timeout": str(int(2 * command_timeout * 1000)),
-        # Our statements are short and estimated far too dear because they call functions.
-        "jit": "off",
-        # They look up a few rows by key. Before a table's first ANALYZE, and because a batch's size
-        # is unknown to the planner, it would read the whole queue or journal for it.
-        "enable_seqscan": "off",
-    }
 
 
 async def _no_reset(_connection: object) -> None:

@@ -26,6 +26,7 @@ from nexus_actors.storage.ports import (
     StorageUnavailable,
 )
 from nexus_actors.storage.postgres.places import is_tls, no_way
+from nexus_actors.storage.postgres.sessions import TransactionPooling
 
 StartProblem = Literal[
     "unreachable", "wrong_password", "unknown_database", "missing_permission", "unusable"
@@ -59,14 +60,22 @@ _GRANT = (
     "what a service, a producer and an operator (all other commands) may do is granted by the SQL"
     " that nexus db roles prints; the database's owner runs it, again after an upgrade"
 )
+_SESSIONS = (
+    "where a pooler stands between that gives each transaction another session (PgBouncer's"
+    " pool_mode = transaction), connect to PostgreSQL itself, or with pool_mode = session"
+)
 # No such table, function, schema, column; a privilege that is lacking. None passes by itself.
 _MENDS = {
     **dict.fromkeys(("42P01", "42883", "3F000", "42703"), _MIGRATE),
     "42501": _GRANT,
+    **dict.fromkeys(("26000", "42P05"), _SESSIONS),
 }
 
 # Where the server says that a function raised. Functions of its own, and of ours, name no culprit.
-_RAISED_IN = re.compile(r"^(?:PL/pgSQL|SQL) function ([A-Za-z_][\w$.]{0,130})\(", re.MULTILINE)
+# In any language of its messages: `PL/pgSQL-Funktion f(…) Zeile 3`, `関数f(…)の3行目`.
+_RAISED_IN = re.compile(
+    r'^(?=[^"\n]*SQL)[^"\n(]*?([A-Za-z_][A-Za-z0-9_$.]{0,130})\(', re.MULTILINE | re.ASCII
+)
 _OF_FUNCTIONS = re.compile(r"pl_|plpy|plperl|pltcl")
 _IDENTIFIER = re.compile(r"[\w$. -]{1,63}")
 
@@ -89,6 +98,8 @@ def describe(error: BaseException) -> str:
         return _one_line(str(error)) or type(error).__name__
     if isinstance(error, asyncio.CancelledError):
         return "the connection is closing"
+    if isinstance(error, TransactionPooling):
+        return str(error)
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return _one_line(str(error))
     return type(error).__name__

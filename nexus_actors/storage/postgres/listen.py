@@ -15,10 +15,10 @@ import trio
 from nexus_actors.storage.postgres.connection import (
     CONNECT_TIMEOUT,
     PostgresPool,
-    server_settings,
 )
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, describe
 from nexus_actors.storage.postgres.presence import announce
+from nexus_actors.storage.postgres.sessions import connect
 from nexus_actors.storage.postgres.sql import channel
 
 FIRST_DELAY = 0.05
@@ -105,12 +105,7 @@ class PostgresHints:
         await self._tried.wait()
 
     async def _one_connection(self) -> None:
-        connection = await asyncpg.connect(
-            self._pool.url,
-            timeout=CONNECT_TIMEOUT,
-            command_timeout=CONNECT_TIMEOUT,
-            server_settings=server_settings("nexus listener", CONNECT_TIMEOUT),
-        )
+        connection = await connect(self._pool.url, "nexus listener", CONNECT_TIMEOUT)
         try:
             connection.add_termination_listener(lambda _connection: self._changed.set())
             await self._announce(connection)

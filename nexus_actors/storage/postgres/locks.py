@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import asyncpg
-
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS
+from nexus_actors.storage.postgres.sessions import connect
 from nexus_actors.storage.postgres.sql import read
 
 FIRST_LOOK = 0.5
@@ -72,7 +71,7 @@ async def watched(url: str, connection: Connection) -> AsyncIterator[list[Holder
 async def _watch(url: str, pid: int, blockers: list[Holder]) -> None:
     try:
         await asyncio.sleep(FIRST_LOOK)
-        watcher = await asyncpg.connect(url, timeout=10, command_timeout=10)
+        watcher = await connect(url, "nexus lock watcher", 10.0)
         try:
             while True:
                 rows = await watcher.fetch(read("queries", "blockers"), pid)

@@ -26,6 +26,7 @@ from nexus_actors.storage.postgres.errors import (
 )
 from nexus_actors.storage.postgres.locks import Holder, lock_holders, named, watched
 from nexus_actors.storage.postgres.places import location
+from nexus_actors.storage.postgres.sessions import configure, connect, session_settings
 from nexus_actors.storage.postgres.sql import Queues, channel, numbered_migrations, read
 
 LOCK: Final = 0x6E65787573
@@ -42,6 +43,15 @@ PAUSE = 1.0
 """Seconds in which those who waited behind us have their turn."""
 LOOK_AGAIN = 0.1
 """Seconds between looks whether another process's migration is over."""
+
+SETTINGS: Final = {
+    "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "enable_seqscan": "on",
+    "jit": "on",
+}
+"""Of the session that migrates: it reads whole tables, and may take its time, but for locks."""
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +80,7 @@ async def migrate(pool: PostgresPool, queues: Queues) -> Migrated:
 
 
 async def _migrate(url: str, queues: Queues) -> Migrated:
-    settings = {
-        "application_name": "nexus migrate",
-        "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}",
-        "statement_timeout": "0",
-    }
-    connection = await asyncpg.connect(
-        url, timeout=10, command_timeout=TIMEOUT, server_settings=settings
-    )
+    connection = await connect(url, "nexus migrate", 10.0, TIMEOUT, SETTINGS)
     try:
         await _check_encoding(connection, location(url))
         made = await _make_patiently(connection, queues, url)
@@ -218,6 +221,7 @@ async def _ensure_pgmq(connection: Connection) -> list[str]:
         await connection.execute(get_embedded_install_sql())
         # It may leave settings of the session behind, the search path for one.
         await connection.execute("RESET ALL")
+        await configure(connection, session_settings(TIMEOUT) | SETTINGS)
     return ["the schema pgmq"]
 
 

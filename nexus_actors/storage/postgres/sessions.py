@@ -1,0 +1,126 @@
+"""Sessions of PostgreSQL that are alike, whatever a database, a role or a pooler sets for others.
+
+Settings are made by a statement, not with the connection's start: a pooler such as PgBouncer lets
+only a few pass there. What it may not do is change the server's session between transactions
+(PgBouncer's `pool_mode = transaction`): settings, prepared statements, LISTEN and the locks that
+prove who runs belong to a session. That is found out at the start, and refused.
+"""
+
+from typing import TypeAlias
+
+import asyncpg
+import asyncpg.pool
+
+from nexus_actors.storage.postgres.places import location
+
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+
+_APPLY = (
+    "SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)"
+)
+_ROUNDS = 3
+"""How often two connections are compared: other clients of a pooler may come between."""
+
+
+class TransactionPooling(ValueError):
+    """The database is behind a pooler that keeps no session."""
+
+
+def session_settings(command_timeout: float) -> dict[str, str]:
+    """What our statements rely on. `command_timeout` in seconds; 0: none.
+
+    The statement timeout stops on the server what the client has given up on. A transaction that
+    says nothing for twice as long is its own process's, which is frozen: it ends, and what it locks
+    is free for others.
+    """
+    return {
+        "statement_timeout": str(int(command_timeout * 1000)),
+        "idle_in_transaction_session_timeout": str(int(2 * command_timeout * 1000)),
+        "lock_timeout": "0",
+        # Our statements are short and estimated far too dear because they call functions.
+        "jit": "off",
+        # They look up a few rows by key. Before a table's first ANALYZE, and because a batch's size
+        # is unknown to the planner, it would read the whole queue or journal for it.
+        "enable_seqscan": "off",
+        # A database's or role's own settings are for others; these are PostgreSQL's defaults. Not
+        # default_transaction_read_only: whoever sets that, means us too.
+        "search_path": '"$user", public',
+        "standard_conforming_strings": "on",
+        "default_transaction_isolation": "read committed",
+        "default_transaction_deferrable": "off",
+        "row_security": "on",
+        "DateStyle": "ISO, MDY",
+        "IntervalStyle": "postgres",
+        "TimeZone": "UTC",
+        "bytea_output": "hex",
+        "extra_float_digits": "1",
+        "transform_null_equals": "off",
+    }
+
+
+async def configure(connection: Connection, settings: dict[str, str]) -> None:
+    """Make a session's settings."""
+    await connection.fetch(_APPLY, list(settings), list(settings.values()))
+
+
+async def connect(
+    url: str,
+    name: str,
+    timeout: float,
+    command_timeout: float | None = None,
+    settings: dict[str, str] | None = None,
+) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection of its own, called `name`, with our settings, changed by `settings`."""
+    connection = await asyncpg.connect(
+        url,
+        timeout=timeout,
+        command_timeout=command_timeout or timeout,
+        server_settings={"application_name": name},
+    )
+    try:
+        await configure(connection, session_settings(timeout) | (settings or {}))
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def refuse_transaction_pooling(connection: Connection, url: str) -> None:
+    """Raise TransactionPooling where the sessions behind two connections are the same, or change.
+
+    Only a pooler tells a client another process id than the server does: without one this costs one
+    statement.
+    """
+    mine = await _pid(connection)
+    if mine == connection.get_server_pid():
+        return
+    other = await asyncpg.connect(url, timeout=10, command_timeout=10)
+    try:
+        theirs = None
+        for _ in range(_ROUNDS):
+            # Held, so that two who share sessions cannot have the same one at once.
+            async with other.transaction():
+                held = await _pid(other)
+                changed = theirs is not None and held != theirs
+                theirs = held
+                if held == mine or changed or await _pid(connection) != mine:
+                    raise TransactionPooling(_told(url))
+            if await _pid(connection) != mine:
+                raise TransactionPooling(_told(url))
+    finally:
+        other.terminate()
+
+
+async def _pid(connection: Connection) -> int:
+    pid: int = await connection.fetchval("SELECT pg_backend_pid()")
+    return pid
+
+
+def _told(url: str) -> str:
+    return (
+        f"the pooler at {location(url)} gives each transaction another session of the server"
+        " (PgBouncer's pool_mode = transaction or statement), and nexus needs sessions of its own:"
+        " connect to PostgreSQL itself, or to a database of the pooler with pool_mode = session"
+    )
