@@ -146,6 +146,7 @@ class Application:
             instance_id=self.instance.id,
             pool_size=self.settings.database.pool_size,
             statement_timeout=self.settings.database.statement_timeout,
+            stores_results=self.settings.result_poller.enabled,
             wait=self.settings.database.wait,
             on_open=on_open,
             here=self._here(),

@@ -143,4 +143,5 @@ async def _migrate(settings: "Settings") -> "Migrated":
     from nexus_actors.storage.postgres.migrate import migrate as apply
 
     async with open_database(settings) as address, open_postgres(address, pool_size=1) as pool:
-        return await apply(pool, queues_of(settings))
+        stores = settings.result_poller.enabled
+        return await apply(pool, queues_of(settings), stores_results=stores)

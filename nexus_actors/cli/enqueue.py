@@ -126,7 +126,7 @@ async def _enqueue(settings: "Settings", file: str, done: Done) -> None:
     with _opened(file) as source, _progress(source) as advance:
         async with open_database(settings) as url, open_postgres(url, pool_size=1) as pool:
             if settings.database.embedded:
-                await migrate(pool, queues_of(settings))
+                await migrate(pool, queues_of(settings), stores_results=False)
             async for first, lines, size in _read_lines(source):
                 good, mistakes = _check(first, lines, bounds)
                 for line in good:

@@ -42,6 +42,7 @@ class DatabaseOwner(GenServer):
         application_name: str,
         pool_size: int,
         statement_timeout: float,
+        stores_results: bool,
         wait: float,
         on_open: Callable[[PostgresDatabase], None],
         here: Place,
@@ -54,6 +55,7 @@ class DatabaseOwner(GenServer):
         self._application_name = application_name
         self._pool_size = pool_size
         self._statement_timeout = statement_timeout
+        self._stores_results = stores_results
         self._wait = wait
         self._on_open = on_open
         self._here = here
@@ -110,6 +112,7 @@ class DatabaseOwner(GenServer):
                 application_name=self._application_name,
                 pool_size=self._pool_size,
                 command_timeout=self._statement_timeout,
+                stores_results=self._stores_results,
                 here=self._here,
             )
         )

@@ -80,6 +80,7 @@ async def open_database(
     command_timeout: float = COMMAND_TIMEOUT,
     waiting_timeout: float = WAITING_TIMEOUT,
     announce_consumer: bool = True,
+    stores_results: bool = True,
     application_name: str = "nexus",
     here: Place | None = None,
     on_taken: Callable[[InstanceTaken], None] = lambda _: None,
@@ -87,9 +88,9 @@ async def open_database(
     """Connect, bring the schema up to date, and listen.
 
     Timeouts are in seconds. `announce_consumer`: tell clients that this process consumes the
-    requests queue. `here`: hold the lock of this instance, as what runs there; `on_taken` is called
-    if another live service has it later on. Raises
-    DatabaseStartError, and InstanceTaken if another service holds that lock. Errors inside
+    requests queue. `stores_results`: results are moved into job_results. `here`: hold the lock of
+    this instance, as what runs there; `on_taken` is called if another live service has it later on.
+    Raises DatabaseStartError, and InstanceTaken if another service holds that lock. Errors inside
     the block come out as themselves, not in a group.
     """
     queues = queues or Queues()
@@ -100,7 +101,7 @@ async def open_database(
             command_timeout=command_timeout,
             application_name=application_name,
         ) as pool:
-            await migrate(pool, queues)
+            await migrate(pool, queues, stores_results=stores_results)
             await pool.run(check_privileges, queues)
             fair = await pool.run(has_due_index, queues.requests)
             queues = replace(queues, fair=fair)

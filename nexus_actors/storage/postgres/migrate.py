@@ -28,6 +28,11 @@ from nexus_actors.storage.postgres.locks import Holder, lock_holders, named, wat
 from nexus_actors.storage.postgres.places import location
 from nexus_actors.storage.postgres.sessions import configure, connect, session_settings
 from nexus_actors.storage.postgres.sql import Queues, channel, numbered_migrations, read
+from nexus_actors.storage.postgres.strangers import (
+    missing_indexes,
+    refuse_newer,
+    refuse_strangers,
+)
 
 LOCK: Final = 0x6E65787573
 """The advisory lock of the migrations: "nexus" in ASCII."""
@@ -66,23 +71,26 @@ class Migrated:
     """The number of the last migration."""
 
 
-async def migrate(pool: PostgresPool, queues: Queues) -> Migrated:
+async def migrate(pool: PostgresPool, queues: Queues, *, stores_results: bool = True) -> Migrated:
     """Create whatever is missing of PGMQ, the journal, `job_results`, the queues, their triggers
     and the index on when a request is due.
 
-    Raises DatabaseStartError. If cancelled, each part is wholly done or wholly undone.
+    `stores_results`: job_results is written to, so it must have the columns for that. Raises
+    DatabaseStartError. If cancelled, each part is wholly done or wholly undone.
     """
     try:
         # A connection of its own: what is made may take longer than the pool's timeouts allow.
-        return await pool.on_loop(_migrate, pool.url, queues)
+        return await pool.on_loop(_migrate, pool.url, queues, stores_results)
     except DRIVER_ERRORS as error:
         raise start_error(error, location(pool.url)) from error
 
 
-async def _migrate(url: str, queues: Queues) -> Migrated:
+async def _migrate(url: str, queues: Queues, stores_results: bool) -> Migrated:
     connection = await connect(url, "nexus migrate", 10.0, TIMEOUT, SETTINGS)
     try:
-        await _check_encoding(connection, location(url))
+        where = location(url)
+        await _check_encoding(connection, where)
+        await refuse_strangers(connection, queues, where, stores_results=stores_results)
         made = await _make_patiently(connection, queues, url)
         async with watched(url, connection) as blockers:
             for queue in (queues.requests, queues.results):
@@ -98,7 +106,7 @@ async def _make_patiently(connection: Connection, queues: Queues, url: str) -> l
     """What is missing, made in one transaction. It is tried again while others hold its locks."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
-    while missing := await _missing(connection, queues):
+    while missing := await _missing(connection, queues, location(url)):
         async with watched(url, connection) as blockers:
             try:
                 return await _make_at_once(connection, queues, location(url))
@@ -131,14 +139,18 @@ async def _check_encoding(connection: Connection, where: str) -> None:
         )
 
 
-async def _missing(connection: Connection, queues: Queues) -> list[str]:
+async def _missing(connection: Connection, queues: Queues, where: str) -> list[str]:
     """What is to be made, in words."""
     tables = ["nexus.migrations", "nexus.request_queues", "public.job_results"]
     tables += [f"pgmq.q_{queue}" for queue in (queues.requests, queues.results, queues.dead)]
     missing = [row["what"] for row in await connection.fetch(read("queries", "missing"), tables)]
     if any("table nexus" in what for what in missing):
         return missing
-    missing += [f"the migration {name}" for _, name in await _pending(connection)]
+    await refuse_newer(connection, where)
+    pending = await _pending(connection)
+    missing += [f"the migration {name}" for _, name in pending]
+    if not pending:
+        missing += [f"the index nexus.{name}" for name in await missing_indexes(connection)]
     if await connection.fetchval(
         # Only who may read it can tell; who may not is told by the look at its privileges.
         "SELECT has_table_privilege('nexus.request_queues', 'SELECT')"
@@ -171,7 +183,7 @@ async def _take_turn(connection: Connection, queues: Queues, where: str) -> bool
             log.warning("waiting for the lock of the migrations, held by %s", named(holders))
             told = True
         await asyncio.sleep(LOOK_AGAIN)
-        if not await _missing(connection, queues):
+        if not await _missing(connection, queues, where):
             return False
     return True
 
@@ -200,6 +212,9 @@ async def _make(connection: Connection, queues: Queues) -> list[str]:
     """
     made = await _ensure_pgmq(connection)
     made += await _ensure_journal(connection)
+    for name, statement in (await missing_indexes(connection)).items():
+        await connection.execute(statement, timeout=LONGEST)
+        made.append(f"the index nexus.{name}")
     made += await _ensure_job_results(connection)
     for queue in (queues.requests, queues.results, queues.dead):
         made += await _ensure_queue(connection, queue)

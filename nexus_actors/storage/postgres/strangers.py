@@ -1,0 +1,67 @@
+"""What stands in a database where ours belongs and is not ours, and what of ours has been dropped:
+told by name, with the mend, before anything is made or leased."""
+
+import re
+from functools import cache
+from typing import Final
+
+from nexus_actors.storage.postgres.errors import DatabaseStartError
+from nexus_actors.storage.postgres.sessions import Connection
+from nexus_actors.storage.postgres.sql import Queues, numbered_migrations, read
+
+_INDEX: Final = re.compile(r"^CREATE INDEX (\w+) ON nexus\.\w+ [^;]+;", re.MULTILINE)
+_COLUMNS: Final = re.compile(r"INSERT INTO public\.job_results \(([^)]+)\)")
+
+
+async def refuse_strangers(
+    connection: Connection, queues: Queues, where: str, *, stores_results: bool
+) -> None:
+    """Raise DatabaseStartError for what another has put where ours belongs, and for a database that
+    a newer program has migrated."""
+    names = [queues.requests, queues.results, queues.dead]
+    columns = _result_columns(queues) if stores_results else []
+    rows = await connection.fetch(read("queries", "strangers"), names, columns)
+    if rows:
+        told = "; ".join(row["what"] for row in rows)
+        raise DatabaseStartError("unusable", f"cannot use the database {where}: {told}")
+
+
+async def refuse_newer(connection: Connection, where: str) -> None:
+    """Raise DatabaseStartError where a migration was applied that this program does not have."""
+    last = numbered_migrations()[-1][0]
+    newer = await connection.fetchrow(
+        "SELECT number, name FROM nexus.migrations WHERE number > $1 ORDER BY number DESC LIMIT 1",
+        last,
+    )
+    if newer is not None:
+        raise DatabaseStartError(
+            "unusable",
+            f"cannot use the database {where}: it is at version {newer['number']}"
+            f" ({newer['name']}), newer than this program, which knows {last}:"
+            " upgrade the program",
+        )
+
+
+async def missing_indexes(connection: Connection) -> dict[str, str]:
+    """The indexes of our tables that have been dropped, and what makes each."""
+    rows = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('nexus')"
+        " AND relkind = 'i'"
+    )
+    there = {row["relname"] for row in rows}
+    return {name: made for name, made in _indexes().items() if name not in there}
+
+
+@cache
+def _indexes() -> dict[str, str]:
+    return {
+        found[1]: found[0]
+        for _, name in numbered_migrations()
+        for found in _INDEX.finditer(read("migrations", name))
+    }
+
+
+def _result_columns(queues: Queues) -> list[str]:
+    found = _COLUMNS.search(queues.query("store_results"))
+    assert found is not None  # noqa: S101 - a file of ours
+    return [name.strip() for name in found[1].split(",")]
