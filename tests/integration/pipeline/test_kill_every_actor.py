@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import trio
 
-from tests.service import PATIENCE, request, running_service
+from supervisors import tree
+from tests.service import PATIENCE, request, running_service, walk
 
 PROVIDERS = {
     "swift": {
@@ -98,14 +99,15 @@ async def test_one_fault_that_crashes_every_worker_twice_ends_no_supervisor(
     """By the shipped defaults: two restarts of each child, all at once."""
     async with running_service(database_url, tmp_path, routes=ROUTES, **SECTIONS) as service:
         supervisor = await service.actor("swift.Supervisor")
-        for _ in range(2):
-            workers = [await service.actor(f"swift.Worker.{n}") for n in range(1, 4)]
-            for worker in workers:
-                worker.kill()
-            for worker in workers:
-                await worker.wait()
+        for count in (1, 2):
+            for n in range(1, 4):
+                (await service.actor(f"swift.Worker.{n}")).kill()
             with trio.fail_after(PATIENCE):
-                while await service.names() != TREE:
+                while [
+                    node.restarts
+                    for node in walk(await tree(service.root))
+                    if node.name.startswith("swift.Worker")
+                ] != [count] * 3:
                     await trio.sleep(0.01)
         assert supervisor.is_alive
 
