@@ -64,6 +64,7 @@ class Leasing:
         self._waiting_portions = Portions()
         self._suspects = Suspects()
         self._held = HeldBack()
+        self._told: str | None = None
         self._failures = 0
         """Rows that failed alone since one was leased."""
         self._small_first = True
@@ -207,10 +208,12 @@ class Leasing:
         return leased
 
     def _tell(self) -> None:
-        if self._held.told is None:
+        told = self._held.told
+        if told is None:
             self._trouble.worked()
-        else:
-            self._trouble.note(StorageUnavailable(self._held.told))
+        elif told != self._told:
+            self._trouble.note(StorageUnavailable(told))
+        self._told = told
 
     @property
     def _largest(self) -> int:

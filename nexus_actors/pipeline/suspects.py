@@ -114,13 +114,14 @@ class HeldBack:
 
     def failed(self, msg_id: int, told: str, now: float) -> float:
         """It was not taken: seconds until it is to be tried again. They grow only where others are
-        taken: else it is the store that takes nobody."""
-        before = self._rows.pop(msg_id, Untaken(0, 0.0, "", -1))
+        taken: else it is the store that takes nobody. What is too much to remember waits
+        longest."""
+        if len(self._rows) >= MOST and msg_id not in self._rows:
+            return LONGEST_PAUSE
+        before = self._rows.get(msg_id, Untaken(0, 0.0, "", -1))
         times = before.times + (self._taken > before.taken)
         pause = min(FIRST_PAUSE * 2.0 ** min(times - 1, 16), LONGEST_PAUSE)
         self._rows[msg_id] = Untaken(times, now + pause, told, self._taken)
-        if len(self._rows) > MOST:
-            del self._rows[next(iter(self._rows))]
         return pause
 
     def passed(self, deliveries: Sequence[Delivery], now: float) -> None:

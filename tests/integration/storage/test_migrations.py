@@ -256,6 +256,29 @@ async def test_the_index_of_a_long_queue_is_built_while_the_queue_is_used(
         assert await pool.run(due_index.has_due_index, "ai_requests")
 
 
+async def test_whatever_keeps_the_index_from_being_made_stops_no_start(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_postgres(database_url) as pool:
+        await execute(database_url, "DROP INDEX pgmq.nexus_due_ai_requests")
+        await execute(
+            database_url,
+            "CREATE FUNCTION full_disk() RETURNS event_trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE 'no' USING ERRCODE = '53100'; END $$",
+        )
+        await execute(
+            database_url,
+            "CREATE EVENT TRIGGER full_disk ON ddl_command_start WHEN TAG IN ('CREATE INDEX')"
+            " EXECUTE FUNCTION full_disk()",
+        )
+        with caplog.at_level(logging.WARNING):
+            assert (await migrate(pool, Queues())).made == ()
+        assert "no index on pgmq.q_ai_requests" in caplog.text
+        assert "53100" in caplog.text
+        await execute(database_url, "DROP EVENT TRIGGER full_disk")
+        assert len((await migrate(pool, Queues())).made) == 1
+
+
 async def test_a_cancelled_migration_leaves_nothing(empty_database_url: str) -> None:
     async with open_postgres(empty_database_url) as pool:
         with trio.move_on_after(0.02) as scope:

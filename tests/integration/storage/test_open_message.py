@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+from contextlib import suppress
 
 import asyncpg
+import pytest
 
 from nexus_actors.pipeline.in_work import InWork
 from nexus_actors.pipeline.leasing import Leasing
 from nexus_actors.settings.model import QueueSettings
-from nexus_actors.storage.ports import TOO_LARGE, GiveBack
+from nexus_actors.storage.ports import TOO_LARGE, Delivery, StorageUnavailable
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
-from tests.integration.storage.storage_helpers import journal, lapse, send, sql, value
+from tests.integration.storage.storage_helpers import give_back, journal, lapse, send, sql, value
 
 LARGEST = 20_000
 NUMBERS = "(SELECT jsonb_agg({}) FROM generate_series(1, {}))"
@@ -145,7 +147,7 @@ async def test_what_is_small_though_compressed_is_leased_in_whole_batches(
     await send(db, *({"request_id": f"r{n}", "messages": [], "x": prose} for n in range(100)))
     leased = await db.requests.lease(100, 30)
     assert (len(leased), leased[0].more_due) == (100, False)
-    waiting = [GiveBack(lease=it.lease, request_id=it.request_id, lane="p") for it in leased]
+    waiting = [give_back(it, lane="p") for it in leased]
     await db.requests.give_back(waiting)
     assert len(await db.requests.take_waiting({"p": 100}, 30)) == 100
 
@@ -235,3 +237,41 @@ async def test_nothing_of_a_message_is_looked_at_where_it_is_held(db: PostgresDa
         [known] = await db.requests.lease_held(again, 30, unread=unread)
         assert (known.verdict, known.request_id, known.body) == ("claimed", "r", None)
         await lapse(db)
+
+
+async def test_who_cannot_even_be_looked_at_ends_by_the_id_that_the_journal_has(
+    db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was known before its row was damaged. Others must pass, else the store may be ill."""
+    monkeypatch.setattr("nexus_actors.pipeline.leasing.SUSPECT_PAUSE", 0.0)
+    await send(db, {"request_id": "known", "curse": 1})
+    await db.requests.lease(1, 30)
+    await lapse(db)
+    await sql(db, "ALTER FUNCTION nexus.open_message(jsonb, bigint, boolean) RENAME TO opened")
+    await sql(
+        db,
+        "CREATE FUNCTION nexus.open_message(message jsonb, bigint, boolean DEFAULT true,"
+        " OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text,"
+        " OUT previous_id text, OUT retry_of text, OUT fault text) LANGUAGE plpgsql AS"
+        " $$ BEGIN IF message ? 'curse' THEN RAISE 'no' USING ERRCODE = 'XX001'; END IF;"
+        " SELECT * INTO body, bytes, request_id, digest, previous_id, retry_of, fault"
+        " FROM nexus.opened($1, $2, $3); END $$",
+    )
+    asked = Leasing(db.requests, QueueSettings(), InWork({"echo": 99}, batch_size=9))
+    found: list[Delivery] = []
+
+    async def ask(times: int) -> None:
+        for _ in range(times):
+            with suppress(StorageUnavailable):
+                found.extend((await asked.lease()).deliveries)
+
+    await ask(20)
+    assert found == []  # alone it shows nothing
+    for n in range(20):
+        await send(db, f"other-{n}")
+        await ask(2)
+    [guilty] = [it for it in found if it.fault is not None]
+    assert (guilty.request_id, guilty.verdict, guilty.body) == ("known", "claimed", None)
+    assert "XX001" in str(guilty.fault)
+    assert (await journal(db, "known"))["state"] == "leased"
+    assert len(found) == 21

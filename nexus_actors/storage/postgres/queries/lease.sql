@@ -46,20 +46,17 @@ identified AS MATERIALIZED (
 free AS MATERIALIZED (
     SELECT r.request_id
     FROM nexus.requests AS r
-    JOIN (SELECT DISTINCT request_id FROM identified WHERE old_state IS NOT NULL) AS i ON i.request_id = r.request_id
+    WHERE r.request_id = ANY (ARRAY(SELECT request_id FROM identified WHERE old_state IS NOT NULL))
     ORDER BY r.request_id
     FOR NO KEY UPDATE OF r SKIP LOCKED
-),
-due AS MATERIALIZED (
-    SELECT msg_id, old_read_ct, old_state IS NOT NULL AND request_id NOT IN (SELECT request_id FROM free) AS locked
-    FROM identified
 ),
 taken AS (
     UPDATE pgmq.q_{requests} AS q
     SET vt = clock_timestamp() + make_interval(secs => CASE WHEN i.locked THEN 1 ELSE $2 END),
         read_ct = CASE WHEN i.locked THEN q.read_ct
                        ELSE greatest(CASE WHEN q.read_ct BETWEEN 0 AND 2147483000 THEN q.read_ct END, i.old_read_ct) + 1 END
-    FROM due AS i
+    FROM (SELECT msg_id, old_read_ct, old_state IS NOT NULL AND request_id NOT IN (SELECT request_id FROM free) AS locked
+          FROM identified) AS i
     WHERE q.msg_id = i.msg_id
     -- A time that a datetime can hold, and not to come.
     RETURNING q.msg_id, q.read_ct, i.locked,
