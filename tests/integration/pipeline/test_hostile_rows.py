@@ -9,8 +9,10 @@ import pytest
 import trio
 
 from nexus_actors.pipeline import leasing, suspects
+from nexus_actors.storage.ports import StorageUnavailable
 from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database
+from nexus_actors.storage.postgres.request_store import PostgresRequestStore
 from tests.integration.storage.storage_helpers import give_back, send
 from tests.service import Service, Sql, open_sql, request, running_service
 
@@ -143,6 +145,19 @@ async def test_a_request_that_the_journal_does_not_take_is_held_and_told_and_nev
                 while leasing.HELD in service.application.outages.describe(0.0):
                     await sql.send(request(f"other-{await sql.value('SELECT clock_timestamp()')}"))
                     await trio.sleep(0.02)
+
+
+async def test_what_waits_and_cannot_be_taken_is_no_reason_to_lease_nothing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise StorageUnavailable("not now")
+
+    monkeypatch.setattr(PostgresRequestStore, "take_waiting", fail)
+    async with running_service(database_url, tmp_path) as service:
+        await service.sql.send(request(1))
+        await service.stored(1)
+        assert "QueueConsumer" in service.application.outages.describe(0.0)
 
 
 async def hold_locked(

@@ -93,13 +93,16 @@ async def test_two_that_take_at_once_get_different_requests(database_url: str) -
         assert sorted(map(str, taken)) == sorted(ids)
 
 
-async def test_what_another_process_is_at_is_not_waited_for(db: PostgresDatabase) -> None:
+@pytest.mark.parametrize("table", ["pgmq.q_ai_requests", "nexus.requests"])
+async def test_what_another_process_is_at_is_not_waited_for(
+    db: PostgresDatabase, table: str
+) -> None:
     first, *_ = await waiting(db, "a", "b", "c")
 
     async def take_beside_a_lock(connection: Connection) -> None:
         async with connection.transaction():
             await connection.execute(
-                "SELECT FROM pgmq.q_ai_requests WHERE msg_id = $1 FOR UPDATE", first.lease.msg_id
+                f"SELECT FROM {table} WHERE msg_id = $1 FOR UPDATE", first.lease.msg_id
             )
             locked.set()
             await asyncio.sleep(1000)
@@ -240,3 +243,24 @@ async def test_no_more_is_opened_at_once_than_takes_a_moment(db: PostgresDatabas
     while more := await db.requests.take_waiting({"x": 9}, 30):
         taken += more
     assert len(taken) == 7
+
+
+async def test_what_the_journal_does_not_take_of_those_that_wait_is_left_to_the_lease(
+    db: PostgresDatabase,
+) -> None:
+    await waiting(db, "a", "b")
+    await sql(
+        db,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN IF NEW.request_id = 'a' THEN RAISE 'no'; END IF; RETURN NEW; END $$",
+    )
+    await sql(
+        db,
+        "CREATE TRIGGER refuse BEFORE UPDATE ON nexus.requests"
+        " FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    leasing = Leasing(db.requests, QueueSettings(), InWork({"x": 9}))
+    assert [await leasing.take_waiting({"x": 2}, 0) for _ in range(2)] == [None, None]
+    taken = await leasing.take_waiting({"x": 2}, 0)
+    assert [it.request_id for it in taken or ()] == ["b"]
+    assert await value(db, "SELECT vt <= now() FROM pgmq.q_ai_requests WHERE msg_id = 1")
