@@ -1,9 +1,12 @@
 """The embedded server's files, and the user it runs as.
 
 PostgreSQL refuses to run as root, so root runs it as a user of its own, who must reach the files.
-Nothing of others is opened for that user: a folder that is closed is named, and the start refused.
+Nothing of others is opened for that user: a closed folder above the data directory is named, and
+the start refused. One above this program's own installation may be passed through after that, though
+not listed, and a warning says so.
 """
 
+import logging
 import os
 import pwd
 import shutil
@@ -18,6 +21,8 @@ from typing import Any
 
 from nexus_actors.storage.ports import DataDirUnusable
 from nexus_actors.storage.postgres.errors import DatabaseStartError
+
+log = logging.getLogger(__name__)
 
 _OURS = ("nexus.lock", "instance-id", "control.", "answers.spool", "postgres")
 """How the names begin of all that stands in a data directory."""
@@ -97,9 +102,8 @@ def _make_cluster(fresh: Path, data_dir: Path, user: pwd.struct_passwd | None) -
 
 
 def _let_in(data_dir: Path, user: pwd.struct_passwd) -> None:
-    """See that the server's user can pass to the cluster and to the programs."""
-    programs = Path(binary("postgres"))
-    for directory in dict.fromkeys((data_dir, *data_dir.parents, *programs.parents)):
+    """See that the server's user can pass to the cluster, and to the programs."""
+    for directory in (data_dir, *data_dir.parents):
         found = directory.stat()
         if _may_pass(found, user):
             continue
@@ -112,6 +116,13 @@ def _let_in(data_dir: Path, user: pwd.struct_passwd) -> None:
                 " /var/lib/nexus, or give it a database URL"
             )
         directory.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
+    for directory in Path(binary("postgres")).parents:
+        found = directory.stat()
+        if not _may_pass(found, user):
+            # The programs must stand where this one was installed, and there is no server else.
+            opened = stat.S_IMODE(found.st_mode) | stat.S_IXOTH
+            log.warning("%s may be passed through from now on (mode %04o)", directory, opened)
+            directory.chmod(opened)
 
 
 def _may_pass(found: os.stat_result, user: pwd.struct_passwd) -> bool:
