@@ -2,8 +2,8 @@
 
 PostgreSQL refuses to run as root, so root runs it as a user of its own, who must reach the files.
 Nothing of others is opened for that user: a closed folder above the data directory is named, and
-the start refused. One above this program's own installation may be passed through after that, though
-not listed, and a warning says so.
+the start refused. One above this program's own installation may be passed through after that, not
+listed, and a warning says so.
 """
 
 import logging
