@@ -17,7 +17,7 @@ from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.urls import TooLate, resolved_refusal
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.settings.model import BudgetSettings
-from nexus_actors.storage.ports import RequestStore, StorageError
+from nexus_actors.storage.ports import RequestStore, StorageError, StorageUnavailable
 
 LEAST_PAUSE = 0.25
 """Seconds after which a budget is asked again that calls under way have reserved, about: an eighth
@@ -83,7 +83,11 @@ class Checks:
             waits = all(it.when_reserved == "wait" for it in budgets.values())
             comes_back = waits and await self.store.may_come_back(dollars, of)
         except StorageError as error:
-            return _refused(ErrorType.INTERNAL_ERROR, f"the budget cannot be asked: {error}")
+            told = f"the budget cannot be asked: {error}"
+            away = _refused(ErrorType.INTERNAL_ERROR, told)
+            # A database that is away for a moment costs no request.
+            is_passing = isinstance(error, StorageUnavailable)
+            return replace(away, retry_after=_pause(job)) if is_passing else away
         why = f"budget {poor} has less left than the call may cost (${dollars:.6f})"
         refused = _refused(ErrorType.QUOTA_EXCEEDED, why)
         # Calls under way have reserved it, and most give much of it back.
