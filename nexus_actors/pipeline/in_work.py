@@ -229,7 +229,8 @@ class InWork:
         self._unrouted.pop(job.key, None)
         job.outcome = outcome
         job.finished_at = datetime.now(UTC)
-        job.latency_ms = round((trio.current_time() - job.leased_at) * 1000)
+        seconds = job.leased_before + trio.current_time() - job.leased_at
+        job.latency_ms = round(seconds * 1000)
         self._answered[job.key] = job
 
     def weigh(self, job: Job, size: int) -> None:

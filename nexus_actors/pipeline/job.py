@@ -49,6 +49,8 @@ class Job:
     deadline: float = inf
     """When the request's own `timeout` is over, by `trio.current_time()`."""
     leased_at: float = field(default_factory=trio.current_time)
+    leased_before: float = 0.0
+    """Seconds from its first lease, whoever had it, to this one."""
     sent_at: float = -inf
     """When it was put into the queue, by the same clock."""
     tried_at: float | None = None

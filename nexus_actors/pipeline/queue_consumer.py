@@ -215,6 +215,8 @@ class QueueConsumer(Stage):
             previous=delivery.previous,
         )
         job.sent_at = job.leased_at - _seconds(delivery.enqueued_at, delivery.leased_at)
+        if delivery.verdict == "claimed" and delivery.first_leased_at is not None:
+            job.leased_before = _seconds(delivery.first_leased_at, delivery.leased_at)
         if delivery.first_attempt_at is not None:
             tried = _seconds(delivery.first_attempt_at, delivery.leased_at)
             job.tried_at = job.leased_at - tried

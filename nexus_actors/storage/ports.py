@@ -77,8 +77,7 @@ class Delivery:
 
     lease: Lease
     body: str | None
-    """The jsonb as text, to be decoded message by message; None where the message is SQL NULL, or
-    there is a fault."""
+    """The jsonb as text; None where the message is SQL NULL, or there is a fault."""
     size: int | None
     """Bytes of the text, or of the jsonb, uncompressed, where there is no text; None where the
     message is SQL NULL, or was not looked at."""
@@ -94,6 +93,8 @@ class Delivery:
     """Attempts made before this lease."""
     spared_attempts: int = 0
     """Those of `attempts` that do not count towards the most allowed."""
+    first_leased_at: datetime | None = None
+    """When the request was leased first, by whomever; None where the journal does not say."""
     first_attempt_at: datetime | None = None
     """When the first of `attempts` began; None where the journal knows none."""
     last_outcome: str | None = None

@@ -359,6 +359,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         more_due=row.get("more_due", False),
         enqueued_at=row["enqueued_at"],
         leased_at=row["leased_at"],
+        first_leased_at=row["first_leased_at"],
         verdict=cast("Verdict", row["verdict"]),
         request_id=row["request_id"],
         attempts=row["attempts"] or 0,

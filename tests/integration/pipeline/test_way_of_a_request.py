@@ -5,7 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.service import request, running_service
+from nexus_actors.storage.postgres.database import open_database
+from tests.integration.storage.storage_helpers import give_back
+from tests.service import open_sql, request, running_service
 
 TWO = {
     "broken": {"kind": "echo", "failure_rate": 1.0, "max_retries": 1, "pool_size": 2},
@@ -65,6 +67,37 @@ def assert_right_by_the_contract(row: dict[str, Any], sent: dict[str, Any]) -> N
     assert row["duration_ms"] == output["latency_ms"] >= 0
     assert isinstance(row["completed_at"], datetime)
     assert row["instance_id"] is None
+
+
+async def test_latency_counts_from_the_first_lease_whoever_had_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        open_sql(database_url) as sql,
+        open_database(database_url, instance_id="another") as db,
+    ):
+        await sql.send(*(request(n) for n in range(4)))
+        held, waits, queued, again = await db.requests.lease(4, 300)
+        await db.requests.give_back([give_back(waits, lane="echo"), give_back(queued)])
+        await sql.rows(
+            "UPDATE pgmq.q_ai_requests SET vt = now() WHERE msg_id = $1", held.lease.msg_id
+        )
+        # Leased by two others before.
+        await db.requests.give_back([give_back(again)])
+        await sql.rows("UPDATE nexus.requests SET first_leased_at = now() - interval '100 s'")
+        [last] = [it for it in await db.requests.lease(9, 0) if it.request_id == again.request_id]
+        assert last.first_leased_at is not None
+    async with running_service(database_url, tmp_path) as service:
+        await service.stored(4)
+        await service.sql.send(request(4))
+        await service.stored(5)
+        rows = await service.sql.rows(
+            "SELECT input ->> 'request_id' AS id, duration_ms AS stored, r.latency_ms AS noted,"
+            " (output ->> 'latency_ms')::int AS told FROM job_results AS j"
+            " JOIN nexus.requests AS r ON r.request_id = j.input ->> 'request_id' ORDER BY 1"
+        )
+    assert all(row["stored"] == row["noted"] == row["told"] for row in rows)
+    assert [row["told"] >= 100_000 for row in rows] == [True] * 4 + [False], rows
 
 
 async def test_every_step_and_every_attempt_stand_in_the_journal(

@@ -104,7 +104,7 @@ journal AS (
             ) AS test
         )
     RETURNING r.request_id, r.queue, r.msg_id, r.read_ct, r.state, r.digest, r.attempts,
-              r.spared_attempts, r.used_candidates
+              r.spared_attempts, r.used_candidates, r.first_leased_at
 ),
 -- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
 interrupted AS (
@@ -121,7 +121,8 @@ interrupted AS (
     ON CONFLICT DO NOTHING
 )
 SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_due,
-       i.msg_id, i.read_ct, i.body, i.bytes AS size, i.fault, i.enqueued_at, now() AS leased_at, i.request_id,
+       i.msg_id, i.read_ct, i.body, i.bytes AS size, i.fault, i.enqueued_at, now() AS leased_at,
+       j.first_leased_at, i.request_id,
        CASE
            WHEN i.request_id IS NULL THEN 'unidentified'
            WHEN i.locked THEN 'locked'

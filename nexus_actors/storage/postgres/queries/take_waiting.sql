@@ -73,10 +73,11 @@ claimed AS (
     FROM held AS h
     WHERE w.request_id = h.request_id
     RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
-              w.used_candidates, w.leased_at, w.received_at
+              w.used_candidates, w.leased_at, w.first_leased_at, w.received_at
 )
 SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
-       least(greatest(c.received_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.request_id,
+       least(greatest(c.received_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.first_leased_at,
+       c.request_id,
        'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts,
        CASE WHEN c.attempts > 1 THEN (
            SELECT a.started_at FROM nexus.attempts AS a WHERE a.request_id = c.request_id ORDER BY a.number LIMIT 1
