@@ -30,6 +30,8 @@ mends the table has a few minutes."""
 
 LONGEST_DELAY = 30.0
 """The most of one that is refused for no fault of its own."""
+LONGEST_ACCUSED = FIRST_DELAY * 3 ** (DELIVERIES - 1) + 60.0
+"""Seconds after which one that was refused by itself and does not come again is forgotten."""
 GRACE = 60.0
 """Seconds after its time until a result that does not come again is taken for stored by others."""
 
@@ -39,7 +41,8 @@ class ResultPoller(GenServer):
 
     A batch that fails is halved, so that a bad row harms no other. A row that is refused alone
     while a placeholder is not is tried a few times more, then set aside with the reason; where even
-    a placeholder is refused, it is the table's fault: the row waits for that to be mended.
+    a placeholder is refused, it is the table's fault: the row waits for that to be mended. So it is
+    where several are refused each by itself, and none was stored since.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class ResultPoller(GenServer):
         self._patience = outages.patience("ResultPoller")
         self._refused: dict[int, float] = {}
         """Messages that wait for the table to be mended, and until when they are believed to."""
+        self._accused: dict[int, Accused] = {}
+        """Messages that were refused while a placeholder was not."""
 
     async def init(self) -> None:
         """Start polling."""
@@ -71,6 +76,7 @@ class ResultPoller(GenServer):
                     continue
                 now = trio.current_time()
                 self._refused = {it: until for it, until in self._refused.items() if until > now}
+                self._accused = {n: it for n, it in self._accused.items() if it.until > now}
                 if not self._refused:
                     self._patience.worked()
                 if not more:
@@ -107,22 +113,49 @@ class ResultPoller(GenServer):
         try:
             if fresh:
                 await self._persist(fresh)
+                self._passed(fresh)
         except StorageRefused:
             suspects += fresh
         halves = Halves()
         await self._divide(suspects, halves)
+        self._passed(halves.stored)
         mended = [self._refused.pop(row.lease.msg_id, None) for row in halves.stored]
         if any(until is not None for until in mended):
             await self._store.release(refused=True)  # it is mended: all at once
+        for row, error, condition in await self._judged(halves.refused):
+            await self._refuse(row, messages[row.lease.msg_id], error, condition)
+        if halves.trouble is not None and not halves.stored:
+            raise halves.trouble
+
+    def _passed(self, stored: Sequence[JobResult]) -> None:
+        for row in stored:
+            self._accused.pop(row.lease.msg_id, None)
+        if stored:
+            for accused in self._accused.values():
+                accused.others_passed = True
+
+    async def _judged(
+        self, refused: Sequence[tuple[JobResult, StorageRefused]]
+    ) -> list[tuple[JobResult, StorageRefused, StorageRefused | None]]:
+        """Each with what keeps off all of them; None where it is its own fault."""
         conditions: dict[str, StorageRefused | None] = {}
-        for row, error in halves.refused:
+        judged: list[tuple[JobResult, StorageRefused, StorageRefused | None]] = []
+        for row, error in refused:
             # What is said of one may be the table's fault and of another its own: shared with those
             # that are only postponed.
             if str(error) not in conditions or row.lease.read_ct >= DELIVERIES:
                 conditions[str(error)] = await self._condition(row)
-            await self._refuse(row, messages[row.lease.msg_id], error, conditions[str(error)])
-        if halves.trouble is not None and not halves.stored:
-            raise halves.trouble
+            judged.append((row, error, conditions[str(error)]))
+            if conditions[str(error)] is None:
+                accused = self._accused.setdefault(row.lease.msg_id, Accused())
+                accused.until = trio.current_time() + LONGEST_ACCUSED
+        alone = sum(not it.others_passed for it in self._accused.values()) == 1
+        return [
+            (row, error, condition)
+            if condition is not None or alone or self._accused[row.lease.msg_id].others_passed
+            else (row, error, error)
+            for row, error, condition in judged
+        ]
 
     async def _divide(self, rows: Sequence[JobResult], halves: "Halves") -> None:
         """Store the rows; those that fail together by halves, down to those that fail alone."""
@@ -189,6 +222,7 @@ class ResultPoller(GenServer):
             except StorageRefused as again:
                 await self._set_aside(message, str(again), row.request_id)
             else:
+                self._passed([row])
                 if self._refused.pop(row.lease.msg_id, None) is not None:
                     await self._store.release(refused=True)
             return
@@ -215,7 +249,18 @@ class ResultPoller(GenServer):
             log.warning("result not set aside", msg_id=message.lease.msg_id, error=str(error))
         else:
             self._refused.pop(message.lease.msg_id, None)
+            self._accused.pop(message.lease.msg_id, None)
             log.error("result set aside", msg_id=message.lease.msg_id, reason=reason)
+
+
+@dataclass(slots=True)
+class Accused:
+    """A result that was refused, as it seems, for what it says."""
+
+    until: float = 0.0
+    """When it is forgotten, by `trio.current_time()`."""
+    others_passed: bool = False
+    """Another was stored since."""
 
 
 @dataclass(slots=True)

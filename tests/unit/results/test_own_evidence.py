@@ -22,18 +22,22 @@ class Objecting:
     def __init__(self, results: Sequence[ResultMessage]) -> None:
         self.results = results
         self.set_apart: list[str | None] = []
+        self.objects = "bad value"
 
     async def read(self, quantity: int, visibility_timeout: float) -> Sequence[ResultMessage]:
         return self.results
 
     async def store(self, rows: Sequence[JobResult]) -> None:
-        if any("bad value" in row.output or row.request_id == "tenant" for row in rows):
+        if any(self.objects in row.output or row.request_id == "tenant" for row in rows):
             raise StorageRefused("raise (P0001), in function objection")
 
     async def rehearse(self, row: JobResult) -> None:
         await self.store([row])
 
     async def postpone(self, row: JobResult, delay: float, reason: str) -> None:
+        pass
+
+    async def release(self, *, refused: bool = False) -> None:
         pass
 
     async def set_aside(
@@ -74,3 +78,22 @@ async def test_a_result_is_set_aside_on_its_own_evidence(
     poller = ResultPoller(queue=QueueSettings(), store=store, hints=hints, outages=Outages())
     await poller._move()
     assert store.set_apart == ["value"]
+
+
+async def test_what_is_refused_of_every_real_row_is_the_tables_fault_until_another_is_stored(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Though a row with next to nothing in it would pass."""
+    store: Any = Objecting([message(1, "one", "bad value"), message(2, "two", "bad value")])
+    hints: Any = None
+    outages = Outages()
+    poller = ResultPoller(queue=QueueSettings(), store=store, hints=hints, outages=outages)
+    for _ in range(3):
+        await poller._move()
+    assert store.set_apart == []
+    assert "in function objection" in str(outages.describe(0.0)["ResultPoller"]["error"])
+    bad, store.results = store.results, [message(3, "three", "fine")]
+    await poller._move()
+    store.results = bad
+    await poller._move()
+    assert store.set_apart == ["one", "two"]
