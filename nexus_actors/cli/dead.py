@@ -1,7 +1,8 @@
-"""`nexus dead list|show|retry|purge`: requests that failed for good."""
+"""`nexus dead list|show|retry|purge`: requests that failed for good, and results that `job_results`
+does not take."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -33,6 +34,9 @@ Limit = Annotated[
     int, Parameter(help="At most so many, the oldest first.", validator=validators.Number(gte=1))
 ]
 All = Annotated[bool, Parameter(name="--all", negative="", help="All of them, up to the limit.")]
+Rate = Annotated[
+    float, Parameter(help="At most so many a second.", validator=validators.Number(gt=0))
+]
 WIDE = 140
 """Columns of a terminal that shows all fields of a letter but what was wrong uncut."""
 _NARROW = {"request": 10, "reason": 15, "provider": 8}
@@ -99,7 +103,10 @@ def table_of(letters: "Sequence[DeadLetter]", width: int) -> "Table":
 
 def _wrong(letter: "DeadLetter") -> str:
     from nexus_actors.contract.wording import with_path
+    from nexus_actors.storage.postgres.dead_letters import RESULT
 
+    if letter.reason == RESULT:
+        return f"not in job_results: {letter.message or '-'}"
     if letter.unreadable:
         return f"unreadable: {letter.unreadable}"
     return with_path(letter.path, letter.message or "-")
@@ -116,7 +123,8 @@ def show(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Print one dead letter as JSON: the request as it was sent, and why it failed.
+    """Print one dead letter as JSON: the request as it was sent, and why it failed; or the result,
+    and why `job_results` does not take it.
 
     A field of more than 64 KB, such as a long request, is shown as the beginning of its text;
     whole with --all or --json.
@@ -132,6 +140,11 @@ def show(
         told = f"at most {dead_letters.LARGEST:,} bytes are shown; it has {letter.bytes:,} or more"
         raise CommandError(f"dead letter {number} is not shown: {letter.fault} ({told})")
     parsed = parse(letter.text)
+    match parsed:
+        case Parsed({"result": _, **others}) if "request" not in others:
+            note(f"a result, not in job_results; put it back: nexus dead retry {number}")
+        case _:
+            pass
     most = None if all_ or json else SHOWN
     if not isinstance(parsed, Parsed):  # what Python's JSON cannot hold is JSON all the same
         say_text(_begun(as_seen_json(letter.text), most))
@@ -170,11 +183,13 @@ def retry(
     older_than: OlderThan = None,
     limit: Limit = 1000,
     all_: All = False,
+    rate: Rate = 20.0,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
     """Send the requests of these dead letters again, each under an id of its own (the old one, ~,
-    and what nobody can foretell), with all its attempts before it. The letters are archived.
+    and what nobody can foretell), with all its attempts before it. The letters are archived. A
+    result that `job_results` did not take is put back into its queue, as it was.
 
     Says of each what became of it. The journal's `retry_of` names the request that failed. Exit
     code 1 if some could not be sent: those stay, and are in the way of no other.
@@ -184,26 +199,32 @@ def retry(
 
     def tell(one: "Retried") -> None:
         told.append(one)
-        if one.new_id is None:
+        if not one.done:
             complain(f"dead letter {one.number} is not sent: {one.why_not}")
         elif not json:
-            say(f"{one.number}  {one.request_id} is sent as {one.new_id}")
+            became = "has its result put back" if one.put_back else f"is sent as {one.new_id}"
+            say(f"{one.number}  {one.request_id or '-'} {became}")
 
     try:
-        chosen = _run(config, lambda pool, queues: _retry(pool, queues, which, tell))
+        chosen = _run(config, lambda pool, queues: _retry(pool, queues, which, rate, tell))
     finally:
         if json:
             print_json([asdict(one) for one in told])
-    sent = sum(one.new_id is not None for one in told)
+    sent = sum(one.done for one in told)
     note(f"sent again: {sent} of {len(told)}")
     _tell_limit(chosen, limit)
     return exit_codes.OK if sent == len(told) else exit_codes.FAILED
 
 
 async def _retry(
-    pool: "PostgresPool", queues: "Queues", which: "Which", tell: "Callable[[Retried], None]"
+    pool: "PostgresPool",
+    queues: "Queues",
+    which: "Which",
+    rate: float,
+    tell: "Callable[[Retried], None]",
 ) -> int:
-    """One by one; how many were chosen. Raises StorageError once the database does nothing."""
+    """One by one, `rate` a second; how many were chosen. Raises StorageError once the database does
+    nothing."""
     from nexus_actors.storage.ports import StorageError
     from nexus_actors.storage.postgres import dead_letters
     from nexus_actors.storage.postgres.errors import is_of_rows
@@ -212,7 +233,7 @@ async def _retry(
         tell(dead_letters.Retried(number, why_not=str(why)))
 
     chosen = await _numbers(pool, queues, which, leave)
-    for number in chosen:
+    async for number in paced(chosen, rate):
         try:
             tell(await dead_letters.retry(pool, queues, number))
         except StorageError as error:
@@ -220,6 +241,17 @@ async def _retry(
             if not is_of_rows(error):
                 raise
     return len(chosen)
+
+
+async def paced(numbers: Sequence[int], rate: float) -> AsyncIterator[int]:
+    """Each of `numbers`, at most `rate` a second."""
+    import trio
+
+    due = trio.current_time()
+    for number in numbers:
+        await trio.sleep_until(due)
+        due = trio.current_time() + 1 / rate
+        yield number
 
 
 @dead.command

@@ -30,6 +30,7 @@ _SHOWN = (
     "error_type",
     "received_at",
     "finished_at",
+    "result_trouble",
 )
 
 

@@ -128,8 +128,12 @@ def an_operator_sends_again_what_is_only_in_the_archive(nexus: Nexus, owner_url:
         " 'request', NULL, 'archived_msg_id', msg_id))"
         " FROM pgmq.a_ai_requests WHERE message ->> 'request_id' = 'request-001'",
     )
-    (sent,) = nexus.json("dead", "retry", "--all")
+    paid = {"reason": "no", "queue": "ai_results", "result": {"request_id": "paid"}}
+    query(owner_url, "SELECT pgmq.send('ai_requests_dead', $1::jsonb)", json.dumps(paid))
+    sent, back = nexus.json("dead", "retry", "--all")
+    assert (back["request_id"], back["put_back"]) == ("paid", True)
     assert nexus.run("result", sent["new_id"], "--wait").returncode == 0
+    assert nexus.run("result", "paid", "--wait").returncode == 0
 
 
 def a_copied_data_dir_is_refused_by_name(nexus: Nexus, url: str, pid: int) -> None:

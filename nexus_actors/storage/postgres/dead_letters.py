@@ -29,6 +29,9 @@ GONE: Final = "there is no such letter"
 OF_ANOTHER_KIND: Final = "there is no such letter of that kind"
 IN_OTHER_HANDS: Final = "somebody else has it in hand"
 NOT_ARCHIVED: Final = "its request was too large for a letter, and is no longer in the archive"
+RESULT_GONE: Final = "its result was too large for a letter, and is no longer in the archive"
+RESULT: Final = "result"
+"""The reason in a list of a letter about a result."""
 _NUMBERS: Final = range(-(2**63), 2**63)
 
 
@@ -52,7 +55,8 @@ class Which:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One request that can never succeed, or did not. Its texts are cut to `LONGEST` characters."""
+    """One request that can never succeed, or did not; or a result that `job_results` does not take,
+    whose `reason` is `RESULT`, and `message` why. Its texts are cut to `LONGEST` characters."""
 
     number: int
     """The message's msg_id."""
@@ -85,8 +89,15 @@ class Retried:
     number: int
     request_id: str | None = None
     new_id: str | None = None
-    """None: it was not sent, and is where it was."""
+    """None: it was not sent, and is where it was; or it is a result."""
     why_not: str | None = None
+    put_back: bool = False
+    """It is a result, and in the results queue again."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the letter is gone."""
+        return self.new_id is not None or self.put_back
 
 
 async def find(pool: PostgresPool, queues: Queues, which: Which) -> list[DeadLetter]:
@@ -121,12 +132,17 @@ async def show(pool: PostgresPool, queues: Queues, number: int) -> Whole | None:
 
 
 async def retry(pool: PostgresPool, queues: Queues, number: int) -> Retried:
-    """Send the request of one letter again. Raises StorageError; then nothing is sent, unless the
-    connection was lost in the middle.
+    """Send the request of one letter again, or put its result back. Raises StorageError; then
+    nothing is sent, unless the connection was lost in the middle.
     """
     if number not in _NUMBERS:
         return Retried(number, why_not=GONE)
     row = await pool.run(_first, queues.query("dead_retry"), number)
+    if row is not None and row["is_result"]:
+        row = await pool.run(_first, queues.query("dead_retry_result"), number)
+        if row is not None:
+            why = None if row["is_sent"] else RESULT_GONE
+            return Retried(number, row["request_id"], why_not=why, put_back=row["is_sent"])
     if row is None:
         left = await numbers(pool, queues, Which(numbers=(number,)))
         return Retried(number, why_not=IN_OTHER_HANDS if left else GONE)
@@ -202,8 +218,10 @@ def _letter(row: asyncpg.Record, unreadable: str | None) -> DeadLetter:
     number, dead_at = row["number"], row["dead_at"]
     if "texts" not in row.keys():  # noqa: SIM118 - a record is searched by its values
         return DeadLetter(number, dead_at, unreadable=unreadable)
-    *texts, attempts = cast("list[str | None]", row["texts"])
+    *texts, attempts, is_result = cast("list[str | None]", row["texts"])
     request_id, reason, provider, message, path = map(_cut, texts)
+    if is_result == "true":
+        reason, message = RESULT, reason
     counted = int(attempts) if attempts and attempts.isdecimal() and len(attempts) < 10 else None
     return DeadLetter(number, dead_at, request_id, reason, provider, message, path, counted)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.storage.postgres.result_store import job_result_id
 from nexus_actors.storage.postgres.sql import read
 
 Row = dict[str, object]
@@ -55,6 +56,10 @@ async def read_entry(connection: Connection, request_id: str) -> JournalEntry | 
         return None
     request = rows[0]
     del request["steps"]
+    if request["result_trouble"] is not None and await connection.fetchval(
+        "SELECT true FROM public.job_results WHERE id = $1", job_result_id(request_id)
+    ):
+        request["result_trouble"] = None  # it got through
     steps = await connection.fetch(
         "SELECT number, name, outcome, at, detail FROM nexus.steps WHERE request_id = $1"
         " ORDER BY number",

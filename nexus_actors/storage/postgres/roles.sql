@@ -86,11 +86,11 @@ BEGIN
     -- journal and the results, sends and deletes what failed, and changes nothing else.
     GRANT USAGE ON SCHEMA pgmq, nexus TO "{operator}";
     GRANT INSERT (vt, message, headers), SELECT (msg_id, vt) ON pgmq.q_{requests} TO "{operator}";
-    GRANT SELECT (msg_id, vt) ON pgmq.q_{results} TO "{operator}";
+    GRANT INSERT (vt, message, headers), SELECT (msg_id, vt) ON pgmq.q_{results} TO "{operator}";
     GRANT SELECT, DELETE, UPDATE (vt) ON pgmq.q_{dead} TO "{operator}";
     GRANT SELECT, INSERT ON pgmq.a_{dead} TO "{operator}";
-    -- A request that was too large for its letter is sent again from the archive.
-    GRANT SELECT (msg_id, message) ON pgmq.a_{requests} TO "{operator}";
+    -- A request or a result that was too large for its letter is sent again from the archive.
+    GRANT SELECT (msg_id, message) ON pgmq.a_{requests}, pgmq.a_{results} TO "{operator}";
     EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, '{operator}'), ';')
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message', 'find_queued'));

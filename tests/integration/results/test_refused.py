@@ -5,8 +5,11 @@ from pathlib import Path
 
 import trio
 
+from nexus_actors.cli.dead import _wrong
 from nexus_actors.cli.result import _held_up
+from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.database import open_database
+from nexus_actors.storage.postgres.journal import read_entry
 from tests.integration.results.test_poller import drained, letters, result
 from tests.service import PATIENCE, open_sql, request, running_service
 
@@ -101,3 +104,52 @@ async def test_results_are_read_by_their_size_and_one_that_is_too_large_is_no_on
         assert [(it.body, it.fault) for it in rest] == [(None, "larger than allowed")] * 2
         await db.results.set_aside(rest[0], "too large")
         assert await db.results.read(100, 30) == []
+
+
+async def test_a_result_that_was_set_aside_is_told_as_one_and_put_back_as_it_was(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(database_url, tmp_path) as service:
+        sql, db = service.sql, service.application.database
+        await sql.rows("ALTER TABLE job_results ADD CONSTRAINT cheap CHECK (tokens_used < 2)")
+        await sql.send(request(1))
+        await sql.until("SELECT count(*) = 1 FROM pgmq.q_ai_results WHERE read_ct = 1")
+        await sql.rows("UPDATE pgmq.q_ai_results SET read_ct = 4, vt = clock_timestamp()")
+        await sql.until("SELECT count(*) = 1 FROM pgmq.q_ai_requests_dead")
+        [letter] = await dead_letters.find(db.pool, db.queues, dead_letters.Which(reason="result"))
+        assert letter.request_id == "request-1"
+        assert letter.provider == "echo"
+        assert "constraint cheap, table public.job_results" in str(letter.message)
+        assert "not in job_results: the database refused" in _wrong(letter)
+        entry = await db.pool.run(read_entry, "request-1")
+        assert entry is not None
+        assert "constraint cheap" in str(entry.request["result_trouble"])
+        # One that was too large for a letter is in the archive, and another has taken a number.
+        await sql.send(*(result(name, usage={}) for name in ("large", "other")), queue="ai_results")
+        await service.stored(2)
+        await sql.rows(
+            "INSERT INTO pgmq.q_ai_requests_dead (vt, message) SELECT now(), jsonb_build_object("
+            "'reason', 'no', 'queue', 'ai_results', 'result', NULL, 'archived_msg_id', msg_id,"
+            " 'excerpt', message, 'digest', CASE message ->> 'request_id' WHEN 'large'"
+            " THEN to_hex(jsonb_hash_extended(message, 0)) ELSE 'x' END)"
+            " FROM pgmq.a_ai_results WHERE message ->> 'request_id' <> 'request-1' ORDER BY msg_id"
+        )
+        await sql.rows("DELETE FROM job_results")
+        await sql.rows("ALTER TABLE job_results DROP CONSTRAINT cheap")
+        told = [
+            await dead_letters.retry(db.pool, db.queues, letter.number + place)
+            for place in range(3)
+        ]
+        assert [(it.request_id, it.put_back, it.why_not) for it in told] == [
+            ("request-1", True, None),
+            ("large", True, None),
+            ("other", False, dead_letters.RESULT_GONE),
+        ]
+        await service.stored(2)
+        rows = await sql.rows("SELECT output ->> 'request_id' AS id FROM job_results ORDER BY 1")
+        assert [row["id"] for row in rows] == ["large", "request-1"]
+        assert len(await sql.rows("SELECT FROM pgmq.q_ai_requests_dead")) == 1
+        assert await sql.value("SELECT count(*) FROM pgmq.q_ai_requests") == 0
+        entry = await db.pool.run(read_entry, "request-1")
+        assert entry is not None
+        assert entry.request["result_trouble"] is None

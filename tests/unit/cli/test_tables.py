@@ -4,10 +4,11 @@ import io
 from datetime import UTC, datetime
 
 import pytest
+import trio.testing
 from rich.cells import cell_len
 from rich.table import Table
 
-from nexus_actors.cli.dead import table_of
+from nexus_actors.cli.dead import paced, table_of
 from nexus_actors.cli.screen import Screen
 from nexus_actors.storage.postgres.dead_letters import DeadLetter
 
@@ -58,3 +59,15 @@ def test_dead_letters_fit_a_terminal_a_line_each(letters: list[DeadLetter], widt
     rows = [line for line in shown if line.strip() and "─" not in line][1:]
     assert [int(row.split()[0]) for row in rows] == [letter.number for letter in letters]
     assert sum("messages[0].con" in row for row in rows) == len(letters) - 1
+
+
+async def test_what_is_sent_again_is_paced(autojump_clock: trio.testing.MockClock) -> None:
+    begun = trio.current_time()
+    times = [trio.current_time() - begun async for _ in paced(range(5), 2.0)]
+    assert times == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
+    assert trio.current_time() - begun == pytest.approx(2.0)
+    slow = [0.0]
+    async for _ in paced(range(3), 2.0):  # what takes longer is not waited for besides
+        await trio.sleep(5)
+        slow.append(trio.current_time())
+    assert slow[3] - slow[1] == pytest.approx(10)

@@ -27,7 +27,12 @@ CROSS JOIN LATERAL (
     SELECT array_agg(
         CASE WHEN jsonb_typeof(v.value) IN ('string', 'number', 'boolean') THEN left(v.value #>> '{}', 301) END
         ORDER BY v.place) AS texts
-    FROM (VALUES (1, plain.letter -> 'request_id'), (2, plain.letter -> 'reason'),
-                 (3, plain.letter #> '{detail,provider}'), (4, plain.letter #> '{detail,message}'),
-                 (5, plain.letter #> '{detail,path}'), (6, plain.letter -> 'attempts')) AS v (place, value)
+    FROM (VALUES (1, coalesce(plain.letter -> 'request_id', plain.letter #> '{result,request_id}',
+                              plain.letter #> '{excerpt,request_id}')),
+                 (2, plain.letter -> 'reason'),
+                 (3, coalesce(plain.letter #> '{detail,provider}', plain.letter #> '{result,provider}',
+                              plain.letter #> '{excerpt,provider}')),
+                 (4, plain.letter #> '{detail,message}'), (5, plain.letter #> '{detail,path}'), (6, plain.letter -> 'attempts'),
+                 (7, to_jsonb(jsonb_typeof(plain.letter) = 'object' AND plain.letter ? 'result'
+                              AND NOT plain.letter ? 'request'))) AS v (place, value)
 ) AS told

@@ -1,6 +1,6 @@
 -- Send the request of the dead letter $1 again, under an id of its own that nobody can foretell, and archive the letter. No text
 -- is made of the request. One that cannot be sent stays: `why`; or `archived`, the number under which it is in the archive. No row
--- if the letter is gone, or in the hands of another: two who retry at once send it once.
+-- if the letter is gone, or in the hands of another: two who retry at once send it once. `is_result`: see dead_retry_result.sql.
 WITH letter AS MATERIALIZED (
     SELECT d.msg_id, d.message
     FROM pgmq.q_{dead} AS d
@@ -17,12 +17,13 @@ opened AS MATERIALIZED (
            CASE WHEN jsonb_typeof(p.plain -> 'archived_msg_id') = 'number'
                      AND p.plain ->> 'archived_msg_id' ~ '^[0-9]{1,18}$'
                 THEN (p.plain ->> 'archived_msg_id')::bigint END AS archived,
-           jsonb_typeof(p.plain) = 'object' AND p.plain ? 'result' AS is_result
+           jsonb_typeof(p.plain) = 'object' AND p.plain ? 'result' AS is_result,
+           p.plain ? 'request' AS has_request
     FROM letter AS l
     CROSS JOIN LATERAL (SELECT l.message #> '{}' AS plain OFFSET 0) AS p
 ),
 fate AS MATERIALIZED (
-    SELECT o.msg_id, o.request_id, o.request, o.archived,
+    SELECT o.is_result AND NOT o.has_request AS is_result, o.msg_id, o.request_id, o.request, o.archived,
            -- Two requests of one id never get the same; of an id that was made so before, the suffix is replaced.
            left(regexp_replace(left(o.request_id, 300), '~([0-9]+|[0-9a-f]{32,32})$', ''), 222)
            || '~' || replace(gen_random_uuid()::text, '-', '') AS new_id,
@@ -44,5 +45,6 @@ put_away AS MATERIALIZED (
                 THEN pgmq.delete('{dead}', $1::bigint) ELSE pgmq.archive('{dead}', $1::bigint) END AS done
     FROM sent
 )
-SELECT left(f.request_id, 301) AS request_id, f.new_id, f.archived, f.why, (SELECT count(*) FROM put_away WHERE done) > 0 AS is_sent
+SELECT left(f.request_id, 301) AS request_id, f.new_id, f.archived, f.why, f.is_result,
+       (SELECT count(*) FROM put_away WHERE done) > 0 AS is_sent
 FROM fate AS f
