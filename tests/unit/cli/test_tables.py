@@ -1,6 +1,7 @@
 """Tables: whole where nobody counts columns, a line a row on a terminal."""
 
 import io
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -8,9 +9,10 @@ import trio.testing
 from rich.cells import cell_len
 from rich.table import Table
 
+from nexus_actors.cli import dead
 from nexus_actors.cli.dead import paced, table_of
 from nexus_actors.cli.screen import Screen
-from nexus_actors.storage.postgres.dead_letters import DeadLetter
+from nexus_actors.storage.postgres.dead_letters import DeadLetter, Whole
 
 LONG = "x" * 290 + "the end"
 LETTERS = [
@@ -71,3 +73,23 @@ async def test_what_is_sent_again_is_paced(autojump_clock: trio.testing.MockCloc
         await trio.sleep(5)
         slow.append(trio.current_time())
     assert slow[3] - slow[1] == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("letter", "noted"),
+    [
+        ('{"result": {"request_id": "r"}, "reason": "no"}', "put it back: nexus dead retry 7"),
+        ('{"result": null, "reason": "no"}', "put it back: nexus dead retry 7"),
+        ('{"request": {"result": 1}, "reason": "no"}', ""),
+        ('{"request": {}, "result": {}}', ""),
+        ("[1]", ""),
+    ],
+)
+def test_a_letter_about_a_result_is_told_as_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], letter: str, noted: str
+) -> None:
+    monkeypatch.setattr(dead, "_run", lambda *_: Whole(letter, len(letter), None))
+    dead.show(7)
+    out, err = capsys.readouterr()
+    assert json.loads(out) == json.loads(letter)
+    assert (noted in err) if noted else not err
