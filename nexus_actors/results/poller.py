@@ -215,17 +215,19 @@ class ResultPoller(GenServer):
         error: StorageRefused,
         condition: StorageRefused | None,
     ) -> None:
-        if condition is None and row.lease.read_ct >= DELIVERIES:
+        if condition in (None, error) and row.lease.read_ct >= DELIVERIES:  # a placeholder passes
             try:
                 # Once more after the rehearsal: what was refused of all may just have been mended.
                 await self._store.store([row])
             except StorageRefused as again:
-                await self._set_aside(message, str(again), row.request_id)
+                if condition is None:
+                    await self._set_aside(message, str(again), row.request_id)
+                    return
             else:
                 self._passed([row])
                 if self._refused.pop(row.lease.msg_id, None) is not None:
                     await self._store.release(refused=True)
-            return
+                return
         delay = FIRST_DELAY * 3 ** (min(max(row.lease.read_ct, 1), DELIVERIES) - 1)
         if condition is not None:
             delay = min(delay, LONGEST_DELAY)
