@@ -39,7 +39,6 @@ SECTIONS: Final[dict[str, Any]] = {
         "max_attempts": 2,
         "poll_interval": 0.1,
     },
-    "supervision": {"max_restarts": 1000, "max_seconds": 5.0},
     "routes": [
         {"complexity": "simple", "models": ["echo/e"]},
         {"complexity": "*", "models": ["p/m0"]},

@@ -54,6 +54,7 @@ SETTINGS: Final = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "enable_seqscan": "on",
+    "plan_cache_mode": "auto",
     "jit": "on",
 }
 """Of the session that migrates: it reads whole tables, and may take its time, but for locks."""

@@ -44,6 +44,9 @@ def session_settings(command_timeout: float) -> dict[str, str]:
         # They look up a few rows by key. Before a table's first ANALYZE, and because a batch's size
         # is unknown to the planner, it would read the whole queue or journal for it.
         "enable_seqscan": "off",
+        # They look up by key whatever a table's size, so one plan is right for all parameters, and
+        # planning them anew each time would take as long as they do.
+        "plan_cache_mode": "force_generic_plan",
         # A database's or role's own settings are for others; these are PostgreSQL's defaults. Not
         # default_transaction_read_only: whoever sets that, means us too.
         "search_path": '"$user", public',

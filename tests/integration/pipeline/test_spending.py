@@ -71,7 +71,8 @@ async def test_no_budget_is_exceeded_by_sixteen_workers_and_answers_as_long_as_t
             },
         ) as service,
     ):
-        asked = [ask("long", n, "long" if n % 3 else "fail") for n in range(40)]
+        # The first sixteen reserve at once: if they were to fail, little would be spent.
+        asked = [ask("long", n, "long" if n < 27 else "fail") for n in range(40)]
         asked += [ask("patient", n, "short") for n in range(12)]
         asked += [ask("unpriced", 0, "short")]
         await service.sql.send_many(asked)

@@ -4,6 +4,8 @@
 -- An item with a result is fenced by its journal row, which every lease of ours writes: it holds even where an
 -- operator has purged or peeked at the message. An item without one (nothing identifies it, or the id is another
 -- message's) has no journal row of its own and is fenced by its queue row.
+-- Every row is looked up by its key, also where a join says the same: the planner may take a table for empty, which it was when it
+-- was analysed last or when the plan was made, and would join by reading all of it.
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period. One that
 -- another holds for long is not waited for until the statement's time is over: it is one request's, and others are to end.
 WITH item AS MATERIALIZED (
@@ -18,8 +20,8 @@ WITH item AS MATERIALIZED (
 queued AS MATERIALIZED (
     SELECT q.msg_id, q.read_ct, q.enqueued_at
     FROM pgmq.q_{requests} AS q
-    JOIN item AS i ON i.msg_id = q.msg_id
-    WHERE (SELECT set_config('lock_timeout', '{lock_timeout}', true)) IS NOT NULL
+    WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM item))
+          AND (SELECT set_config('lock_timeout', '{lock_timeout}', true)) IS NOT NULL
     ORDER BY q.msg_id
     FOR UPDATE OF q
 ),
@@ -29,9 +31,10 @@ owned AS MATERIALIZED (
     JOIN item AS i ON i.request_id = r.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
     WHERE (SELECT count(*) FROM queued) >= 0
-          AND i.result IS NOT NULL
+          AND i.result IS NOT NULL AND r.request_id = ANY (ARRAY(SELECT request_id FROM item))
           AND r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
-          AND r.owner = $1 AND r.state = 'leased'
+          -- Not by an index on these, which would tell all that this instance has in work.
+          AND (r.owner, r.state) IS NOT DISTINCT FROM ($1, 'leased')
     ORDER BY r.request_id
     FOR UPDATE OF r
 ),
@@ -54,7 +57,8 @@ already AS MATERIALIZED (
     SELECT r.msg_id, r.read_ct
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
-    WHERE r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
+    WHERE r.request_id = ANY (ARRAY(SELECT request_id FROM item))
+          AND r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
           AND r.owner = $1 AND r.state IN ('done', 'failed')
 ),
 closed AS (
@@ -68,7 +72,7 @@ closed AS (
         error_type = i.error_type, response_id = i.response_id, steps = i.steps::jsonb
     FROM owned AS o
     JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
-    WHERE r.request_id = o.request_id
+    WHERE r.request_id = o.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM owned))
 ),
 -- All that the attempts settle or correct, in one order, before any of it is changed: the triggers take it row by row.
 money AS MATERIALIZED (
@@ -118,7 +122,9 @@ attempted AS (
            a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, a.key_name, a.cost_basis,
            $1, a.started_at
     FROM told AS a
-    LEFT JOIN nexus.attempts AS t ON t.request_id = a.request_id AND t.number = a.number
+    LEFT JOIN nexus.attempts AS t
+         ON t.request_id = a.request_id AND t.number = a.number
+            AND t.request_id = ANY (ARRAY(SELECT request_id FROM owned))
     WHERE (SELECT count FROM settled) >= 0
     ORDER BY a.request_id, a.number
     -- An attempt that was taken for interrupted, because its lease lapsed meanwhile, is told rightly now.

@@ -4,6 +4,8 @@
 -- Read and claim are one statement, so that a lease and its journal row exist together or not at all.
 -- What pgmq.read does, but by an index on the time it is due and in that order: pgmq.read walks the queue by msg_id, past all that
 -- is invisible, which takes 100 ms where a hundred thousand requests wait for a provider. First sent is still first read.
+-- Every row is looked up by its key, also where a join says the same: the planner may take a table for empty, which it was when it
+-- was analysed last or when the plan was made, and would join by reading all of it.
 -- What a row says of itself is a producer's word: nothing here may fail for it.
 -- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. One whose journal row is locked is
 -- left for a second.
@@ -39,7 +41,8 @@ identified AS MATERIALIZED (
     FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY due, msg_id) AS together,
                  row_number() OVER (ORDER BY due, msg_id) AS place
           FROM opened) AS o
-    LEFT JOIN nexus.requests AS old ON old.request_id = o.request_id
+    LEFT JOIN nexus.requests AS old
+         ON old.request_id = o.request_id AND old.request_id = ANY (ARRAY(SELECT request_id FROM opened))
     WHERE o.place = 1 OR o.body IS NULL OR o.together <= $5
 ),
 -- Those that the journal has are locked before they are written: whoever holds one holds up nobody else.
@@ -57,7 +60,7 @@ taken AS (
                        ELSE greatest(CASE WHEN q.read_ct BETWEEN 0 AND 2147483000 THEN q.read_ct END, i.old_read_ct) + 1 END
     FROM (SELECT msg_id, old_read_ct, old_state IS NOT NULL AND request_id NOT IN (SELECT request_id FROM free) AS locked
           FROM identified) AS i
-    WHERE q.msg_id = i.msg_id
+    WHERE q.msg_id = i.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM identified))
     -- A time that a datetime can hold, and not to come.
     RETURNING q.msg_id, q.read_ct, i.locked,
               least(greatest(q.enqueued_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at

@@ -13,7 +13,8 @@ WITH item AS MATERIALIZED (
 queued AS MATERIALIZED (
     SELECT q.msg_id
     FROM pgmq.q_{results} AS q
-    JOIN item AS i ON i.msg_id = q.msg_id
+    -- Not joined: the planner may take the queue for empty, which it often is when it is analysed, and read all of it.
+    WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM item))
     ORDER BY q.msg_id
     FOR UPDATE OF q
 ),
