@@ -66,6 +66,7 @@ tell whose it is."""
 _DUE = {
     "turn": "true",
     "which": "{due} <= now()",
+    "order": "{due}",
     "weight": "{weight_q}",
     "opened": "nexus.open_message(f.message, $4)",
 }
@@ -75,6 +76,7 @@ _LEASE: Mapping[LeaseKind, Mapping[str, str]] = {
     "held": {
         "turn": "true",
         "which": "q.msg_id = $6 AND q.read_ct = $7",
+        "order": "q.msg_id",
         "weight": "0",
         "opened": """(
         SELECT m.* FROM nexus.open_message(CASE WHEN NOT $8 THEN f.message END, $4) AS m

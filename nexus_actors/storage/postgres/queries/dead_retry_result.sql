@@ -23,7 +23,8 @@ found AS MATERIALIZED (
     SELECT a.message
     FROM opened AS o
     JOIN pgmq.a_{results} AS a ON a.msg_id = o.archived
-    WHERE jsonb_typeof(o.result) = 'null' AND to_hex(jsonb_hash_extended(a.message, 0)) = o.digest
+    WHERE a.msg_id = ANY (ARRAY(SELECT archived FROM opened))
+          AND jsonb_typeof(o.result) = 'null' AND to_hex(jsonb_hash_extended(a.message, 0)) = o.digest
 ),
 sent AS MATERIALIZED (
     SELECT pgmq.send('{results}', f.result) AS msg_id FROM found AS f LIMIT 1

@@ -6,9 +6,9 @@ WITH old AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ),
 assumed AS (
-    DELETE FROM nexus.assumed_costs AS a USING old AS o WHERE a.request_id = o.request_id
+    DELETE FROM nexus.assumed_costs AS a USING old AS o WHERE a.request_id = o.request_id AND a.request_id = ANY ($1::text[])
 ),
 gone AS (
-    DELETE FROM nexus.requests AS r USING old AS o WHERE r.request_id = o.request_id RETURNING 1
+    DELETE FROM nexus.requests AS r USING old AS o WHERE r.request_id = o.request_id AND r.request_id = ANY ($1::text[]) RETURNING 1
 )
 SELECT count(*) FROM gone

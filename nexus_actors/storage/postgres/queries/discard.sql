@@ -7,6 +7,8 @@ WITH held AS MATERIALIZED (
     FROM pgmq.q_{requests} AS q
     JOIN unnest($1::bigint[], $2::integer[]) AS d (msg_id, read_ct)
          ON d.msg_id = q.msg_id AND d.read_ct = q.read_ct
+    -- By key, as in finish.sql.
+    WHERE q.msg_id = ANY ($1)
     ORDER BY q.msg_id
     FOR UPDATE OF q
 )

@@ -1,23 +1,29 @@
 -- Keep the messages of instance $1's leases ($2, $3) (msg_id, read_ct) invisible for another $4 seconds.
 --
--- The journal row is the fence: a lease that was given back still has its read_ct on the queue. Locks: queue rows in
--- order of msg_id, then journal rows in order of request_id.
+-- The journal row is the fence: a lease that was given back still has its read_ct on the queue. Every row is looked up by its
+-- key, as in finish.sql. Locks: queue rows in order of msg_id, then journal rows in order of request_id.
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest($2::bigint[], $3::integer[]) AS a (msg_id, read_ct)
 ),
 queued AS MATERIALIZED (
     SELECT q.msg_id
     FROM pgmq.q_{requests} AS q
-    JOIN asked AS a ON a.msg_id = q.msg_id
+    WHERE q.msg_id = ANY ($2)
     ORDER BY q.msg_id
     FOR UPDATE OF q
+),
+named AS MATERIALIZED (
+    SELECT r.request_id
+    FROM nexus.requests AS r
+    WHERE r.owner = $1 AND r.state = 'leased' AND r.queue = '{requests}' AND r.msg_id = ANY ($2)
 ),
 held AS MATERIALIZED (
     SELECT r.msg_id, r.read_ct, r.received_at
     FROM nexus.requests AS r
     JOIN asked AS a ON a.msg_id = r.msg_id AND a.read_ct = r.read_ct
     WHERE (SELECT count(*) FROM queued) >= 0
-          AND r.owner = $1 AND r.state = 'leased' AND r.queue = '{requests}'
+          AND r.request_id = ANY (ARRAY(SELECT request_id FROM named))
+          AND r.queue = '{requests}' AND (r.owner, r.state) IS NOT DISTINCT FROM ($1, 'leased')
     ORDER BY r.request_id
     FOR SHARE OF r
 ),
@@ -25,7 +31,7 @@ extended AS (
     UPDATE pgmq.q_{requests} AS q
     SET vt = clock_timestamp() + make_interval(secs => $4)
     FROM held AS h
-    WHERE q.msg_id = h.msg_id AND {same_h}
+    WHERE q.msg_id = h.msg_id AND q.msg_id = ANY ($2) AND {same_h}
 )
 -- A message that an operator has purged is still ours to end.
 SELECT msg_id, read_ct FROM held

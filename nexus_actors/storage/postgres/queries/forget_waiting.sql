@@ -1,11 +1,17 @@
 -- Make visible what instance $1 put to wait for a lane: it stops, and others may have no such lane.
 --
+-- Every row is looked up by its key, as in finish.sql.
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id.
-WITH queued AS MATERIALIZED (
-    SELECT q.msg_id, r.request_id
+WITH mine AS MATERIALIZED (
+    SELECT r.request_id, r.msg_id, r.read_ct, r.received_at
     FROM nexus.requests AS r
-    JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct AND {same_r}
     WHERE r.owner = $1 AND r.state = 'waiting' AND r.queue = '{requests}'
+),
+queued AS MATERIALIZED (
+    SELECT q.msg_id, r.request_id
+    FROM mine AS r
+    JOIN pgmq.q_{requests} AS q ON q.msg_id = r.msg_id AND q.read_ct = r.read_ct AND {same_r}
+    WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM mine))
     ORDER BY q.msg_id
     FOR UPDATE OF q
 ),
@@ -14,20 +20,21 @@ held AS MATERIALIZED (
     FROM nexus.requests AS r
     JOIN queued AS f ON f.request_id = r.request_id
     WHERE (SELECT count(*) FROM queued) >= 0
-          AND r.owner = $1 AND r.state = 'waiting' AND r.msg_id = f.msg_id
+          AND r.request_id = ANY (ARRAY(SELECT request_id FROM queued))
+          AND r.msg_id = f.msg_id AND (r.owner, r.state) IS NOT DISTINCT FROM ($1, 'waiting')
     ORDER BY r.request_id
     FOR UPDATE OF r
 ),
 returned AS (
     UPDATE nexus.requests AS r SET state = 'queued', lane = NULL
     FROM held AS h
-    WHERE r.request_id = h.request_id
+    WHERE r.request_id = h.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM held))
 ),
 released AS (
     UPDATE pgmq.q_{requests} AS q
     SET vt = clock_timestamp()
     FROM held AS h
-    WHERE q.msg_id = h.msg_id
+    WHERE q.msg_id = h.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM held))
     RETURNING q.msg_id
 )
 SELECT count(*), CASE WHEN count(*) > 0 AND pg_notification_queue_usage() < 0.5 THEN pg_notify('{channel}', '') END FROM released

@@ -1,7 +1,7 @@
 -- Return leases of instance $1: the items of $2 (JSON) become visible after their delay, or wait for a
 -- lane, invisible for $4 seconds (up to twice that, so that many do not come back at once). $3 (JSON) are attempts made. What another process has since leased is left alone.
 --
--- The journal row is the fence, as every lease of ours writes it. Locks: queue rows in order of msg_id, then
+-- The journal row is the fence, as every lease of ours writes it. Every row is looked up by its key, as in finish.sql. Locks: queue rows in order of msg_id, then
 -- journal rows in order of request_id, then spending by budget and period.
 WITH item AS MATERIALIZED (
     SELECT *
@@ -13,7 +13,7 @@ WITH item AS MATERIALIZED (
 queued AS MATERIALIZED (
     SELECT q.msg_id
     FROM pgmq.q_{requests} AS q
-    JOIN item AS i ON i.msg_id = q.msg_id
+    WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM item))
     ORDER BY q.msg_id
     FOR UPDATE OF q
 ),
@@ -24,8 +24,9 @@ held AS MATERIALIZED (
     JOIN item AS i ON i.request_id = r.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
     WHERE (SELECT count(*) FROM queued) >= 0
+          AND r.request_id = ANY (ARRAY(SELECT request_id FROM item))
           AND r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
-          AND r.owner = $1 AND r.state = 'leased'
+          AND (r.owner, r.state) IS NOT DISTINCT FROM ($1, 'leased')
     ORDER BY r.request_id
     FOR UPDATE OF r
 ),
@@ -35,7 +36,7 @@ returned AS (
         lane = h.lane, deadline = clock_timestamp() + make_interval(secs => h.expires_in),
         attempts = h.attempt_count, spared_attempts = h.spared_count, used_candidates = h.used_candidates
     FROM held AS h
-    WHERE r.request_id = h.request_id
+    WHERE r.request_id = h.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM held))
 ),
 visible AS (
     UPDATE pgmq.q_{requests} AS q
@@ -43,7 +44,7 @@ visible AS (
                   ELSE clock_timestamp()
                        + make_interval(secs => $4 * (1 + random())) END
     FROM held AS h
-    WHERE q.msg_id = h.msg_id AND {same_h}
+    WHERE q.msg_id = h.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM held)) AND {same_h}
 ),
 -- All that the attempts settle or correct, in one order, before any of it is changed: the triggers take it row by row.
 money AS MATERIALIZED (
@@ -93,7 +94,9 @@ attempted AS (
            a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, a.key_name, a.cost_basis,
            $1, a.started_at
     FROM told AS a
-    LEFT JOIN nexus.attempts AS t ON t.request_id = a.request_id AND t.number = a.number
+    LEFT JOIN nexus.attempts AS t
+         ON t.request_id = a.request_id AND t.number = a.number
+            AND t.request_id = ANY (ARRAY(SELECT request_id FROM held))
     WHERE (SELECT count FROM settled) >= 0
     ORDER BY a.request_id, a.number
     -- An attempt that was taken for interrupted, because its lease lapsed meanwhile, is told rightly now.

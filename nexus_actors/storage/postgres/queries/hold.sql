@@ -1,16 +1,14 @@
 -- Make the message that is due first invisible for $1 seconds, as another delivery. Nothing of it is looked at, and the journal
 -- does not hear of it: this passes where `lease` fails for what that one message is.
-WITH first AS MATERIALIZED (
-    SELECT q.msg_id
-    FROM pgmq.q_{requests} AS q
-    WHERE {due} <= now()
-    ORDER BY {due}
-    LIMIT 1
-    FOR UPDATE SKIP LOCKED
-)
 UPDATE pgmq.q_{requests} AS q
 SET vt = clock_timestamp() + make_interval(secs => $1),
     read_ct = CASE WHEN q.read_ct BETWEEN 0 AND 2147483000 THEN q.read_ct ELSE 0 END + 1
-FROM first AS f
-WHERE q.msg_id = f.msg_id
+WHERE q.msg_id = (
+    SELECT f.msg_id
+    FROM (SELECT q.msg_id
+          FROM pgmq.q_{requests} AS q
+          WHERE {due} <= now()
+          ORDER BY {due}
+          LIMIT 1
+          FOR UPDATE SKIP LOCKED) AS f)
 RETURNING q.msg_id, q.read_ct

@@ -6,23 +6,33 @@ WITH free AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT q.msg_id
         FROM nexus.requests AS w
-        JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
+        CROSS JOIN LATERAL (
+            SELECT q.msg_id
+            FROM pgmq.q_{requests} AS q
+            WHERE q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
+            FOR UPDATE SKIP LOCKED
+        ) AS q
         WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.lane = room.lane AND w.read_ct < 2147483000
         ORDER BY w.msg_id
         LIMIT room.places
-        FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF w SKIP LOCKED
+        FOR NO KEY UPDATE OF w SKIP LOCKED
     ) AS picked
 ),
 expired AS MATERIALIZED (
     SELECT q.msg_id
     FROM nexus.requests AS w
-    JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
+    CROSS JOIN LATERAL (
+        SELECT q.msg_id
+        FROM pgmq.q_{requests} AS q
+        WHERE q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
+        FOR UPDATE SKIP LOCKED
+    ) AS q
     WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now() AND w.read_ct < 2147483000
     ORDER BY w.deadline
     LIMIT $3
-    FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF w SKIP LOCKED
+    FOR NO KEY UPDATE OF w SKIP LOCKED
 )
 UPDATE pgmq.q_{requests} AS q
 SET vt = clock_timestamp(), read_ct = q.read_ct + 1
-WHERE q.msg_id IN (SELECT msg_id FROM free UNION ALL SELECT msg_id FROM expired)
+WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM free UNION ALL SELECT msg_id FROM expired))
 RETURNING q.msg_id

@@ -14,7 +14,7 @@ WITH seen AS MATERIALIZED (
            {weight} AS weight
     FROM pgmq.q_{requests} AS q
     WHERE {which}
-    ORDER BY {due}
+    ORDER BY {order}
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 ),

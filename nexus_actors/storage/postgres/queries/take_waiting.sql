@@ -2,6 +2,7 @@
 -- $5 that wait for any lane and whose own time is over. A message of more than $6 bytes comes without its text; the texts of the
 -- others have no more than $7 bytes together, but one comes at least.
 --
+-- Every row is looked up by its key, as in finish.sql.
 -- Locks: queue rows and journal rows, skipping those of which one is locked, so whoever holds a row holds up nobody else. Two
 -- processes that take at once get different requests: a row whose delivery has moved on since this statement began no longer
 -- has the journal's read_ct.
@@ -11,22 +12,32 @@ WITH free AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT q.msg_id, w.request_id, w.read_ct, q.message
         FROM nexus.requests AS w
-        JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
+        CROSS JOIN LATERAL (
+            SELECT q.msg_id, q.message
+            FROM pgmq.q_{requests} AS q
+            WHERE q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
+            FOR UPDATE SKIP LOCKED
+        ) AS q
         WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.lane = room.lane
               AND w.read_ct < 2147483000  -- one that cannot be counted on is leased when it is visible again
         ORDER BY w.msg_id
         LIMIT room.places
-        FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF w SKIP LOCKED
+        FOR NO KEY UPDATE OF w SKIP LOCKED
     ) AS picked
 ),
 expired AS MATERIALIZED (
     SELECT q.msg_id, w.request_id, w.read_ct, q.message
     FROM nexus.requests AS w
-    JOIN pgmq.q_{requests} AS q ON q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
+    CROSS JOIN LATERAL (
+        SELECT q.msg_id, q.message
+        FROM pgmq.q_{requests} AS q
+        WHERE q.msg_id = w.msg_id AND q.read_ct = w.read_ct AND {same_w}
+        FOR UPDATE SKIP LOCKED
+    ) AS q
     WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.deadline <= now() AND w.read_ct < 2147483000
     ORDER BY w.deadline
     LIMIT $5
-    FOR UPDATE OF q SKIP LOCKED FOR NO KEY UPDATE OF w SKIP LOCKED
+    FOR NO KEY UPDATE OF w SKIP LOCKED
 ),
 due AS MATERIALIZED (
     SELECT * FROM free
@@ -57,13 +68,14 @@ held AS MATERIALIZED (
     SELECT w.request_id, w.msg_id
     FROM nexus.requests AS w
     JOIN fitting AS f ON w.request_id = f.request_id
-    WHERE w.state = 'waiting' AND w.msg_id = f.msg_id AND w.read_ct = f.read_ct
+    WHERE w.request_id = ANY (ARRAY(SELECT request_id FROM fitting))
+          AND w.state IS NOT DISTINCT FROM 'waiting' AND w.msg_id = f.msg_id AND w.read_ct = f.read_ct
 ),
 leased AS (
     UPDATE pgmq.q_{requests} AS q
     SET vt = clock_timestamp() + make_interval(secs => $2), read_ct = q.read_ct + 1
     FROM held AS h
-    WHERE q.msg_id = h.msg_id
+    WHERE q.msg_id = h.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM held))
     RETURNING q.msg_id, q.read_ct
 ),
 claimed AS (
@@ -71,7 +83,7 @@ claimed AS (
     SET read_ct = w.read_ct + 1, owner = $1, state = 'leased', lane = NULL,
         attempts = w.attempts + 1, leased_at = now()
     FROM held AS h
-    WHERE w.request_id = h.request_id
+    WHERE w.request_id = h.request_id AND w.request_id = ANY (ARRAY(SELECT request_id FROM held))
     RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
               w.used_candidates, w.leased_at, w.first_leased_at, w.received_at
 )
