@@ -92,11 +92,11 @@ _requests: Final = st.tuples(
 
 def _request(value: Any) -> int:
     base, steps, how, whole = value
-    fields = changed(REQUESTS[base], steps)
-    if not whole:
-        fields = identified(fields, {"request_id": "r", "complexity": "simple"})
-    elif isinstance(fields, dict):
+    if whole:
         fields = changed({"request_id": "r", "task_type": "coder", **REQUESTS[base]}, steps)
+    else:
+        fields = changed(REQUESTS[base], steps)
+        fields = identified(fields, {"request_id": "r", "complexity": "simple"})
     text = json_text(fields)
     subjects.request(text if how else text[: len(text) // 2])
     return len(text)
