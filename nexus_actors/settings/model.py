@@ -166,9 +166,9 @@ class BudgetSettings(Section):
     """A provider's name; without one, calls to every provider count."""
     max_output_tokens: Annotated[int, Field(ge=1, le=10_000_000)] = 8192
     """The limit of an answer that is sent where a request sets none, and reserved."""
-    when_reserved: Literal["refuse", "wait"] = "refuse"
+    when_reserved: Literal["wait", "refuse"] = "wait"
     """A call for which there is enough but for what calls under way have reserved, most of which
-    they give back: not made; or the request waits in the queue, bounded by its timeout."""
+    they give back: its request waits in the queue, bounded by its timeout; or it is not made."""
     unknown_price: Literal["refuse", "count_as", "ignore"] = "refuse"
     """A call whose most cost nobody knows: not made; reserved at the price given beside it; or made
     without a reservation, and counted if its cost is told."""

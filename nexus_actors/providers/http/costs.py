@@ -1,6 +1,6 @@
 """What an answer cost, and who says so.
 
-1. A server of one's own (`free`) costs 0.
+1. A server of one's own (`free`) costs 0, but for models that the config gives a price.
 2. What the provider says it took (`told`), where that makes sense: finite, not negative, and at
    most ten times what the list says, where the list says more than 0.
 3. By the config's prices for the tokens, else by the list's, with fees (`list`).
@@ -22,6 +22,7 @@ MOST_TIMES_THE_LIST: Final = 10.0
 COST_HEADER: Final = "x-litellm-response-cost"
 """US dollars, from a LiteLLM proxy. https://docs.litellm.ai/docs/proxy/response_headers"""
 T = TypeVar("T")
+_NOTHING: Final = pricing.Tokens(0, 0)
 
 
 class Cost(NamedTuple):
@@ -39,7 +40,7 @@ def answer_price(
     headers: Mapping[str, str],
 ) -> Cost:
     """Of one answer of `model`, by the name it was asked for."""
-    if settings.free:
+    if settings.free and pricing.configured_cost(settings.models.get(model), _NOTHING) is None:
         return Cost(0.0, "list")
 
     def price_of(name: str, tokens: pricing.Tokens) -> pricing.Price | None:

@@ -65,8 +65,8 @@ async def test_no_budget_is_exceeded_by_sixteen_workers_and_answers_as_long_as_t
                 {"complexity": "*", "task_type": "*", "models": ["http/m"]},
             ],
             budgets={
-                "long": {"dollars": 1.0, "agent": "long"},
-                "patient": {"dollars": 0.5, "agent": "patient", "when_reserved": "wait"},
+                "long": {"dollars": 1.0, "agent": "long", "when_reserved": "refuse"},
+                "patient": {"dollars": 0.5, "agent": "patient"},
                 "unpriced": {"dollars": 1.0, "agent": "unpriced"},
             },
         ) as service,

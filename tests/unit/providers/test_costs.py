@@ -79,6 +79,8 @@ def test_the_configs_prices_are_a_list_too() -> None:
     assert cost(settings=own) == Cost(pytest.approx(dollars), "list")
     assert cost(settings=own, told_cost=9 * dollars) == Cost(9 * dollars, "told")
     assert cost(settings=own, told_cost=11 * dollars) == Cost(pytest.approx(dollars), "list")
+    # A price that is given for a model of one's own server is meant.
+    assert cost(settings={**own, "free": True}) == Cost(pytest.approx(dollars), "list")
 
 
 @pytest.mark.parametrize(
