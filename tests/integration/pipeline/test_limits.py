@@ -212,7 +212,7 @@ async def test_a_hundred_requests_at_once_do_not_spend_more_than_the_budget(
         assert {error["type"] for error in refused} == {"quota_exceeded"}
         assert "budget mine" in refused[0]["message"]
         answered = [r for r in results if r["status"] == "ok"]
-        # A twenty-second would fit, but not the most that it may cost: 11 bytes and 2 tokens at least.
+        # A twenty-second would fit, but not the most that it may cost.
         assert len(answered) == len(server.requests) == 21
         row = (await service.sql.rows("SELECT reserved, spent FROM nexus.spending"))[0]
         assert float(row["reserved"]) == 0.0
