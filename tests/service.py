@@ -152,7 +152,7 @@ async def find(root: ActorRef, name: str) -> ActorRef:
 def settings_for(url: str, data_dir: Path, **sections: Any) -> Settings:
     """Settings on this database; by default one `echo` provider serves every route."""
     mapping: dict[str, Any] = {
-        "service": {"data_dir": str(data_dir), "drain_timeout": 10.0},
+        "service": {"data_dir": str(data_dir), "drain_timeout": 1.0},
         "database": {"url": url},
         "providers": {"echo": {"kind": "echo", "pool_size": 16}},
         "routes": [{"complexity": "*", "task_type": "*", "models": ["echo/echo"]}],
