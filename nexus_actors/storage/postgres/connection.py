@@ -3,10 +3,11 @@
 Crossing from trio to asyncio and back costs more than a small query, so one crossing carries a
 whole operation: `await pool.run(operation, *arguments)`.
 
-Every operation is bounded twice. `command_timeout` makes the driver give up on a statement and ask
-the server to stop it. That request is lost on a server that is frozen, and the driver would then
-wait for the frozen connection: a watchdog cuts the connection's transport a moment later. A trio
-deadline alone bounds nothing here.
+Every operation is bounded three times. After `command_timeout` the server ends a statement, and says
+what it was doing; the connection stays good. From one that says nothing, the driver asks a moment
+later that it be ended. That request is lost on a server that is frozen, and the driver would then
+wait for the frozen connection: a watchdog cuts the connection's transport. A trio deadline alone
+bounds nothing here.
 
 What happened to one connection has probably happened to all: a server that was restarted or failed
 over, a firewall that forgot us without a word. So after one that was lost, or did not answer in
@@ -59,6 +60,8 @@ COMMAND_TIMEOUT = 10.0
 """Seconds for one statement."""
 GRACE = 2.0
 """Seconds after `command_timeout` in which a cancelled statement may still end orderly."""
+_SERVERS_WORD = 1.0
+"""Seconds after `command_timeout` in which the server tells that it has ended a statement."""
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +175,7 @@ async def _connect(
             init_size=1,
             max_size=size,
             timeout=CONNECT_TIMEOUT,
-            command_timeout=command_timeout,
+            command_timeout=command_timeout + _SERVERS_WORD,
             reset=_no_reset,
             init=partial(configure, settings=session_settings(command_timeout)),
             server_settings={"application_name": name},
