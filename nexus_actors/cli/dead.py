@@ -37,6 +37,7 @@ All = Annotated[bool, Parameter(name="--all", negative="", help="All of them, up
 Rate = Annotated[
     float, Parameter(help="At most so many a second.", validator=validators.Number(gt=0))
 ]
+SameId = Annotated[bool, Parameter(negative="", help="Each under the id that it had.")]
 WIDE = 140
 """Columns of a terminal that shows all fields of a letter but what was wrong uncut."""
 _NARROW = {"request": 10, "reason": 15, "provider": 8}
@@ -184,6 +185,7 @@ def retry(
     limit: Limit = 1000,
     all_: All = False,
     rate: Rate = 20.0,
+    same_id: SameId = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
@@ -193,7 +195,13 @@ def retry(
 
     Says of each what became of it. The journal's `retry_of` names the request that failed. Exit
     code 1 if some could not be sent: those stay, and are in the way of no other.
+
+    With --same-id each is sent under the id it had, which others may wait for, unless a success was
+    published under it; its result will supersede the error in `job_results`.
     """
+    if same_id and not read_settings(config).result_poller.enabled:
+        told_why = "no result would be superseded in job_results: [result_poller] enabled is false"
+        raise CommandError(f"--same-id: {told_why}", exit_codes.USAGE)
     which = _chosen(numbers, reason, provider, older_than, limit, all_)
     told: list[Retried] = []
 
@@ -202,11 +210,12 @@ def retry(
         if not one.done:
             complain(f"dead letter {one.number} is not sent: {one.why_not}")
         elif not json:
-            became = "has its result put back" if one.put_back else f"is sent as {one.new_id}"
+            became = f"is sent {'again under its id' if same_id else f'as {one.new_id}'}"
+            became = "has its result put back" if one.put_back else became
             say(f"{one.number}  {one.request_id or '-'} {became}")
 
     try:
-        chosen = _run(config, lambda pool, queues: _retry(pool, queues, which, rate, tell))
+        chosen = _run(config, lambda pool, queues: _retry(pool, queues, which, rate, same_id, tell))
     finally:
         if json:
             print_json([asdict(one) for one in told])
@@ -221,6 +230,7 @@ async def _retry(
     queues: "Queues",
     which: "Which",
     rate: float,
+    same_id: bool,
     tell: "Callable[[Retried], None]",
 ) -> int:
     """One by one, `rate` a second; how many were chosen. Raises StorageError once the database does
@@ -235,7 +245,7 @@ async def _retry(
     chosen = await _numbers(pool, queues, which, leave)
     async for number in paced(chosen, rate):
         try:
-            tell(await dead_letters.retry(pool, queues, number))
+            tell(await dead_letters.retry(pool, queues, number, same_id=same_id))
         except StorageError as error:
             leave(number, error)
             if not is_of_rows(error):

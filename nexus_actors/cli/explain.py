@@ -150,6 +150,8 @@ def _print(
         if entry.request.get(name) is not None:
             facts.add_row(name, str(entry.request[name]))
     console.print(facts)
+    if (after := entry.request.get("sent_again_after")) is not None:
+        say(f"sent again under its own id, after {after} attempts: its result supersedes the error")
     for step in steps:
         for line in _lines(step):
             say(line)

@@ -11,10 +11,15 @@ from nexus_actors.cli.report import complain, note, print_json, say_text
 from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nexus_actors.client import LLMService
     from nexus_actors.contract.result import LLMResult
     from nexus_actors.settings import Settings
 
 
+LOOK_AGAIN = 0.5
+"""Seconds between looks at a request that was sent again."""
 UNKNOWN = "the journal does not know it, and it is not among the last that were sent to the queue"
 
 
@@ -45,11 +50,53 @@ async def _find(settings: "Settings", url: str, request_id: str, timeout: float)
 
     try:
         async with LLMService(settings, url=url, pool_size=1) as service:
-            return await service.result(request_id, timeout)
+            return await _newest(service, url, request_id, timeout)
     except Timeout as error:
         if (reason := await _held_up(settings, url, request_id)) is None:
             raise
         raise Timeout(f"no result for {request_id}: {reason}", request_id=request_id) from error
+
+
+async def _newest(service: "LLMService", url: str, request_id: str, timeout: float) -> "LLMResult":
+    """What is stored now; where there is time to wait and the request was sent again under its own
+    id, what supersedes it."""
+    import trio
+
+    from nexus_actors.client.errors import Timeout
+    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.journal import read_entry
+
+    until = trio.current_time() + timeout
+    found = await service.result(request_id, timeout)
+    if timeout <= 0:
+        return found
+    try:
+        async with open_postgres(url, pool_size=1) as pool:
+            # The journal first: what has ended by then is stored a little later, or already.
+            while (left := until - trio.current_time()) > 0:
+                entry = await pool.run(read_entry, request_id)
+                found = await service.result(request_id, left)
+                if _is_newest(found, None if entry is None else entry.request):
+                    return found
+                await trio.sleep(min(LOOK_AGAIN, left))
+    except StorageError:
+        return found  # who may not ask the journal has what is stored
+    told = f"no result for {request_id} after {timeout:g} s: it was sent again under its own id"
+    raise Timeout(told, request_id=request_id)
+
+
+def _is_newest(found: "LLMResult", request: "Mapping[str, object] | None") -> bool:
+    """Whether no other result is to come, by the request's row in the journal. No times are
+    compared: they may be those of two machines."""
+    from nexus_actors.contract.result import Answer
+
+    if request is None or request["sent_again_after"] is None:
+        return True
+    return found.supersedes and (
+        request["state"] == "failed"
+        or (request["state"] == "done" and isinstance(found.outcome, Answer))
+    )
 
 
 async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:

@@ -107,6 +107,8 @@ def result_fields(result: LLMResult) -> dict[str, Any]:
         "attempts": result.attempts,
         "error": None,
     }
+    if result.supersedes:
+        fields["supersedes"] = True
     match result.outcome:
         case Answer() as answer:
             return {**fields, "status": "ok", **_answer_fields(answer)}
@@ -184,6 +186,7 @@ def decode_result(body: str | None, *, now: datetime | None = None) -> LLMResult
         latency_ms=_count(fields.get("latency_ms")),
         attempts=_count(fields.get("attempts")),
         timestamp=_read_time(fields.get("timestamp"), now or datetime.now(UTC)),
+        supersedes=fields.get("supersedes") is True,
     )
 
 

@@ -78,7 +78,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LLMResult:
-    """The one result of one request, as published to the results queue."""
+    """The one result of one request, as published to the results queue; the second or a later one
+    only where it `supersedes`."""
 
     request_id: str
     agent_id: str | None
@@ -91,3 +92,5 @@ class LLMResult:
     """Calls made to providers, failed ones included."""
     timestamp: datetime
     """When the outcome was known; UTC."""
+    supersedes: bool = False
+    """An operator sent the request again under its own id: an error was published before."""

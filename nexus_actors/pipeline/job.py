@@ -38,6 +38,8 @@ class Job:
     """Attempts made under earlier leases."""
     prior_spared: int = 0
     """Those of them that do not count towards the most allowed."""
+    prior_earlier: int = 0
+    """Those of these that were made before the request was sent again under its own id."""
     prior_outcome: str | None = None
     """How the last of them ended; None where there was none, or none that the journal knows."""
     used_before: tuple[str, ...] = ()
@@ -112,7 +114,7 @@ class Job:
     def early_count(self) -> int:
         """How often a provider said to come later."""
         early = (attempt.outcome == ErrorType.RATE_LIMITED for attempt in self.attempts)
-        return self.prior_spared + sum(early)
+        return self.prior_spared - self.prior_earlier + sum(early)
 
     def has_used(self, attempts: int) -> bool:
         """Whether it has made so many attempts, those that do not count left out."""

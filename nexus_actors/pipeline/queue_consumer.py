@@ -210,6 +210,7 @@ class QueueConsumer(Stage):
             request_id=_request_id(delivery),
             prior_attempts=delivery.attempts,
             prior_spared=delivery.spared_attempts,
+            prior_earlier=delivery.earlier_attempts,
             prior_outcome=delivery.last_outcome,
             used_before=delivery.used_candidates,
             previous=delivery.previous,

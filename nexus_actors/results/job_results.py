@@ -33,6 +33,7 @@ def job_result(result: LLMResult, lease: Lease) -> JobResult:
         cost_cents=cents(answer.cost) if answer else 0,
         duration_ms=result.latency_ms,
         completed_at=result.timestamp,
+        supersedes=result.supersedes,
     )
 
 

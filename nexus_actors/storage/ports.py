@@ -93,6 +93,8 @@ class Delivery:
     """Attempts made before this lease."""
     spared_attempts: int = 0
     """Those of `attempts` that do not count towards the most allowed."""
+    earlier_attempts: int = 0
+    """Those of them that had been made when the request was sent again under its own id."""
     first_leased_at: datetime | None = None
     """When the request was leased first, by whomever; None where the journal does not say."""
     first_attempt_at: datetime | None = None
@@ -160,8 +162,7 @@ class Finish:
     """None: nothing identifies the request, so no result can be published and no row is written."""
     result: str | None
     """The result as JSON text; None where none may be published (a conflicting duplicate): then no
-    journal row is touched.
-    """
+    journal row is touched."""
     succeeded: bool
     dead_reason: str | None
     """A failed request's message also goes to the dead-letter queue, with this reason."""
@@ -201,8 +202,7 @@ class GiveBack:
     used_candidates: tuple[str, ...] = ()
     lane: str | None = None
     """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None:
-    visible after `delay`.
-    """
+    visible after `delay`."""
     delay: float = 0.0
     """Seconds to stay invisible where no lane is waited for: until a provider may be called."""
     expires_in: float | None = None

@@ -41,6 +41,8 @@ class JobResult:
     cost_cents: int
     duration_ms: int | None
     completed_at: datetime | None
+    supersedes: bool = False
+    """It takes the place of an error under its id; others leave alone what is there."""
 
 
 class ResultStore(Protocol):
@@ -62,8 +64,8 @@ class ResultStore(Protocol):
         ...
 
     async def store(self, rows: Sequence[JobResult]) -> None:
-        """Insert the rows, acknowledge their messages and notify who waits, in one transaction.
-        Idempotent.
+        """Insert the rows, acknowledge their messages and notify who waits, in one transaction;
+        those that supersede are written in one of their own, before. Idempotent.
 
         `StorageRefused`: some row cannot be stored and none was.
         """

@@ -48,6 +48,9 @@ def test_a_service_and_a_producer_with_just_what_they_need(
         (producer_url, "SELECT * FROM pgmq.q_ai_results"),
         (producer_url, "INSERT INTO public.job_results DEFAULT VALUES"),
         (service_url, "SELECT nexus.send('{}')"),
+        (service_url, "SELECT nexus.send_again('ai_requests', 'bad', 1, '{}')"),
+        (producer_url, "SELECT nexus.send_again('ai_requests', 'bad', 1, '{}')"),
+        (service_url, "UPDATE public.job_results SET workflow = 'another'"),
         (operator_url, "SELECT message FROM pgmq.q_ai_requests"),
         (operator_url, "DELETE FROM pgmq.q_ai_requests"),
         (operator_url, "INSERT INTO pgmq.q_ai_requests (vt, read_ct) VALUES (now(), 7)"),
@@ -115,6 +118,9 @@ def an_operator_runs_the_commands(nexus: Nexus, url: str) -> None:
     assert nexus.run("models", "forget", "--all").returncode == 0
     query(url, "SELECT count(msg_id) FROM pgmq.q_ai_requests WHERE vt <= now()")
     query(url, "SELECT count(msg_id) FROM pgmq.q_ai_results WHERE vt <= now()")
+    assert "is sent again under its id" in nexus.run("dead", "retry", "--all", "--same-id").stdout
+    wait_for(lambda: nexus.json("dead", "list"), "the letter of its second failure")
+    assert "sent again under its own id" in nexus.run("explain", "bad").stdout
     assert nexus.run("dead", "retry", "--all").returncode == 0
     wait_for(lambda: nexus.json("dead", "list"), "the letter of the request that was sent again")
     assert nexus.run("dead", "purge", "--all").returncode == 0

@@ -89,7 +89,8 @@ class Retried:
     number: int
     request_id: str | None = None
     new_id: str | None = None
-    """None: it was not sent, and is where it was; or it is a result."""
+    """The old one, where it was sent under that. None: it was not sent, and is where it was; or it
+    is a result."""
     why_not: str | None = None
     put_back: bool = False
     """It is a result, and in the results queue again."""
@@ -131,13 +132,17 @@ async def show(pool: PostgresPool, queues: Queues, number: int) -> Whole | None:
     return Whole(text, row["bytes"] or 0, row["fault"])
 
 
-async def retry(pool: PostgresPool, queues: Queues, number: int) -> Retried:
+async def retry(
+    pool: PostgresPool, queues: Queues, number: int, *, same_id: bool = False
+) -> Retried:
     """Send the request of one letter again, or put its result back. Raises StorageError; then
-    nothing is sent, unless the connection was lost in the middle.
+    nothing is sent, unless the connection was lost in the middle. `same_id`: under its own id,
+    where no success was published; its result will supersede the error.
     """
     if number not in _NUMBERS:
         return Retried(number, why_not=GONE)
-    row = await pool.run(_first, queues.query("dead_retry"), number)
+    sql = queues.query("dead_retry_same" if same_id else "dead_retry")
+    row = await pool.run(_first, sql, number)
     if row is not None and row["is_result"]:
         row = await pool.run(_first, queues.query("dead_retry_result"), number)
         if row is not None:

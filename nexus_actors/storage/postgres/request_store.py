@@ -364,6 +364,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         request_id=row["request_id"],
         attempts=row["attempts"] or 0,
         spared_attempts=row["spared_attempts"] or 0,
+        earlier_attempts=row["earlier_attempts"] or 0,
         first_attempt_at=row["first_attempt_at"],
         last_outcome=row["last_outcome"],
         used_candidates=tuple(row["used_candidates"] or ()),

@@ -72,8 +72,11 @@ BEGIN
     GRANT SELECT, INSERT, DELETE ON nexus.reservations, nexus.assumed_costs TO "{service}";
     GRANT SELECT ON nexus.migrations, nexus.steps, nexus.request_queues TO "{service}";
     GRANT SELECT, INSERT ON public.job_results TO "{service}";
+    -- What an operator sent again under its own id (nexus dead retry --same-id). A service starts and stores all else without it.
+    GRANT UPDATE (status, input, output, error, tokens_used, cost_cents, duration_ms, updated_at, completed_at)
+        ON public.job_results TO "{service}";
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA nexus TO "{service}";
-    REVOKE EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) FROM "{service}";
+    REVOKE EXECUTE ON FUNCTION nexus.send(jsonb, integer, text), nexus.send_again(text, text, bigint, jsonb) FROM "{service}";
 
     -- A producer: sends requests, reads stored results. It can read no request, its own included. pgmq.send needs the columns;
     -- nexus.send does not.
@@ -93,7 +96,7 @@ BEGIN
     GRANT SELECT (msg_id, message) ON pgmq.a_{requests}, pgmq.a_{results} TO "{operator}";
     EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, '{operator}'), ';')
              FROM pg_proc AS p
-             WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message', 'find_queued'));
+             WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message', 'find_queued', 'send_again'));
     GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations TO "{operator}";
     GRANT SELECT, DELETE ON nexus.model_quirks TO "{operator}";
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{operator}";

@@ -6,12 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import trio
 
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.dead_letters import Which
-from tests.integration.storage.storage_helpers import send, sql, value
+from tests.integration.storage.storage_helpers import (
+    attempt,
+    bodies,
+    give_back,
+    send,
+    sql,
+    success,
+    value,
+)
 
 DEAD = "ai_requests_dead"
 ODD = [
@@ -210,3 +219,65 @@ async def test_what_is_refused_by_itself_stays_and_is_told(db: PostgresDatabase)
     assert await value(db, "SELECT count(*) FROM pgmq.q_ai_requests") == 1
     assert await purge(db, numbers) == (7, [numbers[5]])
     assert [it.number for it in await find(db)] == [numbers[5]]
+
+
+async def test_two_who_send_again_under_one_id_at_once_send_it_once(db: PostgresDatabase) -> None:
+    [number] = await send(db, "r")
+    [delivery] = await db.requests.lease(1, 30)
+    failed = success(delivery, succeeded=False, dead_reason="timeout", dead_detail={})
+    assert await db.requests.finish([failed])
+    [letter] = await find(db)
+    told: list[dead_letters.Retried] = []
+
+    async def again() -> None:
+        told.append(await dead_letters.retry(db.pool, db.queues, letter.number, same_id=True))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(again)
+    assert [it.new_id for it in told if it.done] == ["r"]
+    assert await value(db, "SELECT count(*) FROM pgmq.q_ai_requests") == 1
+    # It has all its attempts before it, and its calls are counted on; what was before is not held
+    # against it.
+    for attempts in (1, 2):
+        [delivery] = await db.requests.lease(1, 30)
+        assert delivery.verdict == "claimed"
+        assert delivery.lease.msg_id > number
+        assert (delivery.attempts, delivery.spared_attempts, delivery.earlier_attempts) == (
+            attempts, 1, 1,
+        )  # fmt: skip
+        later = None if attempts == 1 else "timeout"
+        assert (delivery.last_outcome, delivery.first_attempt_at is None) == (later, later is None)
+        assert delivery.first_leased_at is not None
+        tried = [attempt(attempts + 1, "timeout")]
+        await db.requests.give_back(
+            [give_back(delivery, attempts=tried, attempt_count=attempts + 1, spared_count=1)]
+        )
+    # A letter that names the message in work sends nothing.
+    named = {"request_id": "r", "msg_id": delivery.lease.msg_id, "request": {"request_id": "r"}}
+    [number] = await send(db, named, queue=DEAD)
+    told = [await dead_letters.retry(db.pool, db.queues, number, same_id=True)]
+    assert told[0].why_not == "its request is in work"
+
+
+async def test_a_request_that_is_only_in_the_archive_is_sent_under_its_id(
+    db: PostgresDatabase,
+) -> None:
+    plain, wrapped = {"request_id": "r", "x": 1}, {"request": {"request_id": "w"}}
+    await send(db, plain, wrapped)
+    for delivery in await db.requests.lease(2, 30):
+        failed = success(delivery, succeeded=False, dead_reason="timeout", dead_detail={})
+        assert await db.requests.finish([failed])
+    await sql(
+        db,
+        "UPDATE pgmq.q_ai_requests_dead SET message = message || jsonb_build_object("
+        "'request', NULL, 'archived_msg_id', message -> 'msg_id')",
+    )
+    told = [
+        await dead_letters.retry(db.pool, db.queues, it.number, same_id=True)
+        for it in await find(db)
+    ]
+    assert sorted(str(it.new_id) for it in told) == ["r", "w"]
+    messages = await bodies(db, "q_ai_requests")
+    assert messages in ([plain, wrapped], [wrapped, plain])
+    assert await find(db) == []

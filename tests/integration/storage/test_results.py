@@ -102,3 +102,43 @@ async def test_who_waits_for_an_id_is_notified(db: PostgresDatabase) -> None:
         assert await hear.receive() is None
         await db.results.store([row(message) for message in await read(db, "a", "b")])
         assert {await hear.receive(), await hear.receive()} == {"a", "b"}
+
+
+def failure(message: ResultMessage, **changes: object) -> JobResult:
+    return replace(row(message), status="failed", error="e", completed_at=DONE, **changes)  # type: ignore[arg-type]
+
+
+async def statuses(db: PostgresDatabase) -> list[tuple[str, str | None]]:
+    return [tuple(it) for it in await sql(db, "SELECT status, error FROM job_results ORDER BY id")]  # type: ignore[misc]
+
+
+async def test_a_result_that_supersedes_takes_the_place_of_an_error_alone(
+    db: PostgresDatabase,
+) -> None:
+    before, after = DONE - timedelta(days=1), DONE + timedelta(days=1)
+    old, new = await read(db, "r", "r")
+    # Both in one batch, in either order; an old message that is read again; and another's clock.
+    success = replace(row(new), supersedes=True, completed_at=before)
+    await db.results.store([success, failure(old)])
+    for again in ([failure(old)], [failure(old, supersedes=True)], [success], [row(old)]):
+        await db.results.store(again)
+        assert await statuses(db) == [("success", None)]
+    assert await value(db, "SELECT count(*) FROM pgmq.q_ai_results") == 0
+
+    [first, second, third] = await read(db, "s", "s", "s")
+    await db.results.store([failure(first)])
+    await db.results.store(
+        [
+            replace(failure(second, supersedes=True), error="third", completed_at=after),
+            replace(failure(third, supersedes=True), error="second"),
+        ]
+    )
+    await db.results.store([replace(failure(second, supersedes=True), error="second")])
+    assert ("failed", "third") in await statuses(db)
+    # A plain result never takes a place, nor does what supersedes the place of a success.
+    await db.results.store([row(first)])
+    assert ("failed", "third") in await statuses(db)
+    await db.results.rehearse(replace(row(third), supersedes=True))
+    assert ("failed", "third") in await statuses(db)
+    await db.results.store([replace(row(third), supersedes=True, completed_at=before)])
+    assert await statuses(db) == [("success", None)] * 2

@@ -26,7 +26,7 @@ queued AS MATERIALIZED (
     FOR UPDATE OF q
 ),
 owned AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, r.read_ct, r.received_at
+    SELECT r.request_id, r.msg_id, r.read_ct, r.received_at, r.sent_again_after
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
@@ -139,7 +139,11 @@ attempted AS (
 -- Sending nothing would still fire the queue's trigger, hence the empty sets.
 published AS MATERIALIZED (
     SELECT count(*)
-    FROM (SELECT array_agg(i.result::jsonb ORDER BY i.msg_id) AS messages
+    FROM (SELECT array_agg(
+                     -- Here alone, so that it holds of every way to an end.
+                     CASE WHEN o.sent_again_after IS NULL THEN i.result::jsonb
+                          ELSE i.result::jsonb || '{"supersedes": true}' END
+                     ORDER BY i.msg_id) AS messages
           FROM item AS i JOIN owned AS o ON o.request_id = i.request_id AND o.msg_id = i.msg_id
           WHERE i.result IS NOT NULL) AS batch
     CROSS JOIN LATERAL pgmq.send_batch('{results}', batch.messages)

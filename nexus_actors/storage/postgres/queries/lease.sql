@@ -91,13 +91,15 @@ journal AS (
     WHERE rank = 1
     ORDER BY request_id
     ON CONFLICT (request_id) DO UPDATE SET
-        (read_ct, owner, state, attempts, lane, leased_at, digest) = (
+        (read_ct, owner, state, attempts, lane, leased_at, first_leased_at, digest) = (
             SELECT CASE WHEN ours THEN excluded.read_ct ELSE r.read_ct END,
                    CASE WHEN ours THEN excluded.owner ELSE r.owner END,
                    CASE WHEN ours THEN 'leased' ELSE r.state END,
                    CASE WHEN ours THEN r.attempts + 1 ELSE r.attempts END,
                    CASE WHEN ours THEN NULL ELSE r.lane END,
                    CASE WHEN ours THEN excluded.leased_at ELSE r.leased_at END,
+                   -- One that was sent again under its id has none yet.
+                   CASE WHEN ours THEN coalesce(r.first_leased_at, excluded.leased_at) ELSE r.first_leased_at END,
                    -- One that was not read then may be read now, which tells more.
                    CASE WHEN ours AND r.digest LIKE '%:%' THEN excluded.digest ELSE r.digest END
             FROM (
@@ -107,7 +109,7 @@ journal AS (
             ) AS test
         )
     RETURNING r.request_id, r.queue, r.msg_id, r.read_ct, r.state, r.digest, r.attempts,
-              r.spared_attempts, r.used_candidates, r.first_leased_at
+              r.spared_attempts, r.used_candidates, r.first_leased_at, coalesce(r.sent_again_after, 0) AS earlier_attempts
 ),
 -- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
 interrupted AS (
@@ -139,12 +141,14 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
        END AS verdict,
        greatest(j.attempts - 1, 0) AS attempts,
        CASE WHEN j.attempts > 1 THEN (
-           SELECT a.started_at FROM nexus.attempts AS a WHERE a.request_id = j.request_id ORDER BY a.number LIMIT 1
+           SELECT a.started_at FROM nexus.attempts AS a
+           WHERE a.request_id = j.request_id AND a.number > j.earlier_attempts ORDER BY a.number LIMIT 1
        ) END AS first_attempt_at,
        CASE WHEN j.attempts > 1 THEN (
-           SELECT a.outcome FROM nexus.attempts AS a WHERE a.request_id = j.request_id ORDER BY a.number DESC LIMIT 1
+           SELECT a.outcome FROM nexus.attempts AS a
+           WHERE a.request_id = j.request_id AND a.number > j.earlier_attempts ORDER BY a.number DESC LIMIT 1
        ) END AS last_outcome,
-       j.spared_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
+       j.spared_attempts, j.earlier_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key
 FROM delivered AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
