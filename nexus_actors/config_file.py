@@ -4,6 +4,7 @@
 every few seconds, so nothing is imported here but Python's own.
 """
 
+import codecs
 import math
 import os
 import tomllib
@@ -18,6 +19,9 @@ DEFAULT_DATA_DIR: Final = "~/.local/state/nexus"
 DRAIN_TIMEOUT: Final = 30.0
 """Seconds, unless the config says otherwise."""
 LONGEST_DRAIN: Final = 86_400
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BEGINNING: Final = 64
+"""Bytes that tell text from what is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Unreadable:
 
     found: str
     expected: str
+    text: str = ""
+    """Of a file that can be read and is no TOML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +58,43 @@ def find_file(
 
 def read_toml(file: Path) -> dict[str, Any] | Unreadable:
     """The file's tables, in the shape of TOML."""
+    text = read_text(file)
+    if isinstance(text, Unreadable):
+        return text
     try:
-        return tomllib.loads(file.read_bytes().decode())
-    except OSError as error:
-        return Unreadable((error.strerror or "an unreadable file").lower(), "a readable TOML file")
-    except UnicodeDecodeError:
-        return Unreadable("bytes that are not UTF-8", "a TOML file in UTF-8")
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return _no_toml(str(error))
+        found, expected = no_toml(str(error))
+        return Unreadable(found, expected, text)
     except (RecursionError, ValueError):
         return Unreadable("nesting or a number beyond all measure", "TOML")
 
 
-def _no_toml(told: str) -> Unreadable:
-    """What the parser says, in our words: it names line and column, and quotes no more than one
-    character.
+def read_text(file: Path) -> str | Unreadable:
+    """The file's text; the mark that some editors put before it is left out."""
+    try:
+        given = file.read_bytes()
+    except OSError as error:
+        return Unreadable((error.strerror or "an unreadable file").lower(), "a readable TOML file")
+    if given[:2] in _UTF_16 or b"\0" in given[:_BEGINNING]:
+        what = "UTF-16" if given[:2] in _UTF_16 or b"\0" not in given[:1] else "a binary file"
+        return Unreadable(f"{what}, not UTF-8", "a TOML file, saved as UTF-8")
+    try:
+        return given.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = given.count(b"\n", 0, error.start) + 1
+        return Unreadable(f"bytes that are not UTF-8 on line {line}", "a TOML file, saved as UTF-8")
+
+
+def no_toml(told: str) -> tuple[str, str]:
+    """What was found and expected, by what the parser says: it names line and column, and quotes no
+    more than one character.
     """
     what, _, where = told[:200].removesuffix(")").rpartition(" (at ")
     if "overwrite" in what or "twice" in what or "Cannot declare" in what:
-        return Unreadable(f"no TOML at {where}: {what}", "each key, and each [table], once")
+        return f"no TOML at {where}: {what}", "each key, and each [table], once"
     expected = 'TOML: [table] on a line of its own, KEY = VALUE, text in quotes: name = "text"'
-    return Unreadable(f"no TOML at {where}: {what}" if where else what, expected)
+    return f"no TOML at {where}: {what}" if where else what, expected
 
 
 def absolute(text: str, environ: Mapping[str, str]) -> Path | None:

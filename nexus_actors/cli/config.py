@@ -61,10 +61,14 @@ def check(
     for warning in warnings:
         complain(f"warning: {warning}")
     say(
-        f"{settings.file or 'built-in defaults'}: right;"
+        f"{settings.file or 'built-in defaults'}: right{_beside(len(warnings))};"
         f" providers: {', '.join(settings.providers)}; routes: {len(settings.routes)}"
     )
     return exit_codes.OK
+
+
+def _beside(warnings: int) -> str:
+    return f", with {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
 
 
 def doubts(settings: "Settings") -> Iterator[str]:
@@ -87,7 +91,7 @@ def _misspelt(settings: "Settings") -> Iterator[str]:
     """Models that no price list knows, and that are called nearly as one of the built-in routes."""
     from nexus_actors.routing.catalog import Catalog
     from nexus_actors.settings import defaults
-    from nexus_actors.settings.mistakes import nearest
+    from nexus_actors.settings.meant import nearest
 
     catalog = Catalog(settings)
     known = {name for route in defaults.ROUTES for name in route["models"]}

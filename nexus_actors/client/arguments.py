@@ -31,9 +31,8 @@ def checked_url(url: str) -> str:
     url = url.strip()
     if url.startswith("ecto://"):
         url = "postgresql://" + url.removeprefix("ecto://")
-    expected = bad_url(url)
-    if expected is not None:
-        raise InvalidArguments(f"url: expected {expected}")
+    if expected := bad_url(url):
+        raise InvalidArguments(f"url: expected {'; and '.join(expected)}")
     return url
 
 

@@ -4,7 +4,7 @@ by a preset."""
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat.presets import PLAIN, PRESETS, PresetName
@@ -40,9 +40,21 @@ class OpenAICompatibleSettings(HttpSettings):
         if preset is None:
             return given
         filled: dict[str, Any] = {"free": preset.free}
-        if preset.base_url is not None:
-            filled["base_url"] = preset.base_url
+        # None where every account has its own: refused below by the form that it has.
+        filled["base_url"] = preset.base_url
         return {**filled, **given}
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _tell_form(cls, given: Any) -> Any:
+        if given is None:
+            forms = (
+                f"{it.base_url_form} (preset {name})"
+                for name, it in PRESETS.items()
+                if it.base_url_form
+            )
+            raise ValueError(f"expected your own, such as {', '.join(forms)}")
+        return given
 
 
 def _api(settings: OpenAICompatibleSettings) -> "PresetApi":

@@ -69,9 +69,10 @@ class ModelSettings(BaseModel):
     @model_validator(mode="after")
     def _check_prices(self) -> Self:
         if (self.input_price is None) != (self.output_price is None):
-            raise ValueError("input_price and output_price: expected both, or neither")
+            lacking = "input_price" if self.input_price is None else "output_price"
+            raise ValueError(f"{lacking}: expected input_price and output_price both, or neither")
         if self.cached_input_price is not None and self.input_price is None:
-            raise ValueError("cached_input_price: expected input_price and output_price beside it")
+            raise ValueError("input_price: expected it and output_price beside cached_input_price")
         return self
 
     @field_serializer("takes")

@@ -2,7 +2,9 @@
 be of its password."""
 
 import difflib
+import os
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,26 +26,63 @@ _SERVER: Final = (
     *("idle_in_transaction_session_timeout", "transaction_timeout", "tcp_user_timeout"),
     *("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"),
 )
+_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_TLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "sslmode": _MODES,
+    "sslnegotiation": ("postgres", "direct"),
+    "ssl_min_protocol_version": _TLS,
+    "ssl_max_protocol_version": _TLS,
+    "target_session_attrs": (
+        *("any", "primary", "standby", "prefer-standby", "read-write", "read-only"),
+    ),
+    "gsslib": ("gssapi", "sspi"),
+    "client_encoding": ("utf8", "utf-8", "unicode"),
+}
+"""What the driver, or a server that is to speak with it, takes."""
+_WHOLE: Final = re.compile(r"\d+")
+_TIME: Final = re.compile(r"\d+(\.\d+)?\s*(us|ms|s|min|h|d)?")
+_SHAPES: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    "port": (re.compile(r"\d+(,\d+)*"), "a number, such as 5432"),
+    **dict.fromkeys(
+        (it for it in _SERVER if it.endswith("_timeout")),
+        (_TIME, "a time such as 30s, 500ms or 5min"),
+    ),
+    "tcp_keepalives_idle": (_TIME, "a time such as 30s"),
+    "tcp_keepalives_interval": (_TIME, "a time such as 30s"),
+    "tcp_keepalives_count": (_WHOLE, "a whole number"),
+    "work_mem": (re.compile(r"\d+(\.\d+)?\s*(B|kB|MB|GB|TB)?"), "a size such as 64MB"),
+}
+_FILES: Final = ("sslcert", "sslkey", "sslrootcert", "sslcrl")
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9_.-]{1,24}")
+"""A value that can be shown under the name of a parameter that holds no secret."""
 _NAME: Final = re.compile(r"[A-Za-z_]{1,40}(\.[A-Za-z_]{1,40})?")
 
 
-def bad_url(url: str) -> str | None:
-    """What a PostgreSQL URL should have been like, or None if it can be one."""
+def bad_url(url: str) -> tuple[str, ...]:
+    """What a PostgreSQL URL should have been like, one sentence for each mistake; none if it can be
+    one."""
+    if re.match(r"\$|%\w+%", url.strip()):
+        return (
+            "a URL itself, as no variables are filled in here: without url, DATABASE_URL counts",
+        )
     scheme, separator, rest = url.partition("://")
     # What follows is told by the place of its characters: in a password that is not encoded they
     # make a parser see another host, port, path or query, and no mistake.
     if separator and _is_torn(rest):
-        return _ENCODED
+        return (_ENCODED,)
     try:
         parts = urlsplit(url)
         if "," not in parts.netloc:  # several hosts are fine for the driver, not for urlsplit
             _ = parts.port
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
-        return _EXAMPLE
+        return (_EXAMPLE,)
     if scheme not in {"postgresql", "postgres"} or not separator:
-        return "a URL that begins with postgresql:// or postgres://"
-    return _unknown([name for name, _ in pairs])
+        return ("a URL that begins with postgresql:// or postgres://",)
+    unknown = _unknown(list(dict.fromkeys(name for name, _ in pairs)))
+    wrong = () if _ENCODED in unknown else (_wrong(name, value) for name, value in pairs)
+    return (*unknown, *filter(None, wrong))
 
 
 def has_password(url: str) -> bool:
@@ -60,14 +99,50 @@ def _is_torn(rest: str) -> bool:
     return authority.count("@") > 1 or "#" in rest or "@" in path
 
 
-def _unknown(names: list[str]) -> str | None:
+def _unknown(names: list[str]) -> tuple[str, ...]:
+    """All of them in one sentence."""
     known = (*_DRIVER, *_SERVER)
+    told = []
     for name in names:
         if name in known or ("." in name and _NAME.fullmatch(name)):
             continue
         if not _NAME.fullmatch(name):  # perhaps of a password with ? in it
-            return _ENCODED
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            return (_ENCODED,)
+        close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+        told.append(f'"{name}"' + (f' (did you mean "{close[0]}"?)' if close else ""))
+    if not told:
+        return ()
+    if len(told) == 1:
+        hint = told[0].replace(" (did", "; did").removesuffix(")")
+        name, _, rest = hint.partition(";")
+        return (f"a URL without the parameter {name}, which is unknown" + (rest and f";{rest}"),)
+    return (f"a URL without the parameters {', '.join(told)}, which are unknown",)
+
+
+def _wrong(name: str, value: str) -> str | None:
+    """What the value of a known parameter should have been; None if it may be right."""
+    read = f"not {value}" if _HARMLESS.fullmatch(value) else "not what stands there"
+    if (choices := _CHOICES.get(name)) is not None:
+        same = value.lower() if name == "client_encoding" else value
+        if same in choices or (name == "sslmode" and value.replace("_", "-") in choices):
+            return None
+        close = difflib.get_close_matches(value.lower().replace("_", "-"), choices, n=1, cutoff=0.5)
         hint = f'; did you mean "{close[0]}"?' if close else ""
-        return f'a URL without the parameter "{name}", which is unknown{hint}'
+        return f"{name} to be one of {', '.join(choices)}, {read}{hint}"
+    if (shape := _SHAPES.get(name)) is not None:
+        pattern, expected = shape
+        return None if pattern.fullmatch(value.strip()) else f"{name} to be {expected}, {read}"
+    if name in _FILES and _is_gone(value):
+        return f"{name} to be a file that is there"
     return None
+
+
+def _is_gone(path: str) -> bool:
+    """Whether there surely is no such file; one that cannot be looked at may be there."""
+    try:
+        os.stat(path)  # noqa: PTH116 - a foreign text, which may be no path at all
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,11 +1,12 @@
 """From a file and the environment to settings, or to everything that is wrong with them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nexus_actors.config_file import (
     CONFIG_VARIABLE,
@@ -13,11 +14,17 @@ from nexus_actors.config_file import (
     Unreadable,
     absolute,
     find_file,
+    read_text,
     read_toml,
 )
+from nexus_actors.providers.apis.chat.presets import PRESETS
+from nexus_actors.providers.catalog import kind_names
+from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.settings.budgets import read_budgets
 from nexus_actors.settings.database_url import bad_url
 from nexus_actors.settings.defaults import PROVIDERS
+from nexus_actors.settings.lines import line_numbers, line_of
+from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.mistakes import (
     HIDDEN,
     Mistake,
@@ -25,11 +32,11 @@ from nexus_actors.settings.mistakes import (
     SettingsErrors,
     add_validation_errors,
     mask_url,
-    nearest,
     shown,
     to_json,
 )
 from nexus_actors.settings.model import (
+    BudgetSettings,
     DatabaseSettings,
     QueueSettings,
     RequestSettings,
@@ -42,6 +49,8 @@ from nexus_actors.settings.model import (
     SupervisionSettings,
 )
 from nexus_actors.settings.reach import read_reach
+from nexus_actors.settings.routes import ROUTE_KEYS
+from nexus_actors.settings.toml_slips import Slip, toml_slips
 
 _URL_VARIABLES: Final = ("SHARED_QUEUE_DB_URL", "DATABASE_URL")
 _MODELS: Final[Mapping[str, type[Section]]] = {
@@ -76,18 +85,42 @@ def load_settings(
     if file is None:
         return parse_settings({}, environ)
     match read_toml(file):
-        case Unreadable(found, expected):
-            mistake = Mistake(path="", found=found, expected=expected, source=str(file))
-            return SettingsErrors((mistake,))
+        case Unreadable(found, expected, text):
+            slips = toml_slips(text, {*_places(), *ROUTE_KEYS}) or (Slip(found, expected),)
+            return SettingsErrors(
+                tuple(
+                    Mistake(
+                        path="",
+                        found=it.found,
+                        expected=it.expected,
+                        source=str(file),
+                        line=it.line,
+                    )
+                    for it in slips
+                )
+            )
         case mapping:
-            return parse_settings(mapping, environ, file=file)
+            outcome = parse_settings(mapping, environ, file=file)
+            return _with_lines(outcome, file) if isinstance(outcome, SettingsErrors) else outcome
+
+
+def _with_lines(errors: SettingsErrors, file: Path) -> SettingsErrors:
+    """Each mistake of the file's with its line."""
+    text = read_text(file)
+    lines = {} if isinstance(text, Unreadable) else line_numbers(text)
+    return SettingsErrors(
+        tuple(
+            replace(it, line=line_of(it.path, lines)) if it.source == str(file) else it
+            for it in errors.mistakes
+        )
+    )
 
 
 def parse_settings(
     mapping: Mapping[str, Any], environ: Mapping[str, str], *, file: Path | None = None
 ) -> Settings | SettingsErrors:
     """Settings from a config already read (the shape of the TOML file) and the environment."""
-    notes = Notes(source="config" if file is None else str(file))
+    notes = Notes(source="config" if file is None else str(file), places=_places())
     sources: dict[str, str] = {}
     for name in sorted(mapping.keys() - set(_TOP)):
         _tell_unknown_section(name, mapping[name], notes)
@@ -106,7 +139,7 @@ def parse_settings(
     retention = _section(RetentionSettings, "retention", tables, notes)
     _check_queue_names(queue, notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
-    known = [*reach.providers, *reach.left_out]
+    known = [*reach.providers, *reach.left_out, *sorted(notes.spoilt)]
     sources.update(
         {
             f"budgets.{name}.{key}": "file"
@@ -145,19 +178,39 @@ def _tables_of(mapping: Mapping[str, Any], name: str) -> Iterator[tuple[str, Map
 
 
 def _tell_unknown_section(name: str, value: Any, notes: Notes) -> None:
-    if isinstance(value, Mapping):
-        close = nearest(name, _TOP)
+    tables = isinstance(value, list) and value and isinstance(value[0], Mapping)
+    if isinstance(value, Mapping) or tables:
+        close = _section_meant(name, value)
         notes.add(name, "an unknown section", f"one of {', '.join(_TOP)}", close)
         if close == "providers":
             notes.spoilt.update(value)  # routes that name them are not wrong, too
         return
-    places = [it for it, model in _MODELS.items() if name in model.model_fields]
-    expected = (
-        f"it in a section, {' or '.join(f'[{it}]' for it in places)}"
-        if places
-        else (f"only sections: {', '.join(_TOP)}")
-    )
+    place = notes.places.get(name)
+    expected = f"it in a section, {place}" if place else f"only sections: {', '.join(_TOP)}"
     notes.add(name, "a setting above the first section", expected)
+
+
+def _section_meant(name: str, value: Any) -> str | None:
+    if name in PROVIDERS or name in kind_names() or name in PRESETS:
+        return f"providers.{name}"
+    settings = value.keys() if isinstance(value, Mapping) else value[0].keys()
+    return nearest(name, _TOP) or next(
+        (it for it, model in _MODELS.items() if settings & model.model_fields.keys()), None
+    )
+
+
+def _places() -> dict[str, str]:
+    """In which sections each setting stands."""
+    places: dict[str, list[str]] = {}
+    models: dict[str, type[BaseModel]] = {
+        **_MODELS,
+        "budgets.NAME": BudgetSettings,
+        "providers.NAME": ProviderSettings,
+    }
+    for section, model in models.items():
+        for name in model.model_fields:
+            places.setdefault(name, []).append(f"[{section}]")
+    return {name: " or ".join(it) for name, it in places.items()}
 
 
 def _tell_unknown_variables(environ: Mapping[str, str], notes: Notes) -> None:
@@ -225,9 +278,8 @@ def _choose_url(
     if url.startswith("ecto://"):
         url = "postgresql://" + url.removeprefix("ecto://")
     database["url"] = url
-    expected = bad_url(url) if url else None
-    if expected is not None:
-        found = mask_url(url) if "://" in url else HIDDEN
+    found = mask_url(url) if "://" in url else HIDDEN
+    for expected in bad_url(url) if url else ():
         notes.mistakes.append(Mistake(path=path, found=found, expected=expected, source=source))
 
 

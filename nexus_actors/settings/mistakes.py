@@ -3,7 +3,6 @@
 A value that may be a secret is never shown, whatever is wrong with it.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,19 +12,13 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from nexus_actors.contract.json_text import format_path
+from nexus_actors.settings.meant import nearest, unit, value_meant
 
 _FOUND_LENGTH: Final = 60
 _ALSO: Final = 3
 _OWN: Final = "Value error, "
 _OF_ONE_FIELD = re.compile(r"([a-z_]+): (.+)", re.DOTALL)
 """A sentence of a validator that looked at all of a table, about one field of it."""
-_UNITS: Final = {
-    re.compile(r"(?:timeout|interval|seconds(?:_max)?)$"): "seconds",
-    re.compile(r"_hours$"): "hours",
-    re.compile(r"_days$"): "days",
-    re.compile(r"_megabytes$"): "megabytes",
-    re.compile(r"dollars$"): "US dollars",
-}
 _SECRET = re.compile(r"key|token(?!s)|secret|password|passwd|auth|credential|header", re.IGNORECASE)
 _URL_SECRET = re.compile(r"((?:password|passwd|token|key|secret)[^=&]*=)[^&#]*", re.IGNORECASE)
 _NO_PORT = re.compile(r"^([^:/?]*:)(?!\d*(?:[/?,]|$)).*")
@@ -46,10 +39,13 @@ class Mistake:
     """The file's path, `environment` or `built-in`."""
     nearest: str | None = None
     """A known name that may have been meant."""
+    line: int | None = None
+    """Of the file, where the setting stands."""
 
     def __str__(self) -> str:
         hint = f"; did you mean {self.nearest}?" if self.nearest else ""
-        where = f"{self.source}: {self.path}" if self.path else self.source
+        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        where += f": {self.path}" if self.path else ""
         return f"{where}: found {self.found}, expected {self.expected}{hint}"
 
 
@@ -74,6 +70,8 @@ class Notes:
     """Providers that the config has, though something is wrong with them: told once, there."""
     unknown: dict[str, list[str]] = field(default_factory=dict)
     """Providers that it does not have, and where they are named."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """In which section a setting belongs that stands in another."""
 
     def add(self, path: str, found: str, expected: str, nearest: str | None = None) -> None:
         """Note a mistake in the file."""
@@ -91,7 +89,19 @@ class Notes:
         names = list(known)
         for provider, paths in self.unknown.items():
             found = f"the unknown provider {shown(provider)}{also(paths[1:])}"
-            self.add(paths[0], found, f"one of {', '.join(names)}", nearest(provider, names))
+            before = " before the first /" if paths[0].startswith("routes") else ""
+            expected = f"one of {', '.join(names)}{before}"
+            self.add(paths[0], found, expected, nearest(provider, names))
+
+    def add_unknown_setting(self, path: str, name: str, known: Iterable[str]) -> None:
+        """A setting that its section does not have; where another has it, that is said."""
+        names = list(known)
+        close = nearest(name, names)
+        place = self.places.get(name)
+        if place is not None and (close is None or nearest(name, names, cutoff=0.85) is None):
+            self.add(path, "a setting of another section", f"it in {place}")
+        else:
+            self.add(path, "an unknown setting", f"one of {', '.join(names)}", close)
 
 
 def also(paths: Sequence[str]) -> str:
@@ -103,12 +113,6 @@ def also(paths: Sequence[str]) -> str:
 def to_json(table: Mapping[str, Any]) -> str:
     """A TOML table as JSON; dates become text, infinities stay what no setting accepts."""
     return json.dumps(table, default=str)
-
-
-def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known name most like `name`, if any is much like it."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return matches[0] if matches else None
 
 
 def is_secret_name(name: str) -> bool:
@@ -153,48 +157,45 @@ def add_validation_errors(
 ) -> None:
     """Note each of pydantic's errors about one section or provider."""
     schema = model.model_json_schema()
-    for item in error.errors(include_url=False):
-        location = item["loc"]
+    errors = error.errors(include_url=False)
+    misspelt = set()
+    for item in errors:
         if item["type"] == "extra_forbidden":
+            location = item["loc"]
             above = _schema_at(schema, location[:-1], schema) or {}
-            known = sorted(above.get("properties", {}))
-            close = nearest(str(location[-1]), known)
-            path = format_path((prefix, *location))
-            notes.add(path, "an unknown setting", f"one of {', '.join(known)}", close)
-            continue
-        told, given = item["msg"], item["input"]
-        # A validator's own sentence says more than the schema.
-        own = item["type"] == "value_error" or not location
-        if not location and (of_one := _OF_ONE_FIELD.fullmatch(told.removeprefix(_OWN))):
-            location, told = (of_one[1],), of_one[2]
-            given = given.get(of_one[1]) if isinstance(given, Mapping) else given
-        wanted = None if own else _schema_at(schema, location, schema)
-        missing = item["type"] == "missing"
-        name = ".".join(map(str, location))
-        found = "nothing" if missing else shown(given, name)
-        expected = _expected(wanted, told) + _unit(wanted, name)
-        choices = _resolved(wanted, schema).get("enum", ()) if wanted else ()
-        close = nearest(given, map(str, choices)) if isinstance(given, str) else None
-        close = close or _unquoted(wanted, given)
-        notes.add(format_path((prefix, *location)), found, expected, close)
+            known, name = sorted(above.get("properties", {})), str(location[-1])
+            misspelt.add((*location[:-1], nearest(name, known)))
+            notes.add_unknown_setting(format_path((prefix, *location)), name, known)
+    for item in errors:
+        if item["type"] == "missing" and item["loc"] in misspelt:
+            continue  # it is there, under a name that is told
+        if item["type"] != "extra_forbidden":
+            _add_wrong_value(notes, item, schema, prefix)
 
 
-def _unit(schema: Mapping[str, Any] | None, name: str) -> str:
-    """Of a number, what it counts: `60s` and milliseconds are usual mistakes."""
-    if schema is None or not _is_number(schema):
-        return ""
-    return next((f" ({unit})" for ending, unit in _UNITS.items() if ending.search(name)), "")
-
-
-def _unquoted(schema: Mapping[str, Any] | None, given: Any) -> str | None:
-    """A number or a truth that stands in quotes."""
-    if schema is None or not isinstance(given, str):
-        return None
-    plain = given.strip().replace("_", "").replace(".", "", 1).removeprefix("-").isdecimal()
-    truth = schema.get("type") == "boolean" and given.strip().lower() in ("true", "false")
-    if len(given) > _FOUND_LENGTH or not (truth or (plain and _is_number(schema))):
-        return None
-    return f"{given.strip().lower()} without quotes"
+def _add_wrong_value(
+    notes: Notes, item: Mapping[str, Any], schema: Mapping[str, Any], prefix: str
+) -> None:
+    location, told, given = item["loc"], item["msg"], item["input"]
+    # A validator's own sentence says more than the schema.
+    own = item["type"] == "value_error" or not location
+    of_one = _OF_ONE_FIELD.fullmatch(told.removeprefix(_OWN)) if own else None
+    if of_one is not None and (
+        not location or (isinstance(given, Mapping) and of_one[1] not in given)
+    ):
+        location, told = (*location, of_one[1]), of_one[2]
+        given = given.get(of_one[1]) if isinstance(given, Mapping) else given
+    wanted = None if own else _schema_at(schema, location, schema)
+    name = ".".join(map(str, location))
+    missing = item["type"] == "missing" or given is None
+    found = "nothing" if missing else shown(given, name)
+    counted = unit(name) if wanted is not None and _is_number(wanted) else None
+    expected = _expected(wanted, told) + (f" ({counted})" if counted else "")
+    choices = _resolved(wanted, schema).get("enum", ()) if wanted else ()
+    close = nearest(given, map(str, choices)) if isinstance(given, str) and choices else None
+    if wanted is not None and close is None and not is_secret_name(name):
+        close = value_meant(wanted, given, name)
+    notes.add(format_path((prefix, *location)), found, expected, close)
 
 
 def _is_number(schema: Mapping[str, Any]) -> bool:

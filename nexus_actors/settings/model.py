@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from nexus_actors.config_file import DEFAULT_DATA_DIR, DRAIN_TIMEOUT, LONGEST_DRAIN
 from nexus_actors.contract.bounds import DEFAULTS, WIDEST, Bounds
@@ -174,14 +174,6 @@ class BudgetSettings(Section):
     without a reservation, and counted if its cost is told."""
     count_as_dollars_per_million: Annotated[float, Field(ge=0, le=1e6)] | None = None
     """What a million tokens, in or out, count as that have no known price."""
-
-    @model_validator(mode="after")
-    def _check_price(self) -> Self:
-        if (self.unknown_price == "count_as") != (self.count_as_dollars_per_million is not None):
-            raise ValueError(
-                'count_as_dollars_per_million: expected with unknown_price = "count_as", not else'
-            )
-        return self
 
 
 class ModelRef(NamedTuple):

@@ -6,15 +6,16 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from nexus_actors.providers.apis.chat.presets import PRESETS
 from nexus_actors.providers.catalog import kind_names, load_kind
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 from nexus_actors.settings import defaults
 from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
+from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.mistakes import (
     HIDDEN,
     Notes,
     add_validation_errors,
-    nearest,
     shown,
     to_json,
 )
@@ -94,6 +95,8 @@ def _kind(table: Mapping[str, Any], path: str, notes: Notes) -> ProviderKind | S
         known = kind_names()
         found = "nothing" if name is None else shown(name)
         close = nearest(str(name), known)
+        if isinstance(name, str) and name.lower() in PRESETS:
+            close = f'kind = "openai_compatible" with preset = "{name.lower()}"'
         notes.add(f"{path}.kind", found, f"one of {', '.join(known)}", close)
     return kind
 

@@ -1,6 +1,7 @@
 """`[[routes]]`: which models serve which requests, in order of preference."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, cast, get_args
@@ -8,10 +9,11 @@ from typing import Any, Final, cast, get_args
 from nexus_actors.contract.request import Complexity
 from nexus_actors.contract.tasks import COMPLEXITIES, normalize_capabilities, normalize_task_type
 from nexus_actors.settings import defaults
-from nexus_actors.settings.mistakes import Notes, nearest, shown
+from nexus_actors.settings.meant import nearest
+from nexus_actors.settings.mistakes import Notes, shown
 from nexus_actors.settings.model import ModelRef, Pick, Route
 
-_KEYS: Final = (
+ROUTE_KEYS: Final = (
     "complexity",
     "task_type",
     "capabilities",
@@ -43,20 +45,23 @@ def _read_route(path: str, item: Any, known: Collection[str], notes: Notes) -> R
         notes.add(path, shown(item), "a table: [[routes]]")
         return None
     mistakes = len(notes.mistakes)
-    for key in sorted(item.keys() - set(_KEYS)):
-        expected = f"one of {', '.join(_KEYS)}"
-        notes.add(f"{path}.{key}", "an unknown setting", expected, nearest(key, _KEYS))
+    for key in sorted(item.keys() - set(ROUTE_KEYS)):
+        notes.add_unknown_setting(f"{path}.{key}", key, ROUTE_KEYS)
     complexity = item.get("complexity", "*")
-    if complexity not in _WIDTHS:
-        close = nearest(str(complexity), _WIDTHS)
-        notes.add(f"{path}.complexity", shown(complexity), f"one of {', '.join(_WIDTHS)}", close)
+    if not isinstance(complexity, str) or complexity not in _WIDTHS:
+        many = isinstance(complexity, list)
+        every = str(complexity).lower() in ("any", "all", "")
+        close = None if many else "*" if every else nearest(str(complexity), _WIDTHS)
+        expected = f"one of {', '.join(_WIDTHS)}" + (", and a route for each" if many else "")
+        notes.add(f"{path}.complexity", shown(complexity), expected, close)
     task_type = item.get("task_type", "*")
     if not isinstance(task_type, str) or not task_type.strip():
         notes.add(f"{path}.task_type", shown(task_type), "a task type, or *")
     models = item.get("models")
     if not isinstance(models, list) or not models:
         found = "nothing" if models is None else shown(models)
-        notes.add(f"{path}.models", found, "a list of PROVIDER/MODEL, at least one")
+        close = f"[{found}]" if isinstance(models, str) else None
+        notes.add(f"{path}.models", found, "a list of PROVIDER/MODEL, at least one", close)
         return None
     refs = [_read_ref(f"{path}.models[{i}]", text, known, notes) for i, text in enumerate(models)]
     _check_conditions(path, item, notes)
@@ -118,7 +123,7 @@ def _check_pick(path: str, item: Mapping[str, Any], models: int, notes: Notes) -
 def _read_ref(path: str, text: Any, known: Collection[str], notes: Notes) -> ModelRef | None:
     provider, slash, model = text.partition("/") if isinstance(text, str) else ("", "", "")
     if not (provider and slash and model.strip()):
-        close = _full_name(text) if isinstance(text, str) else None
+        close = _full_name(text, known) if isinstance(text, str) else None
         notes.add(path, shown(text), "PROVIDER/MODEL", close)
         return None
     if provider not in known:
@@ -126,7 +131,12 @@ def _read_ref(path: str, text: Any, known: Collection[str], notes: Notes) -> Mod
     return ModelRef(provider, model.strip())
 
 
-def _full_name(model: str) -> str | None:
-    """That of a model of the built-in routes."""
+def _full_name(model: str, known: Collection[str]) -> str | None:
+    """That of a model of the built-in routes, or with another sign than / in it."""
+    provider, sign, rest = (
+        it.strip() for it in re.sub(r"[:.\\ ]", "\0", model, count=1).partition("\0")
+    )
+    if sign and rest and provider in known:
+        return f"{provider}/{rest}"
     names = (name for route in defaults.ROUTES for name in route["models"])
     return next((name for name in names if name.partition("/")[2] == model.strip()), None)

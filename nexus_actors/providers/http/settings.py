@@ -1,6 +1,7 @@
 """Settings that every provider behind HTTP has."""
 
 import ipaddress
+import re
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -23,6 +24,10 @@ _OWN_HEADERS = frozenset(
         "x-goog-api-key",
     }
 )
+_OF_ONE_CALL = re.compile(
+    r"/((chat/)?completions|responses|messages|embeddings|models/[^/]*:\w+)/*$"
+)
+"""What stands in examples after a `base_url`."""
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 """Characters of a header's name (RFC 9110, 5.6.2)."""
 
@@ -55,9 +60,13 @@ class HttpSettings(ProviderSettings):
         if url.username is not None or url.password is not None:
             raise ValueError("must hold no user name or password: name a variable in api_key_env")
         if "?" in text or "#" in text:
-            raise ValueError("must have no query and no fragment")
+            raise ValueError(
+                "must have no ? or # in it; for a query, the kind openai_compatible has query"
+            )
         if not text.isascii() or not text.isprintable() or " " in text:
             raise ValueError("must be printable ASCII without blanks")
+        if (path := _OF_ONE_CALL.search(text)) is not None:
+            raise ValueError(f"must end before {path[0]}, which the provider adds itself")
         return text.rstrip("/")
 
     @field_validator("headers")
@@ -65,11 +74,13 @@ class HttpSettings(ProviderSettings):
     def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
             if not name or not _TOKEN.issuperset(name):
-                raise ValueError(f"{name!r} is no name of a header")
+                raise ValueError(f"expected names of headers, which {name!r} is not")
             if name.lower() in _OWN_HEADERS:
-                raise ValueError(f"{name} is set by the provider itself")
+                raise ValueError(
+                    f"expected no {name}: the provider sets it, with the key of api_key_env"
+                )
             if not is_header_value(value):
-                raise ValueError(f"the value of {name} must be printable ASCII")
+                raise ValueError(f"expected printable ASCII as the value of {name}")
         return headers
 
     def server(self, request: LLMRequest) -> str:

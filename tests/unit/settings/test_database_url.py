@@ -48,8 +48,32 @@ def test_an_unknown_parameter_is_named(parameter: str, close: str | None) -> Non
 
 
 @pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ("sslmode=requre", ["disable, allow, prefer, require", 'did you mean "require"']),
+        ("target_session_attrs=readwrite", ['did you mean "read-write"']),
+        ("ssl_min_protocol_version=1.2", ["TLSv1.2"]),
+        ("client_encoding=utf9", ['did you mean "utf8"']),
+        ("statement_timeout=10sec", ["statement_timeout to be a time"]),
+        ("port=abc", ["port to be a number"]),
+        ("sslrootcert=/no/such.pem", ["sslrootcert to be a file that is there"]),
+        ("ssl_mode=a&pool_size=3&sslmode=on", ["ssl_mode", "pool_size", "sslmode to be one of"]),
+    ],
+)
+def test_every_wrong_name_and_value_of_a_parameter_is_told(
+    parameters: str, said: list[str]
+) -> None:
+    errors = parse_settings({"database": {"url": f"postgresql://me:hunter2@h/d?{parameters}"}}, {})
+    assert isinstance(errors, SettingsErrors)
+    for words in said:
+        assert words in str(errors)
+    assert "hunter2" not in str(errors)
+
+
+@pytest.mark.parametrize(
     "url",
     [
+        "postgresql://me@h/d?sslmode=verify_ca&statement_timeout=5min&client_encoding=UTF8&port=77",
         "postgresql://me:p%40s%2Fs%23@host/db",
         "postgresql://me@corp.example/db?application_name=a%40b",
         "postgresql://me:pw@host/db?application_name=x@y&sslmode=verify-full&nexus.mine=1",

@@ -76,6 +76,51 @@ def lines(mapping: dict[str, Any], **environ: str) -> list[str]:
             routed({**SERVER, "base_url": "http://h/v1"}),
             ['providers.x.base_url: found "http://h/v1", expected https, or allow_insecure = true'],
         ),
+        (
+            routed({**SERVER, "preset": "azure"}),
+            ["base_url: found nothing", "https://RESOURCE.openai.azure.com/openai/v1", "azure"],
+        ),
+        (
+            routed({**SERVER, "base_url": "https://h/v1/chat/completions"}),
+            ["must end before /chat/completions"],
+        ),
+        (routed({"kind": "azure"}), ['kind = "openai_compatible" with preset = "azure"?']),
+        (
+            {**ECHO, "budgets": {"b": {"dollars": 1, "unknown_price": "count_as"}}},
+            ["count_as_dollars_per_million: found nothing", "count_as_dollars_per_million = 10.0"],
+        ),
+        (
+            {**ECHO, "budgets": {"b": {"dollars": 1, "count_as_dollars_per_million": 1}}},
+            ['budgets.b.unknown_price: found nothing, expected "count_as" beside'],
+        ),
+        ({**ECHO, "budgets": {"b": {"dolars": 1}}}, ["b.dolars", "did you mean dollars?"]),
+        ({**ECHO, "budgets": {"dollars": 1}}, ["[budgets]: dollars", "[budgets.NAME]"]),
+        (
+            {**ECHO, "providers": {"e": {"kind": "echo", "models": {"m": {"input_price": 1}}}}},
+            ["providers.e.models.m.output_price: found nothing"],
+        ),
+        # units, capitals, other languages' words
+        ({**ECHO, "queue": {"visibility_timeout": "5m"}}, ["did you mean 300 without quotes?"]),
+        ({**ECHO, "queue": {"poll_interval": 100_000}}, ["did you mean 100, as it counts sec"]),
+        ({**ECHO, "queue": {"memory_megabytes": "2 GB"}}, ["did you mean 2000 without quotes?"]),
+        ({**ECHO, "queue": {"batch_size": 8.0}}, ["did you mean 8?"]),
+        ({**ECHO, "budgets": {"b": {"dollars": "$5"}}}, ["did you mean 5 without quotes?"]),
+        ({**ECHO, "result_poller": {"enabled": "yes"}}, ["did you mean true without quotes?"]),
+        ({**ECHO, "service": {"log_level": "INFO"}}, ["did you mean info?"]),
+        # sections
+        ({**ECHO, "queue": {"pool_size": 3}}, ["it in [database] or [providers.NAME]"]),
+        ({**ECHO, "budget": {"b": {"dollars": 1}}}, ["did you mean budgets?"]),
+        ({**ECHO, "openai": {"pool_size": 3}}, ["did you mean providers.openai?"]),
+        ({**ECHO, "logging": {"log_level": "info"}}, ["did you mean service?"]),
+        ({"providers": ECHO["providers"], "route": ECHO["routes"]}, ["did you mean routes?"]),
+        # models
+        ({**ECHO, "routes": [{"models": ["e:m"]}]}, ["did you mean e/m?"]),
+        ({**ECHO, "routes": [{"models": "e/m"}]}, ['did you mean ["e/m"]?']),
+        ({**ECHO, "routes": [{"models": ["E/m"]}]}, ["before the first /", "did you mean e?"]),
+        (
+            {**ECHO, "routes": [{"models": ["e/m"], "complexity": "any"}]},
+            ["did you mean *?"],
+        ),
         (routed({"kind": "echo"}, pick="weightd", weights=[1]), ["did you mean weighted?"]),
         (
             routed({"kind": "echo"}, pick="weighted", weights=[1, 2]),
@@ -89,6 +134,32 @@ def test_each_cause_is_one_line_that_says_what_to_do(
     (line,) = lines(mapping)
     for words in said:
         assert words in line
+
+
+def test_what_is_wrong_twice_is_told_twice_and_a_name_beside_it_is_still_guessed() -> None:
+    told = lines(
+        {
+            "providers": {"mine": {"kind": "echo", "pool_size": 0}},
+            "routes": [{"models": ["mien/m"]}],
+            "budgets": {"b": {"dollars": -1, "per": "week", "unknown_price": "count_as"}},
+        }
+    )
+    assert len(told) == 5
+    (guessed,) = [it for it in told if "mien" in it]
+    assert guessed.endswith("did you mean mine?")
+
+
+def test_each_mistake_of_a_file_has_its_line(tmp_path: Any) -> None:
+    file = tmp_path / "nexus.toml"
+    file.write_text(
+        '# a\n[queue]\nbatch_size = 0\n[providers.x]\nkind = "echo"\n'
+        '[providers.x.models."m.1"]\ninput_price = 3\n'
+        '[[routes]]\nmodels = ["x/m"]\n[[routes]]\nmodels = [\n  "xx/m",\n]\n'
+    )
+    told = str(load_settings(file, {})).splitlines()
+    for line, path in ((3, "queue.batch_size"), (6, "providers.x.models"), (11, "routes[1]")):
+        assert any(it.startswith(f"{file}:{line}: {path}") for it in told), told
+    assert len(told) == 3
 
 
 def test_a_variable_that_is_set_under_nearly_the_same_name_is_told() -> None:
@@ -136,6 +207,25 @@ def test_what_is_no_mistake_but_hardly_meant_is_a_warning(
         ("[queue]\n[queue]\n", "expected each key, and each [table], once"),
         ("[service]\nlog_level = info\n", "no TOML at line 2, column 16"),
         ("[service\n", "no TOML at line 1, column 9"),
+        ("\n[result_poller]\nenabled = False\n", ":3: found no TOML at line 3, column 11: enabled"),
+        ("[result_poller]\nenabled = False\n", "= False, expected false, in lower-case"),
+        ("[result_poller]\nenabled = True # on\n", "expected true, in lower-case letters"),
+        ("[queue]\nbatch_size = None\n", "expected no line at all for what is not set"),
+        ("[service]\nlog_level = info\n", 'text in quotation marks: log_level = "text"'),
+        ("[service]\ndata_dir = /srv/n\n", "data_dir = /srv/n, expected text in quotation"),
+        ("[service]\nname = “n”\n", "straight quotation marks"),
+        ('[service]\nname = "n\n', "the closing"),
+        ('[service]\ndata_dir = "C:\\data"\n', "single quotation marks"),
+        ("[queue]\nvisibility_timeout = 60s\n", "a number without its unit s"),
+        ("[queue]\nbatch_size = 1,000\n", "expected 1000"),
+        ("[queue]\nbatch_size 3\n", "batch_size 3, expected a = between name and value"),
+        ("[queue]\nbatch_size: 3\n", "batch_size: 3, expected a = between name and value"),
+        ("[queue]\nbatch_size = 3;\n", "no ; at the end of the line"),
+        ("[queue]\n// what\n", "# before a comment"),
+        ('{"queue": {}}', "which is no JSON"),
+        ("[queue]\n[service]\n[queue]\n", "[queue] stands on line 1 already"),
+        ("[queue]\nbatch_size = 1\nbatch_size = 2\n", "batch_size stands on line 2 already"),
+        ('[[routes]]\nmodels = ["a/b" "a/c"]\n', "commas between its items"),
     ],
 )
 def test_what_is_no_toml_is_told_with_its_place(text: str, said: str, tmp_path: Any) -> None:
@@ -143,3 +233,30 @@ def test_what_is_no_toml_is_told_with_its_place(text: str, said: str, tmp_path: 
     file.write_text(text)
     (line,) = str(load_settings(file, {})).splitlines()
     assert said in line
+
+
+def test_all_lines_that_are_no_toml_are_told_at_once_and_no_secret(tmp_path: Any) -> None:
+    file = tmp_path / "nexus.toml"
+    file.write_text(
+        "[database]\nurl = postgresql://u:hunter2@h/d\n[x]\npw = hunter2\nhunter2\n"
+        "[service]\nname = sk-hunter2\nlog_level = info\nbad = [hunter2\n"
+    )
+    told = str(load_settings(file, {})).splitlines()
+    assert [it.removeprefix(f"{file}:").partition(":")[0] for it in told][:5] == list("24578")
+    assert "hunter2" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-8-sig", None), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16")]
+)
+def test_a_file_of_another_editor_is_read_or_its_encoding_named(
+    encoding: str, said: str | None, tmp_path: Any
+) -> None:
+    file = tmp_path / "nexus.toml"
+    file.write_text('[service]\nname = "mine"\n', encoding=encoding)
+    outcome = load_settings(file, {})
+    if said is None:
+        assert isinstance(outcome, Settings)
+        assert outcome.service.name == "mine"
+    else:
+        assert said in str(outcome)

@@ -35,6 +35,8 @@ class Preset:
 
     base_url: str | None = None
     """None: every account has its own."""
+    base_url_form: str | None = None
+    """Of an account's own, where every account has one."""
     free: bool = False
     """A server of one's own."""
     key_header: str = "Authorization"
@@ -49,7 +51,9 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
         # https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle (v1): base_url
         # is https://RESOURCE.openai.azure.com/openai/v1, the model's name a deployment's, which
         # does not tell whether it reasons; every model takes the newer name of the limit.
-        "azure": Preset(key_header="api-key"),
+        "azure": Preset(
+            base_url_form="https://RESOURCE.openai.azure.com/openai/v1", key_header="api-key"
+        ),
         # https://api-docs.deepseek.com/api/create-chat-completion
         "deepseek": Preset(
             base_url="https://api.deepseek.com",
