@@ -14,6 +14,7 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import complain, print_json, say
 from nexus_actors.contract.shown_text import json_text
+from nexus_actors.data_dir import trouble
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -73,10 +74,8 @@ def _beside(warnings: int) -> str:
 
 def doubts(settings: "Settings") -> Iterator[str]:
     """What the settings alone do not tell: of the folder, of the file, of the models' names."""
-    data_dir = settings.service.data_dir
-    there = next((it for it in (data_dir, *data_dir.parents) if it.exists()), data_dir)
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        yield f"service.data_dir: {there} is no folder that this user can write to"
+    if (why := trouble(settings.service.data_dir)) is not None:
+        yield f"service.data_dir: {why}"
     file, url = settings.file, settings.database.url.get_secret_value()
     if file is not None and settings.sources.get("database.url") == "file":
         from nexus_actors.settings.mistakes import mask_url

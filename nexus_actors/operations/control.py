@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from nexus_actors.data_dir import told
 from nexus_actors.operations import asking, private
 from nexus_actors.operations.asking import (
     LONGEST_SOCKET_PATH,
@@ -48,8 +49,7 @@ class Control(GenServer):
         try:
             listener = trio.SocketListener(await self._bind())
         except OSError as error:
-            told = f"cannot use data_dir {self._data_dir}: {error.strerror}"
-            raise DataDirError(told) from error
+            raise DataDirError(told(self._data_dir, error)) from error
         self.spawn_link(self._serve, listener)
         log.info("ready", pid=os.getpid(), socket=str(self._path))  # the last of the tree to start
 

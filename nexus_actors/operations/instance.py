@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from nexus_actors.data_dir import told
+
 
 class InstanceError(Exception):
     """The data directory cannot be used; the message is one line for the operator."""
@@ -61,7 +63,7 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
 
 
 def _unusable(data_dir: Path, error: OSError) -> DataDirError:
-    return DataDirError(f"cannot use data_dir {data_dir}: {error.strerror}")
+    return DataDirError(told(data_dir, error))
 
 
 def boot_id() -> str:

@@ -26,6 +26,29 @@ _PLACEHOLDER: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """What stands in examples where a key belongs: sk-..., changeme, your-api-key, <key>, sk-xxxx."""
+_FORMS: Final = (
+    (re.compile(r"authorization\s*:|[\w-]*(api|key|auth)[\w-]*\s*:\s", re.I), "is a header's line"),
+    (re.compile(r"bearer(\s|$)", re.I), 'begins with "Bearer", which is added when it is sent'),
+    (
+        re.compile(
+            r"(export\s+|set\s+|\$env:)?([A-Z_][A-Z0-9_]*|(?i:\w*(key|token|secret)\w*))\s*=\s*[^=\s]"
+        ),
+        "is NAME=VALUE, pasted whole: the key is what stands after the =",
+    ),
+    (re.compile(r"[a-z]+://", re.I), "is a URL"),
+    (
+        re.compile(
+            r"(sk|pk|gsk|xai|r8|hf|csk|nvapi|pplx|AIza|AIzaSy)([-_](proj|ant|or|svcacct|admin|live|test|"
+            r"api\d*|v\d+))*[-_]?$"
+        ),
+        "is only the beginning of a key",
+    ),
+)
+"""What is pasted in place of a key: more than it, or less."""
+_KEY: Final = re.compile(r"(sk|pk|gsk|xai|r8|hf|csk|nvapi|pplx)[-_].|AIza.|eyJ.")
+"""How the keys of the known providers begin."""
+_DRAWN: Final = re.compile(r"(?=.*\d.*\d.*\d)[A-Za-z0-9+-]{20,}={0,2}|[0-9a-fA-F]{32,}")
+"""What nobody would call a variable or a file."""
 _Names = str | tuple[str, ...] | None
 
 
@@ -73,11 +96,46 @@ def _wrong(key: str) -> str | None:
     """Why this is no key; None where it may be one."""
     if not key.strip("\"'`"):
         return "is empty"
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        return "has characters that no key has"
     if key[0] in "\"'`" or key[-1] in "\"'`":
         return "has quotation marks around it"
+    odd = _odd_characters(key)
+    for form, why in _FORMS:
+        if form.match(key):
+            more = _odd_characters(key.replace(" ", ""))
+            return f"{why} ({more})" if more else why
+    if odd:
+        return odd
     return "is a placeholder, not a key" if _PLACEHOLDER.search(key) else None
+
+
+def _odd_characters(key: str) -> str | None:
+    """What no key has in it; which one is not told, as it is a part of the key."""
+    if not key.isascii():
+        return "has characters that no key has: one that is not ASCII"
+    if not key.isprintable():
+        return "has characters that no key has: a line end, tab or other control character"
+    if " " in key:
+        return "has characters that no key has: a blank"
+    if not {'"', "'", "`"}.isdisjoint(key):
+        return "has characters that no key has: quotation marks"
+    if "," in key or ";" in key:
+        return "has characters that no key has: a comma; each of several has a name of its own"
+    return None
+
+
+def key_pasted(text: str) -> str | None:
+    """What is wrong with a text that stands where a name or a file of a key belongs, and looks like
+    the key itself; None where it does not."""
+    text = text.strip()
+    for form, why in _FORMS:
+        if form.match(text):
+            return why
+    known = _KEY.match(text.lstrip("\"'`")) is not None or not text.isascii()
+    drawn = _DRAWN.fullmatch(text) is not None and any(map(str.isalpha, text))
+    if not known and not drawn:
+        return None
+    odd = _odd_characters(text.strip("\"'`"))
+    return f"looks like the key itself, and {odd}" if odd else "looks like the key itself"
 
 
 def _texts(

@@ -87,7 +87,10 @@ class Notes:
     def tell_unknown(self, known: Iterable[str]) -> None:
         """Each of them once, wherever it is named."""
         names = list(known)
+        nameless = any(it.path == "providers" for it in self.mistakes)
         for provider, paths in self.unknown.items():
+            if nameless and nearest(provider, names) is None:
+                continue  # perhaps the one whose name is missing
             found = f"the unknown provider {shown(provider)}{also(paths[1:])}"
             before = " before the first /" if paths[0].startswith("routes") else ""
             expected = f"one of {', '.join(names)}{before}"

@@ -8,8 +8,10 @@ from pydantic import ValidationError
 
 from nexus_actors.providers.apis.chat.presets import PRESETS
 from nexus_actors.providers.catalog import kind_names, load_kind
+from nexus_actors.providers.http.settings import HttpSettings
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 from nexus_actors.settings import defaults
+from nexus_actors.settings.key_names import checked_names
 from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
 from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.mistakes import (
@@ -22,7 +24,7 @@ from nexus_actors.settings.mistakes import (
 from nexus_actors.settings.model import LeftOut, Provider
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
+_KEYS: Final = frozenset({*HttpSettings.model_fields, *ProviderSettings.model_fields, "preset"})
 
 
 def provider_tables(given: Any, notes: Notes, sources: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -33,7 +35,13 @@ def provider_tables(given: Any, notes: Notes, sources: dict[str, str]) -> dict[s
     if not isinstance(given, Mapping):
         notes.add("providers", shown(given), "tables: [providers.NAME]")
         return tables
+    loose = [name for name, it in given.items() if name in _KEYS and not isinstance(it, Mapping)]
+    if loose:
+        found = f"settings right below [providers]: {', '.join(loose)}"
+        notes.add("providers", found, "them below a name: [providers.NAME]")
     for name, table in given.items():
+        if name in loose:
+            continue
         path = f"providers.{name}"
         notes.spoilt.add(name)
         if not isinstance(table, Mapping):
@@ -45,7 +53,20 @@ def provider_tables(given: Any, notes: Notes, sources: dict[str, str]) -> dict[s
             continue
         if not _NAME.fullmatch(name) or name == "auto":
             expected = "a name of 1 to 63 lower-case letters, digits, - or _, not auto"
-            notes.add(path, shown(name), expected)
+            close = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")
+            close = close if _NAME.fullmatch(close) and close != name else ""
+            notes.add(path, shown(name), expected, f"[providers.{close}]" if close else None)
+            continue
+        if (
+            table
+            and all(isinstance(it, Mapping) for it in table.values())
+            and not (name in defaults.PROVIDERS or _KEYS & table.keys())
+        ):
+            below = next(iter(table))
+            notes.spoilt.update({name, f"{name}.{below}"})
+            expected = "a name without dots: [providers.NAME]"
+            notes.add(f"{path}.{below}", "a table below a provider", expected)
+            tables.pop(name, None)
             continue
         notes.spoilt.discard(name)
         sources.update({f"{path}.{key}": "file" for key in table})
@@ -60,7 +81,8 @@ def read_provider(
 ) -> Provider | LeftOut | None:
     """One provider; None if its table has mistakes, which are then in `notes`."""
     path = f"providers.{name}"
-    table = {**table, "api_key_env": _key_variable(table, path, notes)}
+    mistakes = len(notes.mistakes)
+    table = checked_names(table, path, notes)
     kind = _kind(table, path, notes)
     # Of an unknown kind, what every kind has can be checked all the same.
     model = ProviderSettings if kind is None else kind.settings
@@ -74,7 +96,7 @@ def read_provider(
         add_validation_errors(notes, error, model, path)
         notes.spoilt.add(name)
         return None
-    if kind is None:
+    if kind is None or len(notes.mistakes) > mistakes:
         notes.spoilt.add(name)
         return None
     if isinstance(kind, ServedKind) and (why := kind.missing(settings)) is not None:
@@ -99,14 +121,3 @@ def _kind(table: Mapping[str, Any], path: str, notes: Notes) -> ProviderKind | S
             close = f'kind = "openai_compatible" with preset = "{name.lower()}"'
         notes.add(f"{path}.kind", found, f"one of {', '.join(known)}", close)
     return kind
-
-
-def _key_variable(table: Mapping[str, Any], path: str, notes: Notes) -> Any:
-    variables = table.get("api_key_env") or None
-    for variable in variables if isinstance(variables, list) else [variables]:
-        if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
-            # Whoever puts the key itself here must not find it in a log.
-            expected = "the name of an environment variable (A-Z, 0-9, _), not the key itself"
-            notes.add(f"{path}.api_key_env", HIDDEN, expected)
-            return None
-    return variables

@@ -54,6 +54,8 @@ def read_reach(
                 pass
     reach = Reach(usable, left_out, route_list)
     if notes.mistakes or notes.unknown:
+        if routes is not None:  # what they reach is wrong whatever else is
+            _check_served(reach, False, environ, notes)
         return reach
     if not usable and _is_built_in(tables, route_list):
         _refuse_wrong_keys(left_out, environ, notes)

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nexus_actors.data_dir import told
 from nexus_actors.storage.ports import DataDirUnusable
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 
@@ -34,8 +35,7 @@ def usable(data_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        told = error.strerror or type(error).__name__
-        raise DataDirUnusable(f"cannot use data_dir {data_dir}: {told}") from error
+        raise DataDirUnusable(told(data_dir, error)) from error
 
 
 def initialise(data_dir: Path, socket_dir: Path) -> None:

@@ -113,6 +113,16 @@ def lines(mapping: dict[str, Any], **environ: str) -> list[str]:
         ({**ECHO, "openai": {"pool_size": 3}}, ["did you mean providers.openai?"]),
         ({**ECHO, "logging": {"log_level": "info"}}, ["did you mean service?"]),
         ({"providers": ECHO["providers"], "route": ECHO["routes"]}, ["did you mean routes?"]),
+        ({**ECHO, "providers": {"kind": "echo"}}, ["[providers]: kind", "[providers.NAME]"]),
+        (routed({"kind": "echo"}, nam="x"), ["routes[0].nam"]),
+        (
+            {"providers": {"my": {"ai": {"kind": "echo"}}}, "routes": [{"models": ["my.ai/m"]}]},
+            ["providers.my.ai", "a name without dots"],
+        ),
+        (
+            {"providers": {"My AI": {"kind": "echo"}}, "routes": [{"models": ["My AI/m"]}]},
+            ["did you mean [providers.my-ai]?"],
+        ),
         # models
         ({**ECHO, "routes": [{"models": ["e:m"]}]}, ["did you mean e/m?"]),
         ({**ECHO, "routes": [{"models": "e/m"}]}, ['did you mean ["e/m"]?']),
@@ -145,6 +155,8 @@ def test_what_is_wrong_twice_is_told_twice_and_a_name_beside_it_is_still_guessed
         }
     )
     assert len(told) == 5
+    told += lines({"queue": {"batch_size": 0}, "routes": [{"models": ["openai/a"]}]})
+    assert "OPENAI_API_KEY is not set" in told[-1]
     (guessed,) = [it for it in told if "mien" in it]
     assert guessed.endswith("did you mean mine?")
 

@@ -1,10 +1,11 @@
 """A key that is set and is none: the start is refused, by the variable's name, not by the key."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nexus_actors.settings import Settings, SettingsErrors, parse_settings
+from nexus_actors.settings import Settings, SettingsErrors, load_settings, parse_settings
 
 WRONG = {
     "two words": "characters",
@@ -35,6 +36,25 @@ WRONG = {
     "insert-key-here": "placeholder",
     "TODO": "placeholder",
     "null": "placeholder",
+    "OPENAI_API_KEY=sk-proj-abc123": "NAME=VALUE",
+    "export OPENAI_API_KEY=sk-proj-abc123": "NAME=VALUE",
+    "Bearer sk-proj-abc123": "Bearer",
+    "Authorization: Bearer sk-proj-abc123": "header's line",
+    "sk-": "only the beginning",
+    "sk-proj-": "only the beginning",
+    "sk-ant-api03-": "only the beginning",
+    'sk-a"bc123': "quotation marks",
+    "sk-abc123,sk-abc124": "a comma",
+    "https://platform.example/api-keys": "is a URL",
+}
+PASTED = {
+    "sk-proj-Abc123": "looks like the key itself",
+    "OPENAI_API_KEY=sk-proj-Abc123": "NAME=VALUE",
+    "Bearer sk-proj-Abc123": "Bearer",
+    "sk-": "only the beginning",
+    "sk-Abc123schlüssel": "not ASCII",
+    'sk-Abc123"quoted': "quotation marks",
+    "AKIA2E0A8F3Abc123C998": "looks like the key itself",
 }
 RIGHT = (
     "k",
@@ -75,6 +95,38 @@ def test_what_may_be_a_key_is_taken_for_one(text: str) -> None:
     settings = parse_settings({}, {"OPENAI_API_KEY": text})
     assert isinstance(settings, Settings), str(settings)
     assert "openai" in settings.providers
+
+
+@pytest.mark.parametrize("setting", ["api_key", "api_key_env", "api_key_file"])
+@pytest.mark.parametrize("text", PASTED)
+def test_a_key_in_the_file_is_told_by_what_is_wrong_with_its_form(
+    setting: str, text: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "nexus.toml"
+    file.write_text(f"[providers.openai]\n{setting} = '{text}'\n")
+    (line,) = str(load_settings(file, {})).splitlines()
+    assert line.startswith(f"{file}:2: providers.openai.{setting}: ")
+    assert PASTED[text] in line
+    assert "did you mean" not in line
+    for part in ("Abc123", "schl", "quoted", "8F3", "C998"):
+        assert part not in line
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "meant"),
+    [
+        ("api_key", "OPENAI_API_KEY", "did you mean api_key_env?"),
+        ("api_key_file", "OPENAI_API_KEY", "did you mean api_key_env?"),
+        ("api_key_env", "/run/keys/openai", "did you mean api_key_file?"),
+        ("api_key_env", "$OPENAI_API_KEY", "the name alone"),
+        ("api_key_env", "openai_api_key", "no name in capitals"),
+    ],
+)
+def test_a_name_that_is_no_key_is_led_to_its_setting(setting: str, text: str, meant: str) -> None:
+    errors = parse_settings({"providers": {"openai": {setting: text}}}, {})
+    assert isinstance(errors, SettingsErrors)
+    (mistake,) = errors.mistakes
+    assert meant in str(mistake)
 
 
 def test_one_that_is_set_to_nothing_is_not_set() -> None:
