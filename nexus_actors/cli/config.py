@@ -100,6 +100,10 @@ def _misspelt(settings: "Settings") -> Iterator[str]:
     for ref, index in sorted(named.items(), key=lambda it: it[1]):
         if str(ref) in known or ref.provider not in settings.providers:
             continue
+        if ref.model.startswith(f"{ref.provider}/"):
+            path = f"routes[{index}].models"
+            yield f"{path}: {ref} names its provider twice; did you mean {ref.model}?"
+            continue
         close = nearest(str(ref), known, cutoff=0.9)
         if close is not None and catalog.facts(ref).input_price is None:
             yield f"routes[{index}].models: {ref} is in no price list; did you mean {close}?"

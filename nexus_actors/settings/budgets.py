@@ -32,7 +32,7 @@ def read_budgets(given: Any, providers: Collection[str], notes: Notes) -> dict[s
         path = f"budgets.{name}"
         if not isinstance(table, Mapping) or not _NAME.fullmatch(name):
             expected = "a table [budgets.NAME], its name of lower-case letters, digits, - or _"
-            notes.add(path, shown(table), expected)
+            notes.add(path, shown(name if isinstance(table, Mapping) else table), expected)
             continue
         mistakes = len(notes.mistakes)
         _check_price(table, path, notes)

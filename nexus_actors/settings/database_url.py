@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-_EXAMPLE: Final = "a URL such as postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+EXAMPLE: Final = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+_EXAMPLE: Final = f"a URL such as {EXAMPLE}"
 _ENCODED: Final = (
     "a URL whose user and password are percent-encoded: @ as %40, / as %2F, # as %23, ? as %3F,"
     " : as %3A, % as %25"
@@ -20,6 +21,11 @@ _DRIVER: Final = (
     *("krbsrvname", "gsslib"),
 )
 """What the driver takes for itself. The rest is told to the server, as a setting of its own."""
+PARTS: Final = (
+    *("host", "hostname", "port", "dbname", "database", "name", "user", "username", "password"),
+    *("sslmode", "ssl"),
+)
+"""What many programs set apart, and a URL has in it."""
 _SERVER: Final = (
     *("application_name", "options", "role", "search_path", "timezone", "client_encoding"),
     *("statement_timeout", "lock_timeout", "idle_session_timeout", "work_mem"),

@@ -47,7 +47,7 @@ _FORMS: Final = (
 """What is pasted in place of a key: more than it, or less."""
 _KEY: Final = re.compile(r"(sk|pk|gsk|xai|r8|hf|csk|nvapi|pplx)[-_].|AIza.|eyJ.")
 """How the keys of the known providers begin."""
-_DRAWN: Final = re.compile(r"(?=.*\d.*\d.*\d)[A-Za-z0-9+-]{20,}={0,2}|[0-9a-fA-F]{32,}")
+_DRAWN: Final = re.compile(r"(?=.*\d.*\d.*\d)[A-Za-z0-9+]{20,}={0,2}|[0-9a-fA-F]{32,}")
 """What nobody would call a variable or a file."""
 _Names = str | tuple[str, ...] | None
 

@@ -21,7 +21,7 @@ from nexus_actors.providers.apis.chat.presets import PRESETS
 from nexus_actors.providers.catalog import kind_names
 from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.settings.budgets import read_budgets
-from nexus_actors.settings.database_url import bad_url
+from nexus_actors.settings.database_url import EXAMPLE, PARTS, bad_url
 from nexus_actors.settings.defaults import PROVIDERS
 from nexus_actors.settings.lines import line_numbers, line_of
 from nexus_actors.settings.meant import nearest
@@ -127,6 +127,7 @@ def parse_settings(
     _tell_unknown_variables(environ, notes)
     tables = {name: _table(mapping, name, notes, sources) for name in _MODELS}
     _place_data_dir(tables["service"], environ, notes)
+    _tell_parts_of_url(tables["database"], notes)
     _choose_url(tables["database"], environ, notes, sources)
     _override_queue(tables["queue"], environ, notes, sources)
     service = _section(ServiceSettings, "service", tables, notes)
@@ -256,6 +257,16 @@ def _place_data_dir(service: dict[str, Any], environ: Mapping[str, str], notes: 
         notes.add("service.data_dir", shown(text), "a folder")
     else:
         service["data_dir"] = str(place)
+
+
+def _tell_parts_of_url(database: dict[str, Any], notes: Notes) -> None:
+    """What other programs have as settings of their own."""
+    parts = [name for name in database if name in PARTS]
+    if parts:
+        expected = f"them in one: url = {EXAMPLE!r}"
+        notes.add(f"database.{parts[0]}", f"parts of a URL: {', '.join(parts)}", expected)
+    for name in parts:
+        del database[name]
 
 
 def _choose_url(

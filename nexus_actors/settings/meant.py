@@ -1,6 +1,7 @@
 """What somebody may have meant who wrote something else. A guess is told, never taken."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -29,6 +30,17 @@ _TRUE: Final = ("true", "yes", "on", "1")
 _FALSE: Final = ("false", "no", "off", "0")
 
 
+VENDORS: Final[Mapping[str, str]] = {
+    "google": "gemini",
+    "vertex": "gemini",
+    "claude": "anthropic",
+    "gpt": "openai",
+    "chatgpt": "openai",
+    "grok": "xai",
+}
+"""What providers are called by the names of their models, or those by theirs."""
+
+
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known name most like `name`, if any is much like it; capitals are no difference."""
     names = {it.lower(): it for it in reversed(list(known))}
@@ -45,6 +57,10 @@ def value_meant(schema: Mapping[str, Any], given: Any, name: str) -> str | None:
     """How a value that is none of its kind should probably have been written."""
     kinds = [it for it in schema.get("anyOf", [schema]) if it.get("type") != "null"]
     kind = kinds[0].get("type") if len(kinds) == 1 else None
+    if kind == "array":
+        return (
+            f"[{json.dumps(given)}]" if isinstance(given, str) and len(given) < _LONGEST else None
+        )
     if kind == "boolean":
         return _truth(given)
     if kind not in ("integer", "number"):

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from nexus_actors.contract.json_text import format_path
-from nexus_actors.settings.meant import nearest, unit, value_meant
+from nexus_actors.settings.meant import VENDORS, nearest, unit, value_meant
 
 _FOUND_LENGTH: Final = 60
 _ALSO: Final = 3
@@ -23,6 +23,7 @@ _SECRET = re.compile(r"key|token(?!s)|secret|password|passwd|auth|credential|hea
 _URL_SECRET = re.compile(r"((?:password|passwd|token|key|secret)[^=&]*=)[^&#]*", re.IGNORECASE)
 _NO_PORT = re.compile(r"^([^:/?]*:)(?!\d*(?:[/?,]|$)).*")
 """What stands after a colon and is no port: a password whose @HOST was forgotten."""
+_KEY_AS_NAME: Final = re.compile(r"\b(sk|pk|gsk|xai|nvapi|pplx)[-_][\w-]{8,}|\bAIza[\w-]{8,}")
 HIDDEN: Final = "a value that is not shown"
 
 
@@ -75,6 +76,7 @@ class Notes:
 
     def add(self, path: str, found: str, expected: str, nearest: str | None = None) -> None:
         """Note a mistake in the file."""
+        path = _KEY_AS_NAME.sub("***", path)  # a key that stands where a name belongs
         self.mistakes.append(
             Mistake(path=path, found=found, expected=expected, source=self.source, nearest=nearest)
         )
@@ -94,7 +96,9 @@ class Notes:
             found = f"the unknown provider {shown(provider)}{also(paths[1:])}"
             before = " before the first /" if paths[0].startswith("routes") else ""
             expected = f"one of {', '.join(names)}{before}"
-            self.add(paths[0], found, expected, nearest(provider, names))
+            vendor = VENDORS.get(provider.lower())
+            close = vendor if vendor in names else nearest(provider, names)
+            self.add(paths[0], found, expected, close)
 
     def add_unknown_setting(self, path: str, name: str, known: Iterable[str]) -> None:
         """A setting that its section does not have; where another has it, that is said."""
@@ -133,7 +137,7 @@ def shown(value: Any, name: str = "") -> str:
         return "a table"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = _KEY_AS_NAME.sub("***", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"
 
 

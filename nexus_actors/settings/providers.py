@@ -13,7 +13,7 @@ from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKi
 from nexus_actors.settings import defaults
 from nexus_actors.settings.key_names import checked_names
 from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
-from nexus_actors.settings.meant import nearest
+from nexus_actors.settings.meant import VENDORS, nearest
 from nexus_actors.settings.mistakes import (
     HIDDEN,
     Notes,
@@ -54,7 +54,7 @@ def provider_tables(given: Any, notes: Notes, sources: dict[str, str]) -> dict[s
         if not _NAME.fullmatch(name) or name == "auto":
             expected = "a name of 1 to 63 lower-case letters, digits, - or _, not auto"
             close = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")
-            close = close if _NAME.fullmatch(close) and close != name else ""
+            close = close if _NAME.fullmatch(close) and shown(close) == f'"{close}"' else ""
             notes.add(path, shown(name), expected, f"[providers.{close}]" if close else None)
             continue
         if (
@@ -116,7 +116,7 @@ def _kind(table: Mapping[str, Any], path: str, notes: Notes) -> ProviderKind | S
     if kind is None:
         known = kind_names()
         found = "nothing" if name is None else shown(name)
-        close = nearest(str(name), known)
+        close = VENDORS.get(str(name).lower()) or nearest(str(name), known)
         if isinstance(name, str) and name.lower() in PRESETS:
             close = f'kind = "openai_compatible" with preset = "{name.lower()}"'
         notes.add(f"{path}.kind", found, f"one of {', '.join(known)}", close)

@@ -96,7 +96,8 @@ def _weights(
 def _check_conditions(path: str, item: Mapping[str, Any], notes: Notes) -> None:
     words = item.get("capabilities", [])
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        notes.add(f"{path}.capabilities", shown(words), "a list of words")
+        close = f"[{shown(words)}]" if isinstance(words, str) else None
+        notes.add(f"{path}.capabilities", shown(words), "a list of words", close)
     for key in ("agent", "model"):
         glob = item.get(key, "*")
         if not isinstance(glob, str) or not glob.strip():
@@ -125,6 +126,9 @@ def _read_ref(path: str, text: Any, known: Collection[str], notes: Notes) -> Mod
     if not (provider and slash and model.strip()):
         close = _full_name(text, known) if isinstance(text, str) else None
         notes.add(path, shown(text), "PROVIDER/MODEL", close)
+        return None
+    if re.search(r"[,;]\s*\S+/", model):
+        notes.add(path, "several models in one text", 'each in quotes of its own: ["A/B", "C/D"]')
         return None
     if provider not in known:
         notes.add_unknown(provider, path)

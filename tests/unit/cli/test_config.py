@@ -22,15 +22,16 @@ def test_what_the_settings_cannot_know_is_doubted(
     config.write_text(
         f"[service]\ndata_dir = '{config}/data'\n"
         "[database]\nurl = 'postgresql://u:hunter2@h/d'\n"
-        "[[routes]]\nmodels = ['openai/gpt-6.1-soll']\n"
+        "[[routes]]\nmodels = ['openai/gpt-6.1-soll', 'openai/openai/gpt-6-luna']\n"
     )
     config.chmod(0o644)
     assert report.run(["config", "check", str(config)]) == 0
     told, said = capsys.readouterr()[::-1]
-    assert "right, with 3 warnings; " in said
+    assert "right, with 4 warnings; " in said
     assert f"service.data_dir: {config} is a file, a directory was expected" in told
     assert "everybody on this machine can read" in told
     assert "openai/gpt-6.1-soll is in no price list; did you mean openai/gpt-6.1-sol?" in told
+    assert "openai/openai/gpt-6-luna names its provider twice" in told
     assert "hunter2" not in told
     config.chmod(0o600)
     report.run(["config", "check", str(config)])

@@ -123,7 +123,17 @@ def lines(mapping: dict[str, Any], **environ: str) -> list[str]:
             {"providers": {"My AI": {"kind": "echo"}}, "routes": [{"models": ["My AI/m"]}]},
             ["did you mean [providers.my-ai]?"],
         ),
+        (
+            {**ECHO, "database": {"host": "h", "password": "hunter2"}},
+            ["database.host: found parts of a URL: host, password", "url = 'postgresql://"],
+        ),
+        ({**ECHO, "security": {"allowed_hosts": "*"}}, ['did you mean ["*"]?']),
+        (routed({"kind": "echo"}, capabilities="vision"), ['did you mean ["vision"]?']),
+        (routed({"kind": "claude"}), ["did you mean anthropic?"]),
+        ({**ECHO, "budgets": {"My Budget": {"dollars": 1}}}, ['found "My Budget"']),
         # models
+        ({**ECHO, "routes": [{"models": ["google/gemini-x"]}]}, ["did you mean gemini?"]),
+        ({**ECHO, "routes": [{"models": ["e/m, e/n"]}]}, ["several models in one text"]),
         ({**ECHO, "routes": [{"models": ["e:m"]}]}, ["did you mean e/m?"]),
         ({**ECHO, "routes": [{"models": "e/m"}]}, ['did you mean ["e/m"]?']),
         ({**ECHO, "routes": [{"models": ["E/m"]}]}, ["before the first /", "did you mean e?"]),
@@ -159,6 +169,17 @@ def test_what_is_wrong_twice_is_told_twice_and_a_name_beside_it_is_still_guessed
     assert "OPENAI_API_KEY is not set" in told[-1]
     (guessed,) = [it for it in told if "mien" in it]
     assert guessed.endswith("did you mean mine?")
+
+
+@pytest.mark.parametrize("key", ["sk-proj-Hunter2Hunter2", "gsk_Hunter2Hunter2"])
+def test_a_key_that_stands_as_a_name_is_not_shown(key: str) -> None:
+    mappings: tuple[dict[str, Any], ...] = (
+        {key: {}},
+        {"providers": {key: {}}},
+        {"providers": {"openai": {key: "x"}}},
+    )
+    for mapping in mappings:
+        assert "unter2" not in "".join(lines(mapping)).lower()
 
 
 def test_each_mistake_of_a_file_has_its_line(tmp_path: Any) -> None:
