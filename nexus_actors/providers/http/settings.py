@@ -61,7 +61,7 @@ class HttpSettings(ProviderSettings):
             raise ValueError("must hold no user name or password: name a variable in api_key_env")
         if "?" in text or "#" in text:
             raise ValueError(
-                "must have no ? or # in it; for a query, the kind openai_compatible has query"
+                "must have no query (?) and no fragment (#); kind openai_compatible has query = {…}"
             )
         if not text.isascii() or not text.isprintable() or " " in text:
             raise ValueError("must be printable ASCII without blanks")
