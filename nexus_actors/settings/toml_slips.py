@@ -16,6 +16,8 @@ from nexus_actors.settings.mistakes import is_secret_name
 _MOST: Final = 10
 """Slips that are told at once."""
 _LONGEST: Final = 48
+_LOOKED_AT: Final = 200
+"""Characters of a line: it may be as long as a file."""
 _PLACE: Final = re.compile(r"\(at line (\d+), column \d+\)$")
 _LINE: Final = re.compile(
     r"\s*(?P<key>[^\s=:\[\]{}#]+)\s*(?P<sign>:=|=|:|)\s*(?P<value>.*?)\s*(?:#.*)?$"
@@ -77,7 +79,7 @@ def _slip(told: str, lines: Sequence[str], known: Collection[str]) -> Slip:
         number = next((i for i in range(len(lines), 0, -1) if lines[i - 1].strip()), None)
     if number is None or number > len(lines):
         return Slip(found, expected)
-    line = lines[number - 1]
+    line = lines[number - 1][:_LOOKED_AT]
     where = found.partition(": ")[0]
     if "once" in expected and (twice := _twice(number, lines)) is not None:
         return Slip(f"{where}: {twice}", expected, number)

@@ -1,10 +1,12 @@
 """Each cause of a mistake is one line, which says what to do about it."""
 
+from time import process_time
 from typing import Any
 
 import pytest
 
 from nexus_actors.settings import Settings, SettingsErrors, load_settings, parse_settings
+from nexus_actors.settings.toml_slips import toml_slips
 
 ECHO: dict[str, Any] = {"providers": {"e": {"kind": "echo"}}, "routes": [{"models": ["e/m"]}]}
 CREATIV = ["creativ"]
@@ -277,6 +279,14 @@ def test_all_lines_that_are_no_toml_are_told_at_once_and_no_secret(tmp_path: Any
     told = str(load_settings(file, {})).splitlines()
     assert [it.removeprefix(f"{file}:").partition(":")[0] for it in told][:5] == list("24578")
     assert "hunter2" not in str(told)
+
+
+def test_of_a_line_as_long_as_a_file_little_is_looked_at() -> None:
+    """With all of it, the patterns took a minute of CPU."""
+    began = process_time()
+    (slip,) = toml_slips("[" * 100_000, ())
+    assert len(slip.found) < 200
+    assert process_time() - began < 5
 
 
 @pytest.mark.parametrize(
