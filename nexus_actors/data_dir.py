@@ -25,10 +25,15 @@ def trouble(data_dir: Path) -> str | None:
     return _is_closed(there)
 
 
+def is_full(error: OSError) -> bool:
+    """Whether there is no room, which somebody may make: a later start may pass unchanged."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def told(data_dir: Path, error: OSError) -> str:
     """What the system refused, in one line for the operator."""
     why = None
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if is_full(error):
         why = f"{(error.strerror or 'it is full').lower()}: make room, or {_OTHER}"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EEXIST):
         why = trouble(data_dir)

@@ -39,6 +39,7 @@ _EXIT_CODES: Final = {
     "nexus_actors.operations.asking.ControlError": exit_codes.FAILED,
     "nexus_actors.operations.asking.NotRunning": exit_codes.NOT_RUNNING,
     "nexus_actors.storage.ports.DataDirUnusable": exit_codes.USAGE,
+    "nexus_actors.storage.postgres.errors.DatabaseMisconfigured": exit_codes.USAGE,
     "nexus_actors.storage.ports.StorageError": exit_codes.DATABASE,
     "nexus_actors.storage.postgres.claim.InstanceTaken": exit_codes.USAGE,
     "nexus_actors.client.errors.CallError": exit_codes.FAILED,

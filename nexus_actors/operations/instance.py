@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nexus_actors.data_dir import told
+from nexus_actors.data_dir import is_full, told
 
 
 class InstanceError(Exception):
@@ -17,7 +17,7 @@ class InstanceError(Exception):
 
 
 class DataDirError(InstanceError):
-    """It cannot be written: full, read-only, not ours."""
+    """It cannot be one until somebody changes what is configured: read-only, not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,9 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
         os.close(descriptor)
 
 
-def _unusable(data_dir: Path, error: OSError) -> DataDirError:
-    return DataDirError(told(data_dir, error))
+def _unusable(data_dir: Path, error: OSError) -> InstanceError:
+    kind = InstanceError if is_full(error) else DataDirError
+    return kind(told(data_dir, error))
 
 
 def boot_id() -> str:

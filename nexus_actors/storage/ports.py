@@ -34,7 +34,7 @@ class StorageStrained(StorageUnavailable):
 
 
 class DataDirUnusable(StorageError):
-    """The data directory is full, read-only, or closed to who must use it."""
+    """The data directory is read-only, or closed to who must use it."""
 
 
 class StorageRefused(StorageError):

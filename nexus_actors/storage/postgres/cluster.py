@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nexus_actors.data_dir import told
-from nexus_actors.storage.ports import DataDirUnusable
+from nexus_actors.data_dir import is_full, told
+from nexus_actors.storage.ports import DataDirUnusable, StorageError
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,13 @@ _OURS = ("nexus.lock", "instance-id", "control.", "answers.spool", "postgres")
 
 @contextmanager
 def usable(data_dir: Path) -> Iterator[None]:
-    """Raise DataDirUnusable for what the system says of a full, read-only or foreign directory."""
+    """Raise DataDirUnusable for what the system says of a read-only or foreign directory, and plain
+    StorageError for that of a full one."""
     try:
         yield
     except OSError as error:
-        raise DataDirUnusable(told(data_dir, error)) from error
+        kind = StorageError if is_full(error) else DataDirUnusable
+        raise kind(told(data_dir, error)) from error
 
 
 def initialise(data_dir: Path, socket_dir: Path) -> None:

@@ -41,6 +41,10 @@ class DatabaseStartError(StorageError):
         self.kind: StartProblem = kind
 
 
+class DatabaseMisconfigured(DatabaseStartError):
+    """What is told about the database here cannot be: a variable of libpq, a certificate's file."""
+
+
 # SQLSTATE classes that speak of the values sent: cardinality (21), data (22), constraints (23),
 # limits (54), and what a trigger objects to (P0). All others pass by themselves or are an
 # operator's to mend: a connection, a lock, a table that is gone, a permission.
@@ -183,6 +187,8 @@ def start_error(error: BaseException, where: str) -> DatabaseStartError:
             kind = "unreachable"
     elif isinstance(error, OSError | asyncio.CancelledError | asyncpg.InternalClientError):
         kind = "unreachable"
+    if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
+        return DatabaseMisconfigured(kind, f"cannot use the database {where}: {describe(error)}")
     if cause is not None:
         return DatabaseStartError(kind, f"cannot connect to the database {where}: {cause}")
     return DatabaseStartError(kind, f"cannot use the database {where}: {describe(error)}")
