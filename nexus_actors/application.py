@@ -133,6 +133,7 @@ class Application:
 
         def on_open(database: PostgresDatabase) -> None:
             self._database = database
+            self.instance.wait_for(None)
 
         return DatabaseOwner(
             url=self.settings.database.url.get_secret_value() or None,
@@ -150,6 +151,7 @@ class Application:
             stores_results=self.settings.result_poller.enabled,
             wait=self.settings.database.wait,
             on_open=on_open,
+            on_wait=lambda why: self.instance.wait_for(f"it waits for the database: {why}"),
             here=self._here(),
             on_taken=self._on_taken,
         )

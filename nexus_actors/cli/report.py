@@ -37,6 +37,7 @@ _EXIT_CODES: Final = {
     "nexus_actors.operations.instance.DataDirError": exit_codes.USAGE,
     "nexus_actors.storage.ports.SpoolError": exit_codes.FAILED,
     "nexus_actors.operations.asking.ControlError": exit_codes.FAILED,
+    "nexus_actors.operations.asking.Starting": exit_codes.DEGRADED,
     "nexus_actors.operations.asking.NotRunning": exit_codes.NOT_RUNNING,
     "nexus_actors.storage.ports.DataDirUnusable": exit_codes.USAGE,
     "nexus_actors.storage.postgres.errors.DatabaseMisconfigured": exit_codes.USAGE,

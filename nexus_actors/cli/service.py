@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
 def status(*, config: ConfigPath = None, json: AsJson = False) -> int:
     """Say what the running service does and has done.
 
-    Exit code 6 while it is degraded: it waits for what an operator may have to mend.
+    Exit code 6 while it is degraded, or has not started: it waits for what an operator may have to
+    mend.
     """
     answer = ask_service(config, "status")
     if json:
@@ -100,12 +102,17 @@ def ask_service(config: Path | None, command: str) -> Any:
 def _stop(data_dir: Path, limit: float) -> int | None:
     """Ask for the stop; the process id once the process is gone, None if it is not gone in time."""
     deadline = time.monotonic() + limit
-    pid = 0
+    pid = told = 0
     while pid == 0 or running_pid(data_dir) == pid:
         try:
             answer: Any = asking.ask(data_dir, "stop")
             pid = answer["pid"]
             break
+        except asking.Starting as starting:
+            # It has no socket yet, and may wait for long. Its lock tells that it is this process.
+            pid = starting.pid
+            if told != pid:
+                _terminate(told := pid)
         except asking.Stopping as stopping:
             # It has been asked before, and then goes; or it is only starting: ask again.
             pid = stopping.pid
@@ -117,6 +124,15 @@ def _stop(data_dir: Path, limit: float) -> int | None:
             return None
         time.sleep(0.02)
     return pid if _is_gone(pid, deadline) else None
+
+
+def _terminate(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise CommandError(f"the service (pid {pid}) is another user's") from None
 
 
 def _is_gone(pid: int, deadline: float) -> bool:

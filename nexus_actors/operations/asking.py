@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from nexus_actors.operations import private
-from nexus_actors.operations.instance import running_pid
+from nexus_actors.operations.instance import holder
 
 LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel takes 107, on macOS 103."""
@@ -35,6 +35,14 @@ class Stopping(ControlError):
         self.pid = pid
 
 
+class Starting(Stopping):
+    """It has not started: it waits for something."""
+
+    def __init__(self, pid: int, waits_for: str) -> None:
+        ControlError.__init__(self, f"the service (pid {pid}) is starting: {waits_for}")
+        self.pid = pid
+
+
 def socket_path(data_dir: Path) -> Path:
     """Where the socket stands: in `data_dir`, or, if that is too long a name for a socket, in the
     directory that the service has made for it and noted there.
@@ -56,8 +64,8 @@ def note_of(data_dir: Path) -> Path:
 def ask(data_dir: Path, command: str) -> object:
     """Send one command to the service that runs with this `data_dir`, and wait for its answer.
 
-    Raises `NotRunning`, `Stopping`, or `ControlError` if the answer is an error or does not come in
-    time.
+    Raises `NotRunning`, `Starting`, `Stopping`, or `ControlError` if the answer is an error or does
+    not come in time.
     """
     deadline = time.monotonic() + REQUEST_TIMEOUT
     try:
@@ -70,8 +78,11 @@ def ask(data_dir: Path, command: str) -> object:
     except (TimeoutError, ConnectionResetError, BrokenPipeError, ValueError) as error:
         raise ControlError(f"the service did not answer {command!r}") from error
     except OSError as error:
-        if (pid := running_pid(data_dir)) is not None:
-            raise Stopping(pid) from error
+        found = holder(data_dir)
+        if found is not None and found.waits_for is not None:
+            raise Starting(found.pid, found.waits_for) from error
+        if found is not None:
+            raise Stopping(found.pid) from error
         raise NotRunning(f"no service is running with data_dir {data_dir}") from error
     if "error" in reply:
         raise ControlError(str(reply["error"]))

@@ -5,11 +5,15 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from nexus_actors.data_dir import is_full, told
+
+_MOST_TOLD: Final = 4096
+"""Characters that are read of what the lock's file tells."""
 
 
 class InstanceError(Exception):
@@ -28,6 +32,23 @@ class Instance:
     """A UUID, made once per data directory. Who holds the lock and finds leases under this id knows
     that whoever took them is dead."""
     data_dir: Path
+    lock: int
+    """The descriptor of the lock's file, which tells others who holds it."""
+
+    def wait_for(self, what: str | None) -> None:
+        """Tell others what the start waits for; None: it waits no longer."""
+        told = f"{os.getpid()}\n{' '.join(what.split()) if what else ''}"
+        with suppress(OSError):  # a full disk: they are told less
+            os.ftruncate(self.lock, 0)
+            os.pwrite(self.lock, told.encode(errors="replace"), 0)
+
+
+class Holder(NamedTuple):
+    """The service that holds a data directory."""
+
+    pid: int
+    waits_for: str | None
+    """What keeps it from having started."""
 
 
 @contextmanager
@@ -44,16 +65,16 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
         raise _unusable(data_dir, error) from error
     try:
         if not _lock(descriptor):
-            holder = running_pid(data_dir)
+            pid = running_pid(data_dir)
             raise InstanceError(
                 f"a service is already running with data_dir {data_dir}"
-                + (f" (pid {holder})" if holder else "")
+                + (f" (pid {pid})" if pid else "")
                 + "; give this one its own [service] data_dir"
             )
         try:
             os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
-            instance = Instance(_instance_id(data_dir), data_dir)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            instance = Instance(_instance_id(data_dir), data_dir, descriptor)
         except OSError as error:
             raise _unusable(data_dir, error) from error
         yield instance
@@ -97,12 +118,19 @@ def _lock(descriptor: int) -> bool:
 
 def running_pid(data_dir: Path) -> int | None:
     """The process id of the service that holds the directory, or None if none does."""
+    found = holder(data_dir)
+    return None if found is None else found.pid
+
+
+def holder(data_dir: Path) -> Holder | None:
+    """The service that holds the directory, or None if none does."""
     try:
         with (data_dir / "nexus.lock").open("r+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(lock.read().strip() or 0) or None
+                pid, _, waits_for = lock.read(_MOST_TOLD).partition("\n")
+                return Holder(int(pid), waits_for.strip() or None) if pid.strip() else None
     except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
         pass
     return None

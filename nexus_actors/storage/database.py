@@ -45,6 +45,7 @@ class DatabaseOwner(GenServer):
         stores_results: bool,
         wait: float,
         on_open: Callable[[PostgresDatabase], None],
+        on_wait: Callable[[str], None],
         here: Place,
         on_taken: Callable[[InstanceTaken], None],
     ) -> None:
@@ -58,6 +59,7 @@ class DatabaseOwner(GenServer):
         self._stores_results = stores_results
         self._wait = wait
         self._on_open = on_open
+        self._on_wait = on_wait
         self._here = here
         self._on_taken = on_taken
         self._opened = trio.Event()
@@ -90,6 +92,7 @@ class DatabaseOwner(GenServer):
                         told = str(error)
                         left = round(deadline - trio.current_time(), 1)
                         log.warning("waiting for the database", error=told, seconds_left=left)
+                        self._on_wait(told)
                 else:
                     self._on_open(database)
                     self._opened.set()

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tests.acceptance.nexus import NEXUS, Nexus, wait_for
+from tests.acceptance.nexus import NEXUS, Nexus, one_line, wait_for
 
 
 def test_it_waits_for_a_database_that_is_not_up_yet_and_a_hangup_ends_nothing(
@@ -23,6 +23,9 @@ def test_it_waits_for_a_database_that_is_not_up_yet_and_a_hangup_ends_nothing(
     wait_for(lambda: "waiting for the database" in log.read_text(), "the first try")
     service.signal(signal.SIGHUP)
     wait_for(lambda: "SIGHUP" in log.read_text(), "the hang-up's line")
+    waiting = one_line(nexus.run("status"), 6)
+    assert "is starting: it waits for the database: " in waiting
+    assert "no such socket" in waiting
     place.symlink_to(real)
     service.wait_ready()
     service.signal(signal.SIGHUP)
@@ -57,6 +60,10 @@ def test_a_terminal_that_goes_takes_the_service_along_and_a_stop_ends_the_wait(
         wait_for(lambda: "waiting for the database" in log.read_text(), "the first try")
         process.send_signal(signal.SIGHUP)
         assert process.wait(20) == 0
+        waiting = nexus.spawn("start", output=log)
+        wait_for(lambda: log.read_text().count("waiting for the database") == 1, "the wait")
+        assert nexus.run("stop").returncode == 0
+        assert waiting.wait(20) == 0
     finally:
         process.kill()
         process.wait()
