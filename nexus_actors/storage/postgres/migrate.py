@@ -55,6 +55,8 @@ SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "0",
     "enable_seqscan": "on",
     "plan_cache_mode": "auto",
+    "enable_nestloop": "on",
+    "enable_mergejoin": "on",
     "jit": "on",
 }
 """Of the session that migrates: it reads whole tables, and may take its time, but for locks."""

@@ -4,8 +4,9 @@
 -- An item with a result is fenced by its journal row, which every lease of ours writes: it holds even where an
 -- operator has purged or peeked at the message. An item without one (nothing identifies it, or the id is another
 -- message's) has no journal row of its own and is fenced by its queue row.
--- Every row is looked up by its key, also where a join says the same: the planner may take a table for empty, which it was when it
--- was analysed last or when the plan was made, and would join by reading all of it.
+-- Every row is looked up by a list of keys, once, beside the join by hash that says the same (our sessions make no other): the
+-- planner may take a table for empty, which it was when it was analysed last or when the plan was made, and would join by reading
+-- all of it; and a batch for one row, and would go through it for each row.
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period. One that
 -- another holds for long is not waited for until the statement's time is over: it is one request's, and others are to end.
 WITH item AS MATERIALIZED (
@@ -79,9 +80,11 @@ money AS MATERIALIZED (
     SELECT s.budget
     FROM nexus.spending AS s
     WHERE (s.budget, s.period) IN (
-        SELECT m.budget, m.period FROM nexus.reservations AS m JOIN owned AS o ON o.request_id = m.request_id
+        SELECT m.budget, m.period FROM nexus.reservations AS m
+        WHERE m.request_id = ANY (ARRAY(SELECT request_id FROM owned))
         UNION ALL
-        SELECT m.budget, m.period FROM nexus.assumed_costs AS m JOIN owned AS o ON o.request_id = m.request_id)
+        SELECT m.budget, m.period FROM nexus.assumed_costs AS m
+        WHERE m.request_id = ANY (ARRAY(SELECT request_id FROM owned)))
     ORDER BY s.budget, s.period
     FOR UPDATE OF s
 ),
@@ -99,10 +102,12 @@ told AS MATERIALIZED (
 settled AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT m.request_id, m.number, true AS reserved
-          FROM nexus.reservations AS m JOIN owned AS o ON o.request_id = m.request_id WHERE m.owner = $1
+          FROM nexus.reservations AS m
+          WHERE m.owner = $1 AND m.request_id = ANY (ARRAY(SELECT request_id FROM owned))
           UNION
           SELECT m.request_id, m.number, false
-          FROM nexus.assumed_costs AS m JOIN owned AS o ON o.request_id = m.request_id WHERE m.owner = $1) AS m
+          FROM nexus.assumed_costs AS m
+          WHERE m.owner = $1 AND m.request_id = ANY (ARRAY(SELECT request_id FROM owned))) AS m
     LEFT JOIN told AS t ON t.request_id = m.request_id AND t.number = m.number
     CROSS JOIN LATERAL nexus.correct_spending(
         m.request_id, m.number, $1, t.cost, coalesce(t.outcome = 'ok' OR t.maybe_paid, false)) AS s
@@ -161,7 +166,9 @@ letters AS MATERIALIZED (
                     THEN i.msg_id END) AS letter
     FROM item AS i
     JOIN ended AS e ON e.msg_id = i.msg_id AND e.read_ct = i.read_ct
-    LEFT JOIN pgmq.q_{requests} AS q ON q.msg_id = i.msg_id AND q.msg_id NOT IN (SELECT msg_id FROM others)
+    LEFT JOIN pgmq.q_{requests} AS q
+         ON q.msg_id = i.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM item WHERE dead_reason IS NOT NULL))
+            AND q.msg_id NOT IN (SELECT msg_id FROM others)
     WHERE i.dead_reason IS NOT NULL
 ),
 -- Each by itself: together they may be more than an array can hold.

@@ -51,9 +51,11 @@ money AS MATERIALIZED (
     SELECT s.budget
     FROM nexus.spending AS s
     WHERE (s.budget, s.period) IN (
-        SELECT m.budget, m.period FROM nexus.reservations AS m JOIN held AS o ON o.request_id = m.request_id
+        SELECT m.budget, m.period FROM nexus.reservations AS m
+        WHERE m.request_id = ANY (ARRAY(SELECT request_id FROM held))
         UNION ALL
-        SELECT m.budget, m.period FROM nexus.assumed_costs AS m JOIN held AS o ON o.request_id = m.request_id)
+        SELECT m.budget, m.period FROM nexus.assumed_costs AS m
+        WHERE m.request_id = ANY (ARRAY(SELECT request_id FROM held)))
     ORDER BY s.budget, s.period
     FOR UPDATE OF s
 ),
@@ -71,10 +73,12 @@ told AS MATERIALIZED (
 settled AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT m.request_id, m.number, true AS reserved
-          FROM nexus.reservations AS m JOIN held AS o ON o.request_id = m.request_id WHERE m.owner = $1
+          FROM nexus.reservations AS m
+          WHERE m.owner = $1 AND m.request_id = ANY (ARRAY(SELECT request_id FROM held))
           UNION
           SELECT m.request_id, m.number, false
-          FROM nexus.assumed_costs AS m JOIN held AS o ON o.request_id = m.request_id WHERE m.owner = $1) AS m
+          FROM nexus.assumed_costs AS m
+          WHERE m.owner = $1 AND m.request_id = ANY (ARRAY(SELECT request_id FROM held))) AS m
     LEFT JOIN told AS t ON t.request_id = m.request_id AND t.number = m.number
     CROSS JOIN LATERAL nexus.correct_spending(
         m.request_id, m.number, $1, t.cost, coalesce(t.outcome = 'ok' OR t.maybe_paid, false)) AS s

@@ -4,8 +4,7 @@
 -- Read and claim are one statement, so that a lease and its journal row exist together or not at all.
 -- What pgmq.read does, but by an index on the time it is due and in that order: pgmq.read walks the queue by msg_id, past all that
 -- is invisible, which takes 100 ms where a hundred thousand requests wait for a provider. First sent is still first read.
--- Every row is looked up by its key, also where a join says the same: the planner may take a table for empty, which it was when it
--- was analysed last or when the plan was made, and would join by reading all of it.
+-- Every row is looked up by a list of keys, beside the join that says the same, as in finish.sql.
 -- What a row says of itself is a producer's word: nothing here may fail for it.
 -- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. One whose journal row is locked is
 -- left for a second.
