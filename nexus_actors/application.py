@@ -151,10 +151,14 @@ class Application:
             stores_results=self.settings.result_poller.enabled,
             wait=self.settings.database.wait,
             on_open=on_open,
-            on_wait=lambda why: self.instance.wait_for(f"it waits for the database: {why}"),
+            on_wait=self._tell_wait,
             here=self._here(),
             on_taken=self._on_taken,
         )
+
+    def _tell_wait(self, why: str) -> None:
+        since = f"since {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        self.instance.wait_for(f"it waits for the database, {since}: {why}")
 
     def _on_taken(self, taken: InstanceTaken) -> None:
         """Two must not work under one id: end as if told to."""

@@ -48,6 +48,11 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
             exit_codes.TIMED_OUT,
         )
     note(f"stopped (pid {pid})")
+    if kept := _kept(place.data_dir):
+        note(
+            f"answers that the database did not take: {kept}, kept in {place.data_dir}; the next"
+            " start with this data_dir publishes them"
+        )
 
 
 def status(*, config: ConfigPath = None, json: AsJson = False) -> int:
@@ -97,6 +102,19 @@ def service_place(config: Path | None) -> Place:
 def ask_service(config: Path | None, command: str) -> Any:
     """The running service's answer to a command of its control socket."""
     return asking.ask(service_place(config).data_dir, command)
+
+
+def _kept(data_dir: Path) -> int:
+    """How many answers are left in the spool, which is empty where none is."""
+    file = data_dir / "answers.spool"
+    try:
+        if not file.stat().st_size:
+            return 0
+        from nexus_actors.storage.spool import count_kept
+
+        return count_kept(file)
+    except OSError:
+        return 0
 
 
 def _stop(data_dir: Path, limit: float) -> int | None:

@@ -238,6 +238,25 @@ class FileSpool:
         log.error("a line cannot be read", file=str(self._file), kept_in=str(damaged), why=why)
 
 
+def count_kept(file: Path) -> int:
+    """How many answers in a spool that nobody runs are to be published. Nothing in it is changed.
+    Raises OSError."""
+    kept: set[str] = set()
+    with _opened(file, os.O_RDONLY) as descriptor, os.fdopen(os.dup(descriptor), "rb") as lines:
+        for text in lines:
+            line = _parsed(text[:-1])
+            if isinstance(line, str) or not text.endswith(b"\n"):
+                continue
+            try:
+                if line.kind == b"done":
+                    kept.discard(_ID.validate_json(line.content))
+                elif (request_id := _FINISH.validate_json(line.content).request_id) is not None:
+                    kept.add(request_id)
+            except ValidationError:
+                continue
+    return len(kept)
+
+
 @contextmanager
 def _opened(file: Path, flags: int) -> Iterator[int]:
     """A regular file of our own, no link to another: who can write into the folder of the spool

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nexus_actors.storage.ports import Attempt, Finish, Lease, SpoolError, Step
-from nexus_actors.storage.spool import FileSpool
+from nexus_actors.storage.spool import FileSpool, count_kept
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -316,3 +316,15 @@ def test_a_line_of_whatever_bytes_is_set_aside_or_read_and_harms_no_other(
         assert ids(spool) == ["r-9"]
         trio.run(spool.keep, [answer(10)])
         assert ids(opened(folder)) == ["r-9", "r-10"]
+
+
+async def test_what_is_kept_is_counted_by_others_and_left_as_it_is(tmp_path: Path) -> None:
+    spool = opened(tmp_path)
+    await spool.keep([answer(1), answer(2), answer(3)])
+    await spool.discard([str(answer(2).request_id)])
+    file = tmp_path / "answers.spool"
+    whole = file.read_bytes() + b"no line of ours\n00000000 answer/2 {}\n"
+    file.write_bytes(whole + file.read_bytes()[:20])
+    before = file.read_bytes()
+    assert count_kept(file) == 2
+    assert file.read_bytes() == before
