@@ -158,6 +158,14 @@ def describe(answer: "Answer", latency_ms: int) -> str:
 
 def cost_text(cost: float | None) -> str:
     """US dollars for eyes; an unknown price says so."""
-    if cost is None:
-        return "cost unknown"
-    return f"${cost:.6f}".rstrip("0").ljust(5, "0") if cost else "$0"
+    return "cost unknown" if cost is None else dollars(cost)
+
+
+def dollars(amount: float) -> str:
+    """US dollars for eyes: cents, and as many more places as a small amount needs."""
+    if not amount:
+        return "$0"
+    if 0 < amount < 0.000_001:
+        return "under $0.000001"
+    whole, _, places = f"{amount:,.6f}".rstrip("0").partition(".")
+    return f"${whole}.{places:0<2}"

@@ -47,6 +47,7 @@ def _row(settings: "Settings", found: dict[str, Any]) -> dict[str, Any]:
         "agent": budget.agent,
         "provider": budget.provider,
         "per": budget.per,
+        "currency": "USD",
         "dollars": budget.dollars,
         "spent": found["spent"],
         "reserved": found["reserved"],
@@ -59,13 +60,14 @@ def _print(rows: list[dict[str, Any]]) -> None:
     from rich import box
     from rich.table import Table
 
+    from nexus_actors.cli.ask import dollars
     from nexus_actors.cli.screen import Screen
     from nexus_actors.cli.service_view import fit
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("budget", no_wrap=True)
     table.add_column("counts", no_wrap=True, overflow="ellipsis")
-    for name in ("dollars", "spent", "reserved", "left"):
+    for name in ("US dollars", "spent", "reserved", "left"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("until", no_wrap=True)
     for row in rows:
@@ -73,8 +75,8 @@ def _print(rows: list[dict[str, Any]]) -> None:
         table.add_row(
             row["budget"],
             ", ".join(whose) or "all calls",
-            f"${row['dollars']:g} a {row['per']}",
-            *(f"${row[name]:.2f}" for name in ("spent", "reserved", "left")),
+            f"{dollars(row['dollars']).removesuffix('.00')} a {row['per']}",
+            *(dollars(row[name]) for name in ("spent", "reserved", "left")),
             f"{row['renews_at']:%Y-%m-%d}",
         )
     screen = Screen()

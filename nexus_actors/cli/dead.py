@@ -10,6 +10,7 @@ from cyclopts import App, Parameter, validators
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import queues_of, running_database
+from nexus_actors.cli.letters import SHOWN, check_found, show_begun, show_odd
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 from nexus_actors.cli.running import run as run_async
@@ -42,12 +43,6 @@ WIDE = 140
 """Columns of a terminal that shows all fields of a letter but what was wrong uncut."""
 _NARROW = {"request": 10, "reason": 15, "provider": 8}
 """Columns of these in any other."""
-SHOWN = 1 << 16
-"""Characters of one field of a letter that are shown, unless all is asked for."""
-MOST_FIELDS = 30
-"""A letter of ours has fewer."""
-LONGEST_NAME = 300
-"""Characters of a field's name."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -62,7 +57,9 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """List dead letters, the oldest first, with what was wrong."""
-    letters = _find(config, _which((), reason, provider, older_than, limit))
+    which = _which((), reason, provider, older_than, limit)
+    letters = _find(config, which)
+    check_found(len(letters), which, read_settings(config))
     if json:
         print_json([asdict(letter) for letter in letters])
         return
@@ -127,8 +124,8 @@ def show(
     """Print one dead letter as JSON: the request as it was sent, and why it failed; or the result,
     and why `job_results` does not take it.
 
-    A field of more than 64 KB, such as a long request, is shown as the beginning of its text;
-    whole with --all or --json.
+    A field of more than 64 KB, such as a long request, and a number of more than 100 characters are
+    shown as the beginning of their text; whole with --all or --json.
     """
     from nexus_actors.contract.json_text import Parsed, parse
     from nexus_actors.contract.shown_text import as_seen_json
@@ -146,34 +143,13 @@ def show(
             note(f"a result, not in job_results; put it back: nexus dead retry {number}")
         case _:
             pass
-    most = None if all_ or json else SHOWN
+    whole = all_ or json
     if not isinstance(parsed, Parsed):  # what Python's JSON cannot hold is JSON all the same
-        say_text(_begun(as_seen_json(letter.text), most))
-    elif most is not None and len(letter.text) > most:
-        _show_begun(parsed.value, most)
+        say_text(as_seen_json(letter.text)) if whole else show_odd(letter.text)
+    elif not whole and len(letter.text) > SHOWN:
+        show_begun(parsed.value)
     else:
         print_json(parsed.value)
-
-
-def _show_begun(letter: object, most: int) -> None:
-    """A long letter: each of its fields, the long ones as the beginning of their text."""
-    from nexus_actors.contract.shown_text import json_text
-
-    if not isinstance(letter, dict) or len(letter) > MOST_FIELDS:
-        say_text(_begun(json_text(letter), most))
-        return
-    shown: dict[str, object] = {}
-    for name, value in letter.items():
-        text = json_text(value)
-        shown[name[:LONGEST_NAME]] = value if len(text) <= most else _begun(text, most)
-    print_json(shown)
-
-
-def _begun(text: str, most: int | None) -> str:
-    if most is None or len(text) <= most:
-        return text
-    left = len(text[most:].encode(errors="backslashreplace"))
-    return f"{text[:most]}… {left:,} bytes more (--all)"
 
 
 @dead.command
@@ -219,6 +195,7 @@ def retry(
     finally:
         if json:
             print_json([asdict(one) for one in told])
+    check_found(chosen + len(told), which, read_settings(config))
     sent = sum(one.done for one in told)
     note(f"sent again: {sent} of {len(told)}")
     _tell_limit(chosen, limit)
@@ -283,6 +260,7 @@ def purge(
         complain(f"dead letter {number} is not deleted: {why}")
 
     chosen, deleted = _run(config, lambda pool, queues: _purge(pool, queues, which, leave))
+    check_found(chosen + len(left), which, read_settings(config))
     note(f"deleted: {deleted}")
     _tell_limit(chosen, limit)
     return exit_codes.FAILED if left else exit_codes.OK

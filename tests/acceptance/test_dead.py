@@ -83,6 +83,8 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
     assert "retry_of" in nexus.run("explain", new["first"]).stdout
 
     assert "which?" in one_line(nexus.run("dead", "purge"), 2)
+    for act in ("list", "retry", "purge"):
+        assert "did you mean timeout?" in one_line(nexus.run("dead", act, "--reason", "timeuot"), 2)
     assert nexus.run("dead", "retry", str(letters["first"]["number"])).returncode == 1  # gone
     without_id = letters[None]["number"]
     assert str(without_id) in one_line(nexus.run("dead", "retry", str(without_id)), 1)

@@ -60,11 +60,14 @@ def test_a_server_that_cannot_be_reached_is_told(nexus: Nexus) -> None:
 
 
 def test_a_drill_that_is_told_to_end_leaves_nothing_running(nexus: Nexus) -> None:
-    process = nexus.spawn("drill", "--seconds", "600", output=nexus.folder / "drill.log")
+    log = nexus.folder / "drill.log"
+    process = nexus.spawn("drill", "--seconds", "600", "--seed", "7", output=log)
     folder = nexus.folder / "tmp"
     wait_for(lambda: list(folder.glob("nexus-drill-*/service-2/data/control.sock")), "services")
+    wait_for(lambda: "the drill begins (--seed 7)" in log.read_text(), "the seed")
     process.send_signal(signal.SIGTERM)
     assert process.wait(LIMIT) == 128 + signal.SIGTERM
+    assert "ended by SIGTERM (--seed 7)" in log.read_text()
     nexus.wait_all_gone()
     assert list(folder.iterdir()) == []
 

@@ -125,6 +125,17 @@ per = "month"
         "INSERT INTO nexus.spending"
         " VALUES ('all', date_trunc('month', now() AT TIME ZONE 'UTC'), 1.5, 40)",
     )
+    query(
+        nexus.run("db", "url").stdout.strip(),
+        "INSERT INTO nexus.spending"
+        " VALUES ('small', date_trunc('day', now() AT TIME ZONE 'UTC'), 0, 0.0001)",
+    )
+    shown = nexus.run("budgets").stdout
+    assert "$0.0001 " in shown
+    assert "$0.0099 " in shown
+    query(
+        nexus.run("db", "url").stdout.strip(), "DELETE FROM nexus.spending WHERE budget = 'small'"
+    )
     small, everything = nexus.json("budgets")
     assert (small["budget"], small["agent"], small["spent"], small["left"]) == (
         "small",

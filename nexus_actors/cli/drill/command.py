@@ -22,7 +22,7 @@ from nexus_actors.cli.drill.evidence import Verdict
 from nexus_actors.cli.drill.fleet import Limits, Service, open_fleet
 from nexus_actors.cli.drill.provider import DrillProvider, open_provider
 from nexus_actors.cli.options import AsJson
-from nexus_actors.cli.report import CommandError, print_json
+from nexus_actors.cli.report import CommandError, note, print_json
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 
@@ -149,7 +149,8 @@ async def _until_signal(plan: Plan, url: str | None, quiet: bool) -> Verdict:
             verdict = await _drill(plan, url, quiet)
             nursery.cancel_scope.cancel()
             return verdict
-    raise CommandError(f"ended by {signal.Signals(arrived[0]).name}", 128 + arrived[0])
+    told = f"ended by {signal.Signals(arrived[0]).name} (--seed {plan.seed})"
+    raise CommandError(told, 128 + arrived[0])
 
 
 async def _drill(plan: Plan, url: str | None, quiet: bool) -> Verdict:
@@ -162,6 +163,8 @@ async def _drill(plan: Plan, url: str | None, quiet: bool) -> Verdict:
             open_fleet(folder, plan.processes, database.url, provider.url, plan.limits) as services,
             open_postgres(database.url, pool_size=2, application_name="nexus drill") as pool,
         ):
+            if not quiet:
+                note(f"the drill begins (--seed {plan.seed})")
             with view.progress(
                 plan.requests - plan.duplicates, plan.kills, plan.restarts, quiet
             ) as tell:

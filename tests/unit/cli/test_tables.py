@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -9,10 +10,14 @@ import trio.testing
 from rich.cells import cell_len
 from rich.table import Table
 
-from nexus_actors.cli import dead
+from nexus_actors.cli import dead, exit_codes
+from nexus_actors.cli.ask import dollars
 from nexus_actors.cli.dead import paced, table_of
+from nexus_actors.cli.letters import check_found
+from nexus_actors.cli.report import CommandError
 from nexus_actors.cli.screen import Screen
-from nexus_actors.storage.postgres.dead_letters import DeadLetter, Whole
+from nexus_actors.settings import Settings, load_settings
+from nexus_actors.storage.postgres.dead_letters import DeadLetter, Which, Whole
 
 LONG = "x" * 290 + "the end"
 LETTERS = [
@@ -93,3 +98,57 @@ def test_a_letter_about_a_result_is_told_as_one(
     out, err = capsys.readouterr()
     assert json.loads(out) == json.loads(letter)
     assert (noted in err) if noted else not err
+
+
+def test_a_letter_with_endless_numbers_is_shown_field_by_field(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = f'{{"seed": {"7" * 131_072}, "top_p": 0.{"3" * 9_000}, "max_tokens": 5}}'
+    letter = f'{{"request": {request}, "reason": "invalid_request"}}'
+    monkeypatch.setattr(dead, "_run", lambda *_: Whole(letter, len(letter), None))
+    dead.show(7)
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["reason"] == "invalid_request"
+    assert shown["request"] == {
+        "seed": f"{'7' * 30}… a number of 131,072 characters (--all)",
+        "top_p": f"0.{'3' * 28}… a number of 9,002 characters (--all)",
+        "max_tokens": 5,
+    }
+    dead.show(7, all_=True)
+    assert capsys.readouterr().out == f"{letter}\n"
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        (0, "$0"),
+        (0.0001, "$0.0001"),
+        (0.00000001, "under $0.000001"),
+        (0.9999, "$0.9999"),
+        (12.5, "$12.50"),
+        (1_234_567.0, "$1,234,567.00"),
+    ],
+)
+def test_amounts_are_told_however_small(amount: float, told: str) -> None:
+    assert dollars(amount) == told
+
+
+@pytest.mark.parametrize(
+    ("which", "told"),
+    [
+        (Which(reason="timeuot"), "--reason timeuot: no error has this name; did you mean timeout"),
+        (Which(provider="ehco"), "--provider ehco: no letter has it, nor has the config; did you"),
+        (Which(reason="timeout", provider="echo"), None),
+        (Which(reason="result"), None),
+    ],
+)
+def test_a_filter_that_no_letter_can_pass_is_told(which: Which, told: str | None) -> None:
+    settings = load_settings(None, {})
+    assert isinstance(settings, Settings)
+    check_found(1, which, settings)  # a letter of somebody else's may have it
+    if told is None:
+        check_found(0, which, settings)
+        return
+    with pytest.raises(CommandError, match=re.escape(told)) as refused:
+        check_found(0, which, settings)
+    assert refused.value.exit_code == exit_codes.USAGE

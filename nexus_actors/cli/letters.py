@@ -1,0 +1,97 @@
+"""Dead letters for eyes: one as the beginnings of its fields; and what no letter is found by."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.report import CommandError, print_json, say_text
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
+    from nexus_actors.storage.postgres.dead_letters import Which
+
+SHOWN: Final = 1 << 16
+"""Characters of one field of a letter that are shown, unless all is asked for."""
+MOST_FIELDS: Final = 30
+"""A letter of ours has fewer."""
+LONGEST_NAME: Final = 300
+"""Characters of a field's name."""
+_LONGEST_NUMBER: Final = 100
+"""Characters of a number that is shown whole."""
+_NUMBER_BEGUN: Final = 30
+
+
+def show_begun(letter: object) -> None:
+    """A long letter: each of its fields, the long ones as the beginning of their text."""
+    from nexus_actors.contract.shown_text import json_text
+
+    if not isinstance(letter, dict) or len(letter) > MOST_FIELDS:
+        say_text(begun(json_text(letter)))
+        return
+    shown: dict[str, object] = {}
+    for name, value in letter.items():
+        text = json_text(value)
+        shown[name[:LONGEST_NAME]] = value if len(text) <= SHOWN else begun(text)
+    print_json(shown)
+
+
+def show_odd(text: str) -> None:
+    """A letter that holds what Python's JSON cannot, such as a number of 100,000 digits: its long
+    numbers are told as text."""
+    from nexus_actors.contract.json_text import MOST_VALUES, values_within
+    from nexus_actors.contract.shown_text import as_seen_json
+
+    try:
+        if values_within(text, MOST_VALUES) <= MOST_VALUES:
+            show_begun(_readable(text))
+            return
+    except (ValueError, RecursionError):
+        pass
+    say_text(begun(as_seen_json(text)))
+
+
+def begun(text: str) -> str:
+    """The beginning of a long text, and how much more it has."""
+    if len(text) <= SHOWN:
+        return text
+    left = len(text[SHOWN:].encode(errors="backslashreplace"))
+    return f"{text[:SHOWN]}… {left:,} bytes more (--all)"
+
+
+def _readable(text: str) -> Any:
+    whole, broken = _bounded(int), _bounded(float)
+    return json.JSONDecoder(parse_int=whole, parse_float=broken, strict=False).decode(text)
+
+
+def _bounded(kind: Callable[[str], object]) -> Callable[[str], object]:
+    def read(digits: str) -> object:
+        if len(digits) <= _LONGEST_NUMBER:
+            return kind(digits)
+        return f"{digits[:_NUMBER_BEGUN]}… a number of {len(digits):,} characters (--all)"
+
+    return read
+
+
+def check_found(found: int, which: "Which", settings: "Settings") -> None:
+    """Where nothing was found by a reason that no letter can have, or a provider that is not there,
+    it was misspelt. Raises CommandError."""
+    from nexus_actors.contract.errors import ErrorType
+    from nexus_actors.settings.meant import nearest
+    from nexus_actors.storage.postgres.dead_letters import RESULT
+
+    if found:
+        return
+    reasons = [*map(str, ErrorType), RESULT]
+    providers = [*settings.providers, *settings.left_out]
+    asked = (
+        ("--reason", which.reason, reasons, "no error has this name"),
+        ("--provider", which.provider, providers, "no letter has it, nor has the config"),
+    )
+    told: list[str] = []
+    for option, given, known, why in asked:
+        if given is not None and given not in known:
+            close = nearest(given, known)
+            told.append(f"{option} {given}: {why}{f'; did you mean {close}?' if close else ''}")
+    if told:
+        raise CommandError(told[0], exit_codes.USAGE, details=told[1:])
