@@ -50,11 +50,36 @@ async def _find(settings: "Settings", url: str, request_id: str, timeout: float)
 
     try:
         async with LLMService(settings, url=url, pool_size=1) as service:
+            if timeout > 0 and await _is_unknown(service, settings, url, request_id):
+                note(f"{request_id} is unknown so far: {UNKNOWN}; it is waited for all the same")
             return await _newest(service, url, request_id, timeout)
     except Timeout as error:
         if (reason := await _held_up(settings, url, request_id)) is None:
             raise
         raise Timeout(f"no result for {request_id}: {reason}", request_id=request_id) from error
+
+
+async def _is_unknown(
+    service: "LLMService", settings: "Settings", url: str, request_id: str
+) -> bool:
+    """Whether nobody knows of it, as far as can be told."""
+    from nexus_actors.client.errors import Timeout
+    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.journal import read_entry, read_queued
+
+    try:
+        async with open_postgres(url, pool_size=1) as pool:
+            # In the order of its way, so that it is not missed in between.
+            queued = await pool.run(read_queued, settings.queue.requests, request_id)
+            if queued is not None or await pool.run(read_entry, request_id) is not None:
+                return False
+        await service.result(request_id)
+    except Timeout:
+        return True
+    except StorageError:  # who may not ask simply waits
+        pass
+    return False
 
 
 async def _newest(service: "LLMService", url: str, request_id: str, timeout: float) -> "LLMResult":

@@ -77,13 +77,14 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
     routes = Routes(settings)
     outcome = routes.candidates(request)
     candidates = outcome.candidates if isinstance(outcome, Routed) else ()
+    unheard = routes.unheard(request)
     estimate, wants = estimate_input(request), wanted(request)
     misfits = [routes.catalog.misfit(it, request, estimate, wants) for it in candidates]
     return {
         "route": routes.name_of(outcome.route),
         "input_tokens": estimate.expected,
         "max_tokens": request.max_tokens,
-        "dropped": request.unknown,
+        "dropped": (*request.unknown, *([unheard] if candidates and unheard else [])),
         "candidates": [
             {
                 "model": str(candidate),

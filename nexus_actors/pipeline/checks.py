@@ -4,13 +4,14 @@ asked by workers, not by the Router."""
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import trio
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.limits.allowed import Allowed, allowed
+from nexus_actors.limits.budget_turns import BudgetTurns
 from nexus_actors.limits.budgets import counted, counted_as, most_cost, shares
 from nexus_actors.pipeline.job import Job
 from nexus_actors.providers.port import ProviderFailure, ProviderSettings
@@ -27,12 +28,15 @@ LONGEST_PAUSE = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Of one pipeline; holds nothing of any job."""
+    """Of one pipeline."""
 
     allowed_hosts: Sequence[str]
     budgets: Mapping[str, BudgetSettings]
     catalog: Catalog
     store: RequestStore
+    longest_wait: float = math.inf
+    """Seconds that a request without a timeout waits for a budget, from when it was sent."""
+    turns: BudgetTurns = field(default_factory=BudgetTurns)
 
     def allowed(self, job: Job, settings: ProviderSettings) -> Allowed | ProviderFailure:
         """What is sent of a job to its candidate; or why it can never be called."""
@@ -75,12 +79,15 @@ class Checks:
     ) -> ProviderFailure | None:
         if not budgets or job.request_id is None:
             return None
+        now = trio.current_time()
         of = shares(budgets)
+        left = [
+            replace(it, dollars=it.dollars - self.turns.room(it.name, job.request_id, now))
+            for it in of
+        ]
         try:
-            poor = await self.store.reserve(job.request_id, job.attempt_count + 1, dollars, of)
-            if poor is None:
-                return None
-            waits = all(it.when_reserved == "wait" for it in budgets.values())
+            poor = await self.store.reserve(job.request_id, job.attempt_count + 1, dollars, left)
+            waits = poor is not None and budgets[poor].when_reserved == "wait"
             comes_back = waits and await self.store.may_come_back(dollars, of)
         except StorageError as error:
             told = f"the budget cannot be asked: {error}"
@@ -88,15 +95,28 @@ class Checks:
             # A database that is away for a moment costs no request.
             is_passing = isinstance(error, StorageUnavailable)
             return replace(away, retry_after=_pause(job)) if is_passing else away
+        age = _age(job)
+        if poor is None or not comes_back or age > self.longest_wait:
+            self.turns.leave(budgets, job.request_id)
+        if poor is None:
+            return None
         why = f"budget {poor} has less left than the call may cost (${dollars:.6f})"
         refused = _refused(ErrorType.QUOTA_EXCEEDED, why)
+        if not comes_back:
+            return refused
+        if age > self.longest_wait:
+            return replace(refused, message=f"{why}: others had it reserved for {age:.0f} s")
         # Calls under way have reserved it, and most give much of it back.
-        return replace(refused, retry_after=_pause(job)) if comes_back else refused
+        self.turns.wait(poor, job.request_id, now - age, dollars, now)
+        return replace(refused, retry_after=_pause(job))
+
+
+def _age(job: Job) -> float:
+    return trio.current_time() - job.sent_at if math.isfinite(job.sent_at) else 0.0
 
 
 def _pause(job: Job) -> float:
-    age = trio.current_time() - job.sent_at if math.isfinite(job.sent_at) else 0.0
-    pause = min(max(age / 8, LEAST_PAUSE), LONGEST_PAUSE)
+    pause = min(max(_age(job) / 8, LEAST_PAUSE), LONGEST_PAUSE)
     return pause * random.uniform(0.5, 1.5)  # noqa: S311 - so that not all come back at once
 
 

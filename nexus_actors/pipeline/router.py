@@ -1,7 +1,7 @@
 """Stage 2: choose the candidates of a request and put it on the lane of the first that is left."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
@@ -216,6 +216,8 @@ class Router(GenServer):
             told["skipped"] = [asdict(one) for one in outcome.skipped]
         match outcome:
             case Routed(candidates=candidates):
+                if (note := self._routes.unheard(job.body)) is not None:
+                    job.body = replace(job.body, unknown=(*job.body.unknown, note))
                 job.set_candidates(candidates)
                 job.step("route_llm", candidates=[str(c) for c in candidates], **told)
                 return None

@@ -70,7 +70,8 @@ class Pipeline:
         lanes: dict[str, Lane] = {}
         routes = Routes(settings)
         hosts, budgets = settings.security.allowed_hosts, settings.budgets
-        self.checks = Checks(hosts, budgets, routes.catalog, self.store)
+        longest = queue.max_throttled_hours * 3600
+        self.checks = Checks(hosts, budgets, routes.catalog, self.store, longest)
         return self._supervise(
             "Pipeline.Supervisor",
             ChildSpec(
@@ -122,7 +123,7 @@ class Pipeline:
                     routes=routes,
                     max_attempts=queue.max_attempts,
                     holds=queue.on_no_key == "hold",
-                    most_throttled=queue.max_throttled_hours * 3600,
+                    most_throttled=longest,
                     store=self.store,
                     in_work=self.in_work,
                     jobs=routable,

@@ -1,7 +1,7 @@
 """Which provider and model a request goes to. Pure: settings and a request in, candidates out."""
 
 from nexus_actors.routing.outcome import Candidate, Routed, Skipped, Unroutable
-from nexus_actors.routing.routes import Routes, available_models, candidates
+from nexus_actors.routing.routes import Routes, available_models, candidates, unheard
 
 __all__ = [
     "Candidate",
@@ -11,4 +11,5 @@ __all__ = [
     "Unroutable",
     "available_models",
     "candidates",
+    "unheard",
 ]

@@ -31,10 +31,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from nexus_actors.contract.foreign import clean_name
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.routing.choice import fitting, in_order, matches
 from nexus_actors.routing.outcome import Candidate, Routed, Skipped, Unroutable, short
+from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.model import ModelRef, Route, Settings
 
 AUTO: Final = "auto"
@@ -59,6 +61,7 @@ class Routes:
     def __init__(self, settings: Settings) -> None:
         self._providers = settings.providers
         self._left_out = settings.left_out
+        self._settings = settings
         self._table: dict[tuple[str, str], Routed | Unroutable] = {}
         self._by_provider: dict[str, list[Candidate]] = {}
         self._by_model: dict[str, list[Candidate]] = {}
@@ -97,6 +100,10 @@ class Routes:
                 return fitting(in_order(routed, request, self.catalog), request, self.catalog)
             case refusal:
                 return refusal
+
+    def unheard(self, request: LLMRequest) -> str | None:
+        """See `unheard`, of a request that has candidates."""
+        return unheard(request, self._settings)
 
     def _find(self, request: LLMRequest) -> Routed | Unroutable:
         provider = request.provider.lower()  # names in a config are lower-case
@@ -233,6 +240,21 @@ class Routes:
 def _append_once(refs: list[Candidate], ref: Candidate) -> None:
     if ref not in refs:
         refs.append(ref)
+
+
+def unheard(request: LLMRequest, settings: Settings) -> str | None:
+    """What `dropped` says of a preferred provider that is not there, so that the route decides; None
+    where there is nothing to say."""
+    provider = request.provider.lower()
+    if provider == AUTO or provider in settings.providers:
+        return None
+    left_out = settings.left_out.get(provider)
+    if left_out is not None:
+        why = left_out.why
+    else:
+        close = nearest(provider, settings.providers)
+        why = "no such provider" + (f" (did you mean {close}?)" if close else "")
+    return f"provider: the route decides, as {clean_name(request.provider)}: {why}"
 
 
 def candidates(request: LLMRequest, settings: Settings) -> Routed | Unroutable:

@@ -149,8 +149,9 @@ async def _until_signal(plan: Plan, url: str | None, quiet: bool) -> Verdict:
             verdict = await _drill(plan, url, quiet)
             nursery.cancel_scope.cancel()
             return verdict
-    told = f"ended by {signal.Signals(arrived[0]).name} (--seed {plan.seed})"
-    raise CommandError(told, 128 + arrived[0])
+    raise CommandError(
+        f"ended by {signal.Signals(arrived[0]).name} (--seed {plan.seed})", 128 + arrived[0]
+    )
 
 
 async def _drill(plan: Plan, url: str | None, quiet: bool) -> Verdict:

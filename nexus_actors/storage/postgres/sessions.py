@@ -47,8 +47,8 @@ def session_settings(command_timeout: float) -> dict[str, str]:
         # They look up by key whatever a table's size, so one plan is right for all parameters, and
         # planning them anew each time would take as long as they do.
         "plan_cache_mode": "force_generic_plan",
-        # What they look up is joined by hash: a batch's size is unknown to the planner, and one that
-        # it takes for one row would be gone through for each of its rows.
+        # What they look up is joined by hash: a batch's size is unknown to the planner, and one it
+        # takes for one row would be gone through for each of its rows.
         "enable_nestloop": "off",
         "enable_mergejoin": "off",
         # A database's or role's own settings are for others; these are PostgreSQL's defaults. Not

@@ -1,9 +1,12 @@
 """No budget is exceeded: by many workers at once, by answers as long as they may be, by repeats."""
 
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from tests.http_server import Recorded, Reply, scripted_server
 from tests.service import request, running_service
@@ -99,3 +102,41 @@ async def test_no_budget_is_exceeded_by_sixteen_workers_and_answers_as_long_as_t
     refused = results["request-unpriced-0"]["error"]
     assert refused["type"] == "quota_exceeded"
     assert "the price of other/n is not known" in refused["message"]
+
+
+async def test_a_dear_request_has_its_turn_among_many_small_ones(
+    database_url: str, tmp_path: Path
+) -> None:
+    """What calls under way give back is not for whoever asks next; and a budget that is short of
+    nothing refuses nobody."""
+    http = {"kind": "openai_compatible", "pool_size": 4, "max_retries": 0}
+    words = [{"role": "user", "content": "short"}]
+    async with (
+        scripted_server({"*": lambda asked: replace(answer(asked), delay=0.05)}) as server,
+        running_service(
+            database_url,
+            tmp_path,
+            providers={"http": {**http, "base_url": f"{server.url}/v1", "models": {"m": PRICES}}},
+            routes=[{"complexity": "*", "task_type": "*", "models": ["http/m"]}],
+            budgets={
+                "all": {"dollars": 0.3},
+                "strict": {"dollars": 1000.0, "agent": "*", "when_reserved": "refuse"},
+            },
+        ) as service,
+    ):
+        numbers = count()
+
+        async def send_small() -> None:
+            names = [f"small-{next(numbers)}" for _ in range(8)]
+            small = [request(it, messages=words, max_tokens=2500) for it in names]
+            await service.sql.send_many(small)
+
+        await send_small()
+        await service.stored(1)
+        await service.sql.send(request("dear", messages=words, max_tokens=12_600))
+        made = 0
+        while made == 0:
+            made = len(await service.sql.attempts("request-dear"))
+            assert service.application.metrics.succeeded < 180, "small ones passed it all the time"
+            await send_small()
+            await trio.sleep(0.05)

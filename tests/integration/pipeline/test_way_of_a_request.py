@@ -291,3 +291,17 @@ async def test_without_the_poller_results_stay_in_their_queue(
         await service.sql.send(request(1))
         await service.sql.until("SELECT count(*) = 1 FROM pgmq.q_ai_results")
         assert await service.sql.value("SELECT count(*) FROM job_results") == 0
+
+
+async def test_a_preferred_provider_that_is_not_there_is_told_in_the_result(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(
+        database_url, tmp_path, providers=TWO, routes=routed("steady/m")
+    ) as service:
+        await service.sql.send(request(1, provider="stedy"), request(2, provider="steady"))
+        await service.stored(2)
+        results = {it["request_id"]: it for it in await service.sql.results()}
+        note = "provider: the route decides, as stedy: no such provider (did you mean steady?)"
+        assert results["request-1"]["dropped"] == [note]
+        assert "dropped" not in results["request-2"]

@@ -181,3 +181,17 @@ def test_the_built_in_routes_are_the_contracts(
 def test_one_table_serves_many_requests() -> None:
     routes = Routes(config())
     assert routes.candidates(request()) is routes.candidates(request())
+
+
+@pytest.mark.parametrize(
+    ("provider", "told"),
+    [
+        ("auto", None),
+        ("One", None),
+        ("onee", "provider: the route decides, as onee: no such provider (did you mean one?)"),
+        ("\x1b[2J:", "provider: the route decides, as \ufffd[2J\ufffd: no such provider"),
+        ("locked", "provider: the route decides, as locked: LOCKED_KEY is not set"),
+    ],
+)
+def test_a_preferred_provider_that_is_not_there_is_told(provider: str, told: str | None) -> None:
+    assert unheard(request(provider=provider), SETTINGS) == told
