@@ -85,11 +85,8 @@ def reads_whole(node: dict[str, Any]) -> bool:
 def repeats(node: dict[str, Any], *, inner: bool = False) -> bool:
     """Whether, for each of some rows, it goes through all of a list, or of a batch."""
     conditions = str(node.get("Index Cond", "")) + str(node.get("Recheck Cond", ""))
-    if (
-        inner
-        and "ANY (" in conditions
-        or node["Node Type"] == "Nested Loop"
-        and "Join Filter" in node
+    if (inner and "ANY (" in conditions) or (
+        node["Node Type"] == "Nested Loop" and "Join Filter" in node
     ):
         return True
     is_loop = node["Node Type"] == "Nested Loop"
