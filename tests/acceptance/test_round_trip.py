@@ -34,12 +34,12 @@ def test_a_service_from_start_to_stop(nexus: Nexus) -> None:
     assert (again["status"], again["response"]) == ("ok", "echo: how are you?")
     assert (
         one_line(nexus.run("result", "nobody-knows-it"), 5)
-    waited = nexus.run("result", "nobody-knows-it", "--wait", "--timeout", "0.1")
-    assert waited.stderr.startswith("nobody-knows-it is unknown so far: the journal does not know")
-    assert waited.returncode == 5
         == "nexus: no result for nobody-knows-it: the journal does not know it, and it is not among"
         " the last that were sent to the queue"
     )
+    waited = nexus.run("result", "nobody-knows-it", "--wait", "--timeout", "0.1")
+    assert waited.stderr.startswith("nobody-knows-it is unknown so far: the journal does not know")
+    assert waited.returncode == 5
 
     failed = nexus.run("ask", "x", "--model", "nowhere/none", "--json")
     assert one_line(failed, 1).startswith("nexus: model_unavailable")
