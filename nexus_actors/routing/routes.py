@@ -243,8 +243,8 @@ def _append_once(refs: list[Candidate], ref: Candidate) -> None:
 
 
 def unheard(request: LLMRequest, settings: Settings) -> str | None:
-    """What `dropped` says of a preferred provider that is not there, so that the route decides; None
-    where there is nothing to say."""
+    """What `dropped` says of a preferred provider that is not there, so that the route decides.
+    None: nothing is to be said."""
     provider = request.provider.lower()
     if provider == AUTO or provider in settings.providers:
         return None

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.routing import Routed, Routes, Skipped, Unroutable, available_models, candidates
+from nexus_actors.routing import (
+    Routed,
+    Routes,
+    Skipped,
+    Unroutable,
+    available_models,
+    candidates,
+    unheard,
+)
 from nexus_actors.settings import Settings, parse_settings
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY")
@@ -194,4 +202,4 @@ def test_one_table_serves_many_requests() -> None:
     ],
 )
 def test_a_preferred_provider_that_is_not_there_is_told(provider: str, told: str | None) -> None:
-    assert unheard(request(provider=provider), SETTINGS) == told
+    assert unheard(request(provider=provider), config()) == told
