@@ -17,6 +17,8 @@ from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from nexus_actors.contract.bounds import Bounds
+    from nexus_actors.contract.errors import Refusal
+    from nexus_actors.contract.request import LLMRequest
     from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.connection import PostgresPool
 
@@ -41,6 +43,7 @@ class Good(NamedTuple):
     text: str
     dropped: Sequence[str]
     """Names in it that nobody will be sent."""
+    request: "LLMRequest"
 
 
 @dataclass(slots=True)
@@ -88,6 +91,9 @@ class Dropped:
         told = [f"{name} (in {count})" for name, count in self._requests.items()]
         if told:
             note(f"dropped: {', '.join(told)}{', …' if self._is_cut else ''}")
+        for name in self._requests:
+            if (close := _close(name)) is not None:
+                note(f"{name}: did you mean {close}?")
 
 
 def enqueue(
@@ -101,8 +107,9 @@ def enqueue(
 ) -> int:
     """Send requests, one JSON object a line, and print the id of each as it is sent.
 
-    A line without request_id gets one. Every line is checked by itself: a bad one is reported with
-    its number, the others are sent, and the exit code is 1. No service need be running.
+    A line without request_id gets one. Every line is checked by itself, as the service would: a bad
+    one is reported with its number and all that is wrong with it, the others are sent, and the exit
+    code is 1. No service need be running.
     """
     settings = read_settings(config)
     done = Done()
@@ -122,15 +129,17 @@ async def _enqueue(settings: "Settings", file: str, done: Done) -> None:
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.migrate import migrate
 
-    bounds, dropped = settings.requests.bounds, Dropped()
+    dropped = Dropped()
     with _opened(file) as source, _progress(source) as advance:
         async with open_database(settings) as url, open_postgres(url, pool_size=1) as pool:
             if settings.database.embedded:
                 await migrate(pool, queues_of(settings), stores_results=False)
             async for first, lines, size in _read_lines(source):
-                good, mistakes = _check(first, lines, bounds)
+                good, mistakes = _check(
+                    first, lines, settings.requests.bounds, settings.queue.message_megabytes
+                )
                 for line in good:
-                    dropped.add(line.dropped)
+                    dropped.add((*line.dropped, *_unheard(settings, line.request)))
                 for start in range(0, len(good), BATCH):
                     batch = good[start : start + BATCH]
                     done.next_line = batch[0].number
@@ -181,15 +190,16 @@ async def _read_lines(source: IO[bytes]) -> AsyncIterator[tuple[int, list[bytes]
 
 
 def _check(
-    first: int, lines: Sequence[bytes], bounds: "Bounds"
+    first: int, lines: Sequence[bytes], bounds: "Bounds", megabytes: int = 255
 ) -> tuple[list[Good], list[Mistake]]:
-    """The good ones of some lines, and what is wrong with the others."""
+    """The good ones of some lines, and what is wrong with the others. `megabytes`: the most that a
+    message may have."""
     good: list[Good] = []
     mistakes: list[Mistake] = []
     for number, line in enumerate(lines, first):
         if not line.strip():
             continue
-        match _request(number, line, bounds):
+        match _request(number, line, bounds, megabytes):
             case Good() as sendable:
                 good.append(sendable)
             case reason:
@@ -197,7 +207,7 @@ def _check(
     return good, mistakes
 
 
-def _request(number: int, line: bytes, bounds: "Bounds") -> Good | str:
+def _request(number: int, line: bytes, bounds: "Bounds", megabytes: int) -> Good | str:
     """One request, as the service would take it; else why it would not."""
     import json
     import uuid
@@ -205,6 +215,7 @@ def _request(number: int, line: bytes, bounds: "Bounds") -> Good | str:
     from nexus_actors.contract.decode import decode_request
     from nexus_actors.contract.errors import Refusal
     from nexus_actors.contract.json_text import unstorable_at
+    from nexus_actors.contract.jsonb import TooLarge, as_jsonb_has_it
     from nexus_actors.contract.wording import with_path
 
     if len(line) > LONGEST_LINE:
@@ -224,10 +235,50 @@ def _request(number: int, line: bytes, bounds: "Bounds") -> Good | str:
         return f"invalid_request: {with_path(path or None, told)}"
     if isinstance(fields, dict) and fields.get("request_id") is None and "request" not in fields:
         text = json.dumps({"request_id": str(uuid.uuid4()), **_present(fields)}, ensure_ascii=False)
-    decoded = decode_request(text, bounds)
+    try:
+        seen = as_jsonb_has_it(text, megabytes << 20)
+    except TooLarge as error:
+        return _too_large(error.size, megabytes)
+    decoded = decode_request(seen, bounds)
     if isinstance(decoded, Refusal):
-        return f"{decoded.type}: {decoded.message}"
-    return Good(number, decoded.request_id, text, decoded.unknown)
+        return _all_told(seen, decoded, bounds)
+    return Good(number, decoded.request_id, text, decoded.unknown, decoded)
+
+
+def _too_large(size: int, megabytes: int) -> str:
+    from nexus_actors.contract.bounds import too_large
+
+    return f"invalid_request: {too_large(f'{size:,} bytes', megabytes)}"
+
+
+def _all_told(text: str, first: "Refusal", bounds: "Bounds") -> str:
+    """All that is wrong with a request, and the names in it that were probably misspelt."""
+    from nexus_actors.contract.every_fault import every_fault, unknown_names
+
+    told = [f"{fault.type}: {fault.message}" for fault in every_fault(text, first, bounds)]
+    for name in unknown_names(text):
+        if (close := _close(name)) is not None:
+            told.append(f"{name} is no field: did you mean {close}?")
+    return "; ".join(told)
+
+
+def _close(name: str) -> str | None:
+    """The field that was probably meant; what has more in it than a name is no misspelt one."""
+    from nexus_actors.contract.wire import FIELDS
+    from nexus_actors.settings.meant import nearest
+
+    is_name = name.isidentifier() and name != "request"
+    return nearest(name, FIELDS, cutoff=0.75) if is_name else None
+
+
+def _unheard(settings: "Settings", request: "LLMRequest") -> Sequence[str]:
+    """What the result will say of a provider that is not there, as far as this config knows."""
+    if request.provider == "auto" or request.provider in settings.providers:
+        return ()
+    from nexus_actors.routing import unheard
+
+    note = unheard(request, settings)
+    return () if note is None else (note,)
 
 
 def _present(fields: dict[str, Any]) -> dict[str, Any]:

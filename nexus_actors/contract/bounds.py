@@ -53,6 +53,13 @@ def beyond(setting: str, most: int, what: str) -> str:
     return f"at most {most:,} {what} ([requests] {setting})"
 
 
+def too_large(size: str, megabytes: int) -> str:
+    """Why a message of this size is not read."""
+    return (
+        f"a request of {size} is more than the {megabytes} MB allowed ([queue] message_megabytes)"
+    )
+
+
 def _too_many_tools(fields: Mapping[str, Any], bounds: Bounds) -> Wrong | None:
     count = 0
     for name in ("tools", "functions", "mcp_servers"):

@@ -67,10 +67,13 @@ def decode_request(body: str | None, bounds: Bounds = DEFAULTS) -> LLMRequest | 
             pass
         case unparsable:
             fields = _fields(unparsable.value) or {}
+            message = unparsable.reason
+            if unparsable.word:
+                message = f"expected a number, found {unparsable.word}, which JSON does not have"
             return _refuse(
                 fields,
                 ErrorType.INVALID_REQUEST,
-                unparsable.reason,
+                message,
                 path=unparsable.path,
                 shape=None if fields else f"a text of {len(body)} characters",
             )
@@ -93,9 +96,13 @@ def _fields(value: Any) -> dict[str, Any] | None:
     """The request's fields without null ones, unwrapped. None if the value is no object."""
     if not isinstance(value, dict):
         return None
-    if _is_wrapped(value):
-        value = value["request"]
-    return {key: item for key, item in value.items() if item is not None}
+    return {key: item for key, item in holder_of(value).items() if item is not None}
+
+
+def holder_of(value: dict[str, Any]) -> dict[str, Any]:
+    """The object that has the request's fields: a message, or what is wrapped in it."""
+    request: dict[str, Any] = value["request"] if _is_wrapped(value) else value
+    return request
 
 
 def _is_wrapped(value: dict[str, Any]) -> bool:

@@ -43,10 +43,12 @@ class Unparsable:
     value: Any = None
     is_json: bool = True
     """False for what is no JSON at all; else it is JSON that is not taken."""
+    word: str = ""
+    """`NaN`, `Infinity` or `-Infinity`, if that stands where a number is expected."""
 
 
 class _OutOfRange(ValueError):
-    """A number that Python or JSON cannot carry."""
+    """A number that Python or JSON cannot carry. Its text is what was found, if that is a word."""
 
 
 def _strict_int(digits: str) -> int:
@@ -62,8 +64,8 @@ def _strict_float(text: str) -> float:
     return number
 
 
-def _refuse_constant(_name: str) -> float:
-    raise _OutOfRange
+def _refuse_constant(name: str) -> float:
+    raise _OutOfRange(name)
 
 
 def _lenient_int(digits: str) -> int | float:
@@ -97,8 +99,8 @@ def parse_counted(text: str) -> Parsed | Unparsable:
     """`parse`, for a text whose values were counted."""
     try:
         value = _STRICT.decode(text)
-    except _OutOfRange:
-        return _explain_number(text)
+    except _OutOfRange as error:
+        return _explain_number(text, str(error))
     except json.JSONDecodeError as error:
         return Unparsable(f"not JSON from character {error.pos} on", is_json=False)
     except RecursionError:
@@ -141,12 +143,19 @@ def _marks(text: str) -> int:
     return 1 + text.count(",") + text.count("[") + text.count("{")
 
 
-def _explain_number(text: str) -> Unparsable:
+def parse_loosely(text: str) -> Any:
+    """The value of a JSON text, with infinity for the numbers that `parse` refuses, and NaN. Raises
+    ValueError and RecursionError."""
+    return _LENIENT.decode(text)
+
+
+def _explain_number(text: str, word: str) -> Unparsable:
+    reason = "a number out of range"
     try:
-        value = _LENIENT.decode(text)
+        value = parse_loosely(text)
     except (ValueError, RecursionError):
-        return Unparsable("a number out of range")
-    return Unparsable("a number out of range", _find(value, _is_infinite), value)
+        return Unparsable(reason, word=word)
+    return Unparsable(reason, _find(value, _is_infinite), value, word=word)
 
 
 def _is_infinite(value: Any, _depth: int) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 import trio
 
-from nexus_actors.contract.bounds import DEFAULTS, Bounds
+from nexus_actors.contract.bounds import DEFAULTS, Bounds, too_large
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
@@ -235,11 +235,7 @@ class QueueConsumer(Stage):
         size = f"{delivery.size:,} bytes" if delivery.size is not None else "unknown size"
         message = f"the message cannot be read: {delivery.fault}"
         if delivery.fault == TOO_LARGE:
-            megabytes = self._queue.message_megabytes
-            message = (
-                f"a request of {size} is more than the {megabytes} MB allowed"
-                " ([queue] message_megabytes)"
-            )
+            message = too_large(size, self._queue.message_megabytes)
         return Refusal(
             type=ErrorType.INVALID_REQUEST, message=message, excerpt=f"a message of {size}"
         )

@@ -1,0 +1,75 @@
+"""All that is wrong with a request, for whoever can still mend it: the service tells the first.
+
+There is one rule, `decode_request`. What it refuses is put right here with a stand-in, or left out,
+and the rest is decoded again.
+"""
+
+import json
+import re
+from typing import Any, Final
+
+from nexus_actors.contract.bounds import DEFAULTS, Bounds
+from nexus_actors.contract.decode import decode_request, holder_of
+from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.foreign import MOST_NAMES, clean_name, unknown_fields
+from nexus_actors.contract.json_text import parse_loosely
+
+MOST: Final = 20
+"""Faults that are told of one request."""
+_SAID: Final = {"role": "user", "content": "x"}
+_STAND_INS: Final = {"request_id": "x", "complexity": "simple", "messages": [_SAID]}
+_PLACE: Final = re.compile(r"(\w+)(?:\[(\d+)\])?")
+
+
+def every_fault(body: str, first: Refusal, bounds: Bounds = DEFAULTS) -> list[Refusal]:
+    """The faults of a request, in the order in which they are found; `first` is what
+    `decode_request` says of it. In a list that is no conversation, the first one only."""
+    faults = [first]
+    try:
+        value = parse_loosely(body)
+        fields = holder_of(value) if isinstance(value, dict) else None
+        while fields is not None and len(faults) < MOST and _mend(fields, faults[-1]):
+            found = decode_request(json.dumps(value), bounds)
+            if not isinstance(found, Refusal) or found in faults:
+                break
+            faults.append(found)
+    except (ValueError, RecursionError):
+        pass  # what is no JSON has one fault
+    return faults
+
+
+def unknown_names(body: str) -> list[str]:
+    """The names of a request's fields that mean nothing: cleaned, and not without end."""
+    try:
+        value = parse_loosely(body)
+    except (ValueError, RecursionError):
+        return []
+    names = unknown_fields(holder_of(value)) if isinstance(value, dict) else []
+    return [clean_name(name) for name in names[:MOST_NAMES]]
+
+
+def _mend(fields: dict[str, Any], fault: Refusal) -> bool:
+    """Take one fault away. False where its place is not known."""
+    for name in fault.fields:
+        fields[name] = _STAND_INS[name]
+    place = _PLACE.match(fault.path or "")
+    if place is None or place[1] not in fields:
+        return bool(fault.fields)
+    name, index = place[1], place[2]
+    held = fields[name]
+    if (
+        name in ("messages", "input")
+        and index
+        and isinstance(held, list)
+        and int(index) < len(held)
+    ):
+        held[int(index)] = _SAID
+    elif name in _STAND_INS:
+        fields[name] = _STAND_INS[name]
+    else:
+        del fields[name]
+        if name == "input":
+            fields.setdefault("messages", [_SAID])
+        elif name == "task_type":
+            fields.setdefault("complexity", "simple")
+    return True
