@@ -1,5 +1,6 @@
 """Options that many commands share, and the settings they lead to."""
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,17 @@ ConfigPath = Annotated[
 AsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")
 ]
-Timeout = Annotated[float, Parameter(name="--timeout", help="Seconds to wait at most.")]
+
+
+def _finite(_type: object, seconds: float | None) -> None:
+    """Also no NaN, which is later than no time: it would be waited for without end."""
+    if seconds is not None and not 0 <= seconds < math.inf:
+        raise ValueError("expected a finite number of seconds, 0 or more.")
+
+
+Timeout = Annotated[
+    float, Parameter(name="--timeout", help="Seconds to wait at most.", validator=_finite)
+]
 
 
 def read_settings(path: Path | None) -> "Settings":

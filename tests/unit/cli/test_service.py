@@ -75,3 +75,14 @@ def test_a_tree_is_drawn_with_what_the_terminal_has(
     assert first in text
     assert last in text
     assert "\\u" not in text
+
+
+@pytest.mark.parametrize("command", [("stop",), ("ask", "x"), ("result", "x", "--wait")])
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+def test_a_time_that_is_none_is_refused(
+    command: tuple[str, ...], seconds: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.run([*command, f"--timeout={seconds}"]) == exit_codes.USAGE
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "--timeout" in told
+    assert "expected a finite number of seconds, 0 or more" in told
