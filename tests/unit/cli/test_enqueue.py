@@ -8,8 +8,6 @@ import pytest
 from nexus_actors.cli import enqueue
 from nexus_actors.cli.enqueue import MOST_NAMES, Dropped, _check, _read_lines
 from nexus_actors.contract.bounds import Bounds
-from nexus_actors.contract.jsonb import TooLarge, as_jsonb_has_it
-from tests.service import open_sql
 
 GOOD = {"request_id": "r", "complexity": "simple", "messages": [{"role": "user", "content": "x"}]}
 
@@ -122,20 +120,3 @@ def test_what_the_service_would_take_is_sent_as_it_is(text: str) -> None:
     good, mistakes = _check(3, [line], Bounds(), 1)
     assert mistakes == []
     assert good[0].text == line.decode()
-
-
-async def test_a_text_is_measured_as_jsonb_has_it(database_url: str) -> None:
-    texts = [
-        "1e5",
-        "1.50e1",
-        "-2E-3",
-        "[1,2.0,{}]",
-        r'{"a":"\u00e9\/\n","b":[-1e0]}',
-        r'"1e5 \" 1e5"',
-    ]
-    async with open_sql(database_url) as sql:
-        for text in texts:
-            size = await sql.value("SELECT octet_length($1::jsonb::text)", text)
-            as_jsonb_has_it(text, size)
-            with pytest.raises(TooLarge):
-                as_jsonb_has_it(text, size - 1)
