@@ -1,7 +1,7 @@
 """`nexus explain`: what became of a request, step by step and attempt by attempt."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
@@ -185,11 +185,17 @@ def _lines(step: Mapping[str, Any]) -> Iterator[str]:
         yield f"      not {one['provider']}/{one['model']}: {one['why']}"
 
 
+_WHY_SPARED: Final = {
+    "rate_limited": "the provider said to come later",
+    "authentication_failed": "its key is set aside",
+    "quota_exceeded": "its key is set aside",
+}
+
+
 def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
     notes = [str(attempt["error"] or "")]
     if attempt["spared"]:
-        early = attempt["outcome"] == "rate_limited"
-        why = "the provider said to come later" if early else "asked again without what was refused"
+        why = _WHY_SPARED.get(attempt["outcome"], "asked again without what was refused")
         notes.append(f"does not count: {why}")
     if attempt["maybe_paid"]:
         notes.append("may have been paid")

@@ -64,15 +64,16 @@ def _by_budget(
     if catalog.is_free(ref):
         return None, None
     name = min(budgets, key=lambda it: budgets[it].max_output_tokens)
-    limit = budgets[name].max_output_tokens
+    most = budgets[name].max_output_tokens
     facts = catalog.facts(ref)
     own = (
         facts.max_output_tokens,
         getattr(settings, "max_tokens", None),
         _room(request, facts.context_window),
     )
-    limit = min([limit, *(it for it in own if it is not None)])
-    return limit, f"max_tokens: sent as {limit}, since budgets.{name}.max_output_tokens bounds it"
+    limit = min([most, *(it for it in own if it is not None)])
+    bound = f"budgets.{name}.max_output_tokens" if limit == most else f"what {ref} has room for"
+    return limit, f"max_tokens: sent as {limit}, since {bound} bounds it"
 
 
 def _room(request: LLMRequest, window: int | None) -> int | None:

@@ -51,6 +51,9 @@ def test_a_budget_bounds_an_answer_that_nobody_else_does() -> None:
     assert outcome.notes == (
         "max_tokens: sent as 500, since budgets.b500.max_output_tokens bounds it",
     )
+    outcome = sent(asked(), 8192, max_output_tokens=900)
+    assert isinstance(outcome, Allowed)
+    assert outcome.notes == (f"max_tokens: sent as 900, since what {OPUS} has room for bounds it",)
 
 
 def test_what_is_sent_is_what_is_reserved() -> None:
