@@ -37,10 +37,11 @@ class Instance:
 
     def wait_for(self, what: str | None) -> None:
         """Tell others what the start waits for; None: it waits no longer."""
-        told = f"{os.getpid()}\n{' '.join(what.split()) if what else ''}"
+        text = f"{os.getpid()}\n{' '.join(what.split()) if what else ''}".encode(errors="replace")
         with suppress(OSError):  # a full disk: they are told less
-            os.ftruncate(self.lock, 0)
-            os.pwrite(self.lock, told.encode(errors="replace"), 0)
+            # In this order: whoever reads meanwhile finds who holds it all the time.
+            os.pwrite(self.lock, text, 0)
+            os.ftruncate(self.lock, len(text))
 
 
 class Holder(NamedTuple):
