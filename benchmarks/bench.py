@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from nexus_actors.cli.demo.stage import Stage, open_stage
+from nexus_actors.demo.stage import Stage, open_stage
 from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 from nexus_actors.storage.postgres.embedded import embedded_url
 from nexus_actors.storage.postgres.listen import PostgresHints, open_hints

@@ -17,7 +17,7 @@ from statistics import median
 import trio
 
 from benchmarks.bench import Producer, request, route, running
-from nexus_actors.cli.drill.provider import open_provider
+from nexus_actors.drill.provider import open_provider
 
 EVERY = 15.0
 """Seconds between two samples."""

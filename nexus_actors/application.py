@@ -22,24 +22,24 @@ import structlog
 import trio
 
 from nexus_actors import __version__
-from nexus_actors.limits.gates import Gates
-from nexus_actors.limits.quirks import Quirks
+from nexus_actors.admission.gates import Gates
+from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.control import Control
 from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.metrics import Metrics
-from nexus_actors.pipeline.patience import Outages
+from nexus_actors.operations.pruner import Pruner
+from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
-from nexus_actors.pipeline.text_streams import TextStreams
-from nexus_actors.results.poller import ResultPoller
-from nexus_actors.results.pruner import Pruner
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.database import DatabaseOwner
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import Queues
 from nexus_actors.storage.spool import FileSpool
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.text_streams import TextStreams
 from supervisors import (
     ChildSpec,
     Ended,

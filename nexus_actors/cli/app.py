@@ -9,29 +9,35 @@ _EPILOGUE = "Exit codes\n" + "\n".join(f"{code:>5}  {text}" for code, text in ME
 
 _FAMILIES = {
     "Service": {
-        "start": ("service:start", "Run the service in the foreground, until a signal stops it."),
-        "stop": ("service:stop", "Let the running service finish its calls, and stop it."),
-        "status": ("service:status", "Say what the running service does and has done."),
-        "tree": ("service:tree", "Show the supervision tree of the running service."),
+        "start": (
+            "cli.service:start",
+            "Run the service in the foreground, until a signal stops it.",
+        ),
+        "stop": ("cli.service:stop", "Let the running service finish its calls, and stop it."),
+        "status": ("cli.service:status", "Say what the running service does and has done."),
+        "tree": ("cli.service:tree", "Show the supervision tree of the running service."),
     },
     "Requests": {
-        "ask": ("ask:ask", "Ask one question and print the answer."),
-        "enqueue": ("enqueue:enqueue", "Send requests from a file, one JSON object a line."),
-        "result": ("result:result", "Print the result of a request."),
-        "route": ("route:route", "Say where a request would go, and why, without calling anybody."),
-        "explain": ("explain:explain", "Say what became of a request, attempt by attempt."),
-        "dead": ("dead:dead", "List, send again or delete requests that failed for good."),
-        "budgets": ("budgets:budgets", "Say what is spent of each budget, and what is left."),
+        "ask": ("cli.ask:ask", "Ask one question and print the answer."),
+        "enqueue": ("cli.enqueue:enqueue", "Send requests from a file, one JSON object a line."),
+        "result": ("cli.result:result", "Print the result of a request."),
+        "route": (
+            "cli.route:route",
+            "Say where a request would go, and why, without calling anybody.",
+        ),
+        "explain": ("cli.explain:explain", "Say what became of a request, attempt by attempt."),
+        "dead": ("cli.dead:dead", "List, send again or delete requests that failed for good."),
+        "budgets": ("cli.budgets:budgets", "Say what is spent of each budget, and what is left."),
         "models": (
-            "models:models",
+            "cli.models:models",
             "List the models that can be reached, and what each takes.",
         ),
     },
     "Setup": {
-        "config": ("config:config", "Check or show the configuration."),
-        "db": ("database:db", "Prepare or find the database."),
+        "config": ("cli.config:config", "Check or show the configuration."),
+        "db": ("cli.database:db", "Prepare or find the database."),
         "local-model": (
-            "local_model:local_model",
+            "cli.local_model:local_model",
             "Install a small model that answers without key and network.",
         ),
         "drill": ("drill.command:drill", "Kill and break everything, and count what was kept."),
@@ -55,7 +61,7 @@ for _family, _commands in _FAMILIES.items():
     _group = Group.create_ordered(_family)
     for _position, (_name, (_target, _text)) in enumerate(_commands.items()):
         app.command(
-            f"nexus_actors.cli.{_target}",
+            f"nexus_actors.{_target}",
             name=_name,
             help=_text,
             group=_group,

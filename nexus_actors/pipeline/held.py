@@ -12,8 +12,8 @@ from math import inf
 
 import trio
 
-from nexus_actors.pipeline.job import Job
-from nexus_actors.pipeline.wake import Wake
+from nexus_actors.work.job import Job
+from nexus_actors.work.wake import Wake
 
 KINDS = 32
 """So many are told apart. What the store says may be another thing each time: all further ones

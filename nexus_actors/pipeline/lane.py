@@ -2,7 +2,7 @@
 
 import trio
 
-from nexus_actors.pipeline.job import Job
+from nexus_actors.work.job import Job
 
 
 class Lane:

@@ -3,11 +3,11 @@
 import structlog
 import trio
 
-from nexus_actors.pipeline.ending import give_back
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.patience import Outages
-from nexus_actors.pipeline.stage import Stage
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import RequestStore, StorageError
+from nexus_actors.work.ending import give_back
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.stage import Stage
 from supervisors import ExitReason, Shutdown
 
 log = structlog.get_logger("nexus.lease_keeper")

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 import structlog
 import trio
 
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.patience import Outages, Patience
-from nexus_actors.pipeline.suspects import HeldBack, Portions, Suspects
 from nexus_actors.settings.model import QueueSettings
+from nexus_actors.storage.outages import Outages, Patience
 from nexus_actors.storage.ports import (
     Delivery,
     GiveBack,
@@ -20,6 +18,8 @@ from nexus_actors.storage.ports import (
     StorageStrained,
     StorageUnavailable,
 )
+from nexus_actors.storage.suspects import HeldBack, Portions, Suspects
+from nexus_actors.work.in_work import InWork
 
 log = structlog.get_logger("nexus.queue_consumer")
 

@@ -7,20 +7,19 @@ from datetime import UTC, datetime
 import structlog
 import trio
 
+from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
 from nexus_actors.failpoints import reached
-from nexus_actors.limits.allowed import Allowed
-from nexus_actors.limits.quirks import Quirks
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
-from nexus_actors.pipeline.metrics import Metrics
-from nexus_actors.pipeline.provider_limits import ProviderLimits
-from nexus_actors.pipeline.sessions import Sessions
-from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import OnText, Outcome, ProviderFailure, ProviderSettings
+from nexus_actors.providers.sessions import Sessions
 from nexus_actors.storage.ports import Attempt
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Allowed, Job
+from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.text_streams import TextStreams
 
 GRACE = 5.0
 """Seconds beyond a call's timeout after which a provider that does not keep it is cut off."""

@@ -7,9 +7,9 @@ import structlog
 import trio
 
 from nexus_actors.contract.result import Failure
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
 from supervisors import ActorRef, Down, GenServer, Registry, Shutdown
 
 log = structlog.get_logger("nexus.pool")

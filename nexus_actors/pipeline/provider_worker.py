@@ -7,22 +7,22 @@ import structlog
 import trio
 from pydantic import SecretStr
 
+from nexus_actors.admission.checks import Checks
+from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.provider_state import key_of_states
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
-from nexus_actors.limits.quirks import Quirks
-from nexus_actors.pipeline.checks import Checks
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
-from nexus_actors.pipeline.metrics import Metrics
 from nexus_actors.pipeline.provider_calls import ProviderCalls, comes_too_early
-from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import WorkerStarted
-from nexus_actors.pipeline.sessions import open_sessions
-from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import ProviderFailure, ProviderKind, ProviderSettings
 from nexus_actors.providers.retry import backoff, may_wait, throttled
+from nexus_actors.providers.sessions import open_sessions
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.text_streams import TextStreams
 from supervisors import ActorRef, GenServer
 
 log = structlog.get_logger("nexus.worker")

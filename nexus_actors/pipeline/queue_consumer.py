@@ -13,14 +13,9 @@ from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
-from nexus_actors.pipeline.ending import give_back
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.leasing import HELD, Leasing
-from nexus_actors.pipeline.patience import Outages
-from nexus_actors.pipeline.stage import Stage
-from nexus_actors.pipeline.wake import Wake
 from nexus_actors.settings.model import QueueSettings
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import (
     TOO_LARGE,
     Delivery,
@@ -29,6 +24,11 @@ from nexus_actors.storage.ports import (
     RequestStore,
     StorageError,
 )
+from nexus_actors.work.ending import give_back
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+from nexus_actors.work.stage import Stage
+from nexus_actors.work.wake import Wake
 from supervisors import ExitReason, Shutdown
 
 log = structlog.get_logger("nexus.queue_consumer")

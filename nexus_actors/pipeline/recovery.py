@@ -9,11 +9,7 @@ import structlog
 from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.result import Failure, LLMResult
-from nexus_actors.pipeline.ending import size
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
-from nexus_actors.pipeline.kept import BATCH_BYTES, KeptAnswers
-from nexus_actors.pipeline.patience import Patience
+from nexus_actors.storage.outages import Patience
 from nexus_actors.storage.ports import (
     Finish,
     RequestStore,
@@ -21,6 +17,10 @@ from nexus_actors.storage.ports import (
     StorageRefused,
     StorageStrained,
 )
+from nexus_actors.work.ending import size
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+from nexus_actors.work.kept_answers import BATCH_BYTES, KeptAnswers
 
 log = structlog.get_logger("nexus.result_publisher")
 

@@ -13,16 +13,10 @@ import trio
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.failpoints import reached
-from nexus_actors.pipeline.ending import size
-from nexus_actors.pipeline.evidence import others_pass, replacement
 from nexus_actors.pipeline.held import Held
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
-from nexus_actors.pipeline.kept import BATCH_BYTES, KeptAnswers
-from nexus_actors.pipeline.metrics import Metrics
-from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.recovery import Recovery, record_late
-from nexus_actors.pipeline.stage import Stage
+from nexus_actors.storage.evidence import others_pass, replacement
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import (
     AnswerSpool,
     Finish,
@@ -32,6 +26,12 @@ from nexus_actors.storage.ports import (
     StorageRefused,
     StorageStrained,
 )
+from nexus_actors.work.ending import size
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+from nexus_actors.work.kept_answers import BATCH_BYTES, KeptAnswers
+from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.stage import Stage
 from supervisors import ExitReason, Shutdown
 
 log = structlog.get_logger("nexus.result_publisher")

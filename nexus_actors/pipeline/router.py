@@ -7,23 +7,23 @@ from typing import Any
 import structlog
 import trio
 
+from nexus_actors.admission.gates import Gates, NoKey
 from nexus_actors.contract.bounds import DEFAULTS, Bounds
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
-from nexus_actors.limits.gates import Gates, NoKey
-from nexus_actors.pipeline.deadlines import Deadlines
-from nexus_actors.pipeline.ending import give_back
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
-from nexus_actors.pipeline.patience import Outages
-from nexus_actors.pipeline.wake import Wake
 from nexus_actors.providers.retry import LONG_PAUSE
 from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Candidate, Routed, Routes
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import GiveBack, RequestStore, StorageError, StorageRefused
+from nexus_actors.work.deadlines import Deadlines
+from nexus_actors.work.ending import give_back
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+from nexus_actors.work.wake import Wake
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.router")

@@ -5,10 +5,10 @@ import math
 import trio
 
 from nexus_actors.contract.stream import encode_piece, stream_channel
-from nexus_actors.pipeline.patience import Outages
-from nexus_actors.pipeline.text_streams import TextStreams
-from nexus_actors.pipeline.wake import Wake
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import Notice, RequestStore, StorageError
+from nexus_actors.work.text_streams import TextStreams
+from nexus_actors.work.wake import Wake
 from supervisors import GenServer
 
 LINGER = 0.02

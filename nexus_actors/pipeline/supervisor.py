@@ -5,32 +5,32 @@ from dataclasses import dataclass, field
 
 import trio
 
-from nexus_actors.limits.buckets import Account, make_buckets
-from nexus_actors.limits.gates import Gates
-from nexus_actors.limits.quirks import Quirks
-from nexus_actors.pipeline.checks import Checks
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
+from nexus_actors.admission.buckets import Account, make_buckets
+from nexus_actors.admission.checks import Checks
+from nexus_actors.admission.gates import Gates
+from nexus_actors.admission.model_quirks import ModelQuirks
+from nexus_actors.admission.provider_breaker import ProviderBreaker
+from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.quirks import Quirks
+from nexus_actors.admission.rate_limiter import RateLimiter
 from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
-from nexus_actors.pipeline.metrics import Metrics
-from nexus_actors.pipeline.model_quirks import ModelQuirks
-from nexus_actors.pipeline.patience import Outages
-from nexus_actors.pipeline.provider_breaker import ProviderBreaker
-from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_pool import ProviderPool
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.pipeline.queue_consumer import QueueConsumer
-from nexus_actors.pipeline.rate_limiter import RateLimiter
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
 from nexus_actors.pipeline.router import Router
 from nexus_actors.pipeline.stream_publisher import StreamPublisher
-from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import ProviderKind, ServedKind
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Provider, Settings
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import AnswerSpool, Hints, RequestStore
 from nexus_actors.storage.quirks import QuirkStore
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.text_streams import TextStreams
 from supervisors import Caller, ChildSpec, Registry, Supervisor
 
 MARGIN = 5.0

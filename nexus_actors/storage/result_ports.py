@@ -26,7 +26,7 @@ class ResultMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """A row of `job_results`; see `results/job_results.py` for how a result becomes one."""
+    """A row of `job_results`; see `storage/job_results.py` for how a result becomes one."""
 
     lease: Lease
     request_id: str

@@ -5,7 +5,7 @@ import json
 import pytest
 import trio
 
-from nexus_actors.limits.buckets import BURST_SECONDS
+from nexus_actors.admission.buckets import BURST_SECONDS
 from nexus_actors.operations import asking, control
 from tests.acceptance.nexus import Nexus, query, value, wait_for
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from nexus_actors.pipeline import leasing, suspects
+from nexus_actors.pipeline import leasing
+from nexus_actors.storage import suspects
 from nexus_actors.storage.ports import StorageUnavailable
 from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.limits.buckets import BURST_SECONDS
+from nexus_actors.admission.buckets import BURST_SECONDS
 from tests.http_server import Reply, ScriptedServer, scripted_server
 from tests.service import Service, request, running_service
 

@@ -11,7 +11,7 @@ from nexus_actors.contract.stream import (
     encode_piece,
     stream_channel,
 )
-from nexus_actors.pipeline.text_streams import MOST_BUFFERED, TextStreams
+from nexus_actors.work.text_streams import MOST_BUFFERED, TextStreams
 
 
 def heard(*pieces: Piece, response: str) -> list[StreamEvent]:

@@ -14,7 +14,7 @@ from nexus_actors.contract.errors import Refusal
 from nexus_actors.contract.result import Failure, LLMResult
 from nexus_actors.contract.wire import WireRequest
 from nexus_actors.contract.wording import expected, with_path
-from nexus_actors.results.job_results import job_result
+from nexus_actors.storage.job_results import job_result
 from nexus_actors.storage.ports import Lease
 
 USER = {"role": "user", "content": "hello"}

@@ -3,14 +3,14 @@
 from typing import Any
 
 import trio
-
-from nexus_actors.contract.request import LLMRequest
-from nexus_actors.limits.gates import Gates
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.provider_limits import ProviderLimits
-from nexus_actors.providers.port import ProviderSettings
-from supervisors import ActorRef, open_tree
 from tests.unit.pipeline.test_rate_limiter import Store, limiter
+
+from nexus_actors.admission.gates import Gates
+from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.providers.port import ProviderSettings
+from nexus_actors.work.in_work import InWork
+from supervisors import ActorRef, open_tree
 
 
 def limits_of(ref: ActorRef) -> ProviderLimits:

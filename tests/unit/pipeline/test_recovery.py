@@ -8,11 +8,11 @@ import trio
 import trio.testing
 
 from nexus_actors.pipeline import recovery
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.kept import KeptAnswers
-from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.recovery import Recovery
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import Finish, Lease, StorageStrained
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.kept_answers import KeptAnswers
 from tests.unit.pipeline.test_result_publisher import Spool
 
 

@@ -8,11 +8,11 @@ import trio
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
-from nexus_actors.pipeline.job import Job
-from nexus_actors.pipeline.refusals import MOST_REPEATS
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.storage.quirks import QUIRK_SECONDS, Quirk
+from nexus_actors.work.job import Job
+from nexus_actors.work.refusals import MOST_REPEATS
 from tests.unit.pipeline.worker_bench import ANSWER, Bench, bench, failure, job
 
 PARAMETER = "refused by the model (unsupported_parameter)"

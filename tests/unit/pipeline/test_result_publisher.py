@@ -11,13 +11,10 @@ import trio.testing
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, Usage
-from nexus_actors.pipeline.evidence import is_unstorable
 from nexus_actors.pipeline.held import LONGEST_PAUSE
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
-from nexus_actors.pipeline.metrics import Metrics
-from nexus_actors.pipeline.patience import Outages
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
+from nexus_actors.storage.evidence import is_unstorable
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import (
     Finish,
     Lease,
@@ -27,6 +24,9 @@ from nexus_actors.storage.ports import (
     StorageStrained,
     StorageUnavailable,
 )
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+from nexus_actors.work.metrics import Metrics
 from supervisors import ChildSpec, Supervisor, open_tree
 
 

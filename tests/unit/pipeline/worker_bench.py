@@ -9,23 +9,23 @@ import trio
 import trio.lowlevel
 from pydantic import SecretStr
 
+from nexus_actors.admission.checks import Checks
+from nexus_actors.admission.gates import Gates
+from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
-from nexus_actors.limits.gates import Gates
-from nexus_actors.limits.quirks import Quirks
-from nexus_actors.pipeline.checks import Checks
-from nexus_actors.pipeline.in_work import InWork
-from nexus_actors.pipeline.job import Job
 from nexus_actors.pipeline.lane import Lane
-from nexus_actors.pipeline.metrics import Metrics
-from nexus_actors.pipeline.provider_limits import ProviderLimits
 from nexus_actors.pipeline.provider_worker import ProviderWorker
-from nexus_actors.pipeline.text_streams import TextStreams
 from nexus_actors.providers.port import NOTHING, Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.settings import parse_settings
 from nexus_actors.settings.model import ModelRef, Settings
 from nexus_actors.storage.ports import Lease
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry, open_tree
 
 _settings = parse_settings({}, {})

@@ -1,0 +1,113 @@
+"""Which models may be called now: one gate for each that was ever called; and which providers have
+no key left.
+
+A passive table, as the in-work table: the Router and the workers look, synchronously, before they
+place a job or call; the provider's breaker writes. A gate is shut while its circuit is open, or
+until the moment a provider asked to be left alone (429).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+
+from nexus_actors.admission.circuit import Circuit, CircuitSettings
+
+MOST_GATES = 4096
+
+
+@dataclass(slots=True)
+class Gate:
+    """One model's."""
+
+    circuit: Circuit
+    held_until: float = -inf
+    """By `trio.current_time()`."""
+    why: str = ""
+    """The error that shut it last."""
+
+    def wait(self, now: float) -> float:
+        """Seconds until a call may begin; 0: now."""
+        return max(self.held_until - now, self.circuit.wait(now), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class NoKey:
+    """A provider's keys are all set aside."""
+
+    since: float
+    """By `trio.current_time()`; it stays while they are tried now and then and refused again."""
+    until: float
+    """When the first of them has rested."""
+    type: str
+    """The error that the last one was refused with."""
+    status_code: int | None
+
+    def told(self, provider: str, now: float) -> str:
+        """In words of ours: what the provider said may be about another's request."""
+        status = "" if self.status_code is None else f" (HTTP {self.status_code})"
+        rest = f", for {self.until - now:.0f} s more" if self.until > now else ""
+        return f"every key of provider {provider} is set aside: {self.type}{status}{rest}"
+
+
+class Gates:
+    """Every provider's gates."""
+
+    def __init__(self) -> None:
+        self._gates: dict[tuple[str, str], Gate] = {}
+        self.refused: dict[str, NoKey] = {}
+        """Providers of which no key has worked since all were set aside."""
+
+    def no_key(self, provider: str, now: float) -> NoKey | None:
+        """Why no call to the provider may begin now; None if one may, as far as its keys go."""
+        refused = self.refused.get(provider)
+        return refused if refused is not None and refused.until > now else None
+
+    def wait(self, provider: str, model: str, now: float) -> float:
+        """Seconds until this model may be called; 0: now, as far as is known."""
+        gate = self._gates.get((provider, model))
+        return 0.0 if gate is None else gate.wait(now)
+
+    def why(self, provider: str, model: str) -> str:
+        """The error that shut the gate last; "" if none did."""
+        gate = self._gates.get((provider, model))
+        return "" if gate is None else gate.why
+
+    def begin(self, provider: str, model: str, now: float) -> bool:
+        """A call is to begin; False if the gate is shut. To be followed by its outcome."""
+        gate = self._gates.get((provider, model))
+        return gate is None or (gate.held_until <= now and gate.circuit.begin(now))
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def gate(self, provider: str, model: str, settings: CircuitSettings, now: float) -> Gate:
+        """The gate, made where there is none yet."""
+        key = (provider, model)
+        if key not in self._gates:
+            if len(self._gates) >= MOST_GATES:
+                self._forget_open(now)
+            self._gates[key] = Gate(Circuit(settings))
+        return self._gates[key]
+
+    def _forget_open(self, now: float) -> None:
+        """Requests can name any number of models, and what is said of most is nothing."""
+        self._gates = {key: gate for key, gate in self._gates.items() if gate.wait(now) > 0}
+
+    def find(self, provider: str, model: str) -> Gate | None:
+        """The gate, if there is one."""
+        return self._gates.get((provider, model))
+
+    def open_all(self, provider: str) -> None:
+        """Forget all gates of a provider."""
+        for key in [key for key in self._gates if key[0] == provider]:
+            del self._gates[key]
+
+    def describe(self, provider: str, now: float) -> Mapping[str, str]:
+        """Each model whose gate is not simply open, in a few words, for `nexus status`."""
+        described = {}
+        for (name, model), gate in self._gates.items():
+            state, wait = gate.circuit.state(now), gate.wait(now)
+            if name == provider and (state != "closed" or wait > 0):
+                word = "held" if state == "closed" else state
+                described[model] = f"{word} for {wait:.0f} s" if wait > 0 else word
+        return described

@@ -1,0 +1,74 @@
+"""The actor behind one provider's gates: says when they shut, and wakes those who wait when they
+open."""
+
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from nexus_actors.admission.gates import Gates
+from nexus_actors.work.in_work import InWork
+from supervisors import GenServer
+
+log = structlog.get_logger("nexus.breaker")
+
+
+@dataclass(frozen=True, slots=True)
+class GateShut:
+    """A model must not be called for so many seconds."""
+
+    model: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """From a timer: the gate may be open now."""
+
+    model: str
+
+
+class ProviderBreaker(GenServer):
+    """Circuit breaker of each of a provider's models, closed when it starts.
+
+    The circuits themselves stand in `Gates`, where the Router and the workers look without asking.
+    """
+
+    def __init__(self, *, provider: str, gates: Gates, in_work: InWork) -> None:
+        self._provider = provider
+        self._gates = gates
+        self._in_work = in_work
+        self._watched: set[str] = set()
+        """Models with a timer under way."""
+
+    async def init(self) -> None:
+        """Whatever a predecessor thought of the provider is forgotten."""
+        self._gates.open_all(self._provider)
+
+    async def handle_cast(self, message: object) -> None:
+        match message:
+            case GateShut(model, seconds, why) if model not in self._watched:
+                log.warning(
+                    "model is left alone",
+                    provider=self._provider,
+                    model=model,
+                    error=why,
+                    seconds=round(seconds, 1),
+                )
+                self._watch(model, seconds)
+
+    async def handle_info(self, info: object) -> None:
+        match info:
+            case LookAgain(model):
+                self._watched.discard(model)
+                wait = self._gates.wait(self._provider, model, trio.current_time())
+                if wait > 0:  # shut again meanwhile, or for longer
+                    self._watch(model, wait)
+                else:
+                    log.info("model may be called again", provider=self._provider, model=model)
+                    self._in_work.on_room()
+
+    def _watch(self, model: str, seconds: float) -> None:
+        self._watched.add(model)
+        self.send_after(seconds, LookAgain(model))

@@ -1,0 +1,248 @@
+"""What one provider's workers ask before a call and tell after it. Passive and synchronous, so that
+what a call taught is known before the next is placed."""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import structlog
+import trio
+
+from nexus_actors.admission.circuit import CircuitSettings
+from nexus_actors.admission.concurrency import AdaptiveLimit
+from nexus_actors.admission.gates import Gates, NoKey
+from nexus_actors.admission.keys import KeyRing
+from nexus_actors.admission.provider_breaker import GateShut
+from nexus_actors.admission.rate_limiter import Admit, GaveUp, Settle
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer
+from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
+from nexus_actors.providers.retry import FIRST, LONGEST
+from nexus_actors.routing.choice import expected_tokens
+from nexus_actors.work.in_work import InWork
+from supervisors import ActorRef, NoProcess, ServerExited
+
+SUCCESSOR = 0.05
+"""Seconds between looks for the successor of a limiter that has ended."""
+
+log = structlog.get_logger("nexus.limits")
+_TAKEN = (400, 404, 413, 422)
+"""Statuses of a request that was refused itself, by who took its key."""
+
+
+class ProviderLimits:
+    """Made by the provider's supervisor, anew with each of its starts.
+
+    `slots` is what a worker holds during a call, so that no more are made at once than the provider
+    was found to bear.
+    """
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        settings: ProviderSettings,
+        keys: Sequence[str],
+        gates: Gates,
+        in_work: InWork,
+        breaker: ActorRef,
+        limiter: ActorRef | None = None,
+    ) -> None:
+        self._provider = provider
+        self._circuits = CircuitSettings(
+            failures=settings.breaker_failures,
+            open_seconds=settings.breaker_seconds,
+            open_seconds_max=max(settings.breaker_seconds, settings.breaker_seconds_max),
+        )
+        self._gates = gates
+        self._in_work = in_work
+        self._breaker = breaker
+        self._adaptive = AdaptiveLimit(settings.pool_size)
+        self._limiter = limiter
+        self._has_keys = bool(keys)
+        self._ring = KeyRing(keys or ("no key",))
+        self._rest_seconds = settings.key_rest_seconds
+        gates.refused.pop(provider, None)
+        in_work.keys_held[provider] = self._ring.describe
+        self.slots = trio.CapacityLimiter(settings.pool_size)
+        in_work.set_slots(provider, settings.pool_size)
+
+    @property
+    def no_key(self) -> ProviderFailure | None:
+        """Why no call is worth making until one of the keys has rested, if all are set aside."""
+        now = trio.current_time()
+        refused = self._gates.no_key(self._provider, now)
+        if refused is None:
+            return None
+        return ProviderFailure(
+            type=refused.type,
+            message=refused.told(self._provider, now),
+            retryable=False,
+            scope="key",
+            status_code=refused.status_code,
+        )
+
+    def begin(
+        self, model: str, key_name: str | None = None, without: Collection[int] = ()
+    ) -> int | None:
+        """A call is to begin: the place of its key, the one of this name if possible, none of
+        `without`; None if none may begin now. `ended` must follow."""
+        now = trio.current_time()
+        key = self._ring.take(model, now, key_name, without)
+        if key is None:  # only for a moment: else the gate would be shut
+            gate = self._gates.gate(self._provider, model, self._circuits, now)
+            gate.held_until = max(gate.held_until, now + self._ring.wait(model, now))
+            gate.why = ErrorType.RATE_LIMITED
+            return None
+        if not self._gates.begin(self._provider, model, now):
+            self._ring.put_back(key)
+            return None
+        return key
+
+    def has_another_key(self, model: str, without: Collection[int]) -> bool:
+        """Whether a call might begin now with a key that is none of these."""
+        return self._ring.has_another(model, trio.current_time(), without)
+
+    def key_name(self, key: int) -> str | None:
+        """Where the key at this place comes from; None where the provider needs none."""
+        return self._ring.name(key) if self._has_keys else None
+
+    @property
+    def are_counted(self) -> bool:
+        """Whether calls are limited by the minute."""
+        return self._limiter is not None
+
+    async def admit(self, request: LLMRequest, key: int) -> None:
+        """Wait for a call's share of the key's limits. Cancelled, the share goes to another.
+
+        Who waits for a limiter that ends asks its successor, which knows of nobody.
+        """
+        while self._limiter is not None:
+            try:
+                await self._limiter.call(Admit(key, expected_tokens(request)), timeout=math.inf)
+            except trio.Cancelled:
+                self._limiter.cast(GaveUp(key))
+                raise
+            except (NoProcess, ServerExited):
+                await trio.sleep(SUCCESSOR)
+            else:
+                return
+
+    def settle(self, request: LLMRequest, key: int, outcome: Outcome | None) -> None:
+        """Tell what a call took of the key's limits. One that may have been paid counts."""
+        if self._limiter is None:
+            return
+        expected = expected_tokens(request)
+        match outcome:
+            case Answer(usage=usage) if usage.total_tokens:
+                self._limiter.cast(Settle(key, expected - usage.total_tokens))
+            case ProviderFailure(maybe_paid=False):
+                self._limiter.cast(Settle(key, expected))
+
+    def ended(self, model: str, key: int, outcome: Outcome | None, took: float) -> None:
+        """A call ended after `took` seconds. None: it was cut off, and says nothing of the
+        provider."""
+        now = trio.current_time()
+        self._ring.put_back(key)
+        match outcome:
+            case Answer():
+                self._adaptive.answered()
+                self._resize()
+                self._ring.answered(key, model)
+                self._works(key, now - took)
+                self._reached(model)
+            case ProviderFailure(scope="provider"):
+                gate = self._gates.gate(self._provider, model, self._circuits, now)
+                gate.circuit.failed(now)
+                gate.why = outcome.type
+                self._tell(model, outcome.type)
+            case ProviderFailure(scope="request"):
+                if outcome.suspects is None and outcome.status_code in _TAKEN:
+                    self._works(key, now - took)
+                self._reached(model)
+            case _:
+                if (gate_or_none := self._gates.find(self._provider, model)) is not None:
+                    gate_or_none.circuit.abandon()
+
+    def throttled(
+        self, model: str, key: int, failure: ProviderFailure, took: float, who: object
+    ) -> None:
+        """A call of `who` that took so long was answered 429.
+
+        Others hear of it only if the provider names a delay, or if another request met the same
+        just before: the key is held for the model, and the model, if no key is left for it.
+        """
+        now = trio.current_time()
+        seconds = failure.retry_after
+        if not seconds:
+            proven = self._ring.throttled(key, model, who)
+            seconds = min(FIRST * 2.0 ** min(proven, 16), LONGEST) if proven else 0.0
+        if seconds <= 0:
+            return
+        self._adaptive.refused(now, took)
+        self._resize()
+        self._ring.hold(key, now + seconds, ErrorType.RATE_LIMITED, model)
+        if (wait := self._ring.wait(model, now)) > 0:
+            gate = self._gates.gate(self._provider, model, self._circuits, now)
+            gate.held_until, gate.why = max(gate.held_until, now + wait), ErrorType.RATE_LIMITED
+            self._tell(model, ErrorType.RATE_LIMITED)
+
+    def blamed(
+        self, key: int, failure: ProviderFailure, who: object
+    ) -> tuple[ProviderFailure, bool]:
+        """What a failed call of `who` says of its key: the failure, as the key's if that is shown;
+        and whether the provider had shown before that it takes the key no more."""
+        if failure.suspects == "key" and self._ring.suspect(key, who):
+            failure = replace(failure, scope="key")
+        if failure.scope != "key" or failure.type == ErrorType.RATE_LIMITED:
+            return failure, False
+        is_new = self._set_aside(key, failure)
+        return failure, not is_new
+
+    def _set_aside(self, key: int, failure: ProviderFailure) -> bool:
+        now = trio.current_time()
+        sure = failure.suspects is None
+        is_new = self._ring.set_aside(key, now, self._rest_seconds, failure.type, sure=sure)
+        if is_new:
+            log.warning(
+                "key is set aside",
+                provider=self._provider,
+                key=self._ring.name(key),
+                error=failure.type,
+                status_code=failure.status_code,
+                message=failure.message,
+                seconds=self._rest_seconds,
+            )
+        if (until := self._ring.all_refused_until(now)) is not None:
+            before = self._gates.refused.get(self._provider)
+            self._gates.refused[self._provider] = NoKey(
+                since=now if before is None else before.since,
+                until=until,
+                type=failure.type,
+                status_code=failure.status_code,
+            )
+        return is_new
+
+    def _works(self, key: int, began: float) -> None:
+        """The provider took this key in a call that began then."""
+        if not self._ring.works(key, began):
+            return
+        log.info("key works again", provider=self._provider, key=self._ring.name(key))
+        self._gates.refused.pop(self._provider, None)
+
+    def _reached(self, model: str) -> None:
+        gate = self._gates.find(self._provider, model)
+        if gate is not None:
+            gate.circuit.succeeded()
+
+    def _resize(self) -> None:
+        calls = self._adaptive.calls
+        if calls != self.slots.total_tokens:
+            self.slots.total_tokens = calls
+            self._in_work.set_slots(self._provider, calls)
+
+    def _tell(self, model: str, why: str) -> None:
+        wait = self._gates.wait(self._provider, model, trio.current_time())
+        if wait > 0:
+            self._breaker.cast(GateShut(model, wait, why))

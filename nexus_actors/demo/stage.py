@@ -1,0 +1,119 @@
+"""The service of the demo: a real `nexus start` in a folder of its own, both gone at the end."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from nexus_actors.cli.report import CommandError
+from nexus_actors.demo.examples import ROOT
+from nexus_actors.operations import asking, control
+from nexus_actors.settings import Settings, SettingsErrors, load_settings
+
+START_TIMEOUT = 60.0
+"""Seconds until the service answers, making a database cluster included."""
+STOP_TIMEOUT = 30.0
+LOG_LINES = 15
+"""Of the service's log, shown if it ends when it should not."""
+# Whatever these say is about the reader's own service, which the demo must not touch.
+_FOREIGN = ("SHARED_QUEUE_DB_URL", "DATABASE_URL", "NEXUS_")
+
+
+@dataclass(slots=True)
+class Stage:
+    """The running service."""
+
+    settings: Settings
+    process: trio.Process
+    log: Path
+
+    async def ask(self, command: str) -> Any:
+        """What the control socket answers."""
+        return await control.ask(self.settings.service.data_dir, command)
+
+    async def wait_ready(self) -> None:
+        """Until the service answers: its control socket is the last thing that it starts."""
+        with trio.move_on_after(START_TIMEOUT):
+            while self.process.poll() is None:
+                try:
+                    await self.ask("status")
+                except asking.ControlError:
+                    await trio.sleep(0.02)
+                else:
+                    return
+        raise CommandError("the service did not start; the end of its log:", details=self.log_end())
+
+    async def stop(self) -> int | None:
+        """Ask it to end, as a service manager does; its exit code, None if it does not end."""
+        self.process.terminate()
+        with trio.move_on_after(STOP_TIMEOUT):
+            return await self.process.wait()
+        return None
+
+    def log_end(self) -> list[str]:
+        """The last lines of its log."""
+        return self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+
+
+@asynccontextmanager
+async def open_stage(config: str) -> AsyncIterator[Stage]:
+    """Start the service in a new folder. However the block ends, process and folder are gone."""
+    folder = Path(tempfile.mkdtemp(prefix="nexus-demo-", dir=_short_folder()))
+    try:
+        file = folder / "demo.toml"
+        file.write_text(f'[service]\nname = "demo"\ndata_dir = "{folder / "data"}"\n\n{config}')
+        environ = {
+            name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
+        }
+        settings = load_settings(file, environ)
+        if isinstance(settings, SettingsErrors):
+            raise CommandError("the demo's config is wrong:", details=str(settings).splitlines())
+        stage = await _start(settings, file, folder / "service.log", environ)
+        try:
+            yield stage
+        finally:
+            with trio.CancelScope(shield=True):
+                await _end(stage.process)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short_folder() -> str | None:
+    """Where sockets' paths stay short enough to be in the folder, and are removed along with it."""
+    folder = tempfile.gettempdir()
+    return folder if len(folder) <= 32 or not os.access("/tmp", os.W_OK) else "/tmp"  # noqa: S108
+
+
+async def _start(settings: Settings, file: Path, log: Path, environ: dict[str, str]) -> Stage:
+    with log.open("wb") as output:
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "nexus_actors.cli", "start", "--config", str(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=environ,
+            # Ctrl-C is for the demo, which then stops the service in order.
+            start_new_session=True,
+        )
+    return Stage(settings, process, log)
+
+
+async def _end(process: trio.Process) -> None:
+    """Stop what is still running: in order, and by force if that does not help."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    with trio.move_on_after(STOP_TIMEOUT):
+        await process.wait()
+        return
+    process.kill()
+    await process.wait()

@@ -1,0 +1,170 @@
+"""What the database says in the end, and what the drill makes of it."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nexus_actors.drill.provider import COST
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool
+
+PROGRESS = """
+SELECT count(*) FILTER (WHERE state IN ('done', 'failed')) AS ended,
+       (SELECT count(*) FROM pgmq.q_ai_requests) AS queued,
+       (SELECT count(*) FROM pgmq.q_ai_results) AS unstored
+FROM nexus.requests
+"""
+_RESULTS = """
+SELECT message ->> 'request_id' AS id FROM pgmq.q_ai_results
+UNION ALL
+SELECT message ->> 'request_id' FROM pgmq.a_ai_results
+"""
+_STORED = "SELECT input ->> 'request_id' AS id FROM public.job_results"
+_DEAD = "SELECT DISTINCT message ->> 'request_id' AS id FROM pgmq.q_ai_requests_dead"
+_TOLD = """
+SELECT request_id AS id, count(*) AS calls, sum(cost)::float8 AS cost
+FROM nexus.attempts WHERE cost IS NOT NULL GROUP BY request_id
+"""
+_ASSUMED = "SELECT request_id AS id, count(*) AS calls FROM nexus.assumed_costs GROUP BY request_id"
+_SPENT = "SELECT coalesce(sum(spent), 0)::float8 AS spent FROM nexus.spending"
+_FLAGGED = "SELECT DISTINCT request_id AS id FROM nexus.attempts WHERE maybe_paid"
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The numbers of a drill; what must be 0 for it to have gone well is in `breaches`."""
+
+    requests: int
+    """Different ids."""
+    messages: int
+    """Sent at least, duplicates included."""
+    results: int
+    """Ids with exactly one result."""
+    duplicates: int
+    """Results beyond one an id."""
+    lost: int
+    """Ids without a result."""
+    unstored: int
+    """Ids without their row in job_results."""
+    left_in_queue: int
+    dead_letters: int
+    calls: int
+    """To the provider."""
+    faults: int
+    """Calls that the provider spoiled."""
+    repeated_paid_calls: int
+    """Whole answers beyond one an id."""
+    repeated_unflagged: int
+    """Ids paid for more than once without a mark in the journal that this may be so."""
+    billed: float
+    """US dollars on the provider's bill."""
+    told: float
+    """US dollars: the sum of nexus.attempts.cost."""
+    unknown_calls: int
+    """Calls that are marked as of unknown cost: they may be on the bill."""
+    unknown: float
+    """US dollars of the bill that are theirs."""
+    unexplained: int
+    """Calls on the bill that are neither told nor marked, or told and not on it."""
+    spent: float
+    """US dollars that count as spent of the budget: those told, and the most that the others may
+    have cost."""
+    budget: float
+    kills: int
+    restarts: int
+    longest_outage: float
+    """Seconds without a request ended while there were some."""
+    recovery_median: float | None
+    """Seconds from SIGKILL until the service answers again."""
+    recovery_max: float | None
+    seconds: float
+    stopped_cleanly: bool
+    seed: int
+
+    @property
+    def breaches(self) -> Mapping[str, int]:
+        """Promises that were not kept, with how often."""
+        counts = {
+            "lost": self.lost,
+            "duplicates": self.duplicates,
+            "unstored": self.unstored,
+            "left in the queue": self.left_in_queue,
+            "paid twice without a mark": self.repeated_unflagged,
+            "calls that the bill and the journal do not agree on": self.unexplained,
+            "a budget exceeded, or spent and not counted": int(
+                self.spent > self.budget or self.billed > self.spent + _ROUNDING
+            ),
+            "not stopped cleanly": int(not self.stopped_cleanly),
+        }
+        return {name: count for name, count in counts.items() if count}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "breaches": dict(self.breaches)}
+
+
+async def read(pool: PostgresPool, sql: str) -> list[dict[str, Any]]:
+    """The rows of a statement."""
+    return await pool.run(_fetch, sql)
+
+
+async def counts(
+    pool: PostgresPool,
+    ids: Collection[str],
+    answered: Mapping[str, int],
+    billed: Mapping[str, int],
+) -> dict[str, Any]:
+    """The part of a verdict that the database and the provider know."""
+    results = Counter(await _ids(pool, _RESULTS))
+    stored = set(await _ids(pool, _STORED))
+    flagged = set(await _ids(pool, _FLAGGED))
+    repeated = {name: times - 1 for name, times in answered.items() if times > 1}
+    (progress,) = await read(pool, PROGRESS)
+    return {
+        "results": sum(results[name] == 1 for name in ids),
+        "duplicates": sum(max(count - 1, 0) for count in results.values()),
+        "lost": sum(results[name] == 0 for name in ids),
+        "unstored": len(set(ids) - stored),
+        "left_in_queue": progress["queued"],
+        "dead_letters": len(await _ids(pool, _DEAD)),
+        "repeated_paid_calls": sum(repeated.values()),
+        "repeated_unflagged": len(repeated.keys() - flagged),
+        **await _money(pool, billed),
+    }
+
+
+async def _money(pool: PostgresPool, billed: Mapping[str, int]) -> dict[str, Any]:
+    rows = await read(pool, _TOLD)
+    told = {str(row["id"]): int(row["calls"]) for row in rows}
+    marked = {str(row["id"]): int(row["calls"]) for row in await read(pool, _ASSUMED)}
+    (spending,) = await read(pool, _SPENT)
+    return {
+        **money(billed, told, marked),
+        "told": round(sum(row["cost"] for row in rows), 9),
+        "spent": round(spending["spent"], 9),
+    }
+
+
+def money(
+    billed: Mapping[str, int], told: Mapping[str, int], marked: Mapping[str, int]
+) -> dict[str, Any]:
+    """Call by call of each request: what is on the bill is told with its cost, or marked as of
+    unknown cost; what is marked need not be on it."""
+    bill, known, unknown = Counter(billed), Counter(told), Counter(marked)
+    missing = bill - known
+    return {
+        "billed": round(bill.total() * COST, 9),
+        "unknown_calls": unknown.total(),
+        "unknown": round((missing & unknown).total() * COST, 9),
+        "unexplained": (missing - unknown).total() + (known - bill).total(),
+    }
+
+
+async def _ids(pool: PostgresPool, sql: str) -> Sequence[str]:
+    return [str(row["id"]) for row in await read(pool, sql)]
+
+
+async def _fetch(connection: Connection, sql: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in await connection.fetch(sql)]

@@ -1,0 +1,128 @@
+"""What the store is told of a job that leaves: how it ended, or where it waits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from math import inf
+
+import trio
+
+from nexus_actors.contract.encode import encode_result
+from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer, Failure, LLMResult
+from nexus_actors.storage.ports import Finish, GiveBack, Step
+from nexus_actors.work.job import Job
+from nexus_actors.work.metrics import OBJECTIVE_MS
+
+
+def give_back(job: Job, lane: str | None = None, delay: float = 0.0) -> GiveBack:
+    """Return the job's lease: visible after `delay` seconds, or waiting for `lane`."""
+    assert job.request_id is not None  # noqa: S101 - what has no id was refused, and has an outcome
+    left = job.deadline - trio.current_time()
+    return GiveBack(
+        lease=job.lease,
+        request_id=job.request_id,
+        attempts=tuple(job.attempts),
+        attempt_count=job.attempt_count,
+        spared_count=job.spared_count,
+        used_candidates=job.used_candidates,
+        lane=lane,
+        delay=min(max(delay, 0.0), max(left, 0.0)),
+        expires_in=max(left, 0.0) if left < inf else None,
+    )
+
+
+def finish(job: Job) -> Finish:
+    """End the job with its outcome. Only for jobs that have one. It is encoded once: from then on
+    the encoded answer stands for the answer, whose text the job keeps no longer.
+    """
+    if job.end is None:
+        job.end = _finish(job)
+        if isinstance(job.outcome, Answer):
+            job.outcome = replace(job.outcome, response=None, tool_calls=(), provider_state=None)
+    elif job.end.lease != job.lease:
+        job.end = replace(job.end, lease=job.lease)
+    return job.end
+
+
+def size(end: Finish) -> int:
+    """About how many bytes it takes, here and on its way."""
+    return 1000 if end.result is None else 1000 + len(end.result.encode("utf-8", "surrogatepass"))
+
+
+def _finish(job: Job) -> Finish:
+    outcome, finished_at = job.outcome, job.finished_at
+    assert outcome is not None  # noqa: S101
+    assert finished_at is not None  # noqa: S101
+    request = job.body if isinstance(job.body, LLMRequest) else None
+    answer = outcome if isinstance(outcome, Answer) else None
+    failure = outcome if isinstance(outcome, Failure) else None
+    agent_id = job.body.agent_id
+    return Finish(
+        lease=job.lease,
+        request_id=job.request_id,
+        result=None
+        if job.request_id is None
+        else _result(job, job.request_id, outcome, finished_at),
+        succeeded=answer is not None,
+        dead_reason=failure.type if failure else None,
+        dead_detail=_dead_detail(job, failure) if failure else None,
+        agent_id=agent_id,
+        complexity=request.complexity if request else None,
+        task_type=request.task_type if request else None,
+        provider=outcome.provider,
+        model=answer.model if answer else None,
+        prompt_tokens=answer.usage.prompt_tokens if answer else None,
+        completion_tokens=answer.usage.completion_tokens if answer else None,
+        cost=answer.cost if answer else None,
+        cost_basis=answer.cost_basis if answer else None,
+        latency_ms=job.latency_ms,
+        response_id=answer.response_id if answer else None,
+        attempts=tuple(job.attempts),
+        attempt_count=job.attempt_count,
+        spared_count=job.spared_count,
+        steps=_steps(job, failure),
+    )
+
+
+def _result(job: Job, request_id: str, outcome: Answer | Failure, finished_at: datetime) -> str:
+    request = job.body if isinstance(job.body, LLMRequest) else None
+    return encode_result(
+        LLMResult(
+            request_id=request_id,
+            agent_id=job.body.agent_id,
+            complexity=request.complexity if request else None,
+            task_type=request.task_type if request else None,
+            outcome=outcome,
+            latency_ms=job.latency_ms,
+            attempts=job.attempt_count,
+            timestamp=finished_at,
+        )
+    )
+
+
+def _dead_detail(job: Job, failure: Failure) -> Mapping[str, object]:
+    detail: dict[str, object] = {"type": failure.type, "message": failure.message}
+    if isinstance(job.body, Refusal):
+        detail |= {"path": job.body.path, "excerpt": job.body.excerpt}
+    if failure.provider is not None:
+        detail |= {"provider": failure.provider, "status_code": failure.status_code}
+    return detail
+
+
+def _steps(job: Job, failure: Failure | None) -> Sequence[Step]:
+    """The steps so far, closed by publishing and metrics, which the same transaction makes true."""
+    now = datetime.now(UTC)
+    steps = list(job.steps)
+    if failure is not None:
+        last = steps[-1]
+        outcome = failure.type if last.outcome == "ok" else last.outcome
+        # What a provider said stands with its attempt.
+        why = {"message": failure.message} if failure.provider is None else {}
+        steps[-1] = replace(last, outcome=outcome, detail={**(last.detail or {}), **why} or None)
+    if job.request_id is not None:
+        steps.append(Step(name="publish_result", outcome="ok", at=now))
+    met = job.latency_ms <= OBJECTIVE_MS
+    steps.append(Step(name="track_metrics", outcome="ok", at=now, detail={"objective_met": met}))
+    return steps

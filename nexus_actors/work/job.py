@@ -1,0 +1,213 @@
+"""What the stages hand each other: one request while this process works on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from math import inf
+
+import trio
+
+from nexus_actors.contract.errors import ErrorType, Refusal
+from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.routing import Candidate
+from nexus_actors.storage.ports import Attempt, Finish, Lease, Previous, Step
+from nexus_actors.work.refusals import Refusals
+from supervisors import ActorRef
+
+Key = tuple[int, str | None]
+"""A message's number and its request's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What is sent of a request to one candidate."""
+
+    request: LLMRequest
+    notes: tuple[str, ...] = ()
+    """What `dropped` is to say of it."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True, weakref_slot=True)
+class Job:
+    """One leased request on its way. Only the in-work table and the stage that holds it write to
+    it.
+
+    Two jobs are the same only if they are the same object: a message that is leased again, after
+    its job was given up, is another job.
+    """
+
+    lease: Lease
+    body: LLMRequest | Refusal
+    request_id: str | None
+    size: int = 0
+    """Bytes that its message takes as text; 0 where it is not read."""
+    prior_attempts: int = 0
+    """Attempts made under earlier leases."""
+    prior_spared: int = 0
+    """Those of them that do not count towards the most allowed."""
+    prior_earlier: int = 0
+    """Those of these that were made before the request was sent again under its own id."""
+    prior_outcome: str | None = None
+    """How the last of them ended; None where there was none, or none that the journal knows."""
+    used_before: tuple[str, ...] = ()
+    """Names of candidates that were used up under earlier leases."""
+    candidate_index: int = 0
+    """Position in `candidates` of the one to try now; earlier ones are used up."""
+    previous: Previous | None = None
+    """Who gave the answer that the request goes on with, as far as the journal knows."""
+    deadline: float = inf
+    """When the request's own `timeout` is over, by `trio.current_time()`."""
+    leased_at: float = field(default_factory=trio.current_time)
+    leased_before: float = 0.0
+    """Seconds from its first lease, whoever had it, to this one."""
+    sent_at: float = -inf
+    """When it was put into the queue, by the same clock."""
+    tried_at: float | None = None
+    """When its first call began, by the same clock; None before."""
+    pauses: dict[Candidate, float] = field(default_factory=dict)
+    """Until when this request leaves a candidate alone that told it to come later."""
+    tried_keys: set[int] = field(default_factory=set)
+    """Places of the candidate's keys that were no good for it, since it came to its lane."""
+    keyless: set[Candidate] = field(default_factory=set)
+    """Candidates that were passed over because no key of theirs could be used: not used up."""
+    candidates: tuple[Candidate, ...] = ()
+    allowed: Allowed | None = None
+    """What is sent of it to the candidate to try now."""
+    lane: str | None = None
+    """The provider whose lane it is in; None until routed."""
+    queued_in: object | None = None
+    """The very channel it stands in; None once a worker took it."""
+    not_before: float = -inf
+    """When its candidate may be called, by `trio.current_time()`; it waits in the store till then.
+    """
+    leaving: bool = False
+    """It is being given back: whether the store has done so already is not known yet."""
+    holder: ActorRef | None = None
+    """The worker that is making its call."""
+    call: trio.CancelScope | None = None
+    """Around the call that is being made: cancelled when the lease is lost."""
+    call_started: datetime | None = None
+    call_began: float = 0.0
+    """The same moment on trio's clock, which nobody sets."""
+    outcome: Answer | Failure | None = None
+    end: Finish | None = None
+    """What the store is told of its outcome: encoded once, for as long as it is answered."""
+    end_bytes: int = 0
+    """What that takes of the memory."""
+    finished_at: datetime | None = None
+    latency_ms: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    """Attempts made under this lease; not in the journal yet."""
+    refusals: dict[Candidate, Refusals] = field(default_factory=dict)
+    """What the candidates refused of it under this lease."""
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        """What it is found by among all jobs of this process."""
+        return self.lease.msg_id, self.request_id
+
+    @property
+    def attempt_count(self) -> int:
+        """All attempts made so far."""
+        return self.prior_attempts + len(self.attempts)
+
+    @property
+    def spared_count(self) -> int:
+        """Those of them that do not count: too early, or repeated without a refused field."""
+        return self.prior_spared + sum(attempt.spared for attempt in self.attempts)
+
+    @property
+    def early_count(self) -> int:
+        """How often a provider said to come later."""
+        early = (attempt.outcome == ErrorType.RATE_LIMITED for attempt in self.attempts)
+        return self.prior_spared - self.prior_earlier + sum(early)
+
+    def has_used(self, attempts: int) -> bool:
+        """Whether it has made so many attempts, those that do not count left out."""
+        return self.attempt_count - self.spared_count >= attempts
+
+    @property
+    def candidate(self) -> Candidate:
+        """The provider and model to try now."""
+        return self.candidates[self.candidate_index]
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether what came of it last was no more than: later."""
+        return self.last_outcome == ErrorType.RATE_LIMITED
+
+    @property
+    def last_outcome(self) -> str | None:
+        """How its last attempt ended; None where there was none."""
+        return self.attempts[-1].outcome if self.attempts else self.prior_outcome
+
+    @property
+    def used_candidates(self) -> tuple[str, ...]:
+        """Names of the candidates that are used up."""
+        if not self.candidates:
+            return self.used_before
+        passed = self.candidates[: self.candidate_index]
+        return tuple(str(candidate) for candidate in passed if candidate not in self.keyless)
+
+    @property
+    def left(self) -> tuple[Candidate, ...]:
+        """The candidates to try now, or later."""
+        return self.candidates[self.candidate_index :]
+
+    def regain_keyless(self) -> None:
+        """Those passed over for want of a key may be tried again, in their order."""
+        passed = self.candidates[: self.candidate_index]
+        used = [it for it in passed if it not in self.keyless]
+        self.candidates = (*used, *(it for it in self.candidates if it not in used))
+        self.candidate_index = len(used)
+        self.keyless.clear()
+
+    def set_candidates(self, candidates: Sequence[Candidate]) -> None:
+        """Take the route's candidates; those used up before come first, whatever their order was
+        then. Of none but used ones the last is left: the config may have changed since."""
+        used = [it for it in candidates if str(it) in self.used_before]
+        self.candidates = (*used, *(it for it in candidates if it not in used))
+        self.candidate_index = min(len(used), len(candidates) - 1)
+
+    @property
+    def has_next_candidate(self) -> bool:
+        """Whether the route has another model after this one."""
+        return self.candidate_index + 1 < len(self.candidates)
+
+    @property
+    def refused(self) -> Refusals:
+        """What the candidate to try now refused of it."""
+        return self.refusals.setdefault(self.candidate, Refusals())
+
+    def record(self, attempt: Attempt) -> None:
+        """Note one attempt, numbered in the order of the request's attempts."""
+        self.attempts.append(replace(attempt, number=self.attempt_count + 1))
+
+    def cut_off(self, outcome: str) -> None:
+        """If a call was being made, note that it ended without an answer. It may have been paid."""
+        if self.call_started is None:
+            return
+        took = trio.current_time() - self.call_began
+        self.record(
+            Attempt(
+                number=0,
+                provider=self.candidate.provider,
+                model=self.candidate.model,
+                outcome=outcome,
+                status_code=None,
+                duration_ms=round(took * 1000),
+                cost=None,
+                error="the worker ended during the call",
+                started_at=self.call_started,
+                maybe_paid=True,
+            )
+        )
+        self.call_started = None
+
+    def step(self, name: str, outcome: str = "ok", **detail: object) -> None:
+        """Note the outcome of one step of the workflow."""
+        self.steps.append(
+            Step(name=name, outcome=outcome, at=datetime.now(UTC), detail=detail or None)
+        )

@@ -1,0 +1,80 @@
+"""Answers that wait for the store, made durable on this machine meanwhile."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import structlog
+
+from nexus_actors.storage.ports import AnswerSpool, Finish, SpoolError
+from nexus_actors.work.ending import finish, size
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
+
+log = structlog.get_logger("nexus.result_publisher")
+
+BATCH_BYTES = 16 * 2**20
+"""That many bytes of answers go into one statement, or are written at once, or one answer."""
+
+
+class KeptAnswers:
+    """The spool as the publisher uses it. What cannot be written there stays in memory; that is
+    logged once, until it can be.
+    """
+
+    def __init__(self, spool: AnswerSpool, in_work: InWork) -> None:
+        self._spool = spool
+        self._in_work = in_work
+        self._failed = False
+
+    def __contains__(self, job: Job) -> bool:
+        return job.request_id in self._spool
+
+    def encode(self, job: Job) -> Finish:
+        """How it ends; what that takes counts as memory from now on."""
+        fresh = job.end is None
+        end = finish(job)
+        if fresh:
+            self._in_work.weigh(job, size(end))
+        return end
+
+    async def keep(self, jobs: Iterable[Job] | None = None) -> None:
+        """Make durable here what the store has not taken yet: these, or all."""
+        waiting = self._in_work.answered() if jobs is None else jobs
+        for chunk in self._chunks([job for job in waiting if job not in self]):
+            answers = [it for it in map(self.encode, chunk) if it.result is not None]
+            try:
+                await self._spool.keep(answers)
+            except SpoolError as error:
+                if not self._failed:
+                    log.warning("answers are in memory only", error=str(error))
+                self._failed = True
+            else:
+                self._failed = False
+
+    def _chunks(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
+        """A few at a time, so that encoding them leaves the others their turns."""
+        chunk: list[Job] = []
+        together = 0
+        for job in jobs:
+            self.encode(job)
+            chunk.append(job)
+            together += job.end_bytes
+            if together > BATCH_BYTES:
+                yield chunk
+                chunk, together = [], 0
+        if chunk:
+            yield chunk
+
+    def count(self) -> int:
+        """How many of those that wait are durable here."""
+        return sum(job in self for job in self._in_work.answered())
+
+    def has_all(self) -> bool:
+        """Whether none that waits would be lost with this process."""
+        return all(job in self for job in self._in_work.answered())
+
+    async def forget(self, request_ids: Sequence[str | None]) -> None:
+        """They are published."""
+        try:
+            await self._spool.discard([it for it in request_ids if it is not None])
+        except SpoolError as error:  # the next start says them again, which changes nothing
+            log.warning("published answers stay in the spool", error=str(error))
