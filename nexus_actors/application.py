@@ -30,6 +30,7 @@ from nexus_actors.operations.pruner import Pruner
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
 from nexus_actors.settings.model import Settings
+from nexus_actors.shared import Shared
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import StorageError
@@ -174,11 +175,10 @@ class Application:
         return place(socket.gethostname(), boot_id(), os.getpid(), name, pid_namespace())
 
     def _pipeline(self) -> Supervisor:
-        return Pipeline(
+        shared = Shared(
             settings=self.settings,
             registry=self.registry,
             store=self.database.requests,
-            quirk_store=self.database.quirks,
             spool=self.spool,
             hints=self.database.hints,
             in_work=self.in_work,
@@ -187,7 +187,8 @@ class Application:
             quirks=self.quirks,
             streams=self.streams,
             outages=self.outages,
-        ).supervisor()
+        )
+        return Pipeline(shared, self.database.quirks).supervisor()
 
     def _result_poller(self) -> ResultPoller:
         return ResultPoller(
@@ -232,12 +233,12 @@ class Application:
             "providers": {
                 name: {
                     "workers": one.settings.pool_size,
-                    "in_lane": len(self.in_work.lane(name)),
-                    "capacity": self.in_work.capacity(name),
+                    "in_lane": len(self.in_work.queue(name)),
+                    "capacity": self.in_work.queue(name).capacity,
                     "calls": self.metrics.calls[name].succeeded,
                     "calls_failed": self.metrics.calls[name].failed,
                     "last_error": self.metrics.calls[name].last_error,
-                    "calls_at_once": self.in_work.slots(name),
+                    "calls_at_once": self.in_work.concurrency(name).limit,
                     "keys_held": self._keys_held(name),
                     "shut": dict(self.gates.describe(name, trio.current_time())),
                 }
@@ -265,8 +266,8 @@ class Application:
         return outages
 
     def _keys_held(self, provider: str) -> object:
-        describe = self.in_work.keys_held.get(provider)
-        return {} if describe is None else describe(trio.current_time())
+        keys = self.gates.keys.get(provider)
+        return {} if keys is None else keys.describe(trio.current_time())
 
     async def _queue_lengths(self) -> object:
         """Counting takes time in a long queue, and a status must not."""

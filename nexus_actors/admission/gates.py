@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import inf
 
 from nexus_actors.admission.circuit import Circuit, CircuitSettings
+from nexus_actors.admission.keys import KeyRing
 
 MOST_GATES = 4096
 
@@ -56,6 +57,8 @@ class Gates:
         self._gates: dict[tuple[str, str], Gate] = {}
         self.refused: dict[str, NoKey] = {}
         """Providers of which no key has worked since all were set aside."""
+        self.keys: dict[str, KeyRing] = {}
+        """Each provider's keys; for `nexus status`."""
 
     def no_key(self, provider: str, now: float) -> NoKey | None:
         """Why no call to the provider may begin now; None if one may, as far as its keys go."""

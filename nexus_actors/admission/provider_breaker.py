@@ -35,7 +35,7 @@ class ProviderBreaker(GenServer):
     The circuits themselves stand in `Gates`, where the Router and the workers look without asking.
     """
 
-    def __init__(self, *, provider: str, gates: Gates, in_work: InWork) -> None:
+    def __init__(self, provider: str, gates: Gates, in_work: InWork) -> None:
         self._provider = provider
         self._gates = gates
         self._in_work = in_work

@@ -9,7 +9,6 @@ import structlog
 import trio
 
 from nexus_actors.admission.circuit import CircuitSettings
-from nexus_actors.admission.concurrency import AdaptiveLimit
 from nexus_actors.admission.gates import Gates, NoKey
 from nexus_actors.admission.keys import KeyRing
 from nexus_actors.admission.provider_breaker import GateShut
@@ -20,7 +19,7 @@ from nexus_actors.contract.result import Answer
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.providers.retry import FIRST, LONGEST
 from nexus_actors.routing.choice import expected_tokens
-from nexus_actors.work.in_work import InWork
+from nexus_actors.work.concurrency import Concurrency
 from supervisors import ActorRef, NoProcess, ServerExited
 
 SUCCESSOR = 0.05
@@ -32,52 +31,47 @@ _TAKEN = (400, 404, 413, 422)
 
 
 class ProviderLimits:
-    """Made by the provider's supervisor, anew with each of its starts.
-
-    `slots` is what a worker holds during a call, so that no more are made at once than the provider
-    was found to bear.
-    """
+    """Made by the provider's supervisor, anew with each of its starts: what was found out of its
+    keys and its concurrency is forgotten then."""
 
     def __init__(
         self,
-        *,
         provider: str,
         settings: ProviderSettings,
+        *,
         keys: Sequence[str],
         gates: Gates,
-        in_work: InWork,
+        concurrency: Concurrency,
         breaker: ActorRef,
         limiter: ActorRef | None = None,
     ) -> None:
-        self._provider = provider
+        self.provider = provider
         self._circuits = CircuitSettings(
             failures=settings.breaker_failures,
             open_seconds=settings.breaker_seconds,
             open_seconds_max=max(settings.breaker_seconds, settings.breaker_seconds_max),
         )
         self._gates = gates
-        self._in_work = in_work
+        self._concurrency = concurrency
         self._breaker = breaker
-        self._adaptive = AdaptiveLimit(settings.pool_size)
         self._limiter = limiter
         self._has_keys = bool(keys)
         self._ring = KeyRing(keys or ("no key",))
         self._rest_seconds = settings.key_rest_seconds
         gates.refused.pop(provider, None)
-        in_work.keys_held[provider] = self._ring.describe
-        self.slots = trio.CapacityLimiter(settings.pool_size)
-        in_work.set_slots(provider, settings.pool_size)
+        gates.keys[provider] = self._ring
+        concurrency.reset()
 
     @property
     def no_key(self) -> ProviderFailure | None:
         """Why no call is worth making until one of the keys has rested, if all are set aside."""
         now = trio.current_time()
-        refused = self._gates.no_key(self._provider, now)
+        refused = self._gates.no_key(self.provider, now)
         if refused is None:
             return None
         return ProviderFailure(
             type=refused.type,
-            message=refused.told(self._provider, now),
+            message=refused.told(self.provider, now),
             retryable=False,
             scope="key",
             status_code=refused.status_code,
@@ -91,11 +85,11 @@ class ProviderLimits:
         now = trio.current_time()
         key = self._ring.take(model, now, key_name, without)
         if key is None:  # only for a moment: else the gate would be shut
-            gate = self._gates.gate(self._provider, model, self._circuits, now)
+            gate = self._gates.gate(self.provider, model, self._circuits, now)
             gate.held_until = max(gate.held_until, now + self._ring.wait(model, now))
             gate.why = ErrorType.RATE_LIMITED
             return None
-        if not self._gates.begin(self._provider, model, now):
+        if not self._gates.begin(self.provider, model, now):
             self._ring.put_back(key)
             return None
         return key
@@ -147,13 +141,12 @@ class ProviderLimits:
         self._ring.put_back(key)
         match outcome:
             case Answer():
-                self._adaptive.answered()
-                self._resize()
+                self._concurrency.answered()
                 self._ring.answered(key, model)
                 self._works(key, now - took)
                 self._reached(model)
             case ProviderFailure(scope="provider"):
-                gate = self._gates.gate(self._provider, model, self._circuits, now)
+                gate = self._gates.gate(self.provider, model, self._circuits, now)
                 gate.circuit.failed(now)
                 gate.why = outcome.type
                 self._tell(model, outcome.type)
@@ -162,7 +155,7 @@ class ProviderLimits:
                     self._works(key, now - took)
                 self._reached(model)
             case _:
-                if (gate_or_none := self._gates.find(self._provider, model)) is not None:
+                if (gate_or_none := self._gates.find(self.provider, model)) is not None:
                     gate_or_none.circuit.abandon()
 
     def throttled(
@@ -180,11 +173,10 @@ class ProviderLimits:
             seconds = min(FIRST * 2.0 ** min(proven, 16), LONGEST) if proven else 0.0
         if seconds <= 0:
             return
-        self._adaptive.refused(now, took)
-        self._resize()
+        self._concurrency.refused(now, took)
         self._ring.hold(key, now + seconds, ErrorType.RATE_LIMITED, model)
         if (wait := self._ring.wait(model, now)) > 0:
-            gate = self._gates.gate(self._provider, model, self._circuits, now)
+            gate = self._gates.gate(self.provider, model, self._circuits, now)
             gate.held_until, gate.why = max(gate.held_until, now + wait), ErrorType.RATE_LIMITED
             self._tell(model, ErrorType.RATE_LIMITED)
 
@@ -207,7 +199,7 @@ class ProviderLimits:
         if is_new:
             log.warning(
                 "key is set aside",
-                provider=self._provider,
+                provider=self.provider,
                 key=self._ring.name(key),
                 error=failure.type,
                 status_code=failure.status_code,
@@ -215,8 +207,8 @@ class ProviderLimits:
                 seconds=self._rest_seconds,
             )
         if (until := self._ring.all_refused_until(now)) is not None:
-            before = self._gates.refused.get(self._provider)
-            self._gates.refused[self._provider] = NoKey(
+            before = self._gates.refused.get(self.provider)
+            self._gates.refused[self.provider] = NoKey(
                 since=now if before is None else before.since,
                 until=until,
                 type=failure.type,
@@ -228,21 +220,15 @@ class ProviderLimits:
         """The provider took this key in a call that began then."""
         if not self._ring.works(key, began):
             return
-        log.info("key works again", provider=self._provider, key=self._ring.name(key))
-        self._gates.refused.pop(self._provider, None)
+        log.info("key works again", provider=self.provider, key=self._ring.name(key))
+        self._gates.refused.pop(self.provider, None)
 
     def _reached(self, model: str) -> None:
-        gate = self._gates.find(self._provider, model)
+        gate = self._gates.find(self.provider, model)
         if gate is not None:
             gate.circuit.succeeded()
 
-    def _resize(self) -> None:
-        calls = self._adaptive.calls
-        if calls != self.slots.total_tokens:
-            self.slots.total_tokens = calls
-            self._in_work.set_slots(self._provider, calls)
-
     def _tell(self, model: str, why: str) -> None:
-        wait = self._gates.wait(self._provider, model, trio.current_time())
+        wait = self._gates.wait(self.provider, model, trio.current_time())
         if wait > 0:
             self._breaker.cast(GateShut(model, wait, why))

@@ -3,10 +3,10 @@
 import structlog
 import trio
 
-from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import RequestStore, StorageError
+from nexus_actors.shared import Shared
+from nexus_actors.storage.ports import StorageError
 from nexus_actors.work.ending import give_back
-from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Answered, Leaving
 from nexus_actors.work.stage import Stage
 from supervisors import ExitReason, Shutdown
 
@@ -23,18 +23,11 @@ class LeaseKeeper(Stage):
     nothing is published. First to start and last to stop of the pipeline.
     """
 
-    def __init__(
-        self,
-        *,
-        visibility_timeout: float,
-        store: RequestStore,
-        in_work: InWork,
-        outages: Outages,
-    ) -> None:
-        self._visibility_timeout = visibility_timeout
-        self._store = store
-        self._in_work = in_work
-        self._patience = outages.patience("LeaseKeeper")
+    def __init__(self, shared: Shared) -> None:
+        self._visibility_timeout = float(shared.settings.queue.visibility_timeout)
+        self._store = shared.store
+        self._in_work = shared.in_work
+        self._patience = shared.outages.patience("LeaseKeeper")
 
     async def init(self) -> None:
         """Start extending."""
@@ -65,7 +58,7 @@ class LeaseKeeper(Stage):
             # A job may have ended, or been leased anew, while the statement ran. One with an
             # outcome is the publisher's, one on its way back the Router's: their fences decide.
             changed = job not in self._in_work or job.lease != lease
-            if lease in held or changed or job.outcome or job.leaving:
+            if lease in held or changed or isinstance(job.place, Answered | Leaving):
                 continue
             log.warning("lease lost, call given up", request_id=job.request_id, msg_id=lease.msg_id)
             if job.call is not None:
@@ -73,7 +66,7 @@ class LeaseKeeper(Stage):
             self._in_work.remove(job)
 
     async def _release(self) -> None:
-        jobs = [job for job in self._in_work if job.outcome is None]
+        jobs = [job for job in self._in_work if not isinstance(job.place, Answered)]
         for job in jobs:
             job.cut_off("interrupted")
         try:

@@ -8,18 +8,15 @@ import structlog
 import trio
 
 from nexus_actors.admission.provider_limits import ProviderLimits
-from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
 from nexus_actors.failpoints import reached
 from nexus_actors.providers.port import OnText, Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.providers.sessions import Sessions
+from nexus_actors.shared import Shared
 from nexus_actors.storage.ports import Attempt
-from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Allowed, Job
-from nexus_actors.work.metrics import Metrics
-from nexus_actors.work.text_streams import TextStreams
 
 GRACE = 5.0
 """Seconds beyond a call's timeout after which a provider that does not keep it is cut off."""
@@ -31,26 +28,20 @@ class ProviderCalls:
 
     def __init__(
         self,
-        *,
-        provider: str,
+        shared: Shared,
         settings: ProviderSettings,
         sessions: Sessions,
-        in_work: InWork,
-        metrics: Metrics,
         limits: ProviderLimits,
-        streams: TextStreams,
-        quirks: Quirks,
-        holds: bool,
     ) -> None:
-        self._provider = provider
+        self._provider = limits.provider
         self._settings = settings
         self._sessions = sessions
-        self._in_work = in_work
-        self._metrics = metrics
+        self._in_work = shared.in_work
+        self._metrics = shared.metrics
         self._limits = limits
-        self._streams = streams
-        self._quirks = quirks
-        self._holds = holds
+        self._streams = shared.streams
+        self._quirks = shared.quirks
+        self._holds = shared.holds
 
     async def make(self, job: Job, key: int) -> Outcome | None:
         """One call with the key at this place, recorded. None if the lease was lost meanwhile.

@@ -7,10 +7,9 @@ import structlog
 import trio
 
 from nexus_actors.contract.result import Failure
-from nexus_actors.pipeline.lane import Lane
-from nexus_actors.work.in_work import InWork
-from nexus_actors.work.job import Job
-from supervisors import ActorRef, Down, GenServer, Registry, Shutdown
+from nexus_actors.shared import Shared
+from nexus_actors.work.job import Held, Job
+from supervisors import ActorRef, Down, GenServer, Shutdown
 
 log = structlog.get_logger("nexus.pool")
 
@@ -26,32 +25,16 @@ class ProviderPool(GenServer):
     """Watches the workers. When one is gone, what it held is tried again at once, as one more
     attempt.
 
-    A pool that starts looks for jobs of its lane that no one holds: it finds what was in the hands
-    of
-    a worker that died while there was no pool, and all that stood in the lane of a supervisor
-    before.
+    A pool that starts looks for jobs whose worker is gone: it finds what was held by one that died
+    while there was no pool.
     """
 
-    def __init__(
-        self,
-        *,
-        provider: str,
-        workers: Sequence[str],
-        max_attempts: int,
-        registry: Registry,
-        in_work: InWork,
-        lane: Lane,
-        to_router: trio.MemorySendChannel[Job],
-        to_publisher: trio.MemorySendChannel[Job],
-    ) -> None:
+    def __init__(self, shared: Shared, provider: str, workers: Sequence[str]) -> None:
         self._provider = provider
         self._workers = workers
-        self._max_attempts = max_attempts
-        self._registry = registry
-        self._in_work = in_work
-        self._lane = lane
-        self._to_router = to_router
-        self._to_publisher = to_publisher
+        self._max_attempts = shared.settings.queue.max_attempts
+        self._registry = shared.registry
+        self._in_work = shared.in_work
 
     async def init(self) -> None:
         """Watch the workers that are there already, and pick up what nobody holds."""
@@ -73,23 +56,23 @@ class ProviderPool(GenServer):
                 self._pick_up("worker_crashed")
 
     def _pick_up(self, outcome: str, *, again: bool = True) -> None:
-        """Find the jobs of the lane that no one holds. `again`: try them here at once; else, where
-        workers are being stopped, none of the remaining ones shall begin a call that is cut off
-        too: back to the Router, if there is one.
+        """Find the jobs whose worker is gone. `again`: try them here at once; else, where workers
+        are being stopped, none of the remaining ones shall begin a call that is cut off too: back
+        to the Router, if there is one.
         """
-        for job in self._in_work.lane(self._provider):
-            if job.queued_in is self._lane or (job.holder is not None and job.holder.is_alive):
+        for job in tuple(self._in_work.queue(self._provider).held):
+            if isinstance(job.place, Held) and job.place.worker.is_alive:
                 continue
             if job.call_started is not None:
                 log.warning("call cut off", request_id=job.request_id, outcome=outcome)
             job.cut_off(outcome)
-            self._in_work.stop(job)
             late = job.deadline <= trio.current_time()  # the Router's to end
             if again and job.has_used(self._max_attempts):
                 self._give_up(job, outcome)
-            elif late or not again or self._in_work.draining or not self._lane.put(job):
-                self._in_work.leave_lane(job)
-                self._to_router.send_nowait(job)
+            elif late or not again or self._in_work.draining:
+                self._in_work.unroute(job)
+            else:
+                self._in_work.put_back(job)
 
     def _give_up(self, job: Job, outcome: str) -> None:
         failure = Failure(
@@ -99,4 +82,3 @@ class ProviderPool(GenServer):
             provider=self._provider,
         )
         self._in_work.answer(job, failure)
-        self._to_publisher.send_nowait(job)

@@ -1,35 +1,30 @@
 """Stage 4: one call at a time."""
 
 import random
-from collections.abc import Sequence
 
 import structlog
 import trio
-from pydantic import SecretStr
 
 from nexus_actors.admission.checks import Checks
 from nexus_actors.admission.provider_limits import ProviderLimits
-from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.provider_state import key_of_states
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
-from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.provider_calls import ProviderCalls, comes_too_early
 from nexus_actors.pipeline.provider_pool import WorkerStarted
-from nexus_actors.providers.port import ProviderFailure, ProviderKind, ProviderSettings
+from nexus_actors.providers.port import ProviderFailure, ProviderKind
 from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions
-from nexus_actors.work.in_work import InWork
+from nexus_actors.settings.model import Provider
+from nexus_actors.shared import Shared
 from nexus_actors.work.job import Job
-from nexus_actors.work.metrics import Metrics
-from nexus_actors.work.text_streams import TextStreams
 from supervisors import ActorRef, GenServer
 
 log = structlog.get_logger("nexus.worker")
 
 
 class ProviderWorker(GenServer):
-    """Takes jobs from its provider's lane and calls the provider, with a session of its own.
+    """Takes jobs from its provider's queue and calls the provider, with a session of its own.
 
     A failed call is repeated as the provider's settings allow, and at once without a field that was
     refused; what is beyond goes back to the Router for the next candidate. It does not trap exits:
@@ -38,40 +33,24 @@ class ProviderWorker(GenServer):
 
     def __init__(
         self,
-        *,
-        provider: str,
+        shared: Shared,
+        provider: Provider,
         kind: ProviderKind,
-        settings: ProviderSettings,
-        api_keys: Sequence[SecretStr],
-        max_attempts: int,
-        holds: bool = True,
-        in_work: InWork,
-        metrics: Metrics,
-        lane: Lane,
         limits: ProviderLimits,
         checks: Checks,
-        streams: TextStreams,
-        quirks: Quirks,
         pool: ActorRef,
-        to_router: trio.MemorySendChannel[Job],
-        to_publisher: trio.MemorySendChannel[Job],
     ) -> None:
-        self._provider = provider
+        self._shared = shared
+        self._provider = provider.name
         self._kind = kind
-        self._settings = settings
-        self._api_keys = api_keys or (None,)
-        self._max_attempts = max_attempts
-        self._holds = holds
-        self._in_work = in_work
-        self._metrics = metrics
-        self._lane = lane
+        self._keys = [key.secret for key in provider.api_keys] or (None,)
+        self._settings = provider.settings
+        self._max_attempts = shared.settings.queue.max_attempts
+        self._holds = shared.holds
+        self._in_work = shared.in_work
         self._limits = limits
         self._checks = checks
-        self._streams = streams
-        self._quirks = quirks
         self._pool = pool
-        self._to_router = to_router
-        self._to_publisher = to_publisher
         self._random = random.Random()  # noqa: S311 - jitter, not secrecy
 
     async def init(self) -> None:
@@ -80,23 +59,13 @@ class ProviderWorker(GenServer):
         self.spawn_link(self._work)
 
     async def _work(self) -> None:
-        async with open_sessions(self._kind, self._provider, self._settings, self._api_keys) as own:
-            calls = ProviderCalls(
-                provider=self._provider,
-                settings=self._settings,
-                sessions=own,
-                in_work=self._in_work,
-                metrics=self._metrics,
-                limits=self._limits,
-                streams=self._streams,
-                quirks=self._quirks,
-                holds=self._holds,
-            )
+        async with open_sessions(
+            self._kind, self._provider, self._settings, self._keys
+        ) as sessions:
+            calls = ProviderCalls(self._shared, self._settings, sessions, self._limits)
             while True:
-                job = await self._lane.take()
-                async with self._limits.slots:
-                    if self._in_work.start(job, self.ref):
-                        await self._serve(calls, job)
+                job = await self._in_work.take(self._provider, self.ref)
+                await self._serve(calls, job)
 
     async def _serve(self, calls: ProviderCalls, job: Job) -> None:
         """Call until there is an answer, or nothing left to try here."""
@@ -107,7 +76,7 @@ class ProviderWorker(GenServer):
                 case None:
                     return None  # the lease was lost: the job is no longer ours
                 case Answer():
-                    return self._end(job, outcome)
+                    return self._in_work.answer(job, outcome)
                 case ProviderFailure(refused_field=str()):
                     continue  # at once, without it
                 case ProviderFailure() if self._has_another_key(job, key, outcome):
@@ -239,7 +208,7 @@ class ProviderWorker(GenServer):
     def _fail(self, job: Job, failure: ProviderFailure) -> None:
         """The next candidate, or the end; an answer that says nothing is better than neither."""
         if job.refused.instead is not None:
-            self._end(job, job.refused.instead)
+            self._in_work.answer(job, job.refused.instead)
             return
         log.info(
             "call failed",
@@ -255,7 +224,7 @@ class ProviderWorker(GenServer):
             job.candidate_index += 1
             self._back_to_router(job)
         else:
-            self._end(
+            self._in_work.answer(
                 job,
                 Failure(
                     type=failure.type,
@@ -269,12 +238,7 @@ class ProviderWorker(GenServer):
     def _back_to_router(self, job: Job) -> None:
         """For the next candidate, or to wait until this one may be called."""
         job.tried_keys.clear()
-        self._in_work.leave_lane(job)
-        self._to_router.send_nowait(job)
-
-    def _end(self, job: Job, outcome: Answer | Failure) -> None:
-        self._in_work.answer(job, outcome)
-        self._to_publisher.send_nowait(job)
+        self._in_work.unroute(job)
 
 
 def _out_of_time(job: Job) -> ProviderFailure:

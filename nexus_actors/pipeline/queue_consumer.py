@@ -7,26 +7,22 @@ from datetime import datetime
 import structlog
 import trio
 
-from nexus_actors.contract.bounds import DEFAULTS, Bounds, too_large
+from nexus_actors.contract.bounds import too_large
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.leasing import HELD, Leasing
-from nexus_actors.settings.model import QueueSettings
-from nexus_actors.storage.outages import Outages
+from nexus_actors.shared import Shared
 from nexus_actors.storage.ports import (
     TOO_LARGE,
     Delivery,
-    Hints,
     Lease,
-    RequestStore,
     StorageError,
 )
 from nexus_actors.work.ending import give_back
-from nexus_actors.work.in_work import InWork
-from nexus_actors.work.job import Job
+from nexus_actors.work.job import Assigned, Job, Leaving, Unrouted
 from nexus_actors.work.stage import Stage
 from nexus_actors.work.wake import Wake
 from supervisors import ExitReason, Shutdown
@@ -44,37 +40,25 @@ class QueueConsumer(Stage):
     worker has started, and waits for the calls that run.
     """
 
-    def __init__(
-        self,
-        *,
-        queue: QueueSettings,
-        drain_timeout: float,
-        bounds: Bounds = DEFAULTS,
-        store: RequestStore,
-        hints: Hints,
-        in_work: InWork,
-        outages: Outages,
-        to_router: trio.MemorySendChannel[Job],
-        to_publisher: trio.MemorySendChannel[Job],
-    ) -> None:
-        self._queue = queue
-        self._drain_timeout = drain_timeout
-        self._bounds = bounds
-        self._store = store
-        self._hints = hints
-        self._in_work = in_work
-        self._to_router = to_router
-        self._to_publisher = to_publisher
+    def __init__(self, shared: Shared) -> None:
+        self._queue = shared.settings.queue
+        self._drain_timeout = shared.settings.service.drain_timeout
+        self._bounds = shared.settings.requests.bounds
+        self._store = shared.store
+        self._hints = shared.hints
+        self._in_work = shared.in_work
         self._wake = Wake()
-        self._patience = outages.patience("QueueConsumer")
-        self._leasing = Leasing(store, queue, in_work, outages.patience(HELD))
+        self._patience = shared.outages.patience("QueueConsumer")
+        self._leasing = Leasing(
+            self._store, self._queue, self._in_work, shared.outages.patience(HELD)
+        )
         self._look_everywhere_at = 0.0
         self._stopping = False
         self._stopped = trio.Event()
 
     async def init(self) -> None:
         """Start reading. What a predecessor leased but did not hand on is released first."""
-        self._in_work.draining = False  # it may have been stopped alone, and started again
+        self._in_work.resume()  # it may have been stopped alone, and started again
         self._in_work.on_room = self._wake.set
         self.spawn_link(self._consume)
 
@@ -140,13 +124,13 @@ class QueueConsumer(Stage):
         processes put requests to wait too.
         """
         rooms = self._in_work.demand()
-        waiting_lanes = self._in_work.waiting_lanes
+        waiting_providers = self._in_work.waiting_providers
         if trio.current_time() < self._look_everywhere_at:
-            rooms = {lane: room for lane, room in rooms.items() if lane in waiting_lanes}
+            rooms = {lane: room for lane, room in rooms.items() if lane in waiting_providers}
             if not rooms:
                 return False
         # Decided before the await: what the Router puts to wait meanwhile marks its lane anew.
-        waiting_lanes.difference_update(rooms)
+        waiting_providers.difference_update(rooms)
         found = True  # until it is known that there is none: also if this is cut off
         try:
             spare = min(self._queue.batch_size, self._in_work.places)
@@ -160,7 +144,7 @@ class QueueConsumer(Stage):
             await trio.lowlevel.checkpoint()
         finally:
             if found:
-                waiting_lanes.update(rooms)
+                waiting_providers.update(rooms)
         return found
 
     async def _lease(self) -> bool:
@@ -242,20 +226,17 @@ class QueueConsumer(Stage):
 
     def _hand_on(self, job: Job) -> None:
         self._in_work.add(job)
-        match job.body:
-            case Refusal(type=name, message=message, path=path):
-                failure = Failure(type=name, message=message, path=path, retryable=False)
-                self._in_work.answer(job, failure)
-                self._to_publisher.send_nowait(job)
-            case _:
-                self._to_router.send_nowait(job)
+        if isinstance(job.body, Refusal):
+            told, path = job.body.message, job.body.path
+            failure = Failure(type=job.body.type, message=told, path=path, retryable=False)
+            self._in_work.answer(job, failure)
 
     # -- stopping
 
     async def _drain(self) -> None:
         """Give back what no worker has started, then wait until no call is running."""
         self._stopping = True
-        self._in_work.draining = True
+        self._in_work.drain()
         self._wake.set()
         await self._stopped.wait()
         at_rest = Wake()
@@ -265,7 +246,8 @@ class QueueConsumer(Stage):
             await at_rest.wait(math.inf)
 
     async def _give_back_unstarted(self) -> None:
-        jobs = [job for job in self._in_work if job.holder is None and job.outcome is None]
+        unstarted = (Unrouted, Assigned, Leaving)
+        jobs = [job for job in self._in_work if isinstance(job.place, unstarted)]
         for job in jobs:
             self._in_work.leave(job)
         try:

@@ -46,12 +46,11 @@ class Recovery:
         self._kept = kept
         self._in_work = in_work
         self._patience = patience
-        self._adopted: list[Job] = []
         self._failed: set[str | None] = set()
         """Those that the store has not done once: each is tried alone, after the others."""
 
-    async def run(self, left: Sequence[Finish]) -> list[Job]:
-        """Publish all of these; returns what was taken into work."""
+    async def run(self, left: Sequence[Finish]) -> None:
+        """Publish all of these, or take them into work."""
         waiting = deque(left)
         while waiting:
             answers = self._some(waiting)
@@ -73,7 +72,6 @@ class Recovery:
             else:
                 self._size = min(2 * self._size, self._batch_size)
                 self._patience.worked()
-        return self._adopted
 
     def _some(self, waiting: deque[Finish]) -> list[Finish]:
         answers: list[Finish] = []
@@ -127,7 +125,6 @@ class Recovery:
             if isinstance(result, LLMResult)
             else Failure(type=ErrorType.INTERNAL_ERROR, message=result, retryable=False),
         )
-        self._adopted.append(job)
 
 
 async def record_late(store: RequestStore, ends: Sequence[Finish]) -> None:

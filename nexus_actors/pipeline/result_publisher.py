@@ -15,22 +15,18 @@ from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.held import Held
 from nexus_actors.pipeline.recovery import Recovery, record_late
+from nexus_actors.shared import Shared
 from nexus_actors.storage.evidence import others_pass, replacement
-from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import (
-    AnswerSpool,
     Finish,
     Lease,
-    RequestStore,
     StorageError,
     StorageRefused,
     StorageStrained,
 )
 from nexus_actors.work.ending import size
-from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 from nexus_actors.work.kept_answers import BATCH_BYTES, KeptAnswers
-from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.stage import Stage
 from supervisors import ExitReason, Shutdown
 
@@ -64,26 +60,16 @@ class ResultPublisher(Stage):
     all the same, for what they cost.
     """
 
-    def __init__(
-        self,
-        *,
-        batch_size: int,
-        store: RequestStore,
-        spool: AnswerSpool,
-        in_work: InWork,
-        metrics: Metrics,
-        outages: Outages,
-        jobs: trio.MemoryReceiveChannel[Job],
-    ) -> None:
-        self._batch_size = batch_size
-        self._store = store
-        self._spool = spool
-        self._in_work = in_work
-        self._metrics = metrics
-        self._jobs = jobs
-        self._size = batch_size
+    def __init__(self, shared: Shared, answered: trio.MemoryReceiveChannel[None]) -> None:
+        self._batch_size = shared.settings.queue.batch_size
+        self._store = shared.store
+        self._spool = shared.spool
+        self._in_work = shared.in_work
+        self._metrics = shared.metrics
+        self._answered = answered
+        self._size = self._batch_size
         self._pending: deque[Job] = deque()
-        self._kept = KeptAnswers(spool, in_work)
+        self._kept = KeptAnswers(shared.spool, shared.in_work)
         self._refused = Held()
         self._slow = Held()
         """What the store cannot do in its time, apart: trying one takes long."""
@@ -100,11 +86,12 @@ class ResultPublisher(Stage):
         self._unproven: dict[Job, None] = {}
         """Those held since another got through."""
         self._waiting = trio.CancelScope()
-        self._patience = outages.patience("ResultPublisher")
+        self._patience = shared.outages.patience("ResultPublisher")
         self._idle = trio.Event()
 
     async def init(self) -> None:
         """Begin with what a predecessor did not get published."""
+        self._in_work.take_answered()
         self._pending.extend(self._in_work.answered())
         self.spawn_link(self._publish_all)
         self.spawn_link(self._try_again, self._refused)
@@ -131,8 +118,8 @@ class ResultPublisher(Stage):
         while True:
             if not self._pending and not self._doubtful:
                 with trio.CancelScope() as self._waiting:
-                    self._pending.append(await self._jobs.receive())
-            self._gather()
+                    await self._answered.receive()
+            self._pending.extend(self._in_work.take_answered())
             if batch := self._batch():
                 await self._publish(batch)
             if self._doubtful:
@@ -149,7 +136,7 @@ class ResultPublisher(Stage):
             patience=self._patience,
         )
         left = [it for it in self._spool.unpublished() if it.request_id not in known]
-        self._pending.extend(await recovery.run(left))
+        await recovery.run(left)
         self._in_work.recovered = True
         self._in_work.on_room()
 
@@ -167,16 +154,8 @@ class ResultPublisher(Stage):
             self._kept.encode(job)
             await self._publish([job])
 
-    def _gather(self) -> None:
-        while True:
-            try:
-                self._pending.append(self._jobs.receive_nowait())
-            except trio.WouldBlock:
-                return
-
     def _batch(self) -> list[Job]:
-        """The next few, each once: a job may come from the table and from the channel. Doubtful
-        ones go where they are tried alone."""
+        """The next few. Doubtful ones go where they are tried alone."""
         batch: dict[Job, None] = {}
         together = 0
         while self._pending and len(batch) < self._size:

@@ -1,28 +1,24 @@
-"""Stage 2: choose the candidates of a request and put it on the lane of the first that is left."""
+"""Stage 2: choose the candidates of a request and assign it to the first that is left."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
 import trio
 
-from nexus_actors.admission.gates import Gates, NoKey
-from nexus_actors.contract.bounds import DEFAULTS, Bounds
+from nexus_actors.admission.gates import NoKey
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
-from nexus_actors.pipeline.lane import Lane
 from nexus_actors.providers.retry import LONG_PAUSE
 from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Candidate, Routed, Routes
-from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import GiveBack, RequestStore, StorageError, StorageRefused
+from nexus_actors.shared import Shared
+from nexus_actors.storage.ports import GiveBack, StorageError, StorageRefused
 from nexus_actors.work.deadlines import Deadlines
 from nexus_actors.work.ending import give_back
-from nexus_actors.work.in_work import InWork
-from nexus_actors.work.job import Job
+from nexus_actors.work.job import Assigned, Job, Unrouted
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer
 
@@ -33,47 +29,33 @@ _REFUSED = (ErrorType.AUTHENTICATION_FAILED, ErrorType.QUOTA_EXCEEDED)
 
 
 class Router(GenServer):
-    """Never waits for a provider, nor for the store: a job whose lane is full goes back to the
-    store, to wait there, by a task of its own.
+    """Never waits for a provider, nor for the store: a job whose provider's queue is full goes back
+    to the store, to wait there, by a task of its own.
 
-    A full first choice is waited for, also one that must not be called for a moment; the next
-    choice is for failures, and for what is shut for long. The order of a route's models is a
-    preference of quality and price, which a busy moment does not change.
+    Fallback is for failure, not for load: a full first choice is waited for, also one that must not
+    be called for a moment; the next choice is for failures, and for a circuit that is open for
+    long. The order of a route's models is a preference of quality and price, which a busy moment
+    does not change.
     """
 
     def __init__(
-        self,
-        *,
-        routes: Routes,
-        max_attempts: int,
-        holds: bool = True,
-        most_throttled: float = FOREVER,
-        store: RequestStore,
-        in_work: InWork,
-        jobs: trio.MemoryReceiveChannel[Job],
-        lanes: Mapping[str, Lane],
-        gates: Gates,
-        allowed_hosts: Sequence[str],
-        bounds: Bounds = DEFAULTS,
-        outages: Outages,
-        to_publisher: trio.MemorySendChannel[Job],
+        self, shared: Shared, routes: Routes, unrouted: trio.MemoryReceiveChannel[None]
     ) -> None:
+        settings = shared.settings
         self._routes = routes
-        self._max_attempts = max_attempts
-        self._holds = holds
-        self._most_throttled = most_throttled
-        self._store = store
-        self._in_work = in_work
-        self._jobs = jobs
-        self._lanes = lanes
-        self._gates = gates
-        self._allowed_hosts = allowed_hosts
-        self._bounds = bounds
-        self._to_publisher = to_publisher
+        self._max_attempts = settings.queue.max_attempts
+        self._holds = shared.holds
+        self._most_throttled = shared.throttled_seconds
+        self._store = shared.store
+        self._in_work = shared.in_work
+        self._unrouted = unrouted
+        self._gates = shared.gates
+        self._allowed_hosts = settings.security.allowed_hosts
+        self._bounds = settings.requests.bounds
         self._deadlines = Deadlines(self._expire)
         self._leaving: list[Job] = []
         self._left = Wake()
-        self._patience = outages.patience("Router")
+        self._patience = shared.outages.patience("Router")
 
     async def init(self) -> None:
         """Begin with the jobs a predecessor did not place, or had not given back for certain."""
@@ -82,38 +64,38 @@ class Router(GenServer):
         for job in self._in_work:
             self._deadlines.watch(job)
         self._leaving.extend(self._in_work.leaving())
-        for job in self._in_work.unrouted():
-            self._place(job)
-        self.spawn_link(self._route_all)
+        self._route_all()
+        self.spawn_link(self._route)
         self.spawn_link(self._give_back_all)
         self.spawn_link(self._deadlines.keep)
 
-    async def _route_all(self) -> None:
-        while True:
-            job = await self._jobs.receive()
-            # A predecessor may have placed it, or it was given back or lost meanwhile.
-            if self._in_work.is_unrouted(job):
-                self._deadlines.watch(job)
-                self._place(job)
+    async def _route(self) -> None:
+        async for _ in self._unrouted:
+            self._route_all()
+
+    def _route_all(self) -> None:
+        for job in self._in_work.unrouted():
+            self._deadlines.watch(job)
+            self._place(job)
 
     def _place(self, job: Job) -> None:
-        """Put the job on a lane, end it, or let it wait in the store."""
+        """Assign the job to a provider, end it, or let it wait in the store."""
         failure = None if job.candidates else self._find_candidates(job)
         if failure is not None:
-            self._end(job, failure)
+            self._in_work.answer(job, failure)
         elif job.deadline <= trio.current_time():
             self._expire(job)
         elif job.has_used(self._max_attempts):
-            self._end(job, _exhausted(job))
+            self._in_work.answer(job, _exhausted(job))
         elif self._in_work.draining:
             self._put_to_wait(job)
         elif not self._choose(job):
             if job.not_before < self._may_wait_until(job):
                 self._put_to_wait(job)
             else:
-                self._end(job, self._left_alone(job))
-        elif self._in_work.room(job.candidate.provider) > 0 and self._lane(job).put(job):
-            self._in_work.enter_lane(job, job.candidate.provider)
+                self._in_work.answer(job, self._left_alone(job))
+        elif self._in_work.room(job.candidate.provider) > 0:
+            self._in_work.assign(job, job.candidate.provider)
             reached("after_route")
         else:
             self._put_to_wait(job)
@@ -200,9 +182,6 @@ class Router(GenServer):
             status_code=told[0][1].status_code,
         )
 
-    def _lane(self, job: Job) -> Lane:
-        return self._lanes[job.candidate.provider]
-
     def _find_candidates(self, job: Job) -> Failure | None:
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
         if (why := refusal(job.body, self._allowed_hosts, self._bounds)) is not None:
@@ -225,14 +204,10 @@ class Router(GenServer):
                 job.step("route_llm", unroutable.type, **told)
                 return Failure(type=unroutable.type, message=unroutable.message, retryable=False)
 
-    def _end(self, job: Job, failure: Failure) -> None:
-        self._in_work.answer(job, failure)
-        self._to_publisher.send_nowait(job)
-
     def _expire(self, job: Job) -> None:
         """Its time is over. A call that runs is bounded by its worker."""
-        if job in self._in_work and job.outcome is None and job.holder is None and not job.leaving:
-            self._end(job, self._out_of_time(job))
+        if isinstance(job.place, Unrouted | Assigned):
+            self._in_work.answer(job, self._out_of_time(job))
 
     def _out_of_time(self, job: Job) -> Failure:
         if self._has_no_key(job):
@@ -281,13 +256,13 @@ class Router(GenServer):
                 self._patience.worked()
                 for job in jobs:
                     self._in_work.remove(job)
-                self._in_work.waiting_lanes.update(
+                self._in_work.waiting_providers.update(
                     job.candidate.provider for job in jobs if not self._delay(job)
                 )
                 self._in_work.on_room()
 
     def _return(self, job: Job) -> GiveBack:
-        """To wait for its lane, or for the moment its candidate may be called; visible at once
+        """To wait for its provider, or for the moment its candidate may be called; visible at once
         while we stop and others may have room."""
         if self._in_work.draining:
             return give_back(job)

@@ -5,9 +5,8 @@ import math
 import trio
 
 from nexus_actors.contract.stream import encode_piece, stream_channel
-from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import Notice, RequestStore, StorageError
-from nexus_actors.work.text_streams import TextStreams
+from nexus_actors.shared import Shared
+from nexus_actors.storage.ports import Notice, StorageError
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer
 
@@ -18,11 +17,11 @@ LINGER = 0.02
 class StreamPublisher(GenServer):
     """Notifies whoever listens. What cannot be sent now is dropped: the result says it again."""
 
-    def __init__(self, *, store: RequestStore, streams: TextStreams, outages: Outages) -> None:
-        self._store = store
-        self._streams = streams
+    def __init__(self, shared: Shared) -> None:
+        self._store = shared.store
+        self._streams = shared.streams
         self._wake = Wake()
-        self._patience = outages.patience("StreamPublisher")
+        self._patience = shared.outages.patience("StreamPublisher")
 
     async def init(self) -> None:
         """Begin with what a predecessor left."""

@@ -1,19 +1,16 @@
 """The pipeline's part of the tree: who is started in which order, and which channel joins whom."""
 
-import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import trio
 
 from nexus_actors.admission.buckets import Account, make_buckets
 from nexus_actors.admission.checks import Checks
-from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.model_quirks import ModelQuirks
 from nexus_actors.admission.provider_breaker import ProviderBreaker
 from nexus_actors.admission.provider_limits import ProviderLimits
-from nexus_actors.admission.quirks import Quirks
 from nexus_actors.admission.rate_limiter import RateLimiter
-from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
 from nexus_actors.pipeline.provider_pool import ProviderPool
 from nexus_actors.pipeline.provider_worker import ProviderWorker
@@ -23,229 +20,117 @@ from nexus_actors.pipeline.router import Router
 from nexus_actors.pipeline.stream_publisher import StreamPublisher
 from nexus_actors.providers.port import ProviderKind, ServedKind
 from nexus_actors.routing.routes import Routes
-from nexus_actors.settings.model import Provider, Settings
-from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import AnswerSpool, Hints, RequestStore
+from nexus_actors.settings.model import Provider
+from nexus_actors.shared import Shared
 from nexus_actors.storage.quirks import QuirkStore
-from nexus_actors.work.in_work import InWork
-from nexus_actors.work.job import Job
-from nexus_actors.work.metrics import Metrics
-from nexus_actors.work.text_streams import TextStreams
-from supervisors import Caller, ChildSpec, Registry, Supervisor
+from supervisors import Caller, ChildSpec, Supervisor
 
 MARGIN = 5.0
 """Seconds that a child is given beyond its own deadline before it is killed."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What the pipeline's parts are made from. `supervisor()` makes the channels and the specs
-    anew.
-    """
+    """Makes the pipeline's supervisors, each with its channels and specs anew."""
 
-    settings: Settings
-    registry: Registry
-    store: RequestStore
+    shared: Shared
     quirk_store: QuirkStore
-    spool: AnswerSpool
-    hints: Hints
-    in_work: InWork
-    metrics: Metrics
-    gates: Gates
-    quirks: Quirks
-    streams: TextStreams
-    outages: Outages
-    checks: Checks = field(init=False)
 
     def supervisor(self) -> Supervisor:
         """Start order is the reverse of a request's way, so that stopping in reverse is the drain.
 
-        Handing on to the Router and to the publisher never waits and never fails: what bounds these
-        channels is the demand (`InWork.quantity`), since each job in them is in the table.
+        The in-work table rings the Router and the publisher when there are jobs for them.
         """
-        settings, queue = self.settings, self.settings.queue
-        self.in_work.draining = False
-        to_router, routable = trio.open_memory_channel[Job](math.inf)
-        to_publisher, finished = trio.open_memory_channel[Job](math.inf)
-        lanes: dict[str, Lane] = {}
+        shared, settings = self.shared, self.shared.settings
+        to_router, unrouted = trio.open_memory_channel[None](1)
+        to_publisher, answered = trio.open_memory_channel[None](1)
+        shared.in_work.connect(to_router, to_publisher)
+        shared.in_work.resume()
         routes = Routes(settings)
-        hosts, budgets = settings.security.allowed_hosts, settings.budgets
-        longest = queue.max_throttled_hours * 3600
-        self.checks = Checks(hosts, budgets, routes.catalog, self.store, longest)
+        checks = Checks(
+            settings.security.allowed_hosts,
+            settings.budgets,
+            routes.catalog,
+            shared.store,
+            shared.throttled_seconds,
+        )
         return self._supervise(
             "Pipeline.Supervisor",
             ChildSpec(
-                "LeaseKeeper",
-                lambda: LeaseKeeper(
-                    visibility_timeout=float(queue.visibility_timeout),
-                    store=self.store,
-                    in_work=self.in_work,
-                    outages=self.outages,
-                ),
-                shutdown=RELEASE_TIMEOUT + MARGIN,
+                "LeaseKeeper", lambda: LeaseKeeper(shared), shutdown=RELEASE_TIMEOUT + MARGIN
             ),
             ChildSpec(
                 "ResultPublisher",
-                lambda: ResultPublisher(
-                    batch_size=queue.batch_size,
-                    store=self.store,
-                    spool=self.spool,
-                    in_work=self.in_work,
-                    metrics=self.metrics,
-                    outages=self.outages,
-                    jobs=finished,
-                ),
+                lambda: ResultPublisher(shared, answered),
                 shutdown=FLUSH_TIMEOUT + MARGIN,
             ),
-            ChildSpec(
-                "StreamPublisher",
-                lambda: StreamPublisher(
-                    store=self.store, streams=self.streams, outages=self.outages
-                ),
-            ),
-            ChildSpec(
-                "ModelQuirks",
-                lambda: ModelQuirks(
-                    store=self.quirk_store,
-                    hints=self.hints,
-                    quirks=self.quirks,
-                    outages=self.outages,
-                ),
-            ),
-            ChildSpec(
-                "Providers.Supervisor",
-                lambda: self._providers(lanes, to_router, to_publisher),
-                type="supervisor",
-            ),
-            ChildSpec(
-                "Router",
-                lambda: Router(
-                    routes=routes,
-                    max_attempts=queue.max_attempts,
-                    holds=queue.on_no_key == "hold",
-                    most_throttled=longest,
-                    store=self.store,
-                    in_work=self.in_work,
-                    jobs=routable,
-                    lanes=lanes,
-                    gates=self.gates,
-                    allowed_hosts=settings.security.allowed_hosts,
-                    bounds=settings.requests.bounds,
-                    outages=self.outages,
-                    to_publisher=to_publisher,
-                ),
-            ),
+            ChildSpec("StreamPublisher", lambda: StreamPublisher(shared)),
+            ChildSpec("ModelQuirks", self._model_quirks),
+            ChildSpec("Providers.Supervisor", lambda: self._providers(checks), type="supervisor"),
+            ChildSpec("Router", lambda: Router(shared, routes, unrouted)),
             ChildSpec(
                 "QueueConsumer",
-                lambda: QueueConsumer(
-                    queue=queue,
-                    drain_timeout=settings.service.drain_timeout,
-                    bounds=settings.requests.bounds,
-                    store=self.store,
-                    hints=self.hints,
-                    in_work=self.in_work,
-                    outages=self.outages,
-                    to_router=to_router,
-                    to_publisher=to_publisher,
-                ),
+                lambda: QueueConsumer(shared),
                 shutdown=settings.service.drain_timeout + MARGIN,
             ),
         )
 
-    def _providers(
-        self,
-        lanes: dict[str, Lane],
-        to_router: trio.MemorySendChannel[Job],
-        to_publisher: trio.MemorySendChannel[Job],
-    ) -> Supervisor:
-        def spec(provider: str) -> ChildSpec:
+    def _model_quirks(self) -> ModelQuirks:
+        return ModelQuirks(
+            store=self.quirk_store,
+            hints=self.shared.hints,
+            quirks=self.shared.quirks,
+            outages=self.shared.outages,
+        )
+
+    def _providers(self, checks: Checks) -> Supervisor:
+        def spec(provider: Provider) -> ChildSpec:
             return ChildSpec(
-                f"{provider}.Supervisor",
-                lambda: self._provider(provider, lanes, to_router, to_publisher),
+                f"{provider.name}.Supervisor",
+                lambda: self._provider(provider, checks),
                 type="supervisor",
             )
 
-        specs = (spec(provider) for provider in self.settings.providers)
+        specs = map(spec, self.shared.settings.providers.values())
         return self._supervise("Providers.Supervisor", *specs)
 
-    def _provider(
-        self,
-        provider: str,
-        lanes: dict[str, Lane],
-        to_router: trio.MemorySendChannel[Job],
-        to_publisher: trio.MemorySendChannel[Job],
-    ) -> Supervisor:
-        """One provider: its lane, its pool, its workers."""
-        configured = self.settings.providers[provider]
-        settings = configured.settings
-        lane = lanes[provider] = Lane(self.in_work.capacity(provider))
-        pool, breaker = f"{provider}.Pool", f"{provider}.Breaker"
-        workers = [f"{provider}.Worker.{n}" for n in range(1, settings.pool_size + 1)]
-
-        kind, servers = _served(configured)
-        limiter = f"{provider}.RateLimiter"
-        accounts = _accounts(configured)
+    def _provider(self, provider: Provider, checks: Checks) -> Supervisor:
+        """One provider: its circuits, its limits, its pool, its workers."""
+        shared, registry, name = self.shared, self.shared.registry, provider.name
+        kind, servers = _served(provider)
+        accounts = _accounts(provider)
+        breaker, limiter, pool = (f"{name}.{it}" for it in ("Breaker", "RateLimiter", "Pool"))
+        workers = [f"{name}.Worker.{n}" for n in range(1, provider.settings.pool_size + 1)]
         limits = ProviderLimits(
-            provider=provider,
-            settings=settings,
-            keys=[key.name for key in configured.api_keys],
-            gates=self.gates,
-            in_work=self.in_work,
-            breaker=self.registry.via(breaker),
-            limiter=None if not accounts else self.registry.via(limiter),
-        )
-        limiter_spec = ChildSpec(
-            limiter,
-            lambda: RateLimiter(store=self.store, accounts=accounts, outages=self.outages),
-            name=self.registry.via(limiter),
+            name,
+            provider.settings,
+            keys=[key.name for key in provider.api_keys],
+            gates=shared.gates,
+            concurrency=shared.in_work.concurrency(name),
+            breaker=registry.via(breaker),
+            limiter=registry.via(limiter) if accounts else None,
         )
 
         def new_breaker() -> ProviderBreaker:
-            return ProviderBreaker(provider=provider, gates=self.gates, in_work=self.in_work)
+            return ProviderBreaker(name, shared.gates, shared.in_work)
 
-        def new_pool() -> ProviderPool:
-            return ProviderPool(
-                provider=provider,
-                workers=workers,
-                max_attempts=self.settings.queue.max_attempts,
-                registry=self.registry,
-                in_work=self.in_work,
-                lane=lane,
-                to_router=to_router,
-                to_publisher=to_publisher,
-            )
+        def new_limiter() -> RateLimiter:
+            return RateLimiter(store=shared.store, accounts=accounts, outages=shared.outages)
 
         def new_worker() -> ProviderWorker:
-            return ProviderWorker(
-                provider=provider,
-                kind=kind,
-                settings=settings,
-                api_keys=[key.secret for key in configured.api_keys],
-                max_attempts=self.settings.queue.max_attempts,
-                holds=self.settings.queue.on_no_key == "hold",
-                in_work=self.in_work,
-                metrics=self.metrics,
-                lane=lane,
-                limits=limits,
-                checks=self.checks,
-                streams=self.streams,
-                quirks=self.quirks,
-                pool=self.registry.via(pool),
-                to_router=to_router,
-                to_publisher=to_publisher,
-            )
+            return ProviderWorker(shared, provider, kind, limits, checks, registry.via(pool))
 
         return self._supervise(
-            f"{provider}.Supervisor",
-            ChildSpec(breaker, new_breaker, name=self.registry.via(breaker)),
-            *([limiter_spec] if accounts else []),
+            f"{name}.Supervisor",
+            ChildSpec(breaker, new_breaker, name=registry.via(breaker)),
+            *([ChildSpec(limiter, new_limiter, name=registry.via(limiter))] if accounts else []),
             *servers,
-            ChildSpec(pool, new_pool, name=self.registry.via(pool)),
-            *(ChildSpec(name, new_worker, name=self.registry.via(name)) for name in workers),
+            ChildSpec(pool, lambda: ProviderPool(shared, name, workers), name=registry.via(pool)),
+            *(ChildSpec(worker, new_worker, name=registry.via(worker)) for worker in workers),
         )
 
     def _supervise(self, name: str, *children: ChildSpec) -> Supervisor:
-        max_restarts, max_seconds = self.settings.supervision.limits(len(children))
+        max_restarts, max_seconds = self.shared.settings.supervision.limits(len(children))
         return Supervisor(
             children,
             name=name,
@@ -255,22 +140,22 @@ class Pipeline:
         )
 
 
-def _served(configured: Provider) -> tuple[ProviderKind, list[ChildSpec]]:
+def _served(provider: Provider) -> tuple[ProviderKind, Sequence[ChildSpec]]:
     """The kind as the workers use it, and the server that it wants beside them, if it does."""
-    if not isinstance(configured.kind, ServedKind):
-        return configured.kind, []
-    served = configured.kind.serve(configured.name, configured.settings)
-    return served, [ChildSpec(f"{configured.name}.Server", served.server)]
+    if not isinstance(provider.kind, ServedKind):
+        return provider.kind, []
+    served = provider.kind.serve(provider.name, provider.settings)
+    return served, [ChildSpec(f"{provider.name}.Server", served.server)]
 
 
-def _accounts(configured: Provider) -> dict[int, Account[Caller]]:
+def _accounts(provider: Provider) -> dict[int, Account[Caller]]:
     """What each key may be used for a minute, by its place; none where there is no limit."""
-    settings = configured.settings
-    secrets = [key.secret.get_secret_value() for key in configured.api_keys] or [""]
+    settings = provider.settings
+    secrets = [key.secret.get_secret_value() for key in provider.api_keys] or [""]
     accounts = {}
     for place, secret in enumerate(secrets):
         buckets = make_buckets(
-            configured.name,
+            provider.name,
             secret,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_minute=settings.tokens_per_minute,

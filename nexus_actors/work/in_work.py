@@ -2,28 +2,84 @@
 
 A passive object, made once in `application.py` and handed to every stage, as an ETS table owned by
 the root would be: it outlives each stage, so a stage that is restarted finds here what its
-predecessor held. All methods are synchronous. A stage changes the table and hands the job on
-without a checkpoint between, so a kill never finds a job between two places.
+predecessor held. Nothing else says where a job is: the provider queues are part of the table, and
+the channels between the stages carry no jobs, only word that there are some.
 
-Demand comes from here too. A lane has `pool_size` slots and a waiting room of the same size: enough
-that a worker never waits for the database, small enough that nothing is hoarded which another
-process could start at once.
+    add ─▶ Unrouted ─assign─▶ Assigned ─take─▶ Held ─answer─▶ Answered ─remove─▶
+               ▲                  ▲              │
+               └────── unroute ───┴── put_back ──┘        leave: of what has no outcome ─▶ Leaving
+
+One method a transition, all synchronous but `take`; so a kill never finds a job between two places.
+
+Demand comes from here too. A provider queue has as many slots as its concurrency limit, and a
+waiting room of the same size: enough that a worker never waits for the database, small enough that
+nothing is hoarded which another process could start at once.
 """
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import trio
+from trio.lowlevel import ParkingLot, checkpoint_if_cancelled
 
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.storage.ports import Lease
-from nexus_actors.work.job import Job, Key
+from nexus_actors.work.concurrency import Concurrency
+from nexus_actors.work.job import Answered, Assigned, Held, Job, Key, Leaving, Place, Unrouted
 from supervisors import ActorRef
+
+Bell = trio.MemorySendChannel[None]
+"""Rung when there is something for the stage at its other end; one ring is as good as many."""
+
+
+@dataclass(slots=True, eq=False)
+class ProviderQueue:
+    """One provider's part of the table: what waits for its workers, and what they hold."""
+
+    concurrency: Concurrency
+    waiting: OrderedDict[Job, None] = field(default_factory=OrderedDict)
+    held: dict[Job, None] = field(default_factory=dict)
+    takers: ParkingLot = field(default_factory=ParkingLot)
+    """Workers that wait for a job."""
+    woken: int = 0
+    """Takers that were woken and have not looked yet."""
+
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.held)
+
+    @property
+    def capacity(self) -> int:
+        """Slots and waiting room together."""
+        return 2 * self.concurrency.limit
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether half of the waiting room is empty: the store is to be asked for batches."""
+        limit = self.concurrency.limit
+        return len(self) <= limit + limit // 2
+
+    @property
+    def ready(self) -> int:
+        """Jobs that may be taken now."""
+        return max(min(len(self.waiting), self.concurrency.limit - len(self.held)), 0)
+
+    def wake(self) -> None:
+        """Wake as many takers as there are jobs for, but for those under way already."""
+        if (wanted := self.ready - self.woken) > 0 and self.takers:
+            self.woken += len(self.takers.unpark(count=wanted))
+
+    async def wait(self) -> None:
+        """Wait until there may be a job. Cancelled, nobody was woken in vain."""
+        await self.takers.park()  # once woken it is not cancelled any more
+        self.woken -= 1
 
 
 class InWork:
-    """Jobs by message, by lane, and those that have their outcome.
+    """Jobs by message, and by where they are.
 
     `pool_sizes` maps each provider's name to its number of workers. `on_room` is called when more
     can be leased than before, `on_rest` when no call is running any more; they must not block.
@@ -36,14 +92,17 @@ class InWork:
         batch_size: int = 100,
         memory_bytes: float = math.inf,
     ) -> None:
-        self._pool_sizes = dict(pool_sizes)
+        self._queues = {name: self._new_queue(size) for name, size in pool_sizes.items()}
         self._jobs: dict[Key, Job] = {}
-        self._lanes: dict[str, dict[Key, Job]] = {name: {} for name in pool_sizes}
-        self._running: set[Key] = set()
-        self._answered: dict[Key, Job] = {}
-        self._apart: set[Key] = set()
-        self._unrouted: dict[Key, Job] = {}
-        self._leaving: dict[Key, Job] = {}
+        self._unrouted: dict[Job, None] = {}
+        self._leaving: dict[Job, None] = {}
+        self._answered: dict[Job, None] = {}
+        self._fresh: dict[Job, None] = {}
+        """Those of `_answered` that the publisher has not taken up yet."""
+        self._apart: set[Job] = set()
+        self._running = 0
+        self._router: Bell | None = None
+        self._publisher: Bell | None = None
         self.bytes_left = memory_bytes
         """What further messages and answers may take; below 0 after one that was larger."""
         self.draining = False
@@ -52,15 +111,17 @@ class InWork:
         """Leases of an earlier process of this instance may exist: nobody has looked yet."""
         self.recovered = False
         """What an earlier process of this instance was answered is published: until then nothing
-        may be leased, or it would be bought again."""
-        self.waiting_lanes: set[str] = set(pool_sizes)
-        """Lanes for which requests may be waiting in the store; at first, any."""
-        self.keys_held: dict[str, Callable[[float], Mapping[str, str]]] = {}
-        """For each provider, its keys that are not used at present, and why; for `nexus status`."""
+        may be leased, or it would be paid twice."""
+        self.waiting_providers: set[str] = set(pool_sizes)
+        """Providers that requests may be waiting for in the store; at first, any."""
         self.on_room: Callable[[], None] = lambda: None
         self.on_rest: Callable[[], None] = lambda: None
-        self._backlog = sum(self.capacity(lane) for lane in pool_sizes)
+        self._backlog = sum(2 * size for size in pool_sizes.values())
         self._limit = batch_size + 2 * self._backlog
+
+    def connect(self, router: Bell, publisher: Bell) -> None:
+        """From now on these are rung when there are jobs for the Router or for the publisher."""
+        self._router, self._publisher = router, publisher
 
     # -- looking
 
@@ -68,7 +129,7 @@ class InWork:
         return len(self._jobs)
 
     def __contains__(self, job: Job) -> bool:
-        return self._jobs.get(job.key) is job
+        return job.place is not None
 
     def __iter__(self) -> Iterator[Job]:
         return iter(tuple(self._jobs.values()))
@@ -80,59 +141,41 @@ class InWork:
         """
         return self._jobs.get((msg_id, request_id))
 
-    def lane(self, name: str) -> tuple[Job, ...]:
-        """The jobs of one lane without an outcome, oldest first."""
-        return tuple(self._lanes[name].values())
+    def queue(self, provider: str) -> ProviderQueue:
+        """What waits for a provider's workers, and what they hold. To be looked at only."""
+        return self._queues[provider]
 
-    def is_unrouted(self, job: Job) -> bool:
-        """Whether this very job waits for the Router."""
-        return self._unrouted.get(job.key) is job
+    def concurrency(self, provider: str) -> Concurrency:
+        """How many of the provider's jobs may be held at once; the table goes by its changes."""
+        return self._queues[provider].concurrency
 
     def unrouted(self) -> tuple[Job, ...]:
         """The jobs that wait for the Router."""
-        return tuple(self._unrouted.values())
+        return tuple(self._unrouted)
 
     def leaving(self) -> tuple[Job, ...]:
         """The jobs that are being given back."""
-        return tuple(self._leaving.values())
+        return tuple(self._leaving)
 
     def answered(self) -> tuple[Job, ...]:
         """The jobs that have their outcome and wait for the ResultPublisher."""
-        return tuple(self._answered.values())
+        return tuple(self._answered)
 
     @property
     def running(self) -> int:
         """Calls being made now, pauses between retries included."""
-        return len(self._running)
+        return self._running
 
-    def capacity(self, lane: str) -> int:
-        """Slots and waiting room together."""
-        return 2 * self._pool_sizes[lane]
-
-    def slots(self, lane: str) -> int:
-        """How many of the lane's jobs may be called for at once."""
-        return self._pool_sizes[lane]
-
-    def set_slots(self, lane: str, calls: int) -> None:
-        """The provider bears so many calls at once now; what is in the lane already stays there."""
-        wanted = self._wants(lane)
-        self._pool_sizes[lane] = calls
-        if not wanted and self._wants(lane):
-            self.on_room()
-
-    def room(self, lane: str) -> int:
-        """How many jobs more the lane can take."""
-        return self.capacity(lane) - len(self._lanes[lane])
+    def room(self, provider: str) -> int:
+        """How many jobs more the provider's queue can take."""
+        queue = self._queues[provider]
+        return queue.capacity - len(queue)
 
     def demand(self) -> dict[str, int]:
-        """How many jobs each lane wants now; lanes that want none are absent.
-
-        A lane asks for more when half of its waiting room is empty, not at each job that leaves:
-        the store is then asked for batches.
-        """
+        """How many jobs each provider wants now; those that want none are absent."""
         if self.is_full:
             return {}  # the publisher is behind: paid answers must not pile up without bound
-        return {lane: self.room(lane) for lane in self._lanes if self._wants(lane)}
+        return {name: self.room(name) for name, it in self._queues.items() if it.wants_more}
 
     @property
     def is_full(self) -> bool:
@@ -142,21 +185,17 @@ class InWork:
 
     @property
     def places(self) -> int:
-        """How many jobs more there can be: what the lanes take, as many answers not yet published,
+        """How many jobs more there can be: what the queues take, as many answers not yet published,
         and a batch on its way back; those set apart besides.
         """
         return self._limit - len(self._jobs) + len(self._apart)
 
-    def _wants(self, lane: str) -> bool:
-        size = self._pool_sizes[lane]
-        return len(self._lanes[lane]) <= size + size // 2
-
     def quantity(self) -> int:
-        """How many jobs to lease now: what the lanes want and nobody is on the way to yet, and as
-        many again as are just going back to wait.
+        """How many jobs to lease now: what the providers want and nobody is on the way to yet, and
+        as many again as are just going back to wait.
 
-        The latter is for a queue that begins with requests for a full lane: each look at it is
-        then deeper, until it finds those of others.
+        The latter is for a queue that begins with requests for a provider whose queue is full: each
+        look at it is then deeper, until it finds those of others.
         """
         wanted = sum(self.demand().values())
         if wanted == 0:
@@ -166,12 +205,10 @@ class InWork:
     # -- the way of a job
 
     def add(self, job: Job) -> None:
-        """A lease was taken: the job waits for the Router, or for the publisher if it has its
-        outcome.
-        """
+        """A lease was taken."""
         self._jobs[job.key] = job
         self.bytes_left -= job.size
-        self._unrouted[job.key] = job
+        self._move(job, Unrouted())
 
     def renew(self, job: Job, lease: Lease) -> bool:
         """The same message was leased again by this process: work on it goes on under the newer
@@ -179,59 +216,60 @@ class InWork:
 
         False if the job was being given back: then it is gone, and the new lease begins a new job.
         """
-        if job.leaving:
+        if isinstance(job.place, Leaving):
             self.remove(job)
             return False
         job.lease = lease
         return True
 
-    def enter_lane(self, job: Job, lane: str) -> None:
-        """The Router chose this lane."""
-        self._unrouted.pop(job.key, None)
-        self._lanes[lane][job.key] = job
-        job.lane = lane
+    def assign(self, job: Job, provider: str) -> None:
+        """The Router chose this provider: append it to its queue."""
+        self._move(job, Assigned(provider))
 
-    def leave_lane(self, job: Job) -> None:
-        """Back to the Router: the candidate is used up, or the lane has no place for it."""
-        self._release(job)
-        self._unrouted[job.key] = job
+    async def take(self, provider: str, worker: ActorRef) -> Job:
+        """The job that has waited longest, as soon as there is one and the concurrency limit allows
+        it. Cancelled, the worker has taken none."""
+        queue = self._queues[provider]
+        while True:
+            try:
+                await checkpoint_if_cancelled()
+            except trio.Cancelled:
+                queue.wake()  # it is another's turn
+                raise
+            if queue.ready and not self.draining:
+                break
+            await queue.wait()
+        job = next(iter(queue.waiting))
+        self._move(job, Held(provider, worker))
+        return job
+
+    def put_back(self, job: Job) -> None:
+        """Its worker is gone: it is to be taken by another."""
+        if isinstance(job.place, Held):
+            self._move(job, Assigned(job.place.provider))
+
+    def unroute(self, job: Job) -> None:
+        """Back to the Router: the candidate is used up, or must not be called for a while."""
+        self._move(job, Unrouted())
 
     def leave(self, job: Job) -> None:
         """It is being given back. It stays in the table until the store has said so, since nobody
         knows of a statement that was cut off whether it was carried out.
         """
-        self._release(job)
-        self._unrouted.pop(job.key, None)
-        job.leaving = True
-        self._leaving[job.key] = job
-
-    def start(self, job: Job, worker: ActorRef) -> bool:
-        """The worker takes the job; False if there is nothing to do for it any more."""
-        idle = job in self and job.lane is not None and job.holder is None
-        if not idle or self.draining:
-            return False
-        job.holder = worker
-        self._running.add(job.key)
-        return True
-
-    def stop(self, job: Job) -> None:
-        """The worker lost the job without an outcome (it crashed): the job stays in its lane."""
-        job.holder = None
-        job.call = None
-        if job.key in self._running:
-            self._running.remove(job.key)
-            if not self._running:
-                self.on_rest()
+        self._move(job, Leaving())
 
     def answer(self, job: Job, outcome: Answer | Failure) -> None:
-        """The job has its outcome and leaves its lane."""
-        self._release(job)
-        self._unrouted.pop(job.key, None)
+        """The job has its outcome."""
         job.outcome = outcome
         job.finished_at = datetime.now(UTC)
         seconds = job.leased_before + trio.current_time() - job.leased_at
         job.latency_ms = round(seconds * 1000)
-        self._answered[job.key] = job
+        self._move(job, Answered())
+
+    def take_answered(self) -> tuple[Job, ...]:
+        """The jobs that were answered since the publisher asked last. They stay answered."""
+        fresh, self._fresh = self._fresh, {}
+        return tuple(fresh)
 
     def weigh(self, job: Job, size: int) -> None:
         """Its answer takes so many bytes until it is published."""
@@ -243,9 +281,9 @@ class InWork:
         """Its answer is durable, and the store takes others' but not this one for now: it is not
         for a publisher that is behind. It counts by its bytes alone.
         """
-        if self._answered.get(job.key) is job:
+        if isinstance(job.place, Answered):
             was_full = self.is_full
-            self._apart.add(job.key)
+            self._apart.add(job)
             if was_full and not self.is_full:
                 self.on_room()
 
@@ -254,22 +292,95 @@ class InWork:
         if job in self:
             was_full = self.is_full
             self.bytes_left += job.size + job.end_bytes
-            self._release(job)
-            self._unrouted.pop(job.key, None)
-            self._leaving.pop(job.key, None)
-            self._answered.pop(job.key, None)
-            self._apart.discard(job.key)
+            self._apart.discard(job)
+            self._move(job, None)
             del self._jobs[job.key]
             if was_full and not self.is_full:
                 self.on_room()
 
-    def _release(self, job: Job) -> None:
-        self.stop(job)
-        job.queued_in = None
-        if job.lane is not None:
-            lane = self._lanes[job.lane]
-            wanted = self._wants(job.lane)
-            lane.pop(job.key, None)
-            if not wanted and self._wants(job.lane):
+    def drain(self) -> None:
+        """No new call shall begin."""
+        self.draining = True
+
+    def resume(self) -> None:
+        """Calls may begin again."""
+        self.draining = False
+        for queue in self._queues.values():
+            queue.wake()
+
+    # -- within
+
+    def _move(self, job: Job, place: Place | None) -> None:
+        queue = self._queue_of(job)
+        wanted = queue is None or queue.wants_more
+        was_running = self._running > 0
+        self._withdraw(job)
+        job.place = place
+        self._enter(job, place)
+        if queue is not None:
+            queue.wake()
+        if queue is not None and not wanted and queue.wants_more:
+            self.on_room()
+        if was_running and not self._running:
+            self.on_rest()
+
+    def _queue_of(self, job: Job) -> ProviderQueue | None:
+        match job.place:
+            case Assigned(provider) | Held(provider):
+                return self._queues[provider]
+            case _:
+                return None
+
+    def _withdraw(self, job: Job) -> None:
+        match job.place:
+            case Unrouted():
+                del self._unrouted[job]
+            case Assigned(provider):
+                del self._queues[provider].waiting[job]
+            case Held(provider):
+                del self._queues[provider].held[job]
+                self._running -= 1
+                job.call = None
+            case Leaving():
+                del self._leaving[job]
+            case Answered():
+                del self._answered[job]
+                self._fresh.pop(job, None)
+            case None:
+                pass
+
+    def _enter(self, job: Job, place: Place | None) -> None:
+        match place:
+            case Unrouted():
+                self._unrouted[job] = None
+                _ring(self._router)
+            case Assigned(provider):
+                self._queues[provider].waiting[job] = None
+                self._queues[provider].wake()
+            case Held(provider):
+                self._queues[provider].held[job] = None
+                self._running += 1
+            case Leaving():
+                self._leaving[job] = None
+            case Answered():
+                self._answered[job] = self._fresh[job] = None
+                _ring(self._publisher)
+            case None:
+                pass
+
+    def _new_queue(self, size: int) -> ProviderQueue:
+        queue = ProviderQueue(Concurrency(size))
+
+        def changed() -> None:
+            queue.wake()
+            if queue.wants_more:
                 self.on_room()
-            job.lane = None
+
+        queue.concurrency.on_change = changed
+        return queue
+
+
+def _ring(bell: Bell | None) -> None:
+    if bell is not None:
+        with suppress(trio.WouldBlock):
+            bell.send_nowait(None)

@@ -28,10 +28,43 @@ class Allowed:
     """What `dropped` is to say of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unrouted:
+    """It waits for the Router."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """It is in this provider's queue."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A worker of this provider has it."""
+
+    provider: str
+    worker: ActorRef
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """It is being given back. Whether the store has done so already is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """It has its outcome and waits for the ResultPublisher."""
+
+
+Place = Unrouted | Assigned | Held | Leaving | Answered
+
+
 @dataclass(slots=True, eq=False, kw_only=True, weakref_slot=True)
 class Job:
-    """One leased request on its way. Only the in-work table and the stage that holds it write to
-    it.
+    """One leased request on its way. The in-work table writes its place, the stage that holds it
+    the rest.
 
     Two jobs are the same only if they are the same object: a message that is leased again, after
     its job was given up, is another job.
@@ -40,6 +73,8 @@ class Job:
     lease: Lease
     body: LLMRequest | Refusal
     request_id: str | None
+    place: Place | None = None
+    """Where it is, as the in-work table says; None while it is not in the table."""
     size: int = 0
     """Bytes that its message takes as text; 0 where it is not read."""
     prior_attempts: int = 0
@@ -68,23 +103,15 @@ class Job:
     pauses: dict[Candidate, float] = field(default_factory=dict)
     """Until when this request leaves a candidate alone that told it to come later."""
     tried_keys: set[int] = field(default_factory=set)
-    """Places of the candidate's keys that were no good for it, since it came to its lane."""
+    """Places of the candidate's keys that were no good for it, since it was assigned there."""
     keyless: set[Candidate] = field(default_factory=set)
     """Candidates that were passed over because no key of theirs could be used: not used up."""
     candidates: tuple[Candidate, ...] = ()
     allowed: Allowed | None = None
     """What is sent of it to the candidate to try now."""
-    lane: str | None = None
-    """The provider whose lane it is in; None until routed."""
-    queued_in: object | None = None
-    """The very channel it stands in; None once a worker took it."""
     not_before: float = -inf
     """When its candidate may be called, by `trio.current_time()`; it waits in the store till then.
     """
-    leaving: bool = False
-    """It is being given back: whether the store has done so already is not known yet."""
-    holder: ActorRef | None = None
-    """The worker that is making its call."""
     call: trio.CancelScope | None = None
     """Around the call that is being made: cancelled when the lease is lost."""
     call_started: datetime | None = None
@@ -205,6 +232,11 @@ class Job:
             )
         )
         self.call_started = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a worker has it."""
+        return isinstance(self.place, Held)
 
     def step(self, name: str, outcome: str = "ok", **detail: object) -> None:
         """Note the outcome of one step of the workflow."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.service import request, running_service
 
-MODULES = ("ending", "in_work", "job", "provider_calls")
+MODULES = ("work.ending", "work.in_work", "work.job", "pipeline.provider_calls")
 JUMP = real.timedelta(days=400)
 
 
@@ -24,7 +24,7 @@ def jumping_clock(monkeypatch: pytest.MonkeyPatch) -> None:
             return real.datetime.now(tz) + next(away)
 
     for module in MODULES:
-        monkeypatch.setattr(f"nexus_actors.pipeline.{module}.datetime", Jumping)
+        monkeypatch.setattr(f"nexus_actors.{module}.datetime", Jumping)
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + next(away).total_seconds())
 

@@ -35,7 +35,7 @@ async def test_requests_behind_a_hanging_provider_pass_it(
         assert {result["provider"] for result in results} == {"swift"}
         # Nothing is hoarded: the lane has its slots and its room, the rest waits in the store.
         assert service.application.in_work.running == 2
-        assert len(service.application.in_work.lane("hung")) <= 4
+        assert len(service.application.in_work.queue("hung")) <= 4
         await service.sql.until(
             "SELECT count(*) >= 296 FROM nexus.requests WHERE state = 'waiting' AND lane = 'hung'"
         )

@@ -150,7 +150,7 @@ async def test_what_is_throttled_for_ever_ends_and_holds_nobody_on_its_own_count
         error = results["request-large"]["error"]
         assert error["type"] == "rate_limited"
         assert "the provider said 'later'" in error["message"]
-        assert service.application.in_work.slots("http") == 8
+        assert service.application.in_work.concurrency("http").limit == 8
 
 
 async def test_whichever_provider_takes_its_key_again_first_gets_what_waits(

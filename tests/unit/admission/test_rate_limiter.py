@@ -14,7 +14,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.ports import Quota, StorageUnavailable
-from nexus_actors.work.in_work import InWork
+from nexus_actors.work.concurrency import Concurrency
 from supervisors import ActorRef, Caller, ChildSpec, Registry, Supervisor, open_tree
 
 
@@ -120,11 +120,11 @@ async def test_who_waits_survives_the_limiter_and_asks_its_successor(autojump_cl
     store.away = True
     name = registry.via("p.RateLimiter")
     limits = ProviderLimits(
-        provider="p",
-        settings=ProviderSettings(kind="echo", requests_per_minute=6000.0),
+        "p",
+        ProviderSettings(kind="echo", requests_per_minute=6000.0),
         keys=["K"],
         gates=Gates(),
-        in_work=InWork({"p": 8}, batch_size=8, memory_bytes=2**20),
+        concurrency=Concurrency(8),
         breaker=registry.via("p.Breaker"),
         limiter=name,
     )

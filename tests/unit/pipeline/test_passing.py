@@ -3,23 +3,23 @@
 from typing import Any
 
 import trio
-from tests.unit.pipeline.test_rate_limiter import Store, limiter
 
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.provider_limits import ProviderLimits
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderSettings
-from nexus_actors.work.in_work import InWork
+from nexus_actors.work.concurrency import Concurrency
 from supervisors import ActorRef, open_tree
+from tests.unit.admission.test_rate_limiter import Store, limiter
 
 
 def limits_of(ref: ActorRef) -> ProviderLimits:
     return ProviderLimits(
-        provider="p",
-        settings=ProviderSettings(kind="echo", tokens_per_minute=60_000.0),
+        "p",
+        ProviderSettings(kind="echo", tokens_per_minute=60_000.0),
         keys=["K"],
         gates=Gates(),
-        in_work=InWork({"p": 8}, batch_size=8, memory_bytes=2**20),
+        concurrency=Concurrency(8),
         breaker=ref,
         limiter=ref,
     )

@@ -68,7 +68,6 @@ async def test_what_cannot_succeed_is_not_retried_but_falls_back(autojump_clock:
         b.give(one := job("m", "other"))
         assert await b.routed.receive() is one
         assert one.candidate.model == "other"
-        assert one.lane is None
         assert len(b.provider.calls) == 1
 
 
@@ -120,7 +119,7 @@ async def test_a_lost_lease_ends_the_call_and_the_worker_takes_the_next(
         assert one.attempts == []
 
 
-async def test_what_was_given_up_in_the_lane_is_passed_over(autojump_clock: Any) -> None:
+async def test_what_was_given_up_in_the_queue_is_passed_over(autojump_clock: Any) -> None:
     async with bench(ANSWER) as b:
         one, other = job(), job()
         b.give(one)

@@ -44,14 +44,14 @@ async def recovered(store: Any, left: Sequence[Finish]) -> list[str | None]:
     in_work, spool = InWork({"p": 1}), Spool(full=False)
     kept: Any = spool
     patience = Outages().patience("ResultPublisher")
-    adopted = await Recovery(
+    await Recovery(
         batch_size=10,
         store=store,
         kept=KeptAnswers(kept, in_work),
         in_work=in_work,
         patience=patience,
     ).run(left)
-    return [job.request_id for job in adopted]
+    return [job.request_id for job in in_work.answered()]
 
 
 def end(number: int, result: str = "{}") -> Finish:

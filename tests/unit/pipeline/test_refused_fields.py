@@ -158,8 +158,7 @@ async def test_it_is_learnt_of_the_model_that_refused_it_alone(autojump_clock: A
     async with bench(refusal(), refusal(None), ANSWER) as b:
         b.give(one := job("m", "other"))
         await b.routed.receive()
-        b.lane.put(one)
-        b.in_work.enter_lane(one, "p")
+        b.give(one)
         await b.finished.receive()
         assert one.outcome == ANSWER
         assert b.provider.without == [{}, {"temperature": PARAMETER}, {}]

@@ -1,9 +1,8 @@
 """The publisher on virtual time, while the store is away."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import trio
@@ -26,8 +25,8 @@ from nexus_actors.storage.ports import (
 )
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
-from nexus_actors.work.metrics import Metrics
 from supervisors import ChildSpec, Supervisor, open_tree
+from tests.unit.parts import shared
 
 
 class Away:
@@ -66,18 +65,12 @@ async def test_a_stop_waits_for_the_store_only_if_answers_would_be_lost(
     in_work.recovered = True
     store: Any = Away()
     spool: Any = Spool(full=full)
-    to_publisher, jobs = trio.open_memory_channel[Job](math.inf)
+    around = shared(in_work, store=store, spool=spool, batch_size=10)
+    to_publisher, answered = trio.open_memory_channel[None](1)
+    in_work.connect(to_publisher, to_publisher)
 
     def publisher() -> ResultPublisher:
-        return ResultPublisher(
-            batch_size=10,
-            store=store,
-            spool=spool,
-            in_work=in_work,
-            metrics=Metrics(),
-            outages=Outages(),
-            jobs=jobs,
-        )
+        return ResultPublisher(around, answered)
 
     spec = ChildSpec("publisher", publisher, shutdown=2 * FLUSH_TIMEOUT)
     async with open_tree(lambda: Supervisor([spec])):
@@ -86,7 +79,6 @@ async def test_a_stop_waits_for_the_store_only_if_answers_would_be_lost(
         job.step("validate", "ok")
         in_work.add(job)
         in_work.answer(job, Failure(type="provider_error", message="no", retryable=False))
-        to_publisher.send_nowait(job)
         await trio.sleep(5)
         began = trio.current_time()
     assert (trio.current_time() - began < 3) is not full
@@ -117,36 +109,31 @@ class Slow:
 
 
 def publishing(
-    store: object, in_work: InWork, outages: Outages, *, full: bool = False
-) -> tuple[trio.MemorySendChannel[Job], ChildSpec]:
-    """A publisher, and the way to it."""
+    store: object, in_work: InWork, outages: Outages | None = None, *, full: bool = False
+) -> ChildSpec:
+    """A publisher of what is answered in this table."""
     in_work.recovered = True
-    to_publisher, jobs = trio.open_memory_channel[Job](math.inf)
-
-    def publisher() -> ResultPublisher:
-        return ResultPublisher(
-            batch_size=10,
-            store=cast("Any", store),
-            spool=cast("Any", Spool(full=full)),
-            in_work=in_work,
-            metrics=Metrics(),
-            outages=outages,
-            jobs=jobs,
-        )
-
-    return to_publisher, ChildSpec("publisher", publisher, shutdown=2 * FLUSH_TIMEOUT)
+    to_publisher, answered = trio.open_memory_channel[None](1)
+    to_router, _ = trio.open_memory_channel[None](1)
+    in_work.connect(to_router, to_publisher)
+    around = replace(
+        shared(in_work, store=store, spool=Spool(full=full), batch_size=10),
+        outages=outages or Outages(),
+    )
+    return ChildSpec(
+        "publisher", lambda: ResultPublisher(around, answered), shutdown=2 * FLUSH_TIMEOUT
+    )
 
 
 async def test_one_that_the_store_cannot_do_in_its_time_is_tried_beside_the_others(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     in_work, store, outages = InWork({"p": 4}), Slow(), Outages()
-    to_publisher, spec = publishing(store, in_work, outages)
+    spec = publishing(store, in_work, outages)
 
     async def told(number: int) -> float:
         """Seconds that the next one takes."""
         job = answered(in_work, number)
-        to_publisher.send_nowait(job)
         began = trio.current_time()
         while job in in_work:
             await trio.sleep(0.01)
@@ -154,10 +141,9 @@ async def test_one_that_the_store_cannot_do_in_its_time_is_tried_beside_the_othe
 
     async with open_tree(lambda: Supervisor([spec])):
         slow = answered(in_work, 0)
-        to_publisher.send_nowait(slow)
         await trio.sleep(1)
         for number in range(1, 6):  # behind it
-            to_publisher.send_nowait(answered(in_work, number))
+            answered(in_work, number)
         assert max([await told(number) for number in range(6, 9)]) < 35
         assert outages.describe(0.0)["ResultPublisher"]["error"] == "no answer in time"
         assert store.together == [1] * len(store.together)
@@ -195,13 +181,13 @@ async def test_those_that_take_too_long_cost_the_others_their_time_twice_and_the
     autojump_clock: trio.testing.MockClock, slow: tuple[str, ...]
 ) -> None:
     in_work, store, began = InWork({"p": 20}), Straining(*slow), trio.current_time()
-    to_publisher, spec = publishing(store, in_work, Outages())
+    spec = publishing(store, in_work)
     async with open_tree(lambda: Supervisor([spec])):
         for number in range(10):
-            to_publisher.send_nowait(answered(in_work, number))
+            answered(in_work, number)
         await trio.sleep(5)
         for number in range(10, 14):  # while it is being tried
-            to_publisher.send_nowait(answered(in_work, number))
+            answered(in_work, number)
         while len(store.ended) < 14 - len(slow):
             await trio.sleep(0.1)
     assert store.together[0] == 10
@@ -228,13 +214,13 @@ async def test_what_is_held_is_in_the_way_of_no_leasing_only_if_it_is_durable(
     autojump_clock: trio.testing.MockClock, full: bool
 ) -> None:
     in_work, store = InWork({"p": 1}), Objecting()
-    to_publisher, spec = publishing(store, in_work, Outages(), full=full)
+    spec = publishing(store, in_work, full=full)
     async with open_tree(lambda: Supervisor([spec])):
         for number in range(3):
-            to_publisher.send_nowait(answered(in_work, number))
+            answered(in_work, number)
         await trio.sleep(1)
         assert in_work.is_full  # nothing has got through
-        to_publisher.send_nowait(answered(in_work, 3))
+        answered(in_work, 3)
         await trio.sleep(1)
         assert len(in_work.answered()) == 3
         assert in_work.is_full is full
@@ -273,9 +259,9 @@ async def test_an_answer_is_replaced_only_if_it_is_refused_twice_while_a_placeho
 ) -> None:
     in_work, store = InWork({"p": 1}), Once()
     store.refusals = refusals
-    to_publisher, spec = publishing(store, in_work, Outages())
+    spec = publishing(store, in_work)
     async with open_tree(lambda: Supervisor([spec])):
-        to_publisher.send_nowait(answered(in_work, 1))
+        answered(in_work, 1)
         await trio.sleep(1)
     assert store.replaced == [refusals == 2]
 
@@ -301,9 +287,9 @@ async def test_a_refusal_counts_only_where_a_placeholder_was_seen_to_pass(
 ) -> None:
     in_work, store = InWork({"p": 1}), Lost()
     store.refusals = refusals
-    to_publisher, spec = publishing(store, in_work, Outages())
+    spec = publishing(store, in_work)
     async with open_tree(lambda: Supervisor([spec])):
-        to_publisher.send_nowait(answered(in_work, 1, PAID))
+        answered(in_work, 1, PAID)
         await trio.sleep(1)
     assert store.replaced == [refusals == 3]
 
@@ -339,9 +325,9 @@ async def test_what_was_held_for_a_condition_is_refused_twice_anew_before_it_is_
 ) -> None:
     no = StorageRefused
     in_work, store = InWork({"p": 4}), Wavering(no, no, no, None, conditions=[2])
-    to_publisher, spec = publishing(store, in_work, Outages())
+    spec = publishing(store, in_work)
     async with open_tree(lambda: Supervisor([spec])):
-        to_publisher.send_nowait(answered(in_work, 0, PAID))
+        answered(in_work, 0, PAID)
         await trio.sleep(5)
     assert (store.tried, store.replaced) == (4, [False])
 
@@ -349,10 +335,10 @@ async def test_what_was_held_for_a_condition_is_refused_twice_anew_before_it_is_
 async def test_it_is_held_for_one_reason(autojump_clock: trio.testing.MockClock) -> None:
     slow, always = StorageStrained, range(4, 1000)
     in_work, store = InWork({"p": 4}), Wavering(slow, slow, slow, StorageRefused, conditions=always)
-    to_publisher, spec = publishing(store, in_work, Outages())
+    spec = publishing(store, in_work)
     async with open_tree(lambda: Supervisor([spec])):
         for number in range(2):
-            to_publisher.send_nowait(answered(in_work, number))
+            answered(in_work, number)
         await trio.sleep(100)
         assert len(in_work) == 1
     assert 10 < store.tried < 100 / LONGEST_PAUSE + 10
@@ -370,10 +356,10 @@ async def test_an_answer_that_is_replaced_takes_the_memory_of_what_replaces_it(
             return await super().finish(batch)
 
     store = Looking(StorageRefused, StorageRefused, None)
-    to_publisher, spec = publishing(store, in_work, Outages())
+    spec = publishing(store, in_work)
     async with open_tree(lambda: Supervisor([spec])):
         large = replace(PAID, response="paid" * 25_000)
-        to_publisher.send_nowait(answered(in_work, 0, large))
+        answered(in_work, 0, large)
         await trio.sleep(5)
     assert store.replaced == [True]
     assert [it > 0 for it in left] == [False, False, True]

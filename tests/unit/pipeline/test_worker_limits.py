@@ -45,7 +45,7 @@ async def test_too_early_again_and_again_is_asked_less_often_and_holds_nobody_el
             await trio.sleep(pauses[-1])
         assert all(later > 1.4 * one for one, later in itertools.pairwise(pauses[:7]))
         assert 45.0 <= pauses[-1] <= 60.0
-        assert b.in_work.slots("p") == 4
+        assert b.in_work.concurrency("p").limit == 4
 
 
 async def test_a_model_is_held_when_two_requests_in_a_row_come_too_early(
@@ -61,7 +61,7 @@ async def test_a_model_is_held_when_two_requests_in_a_row_come_too_early(
             waits.append(b.gates.wait("p", "m", trio.current_time()))
             b.in_work.remove(one)
         assert [wait > 0 for wait in waits] == [False, False, False, True]
-        assert b.in_work.slots("p") == 2
+        assert b.in_work.concurrency("p").limit == 2
 
 
 async def test_a_429_of_its_own_size_ends_at_once_or_goes_to_the_next_model(
@@ -77,7 +77,7 @@ async def test_a_429_of_its_own_size_ends_at_once_or_goes_to_the_next_model(
         assert isinstance(one.outcome, Failure)
         assert (one.outcome.type, one.outcome.retryable) == ("rate_limited", False)
         assert len(b.provider.calls) == 2
-        assert b.in_work.slots("p") == 4
+        assert b.in_work.concurrency("p").limit == 4
         assert b.gates.wait("p", "m", trio.current_time()) == 0.0
 
 
@@ -94,13 +94,13 @@ async def test_too_early_halves_the_calls_at_once_and_answers_bring_them_back(
     async with bench(failure(**RATE_LIMITED, retry_after=1.0), ANSWER, pool_size=8) as b:
         b.give(one := job())
         await b.routed.receive()
-        assert b.in_work.slots("p") == 4
+        assert b.in_work.concurrency("p").limit == 4
         await trio.sleep(1)
         for _ in range(4 + 5):
             b.in_work.remove(one)
             b.give(one := job())
             await b.finished.receive()
-        assert b.in_work.slots("p") == 5
+        assert b.in_work.concurrency("p").limit == 5
 
 
 async def test_what_keeps_failing_is_not_called_for_a_while_then_probed(
@@ -161,7 +161,7 @@ async def test_a_refused_key_is_set_aside_and_the_next_tried_at_once(
         b.give(job())
         await b.finished.receive()
         assert b.provider.keys == ["KEY_A", "KEY_B", "KEY_B"]
-        assert list(b.in_work.keys_held["p"](trio.current_time())) == ["KEY_A"]
+        assert list(b.gates.keys["p"].describe(trio.current_time())) == ["KEY_A"]
 
 
 async def test_after_its_rest_a_key_is_tried_again(autojump_clock: Any) -> None:
@@ -245,7 +245,7 @@ async def test_a_request_that_may_be_refused_for_its_key_tries_another(autojump_
         assert one.outcome == ANSWER
         assert b.provider.keys == ["A", "B"]
         assert [a.spared for a in one.attempts] == [False, False]
-        assert b.in_work.keys_held["p"](trio.current_time()) == {}
+        assert b.gates.keys["p"].describe(trio.current_time()) == {}
 
 
 async def test_when_every_key_is_refused_nobody_is_called_for_a_while(autojump_clock: Any) -> None:

@@ -15,24 +15,17 @@ from nexus_actors.admission.provider_limits import ProviderLimits
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
-from nexus_actors.pipeline.lane import Lane
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.providers.port import NOTHING, Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.routing.catalog import Catalog
-from nexus_actors.settings import parse_settings
-from nexus_actors.settings.model import ModelRef, Settings
+from nexus_actors.settings.model import ModelRef, Provider, ProviderKey
 from nexus_actors.storage.ports import Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 from nexus_actors.work.metrics import Metrics
-from nexus_actors.work.text_streams import TextStreams
-from supervisors import Registry, open_tree
+from supervisors import open_tree
+from tests.unit.parts import shared
 
-_settings = parse_settings({}, {})
-assert isinstance(_settings, Settings)
-NO_SETTINGS = _settings
-NO_STORE: Any = None
-"""No test here has a budget that would ask it."""
 ANSWER = Answer(
     response="yes", provider="p", model="m", usage=Usage(1, 1, 2), cost=0.25, finish_reason="stop"
 )
@@ -93,22 +86,36 @@ class ScriptedSession:
 
 
 @dataclass
+class Jobs:
+    """Those that come to the stage behind a bell, one by one."""
+
+    bell: trio.MemoryReceiveChannel[None]
+    take: Callable[[], Sequence[Job]]
+    left: list[Job] = field(default_factory=list)
+
+    async def receive(self) -> Job:
+        while not self.left:
+            await self.bell.receive()
+            self.left.extend(self.take())
+        return self.left.pop(0)
+
+
+@dataclass
 class Bench:
     """One worker and what it hands on."""
 
     provider: Scripted
     in_work: InWork
-    lane: Lane
-    routed: trio.MemoryReceiveChannel[Job]
-    finished: trio.MemoryReceiveChannel[Job]
+    routed: Jobs
+    """Back to the Router; it is out of the table then."""
+    finished: Jobs
     metrics: Metrics
     gates: Gates
     quirks: Quirks
 
     def give(self, job: Job) -> None:
         self.in_work.add(job)
-        self.lane.put(job)
-        self.in_work.enter_lane(job, "p")
+        self.in_work.assign(job, "p")
 
 
 @asynccontextmanager
@@ -119,45 +126,46 @@ async def bench(
     keys: Sequence[str] = (),
     **settings: Any,
 ) -> AsyncIterator[Bench]:
-    in_work, lane, metrics = InWork({"p": 1}), Lane(2), Metrics()
-    gates, quirks = Gates(), Quirks()
-    to_router, routed = trio.open_memory_channel[Job](9)
-    to_publisher, finished = trio.open_memory_channel[Job](9)
-    provider = Scripted(list(outcomes))
-    registry = Registry("Registry")
-
     checked = ProviderSettings(kind="scripted", **settings)
+    in_work = InWork({"p": checked.pool_size})
+    to_router, unrouted = trio.open_memory_channel[None](1)
+    to_publisher, answered = trio.open_memory_channel[None](1)
+    in_work.connect(to_router, to_publisher)
+    around = shared(in_work, max_attempts=max_attempts, on_no_key="hold" if holds else "fail")
+    scripted = Scripted(list(outcomes))
+    own = tuple(ProviderKey(key, SecretStr(key)) for key in keys)
+    provider = Provider("p", checked, scripted, own)
     limits = ProviderLimits(
-        provider="p",
-        settings=checked,
+        "p",
+        checked,
         keys=keys,
-        gates=gates,
-        in_work=in_work,
-        breaker=registry.via("p.Breaker"),
+        gates=around.gates,
+        concurrency=in_work.concurrency("p"),
+        breaker=around.registry.via("p.Breaker"),
     )
+    checks = Checks(("*",), {}, Catalog(around.settings), around.store)
+
+    def unroute() -> Sequence[Job]:
+        jobs = in_work.unrouted()
+        for one in jobs:
+            in_work.remove(one)
+        return jobs
 
     def worker() -> ProviderWorker:
         return ProviderWorker(
-            provider="p",
-            kind=provider,
-            settings=checked,
-            api_keys=[SecretStr(key) for key in keys],
-            max_attempts=max_attempts,
-            holds=holds,
-            in_work=in_work,
-            metrics=metrics,
-            lane=lane,
-            limits=limits,
-            checks=Checks(("*",), {}, Catalog(NO_SETTINGS), NO_STORE),
-            streams=TextStreams(),
-            quirks=quirks,
-            pool=registry.via("p.Pool"),
-            to_router=to_router,
-            to_publisher=to_publisher,
+            around, provider, scripted, limits, checks, around.registry.via("p.Pool")
         )
 
     async with open_tree(worker):
-        yield Bench(provider, in_work, lane, routed, finished, metrics, gates, quirks)
+        yield Bench(
+            scripted,
+            in_work,
+            Jobs(unrouted, unroute),
+            Jobs(answered, in_work.take_answered),
+            around.metrics,
+            around.gates,
+            around.quirks,
+        )
 
 
 def job(*models: str, number: int = 1, **fields: Any) -> Job:

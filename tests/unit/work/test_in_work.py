@@ -2,17 +2,18 @@
 
 from typing import Any
 
+import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
-from nexus_actors.pipeline.lane import Lane
 from nexus_actors.storage.ports import Lease
 from nexus_actors.work.deadlines import Deadlines
 from nexus_actors.work.in_work import InWork
-from nexus_actors.work.job import Job
+from nexus_actors.work.job import Held, Job
 from nexus_actors.work.wake import Wake
-from supervisors import GenServer, open_tree
+from supervisors import ActorRef, GenServer, open_tree
 
 FAILED = Failure(type="provider_error", message="no", retryable=False)
 
@@ -22,19 +23,19 @@ def job(number: int) -> Job:
     return Job(lease=Lease(number, 1), body=body, request_id=body.request_id)
 
 
-def placed(table: InWork, lane: str, *numbers: int) -> list[Job]:
+def placed(table: InWork, provider: str, *numbers: int) -> list[Job]:
     jobs = [job(number) for number in numbers]
     for one in jobs:
         table.add(one)
-        table.enter_lane(one, lane)
+        table.assign(one, provider)
     return jobs
 
 
-async def test_an_empty_lane_asks_for_its_slots_and_its_room() -> None:
+async def test_an_empty_queue_asks_for_its_slots_and_its_room() -> None:
     assert InWork({"a": 4, "b": 1}).demand() == {"a": 8, "b": 2}
 
 
-async def test_a_lane_asks_again_when_half_of_its_room_is_empty() -> None:
+async def test_a_queue_asks_again_when_half_of_its_room_is_empty() -> None:
     table = InWork({"a": 4})
     jobs = placed(table, "a", *range(8))
     assert table.demand() == {}
@@ -44,7 +45,7 @@ async def test_a_lane_asks_again_when_half_of_its_room_is_empty() -> None:
     assert table.demand() == {"a": 2}
 
 
-async def test_a_full_lane_does_not_silence_the_others() -> None:
+async def test_a_full_queue_does_not_silence_the_others() -> None:
     table = InWork({"a": 2, "b": 2})
     placed(table, "a", *range(4))
     assert table.demand() == {"b": 4}
@@ -60,11 +61,11 @@ async def test_nothing_is_asked_for_while_answers_pile_up_unpublished() -> None:
     assert table.demand() == {"a": 4}
 
 
-async def test_an_answered_job_leaves_its_lane_and_waits_for_the_publisher() -> None:
+async def test_an_answered_job_leaves_its_queue_and_waits_for_the_publisher() -> None:
     table = InWork({"a": 2})
     (one,) = placed(table, "a", 1)
     table.answer(one, FAILED)
-    assert table.lane("a") == ()
+    assert len(table.queue("a")) == 0
     assert table.answered() == (one,)
     assert one in table
     table.remove(one)
@@ -94,15 +95,15 @@ async def test_a_newer_lease_of_what_is_being_given_back_begins_a_new_job() -> N
     table = InWork({"a": 2})
     one = job(1)
     table.add(one)
-    one.leaving = True
+    table.leave(one)
     assert not table.renew(one, Lease(1, 2))
     assert one not in table
 
 
-async def test_it_tells_when_a_lane_begins_to_want_more_and_not_at_each_job_that_leaves() -> None:
+async def test_it_tells_when_a_queue_begins_to_want_more_and_not_at_each_job_that_leaves() -> None:
     table = InWork({"a": 2})
     told: list[int] = []
-    table.on_room = lambda: told.append(len(table.lane("a")))
+    table.on_room = lambda: told.append(len(table.queue("a")))
     jobs = placed(table, "a", *range(4))
     table.answer(jobs[0], FAILED)
     table.answer(jobs[1], FAILED)
@@ -128,52 +129,103 @@ async def test_it_tells_when_the_last_call_has_ended() -> None:
         table = InWork({"a": 2})
         told: list[int] = []
         table.on_rest = lambda: told.append(table.running)
-        one, other = placed(table, "a", 1, 2)
-        table.start(one, worker)
-        table.start(other, worker)
+        placed(table, "a", 1, 2)
+        one, other = [await table.take("a", worker) for _ in range(2)]
         table.answer(one, FAILED)
         assert told == []
-        table.stop(other)
+        table.put_back(other)
         assert told == [0]
 
 
-async def test_only_one_worker_starts_a_job_and_none_starts_one_that_has_ended() -> None:
+async def test_each_job_is_taken_once_the_oldest_first_and_none_that_has_ended() -> None:
     async with open_tree(GenServer) as worker:
-        table = InWork({"a": 2})
-        one, other = placed(table, "a", 1, 2)
-        assert table.start(one, worker)
-        assert table.running == 1
-        assert not table.start(one, worker)
-        table.answer(one, FAILED)
-        assert table.running == 0
+        table = InWork({"a": 4})
+        one, other, third, last = placed(table, "a", 1, 2, 3, 4)
+        assert await table.take("a", worker) is one
+        assert one.place == Held("a", worker)
         table.remove(other)
-        assert not table.start(other, worker)
-        assert one.holder is None
+        table.answer(third, FAILED)
+        assert await table.take("a", worker) is last
+        assert table.running == 2
+        table.answer(one, FAILED)
+        assert table.running == 1
 
 
-async def test_a_lane_knows_which_jobs_stand_in_it() -> None:
-    lane = Lane(1)
-    one, other = job(1), job(2)
-    assert lane.put(one)
-    assert one.queued_in is lane
-    assert not lane.put(other)
-    assert other.queued_in is None
-    assert await lane.take() is one
-    assert one.queued_in is None
+async def taken(table: InWork, worker: ActorRef, nursery: trio.Nursery) -> list[Job]:
+    """What one taker, that waits by now, takes."""
+    jobs: list[Job] = []
+
+    async def take() -> None:
+        jobs.append(await table.take("a", worker))
+
+    nursery.start_soon(take)
+    await wait_all_tasks_blocked()
+    return jobs
 
 
-async def test_a_lane_full_of_the_dead_takes_the_living() -> None:
-    table, lane = InWork({"a": 1}), Lane(2)
-    for number in (1, 2):
-        one = job(number)
-        table.add(one)
-        assert lane.put(one)
-        table.enter_lane(one, "a")
-    assert not lane.put(job(3))
-    table.answer(one, FAILED)
-    assert lane.put(other := job(3))
-    assert (await lane.take()).lease.msg_id == 1
-    assert await lane.take() is other
+async def test_no_more_are_held_at_once_than_the_limit_allows_and_more_when_it_grows() -> None:
+    async with open_tree(GenServer) as worker, trio.open_nursery() as nursery:
+        table = InWork({"a": 2})
+        table.concurrency("a").refused(1.0, took=0.0)  # one at once now
+        (one, *_) = placed(table, "a", 1, 2, 3)
+        takers = [await taken(table, worker, nursery) for _ in range(3)]
+        assert list(map(len, takers)) == [1, 0, 0]
+        table.answer(one, FAILED)
+        await wait_all_tasks_blocked()
+        assert list(map(len, takers)) == [1, 1, 0]
+        table.concurrency("a").answered()
+        await wait_all_tasks_blocked()
+        assert list(map(len, takers)) == [1, 1, 1]
+
+
+async def test_a_taker_that_is_cancelled_takes_none_and_the_next_one_is_woken() -> None:
+    async with open_tree(GenServer) as worker, trio.open_nursery() as nursery:
+        table = InWork({"a": 2})
+        scope = trio.CancelScope()
+        cancelled: list[Job] = []
+
+        async def take() -> None:
+            with scope:
+                cancelled.append(await table.take("a", worker))
+
+        nursery.start_soon(take)
+        await wait_all_tasks_blocked()
+        other = await taken(table, worker, nursery)
+        (one,) = placed(table, "a", 1)
+        scope.cancel()  # the first was woken, and has not looked yet
+        await wait_all_tasks_blocked()
+        assert cancelled == []
+        assert other == [one]
+
+
+async def test_nothing_is_taken_during_a_drain_and_all_once_it_is_over() -> None:
+    async with open_tree(GenServer) as worker, trio.open_nursery() as nursery:
+        table = InWork({"a": 2})
+        table.drain()
+        placed(table, "a", 1, 2)
+        takers = [await taken(table, worker, nursery) for _ in range(2)]
+        assert list(map(len, takers)) == [0, 0]
+        table.resume()
+        await wait_all_tasks_blocked()
+        assert list(map(len, takers)) == [1, 1]
+
+
+async def test_a_bell_is_rung_for_whoever_works_on_what_came() -> None:
+    table = InWork({"a": 2})
+    to_router, unrouted = trio.open_memory_channel[None](1)
+    to_publisher, answered = trio.open_memory_channel[None](1)
+    table.connect(to_router, to_publisher)
+    one, other = placed(table, "a", 1, 2)
+    unrouted.receive_nowait()
+    table.unroute(one)
+    unrouted.receive_nowait()
+    for job_ in (one, other):
+        table.answer(job_, FAILED)
+    answered.receive_nowait()
+    assert table.take_answered() == (one, other)
+    assert table.take_answered() == ()
+    with pytest.raises(trio.WouldBlock):
+        answered.receive_nowait()
 
 
 async def test_deadlines_keep_no_job_alive_and_shed_what_has_ended() -> None:

@@ -1,0 +1,40 @@
+"""What the actors of one service share. None of it is an actor, so it outlives each of them."""
+
+from dataclasses import dataclass
+
+from nexus_actors.admission.gates import Gates
+from nexus_actors.admission.quirks import Quirks
+from nexus_actors.settings.model import Settings
+from nexus_actors.storage.outages import Outages
+from nexus_actors.storage.ports import AnswerSpool, Hints, RequestStore
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.text_streams import TextStreams
+from supervisors import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """The settings, the store's ports, and the passive tables."""
+
+    settings: Settings
+    registry: Registry
+    store: RequestStore
+    hints: Hints
+    spool: AnswerSpool
+    in_work: InWork
+    metrics: Metrics
+    gates: Gates
+    quirks: Quirks
+    streams: TextStreams
+    outages: Outages
+
+    @property
+    def holds(self) -> bool:
+        """Whether a request waits while no key of its providers is taken."""
+        return self.settings.queue.on_no_key == "hold"
+
+    @property
+    def throttled_seconds(self) -> float:
+        """How long a request without a timeout waits for what only time mends, at most."""
+        return self.settings.queue.max_throttled_hours * 3600

@@ -1,0 +1,42 @@
+"""What the stages share, as small as a test wants it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nexus_actors.admission.gates import Gates
+from nexus_actors.admission.quirks import Quirks
+from nexus_actors.settings import parse_settings
+from nexus_actors.settings.model import Settings
+from nexus_actors.shared import Shared
+from nexus_actors.storage.outages import Outages
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.text_streams import TextStreams
+from supervisors import Registry
+
+ABSENT: Any = None
+"""For what the part that is tested never asks."""
+
+
+def settings(**sections: Mapping[str, Any]) -> Settings:
+    """The defaults, but for these sections of a config."""
+    parsed = parse_settings(sections, {})
+    assert isinstance(parsed, Settings), parsed
+    return parsed
+
+
+def shared(in_work: InWork, *, store: Any = ABSENT, spool: Any = ABSENT, **queue: Any) -> Shared:
+    """`queue`: values of the config's section."""
+    return Shared(
+        settings=settings(queue=queue),
+        registry=Registry("Registry"),
+        store=store,
+        hints=ABSENT,
+        spool=spool,
+        in_work=in_work,
+        metrics=Metrics(),
+        gates=Gates(),
+        quirks=Quirks(),
+        streams=TextStreams(),
+        outages=Outages(),
+    )
