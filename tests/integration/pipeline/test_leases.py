@@ -5,6 +5,8 @@ from typing import Any
 
 import trio
 
+from nexus_actors.work.job import Held, Job
+from supervisors import ActorRef
 from tests.service import PATIENCE, Service, request, running_service
 
 SLOW: dict[str, Any] = {"slow": {"kind": "echo", "latency": 3600.0, "pool_size": 2}}
@@ -55,8 +57,12 @@ async def test_a_lost_lease_cancels_the_call_and_publishes_nothing(
 async def worker_with_job(service: Service) -> str:
     await service.running_calls(1)
     (job,) = service.application.in_work
-    assert job.holder is not None
-    return job.holder.name
+    assert isinstance(job.place, Held)
+    return job.place.worker.name
+
+
+def _holds(worker: ActorRef, job: Job) -> bool:
+    return isinstance(job.place, Held) and job.place.worker == worker
 
 
 async def test_a_worker_that_crashes_is_replaced_and_its_request_tried_again_at_once(
@@ -87,7 +93,7 @@ async def test_a_request_that_kills_every_worker_ends_at_max_attempts(
             worker.kill()
             await worker.wait()
             with trio.fail_after(PATIENCE):
-                while any(job.holder == worker for job in service.application.in_work):
+                while any(_holds(worker, job) for job in service.application.in_work):
                     await trio.sleep(0.01)
         await service.stored(1)
         (result,) = await service.sql.results()

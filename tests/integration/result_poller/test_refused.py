@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import trio
-from tests.integration.results.test_poller import drained, letters, result
 
 from nexus_actors.cli.dead import _wrong
 from nexus_actors.cli.result import _held_up
 from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.journal import read_entry
+from tests.integration.result_poller.test_poller import drained, letters, result
 from tests.service import PATIENCE, open_sql, request, running_service
 
 

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import trio
-from tests.integration.results.test_poller import drained, result
 
 from nexus_actors.cli import explain
 from nexus_actors.cli import result as cli_result
@@ -16,6 +15,7 @@ from nexus_actors.cli.report import CommandError
 from nexus_actors.contract.result import Answer
 from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.dead_letters import Retried, Which
+from tests.integration.result_poller.test_poller import drained, result
 from tests.integration.storage.test_privileges import execute, rendered, temporary_roles, user
 from tests.service import PATIENCE, Service, Sql, open_sql, request, running_service
 
