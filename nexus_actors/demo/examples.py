@@ -10,7 +10,7 @@ from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import Refusal
 from nexus_actors.providers.local_model import weights
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "config" / "examples"
 
 

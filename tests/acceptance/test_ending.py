@@ -39,7 +39,7 @@ def test_sigterm_lets_calls_finish_and_gives_the_rest_back(nexus: Nexus, databas
     send(database_url, 30)
     wait_for(lambda: _running(service), "running calls")
     service.signal(signal.SIGTERM)
-    wait_for(lambda: "SIGTERM" in service.log, "the stop")
+    wait_for(lambda: "draining" in service.log, "the stop")
     asked_at = value(database_url, "SELECT clock_timestamp()")
     late = send(database_url, 5, first=31)
     assert service.wait() == 0, service.log
