@@ -8,27 +8,54 @@
         ChildSpec("Counter", Counter, name=registry.via("Counter")),
     ]))
 
-`docs/supervisors.md` leads from here to the rest. The files, in the order to read them:
+`docs/supervisors.md` leads from here to the rest. The rooms, in the order to read them; what stands
+in a room is not for users to import, but for the names below:
 
-- values: reasons, messages, errors, task_errors, child_spec, status, trace
-- what holds of all: strays (exceptions that pass on), threads (who may reach an actor)
-- a process: mailbox, timekeeper (deadlines and timers), actor_ref, process, linked_tasks, actor
-- actors: gen_server, agent, system (OTP's sys)
-- supervisors: strategies, restart_intensity, shutdown, administration, hosting (one child),
-  supervision (what all kinds share), supervisor, dynamic_supervisor
-- tasks: task_process, task, task_stream, task_supervisor
-- names: registry_table, registry
-- to run and to watch: application, introspection, crash_reports, telemetry, watchdog (with
-  loop_view and loop_blame), testing
+- errors, telemetry: whatever else there is uses them
+- _core: a process: its reasons and messages, its mailbox and its deadlines, its ref, its task
+- system: to look into an actor, hold it and trace it (OTP's sys)
+- servers: gen_server, agent
+- supervision: child_spec, strategies, restart_intensity, shutdown, hosting (one child),
+  supervisor_base (what all kinds share), supervisor, dynamic_supervisor
+- tasks: task, task_stream, task_supervisor
+- registry, watchdog
+- to run and to watch: application, introspection, testing
 """
 
 from supervisors import system, telemetry
-from supervisors.actor_ref import ActorRef, Caller
-from supervisors.administration import ChildCounts, ChildInfo
-from supervisors.agent import Agent
+from supervisors._core.actor_ref import ActorRef, Caller
+from supervisors._core.linked_tasks import LinkedTask
+from supervisors._core.mailbox import MailboxBound
+from supervisors._core.messages import (
+    Call,
+    CallResult,
+    Continue,
+    Down,
+    Exit,
+    HandleResult,
+    Ignore,
+    InitResult,
+    Monitor,
+    NoReply,
+    Reply,
+    Stop,
+    Timeout,
+)
+from supervisors._core.reasons import (
+    Crashed,
+    ExitReason,
+    ExitWith,
+    Killed,
+    NoProc,
+    Normal,
+    Shutdown,
+    cause_of,
+    is_abnormal,
+)
+from supervisors._core.status import Status
+from supervisors._core.threads import WrongThread
+from supervisors._core.timekeeper import Timer
 from supervisors.application import Ended, open_tree, run, serve
-from supervisors.child_spec import ChildSpec
-from supervisors.dynamic_supervisor import DynamicSupervisor
 from supervisors.errors import (
     AdminError,
     AlreadyPresent,
@@ -57,47 +84,20 @@ from supervisors.errors import (
     SupervisorsError,
     UnhashableKey,
 )
-from supervisors.gen_server import GenServer
 from supervisors.introspection import Node, tree
-from supervisors.linked_tasks import LinkedTask
-from supervisors.mailbox import MailboxBound
-from supervisors.messages import (
-    Call,
-    CallResult,
-    Continue,
-    Down,
-    Exit,
-    HandleResult,
-    Ignore,
-    InitResult,
-    Monitor,
-    NoReply,
-    Reply,
-    Stop,
-    Timeout,
-)
-from supervisors.reasons import (
-    Crashed,
-    ExitReason,
-    ExitWith,
-    Killed,
-    NoProc,
-    Normal,
-    Shutdown,
-    cause_of,
-    is_abnormal,
-)
-from supervisors.registry import Registered, Registry, RegistryEntry, Unregistered
-from supervisors.status import Status
-from supervisors.supervisor import Supervisor
-from supervisors.task import Task, TaskResult
-from supervisors.task_errors import AlreadyAwaited, NotOwner, TaskError, TaskExited, TaskTimeout
-from supervisors.task_process import Exited, Ok
-from supervisors.task_stream import TaskStream
-from supervisors.task_supervisor import TaskSupervisor
-from supervisors.threads import WrongThread
-from supervisors.timekeeper import Timer
-from supervisors.watchdog import Watchdog
+from supervisors.registry.registry import Registered, Registry, RegistryEntry, Unregistered
+from supervisors.servers.agent import Agent
+from supervisors.servers.gen_server import GenServer
+from supervisors.supervision.administration import ChildCounts, ChildInfo
+from supervisors.supervision.child_spec import ChildSpec
+from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
+from supervisors.supervision.supervisor import Supervisor
+from supervisors.tasks.errors import AlreadyAwaited, NotOwner, TaskError, TaskExited, TaskTimeout
+from supervisors.tasks.task import Task, TaskResult
+from supervisors.tasks.task_process import Exited, Ok
+from supervisors.tasks.task_stream import TaskStream
+from supervisors.tasks.task_supervisor import TaskSupervisor
+from supervisors.watchdog.watchdog import Watchdog
 
 __all__ = [
     "ActorRef",

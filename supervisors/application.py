@@ -15,16 +15,16 @@ from typing import TypeAlias
 import trio
 from trio.abc import Clock
 
-from supervisors.actor import Actor, spawn
-from supervisors.actor_ref import ActorRef
-from supervisors.child_spec import ChildSpec
-from supervisors.crash_reports import report
+from supervisors._core.actor import Actor, spawn
+from supervisors._core.actor_ref import ActorRef
+from supervisors._core.process import Process
+from supervisors._core.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of, is_abnormal
+from supervisors._core.strays import passes_on
 from supervisors.errors import FailedToStartChild, StartError, StartIgnored, StartTimeout
-from supervisors.hosting import name_of
-from supervisors.process import Process
-from supervisors.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of, is_abnormal
-from supervisors.shutdown import SUPERVISOR_MARGIN, stop_process
-from supervisors.strays import passes_on
+from supervisors.supervision.child_spec import ChildSpec
+from supervisors.supervision.crash_reports import report
+from supervisors.supervision.hosting import name_of
+from supervisors.supervision.shutdown import SUPERVISOR_MARGIN, stop_process
 
 logger = logging.getLogger("supervisors")
 

@@ -34,11 +34,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from supervisors.reasons import Crashed, ExitReason, Shutdown
-from supervisors.strays import ends_program
+from supervisors._core.reasons import Crashed, ExitReason, Shutdown
+from supervisors._core.strays import ends_program
 
 if TYPE_CHECKING:
-    from supervisors.actor_ref import ActorRef
+    from supervisors._core.actor_ref import ActorRef
 
 
 class SupervisorsError(Exception):

@@ -11,11 +11,11 @@ from typing import Literal, TypeAlias
 
 import trio
 
-from supervisors.actor_ref import ActorRef
-from supervisors.child_spec import ChildType
-from supervisors.hosting import Child
-from supervisors.process import IDLE, Process
-from supervisors.supervision import SupervisorBase
+from supervisors._core.actor_ref import ActorRef
+from supervisors._core.process import IDLE, Process
+from supervisors.supervision.child_spec import ChildType
+from supervisors.supervision.hosting import Child
+from supervisors.supervision.supervisor_base import SupervisorBase
 
 Status: TypeAlias = Literal[
     "starting", "idle", "busy", "suspended", "stopping", "restarting", "stopped"

@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from supervisors.actor import shown, state_of
-from supervisors.actor_ref import ActorRef, Caller, bad_timeout, current_process
+from supervisors._core.actor import shown, state_of
+from supervisors._core.actor_ref import ActorRef, Caller, bad_timeout, current_process
+from supervisors._core.mailbox import STOP, SYSTEM, Mailbox
+from supervisors._core.messages import Call, Reply
+from supervisors._core.process import IDLE, Process
+from supervisors._core.reasons import ExitReason
+from supervisors._core.status import Status
+from supervisors._core.strays import as_exception, ends_program
+from supervisors._core.trace import Did, Got, TraceEvent, Tracer
 from supervisors.errors import NoProcess
-from supervisors.hosting import ChildHost
-from supervisors.mailbox import STOP, SYSTEM, Mailbox
-from supervisors.messages import Call, Reply
-from supervisors.process import IDLE, Process
-from supervisors.reasons import ExitReason
-from supervisors.status import Status
-from supervisors.strays import as_exception, ends_program
-from supervisors.trace import Did, Got, TraceEvent, Tracer
+from supervisors.supervision.hosting import ChildHost
 
 logger = logging.getLogger("supervisors.trace")
 

@@ -29,9 +29,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
+from supervisors._core.reasons import (
+    Crashed,
+    ExitReason,
+    Killed,
+    NoProc,
+    Normal,
+    Shutdown,
+    cause_of,
+)
+from supervisors._core.strays import ends_program
 from supervisors.errors import SupervisorsError
-from supervisors.reasons import Crashed, ExitReason, Killed, NoProc, Normal, Shutdown, cause_of
-from supervisors.strays import ends_program
 
 logger = logging.getLogger("supervisors")
 

@@ -19,12 +19,12 @@ from typing import Any
 
 import trio
 
-from supervisors.actor_ref import ActorRef, Caller
+from supervisors._core.actor_ref import ActorRef, Caller
+from supervisors._core.messages import Call, Reply
+from supervisors._core.reasons import Crashed, ExitReason, cause_of
 from supervisors.application import Root, open_tree
 from supervisors.errors import CallError
-from supervisors.gen_server import GenServer
-from supervisors.messages import Call, Reply
-from supervisors.reasons import Crashed, ExitReason, cause_of
+from supervisors.servers.gen_server import GenServer
 
 
 @asynccontextmanager

@@ -28,8 +28,8 @@ from supervisors import (
     open_tree,
     tree,
 )
-from supervisors.restart_intensity import RestartIntensity
-from supervisors.strategies import affected
+from supervisors.supervision.restart_intensity import RestartIntensity
+from supervisors.supervision.strategies import affected
 from tests.unit.supervisors.actors import (
     INTENSITY,
     Puppet,

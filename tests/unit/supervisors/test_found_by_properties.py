@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from supervisors import DynamicSupervisor, ServerExited, Supervisor, open_tree
-from supervisors.administration import CountChildren
+from supervisors.supervision.administration import CountChildren
 from tests.unit.supervisors.actors import Do, Puppet, child, puppet
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from supervisors.loop_blame import Accounts, Reading, sentence, who
-from supervisors.loop_view import Standing
+from supervisors.watchdog.loop_blame import Accounts, Reading, sentence, who
+from supervisors.watchdog.loop_view import Standing
 
 
 def standing(name):

@@ -11,7 +11,7 @@ import trio
 import trio.lowlevel
 
 from supervisors import Supervisor, open_tree
-from supervisors.loop_view import LoopView
+from supervisors.watchdog.loop_view import LoopView
 from tests.unit.supervisors.actors import Do, child, puppet
 
 

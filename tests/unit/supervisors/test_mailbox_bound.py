@@ -4,8 +4,8 @@ import pytest
 import trio
 
 from supervisors import CallTimeout, Down, MailboxBound, MailboxFull, Normal, Shutdown, open_tree
+from supervisors._core.mailbox import FAIR_SHARE
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull
-from supervisors.mailbox import FAIR_SHARE
 from tests.unit.supervisors.actors import Do, Puppet
 
 

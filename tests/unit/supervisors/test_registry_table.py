@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from supervisors.registry_table import RegistryTable, Row
+from supervisors.registry.table import RegistryTable, Row
 
 KEYS = st.integers(0, 3)
 HOLDERS = st.sampled_from("abcd")

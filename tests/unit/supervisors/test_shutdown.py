@@ -22,7 +22,7 @@ from supervisors import (
     Supervisor,
     open_tree,
 )
-from supervisors.process import KILL_GRACE
+from supervisors._core.process import KILL_GRACE
 from tests.unit.supervisors.actors import INTENSITY, Do, Puppet, boom, child, children, puppet
 
 

@@ -25,8 +25,8 @@ from supervisors import (
     system,
     tree,
 )
-from supervisors.mailbox import SYSTEM
-from supervisors.trace import Did, Got
+from supervisors._core.mailbox import SYSTEM
+from supervisors._core.trace import Did, Got
 from tests.unit.supervisors.actors import Do, Puppet, boom, child, crash, puppet
 
 EACH = [

@@ -8,7 +8,7 @@ import typing
 import pytest
 
 from supervisors import Crashed, Killed, NoProc, Normal, Shutdown, telemetry
-from supervisors.crash_reports import report
+from supervisors.supervision.crash_reports import report
 from supervisors.telemetry import (
     AlreadyAttached,
     ChildStartFailed,

@@ -20,9 +20,9 @@ from supervisors import (
     open_tree,
     system,
 )
-from supervisors.actor_ref import Caller
-from supervisors.mailbox import CAST, Mailbox
-from supervisors.reasons import Shutdown
+from supervisors._core.actor_ref import Caller
+from supervisors._core.mailbox import CAST, Mailbox
+from supervisors._core.reasons import Shutdown
 from tests.unit.supervisors.actors import Do, child, puppet
 
 NAMES = Registry("Names")

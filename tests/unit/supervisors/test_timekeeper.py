@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from supervisors import CallTimeout, open_tree
-from supervisors.timekeeper import COMPACT_FROM, Timekeeper
+from supervisors._core.timekeeper import COMPACT_FROM, Timekeeper
 from tests.unit.supervisors.actors import Do, Puppet
 
 

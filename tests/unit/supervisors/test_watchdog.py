@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from supervisors import ChildSpec, Continue, GenServer, Supervisor, open_tree
-from supervisors.loop_view import LoopView
+from supervisors.watchdog.loop_view import LoopView
 from tests.unit.supervisors.actors import Do, child, puppet
 from tests.unit.supervisors.alarm import (
     NO_BLOCK_LASTS,

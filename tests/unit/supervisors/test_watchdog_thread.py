@@ -10,8 +10,8 @@ import trio
 from trio.testing import MockClock
 
 from supervisors import Shutdown, Supervisor, Watchdog, open_tree, run
-from supervisors.loop_view import LoopView
-from supervisors.watchdog import THREAD_NAME, _Meter
+from supervisors.watchdog.loop_view import LoopView
+from supervisors.watchdog.watchdog import THREAD_NAME, _Meter
 from tests.unit.supervisors.actors import child, puppet
 from tests.unit.supervisors.alarm import NO_BLOCK_LASTS, give_it_all_the_time, listening, watched
 

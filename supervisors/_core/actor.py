@@ -1,0 +1,136 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""What runs in a process, and the task that runs it, from its first step to its last."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+import trio
+
+from supervisors._core.actor_ref import ActorRef, current_process
+from supervisors._core.linked_tasks import reap
+from supervisors._core.mailbox import Mailbox
+from supervisors._core.messages import Ignore
+from supervisors._core.process import IDLE, KILL_GRACE, Process
+from supervisors._core.reasons import Crashed, ExitReason, Killed, reason_of
+from supervisors._core.status import Status
+from supervisors._core.strays import ends_program, passes_on
+from supervisors.errors import BadReturnValue, InvalidStart
+
+logger = logging.getLogger("supervisors")
+
+
+class Actor:
+    """What runs in a process. Its classes are GenServer and the supervisors."""
+
+    trap_exit: bool = False
+    """False: an exit signal ends the actor. True: it gets an `Exit` message, and terminate runs."""
+
+    # Names a subclass will not hit upon: one of its own `_process` or `_main` must break nothing.
+    _runtime_process: Process
+
+    @property
+    def ref(self) -> ActorRef:
+        """The reference others reach this actor by; there from before init."""
+        return self._runtime_process.ref
+
+    def _runtime_mailbox(self, name: str) -> Mailbox:
+        return Mailbox()
+
+    def _runtime_host(self) -> Coroutine[Any, Any, None]:
+        return run(self._runtime_process)
+
+    async def _runtime_main(self) -> ExitReason:
+        raise NotImplementedError
+
+    def format_status(self, status: Status) -> Status:
+        """What `system.get_status` and a crash report may show (OTP `format_status/1`).
+
+        By default only the types of attributes and message, because states hold secrets. Override
+        it to show more: `return replace(status.shapes(), state={"depth": len(self.queue)})`.
+        """
+        return status.shapes()
+
+    def _runtime_note_crash(self, reason: Crashed) -> None:
+        """Keep what the crash report is to show, as it was when it crashed."""
+        process = self._runtime_process
+        message = None if process.message is IDLE else process.message
+        process.crash_status = shown(process, Status(state_of(self), message, reason))
+
+
+def shown(process: Process, status: Status) -> Status:
+    """What its format_status makes of it; types only, if that raises or gives no Status."""
+    try:
+        made: object = process.actor.format_status(status)
+    except BaseException as error:
+        if ends_program(error):
+            raise
+        logger.exception("%s: its format_status raised", process.name)
+        return status.shapes()
+    if isinstance(made, Status):
+        return made
+    logger.error("%s: its format_status returned a %s", process.name, type(made).__name__)
+    return status.shapes()
+
+
+def state_of(actor: Actor) -> dict[str, Any]:
+    """Its attributes by name, without the runtime's own."""
+    own = ("_runtime_", "_GenServer__")
+    return {name: value for name, value in vars(actor).items() if not name.startswith(own)}
+
+
+def spawn(
+    actor: Actor | Ignore, name: str, nursery: trio.Nursery, parent: Process | None
+) -> Process:
+    """A process for `actor`, its task not yet started: that is `actor._runtime_host`.
+
+    Raises BadReturnValue for what is no actor, InvalidStart for an actor that has run before.
+    """
+    if not isinstance(actor, Actor):
+        raise BadReturnValue("start", actor)
+    if hasattr(actor, "_runtime_process"):
+        raise InvalidStart(actor)
+    process = Process(name, actor, nursery, parent)
+    actor._runtime_process = process
+    return process
+
+
+async def run(process: Process) -> None:
+    """The process's task, from its first step to `finish`. Only what passes on leaves it (see
+    strays): KeyboardInterrupt and SystemExit.
+    """
+    current_process.set(process)
+    process.task = trio.lowlevel.current_task()
+    try:
+        reason = process.doomed or Killed()  # killed before its first step
+        crash: BaseException | None = None
+        if process.doomed is None:
+            try:
+                with process.scope:
+                    try:
+                        reason = await process.actor._runtime_main()
+                    except BaseException as error:
+                        if passes_on(error):
+                            raise
+                        crash = error
+            except BaseException as error:  # what is left of a group when its cancellation is done
+                if passes_on(error):
+                    raise
+                crash = error
+        if crash is not None:  # the one place where it becomes a reason
+            reason = reason_of(crash)
+            if process.scope.cancel_called and isinstance(reason, Crashed):  # by doom
+                process.log_late_crash(reason)
+        if process.tasks:
+            await reap(process, KILL_GRACE)
+    except BaseException:
+        # The program itself is to end (KeyboardInterrupt, SystemExit). Supervisors are shielded
+        # from the cancellation this brings, so those above are told: they take everyone along.
+        process.kill_ancestors()
+        process.finish(Killed())
+        raise
+    # Doom alone cancels the scope, and records the reason first; it may also have come just now,
+    # while its tasks were awaited.
+    process.finish(process.doomed or reason)

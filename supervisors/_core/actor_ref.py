@@ -1,0 +1,325 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""How a process is reached: calls, casts, signals. The one thing of an actor that others hold."""
+
+from __future__ import annotations
+
+import math
+from contextvars import ContextVar
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
+
+from supervisors import telemetry
+from supervisors._core.mailbox import CALL, CAST, INFO
+from supervisors._core.messages import Call
+from supervisors._core.reasons import ExitReason, NoProc, Normal, cause_of, check_reason
+from supervisors._core.strays import as_exception
+from supervisors._core.threads import refuse, running_task
+from supervisors._core.timekeeper import Pending
+from supervisors.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
+
+if TYPE_CHECKING:
+    from supervisors._core.process import Process
+
+R = TypeVar("R")
+
+current_process: ContextVar[Process | None] = ContextVar("supervisors_process", default=None)
+"""The process whose task, or a task started by it, is running."""
+
+NORMAL = Normal()
+
+
+class Caller(Pending):
+    """The way back to one call: a slot of its own, so that a late reply vanishes (OTP's `from`)."""
+
+    __slots__ = ("_error", "_process", "_sender", "_task", "_timeout", "_value", "request")
+
+    def __init__(
+        self, process: Process, sender: Process | None, request: object, timeout: float
+    ) -> None:
+        self.settled = False
+        self._process = process
+        self._sender = sender
+        self.request = request
+        self._timeout = timeout
+        self._task: trio.lowlevel.Task | None = None
+        self._value: Any = None
+        self._error: Exception | None = None
+
+    @property
+    def ref(self) -> ActorRef | None:
+        """The calling actor, or None for plain trio code."""
+        return None if self._sender is None else self._sender.ref
+
+    def reply(self, value: object) -> None:
+        """Answer (OTP `gen_server:reply`). Only the first answer counts, and only while the caller
+        waits. Raises WrongThread.
+        """
+        if self.settled:
+            return
+        process = self._process
+        if get_ident() != process.timekeeper.thread:
+            refuse()
+        if self._task is not None:
+            try:
+                reschedule(self._task)  # before anything has changed, as in Mailbox.put
+            except (RuntimeError, AssertionError):
+                refuse()
+        self.settled = True
+        self._value = value
+        if process.unanswered:
+            process.unanswered.pop(self, None)
+
+    def fail(self, error: Exception) -> None:
+        """Make the caller's `call` raise `error`, without ending the server. One error object per
+        caller.
+        """
+        if not self.settled:
+            self.reply(None)
+            self._error = as_exception(error)  # the caller runs later
+
+    def expire(self) -> None:
+        """The call's time is up."""
+        if telemetry.CallTimedOut.handlers:
+            telemetry.execute(
+                telemetry.CallTimedOut(
+                    self._process.name,
+                    None if self._sender is None else self._sender.name,
+                    type(self.request).__name__,
+                    self._timeout,
+                    len(self._process.mailbox),
+                )
+            )
+        self.fail(CallTimeout(self._process.name, self.request, self._timeout))
+
+    async def _wait(self) -> Any:
+        """For those who call in other ways than `ActorRef.call`, which spells this out."""
+        if not self.settled:
+            self._task = current_task()
+            await wait_task_rescheduled(self._abort)
+        if self._error is not None:
+            raise self._take_error(self._error)
+        return self._value
+
+    def _take_error(self, error: Exception) -> Exception:
+        # Not kept: its traceback will hold the frames of those who called, one of which holds this,
+        # and the server may hold this for long.
+        self._error = None
+        return error
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        self.settled = True  # given up: whatever comes now is late
+        self._process.unanswered.pop(self, None)
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def __repr__(self) -> str:
+        return f"<Caller of {self._process.name}>"
+
+
+class ActorRef:
+    """A process, as others see it (a pid). Equal to another ref of the same process, and only to
+    that.
+    """
+
+    __slots__ = ("__weakref__", "_process")
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def _target(self) -> Process | None:
+        """Who is meant: looked up at each use for a name (see NamedRef)."""
+        return self._process
+
+    def _require(self, request: object) -> Process:
+        process = self._target()
+        if process is None or process.reason is not None:
+            raise NoProcess(self.name, request)
+        process.must_be_here()
+        if process.task is running_task():
+            raise CallingSelf(self.name, request)
+        return process
+
+    async def call(self, request: Call[R], *, timeout: float = 5.0) -> R:
+        """Ask, and wait at most `timeout` seconds for the answer (OTP `gen_server:call`).
+
+        Raises NoProcess at once if nobody is there, CallTimeout, ServerExited if the server ends
+        first, CallingSelf at once, MailboxFull if the server's mailbox is bounded, WrongThread.
+        Cancelled, the request may still be handled; its answer vanishes.
+        """
+        # All of it in one place, and no coroutine but this one: this is the runtime's hottest path.
+        process = self._process
+        if process.reason is not None:
+            raise NoProcess(self.name, request)
+        try:
+            task = current_task()
+        except RuntimeError:  # in a thread without trio
+            refuse()
+        if process.task is task:
+            raise CallingSelf(self.name, request)
+        caller = Caller(process, current_process.get(), request, timeout)
+        if not timeout >= 0:
+            raise bad_timeout(timeout)
+        process.mailbox.put((CALL, request, caller))
+        if timeout != math.inf:
+            process.timekeeper.after(timeout, caller)
+        if not caller.settled:
+            caller._task = task
+            await wait_task_rescheduled(caller._abort)
+        if caller._error is not None:
+            raise caller._take_error(caller._error)
+        result: R = caller._value
+        return result
+
+    def cast(self, message: object) -> None:
+        """Send to handle_cast (OTP `gen_server:cast`). Never blocks, promises nothing, and fails
+        with WrongThread alone.
+        """
+        mailbox = self._process.mailbox
+        # What put does for a busy actor, spelled out: the call would cost more than all of it.
+        if mailbox.reader is None and get_ident() == mailbox.free_for:
+            mailbox.items.append((CAST, message, None))
+        else:
+            mailbox.put((CAST, message, None))
+
+    def send(self, info: object) -> None:
+        """Send to handle_info (OTP `!`). Never blocks, promises nothing, and fails with WrongThread
+        alone.
+        """
+        self._process.mailbox.put((INFO, info, None))
+
+    async def stop(self, reason: ExitReason = NORMAL, *, timeout: float = math.inf) -> None:
+        """Let it handle what it has, run terminate and end with `reason` (OTP `gen_server:stop`).
+
+        Returns once it has ended so. Raises NoProcess, CallingSelf, CallTimeout after `timeout`
+        seconds, ServerExited if it ended otherwise, TypeError for what is no
+        ExitReason. Cancelled, the request stands.
+        """
+        check_reason(reason)
+        if not timeout >= 0:
+            raise bad_timeout(timeout)
+        process = self._require(NORMAL)
+        process.request_stop(reason)
+        with trio.move_on_after(timeout):
+            await process.wait_ended()
+        if process.reason is None:
+            raise CallTimeout(self.name, reason, timeout)
+        if process.reason != reason:
+            raise ServerExited(self.name, reason, process.reason) from cause_of(process.reason)
+
+    def kill(self) -> None:
+        """End it at its next checkpoint, without terminate, whether it traps exits or not."""
+        process = self._target()
+        if process is not None:
+            process.kill()
+
+    def exit(self, reason: ExitReason) -> None:
+        """Send an exit signal (OTP `exit/2`).
+
+        One that traps exits gets an `Exit` message. One that does not ends at its next checkpoint,
+        without terminate, unless the reason is Normal (which ends only who sends it to itself). The
+        root of a tree takes one from plain code for its owner's: it terminates. TypeError: not an
+        ExitReason.
+        """
+        check_reason(reason)
+        process = self._target()
+        if process is None:
+            return
+        process.must_be_here()
+        sender = current_process.get()
+        if sender is None and process.parent is None and process.actor.trap_exit:
+            process.request_stop(reason)
+        elif sender is process and isinstance(reason, Normal) and not process.actor.trap_exit:
+            process.doom(reason)
+        else:
+            process.exit_signal(None if sender is None else sender.ref, reason)
+
+    async def wait(self) -> ExitReason:
+        """Wait until it has ended; its reason. NoProc for a name nobody has. CallingSelf in a
+        callback of its own, which it would wait for. Cancelled, nothing is left.
+        """
+        process = self._target()
+        if process is None:
+            await trio.lowlevel.checkpoint()
+            return NoProc()
+        process.must_be_here()
+        if process.task is running_task():
+            raise CallingSelf(self.name, "wait")
+        return await process.wait_ended()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has started to run and not yet ended."""
+        process = self._target()
+        return process is not None and process.reason is None
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs: its registered name, or its id in its supervisor."""
+        return self._process.name
+
+    @property
+    def pid(self) -> int:
+        """A number no other process of this program has; for a name, that of its holder (NoProcess
+        if none).
+        """
+        process = self._target()
+        if process is None:
+            raise NoProcess(self.name, None)
+        return process.pid
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not ActorRef:
+            return NotImplemented
+        return self._process is other._process
+
+    def __hash__(self) -> int:
+        return hash(self._process)
+
+    def __repr__(self) -> str:
+        return f"<ActorRef {self.name} pid {self._process.pid}>"
+
+
+class NamedRef(ActorRef):
+    """A name that stands for whoever holds it at the moment of use (`{:via, ...}`)."""
+
+    __slots__ = ()
+
+    def _target(self) -> Process | None:
+        raise NotImplementedError
+
+    def _claim(self, process: Process) -> None:
+        """Take the name for a process that is about to start; AlreadyStarted if it is taken."""
+        raise NotImplementedError
+
+    async def call(self, request: Call[R], *, timeout: float = 5.0) -> R:
+        """Ask who holds the name now; see `ActorRef.call`."""
+        process = self._target()
+        if process is None:
+            raise NoProcess(self.name, request)
+        return await process.ref.call(request, timeout=timeout)
+
+    def cast(self, message: object) -> None:
+        """Send to handle_cast of who holds the name now; lost if nobody does."""
+        process = self._target()
+        if process is not None:
+            process.mailbox.put((CAST, message, None))
+
+    def send(self, info: object) -> None:
+        """Send to handle_info of who holds the name now; lost if nobody does."""
+        process = self._target()
+        if process is not None:
+            process.mailbox.put((INFO, info, None))
+
+
+def bad_timeout(timeout: object) -> ValueError:
+    """What a negative timeout, or NaN, is told before anything is sent."""
+    return ValueError(f"a timeout must be seconds of at least 0, or math.inf, not {timeout!r}")
+
+
+def server_exited(process: Process, request: object, reason: ExitReason) -> ServerExited:
+    """The error a caller gets whose server ended first, with the crash as its cause."""
+    error = ServerExited(process.name, request, reason)
+    error.__cause__ = cause_of(reason)
+    return error

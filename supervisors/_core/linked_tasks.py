@@ -1,0 +1,125 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""Tasks of an actor beside its callbacks: they live no longer than it does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from supervisors import telemetry
+from supervisors._core.reasons import Crashed, ExitReason, Normal, reason_of
+from supervisors._core.strays import passes_on
+
+if TYPE_CHECKING:
+    from supervisors._core.process import Process
+
+logger = logging.getLogger("supervisors")
+
+
+class LinkedTask:
+    """A task of `GenServer.spawn_link`: it lives no longer than its actor."""
+
+    __slots__ = ("_process", "_scope", "name")
+
+    def __init__(self, process: Process, name: str) -> None:
+        self.name = name
+        self._process = process
+        self._scope = trio.CancelScope(shield=True)
+
+    def cancel(self) -> None:
+        """Ask it to end; the actor is told nothing but a `Normal` exit, if it traps exits. Raises
+        WrongThread.
+        """
+        self._process.must_be_here()
+        self._scope.cancel()
+
+    def __repr__(self) -> str:
+        return f"<LinkedTask {self.name}>"
+
+
+def spawn_link(
+    process: Process, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
+) -> LinkedTask:
+    """Start a task that ends with `process`."""
+    process.must_live()
+    task = LinkedTask(process, name_of_function(function))
+    process.tasks[task] = None
+    if process.tasks_done is not None:  # the others are being ended
+        task.cancel()
+    process.nursery.start_soon(run_linked, process, task, function, args, name=task.name)
+    return task
+
+
+def name_of_function(function: object) -> str:
+    """What a task is called: as its function, also one in a functools.partial, whose arguments may
+    be secrets.
+    """
+    while isinstance(function, partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) and name else type(function).__name__
+
+
+async def reap(process: Process, grace: float) -> None:
+    """Cancel its linked tasks and wait for them, `grace` seconds at most."""
+    process.tasks_done = trio.Event()
+    for task in process.tasks:
+        task.cancel()
+    with trio.move_on_after(grace, shield=True):
+        await process.tasks_done.wait()
+    for task in process.tasks:
+        logger.error("%s: its task %s is unkillable; given up", process.name, task.name)
+        if telemetry.ProcessUnkillable.handlers:
+            telemetry.execute(
+                telemetry.ProcessUnkillable(
+                    process.name, process.pid, process.class_name, task.name, grace
+                )
+            )
+
+
+async def run_linked(
+    process: Process,
+    task: LinkedTask,
+    function: Callable[..., Awaitable[Any]],
+    args: tuple[Any, ...],
+) -> None:
+    """The task itself. Its crash is an exit signal to its actor."""
+    crash: BaseException | None = None
+    began = process.timekeeper.now()
+    try:
+        with task._scope:
+            try:
+                await function(*args)
+            except BaseException as error:
+                if passes_on(error):
+                    raise
+                crash = error
+    except BaseException as error:  # what is left of a group when its cancellation is done
+        if passes_on(error):
+            process.kill_ancestors()
+            raise
+        crash = error
+    finally:
+        process.tasks.pop(task, None)
+        if process.tasks_done is not None and not process.tasks:
+            process.tasks_done.set()
+    reason: ExitReason = Normal() if crash is None else reason_of(crash)
+    if isinstance(reason, Crashed) and (
+        process.tasks_done is not None or process.doomed is not None or process.reason is not None
+    ):
+        process.log_late_crash(reason, f"'s task {task.name}")
+    if telemetry.TaskExited.handlers:
+        telemetry.execute(
+            telemetry.TaskExited(
+                process.name,
+                task.name,
+                telemetry.kind_of(reason),
+                telemetry.error_of(reason),
+                process.timekeeper.now() - began,
+            )
+        )
+    process.exit_signal(task, reason)

@@ -1,0 +1,30 @@
+"""What is shown of an actor's insides, to an operator or in a crash report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from supervisors._core.reasons import ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `format_status` gets and returns (OTP `format_status/1`)."""
+
+    state: object
+    """The actor's attributes by name; or whatever format_status puts in their place."""
+    message: object = None
+    """The message being handled; None between two."""
+    reason: ExitReason | None = None
+    """Why it ends, in a crash report; None when an operator asks."""
+
+    def shapes(self) -> Status:
+        """The same with types in place of values: what may be shown of anything."""
+        state = self.state
+        if isinstance(state, Mapping):
+            state = {str(name): type(value).__name__ for name, value in state.items()}
+        else:
+            state = type(state).__name__
+        message = None if self.message is None else type(self.message).__name__
+        return replace(self, state=state, message=message)

@@ -1,0 +1,129 @@
+"""What is to happen later: the deadlines of calls and the timers, all in one heap of one task.
+
+A cancel scope per call would cost more than the call itself, and a task per timer a kilobyte. What
+is settled before its time stays in the heap until it is due, or until half of the heap is such.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from heapq import heapify, heappop, heappush
+from threading import get_ident
+from typing import TYPE_CHECKING
+
+import trio
+
+from supervisors._core.mailbox import SIGNAL
+
+if TYPE_CHECKING:
+    from supervisors._core.process import Process
+
+# Below so many entries nobody looks how many of them are settled. Small, so that what calls leave
+# behind stays in the processor's cache.
+COMPACT_FROM = 128
+
+
+class Pending(ABC):
+    """Something that is to happen unless it is settled before."""
+
+    __slots__ = ("settled",)
+
+    def __init__(self) -> None:
+        self.settled = False
+
+    @abstractmethod
+    def expire(self) -> None:
+        """Its time has come; it is settled with this. Must neither block nor raise."""
+
+
+class Timer(Pending):
+    """A message on its way, from `GenServer.send_after`."""
+
+    __slots__ = ("_info", "_process", "due")
+
+    def __init__(self, process: Process, info: object) -> None:
+        super().__init__()
+        self._process = process
+        self._info = info
+        self.due = 0.0
+
+    def cancel(self) -> float | None:
+        """Do not send it; how many seconds were left, or None if it is sent or cancelled already
+        (OTP `erlang:cancel_timer`). One that waits in the mailbox by now stays there.
+        """
+        if self.settled:
+            return None
+        self._process.must_be_here()
+        self._settle()
+        return max(0.0, self.due - self._process.timekeeper.now())
+
+    def expire(self) -> None:
+        """Send it."""
+        self._settle()
+        self._process.mailbox.put((SIGNAL, self._info, None))
+
+    def _settle(self) -> None:
+        self.settled = True
+        self._process.timers.pop(self, None)
+
+
+class Timekeeper:
+    """One of these per trio run, its task started with the first process."""
+
+    __slots__ = ("_heap", "_limit", "_numbers", "_scope", "_wake", "now", "thread")
+
+    def __init__(self) -> None:
+        self.now = trio.lowlevel.current_clock().current_time
+        """Seconds on trio's clock; half the price of `trio.current_time`."""
+        self.thread = get_ident()
+        """The one this trio runs in."""
+        self._heap: list[tuple[float, int, Pending]] = []
+        self._numbers = itertools.count()  # so that what is due at once keeps its order
+        self._limit = COMPACT_FROM
+        self._wake = math.inf
+        self._scope: trio.CancelScope | None = None
+
+    @staticmethod
+    def current() -> Timekeeper:
+        """That of this trio run."""
+        try:
+            return _current.get()
+        except LookupError:
+            keeper = Timekeeper()
+            _current.set(keeper)
+            trio.lowlevel.spawn_system_task(keeper._run, name="supervisors.timekeeper")
+            return keeper
+
+    def after(self, seconds: float, pending: Pending) -> float:
+        """Let it expire in `seconds`, unless it is settled before; returns when that is."""
+        due = self.now() + seconds
+        heap = self._heap
+        heappush(heap, (due, next(self._numbers), pending))
+        if due < self._wake:
+            self._wake = due
+            if self._scope is not None:
+                self._scope.deadline = due
+        if len(heap) > self._limit:
+            heap[:] = [entry for entry in heap if not entry[2].settled]
+            heapify(heap)
+            self._limit = max(COMPACT_FROM, 2 * len(heap))
+        return due
+
+    async def _run(self) -> None:
+        while True:
+            with trio.CancelScope(deadline=self._wake) as self._scope:
+                await trio.sleep_forever()
+            self._expire()
+
+    def _expire(self) -> None:
+        now, heap = self.now(), self._heap
+        while heap and (heap[0][0] <= now or heap[0][2].settled):
+            _, _, pending = heappop(heap)
+            if not pending.settled:
+                pending.expire()
+        self._wake = heap[0][0] if heap else math.inf
+
+
+_current: trio.lowlevel.RunVar[Timekeeper] = trio.lowlevel.RunVar("supervisors_timekeeper")

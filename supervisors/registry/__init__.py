@@ -1,0 +1,1 @@
+"""Registry: names, topics and locks of processes."""

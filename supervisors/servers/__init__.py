@@ -1,0 +1,1 @@
+"""GenServer, and the Agent made of it."""

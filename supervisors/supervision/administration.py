@@ -1,0 +1,48 @@
+"""What one may ask of any supervisor, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supervisors._core.actor_ref import ActorRef
+from supervisors._core.messages import Call
+from supervisors.supervision.child_spec import ChildSpec, ChildType
+
+
+@dataclass(frozen=True, slots=True)
+class ChildInfo:
+    """A line of which_children: ref is None without a process; restarting while a restart is
+    pending.
+    """
+
+    id: str
+    ref: ActorRef | None
+    type: ChildType
+    restarting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCounts:
+    """count_children: how many specs, how many live, how many specs of which type."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild(Call["ActorRef | None"]):
+    """Add this child and start it."""
+
+    spec: ChildSpec
+
+
+@dataclass(frozen=True, slots=True)
+class WhichChildren(Call["list[ChildInfo]"]):
+    """Every child."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountChildren(Call[ChildCounts]):
+    """How many children of what kind."""

@@ -1,0 +1,144 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""DynamicSupervisor: children that come and go, each by itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import trio
+
+from supervisors._core.actor_ref import ActorRef
+from supervisors._core.messages import Call
+from supervisors.errors import (
+    InvalidAutoShutdown,
+    InvalidExtraArguments,
+    InvalidMaxChildren,
+    InvalidStrategy,
+    MaxChildren,
+    NotFound,
+    StartError,
+)
+from supervisors.supervision.administration import StartChild
+from supervisors.supervision.child_spec import ChildSpec, is_whole
+from supervisors.supervision.hosting import Child
+from supervisors.supervision.supervisor_base import MAX_RESTARTS, MAX_SECONDS, SupervisorBase
+
+
+@dataclass(frozen=True, slots=True)
+class _TerminateChild(Call[None]):
+    ref: ActorRef
+
+
+class OnDemand(SupervisorBase):
+    """What DynamicSupervisor and TaskSupervisor have in common: all but how a start is asked for.
+
+    They are two, and neither is the other, because their `start_child` take different things.
+    """
+
+    def __init__(
+        self,
+        max_restarts: int = MAX_RESTARTS,
+        max_seconds: float = MAX_SECONDS,
+        max_children: float = math.inf,
+        name: str | None = None,
+        *,
+        extra_arguments: Sequence[Any] = (),
+        strategy: Literal["one_for_one"] = "one_for_one",
+        auto_shutdown: Literal["never"] = "never",
+    ) -> None:
+        """`extra_arguments` are given to each spec's start function. Raises the SpecError that
+        names what is wrong.
+        """
+        super().__init__(
+            max_restarts=max_restarts, max_seconds=max_seconds, auto_shutdown="never", name=name
+        )
+        if strategy != "one_for_one":
+            raise InvalidStrategy(strategy)
+        if auto_shutdown != "never":
+            raise InvalidAutoShutdown(auto_shutdown)
+        if not isinstance(extra_arguments, list | tuple):
+            raise InvalidExtraArguments(extra_arguments)
+        self._extra_arguments = tuple(extra_arguments)
+        if max_children != math.inf and not is_whole(max_children):
+            raise InvalidMaxChildren(max_children)
+        self.max_children = max_children
+        self._table: dict[Child, None] = {}  # ordered, and quick to leave
+
+    @staticmethod
+    async def terminate_child(supervisor: ActorRef, child: ActorRef) -> None:
+        """Stop a child and forget it. Raises NotFound, also if it has ended before."""
+        await supervisor.call(_TerminateChild(child), timeout=math.inf)
+
+    @property
+    def _children(self) -> list[Child]:
+        return list(self._table)
+
+    def _keeps(self, spec: ChildSpec) -> bool:
+        return False
+
+    def _forget(self, child: Child) -> None:
+        self._table.pop(child, None)
+
+    async def _start_all(self) -> None:
+        """There is nobody yet."""
+
+    async def _stop_all(self) -> None:
+        async with trio.open_nursery() as nursery:
+            for child in self._table:
+                nursery.start_soon(self._stop, child)
+
+    async def _restart(self, child: Child) -> None:
+        await self._start_again(child)
+
+    async def _answer(self, request: object) -> object:
+        match request:
+            case _TerminateChild(ref):
+                await self._terminate(ref)
+                return None
+        return await super()._answer(request)
+
+    async def _add(self, spec: ChildSpec) -> ActorRef | None:
+        if len(self._table) >= self.max_children:
+            raise MaxChildren(self.max_children)
+        child = Child(spec)
+        self._table[child] = None
+        try:
+            ref = await self._start(child)
+        except StartError:
+            self._forget(child)
+            raise
+        if ref is None:
+            self._forget(child)
+        return ref
+
+    async def _terminate(self, ref: ActorRef) -> None:
+        process = ref._target()
+        child = None if process is None else self._by_process.get(process)
+        if child is None:  # one that waits for its restart is known by its last ref
+            waiting = (c for c in self._table if c.restarting and c.former is process)
+            child = next(waiting, None)
+        if child is None:
+            raise NotFound(ref.name)
+        await self._stop(child)
+        self._forget(child)
+
+
+class DynamicSupervisor(OnDemand):
+    """Starts children on demand, many of one kind if need be; they have no order (Elixir
+    `DynamicSupervisor`).
+
+    Ids need not be unique: a child is known by its ref. Strategy: one_for_one. Its children are
+    stopped all at once, each with its own grace. At most `max_children`, those waiting for a
+    restart included.
+    """
+
+    @staticmethod
+    async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
+        """Start a child; None if its start said Ignore, and then nothing is kept.
+
+        Raises MaxChildren, AlreadyStarted (its name), FailedToStartChild, StartTimeout, SpecError.
+        """
+        return await supervisor.call(StartChild(spec), timeout=math.inf)

@@ -1,0 +1,38 @@
+"""How many restarts are too many: a sliding window, pure."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from supervisors.errors import InvalidIntensity, InvalidPeriod
+from supervisors.supervision.child_spec import is_seconds, is_whole
+
+
+class RestartIntensity:
+    """At most `max_restarts` within any `max_seconds`, so many are allowed and the next is one too
+    many.
+    """
+
+    __slots__ = ("_times", "max_restarts", "max_seconds")
+
+    def __init__(self, max_restarts: int, max_seconds: float) -> None:
+        """Raises InvalidIntensity or InvalidPeriod."""
+        if not is_whole(max_restarts):
+            raise InvalidIntensity(max_restarts)
+        if not is_seconds(max_seconds) or max_seconds in (0, math.inf):
+            raise InvalidPeriod(max_seconds)
+        self.max_restarts = max_restarts
+        self.max_seconds = max_seconds
+        self._times: deque[float] = deque()
+
+    def allow(self, now: float) -> bool:
+        """Count a restart at `now` (seconds, monotonic); False if it is one too many."""
+        self._times.append(now)
+        return self.recent(now) <= self.max_restarts
+
+    def recent(self, now: float) -> int:
+        """How many restarts the window that ends `now` holds."""
+        while self._times and self._times[0] < now - self.max_seconds:
+            self._times.popleft()
+        return len(self._times)

@@ -1,0 +1,204 @@
+"""Supervisor: children in a fixed order, restarted by a strategy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from supervisors._core.actor_ref import ActorRef
+from supervisors._core.messages import Call
+from supervisors._core.reasons import Crashed
+from supervisors.errors import (
+    AlreadyPresent,
+    AlreadyStarted,
+    ChildRestarting,
+    ChildRunning,
+    DuplicateChildId,
+    FailedToStartChild,
+    InvalidStrategy,
+    NotFound,
+    StartError,
+)
+from supervisors.supervision.administration import StartChild
+from supervisors.supervision.child_spec import ChildSpec
+from supervisors.supervision.hosting import Child
+from supervisors.supervision.strategies import STRATEGIES, AutoShutdown, Strategy, affected
+from supervisors.supervision.supervisor_base import MAX_RESTARTS, MAX_SECONDS, SupervisorBase
+
+
+@dataclass(frozen=True, slots=True)
+class _TerminateChild(Call[None]):
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _RestartChild(Call["ActorRef | None"]):
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _DeleteChild(Call[None]):
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _GetChildSpec(Call[ChildSpec]):
+    id: str
+
+
+class Supervisor(SupervisorBase):
+    """Starts its children in order, restarts them by its strategy, stops them in reverse order (OTP
+    `supervisor`).
+
+    More than `max_restarts` within `max_seconds` seconds: it stops its children and exits with
+    Shutdown; its own supervisor decides what then. A child that fails to start at its own start:
+    those started are stopped in reverse, and the start fails with FailedToStartChild. Asked to stop
+    while a child is in its init, it does not wait for that init, but stops that child with the
+    others.
+
+    Administration is by static functions that take the supervisor's ref, also a registered name;
+    all raise NoProcess if it is not there, and wait as long as it takes: `await
+    Supervisor.which_children(ref)`.
+    """
+
+    def __init__(
+        self,
+        children: Iterable[ChildSpec] = (),
+        strategy: Strategy = "one_for_one",
+        max_restarts: int = MAX_RESTARTS,
+        max_seconds: float = MAX_SECONDS,
+        auto_shutdown: AutoShutdown = "never",
+        name: str | None = None,
+    ) -> None:
+        """Raises the SpecError that names what is wrong; nothing is started by then."""
+        super().__init__(
+            max_restarts=max_restarts,
+            max_seconds=max_seconds,
+            auto_shutdown=auto_shutdown,
+            name=name,
+        )
+        if strategy not in STRATEGIES:
+            raise InvalidStrategy(strategy)
+        self.strategy: Strategy = strategy
+        self._table: dict[str, Child] = {}  # in start order
+        for spec in children:
+            self._check(spec)
+            if spec.id in self._table:
+                raise DuplicateChildId(spec.id)
+            self._table[spec.id] = Child(spec)
+
+    # --- administration ---
+
+    @staticmethod
+    async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
+        """Add a child at the end and start it; None if its start said Ignore (OTP `start_child/2`).
+
+        Raises AlreadyStarted, AlreadyPresent, FailedToStartChild, StartTimeout, SpecError; the spec
+        is then not kept.
+        """
+        return await supervisor.call(StartChild(spec), timeout=math.inf)
+
+    @staticmethod
+    async def terminate_child(supervisor: ActorRef, id: str) -> None:  # noqa: A002
+        """Stop a child and keep its spec, unless it is temporary; fine if it is stopped. Raises
+        NotFound.
+        """
+        await supervisor.call(_TerminateChild(id), timeout=math.inf)
+
+    @staticmethod
+    async def restart_child(supervisor: ActorRef, id: str) -> ActorRef | None:  # noqa: A002
+        """Start a child that is stopped. Raises NotFound, ChildRunning, ChildRestarting,
+        StartError.
+        """
+        return await supervisor.call(_RestartChild(id), timeout=math.inf)
+
+    @staticmethod
+    async def delete_child(supervisor: ActorRef, id: str) -> None:  # noqa: A002
+        """Drop the spec of a stopped child. Raises NotFound, ChildRunning, ChildRestarting."""
+        await supervisor.call(_DeleteChild(id), timeout=math.inf)
+
+    @staticmethod
+    async def get_childspec(supervisor: ActorRef, id: str) -> ChildSpec:  # noqa: A002
+        """The spec of a child. Raises NotFound."""
+        return await supervisor.call(_GetChildSpec(id), timeout=math.inf)
+
+    # --- start, stop, restart ---
+
+    @property
+    def _children(self) -> list[Child]:
+        return list(self._table.values())
+
+    def _forget(self, child: Child) -> None:
+        del self._table[child.spec.id]
+
+    async def _start_all(self) -> None:
+        for child in self._children:
+            try:
+                await self._start(child)
+            except FailedToStartChild:
+                raise
+            except StartError as error:
+                raise FailedToStartChild(child.spec.id, Crashed(error)) from error
+
+    async def _stop_all(self) -> None:
+        for child in reversed(self._table.values()):
+            await self._stop(child)
+
+    async def _restart(self, child: Child) -> None:
+        group = affected(self.strategy, child, self._table.values())
+        for sibling in reversed(group):
+            await self._stop(sibling)
+            if sibling.spec.restart == "temporary":  # goes down with the others, never up
+                self._forget(sibling)
+        for sibling in group:
+            if sibling.spec.restart != "temporary" and not await self._start_again(sibling):
+                return  # its next try takes up the rest of the group too
+
+    # --- requests ---
+
+    async def _answer(self, request: object) -> object:
+        match request:
+            case _GetChildSpec(id):
+                return self._get(id).spec
+            case _TerminateChild(id):
+                await self._terminate(self._get(id))
+                return None
+            case _RestartChild(id):
+                return await self._start(self._stopped(id))
+            case _DeleteChild(id):
+                self._forget(self._stopped(id))
+                return None
+        return await super()._answer(request)
+
+    async def _add(self, spec: ChildSpec) -> ActorRef | None:
+        present = self._table.get(spec.id)
+        if present is not None:
+            if present.ref is not None:
+                raise AlreadyStarted(spec.id, present.ref)
+            raise AlreadyPresent(spec.id)
+        child = self._table[spec.id] = Child(spec)
+        try:
+            return await self._start(child)
+        except StartError:
+            self._forget(child)
+            raise
+
+    async def _terminate(self, child: Child) -> None:
+        await self._stop(child)
+        if child.spec.restart == "temporary":
+            self._forget(child)
+
+    def _get(self, id: str) -> Child:  # noqa: A002
+        child = self._table.get(id)
+        if child is None:
+            raise NotFound(id)
+        return child
+
+    def _stopped(self, id: str) -> Child:  # noqa: A002
+        child = self._get(id)
+        if child.restarting:
+            raise ChildRestarting(id)
+        if child.process is not None:
+            raise ChildRunning(id)
+        return child

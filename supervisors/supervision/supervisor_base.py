@@ -1,0 +1,286 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""What every kind of supervisor does alike: start its children, learn of their ends, restart them,
+give up, answer who asks.
+
+A supervisor is itself a process that traps exits.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import trio
+
+from supervisors import system, telemetry
+from supervisors._core.actor_ref import ActorRef, Caller
+from supervisors._core.mailbox import CALL, FAIR_SHARE, SIGNAL, STOP, SYSTEM, Item
+from supervisors._core.messages import Exit, Ignore, Stop
+from supervisors._core.reasons import Crashed, ExitReason, Normal, Shutdown, is_abnormal
+from supervisors.errors import (
+    BadReturnValue,
+    FailedToStartChild,
+    InvalidAutoShutdown,
+    InvalidChildSpec,
+    InvalidSignificant,
+    StartError,
+)
+from supervisors.supervision.administration import (
+    ChildCounts,
+    ChildInfo,
+    CountChildren,
+    StartChild,
+    WhichChildren,
+)
+from supervisors.supervision.child_spec import ChildSpec
+from supervisors.supervision.hosting import Child, ChildHost, Interrupted
+from supervisors.supervision.restart_intensity import RestartIntensity
+from supervisors.supervision.shutdown import kill_all
+from supervisors.supervision.strategies import AUTO_SHUTDOWNS, AutoShutdown
+
+logger = logging.getLogger("supervisors")
+
+MAX_RESTARTS = 3
+MAX_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """To itself: the restart of this child failed; try again, after whatever else is in the
+    mailbox.
+    """
+
+    child: Child
+
+
+class SupervisorBase(ChildHost):
+    """The common part; see Supervisor and DynamicSupervisor."""
+
+    trap_exit = True
+
+    def __init__(
+        self,
+        *,
+        max_restarts: int,
+        max_seconds: float,
+        auto_shutdown: AutoShutdown,
+        name: str | None,
+    ) -> None:
+        if auto_shutdown not in AUTO_SHUTDOWNS:
+            raise InvalidAutoShutdown(auto_shutdown)
+        self.intensity = RestartIntensity(max_restarts, max_seconds)
+        self._auto_shutdown = auto_shutdown
+        super().__init__(name)
+
+    async def init(self) -> Ignore | Stop | None:
+        """Runs before any child starts. Ignore(): not started, no error. Stop(reason), or raising:
+        the start fails.
+        """
+        return None
+
+    # --- what the kinds differ in ---
+
+    @property
+    @abstractmethod
+    def _children(self) -> list[Child]:
+        """Every child, in start order."""
+
+    @abstractmethod
+    async def _start_all(self) -> None:
+        """Start what belongs to the start; raise StartError."""
+
+    @abstractmethod
+    async def _stop_all(self) -> None:
+        """Stop every child in the order of its kind."""
+
+    @abstractmethod
+    async def _restart(self, child: Child) -> None:
+        """Start it anew, and whom the strategy ties to it; on failure `_try_again`."""
+
+    @abstractmethod
+    async def _add(self, spec: ChildSpec) -> ActorRef | None:
+        """Keep the spec and start it; None if it said Ignore. Raises StartError."""
+
+    # --- life ---
+
+    async def _runtime_main(self) -> ExitReason:
+        process = self._runtime_process
+        result = await self.init()
+        if isinstance(result, Ignore):
+            process.ignored = True
+            return Normal()
+        if isinstance(result, Stop):
+            return result.reason
+        if result is not None:
+            raise BadReturnValue("init", result)
+        try:
+            reason = await self._serve()
+            process.terminating = True
+            await self._stop_all()
+        except BaseException:
+            # Killed, most likely: no child may outlive its supervisor.
+            await kill_all((process, child.margin) for process, child in self._by_process.items())
+            raise
+        return reason
+
+    async def _serve(self) -> ExitReason:
+        process = self._runtime_process
+        process.on_stop = self._interrupt  # from here on there are children to stop
+        try:
+            try:
+                await self._start_all()
+            except StartError as error:
+                return Shutdown(error)
+            process.acknowledge()
+            in_a_row = 0
+            while True:
+                in_a_row = in_a_row + 1 if process.mailbox.items else 0
+                if in_a_row == FAIR_SHARE:
+                    in_a_row = 0
+                    await trio.lowlevel.checkpoint()
+                item = await process.mailbox.get()
+                process.serving = item[2]  # from here on nobody else knows that it waits
+                if process.doomed is not None:  # killed in the same instant as the message came
+                    await trio.lowlevel.checkpoint()
+                reason = await self._handle(item)
+                if reason is not None:
+                    return reason
+        except Interrupted:
+            return process.stop_reason or Shutdown()
+
+    async def _handle(self, item: Item) -> ExitReason | None:
+        kind, payload, caller = item
+        if kind == STOP:
+            return self._runtime_process.stop_reason
+        if kind == CALL and caller is not None:
+            await self._reply(payload, caller)
+            return None
+        if kind == SYSTEM:
+            return await system.serve(self._runtime_process, payload, caller)
+        if kind == SIGNAL:
+            match payload:
+                case Exit(ActorRef() as ref, reason) if ref._process in self._by_process:
+                    if not ref.is_alive:  # else a signal it sent, not its end
+                        return await self._child_ended(self._by_process[ref._process], reason)
+                case _Retry(child):
+                    return await self._restart_or_give_up(child) if child.restarting else None
+                case Exit():  # of one that was stopped, or a stranger's
+                    return None
+        logger.warning("%s got an unexpected %s", self.ref.name, type(payload).__name__)
+        return None
+
+    async def _reply(self, request: object, caller: Caller) -> None:
+        try:
+            caller.reply(await self._answer(request))
+        except Interrupted:
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller's mistake, or its child's: the caller gets it
+            caller.fail(error)
+
+    # --- ends ---
+
+    async def _child_ended(self, child: Child, reason: ExitReason) -> ExitReason | None:
+        process = child.process
+        self._set(child, None)
+        child.former = process
+        restart = child.spec.restart
+        if is_abnormal(reason) or restart == "permanent":
+            self._report("child_terminated", reason, child, process)
+        if restart == "permanent" or (restart == "transient" and is_abnormal(reason)):
+            return await self._restart_or_give_up(child)
+        if not self._keeps(child.spec):
+            self._forget(child)
+        return Shutdown() if self._is_last_significant(child) else None
+
+    def _is_last_significant(self, ended: Child) -> bool:
+        if not ended.spec.significant or self._auto_shutdown == "never":
+            return False
+        if self._auto_shutdown == "any_significant":
+            return True
+        return self._significant_up == 0
+
+    async def _restart_or_give_up(self, child: Child) -> ExitReason | None:
+        if self.intensity.allow(trio.current_time()):
+            await self._restart(child)
+            return None
+        self._set(child, None)
+        self._report("shutdown", "reached max restart intensity", child)
+        if telemetry.SupervisorGaveUp.handlers:
+            limit = self.intensity
+            telemetry.execute(
+                telemetry.SupervisorGaveUp(
+                    self.ref.name, child.spec.id, limit.max_restarts, limit.max_seconds
+                )
+            )
+        return Shutdown()
+
+    async def _start_again(self, child: Child) -> bool:
+        """Start it as a restart; on failure report it and put the next try at the end of the
+        mailbox.
+        """
+        child.restarts += 1
+        try:
+            await self._start(child)
+        except StartError as error:
+            reason = error.reason if isinstance(error, FailedToStartChild) else Crashed(error)
+            self._report("start_error", reason, child)
+            self._set(child, None, restarting=True)
+            self._runtime_process.mailbox.put((SIGNAL, _Retry(child), None))
+            return False
+        if telemetry.ChildRestarted.handlers:
+            recent = self.intensity.recent(trio.current_time())
+            telemetry.execute(
+                telemetry.ChildRestarted(
+                    self.ref.name,
+                    child.spec.id,
+                    child.restarts,
+                    recent,
+                    self.intensity.max_restarts,
+                )
+            )
+        return True
+
+    # --- administration they share ---
+
+    @staticmethod
+    async def which_children(supervisor: ActorRef) -> list[ChildInfo]:
+        """Every child, the last started first (OTP `which_children/1`). Raises NoProcess."""
+        return await supervisor.call(WhichChildren(), timeout=math.inf)
+
+    @staticmethod
+    async def count_children(supervisor: ActorRef) -> ChildCounts:
+        """How many children of what kind (OTP `count_children/1`). Raises NoProcess."""
+        return await supervisor.call(CountChildren(), timeout=math.inf)
+
+    async def _answer(self, request: object) -> object:
+        """Answer an administrative request; raise the error the caller is to get."""
+        match request:
+            case WhichChildren():
+                return [
+                    ChildInfo(c.spec.id, c.ref, c.spec.type, c.restarting)
+                    for c in reversed(self._children)
+                ]
+            case CountChildren():
+                return self._counts()
+            case StartChild(spec):
+                self._check(spec)
+                return await self._add(spec)
+        raise BadReturnValue("a request to a supervisor", request)
+
+    def _counts(self) -> ChildCounts:
+        children = self._children
+        supervisors = sum(c.spec.type == "supervisor" for c in children)
+        return ChildCounts(
+            specs=len(children),
+            active=sum(c.process is not None and c.process.reason is None for c in children),
+            supervisors=supervisors,
+            workers=len(children) - supervisors,
+        )
+
+    def _check(self, spec: object) -> None:
+        if not isinstance(spec, ChildSpec):
+            raise InvalidChildSpec(spec)
+        if spec.significant and self._auto_shutdown == "never":
+            raise InvalidSignificant(spec.id)

@@ -1,0 +1,1 @@
+"""Task, TaskSupervisor and its streams: processes that compute one thing and end."""

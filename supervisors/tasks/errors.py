@@ -1,0 +1,44 @@
+"""What may come of a task instead of its result. Part of the tree in `errors`."""
+
+from __future__ import annotations
+
+from supervisors._core.reasons import ExitReason
+from supervisors.errors import SupervisorsError, describe
+
+
+class TaskError(SupervisorsError):
+    """A task, called `task`, gave no result."""
+
+    def __init__(self, task: str, message: str) -> None:
+        self.task = task
+        super().__init__(f"task {task}: {message}")
+
+
+class TaskExited(TaskError):
+    """It ended with `reason` and without a result. Its exception, if any, is the cause."""
+
+    def __init__(self, task: str, reason: ExitReason) -> None:
+        self.reason = reason
+        super().__init__(task, f"ended without a result: {describe(reason)}")
+
+
+class TaskTimeout(TaskError):
+    """No result within `timeout` seconds."""
+
+    def __init__(self, task: str, timeout: float) -> None:
+        self.timeout = timeout
+        super().__init__(task, f"no result within {timeout:g} s")
+
+
+class AlreadyAwaited(TaskError):
+    """Its outcome was taken before, by an await or as a message, or given up by a timeout."""
+
+    def __init__(self, task: str) -> None:
+        super().__init__(task, "its outcome was already taken")
+
+
+class NotOwner(TaskError):
+    """Only the actor that started a task may ask for its outcome; or plain code, if that did."""
+
+    def __init__(self, task: str) -> None:
+        super().__init__(task, "only its owner may ask for its outcome")

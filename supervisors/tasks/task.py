@@ -1,0 +1,213 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+"""Task: the owner's side of a function that runs as a process of its own (Elixir `Task`)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar, TypeVarTuple
+
+import trio
+
+from supervisors._core.actor_ref import current_process
+from supervisors._core.mailbox import DEFERRED
+from supervisors._core.messages import Down, Monitor
+from supervisors._core.process import Process
+from supervisors._core.reasons import ExitReason, Killed, NoProc, Shutdown, cause_of
+from supervisors.servers.gen_server import GenServer
+from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
+from supervisors.supervision.shutdown import stop_process
+from supervisors.tasks.errors import AlreadyAwaited, NotOwner, TaskExited, TaskTimeout
+from supervisors.tasks.task_process import Exited, Ok, TaskActor
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Ts = TypeVarTuple("Ts")
+
+
+class Task(Generic[T_co]):
+    """What `TaskSupervisor.async_` gives its owner: the actor that called it, or plain trio code.
+
+    The owner takes the outcome once, by `result`, `poll` or `shutdown`. An owner that is a
+    GenServer may leave that: then handle_info gets `TaskResult(task, value)` and after it
+    `Down(task.monitor, task.ref, Normal())`, or the Down alone, with the reason, if there is no
+    result. `self.demonitor(task.monitor)` spares it both, also if they are in its mailbox already.
+
+    Not for work nobody waits for (`TaskSupervisor.start_child`), nor for work that must not outlive
+    a block of code, which a trio nursery does with less.
+    """
+
+    __slots__ = ("_actor", "_awaiting", "_owner", "_taken", "_told", "monitor", "ref")
+
+    def __init__(self, actor: TaskActor[T_co]) -> None:
+        self.ref = actor.ref
+        """The task's process."""
+        self.monitor = Monitor(self.ref)
+        """What the Down bears, if the outcome comes as a message."""
+        self._actor = actor
+        self._owner = actor.owner
+        self._awaiting = 0
+        self._taken = False
+        self._told = False
+        if self._owner is not None and isinstance(self._owner.actor, GenServer):
+            self._owner.monitors[self.monitor] = self._process
+        actor.on_end = self._tell
+        self._tell()  # it may have been quick
+
+    @property
+    def _process(self) -> Process:
+        return self._actor._runtime_process
+
+    async def result(self, timeout: float = 5.0) -> T_co:
+        """Wait for what the function returns (Elixir `Task.await/2`).
+
+        Raises TaskExited (with the exception, if there was one, as its cause); TaskTimeout after
+        `timeout` seconds: the task goes on, but its outcome is given up, only `shutdown` is left;
+        NotOwner; AlreadyAwaited. A linked owner that does not trap exits ends with the task, before
+        this could raise. Cancelled, the task goes on and can still be awaited.
+        """
+        match await self.poll(timeout):
+            case Ok(value):
+                return value
+            case Exited(reason):
+                raise TaskExited(self.ref.name, reason) from cause_of(reason)
+            case None:
+                self._take()
+                raise TaskTimeout(self.ref.name, timeout)
+
+    async def poll(self, timeout: float = 5.0) -> Ok[T_co] | Exited | None:
+        """Wait for the outcome; None if there is none after `timeout` seconds, and then the task is
+        as it was (Elixir `Task.yield/2`).
+
+        `await task.poll(1.0) or await task.shutdown()` gives it a second and then ends it. Raises
+        NotOwner, AlreadyAwaited. Cancelled, the task goes on and can still be awaited.
+        """
+        self._require_owner()
+        self._require_untaken()
+        with _Awaiting(self):
+            with trio.move_on_after(timeout):
+                await self.ref.wait()
+            if self._process.reason is None:
+                return None
+            self._require_untaken()
+            self._take()
+        return self._actor.outcome
+
+    async def shutdown(self, timeout: ShutdownType = WORKER_SHUTDOWN) -> Ok[T_co] | Exited | None:
+        """End the task, which is unlinked first, and wait until it has ended (Elixir
+        `Task.shutdown/2`).
+
+        It has `timeout` seconds to end after it was cancelled, then it is killed; "brutal_kill"
+        kills at once. Ok: there was a result by then. None: it ended as it was told to. Exited: it
+        ended otherwise, `Killed()` if the time was not enough, `NoProc()` if its outcome was taken
+        before. Raises NotOwner. Cancelled, the task may still run, told but not waited for.
+        """
+        self._require_owner()
+        await trio.lowlevel.checkpoint()
+        if self._taken and self._process.reason is not None:
+            return Exited(NoProc())
+        self._actor.untie()
+        with _Awaiting(self):
+            await stop_process(self._process, timeout)
+            self._take()
+        outcome = self._actor.outcome
+        asked: ExitReason = Killed() if timeout == "brutal_kill" else Shutdown()
+        return None if outcome == Exited(asked) else outcome
+
+    @staticmethod
+    def child_spec(
+        id: str,  # noqa: A002 - an id is an id
+        function: Callable[[*Ts], Awaitable[object]],
+        *args: *Ts,
+        restart: RestartType = "temporary",
+        shutdown: ShutdownType = WORKER_SHUTDOWN,
+    ) -> ChildSpec:
+        """A task as a child of any supervisor: `function(*args)` beside its siblings, for nobody
+        (Elixir `Task.child_spec/1`).
+        """
+        return ChildSpec(id, partial(TaskActor, function, args), restart, shutdown)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.ref.name} pid {self.ref.pid}>"
+
+    def _require_owner(self) -> None:
+        for process in (self._process, self._owner):
+            if process is not None:
+                process.must_be_here()
+        if current_process.get() is not self._owner:
+            raise NotOwner(self.ref.name)
+
+    def _require_untaken(self) -> None:
+        if self._taken:
+            raise AlreadyAwaited(self.ref.name)
+
+    def _take(self) -> None:
+        self._taken = True
+        if self._owner is not None:
+            self._owner.demonitor(self.monitor)
+
+    # --- the outcome as messages ---
+
+    def _tell(self) -> None:
+        """Put the messages into the owner's mailbox, if it is time and nobody awaits the task."""
+        owner, reason = self._owner, self._process.reason
+        if owner is None or reason is None or self._awaiting or self._told or not self._is_watched:
+            return
+        self._told = True
+        match self._actor.outcome:
+            case Ok(value):
+                owner.mailbox.put((DEFERRED, _Message(self, TaskResult(self, value)), None))
+        owner.mailbox.put((DEFERRED, _Message(self, Down(self.monitor, self.ref, reason)), None))
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether the owner is one to be told and has not taken the outcome nor demonitored."""
+        return self._owner is not None and self.monitor in self._owner.monitors
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult(Generic[T_co]):
+    """A task of this actor returned `value`, and was not awaited (`{ref, value}`). Its Down comes
+    next.
+    """
+
+    task: Task[T_co]
+    value: T_co
+
+
+class _Awaiting:
+    """While it lasts the outcome is no message. If it was not taken then, it is one after all."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: Task[object]) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        self._task._awaiting += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._task._awaiting -= 1
+        self._task._tell()
+
+
+class _Message:
+    """In the owner's mailbox: the result, or the Down, if the outcome is not taken by then."""
+
+    __slots__ = ("_info", "_task")
+
+    def __init__(self, task: Task[object], info: TaskResult[object] | Down) -> None:
+        self._task = task
+        self._info = info
+
+    def take(self) -> TaskResult[object] | Down | None:
+        """See mailbox.Deferred."""
+        task = self._task
+        if not task._is_watched:
+            return None
+        if isinstance(self._info, Down):
+            task._take()
+        else:
+            task._taken = True  # and the Down is still to come
+        return self._info

@@ -1,0 +1,186 @@
+"""The process that runs a task's function, and how it came out. The owner's side is `task`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+import trio
+
+from supervisors._core.actor import Actor
+from supervisors._core.actor_ref import ActorRef
+from supervisors._core.linked_tasks import name_of_function
+from supervisors._core.process import Process
+from supervisors._core.reasons import ExitReason, Normal, Shutdown
+from supervisors.supervision.administration import StartChild
+from supervisors.supervision.child_spec import ChildSpec, ShutdownType
+from supervisors.tasks.errors import TaskTimeout
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Tie: TypeAlias = Literal["link", "follow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ok(Generic[T_co]):
+    """A task's function returned `value` (`{:ok, value}`)."""
+
+    value: T_co
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A task ended with `reason`, and without a result (`{:exit, reason}`)."""
+
+    reason: ExitReason
+
+
+class Run:
+    """What a task is seen to handle from its start to its end."""
+
+
+class TaskActor(Actor, Generic[T]):
+    """Runs `function(*args)` once. Made by whoever asks for it, it sees their context variables.
+
+    It reads no messages; `ref.stop(reason)` ends it at its next checkpoint.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Awaitable[T]],
+        args: tuple[Any, ...],
+        *,
+        owner: Process | None = None,
+        tie: Tie | None = None,
+        timeout: float = math.inf,
+        context: Context | None = None,
+    ) -> None:
+        """tie: "link" shares fates with `owner`; "follow" ends with it and never signals to it.
+
+        timeout: seconds the function may take. context: None is the one this is made in.
+        """
+        self.name = name_of_function(function)
+        self.context = copy_context() if context is None else context
+        self.owner = owner
+        self.on_end: Callable[[], None] | None = None
+        """Called once its process has ended."""
+        self.deadline = math.inf
+        self._function = function
+        self._args = args
+        self._tie: Tie | None = tie
+        self._timeout = timeout
+        self._ok: Ok[T] | None = None
+        self._timed_out: TaskTimeout | None = None
+        self._given_up = False
+
+    @property
+    def process(self) -> Process | None:
+        """None before its start."""
+        return getattr(self, "_runtime_process", None)
+
+    async def _runtime_main(self) -> ExitReason:
+        process, owner = self._runtime_process, self.owner
+        process.on_exit[self] = self._ended
+        process.on_stop = self._stop
+        process.message, process.busy_since = Run(), time.perf_counter()
+        process.acknowledge()
+        if self._given_up:
+            return Shutdown()
+        if process.stop_reason is not None:
+            return process.stop_reason
+        if owner is not None:
+            if owner.reason is not None:  # nobody is there any more to hear of it
+                return Shutdown(owner.reason)
+            if self._tie == "link":
+                process.link(owner)
+            elif self._tie == "follow":
+                owner.on_exit[self] = partial(self._owner_ended, owner)
+        return await self._run()
+
+    async def _run(self) -> ExitReason:
+        self.deadline = trio.current_time() + self._timeout
+        with trio.CancelScope(deadline=self.deadline) as limit:
+            value = await self._function(*self._args)
+            if self._runtime_process.reason is None:  # else it was told dead before
+                self._ok = Ok(value)
+        if not limit.cancelled_caught:
+            return Normal()
+        self.untie()
+        return Shutdown(self._time_out())
+
+    def _time_out(self) -> TaskTimeout:
+        self._timed_out = TaskTimeout(self.name, self._timeout)
+        return self._timed_out
+
+    def _stop(self) -> None:
+        process = self._runtime_process
+        process.doom(process.stop_reason or Normal())
+
+    def _owner_ended(self, owner: Process) -> None:
+        self._runtime_process.exit_signal(owner.ref, owner.reason or Normal())
+
+    def _ended(self) -> None:
+        if self.owner is not None:
+            self.owner.on_exit.pop(self, None)
+        if self.on_end is not None:
+            self.on_end()
+
+    # --- for whoever had it started ---
+
+    @property
+    def outcome(self) -> Ok[T] | Exited:
+        """How it came out, once it has ended."""
+        if self._ok is not None:
+            return self._ok
+        if self._timed_out is not None:
+            return Exited(Shutdown(self._timed_out))
+        process = self.process
+        if process is None or process.reason is None:  # given up before it ran
+            return Exited(Shutdown())
+        return Exited(process.reason)
+
+    @property
+    def timed_out(self) -> TaskTimeout | None:
+        """Its function took more than `timeout` seconds and was ended, without a result."""
+        return None if self._ok is not None else self._timed_out
+
+    def untie(self) -> None:
+        """Neither link nor follow the owner any more."""
+        if self.owner is not None:
+            self._runtime_process.unlink(self.owner)
+            self.owner.on_exit.pop(self, None)
+
+    def give_up(self) -> None:
+        """End it and let the owner hear nothing of that; if it does not run yet, it never will."""
+        self._given_up = True
+        process = self.process
+        if process is not None and process.reason is None:
+            self.untie()
+            process.doom(Shutdown())
+
+    def abandon(self) -> None:
+        """It did not end at its deadline, nor soon after: tell everyone it has."""
+        process = self._runtime_process
+        self.untie()
+        self._time_out()
+        process.kill()
+        process.abandon()
+
+
+async def start_task(supervisor: ActorRef, actor: TaskActor[Any], shutdown: ShutdownType) -> None:
+    """Run it as a temporary child; it runs when this returns. Raises what start_child raises.
+
+    Cancelled, it does not run, or no longer.
+    """
+    spec = ChildSpec(actor.name, lambda: actor, restart="temporary", shutdown=shutdown)
+    try:
+        await supervisor.call(StartChild(spec), timeout=math.inf)
+    except BaseException:
+        actor.give_up()
+        raise

@@ -1,0 +1,1 @@
+"""Watchdog: who keeps the loop from running."""
