@@ -24,23 +24,20 @@ in a room is not for users to import, but for the names below:
 
 from supervisors import system, telemetry
 from supervisors._core.actor_ref import ActorRef, Caller
-from supervisors._core.linked_tasks import LinkedTask
+from supervisors._core.handles import LinkedTask, Monitor, Timer
 from supervisors._core.mailbox import MailboxBound
 from supervisors._core.messages import (
     Call,
     CallResult,
     Continue,
-    Down,
-    Exit,
     HandleResult,
     Ignore,
     InitResult,
-    Monitor,
     NoReply,
     Reply,
     Stop,
-    Timeout,
 )
+from supervisors._core.named_ref import AlreadyStarted
 from supervisors._core.reasons import (
     Crashed,
     ExitReason,
@@ -52,15 +49,13 @@ from supervisors._core.reasons import (
     cause_of,
     is_abnormal,
 )
+from supervisors._core.signals import Down, Exit, Timeout
 from supervisors._core.status import Status
 from supervisors._core.threads import WrongThread
-from supervisors._core.timekeeper import Timer
 from supervisors.application import Ended, open_tree, run, serve
 from supervisors.errors import (
     AdminError,
     AlreadyPresent,
-    AlreadyRegistered,
-    AlreadyStarted,
     BadReturnValue,
     CallError,
     CallingSelf,
@@ -72,19 +67,22 @@ from supervisors.errors import (
     MaxChildren,
     NoProcess,
     NotFound,
-    NotRegistered,
-    NotUnique,
-    RegistryError,
-    RegistryNotRunning,
     ServerExited,
     SpecError,
     StartError,
     StartIgnored,
     StartTimeout,
     SupervisorsError,
-    UnhashableKey,
 )
 from supervisors.introspection import Node, tree
+from supervisors.registry.errors import (
+    AlreadyRegistered,
+    NotRegistered,
+    NotUnique,
+    RegistryError,
+    RegistryNotRunning,
+    UnhashableKey,
+)
 from supervisors.registry.registry import Registered, Registry, RegistryEntry, Unregistered
 from supervisors.servers.agent import Agent
 from supervisors.servers.gen_server import GenServer

@@ -1,4 +1,4 @@
-"""Every exception this runtime raises on purpose.
+"""Every exception this runtime raises on purpose. Those with a ref stand beside what raises them.
 
 SupervisorsError
 ├── CallError                 a call got no answer
@@ -9,7 +9,7 @@ SupervisorsError
 │   └── MailboxFull           its mailbox is bounded, and full
 ├── StartError                a process did not start
 │   ├── FailedToStartChild    its init failed (id, reason; the exception is the cause)
-│   ├── AlreadyStarted        the name, or the child's id, is taken by a live process
+│   ├── AlreadyStarted        the name, or the child's id, is taken (see named_ref)
 │   ├── AlreadyPresent        the child's id is taken by a spec without a process
 │   ├── StartTimeout          its init took too long, and it was killed
 │   ├── StartIgnored          a root whose init said Ignore
@@ -18,12 +18,12 @@ SupervisorsError
 │                             MissingStart, DuplicateChildId, and Invalid… for each field
 ├── AdminError                a supervisor refused
 │   └── NotFound, ChildRunning, ChildRestarting
-├── TaskError                 a task gave no result (see task_errors)
+├── TaskError                 a task gave no result (see tasks/errors)
 │   ├── TaskExited            it ended without one (reason; the exception is the cause)
 │   ├── TaskTimeout           none in time
 │   ├── AlreadyAwaited        its outcome was taken before
 │   └── NotOwner              asked by another than its owner
-├── RegistryError             a registry refused
+├── RegistryError             a registry refused (see registry/errors)
 │   └── AlreadyRegistered, NotRegistered, NotUnique, RegistryNotRunning,
 │       UnhashableKey (also a TypeError)
 ├── WrongThread               an actor was reached from a thread not its own (see threads)
@@ -32,13 +32,8 @@ SupervisorsError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from supervisors._core.reasons import Crashed, ExitReason, Shutdown
 from supervisors._core.strays import ends_program
-
-if TYPE_CHECKING:
-    from supervisors._core.actor_ref import ActorRef
 
 
 class SupervisorsError(Exception):
@@ -113,15 +108,6 @@ class FailedToStartChild(StartError):
         self.id = id
         self.reason = reason
         super().__init__(f"child {id!r} failed to start: {describe(reason)}")
-
-
-class AlreadyStarted(StartError):
-    """`name` is taken by the live process `ref` (OTP `already_started`)."""
-
-    def __init__(self, name: object, ref: ActorRef) -> None:
-        self.name = name
-        self.ref = ref
-        super().__init__(f"{name!s} is already started (pid {ref.pid})")
 
 
 class AlreadyPresent(StartError):
@@ -269,6 +255,12 @@ class InvalidAutoShutdown(SpecError):
     what = 'auto_shutdown must be "never", "any_significant" or "all_significant"'
 
 
+class InvalidKeys(SpecError):
+    """Neither "unique" nor "duplicate"."""
+
+    what = 'keys must be "unique" or "duplicate"'
+
+
 class InvalidExtraArguments(SpecError):
     """Not a list or tuple."""
 
@@ -312,56 +304,7 @@ class ChildRestarting(AdminError):
     what = "the child is being restarted"
 
 
-# --- registries ---
-
-
-class InvalidKeys(SpecError):
-    """Neither "unique" nor "duplicate"."""
-
-    what = 'keys must be "unique" or "duplicate"'
-
-
-class RegistryError(SupervisorsError):
-    """A registry refused."""
-
-
-class AlreadyRegistered(RegistryError):
-    """The key belongs to the live process `ref`."""
-
-    def __init__(self, key: object, ref: ActorRef) -> None:
-        self.key = key
-        self.ref = ref
-        super().__init__(f"{key!s} is already registered (pid {ref.pid})")
-
-
-class NotRegistered(RegistryError):
-    """The process has no entry under `key`: nobody has, or only `holder` (else None)."""
-
-    def __init__(self, key: object, holder: ActorRef | None) -> None:
-        self.key = key
-        self.holder = holder
-        whose = "" if holder is None else f" by this process, but by another (pid {holder.pid})"
-        super().__init__(f"{key!s} is not registered{whose}")
-
-
-class NotUnique(RegistryError):
-    """`what` needs a registry with unique keys: with duplicate ones there is not the one holder."""
-
-    def __init__(self, registry: str, what: str) -> None:
-        super().__init__(f"{what} needs unique keys, and registry {registry} has duplicate ones")
-
-
-class UnhashableKey(RegistryError, TypeError):
-    """The key, or something in it, cannot be hashed; the TypeError that says so is the cause."""
-
-    def __init__(self, key: object) -> None:
-        self.key = key
-        # The type alone: what is no key was perhaps never meant to be one, and may be a secret.
-        super().__init__(f"a registry key must be hashable, and this {type(key).__name__} is not")
-
-
-class RegistryNotRunning(RegistryError):
-    """The registry's own process is not running: put its child_spec() before its users."""
+# --- what callbacks return, and reasons in words ---
 
 
 class BadReturnValue(SupervisorsError):

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import trio
 
 from supervisors._core.actor_ref import ActorRef
-from supervisors._core.process import IDLE, Process
+from supervisors._core.process import IDLE, Process, as_process
 from supervisors.supervision.child_spec import ChildType
 from supervisors.supervision.hosting import Child
 from supervisors.supervision.supervisor_base import SupervisorBase
@@ -53,7 +53,7 @@ class Node:
 async def tree(ref: ActorRef) -> Node:
     """The tree below `ref` at this moment. For a name nobody has: a node that is stopped."""
     await trio.lowlevel.checkpoint()
-    process = ref._target()
+    process = as_process(ref._target())
     if process is None:
         return _absent(ref.name, "worker", "stopped", 0)
     kind: ChildType = "supervisor" if isinstance(process.actor, SupervisorBase) else "worker"

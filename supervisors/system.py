@@ -18,13 +18,12 @@ from supervisors._core.actor import shown, state_of
 from supervisors._core.actor_ref import ActorRef, Caller, bad_timeout, current_process
 from supervisors._core.mailbox import STOP, SYSTEM, Mailbox
 from supervisors._core.messages import Call, Reply
-from supervisors._core.process import IDLE, Process
+from supervisors._core.process import IDLE, Process, as_process
 from supervisors._core.reasons import ExitReason
 from supervisors._core.status import Status
 from supervisors._core.strays import as_exception, ends_program
 from supervisors._core.trace import Did, Got, TraceEvent, Tracer
 from supervisors.errors import NoProcess
-from supervisors.supervision.hosting import ChildHost
 
 logger = logging.getLogger("supervisors.trace")
 
@@ -163,7 +162,7 @@ def install(ref: ActorRef, tracer: Tracer) -> None:
 
 def remove(ref: ActorRef, tracer: Tracer) -> None:
     """Undo install; nothing if it is not installed, or the actor has ended."""
-    process = ref._target()
+    process = as_process(ref._target())
     if process is not None and tracer in process.tracers:
         process.must_be_here()
         process.tracers.remove(tracer)
@@ -208,7 +207,7 @@ async def _ask(ref: ActorRef, answer: Callable[[Process], R], timeout: float) ->
 
 
 def _running(ref: ActorRef) -> Process:
-    process = ref._target()
+    process = as_process(ref._target())
     if process is None or process.reason is not None:
         raise NoProcess(ref.name, None)
     process.must_be_here()
@@ -270,9 +269,7 @@ def _status_of(process: Process) -> ServerStatus:
     linked = [other.ref for other in process.links]
     if process.parent is not None and process.parent_linked:
         linked.append(process.parent.ref)
-    if isinstance(process.actor, ChildHost):  # its children are in no list of links
-        children = process.actor._by_process
-        linked += [child.ref for child in children if child.parent_linked and child.ref.is_alive]
+    linked += process.actor._runtime_linked_children()
     return ServerStatus(
         ref=process.ref,
         class_name=type(process.actor).__name__,

@@ -1,3 +1,4 @@
-"""What every actor is made of, from the smallest up: reasons, strays, threads, messages, mailbox,
-timekeeper, actor_ref, process, linked_tasks, actor. Users find their part of it in `supervisors`.
+"""What every actor is made of. No file knows those after it: reasons, strays, checks, threads,
+messages, timekeeper, mailbox; actor_ref; handles (timers, monitors, linked tasks), signals, trace;
+behaviour, process; named_ref, linked_tasks, actor. Users find their part of it in `supervisors`.
 """

@@ -10,11 +10,11 @@ from typing import Any
 import trio
 
 from supervisors._core.actor_ref import ActorRef, current_process
+from supervisors._core.behaviour import Behaviour
 from supervisors._core.linked_tasks import reap
-from supervisors._core.mailbox import Mailbox
 from supervisors._core.messages import Ignore
 from supervisors._core.process import IDLE, KILL_GRACE, Process
-from supervisors._core.reasons import Crashed, ExitReason, Killed, reason_of
+from supervisors._core.reasons import Crashed, Killed, reason_of
 from supervisors._core.status import Status
 from supervisors._core.strays import ends_program, passes_on
 from supervisors.errors import BadReturnValue, InvalidStart
@@ -22,11 +22,8 @@ from supervisors.errors import BadReturnValue, InvalidStart
 logger = logging.getLogger("supervisors")
 
 
-class Actor:
+class Actor(Behaviour):
     """What runs in a process. Its classes are GenServer and the supervisors."""
-
-    trap_exit: bool = False
-    """False: an exit signal ends the actor. True: it gets an `Exit` message, and terminate runs."""
 
     # Names a subclass will not hit upon: one of its own `_process` or `_main` must break nothing.
     _runtime_process: Process
@@ -36,22 +33,8 @@ class Actor:
         """The reference others reach this actor by; there from before init."""
         return self._runtime_process.ref
 
-    def _runtime_mailbox(self, name: str) -> Mailbox:
-        return Mailbox()
-
     def _runtime_host(self) -> Coroutine[Any, Any, None]:
         return run(self._runtime_process)
-
-    async def _runtime_main(self) -> ExitReason:
-        raise NotImplementedError
-
-    def format_status(self, status: Status) -> Status:
-        """What `system.get_status` and a crash report may show (OTP `format_status/1`).
-
-        By default only the types of attributes and message, because states hold secrets. Override
-        it to show more: `return replace(status.shapes(), state={"depth": len(self.queue)})`.
-        """
-        return status.shapes()
 
     def _runtime_note_crash(self, reason: Crashed) -> None:
         """Keep what the crash report is to show, as it was when it crashed."""
@@ -75,7 +58,7 @@ def shown(process: Process, status: Status) -> Status:
     return status.shapes()
 
 
-def state_of(actor: Actor) -> dict[str, Any]:
+def state_of(actor: Behaviour) -> dict[str, Any]:
     """Its attributes by name, without the runtime's own."""
     own = ("_runtime_", "_GenServer__")
     return {name: value for name, value in vars(actor).items() if not name.startswith(own)}

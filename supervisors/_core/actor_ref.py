@@ -6,29 +6,53 @@ from __future__ import annotations
 import math
 from contextvars import ContextVar
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import trio
 from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
 from supervisors import telemetry
-from supervisors._core.mailbox import CALL, CAST, INFO
+from supervisors._core.mailbox import CALL, CAST, INFO, Mailbox
 from supervisors._core.messages import Call
 from supervisors._core.reasons import ExitReason, NoProc, Normal, cause_of, check_reason
 from supervisors._core.strays import as_exception
 from supervisors._core.threads import refuse, running_task
-from supervisors._core.timekeeper import Pending
+from supervisors._core.timekeeper import Pending, Timekeeper
 from supervisors.errors import CallingSelf, CallTimeout, NoProcess, ServerExited
-
-if TYPE_CHECKING:
-    from supervisors._core.process import Process
 
 R = TypeVar("R")
 
-current_process: ContextVar[Process | None] = ContextVar("supervisors_process", default=None)
-"""The process whose task, or a task started by it, is running."""
-
 NORMAL = Normal()
+
+
+class Target(Protocol):
+    """What a ref knows of the process it stands for: `Process` is the one kind."""
+
+    name: str
+    pid: int
+    ref: ActorRef
+    mailbox: Mailbox[Caller]
+    control: Mailbox[Caller]
+    timekeeper: Timekeeper
+    task: trio.lowlevel.Task | None
+    reason: ExitReason | None
+    unanswered: dict[Caller, None]
+
+    @property
+    def parent(self) -> Target | None: ...
+    @property
+    def traps_exits(self) -> bool: ...
+
+    def must_be_here(self) -> None: ...
+    def request_stop(self, reason: ExitReason) -> None: ...
+    def exit_signal(self, sender: ActorRef | None, reason: ExitReason) -> None: ...
+    def doom(self, reason: ExitReason) -> None: ...
+    def kill(self) -> None: ...
+    async def wait_ended(self) -> ExitReason: ...
+
+
+current_process: ContextVar[Target | None] = ContextVar("supervisors_process", default=None)
+"""The process whose task, or a task started by it, is running."""
 
 
 class Caller(Pending):
@@ -37,7 +61,7 @@ class Caller(Pending):
     __slots__ = ("_error", "_process", "_sender", "_task", "_timeout", "_value", "request")
 
     def __init__(
-        self, process: Process, sender: Process | None, request: object, timeout: float
+        self, process: Target, sender: Target | None, request: object, timeout: float
     ) -> None:
         self.settled = False
         self._process = process
@@ -125,14 +149,14 @@ class ActorRef:
 
     __slots__ = ("__weakref__", "_process")
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Target) -> None:
         self._process = process
 
-    def _target(self) -> Process | None:
-        """Who is meant: looked up at each use for a name (see NamedRef)."""
+    def _target(self) -> Target | None:
+        """Who is meant: looked up at each use for a name (see named_ref)."""
         return self._process
 
-    def _require(self, request: object) -> Process:
+    def _require(self, request: object) -> Target:
         process = self._target()
         if process is None or process.reason is not None:
             raise NoProcess(self.name, request)
@@ -228,9 +252,9 @@ class ActorRef:
             return
         process.must_be_here()
         sender = current_process.get()
-        if sender is None and process.parent is None and process.actor.trap_exit:
+        if sender is None and process.parent is None and process.traps_exits:
             process.request_stop(reason)
-        elif sender is process and isinstance(reason, Normal) and not process.actor.trap_exit:
+        elif sender is process and isinstance(reason, Normal) and not process.traps_exits:
             process.doom(reason)
         else:
             process.exit_signal(None if sender is None else sender.ref, reason)
@@ -281,44 +305,12 @@ class ActorRef:
         return f"<ActorRef {self.name} pid {self._process.pid}>"
 
 
-class NamedRef(ActorRef):
-    """A name that stands for whoever holds it at the moment of use (`{:via, ...}`)."""
-
-    __slots__ = ()
-
-    def _target(self) -> Process | None:
-        raise NotImplementedError
-
-    def _claim(self, process: Process) -> None:
-        """Take the name for a process that is about to start; AlreadyStarted if it is taken."""
-        raise NotImplementedError
-
-    async def call(self, request: Call[R], *, timeout: float = 5.0) -> R:
-        """Ask who holds the name now; see `ActorRef.call`."""
-        process = self._target()
-        if process is None:
-            raise NoProcess(self.name, request)
-        return await process.ref.call(request, timeout=timeout)
-
-    def cast(self, message: object) -> None:
-        """Send to handle_cast of who holds the name now; lost if nobody does."""
-        process = self._target()
-        if process is not None:
-            process.mailbox.put((CAST, message, None))
-
-    def send(self, info: object) -> None:
-        """Send to handle_info of who holds the name now; lost if nobody does."""
-        process = self._target()
-        if process is not None:
-            process.mailbox.put((INFO, info, None))
-
-
 def bad_timeout(timeout: object) -> ValueError:
     """What a negative timeout, or NaN, is told before anything is sent."""
     return ValueError(f"a timeout must be seconds of at least 0, or math.inf, not {timeout!r}")
 
 
-def server_exited(process: Process, request: object, reason: ExitReason) -> ServerExited:
+def server_exited(process: Target, request: object, reason: ExitReason) -> ServerExited:
     """The error a caller gets whose server ended first, with the crash as its cause."""
     error = ServerExited(process.name, request, reason)
     error.__cause__ = cause_of(reason)

@@ -6,39 +6,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
 from supervisors import telemetry
+from supervisors._core.handles import LinkedTask
+from supervisors._core.process import Process
 from supervisors._core.reasons import Crashed, ExitReason, Normal, reason_of
 from supervisors._core.strays import passes_on
 
-if TYPE_CHECKING:
-    from supervisors._core.process import Process
-
 logger = logging.getLogger("supervisors")
-
-
-class LinkedTask:
-    """A task of `GenServer.spawn_link`: it lives no longer than its actor."""
-
-    __slots__ = ("_process", "_scope", "name")
-
-    def __init__(self, process: Process, name: str) -> None:
-        self.name = name
-        self._process = process
-        self._scope = trio.CancelScope(shield=True)
-
-    def cancel(self) -> None:
-        """Ask it to end; the actor is told nothing but a `Normal` exit, if it traps exits. Raises
-        WrongThread.
-        """
-        self._process.must_be_here()
-        self._scope.cancel()
-
-    def __repr__(self) -> str:
-        return f"<LinkedTask {self.name}>"
 
 
 def spawn_link(

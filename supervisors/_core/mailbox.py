@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import get_ident
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import trio
 from trio.lowlevel import reschedule
 
 from supervisors import telemetry
+from supervisors._core.checks import is_whole
 from supervisors._core.threads import refuse
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull, MailboxFull
-from supervisors.supervision.child_spec import is_whole
-
-if TYPE_CHECKING:
-    from supervisors._core.actor_ref import Caller
 
 # What others send; these count towards a bound.
 CALL: Final = 0
@@ -28,8 +26,18 @@ STOP: Final = 4
 SYSTEM: Final = 5
 DEFERRED: Final = 6
 
-# (kind, payload, caller). A tuple, because an object per message costs three times as much.
-Item: TypeAlias = "tuple[int, object, Caller | None]"
+
+class Waits(Protocol):
+    """Who waits for the answer to a message: `Caller` is the one kind."""
+
+    def fail(self, error: Exception) -> None:
+        """There will be none."""
+
+
+W = TypeVar("W", bound=Waits)
+
+# (kind, payload, who waits). A tuple, because an object per message costs three times as much.
+Item: TypeAlias = tuple[int, object, W | None]
 
 # After so many messages in a row the reader lets others run: a busy actor must not starve the rest.
 FAIR_SHARE = 64
@@ -64,7 +72,7 @@ class MailboxBound:
             raise InvalidWhenFull(self.when_full)
 
 
-class Mailbox:
+class Mailbox(Generic[W]):
     """Unbounded: back pressure is the business of those who send, by demand."""
 
     __slots__ = ("closed", "free_for", "items", "reader", "thread")
@@ -73,7 +81,7 @@ class Mailbox:
     dropped: int = 0
 
     def __init__(self) -> None:
-        self.items: deque[Item] = deque()
+        self.items: deque[Item[W]] = deque()
         self.reader: trio.lowlevel.Task | None = None
         """The task of the process while it is parked."""
         self.closed = False
@@ -87,7 +95,7 @@ class Mailbox:
     def __len__(self) -> int:
         return len(self.items)
 
-    def put(self, item: Item) -> None:
+    def put(self, item: Item[W]) -> None:
         """Append; dropped without a word once the mailbox is closed. Raises WrongThread."""
         # The runtime's hottest path: `closed` is looked at only by those whom `thread` stops.
         if get_ident() != self.thread:
@@ -106,14 +114,22 @@ class Mailbox:
         if not self.closed:
             refuse()
 
-    def put_first(self, item: Item) -> None:
+    def put_first(self, item: Item[W]) -> None:
         """Put back a signal that comes before all others."""
         self.items.appendleft(item)
+
+    def remove_signal(self, is_meant: Callable[[object], bool]) -> None:
+        """Take out the first unread signal that is meant; nothing if there is none."""
+        for position, (kind, payload, _) in enumerate(self.items):
+            if kind == SIGNAL and is_meant(payload):
+                del self.items[position]
+                self.signal_taken()
+                return
 
     def signal_taken(self) -> None:
         """The reader has taken something out of `items` that no bound counts."""
 
-    async def get(self) -> Item:
+    async def get(self) -> Item[W]:
         """The next item. Cancelled, it takes none."""
         while not self.items:
             self.reader = trio.lowlevel.current_task()
@@ -125,7 +141,7 @@ class Mailbox:
         self.reader = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def close(self) -> list[Item]:
+    def close(self) -> list[Item[W]]:
         """Take out what was not read, and drop whatever comes from now on."""
         self.closed = True
         self.thread = self.free_for = None
@@ -134,7 +150,7 @@ class Mailbox:
         return unread
 
 
-class BoundedMailbox(Mailbox):
+class BoundedMailbox(Mailbox[W]):
     """Takes `bound.limit` unread messages; signals always get in, and do not count."""
 
     __slots__ = ("_limit", "_name", "_signals", "_when_full", "dropped", "limit")
@@ -149,7 +165,7 @@ class BoundedMailbox(Mailbox):
         self._name = name
         self._signals = 0  # unread ones, so that a full mailbox is known without counting
 
-    def put(self, item: Item) -> None:
+    def put(self, item: Item[W]) -> None:
         """Append, if there is room, or make room. Raises WrongThread."""
         if get_ident() != self.thread:
             self._stopped()
@@ -163,7 +179,7 @@ class BoundedMailbox(Mailbox):
         if item[0] >= SIGNAL:
             self._signals += 1
 
-    def put_first(self, item: Item) -> None:
+    def put_first(self, item: Item[W]) -> None:
         """Put back a signal."""
         self._signals += 1
         super().put_first(item)
@@ -172,7 +188,7 @@ class BoundedMailbox(Mailbox):
         """One less that does not count."""
         self._signals -= 1
 
-    def _take_oldest(self) -> Item:
+    def _take_oldest(self) -> Item[W]:
         # one step for each signal that stands before it
         for position, item in enumerate(self.items):
             if item[0] < SIGNAL:
@@ -180,7 +196,7 @@ class BoundedMailbox(Mailbox):
                 return item
         raise AssertionError("a mailbox of nothing but signals is not full")
 
-    def _drop(self, item: Item) -> None:
+    def _drop(self, item: Item[W]) -> None:
         self.dropped += 1
         kind, payload, caller = item
         if telemetry.MessageDropped.handlers:

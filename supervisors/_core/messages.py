@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from supervisors._core.reasons import ExitReason, check_reason
-
-if TYPE_CHECKING:
-    from supervisors._core.actor_ref import ActorRef
-    from supervisors._core.linked_tasks import LinkedTask
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -86,44 +82,3 @@ class Ignore:
 InitResult: TypeAlias = Continue | NoReply | Ignore | Stop | None
 CallResult: TypeAlias = Reply | NoReply | Stop
 HandleResult: TypeAlias = NoReply | Continue | Stop | None
-
-
-# --- what handle_info gets from the runtime ---
-
-
-class Monitor:
-    """One watch over one process, made by `GenServer.monitor`; compared by identity."""
-
-    __slots__ = ("ref",)
-
-    def __init__(self, ref: ActorRef) -> None:
-        self.ref = ref
-
-    def __repr__(self) -> str:
-        return f"<Monitor of {self.ref!r}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Down:
-    """A monitored process has ended (`{:DOWN, ref, :process, pid, reason}`)."""
-
-    monitor: Monitor
-    ref: ActorRef
-    reason: ExitReason
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """An exit signal, to one who traps exits (`{:EXIT, pid, reason}`).
-
-    `ref` is who ended: a linked actor, a task of `spawn_link`, or None for plain code that
-    signalled.
-    """
-
-    ref: ActorRef | LinkedTask | None
-    reason: ExitReason
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """No message came for as many seconds as the last result asked for."""

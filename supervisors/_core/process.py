@@ -12,24 +12,22 @@ import logging
 import time
 from collections.abc import Callable
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 
 from supervisors import telemetry
-from supervisors._core.actor_ref import ActorRef, Caller, server_exited
-from supervisors._core.linked_tasks import LinkedTask
+from supervisors._core.actor_ref import ActorRef, Caller, Target, server_exited
+from supervisors._core.behaviour import Behaviour
+from supervisors._core.handles import LinkedTask, Monitor, Timer
 from supervisors._core.mailbox import SIGNAL, STOP, Mailbox
-from supervisors._core.messages import Down, Exit, Monitor
 from supervisors._core.reasons import Crashed, ExitReason, Killed, NoProc, Normal
+from supervisors._core.signals import Down, Exit
 from supervisors._core.status import Status
 from supervisors._core.threads import refuse
-from supervisors._core.timekeeper import Timekeeper, Timer
+from supervisors._core.timekeeper import Timekeeper
 from supervisors._core.trace import Tracer
 from supervisors.errors import NoProcess
-
-if TYPE_CHECKING:
-    from supervisors._core.actor import Actor
 
 logger = logging.getLogger("supervisors")
 
@@ -87,7 +85,7 @@ class Process:
     )
 
     def __init__(
-        self, name: str, actor: Actor, nursery: trio.Nursery, parent: Process | None
+        self, name: str, actor: Behaviour, nursery: trio.Nursery, parent: Process | None
     ) -> None:
         self.pid = next(_pids)
         self.name = name
@@ -98,7 +96,7 @@ class Process:
         self.parent_linked = False
         """Whether it is linked to its parent, who knows its children anyway and keeps no list."""
         self.ref = ActorRef(self)
-        self.mailbox: Mailbox = actor._runtime_mailbox(name)
+        self.mailbox: Mailbox[Caller] = actor._runtime_mailbox(name)
         self.control = self.mailbox
         """Where requests to stop and `system` requests go: past the mailbox while suspended."""
         self.scope = trio.CancelScope(shield=True)
@@ -106,9 +104,7 @@ class Process:
         self.started = False
         self.ignored = False
         self.doomed: ExitReason | None = None
-        """The reason it was cancelled with, recorded before cancelling: what its task then does no
-        longer counts.
-        """
+        """What it was cancelled with; what its task then does no longer counts."""
         self.reason: ExitReason | None = None
         self.stop_reason: ExitReason | None = None
         self.on_stop: Callable[[], None] | None = None
@@ -146,6 +142,11 @@ class Process:
         return type(self.actor).__name__
 
     @property
+    def traps_exits(self) -> bool:
+        """Whether exit signals are messages to it."""
+        return self.actor.trap_exit
+
+    @property
     def uptime(self) -> float:
         """Seconds since it was spawned."""
         return self.timekeeper.now() - self.started_at_clock
@@ -181,12 +182,10 @@ class Process:
     # --- signals ---
 
     def exit_signal(self, sender: ActorRef | LinkedTask | None, reason: ExitReason) -> None:
-        """What OTP does with an exit signal: a message to one who traps it, else the end, unless it
-        is Normal.
-        """
+        """As in OTP: a message to one who traps it, else the end, unless it is Normal."""
         if self.reason is not None:
             return
-        if self.actor.trap_exit:
+        if self.traps_exits:
             self.mailbox.put((SIGNAL, Exit(sender, reason), None))
         elif not isinstance(reason, Normal):
             self.doom(reason)
@@ -197,7 +196,7 @@ class Process:
         One still in init has nothing to terminate and does not read its mailbox: its init is
         cancelled. (OTP never asks it, for its supervisor waits for that init without end.)
         """
-        if self.actor.trap_exit and (self.started or self.on_stop is not None):
+        if self.traps_exits and (self.started or self.on_stop is not None):
             self.request_stop(reason)
         else:
             self.doom(reason)
@@ -270,7 +269,7 @@ class Process:
     def monitor(self, ref: ActorRef) -> Monitor:
         """One Down when the process behind `ref` ends, at once if it has."""
         self.must_live()
-        target = ref._target()
+        target = as_process(ref._target())
         monitor = Monitor(ref)
         if target is None or target.reason is not None:
             self.mailbox.put((SIGNAL, Down(monitor, ref, NoProc()), None))
@@ -287,11 +286,9 @@ class Process:
         if target is not None:
             target.watchers.pop(monitor, None)
         elif flush:
-            for position, (kind, payload, _) in enumerate(self.mailbox.items):
-                if kind == SIGNAL and isinstance(payload, Down) and payload.monitor is monitor:
-                    del self.mailbox.items[position]
-                    self.mailbox.signal_taken()
-                    return
+            self.mailbox.remove_signal(
+                lambda info: isinstance(info, Down) and info.monitor is monitor
+            )
 
     # --- timers ---
 
@@ -319,9 +316,7 @@ class Process:
     # --- the end ---
 
     def finish(self, reason: ExitReason) -> None:
-        """Tell everyone. The first reason told stands. No checkpoint in here: nobody sees it half
-        dead.
-        """
+        """Tell everyone; the first reason stands. No checkpoint in here: none sees it half dead."""
         if self.reason is not None:
             return
         self.reason = reason
@@ -395,3 +390,8 @@ class Process:
         while ancestor is not None:  # each then kills whatever else is below it
             ancestor.kill()
             ancestor = ancestor.parent
+
+
+def as_process(target: Target | None) -> Process | None:
+    """The whole of what a ref, or `current_process`, stands for."""
+    return target if isinstance(target, Process) else None

@@ -11,14 +11,8 @@ import math
 from abc import ABC, abstractmethod
 from heapq import heapify, heappop, heappush
 from threading import get_ident
-from typing import TYPE_CHECKING
 
 import trio
-
-from supervisors._core.mailbox import SIGNAL
-
-if TYPE_CHECKING:
-    from supervisors._core.process import Process
 
 # Below so many entries nobody looks how many of them are settled. Small, so that what calls leave
 # behind stays in the processor's cache.
@@ -36,37 +30,6 @@ class Pending(ABC):
     @abstractmethod
     def expire(self) -> None:
         """Its time has come; it is settled with this. Must neither block nor raise."""
-
-
-class Timer(Pending):
-    """A message on its way, from `GenServer.send_after`."""
-
-    __slots__ = ("_info", "_process", "due")
-
-    def __init__(self, process: Process, info: object) -> None:
-        super().__init__()
-        self._process = process
-        self._info = info
-        self.due = 0.0
-
-    def cancel(self) -> float | None:
-        """Do not send it; how many seconds were left, or None if it is sent or cancelled already
-        (OTP `erlang:cancel_timer`). One that waits in the mailbox by now stays there.
-        """
-        if self.settled:
-            return None
-        self._process.must_be_here()
-        self._settle()
-        return max(0.0, self.due - self._process.timekeeper.now())
-
-    def expire(self) -> None:
-        """Send it."""
-        self._settle()
-        self._process.mailbox.put((SIGNAL, self._info, None))
-
-    def _settle(self) -> None:
-        self.settled = True
-        self._process.timers.pop(self, None)
 
 
 class Timekeeper:

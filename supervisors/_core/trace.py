@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from supervisors._core.actor_ref import ActorRef
+from supervisors._core.actor_ref import ActorRef
 
 Callback: TypeAlias = Literal["handle_call", "handle_cast", "handle_info", "handle_continue"]
 

@@ -15,13 +15,12 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import trio
 
-from supervisors._core.actor_ref import ActorRef, NamedRef
-from supervisors._core.process import Process
-from supervisors.errors import (
+from supervisors._core.actor_ref import ActorRef
+from supervisors._core.named_ref import AlreadyStarted, NamedRef
+from supervisors._core.process import Process, as_process
+from supervisors.errors import InvalidKeys, NoProcess
+from supervisors.registry.errors import (
     AlreadyRegistered,
-    AlreadyStarted,
-    InvalidKeys,
-    NoProcess,
     NotRegistered,
     NotUnique,
     RegistryNotRunning,
@@ -127,20 +126,20 @@ class Registry:
         (the first value stays); NoProcess if the process has ended; RegistryNotRunning;
         UnhashableKey.
         """
-        process = ref._target()
+        process = as_process(ref._target())
         if process is None or process.reason is not None:
             raise NoProcess(ref.name, key)
         self._register(key, process, value)
 
     def unregister(self, key: Hashable, ref: ActorRef) -> None:
         """Drop every entry of the process of `ref` under `key`; nothing if it has none."""
-        self._unregister(self._table.of_both(key, ref._target()))
+        self._unregister(self._table.of_both(key, as_process(ref._target())))
 
     def unregister_match(
         self, key: Hashable, ref: ActorRef, predicate: Callable[[Any], bool]
     ) -> None:
         """Drop those entries of the process of `ref` under `key` whose value fits."""
-        rows = self._table.of_both(key, ref._target())
+        rows = self._table.of_both(key, as_process(ref._target()))
         self._unregister([row for row in rows if predicate(row.value)])
 
     def update_value(
@@ -154,7 +153,7 @@ class Registry:
         """
         self._require_unique("update_value")
         row = self._table.first(key)
-        process = ref._target()
+        process = as_process(ref._target())
         if row is None or row.process is not process:
             raise NotRegistered(key, None if row is None else row.process.ref)
         row.process.must_be_here()
@@ -176,12 +175,12 @@ class Registry:
 
     def keys(self, ref: ActorRef | None = None) -> list[Hashable]:
         """The keys of one process in the order of registration, or all; once for each entry."""
-        rows = self._table if ref is None else self._table.of_process(ref._target())
+        rows = self._table if ref is None else self._table.of_process(as_process(ref._target()))
         return [row.key for row in rows]
 
     def values(self, key: Hashable, ref: ActorRef) -> list[Any]:
         """The values that the process of `ref` has under `key`."""
-        return [row.value for row in self._table.of_both(key, ref._target())]
+        return [row.value for row in self._table.of_both(key, as_process(ref._target()))]
 
     def match(self, key: Hashable, predicate: Callable[[Any], bool]) -> list[RegistryEntry]:
         """The entries under `key` whose value fits."""

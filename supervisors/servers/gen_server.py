@@ -19,7 +19,8 @@ from trio.lowlevel import checkpoint, wait_task_rescheduled
 from supervisors import system
 from supervisors._core.actor import Actor
 from supervisors._core.actor_ref import ActorRef, Caller
-from supervisors._core.linked_tasks import LinkedTask, spawn_link
+from supervisors._core.handles import LinkedTask, Monitor, Timer
+from supervisors._core.linked_tasks import spawn_link
 from supervisors._core.mailbox import (
     CALL,
     CAST,
@@ -37,20 +38,17 @@ from supervisors._core.messages import (
     UNSET,
     CallResult,
     Continue,
-    Exit,
     HandleResult,
     Ignore,
     InitResult,
-    Monitor,
     NoReply,
     Reply,
     Stop,
-    Timeout,
 )
-from supervisors._core.process import IDLE
+from supervisors._core.process import IDLE, as_process
 from supervisors._core.reasons import Crashed, ExitReason, Normal, reason_of
+from supervisors._core.signals import Exit, Timeout
 from supervisors._core.strays import passes_on
-from supervisors._core.timekeeper import Timer
 from supervisors._core.trace import Callback, Did, Got
 from supervisors.errors import BadReturnValue
 
@@ -130,11 +128,11 @@ class GenServer(Actor):
 
     def link(self, ref: ActorRef) -> None:
         """Share fates: an abnormal end of either is an exit signal to the other."""
-        self._runtime_process.link(ref._target())
+        self._runtime_process.link(as_process(ref._target()))
 
     def unlink(self, ref: ActorRef) -> None:
         """Undo link."""
-        self._runtime_process.unlink(ref._target())
+        self._runtime_process.unlink(as_process(ref._target()))
 
     def send_after(self, seconds: float, info: object) -> Timer:
         """Get `info` in handle_info after `seconds`, unless the timer is cancelled or the actor
@@ -153,7 +151,7 @@ class GenServer(Actor):
 
     # --- the loop ---
 
-    def _runtime_mailbox(self, name: str) -> Mailbox:
+    def _runtime_mailbox(self, name: str) -> Mailbox[Caller]:
         bound = self.mailbox_bound
         return Mailbox() if bound is None else BoundedMailbox(bound, name)
 

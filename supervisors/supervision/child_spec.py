@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from supervisors._core.actor import Actor
+from supervisors._core.checks import is_seconds
+from supervisors._core.messages import Ignore
+from supervisors._core.named_ref import NamedRef
 from supervisors.errors import (
     InvalidChildType,
     InvalidName,
@@ -18,11 +22,6 @@ from supervisors.errors import (
     MissingId,
     MissingStart,
 )
-
-if TYPE_CHECKING:
-    from supervisors._core.actor import Actor
-    from supervisors._core.actor_ref import NamedRef
-    from supervisors._core.messages import Ignore
 
 RestartType: TypeAlias = Literal["permanent", "transient", "temporary"]
 ChildType: TypeAlias = Literal["worker", "supervisor"]
@@ -89,14 +88,3 @@ class ChildSpec:
     def grace(self) -> ShutdownType:
         """`shutdown` with the default filled in."""
         return math.inf if self.shutdown is None else self.shutdown
-
-
-def is_seconds(value: object) -> bool:
-    """Whether it is a length of time: a number of at least 0, math.inf included."""
-    # `value >= 0` is also what refuses NaN
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-
-
-def is_whole(value: object) -> bool:
-    """Whether it is an integer of at least 0."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

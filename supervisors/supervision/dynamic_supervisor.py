@@ -11,6 +11,7 @@ from typing import Any, Literal
 import trio
 
 from supervisors._core.actor_ref import ActorRef
+from supervisors._core.checks import is_whole
 from supervisors._core.messages import Call
 from supervisors.errors import (
     InvalidAutoShutdown,
@@ -22,7 +23,7 @@ from supervisors.errors import (
     StartError,
 )
 from supervisors.supervision.administration import StartChild
-from supervisors.supervision.child_spec import ChildSpec, is_whole
+from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.hosting import Child
 from supervisors.supervision.supervisor_base import MAX_RESTARTS, MAX_SECONDS, SupervisorBase
 
@@ -115,9 +116,9 @@ class OnDemand(SupervisorBase):
         return ref
 
     async def _terminate(self, ref: ActorRef) -> None:
-        process = ref._target()
-        child = None if process is None else self._by_process.get(process)
+        child = self._child_of(ref)
         if child is None:  # one that waits for its restart is known by its last ref
+            process = ref._target()
             waiting = (c for c in self._table if c.restarting and c.former is process)
             child = next(waiting, None)
         if child is None:

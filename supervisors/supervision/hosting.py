@@ -16,7 +16,8 @@ import trio
 from supervisors._core.actor import Actor, run, spawn
 from supervisors._core.actor_ref import ActorRef
 from supervisors._core.messages import Ignore
-from supervisors._core.process import Process
+from supervisors._core.named_ref import AlreadyStarted
+from supervisors._core.process import Process, as_process
 from supervisors._core.reasons import (
     ExitReason,
     Killed,
@@ -26,7 +27,7 @@ from supervisors._core.reasons import (
     reason_of,
 )
 from supervisors._core.strays import passes_on
-from supervisors.errors import AlreadyStarted, FailedToStartChild, StartTimeout
+from supervisors.errors import FailedToStartChild, StartTimeout
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.crash_reports import Context, report
 from supervisors.supervision.shutdown import SUPERVISOR_MARGIN, stop_process
@@ -84,6 +85,14 @@ class ChildHost(Actor):
     @abstractmethod
     def _forget(self, child: Child) -> None:
         """Drop its spec."""
+
+    def _child_of(self, ref: ActorRef) -> Child | None:
+        process = as_process(ref._target())
+        return None if process is None else self._by_process.get(process)
+
+    def _runtime_linked_children(self) -> list[ActorRef]:
+        children = self._by_process
+        return [child.ref for child in children if child.parent_linked and child.ref.is_alive]
 
     async def _runtime_host(self) -> None:
         async with trio.open_nursery() as nursery:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from supervisors._core.checks import is_seconds, is_whole
 from supervisors.errors import InvalidIntensity, InvalidPeriod
-from supervisors.supervision.child_spec import is_seconds, is_whole
 
 
 class RestartIntensity:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from supervisors._core.actor_ref import ActorRef
 from supervisors._core.messages import Call
+from supervisors._core.named_ref import AlreadyStarted
 from supervisors._core.reasons import Crashed
 from supervisors.errors import (
     AlreadyPresent,
-    AlreadyStarted,
     ChildRestarting,
     ChildRunning,
     DuplicateChildId,

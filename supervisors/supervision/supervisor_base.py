@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
 """What every kind of supervisor does alike: start its children, learn of their ends, restart them,
 give up, answer who asks.
 
@@ -17,8 +16,9 @@ import trio
 from supervisors import system, telemetry
 from supervisors._core.actor_ref import ActorRef, Caller
 from supervisors._core.mailbox import CALL, FAIR_SHARE, SIGNAL, STOP, SYSTEM, Item
-from supervisors._core.messages import Exit, Ignore, Stop
+from supervisors._core.messages import Ignore, Stop
 from supervisors._core.reasons import Crashed, ExitReason, Normal, Shutdown, is_abnormal
+from supervisors._core.signals import Exit
 from supervisors.errors import (
     BadReturnValue,
     FailedToStartChild,
@@ -150,7 +150,7 @@ class SupervisorBase(ChildHost):
         except Interrupted:
             return process.stop_reason or Shutdown()
 
-    async def _handle(self, item: Item) -> ExitReason | None:
+    async def _handle(self, item: Item[Caller]) -> ExitReason | None:
         kind, payload, caller = item
         if kind == STOP:
             return self._runtime_process.stop_reason
@@ -161,9 +161,9 @@ class SupervisorBase(ChildHost):
             return await system.serve(self._runtime_process, payload, caller)
         if kind == SIGNAL:
             match payload:
-                case Exit(ActorRef() as ref, reason) if ref._process in self._by_process:
+                case Exit(ActorRef() as ref, reason) if child := self._child_of(ref):
                     if not ref.is_alive:  # else a signal it sent, not its end
-                        return await self._child_ended(self._by_process[ref._process], reason)
+                        return await self._child_ended(child, reason)
                 case _Retry(child):
                     return await self._restart_or_give_up(child) if child.restarting else None
                 case Exit():  # of one that was stopped, or a stranger's

@@ -11,10 +11,11 @@ from typing import Generic, TypeVar, TypeVarTuple
 import trio
 
 from supervisors._core.actor_ref import current_process
+from supervisors._core.handles import Monitor
 from supervisors._core.mailbox import DEFERRED
-from supervisors._core.messages import Down, Monitor
 from supervisors._core.process import Process
 from supervisors._core.reasons import ExitReason, Killed, NoProc, Shutdown, cause_of
+from supervisors._core.signals import Down
 from supervisors.servers.gen_server import GenServer
 from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
 from supervisors.supervision.shutdown import stop_process

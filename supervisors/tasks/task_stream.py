@@ -8,21 +8,18 @@ tasks.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack
 
 import trio
 
 from supervisors._core import process as runtime
 from supervisors._core.actor_ref import ActorRef, current_process
-from supervisors._core.process import Process
-from supervisors.supervision.child_spec import (
-    WORKER_SHUTDOWN,
-    ChildSpec,
-    ShutdownType,
-    is_seconds,
-    is_whole,
-)
+from supervisors._core.checks import is_seconds, is_whole
+from supervisors._core.messages import Ignore
+from supervisors._core.process import Process, as_process
+from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ChildSpec, ShutdownType
 from supervisors.supervision.shutdown import stop_all
 from supervisors.tasks.task_process import Exited, Ok, TaskActor, Tie, start_task
 
@@ -45,6 +42,28 @@ class StreamOptions(TypedDict, total=False):
     shutdown: ShutdownType
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """The StreamOptions, checked and with their defaults: ValueError, or InvalidShutdown."""
+
+    max_concurrency: int = MAX_CONCURRENCY
+    ordered: bool = True
+    timeout: float = 5.0
+    on_timeout: OnTimeout = "exit"
+    shutdown: ShutdownType = WORKER_SHUTDOWN
+
+    def __post_init__(self) -> None:
+        if not is_whole(self.max_concurrency) or self.max_concurrency == 0:
+            raise ValueError(
+                f"max_concurrency must be an integer above 0, not {self.max_concurrency!r}"
+            )
+        if not is_seconds(self.timeout):
+            raise ValueError(f"timeout must be seconds, or math.inf, not {self.timeout!r}")
+        if self.on_timeout not in ("exit", "kill_task"):
+            raise ValueError(f'on_timeout must be "exit" or "kill_task", not {self.on_timeout!r}')
+        ChildSpec("task", Ignore, shutdown=self.shutdown)  # or InvalidShutdown
+
+
 class TaskStream(Generic[T_co]):
     """The async iterator of `TaskSupervisor.async_stream`: for one consumer, within its block."""
 
@@ -55,28 +74,13 @@ class TaskStream(Generic[T_co]):
         function: Callable[[Any], Awaitable[T_co]],
         *,
         linked: bool,
-        max_concurrency: int = MAX_CONCURRENCY,
-        ordered: bool = True,
-        timeout: float = 5.0,
-        on_timeout: OnTimeout = "exit",
-        shutdown: ShutdownType = WORKER_SHUTDOWN,
+        **options: Unpack[StreamOptions],
     ) -> None:
-        if not is_whole(max_concurrency) or max_concurrency == 0:
-            raise ValueError(f"max_concurrency must be an integer above 0, not {max_concurrency!r}")
-        if not is_seconds(timeout):
-            raise ValueError(f"timeout must be seconds, or math.inf, not {timeout!r}")
-        if on_timeout not in ("exit", "kill_task"):
-            raise ValueError(f'on_timeout must be "exit" or "kill_task", not {on_timeout!r}')
-        ChildSpec("task", lambda: TaskActor(function, ()), shutdown=shutdown)  # or InvalidShutdown
+        self._options = _Options(**options)
         self._supervisor = supervisor
         self._items = iter(items)
         self._function = function
         self._linked = linked
-        self._max_concurrency = max_concurrency
-        self._ordered = ordered
-        self._timeout = timeout
-        self._on_timeout = on_timeout
-        self._shutdown: ShutdownType = shutdown
         self._window: dict[TaskActor[T_co], None] = {}  # taken and not delivered, in order
         self._over: dict[TaskActor[T_co], None] = {}  # those of them that have ended, in that order
         self._wake = trio.Event()
@@ -101,23 +105,27 @@ class TaskStream(Generic[T_co]):
             raise StopAsyncIteration
         actor = await self._next()
         del self._window[actor], self._over[actor]
-        if actor.timed_out is not None and self._on_timeout == "exit":
+        if actor.timed_out is not None and self._options.on_timeout == "exit":
             raise actor.timed_out
         return actor.outcome
 
     async def _fill(self) -> None:
-        while len(self._window) < self._max_concurrency:
+        while len(self._window) < self._options.max_concurrency:
             item = next(self._items, _END)
             if item is _END:
                 return
-            owner = current_process.get()
+            owner = as_process(current_process.get())
             actor: TaskActor[T_co] = TaskActor(
-                self._function, (item,), owner=owner, tie=self._tie(owner), timeout=self._timeout
+                self._function,
+                (item,),
+                owner=owner,
+                tie=self._tie(owner),
+                timeout=self._options.timeout,
             )
             actor.on_end = partial(self._ended, actor)
             self._window[actor] = None
             try:
-                await start_task(self._supervisor, actor, self._shutdown)
+                await start_task(self._supervisor, actor, self._options.shutdown)
             except BaseException:
                 self._ended(actor)
                 raise
@@ -137,8 +145,8 @@ class TaskStream(Generic[T_co]):
         """Wait for the first in order, or the first that ends. It stays in the window."""
         while True:
             first = next(iter(self._window))
-            if self._over and (not self._ordered or first in self._over):
-                return first if self._ordered else next(iter(self._over))
+            if self._over and (not self._options.ordered or first in self._over):
+                return first if self._options.ordered else next(iter(self._over))
             self._wake = trio.Event()
             # The first was started first, so it is the first that can be late.
             with trio.CancelScope(deadline=first.deadline + runtime.KILL_GRACE) as limit:
@@ -151,4 +159,6 @@ class TaskStream(Generic[T_co]):
         running = [actor for actor in self._window if actor not in self._over]
         for actor in running:
             actor.give_up()
-        await stop_all([a.process for a in running if a.process is not None], self._shutdown)
+        await stop_all(
+            [a.process for a in running if a.process is not None], self._options.shutdown
+        )

@@ -12,7 +12,7 @@ from typing import TypeVar, TypeVarTuple, Unpack
 
 from supervisors._core.actor_ref import ActorRef, current_process
 from supervisors._core.linked_tasks import name_of_function
-from supervisors._core.process import Process
+from supervisors._core.process import Process, as_process
 from supervisors.errors import StartIgnored
 from supervisors.supervision.administration import StartChild
 from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
@@ -156,7 +156,7 @@ async def _start(
     tie: Tie | None,
     shutdown: ShutdownType,
 ) -> Task[T]:
-    actor = TaskActor(function, args, owner=current_process.get(), tie=tie)
+    actor = TaskActor(function, args, owner=as_process(current_process.get()), tie=tie)
     await start_task(supervisor, actor, shutdown)
     return Task(actor)
 

@@ -22,7 +22,7 @@ from typing import Any
 import trio
 
 from supervisors._core.actor_ref import current_process
-from supervisors._core.process import Process
+from supervisors._core.process import Process, as_process
 
 CALLBACKS = frozenset(
     {"init", "handle_call", "handle_cast", "handle_info", "handle_continue", "terminate"}
@@ -70,7 +70,7 @@ class LoopView:
         if task is None:
             return Standing(own and own.f_code, None, None, None, None, where)
         key = weakref.ref(task)
-        process = task.context.get(current_process)
+        process = as_process(task.context.get(current_process))
         if process is None:
             return Standing(key, None, None, task.name, None, where)
         handler, message = _handler(process, task, frames)

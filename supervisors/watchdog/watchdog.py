@@ -15,8 +15,8 @@ from typing import Any, Final
 import trio
 
 from supervisors._core.actor_ref import ActorRef
+from supervisors._core.checks import is_seconds
 from supervisors.servers.gen_server import GenServer
-from supervisors.supervision.child_spec import is_seconds
 from supervisors.telemetry import LoopBlocked, execute
 from supervisors.watchdog.loop_blame import Accounts, Reading, sentence, who
 from supervisors.watchdog.loop_view import LoopView

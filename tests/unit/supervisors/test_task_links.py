@@ -26,7 +26,7 @@ from supervisors import (
     open_tree,
     tree,
 )
-from supervisors._core.actor_ref import NamedRef
+from supervisors._core.named_ref import NamedRef
 from supervisors.testing import Received, Recorder, Watch
 from tests.unit.supervisors.actors import child, counts
 from tests.unit.supervisors.task_tree import (

@@ -1,0 +1,35 @@
+"""What handle_info gets from the runtime: frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supervisors._core.actor_ref import ActorRef
+from supervisors._core.handles import LinkedTask, Monitor
+from supervisors._core.reasons import ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A monitored process has ended (`{:DOWN, ref, :process, pid, reason}`)."""
+
+    monitor: Monitor
+    ref: ActorRef
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """An exit signal, to one who traps exits (`{:EXIT, pid, reason}`).
+
+    `ref` is who ended: a linked actor, a task of `spawn_link`, or None for plain code that
+    signalled.
+    """
+
+    ref: ActorRef | LinkedTask | None
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """No message came for as many seconds as the last result asked for."""

@@ -1,0 +1,49 @@
+"""How a registry refuses. Part of the tree of `supervisors.errors`."""
+
+from __future__ import annotations
+
+from supervisors._core.actor_ref import ActorRef
+from supervisors.errors import SupervisorsError
+
+
+class RegistryError(SupervisorsError):
+    """A registry refused."""
+
+
+class AlreadyRegistered(RegistryError):
+    """The key belongs to the live process `ref`."""
+
+    def __init__(self, key: object, ref: ActorRef) -> None:
+        self.key = key
+        self.ref = ref
+        super().__init__(f"{key!s} is already registered (pid {ref.pid})")
+
+
+class NotRegistered(RegistryError):
+    """The process has no entry under `key`: nobody has, or only `holder` (else None)."""
+
+    def __init__(self, key: object, holder: ActorRef | None) -> None:
+        self.key = key
+        self.holder = holder
+        whose = "" if holder is None else f" by this process, but by another (pid {holder.pid})"
+        super().__init__(f"{key!s} is not registered{whose}")
+
+
+class NotUnique(RegistryError):
+    """`what` needs a registry with unique keys: with duplicate ones there is not the one holder."""
+
+    def __init__(self, registry: str, what: str) -> None:
+        super().__init__(f"{what} needs unique keys, and registry {registry} has duplicate ones")
+
+
+class UnhashableKey(RegistryError, TypeError):
+    """The key, or something in it, cannot be hashed; the TypeError that says so is the cause."""
+
+    def __init__(self, key: object) -> None:
+        self.key = key
+        # The type alone: what is no key was perhaps never meant to be one, and may be a secret.
+        super().__init__(f"a registry key must be hashable, and this {type(key).__name__} is not")
+
+
+class RegistryNotRunning(RegistryError):
+    """The registry's own process is not running: put its child_spec() before its users."""
