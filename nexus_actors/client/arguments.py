@@ -2,7 +2,9 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from nexus_actors.settings.database_url import bad_url
 from nexus_actors.settings.load import load_settings
 from nexus_actors.settings.mistakes import SettingsErrors
 from nexus_actors.settings.model import Settings
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def read_settings(config: Path | None) -> Settings:
@@ -88,8 +92,12 @@ def _build(messages: object, fields: Mapping[str, Any]) -> Envelope:
         raise InvalidArguments("timestamp: expected a datetime")
     if fields.get("timeout") is not None:
         checked_timeout(fields["timeout"])
-    match build_request(messages, **fields):
+    trace = fields.get("traceparent")
+    if trace is not None and not (isinstance(trace, str) and _TRACEPARENT.fullmatch(trace)):
+        raise InvalidArguments("traceparent: expected a W3C traceparent of version 00")
+    request = {name: value for name, value in fields.items() if name != "traceparent"}
+    match build_request(messages, **request):
         case Envelope() as envelope:
-            return envelope
+            return replace(envelope, traceparent=trace)
         case Refusal(type=name, message=message):
             raise InvalidArguments(f"{name}: {message}")

@@ -1,7 +1,8 @@
 """The client's connections to PostgreSQL, the same for trio and asyncio programs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
@@ -12,6 +13,7 @@ import asyncpg
 from nexus_actors.client.bridge import Bridge, open_bridge
 from nexus_actors.client.waiters import Waiters
 from nexus_actors.client.watch import Pool, Watch
+from nexus_actors.contract.encode import Envelope
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.connection import (
     COMMAND_TIMEOUT,
@@ -70,9 +72,13 @@ class ClientDatabase:
 
         return await self._bridge(operate)
 
-    async def send(self, queue: str, bodies: list[str]) -> None:
-        """Put messages into the queue, all or none."""
-        await self.run(fetch, "SELECT pgmq.send_batch($1, $2::text[]::jsonb[])", queue, bodies)
+    async def send(self, queue: str, envelopes: Iterable[Envelope]) -> None:
+        """Put requests into the queue, all or none."""
+        sent = list(envelopes)
+        bodies = [it.body for it in sent]
+        headers = [it.traceparent and json.dumps({"traceparent": it.traceparent}) for it in sent]
+        statement = "SELECT pgmq.send_batch($1, $2::text[]::jsonb[], $3::text[]::jsonb[])"
+        await self.run(fetch, statement, queue, bodies, headers)
 
     async def consumer_is_running(self, queue: str) -> bool:
         """Whether a service works on the queue."""

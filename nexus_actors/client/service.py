@@ -166,6 +166,7 @@ class LLMService:
         bare name. `messages` are `{"role": …, "content": …}`. `options` are the request's other
         fields (`task_type`, `max_tokens`, `tools`, …; docs/messages.md has them); `request_id` is
         a new UUID unless given, and one that was used before gets the first request's answer.
+        `traceparent` (W3C) goes along in the message's headers, and comes back in the result.
 
         `timeout` is in seconds, `DEFAULT_TIMEOUT` unless given, and also tells the service when to
         give up. With `wait=False`, `Enqueued` is returned at once, `result` fetches the answer, and
@@ -277,13 +278,13 @@ class LLMService:
         """
         envelope = arguments.build_task(task_type, messages, options)
         with _unavailable(envelope.request.request_id):
-            await self._db.send(self._queue, [envelope.body])
+            await self._db.send(self._queue, [envelope])
         return envelope.request.request_id
 
     async def send(self, envelopes: Iterable[Envelope]) -> None:
         """Put requests that `build_request` made into the queue, all or none."""
         with _unavailable():
-            await self._db.send(self._queue, [envelope.body for envelope in envelopes])
+            await self._db.send(self._queue, envelopes)
 
     async def result(self, request_id: str, timeout: float = 0.0) -> LLMResult:
         """The result of a request, waiting for it up to `timeout` seconds; 0: one look.
@@ -336,7 +337,7 @@ class LLMService:
             if not await self._db.consumer_is_running(self._queue):
                 raise Unavailable(f"no service is consuming the queue {self._queue}")
         with _unavailable(envelope.request.request_id):
-            await self._db.send(self._queue, [envelope.body])
+            await self._db.send(self._queue, [envelope])
 
     async def _wait(self, request_id: str, deadline: float, timeout: float) -> LLMResult:
         """Look, wait until something is heard, look again. A database that is away is borne until

@@ -32,6 +32,8 @@ class Envelope:
     """As the service will read it."""
     body: str
     """JSON text."""
+    traceparent: str | None = None
+    """Goes along in the message's headers."""
 
 
 def build_request(

@@ -60,6 +60,8 @@ class ErrorType(StrEnum):
     """Every attempt allowed was used, and no better reason is known."""
     WORKER_CRASHED = "worker_crashed"
     """A worker died while it had the request."""
+    CANCELLED = "cancelled"
+    """It was asked for before the request was given to a provider."""
     DUPLICATE_REQUEST = "duplicate_request"
     """The request_id was used before, with another payload."""
     UNSTORABLE_RESULT = "unstorable_result"

@@ -33,6 +33,11 @@ FIRST_PAUSE = 0.02
 """Seconds before the first poll after an empty read; doubled up to `poll_interval`."""
 
 
+CANCELLED = Failure(
+    type=ErrorType.CANCELLED, message="its cancellation was asked for", retryable=False
+)
+
+
 class QueueConsumer(Stage):
     """Reads by demand, woken by hints and by room that opens, and polls besides.
 
@@ -176,7 +181,7 @@ class QueueConsumer(Stage):
             if delivery.verdict == "duplicate":
                 duplicates.append(delivery.lease)
             else:
-                self._hand_on(self._job(delivery))
+                self._hand_on(self._job(delivery), cancelled=delivery.verdict == "cancelled")
         return duplicates
 
     def _job(self, delivery: Delivery) -> Job:
@@ -200,7 +205,7 @@ class QueueConsumer(Stage):
             previous=delivery.previous,
         )
         job.sent_at = job.leased_at - _seconds(delivery.enqueued_at, delivery.leased_at)
-        if delivery.verdict == "claimed" and delivery.first_leased_at is not None:
+        if delivery.verdict in ("claimed", "cancelled") and delivery.first_leased_at is not None:
             job.leased_before = _seconds(delivery.first_leased_at, delivery.leased_at)
         if delivery.first_attempt_at is not None:
             tried = _seconds(delivery.first_attempt_at, delivery.leased_at)
@@ -224,9 +229,11 @@ class QueueConsumer(Stage):
             type=ErrorType.INVALID_REQUEST, message=message, excerpt=f"a message of {size}"
         )
 
-    def _hand_on(self, job: Job) -> None:
+    def _hand_on(self, job: Job, *, cancelled: bool) -> None:
         self._in_work.add(job)
-        if isinstance(job.body, Refusal):
+        if cancelled:
+            self._in_work.answer(job, CANCELLED)
+        elif isinstance(job.body, Refusal):
             told, path = job.body.message, job.body.path
             failure = Failure(type=job.body.type, message=told, path=path, retryable=False)
             self._in_work.answer(job, failure)

@@ -14,8 +14,7 @@ from typing import Literal, Protocol
 from nexus_actors.contract.result import CostBasis
 from nexus_actors.storage.held_messages import HeldMessages
 
-MESSAGE_BYTES = 10 * 2**20
-BATCH_BYTES = 64 * 2**20
+MESSAGE_BYTES, BATCH_BYTES = 10 * 2**20, 64 * 2**20
 TOO_LARGE = "larger than allowed"
 """The `fault` of a message that has more bytes than were asked for."""
 
@@ -58,7 +57,7 @@ class Lease:
     read_ct: int
 
 
-Verdict = Literal["claimed", "duplicate", "conflict", "unidentified", "locked"]
+Verdict = Literal["claimed", "cancelled", "duplicate", "conflict", "unidentified", "locked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +83,11 @@ class Delivery:
     enqueued_at: datetime
     leased_at: datetime
     verdict: Verdict
-    """claimed: ours to work on. duplicate: this request_id is another message's, or was finished
-    before; archive it. conflict: as duplicate, but with a different payload: a dead letter.
-    unidentified: no request_id can be read from it, so there is no journal row. locked: somebody
-    holds its journal row; it is not leased, and visible again in a second."""
+    """claimed: ours to work on. cancelled: ours too, to be ended. duplicate: this request_id is
+    another message's, or was finished before; archive it. conflict: as duplicate, but with a
+    different payload: a dead letter. unidentified: no request_id can be read from it, so there is
+    no journal row. locked: somebody holds its journal row; it is not leased, and visible again in a
+    second."""
     request_id: str | None
     attempts: int = 0
     """Attempts made before this lease."""
@@ -109,7 +109,7 @@ class Delivery:
     fault: str | None = None
     """Why there is no text: a few words of ours."""
     more_due: bool = False
-    """Whether others were due that were left for the next time, for their bytes."""
+    """Others were due that were left for the next time, for their bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

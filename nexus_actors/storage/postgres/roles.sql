@@ -70,6 +70,7 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE ON nexus.attempts, nexus.rate_limits, nexus.spending TO "{service}";
     GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.requests, nexus.model_quirks TO "{service}";
     GRANT SELECT, INSERT, DELETE ON nexus.reservations, nexus.assumed_costs TO "{service}";
+    GRANT SELECT, DELETE ON nexus.cancellations TO "{service}";
     GRANT SELECT ON nexus.migrations, nexus.steps, nexus.request_queues TO "{service}";
     GRANT SELECT, INSERT ON public.job_results TO "{service}";
     -- What an operator sent again under its own id (nexus dead retry --same-id). A service starts and stores all else without it.
@@ -98,6 +99,7 @@ BEGIN
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message', 'find_queued', 'send_again'));
     GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations TO "{operator}";
+    GRANT SELECT, INSERT (request_id), DELETE ON nexus.cancellations TO "{operator}";
     GRANT SELECT, DELETE ON nexus.model_quirks TO "{operator}";
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{operator}";
     GRANT SELECT ON public.job_results TO "{operator}";

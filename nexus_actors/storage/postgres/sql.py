@@ -82,7 +82,7 @@ _LEASE: Mapping[LeaseKind, Mapping[str, str]] = {
         SELECT m.* FROM nexus.open_message(CASE WHEN NOT $8 THEN f.message END, $4) AS m
         WHERE NOT $8
         UNION ALL
-        SELECT NULL, NULL, r.request_id, r.digest, NULL, NULL, NULL
+        SELECT NULL, NULL, r.request_id, r.digest, NULL, NULL, NULL, NULL, NULL, NULL
         FROM pgmq.q_{requests} AS q
         LEFT JOIN nexus.requests AS r
              ON r.queue = '{requests}' AND r.msg_id = q.msg_id AND {same_r}

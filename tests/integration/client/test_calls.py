@@ -28,13 +28,16 @@ from tests.integration.client.client_helpers import (
 )
 from tests.service import PATIENCE, open_sql, running_service
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SLOW = {"echo": {"kind": "echo", "latency": 3600.0, "pool_size": 4}}
 
 
 async def test_a_call_is_answered(database_url: str, tmp_path: Path) -> None:
     async with running_service(database_url, tmp_path) as running:
         async with client(database_url, tmp_path) as service:
-            answer = await service.call("simple", QUESTION, agent_id="me", task_type="chat")
+            answer = await service.call(
+                "simple", QUESTION, agent_id="me", task_type="chat", traceparent=TRACE
+            )
             assert isinstance(answer, CallAnswer)
             assert answer.text == "echo: hello"
             assert (answer.model, answer.tokens_used, answer.cost_cents) == ("echo", 3, 0)
@@ -46,6 +49,7 @@ async def test_a_call_is_answered(database_url: str, tmp_path: Path) -> None:
         assert [r["complexity"] for r in results] == ["simple", "medium", "complex"]
         assert (results[0]["agent_id"], results[0]["task_type"]) == ("me", "chat")
         assert results[0]["request_id"] == answer.request_id
+        assert [r.get("traceparent") for r in results] == [TRACE, None, None]
         await quiet(running.sql)
 
 

@@ -277,7 +277,8 @@ async def open_with(sql: Sql, what: str) -> None:
         CREATE FUNCTION nexus.open_message(
             message jsonb, largest bigint, identified boolean DEFAULT true,
             OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text,
-            OUT previous_id text, OUT retry_of text, OUT fault text
+            OUT previous_id text, OUT retry_of text, OUT fault text,
+            OUT agent_id text, OUT complexity text, OUT task_type text
         ) LANGUAGE plpgsql AS $$
         BEGIN
             IF message ? 'curse' AND largest > 0 THEN

@@ -252,7 +252,8 @@ async def test_who_cannot_even_be_looked_at_ends_by_the_id_that_the_journal_has(
         db,
         "CREATE FUNCTION nexus.open_message(message jsonb, bigint, boolean DEFAULT true,"
         " OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text,"
-        " OUT previous_id text, OUT retry_of text, OUT fault text) LANGUAGE plpgsql AS"
+        " OUT previous_id text, OUT retry_of text, OUT fault text, OUT agent_id text,"
+        " OUT complexity text, OUT task_type text) LANGUAGE plpgsql AS"
         " $$ BEGIN IF message ? 'curse' THEN RAISE 'no' USING ERRCODE = 'XX001'; END IF;"
         " SELECT * INTO body, bytes, request_id, digest, previous_id, retry_of, fault"
         " FROM nexus.opened($1, $2, $3); END $$",

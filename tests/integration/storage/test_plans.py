@@ -18,7 +18,7 @@ from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.sql import LeaseKind
 from tests.integration.storage.storage_helpers import sql
 
-LARGE = re.compile(r"[qa]_ai_\w+|requests|attempts|job_results")
+LARGE = re.compile(r"[qa]_ai_\w+|requests|attempts|cancellations|job_results")
 """Tables that grow."""
 READ_WHOLE = {
     # By the hour, or at a start or a stop.

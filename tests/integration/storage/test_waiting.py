@@ -212,7 +212,8 @@ async def test_what_takes_too_long_is_put_back_and_left_to_the_lease(
         db,
         "CREATE FUNCTION nexus.open_message(jsonb, bigint, boolean DEFAULT true, OUT body text,"
         " OUT bytes bigint, OUT request_id text, OUT digest text, OUT previous_id text,"
-        " OUT retry_of text, OUT fault text) LANGUAGE plpgsql AS"
+        " OUT retry_of text, OUT fault text, OUT agent_id text,"
+        " OUT complexity text, OUT task_type text) LANGUAGE plpgsql AS"
         " $$ BEGIN IF $2 > 0 THEN PERFORM pg_sleep(60); END IF; END $$",
     )
     async with open_postgres(database_url, command_timeout=0.2) as hasty:

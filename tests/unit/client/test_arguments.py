@@ -60,6 +60,8 @@ def test_a_word_of_complexity_is_one_and_anything_else_a_model() -> None:
         ({"request_id": "x" * 256}, "request_id"),
         ({"request_id": "a\0"}, "request_id"),
         ({"timestamp": "now"}, "timestamp"),
+        ({"traceparent": "00-" + 32 * "0" + "-00f067aa0ba902b7-01"}, "traceparent"),
+        ({"traceparent": 7}, "traceparent"),
         ({"api_version": "v9"}, "unsupported_api_version"),
     ],
 )

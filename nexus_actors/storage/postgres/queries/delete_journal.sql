@@ -8,6 +8,9 @@ WITH old AS MATERIALIZED (
 assumed AS (
     DELETE FROM nexus.assumed_costs AS a USING old AS o WHERE a.request_id = o.request_id AND a.request_id = ANY ($1::text[])
 ),
+cancelled AS (
+    DELETE FROM nexus.cancellations AS c USING old AS o WHERE c.request_id = o.request_id AND c.request_id = ANY ($1::text[])
+),
 gone AS (
     DELETE FROM nexus.requests AS r USING old AS o WHERE r.request_id = o.request_id AND r.request_id = ANY ($1::text[]) RETURNING 1
 )

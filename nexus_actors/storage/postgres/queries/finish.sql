@@ -27,7 +27,7 @@ queued AS MATERIALIZED (
     FOR UPDATE OF q
 ),
 owned AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, r.read_ct, r.received_at, r.sent_again_after
+    SELECT r.request_id, r.msg_id, r.read_ct, r.received_at, r.sent_again_after, r.traceparent
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
@@ -146,8 +146,10 @@ published AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT array_agg(
                      -- Here alone, so that it holds of every way to an end.
-                     CASE WHEN o.sent_again_after IS NULL THEN i.result::jsonb
-                          ELSE i.result::jsonb || '{"supersedes": true}' END
+                     CASE WHEN o.sent_again_after IS NULL AND o.traceparent IS NULL THEN i.result::jsonb
+                          ELSE i.result::jsonb || jsonb_strip_nulls(jsonb_build_object(
+                              'supersedes', CASE WHEN o.sent_again_after IS NOT NULL THEN true END,
+                              'traceparent', o.traceparent)) END
                      ORDER BY i.msg_id) AS messages
           FROM item AS i JOIN owned AS o ON o.request_id = i.request_id AND o.msg_id = i.msg_id
           WHERE i.result IS NOT NULL) AS batch

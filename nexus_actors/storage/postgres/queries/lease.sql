@@ -61,12 +61,12 @@ taken AS (
           FROM identified) AS i
     WHERE q.msg_id = i.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM identified))
     -- A time that a datetime can hold, and not to come.
-    RETURNING q.msg_id, q.read_ct, i.locked,
+    RETURNING q.msg_id, q.read_ct, i.locked, nexus.traceparent(q.headers) AS traceparent,
               least(greatest(q.enqueued_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at
 ),
 delivered AS MATERIALIZED (
-    SELECT t.read_ct, t.locked, t.enqueued_at, i.msg_id, i.body, i.bytes, i.fault, i.request_id, i.digest, i.previous_id, i.retry_of,
-           i.old_state, i.old_owner, i.old_leased_at, i.known
+    SELECT t.read_ct, t.locked, t.enqueued_at, t.traceparent, i.msg_id, i.body, i.bytes, i.fault, i.request_id, i.digest,
+           i.previous_id, i.retry_of, i.agent_id, i.complexity, i.task_type, i.old_state, i.old_owner, i.old_leased_at, i.known
     FROM taken AS t
     JOIN identified AS i ON i.msg_id = t.msg_id
 ),
@@ -82,15 +82,15 @@ ranked AS MATERIALIZED (
 journal AS (
     INSERT INTO nexus.requests AS r (
         request_id, queue, msg_id, read_ct, owner, state, digest, attempts, received_at, leased_at,
-        retry_of
+        retry_of, agent_id, complexity, task_type, traceparent
     )
     SELECT request_id, '{requests}', msg_id, read_ct, $1, 'leased', digest, 1, enqueued_at, now(),
-           retry_of
+           retry_of, agent_id, complexity, task_type, traceparent
     FROM ranked
     WHERE rank = 1
     ORDER BY request_id
     ON CONFLICT (request_id) DO UPDATE SET
-        (read_ct, owner, state, attempts, lane, leased_at, first_leased_at, digest) = (
+        (read_ct, owner, state, attempts, lane, leased_at, first_leased_at, digest, agent_id, complexity, task_type, traceparent) = (
             SELECT CASE WHEN ours THEN excluded.read_ct ELSE r.read_ct END,
                    CASE WHEN ours THEN excluded.owner ELSE r.owner END,
                    CASE WHEN ours THEN 'leased' ELSE r.state END,
@@ -100,7 +100,11 @@ journal AS (
                    -- One that was sent again under its id has none yet.
                    CASE WHEN ours THEN coalesce(r.first_leased_at, excluded.leased_at) ELSE r.first_leased_at END,
                    -- One that was not read then may be read now, which tells more.
-                   CASE WHEN ours AND r.digest LIKE '%:%' THEN excluded.digest ELSE r.digest END
+                   CASE WHEN ours AND r.digest LIKE '%:%' THEN excluded.digest ELSE r.digest END,
+                   coalesce(r.agent_id, CASE WHEN ours THEN excluded.agent_id END),
+                   coalesce(r.complexity, CASE WHEN ours THEN excluded.complexity END),
+                   coalesce(r.task_type, CASE WHEN ours THEN excluded.task_type END),
+                   coalesce(r.traceparent, CASE WHEN ours THEN excluded.traceparent END)
             FROM (
                 SELECT r.queue = excluded.queue AND r.msg_id = excluded.msg_id
                        AND (r.read_ct < excluded.read_ct OR r.read_ct > 2147483000)
@@ -123,6 +127,9 @@ interrupted AS (
           AND j.state = 'leased' AND j.msg_id = c.msg_id AND j.read_ct = c.read_ct
     ORDER BY j.request_id
     ON CONFLICT DO NOTHING
+),
+cancelled AS MATERIALIZED (
+    SELECT c.request_id FROM nexus.cancellations AS c WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM delivered))
 )
 SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_due,
        i.msg_id, i.read_ct, i.body, i.bytes AS size, i.fault, i.enqueued_at, now() AS leased_at,
@@ -131,7 +138,8 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
            WHEN i.request_id IS NULL THEN 'unidentified'
            WHEN i.locked THEN 'locked'
            WHEN j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct = i.read_ct
-                AND j.state = 'leased' THEN 'claimed'
+                AND j.state = 'leased'
+                THEN CASE WHEN i.request_id IN (SELECT request_id FROM cancelled) THEN 'cancelled' ELSE 'claimed' END
            WHEN j.digest = i.digest THEN 'duplicate'
            WHEN j.digest || i.digest LIKE '%:%' AND nexus.may_repeat(
                     (SELECT q.message FROM pgmq.q_{requests} AS q WHERE q.msg_id = i.msg_id), i.digest, j.digest)

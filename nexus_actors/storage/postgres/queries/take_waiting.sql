@@ -86,11 +86,15 @@ claimed AS (
     WHERE w.request_id = h.request_id AND w.request_id = ANY (ARRAY(SELECT request_id FROM held))
     RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
               w.used_candidates, w.leased_at, w.first_leased_at, w.received_at, coalesce(w.sent_again_after, 0) AS earlier_attempts
+),
+cancelled AS MATERIALIZED (
+    SELECT c.request_id FROM nexus.cancellations AS c WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM held))
 )
 SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
        least(greatest(c.received_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.first_leased_at,
        c.request_id,
-       'claimed' AS verdict, c.attempts - 1 AS attempts, c.spared_attempts, c.earlier_attempts,
+       CASE WHEN c.request_id IN (SELECT request_id FROM cancelled) THEN 'cancelled' ELSE 'claimed' END AS verdict,
+       c.attempts - 1 AS attempts, c.spared_attempts, c.earlier_attempts,
        CASE WHEN c.attempts > 1 THEN (
            SELECT a.started_at FROM nexus.attempts AS a
            WHERE a.request_id = c.request_id AND a.number > c.earlier_attempts ORDER BY a.number LIMIT 1
