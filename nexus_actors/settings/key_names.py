@@ -24,7 +24,7 @@ _VARIABLES: Final = "the name of an environment variable (A-Z, 0-9, _), not the 
 def checked_names(table: Mapping[str, Any], path: str, notes: Notes) -> dict[str, Any]:
     """The table without what is wrong in it about keys, which is then in `notes`."""
     checked = dict(table)
-    for name in [it for it in table if _INLINE.fullmatch(it)]:
+    for name in [it for it in table if _INLINE.fullmatch(it) and it not in notes.places]:
         given = checked.pop(name)
         if isinstance(given, str) and _NAME_OF_KEY.fullmatch(given.strip().lstrip("$")):
             found, expected = "the name of a variable", "it under the name api_key_env"

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from nexus_actors.contract.json_text import format_path
@@ -30,15 +30,21 @@ def line_numbers(text: str) -> dict[str, int]:
             lines.setdefault(format_path(table), number)
         elif (key := _KEY.match(line[:_LONGEST])) is not None and (names := _names(key[1])):
             lines.setdefault(format_path((*table, *names)), number)
+    for path, number in tuple(lines.items()):
+        for around in _around(path):  # one that has no line of its own begins at its first part
+            lines.setdefault(around, number)
     return lines
 
 
 def line_of(path: str, lines: Mapping[str, int]) -> int | None:
     """The line of what the path names, or of what it stands in."""
-    while path and path not in lines:
-        shorter = _LAST.sub("", path)
-        path = shorter if shorter != path else ""
-    return lines.get(path)
+    return next((lines[it] for it in (path, *_around(path)) if it in lines), None)
+
+
+def _around(path: str) -> Iterator[str]:
+    """What stands around a setting: its table, that table's table, and so on."""
+    while (shorter := _LAST.sub("", path)) != path:
+        yield (path := shorter)
 
 
 def _names(written: str) -> tuple[str, ...]:

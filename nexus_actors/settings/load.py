@@ -1,5 +1,6 @@
 """From a file and the environment to settings, or to everything that is wrong with them."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -105,15 +106,14 @@ def load_settings(
 
 
 def _with_lines(errors: SettingsErrors, file: Path) -> SettingsErrors:
-    """Each mistake of the file's with its line."""
+    """Each mistake of the file's with its line, in the order of the lines; others come last."""
     text = read_text(file)
     lines = {} if isinstance(text, Unreadable) else line_numbers(text)
-    return SettingsErrors(
-        tuple(
-            replace(it, line=line_of(it.path, lines)) if it.source == str(file) else it
-            for it in errors.mistakes
-        )
-    )
+    told = [
+        replace(it, line=line_of(it.path, lines)) if it.source == str(file) else it
+        for it in errors.mistakes
+    ]
+    return SettingsErrors(tuple(sorted(told, key=lambda it: it.line or math.inf)))
 
 
 def parse_settings(

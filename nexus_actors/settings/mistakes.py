@@ -23,6 +23,7 @@ _SECRET = re.compile(r"key|token(?!s)|secret|password|passwd|auth|credential|hea
 _URL_SECRET = re.compile(r"((?:password|passwd|token|key|secret)[^=&]*=)[^&#]*", re.IGNORECASE)
 _NO_PORT = re.compile(r"^([^:/?]*:)(?!\d*(?:[/?,]|$)).*")
 """What stands after a colon and is no port: a password whose @HOST was forgotten."""
+_WORD: Final = re.compile(r"[A-Za-z_]{1,20}")
 _KEY_AS_NAME: Final = re.compile(r"\b(sk|pk|gsk|xai|nvapi|pplx)[-_][\w-]{8,}|\bAIza[\w-]{8,}")
 HIDDEN: Final = "a value that is not shown"
 
@@ -195,10 +196,12 @@ def _add_wrong_value(
     wanted = None if own else _schema_at(schema, location, schema)
     name = ".".join(map(str, location))
     missing = item["type"] == "missing" or given is None
-    found = "nothing" if missing else shown(given, name)
+    choices = _resolved(wanted, schema).get("enum", ()) if wanted else ()
+    # Instead of one of a few words hardly anybody writes a secret, and if so, no short word.
+    is_word = bool(choices) and isinstance(given, str) and _WORD.fullmatch(given) is not None
+    found = "nothing" if missing else shown(given, "" if is_word else name)
     counted = unit(name) if wanted is not None and _is_number(wanted) else None
     expected = _expected(wanted, told) + (f" ({counted})" if counted else "")
-    choices = _resolved(wanted, schema).get("enum", ()) if wanted else ()
     close = nearest(given, map(str, choices)) if isinstance(given, str) and choices else None
     if wanted is not None and close is None and not is_secret_name(name):
         close = value_meant(wanted, given, name)

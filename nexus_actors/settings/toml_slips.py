@@ -4,6 +4,7 @@ The parser stops at the first mistake. What stands wrong within one line is take
 is read again, so that all such lines are told at once.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Collection, Sequence
@@ -22,6 +23,9 @@ _PLACE: Final = re.compile(r"\(at line (\d+), column \d+\)$")
 _LINE: Final = re.compile(
     r"\s*(?P<key>[^\s=:\[\]{}#]+)\s*(?P<sign>:=|=|:|)\s*(?P<value>.*?)\s*(?:#.*)?$"
 )
+_HEADER: Final = re.compile(r"(?P<open>\[\[?)(?P<names>[^\[\]#]+)(?P<close>\]\]?)\s*(#.*)?")
+_QUOTES: Final = "quotes around a name with other signs than letters, digits, - and _"
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET: Final = re.compile(r"://|@|(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[^\s/.]{16,}|\b(sk|gsk|xai)[-_]")
 _WORDS: Final = {
     "true": "true, in lower-case letters",
@@ -43,8 +47,8 @@ class Slip:
     found: str
     expected: str
     line: int | None = None
-    within_line: bool = False
-    """Whether the lines around it are as they would be without it."""
+    instead: str | None = None
+    """What can stand there, so that the other lines are read all the same; None: nothing can."""
 
 
 def toml_slips(text: str, known: Collection[str]) -> tuple[Slip, ...]:
@@ -65,9 +69,9 @@ def toml_slips(text: str, known: Collection[str]) -> tuple[Slip, ...]:
         if slip.line is None or not lines[slip.line - 1].strip():
             break
         slips.append(slip)
-        if not slip.within_line:
+        if slip.instead is None:
             break
-        lines[slip.line - 1] = ""
+        lines[slip.line - 1] = slip.instead
     return tuple(slips)
 
 
@@ -81,19 +85,22 @@ def _slip(told: str, lines: Sequence[str], known: Collection[str]) -> Slip:
         return Slip(found, expected)
     line = lines[number - 1][:_LOOKED_AT]
     where = found.partition(": ")[0]
+    # What stands below a wrong header stands below another for now.
+    instead = f"[nexus_line_{number}]" if line.lstrip().startswith("[") else ""
     if "once" in expected and (twice := _twice(number, lines)) is not None:
-        return Slip(f"{where}: {twice}", expected, number)
+        return Slip(f"{where}: {twice}", expected, number, instead)
     if "Unclosed" in told:
         return Slip(found, "] or } at a list's or table's end, commas between its items", number)
     if (wrong := _wrong_line(line.strip(), told)) is not None:
-        return Slip(f"{where}: {_read(line, known)}", wrong, number)
+        is_json = line.lstrip().startswith("{")
+        return Slip(f"{where}: {_read(line, known)}", wrong, number, None if is_json else instead)
     match = _LINE.fullmatch(line)
     wrong = (
         None if match is None else _wrong_pair(match["key"], match["sign"], match["value"], told)
     )
     if wrong is None:
         return Slip(found, expected, number)
-    return Slip(f"{where}: {_read(line, known)}", wrong, number, within_line=True)
+    return Slip(f"{where}: {_read(line, known)}", wrong, number, instead)
 
 
 def _read(line: str, known: Collection[str]) -> str:
@@ -136,10 +143,31 @@ def _wrong_line(line: str, told: str) -> str | None:
     if line.startswith("{"):
         return "TOML, which is no JSON: [table] on a line of its own, then KEY = VALUE lines"
     if line.startswith("["):
+        if (quoted := _quoted_header(line)) is not None:
+            return quoted
         return f"[name], or [[routes]], alone on the line: {told.partition(' (at')[0].lower()}"
     if line.lower().startswith("export "):
         return "KEY = VALUE without export; variables belong into the environment"
     return None
+
+
+def _quoted_header(line: str) -> str | None:
+    """Of a header whose name wants quotes, or another name; None of any other."""
+    match = _HEADER.fullmatch(line)
+    if match is None or _SECRET.search(line) or len(line) > _LONGEST:
+        return None
+    names = match["names"].split(".")
+    if "models" in names[:-1]:  # whose names have dots
+        at = names.index("models") + 1
+        names[at:] = [".".join(names[at:])]
+    odd = [it for it in names if not _BARE.fullmatch(it.strip()) and it.strip()[:1] not in "\"'"]
+    if not odd:
+        return None
+    if names[0] == "providers" and odd == names[1:]:
+        name = re.sub(r"[^a-z0-9_-]+", "-", odd[0].lower()).strip("-_") or "NAME"
+        return f"{_QUOTES}; a provider's name has no others: [providers.{name}]"
+    whole = ".".join(json.dumps(it.strip()) if it in odd else it for it in names)
+    return f"{_QUOTES}: {match['open']}{whole}{match['close']}"
 
 
 def _wrong_pair(key: str, sign: str, value: str, told: str) -> str | None:

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -54,8 +54,10 @@ class HttpSettings(ProviderSettings):
     def _check_url(cls, text: str) -> str:
         if "://" not in text:
             raise ValueError("expected a URL that begins with https://, like https://host/v1")
-        url = urlsplit(text)  # its ValueErrors (a bad port, a bad IPv6 address) are clear enough
-        if url.scheme not in ("http", "https") or not url.hostname or url.port == 0:
+        url = urlsplit(text)  # its ValueError of a bad IPv6 address is clear enough
+        if not _has_good_port(url):
+            raise ValueError("expected a port from 1 to 65535 after the host, https://host:8000/v1")
+        if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError("expected a URL like https://api.openai.com/v1")
         if url.username is not None or url.password is not None:
             raise ValueError("must hold no user name or password: name a variable in api_key_env")
@@ -96,6 +98,13 @@ class HttpSettings(ProviderSettings):
                 " http sends keys and prompts in the clear"
             )
         return self
+
+
+def _has_good_port(url: SplitResult) -> bool:
+    try:
+        return url.port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -86,6 +86,10 @@ def lines(mapping: dict[str, Any], **environ: str) -> list[str]:
             routed({**SERVER, "base_url": "https://h/v1/chat/completions"}),
             ["must end before /chat/completions"],
         ),
+        (
+            routed({**SERVER, "base_url": "https://h:54x2/v1"}),
+            ["providers.x.base_url", "expected a port from 1 to 65535 after the host"],
+        ),
         (routed({"kind": "azure"}), ['kind = "openai_compatible" with preset = "azure"?']),
         (
             {**ECHO, "budgets": {"b": {"dollars": 1, "unknown_price": "count_as"}}},
@@ -109,6 +113,10 @@ def lines(mapping: dict[str, Any], **environ: str) -> list[str]:
         ({**ECHO, "budgets": {"b": {"dollars": "$5"}}}, ["did you mean 5 without quotes?"]),
         ({**ECHO, "result_poller": {"enabled": "yes"}}, ["did you mean true without quotes?"]),
         ({**ECHO, "service": {"log_level": "INFO"}}, ["did you mean info?"]),
+        # words that are no secrets, though the setting is called as one
+        ({**ECHO, "queue": {"on_no_key": "wait"}}, ['found "wait", expected one of hold, fail']),
+        ({**ECHO, "queue": {"on_no_key": "hunter2!"}}, ["found a value that is not shown"]),
+        (routed({"kind": "echo", "on_no_key": "hold"}), ["on_no_key", "it in [queue]"]),
         # sections
         ({**ECHO, "queue": {"pool_size": 3}}, ["it in [database] or [providers.NAME]"]),
         ({**ECHO, "budget": {"b": {"dollars": 1}}}, ["did you mean budgets?"]),
@@ -197,6 +205,23 @@ def test_each_mistake_of_a_file_has_its_line(tmp_path: Any) -> None:
     assert len(told) == 3
 
 
+def test_the_mistakes_of_a_file_stand_in_the_order_of_its_lines(tmp_path: Any) -> None:
+    file = tmp_path / "nexus.toml"
+    file.write_text(
+        "[queue]\nbatch_size = 0\n[provider.mine]\nkind = 'echo'\n[[route]]\nmodels = ['mine/m']\n"
+        "[service]\nlog_level = 'loud'\nname = 3\n"
+    )
+    told = str(load_settings(file, {"NEXUS_BATCH_SIZE": "many"})).splitlines()
+    assert [it.removeprefix(f"{file}:").partition(": found")[0] for it in told] == [
+        "2: queue.batch_size",
+        "3: provider",
+        "5: route",
+        "8: service.log_level",
+        "9: service.name",
+        "environment: NEXUS_BATCH_SIZE",
+    ]
+
+
 def test_a_variable_that_is_set_under_nearly_the_same_name_is_told() -> None:
     mapping = {
         "providers": {"openai": {"api_key_env": "OPENAI_KEY"}},
@@ -261,6 +286,9 @@ def test_what_is_no_mistake_but_hardly_meant_is_a_warning(
         ("[queue]\n[service]\n[queue]\n", "[queue] stands on line 1 already"),
         ("[queue]\nbatch_size = 1\nbatch_size = 2\n", "batch_size stands on line 2 already"),
         ('[[routes]]\nmodels = ["a/b" "a/c"]\n', "commas between its items"),
+        ("[providers.my prov]\n", "quotes around a name with other signs"),
+        ("[providers.my prov]\n", "has no others: [providers.my-prov]"),
+        ("[providers.a.models.b/c-4.1]\n", 'and _: [providers.a.models."b/c-4.1"]'),
     ],
 )
 def test_what_is_no_toml_is_told_with_its_place(text: str, said: str, tmp_path: Any) -> None:
@@ -279,6 +307,15 @@ def test_all_lines_that_are_no_toml_are_told_at_once_and_no_secret(tmp_path: Any
     told = str(load_settings(file, {})).splitlines()
     assert [it.removeprefix(f"{file}:").partition(":")[0] for it in told][:5] == list("24578")
     assert "hunter2" not in str(told)
+
+
+def test_a_wrong_header_hides_no_other_line(tmp_path: Any) -> None:
+    file = tmp_path / "nexus.toml"
+    file.write_text(
+        "[queue]\nbatch_size = 1\n[my queue]\nbatch_size = 2\n[[routes]\n[queue]\n[a]\nx = yes\n"
+    )
+    told = str(load_settings(file, {})).splitlines()
+    assert [it.removeprefix(f"{file}:").partition(":")[0] for it in told] == list("3568")
 
 
 def test_of_a_line_as_long_as_a_file_little_is_looked_at() -> None:
