@@ -21,6 +21,7 @@ import trio
 
 from nexus_actors import __version__
 from nexus_actors.providers.http.event_stream import BLANK, BOM, begins_stream
+from nexus_actors.providers.http.unconnected import why_unconnected
 
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of a decoded answer; more is a fault of the server's, not an answer."""
@@ -59,6 +60,8 @@ class Broken:
     """True if any of the request's body was sent, so the work may have been done."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the answer, where it had begun."""
+    why: str = field(default="", compare=False)
+    """For eyes, of one that is unconnected: the host, the port, and the cause."""
 
 
 class Body(httpx2.AsyncByteStream):
@@ -90,6 +93,8 @@ class HttpSession:
     ) -> None:
         self._base_url = base_url
         self._url = httpx2.URL(base_url)
+        host = f"[{self._url.host}]" if ":" in self._url.host else self._url.host
+        self._place = f"{host}:{self._url.port or (443 if self._url.scheme == 'https' else 80)}"
         self._headers = {
             "Host": self._url.netloc.decode("ascii"),
             "Content-Type": "application/json",
@@ -139,8 +144,9 @@ class HttpSession:
         try:
             with trio.move_on_after(idle_timeout):
                 response = await self._transport.handle_async_request(request)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout):
-            return Broken("unconnected", sent=False)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            why = f"{self._place}: {why_unconnected(error)}"
+            return Broken("unconnected", sent=False, why=why)
         except (httpx2.NetworkError, httpx2.RemoteProtocolError):
             return Broken("lost", body.sent)
         if response is None:

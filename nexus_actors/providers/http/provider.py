@@ -56,6 +56,13 @@ from nexus_actors.providers.takes import Takes
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
 """What a model may be called; it becomes part of a path with some APIs."""
 
+_OF_A_MODEL = re.compile(r"model|deployment", re.IGNORECASE)
+_OF_A_PATH = re.compile(
+    r"(?:.*(?:not.?found|\b(?:url|path|page|route|resource|endpoint)\b).*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What servers say of a path that they do not have, if anything."""
+
 
 class HttpProviderSession:
     """One worker's connection. Its repr shows no key."""
@@ -146,7 +153,8 @@ class HttpProviderSession:
                 idle_timeout=inf if stream is None else self._settings.idle_timeout,
             )
         if isinstance(answer, HttpAnswer):
-            return self._read(answer, owner, stream)
+            url, _, _query = f"{self._settings.base_url}{prepared.path}".partition("?")
+            return _with_place(self._read(answer, owner, stream), url, owner.model)
         # A stream that came to its last event is an answer, and paid for, whatever came after; also
         # where nothing of that event is missing but the empty line.
         told = None if stream is None else stream.whole()
@@ -252,6 +260,16 @@ def _late(timeout: float, body: Body) -> ProviderFailure:
     )
 
 
+def _with_place(outcome: Outcome, url: str, model: str) -> Outcome:
+    """A 404 that speaks of no model is probably about the path: then with what was asked."""
+    if not isinstance(outcome, ProviderFailure) or outcome.status_code != 404:
+        return outcome
+    said = outcome.message.removeprefix("HTTP 404")
+    if model in said or _OF_A_MODEL.search(said) or not _OF_A_PATH.fullmatch(said):
+        return outcome
+    return replace(outcome, message=f"HTTP 404 at {url} (is base_url right?){said}")
+
+
 def _broken(exchange: Broken) -> ProviderFailure:
     match exchange.how:
         case "malformed":
@@ -259,7 +277,7 @@ def _broken(exchange: Broken) -> ProviderFailure:
         case "too_large":
             return invalid("it is too large")
         case "unconnected":
-            message = "cannot connect"
+            message = f"cannot connect to {exchange.why}"
         case "lost":
             message = "the connection was lost"
         case "stalled":

@@ -173,3 +173,45 @@ def test_one_trusting_context_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     trusting_context.cache_clear()
     assert trusting_context() is trusting_context()
     assert trusting_context().check_hostname
+
+
+async def test_a_server_that_is_not_reached_is_told_with_its_port_and_the_cause() -> None:
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener.socket.getsockname()[1]
+    await listener.aclose()
+    assert await _told(f"http://127.0.0.1:{port}/v1") == (
+        f"cannot connect to 127.0.0.1:{port}: connection refused"
+    )
+    async with scripted_server() as server:  # which speaks no TLS
+        place = server.url.removeprefix("http://")
+        told = await _told(f"https://{place}/v1")
+        assert told.startswith(f"cannot connect to {place}: TLS: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "has_url"),
+    [
+        ("<html><body>nothing here</body></html>", True),
+        ({"detail": "Not Found"}, True),
+        ("404 page not found", True),
+        ({"error": {"message": "The model `some-model` does not exist"}}, False),
+        ({"error": {"message": "model 'x' not found", "type": "not_found_error"}}, False),
+    ],
+)
+async def test_a_path_that_is_not_there_is_told_as_it_was_asked(
+    body: object, has_url: bool
+) -> None:
+    async with scripted_server({"*": Reply(status=404, body=body)}) as server:
+        told = await _told(f"{server.url}/v2", query={"api-version": "1"})
+        place = f"HTTP 404 at {server.url}/v2/chat/completions (is base_url right?)"
+        assert told.startswith(place) == has_url
+        assert "api-version" not in told
+
+
+async def _told(base_url: str, **settings: object) -> str:
+    given = {"kind": "openai_compatible", "base_url": base_url, "free": True, **settings}
+    checked = PROVIDER.settings.model_validate(given)
+    async with PROVIDER.open("p", checked, None) as session:
+        outcome = await session.complete(REQUEST, "some-model", timeout=LONG)
+    assert isinstance(outcome, ProviderFailure)
+    return outcome.message

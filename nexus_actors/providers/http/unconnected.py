@@ -1,0 +1,49 @@
+"""Why no connection to a server came about, in words that say what to mend."""
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+import httpx2
+
+_UNKNOWN_NAME: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+
+
+def why_unconnected(error: BaseException) -> str:
+    """The cause behind the transport's error; of several, the one that says most."""
+    return min(map(_told, _causes(error, set())))[1]
+
+
+def _told(cause: BaseException) -> tuple[int, str]:
+    """The less the number, the more it says."""
+    match cause:
+        case socket.gaierror(errno=number) if number in _UNKNOWN_NAME:
+            return 0, "there is no such name"
+        case socket.gaierror():
+            return 0, "its name cannot be looked up"
+        case ssl.SSLCertVerificationError(verify_message=why):
+            return 1, f"TLS: its certificate is not trusted ({why})"
+        case ssl.SSLError(reason=why):
+            return 2, f"TLS: {why or 'the handshake failed'}"
+        case ConnectionRefusedError():
+            return 3, "connection refused"
+        case OSError(errno=int(number)):
+            return 4, os.strerror(number)
+        case TimeoutError() | httpx2.ConnectTimeout():
+            return 5, "timed out"
+        case _:
+            return 6, "no connection"
+
+
+def _causes(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
+    """The error, what it came from, and what stands in groups."""
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for cause in (*inner, error.__cause__, error.__context__):
+        if cause is not None:
+            yield from _causes(cause, seen)
