@@ -14,7 +14,7 @@ from nexus_actors.storage.postgres.connection import (
     open_postgres,
 )
 from nexus_actors.storage.postgres.due_index import has_due_index
-from nexus_actors.storage.postgres.listen import PostgresHints, open_hints
+from nexus_actors.storage.postgres.hints import PostgresHints, open_hints
 from nexus_actors.storage.postgres.migrate import migrate
 from nexus_actors.storage.postgres.privileges import check_privileges
 from nexus_actors.storage.postgres.quirk_store import PostgresQuirkStore
