@@ -8,7 +8,7 @@ import signal
 import statistics
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from nexus_actors.drill.database import DrillDatabase, open_drill_database
 from nexus_actors.drill.evidence import Verdict
 from nexus_actors.drill.fleet import Limits, Service, open_fleet
 from nexus_actors.drill.provider import DrillProvider, open_provider
+from nexus_actors.drill.state import State
 from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 
@@ -57,29 +58,6 @@ class Plan:
             per_minute=max(6_000.0, 240.0 * self.requests / self.seconds),
             dollars=max(1.0, 0.001 * self.requests),
         )
-
-
-@dataclass(slots=True)
-class State:
-    """What has happened so far."""
-
-    sent: int = 0
-    ended: int = 0
-    kills: int = 0
-    restarts: int = 0
-    recoveries: list[float] = field(default_factory=list)
-    longest_outage: float = 0.0
-    progress_at: float = field(default_factory=trio.current_time)
-
-    def saw(self, ended: int) -> None:
-        """So many requests have ended by now."""
-        now = trio.current_time()
-        waiting = self.sent > self.ended
-        if ended > self.ended or not waiting:
-            if waiting:
-                self.longest_outage = max(self.longest_outage, now - self.progress_at)
-            self.progress_at = now
-        self.ended = ended
 
 
 def drill(

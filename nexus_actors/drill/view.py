@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -13,15 +12,13 @@ from rich.text import Text
 
 from nexus_actors.cli.screen import Screen
 from nexus_actors.drill.evidence import Verdict
-
-if TYPE_CHECKING:
-    from nexus_actors.drill.command import State
+from nexus_actors.drill.state import State
 
 
 @contextmanager
 def progress(
     requests: int, kills: int, restarts: int, quiet: bool
-) -> Iterator[Callable[["State"], None]]:
+) -> Iterator[Callable[[State], None]]:
     """Three bars on standard error, if that is a terminal; gives what to call with the state."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
@@ -33,7 +30,7 @@ def progress(
         killed = bars.add_task("services killed", total=kills)
         restarted = bars.add_task("database restarts", total=restarts)
 
-        def tell(state: "State") -> None:
+        def tell(state: State) -> None:
             bars.update(ended, completed=state.ended)
             bars.update(killed, completed=state.kills)
             bars.update(restarted, completed=state.restarts)
