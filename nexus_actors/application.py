@@ -13,10 +13,8 @@ import gc
 import os
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import structlog
 import trio
@@ -27,16 +25,15 @@ from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.control import Control
 from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
 from nexus_actors.operations.pruner import Pruner
+from nexus_actors.operations.status import Status
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
 from nexus_actors.settings.model import Settings
 from nexus_actors.shared import Shared
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
 from nexus_actors.storage.postgres.database import PostgresDatabase
-from nexus_actors.storage.postgres.sql import Queues
 from nexus_actors.storage.spool import FileSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
@@ -55,8 +52,6 @@ from supervisors import (
 
 log = structlog.get_logger("nexus")
 
-STATUS_TIMEOUT = 2.0
-"""Seconds that `status` waits for the database."""
 DATABASE_SHUTDOWN = 20.0
 """Seconds for closing the connections and stopping an embedded server."""
 
@@ -82,8 +77,16 @@ class Application:
             instance.data_dir / "answers.spool",
             limit_bytes=settings.service.spool_megabytes * 2**20,
         )
-        self.started_at = datetime.now(UTC)
-        self._began = time.monotonic()
+        self.status = Status(
+            settings=settings,
+            instance_id=instance.id,
+            database=lambda: self.database,
+            in_work=self.in_work,
+            metrics=self.metrics,
+            gates=self.gates,
+            outages=self.outages,
+            spool=self.spool,
+        )
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
         self.taken: InstanceTaken | None = None
@@ -130,35 +133,22 @@ class Application:
     # -- one factory a child, called at each start and restart
 
     def _database_owner(self) -> DatabaseOwner:
-        queue = self.settings.queue
-
         def on_open(database: PostgresDatabase) -> None:
             self._database = database
             self.instance.wait_for(None)
 
         return DatabaseOwner(
-            url=self.settings.database.url.get_secret_value() or None,
+            settings=self.settings,
             data_dir=self.instance.data_dir,
-            queues=Queues(
-                requests=queue.requests,
-                results=queue.results,
-                dead=queue.dead,
-                acknowledge=queue.acknowledge,
-            ),
-            application_name=self.settings.service.name,
             instance_id=self.instance.id,
-            pool_size=self.settings.database.pool_size,
-            statement_timeout=self.settings.database.statement_timeout,
-            stores_results=self.settings.result_poller.enabled,
-            wait=self.settings.database.wait,
+            here=self._here(),
             on_open=on_open,
             on_wait=self._tell_wait,
-            here=self._here(),
             on_taken=self._on_taken,
         )
 
     def _tell_wait(self, why: str) -> None:
-        since = f"since {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        since = f"since {self.status.started_at:%Y-%m-%d %H:%M:%S} UTC"
         self.instance.wait_for(f"it waits for the database, {since}: {why}")
 
     def _on_taken(self, taken: InstanceTaken) -> None:
@@ -203,81 +193,13 @@ class Application:
 
     def _control(self) -> Control:
         return Control(
-            data_dir=self.instance.data_dir, commands={"status": self._status, "tree": self._tree}
+            data_dir=self.instance.data_dir, commands={"status": self.status, "tree": self._tree}
         )
 
     # -- what Control answers
 
     async def _tree(self) -> object:
         return asdict(await tree(self.root.ref))
-
-    async def _status(self) -> object:
-        """Plain numbers about this process; what waits in the queues is the database's to tell."""
-        outages = self._outages()
-        return {
-            "state": "draining" if self.in_work.draining else "degraded" if outages else "ready",
-            "outages": outages,
-            "service": self.settings.service.name,
-            "version": __version__,
-            "pid": os.getpid(),
-            "instance": self.instance.id,
-            "started_at": self.started_at.isoformat(),
-            "uptime_seconds": round(time.monotonic() - self._began, 1),
-            "database": "embedded" if self.settings.database.embedded else "external",
-            "queues": await self._queue_lengths(),
-            "tasks": trio.lowlevel.current_statistics().tasks_living,
-            "in_work": len(self.in_work),
-            "running": self.in_work.running,
-            "unpublished": len(self.in_work.answered()),
-            "spooled": len(self.spool),
-            "providers": {
-                name: {
-                    "workers": one.settings.pool_size,
-                    "in_lane": len(self.in_work.queue(name)),
-                    "capacity": self.in_work.queue(name).capacity,
-                    "calls": self.metrics.calls[name].succeeded,
-                    "calls_failed": self.metrics.calls[name].failed,
-                    "last_error": self.metrics.calls[name].last_error,
-                    "calls_at_once": self.in_work.concurrency(name).limit,
-                    "keys_held": self._keys_held(name),
-                    "shut": dict(self.gates.describe(name, trio.current_time())),
-                }
-                for name, one in self.settings.providers.items()
-            },
-            "totals": self.metrics.as_dict(),
-        }
-
-    def _outages(self) -> dict[str, object]:
-        """Who waits for the database, and why; what is not delivered by it; which provider takes no
-        key of ours."""
-        outages: dict[str, object] = {**self.outages.describe(trio.current_time())}
-        now = trio.current_time()
-        for name, refused in self.gates.refused.items():
-            seconds = round(now - refused.since, 1)
-            outages[f"keys of {name}"] = {"seconds": seconds, "error": refused.told(name, now)}
-        if not self.database.hints.connected:
-            outages["notifications"] = {"error": "not connected, so the queues are polled"}
-        if self.database.hints.unannounced is not None:
-            held = f"clients cannot be told of this service: {self.database.hints.unannounced}"
-            outages["presence"] = {"error": held}
-        claim = self.database.claim
-        if claim is not None and claim.trouble is not None:
-            outages["instance"] = {"error": f"its lock is not held: {claim.trouble}"}
-        return outages
-
-    def _keys_held(self, provider: str) -> object:
-        keys = self.gates.keys.get(provider)
-        return {} if keys is None else keys.describe(trio.current_time())
-
-    async def _queue_lengths(self) -> object:
-        """Counting takes time in a long queue, and a status must not."""
-        lengths: object = {"error": "no answer in time"}
-        with trio.move_on_after(STATUS_TIMEOUT):
-            try:
-                lengths = await self.database.queue_lengths()
-            except StorageError as error:
-                lengths = {"error": str(error)}
-        return lengths
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:

@@ -25,6 +25,8 @@ class Gate:
     """By `trio.current_time()`."""
     why: str = ""
     """The error that shut it last."""
+    cause: str = ""
+    """The same in words of ours: of a failed connection also to where, and why."""
 
     def wait(self, now: float) -> float:
         """Seconds until a call may begin; 0: now."""
@@ -104,6 +106,14 @@ class Gates:
         """Forget all gates of a provider."""
         for key in [key for key in self._gates if key[0] == provider]:
             del self._gates[key]
+
+    def failing(self, provider: str, now: float) -> Mapping[str, str]:
+        """Each model whose circuit has opened and that has not answered since, and the cause."""
+        return {
+            model: gate.cause
+            for (name, model), gate in self._gates.items()
+            if name == provider and gate.circuit.state(now) != "closed"
+        }
 
     def describe(self, provider: str, now: float) -> Mapping[str, str]:
         """Each model whose gate is not simply open, in a few words, for `nexus status`."""

@@ -149,6 +149,8 @@ class ProviderLimits:
                 gate = self._gates.gate(self.provider, model, self._circuits, now)
                 gate.circuit.failed(now)
                 gate.why = outcome.type
+                refused = outcome.type == ErrorType.CONNECTION_FAILED
+                gate.cause = f"{outcome.type}: {outcome.message}" if refused else outcome.type
                 self._tell(model, outcome.type)
             case ProviderFailure(scope="request"):
                 if outcome.suspects is None and outcome.status_code in _TAKEN:

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from nexus_actors.settings.model import Settings
 from nexus_actors.storage.ports import StorageError, StorageUnavailable
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
@@ -27,40 +28,27 @@ class DatabaseOwner(GenServer):
     """Opens the database when it starts and closes it when it ends, whatever ends it.
 
     Its siblings after it are restarted with it (rest_for_one), so they get the one it has opened
-    from
-    `on_open`, which is called before `init` returns. Lost connections are the pool's to mend: this
-    actor ends only with the embedded server.
+    from `on_open`, which is called before `init` returns. Lost connections are the pool's to mend:
+    this actor ends only with the embedded server.
     """
 
     def __init__(
         self,
         *,
-        url: str | None,
+        settings: Settings,
         data_dir: Path,
-        queues: Queues,
         instance_id: str,
-        application_name: str,
-        pool_size: int,
-        statement_timeout: float,
-        stores_results: bool,
-        wait: float,
+        here: Place,
         on_open: Callable[[PostgresDatabase], None],
         on_wait: Callable[[str], None],
-        here: Place,
         on_taken: Callable[[InstanceTaken], None],
     ) -> None:
-        self._url = url
+        self._settings = settings
         self._data_dir = data_dir
-        self._queues = queues
         self._instance_id = instance_id
-        self._application_name = application_name
-        self._pool_size = pool_size
-        self._statement_timeout = statement_timeout
-        self._stores_results = stores_results
-        self._wait = wait
+        self._here = here
         self._on_open = on_open
         self._on_wait = on_wait
-        self._here = here
         self._on_taken = on_taken
         self._opened = trio.Event()
         self._error: StorageError | None = None
@@ -77,7 +65,7 @@ class DatabaseOwner(GenServer):
             raise self._error
 
     async def _hold(self) -> None:
-        deadline = trio.current_time() + self._wait
+        deadline = trio.current_time() + self._settings.database.wait
         told = ""
         while True:
             async with AsyncExitStack() as stack:
@@ -101,21 +89,28 @@ class DatabaseOwner(GenServer):
 
     def _may_come(self, error: StorageError) -> bool:
         passes = isinstance(error, DatabaseStartError) and error.kind == "unreachable"
-        return self._url is not None and (passes or isinstance(error, StorageUnavailable))
+        waited_for = passes or isinstance(error, StorageUnavailable)
+        return waited_for and not self._settings.database.embedded
 
     async def _open(self, stack: AsyncExitStack) -> PostgresDatabase:
-        url = self._url
-        if url is None:
+        settings, queue = self._settings, self._settings.queue
+        url = settings.database.url.get_secret_value()
+        if settings.database.embedded:
             url = await stack.enter_async_context(open_embedded(self._data_dir))
         return await stack.enter_async_context(
             open_database(
                 url,
-                queues=self._queues,
+                queues=Queues(
+                    requests=queue.requests,
+                    results=queue.results,
+                    dead=queue.dead,
+                    acknowledge=queue.acknowledge,
+                ),
                 instance_id=self._instance_id,
-                application_name=self._application_name,
-                pool_size=self._pool_size,
-                command_timeout=self._statement_timeout,
-                stores_results=self._stores_results,
+                application_name=settings.service.name,
+                pool_size=settings.database.pool_size,
+                command_timeout=settings.database.statement_timeout,
+                stores_results=settings.result_poller.enabled,
                 here=self._here,
             )
         )

@@ -112,7 +112,7 @@ async def test_every_fault_is_on_record_and_no_secret_is(
                 await sql.rows("SELECT * FROM nexus.attempts"),
                 await sql.rows("SELECT * FROM nexus.requests"),
                 await sql.rows("SELECT * FROM nexus.rate_limits"),
-                await service.application._status(),
+                await service.application.status(),
                 await service.application._tree(),
             ]
             kept = [*await sql.dead(), await sql.rows("SELECT * FROM job_results")]

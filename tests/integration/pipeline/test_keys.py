@@ -38,7 +38,7 @@ def sections(url: str, key: Path, **queue: Any) -> Mapping[str, Any]:
 
 
 async def status(service: Service) -> Any:
-    return await service.application._status()
+    return await service.application.status()
 
 
 async def test_a_revoked_key_holds_what_has_no_other_way_and_makes_no_dead_letter(

@@ -1,0 +1,130 @@
+"""What `nexus status` is told: numbers about this process, and what keeps it from its work."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import trio
+
+from nexus_actors import __version__
+from nexus_actors.admission.gates import Gates
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.settings.model import Settings
+from nexus_actors.storage.outages import Outages
+from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.spool import FileSpool
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.metrics import Metrics
+
+STATUS_TIMEOUT = 2.0
+"""Seconds that a status waits for the database."""
+
+
+class Status:
+    """Looks at the service's tables, and changes nothing. `database` gives the open one."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        instance_id: str,
+        database: Callable[[], PostgresDatabase],
+        in_work: InWork,
+        metrics: Metrics,
+        gates: Gates,
+        outages: Outages,
+        spool: FileSpool,
+    ) -> None:
+        self._settings = settings
+        self._instance_id = instance_id
+        self._database = database
+        self._in_work = in_work
+        self._metrics = metrics
+        self._gates = gates
+        self._outages = outages
+        self._spool = spool
+        self.started_at = datetime.now(UTC)
+        self._began = time.monotonic()
+
+    async def __call__(self) -> object:
+        """The answer to `status`; what waits in the queues is the database's to tell."""
+        outages = self.outages()
+        draining = self._in_work.draining
+        return {
+            "state": "draining" if draining else "degraded" if outages else "ready",
+            "outages": outages,
+            "service": self._settings.service.name,
+            "version": __version__,
+            "pid": os.getpid(),
+            "instance": self._instance_id,
+            "started_at": self.started_at.isoformat(),
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
+            "database": "embedded" if self._settings.database.embedded else "external",
+            "queues": await self._queue_lengths(),
+            "tasks": trio.lowlevel.current_statistics().tasks_living,
+            "in_work": len(self._in_work),
+            "running": self._in_work.running,
+            "unpublished": len(self._in_work.answered()),
+            "spooled": len(self._spool),
+            "providers": {name: self._provider(name) for name in self._settings.providers},
+            "totals": self._metrics.as_dict(),
+        }
+
+    def _provider(self, name: str) -> Mapping[str, object]:
+        now, calls = trio.current_time(), self._metrics.calls[name]
+        keys_held = self._in_work.keys_held.get(name)
+        return {
+            "workers": self._settings.providers[name].settings.pool_size,
+            "in_lane": len(self._in_work.lane(name)),
+            "capacity": self._in_work.capacity(name),
+            "calls": calls.succeeded,
+            "calls_failed": calls.failed,
+            "last_error": calls.last_error,
+            "calls_at_once": self._in_work.slots(name),
+            "keys_held": {} if keys_held is None else keys_held(now),
+            "shut": dict(self._gates.describe(name, now)),
+        }
+
+    def outages(self) -> dict[str, object]:
+        """Who waits for the database, and why; what is not delivered by it; which provider takes no
+        key of ours, and which cannot be reached."""
+        now = trio.current_time()
+        outages: dict[str, object] = {**self._outages.describe(now)}
+        for name, refused in self._gates.refused.items():
+            seconds = round(now - refused.since, 1)
+            outages[f"keys of {name}"] = {"seconds": seconds, "error": refused.told(name, now)}
+        for name in self._settings.providers:
+            if (why := self._unreachable(name, now)) is not None:
+                outages[f"provider {name}"] = {"error": why}
+        hints, claim = self._database().hints, self._database().claim
+        if not hints.connected:
+            outages["notifications"] = {"error": "not connected, so the queues are polled"}
+        if hints.unannounced is not None:
+            held = f"clients cannot be told of this service: {hints.unannounced}"
+            outages["presence"] = {"error": held}
+        if claim is not None and claim.trouble is not None:
+            outages["instance"] = {"error": f"its lock is not held: {claim.trouble}"}
+        return outages
+
+    def _unreachable(self, provider: str, now: float) -> str | None:
+        """Why nothing of the provider can be used: its server is away, or each of the models that
+        the routes name has failed. None if something can, as far as is known."""
+        failing = self._gates.failing(provider, now)
+        away = [it for it in failing.values() if it.startswith(ErrorType.CONNECTION_FAILED)]
+        routes = self._settings.routes
+        named = {it.model for route in routes for it in route.models if it.provider == provider}
+        if named and named <= failing.keys():
+            away += failing.values()
+        return away[0] if away else None
+
+    async def _queue_lengths(self) -> object:
+        """Counting takes time in a long queue, and a status must not."""
+        lengths: object = {"error": "no answer in time"}
+        with trio.move_on_after(STATUS_TIMEOUT):
+            try:
+                lengths = await self._database().queue_lengths()
+            except StorageError as error:
+                lengths = {"error": str(error)}
+        return lengths
