@@ -169,9 +169,10 @@ async def test_from_an_asyncio_program(database_url: str, tmp_path: Path) -> Non
 async def test_a_stream_is_left_in_time_while_the_server_is_frozen(
     when: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("watch", "connection"):  # as if statements had no limit of their own
-        monkeypatch.setattr(f"nexus_actors.client.{module}.GRACE", 0.2)
-        monkeypatch.setattr(f"nexus_actors.client.{module}.COMMAND_TIMEOUT", 3600.0)
+    # As if statements had no limit of their own.
+    for module in ("storage.postgres.listen", "client.connection"):
+        monkeypatch.setattr(f"nexus_actors.{module}.GRACE", 0.2)
+        monkeypatch.setattr(f"nexus_actors.{module}.COMMAND_TIMEOUT", 3600.0)
     slow = {
         "providers": {"slow": {"kind": "echo", "latency": 3600.0}},
         "routes": [{"models": ["slow/m"]}],

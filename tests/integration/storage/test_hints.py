@@ -52,6 +52,15 @@ async def test_sending_rings_those_who_listen_to_that_queue(db: PostgresDatabase
     assert requests.count == after
 
 
+async def test_who_listens_again_after_a_while_is_called_for_what_came_meanwhile(
+    db: PostgresDatabase,
+) -> None:
+    for _ in range(3):
+        bell = Bell()
+        with db.hints.listen("ai_requests", bell.ring):
+            await bell.wait()
+
+
 async def test_what_becomes_visible_again_rings(db: PostgresDatabase) -> None:
     bell = Bell()
     await send(db, "a", "b")

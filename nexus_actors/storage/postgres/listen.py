@@ -1,0 +1,165 @@
+"""One connection that LISTENs, for whoever asks: the service's wake-ups and the client's results.
+
+A notification is a hint: it may be lost with the connection, so whoever listens looks as well.
+After each (re)connect all listeners are called once, since something may have come in between.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import asyncpg
+
+from nexus_actors.storage.postgres.connection import COMMAND_TIMEOUT, CONNECT_TIMEOUT, GRACE
+from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, describe
+from nexus_actors.storage.postgres.sessions import connect
+
+FIRST_DELAY = 0.05
+"""Seconds before the first attempt to reconnect; doubled each time."""
+LONGEST_DELAY = 5.0
+PROBE_INTERVAL = 15.0
+"""Seconds between questions to the server, which find a connection whose other end is gone without
+a word."""
+
+OwnConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Listener = Callable[[str | None], None]
+"""Called with each notification's payload, and with None after each (re)connect. It must not block
+or raise."""
+Look: TypeAlias = "Callable[[OwnConnection | None], Awaitable[float]]"
+"""Called with the connection once it listens, and again after as many seconds as it returned;
+between attempts to connect, with None. The driver's errors that it raises count as a lost
+connection."""
+
+log = logging.getLogger(__name__)
+
+
+class ListenLoop:
+    """The connection, made anew whenever it is lost. Lives on asyncio; `run` does the work."""
+
+    def __init__(self, url: str, name: str, look: Look) -> None:
+        self._url = url
+        self._name = name
+        self._look = look
+        self._listeners: dict[str, list[Listener]] = {}
+        self._heard: set[str] = set()
+        """Channels that are listened to, and whose listeners know it."""
+        self._changed = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._troubled = False
+        self.connected = False
+        """Whether notifications arrive at present."""
+
+    def add(self, channel: str, listener: Listener) -> None:
+        """Call `listener` for the channel from now on, as soon as it is listened to."""
+        self._listeners.setdefault(channel, []).append(listener)
+        if self.connected and channel not in self._heard:
+            self._settled.clear()
+        self._changed.set()
+
+    def remove(self, channel: str, listener: Listener) -> None:
+        """Undo `add`."""
+        listeners = self._listeners[channel]
+        listeners.remove(listener)
+        if not listeners:
+            del self._listeners[channel]
+            self._heard.discard(channel)
+            self._changed.set()
+
+    async def settled(self) -> None:
+        """Until every channel is listened to, or the attempt to connect for it has failed."""
+        await self._settled.wait()
+
+    async def run(self) -> None:
+        """Connect, listen, and connect again, for ever. Cancelled, it closes the connection."""
+        delay = FIRST_DELAY
+        while True:
+            with self._tolerated():
+                await self._one_connection()
+            if self.connected:
+                delay = FIRST_DELAY
+            self.connected = False
+            self._heard.clear()
+            self._settled.set()
+            pause = delay
+            with self._tolerated():
+                pause = min(delay, await self._look(None))
+            await asyncio.sleep(pause)
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    async def _one_connection(self) -> None:
+        connection = await connect(self._url, self._name, CONNECT_TIMEOUT)
+        now = asyncio.get_running_loop().time
+        try:
+            connection.add_termination_listener(lambda _connection: self._changed.set())
+            channels: set[str] = set()
+            look_at, probe_at = now(), now() + PROBE_INTERVAL
+            while not connection.is_closed():
+                self._changed.clear()
+                with _watched(connection):
+                    await self._agree(connection, channels)
+                    if now() >= look_at:
+                        look_at = now() + await self._look(connection)
+                    if now() >= probe_at:
+                        await connection.execute("SELECT 1")
+                        probe_at = now() + PROBE_INTERVAL
+                if self._heard >= self._listeners.keys():
+                    self._settled.set()
+                await self._wait_for_change(min(look_at, probe_at) - now())
+        finally:
+            connection.terminate()
+
+    async def _agree(self, connection: OwnConnection, channels: set[str]) -> None:
+        """Listen to what is asked for and nothing else. `channels`: those of the connection."""
+        for channel in channels - self._listeners.keys():
+            await connection.remove_listener(channel, self._notified)
+            channels.discard(channel)
+        for channel in self._listeners.keys() - self._heard:
+            await connection.add_listener(channel, self._notified)
+            channels.add(channel)
+            if channel in self._listeners:
+                self._heard.add(channel)
+                self._call(channel, None)
+        self.connected, self._troubled = True, False
+
+    async def _wait_for_change(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def _notified(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._call(channel, str(payload))
+
+    def _call(self, channel: str, payload: str | None) -> None:
+        for listener in tuple(self._listeners.get(channel, ())):
+            try:
+                listener(payload)
+            except Exception:
+                log.exception("a listener of %s failed", channel)
+
+    @contextmanager
+    def _tolerated(self) -> Iterator[None]:
+        """Go on after the driver's errors; the first of an outage is logged."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise
+        except DRIVER_ERRORS as error:
+            if not self._troubled:
+                log.warning("%s: notifications are interrupted: %s", self._name, describe(error))
+            self._troubled = True
+
+
+@contextmanager
+def _watched(connection: OwnConnection) -> Iterator[None]:
+    """Cut the connection if this takes too long: a frozen server ignores the driver's own timeout,
+    and the driver then waits for it even where it is cancelled."""
+    limit = COMMAND_TIMEOUT + GRACE
+    watchdog = asyncio.get_running_loop().call_later(limit, connection.terminate)
+    try:
+        yield
+    finally:
+        watchdog.cancel()
