@@ -2,7 +2,7 @@
 does not take."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -62,6 +62,10 @@ def list_(
     check_found(len(letters), which, read_settings(config))
     if json:
         print_json([asdict(letter) for letter in letters])
+        return
+    if not letters:
+        asked = reason or provider or older_than
+        say("there is no dead letter of that kind" if asked else "there are no dead letters")
         return
     from nexus_actors.cli.screen import Screen
 
@@ -187,7 +191,7 @@ def retry(
             complain(f"dead letter {one.number} is not sent: {one.why_not}")
         elif not json:
             became = f"is sent {'again under its id' if same_id else f'as {one.new_id}'}"
-            became = "has its result put back" if one.put_back else became
+            became = "has its result put back: job_results may take it" if one.put_back else became
             say(f"{one.number}  {one.request_id or '-'} {became}")
 
     try:
@@ -196,10 +200,19 @@ def retry(
         if json:
             print_json([asdict(one) for one in told])
     check_found(chosen + len(told), which, read_settings(config))
-    sent = sum(one.done for one in told)
-    note(f"sent again: {sent} of {len(told)}")
+    for line in outcome_of(told):
+        note(line)
     _tell_limit(chosen, limit)
-    return exit_codes.OK if sent == len(told) else exit_codes.FAILED
+    return exit_codes.OK if all(one.done for one in told) else exit_codes.FAILED
+
+
+def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:
+    """How many were sent. A result is not: it is where `job_results` may refuse it once more."""
+    back = sum(one.put_back for one in told)
+    if back < len(told) or not told:
+        yield f"sent again: {sum(one.done for one in told) - back} of {len(told) - back}"
+    if back:
+        yield f"results put back, which job_results may refuse again: {back}"
 
 
 async def _retry(

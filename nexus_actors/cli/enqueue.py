@@ -210,7 +210,6 @@ def _check(
 def _request(number: int, line: bytes, bounds: "Bounds", megabytes: int) -> Good | str:
     """One request, as the service would take it; else why it would not."""
     import json
-    import uuid
 
     from nexus_actors.contract.decode import decode_request
     from nexus_actors.contract.errors import Refusal
@@ -233,8 +232,7 @@ def _request(number: int, line: bytes, bounds: "Bounds", megabytes: int) -> Good
     if (path := unstorable_at(text, fields)) is not None:
         told = "expected text without NUL and halves of surrogate pairs"
         return f"invalid_request: {with_path(path or None, told)}"
-    if isinstance(fields, dict) and fields.get("request_id") is None and "request" not in fields:
-        text = json.dumps({"request_id": str(uuid.uuid4()), **_present(fields)}, ensure_ascii=False)
+    text = with_id(text, fields)
     try:
         seen = as_jsonb_has_it(text, megabytes << 20)
     except TooLarge as error:
@@ -243,6 +241,17 @@ def _request(number: int, line: bytes, bounds: "Bounds", megabytes: int) -> Good
     if isinstance(decoded, Refusal):
         return _all_told(seen, decoded, bounds)
     return Good(number, decoded.request_id, text, decoded.unknown, decoded)
+
+
+def with_id(text: str, fields: object) -> str:
+    """The text of a request, with an id where it has none. `fields`: what the text says."""
+    import json
+    import uuid
+
+    if not isinstance(fields, dict) or fields.get("request_id") is not None or "request" in fields:
+        return text
+    present = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps({"request_id": str(uuid.uuid4()), **present}, ensure_ascii=False)
 
 
 def _too_large(size: int, megabytes: int) -> str:
@@ -279,10 +288,6 @@ def _unheard(settings: "Settings", request: "LLMRequest") -> Sequence[str]:
 
     note = unheard(request, settings)
     return () if note is None else (note,)
-
-
-def _present(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 async def _send(

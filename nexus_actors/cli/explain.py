@@ -11,6 +11,8 @@ from nexus_actors.cli.report import CommandError, print_json, say
 from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.journal import JournalEntry, Queued
 
@@ -64,6 +66,7 @@ def explain(
                 "steps": steps,
                 "candidates": [{"model": model, "cost": cost} for model, cost in costs.items()],
                 "attempts": entry.attempts,
+                "retries": entry.retries,
             }
         )
     else:
@@ -96,7 +99,10 @@ def _print_queued(queued: "Queued", request_id: str, as_json: bool) -> None:
             "msg_id": queued.msg_id,
             "visible_from": queued.visible_from,
         }
-        print_json({"request": request, "steps": [], "candidates": [], "attempts": []})
+        nothing_yet: Mapping[str, object] = {
+            name: [] for name in ("steps", "candidates", "attempts", "retries")
+        }
+        print_json({"request": request, **nothing_yet})
     else:
         say(str(queued))
 
@@ -145,11 +151,7 @@ def _print(
     from nexus_actors.cli.screen import Screen
 
     console = Screen()
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    for name in _SHOWN:
-        if entry.request.get(name) is not None:
-            facts.add_row(name, str(entry.request[name]))
-    console.print(facts)
+    console.print(_facts(entry))
     if (after := entry.request.get("sent_again_after")) is not None:
         say(f"sent again under its own id, after {after} attempts: its result supersedes the error")
     for step in steps:
@@ -165,6 +167,18 @@ def _print(
     for attempt in entry.attempts:
         table.add_row(*_cells(attempt))
     console.print(table)
+
+
+def _facts(entry: "JournalEntry") -> "Table":
+    from rich.table import Table
+
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    for name in _SHOWN:
+        if entry.request.get(name) is not None:
+            facts.add_row(name, str(entry.request[name]))
+    for new_id in entry.retries:
+        facts.add_row("retried as", new_id)
+    return facts
 
 
 def _lines(step: Mapping[str, Any]) -> Iterator[str]:

@@ -20,7 +20,7 @@ def route(
         str,
         Parameter(
             name="FILE",
-            help="A request as JSON; - reads it from a pipe.",
+            help="A request as JSON, or one a line; - reads it from a pipe.",
             allow_leading_hyphen=True,
         ),
     ],
@@ -35,26 +35,51 @@ def route(
     """Say where a request would go, and why: which route is for it, which models it would try in
     which order, which it cannot, and what the call would cost. Nobody is called.
 
-    Exit code 1 if the request would fail.
+    Several requests, one JSON object a line as `nexus enqueue` takes them, are told line by line.
+    None needs an id. Exit code 1 if one of them would fail.
     """
+    settings = read_settings(config)
+    lines = _requests(file, _read(file))
+    told = [_explained(settings, text) for _number, text in lines]
+    if json and lines[0][0] is None:
+        print_json(told[0])
+    elif json:
+        print_json([{"line": number, **it} for (number, _), it in zip(lines, told, strict=True)])
+    else:
+        for (number, _text), explained in zip(lines, told, strict=True):
+            _print(explained, number)
+    failed = any(explained["error"] is not None for explained in told)
+    return exit_codes.FAILED if failed else exit_codes.OK
+
+
+def _requests(file: str, text: str) -> list[tuple[int | None, str]]:
+    """One request, however it is laid out; or one a line, each with the line's number."""
+    lines = [(number, it) for number, it in enumerate(text.split("\n"), 1) if it.strip()]
+    if len(lines) > 1 and (file.endswith(".jsonl") or _parsed(lines[0][1]) is not None):
+        return [*lines]
+    return [(None, text)]
+
+
+def _parsed(text: str) -> object:
+    """None where it is no JSON."""
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _explained(settings: "Settings", text: str) -> dict[str, Any]:
+    from nexus_actors.cli.enqueue import with_id
     from nexus_actors.contract.decode import decode_request
     from nexus_actors.contract.errors import Refusal
 
-    settings = read_settings(config)
-    request = decode_request(_read(file), settings.requests.bounds)
-    if isinstance(request, Refusal):
-        if json:
-            error = {"type": str(request.type), "message": request.message, "path": request.path}
-            print_json({"error": error})
-        else:
-            complain(f"{request.type}: {request.message}")
-        return exit_codes.FAILED
-    explained = explain_route(settings, request)
-    if json:
-        print_json(explained)
-    else:
-        _print(explained)
-    return exit_codes.OK if explained["error"] is None else exit_codes.FAILED
+    request = decode_request(with_id(text, _parsed(text)), settings.requests.bounds)
+    if not isinstance(request, Refusal):
+        return explain_route(settings, request)
+    error = {"type": str(request.type), "message": request.message, "path": request.path}
+    return {"error": error}
 
 
 def _read(file: str) -> str:
@@ -104,7 +129,17 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
     }
 
 
-def _print(explained: dict[str, Any]) -> None:
+def _print(explained: dict[str, Any], line: int | None) -> None:
+    error, place = explained["error"], "" if line is None else f"line {line}: "
+    if line is not None:
+        say(f"line    {line}")
+    if "route" in explained:
+        _print_candidates(explained)
+    if error is not None:
+        complain(f"{place}{error['type']}: {error['message']}")
+
+
+def _print_candidates(explained: dict[str, Any]) -> None:
     from rich import box
     from rich.table import Table
 
@@ -130,8 +165,6 @@ def _print(explained: dict[str, Any]) -> None:
         table.add_row("-", row["model"], "", row["why"])
     if table.row_count:
         Screen().print(table)
-    if explained["error"] is not None:
-        complain(f"{explained['error']['type']}: {explained['error']['message']}")
 
 
 def _cents(cost: float) -> str:

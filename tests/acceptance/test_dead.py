@@ -81,6 +81,8 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
     )
     assert {row["retry_of"]: row["request_id"] for row in rows} == new
     assert "retry_of" in nexus.run("explain", new["first"]).stdout
+    assert re.search(f"retried as +{new['first']}\n", nexus.run("explain", "first").stdout)
+    assert nexus.json("explain", "first")["retries"] == [new["first"]]
 
     assert "which?" in one_line(nexus.run("dead", "purge"), 2)
     for act in ("list", "retry", "purge"):
@@ -90,4 +92,5 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
     assert str(without_id) in one_line(nexus.run("dead", "retry", str(without_id)), 1)
     assert "deleted: 2" in nexus.run("dead", "purge", "--all").stderr
     assert nexus.json("dead", "list") == []
+    assert nexus.run("dead", "list").stdout == "there are no dead letters\n"
     assert "expected 90s" in one_line(nexus.run("dead", "list", "--older-than", "soon"), 2)

@@ -19,6 +19,8 @@ class JournalEntry:
     request: Row
     steps: list[Row]
     attempts: list[Row]
+    retries: list[str]
+    """The requests that its dead letter was made into, by their ids, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,11 @@ async def read_entry(connection: Connection, request_id: str) -> JournalEntry | 
         " FROM nexus.attempts WHERE request_id = $1 ORDER BY number",
         request_id,
     )
-    return JournalEntry(request, _rows(steps), _rows(attempts))
+    retries = await connection.fetch(
+        "SELECT request_id FROM nexus.requests WHERE retry_of = $1 ORDER BY received_at", request_id
+    )
+    new_ids = [it["request_id"] for it in retries]
+    return JournalEntry(request, _rows(steps), _rows(attempts), new_ids)
 
 
 async def read_spending(
