@@ -74,16 +74,16 @@ class Status:
 
     def _provider(self, name: str) -> Mapping[str, object]:
         now, calls = trio.current_time(), self._metrics.calls[name]
-        keys_held = self._in_work.keys_held.get(name)
+        queue, keys = self._in_work.queue(name), self._gates.keys.get(name)
         return {
             "workers": self._settings.providers[name].settings.pool_size,
-            "in_lane": len(self._in_work.lane(name)),
-            "capacity": self._in_work.capacity(name),
+            "in_lane": len(queue),
+            "capacity": queue.capacity,
             "calls": calls.succeeded,
             "calls_failed": calls.failed,
             "last_error": calls.last_error,
-            "calls_at_once": self._in_work.slots(name),
-            "keys_held": {} if keys_held is None else keys_held(now),
+            "calls_at_once": queue.concurrency.limit,
+            "keys_held": {} if keys is None else keys.describe(now),
             "shut": dict(self._gates.describe(name, now)),
         }
 
