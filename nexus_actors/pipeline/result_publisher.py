@@ -14,7 +14,6 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.held import Held
-from nexus_actors.pipeline.recovery import Recovery, record_late
 from nexus_actors.shared import Shared
 from nexus_actors.storage.evidence import others_pass, replacement
 from nexus_actors.storage.ports import (
@@ -63,7 +62,6 @@ class ResultPublisher(Stage):
     def __init__(self, shared: Shared, answered: trio.MemoryReceiveChannel[None]) -> None:
         self._batch_size = shared.settings.queue.batch_size
         self._store = shared.store
-        self._spool = shared.spool
         self._in_work = shared.in_work
         self._metrics = shared.metrics
         self._answered = answered
@@ -85,14 +83,20 @@ class ResultPublisher(Stage):
         """One of those that got through last, without its text."""
         self._unproven: dict[Job, None] = {}
         """Those held since another got through."""
+        self._earlier: set[Job] = set()
+        """Answers of an earlier process that were not tried to the end yet."""
         self._waiting = trio.CancelScope()
         self._patience = shared.outages.patience("ResultPublisher")
         self._idle = trio.Event()
 
     async def init(self) -> None:
         """Begin with what a predecessor did not get published."""
+        if not self._in_work.recovered:
+            self._kept.adopt()
+            self._earlier.update(self._in_work.answered())
         self._in_work.take_answered()
         self._pending.extend(self._in_work.answered())
+        self._settle(())
         self.spawn_link(self._publish_all)
         self.spawn_link(self._try_again, self._refused)
         self.spawn_link(self._try_again, self._slow)
@@ -113,8 +117,6 @@ class ResultPublisher(Stage):
             log.error("stopped with unpublished answers", requests=left, kept_for_next_start=kept)
 
     async def _publish_all(self) -> None:
-        if not self._in_work.recovered:
-            await self._recover()
         while True:
             if not self._pending and not self._doubtful:
                 with trio.CancelScope() as self._waiting:
@@ -126,19 +128,15 @@ class ResultPublisher(Stage):
                 await self._publish_doubtful(self._doubtful.popleft())
             self._idle.set()
 
-    async def _recover(self) -> None:
-        known = {job.request_id for job in self._in_work.answered()}
-        recovery = Recovery(
-            batch_size=self._batch_size,
-            store=self._store,
-            kept=self._kept,
-            in_work=self._in_work,
-            patience=self._patience,
-        )
-        left = [it for it in self._spool.unpublished() if it.request_id not in known]
-        await recovery.run(left)
-        self._in_work.recovered = True
-        self._in_work.on_room()
+    def _settle(self, jobs: Iterable[Job]) -> None:
+        """Nothing is leased while one of an earlier process is left that may still be published at
+        once."""
+        if self._in_work.recovered:
+            return
+        self._earlier.difference_update(jobs)
+        if not self._earlier:
+            self._in_work.recovered = True
+            self._in_work.on_room()
 
     async def _try_again(self, held: Held) -> None:
         while True:
@@ -222,6 +220,7 @@ class ResultPublisher(Stage):
             self._let_go(job)
             self._in_work.remove(job)
             self._metrics.track(job)
+        self._settle(ended)
         self._set_apart()
 
     async def _unavailable(self, jobs: Sequence[Job], error: StorageError) -> None:
@@ -231,6 +230,8 @@ class ResultPublisher(Stage):
         ):
             await self._hold(jobs[0], self._slow, error)  # it is this one: others get through
             return
+        if len(jobs) == 1 and isinstance(error, StorageStrained):
+            self._settle(jobs)
         if len(jobs) == 1:
             log.warning("not published yet", request_id=jobs[0].request_id, error=str(error))
         elif isinstance(error, StorageStrained):
@@ -278,10 +279,14 @@ class ResultPublisher(Stage):
             job for job in jobs if job.request_id is not None and isinstance(job.outcome, Answer)
         )
         gone = [job for job in jobs if job.lease == before[job]]
-        await record_late(self._store, [self._kept.encode(job) for job in gone])
+        try:
+            await self._store.record_late([self._kept.encode(job) for job in gone])
+        except StorageRefused as error:
+            log.warning("attempts not recorded", requests=len(gone), error=str(error))
         for job in gone:
             self._in_work.remove(job)
             log.warning("lease was lost, result dropped", request_id=job.request_id)
+        self._settle(gone)
 
     async def _keep_while_slow(self) -> None:
         while True:
@@ -321,6 +326,7 @@ class ResultPublisher(Stage):
         held.add(job, str(condition))
         self._suspects.discard(job)
         self._unproven[job] = None
+        self._settle([job])
         self._patience.note(condition)
         await self._kept.keep([job])
         if self._in_work.is_full and await self._others_pass(job):

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import structlog
 
+from nexus_actors.contract.encode import decode_result
+from nexus_actors.contract.errors import ErrorType, Refusal
+from nexus_actors.contract.result import Failure, LLMResult
 from nexus_actors.storage.ports import AnswerSpool, Finish, SpoolError
 from nexus_actors.work.ending import finish, size
 from nexus_actors.work.in_work import InWork
@@ -27,6 +30,35 @@ class KeptAnswers:
 
     def __contains__(self, job: Job) -> bool:
         return job.request_id in self._spool
+
+    def adopt(self) -> None:
+        """Take into work what an earlier process was answered and could not publish, as if it had
+        been answered now.
+        """
+        known = {job.request_id for job in self._in_work.answered()}
+        for end in self._spool.unpublished():
+            if end.request_id not in known:
+                self._adopt(end)
+
+    def _adopt(self, end: Finish) -> None:
+        result = decode_result(end.result)
+        job = Job(
+            lease=end.lease,
+            body=Refusal(type=ErrorType.INVALID_REQUEST, message="answered by an earlier process"),
+            request_id=end.request_id,
+            prior_attempts=end.attempt_count - len(end.attempts),
+            prior_spared=end.spared_count,
+            attempts=list(end.attempts),
+            end=end,
+        )
+        self._in_work.add(job)
+        self._in_work.weigh(job, size(end))
+        self._in_work.answer(
+            job,
+            result.outcome
+            if isinstance(result, LLMResult)
+            else Failure(type=ErrorType.INTERNAL_ERROR, message=result, retryable=False),
+        )
 
     def encode(self, job: Job) -> Finish:
         """How it ends; what that takes counts as memory from now on."""

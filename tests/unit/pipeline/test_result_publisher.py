@@ -47,6 +47,9 @@ class Spool(dict[str | None, Finish]):
     def __init__(self, *, full: bool) -> None:
         self.full = full
 
+    def unpublished(self) -> Sequence[Finish]:
+        return tuple(self.values())
+
     async def keep(self, answers: Sequence[Finish]) -> None:
         if self.full:
             raise SpoolError("full")
