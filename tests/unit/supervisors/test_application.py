@@ -1,14 +1,18 @@
-"""A program that is a tree: signals, reasons, failures."""
+# ruff: noqa: A001 - an id is an id
+"""A program that is a tree: signals, reasons, failures; run and open_tree."""
 
+import math
 import os
 import signal
 
 import pytest
 import trio
+import trio.lowlevel
 from trio.testing import MockClock
 
 from supervisors import (
     ChildSpec,
+    Crashed,
     Ended,
     FailedToStartChild,
     Killed,
@@ -16,9 +20,10 @@ from supervisors import (
     Shutdown,
     Stop,
     Supervisor,
+    open_tree,
     run,
 )
-from tests.unit.supervisors.actors import Puppet, puppet
+from tests.unit.supervisors.actors import Puppet, child, puppet
 
 
 def clock():
@@ -103,3 +108,78 @@ def test_signals_are_as_before_afterwards():
     before = signal.getsignal(signal.SIGTERM)
     run(lambda: Puppet(init=lambda me: me.ref.cast(lambda _: Stop(Normal()))), clock=clock())
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_keyboard_interrupt_in_an_actor_ends_everything_and_is_never_a_reason(autojump_clock):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    started = []
+    leaf = ChildSpec("leaf", lambda: Puppet(init=lambda me: started.append(me.ref)))
+    specs = [
+        ChildSpec("one", lambda: Supervisor([leaf]), type="supervisor"),
+        ChildSpec("two", lambda: Supervisor([leaf]), type="supervisor"),
+    ]
+    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: PT012
+        async with open_tree(lambda: Supervisor(specs)):
+            started[0].cast(interrupt)
+            await trio.sleep(10)
+            pytest.fail("the block must be cancelled")
+    assert caught.group_contains(KeyboardInterrupt)
+    assert len(started) == 2
+    assert not any(ref.is_alive for ref in started)
+
+
+async def sleep_forever(_):
+    await trio.sleep_forever()
+
+
+async def test_a_group_of_exceptions_is_one_crash(autojump_clock):
+    async def group(_):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sleep_forever, None)
+            raise ValueError("inside")
+
+    async with open_tree(lambda: Supervisor([puppet("a", restart="temporary")])) as top:
+        ref = await child(top, "a")
+        ref.cast(group)
+        reason = await ref.wait()
+    assert isinstance(reason, Crashed)
+    assert isinstance(reason.exception, ExceptionGroup)
+
+
+async def test_cancellation_from_outside_drains_in_order(autojump_clock):
+    journal = []
+    with trio.CancelScope() as scope:
+        async with open_tree(
+            lambda: Supervisor([puppet(id, journal, stopping=0.5) for id in "ab"])
+        ) as top:
+            scope.cancel()
+            await trio.sleep(1)
+            pytest.fail("cancelled")
+    assert scope.cancelled_caught
+    assert journal[2:] == [("stop", "b", Shutdown()), ("stop", "a", Shutdown())]
+    assert await top.wait() == Shutdown()
+
+
+async def test_an_exception_of_the_block_comes_out_as_it_is(autojump_clock):
+    with pytest.raises(ValueError, match="mine"):
+        async with open_tree(Supervisor) as top:
+            raise ValueError("mine")
+    assert await top.wait() == Shutdown()
+
+
+async def test_open_tree_kills_after_its_grace(autojump_clock):
+    journal = []
+    specs = [puppet(id, journal, stopping=100, shutdown=math.inf) for id in "ab"]
+    async with open_tree(lambda: Supervisor(specs), grace=3.0) as top:
+        before = trio.current_time()
+    assert trio.current_time() - before == pytest.approx(3.0)
+    assert await top.wait() == Killed()
+
+
+async def test_a_root_made_by_a_lambda_is_called_root():
+    async with open_tree(lambda: Supervisor([])) as top:
+        assert top.name == "root"
+    async with open_tree(Puppet) as top:
+        assert top.name == "Puppet"

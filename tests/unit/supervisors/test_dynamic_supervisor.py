@@ -1,5 +1,5 @@
-# ruff: noqa: A002 - an id is an id
-"""DynamicSupervisor in its corners, after dynamic_supervisor_test (ex_dyn) and the cases of
+# ruff: noqa: A002, N802 - tests bear the IDs of the conformance list; an id is an id
+"""DynamicSupervisor: its starts and limits, after dynamic_supervisor_test (ex_dyn) and the cases of
 supervisor_SUITE for simple_one_for_one (sup).
 """
 
@@ -12,10 +12,8 @@ from supervisors import (
     DynamicSupervisor,
     FailedToStartChild,
     Ignore,
-    Killed,
     MaxChildren,
     Normal,
-    NotFound,
     Registry,
     Shutdown,
     StartTimeout,
@@ -24,29 +22,68 @@ from supervisors import (
     errors,
     open_tree,
 )
-from tests.unit.supervisors.actors import Do, Puppet, boom, child, crash, end, puppet
-from tests.unit.supervisors.suite_actors import Switch, supervisor
+from tests.unit.supervisors.actors import (
+    Puppet,
+    boom,
+    child,
+    end,
+    puppet,
+    supervisor,
+)
 
 MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
+
+
+async def test_P_DY_01_what_a_start_may_return(autojump_clock):
+    async with open_tree(DynamicSupervisor) as top:
+        ref = await DynamicSupervisor.start_child(top, puppet("a"))
+        assert await DynamicSupervisor.start_child(top, ChildSpec("b", Ignore)) is None
+        assert (
+            await DynamicSupervisor.start_child(top, puppet("b", init=lambda _: Ignore())) is None
+        )
+        with pytest.raises(FailedToStartChild):
+            await DynamicSupervisor.start_child(top, ChildSpec("c", lambda: "garbage"))
+        with pytest.raises(errors.InvalidChildSpec):
+            await DynamicSupervisor.start_child(top, "no spec")
+        assert [i.ref for i in await DynamicSupervisor.which_children(top)] == [ref]
+
+
+async def test_P_DY_02_a_start_that_raises(autojump_clock):
+    async with open_tree(DynamicSupervisor) as top:
+        for spec in (ChildSpec("a", lambda: 1 / 0), puppet("a", init=lambda _: 1 / 0)):
+            with pytest.raises(FailedToStartChild) as caught:
+                await DynamicSupervisor.start_child(top, spec)
+            cause = caught.value.__cause__
+            assert isinstance(cause, ZeroDivisionError)
+            assert cause.__traceback__ is not None
+        assert top.is_alive
+
+
+async def test_P_DY_03_max_children(autojump_clock):
+    journal = []
+    async with open_tree(lambda: DynamicSupervisor(max_children=0)) as top:
+        with pytest.raises(MaxChildren):
+            await DynamicSupervisor.start_child(top, puppet("a", journal))
+    assert journal == []
+
+
+@pytest.mark.parametrize(
+    ("error", "wrong"),
+    [
+        (errors.InvalidIntensity, {"max_restarts": -1}),
+        (errors.InvalidPeriod, {"max_seconds": 0}),
+        (errors.InvalidMaxChildren, {"max_children": -1}),
+    ],
+)
+def test_P_DY_07_flags(error, wrong):
+    with pytest.raises(error):
+        DynamicSupervisor(**wrong)
 
 
 async def add(top, id="a", journal=None, **options):
     ref = await DynamicSupervisor.start_child(top, puppet(id, journal, **options))
     assert ref is not None
     return ref
-
-
-async def numbers(top):
-    """(specs, active, supervisors, workers)."""
-    c = await DynamicSupervisor.count_children(top)
-    return c.specs, c.active, c.supervisors, c.workers
-
-
-async def refs(top):
-    return [info.ref for info in await DynamicSupervisor.which_children(top)]
-
-
-# --- under other supervisors, by name ---
 
 
 async def test_ex_dyn_can_be_supervised_and_found_by_name(autojump_clock):
@@ -67,32 +104,10 @@ async def test_ex_dyn_can_be_supervised_and_found_by_name(autojump_clock):
         assert caught.value.ref == await child(top, "plain")
 
 
-async def test_ex_dyn_init_may_say_ignore_or_stop(autojump_clock):
-    class Ignored(DynamicSupervisor):
-        async def init(self):
-            return Ignore()
-
-    class Refusing(DynamicSupervisor):
-        async def init(self):
-            return Stop(Shutdown("no"))
-
-    async with open_tree(Supervisor) as top:
-        spec = ChildSpec("d", Ignored, type="supervisor", restart="temporary")
-        assert await Supervisor.start_child(top, spec) is None
-        with pytest.raises(FailedToStartChild) as caught:
-            await Supervisor.start_child(top, ChildSpec("d", Refusing, type="supervisor"))
-        assert caught.value.reason == Shutdown("no")
-
-
-async def test_ex_dyn_stop(autojump_clock):
-    async with open_tree(DynamicSupervisor) as top:
-        ref = await add(top)
-        await top.stop()
-        assert await top.wait() == Normal()
-        assert await ref.wait() == Shutdown()
-
-
-# --- starting ---
+async def numbers(top):
+    """(specs, active, supervisors, workers)."""
+    c = await DynamicSupervisor.count_children(top)
+    return c.specs, c.active, c.supervisors, c.workers
 
 
 async def test_ex_dyn_a_start_that_fails_keeps_nothing_and_takes_no_place(autojump_clock):
@@ -128,6 +143,10 @@ async def test_ex_dyn_a_start_that_fails_keeps_nothing_and_takes_no_place(autoju
         assert await add(dyn)
 
 
+async def refs(top):
+    return [info.ref for info in await DynamicSupervisor.which_children(top)]
+
+
 async def test_ex_dyn_ids_need_not_be_unique(autojump_clock):
     async with open_tree(DynamicSupervisor) as top:
         same = [await add(top, "same") for _ in range(3)]
@@ -141,9 +160,6 @@ async def test_ex_dyn_counts_workers_and_supervisors(autojump_clock):
         await add(top)
         await DynamicSupervisor.start_child(top, supervisor("s", [puppet("w")]))
         assert await numbers(top) == (2, 2, 1, 1)
-
-
-# --- max_children ---
 
 
 async def test_ex_dyn_max_children_a_place_is_free_once_a_child_is_gone(autojump_clock):
@@ -161,179 +177,6 @@ async def test_ex_dyn_max_children_a_place_is_free_once_a_child_is_gone(autojump
             await add(top)
 
 
-async def test_ex_dyn_restarting_on_init_children_counted_in_max_children(autojump_clock):
-    one = Switch()
-    async with open_tree(lambda: DynamicSupervisor(max_children=1, **MANY)) as top:
-        ref = await add(top, init=one.init)
-        one.mode = "fail"
-        await crash(ref)
-        assert await numbers(top) == (1, 0, 0, 1)
-        with pytest.raises(MaxChildren):
-            await add(top)
-
-
-async def test_ex_dyn_restarting_on_exit_children_counted_in_max_children(autojump_clock):
-    async with open_tree(lambda: DynamicSupervisor(max_children=1, **MANY)) as top:
-        await crash(await add(top))
-        assert await numbers(top) == (1, 1, 0, 1)
-        with pytest.raises(MaxChildren):
-            await add(top)
-
-
-# --- restarts ---
-
-
-@pytest.mark.parametrize(
-    ("restart", "reason", "stays"),
-    [
-        ("permanent", Normal(), True),
-        ("permanent", Shutdown("x"), True),
-        ("permanent", Killed(), True),
-        ("transient", Killed(), True),
-        ("temporary", Killed(), False),
-    ],
-)
-async def test_ex_dyn_who_is_restarted_comes_back_with_the_same_spec(
-    autojump_clock, restart, reason, stays
-):
-    async with open_tree(lambda: DynamicSupervisor(**MANY)) as top:
-        bystander = await add(top, "bystander")
-        ref = await add(top, "a", restart=restart)
-        await end(ref, reason)
-        others = [r for r in await refs(top) if r != bystander]
-        assert len(others) == (1 if stays else 0)
-        assert bystander.is_alive
-        assert ref not in others
-        assert [r.name for r in others] == ["a"] * len(others)
-
-
-async def test_ex_dyn_a_restart_that_fails_is_tried_again(autojump_clock):
-    one = Switch()
-    async with open_tree(lambda: DynamicSupervisor(max_restarts=2, max_seconds=1000)) as top:
-        ref = await add(top, init=one.init)
-        one.mode = "fail"
-        ref.kill()
-        await trio.sleep(0.05)
-        (info,) = await DynamicSupervisor.which_children(top)  # answered between two tries
-        one.mode = "ok"
-        assert (info.ref, info.restarting) == (None, True)
-        await trio.sleep(1)
-        assert await numbers(top) == (1, 1, 0, 1)
-        assert top.is_alive
-
-
-@pytest.mark.parametrize("limit", [0, 1, 10])
-async def test_ex_dyn_child_triggers_maximum_intensity_when_trying_again(autojump_clock, limit):
-    one = Switch(pause=0.0)
-    async with open_tree(lambda: DynamicSupervisor(max_restarts=limit, max_seconds=1000)) as top:
-        bystander = await add(top, "bystander")
-        ref = await add(top, init=one.init)
-        one.mode = "fail"
-        ref.kill()
-        assert await top.wait() == Shutdown()
-        assert await bystander.wait() == Shutdown()
-    assert len(one.starts) == 1 + limit
-
-
-async def test_sup_hanging_restart_loop_simple_the_supervisor_can_be_stopped(autojump_clock):
-    one = Switch()
-    async with open_tree(lambda: DynamicSupervisor(**MANY)) as top:
-        ref = await add(top, init=one.init)
-        one.mode = "fail"
-        await crash(ref)
-        await trio.sleep(2)
-        assert await add(top, "other")  # it answers meanwhile
-        before = trio.current_time()
-    assert trio.current_time() - before <= 1.0
-    assert await top.wait() == Shutdown()
-
-
-async def test_sup_simple_one_for_one_all_children_share_one_count(autojump_clock):
-    async with open_tree(lambda: DynamicSupervisor(max_restarts=2, max_seconds=1000)) as top:
-        three = [await add(top, f"{n}") for n in range(3)]
-        for ref in three[:2]:
-            await crash(ref)
-        assert top.is_alive
-        three[2].cast(boom)
-        assert await top.wait() == Shutdown()
-
-
-async def test_dyn_children_begin_anew_when_their_supervisor_is_restarted(autojump_clock):
-    async with open_tree(
-        lambda: Supervisor([ChildSpec("d", DynamicSupervisor, type="supervisor")])
-    ) as top:
-        dyn = await child(top, "d")
-        ref = await add(dyn)
-        dyn.kill()
-        assert await dyn.wait() == Killed()
-        await trio.sleep(0.1)
-        assert not ref.is_alive
-        assert await refs(await child(top, "d")) == []
-
-
-async def test_dyn_a_child_that_crashes_by_a_link_to_another_is_restarted_too(autojump_clock):
-    async with open_tree(lambda: DynamicSupervisor(**MANY)) as top:
-        a, b = await add(top, "a", trap=False), await add(top, "b", trap=False)
-        await a.call(Do(lambda me: me.link(b)))
-        a.cast(boom)
-        await b.wait()
-        await trio.sleep(0.1)
-        assert await numbers(top) == (2, 2, 0, 2)
-        assert not {a, b} & set(await refs(top))
-
-
-# --- terminate_child ---
-
-
-async def test_ex_dyn_terminate_child_knows_its_own_children_only(autojump_clock):
-    specs = [
-        ChildSpec("one", DynamicSupervisor, type="supervisor"),
-        ChildSpec("two", DynamicSupervisor, type="supervisor"),
-        puppet("sibling"),
-    ]
-    names = Registry("names")
-    async with open_tree(lambda: Supervisor([names.child_spec(), *specs])) as top:
-        one, two = await child(top, "one"), await child(top, "two")
-        others = await add(two)
-        for stranger in (others, one, top, await child(top, "sibling"), names.via("nobody")):
-            with pytest.raises(NotFound):
-                await DynamicSupervisor.terminate_child(one, stranger)
-            assert stranger.name == "nobody" or stranger.is_alive
-
-
-async def test_dyn_terminate_child_by_name(autojump_clock):
-    names = Registry("names")
-    specs = [names.child_spec(), ChildSpec("d", DynamicSupervisor, type="supervisor")]
-    async with open_tree(lambda: Supervisor(specs)) as top:
-        dyn = await child(top, "d")
-        ref = await add(dyn, name=names.via("A"))
-        await DynamicSupervisor.terminate_child(dyn, names.via("A"))
-        assert await ref.wait() == Shutdown()
-        assert await numbers(dyn) == (0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("restart", ["permanent", "transient", "temporary"])
-async def test_ex_dyn_terminate_child_forgets_every_kind_and_restarts_none(autojump_clock, restart):
-    journal = []
-    async with open_tree(lambda: DynamicSupervisor(max_restarts=0)) as top:
-        ref = await add(top, "a", journal, restart=restart)
-        await DynamicSupervisor.terminate_child(top, ref)
-        await trio.sleep(1)
-        assert await numbers(top) == (0, 0, 0, 0)
-    assert journal == [("start", "a"), ("stop", "a", Shutdown())]
-
-
-async def test_dyn_terminate_child_that_has_just_crashed(autojump_clock):
-    """Its end is not yet handled: it is terminated, and not restarted."""
-    async with open_tree(lambda: DynamicSupervisor(**MANY)) as top:
-        ref = await add(top)
-        ref.kill()
-        await DynamicSupervisor.terminate_child(top, ref)
-        await trio.sleep(1)
-        assert not ref.is_alive
-        assert await numbers(top) == (0, 0, 0, 0)
-
-
 async def test_sup_count_children_sees_who_is_dead_before_the_supervisor_does(autojump_clock):
     async with open_tree(lambda: DynamicSupervisor(**MANY)) as top:
         spec = ChildSpec("a", Puppet, restart="temporary")
@@ -344,3 +187,15 @@ async def test_sup_count_children_sees_who_is_dead_before_the_supervisor_does(au
             await ref.wait()
         assert (await numbers(top))[1] == 60
         assert len(await refs(top)) == 60
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"strategy": "unknown"}, errors.InvalidStrategy),
+        ({"auto_shutdown": "any_significant"}, errors.InvalidAutoShutdown),
+    ],
+)
+def test_ex_dyn_with_non_ok_init_each_flag_has_its_error(wrong, error):
+    with pytest.raises(error):
+        DynamicSupervisor(**wrong)

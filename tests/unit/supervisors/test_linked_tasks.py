@@ -1,5 +1,6 @@
-# ruff: noqa: A002 - tests bear the IDs of the conformance list; an id is an id
 """The tasks of spawn_link: how they live and end with their actor."""
+
+from functools import partial
 
 import pytest
 import trio
@@ -17,13 +18,8 @@ from supervisors import (
     Supervisor,
     open_tree,
 )
-from tests.unit.supervisors.actors import Do, Puppet, child, puppet
-
-
-async def start(top, id, journal=None, **options):
-    ref = await Supervisor.start_child(top, puppet(id, journal, restart="temporary", **options))
-    assert ref is not None
-    return ref
+from supervisors.testing import supervised
+from tests.unit.supervisors.actors import Do, Puppet, child, start
 
 
 class WithTask(Puppet):
@@ -46,11 +42,6 @@ async def endless(journal):
         journal.append("task over")
 
 
-async def fail_soon(journal):
-    await trio.sleep(1)
-    raise ValueError("task")
-
-
 async def test_the_task_runs_on_during_terminate_and_is_awaited_before_anyone_hears(autojump_clock):
     names = Registry("names")
     journal = []
@@ -70,6 +61,11 @@ async def test_the_task_runs_on_during_terminate_and_is_awaited_before_anyone_he
         assert await ref.wait() == Normal()
         assert journal[-1] == "task over"
         assert names.whereis("w") is None
+
+
+async def fail_soon(journal):
+    await trio.sleep(1)
+    raise ValueError("task")
 
 
 async def test_a_task_that_crashes_ends_an_actor_that_does_not_trap(autojump_clock, caplog):
@@ -163,3 +159,49 @@ async def test_a_subclass_may_have_private_names_of_its_own(autojump_clock):
 
     async with open_tree(Own) as ref:
         assert await ref.call(Do(lambda me: me._call)) == "mine"
+
+
+async def test_a_linked_task_is_called_as_its_function_without_its_arguments(autojump_clock):
+    async def fetch(card):
+        await trio.lowlevel.checkpoint()
+
+    names = []
+    async with supervised(Puppet) as ref:
+        bound = partial(partial(fetch), card="secret")
+        await ref.call(Do(lambda me: names.append(me.spawn_link(bound).name)))
+    assert len(names) == 1
+    assert names[0].endswith("fetch")
+
+
+async def test_a_task_started_while_the_tasks_are_ended_ends_with_them(autojump_clock, caplog):
+    class Heir(Puppet):
+        async def init(self):
+            self.spawn_link(self.work)
+
+        async def work(self):
+            try:
+                await trio.sleep_forever()
+            finally:
+                self.spawn_link(trio.sleep_forever)
+
+    async with open_tree(Heir) as ref:
+        await trio.sleep(1)
+        began = trio.current_time()
+        await ref.stop()
+        assert trio.current_time() == began
+    assert "unkillable" not in caplog.text
+
+
+async def test_the_crash_of_a_task_that_nobody_reads_any_more_is_logged(autojump_clock, caplog):
+    async def fail():
+        raise ValueError("in the last moment")
+
+    class Late(Puppet):
+        async def terminate(self, reason):
+            self.spawn_link(fail)
+            await trio.sleep(1)
+
+    async with open_tree(Late) as ref:
+        await ref.stop()
+        assert await ref.wait() == Normal()
+    assert [str(r.exc_info[1]) for r in caplog.records if r.exc_info] == ["in the last moment"]

@@ -1,20 +1,53 @@
-"""Bounded mailboxes, and how many messages an actor may handle before others run."""
+"""Bounded mailboxes, order, and how many messages an actor may handle before others run."""
 
 import pytest
 import trio
+import trio.lowlevel
 
-from supervisors import CallTimeout, Down, MailboxBound, MailboxFull, Normal, Shutdown, open_tree
+from supervisors import (
+    CallTimeout,
+    Continue,
+    Down,
+    Killed,
+    MailboxBound,
+    MailboxFull,
+    Normal,
+    Reply,
+    Shutdown,
+    Supervisor,
+    open_tree,
+)
 from supervisors._core.mailbox import FAIR_SHARE
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull
-from tests.unit.supervisors.actors import Do, Puppet
+from tests.unit.supervisors.actors import Do, Puppet, start
+
+
+async def test_a_busy_actor_does_not_starve_the_others(autojump_clock):
+    turns = []
+
+    def again(me):
+        me.ref.cast(again)
+
+    async with open_tree(Supervisor) as top:
+        ref = await start(top, "busy")
+        ref.cast(again)
+        for _ in range(3):
+            await trio.lowlevel.checkpoint()
+            turns.append(1)
+        ref.kill()
+        assert await ref.wait() == Killed()
+    assert len(turns) == 3
+
+
+async def test_messages_from_the_same_sender_keep_their_order(autojump_clock):
+    async with open_tree(lambda: Puppet("a")) as ref:
+        for n in range(500):
+            ref.send(n)
+        assert await ref.call(Do(lambda me: me.got)) == list(range(500))
 
 
 class Refusing(Puppet):
     mailbox_bound = MailboxBound(2)
-
-
-class Dropping(Puppet):
-    mailbox_bound = MailboxBound(2, "drop_oldest")
 
 
 async def hold(ref):
@@ -45,6 +78,10 @@ async def test_a_full_one_that_refuses(autojump_clock):
         assert await got(ref) == [0, 1]  # there is room again
         ref.send(5)
         assert await got(ref) == [0, 1, 5]
+
+
+class Dropping(Puppet):
+    mailbox_bound = MailboxBound(2, "drop_oldest")
 
 
 async def test_a_full_one_that_drops_the_oldest(autojump_clock):
@@ -152,3 +189,18 @@ async def test_after_a_fair_share_of_messages_others_run(autojump_clock):
         trio.lowlevel.remove_instrument(steps)
         assert steps.counts[0] == FAIR_SHARE - 1
         assert steps.counts[1:3] == [2 * FAIR_SHARE - 1, 3 * FAIR_SHARE - 1]
+
+
+async def test_one_that_only_continues_lets_others_run(autojump_clock):
+    class Counting(Puppet):
+        async def handle_continue(self, argument):
+            self.journal.append(argument)
+            return Continue(argument - 1) if argument else None
+
+    journal = []
+    async with open_tree(lambda: Counting("a", journal)) as ref:
+        await ref.call(Do(lambda _: Reply(None, continue_with=10_000)))
+        await trio.lowlevel.checkpoint()
+        ref.kill()
+        await ref.wait()
+    assert 0 < len(journal) < 10_000

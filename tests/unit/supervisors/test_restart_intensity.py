@@ -1,24 +1,26 @@
-# ruff: noqa: N802, A001, A002 - tests bear the IDs of the conformance list; an id is an id
-"""Restart type and exit reason, strategies, intensity, significant children."""
+# ruff: noqa: A001, N802 - tests bear the IDs of the conformance list; an id is an id
+"""How many restarts in what time, and what comes of one too many; after supervisor_SUITE (sup)."""
 
 import pytest
 import trio
 
 from supervisors import (
-    ChildRestarting,
-    ChildRunning,
     ChildSpec,
+    Continue,
     Crashed,
     Killed,
+    NoProc,
     Normal,
     Shutdown,
     Stop,
     Supervisor,
     open_tree,
+    tree,
 )
+from supervisors.supervision.restart_intensity import RestartIntensity
 from tests.unit.supervisors.actors import (
     INTENSITY,
-    Do,
+    Puppet,
     boom,
     child,
     children,
@@ -26,233 +28,20 @@ from tests.unit.supervisors.actors import (
     crash,
     end,
     puppet,
+    start,
+    supervisor,
 )
+
+
+def test_restart_intensity_is_a_sliding_window():
+    window = RestartIntensity(2, 10.0)
+    assert [window.allow(t) for t in (0, 5, 9.9)] == [True, True, False]
+    assert window.allow(16)
+    assert window.recent(100) == 0
 
 
 def one(restart, **options):
     return lambda: Supervisor([puppet("a", restart=restart)], **{**INTENSITY, **options})
-
-
-async def test_P_RX_01_permanent_normal(autojump_clock):
-    async with open_tree(one("permanent")) as top:
-        ref = await child(top, "a")
-        await end(ref, Normal())
-        assert await child(top, "a") != ref
-        assert await counts(top) == (1, 1, 0, 1)
-
-
-async def test_P_RX_02_transient_normal(autojump_clock):
-    async with open_tree(one("transient")) as top:
-        await end(await child(top, "a"), Normal())
-        assert await children(top) == {"a": None}
-        assert await counts(top) == (1, 0, 0, 1)
-
-
-async def test_P_RX_03_temporary_normal(autojump_clock):
-    async with open_tree(one("temporary")) as top:
-        await end(await child(top, "a"), Normal())
-        assert await children(top) == {}
-        assert await counts(top) == (0, 0, 0, 0)
-
-
-async def test_P_RX_04_permanent_shutdown(autojump_clock):
-    async with open_tree(one("permanent")) as top:
-        first = await child(top, "a")
-        await end(first, Shutdown())
-        second = await child(top, "a")
-        await end(second, Shutdown("info"))
-        assert len({first, second, await child(top, "a")}) == 3
-
-
-async def test_P_RX_05_transient_shutdown(autojump_clock):
-    async with open_tree(one("transient")) as top:
-        await end(await child(top, "a"), Shutdown())
-        assert await children(top) == {"a": None}
-        ref = await Supervisor.restart_child(top, "a")
-        assert ref is not None
-        await end(ref, Shutdown("info"))
-        assert await children(top) == {"a": None}
-
-
-@pytest.mark.parametrize("restart", ["permanent", "transient"])
-@pytest.mark.parametrize("reason", [Killed(), Crashed(ValueError())])
-async def test_P_RX_07_abnormal(autojump_clock, restart, reason):
-    async with open_tree(one(restart)) as top:
-        ref = await child(top, "a")
-        await end(ref, reason)
-        assert await child(top, "a") != ref
-
-
-async def test_P_RX_08_temporary_abnormal(autojump_clock):
-    async with open_tree(one("temporary")) as top:
-        await crash(await child(top, "a"))
-        assert await counts(top) == (0, 0, 0, 0)
-
-
-# --- strategies ---
-
-
-def three(strategy, **options):
-    return lambda: Supervisor(
-        [puppet(id) for id in "123"], strategy=strategy, **{**INTENSITY, **options}
-    )
-
-
-@pytest.mark.parametrize(
-    ("strategy", "kept"),
-    [
-        pytest.param("one_for_one", {"1", "3"}, id="P_SG_01"),
-        pytest.param("one_for_all", set(), id="P_SG_02"),
-        pytest.param("rest_for_one", {"1"}, id="P_SG_03"),
-    ],
-)
-async def test_P_SG_01_02_03_who_goes_down_with_the_second(autojump_clock, strategy, kept):
-    async with open_tree(three(strategy)) as top:
-        before = await children(top)
-        await crash(before["2"])
-        after = await children(top)
-        assert {id for id in before if before[id] == after[id]} == kept
-        assert {id for id in before if before[id].is_alive} == kept
-        assert all(ref.is_alive for ref in after.values())
-        assert await counts(top) == (3, 3, 0, 3)
-
-
-def starts_once(starts):
-    """An init that fails from the second time on."""
-
-    def init(actor):
-        starts.append(actor.ref)
-        if len(starts) > 1:
-            raise RuntimeError("cannot start again")
-
-    return init
-
-
-async def test_P_SG_05_one_for_one_escalation(autojump_clock):
-    starts = []
-    specs = [puppet("1", init=starts_once(starts)), puppet("2")]
-    async with open_tree(lambda: Supervisor(specs, max_restarts=4, max_seconds=3600)) as top:
-        two = await child(top, "2")
-        await crash(starts[0])
-        assert await top.wait() == Shutdown()
-        assert await two.wait() == Shutdown()
-        assert len(starts) == 1 + 4
-
-
-@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
-async def test_P_SG_06_escalation_of_groups(autojump_clock, strategy):
-    starts, ones = [], []
-    specs = [
-        puppet("1", init=lambda me: ones.append(me.ref)),
-        puppet("2", init=starts_once(starts)),
-    ]
-    async with open_tree(
-        lambda: Supervisor(specs, strategy=strategy, max_restarts=4, max_seconds=3600)
-    ) as top:
-        ones[0].cast(boom)
-        assert await top.wait() == Shutdown()
-        assert await starts[0].wait() == Shutdown()
-        assert len(starts) == 1 + 4
-        assert not any(ref.is_alive for ref in ones + starts)
-
-
-async def test_P_SG_07_only_the_worker_below_is_replaced(autojump_clock):
-    def branch(id):
-        specs = [puppet("w1"), puppet("w2")]
-        return ChildSpec(id, lambda: Supervisor(specs, **INTENSITY), type="supervisor")
-
-    async def everyone(top):
-        found = {}
-        for id, sup in (await children(top)).items():
-            found[id] = sup
-            for worker, ref in (await children(sup)).items():
-                found[id, worker] = ref
-        return found
-
-    async with open_tree(
-        lambda: Supervisor([branch(id) for id in "abc"], strategy="one_for_all", **INTENSITY)
-    ) as top:
-        before = await everyone(top)
-        await crash(before["b", "w1"])
-        after = await everyone(top)
-        assert {key for key in before if before[key] != after[key]} == {("b", "w1")}
-
-
-async def test_P_SG_08_child_life_cycle(autojump_clock):
-    def count(actor):
-        actor.n = getattr(actor, "n", 0) + 1
-        return actor.n
-
-    async with open_tree(Supervisor) as top:
-        assert await counts(top) == (0, 0, 0, 0)
-        ref = await Supervisor.start_child(top, puppet("a"))
-        assert [await ref.call(Do(count)), await ref.call(Do(count))] == [1, 2]
-        with pytest.raises(ChildRunning):
-            await Supervisor.delete_child(top, "a")
-        assert await counts(top) == (1, 1, 0, 1)
-        await Supervisor.terminate_child(top, "a")
-        assert await counts(top) == (1, 0, 0, 1)
-        again = await Supervisor.restart_child(top, "a")
-        assert again != ref
-        assert await again.call(Do(count)) == 1
-        await Supervisor.terminate_child(top, "a")
-        await Supervisor.delete_child(top, "a")
-        assert await counts(top) == (0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
-async def test_temporary_siblings_go_down_with_the_group_and_stay_down(autojump_clock, strategy):
-    specs = [puppet("1"), puppet("2", restart="temporary"), puppet("3")]
-    async with open_tree(lambda: Supervisor(specs, strategy=strategy, **INTENSITY)) as top:
-        before = await children(top)
-        await crash(before["1"])
-        assert list(await children(top)) == ["1", "3"]
-        assert not before["2"].is_alive
-
-
-async def test_it_keeps_answering_while_a_restart_is_retried(autojump_clock):
-    starts = []
-
-    async def init(actor):
-        starts.append(actor.ref)
-        if 1 < len(starts) < 50:
-            await trio.sleep(0.1)
-            raise RuntimeError("not yet")
-
-    specs = [puppet("a", init=init), puppet("b")]
-    async with open_tree(lambda: Supervisor(specs, max_restarts=100, max_seconds=3600)) as top:
-        starts[0].cast(boom)
-        await trio.sleep(1)
-        seen = [i for i in await Supervisor.which_children(top) if i.id == "a"]
-        assert seen[0].ref is None
-        assert seen[0].restarting
-        with pytest.raises(ChildRestarting):
-            await Supervisor.restart_child(top, "a")
-        await Supervisor.terminate_child(top, "a")  # ends the retries
-        count = len(starts)
-        await trio.sleep(10)
-        assert len(starts) == count
-        assert top.is_alive
-
-
-async def test_stopping_while_a_retry_is_pending(autojump_clock):
-    async def init(actor):
-        starts.append(actor.ref)
-        if len(starts) > 1:
-            await trio.sleep(0.1)
-            raise RuntimeError("never")
-
-    starts = []
-    async with open_tree(
-        lambda: Supervisor([puppet("a", init=init)], max_restarts=10**6, max_seconds=3600)
-    ) as top:
-        starts[0].cast(boom)
-        await trio.sleep(1.05)
-    assert await top.wait() == Shutdown()
-    assert not any(ref.is_alive for ref in starts)
-
-
-# --- intensity ---
 
 
 async def test_P_IN_01_restarts_far_apart_are_free(autojump_clock):
@@ -302,84 +91,165 @@ async def test_a_supervisor_that_gave_up_is_restarted_by_its_own(autojump_clock)
         assert (await child(second, "a")).is_alive
 
 
-# --- significant children ---
-
-ENDS = {
-    "kill": lambda ref: ref.kill(),
-    "crash": lambda ref: ref.cast(boom),
-    "normal": lambda ref: ref.cast(lambda _: Stop(Normal())),
-}
-
-
-@pytest.mark.parametrize("auto", ["never", "any_significant", "all_significant"])
-@pytest.mark.parametrize("how", ENDS)
-async def test_P_SI_01_insignificant_children_end_alone(autojump_clock, auto, how):
-    async with open_tree(one("temporary", auto_shutdown=auto)) as top:
-        ENDS[how](await child(top, "a"))
-        await trio.sleep(1)
-        assert top.is_alive
-        await Supervisor.start_child(top, puppet("b", restart="temporary"))
-        await Supervisor.terminate_child(top, "b")
-        assert top.is_alive
+async def test_rest_for_one_counts_children_started_later_as_the_rest(autojump_clock):
+    async with open_tree(
+        lambda: Supervisor([puppet("1")], strategy="rest_for_one", **INTENSITY)
+    ) as top:
+        two = await start(top, "2", restart="permanent")
+        await crash(await child(top, "1"))
+        assert await two.wait() == Shutdown()
+        assert (await child(top, "2")).is_alive
 
 
-def significant(auto, restart="temporary"):
-    specs = [puppet(id, restart=restart, significant=True) for id in "ab"]
-    specs.append(puppet("c", restart="temporary"))
-    return lambda: Supervisor(specs, auto_shutdown=auto, **INTENSITY)
-
-
-@pytest.mark.parametrize("how", ENDS)
-async def test_P_SI_02_any_significant(autojump_clock, how):
-    async with open_tree(significant("any_significant")) as top:
-        refs = await children(top)
-        ENDS[how](refs["a"])
-        assert await top.wait() == Shutdown()
-        assert not any(ref.is_alive for ref in refs.values())
-
-
-async def test_P_SI_03_all_significant(autojump_clock):
-    async with open_tree(significant("all_significant")) as top:
-        refs = await children(top)
-        await end(refs["a"], Normal())
-        assert top.is_alive
-        assert refs["c"].is_alive
-        await end(refs["b"], Normal())
-        assert await top.wait() == Shutdown()
-        assert not refs["c"].is_alive
-
-
-async def test_P_SI_04_significant_transient(autojump_clock):
-    async with open_tree(significant("any_significant", "transient")) as top:
-        for how in ("kill", "crash"):
-            ENDS[how](await child(top, "a"))
+async def test_two_crashes_at_once_are_one_restart_of_a_group_and_two_of_singles(autojump_clock):
+    for strategy, survives in (("one_for_all", True), ("one_for_one", False)):
+        specs = [puppet("1"), puppet("2")]
+        async with open_tree(
+            lambda specs=specs, strategy=strategy: Supervisor(
+                specs, strategy=strategy, max_restarts=1, max_seconds=1000
+            )
+        ) as top:
+            refs = await children(top)
+            refs["1"].kill()
+            refs["2"].kill()
             await trio.sleep(1)
-            assert (await child(top, "a")).is_alive
-        ENDS["normal"](await child(top, "a"))
+            assert top.is_alive == survives
+
+
+async def test_a_restart_exactly_one_period_old_still_counts(autojump_clock):
+    for pause, survives in ((10.0, False), (10.5, True)):
+        async with open_tree(
+            lambda: Supervisor([puppet("1")], max_restarts=1, max_seconds=10)
+        ) as top:
+            first = await child(top, "1")
+            first.kill()
+            await first.wait()
+            await trio.sleep(pause)
+            second = await child(top, "1")
+            second.kill()
+            await second.wait()
+            await trio.sleep(1)
+            assert top.is_alive == survives
+
+
+async def test_the_window_slides(autojump_clock):
+    """Three restarts in any ten seconds: at 0, 4, 8, 12, 16 there are never four."""
+    async with open_tree(lambda: Supervisor([puppet("1")], max_restarts=3, max_seconds=10)) as top:
+        for _ in range(10):
+            await crash(await child(top, "1"))
+            await trio.sleep(4)
+        await crash(await child(top, "1"))  # the third since eight seconds ago
+        assert top.is_alive
+        (await child(top, "1")).cast(boom)
         assert await top.wait() == Shutdown()
 
 
-async def test_P_SI_03_one_that_waits_for_its_restart_is_not_the_last_to_end(autojump_clock):
+async def test_all_children_share_one_count(autojump_clock):
+    specs = [puppet(id) for id in "123"]
+    async with open_tree(lambda: Supervisor(specs, max_restarts=2, max_seconds=1000)) as top:
+        for id in "12":
+            await crash(await child(top, id))
+        (await child(top, "3")).cast(boom)
+        assert await top.wait() == Shutdown()
+
+
+async def test_ends_that_lead_to_no_restart_do_not_count(autojump_clock):
+    async with open_tree(lambda: Supervisor(max_restarts=0)) as top:
+        for _ in range(10):
+            await crash(await start(top, "temporary"))
+        ref = await start(top, "transient", restart="transient")
+        await end(ref, Shutdown("x"))
+        assert top.is_alive
+
+
+@pytest.mark.parametrize("reason", [Normal(), Shutdown(), Killed(), NoProc(), Crashed(OSError())])
+async def test_every_end_of_a_permanent_child_counts(autojump_clock, reason):
+    async with open_tree(lambda: Supervisor([puppet("1")], max_restarts=1)) as top:
+        await end(await child(top, "1"), reason)
+        assert top.is_alive
+        ref = await child(top, "1")
+        ref.cast(lambda _: Stop(reason))
+        assert await top.wait() == Shutdown()
+
+
+async def test_one_that_stops_right_after_its_start_uses_up_the_restarts(autojump_clock):
     starts = []
 
-    async def slow_once(me):
-        starts.append(me)
-        if len(starts) == 2:  # the first restart: b ends meanwhile
-            b.cast(lambda _: Stop(Normal()))
-            await trio.sleep(1)
-            raise ValueError("not yet")
+    class Short(Puppet):
+        async def init(self):
+            starts.append(self.ref)
+            return Continue()
 
-    specs = [
-        puppet("a", restart="transient", significant=True, init=slow_once),
-        puppet("b", restart="transient", significant=True),
-    ]
-    async with open_tree(
-        lambda: Supervisor(specs, auto_shutdown="all_significant", **INTENSITY)
-    ) as top:
-        b = await child(top, "b")
-        await crash(await child(top, "a"))
-        await trio.sleep(2)
-        assert len(starts) == 3
-        assert await counts(top) == (2, 1, 0, 2)
-        await end(await child(top, "a"), Normal())
+        async def handle_continue(self, argument):
+            return Stop(Normal())
+
+    async with open_tree(lambda: Supervisor([ChildSpec("1", Short)], **INTENSITY)) as top:
         assert await top.wait() == Shutdown()
+    assert len(starts) == 1 + INTENSITY["max_restarts"]
+
+
+async def test_a_restarted_supervisor_begins_to_count_anew(autojump_clock):
+    async with open_tree(
+        lambda: Supervisor(
+            [supervisor("sub", [puppet("1")], max_restarts=1, max_seconds=1000)],
+            max_restarts=2,
+            max_seconds=1000,
+        )
+    ) as top:
+        for _ in range(2):
+            sub = await child(top, "sub")
+            await crash(await child(sub, "1"))
+            assert sub.is_alive
+            (await child(sub, "1")).cast(boom)
+            assert await sub.wait() == Shutdown()
+            await trio.sleep(0.1)
+        (node,) = (await tree(top)).children
+        assert (node.recent_restarts, node.restarts) == (0, 2)
+
+
+async def test_escalation_through_three_levels(autojump_clock):
+    starts = []
+    leaf = puppet("leaf", init=lambda me: starts.append(me.ref))
+    low = supervisor("low", [leaf], max_restarts=1, max_seconds=1000)
+    mid = supervisor("mid", [low, puppet("other")], max_restarts=1, max_seconds=1000)
+    top_spec = ChildSpec("top", lambda: Supervisor([mid], max_restarts=0), type="supervisor")
+    async with open_tree(top_spec) as top:
+        first_mid = await child(top, "mid")
+        other = await child(first_mid, "other")
+        for n in range(4):  # 2 lives of the leaf x 2 lives of low x 1 of mid
+            assert len(starts) == n + 1
+            assert first_mid.is_alive
+            starts[-1].cast(boom)
+            await trio.sleep(0.1)
+        assert await top.wait() == Shutdown()
+        assert await first_mid.wait() == Shutdown()
+        assert await other.wait() == Shutdown()
+    assert len(starts) == 4
+
+
+@pytest.mark.parametrize(("restart", "comes_back"), [("permanent", True), ("transient", False)])
+async def test_a_supervisor_that_gives_up_ends_with_shutdown(autojump_clock, restart, comes_back):
+    """So a transient one is not restarted: OTP's own pitfall."""
+    sub = supervisor("sub", [puppet("1")], max_restarts=0, restart=restart)
+    async with open_tree(lambda: Supervisor([sub], **INTENSITY)) as top:
+        ref = await child(top, "sub")
+        (await child(ref, "1")).cast(boom)
+        assert await ref.wait() == Shutdown()
+        await trio.sleep(0.1)
+        now = (await children(top))["sub"]
+        assert (now is not None) == comes_back
+        assert top.is_alive
+
+
+async def test_a_group_of_supervisors_goes_down_with_one_that_gives_up(autojump_clock):
+    subs = [supervisor(id, [puppet("w")], max_restarts=0) for id in "abc"]
+    async with open_tree(lambda: Supervisor(subs, strategy="one_for_all", **INTENSITY)) as top:
+        before = await children(top)
+        workers = [await child(ref, "w") for ref in before.values()]
+        workers[1].cast(boom)
+        await before["b"].wait()
+        await trio.sleep(0.1)
+        after = await children(top)
+        assert all(before[id] != after[id] for id in "abc")
+        assert [await ref.wait() for ref in (workers[0], workers[2])] == [Shutdown(), Shutdown()]
+        assert all([(await child(ref, "w")).is_alive for ref in after.values()])

@@ -1,38 +1,39 @@
-# ruff: noqa: A001 - an id is an id
-"""Stopping, in its corners: after supervisor_SUITE (sup), gen_server_SUITE (gs) and the rules of
-Erlang's exit signals.
-"""
+# ruff: noqa: A001, N802 - tests bear the IDs of the conformance list; an id is an id
+"""What happens when somebody will not stop, is killed, crashes or starts amid a stop."""
 
+import contextlib
 import math
 
 import pytest
 import trio
+import trio.lowlevel
 
 from supervisors import (
     ChildSpec,
     Crashed,
-    DynamicSupervisor,
-    Exit,
     FailedToStartChild,
     Killed,
     NoProcess,
     Normal,
+    Registry,
     ServerExited,
     Shutdown,
     Stop,
     Supervisor,
     open_tree,
 )
+from supervisors._core.process import KILL_GRACE
 from tests.unit.supervisors.actors import (
+    INTENSITY,
     Do,
     Puppet,
+    Switch,
     boom,
     child,
     children,
-    counts,
     puppet,
+    supervisor,
 )
-from tests.unit.supervisors.suite_actors import Switch, got, start, supervisor
 
 MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
@@ -41,138 +42,241 @@ async def sleep_forever(_):
     await trio.sleep_forever()
 
 
-def ends_with(reason, id="a", **options):  # noqa: A002
-    """A child that ends with a reason of its own when it is asked to stop."""
-
-    class Own(Puppet):
-        async def terminate(self, _):
-            if isinstance(reason, Exception):
-                raise reason
-            return reason
-
-    return ChildSpec(id, Own, **options)
-
-
-# --- the reason of the supervisor, of its children, and the reports ---
-
-
-@pytest.mark.parametrize("reason", [Shutdown(), Shutdown("x"), Normal(), Crashed(ValueError())])
-async def test_children_are_asked_with_shutdown_whatever_ends_their_supervisor(
-    autojump_clock, reason
-):
-    journal = []
-    async with open_tree(lambda: Supervisor([puppet("a", journal)])) as top:
-        top.exit(reason)
-        assert await top.wait() == reason
-    assert journal[-1] == ("stop", "a", Shutdown())
-
-
-@pytest.mark.parametrize(
-    "reason", [Shutdown(), Shutdown("oops"), Normal(), Killed(), Crashed(ValueError())]
-)
-async def test_a_childs_own_reason_is_told_and_changes_nothing_for_the_supervisor(
-    autojump_clock, reason
-):
-    async with open_tree(
-        lambda: Supervisor([puppet("first"), ends_with(reason), puppet("last")])
-    ) as top:
+async def test_P_TS_02_one_that_is_stuck_is_killed_after_its_grace(autojump_clock, caplog):
+    async with open_tree(lambda: Supervisor([puppet("child1"), puppet("child2")])) as top:
         refs = await children(top)
-    assert await refs["a"].wait() == reason
+        refs["child2"].cast(sleep_forever)
+        await trio.lowlevel.checkpoint()
+        before = trio.current_time()
+    assert await refs["child1"].wait() == Shutdown()
+    assert await refs["child2"].wait() == Killed()
     assert await top.wait() == Shutdown()
-    assert await refs["first"].wait() == await refs["last"].wait() == Shutdown()
+    assert trio.current_time() - before == pytest.approx(1.0)
+    assert [r.context for r in caplog.records] == ["shutdown_error"]
 
 
-@pytest.mark.parametrize("restart", ["permanent", "transient", "temporary"])
-@pytest.mark.parametrize(
-    ("how", "reports"),
-    [
-        (Shutdown(), []),
-        (ValueError("bad end"), ["shutdown_error"]),
-    ],
-    ids=["asked", "crash"],
-)
-async def test_sup_format_log_reports_of_a_stop(autojump_clock, caplog, restart, how, reports):
-    async with open_tree(lambda: Supervisor([ends_with(how, restart=restart)])):
-        pass
-    assert [(r.context, r.offender) for r in caplog.records] == [(c, "a") for c in reports]
-
-
-@pytest.mark.parametrize("restart", ["transient", "temporary"])
-@pytest.mark.parametrize("reason", [Normal(), Shutdown("x")])
-async def test_sup_format_log_an_orderly_end_is_no_error(autojump_clock, caplog, restart, reason):
-    async with open_tree(lambda: Supervisor([ends_with(reason, restart=restart)])):
-        pass
-    assert not caplog.records
-
-
-async def test_sup_format_log_giving_up_is_reported(autojump_clock, caplog):
-    async with open_tree(lambda: Supervisor([puppet("a")], max_restarts=0, name="Top")) as top:
-        (await child(top, "a")).cast(boom)
-        await top.wait()
-    assert [(r.supervisor, r.context, r.offender) for r in caplog.records] == [
-        ("Top", "child_terminated", "a"),
-        ("Top", "shutdown", "a"),
-    ]
-
-
-# --- grace ---
-
-
-async def test_graces_add_up_one_after_the_other(autojump_clock):
-    specs = [
-        puppet("quick"),
-        puppet("slow", stopping=100, shutdown=3.0),
-        puppet("brutal", stopping=100, shutdown="brutal_kill"),
-        puppet("slower", stopping=100, shutdown=2.0),
-    ]
+async def test_P_TS_03_brutal_kill_runs_no_cleanup(autojump_clock, caplog):
+    journal = []
+    specs = [puppet("child1", journal), puppet("child2", journal, shutdown="brutal_kill")]
     async with open_tree(lambda: Supervisor(specs)) as top:
         refs = await children(top)
         before = trio.current_time()
-    assert trio.current_time() - before == pytest.approx(5.0)
-    assert [await refs[id].wait() for id in refs] == [Shutdown(), Killed(), Killed(), Killed()]
-
-
-async def test_a_grace_of_zero_asks_and_kills_in_the_same_instant(autojump_clock):
-    async with open_tree(lambda: Supervisor([puppet("a", shutdown=0, stopping=1.0)])) as top:
-        ref = await child(top, "a")
-        before = trio.current_time()
     assert trio.current_time() == before
-    assert await ref.wait() == Killed()
+    assert await refs["child2"].wait() == Killed()
+    assert await refs["child1"].wait() == Shutdown()
+    assert journal[2:] == [("stop", "child1", Shutdown())]
+    assert not caplog.records
 
 
-async def test_a_child_that_ignores_the_request_is_killed_after_its_grace(autojump_clock):
-    async with open_tree(Supervisor) as top:
-        ref = await start(top, "a", shutdown=2.0)
-        ref.cast(sleep_forever)
-        await trio.sleep(1)
+async def sleep_shielded(_):
+    with trio.CancelScope(shield=True):
+        await trio.sleep(1000)
+
+
+async def test_the_unkillable_is_given_up_unregistered_and_logged(autojump_clock, caplog):
+    names = Registry("names")
+    name = names.via("stuck")
+    specs = [names.child_spec(), puppet("stuck", name=name, trap=False, restart="transient")]
+    async with open_tree(lambda: Supervisor(specs)) as top:
+        ref = await child(top, "stuck")
+        ref.cast(sleep_shielded)
+        await trio.sleep(0.1)
         before = trio.current_time()
-        await Supervisor.terminate_child(top, "a")
-        assert trio.current_time() - before == pytest.approx(2.0)
+        await Supervisor.terminate_child(top, "stuck")
+        assert trio.current_time() - before == pytest.approx(1.0 + KILL_GRACE)
+        assert await ref.wait() == Killed()
+        assert any("unkillable" in r.getMessage() for r in caplog.records)
+        assert names.whereis("stuck") is None
+        with pytest.raises(NoProcess):
+            await ref.call(Do(boom))
+        again = await Supervisor.restart_child(top, "stuck")  # its name is free
+        assert again is not None
+        assert again.is_alive
+
+
+async def test_a_killed_supervisor_takes_all_below_along_and_is_restarted(autojump_clock):
+    started = []
+    leaf = ChildSpec("leaf", lambda: Puppet(init=lambda me: started.append(me.ref)))
+    inner = ChildSpec("inner", lambda: Supervisor([leaf]), type="supervisor")
+    outer = ChildSpec("outer", lambda: Supervisor([inner]), type="supervisor")
+    async with open_tree(lambda: Supervisor([outer])) as top:
+        first = await child(top, "outer")
+        second = await child(first, "inner")
+        before = trio.current_time()
+        first.kill()
+        assert await first.wait() == Killed()
+        assert await second.wait() == Killed()
+        assert await started[0].wait() == Killed()
+        assert trio.current_time() == before
+        await trio.sleep(0.01)
+        assert len(started) == 2
+        assert started[1].is_alive
+
+
+async def test_a_kill_while_children_are_being_stopped_ends_them_at_once(autojump_clock):
+    journal = []
+    specs = [puppet(id, journal, stopping=100, shutdown=math.inf) for id in "ab"]
+    sup = ChildSpec("sup", lambda: Supervisor(specs), type="supervisor", restart="temporary")
+    async with open_tree(lambda: Supervisor([sup])) as top:
+        ref = await child(top, "sup")
+        refs = await children(ref)
+        ref.exit(Shutdown())
+        await trio.sleep(10)
+        before = trio.current_time()
+        ref.kill()
+        assert await ref.wait() == Killed()
+        assert trio.current_time() == before
+        assert [await r.wait() for r in refs.values()] == [Killed(), Killed()]
+    assert journal == [("start", "a"), ("start", "b")]
+
+
+async def test_a_kill_during_terminate(autojump_clock):
+    async with open_tree(lambda: Supervisor([puppet("a", stopping=100)])) as top:
+        ref = await child(top, "a")
+        ref.cast(lambda _: Stop(Normal()))
+        await trio.sleep(10)
+        ref.kill()
         assert await ref.wait() == Killed()
 
 
-async def test_infinity_waits_as_long_as_it_takes(autojump_clock):
-    async with open_tree(
-        lambda: Supervisor([puppet("a", shutdown=math.inf, stopping=10**6)])
-    ) as top:
-        ref = await child(top, "a")
-        before = trio.current_time()
-    assert trio.current_time() - before == pytest.approx(10**6)
-    assert await ref.wait() == Shutdown()
+async def test_a_kill_during_the_init_of_a_child_leaves_no_orphan(autojump_clock):
+    started = []
+
+    async def slow(actor):
+        started.append(actor.ref)
+        await trio.sleep_forever()
+
+    sup = ChildSpec("sup", Supervisor, type="supervisor", restart="temporary")
+    async with open_tree(lambda: Supervisor([sup])) as top, trio.open_nursery() as nursery:
+        ref = await child(top, "sup")
+
+        async def start():
+            with pytest.raises(ServerExited):
+                await Supervisor.start_child(ref, puppet("slow", init=slow))
+
+        nursery.start_soon(start)
+        await trio.sleep(1)
+        ref.kill()
+        assert await ref.wait() == Killed()
+        assert await started[0].wait() == Killed()
 
 
-async def test_terminate_child_reaches_a_grandchild_in_order(autojump_clock):
+async def test_a_request_to_stop_does_not_wait_for_an_init_that_hangs(autojump_clock):
+    starts = []
+
+    async def hang_when_restarted(actor):
+        starts.append(actor.ref)
+        if len(starts) > 1:
+            await trio.sleep_forever()
+
     journal = []
-    leaves = [puppet(id, journal, stopping=0.5) for id in "ab"]
-    async with open_tree(lambda: Supervisor([supervisor("sub", leaves)])) as top:
-        sub = await child(top, "sub")
-        journal.clear()
+    specs = [puppet("a", journal), puppet("b", init=hang_when_restarted, shutdown=math.inf)]
+    async with open_tree(lambda: Supervisor(specs)):
+        starts[0].cast(boom)
+        await trio.sleep(10)
         before = trio.current_time()
-        await Supervisor.terminate_child(top, "sub")
-        assert trio.current_time() - before == pytest.approx(1.0)
-        assert journal == [("stop", "b", Shutdown()), ("stop", "a", Shutdown())]
-        assert await sub.wait() == Shutdown()
-        assert await counts(top) == (1, 0, 1, 0)
+    assert trio.current_time() == before
+    assert await starts[1].wait() == Shutdown()
+    assert journal[-1] == ("stop", "a", Shutdown())
+
+
+async def test_a_request_to_stop_ends_a_start_that_somebody_waits_for(autojump_clock):
+    async def hang(_):
+        await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery, open_tree(Supervisor) as top:
+
+        async def start():
+            with pytest.raises(ServerExited):
+                await Supervisor.start_child(top, puppet("slow", init=hang))
+
+        nursery.start_soon(start)
+        await trio.sleep(1)
+        before = trio.current_time()
+        await top.stop(Shutdown())
+        assert trio.current_time() == before
+
+
+async def test_nothing_is_restarted_once_a_stop_was_asked_for(autojump_clock):
+    journal = []
+    specs = [puppet("a", journal), puppet("b", journal, stopping=0.9)]
+    async with open_tree(lambda: Supervisor(specs, strategy="one_for_all")) as top:
+        (await child(top, "a")).cast(boom)
+        await trio.sleep(0.5)  # b is being stopped, to be restarted with a
+    assert [entry[1] for entry in journal if entry[0] == "start"] == ["a", "b"]
+
+
+async def test_a_handler_that_raises_while_it_is_being_killed(autojump_clock, caplog):
+    async def raise_in_cleanup(_):
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("in cleanup")
+
+    async with open_tree(lambda: Supervisor([puppet("a", restart="temporary")])) as top:
+        ref = await child(top, "a")
+        ref.cast(raise_in_cleanup)
+        await trio.sleep(1)
+        ref.kill()
+        assert await ref.wait() == Killed()
+    assert "in cleanup" in caplog.text
+
+
+async def test_one_that_swallows_cancellation_still_ends_with_the_recorded_reason(autojump_clock):
+    async def swallow(_):
+        with contextlib.suppress(trio.Cancelled):  # what nobody should do
+            await trio.sleep_forever()
+
+    journal = []
+    async with open_tree(lambda: Supervisor([puppet("a", journal, restart="temporary")])) as top:
+        ref = await child(top, "a")
+        ref.cast(swallow)
+        ref.cast(lambda me: me.journal.append("handled"))
+        await trio.sleep(1)
+        ref.kill()
+        assert await ref.wait() == Killed()
+    assert journal == [("start", "a")]
+
+
+async def test_one_that_crashes_while_its_supervisor_stops_is_reported_not_restarted(
+    autojump_clock, caplog
+):
+    class Bad(Puppet):
+        async def terminate(self, reason):
+            raise ValueError("bad end")
+
+    journal = []
+    specs = [puppet("a", journal), ChildSpec("bad", lambda: Bad(journal=journal))]
+    async with open_tree(lambda: Supervisor(specs)) as top:
+        bad = await child(top, "bad")
+    reason = await bad.wait()
+    assert isinstance(reason, Crashed)
+    assert journal == [("start", "a"), ("start", ""), ("stop", "a", Shutdown())]
+    assert [r.context for r in caplog.records] == ["shutdown_error"]
+
+
+async def test_one_that_ends_by_itself_just_before_the_stop(autojump_clock, caplog):
+    async with open_tree(lambda: Supervisor([puppet("a")], **INTENSITY)) as top:
+        ref = await child(top, "a")
+        top.exit(Shutdown())
+        ref.kill()
+    assert await ref.wait() == Killed()
+    assert await top.wait() == Shutdown()
+    assert len(caplog.records) == 1
+
+
+async def test_terminate_that_crashes_does_not_hide_the_first_crash(autojump_clock):
+    class Bad(Puppet):
+        async def terminate(self, reason):
+            raise ValueError("bad end")
+
+    async with open_tree(lambda: Supervisor([ChildSpec("a", Bad, restart="temporary")])) as top:
+        ref = await child(top, "a")
+        ref.cast(boom)
+        reason = await ref.wait()
+    assert isinstance(reason, Crashed)
+    assert isinstance(reason.exception, ValueError)
+    assert isinstance(reason.exception.__context__, RuntimeError)
 
 
 @pytest.mark.parametrize("shutdown", ["brutal_kill", 0.5])
@@ -184,74 +288,6 @@ async def test_a_supervisor_that_is_killed_while_it_stops_leaves_nobody(autojump
         refs = await children(ref)
     assert await ref.wait() == Killed()
     assert not any(leaf.is_alive for leaf in refs.values())
-
-
-async def test_a_whole_tree_stops_depth_first_in_reverse(autojump_clock):
-    journal = []
-
-    def leaf(id):  # noqa: A002
-        return puppet(id, journal)
-
-    left = supervisor("left", [leaf("l1"), leaf("l2")])
-    right = supervisor("right", [leaf("r1"), supervisor("deep", [leaf("d1")]), leaf("r2")])
-    async with open_tree(lambda: Supervisor([leaf("a"), left, right, leaf("z")])):
-        journal.clear()
-    assert [entry[1] for entry in journal] == ["z", "r2", "d1", "r1", "l2", "l1", "a"]
-
-
-# --- who asks ---
-
-
-async def test_a_trapping_child_is_told_of_others_and_terminated_by_its_parent(autojump_clock):
-    """The supervisor's request is no message; the end of a linked sibling is one."""
-    journal = []
-    async with open_tree(Supervisor) as top:
-        a, b = await start(top, "a", journal), await start(top, "b")
-        await a.call(Do(lambda me: me.link(b)))
-        await b.stop(Shutdown("b"))
-        assert await got(a) == [Exit(b, Shutdown("b"))]
-        await Supervisor.terminate_child(top, "a")
-        assert journal[-1] == ("stop", "a", Shutdown())
-
-
-async def test_sup_child_unlink(autojump_clock):
-    """A child that cut its link does not hang the supervisor that terminates it."""
-    async with open_tree(Supervisor) as top:
-        ref = await start(top, "naughty")
-        await ref.call(Do(lambda me: me.unlink(top)))
-        await Supervisor.terminate_child(top, "naughty")
-        assert not ref.is_alive
-        ref = await start(top, "naughty again")
-        await ref.call(Do(lambda me: me.unlink(top)))
-    assert await ref.wait() == Shutdown()
-
-
-async def test_an_exit_signal_of_a_stranger_is_nothing_to_a_supervisor(autojump_clock):
-    async with open_tree(lambda: Supervisor([supervisor("sub", [puppet("w")])])) as top:
-        stranger = await start(top, "stranger")
-        sub = await child(top, "sub")
-        for reason in (Normal(), Shutdown(), Killed(), Crashed(ValueError())):
-            await stranger.call(Do(lambda _, reason=reason: sub.exit(reason)))
-        await trio.sleep(1)
-        assert sub.is_alive
-        assert (await child(sub, "w")).is_alive
-
-
-async def test_a_child_may_stop_its_own_supervisor_from_beside(autojump_clock):
-    async def stop_it(me):
-        me.spawn_link(sub_ref.stop)
-
-    async with open_tree(
-        lambda: Supervisor([supervisor("sub", [puppet("w")], restart="temporary")])
-    ) as top:
-        sub_ref = await child(top, "sub")
-        worker = await child(sub_ref, "w")
-        worker.cast(stop_it)
-        assert await sub_ref.wait() == Normal()
-        assert await worker.wait() == Shutdown()
-
-
-# --- stop in the middle of something ---
 
 
 async def test_a_stop_in_the_middle_of_a_restart_of_the_group(autojump_clock):
@@ -350,30 +386,3 @@ async def test_sup_start_a_nested_supervisor_that_fails_stops_what_it_had_starte
         assert isinstance(caught.value.reason, Shutdown)
         assert journal == [("start", "first"), ("start", "a"), ("stop", "a", Shutdown())]
         assert list(await children(top)) == ["first"]
-
-
-# --- everything at once under a dynamic supervisor ---
-
-
-async def test_ex_dyn_terminates_mixed_children_each_by_its_own_grace(autojump_clock):
-    async with open_tree(DynamicSupervisor) as top:
-
-        async def dynamic(**options):
-            return await DynamicSupervisor.start_child(top, puppet("a", **options))
-
-        kinds = [
-            (await dynamic(shutdown=math.inf, stopping=8.0), Shutdown()),
-            (await dynamic(shutdown="brutal_kill", stopping=8.0), Killed()),
-            (await dynamic(shutdown=2.0, stopping=8.0), Killed()),
-            (await dynamic(shutdown=2.0, stopping=1.0), Shutdown()),
-            (await dynamic(shutdown=2.0, trap=False), Shutdown()),
-            (await DynamicSupervisor.start_child(top, ends_with(Normal())), Normal()),
-        ]
-        over = await dynamic(restart="temporary")
-        over.cast(lambda _: Stop(Normal()))
-        await over.wait()
-        before = trio.current_time()
-    assert trio.current_time() - before == pytest.approx(8.0)
-    for ref, reason in kinds:
-        assert await ref.wait() == reason
-    assert await top.wait() == Shutdown()

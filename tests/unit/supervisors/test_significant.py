@@ -1,4 +1,5 @@
-"""auto_shutdown in its corners, after supervisor_SUITE's significant_* cases (sup)."""
+# ruff: noqa: A001, A002, N802 - tests bear the IDs of the conformance list; an id is an id
+"""Significant children and auto_shutdown; after supervisor_SUITE (sup)."""
 
 import pytest
 import trio
@@ -11,20 +12,114 @@ from supervisors import (
     Killed,
     Normal,
     Shutdown,
+    Stop,
     Supervisor,
     errors,
     open_tree,
 )
-from tests.unit.supervisors.actors import child, children, crash, end, puppet
-from tests.unit.supervisors.suite_actors import Switch, supervisor
+from tests.unit.supervisors.actors import (
+    INTENSITY,
+    Switch,
+    boom,
+    child,
+    children,
+    counts,
+    crash,
+    end,
+    puppet,
+    supervisor,
+)
 
+ENDS = {
+    "kill": lambda ref: ref.kill(),
+    "crash": lambda ref: ref.cast(boom),
+    "normal": lambda ref: ref.cast(lambda _: Stop(Normal())),
+}
 MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 ANY = {"auto_shutdown": "any_significant", **MANY}
 ALL = {"auto_shutdown": "all_significant", **MANY}
 KINDS = ["transient", "temporary"]
 
 
-def significant(id, restart="transient", **options):  # noqa: A002
+def one(restart, **options):
+    return lambda: Supervisor([puppet("a", restart=restart)], **{**INTENSITY, **options})
+
+
+@pytest.mark.parametrize("auto", ["never", "any_significant", "all_significant"])
+@pytest.mark.parametrize("how", ENDS)
+async def test_P_SI_01_insignificant_children_end_alone(autojump_clock, auto, how):
+    async with open_tree(one("temporary", auto_shutdown=auto)) as top:
+        ENDS[how](await child(top, "a"))
+        await trio.sleep(1)
+        assert top.is_alive
+        await Supervisor.start_child(top, puppet("b", restart="temporary"))
+        await Supervisor.terminate_child(top, "b")
+        assert top.is_alive
+
+
+def one_significant(auto, restart="temporary"):
+    specs = [puppet(id, restart=restart, significant=True) for id in "ab"]
+    specs.append(puppet("c", restart="temporary"))
+    return lambda: Supervisor(specs, auto_shutdown=auto, **INTENSITY)
+
+
+@pytest.mark.parametrize("how", ENDS)
+async def test_P_SI_02_any_significant(autojump_clock, how):
+    async with open_tree(one_significant("any_significant")) as top:
+        refs = await children(top)
+        ENDS[how](refs["a"])
+        assert await top.wait() == Shutdown()
+        assert not any(ref.is_alive for ref in refs.values())
+
+
+async def test_P_SI_03_all_significant(autojump_clock):
+    async with open_tree(one_significant("all_significant")) as top:
+        refs = await children(top)
+        await end(refs["a"], Normal())
+        assert top.is_alive
+        assert refs["c"].is_alive
+        await end(refs["b"], Normal())
+        assert await top.wait() == Shutdown()
+        assert not refs["c"].is_alive
+
+
+async def test_P_SI_04_significant_transient(autojump_clock):
+    async with open_tree(one_significant("any_significant", "transient")) as top:
+        for how in ("kill", "crash"):
+            ENDS[how](await child(top, "a"))
+            await trio.sleep(1)
+            assert (await child(top, "a")).is_alive
+        ENDS["normal"](await child(top, "a"))
+        assert await top.wait() == Shutdown()
+
+
+async def test_P_SI_03_one_that_waits_for_its_restart_is_not_the_last_to_end(autojump_clock):
+    starts = []
+
+    async def slow_once(me):
+        starts.append(me)
+        if len(starts) == 2:  # the first restart: b ends meanwhile
+            b.cast(lambda _: Stop(Normal()))
+            await trio.sleep(1)
+            raise ValueError("not yet")
+
+    specs = [
+        puppet("a", restart="transient", significant=True, init=slow_once),
+        puppet("b", restart="transient", significant=True),
+    ]
+    async with open_tree(
+        lambda: Supervisor(specs, auto_shutdown="all_significant", **INTENSITY)
+    ) as top:
+        b = await child(top, "b")
+        await crash(await child(top, "a"))
+        await trio.sleep(2)
+        assert len(starts) == 3
+        assert await counts(top) == (2, 1, 0, 2)
+        await end(await child(top, "a"), Normal())
+        assert await top.wait() == Shutdown()
+
+
+def significant(id, restart="transient", **options):
     return puppet(id, restart=restart, significant=True, **options)
 
 
@@ -200,3 +295,31 @@ async def test_ex_dyn_refuses_significant_children(autojump_clock):
         with pytest.raises(errors.InvalidSignificant):
             await DynamicSupervisor.start_child(top, significant("a"))
         assert await DynamicSupervisor.which_children(top) == []
+
+
+def fails_from_the_second_on(starts, pause=0.1):
+    async def init(actor):
+        starts.append(actor.ref)
+        if len(starts) > 1:
+            await trio.sleep(pause)
+            raise RuntimeError("cannot start again")
+
+    return init
+
+
+async def test_sup_all_significant_one_that_is_being_restarted_has_not_ended(autojump_clock):
+    starts = []
+    specs = [
+        puppet("a", init=fails_from_the_second_on(starts), restart="transient", significant=True),
+        puppet("b", restart="transient", significant=True),
+    ]
+    async with open_tree(
+        lambda: Supervisor(specs, auto_shutdown="all_significant", max_restarts=10**6)
+    ) as top:
+        b = await child(top, "b")
+        starts[0].cast(boom)
+        await trio.sleep(1.05)
+        b.cast(lambda _: Stop(Normal()))
+        await trio.sleep(1)
+        assert top.is_alive
+        assert await children(top) == {"a": None, "b": None}

@@ -1,22 +1,23 @@
-# ruff: noqa: N802, A001 - tests bear the IDs of the conformance list; an id is an id
-"""Start of supervisors, and child specs."""
+# ruff: noqa: A001, N802 - tests bear the IDs of the conformance list; an id is an id
+"""How supervisors and their children start, and what becomes of those that do not."""
 
-import math
-from functools import partial
+import logging
+from dataclasses import dataclass
 
 import pytest
 import trio
+import trio.lowlevel
 
 from supervisors import (
     AlreadyStarted,
     BadReturnValue,
     ChildSpec,
     Crashed,
+    DynamicSupervisor,
     FailedToStartChild,
     GenServer,
     Ignore,
     Killed,
-    NotFound,
     Shutdown,
     StartIgnored,
     StartTimeout,
@@ -25,7 +26,14 @@ from supervisors import (
     errors,
     open_tree,
 )
-from tests.unit.supervisors.actors import Puppet, child, children, counts, crash, puppet
+from tests.unit.supervisors.actors import (
+    Puppet,
+    child,
+    children,
+    counts,
+    crash,
+    puppet,
+)
 
 
 async def test_P_ST_01_a_supervisor_without_children_ends_on_shutdown(autojump_clock):
@@ -211,99 +219,6 @@ async def test_a_kill_during_init_fails_the_start(autojump_clock):
         assert await children(top) == {}
 
 
-# --- child specs and flags ---
-
-
-async def test_P_CS_01_defaults(autojump_clock):
-    specs = [
-        ChildSpec("plain", Puppet),
-        ChildSpec("brutal", Puppet, shutdown="brutal_kill"),
-        ChildSpec("sup", Supervisor, type="supervisor"),
-    ]
-    async with open_tree(lambda: Supervisor(specs)) as top:
-        plain = await Supervisor.get_childspec(top, "plain")
-        assert (plain.restart, plain.shutdown, plain.type) == ("permanent", 5.0, "worker")
-        assert plain.significant is False
-        assert (await Supervisor.get_childspec(top, "brutal")).shutdown == "brutal_kill"
-        assert (await Supervisor.get_childspec(top, "sup")).shutdown == math.inf
-        with pytest.raises(NotFound):
-            await Supervisor.get_childspec(top, "other")
-
-
-def test_P_CS_02_faulty_specs():
-    with pytest.raises(errors.MissingId):
-        ChildSpec("", Puppet)
-    with pytest.raises(errors.MissingStart):
-        ChildSpec("a", None)
-    with pytest.raises(errors.InvalidChildSpec) as caught:
-        Supervisor(["child4"])
-    assert caught.value.value == "child4"
-
-
-@pytest.mark.parametrize(
-    ("error", "wrong"),
-    [
-        (errors.InvalidStart, {"start": "no function"}),
-        (errors.InvalidRestartType, {"restart": "prmanent"}),
-        (errors.InvalidShutdown, {"shutdown": -10}),
-        (errors.InvalidShutdown, {"shutdown": math.nan}),
-        (errors.InvalidChildType, {"type": "wrker"}),
-        (errors.InvalidStartTimeout, {"start_timeout": 0}),
-        (errors.InvalidName, {"name": "no registry"}),
-    ],
-)
-def test_P_CS_03_every_wrong_field_has_its_error(error, wrong):
-    with pytest.raises(error) as caught:
-        ChildSpec("a", **{"start": Puppet, **wrong})
-    assert caught.value.value is next(iter(wrong.values()))
-
-
-async def test_P_CS_03_start_child_with_what_is_no_spec(autojump_clock):
-    async with open_tree(lambda: Supervisor([puppet("a")])) as top:
-        with pytest.raises(errors.InvalidChildSpec):
-            await Supervisor.start_child(top, "child4")
-        assert list(await children(top)) == ["a"]
-
-
-def test_P_CS_04_duplicate_ids():
-    with pytest.raises(errors.DuplicateChildId) as caught:
-        Supervisor([puppet("a"), puppet("b"), puppet("a")])
-    assert caught.value.value == "a"
-
-
-@pytest.mark.parametrize(
-    ("error", "wrong"),
-    [
-        (errors.InvalidStrategy, {"strategy": "none_for_one"}),
-        (errors.InvalidIntensity, {"max_restarts": math.inf}),
-        (errors.InvalidIntensity, {"max_restarts": -1}),
-        (errors.InvalidPeriod, {"max_seconds": 0}),
-        (errors.InvalidPeriod, {"max_seconds": math.inf}),
-        (errors.InvalidAutoShutdown, {"auto_shutdown": "sometimes"}),
-    ],
-)
-async def test_P_CS_05_flags(autojump_clock, error, wrong):
-    journal = []
-    with pytest.raises(error):
-        Supervisor([puppet("a", journal)], **wrong)
-    with pytest.raises(FailedToStartChild) as caught:
-        async with open_tree(
-            lambda: Supervisor(
-                [ChildSpec("s", partial(Supervisor, [puppet("a", journal)], **wrong))]
-            )
-        ):
-            pytest.fail("it must not start")
-    assert isinstance(caught.value.__cause__, error)
-    assert journal == []
-
-
-def test_a_significant_child_must_fit_its_supervisor():
-    with pytest.raises(errors.InvalidSignificant):
-        puppet("a", significant=True)
-    with pytest.raises(errors.InvalidSignificant):
-        Supervisor([puppet("a", significant=True, restart="temporary")])
-
-
 async def test_start_child_under_a_running_id(autojump_clock):
     async with open_tree(lambda: Supervisor([puppet("a")])) as top:
         with pytest.raises(AlreadyStarted) as caught:
@@ -318,3 +233,34 @@ async def test_a_root_may_be_a_single_server(autojump_clock):
     async with open_tree(Server) as ref:
         assert ref.is_alive
     assert await ref.wait() == Shutdown()
+
+
+@pytest.mark.parametrize("base", [Supervisor, DynamicSupervisor])
+async def test_sup_start_error_return_a_bad_return_of_a_supervisors_init(autojump_clock, base):
+    class Bad(base):
+        async def init(self):
+            return "garbage"
+
+    with pytest.raises(FailedToStartChild) as caught:
+        async with open_tree(Bad):
+            pytest.fail("it must not start")
+    assert caught.value.__cause__.value == "garbage"
+
+
+@dataclass
+class Login(GenServer):
+    password: str
+
+    async def handle_cast(self, message):
+        raise RuntimeError("boom")
+
+
+async def test_an_actor_that_is_started_again_does_not_show_its_state(autojump_clock, caplog):
+    same = Login("hunter2")
+    spec = ChildSpec("a", lambda: same)
+    with caplog.at_level(logging.DEBUG):
+        async with open_tree(lambda: Supervisor([spec], max_restarts=1)) as top:
+            same.ref.cast(None)
+            await top.wait()
+    assert "Login" in caplog.text
+    assert "hunter2" not in caplog.text

@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass, replace
 
-from supervisors import Crashed, Status, open_tree, system
-from tests.unit.supervisors.actors import Do, Puppet, puppet
+import trio
+import trio.lowlevel
+
+from supervisors import (
+    ChildSpec,
+    Crashed,
+    Status,
+    Supervisor,
+    open_tree,
+    system,
+)
+from tests.unit.supervisors.actors import Do, Puppet, child, puppet
 
 
 @dataclass(frozen=True)
@@ -11,16 +21,11 @@ class Order:
     password: str
 
 
-class Open(Puppet):
-    """Shows how much it has got, and nothing else."""
-
-    def format_status(self, status):
-        return replace(status.shapes(), state={"depth": len(self.got)})
-
-
-class Faulty(Puppet):
-    def format_status(self, status):
-        raise LookupError("no status today")
+def test_shapes_are_types_all_the_way():
+    status = Status({"a": "secret", 1: None}, Order("secret"))
+    assert status.shapes() == Status({"a": "str", "1": "NoneType"}, "Order")
+    assert Status("secret").shapes() == Status("str", None)
+    assert status.state == {"a": "secret", 1: None}
 
 
 async def crash(ref):
@@ -39,13 +44,6 @@ async def crash(ref):
     return status
 
 
-def test_shapes_are_types_all_the_way():
-    status = Status({"a": "secret", 1: None}, Order("secret"))
-    assert status.shapes() == Status({"a": "str", "1": "NoneType"}, "Order")
-    assert Status("secret").shapes() == Status("str", None)
-    assert status.state == {"a": "secret", 1: None}
-
-
 async def test_by_default_only_types_are_shown(autojump_clock):
     async with open_tree(puppet("secret")) as ref:
         asked = (await system.get_status(ref)).state
@@ -53,6 +51,13 @@ async def test_by_default_only_types_are_shown(autojump_clock):
     assert asked["label"] == "str"
     assert status.message == "function"
     assert status.state == asked
+
+
+class Open(Puppet):
+    """Shows how much it has got, and nothing else."""
+
+    def format_status(self, status):
+        return replace(status.shapes(), state={"depth": len(self.got)})
 
 
 async def test_an_actor_may_show_more(autojump_clock):
@@ -76,6 +81,11 @@ async def test_a_crash_shows_the_state_as_it_was_then(autojump_clock):
         assert ref._process.actor.label == "cleaned up"
 
 
+class Faulty(Puppet):
+    def format_status(self, status):
+        raise LookupError("no status today")
+
+
 async def test_one_that_raises_is_logged_and_types_are_shown(autojump_clock, caplog):
     async with open_tree(Faulty) as ref:
         name = ref.name
@@ -92,3 +102,17 @@ async def test_who_stops_has_no_crash_to_show(autojump_clock):
     async with open_tree(Open) as ref:
         await ref.stop()
         assert ref._process.crash_status is None
+
+
+async def test_a_format_status_that_gives_no_status_does_not_end_the_supervisor(autojump_clock):
+    class Wrong(Puppet):
+        def format_status(self, status):
+            return {"depth": 1}
+
+    async with open_tree(lambda: Supervisor([ChildSpec("a", Wrong)])) as top:
+        before = await child(top, "a")
+        before.cast(None)  # not callable: it crashes
+        await before.wait()
+        await trio.sleep(0.1)
+        assert await child(top, "a") != before
+    assert before._process.crash_status.state["label"] == "str"

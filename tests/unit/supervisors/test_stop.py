@@ -1,213 +1,191 @@
-"""Further behaviour of gen_server_SUITE (gs) and of Elixir's gen_server_test (ex_gs): callbacks."""
+# ruff: noqa: N802 - tests bear the IDs of the conformance list
+"""To stop an actor, from outside and by what a callback returns; after gen_server_SUITE (gs)."""
 
 import math
 
 import pytest
 import trio
+import trio.lowlevel
 
 from supervisors import (
-    BadReturnValue,
-    Continue,
+    CallingSelf,
+    CallTimeout,
     Crashed,
-    FailedToStartChild,
-    GenServer,
     Killed,
-    NoReply,
+    NoProcess,
     Normal,
     Registry,
     ServerExited,
     Shutdown,
     Stop,
     Supervisor,
-    Timeout,
     open_tree,
 )
-from tests.unit.supervisors.actors import Do, Puppet, boom
-from tests.unit.supervisors.suite_actors import (
-    Chained,
-    by_bare_continue,
-    by_call,
-    by_cast,
-    by_continue,
-    by_info,
-    got,
+from tests.unit.supervisors.actors import (
+    Do,
+    Puppet,
+    boom,
+    puppet,
     start,
 )
 
-CALLBACKS = [by_call, by_cast, by_info, by_continue, by_bare_continue]
+
+async def test_P_GS_10_stop(autojump_clock):
+    names = Registry("names")
+    async with open_tree(lambda: Supervisor([names.child_spec()])) as top:
+        ref = await start(top, "a")
+        await ref.stop()
+        assert await ref.wait() == Normal()
+        ref = await start(top, "a")
+        await ref.stop(Shutdown("other"))
+        assert await ref.wait() == Shutdown("other")
+        await start(top, "a", name=names.via("A"))
+        await names.via("A").stop()
+        with pytest.raises(NoProcess):
+            await names.via("A").stop()
+        with pytest.raises(NoProcess):
+            await ref.stop()
 
 
-# --- stopping and crashing, in each callback ---
+async def _stop_fails(ref):
+    with pytest.raises(ServerExited) as caught:
+        await ref.stop()
+    assert caught.value.reason == Killed()
 
 
-@pytest.mark.parametrize("callback", CALLBACKS)
-@pytest.mark.parametrize("trap", [True, False])
-@pytest.mark.parametrize("reason", [Normal(), Shutdown(), Shutdown("x"), Crashed(ValueError())])
-async def test_gs_stop_in_every_callback_runs_terminate_once(
-    autojump_clock, callback, trap, reason
-):
-    journal = []
-    async with open_tree(lambda: Chained("a", journal, trap=trap)) as ref:
-        await callback(ref, lambda: Stop(reason))
-        assert await ref.wait() == reason
-    assert journal == [("start", "a"), ("stop", "a", reason)]
+async def test_stop_tells_when_it_did_not_go_as_asked(autojump_clock):
+    async with open_tree(Supervisor) as top:
+        slow = await start(top, "slow", stopping=10)
+        with pytest.raises(CallTimeout):
+            await slow.stop(timeout=1)
+        other = await start(top, "other", stopping=10)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_fails, other)
+            await trio.sleep(1)
+            other.kill()
 
 
-@pytest.mark.parametrize("callback", CALLBACKS)
-@pytest.mark.parametrize("trap", [True, False])
-async def test_gs_a_crash_in_every_callback_runs_terminate_with_it(autojump_clock, callback, trap):
-    journal = []
-    error = ValueError("crash")
-
-    def crash():
-        raise error
-
-    async with open_tree(lambda: Chained("a", journal, trap=trap)) as ref:
-        await callback(ref, crash)
-        assert await ref.wait() == Crashed(error)
-    assert journal == [("start", "a"), ("stop", "a", Crashed(error))]
-
-
-@pytest.mark.parametrize("callback", [by_cast, by_info, by_continue])
-async def test_gs_a_bad_return_of_every_callback_is_a_crash(autojump_clock, callback):
-    journal = []
-    async with open_tree(lambda: Chained("a", journal)) as ref:
-        await callback(ref, lambda: "garbage")
-        reason = await ref.wait()
-    assert isinstance(reason, Crashed)
-    assert isinstance(reason.exception, BadReturnValue)
-    assert journal[-1] == ("stop", "a", reason)
-
-
-async def test_gs_what_handle_call_may_not_return(autojump_clock):
-    class Bad(Puppet):
-        async def handle_call(self, request, caller):
-            return request.function(self)
-
-    for result in (None, Continue("x"), "garbage"):
-        async with open_tree(Bad) as ref:
-            with pytest.raises(ServerExited) as caught:
-                await ref.call(Do(lambda _, result=result: result))
-            assert isinstance(caught.value.__cause__, BadReturnValue)
-
-
-@pytest.mark.parametrize("timeout", [-1, "soon", math.nan])
-async def test_gs_a_bad_timeout_is_a_crash(autojump_clock, timeout):
+async def test_P_GS_13_stop_with_a_reply(autojump_clock):
     journal = []
     async with open_tree(lambda: Puppet("a", journal)) as ref:
-        ref.cast(lambda _: NoReply(timeout=timeout))
-        reason = await ref.wait()
-    assert isinstance(reason, Crashed)
-    assert journal[-1] == ("stop", "a", reason)
+        assert await ref.call(Do(lambda _: Stop(Normal(), reply="bye"))) == "bye"
+        assert await ref.wait() == Normal()
+    assert journal == [("start", "a"), ("stop", "a", Normal())]
 
 
-async def test_gs_a_timeout_that_makes_it_stop(autojump_clock):
+async def test_gs_stop_handles_first_what_came_before(autojump_clock):
     journal = []
-
-    class Once(Puppet):
-        async def handle_info(self, info):
-            return Stop(Shutdown("idle")) if info == Timeout() else None
-
-    async with open_tree(lambda: Once("a", journal, init=lambda _: NoReply(timeout=3.0))) as ref:
-        before = trio.current_time()
-        assert await ref.wait() == Shutdown("idle")
-        assert trio.current_time() - before == pytest.approx(3.0)
-    assert journal[-1] == ("stop", "a", Shutdown("idle"))
+    async with open_tree(lambda: Puppet("a", journal)) as ref:
+        for n in range(100):
+            ref.cast(lambda _, n=n: journal.append(n))
+        await ref.stop()
+    assert journal == [("start", "a"), *range(100), ("stop", "a", Normal())]
 
 
 @pytest.mark.parametrize("trap", [True, False])
-async def test_gs_undef_terminate_does_not_run_after_a_failed_init(autojump_clock, trap):
+@pytest.mark.parametrize("reason", [Normal(), Shutdown("x"), Crashed(ValueError("other"))])
+async def test_gs_stop_runs_terminate_with_any_reason(autojump_clock, trap, reason):
     journal = []
-    async with open_tree(Supervisor) as top:
-        for init in (boom, lambda _: Stop(Shutdown("no")), lambda _: Stop(Normal())):
-            with pytest.raises(FailedToStartChild):
-                await start(top, "a", journal, init=init, trap=trap)
-    assert journal == []
+    async with open_tree(lambda: Puppet("a", journal, trap=trap)) as ref:
+        await ref.stop(reason)
+        assert await ref.wait() == reason
+    assert journal[-1] == ("stop", "a", reason)
 
 
-async def test_gs_an_exit_signal_during_init_fails_the_start_with_its_reason(autojump_clock):
-    async def init(me):
-        me.ref.exit(Shutdown("meanwhile"))
-        await trio.sleep(10)
-
-    async with open_tree(Supervisor) as top:
-        with pytest.raises(FailedToStartChild) as caught:
-            await start(top, "a", init=init, trap=False)
-        assert caught.value.reason == Shutdown("meanwhile")
-
-
-async def test_gs_who_traps_since_its_init_gets_signals_as_messages(autojump_clock):
-    def init(me):
-        me.trap_exit = True
-
-    async with open_tree(Supervisor) as top:
-        ref = await start(top, "a", trap=False, init=init)
-        ref.exit(Shutdown())
-        await trio.sleep(1)
-        assert len(await got(ref)) == 1
+async def test_gs_stop_of_one_that_terminates_too_slowly(autojump_clock):
+    async with open_tree(lambda: Puppet(stopping=10)) as ref:
+        before = trio.current_time()
+        with pytest.raises(CallTimeout):
+            await ref.stop(Shutdown("x"), timeout=1)
+        assert trio.current_time() - before == pytest.approx(1)
+        assert ref.is_alive
+        assert await ref.wait() == Shutdown("x")  # the request stands
 
 
-@pytest.mark.parametrize("end", [lambda ref: ref.kill(), lambda ref: ref.exit(Shutdown())])
-async def test_gs_terminate_does_not_run_for_signals_that_are_not_trapped(autojump_clock, end):
-    journal = []
-    async with open_tree(Supervisor) as top:
-        ref = await start(top, "a", journal, trap=False)
-        end(ref)
-        await ref.wait()
-    assert journal == [("start", "a")]
+async def test_gs_stop_tells_a_crash_of_terminate(autojump_clock):
+    class Bad(Puppet):
+        async def terminate(self, reason):
+            raise ValueError("bad end")
 
-
-# --- callbacks that were not written (gs:undef_*) ---
-
-
-class Bare(GenServer):
-    pass
-
-
-async def test_gs_undef_handle_call_and_cast_crash_but_info_is_logged(autojump_clock, caplog):
-    async with open_tree(Bare) as ref:
+    async with open_tree(Bad) as ref:
         with pytest.raises(ServerExited) as caught:
-            await ref.call(Do(boom))
-        assert isinstance(caught.value.__cause__, NotImplementedError)
-    async with open_tree(Bare) as ref:
-        ref.cast("x")
-        assert isinstance(await ref.wait(), Crashed)
-    caplog.clear()
-    async with open_tree(Bare) as ref:
-        ref.send("secret")
+            await ref.stop()
+        assert isinstance(caught.value.__cause__, ValueError)
+
+
+async def test_gs_stop_asked_twice_the_first_reason_wins(autojump_clock):
+    outcome = []
+
+    async def stop(reason):
+        try:
+            await ref.stop(reason)
+            outcome.append((reason, "as asked"))
+        except ServerExited as error:
+            outcome.append((reason, error.reason))
+
+    async with open_tree(lambda: Puppet(stopping=1)) as ref, trio.open_nursery() as nursery:
+        nursery.start_soon(stop, Shutdown("one"))
+        await trio.sleep(0.5)
+        nursery.start_soon(stop, Shutdown("two"))
+    assert sorted(outcome, key=str) == [
+        (Shutdown("one"), "as asked"),
+        (Shutdown("two"), Shutdown("one")),
+    ]
+
+
+async def test_ex_gs_stop_of_oneself_is_refused(autojump_clock):
+    async def stop_self(me):
+        with pytest.raises(CallingSelf):
+            await me.ref.stop()
+        return "still here"
+
+    async with open_tree(Puppet) as ref:
+        assert await ref.call(Do(stop_self)) == "still here"
+
+
+async def test_gs_stop_of_one_that_crashes_before_it_comes_to_it(autojump_clock):
+    async with open_tree(Puppet) as ref:
+        ref.cast(boom)
+        with pytest.raises(ServerExited) as caught:
+            await ref.stop()
+        assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+async def test_a_permanent_child_that_is_stopped_by_hand_is_restarted(autojump_clock):
+    async with open_tree(Supervisor) as top:
+        ref = await start(top, "a", restart="permanent")
+        await ref.stop()
+        await trio.sleep(0.1)
+        (info,) = await Supervisor.which_children(top)
+        assert info.ref not in (None, ref)
+
+
+async def test_gs_stop_with_a_reply_answers_after_terminate(autojump_clock):
+    journal = []
+    async with open_tree(puppet("a", journal, stopping=0.3)) as ref:
+        before = trio.current_time()
+        assert await ref.call(Do(lambda _: Stop(Normal(), reply="bye"))) == "bye"
+        assert journal[-1] == ("stop", "a", Normal())
+        assert trio.current_time() - before == pytest.approx(0.3)
+
+
+async def test_gs_stop_with_a_reply_answers_though_terminate_crashes(autojump_clock):
+    class Bad(Puppet):
+        async def terminate(self, reason):
+            raise ValueError("bad end")
+
+    async with open_tree(Bad) as ref:
+        assert await ref.call(Do(lambda _: Stop(Normal(), reply="bye"))) == "bye"
+
+
+@pytest.mark.parametrize("timeout", ["invalid", None, -1, math.nan])
+async def test_gs_stop3_a_bad_timeout_is_refused_before_anything_happens(autojump_clock, timeout):
+    handled = []
+    async with open_tree(Puppet) as ref:
+        with pytest.raises((ValueError, TypeError)):
+            await ref.call(Do(lambda _: handled.append("call")), timeout=timeout)
+        with pytest.raises((ValueError, TypeError)):
+            await ref.stop(Shutdown("other"), timeout=timeout)
         await trio.sleep(1)
         assert ref.is_alive
-    (record,) = caplog.records
-    assert record.levelname == "WARNING"
-    assert "secret" not in record.getMessage()
-
-
-async def test_gs_undef_terminate_is_no_problem(autojump_clock):
-    async with open_tree(Bare) as ref:
-        await ref.stop(Shutdown("x"))
-        assert await ref.wait() == Shutdown("x")
-
-
-# --- names (gs:start, gs:otp_7669) ---
-
-
-async def test_gs_otp_7669_a_start_that_fails_leaves_the_name_free(autojump_clock):
-    names = Registry("names")
-    seen = []
-
-    def init(result):
-        def act(me):
-            seen.append(names.whereis("A") == me.ref)  # registered before its init
-            return result
-
-        return act
-
-    async with open_tree(lambda: Supervisor([names.child_spec()])) as top:
-        with pytest.raises(FailedToStartChild):
-            await start(top, "a", name=names.via("A"), init=init(Stop(Shutdown("no"))))
-        assert names.whereis("A") is None
-        ref = await start(top, "a", name=names.via("A"), init=init(None))
-        ref.kill()
-        assert await ref.wait() == Killed()
-        assert names.whereis("A") is None
-    assert seen == [True, True]
+    assert handled == []

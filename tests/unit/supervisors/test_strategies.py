@@ -1,38 +1,157 @@
-# ruff: noqa: A001 - an id is an id
-"""Strategies, intensity and escalation in their corners, after supervisor_SUITE (sup)."""
+# ruff: noqa: A001, A002, N802 - tests bear the IDs of the conformance list; an id is an id
+"""Strategies: who goes down with whom, and comes back; after supervisor_SUITE (sup)."""
 
 import pytest
 import trio
 
 from supervisors import (
+    ChildRunning,
     ChildSpec,
-    Continue,
-    Crashed,
-    Killed,
-    NoProc,
     Normal,
     Shutdown,
-    Stop,
     Supervisor,
     open_tree,
-    tree,
 )
+from supervisors.supervision.strategies import affected
 from tests.unit.supervisors.actors import (
     INTENSITY,
-    Puppet,
+    Do,
+    Switch,
     boom,
     child,
     children,
+    counts,
     crash,
     end,
     puppet,
+    supervisor,
 )
-from tests.unit.supervisors.suite_actors import Switch, start, supervisor
 
 MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
 
-# --- groups ---
+def test_affected():
+    assert affected("one_for_one", "b", "abcd") == ["b"]
+    assert affected("one_for_all", "b", "abcd") == ["a", "b", "c", "d"]
+    assert affected("rest_for_one", "b", "abcd") == ["b", "c", "d"]
+
+
+def three(strategy, **options):
+    return lambda: Supervisor(
+        [puppet(id) for id in "123"], strategy=strategy, **{**INTENSITY, **options}
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "kept"),
+    [
+        pytest.param("one_for_one", {"1", "3"}, id="P_SG_01"),
+        pytest.param("one_for_all", set(), id="P_SG_02"),
+        pytest.param("rest_for_one", {"1"}, id="P_SG_03"),
+    ],
+)
+async def test_P_SG_01_02_03_who_goes_down_with_the_second(autojump_clock, strategy, kept):
+    async with open_tree(three(strategy)) as top:
+        before = await children(top)
+        await crash(before["2"])
+        after = await children(top)
+        assert {id for id in before if before[id] == after[id]} == kept
+        assert {id for id in before if before[id].is_alive} == kept
+        assert all(ref.is_alive for ref in after.values())
+        assert await counts(top) == (3, 3, 0, 3)
+
+
+def starts_once(starts):
+    """An init that fails from the second time on."""
+
+    def init(actor):
+        starts.append(actor.ref)
+        if len(starts) > 1:
+            raise RuntimeError("cannot start again")
+
+    return init
+
+
+async def test_P_SG_05_one_for_one_escalation(autojump_clock):
+    starts = []
+    specs = [puppet("1", init=starts_once(starts)), puppet("2")]
+    async with open_tree(lambda: Supervisor(specs, max_restarts=4, max_seconds=3600)) as top:
+        two = await child(top, "2")
+        await crash(starts[0])
+        assert await top.wait() == Shutdown()
+        assert await two.wait() == Shutdown()
+        assert len(starts) == 1 + 4
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+async def test_P_SG_06_escalation_of_groups(autojump_clock, strategy):
+    starts, ones = [], []
+    specs = [
+        puppet("1", init=lambda me: ones.append(me.ref)),
+        puppet("2", init=starts_once(starts)),
+    ]
+    async with open_tree(
+        lambda: Supervisor(specs, strategy=strategy, max_restarts=4, max_seconds=3600)
+    ) as top:
+        ones[0].cast(boom)
+        assert await top.wait() == Shutdown()
+        assert await starts[0].wait() == Shutdown()
+        assert len(starts) == 1 + 4
+        assert not any(ref.is_alive for ref in ones + starts)
+
+
+async def test_P_SG_07_only_the_worker_below_is_replaced(autojump_clock):
+    def branch(id):
+        specs = [puppet("w1"), puppet("w2")]
+        return ChildSpec(id, lambda: Supervisor(specs, **INTENSITY), type="supervisor")
+
+    async def everyone(top):
+        found = {}
+        for id, sup in (await children(top)).items():
+            found[id] = sup
+            for worker, ref in (await children(sup)).items():
+                found[id, worker] = ref
+        return found
+
+    async with open_tree(
+        lambda: Supervisor([branch(id) for id in "abc"], strategy="one_for_all", **INTENSITY)
+    ) as top:
+        before = await everyone(top)
+        await crash(before["b", "w1"])
+        after = await everyone(top)
+        assert {key for key in before if before[key] != after[key]} == {("b", "w1")}
+
+
+async def test_P_SG_08_child_life_cycle(autojump_clock):
+    def count(actor):
+        actor.n = getattr(actor, "n", 0) + 1
+        return actor.n
+
+    async with open_tree(Supervisor) as top:
+        assert await counts(top) == (0, 0, 0, 0)
+        ref = await Supervisor.start_child(top, puppet("a"))
+        assert [await ref.call(Do(count)), await ref.call(Do(count))] == [1, 2]
+        with pytest.raises(ChildRunning):
+            await Supervisor.delete_child(top, "a")
+        assert await counts(top) == (1, 1, 0, 1)
+        await Supervisor.terminate_child(top, "a")
+        assert await counts(top) == (1, 0, 0, 1)
+        again = await Supervisor.restart_child(top, "a")
+        assert again != ref
+        assert await again.call(Do(count)) == 1
+        await Supervisor.terminate_child(top, "a")
+        await Supervisor.delete_child(top, "a")
+        assert await counts(top) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+async def test_temporary_siblings_go_down_with_the_group_and_stay_down(autojump_clock, strategy):
+    specs = [puppet("1"), puppet("2", restart="temporary"), puppet("3")]
+    async with open_tree(lambda: Supervisor(specs, strategy=strategy, **INTENSITY)) as top:
+        before = await children(top)
+        await crash(before["1"])
+        assert list(await children(top)) == ["1", "3"]
+        assert not before["2"].is_alive
 
 
 async def test_sup_one_for_all_other_child_fails_restart(autojump_clock):
@@ -177,16 +296,6 @@ async def test_the_first_of_rest_for_one_takes_all_the_last_only_itself(autojump
         assert [id for id in before if middle[id] != after[id]] == ["1", "2", "3"]
 
 
-async def test_rest_for_one_counts_children_started_later_as_the_rest(autojump_clock):
-    async with open_tree(
-        lambda: Supervisor([puppet("1")], strategy="rest_for_one", **INTENSITY)
-    ) as top:
-        two = await start(top, "2", restart="permanent")
-        await crash(await child(top, "1"))
-        assert await two.wait() == Shutdown()
-        assert (await child(top, "2")).is_alive
-
-
 async def test_sup_tree_children_started_on_demand_are_gone_after_a_restart(autojump_clock):
     """Of the supervisor itself: it begins with its own list again."""
     async with open_tree(
@@ -198,174 +307,3 @@ async def test_sup_tree_children_started_on_demand_are_gone_after_a_restart(auto
         await sub.wait()
         await trio.sleep(0.1)
         assert list(await children(await child(top, "sub"))) == ["static"]
-
-
-# --- counting ---
-
-
-async def test_two_crashes_at_once_are_one_restart_of_a_group_and_two_of_singles(autojump_clock):
-    for strategy, survives in (("one_for_all", True), ("one_for_one", False)):
-        specs = [puppet("1"), puppet("2")]
-        async with open_tree(
-            lambda specs=specs, strategy=strategy: Supervisor(
-                specs, strategy=strategy, max_restarts=1, max_seconds=1000
-            )
-        ) as top:
-            refs = await children(top)
-            refs["1"].kill()
-            refs["2"].kill()
-            await trio.sleep(1)
-            assert top.is_alive == survives
-
-
-async def test_a_restart_exactly_one_period_old_still_counts(autojump_clock):
-    for pause, survives in ((10.0, False), (10.5, True)):
-        async with open_tree(
-            lambda: Supervisor([puppet("1")], max_restarts=1, max_seconds=10)
-        ) as top:
-            first = await child(top, "1")
-            first.kill()
-            await first.wait()
-            await trio.sleep(pause)
-            second = await child(top, "1")
-            second.kill()
-            await second.wait()
-            await trio.sleep(1)
-            assert top.is_alive == survives
-
-
-async def test_the_window_slides(autojump_clock):
-    """Three restarts in any ten seconds: at 0, 4, 8, 12, 16 there are never four."""
-    async with open_tree(lambda: Supervisor([puppet("1")], max_restarts=3, max_seconds=10)) as top:
-        for _ in range(10):
-            await crash(await child(top, "1"))
-            await trio.sleep(4)
-        await crash(await child(top, "1"))  # the third since eight seconds ago
-        assert top.is_alive
-        (await child(top, "1")).cast(boom)
-        assert await top.wait() == Shutdown()
-
-
-async def test_all_children_share_one_count(autojump_clock):
-    specs = [puppet(id) for id in "123"]
-    async with open_tree(lambda: Supervisor(specs, max_restarts=2, max_seconds=1000)) as top:
-        for id in "12":
-            await crash(await child(top, id))
-        (await child(top, "3")).cast(boom)
-        assert await top.wait() == Shutdown()
-
-
-async def test_ends_that_lead_to_no_restart_do_not_count(autojump_clock):
-    async with open_tree(lambda: Supervisor(max_restarts=0)) as top:
-        for _ in range(10):
-            await crash(await start(top, "temporary"))
-        ref = await start(top, "transient", restart="transient")
-        await end(ref, Shutdown("x"))
-        assert top.is_alive
-
-
-@pytest.mark.parametrize("reason", [Normal(), Shutdown(), Killed(), NoProc(), Crashed(OSError())])
-async def test_every_end_of_a_permanent_child_counts(autojump_clock, reason):
-    async with open_tree(lambda: Supervisor([puppet("1")], max_restarts=1)) as top:
-        await end(await child(top, "1"), reason)
-        assert top.is_alive
-        ref = await child(top, "1")
-        ref.cast(lambda _: Stop(reason))
-        assert await top.wait() == Shutdown()
-
-
-async def test_one_that_stops_right_after_its_start_uses_up_the_restarts(autojump_clock):
-    starts = []
-
-    class Short(Puppet):
-        async def init(self):
-            starts.append(self.ref)
-            return Continue()
-
-        async def handle_continue(self, argument):
-            return Stop(Normal())
-
-    async with open_tree(lambda: Supervisor([ChildSpec("1", Short)], **INTENSITY)) as top:
-        assert await top.wait() == Shutdown()
-    assert len(starts) == 1 + INTENSITY["max_restarts"]
-
-
-async def test_retries_of_a_failed_restart_count_against_the_same_limit(autojump_clock):
-    one = Switch()
-    specs = [puppet("1", init=one.init), puppet("2")]
-    async with open_tree(lambda: Supervisor(specs, max_restarts=3, max_seconds=1000)) as top:
-        await crash(await child(top, "2"))  # one of three
-        one.mode = "fail"
-        (await child(top, "1")).cast(boom)
-        assert await top.wait() == Shutdown()
-    assert len(one.starts) == 1 + 2
-
-
-async def test_a_restarted_supervisor_begins_to_count_anew(autojump_clock):
-    async with open_tree(
-        lambda: Supervisor(
-            [supervisor("sub", [puppet("1")], max_restarts=1, max_seconds=1000)],
-            max_restarts=2,
-            max_seconds=1000,
-        )
-    ) as top:
-        for _ in range(2):
-            sub = await child(top, "sub")
-            await crash(await child(sub, "1"))
-            assert sub.is_alive
-            (await child(sub, "1")).cast(boom)
-            assert await sub.wait() == Shutdown()
-            await trio.sleep(0.1)
-        (node,) = (await tree(top)).children
-        assert (node.recent_restarts, node.restarts) == (0, 2)
-
-
-# --- escalation ---
-
-
-async def test_escalation_through_three_levels(autojump_clock):
-    starts = []
-    leaf = puppet("leaf", init=lambda me: starts.append(me.ref))
-    low = supervisor("low", [leaf], max_restarts=1, max_seconds=1000)
-    mid = supervisor("mid", [low, puppet("other")], max_restarts=1, max_seconds=1000)
-    top_spec = ChildSpec("top", lambda: Supervisor([mid], max_restarts=0), type="supervisor")
-    async with open_tree(top_spec) as top:
-        first_mid = await child(top, "mid")
-        other = await child(first_mid, "other")
-        for n in range(4):  # 2 lives of the leaf x 2 lives of low x 1 of mid
-            assert len(starts) == n + 1
-            assert first_mid.is_alive
-            starts[-1].cast(boom)
-            await trio.sleep(0.1)
-        assert await top.wait() == Shutdown()
-        assert await first_mid.wait() == Shutdown()
-        assert await other.wait() == Shutdown()
-    assert len(starts) == 4
-
-
-@pytest.mark.parametrize(("restart", "comes_back"), [("permanent", True), ("transient", False)])
-async def test_a_supervisor_that_gives_up_ends_with_shutdown(autojump_clock, restart, comes_back):
-    """So a transient one is not restarted: OTP's own pitfall."""
-    sub = supervisor("sub", [puppet("1")], max_restarts=0, restart=restart)
-    async with open_tree(lambda: Supervisor([sub], **INTENSITY)) as top:
-        ref = await child(top, "sub")
-        (await child(ref, "1")).cast(boom)
-        assert await ref.wait() == Shutdown()
-        await trio.sleep(0.1)
-        now = (await children(top))["sub"]
-        assert (now is not None) == comes_back
-        assert top.is_alive
-
-
-async def test_a_group_of_supervisors_goes_down_with_one_that_gives_up(autojump_clock):
-    subs = [supervisor(id, [puppet("w")], max_restarts=0) for id in "abc"]
-    async with open_tree(lambda: Supervisor(subs, strategy="one_for_all", **INTENSITY)) as top:
-        before = await children(top)
-        workers = [await child(ref, "w") for ref in before.values()]
-        workers[1].cast(boom)
-        await before["b"].wait()
-        await trio.sleep(0.1)
-        after = await children(top)
-        assert all(before[id] != after[id] for id in "abc")
-        assert [await ref.wait() for ref in (workers[0], workers[2])] == [Shutdown(), Shutdown()]
-        assert all([(await child(ref, "w")).is_alive for ref in after.values()])

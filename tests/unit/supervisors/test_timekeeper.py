@@ -2,10 +2,28 @@
 
 import pytest
 import trio
+import trio.lowlevel
 
-from supervisors import CallTimeout, open_tree
+from supervisors import (
+    CallTimeout,
+    Supervisor,
+    open_tree,
+)
 from supervisors._core.timekeeper import COMPACT_FROM, Timekeeper
-from tests.unit.supervisors.actors import Do, Puppet
+from tests.unit.supervisors.actors import Do, Puppet, start
+
+
+async def test_a_timer_sends_once_unless_cancelled_and_dies_with_its_actor(autojump_clock):
+    async with open_tree(Supervisor) as top:
+        ref = await start(top, "a")
+        await ref.call(Do(lambda me: me.send_after(1.0, "one") and None))
+        two = await ref.call(Do(lambda me: me.send_after(1.0, "two")))
+        two.cancel()
+        await trio.sleep(2)
+        assert await ref.call(Do(lambda me: me.got)) == ["one"]
+        await ref.call(Do(lambda me: me.send_after(10**6, "never") and None))
+        before = trio.current_time()
+    assert trio.current_time() == before
 
 
 def timers(ref, *plan):

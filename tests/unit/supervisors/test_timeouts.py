@@ -1,9 +1,11 @@
-"""Server timeouts and continuations as in gen_server_SUITE (gs) and gen_server_test (ex_gs)."""
+# ruff: noqa: N802 - tests bear the IDs of the conformance list
+"""Server timeouts and continuations, after gen_server_SUITE (gs) and gen_server_test (ex_gs)."""
 
 import math
 
 import pytest
 import trio
+import trio.lowlevel
 
 from supervisors import (
     Continue,
@@ -15,16 +17,44 @@ from supervisors import (
     Timeout,
     open_tree,
 )
-from tests.unit.supervisors.actors import Do, Puppet, boom, puppet
-from tests.unit.supervisors.suite_actors import (
+from tests.unit.supervisors.actors import (
     Chained,
+    Do,
+    Puppet,
+    boom,
     by_call,
     by_cast,
     by_continue,
     by_info,
     got,
+    puppet,
     start,
 )
+
+KINDS = ["call", "call without reply", "cast", "info", "continue"]
+
+
+async def test_P_GS_08_server_timeout(autojump_clock):
+    async with open_tree(Puppet) as ref:
+        await ref.call(Do(lambda _: Reply(None, timeout=1.0)))
+        await trio.sleep(0.5)
+        assert await ref.call(Do(lambda me: list(me.got))) == []
+        await trio.sleep(5)  # that call took the timeout back
+        assert await ref.call(Do(lambda me: Reply(list(me.got), timeout=1.0))) == []
+        await trio.sleep(1.5)
+        assert await ref.call(Do(lambda me: list(me.got))) == [Timeout()]
+
+
+async def test_P_GS_12_continue_comes_before_any_message(autojump_clock):
+    journal = []
+
+    def init(me):
+        me.ref.cast(lambda me: me.journal.append("message"))
+        return Continue("x")
+
+    async with open_tree(lambda: Puppet("a", journal, init=init)) as ref:
+        await ref.call(Do(lambda _: Reply(None, continue_with="y")))
+    assert journal[:3] == [("continue", "x"), "message", ("continue", "y")]
 
 
 def timeout_from(kind, timeout):
@@ -37,9 +67,6 @@ def timeout_from(kind, timeout):
         "info": lambda ref: by_info(ref, lambda: result),
         "continue": lambda ref: by_continue(ref, lambda: result),
     }[kind]
-
-
-KINDS = ["call", "call without reply", "cast", "info", "continue"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -114,9 +141,6 @@ async def test_gs_call_delayed_answer_from_the_timeout(autojump_clock):
         before = trio.current_time()
         assert await ref.call(Do(boom)) == "delayed"
         assert trio.current_time() - before == pytest.approx(1.0)
-
-
-# --- continue ---
 
 
 async def test_ex_gs_continuations_chain_before_any_message(autojump_clock):
