@@ -11,7 +11,7 @@ import math
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
-from tests.unit.supervisors.property.plans import (
+from tests.unit.supervisors.property.generators import (
     MAX_CHILDREN,
     SLOW_START,
     START_TIMEOUT,

@@ -26,16 +26,8 @@ from supervisors import (
     Shutdown,
     Supervisor,
 )
-from tests.unit.supervisors.property.plans import Plan, SupervisorPlan, WorkerPlan, plans, trees
-from tests.unit.supervisors.property.puppets import Act, Ask
-from tests.unit.supervisors.property.quiet import (
-    gave_up_too_early,
-    was_wrong,
-    wrong_now,
-    wrong_table,
-)
-from tests.unit.supervisors.property.runs import runs
-from tests.unit.supervisors.property.theatre import (
+from tests.unit.supervisors.property.actors import Act, Ask
+from tests.unit.supervisors.property.driver import (
     A_LONG_TIME,
     Job,
     Theatre,
@@ -44,7 +36,21 @@ from tests.unit.supervisors.property.theatre import (
     table_of,
     wrong_end,
 )
-from tests.unit.supervisors.property.world import Record, Slot
+from tests.unit.supervisors.property.generators import (
+    Plan,
+    SupervisorPlan,
+    WorkerPlan,
+    plans,
+    trees,
+)
+from tests.unit.supervisors.property.invariants import (
+    gave_up_too_early,
+    was_wrong,
+    wrong_now,
+    wrong_table,
+)
+from tests.unit.supervisors.property.observer import Record, Slot
+from tests.unit.supervisors.property.runs import runs
 
 WHO = st.integers(0, 15)
 # How many steps all tasks go on before the next rule (0: it is done in the same step), and who is

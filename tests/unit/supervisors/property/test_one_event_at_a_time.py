@@ -24,13 +24,19 @@ from supervisors import (
     Shutdown,
     Supervisor,
 )
-from tests.unit.supervisors.property.agreement import events_disagree, table_disagrees
+from tests.unit.supervisors.property.actors import Act, Ask
+from tests.unit.supervisors.property.comparison import events_disagree, table_disagrees
+from tests.unit.supervisors.property.driver import Job, Theatre, kind_of, ref_of, table_of
+from tests.unit.supervisors.property.generators import (
+    Plan,
+    SupervisorPlan,
+    WorkerPlan,
+    plans,
+    trees,
+)
 from tests.unit.supervisors.property.model import Model, Process, Row
-from tests.unit.supervisors.property.plans import Plan, SupervisorPlan, WorkerPlan, plans, trees
-from tests.unit.supervisors.property.puppets import Act, Ask
+from tests.unit.supervisors.property.observer import Record, short
 from tests.unit.supervisors.property.runs import runs
-from tests.unit.supervisors.property.theatre import Job, Theatre, kind_of, ref_of, table_of
-from tests.unit.supervisors.property.world import Record, short
 
 # After the last thing that the model foresees; too short for anything else to happen in it.
 PAUSE = 0.00007

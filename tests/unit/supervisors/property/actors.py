@@ -28,14 +28,14 @@ from supervisors import (
     Supervisor,
     SupervisorsError,
 )
-from tests.unit.supervisors.property.plans import (
+from tests.unit.supervisors.property.generators import (
     MAX_CHILDREN,
     SLOW_START,
     RegistryPlan,
     SupervisorPlan,
     WorkerPlan,
 )
-from tests.unit.supervisors.property.world import Boom, Record, Watch, World
+from tests.unit.supervisors.property.observer import Boom, Record, Watch, World
 
 # How much longer than usual an init takes.
 INIT_SECONDS = {"slow": SLOW_START, "tasks": 0.25, "late": 100.0, "hang": math.inf}

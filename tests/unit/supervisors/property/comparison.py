@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from supervisors import ChildCounts, ChildInfo
+from tests.unit.supervisors.property.generators import SupervisorPlan
 from tests.unit.supervisors.property.model import ANY, Event, Model, Process
-from tests.unit.supervisors.property.plans import SupervisorPlan
-from tests.unit.supervisors.property.world import World, short
+from tests.unit.supervisors.property.observer import World, short
 
 
 def events_disagree(model: Model, world: World) -> str | None:

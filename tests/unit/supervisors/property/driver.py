@@ -25,10 +25,10 @@ from supervisors import (
     SupervisorsError,
     open_tree,
 )
-from tests.unit.supervisors.property.plans import SupervisorPlan
-from tests.unit.supervisors.property.puppets import make
-from tests.unit.supervisors.property.stage import NeverEnds, Stage
-from tests.unit.supervisors.property.world import Boom, Record, World, story
+from tests.unit.supervisors.property.actors import make
+from tests.unit.supervisors.property.generators import SupervisorPlan
+from tests.unit.supervisors.property.observer import Boom, Record, World, story
+from tests.unit.supervisors.property.stepped_run import NeverEnds, Stage
 
 LOGGER = logging.getLogger("supervisors")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from supervisors import ChildCounts, ChildInfo, Killed, NoProc, Normal, Shutdown
-from tests.unit.supervisors.property.plans import SupervisorPlan, WorkerPlan
-from tests.unit.supervisors.property.world import Record, Slot, World, short
+from tests.unit.supervisors.property.generators import SupervisorPlan, WorkerPlan
+from tests.unit.supervisors.property.observer import Record, Slot, World, short
 
 # --- in between: nothing has been asked for a long time, and the tree lives ---
 

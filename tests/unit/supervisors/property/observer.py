@@ -32,7 +32,7 @@ from supervisors import (
     Shutdown,
     StartError,
 )
-from tests.unit.supervisors.property.plans import (
+from tests.unit.supervisors.property.generators import (
     START_TIMEOUT,
     Plan,
     RegistryPlan,
