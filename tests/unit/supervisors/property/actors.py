@@ -1,4 +1,4 @@
-"""The actors of the property tests: they do what they are told and let the world know."""
+"""The actors of the property tests: they do what they are told and let the observer know."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.unit.supervisors.property.generators import (
     SupervisorPlan,
     WorkerPlan,
 )
-from tests.unit.supervisors.property.observer import Boom, Record, Watch, World
+from tests.unit.supervisors.property.observer import Boom, Observer, Record, Watch
 
 # How much longer than usual an init takes.
 INIT_SECONDS = {"slow": SLOW_START, "tasks": 0.25, "late": 100.0, "hang": math.inf}
@@ -67,9 +67,9 @@ class Ask(Call[Any]):
 class Worker(GenServer):
     """A GenServer by plan."""
 
-    def __init__(self, world: World, record: Record) -> None:
+    def __init__(self, observer: Observer, record: Record) -> None:
         assert isinstance(record.plan, WorkerPlan)
-        self.world = world
+        self.observer = observer
         self.record = record
         self.plan = record.plan
         self.trap_exit = record.plan.trap
@@ -78,9 +78,9 @@ class Worker(GenServer):
     # --- callbacks ---
 
     async def init(self) -> Any:
-        self.world.born(self.record, self.ref)
+        self.observer.born(self.record, self.ref)
         for what in self.plan.meets:
-            others = [other for other in self.world.live if other is not self.record]
+            others = [other for other in self.observer.live if other is not self.record]
             for other in others if what == "monitor" else others[-1:]:
                 await self._meet(Act(what), other)
         await trio.sleep(self.plan.init)
@@ -98,7 +98,7 @@ class Worker(GenServer):
                 self._task("slow to end", 0.5)
         await trio.sleep(INIT_SECONDS.get(self.record.fate, 0.0))
         self.record.up = True
-        self.world.note(f"{self.record} up")
+        self.observer.note(f"{self.record} up")
         return None
 
     async def handle_call(self, request: Ask, caller: Caller) -> Any:
@@ -137,12 +137,12 @@ class Worker(GenServer):
         return await self._perform(argument)
 
     async def terminate(self, reason: ExitReason) -> ExitReason | None:
-        record, world = self.record, self.world
-        world.note(f"{record} terminates: {reason}")
+        record, observer = self.record, self.observer
+        observer.note(f"{record} terminates: {reason}")
         if record.killed or record.died_at is not None:
-            world.violation(f"{record} terminates, though it was killed or is dead")
+            observer.violation(f"{record} terminates, though it was killed or is dead")
         if reason == Shutdown():  # nobody but its supervisor uses this one
-            record.later_at_stop = world.later_than(record)
+            record.later_at_stop = observer.later_than(record)
         match self.plan.stops:
             case "block":
                 with trio.CancelScope(shield=True):
@@ -158,7 +158,7 @@ class Worker(GenServer):
     # --- what it is told ---
 
     async def _perform(self, act: Act) -> Any:
-        self.world.note(f"{self.record} does: {act}")
+        self.observer.note(f"{self.record} does: {act}")
         match act.what:
             case "crash":
                 raise Boom("told to")
@@ -193,7 +193,7 @@ class Worker(GenServer):
             case "link" if target is not self.record:
                 self._link(target)
             case "unlink":
-                self.world.links.discard(frozenset((self.record, target)))
+                self.observer.links.discard(frozenset((self.record, target)))
                 self.unlink(target.ref)
             case "signal":
                 target.signalled = True
@@ -203,7 +203,7 @@ class Worker(GenServer):
                 try:
                     await target.ref.call(Ask(0, Act("nothing")), timeout=act.seconds)
                 except CallError as error:
-                    self.world.note(f"{self.record} gets {type(error).__name__}")
+                    self.observer.note(f"{self.record} gets {type(error).__name__}")
             case "end me":
                 await self._end_me(target)
 
@@ -212,7 +212,7 @@ class Worker(GenServer):
         record = self.record
         record.linked = target.linked = True
         if target.ref.is_alive:
-            self.world.links.add(frozenset((record, target)))
+            self.observer.links.add(frozenset((record, target)))
         elif self.trap_exit:
             record.due_exits[target] += 1
         else:
@@ -231,7 +231,7 @@ class Worker(GenServer):
                 else:
                     await Supervisor.terminate_child(supervisor.ref, slot.id)
             except SupervisorsError as error:
-                self.world.note(f"{self.record} gets {type(error).__name__}")
+                self.observer.note(f"{self.record} gets {type(error).__name__}")
 
     def _answer(self) -> None:
         for caller, token in self.callers:
@@ -272,40 +272,42 @@ class Worker(GenServer):
 
     def _hear(self) -> None:
         if self.record.killed or self.record.died_at is not None:
-            self.world.violation(f"{self.record} takes a message, though it was killed or is dead")
+            self.observer.violation(
+                f"{self.record} takes a message, though it was killed or is dead"
+            )
 
     def _down(self, down: Down) -> None:
-        record, world = self.record, self.world
+        record, observer = self.record, self.observer
         watch = record.watches.get(down.monitor)
-        world.note(f"{record} hears that {down.ref} is down: {down.reason}")
+        observer.note(f"{record} hears that {down.ref} is down: {down.reason}")
         if watch is None:
-            world.violation(f"{record} gets a Down it did not ask for: {down}")
+            observer.violation(f"{record} gets a Down it did not ask for: {down}")
             return
         watch.downs += 1
         watch.reason = down.reason
         target = watch.target
         if watch.downs > 1:
-            world.violation(f"{record} gets {watch.downs} Downs of {target} from one monitor")
+            observer.violation(f"{record} gets {watch.downs} Downs of {target} from one monitor")
         if watch.dropped == "alive":
-            world.violation(f"{record} gets a Down of {target} after it demonitored it")
+            observer.violation(f"{record} gets a Down of {target} after it demonitored it")
         assert target.ref is not None
         if target.ref.is_alive:
-            world.violation(f"{record} gets a Down of {target}, which lives")
-        if world.names.keys(target.ref) or world.inner.keys(target.ref):
-            world.violation(f"{record} gets a Down of {target}, which still has its names")
+            observer.violation(f"{record} gets a Down of {target}, which lives")
+        if observer.names.keys(target.ref) or observer.inner.keys(target.ref):
+            observer.violation(f"{record} gets a Down of {target}, which still has its names")
 
     def _exit(self, info: Exit) -> None:
-        self.world.note(f"{self.record} gets an exit signal of {info.ref}: {info.reason}")
+        self.observer.note(f"{self.record} gets an exit signal of {info.ref}: {info.reason}")
         if isinstance(info.ref, LinkedTask):
             self.record.tasks_heard[isinstance(info.reason, Crashed)] += 1
-        for other in self.world.records:
+        for other in self.observer.records:
             if other.ref == info.ref:
                 if info.reason == Shutdown("signal") and self.record.on_purpose[other]:
                     self.record.on_purpose[other] -= 1
                     return  # sent on purpose, not by a link
                 self.record.exits[other] += 1
                 if other.alive and other.ref is not None and other.ref.is_alive:
-                    self.world.violation(f"{self.record} gets an Exit of {other}, which lives")
+                    self.observer.violation(f"{self.record} gets an Exit of {other}, which lives")
 
 
 async def _spend(act: Act) -> None:
@@ -329,42 +331,42 @@ async def _swallow(seconds: float) -> None:
 
 
 class WatchedSupervisor(Supervisor):
-    """A Supervisor the world knows of."""
+    """A Supervisor the observer knows of."""
 
-    def __init__(self, world: World, record: Record, plan: SupervisorPlan) -> None:
+    def __init__(self, observer: Observer, record: Record, plan: SupervisorPlan) -> None:
         super().__init__(
-            [world.spec(child, record) for child in plan.children],
+            [observer.spec(child, record) for child in plan.children],
             strategy=plan.strategy,  # type: ignore[arg-type]
             max_restarts=plan.max_restarts,
             max_seconds=plan.max_seconds,
             auto_shutdown=plan.auto_shutdown,  # type: ignore[arg-type]
         )
-        self.world = world
+        self.observer = observer
         self.record = record
 
     async def init(self) -> Any:
-        return supervisor_init(self, self.world, self.record)
+        return supervisor_init(self, self.observer, self.record)
 
 
 class WatchedDynamicSupervisor(DynamicSupervisor):
-    """A DynamicSupervisor the world knows of."""
+    """A DynamicSupervisor the observer knows of."""
 
-    def __init__(self, world: World, record: Record, plan: SupervisorPlan) -> None:
+    def __init__(self, observer: Observer, record: Record, plan: SupervisorPlan) -> None:
         super().__init__(
             max_restarts=plan.max_restarts,
             max_seconds=plan.max_seconds,
             max_children=MAX_CHILDREN,
         )
-        self.world = world
+        self.observer = observer
         self.record = record
 
     async def init(self) -> Any:
-        return supervisor_init(self, self.world, self.record)
+        return supervisor_init(self, self.observer, self.record)
 
 
-def supervisor_init(actor: Any, world: World, record: Record) -> Any:
+def supervisor_init(actor: Any, observer: Observer, record: Record) -> Any:
     """The init of both."""
-    world.born(record, actor.ref)
+    observer.born(record, actor.ref)
     match record.fate:
         case "raise":
             raise Boom("init")
@@ -376,14 +378,14 @@ def supervisor_init(actor: Any, world: World, record: Record) -> Any:
     return None
 
 
-def make(world: World, record: Record) -> Any:
+def make(observer: Observer, record: Record) -> Any:
     """The actor for a record."""
     plan = record.plan
     match plan:
         case WorkerPlan():
-            return Worker(world, record)
+            return Worker(observer, record)
         case RegistryPlan():
-            return world.inner.child_spec().start()
+            return observer.inner.child_spec().start()
         case SupervisorPlan():
             kind = WatchedDynamicSupervisor if plan.dynamic else WatchedSupervisor
-            return kind(world, record, plan)
+            return kind(observer, record, plan)

@@ -1,4 +1,4 @@
-"""Whether what was seen on the stage is what the model says."""
+"""Whether what was seen in a run is what the model says."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from supervisors import ChildCounts, ChildInfo
 from tests.unit.supervisors.property.generators import SupervisorPlan
 from tests.unit.supervisors.property.model import ANY, Event, Model, Process
-from tests.unit.supervisors.property.observer import World, short
+from tests.unit.supervisors.property.observer import Observer, short
 
 
-def events_disagree(model: Model, world: World) -> str | None:
+def events_disagree(model: Model, observer: Observer) -> str | None:
     """What is wrong with the births and ends, supervisor by supervisor; None if nothing is.
 
     Of one supervisor's children the order counts, except for ends at one moment by a kill of the
     supervisor, and for a DynamicSupervisor's children.
     """
-    expected, seen = _by_owner(model.events), _by_owner(_seen(world))
+    expected, seen = _by_owner(model.events), _by_owner(_seen(observer))
     for owner in dict.fromkeys([*expected, *seen]):
         killed_at = _killed_at(owner, model.events)
         ours = _in_order(expected[owner], killed_at, everything=owner in model.dynamic)
@@ -35,8 +35,8 @@ def events_disagree(model: Model, world: World) -> str | None:
     return None
 
 
-def _seen(world: World) -> Iterable[Event]:
-    for record, what in world.events:
+def _seen(observer: Observer) -> Iterable[Event]:
+    for record, what in observer.events:
         owner = "" if record.owner is None else record.owner.label
         time, reason = record.born_at, None
         if what == "end":
@@ -81,10 +81,10 @@ def _text(event: Event) -> str:
 
 
 def table_disagrees(
-    process: Process, world: World, infos: list[ChildInfo], counts: ChildCounts
+    process: Process, observer: Observer, infos: list[ChildInfo], counts: ChildCounts
 ) -> str | None:
     """What is wrong with which_children and count_children of a supervisor; None if nothing is."""
-    labels = {record.ref: record.label for record in world.live}
+    labels = {record.ref: record.label for record in observer.live}
     ours = [(row.plan.id, row.process and row.process.label, False) for row in process.rows]
     theirs = [(i.id, i.ref and labels.get(i.ref, "the dead"), i.restarting) for i in infos]
     theirs.reverse()

@@ -1,4 +1,4 @@
-"""A tree on the stage, and the calls that are made to it from outside."""
+"""A tree that is run step by step, and the calls that are made to it from outside."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from supervisors import (
 )
 from tests.unit.supervisors.property.actors import make
 from tests.unit.supervisors.property.generators import SupervisorPlan
-from tests.unit.supervisors.property.observer import Boom, Record, World, story
-from tests.unit.supervisors.property.stepped_run import NeverEnds, Stage
+from tests.unit.supervisors.property.observer import Boom, Observer, Record, story
+from tests.unit.supervisors.property.stepped_run import NeverEnds, SteppedRun
 
 LOGGER = logging.getLogger("supervisors")
 
@@ -51,7 +51,7 @@ class Job:
     cancelled: bool = False
 
 
-class Theatre:
+class Driver:
     """Runs the tree of `plan` until it is closed by one of the `ENDINGS`."""
 
     ENDINGS = ("leave", "raise", "cancel")
@@ -61,7 +61,7 @@ class Theatre:
         LOGGER.setLevel(logging.CRITICAL + 1)
         self.plan = plan
         self.ending = ending
-        self.world = World(make)
+        self.observer = Observer(make)
         self.jobs: list[Job] = []
         self.closing = False
         self.over = False
@@ -70,19 +70,19 @@ class Theatre:
         self._entered = False
         self._left_at = 0.0
         self._scope = trio.CancelScope()
-        self.stage = Stage(self._main, [self.world])
-        self.stage.tick(12)  # the names are there, the tree has begun to start
+        self.run = SteppedRun(self._main, [self.observer])
+        self.run.tick(12)  # the names are there, the tree has begun to start
 
     # --- what is ordered ---
 
     def order(self, text: str, function: Callable[[], object]) -> None:
-        """Have something done at the director's next step."""
+        """Have something done at the follower's next step."""
 
         def told() -> None:
-            self.world.note(f"> {text}")
+            self.observer.note(f"> {text}")
             function()
 
-        self.stage.order(told)
+        self.run.order(told)
 
     def job(
         self,
@@ -94,7 +94,7 @@ class Theatre:
         job = Job(what, function, verify, trio.CancelScope())
         self.jobs.append(job)
         self.order(
-            what, lambda: self.world.nursery.start_soon(self._run_job, job, name="stage: job")
+            what, lambda: self.observer.nursery.start_soon(self._run_job, job, name="driver: job")
         )
         return job
 
@@ -130,36 +130,36 @@ class Theatre:
     def finish(self) -> None:
         """Close the tree, let everything end, and see that nothing is left."""
         self.close()
-        self.stage.sleep(A_LONG_TIME)
+        self.run.sleep(A_LONG_TIME)
         self.check()
-        world = self.world
+        observer = self.observer
         if not self.over:
-            world.violation("the tree does not end")
-        for record in world.live:
-            world.violation(f"{record} lives after the end of the tree")
+            observer.violation("the tree does not end")
+        for record in observer.live:
+            observer.violation(f"{record} lives after the end of the tree")
         for job in self.jobs:
             if job.elapsed is None:
-                world.violation(f"this never ends: {job.what}")
+                observer.violation(f"this never ends: {job.what}")
         self.check()
-        self.stage.end()
+        self.run.end()
         self.check()
 
     def check(self) -> None:
         """Raise, with the whole story, if something has happened that should not."""
-        finished = self.stage.outcome
+        finished = self.run.outcome
         if isinstance(finished, outcome.Error):
             self._fail("raised out of the tree", finished.error)
-        if self.world.violations:
-            self._fail(self.world.violations[0])
+        if self.observer.violations:
+            self._fail(self.observer.violations[0])
 
     def _fail(self, text: str, cause: BaseException | None = None) -> NoReturn:
         self.failed = True
-        raise AssertionError(text + story(self.plan, self.world)) from cause
+        raise AssertionError(text + story(self.plan, self.observer)) from cause
 
     def wrong(self, text: str) -> None:
         """Something is wrong that was found out from outside; the run may be over."""
-        self.world.journal.append(f"VIOLATION: {text}")
-        self.world.violations.append(text)
+        self.observer.journal.append(f"VIOLATION: {text}")
+        self.observer.violations.append(text)
 
     def leave(self) -> None:
         """Finish, or after a failure drop everything."""
@@ -170,44 +170,44 @@ class Theatre:
             self._fail("it never ends")
         finally:
             LOGGER.setLevel(logging.NOTSET)
-            if self.stage.outcome is None:
-                self.stage.abandon(self.world.nursery.cancel_scope.cancel)
+            if self.run.outcome is None:
+                self.run.abandon(self.observer.nursery.cancel_scope.cancel)
 
     # --- what runs ---
 
-    async def _main(self, stage: Stage) -> None:
+    async def _main(self, run: SteppedRun) -> None:
         async with trio.open_nursery() as nursery:
-            self.world.nursery = nursery
-            async with open_tree(self.world.names.child_spec()):
-                nursery.start_soon(self._run_tree, name="stage: tree")
-                await stage.follow_orders()
+            self.observer.nursery = nursery
+            async with open_tree(self.observer.names.child_spec()):
+                nursery.start_soon(self._run_tree, name="driver: tree")
+                await run.follow_orders()
 
     async def _run_tree(self) -> None:
-        world = self.world
-        before = set(world.tasks)
+        observer = self.observer
+        before = set(observer.tasks)
         try:
             with self._scope:
-                async with open_tree(world.spec(self.plan, None)):
+                async with open_tree(observer.spec(self.plan, None)):
                     await self._block()
         except StartError as error:
-            world.note(f"the tree does not start: {error}")
+            observer.note(f"the tree does not start: {error}")
         except Boom:
             if not self.closing:
                 raise
         self.over = True
-        world.note("the tree is over")
-        for record in world.live:
-            world.violation(f"{record} lives after the end of the tree")
-        for task in world.tasks - before:
-            if not task.name.startswith("stage: "):
-                world.violation(f"the task {task.name} is left of the tree")
-        names = [*world.names.keys(), *world.inner.keys()]
+        observer.note("the tree is over")
+        for record in observer.live:
+            observer.violation(f"{record} lives after the end of the tree")
+        for task in observer.tasks - before:
+            if not task.name.startswith("driver: "):
+                observer.violation(f"the task {task.name} is left of the tree")
+        names = [*observer.names.keys(), *observer.inner.keys()]
         if names:
-            world.violation(f"names are left: {names}")
-        ends = [record.died_at for record in world.records if record.died_at is not None]
+            observer.violation(f"names are left: {names}")
+        ends = [record.died_at for record in observer.records if record.died_at is not None]
         late = trio.current_time() - max([self._left_at, *ends])
-        if late > 1e-6 and not any(record.stuck for record in world.records):
-            world.violation(f"the tree goes on for {late} s after the last of it has ended")
+        if late > 1e-6 and not any(record.stuck for record in observer.records):
+            observer.violation(f"the tree goes on for {late} s after the last of it has ended")
 
     async def _block(self) -> None:
         self._entered = True
@@ -228,10 +228,10 @@ class Theatre:
         job.elapsed = trio.current_time() - job.started_at
         job.cancelled = job.scope.cancelled_caught
         got = "cancelled" if job.cancelled else repr(job.error or job.value)
-        self.world.note(f"< {job.what}: {got}")
+        self.observer.note(f"< {job.what}: {got}")
         wrong = None if job.cancelled else job.verify(job)
         if wrong is not None:
-            self.world.violation(f"{job.what}: {wrong}, got {got}")
+            self.observer.violation(f"{job.what}: {wrong}, got {got}")
 
 
 # --- how processes are reached ---

@@ -6,22 +6,24 @@ from collections.abc import Iterator
 
 from supervisors import ChildCounts, ChildInfo, Killed, NoProc, Normal, Shutdown
 from tests.unit.supervisors.property.generators import SupervisorPlan, WorkerPlan
-from tests.unit.supervisors.property.observer import Record, Slot, World, short
+from tests.unit.supervisors.property.observer import Observer, Record, Slot, short
 
 # --- in between: nothing has been asked for a long time, and the tree lives ---
 
 
-def wrong_now(world: World) -> Iterator[str]:
+def wrong_now(observer: Observer) -> Iterator[str]:
     """Of those that live: Downs and exit signals that did not come, names that do not resolve."""
-    for record in world.live:
+    for record in observer.live:
         if not record.hangs:  # one in init does not read its mailbox
             yield from _wrong_watches(record)
             yield from _wrong_exits(record)
         key = getattr(record.plan, "key", None)
         if key is not None:
-            registry, name = world.name_of(key, record.path)
+            registry, name = observer.name_of(key, record.path)
             held = registry.whereis(name)
-            if registry is world.names and (held != record.ref or not registry.via(name).is_alive):
+            if registry is observer.names and (
+                held != record.ref or not registry.via(name).is_alive
+            ):
                 yield f"the name {name} should be that of {record}, but is that of {held}"
 
 
@@ -59,10 +61,10 @@ def _wrong_exits(record: Record) -> Iterator[str]:
 
 
 def wrong_table(
-    boss: Record, world: World, infos: list[ChildInfo], counts: ChildCounts
+    boss: Record, observer: Observer, infos: list[ChildInfo], counts: ChildCounts
 ) -> Iterator[str]:
     """What which_children and count_children of a supervisor get wrong, and whom it forgot."""
-    ours = {record.ref for record in world.live if record.owner is boss}
+    ours = {record.ref for record in observer.live if record.owner is boss}
     theirs = [info.ref for info in infos if info.ref is not None]
     if ours != set(theirs) or len(ours) != len(theirs):
         yield f"which_children of {boss} says {theirs}, but these live: {ours}"
@@ -97,9 +99,9 @@ def _may_be_down(boss: Record, slot: Slot) -> bool:
 # --- at the end: everything is over ---
 
 
-def was_wrong(world: World) -> Iterator[str]:
+def was_wrong(observer: Observer) -> Iterator[str]:
     """What went wrong with the order of stops and with the number of restarts."""
-    for record in world.records:
+    for record in observer.records:
         if record.owner is None and not record.signalled and not _in_order(record):
             yield f"nobody killed the root, but it ended with {record.reason}"
         if record.killed and record.reason != Killed():
@@ -170,11 +172,11 @@ def _too_many_restarts(boss: Record) -> Iterator[str]:
             )
 
 
-def gave_up_too_early(world: World) -> Iterator[str]:
+def gave_up_too_early(observer: Observer) -> Iterator[str]:
     """Of supervisors that nobody asked to end, and whose own supervisor lives on: each must have
     lost more children, or failed to start them more often, than it may make restarts.
     """
-    for boss in world.records:
+    for boss in observer.records:
         plan, owner = boss.plan, boss.owner
         if not isinstance(plan, SupervisorPlan) or boss.reason != Shutdown():
             continue

@@ -1,6 +1,6 @@
-"""What happens on the stage, seen from outside: every process, its birth, its end, who owns it.
+"""What happens in a run, seen from outside: every process, its birth, its end, who owns it.
 
-The world makes the specs, so it knows by itself which process belongs to which child of which
+The observer makes the specs, so it knows by itself which process belongs to which child of which
 supervisor. It is a trio instrument: after each step of each task it looks who has died and whether
 what must hold at every moment holds. It uses the public API of the runtime only.
 """
@@ -52,7 +52,7 @@ class Slot:
     plan: Plan
     owner: Record | None
     order: int | None = None
-    """Its place among its siblings: the world's count when it was first started."""
+    """Its place among its siblings: the observer's count when it was first started."""
     calls: list[float] = field(default_factory=list)
     """When its start function was called."""
     fates: list[str] = field(default_factory=list)
@@ -129,7 +129,7 @@ class Record:
 
     @property
     def alive(self) -> bool:
-        """As far as the world has seen."""
+        """As far as the observer has seen."""
         return self.born_at is not None and self.died_at is None
 
     @property
@@ -150,10 +150,10 @@ class Record:
         return self.label
 
 
-class World(trio.abc.Instrument):
+class Observer(trio.abc.Instrument):
     """Everything that was seen. `violations` is what should not have been."""
 
-    def __init__(self, make: Callable[[World, Record], Any]) -> None:
+    def __init__(self, make: Callable[[Observer, Record], Any]) -> None:
         self.make = make
         self.names = Registry("names")
         self.inner = Registry("inner")
@@ -268,7 +268,7 @@ class World(trio.abc.Instrument):
         self.records.append(record)
         self.live.append(record)
         # In a context of its own: it is no task of the actor in whose step we are.
-        start = partial(self.nursery.start_soon, self._await_end, record, name="stage: wait")
+        start = partial(self.nursery.start_soon, self._await_end, record, name="run: wait")
         contextvars.Context().run(start)
 
     async def _await_end(self, record: Record) -> None:
@@ -323,7 +323,7 @@ class World(trio.abc.Instrument):
         try:
             self._look()
         except Exception as error:  # noqa: BLE001
-            self.violation(f"the world cannot be seen: {error!r}")
+            self.violation(f"the observer cannot look: {error!r}")
 
     def _look(self) -> None:
         for record in list(self._unmet):
@@ -388,9 +388,9 @@ def short(reason: ExitReason | None) -> str:
             return "?"
 
 
-def story(plan: Plan, world: World, lines: int = 120) -> str:
+def story(plan: Plan, observer: Observer, lines: int = 120) -> str:
     """The tree as it was drawn, and the end of what happened to it."""
-    told: Iterable[str] = world.journal[-lines:]
-    left_out = len(world.journal) - lines
+    told: Iterable[str] = observer.journal[-lines:]
+    left_out = len(observer.journal) - lines
     head = [f"... {left_out} lines before ..."] if left_out > 0 else []
-    return "\n".join(["", *plan.lines(), "", *head, *told, "", *world.violations])
+    return "\n".join(["", *plan.lines(), "", *head, *told, "", *observer.violations])

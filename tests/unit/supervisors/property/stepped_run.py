@@ -24,18 +24,18 @@ class NeverEnds(AssertionError):
     """What was ordered did not come to an end, though all time there is has passed."""
 
 
-class Stage:
+class SteppedRun:
     """A guest run of trio under a virtual clock; its host is this object, which turns it by hand.
 
-    `main(stage)` runs as trio's main task and must `await stage.follow_orders()`. That is the
-    director: a task that does, somewhere among the steps of all others, what was ordered. While it
+    `main(run)` runs as trio's main task and must `await run.follow_orders()`. That is the
+    follower: a task that does, somewhere among the steps of all others, what was ordered. While it
     has nothing to do it is busy, so the clock stands; it moves, from one deadline to the next, only
     during `sleep`.
     """
 
     def __init__(
         self,
-        main: Callable[[Stage], Awaitable[object]],
+        main: Callable[[SteppedRun], Awaitable[object]],
         instruments: list[trio.abc.Instrument],
     ) -> None:
         self._callbacks: deque[Callable[[], object]] = deque()
@@ -60,7 +60,7 @@ class Stage:
     # --- for the host ---
 
     def order(self, function: Callable[[], object]) -> None:
-        """Have the director call `function` at its next step."""
+        """Have the follower call `function` at its next step."""
         self._orders.append(function)
 
     def tick(self, times: int = 1) -> None:
@@ -75,7 +75,7 @@ class Stage:
         self._until(lambda: not self._orders and not self._busy)
 
     def end(self) -> None:
-        """Let the director return, and with it `main`."""
+        """Let the follower return, and with it `main`."""
         self._over = True
         self._until(lambda: False)
 
@@ -106,7 +106,7 @@ class Stage:
     # --- for `main` ---
 
     async def follow_orders(self) -> None:
-        """Be the director until `end`."""
+        """Be the follower until `end`."""
         while not self._over:
             self._busy = True
             while self._orders:

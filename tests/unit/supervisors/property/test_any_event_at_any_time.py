@@ -1,8 +1,8 @@
 """Anything at any moment: kills, crashes, signals, calls and administration amid starts and stops.
 
-What must hold whatever comes is looked at after every step of every task (world.py), when all has
-come to rest, and at the end (quiet.py): no orphan, no name of a dead process, no second Down, no
-stop out of order, no call that never ends, no restart too many, no task left.
+What must hold whatever comes is looked at after every step of every task (observer.py), when all
+has come to rest, and at the end (invariants.py): no orphan, no name of a dead process, no second
+Down, no stop out of order, no call that never ends, no restart too many, no task left.
 
 `make soak` runs this and the test beside it 10,000 times in all, with new examples each time; the
 usual run is short and always the same.
@@ -29,8 +29,8 @@ from supervisors import (
 from tests.unit.supervisors.property.actors import Act, Ask
 from tests.unit.supervisors.property.driver import (
     A_LONG_TIME,
+    Driver,
     Job,
-    Theatre,
     kind_of,
     ref_of,
     table_of,
@@ -77,18 +77,18 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
     """Rules name processes by their number among those that live, or that were born last."""
 
     @initialize(
-        tree=trees(wild=True), ending=st.sampled_from(Theatre.ENDINGS), seed=st.random_module()
+        tree=trees(wild=True), ending=st.sampled_from(Driver.ENDINGS), seed=st.random_module()
     )
     def start(self, tree: SupervisorPlan, ending: str, seed: Any) -> None:
-        self.theatre = Theatre(tree, ending)
-        self.world = self.theatre.world
+        self.driver = Driver(tree, ending)
+        self.observer = self.driver.observer
         self.tokens = itertools.count(1)
 
     def alive(self) -> bool:
-        return bool(self.world.live)
+        return bool(self.observer.live)
 
     def any_child(self) -> bool:
-        return len(self.world.live) > 1
+        return len(self.observer.live) > 1
 
     # --- ends ---
 
@@ -101,7 +101,7 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
     @precondition(any_child)
     @rule(who=WHO, reason=REASONS, then=THEN)
     def signal(self, who: int, reason: ExitReason, then: Then) -> None:
-        self.theatre.signal(self._alive(who), reason)
+        self.driver.signal(self._alive(who), reason)
         self._go_on(then)
 
     @precondition(any_child)
@@ -117,7 +117,7 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
 
         ref = ref_of(victim)
         text = f"stop {victim}, {timeout} s: {reason}"
-        self.theatre.job(text, lambda: ref.stop(reason, timeout=timeout), verify)
+        self.driver.job(text, lambda: ref.stop(reason, timeout=timeout), verify)
         self._go_on(then)
 
     @precondition(any_child)
@@ -176,13 +176,13 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
         self._tell(self._alive(who), "cast", Act("continue", then=Act("sleep", seconds)))
         self._go_on(then)
 
-    @precondition(lambda self: any(job.elapsed is None for job in self.theatre.jobs))
+    @precondition(lambda self: any(job.elapsed is None for job in self.driver.jobs))
     @rule(number=WHO, then=THEN)
     def cancel(self, number: int, then: Then) -> None:
         """A call in flight, of whatever kind."""
-        jobs = [job for job in self.theatre.jobs if job.elapsed is None]
+        jobs = [job for job in self.driver.jobs if job.elapsed is None]
         job = jobs[number % len(jobs)]
-        self.theatre.order(f"cancel: {job.what}", job.scope.cancel)
+        self.driver.order(f"cancel: {job.what}", job.scope.cancel)
         self._go_on(then)
 
     # --- administration ---
@@ -197,15 +197,15 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
         if boss.plan.auto_shutdown == "never" and number:  # else it is refused at once
             plan = replace(plan, significant=False)
         plan = replace(plan, id=f"n{number}")
-        spec = self.world.spec(plan, boss)
+        spec = self.observer.spec(plan, boss)
 
         def verify(job: Job) -> str | None:
-            if job.value is not None and not any(r.ref == job.value for r in self.world.records):
+            if job.value is not None and not any(r.ref == job.value for r in self.observer.records):
                 return "nobody has seen it"
             return wrong_end(job, boss)
 
         text = "\n        ".join([f"start_child of {boss}:", *plan.lines()])
-        self.theatre.job(text, lambda: kind_of(boss).start_child(ref_of(boss), spec), verify)
+        self.driver.job(text, lambda: kind_of(boss).start_child(ref_of(boss), spec), verify)
         self._go_on(then)
 
     @precondition(alive)
@@ -237,7 +237,7 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
                     slot.calls_when_down = len(slot.calls)
             return wrong_end(job, boss)
 
-        self.theatre.job(f"{what} of {boss}: {slot.id}", ask, verify)
+        self.driver.job(f"{what} of {boss}: {slot.id}", ask, verify)
         self._go_on(then)
 
     @precondition(alive)
@@ -245,7 +245,7 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
     def look(self, who: int, then: Then) -> None:
         boss = self._boss(who)
         if boss is not None:
-            self.theatre.job(
+            self.driver.job(
                 f"count_children of {boss}",
                 lambda: kind_of(boss).count_children(ref_of(boss)),
                 lambda job: wrong_end(job, boss),
@@ -256,56 +256,56 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
 
     @rule(ticks=st.integers(0, 12), seconds=st.just(0.0) | SECONDS)
     def go_on(self, ticks: int, seconds: float) -> None:
-        self.theatre.stage.sleep(seconds)
+        self.driver.run.sleep(seconds)
         self._go_on((ticks, None))
 
     @rule()
     def rest(self) -> None:
         """Let everything happen that will, and see that all is in order."""
-        self.theatre.stage.sleep(A_LONG_TIME)
-        self.theatre.check()
-        if not self.theatre.over:
+        self.driver.run.sleep(A_LONG_TIME)
+        self.driver.check()
+        if not self.driver.over:
             self._look_at_rest()
 
     @precondition(alive)
     @rule(which=st.integers(0, 15), then=THEN)
     def end_all(self, which: int, then: Then) -> None:
         """Not too often. What comes then comes while the tree ends."""
-        root = self.world.live[0]
+        root = self.observer.live[0]
         if which == 15:
-            self.theatre.close()
+            self.driver.close()
         elif which > 12 and root.owner is None:
             if which == 14:
-                self.theatre.kill(root)
+                self.driver.kill(root)
             else:
-                self.theatre.signal(root, Shutdown("x"))
+                self.driver.signal(root, Shutdown("x"))
         self._go_on(then)
 
     def teardown(self) -> None:
-        if not hasattr(self, "theatre"):
+        if not hasattr(self, "driver"):
             return
         try:
-            if not self.theatre.failed and not self.theatre.closing:
+            if not self.driver.failed and not self.driver.closing:
                 self.rest()
         finally:
-            self.theatre.leave()
-        self._tell_of(was_wrong(self.world))
+            self.driver.leave()
+        self._tell_of(was_wrong(self.observer))
 
     # --- who is meant ---
 
     def _alive(self, number: int) -> Record:
         """One that lives, but not the root, with which all would be over."""
-        live = self.world.live[1:]
+        live = self.observer.live[1:]
         return live[-1 - number % len(live)]
 
     def _some(self, number: int) -> Record:
         """One that lives, or one of the last that were born."""
         if number % 2 and self.any_child():
             return self._alive(number)
-        return self.world.records[-1 - number % min(16, len(self.world.records))]
+        return self.observer.records[-1 - number % min(16, len(self.observer.records))]
 
     def _worker(self, number: int) -> Record | None:
-        workers = [r for r in self.world.live if isinstance(r.plan, WorkerPlan)]
+        workers = [r for r in self.observer.live if isinstance(r.plan, WorkerPlan)]
         return workers[number % len(workers)] if workers else None
 
     def _met(self, worker: Record, what: str) -> list[Record]:
@@ -313,13 +313,13 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
         if what == "demonitor":
             return [w.target for w in worker.watches.values() if not w.dropped and w.target.alive]
         if what == "unlink":
-            pairs = [pair for pair in self.world.links if worker in pair]
+            pairs = [pair for pair in self.observer.links if worker in pair]
             return sorted((next(iter(pair - {worker})) for pair in pairs), key=str)
         return []
 
     def _boss(self, number: int) -> Record | None:
         """A supervisor that lives, or now and then one of those that were born last."""
-        among = self.world.records[-30:] if number == 15 else self.world.live
+        among = self.observer.records[-30:] if number == 15 else self.observer.live
         bosses = [r for r in among if isinstance(r.plan, SupervisorPlan)]
         return bosses[-1 - number % len(bosses)] if bosses else None
 
@@ -327,13 +327,13 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
 
     def _go_on(self, then: Then) -> None:
         ticks, victim = then
-        self.theatre.stage.tick(ticks)
+        self.driver.run.tick(ticks)
         if victim is not None and self.any_child():
             self._kill(victim)
-        self.theatre.check()
+        self.driver.check()
 
     def _kill(self, who: int) -> None:
-        self.theatre.kill(self._alive(who))
+        self.driver.kill(self._alive(who))
 
     def _tell(self, whom: Record, how: str, act: Act) -> None:
         if not isinstance(whom.plan, WorkerPlan):
@@ -342,9 +342,9 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
             whom.stuck = True
         ref = ref_of(whom)
         if how == "cast":
-            self.theatre.order(f"cast to {whom}: {act}", lambda: ref.cast(act))
+            self.driver.order(f"cast to {whom}: {act}", lambda: ref.cast(act))
         elif how == "info":
-            self.theatre.order(f"send to {whom}: {act}", lambda: ref.send(act))
+            self.driver.order(f"send to {whom}: {act}", lambda: ref.send(act))
         else:
             self._call(whom, act)
 
@@ -359,7 +359,7 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
 
         ask = Ask(token, act)
         text = f"call {whom}, {timeout} s: {act}"
-        self.theatre.job(text, lambda: ref_of(whom).call(ask, timeout=timeout), verify)
+        self.driver.job(text, lambda: ref_of(whom).call(ask, timeout=timeout), verify)
 
     def _request(
         self, boss: Record, slot: Slot, victim: Record, what: str
@@ -373,27 +373,27 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
         return lambda: DynamicSupervisor.terminate_child(ref_of(boss), child)
 
     def _look_at_rest(self) -> None:
-        self._tell_of(wrong_now(self.world))
-        self._tell_of(gave_up_too_early(self.world))
-        hanging = [record for record in self.world.live if record.hangs]
-        for boss in self.world.live:
+        self._tell_of(wrong_now(self.observer))
+        self._tell_of(gave_up_too_early(self.observer))
+        hanging = [record for record in self.observer.live if record.hangs]
+        for boss in self.observer.live:
             if boss.supervises and not any(record.is_below(boss) for record in hanging):
                 self._look_at_table(boss)
-        self.theatre.stage.sleep(0.001)
-        self.theatre.check()
+        self.driver.run.sleep(0.001)
+        self.driver.check()
 
     def _look_at_table(self, boss: Record) -> None:
         def verify(job: Job) -> str | None:
             if job.error is not None:
                 return "it should answer"
-            return next(iter(wrong_table(boss, self.world, *job.value)), None)
+            return next(iter(wrong_table(boss, self.observer, *job.value)), None)
 
-        self.theatre.job(f"children of {boss}", lambda: table_of(boss), verify)
+        self.driver.job(f"children of {boss}", lambda: table_of(boss), verify)
 
     def _tell_of(self, wrongs: Iterable[str]) -> None:
         for wrong in wrongs:
-            self.theatre.wrong(wrong)
-        self.theatre.check()
+            self.driver.wrong(wrong)
+        self.driver.check()
 
 
 TestAnyEventAtAnyTime = AnyEventAtAnyTime.TestCase

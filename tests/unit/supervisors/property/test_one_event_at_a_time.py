@@ -26,7 +26,7 @@ from supervisors import (
 )
 from tests.unit.supervisors.property.actors import Act, Ask
 from tests.unit.supervisors.property.comparison import events_disagree, table_disagrees
-from tests.unit.supervisors.property.driver import Job, Theatre, kind_of, ref_of, table_of
+from tests.unit.supervisors.property.driver import Driver, Job, kind_of, ref_of, table_of
 from tests.unit.supervisors.property.generators import (
     Plan,
     SupervisorPlan,
@@ -51,10 +51,10 @@ class OneEventAtATime(RuleBasedStateMachine):
     """Rules name processes and children by their numbers among those there are."""
 
     @initialize(
-        tree=trees(wild=False), ending=st.sampled_from(Theatre.ENDINGS), seed=st.random_module()
+        tree=trees(wild=False), ending=st.sampled_from(Driver.ENDINGS), seed=st.random_module()
     )
     def start(self, tree: SupervisorPlan, ending: str, seed: Any) -> None:
-        self.theatre = Theatre(tree, ending)
+        self.driver = Driver(tree, ending)
         self.model = Model(tree, trio.current_time())
         self.numbers = itertools.count(1)
         self._see(self.model.over)
@@ -73,12 +73,12 @@ class OneEventAtATime(RuleBasedStateMachine):
         ref, act = self._ref(worker), Act("crash")
         text = f"crash {worker.label} by {how}"
         if how == "call":
-            self.theatre.job(text, lambda: ref.call(Ask(1, act), timeout=100))
+            self.driver.job(text, lambda: ref.call(Ask(1, act), timeout=100))
         elif how == "info":
-            self.theatre.order(text, lambda: ref.send(act))
+            self.driver.order(text, lambda: ref.send(act))
         else:
             told = act if how == "cast" else Act("continue", then=act)
-            self.theatre.order(text, lambda: ref.cast(told))
+            self.driver.order(text, lambda: ref.cast(told))
         self._see(self.model.asked_to_stop(worker, "crashed (Boom)", self._now()))
 
     @precondition(alive)
@@ -88,7 +88,7 @@ class OneEventAtATime(RuleBasedStateMachine):
         if worker is None:
             return
         ref, act = self._ref(worker), Act("end", reason=reason)
-        self.theatre.order(f"end of {worker.label}: {reason}", lambda: ref.cast(act))
+        self.driver.order(f"end of {worker.label}: {reason}", lambda: ref.cast(act))
         self._see(self.model.asked_to_stop(worker, short(reason), self._now()))
 
     @precondition(alive)
@@ -96,14 +96,14 @@ class OneEventAtATime(RuleBasedStateMachine):
     def stop(self, who: int, reason: ExitReason) -> None:
         process = self._process(who)
         ref = self._ref(process)
-        self.theatre.job(f"stop {process.label}: {reason}", lambda: ref.stop(reason))
+        self.driver.job(f"stop {process.label}: {reason}", lambda: ref.stop(reason))
         self._see(self.model.asked_to_stop(process, short(reason), self._now()))
 
     @precondition(alive)
     @rule(who=WHO)
     def kill(self, who: int) -> None:
         process = self._process(who)
-        self.theatre.order(f"kill {process.label}", self._ref(process).kill)
+        self.driver.order(f"kill {process.label}", self._ref(process).kill)
         self._see(self.model.killed(process, self._now()))
 
     @precondition(alive)
@@ -114,7 +114,7 @@ class OneEventAtATime(RuleBasedStateMachine):
             return
         assert isinstance(worker.plan, WorkerPlan)
         ref, over = self._ref(worker), self._now()
-        self.theatre.order(f"exit signal to {worker.label}: {reason}", lambda: ref.exit(reason))
+        self.driver.order(f"exit signal to {worker.label}: {reason}", lambda: ref.exit(reason))
         if not worker.plan.trap and not isinstance(reason, Normal):
             over = self.model.ended(worker, short(reason), over)
         self._see(over)
@@ -144,7 +144,7 @@ class OneEventAtATime(RuleBasedStateMachine):
         if taken is None:
             self._foretell(f"{owner.row.path}/{plan.id}", plan, fates)
         boss = self._record(owner)
-        spec = self.theatre.world.spec(plan, boss)
+        spec = self.driver.observer.spec(plan, boss)
         self._ask(
             "\n    ".join([f"start_child of {owner.label}:", *plan.lines()]),
             lambda: kind_of(boss).start_child(ref_of(boss), spec),
@@ -188,11 +188,11 @@ class OneEventAtATime(RuleBasedStateMachine):
         if not hasattr(self, "model"):
             return
         try:
-            if not self.theatre.failed:
-                self.theatre.close()
+            if not self.driver.failed:
+                self.driver.close()
                 self._see(self.model.stop(self.model.root, self._now()))
         finally:
-            self.theatre.leave()
+            self.driver.leave()
 
     # --- who is meant ---
 
@@ -213,7 +213,7 @@ class OneEventAtATime(RuleBasedStateMachine):
         return owner.rows[number] if number < len(owner.rows) else None
 
     def _record(self, process: Process) -> Record:
-        return next(r for r in self.theatre.world.live if r.label == process.label)
+        return next(r for r in self.driver.observer.live if r.label == process.label)
 
     def _ref(self, process: Process) -> ActorRef:
         return ref_of(self._record(process))
@@ -224,9 +224,9 @@ class OneEventAtATime(RuleBasedStateMachine):
     def _foretell(self, path: str, plan: Plan, fates: list[str]) -> None:
         if isinstance(plan, SupervisorPlan):
             fates = [fate for fate in fates if fate in SUPERVISOR_FATES]
-        self.theatre.order(f"the next starts of {path}: {fates}", lambda: None)
+        self.driver.order(f"the next starts of {path}: {fates}", lambda: None)
         self.model.faults[path].extend(fates)
-        self.theatre.world.faults[path].extend(fates)
+        self.driver.observer.faults[path].extend(fates)
 
     # --- seeing that all is as the model has it ---
 
@@ -241,22 +241,22 @@ class OneEventAtATime(RuleBasedStateMachine):
                 got = "ignored"
             return None if got == answer else f"the answer should be {answer}"
 
-        self.theatre.job(what, ask, verify)
+        self.driver.job(what, ask, verify)
         self._see(over)
 
     def _see(self, over: float) -> None:
-        theatre = self.theatre
-        theatre.stage.sleep(over - self._now() + PAUSE)
-        theatre.check()
-        wrong = events_disagree(self.model, theatre.world)
+        driver = self.driver
+        driver.run.sleep(over - self._now() + PAUSE)
+        driver.check()
+        wrong = events_disagree(self.model, driver.observer)
         if wrong is not None:
-            theatre.world.violation(wrong)
-        theatre.check()
+            driver.observer.violation(wrong)
+        driver.check()
         for process in self.model.living():
             if isinstance(process.plan, SupervisorPlan):
                 self._see_table(process)
-        theatre.stage.sleep(PAUSE)
-        theatre.check()
+        driver.run.sleep(PAUSE)
+        driver.check()
 
     def _see_table(self, process: Process) -> None:
         record = self._record(process)
@@ -264,9 +264,9 @@ class OneEventAtATime(RuleBasedStateMachine):
         def verify(job: Job) -> str | None:
             if job.error is not None:
                 return "the supervisor should answer"
-            return table_disagrees(process, self.theatre.world, *job.value)
+            return table_disagrees(process, self.driver.observer, *job.value)
 
-        self.theatre.job(f"children of {process.label}", lambda: table_of(record), verify)
+        self.driver.job(f"children of {process.label}", lambda: table_of(record), verify)
 
 
 TestOneEventAtATime = OneEventAtATime.TestCase
