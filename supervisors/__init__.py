@@ -24,6 +24,7 @@ in a room is not for users to import, but for the names below:
 
 from supervisors import system, telemetry
 from supervisors._core.actor_ref import ActorRef, Caller
+from supervisors._core.checks import InvalidSpecification
 from supervisors._core.handles import LinkedTask, Monitor, Timer
 from supervisors._core.mailbox import MailboxBound
 from supervisors._core.messages import (
@@ -51,7 +52,7 @@ from supervisors._core.reasons import (
 )
 from supervisors._core.signals import Down, Exit, Timeout
 from supervisors._core.status import Status
-from supervisors._core.threads import WrongThread
+from supervisors._core.threads import NotInTrio, WrongThread
 from supervisors.application import Ended, open_tree, run, serve
 from supervisors.errors import (
     AdminError,
@@ -131,6 +132,7 @@ __all__ = [
     "HandleResult",
     "Ignore",
     "InitResult",
+    "InvalidSpecification",
     "Killed",
     "LinkedTask",
     "MailboxBound",
@@ -143,6 +145,7 @@ __all__ = [
     "Node",
     "Normal",
     "NotFound",
+    "NotInTrio",
     "NotOwner",
     "NotRegistered",
     "NotUnique",

@@ -18,8 +18,10 @@ from trio.abc import Clock
 from supervisors._core.actor import Actor, spawn
 from supervisors._core.actor_ref import ActorRef
 from supervisors._core.process import Process
-from supervisors._core.reasons import Crashed, ExitReason, Normal, Shutdown, cause_of, is_abnormal
-from supervisors._core.strays import passes_on
+from supervisors._core.program_end import ProgramEnd
+from supervisors._core.reasons import Crashed, ExitReason, Shutdown, cause_of, is_abnormal
+from supervisors._core.strays import ends_program, first_end, passes_on
+from supervisors._core.threads import must_be_in_trio
 from supervisors.errors import FailedToStartChild, StartError, StartIgnored, StartTimeout
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.crash_reports import report
@@ -57,30 +59,52 @@ async def open_tree(root: Root, *, grace: float = math.inf) -> AsyncIterator[Act
     tells. The stop is shielded, so that cancellation and exceptions of the block come through only
     after it; they come out as they are.
     """
+    must_be_in_trio()
     spec = _as_spec(root)
+    async with _hosting(spec, grace) as process:
+        failure = await _await_start(process, spec)
+        if failure is None:
+            yield process.ref
+    if failure is not None:
+        raise failure
+
+
+@asynccontextmanager
+async def _hosting(spec: ChildSpec, grace: float) -> AsyncIterator[Process]:
+    """The root's process, for as long as the block, and stopped in order at its end.
+
+    What the block raises comes out as it is, in no group. What ended the program came first or
+    comes instead, bare.
+    """
+    end: ProgramEnd | None = None
     inner: BaseException | None = None
-    failure: StartError | None = None
     try:
         async with trio.open_nursery() as nursery:
             try:
                 process = _spawn_root(spec, nursery)
+                end = process.program_end
                 try:
-                    failure = await _await_start(process, spec)
-                    if failure is None:
-                        yield process.ref
+                    yield process
+                except BaseException as error:
+                    if ends_program(error):
+                        end.came_from_block(error)
+                    raise
                 finally:
                     await _stop_root(process, grace)
+                nursery.cancel_scope.cancel()  # whatever else the block has started in it
             except BaseException as error:
                 inner = error
                 raise
     except BaseExceptionGroup as group:
         # What the block raised must not reach its author wrapped in our nursery's group.
-        if inner is None or group.exceptions != (inner,):
-            raise
+        if group.exceptions != (inner,):
+            if not ends_program(group):
+                raise
+            inner = first_end(group)
+    if end is not None and end.error is not None:
+        raise end.error
     if inner is not None:
         raise inner
-    if failure is not None:
-        raise failure
 
 
 def run(
@@ -103,37 +127,27 @@ async def serve(
     start_root: Root, *, grace: float = math.inf, signals: Iterable[signal.Signals] = SIGNALS
 ) -> Ended:
     """`run` inside of trio.run, in the main thread."""
-    spec = _as_spec(start_root)
+    must_be_in_trio()
     asked: signal.Signals | None = None
-    failure: StartError | None = None
-    reason: ExitReason = Normal()
+    spec = _as_spec(start_root)
     with trio.open_signal_receiver(*signals) as arrivals:
-        async with trio.open_nursery() as nursery:
-            try:
-                process = _spawn_root(spec, nursery)
-            except StartError as error:
-                failure = error
-            else:
+        async with _hosting(spec, grace) as process:
 
-                async def watch() -> None:
-                    nonlocal asked
-                    async for number in arrivals:
-                        name = signal.Signals(number).name
-                        if asked is not None:
-                            logger.warning("%s again: killing", name)
-                            process.kill()
-                        else:
-                            logger.info("%s: stopping", name)
-                            asked = signal.Signals(number)
-                            nursery.start_soon(_stop_root, process, grace)
+            async def watch() -> None:
+                nonlocal asked
+                async for number in arrivals:
+                    name = signal.Signals(number).name
+                    if asked is not None:
+                        logger.warning("%s again: killing", name)
+                        process.kill()
+                    else:
+                        logger.info("%s: stopping", name)
+                        asked = signal.Signals(number)
+                        process.nursery.start_soon(_stop_root, process, grace)
 
-                nursery.start_soon(watch)
-                try:
-                    failure = await _await_start(process, spec)
-                    reason = await process.ref.wait()
-                finally:
-                    await _stop_root(process, grace)
-                nursery.cancel_scope.cancel()
+            process.nursery.start_soon(watch)
+            failure = await _await_start(process, spec)
+            reason = await process.ref.wait()
     if failure is not None and asked is None:
         raise failure
     return Ended(reason, asked)
@@ -192,4 +206,8 @@ async def _stop_root(process: Process, grace: float) -> None:
     if process.reason is not None:
         return
     with trio.CancelScope(shield=True):  # bounded: by grace, then by KILL_GRACE
-        await stop_process(process, grace, margin=SUPERVISOR_MARGIN)
+        try:
+            await stop_process(process, grace, margin=SUPERVISOR_MARGIN)
+        except BaseException:  # Ctrl-C, again
+            process.kill()
+            raise

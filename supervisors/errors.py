@@ -26,18 +26,19 @@ SupervisorsError
 ├── RegistryError             a registry refused (see registry/errors)
 │   └── AlreadyRegistered, NotRegistered, NotUnique, RegistryNotRunning,
 │       UnhashableKey (also a TypeError)
-├── WrongThread               an actor was reached from a thread not its own (see threads)
+├── WrongThread, NotInTrio    an actor was reached, or opened, from elsewhere (see threads)
 └── BadReturnValue            a callback returned what it may not
 """
 
 from __future__ import annotations
 
+from supervisors._core.copying import Whole
 from supervisors._core.reasons import Crashed, ExitReason, Shutdown
 from supervisors._core.strays import ends_program
 
 
-class SupervisorsError(Exception):
-    """Base of all of them."""
+class SupervisorsError(Whole):
+    """Base of all of them. What bears a ref cannot be pickled, and a copy bears no cause."""
 
 
 # --- calls ---

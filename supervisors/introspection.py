@@ -13,6 +13,7 @@ import trio
 
 from supervisors._core.actor_ref import ActorRef
 from supervisors._core.process import IDLE, Process, as_process
+from supervisors._core.threads import running_task
 from supervisors.supervision.child_spec import ChildType
 from supervisors.supervision.hosting import Child
 from supervisors.supervision.supervisor_base import SupervisorBase
@@ -52,6 +53,7 @@ class Node:
 
 async def tree(ref: ActorRef) -> Node:
     """The tree below `ref` at this moment. For a name nobody has: a node that is stopped."""
+    running_task()
     await trio.lowlevel.checkpoint()
     process = as_process(ref._target())
     if process is None:

@@ -22,6 +22,7 @@ import trio
 from supervisors._core.actor_ref import ActorRef, Caller
 from supervisors._core.messages import Call, Reply
 from supervisors._core.reasons import Crashed, ExitReason, cause_of
+from supervisors._core.threads import running_task
 from supervisors.application import Root, open_tree
 from supervisors.errors import CallError
 from supervisors.servers.gen_server import GenServer
@@ -56,6 +57,7 @@ async def down(ref: ActorRef, *, timeout: float = 60.0) -> ExitReason:
 
 async def wait_until(condition: Callable[[], object], *, timeout: float = 60.0) -> None:
     """Return once `condition()` is true; TimeoutError after `timeout` seconds."""
+    running_task()
     deadline = trio.current_time() + timeout
     while not condition():
         if trio.current_time() >= deadline:

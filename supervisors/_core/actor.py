@@ -14,9 +14,9 @@ from supervisors._core.behaviour import Behaviour
 from supervisors._core.linked_tasks import reap
 from supervisors._core.messages import Ignore
 from supervisors._core.process import IDLE, KILL_GRACE, Process
-from supervisors._core.reasons import Crashed, Killed, reason_of
+from supervisors._core.reasons import Crashed, ExitReason, Killed, reason_of
 from supervisors._core.status import Status
-from supervisors._core.strays import ends_program, passes_on
+from supervisors._core.strays import ends_program, ends_tree, passes_on
 from supervisors.errors import BadReturnValue, InvalidStart
 
 logger = logging.getLogger("supervisors")
@@ -81,39 +81,48 @@ def spawn(
 
 
 async def run(process: Process) -> None:
-    """The process's task, from its first step to `finish`. Only what passes on leaves it (see
-    strays): KeyboardInterrupt and SystemExit.
+    """The process's task, from its first step to `finish`. Nothing leaves it, unless trio's run has
+    broken down: what ends the program is kept (see program_end).
     """
     current_process.set(process)
     process.task = trio.lowlevel.current_task()
     try:
-        reason = process.doomed or Killed()  # killed before its first step
-        crash: BaseException | None = None
-        if process.doomed is None:
-            try:
-                with process.scope:
-                    try:
-                        reason = await process.actor._runtime_main()
-                    except BaseException as error:
-                        if passes_on(error):
-                            raise
-                        crash = error
-            except BaseException as error:  # what is left of a group when its cancellation is done
-                if passes_on(error):
-                    raise
-                crash = error
-        if crash is not None:  # the one place where it becomes a reason
-            reason = reason_of(crash)
-            if process.scope.cancel_called and isinstance(reason, Crashed):  # by doom
-                process.log_late_crash(reason)
+        reason = await _live(process)
         if process.tasks:
             await reap(process, KILL_GRACE)
     except BaseException:
-        # The program itself is to end (KeyboardInterrupt, SystemExit). Supervisors are shielded
-        # from the cancellation this brings, so those above are told: they take everyone along.
-        process.kill_ancestors()
         process.finish(Killed())
         raise
     # Doom alone cancels the scope, and records the reason first; it may also have come just now,
     # while its tasks were awaited.
     process.finish(process.doomed or reason)
+
+
+async def _live(process: Process) -> ExitReason:
+    """What its actor does; why it ended."""
+    if process.doomed is not None:  # killed before its first step
+        return process.doomed
+    reason: ExitReason = Killed()
+    crash: BaseException | None = None
+    try:
+        with process.scope:
+            try:
+                reason = await process.actor._runtime_main()
+            except BaseException as error:
+                if passes_on(error):
+                    raise
+                crash = error
+    except BaseException as error:  # what is left of a group when its cancellation is done
+        if ends_tree(error):
+            return await process.program_end.came_from(process.pid, error)
+        if passes_on(error):
+            raise
+        crash = error
+    if crash is not None:  # the one place where it becomes a reason
+        reason = reason_of(crash)
+        if isinstance(reason, Crashed):
+            if process.scope.cancel_called:  # by doom
+                process.log_late_crash(reason)
+            else:
+                process.actor._runtime_note_crash(reason)
+    return reason

@@ -12,6 +12,7 @@ import trio
 from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
 from supervisors import telemetry
+from supervisors._core.copying import Alive
 from supervisors._core.mailbox import CALL, CAST, INFO, Mailbox
 from supervisors._core.messages import Call
 from supervisors._core.reasons import ExitReason, NoProc, Normal, cause_of, check_reason
@@ -142,7 +143,7 @@ class Caller(Pending):
         return f"<Caller of {self._process.name}>"
 
 
-class ActorRef:
+class ActorRef(Alive):
     """A process, as others see it (a pid). Equal to another ref of the same process, and only to
     that.
     """
@@ -263,12 +264,13 @@ class ActorRef:
         """Wait until it has ended; its reason. NoProc for a name nobody has. CallingSelf in a
         callback of its own, which it would wait for. Cancelled, nothing is left.
         """
+        task = running_task()
         process = self._target()
         if process is None:
             await trio.lowlevel.checkpoint()
             return NoProc()
         process.must_be_here()
-        if process.task is running_task():
+        if process.task is task:
             raise CallingSelf(self.name, "wait")
         return await process.wait_ended()
 

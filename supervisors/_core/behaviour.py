@@ -7,7 +7,7 @@ from typing import Any
 
 from supervisors._core.actor_ref import ActorRef, Caller
 from supervisors._core.mailbox import Mailbox
-from supervisors._core.reasons import ExitReason
+from supervisors._core.reasons import Crashed, ExitReason
 from supervisors._core.status import Status
 
 
@@ -31,6 +31,9 @@ class Behaviour:
     def _runtime_linked_children(self) -> list[ActorRef]:
         """Its children that are linked to it: they are in no list of links."""
         return []
+
+    def _runtime_note_crash(self, reason: Crashed) -> None:
+        """Keep what the crash report is to show, as it was when it crashed."""
 
     def _runtime_host(self) -> Coroutine[Any, Any, None]:
         raise NotImplementedError

@@ -7,6 +7,7 @@ from typing import Protocol
 import trio
 
 from supervisors._core.actor_ref import ActorRef, Target
+from supervisors._core.copying import Alive
 from supervisors._core.mailbox import SIGNAL
 from supervisors._core.timekeeper import Pending
 
@@ -48,7 +49,7 @@ class Timer(Pending):
         self._process.timers.pop(self, None)
 
 
-class Monitor:
+class Monitor(Alive):
     """One watch over one process, made by `GenServer.monitor`; compared by identity."""
 
     __slots__ = ("ref",)
@@ -60,7 +61,7 @@ class Monitor:
         return f"<Monitor of {self.ref!r}>"
 
 
-class LinkedTask:
+class LinkedTask(Alive):
     """A task of `GenServer.spawn_link`: it lives no longer than its actor."""
 
     __slots__ = ("_process", "_scope", "name")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import trio
@@ -14,7 +13,8 @@ from supervisors import telemetry
 from supervisors._core.handles import LinkedTask
 from supervisors._core.process import Process
 from supervisors._core.reasons import Crashed, ExitReason, Normal, reason_of
-from supervisors._core.strays import passes_on
+from supervisors._core.status import name_of_function
+from supervisors._core.strays import ends_tree, passes_on
 
 logger = logging.getLogger("supervisors")
 
@@ -30,16 +30,6 @@ def spawn_link(
         task.cancel()
     process.nursery.start_soon(run_linked, process, task, function, args, name=task.name)
     return task
-
-
-def name_of_function(function: object) -> str:
-    """What a task is called: as its function, also one in a functools.partial, whose arguments may
-    be secrets.
-    """
-    while isinstance(function, partial):
-        function = function.func
-    name = getattr(function, "__qualname__", None)
-    return name if isinstance(name, str) and name else type(function).__name__
 
 
 async def reap(process: Process, grace: float) -> None:
@@ -77,8 +67,10 @@ async def run_linked(
                     raise
                 crash = error
     except BaseException as error:  # what is left of a group when its cancellation is done
+        if ends_tree(error):
+            await process.program_end.came_from(process.pid, error)
+            return
         if passes_on(error):
-            process.kill_ancestors()
             raise
         crash = error
     finally:

@@ -12,7 +12,7 @@ import trio
 from trio.lowlevel import reschedule
 
 from supervisors import telemetry
-from supervisors._core.checks import is_whole
+from supervisors._core.checks import broken, is_whole, reject
 from supervisors._core.threads import refuse
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull, MailboxFull
 
@@ -66,10 +66,13 @@ class MailboxBound:
     when_full: WhenFull = "refuse"
 
     def __post_init__(self) -> None:
-        if not is_whole(self.limit) or self.limit == 0:
-            raise InvalidMailboxLimit(self.limit)
-        if self.when_full not in ("refuse", "drop_oldest"):
-            raise InvalidWhenFull(self.when_full)
+        has_limit = is_whole(self.limit) and self.limit != 0
+        known = self.when_full in ("refuse", "drop_oldest")
+        rules = (
+            (has_limit, InvalidMailboxLimit, self.limit),
+            (known, InvalidWhenFull, self.when_full),
+        )
+        reject(broken(rules))
 
 
 class Mailbox(Generic[W]):

@@ -16,6 +16,9 @@ class _Unset:
     def __repr__(self) -> str:
         return "UNSET"
 
+    def __reduce__(self) -> str:
+        return "UNSET"  # the one there is, also when it is copied
+
 
 UNSET: Final = _Unset()
 

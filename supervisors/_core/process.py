@@ -19,8 +19,10 @@ import trio
 from supervisors import telemetry
 from supervisors._core.actor_ref import ActorRef, Caller, Target, server_exited
 from supervisors._core.behaviour import Behaviour
+from supervisors._core.copying import Alive
 from supervisors._core.handles import LinkedTask, Monitor, Timer
 from supervisors._core.mailbox import SIGNAL, STOP, Mailbox
+from supervisors._core.program_end import ProgramEnd
 from supervisors._core.reasons import Crashed, ExitReason, Killed, NoProc, Normal
 from supervisors._core.signals import Down, Exit
 from supervisors._core.status import Status
@@ -41,7 +43,7 @@ IDLE: Final = object()
 _pids = itertools.count(1)
 
 
-class Process:
+class Process(Alive):
     """The runtime's own record of a process. Not for users: they hold an `ActorRef`."""
 
     __slots__ = (
@@ -65,6 +67,7 @@ class Process:
         "parent",
         "parent_linked",
         "pid",
+        "program_end",
         "reason",
         "ref",
         "scope",
@@ -93,6 +96,9 @@ class Process:
         self.nursery = nursery
         """Where its task runs, and those of spawn_link."""
         self.parent = parent
+        self.program_end: ProgramEnd = (
+            ProgramEnd(nursery.cancel_scope) if parent is None else parent.program_end
+        )
         self.parent_linked = False
         """Whether it is linked to its parent, who knows its children anyway and keeps no list."""
         self.ref = ActorRef(self)
@@ -383,13 +389,6 @@ class Process:
         logger.error(
             "%s%s raised while it was being ended", self.name, what, exc_info=crash.exception
         )
-
-    def kill_ancestors(self) -> None:
-        """Kill it and all above it at once, so that none restarts what another lost."""
-        ancestor: Process | None = self
-        while ancestor is not None:  # each then kills whatever else is below it
-            ancestor.kill()
-            ancestor = ancestor.parent
 
 
 def as_process(target: Target | None) -> Process | None:

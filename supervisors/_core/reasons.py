@@ -18,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from supervisors._core.copying import Whole
+
 
 @dataclass(frozen=True, slots=True)
 class Normal:
@@ -53,7 +55,7 @@ class Crashed:
 ExitReason: TypeAlias = Normal | Shutdown | Killed | NoProc | Crashed
 
 
-class ExitWith(Exception):
+class ExitWith(Whole):
     """Raised anywhere in a callback or a linked task: end with `reason` (Erlang's `exit(Reason)`).
 
     As if the callback had returned Stop(reason). In init the start fails with it. Out of a nursery

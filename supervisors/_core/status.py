@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from supervisors._core.reasons import ExitReason
 
@@ -28,3 +29,11 @@ class Status:
             state = type(state).__name__
         message = None if self.message is None else type(self.message).__name__
         return replace(self, state=state, message=message)
+
+
+def name_of_function(function: object) -> str:
+    """What it is called, also in a functools.partial, whose arguments may be secrets."""
+    while isinstance(function, partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) and name else type(function).__name__

@@ -1,9 +1,9 @@
 """Which exceptions end the program, and which only the process they come out of.
 
-`KeyboardInterrupt` and `SystemExit` end the program. `trio.Cancelled` passes on while a scope
-around here is cancelled, which is waiting for it. Whatever else comes out of a callback is that
-actor's crash: an `asyncio.CancelledError` of a future that somebody else has cancelled, a
-`GeneratorExit`, a `Cancelled` that was kept in one task and raised in another.
+`KeyboardInterrupt` and `SystemExit` end the program (how: program_end). `trio.Cancelled` passes on
+while a scope around here is cancelled, which is waiting for it. Whatever else comes out of a
+callback is that actor's crash: an `asyncio.CancelledError` of a future that somebody else has
+cancelled, a `GeneratorExit`, a `Cancelled` that was kept in one task and raised in another.
 """
 
 from __future__ import annotations
@@ -11,8 +11,16 @@ from __future__ import annotations
 import math
 
 import trio
+from sniffio import thread_local as running
 
 PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)
+
+
+def in_trio() -> bool:
+    """Whether it is trio that runs this: not asyncio, not even one on top of trio, and no run of
+    trio's that is over (as which trio.lowlevel.in_trio_task would count both).
+    """
+    return running.name == "trio"
 
 
 def ends_program(error: BaseException) -> bool:
@@ -20,6 +28,18 @@ def ends_program(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return error.subgroup(PROGRAM_ENDS) is not None
     return isinstance(error, PROGRAM_ENDS)
+
+
+def first_end(error: BaseException) -> BaseException:
+    """The first of PROGRAM_ENDS that a group holds, however deep; what is no group itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = next(inner for inner in error.exceptions if ends_program(inner))
+    return error
+
+
+def ends_tree(error: BaseException) -> bool:
+    """Whether it ends the program and with it a tree that still runs (see program_end)."""
+    return ends_program(error) and in_trio()
 
 
 def passes_on(error: BaseException) -> bool:
@@ -31,7 +51,7 @@ def passes_on(error: BaseException) -> bool:
     """
     if isinstance(error, Exception):
         return False
-    if not trio.lowlevel.in_trio_task():
+    if not in_trio():
         return True
     return ends_program(error) or (_holds_cancelled(error) and _is_cancelled())
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import trio
 
+from supervisors._core.strays import in_trio
 from supervisors.errors import SupervisorsError
 
 
@@ -27,6 +28,23 @@ class WrongThread(SupervisorsError, RuntimeError):
         )
 
 
+class NotInTrio(SupervisorsError, RuntimeError):
+    """A tree was to be opened elsewhere than in a task of trio's, under asyncio say. It was not."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "actors run on trio, and this is no task of trio's: start the program by"
+            " supervisors.run(root) or trio.run(main), under anyio with backend='trio'; from"
+            " asyncio run it in a thread of its own, or as a guest (trio.lowlevel.start_guest_run)"
+        )
+
+
+def must_be_in_trio() -> None:
+    """Raises NotInTrio."""
+    if not in_trio():
+        raise NotInTrio
+
+
 def refuse() -> NoReturn:
     """Raises WrongThread."""
     raise WrongThread from None
@@ -34,7 +52,6 @@ def refuse() -> NoReturn:
 
 def running_task() -> trio.lowlevel.Task:
     """The task that asks. Raises WrongThread outside of trio."""
-    try:
-        return trio.lowlevel.current_task()
-    except RuntimeError:
-        raise WrongThread from None
+    if not in_trio():
+        refuse()
+    return trio.lowlevel.current_task()

@@ -14,12 +14,14 @@ from threading import get_ident
 
 import trio
 
+from supervisors._core.copying import Alive
+
 # Below so many entries nobody looks how many of them are settled. Small, so that what calls leave
 # behind stays in the processor's cache.
 COMPACT_FROM = 128
 
 
-class Pending(ABC):
+class Pending(Alive, ABC):
     """Something that is to happen unless it is settled before."""
 
     __slots__ = ("settled",)

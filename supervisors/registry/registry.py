@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import trio
 
 from supervisors._core.actor_ref import ActorRef
+from supervisors._core.copying import Alive
 from supervisors._core.named_ref import AlreadyStarted, NamedRef
 from supervisors._core.process import Process, as_process
 from supervisors.errors import InvalidKeys, NoProcess
@@ -61,7 +62,7 @@ class Unregistered:
     ref: ActorRef
 
 
-class Registry:
+class Registry(Alive):
     """Keys that stand for processes, with a value for each entry (Elixir `Registry`).
 
     Keys are "unique" (one entry each: a name) or "duplicate" (any number of entries, by the same

@@ -48,7 +48,7 @@ from supervisors._core.messages import (
 from supervisors._core.process import IDLE, as_process
 from supervisors._core.reasons import Crashed, ExitReason, Normal, reason_of
 from supervisors._core.signals import Exit, Timeout
-from supervisors._core.strays import passes_on
+from supervisors._core.strays import ends_tree, passes_on
 from supervisors._core.trace import Callback, Did, Got
 from supervisors.errors import BadReturnValue
 
@@ -169,9 +169,12 @@ class GenServer(Actor):
         try:
             reason = await self.__loop(result)
         except BaseException as error:  # a callback's crash is this server's exit reason
-            if passes_on(error):
+            if ends_tree(error):
+                reason = await process.program_end.came_from(process.pid, error)
+            elif passes_on(error):
                 raise
-            reason = reason_of(error)
+            else:
+                reason = reason_of(error)
         if isinstance(reason, Crashed):
             self._runtime_note_crash(reason)
         if process.doomed is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Literal, NoReturn, TypeAlias
 
 from supervisors._core.actor import Actor
-from supervisors._core.checks import is_seconds
+from supervisors._core.checks import broken, is_seconds, reject
 from supervisors._core.messages import Ignore
 from supervisors._core.named_ref import NamedRef
+from supervisors._core.status import name_of_function
 from supervisors.errors import (
     InvalidChildType,
     InvalidName,
@@ -21,18 +22,22 @@ from supervisors.errors import (
     InvalidStartTimeout,
     MissingId,
     MissingStart,
+    SupervisorsError,
 )
 
 RestartType: TypeAlias = Literal["permanent", "transient", "temporary"]
 ChildType: TypeAlias = Literal["worker", "supervisor"]
 ShutdownType: TypeAlias = float | Literal["brutal_kill"]
 
+RESTART_TYPES: tuple[RestartType, ...] = ("permanent", "transient", "temporary")
+CHILD_TYPES: tuple[ChildType, ...] = ("worker", "supervisor")
+
 WORKER_SHUTDOWN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """One child of a supervisor. Raises a SpecError that names what is wrong.
+    """One child of a supervisor. Raises the SpecError that names all that is wrong (see `reject`).
 
     id: unique among its siblings (not under a DynamicSupervisor).
     start: makes a NEW, not yet started actor at each start and restart; it may say Ignore(). Called
@@ -58,33 +63,44 @@ class ChildSpec:
     name: NamedRef | None = None
 
     def __post_init__(self) -> None:
-        if not self.id:
-            raise MissingId(self.id)
-        if self.start is None:
-            raise MissingStart(self.id)
-        if not callable(self.start):
-            raise InvalidStart(self.start)
-        self._check_life()
-        if not is_seconds(self.start_timeout) or self.start_timeout == 0:
-            raise InvalidStartTimeout(self.start_timeout)
-        if self.name is not None and not hasattr(self.name, "_claim"):
-            raise InvalidName(self.name)
-
-    def _check_life(self) -> None:
-        if self.restart not in ("permanent", "transient", "temporary"):
-            raise InvalidRestartType(self.restart)
-        if self.type not in ("worker", "supervisor"):
-            raise InvalidChildType(self.type)
-        if self.shutdown is None:
-            object.__setattr__(
-                self, "shutdown", WORKER_SHUTDOWN if self.type == "worker" else math.inf
-            )
-        if self.shutdown != "brutal_kill" and not is_seconds(self.shutdown):
-            raise InvalidShutdown(self.shutdown)
-        if self.significant and self.restart == "permanent":
-            raise InvalidSignificant(self.id)
+        if self.shutdown is None or isinstance(self.shutdown, _Default):
+            default = _Default(math.inf if self.type == "supervisor" else WORKER_SHUTDOWN)
+            object.__setattr__(self, "shutdown", default)
+        has_name = self.name is None or hasattr(self.name, "_claim")
+        has_shutdown = self.shutdown == "brutal_kill" or is_seconds(self.shutdown)
+        has_timeout = is_seconds(self.start_timeout) and self.start_timeout != 0
+        start: object = self.start
+        missing = start is None
+        rules = (
+            (bool(self.id), MissingId, self.id),
+            (not missing, MissingStart, self.id),
+            (missing or callable(start), InvalidStart, start),
+            (self.restart in RESTART_TYPES, InvalidRestartType, self.restart),
+            (has_shutdown, InvalidShutdown, self.shutdown),
+            (self.type in CHILD_TYPES, InvalidChildType, self.type),
+            (isinstance(self.significant, bool), InvalidSignificant, self.significant),
+            (not self.significant or self.restart != "permanent", InvalidSignificant, self.id),
+            (has_timeout, InvalidStartTimeout, self.start_timeout),
+            (has_name, InvalidName, self.name),
+        )
+        reject(broken(rules))
 
     @property
     def grace(self) -> ShutdownType:
         """`shutdown` with the default filled in."""
         return math.inf if self.shutdown is None else self.shutdown
+
+    def without_arguments(self) -> ChildSpec:
+        """The same, but of `start` the name alone, so that nothing is kept alive that it bears."""
+        if isinstance(self.start, type):  # it bears nothing
+            return self
+
+        def start(*_: object) -> NoReturn:
+            raise SupervisorsError("a temporary child is not started again")
+
+        start.__qualname__ = name_of_function(self.start)
+        return replace(self, start=start)
+
+
+class _Default(float):
+    """A `shutdown` nobody chose: with another type, in `dataclasses.replace`, it is another."""

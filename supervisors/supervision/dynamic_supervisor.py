@@ -11,7 +11,7 @@ from typing import Any, Literal
 import trio
 
 from supervisors._core.actor_ref import ActorRef
-from supervisors._core.checks import is_whole
+from supervisors._core.checks import broken, is_whole, reject
 from supervisors._core.messages import Call
 from supervisors.errors import (
     InvalidAutoShutdown,
@@ -22,10 +22,15 @@ from supervisors.errors import (
     NotFound,
     StartError,
 )
-from supervisors.supervision.administration import StartChild
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.hosting import Child
-from supervisors.supervision.supervisor_base import MAX_RESTARTS, MAX_SECONDS, SupervisorBase
+from supervisors.supervision.restart_intensity import intensity_rules
+from supervisors.supervision.supervisor_base import (
+    MAX_RESTARTS,
+    MAX_SECONDS,
+    SupervisorBase,
+    start_child,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +56,21 @@ class OnDemand(SupervisorBase):
         auto_shutdown: Literal["never"] = "never",
     ) -> None:
         """`extra_arguments` are given to each spec's start function. Raises the SpecError that
-        names what is wrong.
+        names all that is wrong.
         """
+        has_limit = max_children == math.inf or is_whole(max_children)
+        rules = (
+            *intensity_rules(max_restarts, max_seconds),
+            (strategy == "one_for_one", InvalidStrategy, strategy),
+            (auto_shutdown == "never", InvalidAutoShutdown, auto_shutdown),
+            (isinstance(extra_arguments, list | tuple), InvalidExtraArguments, extra_arguments),
+            (has_limit, InvalidMaxChildren, max_children),
+        )
+        reject(broken(rules))
         super().__init__(
             max_restarts=max_restarts, max_seconds=max_seconds, auto_shutdown="never", name=name
         )
-        if strategy != "one_for_one":
-            raise InvalidStrategy(strategy)
-        if auto_shutdown != "never":
-            raise InvalidAutoShutdown(auto_shutdown)
-        if not isinstance(extra_arguments, list | tuple):
-            raise InvalidExtraArguments(extra_arguments)
         self._extra_arguments = tuple(extra_arguments)
-        if max_children != math.inf and not is_whole(max_children):
-            raise InvalidMaxChildren(max_children)
         self.max_children = max_children
         self._table: dict[Child, None] = {}  # ordered, and quick to leave
 
@@ -142,4 +148,4 @@ class DynamicSupervisor(OnDemand):
 
         Raises MaxChildren, AlreadyStarted (its name), FailedToStartChild, StartTimeout, SpecError.
         """
-        return await supervisor.call(StartChild(spec), timeout=math.inf)
+        return await start_child(supervisor, spec)

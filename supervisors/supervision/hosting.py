@@ -26,7 +26,7 @@ from supervisors._core.reasons import (
     is_abnormal,
     reason_of,
 )
-from supervisors._core.strays import passes_on
+from supervisors._core.strays import ends_tree, passes_on
 from supervisors.errors import FailedToStartChild, StartTimeout
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.crash_reports import Context, report
@@ -107,6 +107,8 @@ class ChildHost(Actor):
         self._set(child, None)
         try:
             actor = spec.start(*self._extra_arguments)
+            if spec.restart == "temporary":  # it is never needed again
+                child.spec = spec = spec.without_arguments()
             if isinstance(actor, Ignore):
                 self._ignored(child)
                 return None
@@ -116,9 +118,14 @@ class ChildHost(Actor):
         except AlreadyStarted:
             raise
         except BaseException as error:
-            if passes_on(error):
+            if ends_tree(error):
+                us = self._runtime_process
+                reason: ExitReason = await us.program_end.came_from(us.pid, error)
+            elif passes_on(error):
                 raise
-            raise FailedToStartChild(spec.id, reason_of(error)) from error
+            else:
+                reason = reason_of(error)
+            raise FailedToStartChild(spec.id, reason) from error
         self._set(child, process)
         self._launch(process)
         await self._await_init(child, process)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from supervisors._core.checks import is_seconds, is_whole
+from supervisors._core.checks import Rule, is_seconds, is_whole
 from supervisors.errors import InvalidIntensity, InvalidPeriod
 
 
@@ -17,11 +17,7 @@ class RestartIntensity:
     __slots__ = ("_times", "max_restarts", "max_seconds")
 
     def __init__(self, max_restarts: int, max_seconds: float) -> None:
-        """Raises InvalidIntensity or InvalidPeriod."""
-        if not is_whole(max_restarts):
-            raise InvalidIntensity(max_restarts)
-        if not is_seconds(max_seconds) or max_seconds in (0, math.inf):
-            raise InvalidPeriod(max_seconds)
+        """Both as checked by `intensity_rules`."""
         self.max_restarts = max_restarts
         self.max_seconds = max_seconds
         self._times: deque[float] = deque()
@@ -36,3 +32,11 @@ class RestartIntensity:
         while self._times and self._times[0] < now - self.max_seconds:
             self._times.popleft()
         return len(self._times)
+
+
+def intensity_rules(max_restarts: object, max_seconds: object) -> tuple[Rule, ...]:
+    """What must hold of these."""
+    return (
+        (is_whole(max_restarts), InvalidIntensity, max_restarts),
+        (is_seconds(max_seconds) and max_seconds not in (0, math.inf), InvalidPeriod, max_seconds),
+    )

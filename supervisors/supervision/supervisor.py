@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from supervisors._core.actor_ref import ActorRef
+from supervisors._core.checks import broken, reject
 from supervisors._core.messages import Call
 from supervisors._core.named_ref import AlreadyStarted
 from supervisors._core.reasons import Crashed
@@ -16,15 +17,29 @@ from supervisors.errors import (
     ChildRunning,
     DuplicateChildId,
     FailedToStartChild,
+    InvalidAutoShutdown,
     InvalidStrategy,
     NotFound,
+    SpecError,
     StartError,
 )
-from supervisors.supervision.administration import StartChild
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.hosting import Child
-from supervisors.supervision.strategies import STRATEGIES, AutoShutdown, Strategy, affected
-from supervisors.supervision.supervisor_base import MAX_RESTARTS, MAX_SECONDS, SupervisorBase
+from supervisors.supervision.restart_intensity import intensity_rules
+from supervisors.supervision.strategies import (
+    AUTO_SHUTDOWNS,
+    STRATEGIES,
+    AutoShutdown,
+    Strategy,
+    affected,
+)
+from supervisors.supervision.supervisor_base import (
+    MAX_RESTARTS,
+    MAX_SECONDS,
+    SupervisorBase,
+    start_child,
+    wrong_child,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +86,22 @@ class Supervisor(SupervisorBase):
         auto_shutdown: AutoShutdown = "never",
         name: str | None = None,
     ) -> None:
-        """Raises the SpecError that names what is wrong; nothing is started by then."""
+        """Raises the SpecError that names all that is wrong; nothing is started by then."""
+        specs = list(children)
+        rules = (
+            (strategy in STRATEGIES, InvalidStrategy, strategy),
+            *intensity_rules(max_restarts, max_seconds),
+            (auto_shutdown in AUTO_SHUTDOWNS, InvalidAutoShutdown, auto_shutdown),
+        )
+        reject([*broken(rules), *_wrong_children(specs, auto_shutdown)])
         super().__init__(
             max_restarts=max_restarts,
             max_seconds=max_seconds,
             auto_shutdown=auto_shutdown,
             name=name,
         )
-        if strategy not in STRATEGIES:
-            raise InvalidStrategy(strategy)
         self.strategy: Strategy = strategy
-        self._table: dict[str, Child] = {}  # in start order
-        for spec in children:
-            self._check(spec)
-            if spec.id in self._table:
-                raise DuplicateChildId(spec.id)
-            self._table[spec.id] = Child(spec)
+        self._table = {spec.id: Child(spec) for spec in specs}  # in start order
 
     # --- administration ---
 
@@ -97,7 +112,7 @@ class Supervisor(SupervisorBase):
         Raises AlreadyStarted, AlreadyPresent, FailedToStartChild, StartTimeout, SpecError; the spec
         is then not kept.
         """
-        return await supervisor.call(StartChild(spec), timeout=math.inf)
+        return await start_child(supervisor, spec)
 
     @staticmethod
     async def terminate_child(supervisor: ActorRef, id: str) -> None:  # noqa: A002
@@ -120,7 +135,7 @@ class Supervisor(SupervisorBase):
 
     @staticmethod
     async def get_childspec(supervisor: ActorRef, id: str) -> ChildSpec:  # noqa: A002
-        """The spec of a child. Raises NotFound."""
+        """The spec of a child; of a temporary one `start` is but a name. Raises NotFound."""
         return await supervisor.call(_GetChildSpec(id), timeout=math.inf)
 
     # --- start, stop, restart ---
@@ -202,3 +217,13 @@ class Supervisor(SupervisorBase):
         if child.process is not None:
             raise ChildRunning(id)
         return child
+
+
+def _wrong_children(specs: list[ChildSpec], auto_shutdown: AutoShutdown) -> Iterator[SpecError]:
+    ids = set()
+    for spec in specs:
+        yield from wrong_child(spec, auto_shutdown)
+        if isinstance(spec, ChildSpec):
+            if spec.id in ids:
+                yield DuplicateChildId(spec.id)
+            ids.add(spec.id)

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
 """What every kind of supervisor does alike: start its children, learn of their ends, restart them,
 give up, answer who asks.
 
@@ -9,22 +10,26 @@ from __future__ import annotations
 import logging
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import trio
 
 from supervisors import system, telemetry
 from supervisors._core.actor_ref import ActorRef, Caller
+from supervisors._core.checks import reject
 from supervisors._core.mailbox import CALL, FAIR_SHARE, SIGNAL, STOP, SYSTEM, Item
 from supervisors._core.messages import Ignore, Stop
+from supervisors._core.process import as_process
 from supervisors._core.reasons import Crashed, ExitReason, Normal, Shutdown, is_abnormal
 from supervisors._core.signals import Exit
+from supervisors._core.strays import ends_tree
 from supervisors.errors import (
     BadReturnValue,
     FailedToStartChild,
-    InvalidAutoShutdown,
     InvalidChildSpec,
     InvalidSignificant,
+    SpecError,
     StartError,
 )
 from supervisors.supervision.administration import (
@@ -38,7 +43,7 @@ from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.hosting import Child, ChildHost, Interrupted
 from supervisors.supervision.restart_intensity import RestartIntensity
 from supervisors.supervision.shutdown import kill_all
-from supervisors.supervision.strategies import AUTO_SHUTDOWNS, AutoShutdown
+from supervisors.supervision.strategies import AutoShutdown
 
 logger = logging.getLogger("supervisors")
 
@@ -68,8 +73,6 @@ class SupervisorBase(ChildHost):
         auto_shutdown: AutoShutdown,
         name: str | None,
     ) -> None:
-        if auto_shutdown not in AUTO_SHUTDOWNS:
-            raise InvalidAutoShutdown(auto_shutdown)
         self.intensity = RestartIntensity(max_restarts, max_seconds)
         self._auto_shutdown = auto_shutdown
         super().__init__(name)
@@ -116,7 +119,12 @@ class SupervisorBase(ChildHost):
         if result is not None:
             raise BadReturnValue("init", result)
         try:
-            reason = await self._serve()
+            try:
+                reason = await self._serve()
+            except BaseException as error:
+                if not ends_tree(error):
+                    raise
+                reason = await process.program_end.came_from(process.pid, error)
             process.terminating = True
             await self._stop_all()
         except BaseException:
@@ -147,6 +155,8 @@ class SupervisorBase(ChildHost):
                 reason = await self._handle(item)
                 if reason is not None:
                     return reason
+                process.serving = None
+                del item  # which may bear a specification: not to be kept until the next comes
         except Interrupted:
             return process.stop_reason or Shutdown()
 
@@ -186,7 +196,8 @@ class SupervisorBase(ChildHost):
         self._set(child, None)
         child.former = process
         restart = child.spec.restart
-        if is_abnormal(reason) or restart == "permanent":
+        ending = self._runtime_process.program_end.has_come
+        if is_abnormal(reason) or (restart == "permanent" and not ending):
             self._report("child_terminated", reason, child, process)
         if restart == "permanent" or (restart == "transient" and is_abnormal(reason)):
             return await self._restart_or_give_up(child)
@@ -202,6 +213,9 @@ class SupervisorBase(ChildHost):
         return self._significant_up == 0
 
     async def _restart_or_give_up(self, child: Child) -> ExitReason | None:
+        if self._runtime_process.program_end.has_come:
+            self._set(child, None)
+            return None
         if self.intensity.allow(trio.current_time()):
             await self._restart(child)
             return None
@@ -224,6 +238,8 @@ class SupervisorBase(ChildHost):
         try:
             await self._start(child)
         except StartError as error:
+            if self._runtime_process.program_end.has_come:
+                return False
             reason = error.reason if isinstance(error, FailedToStartChild) else Crashed(error)
             self._report("start_error", reason, child)
             self._set(child, None, restarting=True)
@@ -265,7 +281,6 @@ class SupervisorBase(ChildHost):
             case CountChildren():
                 return self._counts()
             case StartChild(spec):
-                self._check(spec)
                 return await self._add(spec)
         raise BadReturnValue("a request to a supervisor", request)
 
@@ -279,8 +294,22 @@ class SupervisorBase(ChildHost):
             workers=len(children) - supervisors,
         )
 
-    def _check(self, spec: object) -> None:
-        if not isinstance(spec, ChildSpec):
-            raise InvalidChildSpec(spec)
-        if spec.significant and self._auto_shutdown == "never":
-            raise InvalidSignificant(spec.id)
+
+def wrong_child(spec: object, auto_shutdown: object) -> Iterator[SpecError]:
+    """What is wrong with a child under a supervisor with this `auto_shutdown`."""
+    if not isinstance(spec, ChildSpec):
+        yield InvalidChildSpec(spec)
+    elif spec.significant and auto_shutdown == "never":
+        yield InvalidSignificant(spec.id)
+
+
+async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
+    """Have it started. The specification is checked here, in the caller, before anything is sent.
+
+    Raises what the supervisors' `start_child` raise.
+    """
+    process = as_process(supervisor._target())
+    actor = None if process is None else process.actor
+    known = actor._auto_shutdown if isinstance(actor, SupervisorBase) else None
+    reject(wrong_child(spec, known))
+    return await supervisor.call(StartChild(spec), timeout=math.inf)

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar, TypeVarTuple
 import trio
 
 from supervisors._core.actor_ref import current_process
+from supervisors._core.copying import Alive
 from supervisors._core.handles import Monitor
 from supervisors._core.mailbox import DEFERRED
 from supervisors._core.process import Process
@@ -20,14 +21,14 @@ from supervisors.servers.gen_server import GenServer
 from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
 from supervisors.supervision.shutdown import stop_process
 from supervisors.tasks.errors import AlreadyAwaited, NotOwner, TaskExited, TaskTimeout
-from supervisors.tasks.task_process import Exited, Ok, TaskActor
+from supervisors.tasks.task_process import Exited, Ok, TaskActor, task_spec
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Ts = TypeVarTuple("Ts")
 
 
-class Task(Generic[T_co]):
+class Task(Alive, Generic[T_co]):
     """What `TaskSupervisor.async_` gives its owner: the actor that called it, or plain trio code.
 
     The owner takes the outcome once, by `result`, `poll` or `shutdown`. An owner that is a
@@ -127,7 +128,7 @@ class Task(Generic[T_co]):
         """A task as a child of any supervisor: `function(*args)` beside its siblings, for nobody
         (Elixir `Task.child_spec/1`).
         """
-        return ChildSpec(id, partial(TaskActor, function, args), restart, shutdown)
+        return task_spec(id, function, partial(TaskActor, function, args), restart, shutdown)
 
     def __repr__(self) -> str:
         return f"<Task {self.ref.name} pid {self.ref.pid}>"

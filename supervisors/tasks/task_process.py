@@ -8,17 +8,17 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 import trio
 
 from supervisors._core.actor import Actor
 from supervisors._core.actor_ref import ActorRef
-from supervisors._core.linked_tasks import name_of_function
 from supervisors._core.process import Process
 from supervisors._core.reasons import ExitReason, Normal, Shutdown
+from supervisors._core.status import name_of_function
 from supervisors.supervision.administration import StartChild
-from supervisors.supervision.child_spec import ChildSpec, ShutdownType
+from supervisors.supervision.child_spec import ChildSpec, RestartType, ShutdownType
 from supervisors.tasks.errors import TaskTimeout
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class TaskActor(Actor, Generic[T]):
         self.on_end: Callable[[], None] | None = None
         """Called once its process has ended."""
         self.deadline = math.inf
-        self._function = function
+        self.function = function
         self._args = args
         self._tie: Tie | None = tie
         self._timeout = timeout
@@ -106,7 +106,8 @@ class TaskActor(Actor, Generic[T]):
     async def _run(self) -> ExitReason:
         self.deadline = trio.current_time() + self._timeout
         with trio.CancelScope(deadline=self.deadline) as limit:
-            value = await self._function(*self._args)
+            running, self._args = self.function(*self._args), ()  # it may let go of them
+            value = await running
             if self._runtime_process.reason is None:  # else it was told dead before
                 self._ok = Ok(value)
         if not limit.cancelled_caught:
@@ -173,12 +174,27 @@ class TaskActor(Actor, Generic[T]):
         process.abandon()
 
 
+def task_spec(
+    id: str,  # noqa: A002 - an id is an id
+    function: object,
+    start: Callable[[], Actor],
+    restart: RestartType,
+    shutdown: ShutdownType,
+) -> ChildSpec:
+    """A task that runs `function`, as a child. Raises the SpecError that names all that is wrong:
+    InvalidStart for a `function` that is none.
+    """
+    if not callable(function):
+        start = cast("Any", function)
+    return ChildSpec(id, start, restart, shutdown)
+
+
 async def start_task(supervisor: ActorRef, actor: TaskActor[Any], shutdown: ShutdownType) -> None:
     """Run it as a temporary child; it runs when this returns. Raises what start_child raises.
 
     Cancelled, it does not run, or no longer.
     """
-    spec = ChildSpec(actor.name, lambda: actor, restart="temporary", shutdown=shutdown)
+    spec = task_spec(actor.name, actor.function, lambda: actor, "temporary", shutdown)
     try:
         await supervisor.call(StartChild(spec), timeout=math.inf)
     except BaseException:

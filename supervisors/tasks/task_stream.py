@@ -17,11 +17,11 @@ import trio
 from supervisors._core import process as runtime
 from supervisors._core.actor_ref import ActorRef, current_process
 from supervisors._core.checks import is_seconds, is_whole
-from supervisors._core.messages import Ignore
+from supervisors._core.copying import Alive
 from supervisors._core.process import Process, as_process
-from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ChildSpec, ShutdownType
+from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ShutdownType
 from supervisors.supervision.shutdown import stop_all
-from supervisors.tasks.task_process import Exited, Ok, TaskActor, Tie, start_task
+from supervisors.tasks.task_process import Exited, Ok, TaskActor, Tie, start_task, task_spec
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -44,7 +44,7 @@ class StreamOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """The StreamOptions, checked and with their defaults: ValueError, or InvalidShutdown."""
+    """The StreamOptions, checked and with their defaults. Raises ValueError."""
 
     max_concurrency: int = MAX_CONCURRENCY
     ordered: bool = True
@@ -61,10 +61,9 @@ class _Options:
             raise ValueError(f"timeout must be seconds, or math.inf, not {self.timeout!r}")
         if self.on_timeout not in ("exit", "kill_task"):
             raise ValueError(f'on_timeout must be "exit" or "kill_task", not {self.on_timeout!r}')
-        ChildSpec("task", Ignore, shutdown=self.shutdown)  # or InvalidShutdown
 
 
-class TaskStream(Generic[T_co]):
+class TaskStream(Alive, Generic[T_co]):
     """The async iterator of `TaskSupervisor.async_stream`: for one consumer, within its block."""
 
     def __init__(
@@ -77,6 +76,8 @@ class TaskStream(Generic[T_co]):
         **options: Unpack[StreamOptions],
     ) -> None:
         self._options = _Options(**options)
+        start = partial(TaskActor, function, ())
+        task_spec("task", function, start, "temporary", self._options.shutdown)  # or a SpecError
         self._supervisor = supervisor
         self._items = iter(items)
         self._function = function

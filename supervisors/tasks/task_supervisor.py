@@ -11,14 +11,15 @@ from functools import partial
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from supervisors._core.actor_ref import ActorRef, current_process
-from supervisors._core.linked_tasks import name_of_function
 from supervisors._core.process import Process, as_process
+from supervisors._core.status import name_of_function
+from supervisors._core.threads import running_task
 from supervisors.errors import StartIgnored
 from supervisors.supervision.administration import StartChild
-from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ChildSpec, RestartType, ShutdownType
+from supervisors.supervision.child_spec import WORKER_SHUTDOWN, RestartType, ShutdownType
 from supervisors.supervision.dynamic_supervisor import OnDemand
 from supervisors.tasks.task import Task
-from supervisors.tasks.task_process import TaskActor, Tie, start_task
+from supervisors.tasks.task_process import TaskActor, Tie, start_task, task_spec
 from supervisors.tasks.task_stream import StreamOptions, TaskStream
 
 A = TypeVar("A")
@@ -86,7 +87,7 @@ class TaskSupervisor(OnDemand):
         MaxChildren. Cancelled, the task may run all the same.
         """
         start = partial(TaskActor, function, args, context=copy_context())
-        spec = ChildSpec(name_of_function(function), start, restart, shutdown)
+        spec = task_spec(name_of_function(function), function, start, restart, shutdown)
         ref = await supervisor.call(StartChild(spec), timeout=math.inf)
         if ref is None:
             raise StartIgnored(spec.id)
@@ -163,6 +164,7 @@ async def _start(
 
 @asynccontextmanager
 async def _stream(stream: TaskStream[T]) -> AsyncIterator[TaskStream[T]]:
+    running_task()
     try:
         yield stream
     finally:
