@@ -172,14 +172,14 @@ def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
         if passes_on(error):
             raise
         raise FailedToStartChild(spec.id, Crashed(error)) from error
-    nursery.start_soon(_host_root, process, name=process.name)
+    nursery.start_soon(_host_root, process, spec, name=process.name)
     return process
 
 
-async def _host_root(process: Process) -> None:
+async def _host_root(process: Process, spec: ChildSpec) -> None:
     await process.actor._runtime_host()
     if process.started and process.reason is not None and is_abnormal(process.reason):
-        report("root", "child_terminated", process.reason, process.name, process)
+        report("root", "child_terminated", process.reason, spec, process)
 
 
 async def _await_start(process: Process, spec: ChildSpec) -> StartError | None:

@@ -40,7 +40,10 @@ class Actor(Behaviour):
         """Keep what the crash report is to show, as it was when it crashed."""
         process = self._runtime_process
         message = None if process.message is IDLE else process.message
-        process.crash_status = shown(process, Status(state_of(self), message, reason))
+        served = process.serving
+        asked = None if served is None or served.request is not message else served.ref
+        client = None if asked is None else asked.name
+        process.crash_status = shown(process, Status(state_of(self), message, reason, client))
 
 
 def shown(process: Process, status: Status) -> Status:

@@ -19,6 +19,8 @@ class Status:
     """The message being handled; None between two."""
     reason: ExitReason | None = None
     """Why it ends, in a crash report; None when an operator asks."""
+    client: str | None = None
+    """In a crash report: the name of the actor whose call was being handled, if it was one's."""
 
     def shapes(self) -> Status:
         """The same with types in place of values: what may be shown of anything."""

@@ -184,8 +184,10 @@ class GenServer(Actor):
         return await self.__terminate(reason)
 
     async def __terminate(self, reason: ExitReason) -> ExitReason:
-        self._runtime_process.terminating = True
-        self.__note(reason)
+        process = self._runtime_process
+        process.terminating = True
+        if process.message is IDLE:  # else what it handled last is what a crash report is to show
+            self.__note(reason)
         try:
             own = await self.terminate(reason)
         except BaseException as error:

@@ -1,16 +1,16 @@
-"""What supervisors log: OTP's four facts, the exception, and what format_status shows."""
+"""What supervisors log: OTP's facts, the exception, and what format_status shows."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from supervisors._core.process import Process
 from supervisors._core.reasons import ExitReason, cause_of
+from supervisors._core.status import name_of_function
 from supervisors.errors import describe
+from supervisors.supervision.child_spec import ChildSpec
 from supervisors.telemetry import ChildStartFailed, error_of, execute, kind_of
-
-if TYPE_CHECKING:
-    from supervisors._core.process import Process
 
 logger = logging.getLogger("supervisors")
 
@@ -21,37 +21,54 @@ def report(
     supervisor: str,
     context: Context,
     reason: ExitReason | str,
-    offender: str,
+    spec: ChildSpec,
     process: Process | None = None,
 ) -> None:
     """Log, as an error, what went wrong under `supervisor`; one record for one crash.
 
     context: "start_error" a restart failed; "child_terminated" a child ended that should not have;
     "shutdown_error" it did so while being stopped; "shutdown" the supervisor gives up. The record's
-    attributes are supervisor, context, reason, offender, offender_pid, and, of a GenServer whose
-    callback crashed, last_message and state, both through its `format_status`.
+    attributes are supervisor, context, reason, offender and offender_…: pid, start, restart,
+    shutdown, significant, type, as in its ChildSpec, of the start function the name; and, of an
+    actor whose callback crashed, last_message and state, both through its `format_status`, and
+    client, who called.
     """
     text = reason if isinstance(reason, str) else describe(reason)
     error = None if isinstance(reason, str) else cause_of(reason)
     status = None if process is None else process.crash_status
-    shown = "" if status is None else f" (last message {status.message}, state {status.state})"
+    child: dict[str, object] = {
+        "start": name_of_function(spec.start),
+        "restart": spec.restart,
+        "shutdown": spec.grace,
+        "significant": spec.significant,
+        "type": spec.type,
+    }
+    crash: dict[str, object] = {
+        "last_message": None if status is None else status.message,
+        "state": None if status is None else status.state,
+        "client": None if status is None else status.client,
+    }
     logger.error(
-        "%s: %s, child %s: %s%s",
+        "%s: %s, child %s: %s (%s)",
         supervisor,
         context,
-        offender,
+        spec.id,
         text,
-        shown,
+        _listed(child if status is None else {**crash, **child}),
         exc_info=error,
         extra={
             "supervisor": supervisor,
             "context": context,
             "reason": text,
-            "offender": offender,
+            "offender": spec.id,
             "offender_pid": None if process is None else process.pid,
-            "last_message": None if status is None else status.message,
-            "state": None if status is None else status.state,
+            **{f"offender_{name}": value for name, value in child.items()},
+            **crash,
         },
     )
     if ChildStartFailed.handlers and context == "start_error" and not isinstance(reason, str):
-        execute(ChildStartFailed(supervisor, offender, kind_of(reason), error_of(reason)))
+        execute(ChildStartFailed(supervisor, spec.id, kind_of(reason), error_of(reason)))
+
+
+def _listed(facts: dict[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())

@@ -43,6 +43,8 @@ class Child:
     restarts: int = 0
     former: Process | None = None
     """The last that ended by itself."""
+    latest: Process | None = None
+    """The last that was made, also if its init failed."""
 
     @property
     def ref(self) -> ActorRef | None:
@@ -105,6 +107,7 @@ class ChildHost(Actor):
             raise Interrupted
         spec = child.spec
         self._set(child, None)
+        child.latest = None
         try:
             actor = spec.start(*self._extra_arguments)
             if spec.restart == "temporary":  # it is never needed again
@@ -127,6 +130,7 @@ class ChildHost(Actor):
                 reason = reason_of(error)
             raise FailedToStartChild(spec.id, reason) from error
         self._set(child, process)
+        child.latest = process
         self._launch(process)
         await self._await_init(child, process)
         if process.ignored:
@@ -194,13 +198,7 @@ class ChildHost(Actor):
         child: Child,
         process: Process | None = None,
     ) -> None:
-        report(
-            self._runtime_process.name,
-            context,
-            reason,
-            child.spec.id,
-            process,
-        )
+        report(self._runtime_process.name, context, reason, child.spec, process)
 
 
 def _is_proper(reason: ExitReason, spec: ChildSpec) -> bool:

@@ -241,7 +241,7 @@ class SupervisorBase(ChildHost):
             if self._runtime_process.program_end.has_come:
                 return False
             reason = error.reason if isinstance(error, FailedToStartChild) else Crashed(error)
-            self._report("start_error", reason, child)
+            self._report("start_error", reason, child, child.latest)
             self._set(child, None, restarting=True)
             self._runtime_process.mailbox.put((SIGNAL, _Retry(child), None))
             return False

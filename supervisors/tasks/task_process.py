@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
@@ -14,8 +14,9 @@ import trio
 
 from supervisors._core.actor import Actor
 from supervisors._core.actor_ref import ActorRef
+from supervisors._core.messages import UNSET
 from supervisors._core.process import Process
-from supervisors._core.reasons import ExitReason, Normal, Shutdown
+from supervisors._core.reasons import Crashed, ExitReason, Normal, Shutdown
 from supervisors._core.status import name_of_function
 from supervisors.supervision.administration import StartChild
 from supervisors.supervision.child_spec import ChildSpec, RestartType, ShutdownType
@@ -36,9 +37,13 @@ class Ok(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A task ended with `reason`, and without a result (`{:exit, reason}`)."""
+    """A task ended with `reason`, and without a result (`{:exit, reason}`).
+
+    input: of a stream with zip_input_on_exit the item it was for (`{:exit, {input, reason}}`).
+    """
 
     reason: ExitReason
+    input: object = field(default=UNSET, repr=False)
 
 
 class Run:
@@ -118,6 +123,9 @@ class TaskActor(Actor, Generic[T]):
     def _time_out(self) -> TaskTimeout:
         self._timed_out = TaskTimeout(self.name, self._timeout)
         return self._timed_out
+
+    def _runtime_note_crash(self, reason: Crashed) -> None:
+        """Nothing: its state is the runtime's, and what it runs its name says."""
 
     def _stop(self) -> None:
         process = self._runtime_process

@@ -8,7 +8,7 @@ tasks.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack
 
@@ -18,6 +18,7 @@ from supervisors._core import process as runtime
 from supervisors._core.actor_ref import ActorRef, current_process
 from supervisors._core.checks import is_seconds, is_whole
 from supervisors._core.copying import Alive
+from supervisors._core.messages import UNSET
 from supervisors._core.process import Process, as_process
 from supervisors.supervision.child_spec import WORKER_SHUTDOWN, ShutdownType
 from supervisors.supervision.shutdown import stop_all
@@ -40,6 +41,7 @@ class StreamOptions(TypedDict, total=False):
     timeout: float
     on_timeout: OnTimeout
     shutdown: ShutdownType
+    zip_input_on_exit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class _Options:
     timeout: float = 5.0
     on_timeout: OnTimeout = "exit"
     shutdown: ShutdownType = WORKER_SHUTDOWN
+    zip_input_on_exit: bool = False
 
     def __post_init__(self) -> None:
         if not is_whole(self.max_concurrency) or self.max_concurrency == 0:
@@ -82,7 +85,8 @@ class TaskStream(Alive, Generic[T_co]):
         self._items = iter(items)
         self._function = function
         self._linked = linked
-        self._window: dict[TaskActor[T_co], None] = {}  # taken and not delivered, in order
+        # Taken and not delivered, in order; with its item, if that is to be zipped.
+        self._window: dict[TaskActor[T_co], object] = {}
         self._over: dict[TaskActor[T_co], None] = {}  # those of them that have ended, in that order
         self._wake = trio.Event()
         self._closed = False
@@ -105,10 +109,12 @@ class TaskStream(Alive, Generic[T_co]):
         if not self._window:
             raise StopAsyncIteration
         actor = await self._next()
-        del self._window[actor], self._over[actor]
+        item = self._window.pop(actor)
+        del self._over[actor]
         if actor.timed_out is not None and self._options.on_timeout == "exit":
             raise actor.timed_out
-        return actor.outcome
+        outcome = actor.outcome
+        return replace(outcome, input=item) if isinstance(outcome, Exited) else outcome
 
     async def _fill(self) -> None:
         while len(self._window) < self._options.max_concurrency:
@@ -124,7 +130,7 @@ class TaskStream(Alive, Generic[T_co]):
                 timeout=self._options.timeout,
             )
             actor.on_end = partial(self._ended, actor)
-            self._window[actor] = None
+            self._window[actor] = item if self._options.zip_input_on_exit else UNSET
             try:
                 await start_task(self._supervisor, actor, self._options.shutdown)
             except BaseException:

@@ -127,6 +127,8 @@ class TaskSupervisor(OnDemand):
         on_timeout ("exit"): the iteration raises the TaskTimeout. "kill_task": the outcome is
         `Exited(Shutdown(TaskTimeout))`, and the stream goes on.
         shutdown (5.0): seconds that tasks which are ended have for their cleanup, or "brutal_kill".
+        zip_input_on_exit (False): True: an outcome without a result bears the item it was for, as
+        `Exited(reason, input)`.
         """
         return _stream(TaskStream(supervisor, items, function, linked=True, **options))
 

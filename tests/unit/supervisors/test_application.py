@@ -120,12 +120,11 @@ async def test_keyboard_interrupt_in_an_actor_ends_everything_and_is_never_a_rea
         ChildSpec("one", lambda: Supervisor([leaf]), type="supervisor"),
         ChildSpec("two", lambda: Supervisor([leaf]), type="supervisor"),
     ]
-    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         async with open_tree(lambda: Supervisor(specs)):
             started[0].cast(interrupt)
             await trio.sleep(10)
             pytest.fail("the block must be cancelled")
-    assert caught.group_contains(KeyboardInterrupt)
     assert len(started) == 2
     assert not any(ref.is_alive for ref in started)
 

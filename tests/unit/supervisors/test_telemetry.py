@@ -7,7 +7,7 @@ import typing
 
 import pytest
 
-from supervisors import Crashed, Killed, NoProc, Normal, Shutdown, telemetry
+from supervisors import ChildSpec, Crashed, GenServer, Killed, NoProc, Normal, Shutdown, telemetry
 from supervisors.supervision.crash_reports import report
 from supervisors.telemetry import (
     AlreadyAttached,
@@ -248,7 +248,8 @@ def test_what_is_said_of_a_reason(reason, kind, error):
 
 def test_a_failed_start_that_is_reported_is_an_event():
     seen = []
+    spec = ChildSpec("a", GenServer)
     with attached("t", telemetry.EVENTS, seen.append):
-        report("top", "start_error", Crashed(ValueError("secret")), "a")
-        report("top", "child_terminated", Crashed(ValueError("secret")), "a")
+        report("top", "start_error", Crashed(ValueError("secret")), spec)
+        report("top", "child_terminated", Crashed(ValueError("secret")), spec)
     assert seen == [ChildStartFailed("top", "a", "crashed", "ValueError")]
