@@ -169,6 +169,8 @@ def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
     except StartError:
         raise
     except BaseException as error:
+        if ends_program(error):
+            raise first_end(error) from None
         if passes_on(error):
             raise
         raise FailedToStartChild(spec.id, Crashed(error)) from error

@@ -166,6 +166,12 @@ class MissingId(SpecError):
     what = "a child specification needs an id"
 
 
+class InvalidId(SpecError):
+    """Not hashable."""
+
+    what = "an id must be hashable"
+
+
 class MissingStart(SpecError):
     """There is no start function."""
 

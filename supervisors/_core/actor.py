@@ -98,7 +98,12 @@ async def run(process: Process) -> None:
         raise
     # Doom alone cancels the scope, and records the reason first; it may also have come just now,
     # while its tasks were awaited.
-    process.finish(process.doomed or reason)
+    try:
+        process.finish(process.doomed or reason)
+    except BaseException as error:  # a telemetry handler's: all others have been told by then
+        if not ends_tree(error):
+            raise
+        await process.program_end.came_from(process.pid, error)
 
 
 async def _live(process: Process) -> ExitReason:

@@ -19,6 +19,15 @@ def is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def is_hashable(value: object) -> bool:
+    """Whether it may be a key."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
 class InvalidSpecification(SpecError):
     """Several rules are broken; `broken` has the SpecError of each, the message names all."""
 

@@ -326,8 +326,6 @@ class Process(Alive):
         if self.reason is not None:
             return
         self.reason = reason
-        if telemetry.ProcessExited.handlers:
-            self._tell_exited(reason)
         for release in list(self.on_exit.values()):
             release()
         self.on_exit.clear()
@@ -338,6 +336,7 @@ class Process(Alive):
         for monitor, target in self.monitors.items():
             target.watchers.pop(monitor, None)
         self.monitors.clear()
+        unread = len(self.mailbox)
         self._fail_callers(reason)
         for monitor, watcher in self.watchers.items():
             watcher.monitors.pop(monitor, None)
@@ -347,6 +346,8 @@ class Process(Alive):
         self._tell_settled()
         if self._ended is not None:
             self._ended.set()
+        if telemetry.ProcessExited.handlers:
+            self._tell_exited(reason, unread)
 
     def _signal_links(self, reason: ExitReason) -> None:
         if self.parent is not None and self.parent_linked:
@@ -356,10 +357,10 @@ class Process(Alive):
             other.exit_signal(self.ref, reason)
         self.links.clear()
 
-    def _tell_exited(self, reason: ExitReason) -> None:
+    def _tell_exited(self, reason: ExitReason, unread: int) -> None:
         who = self.name, self.pid, self.class_name
         how = telemetry.kind_of(reason), telemetry.error_of(reason)
-        telemetry.execute(telemetry.ProcessExited(*who, *how, self.uptime, len(self.mailbox)))
+        telemetry.execute(telemetry.ProcessExited(*who, *how, self.uptime, unread))
 
     def _fail_callers(self, reason: ExitReason) -> None:
         unread = self.mailbox.close() + self.control.close()

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, NoReturn, TypeAlias
 
 from supervisors._core.actor import Actor
-from supervisors._core.checks import broken, is_seconds, reject
+from supervisors._core.checks import broken, is_hashable, is_seconds, reject
 from supervisors._core.messages import Ignore
 from supervisors._core.named_ref import NamedRef
 from supervisors._core.status import name_of_function
 from supervisors.errors import (
     InvalidChildType,
+    InvalidId,
     InvalidName,
     InvalidRestartType,
     InvalidShutdown,
@@ -72,7 +73,8 @@ class ChildSpec:
         start: object = self.start
         missing = start is None
         rules = (
-            (bool(self.id), MissingId, self.id),
+            (self.id not in (None, ""), MissingId, self.id),
+            (is_hashable(self.id), InvalidId, self.id),
             (not missing, MissingStart, self.id),
             (missing or callable(start), InvalidStart, start),
             (self.restart in RESTART_TYPES, InvalidRestartType, self.restart),

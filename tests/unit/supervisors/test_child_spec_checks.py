@@ -52,6 +52,14 @@ def test_all_that_is_wrong_with_a_child_is_told_at_once():
     assert isinstance(caught.value, ValueError)
 
 
+def test_an_id_is_anything_hashable_but_nothing():
+    for right in ("a", 0, ("a", 1)):
+        assert ChildSpec(right, GenServer).id == right
+    for wrong, kind in ((None, errors.MissingId), (["a"], errors.InvalidId)):
+        with pytest.raises(kind):
+            ChildSpec(wrong, GenServer)
+
+
 @pytest.mark.parametrize("field", WRONG)
 def test_one_fault_is_its_own_error(field):
     value, kind = WRONG[field]

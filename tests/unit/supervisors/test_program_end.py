@@ -1,6 +1,9 @@
 # ruff: noqa: PT012 - what ends the program is raised while the block waits
 """What ends the program comes out of a tree bare, after the tree was stopped in order."""
 
+import math
+import os
+import signal
 import subprocess
 import sys
 
@@ -22,6 +25,7 @@ from supervisors import (
     open_tree,
     run,
     serve,
+    telemetry,
 )
 from tests.unit.supervisors.actors import Do, Puppet, boom, child, puppet
 
@@ -67,6 +71,11 @@ class Leaver(GenServer):
     async def terminate(self, reason):
         if self.place == "terminate":
             sys.exit(3)
+
+
+def telemetry_that_leaves(event):
+    if event.process == "first":
+        sys.exit(3)
 
 
 def start_that_leaves():
@@ -236,6 +245,42 @@ async def test_a_failing_restart_that_ends_the_program(autojump_clock, caplog):
             await trio.sleep_forever()
     assert len(inits) == 2
     assert [record.context for record in caplog.records] == ["child_terminated"]
+
+
+async def test_a_telemetry_handler_of_its_end(autojump_clock):
+    specs = [puppet("first", restart="temporary"), puppet("second")]
+    with telemetry.attached("t", telemetry.ProcessExited, telemetry_that_leaves):
+        with pytest.raises(SystemExit):
+            async with open_tree(lambda: Supervisor(specs)) as top:
+                first = await child(top, "first")
+                first.kill()
+                await trio.sleep_forever()
+        assert await top.wait() == Shutdown()
+
+
+def test_ctrl_c_without_a_receiver_comes_out_bare_also_when_repeated():
+    journal = []
+
+    async def stop_slowly(me):
+        os.kill(os.getpid(), signal.SIGINT)
+        await trio.sleep_forever()
+
+    class Slow(Puppet):
+        async def terminate(self, reason):
+            journal.append("asked")
+            os.kill(os.getpid(), signal.SIGINT)  # again
+            await trio.sleep_forever()
+
+    specs = [ChildSpec("slow", Slow, shutdown=math.inf), puppet("busy")]
+
+    async def main():
+        async with open_tree(lambda: Supervisor(specs)) as top:
+            (await child(top, "busy")).cast(stop_slowly)
+            await trio.sleep_forever()
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert journal == ["asked"]
 
 
 async def test_on_demand(autojump_clock):
