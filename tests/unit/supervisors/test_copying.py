@@ -136,9 +136,13 @@ def test_a_crash_is_copied_with_its_exception():
 async def test_a_result_that_was_copied_still_means_the_same(autojump_clock):
     class Copier(GenServer):
         async def handle_call(self, request, caller):
-            return copy.deepcopy(NoReply()) if request == 1 else copy.copy(Reply(request))
+            return copy.copy(Reply(request))
+
+        async def handle_cast(self, message):
+            return copy.deepcopy(NoReply())  # which has nothing to continue with
 
     async with open_tree(Copier) as ref:
+        ref.cast("x")
         assert await ref.call(7) == 7
 
 
