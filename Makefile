@@ -9,7 +9,7 @@ AGAINST ?= adc0287
 INPUTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill test soak fuzz check bench differential lock clean
+.PHONY: help setup demo drill quick test soak fuzz check bench differential lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ drill: .venv/runtime.stamp ## kill services and PostgreSQL for two minutes under
 
 test: setup check ## run the checks, then every test, on real PostgreSQL
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+quick: check ## the checks and the unit tests but those of properties: under a minute on two idle cores
+	@$(BIN)/python -m pytest tests/unit --ignore tests/unit/supervisors/property -n 2 --dist worksteal --quiet
 
 soak: setup ## run the property tests of the actor runtime 10,000 times, with new examples each time
 	@PROPERTY_RUNS=10000 $(BIN)/python -m pytest tests/unit/supervisors/property --timeout=0 -n 2
