@@ -9,7 +9,7 @@ AGAINST ?= adc0287
 INPUTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill quick test soak fuzz check bench differential lock clean
+.PHONY: help setup demo drill quick unit test soak fuzz check bench differential lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,13 @@ drill: .venv/runtime.stamp ## kill services and PostgreSQL for two minutes under
 test: setup check ## run the checks, then every test, on real PostgreSQL
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-quick: check ## the checks and the unit tests but those of properties: under a minute on two idle cores
-	@$(BIN)/python -m pytest tests/unit --ignore tests/unit/supervisors/property -n 2 --dist worksteal --quiet
+quick: setup ## the checks beside the unit tests, for every few minutes: under a minute on two idle cores
+	@$(MAKE) --no-print-directory -j 2 check unit
+
+# Without the two that take long: the properties, and the benchmarks' own.
+unit:
+	@$(BIN)/python -m pytest tests/unit -n 2 --dist worksteal -qq \
+		--ignore tests/unit/supervisors/property --ignore tests/unit/test_benchmarks.py
 
 soak: setup ## run the property tests of the actor runtime 10,000 times, with new examples each time
 	@PROPERTY_RUNS=10000 $(BIN)/python -m pytest tests/unit/supervisors/property --timeout=0 -n 2

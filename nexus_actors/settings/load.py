@@ -123,7 +123,9 @@ def parse_settings(
     notes = Notes(source="config" if file is None else str(file), places=_places())
     sources: dict[str, str] = {}
     for name in sorted(mapping.keys() - set(_TOP)):
-        _tell_unknown_section(name, mapping[name], notes)
+        _tell_unknown_section(name, mapping, notes)
+    # What stands below a misspelt name is read as it was meant, so that all of it is told at once.
+    mapping = {**mapping, **{meant: mapping[name] for meant, name in notes.written.items()}}
     _tell_unknown_variables(environ, notes)
     tables = {name: _table(mapping, name, notes, sources) for name in _MODELS}
     _place_data_dir(tables["service"], environ, notes)
@@ -178,12 +180,17 @@ def _tables_of(mapping: Mapping[str, Any], name: str) -> Iterator[tuple[str, Map
             yield key, table
 
 
-def _tell_unknown_section(name: str, value: Any, notes: Notes) -> None:
+def _tell_unknown_section(name: str, mapping: Mapping[str, Any], notes: Notes) -> None:
+    value = mapping[name]
     tables = isinstance(value, list) and value and isinstance(value[0], Mapping)
     if isinstance(value, Mapping) or tables:
         close = _section_meant(name, value)
         notes.add(name, "an unknown section", f"one of {', '.join(_TOP)}", close)
-        if close == "providers":
+        named = not tables and all(isinstance(it, Mapping) for it in value.values())
+        is_readable = (close == "providers" and named) or (close == "routes" and tables)
+        if close is not None and is_readable and close not in {*mapping, *notes.written}:
+            notes.written[close] = name
+        elif close == "providers":
             notes.spoilt.update(value)  # routes that name them are not wrong, too
         return
     place = notes.places.get(name)

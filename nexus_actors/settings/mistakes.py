@@ -23,6 +23,7 @@ _SECRET = re.compile(r"key|token(?!s)|secret|password|passwd|auth|credential|hea
 _URL_SECRET = re.compile(r"((?:password|passwd|token|key|secret)[^=&]*=)[^&#]*", re.IGNORECASE)
 _NO_PORT = re.compile(r"^([^:/?]*:)(?!\d*(?:[/?,]|$)).*")
 """What stands after a colon and is no port: a password whose @HOST was forgotten."""
+_SECTION: Final = re.compile(r"\w+")
 _WORD: Final = re.compile(r"[A-Za-z_]{1,20}")
 _KEY_AS_NAME: Final = re.compile(r"\b(sk|pk|gsk|xai|nvapi|pplx)[-_][\w-]{8,}|\bAIza[\w-]{8,}")
 HIDDEN: Final = "a value that is not shown"
@@ -74,9 +75,14 @@ class Notes:
     """Providers that it does not have, and where they are named."""
     places: Mapping[str, str] = field(default_factory=dict)
     """In which section a setting belongs that stands in another."""
+    written: dict[str, str] = field(default_factory=dict)
+    """Sections that stand in the file under a misspelt name, and that name."""
 
     def add(self, path: str, found: str, expected: str, nearest: str | None = None) -> None:
         """Note a mistake in the file."""
+        section = _SECTION.match(path)
+        if section is not None and section[0] in self.written:
+            path = self.written[section[0]] + path[section.end() :]
         path = _KEY_AS_NAME.sub("***", path)  # a key that stands where a name belongs
         self.mistakes.append(
             Mistake(path=path, found=found, expected=expected, source=self.source, nearest=nearest)

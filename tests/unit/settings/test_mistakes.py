@@ -222,6 +222,23 @@ def test_the_mistakes_of_a_file_stand_in_the_order_of_its_lines(tmp_path: Any) -
     ]
 
 
+def test_what_stands_below_a_misspelt_section_is_told_with_it() -> None:
+    told = lines(
+        {
+            "provider": {"mine": {"kind": "ehco"}, "other": {"kind": "echo", "pool_size": 0}},
+            "route": [{"models": ["mine/m"], "complexity": "easy"}, {"models": ["ohter/m"]}],
+        }
+    )
+    assert sorted(it.partition(": found")[0] for it in told) == [
+        "provider",
+        "provider.mine.kind",
+        "provider.other.pool_size",
+        "route",
+        "route[0].complexity",
+        "route[1].models[0]",
+    ]
+
+
 def test_a_variable_that_is_set_under_nearly_the_same_name_is_told() -> None:
     mapping = {
         "providers": {"openai": {"api_key_env": "OPENAI_KEY"}},
