@@ -186,7 +186,7 @@ def _tell_unknown_section(name: str, mapping: Mapping[str, Any], notes: Notes) -
     if isinstance(value, Mapping) or tables:
         close = _section_meant(name, value)
         notes.add(name, "an unknown section", f"one of {', '.join(_TOP)}", close)
-        named = not tables and all(isinstance(it, Mapping) for it in value.values())
+        named = isinstance(value, Mapping) and all(isinstance(it, Mapping) for it in value.values())
         is_readable = (close == "providers" and named) or (close == "routes" and tables)
         if close is not None and is_readable and close not in {*mapping, *notes.written}:
             notes.written[close] = name
