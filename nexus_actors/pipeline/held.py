@@ -59,7 +59,7 @@ class Held:
 
     def add(self, job: Job, condition: str) -> None:
         """Hold one for what the store says now, whatever it was held for before."""
-        name: _Name = (condition, job.body.agent_id if job.end is None else job.end.agent_id)
+        name: _Name = (condition, job.body.agent_id)
         if name not in self._kinds and len(self._kinds) >= KINDS:
             name = (None, None)
         if self._names.get(job) == name:

@@ -80,7 +80,7 @@ class ResultPublisher(Stage):
         self._passes = 0
         """Statements that ended something."""
         self._passed: Finish | None = None
-        """One of those that got through last, without its text."""
+        """One of those that got through last."""
         self._unproven: dict[Job, None] = {}
         """Those held since another got through."""
         self._earlier: set[Job] = set()
@@ -215,7 +215,7 @@ class ResultPublisher(Stage):
     def _got_through(self, ended: Collection[Job]) -> None:
         self._passes += 1
         last = next(iter(ended))
-        self._passed = replace(self._kept.encode(last), result=None, attempts=(), steps=())
+        self._passed = replace(self._kept.encode(last), attempts=(), steps=())
         for job in ended:
             self._let_go(job)
             self._in_work.remove(job)
@@ -360,5 +360,5 @@ class ResultPublisher(Stage):
                 type=ErrorType.UNSTORABLE_RESULT,
                 message=f"the answer could not be stored: {error}",
                 retryable=False,
-                provider=instead.provider,
+                provider=job.outcome.provider,
             )

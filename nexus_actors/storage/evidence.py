@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from nexus_actors.contract.encode import encode_result
+from nexus_actors.contract.encode import decode_result, encode_result, result_fields
 from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.json_text import dump
 from nexus_actors.contract.result import Answer, Failure, LLMResult, Usage
 from nexus_actors.storage.ports import Attempt, Finish, RequestStore, StorageError, StorageRefused
 
@@ -20,7 +21,7 @@ async def replacement(store: RequestStore, end: Finish, error: StorageRefused) -
 
     Raises StorageRefused if it takes not even a placeholder: then it is not for the value's sake.
     """
-    if not await store.rehearse(_placeholder(end)):
+    if not await store.rehearse(_placeholder(end, _told(end))):
         return None
     refusal = error
     for candidate in _candidates(end, error):
@@ -43,16 +44,8 @@ async def others_pass(store: RequestStore, end: Finish, other: Finish | None) ->
 
 
 async def _passes(store: RequestStore, end: Finish, other: Finish | None) -> bool:
-    someone = _placeholder(
-        replace(
-            end,
-            request_id=(other.request_id if other else None) or str(uuid4()),
-            agent_id=other.agent_id if other else None,
-            complexity=other.complexity if other else None,
-            task_type=other.task_type if other else None,
-            provider=other.provider if other else None,
-        )
-    )
+    who = _told(other)
+    someone = replace(_placeholder(end, who), request_id=who.request_id)
     try:
         return await store.rehearse(someone, lease_of=end.request_id)
     except StorageError:
@@ -61,7 +54,7 @@ async def _passes(store: RequestStore, end: Finish, other: Finish | None) -> boo
 
 def is_unstorable(end: Finish) -> bool:
     """Whether it is one that took the place of an answer."""
-    return end.dead_reason == ErrorType.UNSTORABLE_RESULT
+    return end.failure is not None and end.failure["type"] == ErrorType.UNSTORABLE_RESULT
 
 
 def _candidates(end: Finish, error: StorageRefused) -> Iterator[Finish]:
@@ -76,18 +69,20 @@ def _candidates(end: Finish, error: StorageRefused) -> Iterator[Finish]:
 
 def unstorable(end: Finish, error: StorageRefused) -> Finish:
     """The same request, ended with an error instead of its answer. What it has cost stays told."""
-    message = f"the answer could not be stored: {error}"
+    told = _told(end)
     failure = Failure(
-        type=ErrorType.UNSTORABLE_RESULT, message=message, retryable=False, provider=end.provider
+        type=ErrorType.UNSTORABLE_RESULT,
+        message=f"the answer could not be stored: {error}",
+        retryable=False,
+        provider=told.outcome.provider,
     )
+    fields, answered = result_fields(replace(told, outcome=failure)), result_fields(told)
+    cost = {name: answered[name] for name in ("usage", "cost", "cost_basis")}
     return replace(
         end,
-        result=_result(end, failure),
-        succeeded=False,
-        dead_reason=failure.type,
-        dead_detail={"type": failure.type, "message": message, "provider": end.provider},
-        model=None,
-        response_id=None,
+        result=dump(fields),
+        journal=dump({**fields, **cost}),
+        failure={"type": failure.type, "message": failure.message, "provider": failure.provider},
         steps=tuple(
             replace(step, outcome=failure.type) if step.name == "publish_result" else step
             for step in end.steps
@@ -99,8 +94,7 @@ def _bare(end: Finish) -> Finish:
     """Without what an adapter may have told wrongly of the way to it."""
     return replace(
         end,
-        cost=_finite(end.cost),
-        dead_detail=None if end.dead_detail is None else {"type": end.dead_reason},
+        failure=None if end.failure is None else {"type": end.failure["type"]},
         attempts=tuple(_bare_attempt(attempt) for attempt in end.attempts),
         steps=tuple(replace(step, detail=None) for step in end.steps),
     )
@@ -114,46 +108,39 @@ def _finite(cost: float | None) -> float | None:
     return cost if cost is not None and math.isfinite(cost) else None
 
 
-def _placeholder(end: Finish) -> Finish:
-    """An end of the same kind, with next to nothing in it."""
+def _placeholder(end: Finish, who: LLMResult) -> Finish:
+    """An end of the same kind, with next to nothing in it, as that of `who`."""
+    provider = who.outcome.provider
     small: Answer | Failure
-    if end.succeeded:
+    if end.failure is None:
         usage = Usage(prompt_tokens=0, completion_tokens=0, total_tokens=0)
-        small = Answer(
-            response="",
-            provider=end.provider or "",
-            model=end.provider or "",
-            usage=usage,
-            cost=0.0,
-        )
+        name = provider or ""
+        small = Answer(response="", provider=name, model=name, usage=usage, cost=0.0)
     else:
-        reason = end.dead_reason or ErrorType.INTERNAL_ERROR
-        small = Failure(type=reason, message="", retryable=False, provider=end.provider)
+        reason = str(end.failure["type"])
+        small = Failure(type=reason, message="", retryable=False, provider=provider)
+    result = encode_result(replace(who, outcome=small, latency_ms=0))
     return replace(
         _bare(end),
-        result=None if end.result is None else _result(end, small),
-        model=None,
-        response_id=None,
-        prompt_tokens=0,
-        completion_tokens=0,
-        cost=0.0,
-        latency_ms=0,
+        result=None if end.result is None else result,
+        journal=None,
         attempts=(),
         steps=(),
     )
 
 
-def _result(end: Finish, outcome: Answer | Failure) -> str:
-    assert end.request_id is not None  # noqa: S101 - a result is some request's
-    return encode_result(
-        LLMResult(
-            request_id=end.request_id,
-            agent_id=end.agent_id,
-            complexity=end.complexity,
-            task_type=end.task_type,
-            outcome=outcome,
-            latency_ms=end.latency_ms or 0,
-            attempts=end.attempt_count,
-            timestamp=datetime.now(UTC),
-        )
+def _told(end: Finish | None) -> LLMResult:
+    """What the result says; a stranger's where there is none."""
+    result = decode_result(None if end is None else end.result)
+    if isinstance(result, LLMResult):
+        return result
+    return LLMResult(
+        request_id=(end.request_id if end else None) or str(uuid4()),
+        agent_id=None,
+        complexity=None,
+        task_type=None,
+        outcome=Failure(type=ErrorType.INTERNAL_ERROR, message="", retryable=False),
+        latency_ms=0,
+        attempts=0,
+        timestamp=datetime.now(UTC),
     )

@@ -161,30 +161,22 @@ class Finish:
     request_id: str | None
     """None: nothing identifies the request, so no result can be published and no row is written."""
     result: str | None
-    """The result as JSON text; None where none may be published (a conflicting duplicate): then no
-    journal row is touched."""
-    succeeded: bool
-    dead_reason: str | None
-    """A failed request's message also goes to the dead-letter queue, with this reason."""
-    dead_detail: Mapping[str, object] | None
-    """What else the dead letter says: the error's name, path, excerpt."""
-    agent_id: str | None = None
-    complexity: str | None = None
-    task_type: str | None = None
-    provider: str | None = None
-    model: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cost: float | None = None
-    cost_basis: CostBasis | None = None
-    latency_ms: int | None = None
-    response_id: str | None = None
-    """The answer's, which a later request may go on with."""
+    """The result as JSON text, from which the journal has what it says too; None where none may be
+    published (a conflicting duplicate): then no journal row is touched."""
+    failure: Mapping[str, object] | None = None
+    """What the dead letter of a failed request says, its `type` among it; None: it succeeded."""
+    journal: str | None = None
+    """As `result`, what the journal has instead: what an answer has cost that was not stored."""
     attempts: Sequence[Attempt] = ()
     """Those not yet recorded."""
     attempt_count: int = 0
     spared_count: int = 0
     steps: Sequence[Step] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was answered."""
+        return self.failure is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ a kill would have it bought again; so what has waited for a moment is written he
 from here by whoever runs with this `data_dir` next.
 
 The file is a log of lines, each `CRC32 KIND/VERSION JSON`: `answer` with a Finish, `done` with the
-id of a request whose answer was published. The release before wrote no version. It is emptied when
+id of a request whose answer was published. It is emptied when
 nothing is left to be published. Appending is durable when it returns (fsync); a `done` that gets
 lost only means that a request is ended twice, which the journal takes for once.
 """
@@ -16,7 +16,7 @@ import stat
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,9 +28,21 @@ from nexus_actors.storage.ports import Finish, SpoolError
 
 log = structlog.get_logger("nexus.spool")
 
-VERSION = b"2"
-"""Of the lines that are written. Those without one are read as well."""
+VERSION = b"3"
+"""Of the lines that are written."""
+OLDER = (b"", b"2")
+"""Those of earlier releases, which are read as well."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Older:
+    """What earlier releases wrote of a failure. What else they wrote, the result says too."""
+
+    dead_reason: str | None = None
+    dead_detail: Mapping[str, object] | None = None
+
+
+_OLDER: TypeAdapter[_Older] = TypeAdapter(_Older)
 _FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)
 _ID: TypeAdapter[str] = TypeAdapter(str)
 
@@ -40,6 +52,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class _Line:
     kind: bytes
+    version: bytes
     content: bytes
 
 
@@ -220,7 +233,7 @@ class FileSpool:
             return
         try:
             if line.kind == b"answer":
-                answer = _FINISH.validate_json(line.content)
+                answer = _answer(line)
                 if answer.request_id is None:
                     self._set_aside(text, "it is the answer to nothing")
                 else:
@@ -250,7 +263,7 @@ def count_kept(file: Path) -> int:
             try:
                 if line.kind == b"done":
                     kept.discard(_ID.validate_json(line.content))
-                elif (request_id := _FINISH.validate_json(line.content).request_id) is not None:
+                elif (request_id := _answer(line).request_id) is not None:
                     kept.add(request_id)
             except ValidationError:
                 continue
@@ -295,9 +308,20 @@ def _parsed(text: bytes) -> _Line | str:
         return "its checksum is wrong"
     name, _, content = rest.partition(b" ")
     kind, _, version = name.partition(b"/")
-    if kind not in (b"answer", b"done") or version not in (b"", VERSION):
+    if kind not in (b"answer", b"done") or version not in (*OLDER, VERSION):
         return "another release wrote it"
-    return _Line(kind, content)
+    return _Line(kind, version, content)
+
+
+def _answer(line: _Line) -> Finish:
+    """Raises ValidationError."""
+    answer = _FINISH.validate_json(line.content)
+    if line.version in OLDER:
+        before = _OLDER.validate_json(line.content)
+        if before.dead_reason is not None:
+            failure = {**(before.dead_detail or {}), "type": before.dead_reason}
+            return replace(answer, failure=failure)
+    return answer
 
 
 def _checksum(content: bytes) -> bytes:

@@ -55,30 +55,14 @@ def _finish(job: Job) -> Finish:
     outcome, finished_at = job.outcome, job.finished_at
     assert outcome is not None  # noqa: S101
     assert finished_at is not None  # noqa: S101
-    request = job.body if isinstance(job.body, LLMRequest) else None
-    answer = outcome if isinstance(outcome, Answer) else None
     failure = outcome if isinstance(outcome, Failure) else None
-    agent_id = job.body.agent_id
     return Finish(
         lease=job.lease,
         request_id=job.request_id,
         result=None
         if job.request_id is None
         else _result(job, job.request_id, outcome, finished_at),
-        succeeded=answer is not None,
-        dead_reason=failure.type if failure else None,
-        dead_detail=_dead_detail(job, failure) if failure else None,
-        agent_id=agent_id,
-        complexity=request.complexity if request else None,
-        task_type=request.task_type if request else None,
-        provider=outcome.provider,
-        model=answer.model if answer else None,
-        prompt_tokens=answer.usage.prompt_tokens if answer else None,
-        completion_tokens=answer.usage.completion_tokens if answer else None,
-        cost=answer.cost if answer else None,
-        cost_basis=answer.cost_basis if answer else None,
-        latency_ms=job.latency_ms,
-        response_id=answer.response_id if answer else None,
+        failure=_dead_detail(job, failure) if failure else None,
         attempts=tuple(job.attempts),
         attempt_count=job.attempt_count,
         spared_count=job.spared_count,

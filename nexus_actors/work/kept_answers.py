@@ -1,6 +1,7 @@
 """Answers that wait for the store, made durable on this machine meanwhile."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -42,9 +43,12 @@ class KeptAnswers:
 
     def _adopt(self, end: Finish) -> None:
         result = decode_result(end.result)
+        body = Refusal(type=ErrorType.INVALID_REQUEST, message="answered by an earlier process")
+        if isinstance(result, LLMResult):
+            body = replace(body, agent_id=result.agent_id)
         job = Job(
             lease=end.lease,
-            body=Refusal(type=ErrorType.INVALID_REQUEST, message="answered by an earlier process"),
+            body=body,
             request_id=end.request_id,
             prior_attempts=end.attempt_count - len(end.attempts),
             prior_spared=end.spared_count,

@@ -27,21 +27,8 @@ def finishes(batch: Sequence[Finish]) -> str:
             "read_ct": item.lease.read_ct,
             "request_id": item.request_id,
             "result": item.result,
-            "succeeded": item.succeeded,
-            "dead_reason": item.dead_reason,
-            "dead_detail": item.dead_detail,
-            "agent_id": item.agent_id,
-            "complexity": item.complexity,
-            "task_type": item.task_type,
-            "provider": item.provider,
-            "model": item.model,
-            "prompt_tokens": item.prompt_tokens,
-            "completion_tokens": item.completion_tokens,
-            "cost": item.cost,
-            "cost_basis": item.cost_basis,
-            "latency_ms": item.latency_ms,
-            "error_type": _error_type(item),
-            "response_id": item.response_id,
+            "journal": item.journal,
+            "failure": item.failure,
             "attempt_count": item.attempt_count,
             "spared_count": item.spared_count,
             "steps": [_step(step) for step in item.steps],
@@ -102,14 +89,6 @@ def _step(step: Step) -> dict[str, object]:
     if step.detail is not None:
         row["detail"] = step.detail
     return row
-
-
-def _error_type(item: Finish) -> str | None:
-    """A failed request's error: its last failed step's, else the dead letter's reason."""
-    if item.succeeded:
-        return None
-    failed = (step.outcome for step in reversed(item.steps) if step.outcome != "ok")
-    return next(failed, item.dead_reason)
 
 
 def _plain(value: object) -> object:

@@ -226,7 +226,7 @@ class PostgresRequestStore:
 
     def _pose(self, item: Finish, of: str) -> tuple[str | int | None, ...]:
         lease, name = item.lease, item.request_id
-        return self._sql["pose"], lease.msg_id, lease.read_ct, of, name, item.agent_id
+        return self._sql["pose"], lease.msg_id, lease.read_ct, of, name, item.result
 
     async def record_late(self, batch: Sequence[Finish]) -> int:
         """See `RequestStore.record_late`."""

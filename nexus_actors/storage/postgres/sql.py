@@ -112,11 +112,11 @@ class Queues:
             raise ValueError(f"acknowledge is 'archive' or 'delete', not {self.acknowledge!r}")
 
     def query(self, name: str, kind: LeaseKind = "in order") -> str:
-        """The statement `queries/NAME.sql` with this service's names in it.
+        """The statement `queries/NAME.sql`, its parts and this service's names in it.
 
         PGMQ names its tables after their queues, and a table's name cannot be a parameter.
         """
-        text = read("queries", name)
+        text = read("queries", name).replace("{attempts}", read("parts", "attempts").rstrip())
         for part, words in _LEASE[kind].items():
             text = text.replace(f"{{{part}}}", words)
         return self.named(text)

@@ -1,7 +1,7 @@
 """Words that the storage tests share."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -58,23 +58,37 @@ def attempt(number: int = 1, outcome: str = "ok") -> Attempt:
     )
 
 
-def success(delivery: Delivery, **changes: Any) -> Finish:
+def success(
+    delivery: Delivery,
+    *,
+    succeeded: bool = True,
+    dead_reason: str | None = None,
+    dead_detail: Mapping[str, object] | None = None,
+    **changes: Any,
+) -> Finish:
+    """The end of a request. `changes`: of what the result says, or of the Finish. One with a
+    `dead_reason` has a dead letter, though its result may say otherwise."""
+    document: dict[str, Any] = {
+        "request_id": delivery.request_id,
+        "response": "text",
+        "status": "ok" if succeeded else "error",
+        "error": None if succeeded else {"type": dead_reason},
+        "agent_id": "agent",
+        "complexity": "simple",
+        "task_type": "chat",
+        "provider": "echo",
+        "model": "echo-1",
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4},
+        "cost": 0.1,
+        "latency_ms": 7,
+    }
+    told = changes.keys() & {*document, "cost_basis", "response_id"} - {"request_id"}
+    document |= {name: changes.pop(name) for name in told}
     finish = Finish(
         lease=delivery.lease,
         request_id=delivery.request_id,
-        result=json.dumps({"request_id": delivery.request_id, "response": "text"}),
-        succeeded=True,
-        dead_reason=None,
-        dead_detail=None,
-        agent_id="agent",
-        complexity="simple",
-        task_type="chat",
-        provider="echo",
-        model="echo-1",
-        prompt_tokens=3,
-        completion_tokens=4,
-        cost=0.1,
-        latency_ms=7,
+        result=json.dumps(document),
+        failure=None if dead_reason is None else {**(dead_detail or {}), "type": dead_reason},
         attempts=[attempt(delivery.attempts + 1)],
         attempt_count=delivery.attempts + 1,
         steps=[

@@ -51,7 +51,7 @@ async def test_a_success_is_published_archived_and_recorded(db: PostgresDatabase
     [delivery] = await leased(db, "r")
     assert await db.requests.finish([success(delivery)]) == {delivery.lease}
 
-    assert await bodies(db, "q_ai_results") == [{"request_id": "r", "response": "text"}]
+    assert await bodies(db, "q_ai_results") == [json.loads(str(success(delivery).result))]
     assert await counts(db) == {
         "queued": 0, "archived": 1, "results": 1, "dead": 0, "attempts": 1, "ended": 1,
     }  # fmt: skip
@@ -109,7 +109,7 @@ async def test_a_failure_also_leaves_a_dead_letter_with_the_request(db: Postgres
     assert letter == {
         "request": {"request_id": "r", "messages": []},
         "reason": "invalid_request",
-        "detail": {"path": "messages"},
+        "detail": {"type": "invalid_request", "path": "messages"},
         "request_id": "r",
         "msg_id": delivery.lease.msg_id,
         "attempts": 0,
@@ -236,7 +236,7 @@ async def test_a_message_that_an_operator_looked_at_is_ended_all_the_same(
         {"cost": math.nan},
         {"dead_reason": "x", "dead_detail": {"excerpt": "nul \0"}},
         {"dead_reason": "x", "dead_detail": {"object": object()}},
-        {"prompt_tokens": 2**70},
+        {"usage": {"prompt_tokens": 2**70}},
         {"attempts": [replace(attempt(), error="nul \0")]},
     ],
 )

@@ -77,8 +77,8 @@ class Queue(RuleBasedStateMachine):
         self.run(store.discard, [it.lease for it in deliveries if it.verdict == "duplicate"])
         for delivery in deliveries:
             if delivery.verdict == "conflict":
-                bury = replace(success(delivery), result=None, dead_reason="duplicate_request")
-                self.run(store.finish, [replace(bury, request_id=None, succeeded=False)])
+                bury = success(delivery, result=None, dead_reason="duplicate_request")
+                self.run(store.finish, [replace(bury, request_id=None)])
         self.held[name] += [it for it in deliveries if it.verdict == "claimed"]
 
     @rule()
@@ -98,7 +98,7 @@ class Queue(RuleBasedStateMachine):
     @rule(name=INSTANCES)
     def fail(self, name: str) -> None:
         if (delivery := self.take(name)) is not None:
-            dead = replace(success(delivery), succeeded=False, dead_reason="timeout")
+            dead = success(delivery, succeeded=False, dead_reason="timeout")
             self.run(self.stores[name].finish, [dead])
 
     @rule(name=INSTANCES)

@@ -66,9 +66,6 @@ def end(number: int, result: str = "{}") -> Finish:
         lease=Lease(number, 1),
         request_id=f"r{number}",
         result=result,
-        succeeded=True,
-        dead_reason=None,
-        dead_detail=None,
     )
 
 

@@ -246,8 +246,7 @@ class Once(Slow):
             self.refusals -= 1
             raise StorageRefused("no")
         self.replaced += [
-            is_unstorable(it) or "message" not in (it.dead_detail or {"message": ""})
-            for it in batch
+            is_unstorable(it) or "message" not in (it.failure or {"message": ""}) for it in batch
         ]
         return {it.lease for it in batch}
 

@@ -1,12 +1,13 @@
 """What takes the place of an answer that the store refuses: as little of it is lost as can be."""
 
+import json
 import math
 from typing import Any, cast
 
 import pytest
 
-from nexus_actors.storage.evidence import is_unstorable, replacement
-from nexus_actors.storage.ports import Finish, Lease, Step, StorageRefused
+from nexus_actors.storage.evidence import is_unstorable, replacement, unstorable
+from nexus_actors.storage.ports import Attempt, Finish, Lease, Step, StorageRefused
 
 
 class Picky:
@@ -18,7 +19,7 @@ class Picky:
     async def rehearse(self, item: Finish) -> bool:
         if self.refused in ("all", "answer" if item.succeeded and item.steps else None):
             raise StorageRefused("no")
-        if self.refused == "cost" and item.cost is not None and not math.isfinite(item.cost):
+        if self.refused == "cost" and any(math.isnan(it.cost or 0) for it in item.attempts):
             raise StorageRefused("no")
         return self.refused != "lost"
 
@@ -26,12 +27,29 @@ class Picky:
 END = Finish(
     lease=Lease(1, 1),
     request_id="r",
-    result='{"paid": 1}',
-    succeeded=True,
-    dead_reason=None,
-    dead_detail=None,
-    provider="p",
-    cost=math.nan,
+    result=json.dumps(
+        {
+            "request_id": "r",
+            "status": "ok",
+            "provider": "p",
+            "usage": {"prompt_tokens": 3},
+            "cost": 0.5,
+            "cost_basis": "told",
+        }
+    ),
+    attempts=(
+        Attempt(
+            number=1,
+            provider="p",
+            model="m",
+            outcome="ok",
+            status_code=200,
+            duration_ms=1,
+            cost=math.nan,
+            error=None,
+            started_at=cast("Any", None),
+        ),
+    ),
     steps=(Step(name="publish_result", outcome="ok", at=cast("Any", None)),),
 )
 
@@ -43,6 +61,15 @@ async def test_the_answer_is_kept_where_what_is_told_besides_it_is_refused(refus
     assert instead is not None
     assert is_unstorable(instead) is (refused == "answer")
     assert (instead.result == END.result) is (refused == "cost")
+
+
+def test_what_an_answer_has_cost_is_told_though_it_is_not_stored() -> None:
+    end = unstorable(END, StorageRefused("no"))
+    result, told = json.loads(end.result or ""), json.loads(end.journal or "")
+    assert (result["error"]["type"], result["error"]["provider"]) == ("unstorable_result", "p")
+    assert (result["cost"], result["usage"], result["provider"]) == (None, None, "p")
+    assert (told["cost"], told["usage"]["prompt_tokens"], told["response_id"]) == (0.5, 3, None)
+    assert {**told, "cost": None, "usage": None, "cost_basis": None} == result
 
 
 async def test_a_condition_and_a_lease_that_is_lost_replace_nothing() -> None:

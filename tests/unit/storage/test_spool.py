@@ -36,9 +36,6 @@ def answer(number: int, **changes: Any) -> Finish:
         "lease": Lease(number, 1),
         "request_id": f"r-{number}",
         "result": '{"response": "Grüße\\u2028\\n"}',
-        "succeeded": True,
-        "dead_reason": None,
-        "dead_detail": None,
         "attempts": [attempt],
         "steps": [Step(name="validate", outcome="ok", at=NOW, detail={"a": [1]})],
     }
@@ -54,24 +51,42 @@ def ids(spool: FileSpool) -> Sequence[str | None]:
 
 
 async def test_what_is_kept_is_there_at_the_next_start_as_it_was(tmp_path: Path) -> None:
-    await opened(tmp_path).keep([answer(1), answer(2, dead_detail={"type": "timeout"})])
-    assert opened(tmp_path).unpublished() == (
-        answer(1),
-        answer(2, dead_detail={"type": "timeout"}),
-    )
+    failed = answer(2, failure={"type": "timeout"}, journal="{}")
+    await opened(tmp_path).keep([answer(1), failed])
+    assert opened(tmp_path).unpublished() == (answer(1), failed)
     assert (tmp_path / "answers.spool").stat().st_mode & 0o777 == 0o600
 
 
-async def test_what_an_older_release_kept_is_read(tmp_path: Path) -> None:
-    """It knew nothing of `cost_basis`."""
-    await opened(tmp_path).keep([answer(1)])
-    file = tmp_path / "answers.spool"
-    _, _, rest = file.read_bytes().rstrip(b"\n").partition(b" ")
-    older = rest.replace(b',"cost_basis":null', b"").replace(b"answer/2 ", b"answer ", 1)
-    assert rest.count(b"cost_basis") == 2
-    assert older.count(b"cost_basis") == 0
-    file.write_bytes(f"{zlib.crc32(older):08x} ".encode() + older + b"\n")
-    assert opened(tmp_path).unpublished() == (answer(1),)
+def checked(content: bytes) -> bytes:
+    """A line whose checksum is right."""
+    return b"%08x %b" % (zlib.crc32(content), content)
+
+
+ATTEMPT = (
+    '"attempts":[{"number":1,"provider":"p","model":"m","outcome":"ok","status_code":200,'
+    '"duration_ms":7,"cost":0.1,"error":null,"started_at":"2026-01-02T03:04:05Z",'
+    '"dropped":["seed"]}]'
+)
+STEPS = (
+    '"steps":[{"name":"validate","outcome":"ok","at":"2026-01-02T03:04:05Z","detail":{"a":[1]}}]'
+)
+RESULT = r'"result":"{\"response\": \"Grüße\\u2028\\n\"}"'
+OLDER = {
+    "answer": '"lease":{"msg_id":1,"read_ct":1},"request_id":"r-1","succeeded":true,'
+    '"dead_reason":null,"dead_detail":null,"agent_id":"a","cost":0.1,"prompt_tokens":3',
+    "answer/2": '"lease":{"msg_id":2,"read_ct":1},"request_id":"r-2","succeeded":false,'
+    '"dead_reason":"timeout","dead_detail":{"message":"late"},"cost":null,"cost_basis":null',
+}
+
+
+async def test_what_older_releases_kept_is_read(tmp_path: Path) -> None:
+    """They wrote twice what the result says, and knew nothing of `cost_basis` at first."""
+    lines = [
+        f"{kind} {{{told},{RESULT},{ATTEMPT},{STEPS}}}".encode() for kind, told in OLDER.items()
+    ]
+    (tmp_path / "answers.spool").write_bytes(b"".join(checked(line) + b"\n" for line in lines))
+    failed = answer(2, failure={"message": "late", "type": "timeout"})
+    assert opened(tmp_path).unpublished() == (answer(1), failed)
 
 
 async def test_what_is_kept_twice_stands_once(tmp_path: Path) -> None:
@@ -128,9 +143,9 @@ async def test_a_damaged_line_is_set_aside_and_harms_no_other(
 
 
 async def test_it_has_a_limit_that_is_told(tmp_path: Path) -> None:
-    spool = opened(tmp_path, limit_bytes=1500)
+    spool = opened(tmp_path, limit_bytes=1000)
     await spool.keep([answer(1)])
-    with pytest.raises(SpoolError, match="limit of 1500 bytes"):
+    with pytest.raises(SpoolError, match="limit of 1000 bytes"):
         await spool.keep([answer(2), answer(3)])
     assert ids(spool) == ids(opened(tmp_path)) == ["r-1"]
 
@@ -176,7 +191,7 @@ async def test_one_answer_that_stays_does_not_let_the_file_grow_to_its_limit(
 
 
 async def test_what_fits_of_a_batch_is_kept_and_the_rest_is_told(tmp_path: Path) -> None:
-    spool = opened(tmp_path, limit_bytes=3000)
+    spool = opened(tmp_path, limit_bytes=2000)
     large = answer(2, result="x" * 5000)
     with pytest.raises(SpoolError, match="1 answers not kept"):
         await spool.keep([answer(1), large, answer(3)])
@@ -246,7 +261,7 @@ async def test_half_a_line_that_could_not_be_taken_off_again_spoils_no_other(
 async def test_one_that_json_cannot_hold_is_told_and_harms_no_other(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     with pytest.raises(SpoolError, match="JSON"):
-        await spool.keep([answer(1, model="\ud800"), answer(2)])
+        await spool.keep([answer(1, journal="\ud800"), answer(2)])
     assert ids(spool) == ids(opened(tmp_path)) == ["r-2"]
 
 
@@ -282,16 +297,13 @@ async def test_a_link_that_takes_the_files_place_is_not_written_to(tmp_path: Pat
     assert elsewhere.read_bytes() == before
 
 
-def checked(content: bytes) -> bytes:
-    """A line whose checksum is right."""
-    return b"%08x %b" % (zlib.crc32(content), content)
-
-
 LINES = st.one_of(
     st.binary(max_size=60),
     st.binary(max_size=60).map(checked),
     st.tuples(
-        st.sampled_from([b"answer/2", b"answer", b"done/2", b"done", b"answer/3", b"\xff/2"]),
+        st.sampled_from(
+            [b"answer/2", b"answer", b"done/3", b"done", b"answer/3", b"answer/4", b"\xff/2"]
+        ),
         st.one_of(
             st.binary(max_size=30), st.sampled_from([b"[]", b"null", b'"r-1"', b"[" * 3000, b"1"])
         ),
@@ -323,7 +335,7 @@ async def test_what_is_kept_is_counted_by_others_and_left_as_it_is(tmp_path: Pat
     await spool.keep([answer(1), answer(2), answer(3)])
     await spool.discard([str(answer(2).request_id)])
     file = tmp_path / "answers.spool"
-    whole = file.read_bytes() + b"no line of ours\n00000000 answer/2 {}\n"
+    whole = file.read_bytes() + b"no line of ours\n00000000 answer/3 {}\n"
     file.write_bytes(whole + file.read_bytes()[:20])
     before = file.read_bytes()
     assert count_kept(file) == 2

@@ -10,12 +10,11 @@
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period. One that
 -- another holds for long is not waited for until the statement's time is over: it is one request's, and others are to end.
 WITH item AS MATERIALIZED (
-    SELECT *
+    SELECT i.msg_id, i.read_ct, i.request_id, i.result::jsonb AS result, i.journal::jsonb AS journal, i.failure, i.attempt_count,
+           i.spared_count, i.steps
     FROM json_to_recordset($2::json) AS i (
-        msg_id bigint, read_ct integer, request_id text, result text, succeeded boolean,
-        dead_reason text, dead_detail json, agent_id text, complexity text, task_type text,
-        provider text, model text, prompt_tokens bigint, completion_tokens bigint, cost numeric, cost_basis text,
-        latency_ms bigint, error_type text, response_id text, attempt_count integer, spared_count integer, steps json
+        msg_id bigint, read_ct integer, request_id text, result text, journal text, failure json, attempt_count integer,
+        spared_count integer, steps json
     )
 ),
 queued AS MATERIALIZED (
@@ -64,90 +63,28 @@ already AS MATERIALIZED (
 ),
 closed AS (
     UPDATE nexus.requests AS r
-    SET state = CASE WHEN i.succeeded THEN 'done' ELSE 'failed' END,
-        finished_at = now(), lane = NULL, attempts = i.attempt_count,
-        spared_attempts = i.spared_count,
-        agent_id = i.agent_id, complexity = i.complexity, task_type = i.task_type,
-        provider = i.provider, model = i.model, prompt_tokens = i.prompt_tokens,
-        completion_tokens = i.completion_tokens, cost = i.cost, cost_basis = i.cost_basis, latency_ms = i.latency_ms,
-        error_type = i.error_type, response_id = i.response_id, steps = i.steps::jsonb
+    SET state = CASE WHEN d.status = 'ok' THEN 'done' ELSE 'failed' END,
+        finished_at = now(), lane = NULL, attempts = i.attempt_count, spared_attempts = i.spared_count, steps = i.steps::jsonb,
+        agent_id = d.agent_id, complexity = d.complexity, task_type = d.task_type, provider = d.provider, model = d.model,
+        prompt_tokens = (d.usage ->> 'prompt_tokens')::bigint, completion_tokens = (d.usage ->> 'completion_tokens')::bigint,
+        cost = d.cost, cost_basis = d.cost_basis, latency_ms = d.latency_ms, error_type = d.error ->> 'type',
+        response_id = d.response_id
     FROM owned AS o
     JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
+    -- What the result says is written here alone: `contract/encode.py` has the names.
+    CROSS JOIN LATERAL jsonb_to_record(coalesce(i.journal, i.result)) AS d (
+        status text, agent_id text, complexity text, task_type text, provider text, model text, usage jsonb, cost numeric,
+        cost_basis text, latency_ms bigint, error jsonb, response_id text)
     WHERE r.request_id = o.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM owned))
 ),
--- All that the attempts settle or correct, in one order, before any of it is changed: the triggers take it row by row.
-money AS MATERIALIZED (
-    SELECT s.budget
-    FROM nexus.spending AS s
-    WHERE (s.budget, s.period) IN (
-        SELECT m.budget, m.period FROM nexus.reservations AS m
-        WHERE m.request_id = ANY (ARRAY(SELECT request_id FROM owned))
-        UNION ALL
-        SELECT m.budget, m.period FROM nexus.assumed_costs AS m
-        WHERE m.request_id = ANY (ARRAY(SELECT request_id FROM owned)))
-    ORDER BY s.budget, s.period
-    FOR UPDATE OF s
-),
-told AS MATERIALIZED (
-    SELECT a.*
-    FROM json_to_recordset($3::json) AS a (
-        request_id text, msg_id bigint, number integer, provider text, model text, outcome text,
-        status_code integer, duration_ms bigint, cost numeric, error text, maybe_paid boolean,
-        spared boolean, dropped text[], first_text_ms integer, key_name text, cost_basis text,
-        started_at timestamptz
-    )
-    JOIN owned AS o ON o.request_id = a.request_id AND a.msg_id = o.msg_id
-),
--- What this instance reserved for them, or is taken to have spent; what it reserved for a call that it never made comes back.
-settled AS MATERIALIZED (
-    SELECT count(*)
-    FROM (SELECT m.request_id, m.number, true AS reserved
-          FROM nexus.reservations AS m
-          WHERE m.owner = $1 AND m.request_id = ANY (ARRAY(SELECT request_id FROM owned))
-          UNION
-          SELECT m.request_id, m.number, false
-          FROM nexus.assumed_costs AS m
-          WHERE m.owner = $1 AND m.request_id = ANY (ARRAY(SELECT request_id FROM owned))) AS m
-    LEFT JOIN told AS t ON t.request_id = m.request_id AND t.number = m.number
-    CROSS JOIN LATERAL nexus.correct_spending(
-        m.request_id, m.number, $1, t.cost, coalesce(t.outcome = 'ok' OR t.maybe_paid, false)) AS s
-    WHERE (SELECT count(*) FROM money) >= 0 AND (m.reserved OR t.number IS NOT NULL)
-),
-attempted AS (
-    INSERT INTO nexus.attempts (
-        request_id, number, provider, model, outcome, status_code, duration_ms, cost, error, maybe_paid,
-        spared, dropped, first_text_ms, key_name, cost_basis, owner, started_at
-    )
-    SELECT a.request_id,
-           -- Another process that held the request meanwhile has used the number.
-           CASE WHEN t.owner <> $1
-                THEN a.number + 1000 + (SELECT max(n.number) FROM nexus.attempts AS n WHERE n.request_id = a.request_id)
-                ELSE a.number END,
-           a.provider, a.model, a.outcome, a.status_code, a.duration_ms,
-           a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, a.key_name, a.cost_basis,
-           $1, a.started_at
-    FROM told AS a
-    LEFT JOIN nexus.attempts AS t
-         ON t.request_id = a.request_id AND t.number = a.number
-            AND t.request_id = ANY (ARRAY(SELECT request_id FROM owned))
-    WHERE (SELECT count FROM settled) >= 0
-    ORDER BY a.request_id, a.number
-    -- An attempt that was taken for interrupted, because its lease lapsed meanwhile, is told rightly now.
-    ON CONFLICT (request_id, number) DO UPDATE SET
-        provider = excluded.provider, model = excluded.model, outcome = excluded.outcome,
-        status_code = excluded.status_code, duration_ms = excluded.duration_ms,
-        cost = excluded.cost, error = excluded.error, maybe_paid = excluded.maybe_paid,
-        spared = excluded.spared, dropped = excluded.dropped, first_text_ms = excluded.first_text_ms,
-        key_name = excluded.key_name, cost_basis = excluded.cost_basis, started_at = excluded.started_at
-    WHERE attempts.outcome = 'interrupted' AND attempts.provider IS NULL
-),
+{attempts},
 -- Sending nothing would still fire the queue's trigger, hence the empty sets.
 published AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT array_agg(
                      -- Here alone, so that it holds of every way to an end.
-                     CASE WHEN o.sent_again_after IS NULL AND o.traceparent IS NULL THEN i.result::jsonb
-                          ELSE i.result::jsonb || jsonb_strip_nulls(jsonb_build_object(
+                     CASE WHEN o.sent_again_after IS NULL AND o.traceparent IS NULL THEN i.result
+                          ELSE i.result || jsonb_strip_nulls(jsonb_build_object(
                               'supersedes', CASE WHEN o.sent_again_after IS NOT NULL THEN true END,
                               'traceparent', o.traceparent)) END
                      ORDER BY i.msg_id) AS messages
@@ -162,16 +99,16 @@ letters AS MATERIALIZED (
            nexus.dead_letter(
                q.message, 'request',
                jsonb_build_object(
-                   'reason', i.dead_reason, 'detail', i.dead_detail, 'request_id', i.request_id,
+                   'reason', i.failure ->> 'type', 'detail', i.failure, 'request_id', i.request_id,
                    'msg_id', i.msg_id, 'attempts', i.attempt_count, 'dead_at', now()),
                CASE WHEN (SELECT true FROM pgmq.a_{requests} AS a WHERE a.msg_id = i.msg_id LIMIT 1) IS NULL
                     THEN i.msg_id END) AS letter
     FROM item AS i
     JOIN ended AS e ON e.msg_id = i.msg_id AND e.read_ct = i.read_ct
     LEFT JOIN pgmq.q_{requests} AS q
-         ON q.msg_id = i.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM item WHERE dead_reason IS NOT NULL))
+         ON q.msg_id = i.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM item WHERE failure IS NOT NULL))
             AND q.msg_id NOT IN (SELECT msg_id FROM others)
-    WHERE i.dead_reason IS NOT NULL
+    WHERE i.failure IS NOT NULL
 ),
 -- Each by itself: together they may be more than an array can hold.
 buried AS MATERIALIZED (

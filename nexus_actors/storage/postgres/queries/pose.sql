@@ -1,9 +1,9 @@
 -- Let request $4 hold what request $3 does: message $1, delivered $2 times. Only in a transaction that is undone, where it is seen
--- whether another would be ended. Request $4 may be one that has ended, or none that was ever seen.
+-- whether another would be ended. Request $4 may be one that has ended, or none that was ever seen. $5: its result.
 -- Locks: as finish.sql.
 WITH posed AS MATERIALIZED (
     UPDATE pgmq.q_{requests} AS q
-    SET message = q.message || jsonb_build_object('request_id', $4::text, 'agent_id', $5::text)
+    SET message = q.message || jsonb_build_object('request_id', $4::text, 'agent_id', $5::jsonb -> 'agent_id')
     WHERE q.msg_id = $1 AND (SELECT set_config('lock_timeout', '{lock_timeout}', true)) IS NOT NULL
     RETURNING q.msg_id
 )
