@@ -28,7 +28,7 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 from nexus_actors.storage.postgres.embedded import open_embedded, server_pid
 from nexus_actors.storage.postgres.request_store import fetch

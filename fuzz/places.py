@@ -15,7 +15,7 @@ from fuzz.mutate import changed, changes, cut, cuts, json_text
 from fuzz.subjects import finished
 from nexus_actors.operations.control import Control
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
-from nexus_actors.storage.ports import Finish, Lease
+from nexus_actors.storage.requests import Finish, Lease
 from nexus_actors.storage.spool import FileSpool
 
 CONFIG: Final = (Path(__file__).parents[1] / "config" / "nexus.toml").read_bytes()

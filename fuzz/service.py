@@ -13,7 +13,7 @@ import trio
 
 from fuzz.finding import Finding, shortened
 from fuzz.row import Row
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from supervisors import telemetry
 from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server
 from tests.service import Service, running_service

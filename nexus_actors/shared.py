@@ -1,16 +1,24 @@
 """What the actors of one service share. None of it is an actor, so it outlives each of them."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.settings.model import Settings
+from nexus_actors.storage.accounts import AccountStore
+from nexus_actors.storage.notices import Hints, Notifier
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import AnswerSpool, Hints, RequestStore
+from nexus_actors.storage.requests import RequestStore
+from nexus_actors.storage.spool import AnswerSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry
+
+
+class Store(RequestStore, AccountStore, Notifier, Protocol):
+    """One store behind several ports: its users name the one that they need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +27,7 @@ class Shared:
 
     settings: Settings
     registry: Registry
-    store: RequestStore
+    store: Store
     hints: Hints
     spool: AnswerSpool
     in_work: InWork

@@ -13,7 +13,7 @@ from nexus_actors.providers.pricing import Tokens
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.routing.estimate import most_input
 from nexus_actors.settings.model import BudgetSettings, ModelRef
-from nexus_actors.storage.ports import BudgetShare
+from nexus_actors.storage.accounts import BudgetShare
 
 LONG_ANSWER = BudgetSettings(dollars=0).max_output_tokens
 """Tokens that are reserved for an answer whose length nobody limits."""

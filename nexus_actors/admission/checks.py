@@ -17,7 +17,8 @@ from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.urls import TooLate, resolved_refusal
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.settings.model import BudgetSettings
-from nexus_actors.storage.ports import RequestStore, StorageError, StorageUnavailable
+from nexus_actors.storage.accounts import AccountStore
+from nexus_actors.storage.errors import StorageError, StorageUnavailable
 from nexus_actors.work.job import Allowed, Job
 
 LEAST_PAUSE = 0.25
@@ -33,7 +34,7 @@ class Checks:
     allowed_hosts: Sequence[str]
     budgets: Mapping[str, BudgetSettings]
     catalog: Catalog
-    store: RequestStore
+    store: AccountStore
     longest_wait: float = math.inf
     """Seconds that a request without a timeout waits for a budget, from when it was sent."""
     turns: BudgetTurns = field(default_factory=BudgetTurns)

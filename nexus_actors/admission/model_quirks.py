@@ -6,8 +6,9 @@ import structlog
 import trio
 
 from nexus_actors.admission.quirks import Quirks
+from nexus_actors.storage.errors import StorageError, StorageRefused
+from nexus_actors.storage.notices import Hints
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import Hints, StorageError, StorageRefused
 from nexus_actors.storage.quirks import QUIRKS_CHANNEL, QuirkStore
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer

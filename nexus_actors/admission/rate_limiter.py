@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import trio
 
 from nexus_actors.admission.buckets import Account
+from nexus_actors.storage.accounts import AccountStore, Quota
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import Quota, RequestStore, StorageError
 from nexus_actors.work.wake import Wake
 from supervisors import Call, Caller, CallResult, GenServer, NoReply
 
@@ -50,7 +51,7 @@ class RateLimiter(GenServer):
     """
 
     def __init__(
-        self, *, store: RequestStore, accounts: Mapping[int, Account[Caller]], outages: Outages
+        self, *, store: AccountStore, accounts: Mapping[int, Account[Caller]], outages: Outages
     ) -> None:
         self._store = store
         self._accounts = accounts

@@ -18,7 +18,7 @@ from nexus_actors.cli.running import run as run_async
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import PostgresPool
     from nexus_actors.storage.postgres.dead_letters import DeadLetter, Retried, Which
     from nexus_actors.storage.postgres.sql import Queues
@@ -225,7 +225,7 @@ async def _retry(
 ) -> int:
     """One by one, `rate` a second; how many were chosen. Raises StorageError once the database does
     nothing."""
-    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres import dead_letters
     from nexus_actors.storage.postgres.errors import is_of_rows
 

@@ -297,7 +297,7 @@ async def _send(
 
     What is right for us may still be more than jsonb can hold; then each is sent by itself.
     """
-    from nexus_actors.storage.ports import StorageRefused
+    from nexus_actors.storage.errors import StorageRefused
 
     done.under_way = len(batch)
     try:

@@ -76,7 +76,7 @@ def explain(
 async def _find(
     url: str, queue: str, request_id: str
 ) -> "tuple[JournalEntry | None, Queued | None]":
-    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.journal import read_entry, read_queued
 

@@ -144,7 +144,7 @@ def _learnt(settings: "Settings") -> "list[LearntQuirk] | str":
     """What the database says was learnt, or why it says nothing."""
     import trio
 
-    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.errors import StorageError
 
     try:
         return run(_read, running_database(settings))

@@ -64,7 +64,7 @@ async def _is_unknown(
 ) -> bool:
     """Whether nobody knows of it, as far as can be told."""
     from nexus_actors.client.errors import Timeout
-    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.journal import read_entry, read_queued
 
@@ -88,7 +88,7 @@ async def _newest(service: "LLMService", url: str, request_id: str, timeout: flo
     import trio
 
     from nexus_actors.client.errors import Timeout
-    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.journal import read_entry
 
@@ -127,7 +127,7 @@ def _is_newest(found: "LLMResult", request: "Mapping[str, object] | None") -> bo
 async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:
     """Why there is no result, as far as journal, queue and service know; None if they do not."""
     from nexus_actors.operations import asking, control
-    from nexus_actors.storage.ports import StorageError
+    from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.journal import read_entry, read_queued
 

@@ -14,7 +14,7 @@ from nexus_actors.client.bridge import Bridge, open_bridge
 from nexus_actors.client.waiters import Waiters
 from nexus_actors.client.watch import Pool, Watch
 from nexus_actors.contract.encode import Envelope
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.connection import (
     COMMAND_TIMEOUT,
     CONNECT_TIMEOUT,

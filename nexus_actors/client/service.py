@@ -30,8 +30,8 @@ from nexus_actors.contract.stream import decode_piece, stream_channel
 from nexus_actors.contract.tasks import determine_complexity_for_task
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Settings
+from nexus_actors.storage.errors import StorageError, StorageUnavailable
 from nexus_actors.storage.job_results import cents
-from nexus_actors.storage.ports import StorageError, StorageUnavailable
 from nexus_actors.storage.postgres.connection import collapsed_groups
 from nexus_actors.storage.postgres.embedded import embedded_url
 from nexus_actors.storage.postgres.errors import is_for_the_owner

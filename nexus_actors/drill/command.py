@@ -24,7 +24,7 @@ from nexus_actors.drill.evidence import Verdict
 from nexus_actors.drill.fleet import Limits, Service, open_fleet
 from nexus_actors.drill.provider import DrillProvider, open_provider
 from nexus_actors.drill.state import State
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import trio
 
-from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 from nexus_actors.storage.postgres.embedded import embedded_url, open_embedded, server_pid
 

@@ -4,7 +4,7 @@ import structlog
 import trio
 
 from nexus_actors.settings.model import RetentionSettings
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.retention import Kept, RetentionStore
 from supervisors import GenServer
 

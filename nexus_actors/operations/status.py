@@ -11,8 +11,8 @@ from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.settings.model import Settings
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import StorageError
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.spool import FileSpool
 from nexus_actors.work.in_work import InWork

@@ -4,7 +4,7 @@ import structlog
 import trio
 
 from nexus_actors.shared import Shared
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.work.ending import give_back
 from nexus_actors.work.job import Answered, Leaving
 from nexus_actors.work.stage import Stage

@@ -7,17 +7,14 @@ import structlog
 import trio
 
 from nexus_actors.settings.model import QueueSettings
-from nexus_actors.storage.outages import Outages, Patience
-from nexus_actors.storage.ports import (
-    Delivery,
-    GiveBack,
-    Lease,
-    RequestStore,
+from nexus_actors.storage.errors import (
     StorageError,
     StorageRefused,
     StorageStrained,
     StorageUnavailable,
 )
+from nexus_actors.storage.outages import Outages, Patience
+from nexus_actors.storage.requests import Delivery, GiveBack, Lease, RequestStore
 from nexus_actors.storage.suspects import HeldBack, Portions, Suspects
 from nexus_actors.work.in_work import InWork
 

@@ -15,7 +15,7 @@ from nexus_actors.failpoints import reached
 from nexus_actors.providers.port import OnText, Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.providers.sessions import Sessions
 from nexus_actors.shared import Shared
-from nexus_actors.storage.ports import Attempt
+from nexus_actors.storage.requests import Attempt
 from nexus_actors.work.job import Allowed, Job
 
 GRACE = 5.0

@@ -15,12 +15,8 @@ from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.leasing import HELD, Leasing
 from nexus_actors.shared import Shared
-from nexus_actors.storage.ports import (
-    TOO_LARGE,
-    Delivery,
-    Lease,
-    StorageError,
-)
+from nexus_actors.storage.errors import StorageError
+from nexus_actors.storage.requests import TOO_LARGE, Delivery, Lease
 from nexus_actors.work.ending import give_back
 from nexus_actors.work.job import Assigned, Job, Leaving, Unrouted
 from nexus_actors.work.stage import Stage

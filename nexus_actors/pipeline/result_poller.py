@@ -10,10 +10,11 @@ from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.result import LLMResult
 from nexus_actors.failpoints import reached
 from nexus_actors.settings.model import QueueSettings
+from nexus_actors.storage.errors import StorageError, StorageRefused, StorageUnavailable
 from nexus_actors.storage.job_results import job_result
+from nexus_actors.storage.notices import Hints
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import Hints, StorageError, StorageRefused, StorageUnavailable
-from nexus_actors.storage.result_ports import JobResult, ResultMessage, ResultStore
+from nexus_actors.storage.results import JobResult, ResultMessage, ResultStore
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer
 

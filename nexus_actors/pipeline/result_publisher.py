@@ -15,14 +15,9 @@ from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.held import Held
 from nexus_actors.shared import Shared
+from nexus_actors.storage.errors import StorageError, StorageRefused, StorageStrained
 from nexus_actors.storage.evidence import others_pass, replacement
-from nexus_actors.storage.ports import (
-    Finish,
-    Lease,
-    StorageError,
-    StorageRefused,
-    StorageStrained,
-)
+from nexus_actors.storage.requests import Finish, Lease
 from nexus_actors.work.ending import size
 from nexus_actors.work.job import Job
 from nexus_actors.work.kept_answers import BATCH_BYTES, KeptAnswers

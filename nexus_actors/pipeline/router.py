@@ -15,7 +15,8 @@ from nexus_actors.providers.retry import LONG_PAUSE
 from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Candidate, Routed, Routes
 from nexus_actors.shared import Shared
-from nexus_actors.storage.ports import GiveBack, StorageError, StorageRefused
+from nexus_actors.storage.errors import StorageError, StorageRefused
+from nexus_actors.storage.requests import GiveBack
 from nexus_actors.work.deadlines import Deadlines
 from nexus_actors.work.ending import give_back
 from nexus_actors.work.job import Assigned, Job, Unrouted

@@ -6,7 +6,8 @@ import trio
 
 from nexus_actors.contract.stream import encode_piece, stream_channel
 from nexus_actors.shared import Shared
-from nexus_actors.storage.ports import Notice, StorageError
+from nexus_actors.storage.errors import StorageError
+from nexus_actors.storage.notices import Notice, Notifier
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer
 
@@ -18,7 +19,7 @@ class StreamPublisher(GenServer):
     """Notifies whoever listens. What cannot be sent now is dropped: the result says it again."""
 
     def __init__(self, shared: Shared) -> None:
-        self._store = shared.store
+        self._store: Notifier = shared.store
         self._streams = shared.streams
         self._wake = Wake()
         self._patience = shared.outages.patience("StreamPublisher")

@@ -1,3 +1,4 @@
 """Where requests, results and the journal live.
-`ports` is what the pipeline sees; `postgres` stands behind it.
+The pipeline sees the ports `requests`, `results`, `accounts`, `notices`, `quirks`, `retention`;
+`postgres` stands behind them.
 """

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from nexus_actors.settings.model import Settings
-from nexus_actors.storage.ports import StorageError, StorageUnavailable
+from nexus_actors.storage.errors import StorageError, StorageUnavailable
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.embedded import open_embedded

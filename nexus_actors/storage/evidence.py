@@ -12,7 +12,8 @@ from nexus_actors.contract.encode import decode_result, encode_result, result_fi
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.json_text import dump
 from nexus_actors.contract.result import Answer, Failure, LLMResult, Usage
-from nexus_actors.storage.ports import Attempt, Finish, RequestStore, StorageError, StorageRefused
+from nexus_actors.storage.errors import StorageError, StorageRefused
+from nexus_actors.storage.requests import Attempt, Finish, RequestStore
 
 
 async def replacement(store: RequestStore, end: Finish, error: StorageRefused) -> Finish | None:

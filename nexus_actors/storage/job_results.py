@@ -8,8 +8,8 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.json_text import dump
 from nexus_actors.contract.result import Answer, Failure, LLMResult
 from nexus_actors.contract.wording import with_path
-from nexus_actors.storage.ports import Lease
-from nexus_actors.storage.result_ports import JobResult
+from nexus_actors.storage.requests import Lease
+from nexus_actors.storage.results import JobResult
 
 WORKFLOW = "Singularity.Workflows.LlmRequest"
 INT4_MAX = 2**31 - 1

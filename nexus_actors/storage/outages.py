@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0

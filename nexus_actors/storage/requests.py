@@ -1,50 +1,21 @@
-"""What the pipeline asks of its storage. PostgreSQL stands behind it (`storage/postgres/`).
+"""The requests queue and the journal: what the pipeline asks of them, and what it tells.
 
-Every method is one round trip or one transaction for a whole batch. Each is bounded in time and
-raises `StorageUnavailable` when the database cannot be reached or does not answer; the caller then
-waits and tries again. Being cancelled leaves the batch either wholly done or wholly undone.
+Every method of a port is one round trip or one transaction for a whole batch. Each is bounded in
+time and raises `StorageUnavailable` when the database cannot be reached or does not answer; the
+caller then waits and tries again. Being cancelled leaves the batch either wholly done or wholly
+undone. PostgreSQL stands behind them (`storage/postgres/`).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 from nexus_actors.contract.result import CostBasis
-from nexus_actors.storage.held_messages import HeldMessages
 
 MESSAGE_BYTES, BATCH_BYTES = 10 * 2**20, 64 * 2**20
 TOO_LARGE = "larger than allowed"
 """The `fault` of a message that has more bytes than were asked for."""
-
-
-class StorageError(Exception):
-    """The storage refused or failed; the message is one line for an operator, without secrets."""
-
-
-class StorageUnavailable(StorageError):
-    """The database cannot be reached, does not answer, or is not as it must be: worth repeating."""
-
-
-class StorageStrained(StorageUnavailable):
-    """These rows took more time or memory than there is, or one is locked or damaged: fewer, or
-    others, may pass. Or the database is slow for all."""
-
-
-class DataDirUnusable(StorageError):
-    """The data directory is read-only, or closed to who must use it."""
-
-
-class StorageRefused(StorageError):
-    """The database cannot hold a value of the batch: the very same values are not worth repeating.
-
-    Only that. A missing table or permission is an operator's to mend, and until then `Unavailable`.
-    """
-
-
-class SpoolError(Exception):
-    """An answer cannot be kept on this machine; the message is one line for an operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,58 +172,34 @@ class GiveBack:
     """Seconds left of the request's own time; then `take_waiting` takes it, room or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something for whoever listens to a channel at this moment."""
+class HeldMessages(Protocol):
+    """Messages that are invisible, though nobody works on their requests, until it is known what
+    is wrong with them."""
 
-    channel: str
-    payload: str
-    """ASCII, less than 8,000 characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetShare:
-    """A budget that a call counts towards."""
-
-    name: str
-    per: Literal["day", "month"]
-    dollars: float
-    """What may be spent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """What is wanted of one token bucket that all processes draw from."""
-
-    bucket: str
-    capacity: float
-    rate: float
-    """What it fills by, a second."""
-    wanted: float
-
-
-class AnswerSpool(Protocol):
-    """Answers that are durable on this machine until the store has them."""
-
-    def __contains__(self, request_id: str | None) -> bool:
-        """Whether the answer to this request is kept."""
+    async def hold(self, seconds: float) -> Lease | None:
+        """Make the message that is due first invisible. Nothing of it is looked at, and nothing is
+        written in the journal, so this passes where `lease` fails for that message's sake."""
         ...
 
-    def __len__(self) -> int:
-        """How many are kept."""
+    async def hold_waiting(self, rooms: Mapping[str, int], *, expired: int = 0) -> int:
+        """Make visible what `take_waiting` would take, so that `lease` finds it; how many. The
+        journal does not hear of it."""
         ...
 
-    def unpublished(self) -> Sequence[Finish]:
-        """What is kept, oldest first: at first that of an earlier process."""
+    async def postpone(self, held: Lease, seconds: float) -> None:
+        """Keep what is held invisible for so long, fenced."""
         ...
 
-    async def keep(self, answers: Sequence[Finish]) -> None:
-        """Make these durable, those of requests with an id. Raises `SpoolError` if some could not
-        be; those that are, are in it (`in`)."""
+    async def open_held(self, held: Lease, *, largest: int) -> str | None:
+        """Open what is held as `lease` does, and do no more: its request_id, if it can be told.
+        Raises as `lease` does, but for what the message is, never for the journal's sake."""
         ...
 
-    async def discard(self, published: Collection[str]) -> None:
-        """The answers to these requests need not be kept any longer. Raises `SpoolError`."""
+    async def lease_held(
+        self, held: Lease, visibility_timeout: float, *, unread: bool
+    ) -> list[Delivery]:
+        """Lease what is held, without its text; nothing if it is held no more. `unread`: nothing of
+        it is looked at, and only the journal can tell whose it is. Raises as `lease` does."""
         ...
 
 
@@ -345,25 +292,6 @@ class RequestStore(HeldMessages, Protocol):
         """
         ...
 
-    async def notify(self, notices: Sequence[Notice]) -> None:
-        """Tell who listens, in this order; nothing is kept for others."""
-        ...
-
-    async def take_quota(self, quotas: Sequence[Quota]) -> list[float]:
-        """Take of each bucket as much as there is and no more than wanted; what was taken."""
-        ...
-
-    async def reserve(
-        self, request_id: str, number: int, dollars: float, budgets: Sequence[BudgetShare]
-    ) -> str | None:
-        """Reserve for the attempt that will have this number, of all the budgets or of none; the
-        name of one that has not so much left. Recording the attempt settles it."""
-        ...
-
-    async def may_come_back(self, dollars: float, budgets: Sequence[BudgetShare]) -> bool:
-        """Whether each of the budgets would have so much left if calls under way cost nothing."""
-        ...
-
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
         """Make visible what this instance has leased but does not work on (msg_ids not in `held`).
 
@@ -374,19 +302,4 @@ class RequestStore(HeldMessages, Protocol):
 
     async def forget_waiting(self) -> int:
         """Make visible what this instance put to wait for a lane. Called at stop."""
-        ...
-
-
-class Hints(Protocol):
-    """Wake-ups from the database. A hint may be lost, so whoever listens also polls."""
-
-    def listen(self, queue: str, callback: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `callback` soon after something was sent to `queue`, and after each (re)connect."""
-        ...
-
-    def subscribe(
-        self, name: str, listener: Callable[[str | None], None]
-    ) -> AbstractContextManager[None]:
-        """Call `listener(payload)` for each notification on the channel, and `listener(None)` after
-        each (re)connect. It must not block or raise."""
         ...

@@ -1,11 +1,12 @@
-"""What moves results into `job_results` asks of its storage. `ports.py` says what holds of all."""
+"""What moves results into `job_results` asks of its storage. `requests.py` says what holds of
+all ports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from nexus_actors.storage.ports import Lease
+from nexus_actors.storage.requests import Lease
 
 RESULT_BYTES = 128 * 2**20
 """What a result may have, to be read: more than any answer of ours."""

@@ -18,13 +18,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 import trio
 from pydantic import TypeAdapter, ValidationError
 
-from nexus_actors.storage.ports import Finish, SpoolError
+from nexus_actors.storage.errors import SpoolError
+from nexus_actors.storage.requests import Finish
 
 log = structlog.get_logger("nexus.spool")
 
@@ -54,6 +55,31 @@ class _Line:
     kind: bytes
     version: bytes
     content: bytes
+
+
+class AnswerSpool(Protocol):
+    """Answers that are durable on this machine until the store has them."""
+
+    def __contains__(self, request_id: str | None) -> bool:
+        """Whether the answer to this request is kept."""
+        ...
+
+    def __len__(self) -> int:
+        """How many are kept."""
+        ...
+
+    def unpublished(self) -> Sequence[Finish]:
+        """What is kept, oldest first: at first that of an earlier process."""
+        ...
+
+    async def keep(self, answers: Sequence[Finish]) -> None:
+        """Make these durable, those of requests with an id. Raises `SpoolError` if some could not
+        be; those that are, are in it (`in`)."""
+        ...
+
+    async def discard(self, published: Collection[str]) -> None:
+        """The answers to these requests need not be kept any longer. Raises `SpoolError`."""
+        ...
 
 
 class FileSpool:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nexus_actors.storage.ports import Delivery
+from nexus_actors.storage.requests import Delivery
 
 ENOUGH = 2
 """So often must a thing be seen to be believed."""

@@ -11,7 +11,7 @@ from nexus_actors.contract.encode import encode_result
 from nexus_actors.contract.errors import Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, LLMResult
-from nexus_actors.storage.ports import Finish, GiveBack, Step
+from nexus_actors.storage.requests import Finish, GiveBack, Step
 from nexus_actors.work.job import Job
 from nexus_actors.work.metrics import OBJECTIVE_MS
 

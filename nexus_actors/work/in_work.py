@@ -27,7 +27,7 @@ import trio
 from trio.lowlevel import ParkingLot, checkpoint_if_cancelled
 
 from nexus_actors.contract.result import Answer, Failure
-from nexus_actors.storage.ports import Lease
+from nexus_actors.storage.requests import Lease
 from nexus_actors.work.concurrency import Concurrency
 from nexus_actors.work.job import Answered, Assigned, Held, Job, Key, Leaving, Place, Unrouted
 from supervisors import ActorRef

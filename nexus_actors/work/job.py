@@ -11,7 +11,7 @@ from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.routing import Candidate
-from nexus_actors.storage.ports import Attempt, Finish, Lease, Previous, Step
+from nexus_actors.storage.requests import Attempt, Finish, Lease, Previous, Step
 from nexus_actors.work.refusals import Refusals
 from supervisors import ActorRef
 

@@ -8,7 +8,9 @@ import structlog
 from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.result import Failure, LLMResult
-from nexus_actors.storage.ports import AnswerSpool, Finish, SpoolError
+from nexus_actors.storage.errors import SpoolError
+from nexus_actors.storage.requests import Finish
+from nexus_actors.storage.spool import AnswerSpool
 from nexus_actors.work.ending import finish, size
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from nexus_actors.contract.result import Answer
-from nexus_actors.storage.ports import Attempt
+from nexus_actors.storage.requests import Attempt
 from nexus_actors.work.job import Job
 
 log = structlog.get_logger("nexus.metrics")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import asyncpg
 import trio
 
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.connection import (
     CONNECT_TIMEOUT,
     Connection,

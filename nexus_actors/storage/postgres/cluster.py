@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nexus_actors.data_dir import is_full, told
-from nexus_actors.storage.ports import DataDirUnusable, StorageError
+from nexus_actors.storage.errors import DataDirUnusable, StorageError
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 
 log = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ import asyncpg.pool
 import trio
 import trio_asyncio  # type: ignore[import-untyped]
 
-from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.errors import (
     DRIVER_ERRORS,
     describe,

@@ -12,7 +12,7 @@ from typing import Final, Literal, cast
 
 import asyncpg
 
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.errors import is_of_rows
 from nexus_actors.storage.postgres.sql import Queues

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import trio
 
-from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.cluster import (
     binary,
     initialise,

@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from nexus_actors.storage.ports import Attempt, Finish, GiveBack, Step, StorageRefused
+from nexus_actors.storage.errors import StorageRefused
+from nexus_actors.storage.requests import Attempt, Finish, GiveBack, Step
 
 
 def document(rows: Iterable[Mapping[str, object]]) -> str:

@@ -19,7 +19,7 @@ from typing import Literal
 
 import asyncpg
 
-from nexus_actors.storage.ports import (
+from nexus_actors.storage.errors import (
     StorageError,
     StorageRefused,
     StorageStrained,

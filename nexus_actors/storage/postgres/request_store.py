@@ -10,24 +10,23 @@ from typing import Any, Literal, cast, get_args
 
 import asyncpg
 
-from nexus_actors.storage.ports import (
-    BATCH_BYTES,
-    MESSAGE_BYTES,
-    BudgetShare,
-    Delivery,
-    Finish,
-    GiveBack,
-    Lease,
-    Notice,
-    Previous,
-    Quota,
-    StorageRefused,
-    Verdict,
-)
+from nexus_actors.storage.accounts import BudgetShare, Quota
+from nexus_actors.storage.errors import StorageRefused
+from nexus_actors.storage.notices import Notice
 from nexus_actors.storage.postgres import encoding
 from nexus_actors.storage.postgres.claim import Claim
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.sql import LeaseKind, Queues
+from nexus_actors.storage.requests import (
+    BATCH_BYTES,
+    MESSAGE_BYTES,
+    Delivery,
+    Finish,
+    GiveBack,
+    Lease,
+    Previous,
+    Verdict,
+)
 
 WAITING_TIMEOUT = 900.0
 """Seconds after which a request that waits for a lane is visible to everybody again, at most twice
@@ -59,7 +58,7 @@ Statement = Literal[
 
 
 class PostgresRequestStore:
-    """`RequestStore` for one service instance.
+    """`RequestStore`, `AccountStore` and `Notifier` for one service instance.
 
     `keeper`: connections for `extend` alone, so that it waits for nobody. Errors are the ports':
     StorageUnavailable, StorageRefused.
@@ -243,7 +242,7 @@ class PostgresRequestStore:
         return {row["request_id"]: _lease(row) for row in rows}
 
     async def notify(self, notices: Sequence[Notice]) -> None:
-        """See `RequestStore.notify`."""
+        """See `Notifier.notify`."""
         if notices:
             await self._fetch(
                 "notify",
@@ -252,7 +251,7 @@ class PostgresRequestStore:
             )
 
     async def take_quota(self, quotas: Sequence[Quota]) -> list[float]:
-        """See `RequestStore.take_quota`."""
+        """See `AccountStore.take_quota`."""
         rows = await self._fetch(
             "take_quota",
             [quota.bucket for quota in quotas],
@@ -266,7 +265,7 @@ class PostgresRequestStore:
     async def reserve(
         self, request_id: str, number: int, dollars: float, budgets: Sequence[BudgetShare]
     ) -> str | None:
-        """See `RequestStore.reserve`."""
+        """See `AccountStore.reserve`."""
         rows = await self._fetch(
             "reserve",
             self._owner,
@@ -281,7 +280,7 @@ class PostgresRequestStore:
         return poor
 
     async def may_come_back(self, dollars: float, budgets: Sequence[BudgetShare]) -> bool:
-        """See `RequestStore.may_come_back`."""
+        """See `AccountStore.may_come_back`."""
         names = [budget.name for budget in budgets]
         rows = await self._fetch("spending", names, [budget.per for budget in budgets])
         pairs = zip(rows, budgets, strict=True)

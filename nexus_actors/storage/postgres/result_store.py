@@ -7,12 +7,13 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from nexus_actors.storage.ports import Lease, StorageRefused, StorageUnavailable
+from nexus_actors.storage.errors import StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres.connection import PostgresPool
 from nexus_actors.storage.postgres.encoding import document
 from nexus_actors.storage.postgres.request_store import fetch, refuse_if_full, rehearsal
 from nexus_actors.storage.postgres.sql import Queues
-from nexus_actors.storage.result_ports import (
+from nexus_actors.storage.requests import Lease
+from nexus_actors.storage.results import (
     BATCH_BYTES,
     RESULT_BYTES,
     JobResult,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.errors import is_of_rows
 from nexus_actors.storage.postgres.sql import Queues

@@ -10,7 +10,7 @@ import trio
 
 from nexus_actors.pipeline import leasing
 from nexus_actors.storage import suspects
-from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore

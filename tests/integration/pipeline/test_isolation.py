@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
 from tests.service import PATIENCE, request, running_service
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from nexus_actors.storage.ports import TOO_LARGE, GiveBack
 from nexus_actors.storage.postgres.database import open_database
+from nexus_actors.storage.requests import TOO_LARGE, GiveBack
 from tests.integration.storage.storage_helpers import send
 from tests.service import request, running_service
 

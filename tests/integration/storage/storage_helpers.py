@@ -9,10 +9,10 @@ from typing import Any
 import asyncpg
 import trio
 
-from nexus_actors.storage.ports import Attempt, Delivery, Finish, GiveBack, Step
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
+from nexus_actors.storage.requests import Attempt, Delivery, Finish, GiveBack, Step
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import trio
 
-from nexus_actors.storage.ports import BudgetShare
+from nexus_actors.storage.accounts import BudgetShare
 from nexus_actors.storage.postgres.connection import Connection, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.journal import read_spending

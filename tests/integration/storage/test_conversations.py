@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from nexus_actors.storage.ports import Previous
 from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.requests import Previous
 from tests.integration.storage.storage_helpers import (
     attempt,
     give_back,

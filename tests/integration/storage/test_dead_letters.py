@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from nexus_actors.storage.ports import StorageError
+from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.dead_letters import Which

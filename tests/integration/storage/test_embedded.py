@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 import trio
 
-from nexus_actors.storage.ports import StorageUnavailable
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.connection import Connection, open_postgres
 from nexus_actors.storage.postgres.embedded import embedded_url, open_embedded
 from nexus_actors.storage.postgres.errors import DatabaseStartError

@@ -8,10 +8,11 @@ from decimal import Decimal
 import pytest
 import trio
 
-from nexus_actors.storage.ports import Delivery, StorageRefused
+from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.journal import read_entry
 from nexus_actors.storage.postgres.sql import Queues
+from nexus_actors.storage.requests import Delivery
 from tests.integration.storage.storage_helpers import (
     attempt,
     bodies,

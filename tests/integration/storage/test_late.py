@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import trio
 
-from nexus_actors.storage.ports import BudgetShare
+from nexus_actors.storage.accounts import BudgetShare
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from tests.integration.storage.storage_helpers import (

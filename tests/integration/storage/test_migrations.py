@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 import trio
 
-from nexus_actors.storage.ports import BudgetShare, Quota
+from nexus_actors.storage.accounts import BudgetShare, Quota
 from nexus_actors.storage.postgres import due_index, locks
 from nexus_actors.storage.postgres import migrate as migrations
 from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres

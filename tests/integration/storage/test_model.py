@@ -16,8 +16,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from nexus_actors.storage.ports import Delivery
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from nexus_actors.storage.requests import Delivery
 from tests.integration.storage.storage_helpers import give_back, other_instance, send, sql, success
 
 T = TypeVar("T")

@@ -9,9 +9,10 @@ import pytest
 
 from nexus_actors.pipeline.leasing import Leasing
 from nexus_actors.settings.model import QueueSettings
-from nexus_actors.storage.ports import TOO_LARGE, Delivery, StorageUnavailable
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.requests import TOO_LARGE, Delivery
 from nexus_actors.work.in_work import InWork
 from tests.integration.storage.storage_helpers import give_back, journal, lapse, send, sql, value
 

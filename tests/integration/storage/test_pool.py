@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from nexus_actors.storage.ports import StorageRefused, StorageUnavailable
+from nexus_actors.storage.errors import StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.errors import DatabaseStartError, translated

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 
-from nexus_actors.storage.ports import StorageRefused
+from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.quirk_store import forget_quirks, list_quirks

@@ -2,7 +2,7 @@
 
 import trio
 
-from nexus_actors.storage.ports import Quota
+from nexus_actors.storage.accounts import Quota
 from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.request_store import fetch

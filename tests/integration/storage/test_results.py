@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 import trio
 
-from nexus_actors.storage.ports import StorageRefused
+from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL, job_result_id
-from nexus_actors.storage.result_ports import JobResult, ResultMessage
+from nexus_actors.storage.results import JobResult, ResultMessage
 from tests.integration.storage.storage_helpers import bodies, lapse, send, sql, value
 
 DONE = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone(timedelta(hours=1)))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import trio
 
-from nexus_actors.storage.ports import StorageRefused
+from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.retention import MOST_STUCK

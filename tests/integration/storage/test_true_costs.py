@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from nexus_actors.storage.ports import Attempt, BudgetShare
+from nexus_actors.storage.accounts import BudgetShare
 from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.requests import Attempt
 from tests.integration.storage.storage_helpers import (
     NOW,
     attempt,

@@ -7,10 +7,11 @@ import trio
 
 from nexus_actors.pipeline.leasing import Leasing
 from nexus_actors.settings.model import QueueSettings
-from nexus_actors.storage.ports import TOO_LARGE, Delivery, StorageStrained
+from nexus_actors.storage.errors import StorageStrained
 from nexus_actors.storage.postgres.connection import Connection, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
+from nexus_actors.storage.requests import TOO_LARGE, Delivery
 from nexus_actors.work.in_work import InWork
 from tests.integration.storage.storage_helpers import (
     attempt,

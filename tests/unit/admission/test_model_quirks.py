@@ -11,8 +11,8 @@ import trio
 
 from nexus_actors.admission.model_quirks import FIRST_READ, INTERVAL, ModelQuirks
 from nexus_actors.admission.quirks import Quirks
+from nexus_actors.storage.errors import StorageRefused, StorageUnavailable
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import StorageRefused, StorageUnavailable
 from nexus_actors.storage.quirks import QUIRKS_CHANNEL, Quirk
 from supervisors import open_tree
 

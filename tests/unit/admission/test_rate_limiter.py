@@ -12,8 +12,9 @@ from nexus_actors.admission.provider_limits import ProviderLimits
 from nexus_actors.admission.rate_limiter import Admit, RateLimiter, Settle
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderSettings
+from nexus_actors.storage.accounts import Quota
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import Quota, StorageUnavailable
 from nexus_actors.work.concurrency import Concurrency
 from supervisors import ActorRef, Caller, ChildSpec, Registry, Supervisor, open_tree
 

@@ -15,7 +15,7 @@ from nexus_actors.contract.result import Failure, LLMResult
 from nexus_actors.contract.wire import WireRequest
 from nexus_actors.contract.wording import expected, with_path
 from nexus_actors.storage.job_results import job_result
-from nexus_actors.storage.ports import Lease
+from nexus_actors.storage.requests import Lease
 
 USER = {"role": "user", "content": "hello"}
 SMALL = Bounds(max_values=200, max_parts=5, max_tools=2)

@@ -6,7 +6,7 @@ import trio.testing
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.pipeline.held import KINDS, LONGEST_PAUSE, Held
-from nexus_actors.storage.ports import Lease
+from nexus_actors.storage.requests import Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 

@@ -11,9 +11,10 @@ from nexus_actors.contract.encode import encode_result
 from nexus_actors.contract.result import Answer, LLMResult, Usage
 from nexus_actors.pipeline.result_poller import DELIVERIES, ResultPoller
 from nexus_actors.settings.model import QueueSettings
+from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.ports import Lease, StorageRefused
-from nexus_actors.storage.result_ports import JobResult, ResultMessage
+from nexus_actors.storage.requests import Lease
+from nexus_actors.storage.results import JobResult, ResultMessage
 
 
 class Objecting:

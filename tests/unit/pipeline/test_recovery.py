@@ -9,7 +9,8 @@ import trio.testing
 
 from nexus_actors.pipeline import result_publisher
 from nexus_actors.pipeline.result_publisher import ResultPublisher
-from nexus_actors.storage.ports import Finish, Lease, StorageStrained, StorageUnavailable
+from nexus_actors.storage.errors import StorageStrained, StorageUnavailable
+from nexus_actors.storage.requests import Finish, Lease
 from nexus_actors.work.in_work import InWork
 from supervisors import ChildSpec, Supervisor, open_tree
 from tests.unit.parts import shared

@@ -19,7 +19,7 @@ from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.providers.port import NOTHING, Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.settings.model import ModelRef, Provider, ProviderKey
-from nexus_actors.storage.ports import Lease
+from nexus_actors.storage.requests import Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 from nexus_actors.work.metrics import Metrics

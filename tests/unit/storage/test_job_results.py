@@ -9,8 +9,8 @@ import pytest
 from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.result import LLMResult
 from nexus_actors.storage.job_results import INT4_MAX, WORKFLOW, cents, job_result
-from nexus_actors.storage.ports import Lease
-from nexus_actors.storage.result_ports import JobResult
+from nexus_actors.storage.requests import Lease
+from nexus_actors.storage.results import JobResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EIGHT = {

@@ -13,7 +13,8 @@ import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nexus_actors.storage.ports import Attempt, Finish, Lease, SpoolError, Step
+from nexus_actors.storage.errors import SpoolError
+from nexus_actors.storage.requests import Attempt, Finish, Lease, Step
 from nexus_actors.storage.spool import FileSpool, count_kept
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from nexus_actors.storage.ports import Delivery, Lease
+from nexus_actors.storage.requests import Delivery, Lease
 from nexus_actors.storage.suspects import (
     LONGEST_PAUSE,
     MEMORY,

@@ -8,7 +8,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
-from nexus_actors.storage.ports import Lease
+from nexus_actors.storage.requests import Lease
 from nexus_actors.work.deadlines import Deadlines
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Held, Job

@@ -4,7 +4,7 @@ import pytest
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.routing import Candidate
-from nexus_actors.storage.ports import Lease
+from nexus_actors.storage.requests import Lease
 from nexus_actors.work.job import Job
 
 A, B, C = Candidate("p", "a"), Candidate("p", "b"), Candidate("q", "c")
