@@ -103,8 +103,7 @@ class Service:
             " LEFT JOIN pgmq.q_ai_requests q USING (msg_id) WHERE state NOT IN ('done', 'failed')"
         )
         jobs = [
-            (job.request_id, job.lease, job.lane, job.holder, job.outcome)
-            for job in self.application.in_work
+            (job.request_id, job.lease, job.place, job.outcome) for job in self.application.in_work
         ]
         lengths = await self.application.database.queue_lengths()
         stored = await self.sql.value("SELECT count(*) FROM job_results")

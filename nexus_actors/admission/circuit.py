@@ -1,4 +1,4 @@
-"""A circuit breaker: what keeps failing is left alone for a while, then tried by one call. Pure.
+"""A circuit breaker: what keeps failing is not called for a while, then tried by one call. Pure.
 
 Closed: calls pass; so many failures in a row open it. Open: none passes for `open_seconds`, twice
 as long each time it opens anew, up to `open_seconds_max`. Half-open: one call passes, the probe;

@@ -2,8 +2,8 @@
 no key left.
 
 A passive table, as the in-work table: the Router and the workers look, synchronously, before they
-place a job or call; the provider's breaker writes. A gate is shut while its circuit is open, or
-until the moment a provider asked to be left alone (429).
+place a job or call; the provider's breaker writes. No call passes a gate while its
+circuit is open, or until the moment a provider named when it throttled (429).
 """
 
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ class Gate:
     """One model's."""
 
     circuit: Circuit
-    held_until: float = -inf
+    throttled_until: float = -inf
     """By `trio.current_time()`."""
     why: str = ""
-    """The error that shut it last."""
+    """The error that closed the way last."""
     cause: str = ""
     """The same in words of ours: of a failed connection also to where, and why."""
 
     def wait(self, now: float) -> float:
         """Seconds until a call may begin; 0: now."""
-        return max(self.held_until - now, self.circuit.wait(now), 0.0)
+        return max(self.throttled_until - now, self.circuit.wait(now), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class NoKey:
-    """A provider's keys are all set aside."""
+    """A provider's keys are all suspended."""
 
     since: float
     """By `trio.current_time()`; it stays while they are tried now and then and refused again."""
@@ -49,7 +49,7 @@ class NoKey:
         """In words of ours: what the provider said may be about another's request."""
         status = "" if self.status_code is None else f" (HTTP {self.status_code})"
         rest = f", for {self.until - now:.0f} s more" if self.until > now else ""
-        return f"every key of provider {provider} is set aside: {self.type}{status}{rest}"
+        return f"every key of provider {provider} is suspended: {self.type}{status}{rest}"
 
 
 class Gates:
@@ -58,7 +58,7 @@ class Gates:
     def __init__(self) -> None:
         self._gates: dict[tuple[str, str], Gate] = {}
         self.refused: dict[str, NoKey] = {}
-        """Providers of which no key has worked since all were set aside."""
+        """Providers of which no key has worked since all were suspended."""
         self.keys: dict[str, KeyRing] = {}
         """Each provider's keys; for `nexus status`."""
 
@@ -73,14 +73,14 @@ class Gates:
         return 0.0 if gate is None else gate.wait(now)
 
     def why(self, provider: str, model: str) -> str:
-        """The error that shut the gate last; "" if none did."""
+        """The error that closed the way last; "" if none did."""
         gate = self._gates.get((provider, model))
         return "" if gate is None else gate.why
 
     def begin(self, provider: str, model: str, now: float) -> bool:
-        """A call is to begin; False if the gate is shut. To be followed by its outcome."""
+        """A call is to begin; False if it may not. To be followed by its outcome."""
         gate = self._gates.get((provider, model))
-        return gate is None or (gate.held_until <= now and gate.circuit.begin(now))
+        return gate is None or (gate.throttled_until <= now and gate.circuit.begin(now))
 
     def __len__(self) -> int:
         return len(self._gates)
@@ -121,6 +121,6 @@ class Gates:
         for (name, model), gate in self._gates.items():
             state, wait = gate.circuit.state(now), gate.wait(now)
             if name == provider and (state != "closed" or wait > 0):
-                word = "held" if state == "closed" else state
+                word = "throttled" if state == "closed" else state
                 described[model] = f"{word} for {wait:.0f} s" if wait > 0 else word
         return described

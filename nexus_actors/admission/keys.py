@@ -1,8 +1,8 @@
 """Which of a provider's keys the next call is made with. Pure.
 
 Of the keys that may be used, the one with the fewest calls under way. A key that the provider
-refused, or whose allowance is spent, is set aside for a while; for a model that it asked to be left
-alone with (429), until then, for that model.
+refused, or whose allowance is spent, is suspended for a while; for a model that it
+throttled (429), until then, for that model.
 
 What one request alone meets is its own: a refusal that only may be the key's fault, or a 429 that
 names no delay, says something of the key when another request meets it too, with no answer between.
@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-MOST_HELD = 256
-"""Models that a key is held for at once; of more, those held the shortest are forgotten."""
+MOST_BLOCKED = 256
+"""Models that a key is throttled for at once; of more, those for the shortest are forgotten."""
 
 
 @dataclass(slots=True)
@@ -30,19 +30,19 @@ class _Throttled:
 class _Key:
     name: str
     calls: int = 0
-    held: dict[str, tuple[float, str]] = field(default_factory=dict)
+    blocked: dict[str, tuple[float, str]] = field(default_factory=dict)
     """By model, `*` for all: until when, and why."""
     suspect: object | None = None
     """Whose call was refused last, perhaps for the key."""
     refused_at: float | None = None
-    """When it was set aside, if no call that began later has shown since that it works. Long ago
+    """When it was suspended, if no call that began later has shown since that it works. Long ago
     where it was no more than suspected: then any answer shows it."""
     throttled: dict[str, _Throttled] = field(default_factory=dict)
     """By model."""
 
     def wait(self, model: str, now: float) -> float:
         """Seconds until it may be used."""
-        untils = (self.held[name][0] for name in (model, "*") if name in self.held)
+        untils = (self.blocked[name][0] for name in (model, "*") if name in self.blocked)
         return max((until - now for until in untils), default=0.0)
 
 
@@ -80,22 +80,22 @@ class KeyRing:
         """The call ended."""
         self._keys[place].calls -= 1
 
-    def hold(self, place: int, until: float, why: str, model: str = "*") -> None:
+    def block(self, place: int, until: float, why: str, model: str = "*") -> None:
         """Use a key no more until then, for one model or all."""
         key = self._keys[place]
-        before, _ = key.held.get(model, (until - 1.0, ""))
+        before, _ = key.blocked.get(model, (until - 1.0, ""))
         if before < until:
-            if len(key.held) >= MOST_HELD:  # requests can name any number of models
-                soonest = min(key.held, key=lambda held: key.held[held][0])
-                del key.held[soonest]
-            key.held[model] = until, why
+            if len(key.blocked) >= MOST_BLOCKED:  # requests can name any number of models
+                soonest = min(key.blocked, key=lambda held: key.blocked[held][0])
+                del key.blocked[soonest]
+            key.blocked[model] = until, why
 
-    def set_aside(self, place: int, now: float, seconds: float, why: str, *, sure: bool) -> bool:
-        """Use a key for nothing for so long. False if it was set aside before, and has not been
+    def suspend(self, place: int, now: float, seconds: float, why: str, *, sure: bool) -> bool:
+        """Use a key for nothing for so long. False if it was suspended before, and has not been
         seen to work since."""
         key = self._keys[place]
         is_new, key.refused_at = key.refused_at is None, now if sure else -inf
-        self.hold(place, now + seconds, why)
+        self.block(place, now + seconds, why)
         return is_new
 
     def suspect(self, place: int, who: object) -> bool:
@@ -110,7 +110,7 @@ class KeyRing:
         requests at least; 0: one request alone meets them."""
         throttled = self._keys[place].throttled
         if model not in throttled:
-            if len(throttled) >= MOST_HELD:
+            if len(throttled) >= MOST_BLOCKED:
                 throttled.clear()
             throttled[model] = _Throttled(who)
         of_model = throttled[model]
@@ -123,13 +123,13 @@ class KeyRing:
         self._keys[place].throttled.pop(model, None)
 
     def works(self, place: int, began: float) -> bool:
-        """The key was taken by a call that began then. True if it had been set aside."""
+        """The key was taken by a call that began then. True if it had been suspended."""
         key = self._keys[place]
         key.suspect = None
         if key.refused_at is None or began < key.refused_at:
             return False
         key.refused_at = None
-        key.held.pop("*", None)
+        key.blocked.pop("*", None)
         return True
 
     def name(self, place: int) -> str:
@@ -141,18 +141,18 @@ class KeyRing:
         return max(min(key.wait(model, now) for key in self._keys), 0.0)
 
     def all_refused_until(self, now: float) -> float | None:
-        """When the first of the keys has rested, if all are set aside; else None."""
-        untils = [key.held.get("*", (now, ""))[0] for key in self._keys]
+        """When the first of the keys has rested, if all are suspended; else None."""
+        untils = [key.blocked.get("*", (now, ""))[0] for key in self._keys]
         return min(untils) if min(untils) > now else None
 
     def describe(self, now: float) -> dict[str, str]:
-        """The keys that are held, in a few words, for `nexus status`."""
+        """The keys that are suspended or throttled, in a few words, for `nexus status`."""
         described = {}
         for key in self._keys:
-            key.held = {model: it for model, it in key.held.items() if it[0] > now}
+            key.blocked = {model: it for model, it in key.blocked.items() if it[0] > now}
             said = [
                 f"{why}{'' if model == '*' else f' ({model})'}, for {until - now:.0f} s"
-                for model, (until, why) in key.held.items()
+                for model, (until, why) in key.blocked.items()
             ]
             if said:
                 described[key.name] = "; ".join(said)

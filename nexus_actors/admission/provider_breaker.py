@@ -1,5 +1,5 @@
-"""The actor behind one provider's gates: says when they shut, and wakes those who wait when they
-open."""
+"""The actor behind one provider's gates: says when a model must not be called,
+and wakes those who wait once it may."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import structlog
 import trio
 
 from nexus_actors.admission.gates import Gates
+from nexus_actors.contract.errors import ErrorType
 from nexus_actors.work.in_work import InWork
 from supervisors import GenServer
 
@@ -14,7 +15,7 @@ log = structlog.get_logger("nexus.breaker")
 
 
 @dataclass(frozen=True, slots=True)
-class GateShut:
+class ModelBlocked:
     """A model must not be called for so many seconds."""
 
     model: str
@@ -48,9 +49,9 @@ class ProviderBreaker(GenServer):
 
     async def handle_cast(self, message: object) -> None:
         match message:
-            case GateShut(model, seconds, why) if model not in self._watched:
+            case ModelBlocked(model, seconds, why) if model not in self._watched:
                 log.warning(
-                    "model is left alone",
+                    "throttled" if why == ErrorType.RATE_LIMITED else "circuit open",
                     provider=self._provider,
                     model=model,
                     error=why,
@@ -63,7 +64,7 @@ class ProviderBreaker(GenServer):
             case LookAgain(model):
                 self._watched.discard(model)
                 wait = self._gates.wait(self._provider, model, trio.current_time())
-                if wait > 0:  # shut again meanwhile, or for longer
+                if wait > 0:  # blocked again meanwhile, or for longer
                     self._watch(model, wait)
                 else:
                     log.info("model may be called again", provider=self._provider, model=model)

@@ -11,7 +11,7 @@ import trio
 from nexus_actors.admission.circuit import CircuitSettings
 from nexus_actors.admission.gates import Gates, NoKey
 from nexus_actors.admission.keys import KeyRing
-from nexus_actors.admission.provider_breaker import GateShut
+from nexus_actors.admission.provider_breaker import ModelBlocked
 from nexus_actors.admission.rate_limiter import Admit, GaveUp, Settle
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
@@ -64,7 +64,7 @@ class ProviderLimits:
 
     @property
     def no_key(self) -> ProviderFailure | None:
-        """Why no call is worth making until one of the keys has rested, if all are set aside."""
+        """Why no call is worth making until one of the keys has rested, if all are suspended."""
         now = trio.current_time()
         refused = self._gates.no_key(self.provider, now)
         if refused is None:
@@ -84,9 +84,9 @@ class ProviderLimits:
         `without`; None if none may begin now. `ended` must follow."""
         now = trio.current_time()
         key = self._ring.take(model, now, key_name, without)
-        if key is None:  # only for a moment: else the gate would be shut
+        if key is None:  # only for a moment: else the gate would say so
             gate = self._gates.gate(self.provider, model, self._circuits, now)
-            gate.held_until = max(gate.held_until, now + self._ring.wait(model, now))
+            gate.throttled_until = max(gate.throttled_until, now + self._ring.wait(model, now))
             gate.why = ErrorType.RATE_LIMITED
             return None
         if not self._gates.begin(self.provider, model, now):
@@ -166,7 +166,7 @@ class ProviderLimits:
         """A call of `who` that took so long was answered 429.
 
         Others hear of it only if the provider names a delay, or if another request met the same
-        just before: the key is held for the model, and the model, if no key is left for it.
+        just before: the key is throttled for the model, and the model, if no key is left for it.
         """
         now = trio.current_time()
         seconds = failure.retry_after
@@ -176,10 +176,13 @@ class ProviderLimits:
         if seconds <= 0:
             return
         self._concurrency.refused(now, took)
-        self._ring.hold(key, now + seconds, ErrorType.RATE_LIMITED, model)
+        self._ring.block(key, now + seconds, ErrorType.RATE_LIMITED, model)
         if (wait := self._ring.wait(model, now)) > 0:
             gate = self._gates.gate(self.provider, model, self._circuits, now)
-            gate.held_until, gate.why = max(gate.held_until, now + wait), ErrorType.RATE_LIMITED
+            gate.throttled_until, gate.why = (
+                max(gate.throttled_until, now + wait),
+                ErrorType.RATE_LIMITED,
+            )
             self._tell(model, ErrorType.RATE_LIMITED)
 
     def blamed(
@@ -191,16 +194,16 @@ class ProviderLimits:
             failure = replace(failure, scope="key")
         if failure.scope != "key" or failure.type == ErrorType.RATE_LIMITED:
             return failure, False
-        is_new = self._set_aside(key, failure)
+        is_new = self._suspend(key, failure)
         return failure, not is_new
 
-    def _set_aside(self, key: int, failure: ProviderFailure) -> bool:
+    def _suspend(self, key: int, failure: ProviderFailure) -> bool:
         now = trio.current_time()
         sure = failure.suspects is None
-        is_new = self._ring.set_aside(key, now, self._rest_seconds, failure.type, sure=sure)
+        is_new = self._ring.suspend(key, now, self._rest_seconds, failure.type, sure=sure)
         if is_new:
             log.warning(
-                "key is set aside",
+                "key suspended",
                 provider=self.provider,
                 key=self._ring.name(key),
                 error=failure.type,
@@ -233,4 +236,4 @@ class ProviderLimits:
     def _tell(self, model: str, why: str) -> None:
         wait = self._gates.wait(self.provider, model, trio.current_time())
         if wait > 0:
-            self._breaker.cast(GateShut(model, wait, why))
+            self._breaker.cast(ModelBlocked(model, wait, why))

@@ -199,17 +199,17 @@ def _lines(step: Mapping[str, Any]) -> Iterator[str]:
         yield f"      not {one['provider']}/{one['model']}: {one['why']}"
 
 
-_WHY_SPARED: Final = {
+_WHY_UNCOUNTED: Final = {
     "rate_limited": "the provider said to come later",
-    "authentication_failed": "its key is set aside",
-    "quota_exceeded": "its key is set aside",
+    "authentication_failed": "its key suspended",
+    "quota_exceeded": "its key suspended",
 }
 
 
 def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
     notes = [str(attempt["error"] or "")]
     if attempt["spared"]:
-        why = _WHY_SPARED.get(attempt["outcome"], "asked again without what was refused")
+        why = _WHY_UNCOUNTED.get(attempt["outcome"], "asked again without what was refused")
         notes.append(f"does not count: {why}")
     if attempt["maybe_paid"]:
         notes.append("may have been paid")

@@ -1,6 +1,6 @@
 """Requests and results as JSON text that a jsonb column takes, and results read back.
 
-An answer that cannot be stored would be bought again and again, so whatever a model said is made
+An answer that cannot be stored would be paid for again and again, so whatever a model said is made
 storable here, before anything is sent: see `json_text.storable`.
 """
 

@@ -75,16 +75,23 @@ class Status:
     def _provider(self, name: str) -> Mapping[str, object]:
         now, calls = trio.current_time(), self._metrics.calls[name]
         queue, keys = self._in_work.queue(name), self._gates.keys.get(name)
+        keys_suspended = {} if keys is None else keys.describe(now)
+        circuits = dict(self._gates.describe(name, now))
         return {
             "workers": self._settings.providers[name].settings.pool_size,
-            "in_lane": len(queue),
             "capacity": queue.capacity,
             "calls": calls.succeeded,
             "calls_failed": calls.failed,
             "last_error": calls.last_error,
+            "concurrency_limit": queue.concurrency.limit,
+            "keys_suspended": keys_suspended,
+            "circuits": circuits,
+            "queued": len(queue),
+            # Names of earlier releases for the last four.
             "calls_at_once": queue.concurrency.limit,
-            "keys_held": {} if keys is None else keys.describe(now),
-            "shut": dict(self._gates.describe(name, now)),
+            "keys_held": keys_suspended,
+            "shut": circuits,
+            "in_lane": len(queue),
         }
 
     def outages(self) -> dict[str, object]:

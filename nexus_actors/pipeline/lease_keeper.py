@@ -73,7 +73,7 @@ class LeaseKeeper(Stage):
             await self._store.give_back([give_back(job) for job in jobs])
             for job in jobs:
                 self._in_work.remove(job)
-            # What was leased and never reached the table, and what waits for a lane.
+            # What was leased and never reached the table, and what waits for a provider.
             await self._store.release_orphans(
                 [job.lease.msg_id for job in self._in_work], called=False
             )

@@ -227,7 +227,7 @@ def _returned(it: Delivery) -> GiveBack:
         lease=it.lease,
         request_id=it.request_id,
         attempt_count=it.attempts,
-        spared_count=it.spared_attempts,
+        uncounted_count=it.uncounted_attempts,
         used_candidates=it.used_candidates,
     )
 

@@ -68,9 +68,9 @@ class ProviderCalls:
             outcome = replace(outcome, refused_field=None)
         if isinstance(outcome, Answer) or outcome.instead is not None:  # an empty one is one, too
             self._learn(job, job.body)
-        spared = isinstance(outcome, ProviderFailure) and self._is_spared(outcome, knew=knew)
+        uncounted = isinstance(outcome, ProviderFailure) and self._is_uncounted(outcome, knew=knew)
         attempt = self._attempt(job, job.call_started, outcome, seconds, key)
-        job.record(replace(attempt, spared=spared))
+        job.record(replace(attempt, uncounted=uncounted))
         job.call_started = None
         self._metrics.called(self._provider, job.attempts[-1])
         return outcome
@@ -83,7 +83,7 @@ class ProviderCalls:
             self._limits.throttled(job.candidate.model, key, failure, took, job.key)
         return self._limits.blamed(key, failure, job.key)
 
-    def _is_spared(self, failure: ProviderFailure, *, knew: bool) -> bool:
+    def _is_uncounted(self, failure: ProviderFailure, *, knew: bool) -> bool:
         """Whether the call does not count towards the most a request may cost: it came too early,
         is repeated without a field, or only showed what stands between all requests and their
         provider: that it takes no key of ours."""

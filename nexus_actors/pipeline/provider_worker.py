@@ -181,7 +181,7 @@ class ProviderWorker(GenServer):
 
     def _may_retry(self, job: Job, failure: ProviderFailure, retries: int, pause: float) -> bool:
         # What came back from the queue has been repeated before.
-        earlier = 0 if job.used_candidates else job.prior_attempts - job.prior_spared
+        earlier = 0 if job.used_candidates else job.prior_attempts - job.prior_uncounted
         return (
             failure.retryable
             and job.refused.may_repeat(failure)

@@ -118,19 +118,19 @@ class QueueConsumer(Stage):
         self._in_work.inherited = False
 
     async def _take_waiting(self) -> bool:
-        """Lease what waits for lanes that have room. True if there was some.
+        """Lease what waits for providers that have room. True if there was some.
 
-        Lanes of which this process put requests to wait are looked at as soon as they have room;
-        all of them, and for requests whose time is over, once in a poll interval, since other
+        Providers for which this process put requests to wait are looked at as soon as they have
+        room; all of them, and for requests whose time is over, once in a poll interval, since other
         processes put requests to wait too.
         """
         rooms = self._in_work.demand()
         waiting_providers = self._in_work.waiting_providers
         if trio.current_time() < self._look_everywhere_at:
-            rooms = {lane: room for lane, room in rooms.items() if lane in waiting_providers}
+            rooms = {name: room for name, room in rooms.items() if name in waiting_providers}
             if not rooms:
                 return False
-        # Decided before the await: what the Router puts to wait meanwhile marks its lane anew.
+        # Decided before the await: what the Router puts to wait meanwhile marks its provider anew.
         waiting_providers.difference_update(rooms)
         found = True  # until it is known that there is none: also if this is cut off
         try:
@@ -141,7 +141,7 @@ class QueueConsumer(Stage):
             self._look_everywhere_at = trio.current_time() + self._queue.poll_interval
             self._accept(deliveries)
             found = bool(deliveries)
-            # The Router first: until it has placed them, their lanes look emptier than they are.
+            # The Router first: until it has placed them, their queues look emptier than they are.
             await trio.lowlevel.checkpoint()
         finally:
             if found:
@@ -194,7 +194,7 @@ class QueueConsumer(Stage):
             size=0 if delivery.body is None else delivery.size or 0,
             request_id=_request_id(delivery),
             prior_attempts=delivery.attempts,
-            prior_spared=delivery.spared_attempts,
+            prior_uncounted=delivery.uncounted_attempts,
             prior_earlier=delivery.earlier_attempts,
             prior_outcome=delivery.last_outcome,
             used_before=delivery.used_candidates,

@@ -49,7 +49,7 @@ class ResultPublisher(Stage):
     all else. Those held hold up no leasing, once they are durable and the store is seen to take
     others.
 
-    What is in the spool is not bought again: whoever leased it meanwhile, while the store or we
+    What is in the spool is not paid twice: whoever leased it meanwhile, while the store or we
     were away, loses it (`RequestStore.reclaim`). If that one was quicker, our attempts are recorded
     all the same, for what they cost.
     """

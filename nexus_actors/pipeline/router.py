@@ -104,7 +104,8 @@ class Router(GenServer):
     def _choose(self, job: Job) -> bool:
         """Go on to the first candidate that may be called soon. False if one must be waited for.
 
-        Where all are shut for long, none is used up: whichever opens first is waited for.
+        Where none may be called for long, none is used up: the first that may be again is waited
+        for.
         """
         now = trio.current_time()
         if self._has_no_key(job):

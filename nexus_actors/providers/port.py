@@ -103,7 +103,7 @@ class ProviderSettings(BaseModel):
     """How often a failed call is repeated on this provider before the route's next model is tried.
     """
     breaker_failures: int = Field(default=5, ge=1, le=10_000)
-    """Failures of a model in a row after which it is left alone for a while."""
+    """Failures of a model in a row after which its circuit opens."""
     breaker_seconds: float = Field(default=10.0, gt=0, le=3600)
     """For how many seconds at first; twice as long each time it fails again."""
     breaker_seconds_max: float = Field(default=300.0, gt=0, le=86_400)

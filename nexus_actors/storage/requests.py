@@ -62,7 +62,7 @@ class Delivery:
     request_id: str | None
     attempts: int = 0
     """Attempts made before this lease."""
-    spared_attempts: int = 0
+    uncounted_attempts: int = 0
     """Those of `attempts` that do not count towards the most allowed."""
     earlier_attempts: int = 0
     """Those of them that had been made when the request was sent again under its own id."""
@@ -100,7 +100,7 @@ class Attempt:
     started_at: datetime
     maybe_paid: bool = False
     """No answer arrived, yet the provider may have done the work."""
-    spared: bool = False
+    uncounted: bool = False
     """It does not count towards the most: it came too early (429), or is repeated without a field
     that was refused."""
     dropped: tuple[str, ...] = ()
@@ -141,7 +141,7 @@ class Finish:
     attempts: Sequence[Attempt] = ()
     """Those not yet recorded."""
     attempt_count: int = 0
-    spared_count: int = 0
+    uncounted_count: int = 0
     steps: Sequence[Step] = ()
 
     @property
@@ -160,14 +160,14 @@ class GiveBack:
     """Those not yet recorded."""
     attempt_count: int = 0
     """All attempts made so far; the one that `lease` counted ahead is corrected to this."""
-    spared_count: int = 0
+    uncounted_count: int = 0
     """Those of them that do not count towards the most allowed."""
     used_candidates: tuple[str, ...] = ()
-    lane: str | None = None
+    waits_for: str | None = None
     """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None:
     visible after `delay`."""
     delay: float = 0.0
-    """Seconds to stay invisible where no lane is waited for: until a provider may be called."""
+    """Seconds to stay invisible where no provider is waited for: until a provider may be called."""
     expires_in: float | None = None
     """Seconds left of the request's own time; then `take_waiting` takes it, room or not."""
 
@@ -244,8 +244,9 @@ class RequestStore(HeldMessages, Protocol):
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
     ) -> list[Delivery]:
-        """Lease requests that wait for one of these lanes (`GiveBack.lane`), at most `rooms[lane]`
-        each, oldest first; and up to `expired` whose own time is over, for whatever lane they wait.
+        """Lease requests that wait for one of these providers (`GiveBack.waits_for`), at most
+        `rooms[name]` each, oldest first; and up to `expired` whose own time is over, for whomever
+        they wait.
 
         `largest`, `together` and what is raised are as for `lease`.
         """
@@ -301,5 +302,5 @@ class RequestStore(HeldMessages, Protocol):
         ...
 
     async def forget_waiting(self) -> int:
-        """Make visible what this instance put to wait for a lane. Called at stop."""
+        """Make visible what this instance put to wait for a provider. Called at stop."""
         ...

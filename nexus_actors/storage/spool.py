@@ -1,7 +1,7 @@
 """Answers that the store could not take yet, on this machine's disk.
 
 An answer is paid for when it arrives. While the database is away it would live in memory alone, and
-a kill would have it bought again; so what has waited for a moment is written here, and published
+a kill would have it paid twice; so what has waited for a moment is written here, and published
 from here by whoever runs with this `data_dir` next.
 
 The file is a log of lines, each `CRC32 KIND/VERSION JSON`: `answer` with a Finish, `done` with the
@@ -46,6 +46,9 @@ class _Older:
 _OLDER: TypeAdapter[_Older] = TypeAdapter(_Older)
 _FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)
 _ID: TypeAdapter[str] = TypeAdapter(str)
+
+RENAMED = ((b'"spared":', b'"uncounted":'), (b'"spared_count":', b'"uncounted_count":'))
+"""Keys of earlier releases. No text of an answer reads so, for its quotes are escaped."""
 
 T = TypeVar("T")
 
@@ -341,11 +344,15 @@ def _parsed(text: bytes) -> _Line | str:
 
 def _answer(line: _Line) -> Finish:
     """Raises ValidationError."""
-    answer = _FINISH.validate_json(line.content)
+    content = line.content
     if line.version in OLDER:
-        before = _OLDER.validate_json(line.content)
-        if before.dead_reason is not None:
-            failure = {**(before.dead_detail or {}), "type": before.dead_reason}
+        for before, now in RENAMED:
+            content = content.replace(before, now)
+    answer = _FINISH.validate_json(content)
+    if line.version in OLDER:
+        older = _OLDER.validate_json(line.content)
+        if older.dead_reason is not None:
+            failure = {**(older.dead_detail or {}), "type": older.dead_reason}
             return replace(answer, failure=failure)
     return answer
 

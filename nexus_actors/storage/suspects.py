@@ -32,7 +32,7 @@ class Portions:
         return int(min(quantity, self._most))
 
     def of_rooms(self, rooms: Mapping[str, int], expired: int) -> tuple[Mapping[str, int], int]:
-        """So many for each lane, and of those whose time is over. Not always the same ones."""
+        """So many for each provider, and of those whose time is over. Not always the same ones."""
         wanted = [*rooms.items(), ("", expired)]
         left = self.of(sum(quantity for _, quantity in wanted))
         chosen: dict[str, int] = {}

@@ -16,8 +16,8 @@ from nexus_actors.work.job import Job
 from nexus_actors.work.metrics import OBJECTIVE_MS
 
 
-def give_back(job: Job, lane: str | None = None, delay: float = 0.0) -> GiveBack:
-    """Return the job's lease: visible after `delay` seconds, or waiting for `lane`."""
+def give_back(job: Job, waits_for: str | None = None, delay: float = 0.0) -> GiveBack:
+    """Return the job's lease: visible after `delay` seconds, or waiting for a provider."""
     assert job.request_id is not None  # noqa: S101 - what has no id was refused, and has an outcome
     left = job.deadline - trio.current_time()
     return GiveBack(
@@ -25,9 +25,9 @@ def give_back(job: Job, lane: str | None = None, delay: float = 0.0) -> GiveBack
         request_id=job.request_id,
         attempts=tuple(job.attempts),
         attempt_count=job.attempt_count,
-        spared_count=job.spared_count,
+        uncounted_count=job.uncounted_count,
         used_candidates=job.used_candidates,
-        lane=lane,
+        waits_for=waits_for,
         delay=min(max(delay, 0.0), max(left, 0.0)),
         expires_in=max(left, 0.0) if left < inf else None,
     )
@@ -65,7 +65,7 @@ def _finish(job: Job) -> Finish:
         failure=_dead_detail(job, failure) if failure else None,
         attempts=tuple(job.attempts),
         attempt_count=job.attempt_count,
-        spared_count=job.spared_count,
+        uncounted_count=job.uncounted_count,
         steps=_steps(job, failure),
     )
 

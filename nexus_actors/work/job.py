@@ -79,7 +79,7 @@ class Job:
     """Bytes that its message takes as text; 0 where it is not read."""
     prior_attempts: int = 0
     """Attempts made under earlier leases."""
-    prior_spared: int = 0
+    prior_uncounted: int = 0
     """Those of them that do not count towards the most allowed."""
     prior_earlier: int = 0
     """Those of these that were made before the request was sent again under its own id."""
@@ -141,19 +141,19 @@ class Job:
         return self.prior_attempts + len(self.attempts)
 
     @property
-    def spared_count(self) -> int:
+    def uncounted_count(self) -> int:
         """Those of them that do not count: too early, or repeated without a refused field."""
-        return self.prior_spared + sum(attempt.spared for attempt in self.attempts)
+        return self.prior_uncounted + sum(attempt.uncounted for attempt in self.attempts)
 
     @property
     def early_count(self) -> int:
         """How often a provider said to come later."""
         early = (attempt.outcome == ErrorType.RATE_LIMITED for attempt in self.attempts)
-        return self.prior_spared - self.prior_earlier + sum(early)
+        return self.prior_uncounted - self.prior_earlier + sum(early)
 
     def has_used(self, attempts: int) -> bool:
         """Whether it has made so many attempts, those that do not count left out."""
-        return self.attempt_count - self.spared_count >= attempts
+        return self.attempt_count - self.uncounted_count >= attempts
 
     @property
     def candidate(self) -> Candidate:

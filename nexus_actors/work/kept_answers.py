@@ -53,7 +53,7 @@ class KeptAnswers:
             body=body,
             request_id=end.request_id,
             prior_attempts=end.attempt_count - len(end.attempts),
-            prior_spared=end.spared_count,
+            prior_uncounted=end.uncounted_count,
             attempts=list(end.attempts),
             end=end,
         )

@@ -53,7 +53,7 @@ async def test_whose_requests_wait_is_asked_in_sql(database_url: str) -> None:
         waiting = [request(n, agent_id="ab"[n % 2], task_type="chat") for n in range(3)]
         await sql.send(*waiting, request("other"))
         leased = await db.requests.lease(3, 30)
-        await db.requests.give_back([give_back(it, lane="one") for it in leased])
+        await db.requests.give_back([give_back(it, waits_for="one") for it in leased])
         rows = [tuple(row.values())[:-1] for row in await sql.rows(whose.rstrip().rstrip(";"))]
     assert rows == [("one", "a", "chat", "simple", 2), ("one", "b", "chat", "simple", 1)]
 

@@ -31,7 +31,7 @@ def finishes(batch: Sequence[Finish]) -> str:
             "journal": item.journal,
             "failure": item.failure,
             "attempt_count": item.attempt_count,
-            "spared_count": item.spared_count,
+            "spared_count": item.uncounted_count,
             "steps": [_step(step) for step in item.steps],
         }
         for item in batch
@@ -46,9 +46,9 @@ def returns(batch: Sequence[GiveBack]) -> str:
             "read_ct": item.lease.read_ct,
             "request_id": item.request_id,
             "attempt_count": item.attempt_count,
-            "spared_count": item.spared_count,
+            "spared_count": item.uncounted_count,
             "used_candidates": item.used_candidates,
-            "lane": item.lane,
+            "lane": item.waits_for,
             "delay": item.delay,
             "expires_in": item.expires_in,
         }
@@ -77,7 +77,7 @@ def _attempt(item: Finish | GiveBack, attempt: Attempt) -> dict[str, object]:
         "cost_basis": attempt.cost_basis,
         "error": attempt.error,
         "maybe_paid": attempt.maybe_paid,
-        "spared": attempt.spared,
+        "spared": attempt.uncounted,
         "dropped": attempt.dropped,
         "first_text_ms": attempt.first_text_ms,
         "key_name": attempt.key_name,

@@ -29,8 +29,9 @@ from nexus_actors.storage.requests import (
 )
 
 WAITING_TIMEOUT = 900.0
-"""Seconds after which a request that waits for a lane is visible to everybody again, at most twice
-that. Long, because who has room takes it before: it is for lanes that no running process has."""
+"""Seconds after which a request that waits for a provider is visible to everybody again, at most
+twice that. Long, because who has room takes it before: it is for providers that no running process
+has."""
 
 NOTIFICATIONS_FULL = 0.5
 """Of the server's queue of notifications, as in the statements that notify."""
@@ -160,13 +161,13 @@ class PostgresRequestStore:
         together: int = BATCH_BYTES,
     ) -> list[Delivery]:
         """See `RequestStore.take_waiting`."""
-        lanes = {lane: places for lane, places in rooms.items() if places > 0}
+        wanted = {name: places for name, places in rooms.items() if places > 0}
         rows = await self._fetch(
             "take_waiting",
             self._owner,
             visibility_timeout,
-            list(lanes),
-            list(lanes.values()),
+            list(wanted),
+            list(wanted.values()),
             max(expired, 0),
             largest,
             together,
@@ -176,7 +177,7 @@ class PostgresRequestStore:
     async def give_back(self, returns: Sequence[GiveBack]) -> None:
         """See `RequestStore.give_back`.
 
-        What waits for a lane is visible again after `waiting_timeout`.
+        What waits for a provider is visible again after `waiting_timeout`.
         """
         if returns:
             await self._fetch(
@@ -362,7 +363,7 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         verdict=cast("Verdict", row["verdict"]),
         request_id=row["request_id"],
         attempts=row["attempts"] or 0,
-        spared_attempts=row["spared_attempts"] or 0,
+        uncounted_attempts=row["spared_attempts"] or 0,
         earlier_attempts=row["earlier_attempts"] or 0,
         first_attempt_at=row["first_attempt_at"],
         last_outcome=row["last_outcome"],

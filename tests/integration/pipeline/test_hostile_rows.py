@@ -113,7 +113,7 @@ async def test_a_request_that_the_journal_does_not_take_is_held_and_told_and_nev
         await send(db, *map(request, lanes))
         leased = await db.requests.lease(4, 30)
         for it, lane in zip(leased, lanes.values(), strict=True):
-            await db.requests.give_back([give_back(it, lane=lane)])
+            await db.requests.give_back([give_back(it, waits_for=lane)])
     cursed = ["known", "waits", "new"]
     locked = ["locked", "kept"]
     async with open_sql(database_url) as sql, trio.open_nursery() as nursery:
@@ -126,7 +126,7 @@ async def test_a_request_that_the_journal_does_not_take_is_held_and_told_and_nev
         ) as service:
             told: set[str] = set()
             with trio.fail_after(30):
-                while len(told) < 4:  # one that waits for a lane is passed over where it is locked
+                while len(told) < 4:  # one that waits is passed over where it is locked
                     await sql.send(request(f"other-{await sql.value('SELECT clock_timestamp()')}"))
                     if found := service.application.outages.describe(0.0).get(leasing.HELD):
                         told |= {it for it in (*cursed, *locked) if it in str(found["error"])}

@@ -41,7 +41,7 @@ async def test_requests_behind_a_hanging_provider_pass_it(
         )
 
 
-async def test_what_waits_for_a_lane_is_taken_as_soon_as_there_is_room_and_is_no_attempt(
+async def test_what_waits_for_a_provider_is_taken_as_soon_as_there_is_room_and_is_no_attempt(
     database_url: str, tmp_path: Path
 ) -> None:
     narrow = {

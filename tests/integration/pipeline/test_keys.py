@@ -76,7 +76,7 @@ async def test_a_revoked_key_holds_what_has_no_other_way_and_makes_no_dead_lette
             assert (await status(service))["state"] == "ready"
             # Without a word of it, however many requests wait, and however often the key is tried.
             lines = Counter(it["event"] for it in logged if it["log_level"] != "debug")
-            assert lines["key is set aside"] == lines["key works again"] == 1
+            assert lines["key suspended"] == lines["key works again"] == 1
             assert lines.total() < 20
 
 

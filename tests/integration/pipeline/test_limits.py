@@ -1,4 +1,4 @@
-"""A provider that says "later", or keeps failing: nobody loses an attempt, and it is left alone."""
+"""A provider that says "later", or keeps failing: nobody loses an attempt; its circuit opens."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack

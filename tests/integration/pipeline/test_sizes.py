@@ -60,7 +60,7 @@ async def test_what_is_small_where_it_is_stored_counts_as_the_text_that_it_is(
         ]
         assert [it.request_id for it in first] == ["0", "1"]
         await db.requests.give_back(
-            [GiveBack(lease=it.lease, request_id=str(it.request_id), lane="x") for it in first]
+            [GiveBack(lease=it.lease, request_id=str(it.request_id), waits_for="x") for it in first]
         )
         (one,) = await db.requests.take_waiting({"x": 5}, 30, together=1_500_000)
         assert (one.request_id, one.size) == ("0", len(one.body or ""))

@@ -78,7 +78,7 @@ async def test_latency_counts_from_the_first_lease_whoever_had_it(
     ):
         await sql.send(*(request(n) for n in range(4)))
         held, waits, queued, again = await db.requests.lease(4, 300)
-        await db.requests.give_back([give_back(waits, lane="echo"), give_back(queued)])
+        await db.requests.give_back([give_back(waits, waits_for="echo"), give_back(queued)])
         await sql.rows(
             "UPDATE pgmq.q_ai_requests SET vt = now() WHERE msg_id = $1", held.lease.msg_id
         )

@@ -36,7 +36,7 @@ async def test_a_lease_names_provider_and_model_of_the_answer(
     [delivery] = await db.requests.lease(1, 30)
     assert delivery.previous == Previous("two", "m/2", "KEY_B")
 
-    await db.requests.give_back([give_back(delivery, lane="two")])
+    await db.requests.give_back([give_back(delivery, waits_for="two")])
     [again] = await db.requests.take_waiting({"two": 1}, 30)
     assert again.previous == Previous("two", "m/2", "KEY_B")
 

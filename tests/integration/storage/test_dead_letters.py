@@ -243,7 +243,7 @@ async def test_two_who_send_again_under_one_id_at_once_send_it_once(db: Postgres
         [delivery] = await db.requests.lease(1, 30)
         assert delivery.verdict == "claimed"
         assert delivery.lease.msg_id > number
-        assert (delivery.attempts, delivery.spared_attempts, delivery.earlier_attempts) == (
+        assert (delivery.attempts, delivery.uncounted_attempts, delivery.earlier_attempts) == (
             attempts, 1, 1,
         )  # fmt: skip
         later = None if attempts == 1 else "timeout"
@@ -251,7 +251,7 @@ async def test_two_who_send_again_under_one_id_at_once_send_it_once(db: Postgres
         assert delivery.first_leased_at is not None
         tried = [attempt(attempts + 1, "timeout")]
         await db.requests.give_back(
-            [give_back(delivery, attempts=tried, attempt_count=attempts + 1, spared_count=1)]
+            [give_back(delivery, attempts=tried, attempt_count=attempts + 1, uncounted_count=1)]
         )
     # A letter that names the message in work sends nothing.
     named = {"request_id": "r", "msg_id": delivery.lease.msg_id, "request": {"request_id": "r"}}

@@ -74,7 +74,7 @@ async def test_a_success_is_published_archived_and_recorded(db: PostgresDatabase
 
 async def test_it_is_told_where_a_cost_comes_from(db: PostgresDatabase) -> None:
     one, other = await leased(db, "r", "s")
-    paid = replace(attempt(1, "invalid_response"), cost=0.3, cost_basis="list", spared=True)
+    paid = replace(attempt(1, "invalid_response"), cost=0.3, cost_basis="list", uncounted=True)
     await db.requests.give_back([give_back(one, attempts=[paid], attempt_count=1)])
     [one] = await db.requests.lease(1, 30)
     told = replace(attempt(2), cost_basis="told")
@@ -283,7 +283,7 @@ async def test_processes_that_work_on_the_same_messages_do_not_deadlock(
                 await db.requests.extend([d.lease for d in reversed(batch)], 30)
                 mine = batch[turn::3]
                 await db.requests.give_back(
-                    [give_back(d, lane="x") for d in reversed(batch) if d not in mine]
+                    [give_back(d, waits_for="x") for d in reversed(batch) if d not in mine]
                 )
                 done = await db.requests.finish([success(d) for d in reversed(mine)])
                 ended.extend(d.request_id for d in mine if d.lease in done)

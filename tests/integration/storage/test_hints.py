@@ -69,7 +69,7 @@ async def test_what_becomes_visible_again_rings(db: PostgresDatabase) -> None:
         await bell.wait()
         await db.requests.give_back([give_back(a)])
         await bell.wait()
-        await db.requests.give_back([give_back(b, lane="x")])
+        await db.requests.give_back([give_back(b, waits_for="x")])
         await db.requests.forget_waiting()
         await bell.wait()
 

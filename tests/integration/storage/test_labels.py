@@ -114,7 +114,7 @@ async def test_a_trace_goes_on_from_the_headers_to_the_result(db: PostgresDataba
     await send_with(db, "r", "'" + json.dumps(headers) + "'::jsonb")
     await send(db, "plain")
     [first, plain] = await db.requests.lease(2, 30)
-    await db.requests.give_back([give_back(first, lane="p")])
+    await db.requests.give_back([give_back(first, waits_for="p")])
     [waited] = await db.requests.take_waiting({"p": 1}, 30)
     await db.requests.finish([success(waited), success(plain)])
     assert (await journal(db, "r"))["traceparent"] == TRACE
@@ -128,7 +128,7 @@ async def test_a_wish_to_cancel_is_found_by_the_next_lease_and_by_whoever_takes_
 ) -> None:
     await send(db, "waits", "other")
     first = await db.requests.lease(2, 30)
-    await db.requests.give_back([give_back(it, lane="p") for it in first])
+    await db.requests.give_back([give_back(it, waits_for="p") for it in first])
     await send(db, "unread", "unread", "known")
     await sql(
         db, "INSERT INTO nexus.cancellations (request_id) VALUES ('waits'), ('unread'), ('later')"

@@ -325,7 +325,7 @@ async def test_whenever_a_row_says_it_was_sent_it_is_leased_and_read(
     assert verdicts(leased) == [("before", "claimed"), ("odd", "claimed"), ("after", "claimed")]
     assert all(d.enqueued_at <= d.leased_at for d in leased)
     assert (await journal(db, "odd"))["received_at"] == leased[1].enqueued_at
-    await db.requests.give_back([give_back(d, lane="x") for d in leased])
+    await db.requests.give_back([give_back(d, waits_for="x") for d in leased])
     again = await db.requests.take_waiting({"x": 5}, 30)
     assert [d.enqueued_at for d in again] == [d.enqueued_at for d in leased]
 

@@ -112,7 +112,7 @@ class Queue(RuleBasedStateMachine):
     @rule(name=INSTANCES, lane=st.sampled_from([None, "lane"]))
     def give_back(self, name: str, lane: str | None) -> None:
         if (delivery := self.take(name)) is not None:
-            self.run(self.stores[name].give_back, [give_back(delivery, lane=lane)])
+            self.run(self.stores[name].give_back, [give_back(delivery, waits_for=lane)])
 
     @rule(name=INSTANCES)
     def crash(self, name: str) -> None:

@@ -148,7 +148,7 @@ async def test_what_is_small_though_compressed_is_leased_in_whole_batches(
     await send(db, *({"request_id": f"r{n}", "messages": [], "x": prose} for n in range(100)))
     leased = await db.requests.lease(100, 30)
     assert (len(leased), leased[0].more_due) == (100, False)
-    waiting = [give_back(it, lane="p") for it in leased]
+    waiting = [give_back(it, waits_for="p") for it in leased]
     await db.requests.give_back(waiting)
     assert len(await db.requests.take_waiting({"p": 100}, 30)) == 100
 

@@ -37,7 +37,7 @@ async def test_who_took_it_meanwhile_loses_it(db: PostgresDatabase) -> None:
 async def test_it_is_ended_from_wherever_it_waits(db: PostgresDatabase) -> None:
     await send(db, "waiting", "queued")
     deliveries = {it.request_id: it for it in await db.requests.lease(2, 30)}
-    await db.requests.give_back([give_back(deliveries["waiting"], lane="echo")])
+    await db.requests.give_back([give_back(deliveries["waiting"], waits_for="echo")])
     await db.requests.give_back([give_back(deliveries["queued"])])
     wanted = {str(name): it.lease.msg_id for name, it in deliveries.items()}
     leases = await db.requests.reclaim(wanted)

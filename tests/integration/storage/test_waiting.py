@@ -30,7 +30,7 @@ from tests.integration.storage.storage_helpers import (
 async def waiting(db: PostgresDatabase, *ids: str, lane: str = "x") -> list[Delivery]:
     await send(db, *ids)
     deliveries = await db.requests.lease(len(ids), 30)
-    await db.requests.give_back([give_back(d, lane=lane) for d in deliveries])
+    await db.requests.give_back([give_back(d, waits_for=lane) for d in deliveries])
     return deliveries
 
 
@@ -141,7 +141,7 @@ async def test_forget_waiting_makes_only_our_own_visible(db: PostgresDatabase) -
     await waiting(db, "mine")
     await send(db, "theirs")
     two = other_instance(db)
-    await two.give_back([give_back(d, lane="x") for d in await two.lease(1, 30)])
+    await two.give_back([give_back(d, waits_for="x") for d in await two.lease(1, 30)])
 
     assert await db.requests.forget_waiting() == 1
     assert [d.request_id for d in await db.requests.lease(10, 30)] == ["mine"]
@@ -156,7 +156,7 @@ async def test_what_comes_back_later_is_invisible_until_then_and_keeps_its_count
     await db.requests.give_back(
         [
             give_back(
-                delivery, delay=3600.0, attempt_count=2, spared_count=1, used_candidates=("p/a",)
+                delivery, delay=3600.0, attempt_count=2, uncounted_count=1, used_candidates=("p/a",)
             )
         ]
     )
@@ -166,7 +166,7 @@ async def test_what_comes_back_later_is_invisible_until_then_and_keeps_its_count
     assert 3500 < await value(db, left) <= 3600
     await sql(db, "UPDATE pgmq.q_ai_requests SET vt = clock_timestamp()")
     [again] = await other_instance(db).lease(1, 30)
-    assert (again.attempts, again.spared_attempts, again.used_candidates) == (2, 1, ("p/a",))
+    assert (again.attempts, again.uncounted_attempts, again.used_candidates) == (2, 1, ("p/a",))
 
 
 async def test_a_number_that_is_another_messages_by_now_is_not_taken_for_it(
@@ -175,7 +175,7 @@ async def test_a_number_that_is_another_messages_by_now_is_not_taken_for_it(
     # The queue was emptied and its sequence began anew; the journal still tells of what was there.
     await send(db, "waiting", "leased")
     waiting, leased = await db.requests.lease(9, 30)
-    await db.requests.give_back([give_back(waiting, lane="x", expires_in=0.0)])
+    await db.requests.give_back([give_back(waiting, waits_for="x", expires_in=0.0)])
     await sql(db, "DELETE FROM pgmq.q_ai_requests")
     await sql(db, "SELECT setval('pgmq.q_ai_requests_msg_id_seq', 1, false)")
     await send(db, "new-1", "new-2")
@@ -200,7 +200,7 @@ async def test_a_number_that_is_another_messages_by_now_is_not_taken_for_it(
     await send(db, "odd")
     await sql(db, "UPDATE pgmq.q_ai_requests SET enqueued_at = 'infinity'")
     [odd] = await db.requests.lease(9, 30)
-    await db.requests.give_back([give_back(odd, lane="x")])
+    await db.requests.give_back([give_back(odd, waits_for="x")])
     assert [it.request_id for it in await db.requests.take_waiting({"x": 5}, 30)] == ["odd"]
 
 
@@ -238,7 +238,7 @@ async def test_no_more_is_opened_at_once_than_takes_a_moment(db: PostgresDatabas
         leased += more
     assert [it.request_id for it in leased] == [str(number) for number in range(8)]
     assert [it.fault for it in leased] == [None] * 7 + [TOO_LARGE]
-    await db.requests.give_back([give_back(it, lane="x") for it in leased])
+    await db.requests.give_back([give_back(it, waits_for="x") for it in leased])
     taken = await db.requests.take_waiting({"x": 9}, 30)
     assert 1 < len(taken) < 7
     assert len(await db.requests.take_waiting({"x": 9}, 30, together=1)) == 1

@@ -15,11 +15,11 @@ def test_a_model_never_called_may_be() -> None:
 
 def test_a_held_gate_opens_by_itself() -> None:
     gates = Gates()
-    gates.gate("p", "m", ONCE, 0.0).held_until = 7.0
+    gates.gate("p", "m", ONCE, 0.0).throttled_until = 7.0
     assert gates.wait("p", "m", 3.0) == 4.0
     assert not gates.begin("p", "m", 6.9)
     assert gates.begin("p", "m", 7.0)
-    assert gates.describe("p", 3.0) == {"m": "held for 4 s"}
+    assert gates.describe("p", 3.0) == {"m": "throttled for 4 s"}
     assert gates.describe("p", 7.0) == {}
 
 
@@ -37,7 +37,7 @@ def test_a_hold_takes_no_probe_away() -> None:
     gates = Gates()
     gate = gates.gate("p", "m", ONCE, 0.0)
     gate.circuit.failed(0.0)
-    gate.held_until = 20.0
+    gate.throttled_until = 20.0
     assert not gates.begin("p", "m", 15.0)
     assert gates.begin("p", "m", 20.0)
 

@@ -46,7 +46,7 @@ async def test_it_is_asked_again_at_once_without_the_field(autojump_clock: Any) 
         b.give(one := job())
         await b.finished.receive()
         assert one.outcome == ANSWER
-        assert [(a.number, a.outcome, a.status_code, a.spared) for a in one.attempts] == [
+        assert [(a.number, a.outcome, a.status_code, a.uncounted) for a in one.attempts] == [
             (1, "request_rejected", 400, True),
             (2, "ok", None, False),
         ]
@@ -83,7 +83,7 @@ async def test_several_fields_are_left_out_one_after_another(autojump_clock: Any
         await b.finished.receive()
         assert b.provider.without[-1] == {"temperature": PARAMETER, "top_p": PARAMETER}
         assert known(b) == {"temperature": PARAMETER, "top_p": PARAMETER}
-        assert [a.spared for a in one.attempts] == [True, True, False]
+        assert [a.uncounted for a in one.attempts] == [True, True, False]
 
 
 async def test_the_same_field_is_left_out_once(autojump_clock: Any) -> None:
@@ -92,7 +92,7 @@ async def test_the_same_field_is_left_out_once(autojump_clock: Any) -> None:
         await b.finished.receive()
         assert isinstance(one.outcome, Failure)
         assert one.outcome.type == "request_rejected"
-        assert [a.spared for a in one.attempts] == [True, False]
+        assert [a.uncounted for a in one.attempts] == [True, False]
         assert known(b) == {}
         assert b.quirks.unwritten() == ()
 
@@ -113,7 +113,7 @@ async def test_what_is_refused_without_a_field_of_ours_is_not_asked_again(
         b.give(one := job())
         await b.finished.receive()
         assert isinstance(one.outcome, Failure)
-        assert [a.spared for a in one.attempts] == [False]
+        assert [a.uncounted for a in one.attempts] == [False]
 
 
 async def test_a_refused_value_is_left_out_and_never_remembered(autojump_clock: Any) -> None:
@@ -207,7 +207,7 @@ async def test_what_was_paid_for_nothing_is_tried_once_more_and_costs_are_record
         b.give(one := job())
         await b.finished.receive()
         assert isinstance(one.outcome, Failure)
-        assert [(a.cost, a.cost_basis, a.maybe_paid, a.spared) for a in one.attempts] == 2 * [
+        assert [(a.cost, a.cost_basis, a.maybe_paid, a.uncounted) for a in one.attempts] == 2 * [
             (0.5, "list", True, False)
         ]
 

@@ -23,7 +23,7 @@ async def test_too_early_is_no_attempt_used_up_and_the_model_is_left_alone(
         assert await b.routed.receive() is one
         assert one.candidate_index == 0
         assert not one.has_used(1)
-        assert [(a.number, a.outcome, a.spared) for a in one.attempts] == [
+        assert [(a.number, a.outcome, a.uncounted) for a in one.attempts] == [
             (1, "rate_limited", True)
         ]
         now = trio.current_time()
@@ -83,12 +83,12 @@ async def test_a_429_of_its_own_size_ends_at_once_or_goes_to_the_next_model(
 
 async def test_a_pause_of_our_own_choice_does_not_outlive_the_request(autojump_clock: Any) -> None:
     async with bench(failure(**RATE_LIMITED)) as b:
-        b.give(one := job(prior_attempts=9, prior_spared=9, deadline=trio.current_time() + 11.0))
+        b.give(one := job(prior_attempts=9, prior_uncounted=9, deadline=trio.current_time() + 11.0))
         await b.routed.receive()
         assert one.pauses[one.candidate] == pytest.approx(trio.current_time() + 5.0)
 
 
-async def test_too_early_halves_the_calls_at_once_and_answers_bring_them_back(
+async def test_too_early_halves_the_concurrency_limit_and_answers_bring_them_back(
     autojump_clock: Any,
 ) -> None:
     async with bench(failure(**RATE_LIMITED, retry_after=1.0), ANSWER, pool_size=8) as b:
@@ -148,7 +148,7 @@ async def test_a_probe_whose_lease_was_lost_makes_way_for_another(autojump_clock
 AUTH = {"type": "authentication_failed", "retryable": False, "scope": "key", "status_code": 401}
 
 
-async def test_a_refused_key_is_set_aside_and_the_next_tried_at_once(
+async def test_a_refused_key_is_suspended_and_the_next_tried_at_once(
     autojump_clock: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bench(failure(**AUTH), ANSWER, keys=["KEY_A", "KEY_B"]) as b:
@@ -192,7 +192,7 @@ async def test_without_a_key_a_request_waits_and_loses_no_attempt(
         for number in range(3):
             b.give(one := job(number=number))
             assert await b.routed.receive() is one
-            assert [(a.outcome, a.spared) for a in one.attempts] == [
+            assert [(a.outcome, a.uncounted) for a in one.attempts] == [
                 ("authentication_failed", True)
             ][: 1 - number]
             b.in_work.remove(one)
@@ -200,7 +200,7 @@ async def test_without_a_key_a_request_waits_and_loses_no_attempt(
         refused = b.gates.no_key("p", trio.current_time())
         assert refused is not None
         assert refused.told("p", refused.until - 7) == (
-            "every key of provider p is set aside: authentication_failed (HTTP 401), for 7 s more"
+            "every key of provider p is suspended: authentication_failed (HTTP 401), for 7 s more"
         )
         await trio.sleep(60)
         b.give(one)
@@ -219,7 +219,7 @@ PERHAPS = {
 
 
 @pytest.mark.parametrize("status", [402, 403])
-async def test_a_key_is_set_aside_by_the_second_request_in_a_row_not_by_one(
+async def test_a_key_is_suspended_by_the_second_request_in_a_row_not_by_one(
     autojump_clock: Any, status: int
 ) -> None:
     no = failure(**{**PERHAPS, "status_code": status}, message="of one request only")
@@ -235,7 +235,7 @@ async def test_a_key_is_set_aside_by_the_second_request_in_a_row_not_by_one(
         last = ended[-1]
         assert isinstance(last, Failure)
         assert "of one request only" not in last.message
-        assert last.message.startswith("every key of provider p is set aside: authent")
+        assert last.message.startswith("every key of provider p is suspended: authent")
 
 
 async def test_a_request_that_may_be_refused_for_its_key_tries_another(autojump_clock: Any) -> None:
@@ -244,7 +244,7 @@ async def test_a_request_that_may_be_refused_for_its_key_tries_another(autojump_
         await b.finished.receive()
         assert one.outcome == ANSWER
         assert b.provider.keys == ["A", "B"]
-        assert [a.spared for a in one.attempts] == [False, False]
+        assert [a.uncounted for a in one.attempts] == [False, False]
         assert b.gates.keys["p"].describe(trio.current_time()) == {}
 
 
@@ -268,7 +268,7 @@ async def test_a_key_that_comes_too_early_makes_way_for_another(autojump_clock: 
     async with bench(later, ANSWER, later, keys=["A", "B"]) as b:
         b.give(one := job())
         await b.finished.receive()
-        assert [a.spared for a in one.attempts] == [True, False]
+        assert [a.uncounted for a in one.attempts] == [True, False]
         assert b.gates.wait("p", "m", trio.current_time()) == 0.0
         b.in_work.remove(one)
         b.give(one := job())

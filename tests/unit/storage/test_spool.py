@@ -4,6 +4,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def checked(content: bytes) -> bytes:
 ATTEMPT = (
     '"attempts":[{"number":1,"provider":"p","model":"m","outcome":"ok","status_code":200,'
     '"duration_ms":7,"cost":0.1,"error":null,"started_at":"2026-01-02T03:04:05Z",'
-    '"dropped":["seed"]}]'
+    '"dropped":["seed"],"spared":true}],"spared_count":1'
 )
 STEPS = (
     '"steps":[{"name":"validate","outcome":"ok","at":"2026-01-02T03:04:05Z","detail":{"a":[1]}}]'
@@ -80,6 +81,12 @@ OLDER = {
 }
 
 
+def uncounted(end: Finish) -> Finish:
+    """With an attempt that does not count."""
+    attempts = [replace(it, uncounted=True) for it in end.attempts]
+    return replace(end, attempts=attempts, uncounted_count=1)
+
+
 async def test_what_older_releases_kept_is_read(tmp_path: Path) -> None:
     """They wrote twice what the result says, and knew nothing of `cost_basis` at first."""
     lines = [
@@ -87,7 +94,7 @@ async def test_what_older_releases_kept_is_read(tmp_path: Path) -> None:
     ]
     (tmp_path / "answers.spool").write_bytes(b"".join(checked(line) + b"\n" for line in lines))
     failed = answer(2, failure={"message": "late", "type": "timeout"})
-    assert opened(tmp_path).unpublished() == (answer(1), failed)
+    assert opened(tmp_path).unpublished() == (uncounted(answer(1)), uncounted(failed))
 
 
 async def test_what_is_kept_twice_stands_once(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ async def test_one_that_was_told_last_to_come_later_is_throttled(
 def test_what_came_before_it_was_sent_again_under_its_id_is_not_counted_as_too_early() -> None:
     """A pause grows with each time that a provider said to come later."""
     it = job()
-    it.prior_attempts = it.prior_spared = it.prior_earlier = 7
+    it.prior_attempts = it.prior_uncounted = it.prior_earlier = 7
     assert it.early_count == 0
     assert not it.has_used(1)
-    it.prior_attempts, it.prior_spared = 9, 8
+    it.prior_attempts, it.prior_uncounted = 9, 8
     assert it.early_count == 1
     assert it.has_used(1)

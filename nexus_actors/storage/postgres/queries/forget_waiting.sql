@@ -1,4 +1,4 @@
--- Make visible what instance $1 put to wait for a lane: it stops, and others may have no such lane.
+-- Make visible what instance $1 put to wait for a provider: it stops, and others may have no such lane.
 --
 -- Every row is looked up by its key, as in finish.sql.
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id.

@@ -1,4 +1,4 @@
--- Return leases of instance $1: the items of $2 (JSON) become visible after their delay, or wait for a lane, invisible for $4 seconds
+-- Return leases of instance $1: the items of $2 (JSON) become visible after their delay, or wait for a provider, invisible for $4 seconds
 -- (up to twice that, so that many do not come back at once). $3 (JSON) are attempts made. What another process has since leased is
 -- left alone.
 --

@@ -1,5 +1,5 @@
--- Lease for instance $1, for $2 seconds, requests that wait for the lanes $3, at most $4 of each, oldest first; and up to
--- $5 that wait for any lane and whose own time is over. A message of more than $6 bytes comes without its text; the texts of the
+-- Lease for instance $1, for $2 seconds, requests that wait for the providers $3 (column lane), at most $4 of each, oldest first; and up to
+-- $5 that wait for any provider and whose own time is over. A message of more than $6 bytes comes without its text; the texts of the
 -- others have no more than $7 bytes together, but one comes at least.
 --
 -- Every row is looked up by its key, as in finish.sql.
