@@ -57,7 +57,8 @@ async def open_tree(root: Root, *, grace: float = math.inf) -> AsyncIterator[Act
     Raises the StartError if the root does not start (a FailedToStartChild with the exceptions that
     led to it as its causes). The block goes on if the root ends by itself: `await ref.wait()`
     tells. The stop is shielded, so that cancellation and exceptions of the block come through only
-    after it; they come out as they are.
+    after it; they come out as they are. A KeyboardInterrupt or SystemExit of an actor cancels the
+    block, and comes out, bare, once the tree has been stopped in order. NotInTrio under asyncio.
     """
     must_be_in_trio()
     spec = _as_spec(root)
@@ -118,7 +119,8 @@ def run(
 
     The first of `signals` stops the root in order, for `grace` seconds at most; the second kills
     everything. They are heeded from before the start until after the end. Raises the StartError if
-    the root does not start, unless a signal came meanwhile.
+    the root does not start, unless a signal came meanwhile; once it is stopped the SystemExit or
+    KeyboardInterrupt of an actor, the first if there are several.
     """
     return trio.run(partial(serve, start_root, grace=grace, signals=signals), clock=clock)
 
@@ -126,7 +128,7 @@ def run(
 async def serve(
     start_root: Root, *, grace: float = math.inf, signals: Iterable[signal.Signals] = SIGNALS
 ) -> Ended:
-    """`run` inside of trio.run, in the main thread."""
+    """`run` inside of trio.run, in the main thread. Raises NotInTrio elsewhere."""
     must_be_in_trio()
     asked: signal.Signals | None = None
     spec = _as_spec(start_root)

@@ -15,7 +15,8 @@ SupervisorsError
 │   ├── StartIgnored          a root whose init said Ignore
 │   ├── MaxChildren           a dynamic supervisor is full
 │   └── SpecError             the specification is wrong (also a ValueError): MissingId,
-│                             MissingStart, DuplicateChildId, and Invalid… for each field
+│                             MissingStart, DuplicateChildId, Invalid… for each field, and
+│                             InvalidSpecification for several (see _core/checks)
 ├── AdminError                a supervisor refused
 │   └── NotFound, ChildRunning, ChildRestarting
 ├── TaskError                 a task gave no result (see tasks/errors)
