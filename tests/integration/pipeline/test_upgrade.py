@@ -73,12 +73,12 @@ def body(request_id: str) -> str:
     return json.dumps({**fields, "messages": [{"role": "user", "content": request_id}]})
 
 
-async def earlier_schema(connection: Connection) -> None:
+async def earlier_schema(connection: Connection, last: int = LAST) -> None:
     await connection.execute(get_embedded_install_sql())
     await connection.execute("RESET ALL")
     await connection.execute(read("migrations", "migrations_table"))
     for number, name in numbered_migrations():
-        if number <= LAST:
+        if number <= last:
             await connection.execute(read("migrations", name))
             insert = "INSERT INTO nexus.migrations (number, name) VALUES ($1, $2)"
             await connection.execute(insert, number, name)

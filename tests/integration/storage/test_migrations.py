@@ -21,6 +21,7 @@ from nexus_actors.storage.postgres.migrate import Migrated, migrate
 from nexus_actors.storage.postgres.quirk_store import forget_quirks
 from nexus_actors.storage.postgres.sql import Queues, numbered_migrations, read
 from nexus_actors.storage.quirks import Quirk
+from tests.integration.pipeline.test_upgrade import earlier_schema
 from tests.integration.storage.storage_helpers import send, sql, success, until, value
 from tests.integration.storage.test_results import row
 
@@ -159,6 +160,23 @@ async def test_a_role_with_the_working_privileges_suffices(
     finally:
         both = f"{role}, {role}_producer, {role}_operator"
         await execute(database_url, f"DROP OWNED BY {both}; DROP ROLE {both}")
+
+
+async def test_who_may_open_messages_may_do_so_after_an_upgrade(empty_database_url: str) -> None:
+    """Processes of the release before go on until the roles are made anew."""
+    role = "opener_" + urlsplit(empty_database_url).path.removeprefix("/")
+    opened = "nexus.open_message(jsonb, bigint, boolean)"
+    granted = f"CREATE ROLE {role}; GRANT EXECUTE ON FUNCTION {opened} TO {role}"
+    async with open_postgres(empty_database_url, pool_size=1) as pool:
+        await pool.run(earlier_schema, 22)
+        await pool.run(lambda connection: connection.execute(granted))
+        try:
+            await migrate(pool, Queues())
+            query = "SELECT has_function_privilege($1, $2, 'EXECUTE')"
+            assert await pool.run(lambda connection: connection.fetchval(query, role, opened))
+        finally:
+            gone = f"DROP OWNED BY {role}; DROP ROLE {role}"
+            await pool.run(lambda connection: connection.execute(gone))
 
 
 @asynccontextmanager
