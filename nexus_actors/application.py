@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 
 import structlog
@@ -47,6 +48,7 @@ from supervisors import (
     Supervisor,
     Watchdog,
     serve,
+    telemetry,
     tree,
 )
 
@@ -103,6 +105,11 @@ class Application:
         """The root of the tree that runs."""
         assert self._root is not None  # noqa: S101 - whoever asks runs below it
         return self._root
+
+    def observing(self) -> AbstractContextManager[None]:
+        """Count, while this is open, what the runtime tells of its actors."""
+        counted = telemetry.ChildRestarted
+        return telemetry.attached(("metrics", self.instance.id), counted, self.metrics.restarted)
 
     def supervisor(self) -> Supervisor:
         """The root, not started; once a run."""
@@ -260,7 +267,8 @@ def run_service(settings: Settings) -> int:
             providers={name: one.settings.pool_size for name, one in settings.providers.items()},
         )
         tune_collector()
-        ended = trio.run(_serve, application)
+        with application.observing():
+            ended = trio.run(_serve, application)
         log.info(
             "stopped",
             reason=type(ended.reason).__name__,

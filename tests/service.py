@@ -190,8 +190,9 @@ async def running_service(
             application = Application(settings, instance)
             if before is not None:
                 before(application)
-            async with open_tree(application.supervisor) as root:
-                yield Service(application, root, sql)
+            with application.observing():
+                async with open_tree(application.supervisor) as root:
+                    yield Service(application, root, sql)
 
 
 def request(number: int | str, **fields: Any) -> dict[str, Any]:

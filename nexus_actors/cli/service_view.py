@@ -12,6 +12,10 @@ WIDE = 100
 """Columns of a terminal that has room to spare."""
 
 
+_EARLIER: Final = frozenset({"calls_at_once", "keys_held", "shut", "in_lane"})
+"""Names that programs may still read, and that say again what other names say."""
+
+
 def print_status(status: Mapping[str, Any]) -> None:
     """One line a number, nested ones by their path."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -24,6 +28,8 @@ def print_status(status: Mapping[str, Any]) -> None:
 
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in mapping.items():
+        if key in _EARLIER:
+            continue
         name = f"{prefix}{key}"
         if not isinstance(value, Mapping):
             yield name, "-" if value is None else str(value)

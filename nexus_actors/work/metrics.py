@@ -8,6 +8,7 @@ import structlog
 from nexus_actors.contract.result import Answer
 from nexus_actors.storage.requests import Attempt
 from nexus_actors.work.job import Job
+from supervisors import telemetry
 
 log = structlog.get_logger("nexus.metrics")
 
@@ -42,8 +43,14 @@ class Metrics:
     errors: Counter[str] = field(default_factory=Counter)
     """Failed requests, by the error's name."""
 
+    restarts: Counter[str] = field(default_factory=Counter)
+    """How often each actor of the tree was restarted, by its id."""
     calls: dict[str, ProviderCalls] = field(default_factory=lambda: defaultdict(ProviderCalls))
     """Of each provider."""
+
+    def restarted(self, event: telemetry.ChildRestarted) -> None:
+        """Count one restart."""
+        self.restarts[event.child] += 1
 
     def called(self, provider: str, attempt: Attempt) -> None:
         """Count one call."""
@@ -99,4 +106,5 @@ class Metrics:
             "cost_unknown": self.cost_unknown,
             "by_provider": dict(self.by_provider),
             "errors": dict(self.errors),
+            "restarts": dict(self.restarts),
         }

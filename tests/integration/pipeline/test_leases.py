@@ -73,8 +73,10 @@ async def test_a_worker_that_crashes_is_replaced_and_its_request_tried_again_at_
         database_url, tmp_path, providers=half, routes=ROUTE, queue={"visibility_timeout": 3600.0}
     ) as service:
         await service.sql.send(request(1))
-        (await service.actor(await worker_with_job(service))).kill()
+        name = await worker_with_job(service)
+        (await service.actor(name)).kill()
         await service.stored(1)
+        assert service.application.metrics.as_dict()["restarts"] == {name: 1}
         outcomes = [a["outcome"] for a in await service.sql.attempts("request-1")]
         assert outcomes == ["worker_crashed", "ok"]
         assert await service.sql.value("SELECT attempts FROM nexus.requests") == 2
