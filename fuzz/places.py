@@ -39,9 +39,6 @@ FINISH: Final = TypeAdapter(Finish).dump_python(
         lease=Lease(1, 1),
         request_id="r",
         result='{"request_id": "r"}',
-        succeeded=True,
-        dead_reason=None,
-        dead_detail=None,
     ),
     mode="json",
 )

@@ -1,8 +1,9 @@
-"""Who has waited longest for a budget that calls under way have reserved.
+"""Who waits for a budget that calls under way have reserved, the longest first.
 
 What they give back would go to whoever asks next, and that is mostly a small call: a dear one would
 wait as long as small ones come. So room is left for the one that has waited longest; what fits
-beside it passes. Kept by each process for its own requests; pure.
+beside it passes, and when it has its turn, the next one's begins. Kept by each process for its own
+requests; pure.
 """
 
 from collections.abc import Iterable
@@ -11,10 +12,12 @@ from dataclasses import dataclass
 ABSENT = 45.0
 """Seconds after which one that has not asked again has its place no longer: it ended, or another
 process has it. The longest pause between two times that one asks is half of it."""
+MOST = 64
+"""So many that wait for a budget are remembered, those that have waited longest."""
 
 
 @dataclass(frozen=True, slots=True)
-class _First:
+class _Waiting:
     request_id: str
     sent_at: float
     dollars: float
@@ -22,31 +25,32 @@ class _First:
 
 
 class BudgetTurns:
-    """The one that has waited longest, of each budget. Times are trio's, in seconds."""
+    """Those that wait, of each budget. Times are trio's, in seconds."""
 
     def __init__(self) -> None:
-        self._first: dict[str, _First] = {}
+        self._waiting: dict[str, dict[str, _Waiting]] = {}
 
     def room(self, budget: str, request_id: str, now: float) -> float:
         """US dollars of a budget that this request leaves to one that has waited for longer."""
-        first = self._there(budget, now)
+        waiting = self._waiting.get(budget)
+        if not waiting:
+            return 0.0
+        for gone in [it for it in waiting.values() if now - it.asked_at > ABSENT]:
+            del waiting[gone.request_id]
+        first = min(waiting.values(), key=lambda it: it.sent_at, default=None)
         return 0.0 if first is None or first.request_id == request_id else first.dollars
 
     def wait(
         self, budget: str, request_id: str, sent_at: float, dollars: float, now: float
     ) -> None:
         """It asked for so many, and there is enough only when calls under way are over."""
-        first = self._there(budget, now)
-        if first is None or first.request_id == request_id or sent_at < first.sent_at:
-            self._first[budget] = _First(request_id, sent_at, dollars, now)
+        waiting = self._waiting.setdefault(budget, {})
+        waiting[request_id] = _Waiting(request_id, sent_at, dollars, now)
+        if len(waiting) > MOST:
+            latest = max(waiting.values(), key=lambda it: it.sent_at)
+            del waiting[latest.request_id]
 
     def leave(self, budgets: Iterable[str], request_id: str) -> None:
         """It waits no longer: it has them, or is refused."""
         for budget in budgets:
-            first = self._first.get(budget)
-            if first is not None and first.request_id == request_id:
-                del self._first[budget]
-
-    def _there(self, budget: str, now: float) -> _First | None:
-        first = self._first.get(budget)
-        return None if first is None or now - first.asked_at > ABSENT else first
+            self._waiting.get(budget, {}).pop(request_id, None)

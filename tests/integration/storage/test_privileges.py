@@ -215,7 +215,7 @@ async def test_a_held_migration_lock_delays_nobody_who_has_nothing_to_migrate(
 async def test_a_held_presence_lock_delays_no_start_and_hides_no_service(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listen, "ANNOUNCE_AGAIN", 0.02)
+    monkeypatch.setattr(hints, "ANNOUNCE_AGAIN", 0.02)
     first, second = presence.lock_key("ai_requests")
     shared = (
         "SELECT count(*) FROM pg_locks WHERE classid = $1 AND mode = 'ShareLock'"

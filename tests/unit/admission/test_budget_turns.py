@@ -1,6 +1,6 @@
 """Room in a budget for the one that has waited longest."""
 
-from nexus_actors.admission.budget_turns import ABSENT, BudgetTurns
+from nexus_actors.admission.budget_turns import ABSENT, MOST, BudgetTurns
 
 
 def test_room_is_left_to_the_one_that_has_waited_longest_and_to_no_other() -> None:
@@ -12,6 +12,26 @@ def test_room_is_left_to_the_one_that_has_waited_longest_and_to_no_other() -> No
     assert turns.room("b", "later", 11.0) == 0.5
     assert turns.room("b", "dear", 11.0) == 0.0
     assert turns.room("another", "later", 11.0) == 0.0
+
+
+def test_when_one_has_had_its_turn_that_of_the_next_begins() -> None:
+    turns = BudgetTurns()
+    turns.wait("b", "dear", 5.0, 0.5, 10.0)
+    turns.wait("b", "older", 1.0, 0.1, 10.1)
+    assert turns.room("b", "another", 10.2) == 0.1
+    turns.leave(["b"], "older")
+    turns.wait("b", "younger", 6.0, 0.1, 10.3)
+    assert turns.room("b", "another", 10.4) == 0.5
+
+
+def test_of_many_that_wait_those_that_came_first_are_remembered() -> None:
+    turns = BudgetTurns()
+    for number in reversed(range(10 * MOST)):
+        turns.wait("b", f"r{number}", float(number), float(number), 0.0)
+    for number in range(MOST):
+        assert turns.room("b", "another", 1.0) == float(number)
+        turns.leave(["b"], f"r{number}")
+    assert turns.room("b", "another", 1.0) == 0.0
 
 
 def test_who_has_its_turn_or_asks_no_more_keeps_nobody_waiting() -> None:
