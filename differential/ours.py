@@ -14,7 +14,7 @@ from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
-from nexus_actors.providers.catalog import load_kind
+from nexus_actors.providers.kinds import load_kind
 from nexus_actors.providers.port import Outcome, ProviderSession
 
 NAMES = {"openai-chat": "openai", "openai-responses": "openai"}

@@ -19,10 +19,10 @@ from nexus_actors.contract.json_text import Parsed, Unparsable, parse
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, LLMResult
 from nexus_actors.providers import urls
-from nexus_actors.providers.catalog import load_kind
 from nexus_actors.providers.http.event_stream import EventStream
 from nexus_actors.providers.http.exchange import HttpAnswer, HttpSession
 from nexus_actors.providers.http.provider import HttpProviderSession
+from nexus_actors.providers.kinds import load_kind
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.redact import MESSAGE_LIMIT
 from nexus_actors.routing import Routed, Routes, Unroutable

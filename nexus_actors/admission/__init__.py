@@ -1,1 +1,3 @@
-"""May a call be made, and when? Circuits, concurrency, keys, limits a minute, budgets."""
+"""May a call be made, and when? Circuits, keys, limits a minute, budgets. (How many at once stands
+with the in-work table: `work/concurrency.py`.)
+"""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 
 from nexus_actors.admission.circuit import Circuit, CircuitSettings
-from nexus_actors.admission.keys import KeyRing
+from nexus_actors.admission.key_ring import KeyRing
 
 MOST_GATES = 4096
 

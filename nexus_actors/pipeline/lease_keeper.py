@@ -3,11 +3,11 @@
 import structlog
 import trio
 
+from nexus_actors.pipeline.stage import Stage
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.work.ending import give_back
 from nexus_actors.work.job import Answered, Leaving
-from nexus_actors.work.stage import Stage
 from supervisors import ExitReason, Shutdown
 
 log = structlog.get_logger("nexus.lease_keeper")

@@ -14,8 +14,8 @@ from nexus_actors.storage.errors import (
     StorageUnavailable,
 )
 from nexus_actors.storage.outages import Outages, Patience
+from nexus_actors.storage.refused_messages import HeldBack, Portions, Suspects
 from nexus_actors.storage.requests import Delivery, GiveBack, Lease, RequestStore
-from nexus_actors.storage.suspects import HeldBack, Portions, Suspects
 from nexus_actors.work.in_work import InWork
 
 log = structlog.get_logger("nexus.queue_consumer")

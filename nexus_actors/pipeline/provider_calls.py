@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import structlog
 import trio
 
-from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
@@ -31,14 +31,14 @@ class ProviderCalls:
         shared: Shared,
         settings: ProviderSettings,
         sessions: Sessions,
-        limits: ProviderLimits,
+        admission: ProviderAdmission,
     ) -> None:
-        self._provider = limits.provider
+        self._provider = admission.provider
         self._settings = settings
         self._sessions = sessions
         self._in_work = shared.in_work
         self._metrics = shared.metrics
-        self._limits = limits
+        self._admission = admission
         self._streams = shared.streams
         self._quirks = shared.quirks
         self._holds = shared.holds
@@ -80,8 +80,8 @@ class ProviderCalls:
     ) -> tuple[ProviderFailure, bool]:
         """Tell others what a failure says to them."""
         if comes_too_early(failure):
-            self._limits.throttled(job.candidate.model, key, failure, took, job.key)
-        return self._limits.blamed(key, failure, job.key)
+            self._admission.throttled(job.candidate.model, key, failure, took, job.key)
+        return self._admission.blamed(key, failure, job.key)
 
     def _is_uncounted(self, failure: ProviderFailure, *, knew: bool) -> bool:
         """Whether the call does not count towards the most a request may cost: it came too early,
@@ -90,7 +90,7 @@ class ProviderCalls:
         if comes_too_early(failure) or failure.refused_field is not None:
             return True
         waits = self._holds and failure.scope == "key"
-        return waits and (knew or self._limits.no_key is not None)
+        return waits and (knew or self._admission.no_key is not None)
 
     def _learn(self, job: Job, request: LLMRequest) -> None:
         """Now it is known that it was for the refused fields that there was no answer before."""
@@ -117,7 +117,7 @@ class ProviderCalls:
             maybe_paid=failure is not None and failure.maybe_paid,
             dropped=outcome.dropped,
             first_text_ms=_milliseconds(answer.seconds_to_first_text) if answer else None,
-            key_name=self._limits.key_name(key),
+            key_name=self._admission.key_name(key),
         )
 
     async def _call(
@@ -142,8 +142,8 @@ class ProviderCalls:
                 )
         finally:
             told = None if self._had_little_time(outcome, timeout) else outcome
-            self._limits.ended(model, key, told, trio.current_time() - started)
-            self._limits.settle(request, key, outcome)
+            self._admission.ended(model, key, told, trio.current_time() - started)
+            self._admission.settle(request, key, outcome)
             job.call = None
         return outcome
 
@@ -158,7 +158,7 @@ class ProviderCalls:
             timeout=timeout,
             on_text=self._on_text(job, request),
             without=job.refused.besides(known),
-            key_name=self._limits.key_name(key),
+            key_name=self._admission.key_name(key),
         )
         reached("after_receive")
         return outcome

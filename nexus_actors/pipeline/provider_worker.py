@@ -5,8 +5,8 @@ import random
 import structlog
 import trio
 
-from nexus_actors.admission.checks import Checks
-from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.before_call import Checks
+from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.contract.provider_state import key_of_states
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
@@ -36,7 +36,7 @@ class ProviderWorker(GenServer):
         shared: Shared,
         provider: Provider,
         kind: ProviderKind,
-        limits: ProviderLimits,
+        admission: ProviderAdmission,
         checks: Checks,
         pool: ActorRef,
     ) -> None:
@@ -48,7 +48,7 @@ class ProviderWorker(GenServer):
         self._max_attempts = shared.settings.queue.max_attempts
         self._holds = shared.holds
         self._in_work = shared.in_work
-        self._limits = limits
+        self._admission = admission
         self._checks = checks
         self._pool = pool
         self._random = random.Random()  # noqa: S311 - jitter, not secrecy
@@ -62,7 +62,7 @@ class ProviderWorker(GenServer):
         async with open_sessions(
             self._kind, self._provider, self._settings, self._keys
         ) as sessions:
-            calls = ProviderCalls(self._shared, self._settings, sessions, self._limits)
+            calls = ProviderCalls(self._shared, self._settings, sessions, self._admission)
             while True:
                 job = await self._in_work.take(self._provider, self.ref)
                 await self._serve(calls, job)
@@ -116,11 +116,11 @@ class ProviderWorker(GenServer):
                 permitted = refused is None and job in self._in_work
             finally:
                 if not permitted:
-                    self._limits.ended(job.candidate.model, key, None, 0.0)
+                    self._admission.ended(job.candidate.model, key, None, 0.0)
             if permitted:
                 return key
             if refused is not None and job in self._in_work:
-                self._limits.settle(allowed.request, key, refused)
+                self._admission.settle(allowed.request, key, refused)
                 pause = refused.retry_after
                 if pause and trio.current_time() + pause < job.deadline:
                     self._come_later(job, pause, is_told=True)
@@ -135,14 +135,14 @@ class ProviderWorker(GenServer):
         if job.deadline <= trio.current_time():
             self._fail(job, _out_of_time(job))
             return None
-        if (refused := self._limits.no_key) is not None:
+        if (refused := self._admission.no_key) is not None:
             if self._holds:
                 self._back_to_router(job)
             else:
                 self._fail(job, refused)
             return None
         home = self._home(job, request)
-        key = self._limits.begin(job.candidate.model, home, job.tried_keys)
+        key = self._admission.begin(job.candidate.model, home, job.tried_keys)
         if key is None:
             self._back_to_router(job)
         return key
@@ -156,11 +156,11 @@ class ProviderWorker(GenServer):
     async def _is_admitted(self, job: Job, request: LLMRequest, key: int) -> bool:
         """Wait until the key's limits allow the call. False if the job's time was over first, or
         its lease lost."""
-        if not self._limits.are_counted:
+        if not self._admission.are_counted:
             return True
         admitted = False
         with trio.CancelScope(deadline=job.deadline) as job.call:
-            await self._limits.admit(request, key)
+            await self._admission.admit(request, key)
             admitted = True
         job.call = None
         return admitted
@@ -170,14 +170,14 @@ class ProviderWorker(GenServer):
         if failure.scope != "key" and failure.suspects != "key":
             return False
         job.tried_keys.add(key)
-        is_left = self._limits.has_another_key(job.candidate.model, job.tried_keys)
+        is_left = self._admission.has_another_key(job.candidate.model, job.tried_keys)
         return is_left and not job.has_used(self._max_attempts)
 
     def _waits_for_key(self, job: Job) -> bool:
         """Whether the request is to wait until the provider takes a key of ours again: the Router
         knows whether another of its candidates has one."""
         has_time = not job.has_used(self._max_attempts) and job.deadline > trio.current_time()
-        return self._holds and has_time and self._limits.no_key is not None
+        return self._holds and has_time and self._admission.no_key is not None
 
     def _may_retry(self, job: Job, failure: ProviderFailure, retries: int, pause: float) -> bool:
         # What came back from the queue has been repeated before.

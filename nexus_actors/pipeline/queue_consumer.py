@@ -14,12 +14,12 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.leasing import HELD, Leasing
+from nexus_actors.pipeline.stage import Stage
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.requests import TOO_LARGE, Delivery, Lease
 from nexus_actors.work.ending import give_back
 from nexus_actors.work.job import Assigned, Job, Leaving, Unrouted
-from nexus_actors.work.stage import Stage
 from nexus_actors.work.wake import Wake
 from supervisors import ExitReason, Shutdown
 

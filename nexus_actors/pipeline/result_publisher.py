@@ -13,15 +13,15 @@ import trio
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.failpoints import reached
-from nexus_actors.pipeline.held import Held
+from nexus_actors.pipeline.held_answers import HeldAnswers
+from nexus_actors.pipeline.stage import Stage
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError, StorageRefused, StorageStrained
-from nexus_actors.storage.evidence import others_pass, replacement
+from nexus_actors.storage.refused_answers import others_pass, replacement
 from nexus_actors.storage.requests import Finish, Lease
 from nexus_actors.work.ending import size
 from nexus_actors.work.job import Job
 from nexus_actors.work.kept_answers import BATCH_BYTES, KeptAnswers
-from nexus_actors.work.stage import Stage
 from supervisors import ExitReason, Shutdown
 
 log = structlog.get_logger("nexus.result_publisher")
@@ -43,9 +43,10 @@ class ResultPublisher(Stage):
     in its time are doubtful: each is tried alone, in turn with what else there is, since another
     such batch costs as long again.
 
-    What is refused alone is replaced only if a placeholder is not, twice (`evidence.py`). Else it
-    is held (`held.py`) until one of its kind gets through; so is what has failed alone though
-    others got through since it first failed. One of each kind is tried from time to time, beside
+    What is refused alone is replaced only if a placeholder is not, twice (see
+    `storage/refused_answers.py`). Else it is held (`held_answers.py`) until one of its kind gets
+    through; so is what has failed alone though others got through since it first failed. One of
+    each kind is tried from time to time, beside
     all else. Those held hold up no leasing, once they are durable and the store is seen to take
     others.
 
@@ -63,8 +64,8 @@ class ResultPublisher(Stage):
         self._size = self._batch_size
         self._pending: deque[Job] = deque()
         self._kept = KeptAnswers(shared.spool, shared.in_work)
-        self._refused = Held()
-        self._slow = Held()
+        self._refused = HeldAnswers()
+        self._slow = HeldAnswers()
         """What the store cannot do in its time, apart: trying one takes long."""
         self._suspects: WeakSet[Job] = WeakSet()
         """Those that were refused while a placeholder was not."""
@@ -133,7 +134,7 @@ class ResultPublisher(Stage):
             self._in_work.recovered = True
             self._in_work.on_room()
 
-    async def _try_again(self, held: Held) -> None:
+    async def _try_again(self, held: HeldAnswers) -> None:
         while True:
             job = await held.next()
             await self._try(job)
@@ -313,7 +314,7 @@ class ResultPublisher(Stage):
                 self._suspects.add(job)
             self._pending.appendleft(job)
 
-    async def _hold(self, job: Job, held: Held, condition: StorageError) -> None:
+    async def _hold(self, job: Job, held: HeldAnswers, condition: StorageError) -> None:
         """Not for what it says: it waits, durable, for the condition to be over."""
         for other in (self._refused, self._slow):
             if other is not held:

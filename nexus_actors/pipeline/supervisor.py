@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import trio
 
+from nexus_actors.admission.before_call import Checks
 from nexus_actors.admission.buckets import Account, make_buckets
-from nexus_actors.admission.checks import Checks
 from nexus_actors.admission.model_quirks import ModelQuirks
+from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.admission.provider_breaker import ProviderBreaker
-from nexus_actors.admission.provider_limits import ProviderLimits
 from nexus_actors.admission.rate_limiter import RateLimiter
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
 from nexus_actors.pipeline.provider_pool import ProviderPool
@@ -101,7 +101,7 @@ class Pipeline:
         accounts = _accounts(provider)
         breaker, limiter, pool = (f"{name}.{it}" for it in ("Breaker", "RateLimiter", "Pool"))
         workers = [f"{name}.Worker.{n}" for n in range(1, provider.settings.pool_size + 1)]
-        limits = ProviderLimits(
+        admission = ProviderAdmission(
             name,
             provider.settings,
             keys=[key.name for key in provider.api_keys],
@@ -118,7 +118,7 @@ class Pipeline:
             return RateLimiter(store=shared.store, accounts=accounts, outages=shared.outages)
 
         def new_worker() -> ProviderWorker:
-            return ProviderWorker(shared, provider, kind, limits, checks, registry.via(pool))
+            return ProviderWorker(shared, provider, kind, admission, checks, registry.via(pool))
 
         return self._supervise(
             f"{name}.Supervisor",

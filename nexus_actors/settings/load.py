@@ -19,7 +19,7 @@ from nexus_actors.config_file import (
     read_toml,
 )
 from nexus_actors.providers.apis.chat.presets import PRESETS
-from nexus_actors.providers.catalog import kind_names
+from nexus_actors.providers.kinds import kind_names
 from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.settings.budgets import read_budgets
 from nexus_actors.settings.database_url import EXAMPLE, PARTS, bad_url

@@ -7,8 +7,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from nexus_actors.providers.apis.chat.presets import PRESETS
-from nexus_actors.providers.catalog import kind_names, load_kind
 from nexus_actors.providers.http.settings import HttpSettings
+from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 from nexus_actors.settings import defaults
 from nexus_actors.settings.key_names import checked_names

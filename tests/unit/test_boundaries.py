@@ -34,6 +34,11 @@ def test_no_file_is_longer_than_400_lines() -> None:
     assert [path for path in CODE if len(path.read_text().splitlines()) > 400] == []
 
 
+def test_the_rooms_are_small_enough_to_be_seen_at_a_glance() -> None:
+    assert len(list((ROOT / "nexus_actors" / "pipeline").glob("*.py"))) <= 14
+    assert len(list((ROOT / "supervisors").glob("*.py"))) <= 12
+
+
 def test_no_imports_go_in_a_circle() -> None:
     """All of them count, also those for type checkers only and those within functions."""
     code = {_name_of(path): path for path in CODE}

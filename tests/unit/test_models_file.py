@@ -18,8 +18,8 @@ from openai.types import ChatModel
 from openai.types.shared import ResponsesModel
 
 from nexus_actors.providers.apis.chat.presets import PRESETS
-from nexus_actors.providers.catalog import kind_names, load_kind
 from nexus_actors.providers.http.settings import HttpSettings
+from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.providers.takes import EFFORTS, Takes, _family_name, model_takes, plain_name
 
 TEXT: Final = files("nexus_actors.providers").joinpath("models.toml").read_text(encoding="utf-8")

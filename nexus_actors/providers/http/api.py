@@ -1,6 +1,6 @@
 """The port between an HTTP session and an API: pure translation, both ways.
 
-`http_provider.py` does what all of them have in common (the connection, the deadline, the stream,
+`http/provider.py` does what all of them have in common (the connection, the deadline, the stream,
 masking secrets, the price); an API says how a request is written and what an answer means.
 """
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from nexus_actors.pipeline import leasing
-from nexus_actors.storage import suspects
+from nexus_actors.storage import refused_messages as suspects
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database

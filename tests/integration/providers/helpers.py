@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat.presets import PRESETS
-from nexus_actors.providers.catalog import load_kind
+from nexus_actors.providers.kinds import load_kind
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession
 from tests.http_server import (
     Reply,

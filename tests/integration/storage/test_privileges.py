@@ -13,7 +13,7 @@ import trio_asyncio  # type: ignore[import-untyped]
 
 from nexus_actors.client import LLMService, Unavailable
 from nexus_actors.storage.errors import StorageUnavailable
-from nexus_actors.storage.postgres import dead_letters, journal, listen, migrate, presence
+from nexus_actors.storage.postgres import dead_letters, hints, journal, migrate, presence
 from nexus_actors.storage.postgres.connection import (
     PostgresPool,
     collapsed_groups,

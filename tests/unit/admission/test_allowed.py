@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.admission.allowed import allowed
-from nexus_actors.admission.budgets import most_it_may_cost
+from nexus_actors.admission.budget_bounds import most_it_may_cost
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderFailure, ProviderSettings

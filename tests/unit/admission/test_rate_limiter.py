@@ -8,7 +8,7 @@ import trio
 
 from nexus_actors.admission.buckets import Account, make_buckets
 from nexus_actors.admission.gates import Gates
-from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.admission.rate_limiter import Admit, RateLimiter, Settle
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderSettings
@@ -120,7 +120,7 @@ async def test_who_waits_survives_the_limiter_and_asks_its_successor(autojump_cl
     store, registry = Store(), Registry("Registry")
     store.away = True
     name = registry.via("p.RateLimiter")
-    limits = ProviderLimits(
+    limits = ProviderAdmission(
         "p",
         ProviderSettings(kind="echo", requests_per_minute=6000.0),
         keys=["K"],

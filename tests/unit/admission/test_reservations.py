@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.admission.budgets import LONG_ANSWER, most_cost, most_it_may_cost
+from nexus_actors.admission.budget_bounds import LONG_ANSWER, most_cost, most_it_may_cost
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.pricing import Tokens
 from nexus_actors.routing.catalog import Catalog

@@ -5,7 +5,7 @@ from typing import Any
 import trio
 
 from nexus_actors.admission.gates import Gates
-from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.work.concurrency import Concurrency
@@ -13,8 +13,8 @@ from supervisors import ActorRef, open_tree
 from tests.unit.admission.test_rate_limiter import Store, limiter
 
 
-def limits_of(ref: ActorRef) -> ProviderLimits:
-    return ProviderLimits(
+def limits_of(ref: ActorRef) -> ProviderAdmission:
+    return ProviderAdmission(
         "p",
         ProviderSettings(kind="echo", tokens_per_minute=60_000.0),
         keys=["K"],
@@ -25,7 +25,7 @@ def limits_of(ref: ActorRef) -> ProviderLimits:
     )
 
 
-async def admitted(limits: ProviderLimits, max_tokens: int) -> float:
+async def admitted(limits: ProviderAdmission, max_tokens: int) -> float:
     """After how many seconds."""
     began = trio.current_time()
     asked = LLMRequest(request_id="r", complexity="simple", messages=(), max_tokens=max_tokens)

@@ -10,7 +10,7 @@ import trio.testing
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, Usage
-from nexus_actors.pipeline.held import LONGEST_PAUSE
+from nexus_actors.pipeline.held_answers import LONGEST_PAUSE
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
 from nexus_actors.storage.errors import (
     SpoolError,
@@ -19,8 +19,8 @@ from nexus_actors.storage.errors import (
     StorageStrained,
     StorageUnavailable,
 )
-from nexus_actors.storage.evidence import is_unstorable
 from nexus_actors.storage.outages import Outages
+from nexus_actors.storage.refused_answers import is_unstorable
 from nexus_actors.storage.requests import Finish, Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job

@@ -9,9 +9,9 @@ import trio
 import trio.lowlevel
 from pydantic import SecretStr
 
-from nexus_actors.admission.checks import Checks
+from nexus_actors.admission.before_call import Checks
 from nexus_actors.admission.gates import Gates
-from nexus_actors.admission.provider_limits import ProviderLimits
+from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
@@ -135,7 +135,7 @@ async def bench(
     scripted = Scripted(list(outcomes))
     own = tuple(ProviderKey(key, SecretStr(key)) for key in keys)
     provider = Provider("p", checked, scripted, own)
-    limits = ProviderLimits(
+    limits = ProviderAdmission(
         "p",
         checked,
         keys=keys,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus_actors.providers.catalog import kind_names, load_kind
+from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.settings import Settings, parse_settings
 from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.providers.catalog import kind_names, load_kind
+from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.settings import ModelRef, Settings, SettingsErrors, parse_settings
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY")

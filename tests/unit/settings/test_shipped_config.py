@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from nexus_actors.providers.catalog import kind_names, load_kind
+from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.settings import (
     DatabaseSettings,

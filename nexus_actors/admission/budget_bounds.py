@@ -1,7 +1,7 @@
 """Which budgets a call counts towards, and what it may cost at most before it is made. Pure.
 
 What is reserved is an upper bound: of the input (`routing.estimate.most_input`), and of an answer
-as long as the limit that is sent (`limits.allowed`), thoughts included, at the dearest of the
+as long as the limit that is sent (`admission.allowed`), thoughts included, at the dearest of the
 prices that may hold. So no number of calls at once spends more than a budget has.
 """
 

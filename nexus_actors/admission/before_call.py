@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from nexus_actors.admission.allowed import allowed
+from nexus_actors.admission.budget_bounds import counted, counted_as, most_cost, shares
 from nexus_actors.admission.budget_turns import BudgetTurns
-from nexus_actors.admission.budgets import counted, counted_as, most_cost, shares
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderFailure, ProviderSettings

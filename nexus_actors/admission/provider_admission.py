@@ -10,7 +10,7 @@ import trio
 
 from nexus_actors.admission.circuit import CircuitSettings
 from nexus_actors.admission.gates import Gates, NoKey
-from nexus_actors.admission.keys import KeyRing
+from nexus_actors.admission.key_ring import KeyRing
 from nexus_actors.admission.provider_breaker import ModelBlocked
 from nexus_actors.admission.rate_limiter import Admit, GaveUp, Settle
 from nexus_actors.contract.errors import ErrorType
@@ -30,7 +30,7 @@ _TAKEN = (400, 404, 413, 422)
 """Statuses of a request that was refused itself, by who took its key."""
 
 
-class ProviderLimits:
+class ProviderAdmission:
     """Made by the provider's supervisor, anew with each of its starts: what was found out of its
     keys and its concurrency is forgotten then."""
 

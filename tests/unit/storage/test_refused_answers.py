@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from nexus_actors.storage.errors import StorageRefused
-from nexus_actors.storage.evidence import is_unstorable, replacement, unstorable
+from nexus_actors.storage.refused_answers import is_unstorable, replacement, unstorable
 from nexus_actors.storage.requests import Attempt, Finish, Lease, Step
 
 

@@ -1,6 +1,6 @@
 """Which key the next call takes."""
 
-from nexus_actors.admission.keys import MOST_BLOCKED, KeyRing
+from nexus_actors.admission.key_ring import MOST_BLOCKED, KeyRing
 
 
 def test_the_one_with_the_fewest_calls_under_way() -> None:

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from nexus_actors.storage.requests import Delivery, Lease
-from nexus_actors.storage.suspects import (
+from nexus_actors.storage.refused_messages import (
     LONGEST_PAUSE,
     MEMORY,
     MOST,
@@ -12,6 +11,7 @@ from nexus_actors.storage.suspects import (
     Portions,
     Suspects,
 )
+from nexus_actors.storage.requests import Delivery, Lease
 
 
 def delivery(msg_id: int) -> Delivery:

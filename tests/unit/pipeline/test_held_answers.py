@@ -5,7 +5,7 @@ import trio.testing
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
-from nexus_actors.pipeline.held import KINDS, LONGEST_PAUSE, Held
+from nexus_actors.pipeline.held_answers import KINDS, LONGEST_PAUSE, HeldAnswers
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
@@ -17,7 +17,7 @@ def job(number: int, agent_id: str = "a") -> Job:
     return Job(lease=Lease(number, 1), body=body, request_id=name)
 
 
-async def tried(held: Held, times: int) -> list[str | None]:
+async def tried(held: HeldAnswers, times: int) -> list[str | None]:
     """Which are due, if all are refused again."""
     ids = []
     for _ in range(times):
@@ -30,7 +30,7 @@ async def tried(held: Held, times: int) -> list[str | None]:
 async def test_each_kind_is_tried_by_itself_in_turn_with_growing_pauses(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    held = Held()
+    held = HeldAnswers()
     for one in (job(1), job(2)):
         held.add(one, "check a")
     held.add(job(3), "check b")
@@ -44,7 +44,7 @@ async def test_each_kind_is_tried_by_itself_in_turn_with_growing_pauses(
 async def test_one_that_gets_through_lets_its_kind_go_and_those_of_its_condition_be_tried(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    held = Held()
+    held = HeldAnswers()
     one, two, same, other = job(1), job(2), job(3, "another"), job(4)
     for it in (one, two, same):
         held.add(it, "check a")
@@ -64,7 +64,7 @@ async def test_one_that_gets_through_lets_its_kind_go_and_those_of_its_condition
 async def test_one_whose_condition_is_another_by_now_is_of_another_kind(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    held = Held()
+    held = HeldAnswers()
     one, two = job(1), job(2)
     held.add(one, "check a")
     held.add(two, "check b")
@@ -76,7 +76,7 @@ async def test_one_whose_condition_is_another_by_now_is_of_another_kind(
 async def test_there_are_so_many_kinds_whatever_is_said(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    held = Held()
+    held = HeldAnswers()
     jobs = [job(n) for n in range(3 * KINDS)]
     for one in jobs:
         held.add(one, f"foreign text {one.request_id}")
@@ -85,7 +85,7 @@ async def test_there_are_so_many_kinds_whatever_is_said(
 
 
 async def test_who_waits_hears_of_the_first_that_is_held() -> None:
-    held = Held()
+    held = HeldAnswers()
     async with trio.open_nursery() as nursery:
 
         async def wait() -> None:

@@ -35,7 +35,7 @@ _Name = tuple[str | None, str | None]
 """What the store says, and the agent's id; of the kind that the rest share, nothing."""
 
 
-class Held:
+class HeldAnswers:
     """Those held, by kind. All methods but `next` are synchronous."""
 
     def __init__(self) -> None:
