@@ -2,7 +2,8 @@
 
     python -m benchmarks.soak [MINUTES]
 
-A service, its PostgreSQL, and the drill's provider over real HTTP, which spoils one call in fifty.
+A service on its shipped defaults but for its workers, with limits a minute and a budget; its
+PostgreSQL, and the drill's provider over real HTTP, which spoils one call in fifty.
 The queue is never empty and never long. A line each quarter of a minute; in the end the third
 fifth of the time beside the last one. The first two fifths are for what is filled once: caches,
 pools, the allocator.
@@ -17,7 +18,7 @@ from statistics import median
 import trio
 
 from benchmarks.bench import Producer, request, route, running
-from nexus_actors.drill.provider import open_provider
+from nexus_actors.drill.provider import PRICE, open_provider
 
 EVERY = 15.0
 """Seconds between two samples."""
@@ -37,10 +38,16 @@ CONFIG = """
 [providers.soak]
 kind = "openai_compatible"
 base_url = "{url}"
-free = true
 pool_size = {workers}
-timeout = 5.0
-breaker_failures = 10000
+requests_per_minute = 1000000.0
+tokens_per_minute = 1000000000.0
+
+[providers.soak.models."model"]
+input_price = {price}
+output_price = {price}
+
+[budgets.soak]
+dollars = 1000000.0
 """
 
 
@@ -104,7 +111,9 @@ async def main(minutes: float) -> int:
     """Print the samples; 1 if something grew."""
     samples: list[Sample] = []
     async with open_provider(random.Random(1), 0.02) as provider:  # noqa: S311 - a chance to repeat
-        config = CONFIG.format(url=provider.url, workers=WORKERS) + route("*", "soak/model")
+        config = CONFIG.format(url=provider.url, workers=WORKERS, price=PRICE) + route(
+            "*", "soak/model"
+        )
         async with running(config) as producer, trio.open_nursery() as nursery:
             nursery.start_soon(_feed, producer)
             print(*(f"{field.name:>11}" for field in fields(Sample)))
