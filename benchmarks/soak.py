@@ -2,8 +2,8 @@
 
     python -m benchmarks.soak [MINUTES]
 
-A service on its shipped defaults but for its workers, with limits a minute and a budget; its
-PostgreSQL, and the drill's provider over real HTTP, which spoils one call in fifty.
+A service on its shipped defaults, with limits a minute and a budget; of its own are only the number
+of workers, and a timeout so short that calls that hang leave the others full load; its PostgreSQL, and the drill's provider over real HTTP, which spoils one call in fifty.
 The queue is never empty and never long. A line each quarter of a minute; in the end the third
 fifth of the time beside the last one. The first two fifths are for what is filled once: caches,
 pools, the allocator.
@@ -39,6 +39,7 @@ CONFIG = """
 kind = "openai_compatible"
 base_url = "{url}"
 pool_size = {workers}
+timeout = 5.0
 requests_per_minute = 1000000.0
 tokens_per_minute = 1000000000.0
 
