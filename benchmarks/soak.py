@@ -3,8 +3,9 @@
     python -m benchmarks.soak [MINUTES]
 
 A service on its shipped defaults, with limits a minute and a budget; of its own are only the number
-of workers, and a timeout so short that calls that hang leave the others full load; its PostgreSQL, and the drill's provider over real HTTP, which spoils one call in fifty.
-The queue is never empty and never long. A line each quarter of a minute; in the end the third
+of workers, and a timeout so short that calls that hang leave the others full load. Beside it stand
+its PostgreSQL, and the drill's provider over real HTTP, which spoils one call in fifty. The queue
+is never empty and never long. A line each quarter of a minute; in the end the third
 fifth of the time beside the last one. The first two fifths are for what is filled once: caches,
 pools, the allocator.
 """
