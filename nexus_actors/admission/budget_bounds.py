@@ -26,6 +26,8 @@ def counted(
     budgets: Mapping[str, BudgetSettings], request: LLMRequest, provider: str
 ) -> Mapping[str, BudgetSettings]:
     """The budgets that a call counts towards."""
+    if not budgets:
+        return budgets
     return {
         name: budget
         for name, budget in budgets.items()

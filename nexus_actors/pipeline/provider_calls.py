@@ -68,11 +68,10 @@ class ProviderCalls:
             outcome = replace(outcome, refused_field=None)
         if isinstance(outcome, Answer) or outcome.instead is not None:  # an empty one is one, too
             self._learn(job, job.body)
-        uncounted = isinstance(outcome, ProviderFailure) and self._is_uncounted(outcome, knew=knew)
-        attempt = self._attempt(job, job.call_started, outcome, seconds, key)
-        job.record(replace(attempt, uncounted=uncounted))
+        attempt = self._attempt(job, outcome, seconds, key, knew=knew)
+        job.attempts.append(attempt)
         job.call_started = None
-        self._metrics.called(self._provider, job.attempts[-1])
+        self._metrics.called(self._provider, attempt)
         return outcome
 
     def _tell(
@@ -94,17 +93,20 @@ class ProviderCalls:
 
     def _learn(self, job: Job, request: LLMRequest) -> None:
         """Now it is known that it was for the refused fields that there was no answer before."""
+        if not job.refused.reasons:
+            return
         effort = request.reasoning_effort or ""
         for quirk in job.refused.learnt(self._provider, job.candidate.model, effort):
             self._quirks.learn(quirk, trio.current_time())
 
     def _attempt(
-        self, job: Job, started_at: datetime, outcome: Outcome, seconds: float, key: int
+        self, job: Job, outcome: Outcome, seconds: float, key: int, *, knew: bool
     ) -> Attempt:
+        assert job.call_started is not None  # noqa: S101 - this call
         failure = outcome if isinstance(outcome, ProviderFailure) else None
         answer = outcome if isinstance(outcome, Answer) else None
         return Attempt(
-            number=0,
+            number=job.attempt_count + 1,
             provider=self._provider,
             model=job.candidate.model,
             outcome="ok" if failure is None else failure.type,
@@ -113,8 +115,9 @@ class ProviderCalls:
             cost=outcome.cost,
             cost_basis=outcome.cost_basis,
             error=failure.message if failure else None,
-            started_at=started_at,
+            started_at=job.call_started,
             maybe_paid=failure is not None and failure.maybe_paid,
+            uncounted=failure is not None and self._is_uncounted(failure, knew=knew),
             dropped=outcome.dropped,
             first_text_ms=_milliseconds(answer.seconds_to_first_text) if answer else None,
             key_name=self._admission.key_name(key),

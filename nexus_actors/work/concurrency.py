@@ -18,13 +18,10 @@ class Concurrency:
     def __init__(self, most: int) -> None:
         self.most = most
         self.on_change: Callable[[], None] = lambda: None
+        self.limit = most
+        """Calls that may be made at once; at least 1. Only to be looked at."""
         self._allowed = float(most)
         self._calm_until = 0.0
-
-    @property
-    def limit(self) -> int:
-        """Calls that may be made at once; at least 1."""
-        return int(self._allowed)
 
     def reset(self) -> None:
         """Begin anew: what was found out is forgotten."""
@@ -47,6 +44,7 @@ class Concurrency:
             self._allow(max(self._allowed * DECREASE, 1.0))
 
     def _allow(self, calls: float) -> None:
-        before, self._allowed = self.limit, calls
-        if self.limit != before:
+        self._allowed = calls
+        if int(calls) != self.limit:
+            self.limit = int(calls)
             self.on_change()

@@ -29,17 +29,19 @@ from trio.lowlevel import ParkingLot, checkpoint_if_cancelled
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.concurrency import Concurrency
-from nexus_actors.work.job import Answered, Assigned, Held, Job, Key, Leaving, Place, Unrouted
+from nexus_actors.work.job import Answered, Assigned, Held, Job, Key, Leaving, Unrouted
 from supervisors import ActorRef
 
 Bell = trio.MemorySendChannel[None]
 """Rung when there is something for the stage at its other end; one ring is as good as many."""
+UNROUTED, LEAVING, ANSWERED = Unrouted(), Leaving(), Answered()
 
 
 @dataclass(slots=True, eq=False)
 class ProviderQueue:
     """One provider's part of the table: what waits for its workers, and what they hold."""
 
+    assigned: Assigned
     concurrency: Concurrency
     waiting: OrderedDict[Job, None] = field(default_factory=OrderedDict)
     held: dict[Job, None] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class InWork:
         batch_size: int = 100,
         memory_bytes: float = math.inf,
     ) -> None:
-        self._queues = {name: self._new_queue(size) for name, size in pool_sizes.items()}
+        self._queues = {name: self._new_queue(name, size) for name, size in pool_sizes.items()}
         self._jobs: dict[Key, Job] = {}
         self._unrouted: dict[Job, None] = {}
         self._leaving: dict[Job, None] = {}
@@ -208,7 +210,7 @@ class InWork:
         """A lease was taken."""
         self._jobs[job.key] = job
         self.bytes_left -= job.size
-        self._move(job, Unrouted())
+        self._to_router(job)
 
     def renew(self, job: Job, lease: Lease) -> bool:
         """The same message was leased again by this process: work on it goes on under the newer
@@ -224,7 +226,8 @@ class InWork:
 
     def assign(self, job: Job, provider: str) -> None:
         """The Router chose this provider: append it to its queue."""
-        self._move(job, Assigned(provider))
+        self._withdraw(job)
+        self._to_queue(job, provider)
 
     async def take(self, provider: str, worker: ActorRef) -> Job:
         """The job that has waited longest, as soon as there is one and the concurrency limit allows
@@ -239,24 +242,31 @@ class InWork:
             if queue.ready and not self.draining:
                 break
             await queue.wait()
-        job = next(iter(queue.waiting))
-        self._move(job, Held(provider, worker))
+        job, _ = queue.waiting.popitem(last=False)
+        job.place = Held(provider, worker)
+        queue.held[job] = None
+        self._running += 1
         return job
 
     def put_back(self, job: Job) -> None:
         """Its worker is gone: it is to be taken by another."""
         if isinstance(job.place, Held):
-            self._move(job, Assigned(job.place.provider))
+            provider = job.place.provider
+            self._withdraw(job)
+            self._to_queue(job, provider)
 
     def unroute(self, job: Job) -> None:
         """Back to the Router: the candidate is used up, or must not be called for a while."""
-        self._move(job, Unrouted())
+        self._withdraw(job)
+        self._to_router(job)
 
     def leave(self, job: Job) -> None:
         """It is being given back. It stays in the table until the store has said so, since nobody
         knows of a statement that was cut off whether it was carried out.
         """
-        self._move(job, Leaving())
+        self._withdraw(job)
+        job.place = LEAVING
+        self._leaving[job] = None
 
     def answer(self, job: Job, outcome: Answer | Failure) -> None:
         """The job has its outcome."""
@@ -264,7 +274,11 @@ class InWork:
         job.finished_at = datetime.now(UTC)
         seconds = job.leased_before + trio.current_time() - job.leased_at
         job.latency_ms = round(seconds * 1000)
-        self._move(job, Answered())
+        self._withdraw(job)
+        job.place = ANSWERED
+        self._answered[job] = self._fresh[job] = None
+        if len(self._fresh) == 1:  # it takes up all that there are
+            _ring(self._publisher)
 
     def take_answered(self) -> tuple[Job, ...]:
         """The jobs that were answered since the publisher asked last. They stay answered."""
@@ -293,7 +307,8 @@ class InWork:
             was_full = self.is_full
             self.bytes_left += job.size + job.end_bytes
             self._apart.discard(job)
-            self._move(job, None)
+            self._withdraw(job)
+            job.place = None
             del self._jobs[job.key]
             if was_full and not self.is_full:
                 self.on_room()
@@ -310,66 +325,50 @@ class InWork:
 
     # -- within
 
-    def _move(self, job: Job, place: Place | None) -> None:
-        queue = self._queue_of(job)
-        wanted = queue is None or queue.wants_more
-        was_running = self._running > 0
-        self._withdraw(job)
-        job.place = place
-        self._enter(job, place)
-        if queue is not None:
-            queue.wake()
-        if queue is not None and not wanted and queue.wants_more:
-            self.on_room()
-        if was_running and not self._running:
-            self.on_rest()
-
-    def _queue_of(self, job: Job) -> ProviderQueue | None:
-        match job.place:
-            case Assigned(provider) | Held(provider):
-                return self._queues[provider]
-            case _:
-                return None
-
     def _withdraw(self, job: Job) -> None:
-        match job.place:
-            case Unrouted():
-                del self._unrouted[job]
-            case Assigned(provider):
-                del self._queues[provider].waiting[job]
-            case Held(provider):
-                del self._queues[provider].held[job]
-                self._running -= 1
-                job.call = None
-            case Leaving():
-                del self._leaving[job]
-            case Answered():
-                del self._answered[job]
-                self._fresh.pop(job, None)
-            case None:
-                pass
+        """Take it out of where it is; it is to be put elsewhere, or out of the table."""
+        place = job.place
+        if isinstance(place, Assigned):
+            queue = self._queues[place.provider]
+            wanted = queue.wants_more
+            del queue.waiting[job]
+            self._left(queue, wanted=wanted)
+        elif isinstance(place, Held):
+            queue = self._queues[place.provider]
+            wanted = queue.wants_more
+            del queue.held[job]
+            job.call = None
+            self._running -= 1
+            queue.wake()
+            self._left(queue, wanted=wanted)
+            if not self._running:
+                self.on_rest()
+        elif isinstance(place, Unrouted):
+            del self._unrouted[job]
+        elif isinstance(place, Answered):
+            del self._answered[job]
+            self._fresh.pop(job, None)
+        elif isinstance(place, Leaving):
+            del self._leaving[job]
 
-    def _enter(self, job: Job, place: Place | None) -> None:
-        match place:
-            case Unrouted():
-                self._unrouted[job] = None
-                _ring(self._router)
-            case Assigned(provider):
-                self._queues[provider].waiting[job] = None
-                self._queues[provider].wake()
-            case Held(provider):
-                self._queues[provider].held[job] = None
-                self._running += 1
-            case Leaving():
-                self._leaving[job] = None
-            case Answered():
-                self._answered[job] = self._fresh[job] = None
-                _ring(self._publisher)
-            case None:
-                pass
+    def _left(self, queue: ProviderQueue, *, wanted: bool) -> None:
+        if not wanted and queue.wants_more:
+            self.on_room()
 
-    def _new_queue(self, size: int) -> ProviderQueue:
-        queue = ProviderQueue(Concurrency(size))
+    def _to_router(self, job: Job) -> None:
+        job.place = UNROUTED
+        self._unrouted[job] = None
+        if len(self._unrouted) == 1:  # it takes all that there are
+            _ring(self._router)
+
+    def _to_queue(self, job: Job, provider: str) -> None:
+        queue = self._queues[provider]
+        job.place = queue.assigned
+        queue.waiting[job] = None
+        queue.wake()
+
+    def _new_queue(self, name: str, size: int) -> ProviderQueue:
+        queue = ProviderQueue(Assigned(name), Concurrency(size))
 
         def changed() -> None:
             queue.wake()

@@ -1,7 +1,7 @@
 """What the stages hand each other: one request while this process works on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
 
@@ -208,18 +208,14 @@ class Job:
         """What the candidate to try now refused of it."""
         return self.refusals.setdefault(self.candidate, Refusals())
 
-    def record(self, attempt: Attempt) -> None:
-        """Note one attempt, numbered in the order of the request's attempts."""
-        self.attempts.append(replace(attempt, number=self.attempt_count + 1))
-
     def cut_off(self, outcome: str) -> None:
         """If a call was being made, note that it ended without an answer. It may have been paid."""
         if self.call_started is None:
             return
         took = trio.current_time() - self.call_began
-        self.record(
+        self.attempts.append(
             Attempt(
-                number=0,
+                number=self.attempt_count + 1,
                 provider=self.candidate.provider,
                 model=self.candidate.model,
                 outcome=outcome,
