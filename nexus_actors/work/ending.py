@@ -40,10 +40,21 @@ def finish(job: Job) -> Finish:
     if job.end is None:
         job.end = _finish(job)
         if isinstance(job.outcome, Answer):
-            job.outcome = replace(job.outcome, response=None, tool_calls=(), provider_state=None)
+            job.outcome = _without_text(job.outcome)
     elif job.end.lease != job.lease:
         job.end = replace(job.end, lease=job.lease)
     return job.end
+
+
+def _without_text(answer: Answer) -> Answer:
+    return Answer(
+        response=None,
+        provider=answer.provider,
+        model=answer.model,
+        usage=answer.usage,
+        cost=answer.cost,
+        cost_basis=answer.cost_basis,
+    )
 
 
 def size(end: Finish) -> int:
