@@ -252,8 +252,8 @@ def run_service(settings: Settings) -> int:
     """Run the service until it is told to stop; the process's exit code.
 
     Raises `InstanceError` if another one runs with this data directory, `InstanceTaken` if it was
-    stopped because a copy of that runs, and the runtime's StartError,
-    whose innermost cause is a `StorageError` or `ControlError` with one line for the operator.
+    stopped because a copy of that runs, and the runtime's StartError, whose innermost cause is a
+    `StorageError` or `ControlError` with one line for the operator.
     """
     with claim_instance(settings.service.data_dir) as instance:
         application = Application(settings, instance)

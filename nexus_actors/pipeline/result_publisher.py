@@ -46,9 +46,8 @@ class ResultPublisher(Stage):
     What is refused alone is replaced only if a placeholder is not, twice (see
     `storage/refused_answers.py`). Else it is held (`held_answers.py`) until one of its kind gets
     through; so is what has failed alone though others got through since it first failed. One of
-    each kind is tried from time to time, beside
-    all else. Those held hold up no leasing, once they are durable and the store is seen to take
-    others.
+    each kind is tried from time to time, beside all else. Those held hold up no leasing, once they
+    are durable and the store is seen to take others.
 
     What is in the spool is not paid twice: whoever leased it meanwhile, while the store or we
     were away, loses it (`RequestStore.reclaim`). If that one was quicker, our attempts are recorded

@@ -5,9 +5,9 @@ a kill would have it paid twice; so what has waited for a moment is written here
 from here by whoever runs with this `data_dir` next.
 
 The file is a log of lines, each `CRC32 KIND/VERSION JSON`: `answer` with a Finish, `done` with the
-id of a request whose answer was published. It is emptied when
-nothing is left to be published. Appending is durable when it returns (fsync); a `done` that gets
-lost only means that a request is ended twice, which the journal takes for once.
+id of a request whose answer was published. It is emptied when nothing is left to be published.
+Appending is durable when it returns (fsync); a `done` that gets lost only means that a request is
+ended twice, which the journal takes for once.
 """
 
 import errno
