@@ -44,3 +44,16 @@ def test_every_dependency_has_its_reason() -> None:
     table = README[README.index("## Dependencies") :]
     for name in re.findall(r'"([a-z0-9-]+)', block):
         assert name in table, name
+
+
+def test_files_that_the_docs_name_are_there() -> None:
+    rooms = ("", "nexus_actors", "nexus_actors/providers", "nexus_actors/storage", "tests")
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    named = {
+        (page.name, name)
+        for page in pages
+        for name in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|sql|md|toml))`", page.read_text())
+    }
+    assert len(named) > 50
+    lost = [it for it in named if not any((ROOT / room / it[1]).exists() for room in rooms)]
+    assert lost == []
