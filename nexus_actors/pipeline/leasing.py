@@ -16,7 +16,7 @@ from nexus_actors.storage.errors import (
 from nexus_actors.storage.outages import Outages, Patience
 from nexus_actors.storage.refused_messages import HeldBack, Portions, Suspects
 from nexus_actors.storage.requests import Delivery, GiveBack, Lease, RequestStore
-from nexus_actors.work.in_work import InWork
+from nexus_actors.work.in_work import DEEPEST, InWork
 
 log = structlog.get_logger("nexus.queue_consumer")
 
@@ -68,7 +68,8 @@ class Leasing:
 
     async def lease(self) -> Leased:
         """Lease as many as there is room for. Raises what the store raises."""
-        quantity = self._portions.of(min(self._in_work.quantity(), self._queue.batch_size))
+        most = DEEPEST * self._queue.batch_size
+        quantity = self._portions.of(min(self._in_work.quantity(), most))
         if quantity <= 0:
             return Leased((), more=False)
         try:

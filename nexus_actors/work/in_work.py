@@ -34,6 +34,8 @@ from supervisors import ActorRef
 
 Bell = trio.MemorySendChannel[None]
 """Rung when there is something for the stage at its other end; one ring is as good as many."""
+DEEPEST = 5
+"""Batches that may be leased in one statement, where most of the last ones went back to wait."""
 UNROUTED, LEAVING, ANSWERED = Unrouted(), Leaving(), Answered()
 
 
@@ -119,7 +121,7 @@ class InWork:
         self.on_room: Callable[[], None] = lambda: None
         self.on_rest: Callable[[], None] = lambda: None
         self._backlog = sum(2 * size for size in pool_sizes.values())
-        self._limit = batch_size + 2 * self._backlog
+        self._limit = DEEPEST * batch_size + 2 * self._backlog
 
     def connect(self, router: Bell, publisher: Bell) -> None:
         """From now on these are rung when there are jobs for the Router or for the publisher."""
@@ -194,7 +196,7 @@ class InWork:
 
     def quantity(self) -> int:
         """How many jobs to lease now: what the providers want and nobody is on the way to yet, and
-        as many again as are just going back to wait.
+        twice as many as are just going back to wait.
 
         The latter is for a queue that begins with requests for a provider whose queue is full: each
         look at it is then deeper, until it finds those of others.
@@ -202,7 +204,7 @@ class InWork:
         wanted = sum(self.demand().values())
         if wanted == 0:
             return 0
-        return min(wanted - len(self._unrouted) + len(self._leaving), self.places)
+        return min(wanted - len(self._unrouted) + 2 * len(self._leaving), self.places)
 
     # -- the way of a job
 

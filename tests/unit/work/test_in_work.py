@@ -261,7 +261,7 @@ async def test_it_looks_deeper_while_much_of_what_it_finds_goes_back_to_wait() -
     assert table.quantity() == 0
     for one in jobs:
         table.leave(one)
-    assert table.quantity() == 16
+    assert table.quantity() == 24
     assert table.leaving() == tuple(jobs)
     for one in jobs:
         table.remove(one)
