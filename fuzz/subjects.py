@@ -20,7 +20,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, LLMResult
 from nexus_actors.providers import urls
 from nexus_actors.providers.http.event_stream import EventStream
-from nexus_actors.providers.http.exchange import HttpAnswer, HttpSession
+from nexus_actors.providers.http.exchange import HttpAnswer, Transport
 from nexus_actors.providers.http.provider import HttpProviderSession
 from nexus_actors.providers.kinds import load_kind
 from nexus_actors.providers.port import ProviderFailure
@@ -58,7 +58,13 @@ class Canned:
         self.pieces: list[bytes] | None = None
 
     async def post(
-        self, path: str, body: Any, *, take: Any = None, idle_timeout: float = 0.0
+        self,
+        path: str,
+        body: Any,
+        *,
+        take: Any = None,
+        timeout: float = 0.0,
+        idle_timeout: float = 0.0,
     ) -> HttpAnswer:
         """As an exchange does: a stream is handed on as it comes."""
         if take is None or self.pieces is None:
@@ -77,7 +83,7 @@ def session(api: str) -> tuple[Canned, HttpProviderSession, str]:
         {"kind": kind_name, "base_url": base_url, "api_key_env": "K"}
     )
     canned = Canned()
-    http = cast("HttpSession", canned)
+    http = cast("Transport", canned)
     key = SecretStr(KEY).get_secret_value()
     return canned, HttpProviderSession("p", settings, key, kind._api_of(settings), http), model
 

@@ -1,27 +1,18 @@
-"""One HTTP connection of one worker: the seam behind which the transport can be exchanged.
+"""One exchange over HTTP: what every transport is given, and what comes of it.
 
-On httpx2's transport rather than its client: what a client adds (redirects, cookies, netrc, proxies
-from the environment, a log line a request) is what a call carrying a key must not do, and costs a
-sixth of the calls a second. What can go wrong on the wire comes back as a `Broken`; anything else
-is unexpected and raised.
+A `Transport` posts below one URL for one worker. What a client library adds (redirects, cookies,
+netrc, proxies from the environment, a log line a request) is what a call carrying a key must not
+do. What can go wrong on the wire comes back as a `Broken`; anything else is unexpected and raised.
 """
 
-import logging
-import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from math import inf
-from typing import Final, Literal
-
-import httpx2
-import trio
+from typing import Final, Literal, Protocol
 
 from nexus_actors import __version__
 from nexus_actors.providers.http.event_stream import BLANK, BOM, begins_stream
-from nexus_actors.providers.http.unconnected import why_unconnected
 
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes of a decoded answer; more is a fault of the server's, not an answer."""
@@ -33,9 +24,8 @@ PACKED = ("gzip", "x-gzip", "deflate")
 """Encodings that are unpacked, at the end of an answer."""
 KEEP_ALIVE = 30.0
 """Seconds an idle connection is kept; less than public providers' front ends allow."""
-
-# Its debug lines quote the headers of answers, and a server may send back there what it was sent.
-logging.getLogger("httpcore2").setLevel(logging.INFO)
+USER_AGENT: Final = f"nexus-actors/{__version__}"
+"""So that a server's operator can tell whose calls these are; `headers` may say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,7 @@ class HttpAnswer:
 
     status: int
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """To be looked up in lower case."""
     body: bytes
     """Decoded. Of an answer that is no success, what arrived of the first `ERROR_LIMIT` bytes."""
 
@@ -53,70 +43,30 @@ class HttpAnswer:
 class Broken:
     """An exchange without a whole answer."""
 
-    how: Literal["unconnected", "lost", "malformed", "too_large", "stalled"]
-    """No connection; connection lost; body cut short or not HTTP; more than the answer's limit;
-    nothing arrived for the idle timeout."""
+    how: Literal["unconnected", "lost", "malformed", "too_large", "stalled", "late"]
+    """No connection; connection lost; answer cut short or not HTTP; more than the answer's limit;
+    nothing arrived for the idle timeout; the time was over."""
     sent: bool
     """True if any of the request's body was sent, so the work may have been done."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the answer, where it had begun."""
     why: str = field(default="", compare=False)
-    """For eyes, of one that is unconnected: the host, the port, and the cause."""
+    """For eyes, of one that is unconnected: the host, the port, and the cause; of one that is
+    malformed: what is wrong with it, where that is known."""
+    is_tls: bool = field(default=False, compare=False)
+    """Unconnected, since the TLS handshake failed: another transport may get on with this peer."""
 
 
-class Body(httpx2.AsyncByteStream):
+@dataclass(slots=True)
+class Body:
     """A request's body that knows whether sending it has begun."""
 
-    def __init__(self, content: bytes) -> None:
-        self.sent = False
-        self.content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        # The transport asks for the body only when it is connected and the headers are written.
-        self.sent = True
-        yield self.content
+    content: bytes
+    sent: bool = False
 
 
-USER_AGENT: Final = f"nexus-actors/{__version__}"
-"""So that a server's operator can tell whose calls these are; `headers` may say otherwise."""
-
-
-class HttpSession:
+class Transport(Protocol):
     """Posts below one URL over one kept-alive connection; one call at a time."""
-
-    def __init__(
-        self,
-        base_url: str,
-        headers: Mapping[str, str],
-        answer_limit: int,
-        connect_timeout: float,
-    ) -> None:
-        self._base_url = base_url
-        self._url = httpx2.URL(base_url)
-        host = f"[{self._url.host}]" if ":" in self._url.host else self._url.host
-        self._place = f"{host}:{self._url.port or (443 if self._url.scheme == 'https' else 80)}"
-        self._headers = {
-            "Host": self._url.netloc.decode("ascii"),
-            "Content-Type": "application/json",
-            # Answers are small: compressing them buys nothing and would only have to be watched.
-            "Accept-Encoding": "identity",
-            **headers,
-        }
-        if "user-agent" not in {name.lower() for name in headers}:
-            self._headers["User-Agent"] = USER_AGENT
-        self._answer_limit = answer_limit
-        # Only connecting has a time limit of its own: the deadline of the call is the caller's.
-        self._extensions = {"timeout": {"connect": connect_timeout}}
-        self._transport = httpx2.AsyncHTTPTransport(
-            verify=trusting_context() if self._url.scheme == "https" else _untrusting_context(),
-            limits=httpx2.Limits(
-                max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE
-            ),
-        )
-
-    async def aclose(self) -> None:
-        """Close the connection, if there is one; the transport does so even while cancelled."""
-        await self._transport.aclose()
 
     async def post(
         self,
@@ -124,80 +74,82 @@ class HttpSession:
         body: Body,
         *,
         take: Callable[[bytes], None] | None = None,
+        timeout: float = inf,
         idle_timeout: float = inf,
     ) -> HttpAnswer | Broken:
         """Send `body`, read the whole answer. Cancelled at any point, it closes the connection.
 
         `take` is given the pieces of a successful body as they arrive; that answer's `body` is then
-        empty. `idle_timeout`: seconds allowed until the first byte and between two pieces.
+        empty. `timeout`: seconds for all of it. `idle_timeout`: seconds allowed until the first
+        byte and between two pieces.
         """
-        accept = "application/json" if take is None else "text/event-stream"
-        headers = {"Content-Length": str(len(body.content)), "Accept": accept}
-        request = httpx2.Request(
-            "POST",
-            self._base_url + path,
-            headers=self._headers | headers,
-            stream=body,
-            extensions=self._extensions,
-        )
-        response: httpx2.Response | None = None
-        try:
-            with trio.move_on_after(idle_timeout):
-                response = await self._transport.handle_async_request(request)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            why = f"{self._place}: {why_unconnected(error)}"
-            return Broken("unconnected", sent=False, why=why)
-        except (httpx2.NetworkError, httpx2.RemoteProtocolError):
-            return Broken("lost", body.sent)
-        if response is None:
-            return Broken("stalled", body.sent)
-        return await self._read(response, take if response.is_success else None, idle_timeout)
+        ...
 
-    async def _read(
+    async def aclose(self) -> None:
+        """Close the connection, if there is one, also while cancelled."""
+        ...
+
+
+def request_headers(host: str, headers: Mapping[str, str]) -> dict[str, str]:
+    """What every call to `host` carries, besides its length and what it accepts."""
+    usual = {
+        "Host": host,
+        "Content-Type": "application/json",
+        # Answers are small: compressing them buys nothing and would only have to be watched.
+        "Accept-Encoding": "identity",
+    }
+    named = {name.lower() for name in headers}
+    agent = {} if "user-agent" in named else {"User-Agent": USER_AGENT}
+    return {**usual, **headers, **agent}
+
+
+class Incoming:
+    """One answer as it comes, whatever brings it: within its limit, handed on or collected."""
+
+    def __init__(
         self,
-        response: httpx2.Response,
+        status: int,
+        headers: Mapping[str, str],
         take: Callable[[bytes], None] | None,
-        idle_timeout: float,
-    ) -> HttpAnswer | Broken:
-        """Read all of `response`. However that ends, reading has released the connection: to the
-        next call if the body came to its end, else by closing it."""
-        limit = self._answer_limit if response.is_success else ERROR_LIMIT
-        encoding = response.headers.get("content-encoding")
-        content_type = response.headers.get("content-type", "")
-        came = _Arriving(None if encoding in PACKED else take, content_type)
-        length = 0
-        broken: Broken | None = None
-        # Leaving an asynchronous generator early would leave its inner ones to the garbage
-        # collector; cancelled, they unwind here and now, and the connection is closed.
-        with trio.move_on_after(idle_timeout) as enough:
-            try:
-                # Not decoded on the way: an error of the decoder's would leave them just so.
-                async for piece in response.aiter_raw():
-                    enough.deadline = trio.current_time() + idle_timeout
-                    length += len(piece)
-                    if length > limit:
-                        came.add(piece[: limit + len(piece) - length], is_last=True)
-                        enough.cancel()
-                    else:
-                        came.add(piece)
-            except httpx2.NetworkError:
-                broken = Broken("lost", True, response.headers)
-            except httpx2.RemoteProtocolError:
-                broken = Broken("malformed", True, response.headers)
-        if enough.cancelled_caught and length <= limit:
-            broken = Broken("stalled", True, response.headers)
-        came.end()
-        body = decoded(bytes(came.content), encoding, limit)
-        if not response.is_success:
+        answer_limit: int,
+    ) -> None:
+        self.headers = headers
+        self.is_too_much = False
+        """True once more came than is read: the rest need not be waited for."""
+        self._status = status
+        self._is_success = 200 <= status < 300
+        self._take = take if self._is_success else None
+        self._limit = answer_limit if self._is_success else ERROR_LIMIT
+        self._length = 0
+        self._encoding = headers.get("content-encoding")
+        self._content_type = headers.get("content-type", "")
+        is_packed = self._encoding in PACKED
+        self._came = _Arriving(None if is_packed else self._take, self._content_type)
+
+    def add(self, piece: bytes) -> None:
+        """The next of the body's bytes, as they were sent."""
+        self._length += len(piece)
+        if self._length > self._limit:
+            self.is_too_much = True
+            within = self._limit + len(piece) - self._length
+            self._came.add(piece[: max(within, 0)], is_last=True)
+        else:
+            self._came.add(piece)
+
+    def end(self, broken: Broken | None = None) -> HttpAnswer | Broken:
+        """Nothing more comes; `broken`: before the answer's end, and why."""
+        self._came.end()
+        body = decoded(bytes(self._came.content), self._encoding, self._limit)
+        if not self._is_success:
             broken = None  # the status alone tells enough
-        elif length > limit or len(body) > limit:
+        elif self.is_too_much or len(body) > self._limit:
             broken = Broken("too_large", sent=True)
-        elif encoding in PACKED:
-            unpacked = _Arriving(take, content_type)
+        elif self._encoding in PACKED:
+            unpacked = _Arriving(self._take, self._content_type)
             unpacked.add(body)
             unpacked.end()
             body = bytes(unpacked.content)
-        return broken or HttpAnswer(response.status_code, response.headers, body[:limit])
+        return broken or HttpAnswer(self._status, self.headers, body[: self._limit])
 
 
 class _Arriving:
@@ -256,33 +208,3 @@ def decoded(content: bytes, encoding: str | None, limit: int) -> bytes:
         return zlib.decompressobj(wbits=47).decompress(content, limit + 1)  # 47: by its header
     except zlib.error:
         return content
-
-
-@asynccontextmanager
-async def http_session(
-    base_url: str,
-    headers: Mapping[str, str],
-    *,
-    answer_limit: int = ANSWER_LIMIT,
-    connect_timeout: float = CONNECT_TIMEOUT,
-) -> AsyncIterator[HttpSession]:
-    """An `HttpSession`, closed at the end."""
-    if httpx2.URL(base_url).scheme == "https" and not trusting_context.cache_info().currsize:
-        await trio.to_thread.run_sync(trusting_context)  # 150 ms that would hold up all others
-    session = HttpSession(base_url, headers, answer_limit, connect_timeout)
-    try:
-        yield session
-    finally:
-        await session.aclose()
-
-
-@cache
-def trusting_context() -> ssl.SSLContext:
-    """The one context of the process: to make one is to read every root certificate there is."""
-    return httpx2.create_ssl_context(trust_env=False)
-
-
-@cache
-def _untrusting_context() -> ssl.SSLContext:
-    """For plain HTTP, where a context is asked for and never used. It trusts no certificate."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -32,14 +32,9 @@ from nexus_actors.providers.apis.answer_schema import violation
 from nexus_actors.providers.http.answer_stream import AnswerStream, whole_answer
 from nexus_actors.providers.http.api import HttpApi, Prepared, Reading, invalid, refused
 from nexus_actors.providers.http.costs import Cost, answer_price
-from nexus_actors.providers.http.exchange import (
-    Body,
-    Broken,
-    HttpAnswer,
-    HttpSession,
-    http_session,
-)
+from nexus_actors.providers.http.exchange import Body, Broken, HttpAnswer, Transport
 from nexus_actors.providers.http.settings import HttpSettings
+from nexus_actors.providers.http.transports import http_session
 from nexus_actors.providers.lookups import use_own_threads
 from nexus_actors.providers.optional_fields import without_fields
 from nexus_actors.providers.port import (
@@ -68,7 +63,7 @@ class HttpProviderSession:
     """One worker's connection. Its repr shows no key."""
 
     def __init__(
-        self, name: str, settings: HttpSettings, key: str, api: HttpApi, http: HttpSession
+        self, name: str, settings: HttpSettings, key: str, api: HttpApi, http: Transport
     ) -> None:
         self._name = name
         self._settings = settings
@@ -144,14 +139,13 @@ class HttpProviderSession:
         timeout: float,
         stream: AnswerStream | None,
     ) -> Outcome:
-        answer: HttpAnswer | Broken | None = None
-        with trio.move_on_after(max(timeout, 0.0)):
-            answer = await self._http.post(
-                prepared.path,
-                body,
-                take=None if stream is None else stream.take,
-                idle_timeout=inf if stream is None else self._settings.idle_timeout,
-            )
+        answer = await self._http.post(
+            prepared.path,
+            body,
+            take=None if stream is None else stream.take,
+            timeout=timeout,
+            idle_timeout=inf if stream is None else self._settings.idle_timeout,
+        )
         if isinstance(answer, HttpAnswer):
             url, _, _query = f"{self._settings.base_url}{prepared.path}".partition("?")
             return _with_place(self._read(answer, owner, stream), url, owner.model)
@@ -162,8 +156,8 @@ class HttpProviderSession:
             stream.close()
             told = stream.whole()
         if isinstance(told, Mapping):
-            return self._understood(told, owner, stream, {} if answer is None else answer.headers)
-        return _late(timeout, body) if answer is None else _broken(answer)
+            return self._understood(told, owner, stream, answer.headers)
+        return _broken(answer, timeout)
 
     def _read(self, answer: HttpAnswer, owner: Owner, stream: AnswerStream | None) -> Outcome:
         if not 200 <= answer.status < 300:
@@ -251,15 +245,6 @@ def _faulty(why: str, cost: Cost) -> ProviderFailure:
     return replace(invalid(why), repeat_once=True, cost=cost.dollars, cost_basis=cost.basis)
 
 
-def _late(timeout: float, body: Body) -> ProviderFailure:
-    return ProviderFailure(
-        type=ErrorType.TIMEOUT,
-        message=f"no answer within {timeout:g} s",
-        retryable=True,
-        maybe_paid=body.sent,
-    )
-
-
 def _with_place(outcome: Outcome, url: str, model: str) -> Outcome:
     """A 404 that speaks of no model is probably about the path: then with what was asked."""
     if not isinstance(outcome, ProviderFailure) or outcome.status_code != 404:
@@ -270,10 +255,13 @@ def _with_place(outcome: Outcome, url: str, model: str) -> Outcome:
     return replace(outcome, message=f"HTTP 404 at {url} (is base_url right?){said}")
 
 
-def _broken(exchange: Broken) -> ProviderFailure:
+def _broken(exchange: Broken, timeout: float) -> ProviderFailure:
+    kind = ErrorType.CONNECTION_FAILED
     match exchange.how:
         case "malformed":
-            return invalid("it is cut short or malformed")
+            why = f": {exchange.why}" if exchange.why else ""
+            failure = invalid(f"it is cut short or malformed{why}")
+            return failure if exchange.headers else replace(failure, status_code=None)
         case "too_large":
             return invalid("it is too large")
         case "unconnected":
@@ -281,18 +269,10 @@ def _broken(exchange: Broken) -> ProviderFailure:
         case "lost":
             message = "the connection was lost"
         case "stalled":
-            return ProviderFailure(
-                type=ErrorType.TIMEOUT,
-                message="the answer came to a standstill",
-                retryable=True,
-                maybe_paid=exchange.sent,
-            )
-    return ProviderFailure(
-        type=ErrorType.CONNECTION_FAILED,
-        message=message,
-        retryable=True,
-        maybe_paid=exchange.sent,
-    )
+            kind, message = ErrorType.TIMEOUT, "the answer came to a standstill"
+        case "late":
+            kind, message = ErrorType.TIMEOUT, f"no answer within {timeout:g} s"
+    return ProviderFailure(type=kind, message=message, retryable=True, maybe_paid=exchange.sent)
 
 
 @asynccontextmanager
@@ -304,5 +284,7 @@ async def open_session(
         await trio.to_thread.run_sync(pricing.load)
     use_own_threads()
     headers = {**settings.headers, **api.headers(key)}
-    async with http_session(settings.base_url, headers) as http:
+    async with http_session(
+        settings.base_url, headers, transport=settings.transport, proxy=settings.proxy
+    ) as http:
         yield HttpProviderSession(name, settings, key, api, http)

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -48,6 +48,10 @@ class HttpSettings(ProviderSettings):
     """True for a server of one's own: answers cost 0. Otherwise an unknown price stays unknown."""
     idle_timeout: float = Field(default=60.0, gt=0)
     """Seconds allowed until the first byte of a streamed answer, and between its pieces."""
+    transport: Literal["auto", "native", "httpx2"] = "auto"
+    """The HTTP client: our own or httpx2. `auto`: our own, unless there is a proxy."""
+    proxy: str | None = None
+    """URL of an HTTP proxy that all calls go through, such as `http://proxy.example:3128`."""
 
     @field_validator("base_url")
     @classmethod
@@ -71,6 +75,18 @@ class HttpSettings(ProviderSettings):
             raise ValueError(f"must end before {path[0]}, which the provider adds itself")
         return text.rstrip("/")
 
+    @field_validator("proxy")
+    @classmethod
+    def _check_proxy(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        url = urlsplit(text)
+        if url.scheme not in ("http", "https") or not url.hostname or not _has_good_port(url):
+            raise ValueError("expected a URL like http://proxy.example:3128")
+        if url.username is not None or url.password is not None:
+            raise ValueError("must hold no user name or password")
+        return text
+
     @field_validator("headers")
     @classmethod
     def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
@@ -88,6 +104,12 @@ class HttpSettings(ProviderSettings):
     def server(self, request: LLMRequest) -> str:
         """By which name `models.toml` knows who answers this request."""
         return self.kind
+
+    @model_validator(mode="after")
+    def _check_transport(self) -> Self:
+        if self.proxy is not None and self.transport == "native":
+            raise ValueError('transport: expected "auto" or "httpx2" beside proxy')
+        return self
 
     @model_validator(mode="after")
     def _check_secrecy(self) -> Self:

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Final
 
-import httpx2
+import trio
 
 _UNKNOWN_NAME: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
@@ -31,7 +31,7 @@ def _told(cause: BaseException) -> tuple[int, str]:
             return 3, "connection refused"
         case OSError(errno=int(number)):
             return 4, os.strerror(number)
-        case TimeoutError() | httpx2.ConnectTimeout():
+        case TimeoutError() | trio.TooSlowError():
             return 5, "timed out"
         case _:
             return 6, "no connection"

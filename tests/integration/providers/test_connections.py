@@ -7,14 +7,9 @@ import pytest
 import trio
 
 from nexus_actors.contract.result import Answer
-from nexus_actors.providers.http.exchange import (
-    Body,
-    Broken,
-    HttpAnswer,
-    decoded,
-    http_session,
-    trusting_context,
-)
+from nexus_actors.providers.http.exchange import Body, Broken, HttpAnswer, decoded
+from nexus_actors.providers.http.transports import http_session
+from nexus_actors.providers.http.trust import trusting_context
 from nexus_actors.providers.openai_compatible import PROVIDER
 from nexus_actors.providers.port import ProviderFailure
 from tests.http_server import (

@@ -1,0 +1,189 @@
+"""The answers that come on one connection, taken apart. Pure.
+
+What llhttp leaves open is closed here: how large a head may be, which framings there are, where a
+body ends that ends with the connection, and what comes behind an answer.
+"""
+
+from typing import Final
+
+import httptools
+
+MOST_HEAD: Final = 100 * 1024
+"""Bytes of a head, of the trailers, or of anything else between two pieces of a body."""
+MOST_HEADERS: Final = 512
+"""Of a head and its trailers; those of interim answers count, too."""
+
+NOT_HTTP: Final = "it is not HTTP/1.1"
+SWITCHES: Final = "it switches protocols"
+BARE_LINE_END: Final = "a line ends in a bare CR or LF"
+LENGTH_BESIDE_CHUNKED: Final = "it has a length beside chunks"
+TWO_LENGTHS: Final = "it has two lengths"
+BAD_LENGTH: Final = "its length is no number"
+BAD_STATUS: Final = "its status is no number of three digits"
+BAD_CHUNK: Final = "a chunk is malformed"
+BAD_HEADER: Final = "a header is malformed"
+UNKNOWN_CODING: Final = "its transfer coding is not known"
+LARGE_HEAD: Final = f"its head is larger than {MOST_HEAD // 1024} KiB"
+MANY_HEADERS: Final = f"it has more than {MOST_HEADERS} headers"
+CUT_SHORT: Final = "it is cut short"
+
+_BY_LLHTTP: Final = (
+    ("Missing expected", BARE_LINE_END),
+    ("Expected LF after chunk data", BAD_CHUNK),
+    ("can't be present with", LENGTH_BESIDE_CHUNKED),
+    ("Duplicate Content-Length", TWO_LENGTHS),
+    ("Content-Length", BAD_LENGTH),
+    ("status", BAD_STATUS),
+    ("chunk", BAD_CHUNK),
+    ("header", BAD_HEADER),
+)
+"""What its messages hold, the first that fits; they stay as they are with the locked release."""
+
+
+class AnswerParser:
+    """Fed with what arrives. After `feed` and `finish` its attributes tell the rest."""
+
+    __slots__ = (
+        "_count",
+        "_is_interim",
+        "_parser",
+        "_quiet",
+        "_refusal",
+        "_size",
+        "_to_the_end",
+        "has_begun",
+        "headers",
+        "is_complete",
+        "is_last",
+        "pieces",
+        "status",
+    )
+
+    def __init__(self) -> None:
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self.pieces: list[bytes] = []
+        """Of the body, those that came with the last feed."""
+        self.expect()
+
+    def expect(self) -> None:
+        """Another answer is to come."""
+        self.has_begun = False
+        """Whether any byte came."""
+        self.status = 0
+        """0 until the head is whole."""
+        self.headers: dict[str, str] = {}
+        """By name in lower case; of those that came twice, one value with a comma."""
+        self.is_complete = False
+        self.is_last = False
+        """Whether nothing more can be asked on this connection; told when it is complete."""
+        self._is_interim = False
+        self._to_the_end = False
+        self._refusal: str | None = None
+        self._count = 0
+        self._size = 0
+        self._quiet = 0
+        self.pieces.clear()
+
+    def feed(self, data: bytes) -> str | None:
+        """Take what arrived; why it is no answer, if it is none. Not to be fed after that."""
+        self.has_begun = True
+        self.pieces.clear()
+        if self._parser is None:
+            return CUT_SHORT
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return SWITCHES
+        except httptools.HttpParserError as error:
+            if self.is_complete:  # what comes behind an answer is no part of it
+                self.is_last = True
+                return None
+            return self._refusal or _named(str(error))
+        if self.pieces:
+            self._quiet = 0
+        elif not self.is_complete:
+            self._quiet += len(data)
+            if self._quiet > MOST_HEAD:
+                return self._refusal or LARGE_HEAD
+        return self._refusal
+
+    def finish(self) -> str | None:
+        """The connection has ended; why that is no answer's end, if it is none."""
+        self.pieces.clear()
+        if not self._to_the_end:
+            return CUT_SHORT
+        self.is_complete = self.is_last = True
+        return None
+
+    def close(self) -> None:
+        """Nothing more is to be parsed. It and its parser hold each other: this lets them go."""
+        self._parser = None
+
+    # What httptools calls. It would wrap what is raised here, so nothing is.
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            self.is_last = True
+
+    def on_status(self, reason: bytes) -> None:
+        self._take(15 + len(reason))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count += 1
+        if self._count > MOST_HEADERS:
+            self._refusal = self._refusal or MANY_HEADERS
+        elif self._take(4 + len(name) + len(value)) and not self.status:
+            key = name.decode("ascii").lower()
+            text = _text(value)
+            headers = self.headers
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+
+    def on_headers_complete(self) -> None:
+        if self.is_complete or self._parser is None:
+            return
+        status = self._parser.get_status_code()
+        if self._parser.get_http_version() not in ("1.1", "1.0"):
+            self._refusal = self._refusal or NOT_HTTP
+        elif 100 <= status < 200:
+            self._is_interim = True
+        elif status < 100:
+            self._refusal = self._refusal or BAD_STATUS
+        else:
+            coding = self.headers.get("transfer-encoding")
+            if coding is None:
+                has_body = "content-length" not in self.headers and status not in (204, 304)
+                self._to_the_end = has_body
+            elif coding.lower() != "chunked":
+                self._refusal = self._refusal or UNKNOWN_CODING
+            self.status = status
+
+    def on_body(self, piece: bytes) -> None:
+        if not self.is_complete and self._refusal is None:
+            self.pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        if self._is_interim:
+            self._is_interim = False
+            self.headers = {}
+        elif not self.is_complete and self._parser is not None:
+            self.is_complete = True
+            self.is_last = not self._parser.should_keep_alive()
+
+    def _take(self, length: int) -> bool:
+        if self.is_complete:
+            return False
+        self._size += length
+        if self._size > MOST_HEAD:
+            self._refusal = self._refusal or LARGE_HEAD
+        return self._refusal is None
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _named(message: str) -> str:
+    return next((name for part, name in _BY_LLHTTP if part in message), NOT_HTTP)

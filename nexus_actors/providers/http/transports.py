@@ -1,0 +1,127 @@
+"""Which transport makes a provider's calls: our own, or httpx2's."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from math import inf
+from typing import Literal
+from urllib.parse import urlsplit
+
+import structlog
+import trio
+
+from nexus_actors.providers.http.exchange import (
+    ANSWER_LIMIT,
+    CONNECT_TIMEOUT,
+    Body,
+    Broken,
+    HttpAnswer,
+    Transport,
+)
+from nexus_actors.providers.http.trust import trusting_context
+
+Choice = Literal["auto", "native", "httpx2"]
+log = structlog.get_logger("nexus.http")
+
+
+@asynccontextmanager
+async def http_session(
+    base_url: str,
+    headers: Mapping[str, str],
+    *,
+    answer_limit: int = ANSWER_LIMIT,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    transport: Choice = "auto",
+    proxy: str | None = None,
+) -> AsyncIterator[Transport]:
+    """A `Transport` for posts below `base_url`, closed at the end.
+
+    `auto`: our own, but httpx2's with a proxy, also where the environment names one; that one is
+    not used, since calls carry keys and the environment is not the config. Where a handshake of TLS
+    fails with our own, httpx2 is tried, and kept if it gets on.
+    """
+    if urlsplit(base_url).scheme == "https" and not trusting_context.cache_info().currsize:
+        await trio.to_thread.run_sync(trusting_context)  # 150 ms that would hold up all others
+
+    def by_httpx2() -> Transport:
+        from nexus_actors.providers.http.httpx2_transport import Httpx2Transport
+
+        return Httpx2Transport(base_url, headers, answer_limit, connect_timeout, proxy)
+
+    session: Transport
+    if transport == "httpx2" or (transport == "auto" and (proxy or _is_proxied(base_url))):
+        session = by_httpx2()
+    else:
+        from nexus_actors.providers.http.native.transport import NativeTransport
+
+        native = NativeTransport(base_url, headers, answer_limit, connect_timeout)
+        session = native if transport == "native" else FallingBack(native, by_httpx2, base_url)
+    try:
+        yield session
+    finally:
+        await session.aclose()
+
+
+class FallingBack:
+    """A `Transport`: our own, until httpx2 gets on with a server that it does not."""
+
+    def __init__(self, native: Transport, other: Callable[[], Transport], base_url: str) -> None:
+        self._transport = native
+        self._other: Callable[[], Transport] | None = other
+        self._base_url = base_url
+
+    async def aclose(self) -> None:
+        """Close the connection, if there is one."""
+        await self._transport.aclose()
+
+    async def post(
+        self,
+        path: str,
+        body: Body,
+        *,
+        take: Callable[[bytes], None] | None = None,
+        timeout: float = inf,
+        idle_timeout: float = inf,
+    ) -> HttpAnswer | Broken:
+        """As `Transport.post`."""
+        end = trio.current_time() + timeout
+        outcome = await self._transport.post(
+            path, body, take=take, timeout=timeout, idle_timeout=idle_timeout
+        )
+        if self._other is None or not (isinstance(outcome, Broken) and outcome.is_tls):
+            return outcome
+        other = self._other()
+        left = end - trio.current_time()
+        try:
+            second = await other.post(
+                path, body, take=take, timeout=left, idle_timeout=idle_timeout
+            )
+        except BaseException:
+            await other.aclose()
+            raise
+        if isinstance(second, Broken) and not second.sent:
+            await other.aclose()
+        else:
+            self._transport, self._other = other, None
+            _tell(self._base_url, outcome.why)
+        return second
+
+
+@cache
+def _tell(base_url: str, why: str) -> None:
+    """Once for each server: every worker finds it out for itself."""
+    log.warning("calls go by httpx2, which gets on with this server", url=base_url, why=why)
+
+
+def _is_proxied(url: str) -> bool:
+    """Whether the environment names a proxy for it (HTTP_PROXY, …, and not NO_PROXY)."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return False
+    from urllib.request import getproxies_environment, proxy_bypass
+
+    proxies = getproxies_environment()
+    parts = urlsplit(url)
+    if not (proxies.get(parts.scheme) or proxies.get("all")):
+        return False
+    return not proxy_bypass(parts.netloc, proxies)
