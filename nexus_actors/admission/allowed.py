@@ -5,7 +5,8 @@ provider's `tokens_per_minute`, which a call can never exceed.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec import structs
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
@@ -43,7 +44,7 @@ def allowed(
             limit, note = room, f"max_tokens: sent as {room}, the most that {setting} allows"
     if note is None or limit == request.max_tokens:
         return Allowed(request)
-    return Allowed(replace(request, max_tokens=limit), (note,))
+    return Allowed(structs.replace(request, max_tokens=limit), (note,))
 
 
 def _by_budget(

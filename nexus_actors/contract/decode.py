@@ -45,6 +45,7 @@ from nexus_actors.contract.tasks import (
     normalize_task_type,
 )
 from nexus_actors.contract.unknown_keys import in_items, in_messages, in_system
+from nexus_actors.contract.usual import choice, read_usual
 from nexus_actors.contract.wire import MAX_ID_LENGTH, WireRequest
 from nexus_actors.contract.wording import expected, with_path
 from nexus_actors.contract.wrong import Wrong
@@ -62,7 +63,10 @@ def decode_request(body: str | None, bounds: Bounds = DEFAULTS) -> LLMRequest | 
     if body is None:
         message = "expected a JSON object, found no message"
         return _refuse({}, ErrorType.INVALID_REQUEST, message, shape="no message")
-    match _parse(body, bounds):
+    found = _too_many_values(body, bounds)
+    if found is None and (usual := read_usual(body, bounds)) is not None:
+        return usual
+    match found or parse_counted(body):
         case Parsed(value):
             pass
         case unparsable:
@@ -84,12 +88,14 @@ def decode_request(body: str | None, bounds: Bounds = DEFAULTS) -> LLMRequest | 
     return _decode_fields(request, fields_outside(value) if _is_wrapped(value) else [], bounds)
 
 
-def _parse(body: str, bounds: Bounds) -> Parsed | Unparsable:
+def _too_many_values(body: str, bounds: Bounds) -> Unparsable | None:
+    if len(body) < bounds.max_values:  # no text has more values than characters
+        return None
     count = values_within(body, bounds.max_values)
-    if count > bounds.max_values:
-        expected = beyond("max_values", bounds.max_values, "values of JSON")
-        return Unparsable(f"expected {expected}, found {count:,} or more")
-    return parse_counted(body)
+    if count <= bounds.max_values:
+        return None
+    expected = beyond("max_values", bounds.max_values, "values of JSON")
+    return Unparsable(f"expected {expected}, found {count:,} or more")
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
@@ -204,8 +210,8 @@ def _build(
         instructions=said.beside_input,
         agent_id=wire.agent_id,
         task_type=normalize_task_type(wire.task_type or "") or None,
-        model=_choice(wire.model),
-        provider=_choice(wire.provider),
+        model=choice(wire.model),
+        provider=choice(wire.provider),
         api_version=wire.api_version,
         temperature=wire.temperature,
         stream=wire.stream,
@@ -234,12 +240,6 @@ def _build(
 
 def _plain(model: BaseModel | None) -> Mapping[str, Any] | None:
     return None if model is None else model.model_dump(exclude_none=True)
-
-
-def _choice(text: str) -> str:
-    """A model or provider: `auto` in any case, and blank text, are the default."""
-    text = text.strip()
-    return "auto" if text.lower() in {"", "auto"} else text
 
 
 def _refuse_wrong(fields: dict[str, Any], wrong: Wrong) -> Refusal:

@@ -15,7 +15,7 @@ from nexus_actors.contract.bounds import WIDEST
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.excerpt import kind_of
-from nexus_actors.contract.json_text import Parsed, clean_text, dump, parse
+from nexus_actors.contract.json_text import Parsed, clean_text, dump, dump_any, parse
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, CostBasis, Failure, LLMResult, Usage
 from nexus_actors.contract.wire import FIELDS, MAX_ID_LENGTH
@@ -65,7 +65,7 @@ def build_request(
         "timeout": None if timeout is None else timeout * 1000,
         "timestamp": format_time(timestamp or datetime.now(UTC)),
     }
-    text = dump({key: value for key, value in body.items() if value is not None})
+    text = dump_any({key: value for key, value in body.items() if value is not None})
     match decode_request(text, WIDEST):
         case Refusal() as refusal:
             return refusal
@@ -154,9 +154,9 @@ def _error_fields(failure: Failure) -> dict[str, Any]:
 
 def format_time(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and `Z`. A time without a zone is taken for UTC."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    if moment.tzinfo not in (UTC, None):
+        moment = moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def decode_result(body: str | None, *, now: datetime | None = None) -> LLMResult | str:

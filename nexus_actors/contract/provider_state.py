@@ -8,8 +8,10 @@ expected form and nothing else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import structs
 
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.contract.wrong import Path, Wrong
@@ -93,7 +95,7 @@ def open_states(request: LLMRequest, owner: Owner) -> tuple[LLMRequest, tuple[st
         _open_message(message, f"messages[{index}]", owner, dropped)
         for index, message in enumerate(request.messages)
     )
-    return replace(request, messages=messages), tuple(dropped)
+    return structs.replace(request, messages=messages), tuple(dropped)
 
 
 def key_of_states(request: LLMRequest, provider: str) -> str | None:

@@ -27,8 +27,8 @@ from nexus_actors.contract.request import (
 from nexus_actors.contract.wording import wanted
 
 MAX_ID_LENGTH: Final = 255
-_MAX_TOKENS: Final = 2**31 - 1
-_MAX_TIMEOUT_MS: Final = 7 * 24 * 3600 * 1000
+MAX_TOKENS: Final = 2**31 - 1
+MAX_TIMEOUT_MS: Final = 7 * 24 * 3600 * 1000
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -71,7 +71,7 @@ def _one_answer(value: Any) -> int | None:
     raise wanted("1: a request has one answer")
 
 
-_Limit = Annotated[int | None, Field(ge=1, le=_MAX_TOKENS), BeforeValidator(_whole)]
+_Limit = Annotated[int | None, Field(ge=1, le=MAX_TOKENS), BeforeValidator(_whole)]
 _Answers = Annotated[int | None, PlainValidator(_one_answer)]
 _Texts = Annotated[_List[_Name], BeforeValidator(_one_or_many), Field(max_length=16)]
 
@@ -188,7 +188,7 @@ class WireRequest(BaseModel):
     output_config: OutputConfig | None = None
     thinking: Thinking | None = None
     top_p: Annotated[float | None, Field(ge=0, le=1)] = None
-    top_k: Annotated[int | None, Field(ge=0, le=_MAX_TOKENS), BeforeValidator(_whole)] = None
+    top_k: Annotated[int | None, Field(ge=0, le=MAX_TOKENS), BeforeValidator(_whole)] = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     stop: _Texts = None
@@ -206,7 +206,7 @@ class WireRequest(BaseModel):
     metadata: dict[str, Any] | None = None
     instructions: str | None = None
     """The Responses API's: a system message before all others."""
-    timeout: Annotated[float | None, Field(gt=0, le=_MAX_TIMEOUT_MS)] = None
+    timeout: Annotated[float | None, Field(gt=0, le=MAX_TIMEOUT_MS)] = None
     """Milliseconds."""
 
 

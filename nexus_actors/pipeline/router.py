@@ -1,10 +1,11 @@
 """Stage 2: choose the candidates of a request and assign it to the first that is left."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import structlog
 import trio
+from msgspec import structs
 
 from nexus_actors.admission.gates import NoKey
 from nexus_actors.contract.errors import ErrorType
@@ -198,7 +199,8 @@ class Router(GenServer):
         match outcome:
             case Routed(candidates=candidates):
                 if (note := self._routes.unheard(job.body)) is not None:
-                    job.body = replace(job.body, unknown=(*job.body.unknown, note))
+                    unknown = (*job.body.unknown, note)
+                    job.body = structs.replace(job.body, unknown=unknown)
                 job.set_candidates(candidates)
                 job.step("route_llm", candidates=[str(c) for c in candidates], **told)
                 return None

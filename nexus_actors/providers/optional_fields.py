@@ -5,9 +5,10 @@ is where it is absent.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import structs
 
 from nexus_actors.contract.request import LLMRequest
 
@@ -46,4 +47,4 @@ def without_fields(
     }
     if not absent:
         return request, ()
-    return replace(request, **absent), tuple(f"{name}: {without[name]}" for name in absent)
+    return structs.replace(request, **absent), tuple(f"{name}: {without[name]}" for name in absent)

@@ -3,7 +3,7 @@
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-from nexus_actors.contract.encode import result_fields
+from nexus_actors.contract.encode import encode_result
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.json_text import dump
 from nexus_actors.contract.result import Answer, Failure, LLMResult
@@ -15,9 +15,10 @@ WORKFLOW = "Singularity.Workflows.LlmRequest"
 INT4_MAX = 2**31 - 1
 
 
-def job_result(result: LLMResult, lease: Lease) -> JobResult:
-    """The row of one result. `output` holds all of the result, more than the contract asks."""
-    fields = result_fields(result)
+def job_result(result: LLMResult, lease: Lease, output: str | None = None) -> JobResult:
+    """The row of one result. `output` holds all of the result, more than the contract asks: it is
+    what `encode_result` makes, given where that was done already.
+    """
     answer = result.outcome if isinstance(result.outcome, Answer) else None
     return JobResult(
         lease=lease,
@@ -25,9 +26,14 @@ def job_result(result: LLMResult, lease: Lease) -> JobResult:
         workflow=WORKFLOW,
         status=_status(result.outcome),
         input=dump(
-            {name: fields[name] for name in ("request_id", "agent_id", "complexity", "task_type")}
+            {
+                "request_id": result.request_id,
+                "agent_id": result.agent_id,
+                "complexity": result.complexity,
+                "task_type": result.task_type,
+            }
         ),
-        output=dump(fields),
+        output=encode_result(result) if output is None else output,
         error=None if answer else _error(result.outcome),
         tokens_used=min(answer.usage.total_tokens, INT4_MAX) if answer else 0,
         cost_cents=cents(answer.cost) if answer else 0,

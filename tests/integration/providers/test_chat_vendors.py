@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from types import ModuleType
 from typing import Any, Final
 
 import pytest
+from msgspec import structs
 from pydantic import SecretStr
 
 from nexus_actors.contract.request import LLMRequest
@@ -208,7 +208,9 @@ def next_step(request: LLMRequest, answer: Answer) -> LLMRequest:
         {"role": "tool", "tool_call_id": call["id"], "content": "rain"}
         for call in answer.tool_calls
     ]
-    return replace(request, messages=(*request.messages, result_sent_back(answer), *results))
+    return structs.replace(
+        request, messages=(*request.messages, result_sent_back(answer), *results)
+    )
 
 
 ASKED: Final = asked(messages=({"role": "user", "content": "The weather?"},), tools=(NESTED,))
@@ -232,7 +234,7 @@ async def test_what_a_message_was_thought_with_goes_back_where_it_stood(
         second, _ = await complete(session, then, model, stream=stream)
         assert isinstance(second, Answer), second
         # a third step, with both answers in it
-        third = replace(then, messages=(*then.messages, result_sent_back(second), USER))
+        third = structs.replace(then, messages=(*then.messages, result_sent_back(second), USER))
         assert isinstance((await complete(session, third, model, stream=stream))[0], Answer)
         sent = server.requests[1].json["messages"][1]
         assert {key: sent[key] for key in state} == state
@@ -275,7 +277,7 @@ async def test_a_state_is_told_where_another_provider_goes_on_and_is_there_when_
         assert told[0].startswith("messages[1].")
         [was_sent] = [it.json["messages"][1] for it in other.requests]
         assert set(was_sent) == {"role", "content", "tool_calls"}
-        third = replace(then, messages=(*then.messages, result_sent_back(second), USER))
+        third = structs.replace(then, messages=(*then.messages, result_sent_back(second), USER))
         back, _ = await complete(session, third, model, stream=stream)
         assert isinstance(back, Answer), back
         assert not [it for it in back.dropped if "messages[1]" in it]

@@ -3,10 +3,10 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 from pydantic import SecretStr
 
 from nexus_actors.contract.result import Answer, Usage
@@ -182,10 +182,10 @@ async def test_neither_key_nor_prompt_leaves_with_a_failure(status: int) -> None
 
 async def test_what_was_dropped_is_told_and_what_cannot_be_said_is_not_sent() -> None:
     async with connected(WHOLE) as (server, session):
-        found = await session.complete(replace(REQUEST, store=True), FLASH, timeout=LONG)
+        found = await session.complete(structs.replace(REQUEST, store=True), FLASH, timeout=LONG)
         assert found.dropped == ("store",)
         upload = {"type": "input_image", "file_id": "file-1"}
-        unsayable = replace(REQUEST, messages=({"role": "user", "content": [upload]},))
+        unsayable = structs.replace(REQUEST, messages=({"role": "user", "content": [upload]},))
         refused = await session.complete(unsayable, FLASH, timeout=LONG)
         assert len(server.requests) == 1
     assert isinstance(refused, ProviderFailure)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers.openai import OpenAISettings
@@ -11,7 +12,7 @@ from tests.http_server import Reply
 from tests.integration.providers.helpers import KEY, LONG, PROMPT, REQUEST, connected, events
 from tests.unit.providers.sdk_answers import CALL, CHAT_CALL, delta, event, response, text
 
-CHAT = replace(REQUEST, api_version="chat_completions")
+CHAT = structs.replace(REQUEST, api_version="chat_completions")
 MODEL = "gpt-4o-mini"
 
 
@@ -69,7 +70,7 @@ async def test_both_apis_over_one_connection() -> None:
 
 
 async def test_what_was_dropped_is_told_with_the_answer_and_with_the_failure() -> None:
-    request = replace(REQUEST, seed=7, stop=("END",))
+    request = structs.replace(REQUEST, seed=7, stop=("END",))
     script = {"good": Reply(body=response(text("Hello."))), "bad": Reply(status=500)}
     async with connected(script, kind="openai") as (_, session):
         for model in script:
@@ -127,7 +128,7 @@ async def test_a_failed_response_is_a_failure_without_the_prompt() -> None:
 async def test_what_cannot_be_said_is_refused_before_anything_is_sent() -> None:
     odd = {"role": "assistant", "content": "", "tool_calls": [{"id": 7}]}
     async with connected(kind="openai") as (server, session):
-        request = replace(REQUEST, messages=(odd,))
+        request = structs.replace(REQUEST, messages=(odd,))
         failure = await session.complete(request, MODEL, timeout=LONG)
         assert not server.requests
     assert isinstance(failure, ProviderFailure)

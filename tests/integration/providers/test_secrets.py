@@ -1,10 +1,10 @@
 """The key and the prompt stay where they belong."""
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from nexus_actors.providers.port import ProviderFailure
 from tests.http_server import (
@@ -66,7 +66,7 @@ async def test_nor_does_a_secret_that_the_request_brings_for_a_server(where: str
     server = {"type": "mcp", "server_label": "a", "server_url": "https://a.example/"}
     for more in ({"authorization": "tok-meadow-7"}, {"headers": {"X-Token": "tok-meadow-7"}}):
         brought: dict[str, Any] = {where: (server | more,)}
-        request = replace(REQUEST, **brought)
+        request = structs.replace(REQUEST, **brought)
         quoted = Reply(status=400, body={"error": {"message": "no: tok-meadow"}})
         async with connected({"*": quoted}) as (_, session):
             failure = await session.complete(request, "m", timeout=LONG)
@@ -84,7 +84,7 @@ async def test_each_place_that_may_hold_a_prompt_is_masked(where: str) -> None:
         "calls": {"messages": (said,)},
         "format": {"response_format": {"type": "json_schema", "schema": {"title": prompt}}},
     }
-    request = replace(REQUEST, **fields[where])
+    request = structs.replace(REQUEST, **fields[where])
     quoted = Reply(status=400, body={"error": {"message": prompt}})
     # a call that nobody answered breaks the rules
     async with connected({"*": quoted}, by_the_rules=where != "calls") as (_, session):
@@ -95,7 +95,7 @@ async def test_each_place_that_may_hold_a_prompt_is_masked(where: str) -> None:
 
 async def test_the_key_is_in_no_exception() -> None:
     tool = {"type": "function", "function": {"name": "f", "parameters": {"x": object()}}}
-    unsendable = replace(REQUEST, tools=(tool,))
+    unsendable = structs.replace(REQUEST, tools=(tool,))
     async with connected() as (_, session):
         with pytest.raises(TypeError) as error:
             await session.complete(unsendable, "m", timeout=LONG)
@@ -106,7 +106,7 @@ async def test_the_key_is_in_no_exception() -> None:
 async def test_what_was_dropped_is_told_bounded_and_on_one_line(status: int) -> None:
     """Whatever names a producer gave to things, and however many."""
     foreign = tuple(f"\x1b[2J\n{number}" + "x" * 10_000 for number in range(1000))
-    asked = replace(REQUEST, unknown=foreign, seed=7)
+    asked = structs.replace(REQUEST, unknown=foreign, seed=7)
     reply = Reply(status=status, body=completion() if status == 200 else {"error": {}})
     async with connected({"*": reply}) as (_, session):
         outcome = await session.complete(asked, "gpt-4o-mini", timeout=LONG)

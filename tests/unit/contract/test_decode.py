@@ -1,10 +1,10 @@
 """One message to a request, or to a named reason; never an exception."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import Refusal
@@ -70,7 +70,7 @@ def test_null_optional_fields_count_as_absent() -> None:
 def test_unknown_fields_are_tolerated_and_told() -> None:
     request = accept(body(trace={"id": 7}, timestamp="yesterday"))
     assert request.unknown == ("trace",)
-    assert replace(request, unknown=()) == accept(body())
+    assert structs.replace(request, unknown=()) == accept(body())
 
 
 def test_of_a_key_that_stands_twice_the_last_counts() -> None:

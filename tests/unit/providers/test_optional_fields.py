@@ -1,6 +1,6 @@
 """The fields that may be left out because a provider refused them."""
 
-from dataclasses import fields
+from msgspec.structs import fields
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS, without_fields

@@ -1,9 +1,9 @@
 """Which field a provider means that refuses one by name, and which names it may not say."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
@@ -131,7 +131,7 @@ def test_what_was_not_sent_under_this_name_is_not(word: str) -> None:
 
 @pytest.mark.parametrize("field", OPTIONAL_FIELDS)
 def test_what_was_not_asked_for_is_not_even_if_we_sent_something_of_that_name(field: str) -> None:
-    empty = replace(REQUEST, **OPTIONAL_FIELDS)
+    empty = structs.replace(REQUEST, **OPTIONAL_FIELDS)
     assert dispensable(failure(field), empty, {field: "x"}, {}) is None
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat.api import ChatApi
 from nexus_actors.providers.apis.chat.stream import ChatStream
@@ -37,7 +39,9 @@ def _in_own_words(request: LLMRequest) -> tuple[LLMRequest, tuple[str, ...]]:
     """The request for the vendor's own chat completions, and what is to be told."""
     asked = request.prompt_cache_key
     key = None if asked is None else short_key(asked)
-    own = replace(request, service_tier=own_tier(request.service_tier), prompt_cache_key=key)
+    own = structs.replace(
+        request, service_tier=own_tier(request.service_tier), prompt_cache_key=key
+    )
     return own, (f"prompt_cache_key: {DIGEST}",) if key != asked else ()
 
 
