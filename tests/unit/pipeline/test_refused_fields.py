@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import trio
+from msgspec import structs
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
@@ -33,7 +34,7 @@ def refusal(field: str | None = "temperature", **fields: Any) -> ProviderFailure
 def with_effort(effort: Any, *models: str) -> Job:
     one = job(*models)
     assert isinstance(one.body, LLMRequest)
-    one.body = replace(one.body, reasoning_effort=effort)
+    one.body = structs.replace(one.body, reasoning_effort=effort)
     return one
 
 
@@ -274,6 +275,6 @@ async def test_a_conversation_with_sealed_state_goes_on_with_its_key(autojump_cl
     async with bench(ANSWER, keys=["KEY_A", "KEY_B"]) as b:
         b.give(one := job())
         assert isinstance(one.body, LLMRequest)
-        one.body = replace(one.body, messages=(said("p", "KEY_B"), said("q", "KEY_A")))
+        one.body = structs.replace(one.body, messages=(said("p", "KEY_B"), said("q", "KEY_A")))
         await b.finished.receive()
         assert b.provider.key_names == ["KEY_B"]

@@ -1,12 +1,12 @@
 """What a worker makes of a provider that says later, keeps failing, or refuses a key."""
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import trio
 import trio.lowlevel
+from msgspec import structs
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
@@ -293,7 +293,7 @@ async def test_a_call_that_is_not_permitted_after_all_leaves_the_probe_to_anothe
         b.in_work.remove(one)
         b.give(one := job())
         assert isinstance(one.body, LLMRequest)
-        one.body = replace(one.body, messages=({"role": "user", "content": [part]},))
+        one.body = structs.replace(one.body, messages=({"role": "user", "content": [part]},))
         await b.finished.receive()
         assert isinstance(one.outcome, Failure)
         assert (one.outcome.type, len(b.provider.calls)) == ("request_rejected", 1)
