@@ -29,9 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from nexus_actors.storage.errors import StorageError
-from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
+from nexus_actors.storage.postgres.connection import PostgresPool, fetch, open_postgres
 from nexus_actors.storage.postgres.embedded import open_embedded, server_pid
-from nexus_actors.storage.postgres.request_store import fetch
 
 ROOT = Path(__file__).parents[1]
 REVISION = "adc0287"

@@ -8,10 +8,9 @@ from typing import Any
 import trio
 
 from nexus_actors.demo.stage import Stage, open_stage
-from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
+from nexus_actors.storage.postgres.connection import PostgresPool, fetch, open_postgres
 from nexus_actors.storage.postgres.embedded import embedded_url
 from nexus_actors.storage.postgres.hints import PostgresHints, open_hints
-from nexus_actors.storage.postgres.request_store import fetch
 from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL
 
 

@@ -15,8 +15,7 @@ from nexus_actors.application import Application
 from nexus_actors.operations.instance import claim_instance
 from nexus_actors.settings.load import parse_settings
 from nexus_actors.settings.model import Settings
-from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
-from nexus_actors.storage.postgres.request_store import fetch
+from nexus_actors.storage.postgres.connection import PostgresPool, fetch, open_postgres
 from supervisors import ActorRef, Node, open_tree, tree
 
 PATIENCE = 30.0

@@ -20,12 +20,12 @@ from nexus_actors.storage.postgres.connection import (
     CONNECT_TIMEOUT,
     GRACE,
     Connection,
+    fetch,
 )
+from nexus_actors.storage.postgres.encoding import job_result_id
 from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, start_error
 from nexus_actors.storage.postgres.places import location
 from nexus_actors.storage.postgres.presence import consumer_is_running
-from nexus_actors.storage.postgres.request_store import fetch
-from nexus_actors.storage.postgres.result_store import job_result_id
 from nexus_actors.storage.postgres.sessions import (
     configure,
     refuse_transaction_pooling,

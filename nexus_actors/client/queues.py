@@ -10,7 +10,7 @@ from nexus_actors.client.errors import InvalidArguments, Unavailable
 from nexus_actors.contract.json_text import Parsed, dump, parse
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.errors import StorageError
-from nexus_actors.storage.postgres.request_store import fetch
+from nexus_actors.storage.postgres.connection import fetch
 from nexus_actors.storage.postgres.sql import queue_name
 
 

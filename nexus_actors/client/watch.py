@@ -7,8 +7,9 @@ from typing import TypeAlias
 import asyncpg
 
 from nexus_actors.client.waiters import Waiters
+from nexus_actors.storage.postgres.encoding import job_result_id
 from nexus_actors.storage.postgres.listen import Listener, ListenLoop, OwnConnection
-from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL, job_result_id
+from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL
 
 LOOK_AGAIN = 2.0
 """Seconds between looks for every result that is waited for, in case a notification was lost."""

@@ -16,7 +16,7 @@ time, the others are replaced before they are used.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -51,6 +51,7 @@ __all__ = [
     "Connection",
     "PostgresPool",
     "collapsed_groups",
+    "fetch",
     "open_postgres",
 ]
 
@@ -150,23 +151,36 @@ async def open_postgres(
     pool_size: int = 10,
     command_timeout: float = COMMAND_TIMEOUT,
     application_name: str = "nexus",
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[PostgresPool]:
-    """A pool of up to `pool_size` connections, on an asyncio loop of its own.
+    """A pool of up to `pool_size` connections, on an asyncio loop of its own. `settings`: of their
+    sessions, besides those that all have.
 
     Raises DatabaseStartError when the first connection cannot be made.
     """
     with collapsed_groups():
         async with trio_asyncio.open_loop() as loop:
             loop.set_exception_handler(_log_stray_exception)
-            pool = await _connect(url, pool_size, command_timeout, application_name, loop)
+            alike = session_settings(command_timeout) | dict(settings or {})
+            pool = await _connect(url, pool_size, command_timeout, application_name, loop, alike)
             try:
                 yield pool
             finally:
                 await pool.close()
 
 
+async def fetch(connection: Connection, sql: str, *arguments: object) -> list[asyncpg.Record]:
+    """One statement as an operation of its own."""
+    return await connection.fetch(sql, *arguments)
+
+
 async def _connect(
-    url: str, size: int, command_timeout: float, name: str, loop: trio_asyncio.TrioEventLoop
+    url: str,
+    size: int,
+    command_timeout: float,
+    name: str,
+    loop: trio_asyncio.TrioEventLoop,
+    settings: dict[str, str],
 ) -> PostgresPool:
     async def connect() -> "asyncpg.Pool[asyncpg.Record]":
         pool = await asyncpg.create_pool(
@@ -177,7 +191,9 @@ async def _connect(
             timeout=CONNECT_TIMEOUT,
             command_timeout=command_timeout + _SERVERS_WORD,
             reset=_no_reset,
-            init=partial(configure, settings=session_settings(command_timeout)),
+            init=partial(configure, settings=settings),
+            # Ours are longer than what is kept prepared by default, where queues have long names.
+            max_cacheable_statement_size=0,
             server_settings={"application_name": name},
         )
         try:

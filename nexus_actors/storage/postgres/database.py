@@ -1,7 +1,7 @@
 """Everything of PostgreSQL behind the storage ports, opened together."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -11,8 +11,10 @@ from nexus_actors.storage.postgres.connection import (
     Connection,
     PostgresPool,
     collapsed_groups,
+    fetch,
     open_postgres,
 )
+from nexus_actors.storage.postgres.direct import DirectWay
 from nexus_actors.storage.postgres.due_index import has_due_index
 from nexus_actors.storage.postgres.hints import PostgresHints, open_hints
 from nexus_actors.storage.postgres.migrate import migrate
@@ -21,11 +23,10 @@ from nexus_actors.storage.postgres.quirk_store import PostgresQuirkStore
 from nexus_actors.storage.postgres.request_store import (
     WAITING_TIMEOUT,
     PostgresRequestStore,
-    fetch,
 )
 from nexus_actors.storage.postgres.result_store import PostgresResultStore
 from nexus_actors.storage.postgres.retention import PostgresRetentionStore
-from nexus_actors.storage.postgres.sql import Queues
+from nexus_actors.storage.postgres.sql import LOCK_TIMEOUT, Queues
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -116,7 +117,19 @@ async def open_database(
                     application_name=f"{application_name} leases",
                 ) as keeper,
                 open_hints(pool, consumer_of=consumer_of) as hints,
+                AsyncExitStack() as stack,
             ):
+                direct = None
+                if stores_results:
+                    finisher = open_postgres(
+                        url,
+                        pool_size=1,
+                        command_timeout=command_timeout,
+                        application_name=f"{application_name} results",
+                        settings={"lock_timeout": LOCK_TIMEOUT},
+                    )
+                    finisher_pool = await stack.enter_async_context(finisher)
+                    direct = DirectWay(finisher_pool, queues, instance_id)
                 yield PostgresDatabase(
                     pool,
                     PostgresRequestStore(
@@ -126,6 +139,7 @@ async def open_database(
                         keeper=keeper,
                         waiting_timeout=waiting_timeout,
                         claim=claim,
+                        direct=direct,
                     ),
                     PostgresResultStore(pool, queues),
                     PostgresRetentionStore(pool, queues),

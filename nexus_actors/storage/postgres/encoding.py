@@ -7,9 +7,22 @@ absent ones are null, and a number reaches `numeric` as it was written.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID, uuid5
 
 from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.requests import Attempt, Finish, GiveBack, Step
+
+JOB_RESULTS_NAMESPACE = UUID("6e657875-732d-5163-8000-6a6f62726573")
+"""A row's id is the uuid5 of its request_id in this namespace, so that a result stored twice is one
+row.
+"""
+
+
+def job_result_id(request_id: str) -> UUID:
+    """The id of the row in `job_results` that holds this request's result."""
+    # surrogatepass: a text that PostgreSQL will refuse is refused there, with the other errors.
+    text = request_id.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return uuid5(JOB_RESULTS_NAMESPACE, text)
 
 
 def document(rows: Iterable[Mapping[str, object]]) -> str:
@@ -20,13 +33,15 @@ def document(rows: Iterable[Mapping[str, object]]) -> str:
         raise StorageRefused(f"a value that JSON cannot hold: {type(error).__name__}") from error
 
 
-def finishes(batch: Sequence[Finish]) -> str:
-    """What `queries/finish.sql` takes as its items."""
+def finishes(batch: Sequence[Finish], *, stored: bool = False) -> str:
+    """What `queries/finish.sql` takes as its items. `stored`: with the ids of rows in job_results,
+    where it puts the results."""
     return document(
         {
             "msg_id": item.lease.msg_id,
             "read_ct": item.lease.read_ct,
             "request_id": item.request_id,
+            "row_id": job_result_id(item.request_id).hex if stored and item.request_id else None,
             "result": item.result,
             "journal": item.journal,
             "failure": item.failure,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from nexus_actors.storage.postgres.connection import Connection
-from nexus_actors.storage.postgres.result_store import job_result_id
+from nexus_actors.storage.postgres.encoding import job_result_id
 from nexus_actors.storage.postgres.sql import read
 
 Row = dict[str, object]

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from nexus_actors.storage.postgres.connection import Connection, PostgresPool
-from nexus_actors.storage.postgres.request_store import fetch
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool, fetch
 from nexus_actors.storage.postgres.sql import read
 from nexus_actors.storage.quirks import PROVIDER_QUIRKS, QUIRK_SECONDS, Quirk
 

@@ -15,7 +15,8 @@ from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.notices import Notice
 from nexus_actors.storage.postgres import encoding
 from nexus_actors.storage.postgres.claim import Claim
-from nexus_actors.storage.postgres.connection import Connection, PostgresPool
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool, fetch
+from nexus_actors.storage.postgres.direct import DirectWay
 from nexus_actors.storage.postgres.sql import LeaseKind, Queues
 from nexus_actors.storage.requests import (
     BATCH_BYTES,
@@ -61,8 +62,9 @@ Statement = Literal[
 class PostgresRequestStore:
     """`RequestStore`, `AccountStore` and `Notifier` for one service instance.
 
-    `keeper`: connections for `extend` alone, so that it waits for nobody. Errors are the ports':
-    StorageUnavailable, StorageRefused.
+    `keeper`: connections for `extend` alone, so that it waits for nobody. `direct`: what ends
+    requests where their results are stored here. Errors are the ports': StorageUnavailable,
+    StorageRefused.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class PostgresRequestStore:
         keeper: PostgresPool | None = None,
         waiting_timeout: float = WAITING_TIMEOUT,
         claim: Claim | None = None,
+        direct: DirectWay | None = None,
     ) -> None:
         self._pool = pool
+        self.direct = direct
         self._keeper = keeper or pool
         self._owner = instance_id
         self._waiting_timeout = waiting_timeout
@@ -206,9 +210,11 @@ class PostgresRequestStore:
         """See `RequestStore.finish`."""
         if not batch:
             return set()
-        rows = await self._fetch(
-            "finish", self._owner, encoding.finishes(batch), encoding.attempts(batch)
-        )
+        rows = None if self.direct is None else await self.direct.finish(batch)
+        if rows is None:
+            rows = await self._fetch(
+                "finish", self._owner, encoding.finishes(batch), encoding.attempts(batch)
+            )
         return {_lease(row) for row in rows}
 
     async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
@@ -305,11 +311,6 @@ class PostgresRequestStore:
 
     async def _fetch(self, statement: Statement, *arguments: object) -> list[asyncpg.Record]:
         return await self._pool.run(fetch, self._sql[statement], *arguments)
-
-
-async def fetch(connection: Connection, sql: str, *arguments: object) -> list[asyncpg.Record]:
-    """One statement as an operation of its own."""
-    return await connection.fetch(sql, *arguments)
 
 
 async def rehearsal(

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from uuid import UUID, uuid5
 
 import asyncpg
 
 from nexus_actors.storage.errors import StorageRefused, StorageUnavailable
-from nexus_actors.storage.postgres.connection import PostgresPool
-from nexus_actors.storage.postgres.encoding import document
-from nexus_actors.storage.postgres.request_store import fetch, refuse_if_full, rehearsal
+from nexus_actors.storage.postgres.connection import PostgresPool, fetch
+from nexus_actors.storage.postgres.encoding import document, job_result_id
+from nexus_actors.storage.postgres.request_store import refuse_if_full, rehearsal
 from nexus_actors.storage.postgres.sql import Queues
 from nexus_actors.storage.requests import Lease
 from nexus_actors.storage.results import (
@@ -20,10 +19,6 @@ from nexus_actors.storage.results import (
     ResultMessage,
 )
 
-JOB_RESULTS_NAMESPACE = UUID("6e657875-732d-5163-8000-6a6f62726573")
-"""A row's id is the uuid5 of its request_id in this namespace, so that a result stored twice is one
-row.
-"""
 RESULTS_CHANNEL = "nexus_results"
 """Notified with the request_id of each row stored."""
 
@@ -116,13 +111,6 @@ def _grant_told() -> Iterator[None]:
             raise
         lacking = "a result that supersedes an error needs UPDATE on public.job_results"
         raise StorageRefused(f"{lacking}: {error}") from error
-
-
-def job_result_id(request_id: str) -> UUID:
-    """The id of the row in `job_results` that holds this request's result."""
-    # surrogatepass: a text that PostgreSQL will refuse is refused there, with the other errors.
-    text = request_id.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    return uuid5(JOB_RESULTS_NAMESPACE, text)
 
 
 def _row(row: JobResult) -> dict[str, object]:

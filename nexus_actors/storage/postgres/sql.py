@@ -92,6 +92,15 @@ _LEASE: Mapping[LeaseKind, Mapping[str, str]] = {
 }
 
 
+FinishWay = Literal["queue", "direct"]
+"""Where `finish.sql` puts results: into the results queue, or, all but those that take the place of
+an error, into job_results itself."""
+
+_FEW_QUEUED = "d.sent_again_after IS NOT NULL AND (SELECT count FROM told_of) >= 0"
+"""Which results go to the queue where the others are stored. The second part is of no row, so it is
+looked at first, and once: all are told of, whether or not any goes to the queue."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
     """The queues of one service, and how it acknowledges their messages."""
@@ -111,13 +120,17 @@ class Queues:
         if self.acknowledge not in ("archive", "delete"):
             raise ValueError(f"acknowledge is 'archive' or 'delete', not {self.acknowledge!r}")
 
-    def query(self, name: str, kind: LeaseKind = "in order") -> str:
+    def query(self, name: str, kind: LeaseKind = "in order", way: FinishWay = "queue") -> str:
         """The statement `queries/NAME.sql`, its parts and this service's names in it.
 
         PGMQ names its tables after their queues, and a table's name cannot be a parameter.
         """
-        text = read("queries", name).replace("{attempts}", read("parts", "attempts").rstrip())
-        for part, words in _LEASE[kind].items():
+        direct = way == "direct"
+        parts = {part: read("parts", part).rstrip() for part in ("published", "attempts")}
+        parts["stored"] = read("parts", "stored").rstrip() + ",\n" if direct else ""
+        parts["queued"] = _FEW_QUEUED if direct else "true"
+        text = read("queries", name)
+        for part, words in (parts | _LEASE[kind]).items():
             text = text.replace(f"{{{part}}}", words)
         return self.named(text)
 

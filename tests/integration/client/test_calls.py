@@ -16,7 +16,7 @@ from nexus_actors.client import (
 )
 from nexus_actors.contract.result import Answer, Failure, LLMResult
 from nexus_actors.storage.postgres.connection import Connection, open_postgres
-from nexus_actors.storage.postgres.result_store import job_result_id
+from nexus_actors.storage.postgres.encoding import job_result_id
 from tests.integration.client.client_helpers import (
     QUESTION,
     client,

@@ -8,7 +8,7 @@ from pathlib import Path
 from pgmq.install import get_embedded_install_sql
 
 from nexus_actors.storage.postgres.connection import Connection, open_postgres
-from nexus_actors.storage.postgres.result_store import job_result_id
+from nexus_actors.storage.postgres.encoding import job_result_id
 from nexus_actors.storage.postgres.sql import numbered_migrations, read
 from tests.service import running_service
 

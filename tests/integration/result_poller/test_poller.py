@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.storage.postgres.result_store import job_result_id
+from nexus_actors.storage.postgres.encoding import job_result_id
 from tests.service import Sql, open_sql, request, running_service
 
 EIGHT = {

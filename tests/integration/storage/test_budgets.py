@@ -7,10 +7,9 @@ import asyncpg
 import trio
 
 from nexus_actors.storage.accounts import BudgetShare
-from nexus_actors.storage.postgres.connection import Connection, open_postgres
+from nexus_actors.storage.postgres.connection import Connection, fetch, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.journal import read_spending
-from nexus_actors.storage.postgres.request_store import fetch
 
 DAY = BudgetShare("all", "day", 1.0)
 MONTH = BudgetShare("agent", "month", 10.0)

@@ -3,9 +3,8 @@
 import trio
 
 from nexus_actors.storage.accounts import Quota
-from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres.connection import fetch, open_postgres
 from nexus_actors.storage.postgres.database import open_database
-from nexus_actors.storage.postgres.request_store import fetch
 
 
 async def test_a_bucket_holds_what_it_holds(database_url: str) -> None:

@@ -10,7 +10,8 @@ import trio
 
 from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.postgres.database import PostgresDatabase
-from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL, job_result_id
+from nexus_actors.storage.postgres.encoding import job_result_id
+from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL
 from nexus_actors.storage.results import JobResult, ResultMessage
 from tests.integration.storage.storage_helpers import bodies, lapse, send, sql, value
 

@@ -10,11 +10,11 @@
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period. One that
 -- another holds for long is not waited for until the statement's time is over: it is one request's, and others are to end.
 WITH item AS MATERIALIZED (
-    SELECT i.msg_id, i.read_ct, i.request_id, i.result::jsonb AS result, i.journal::jsonb AS journal, i.failure, i.attempt_count,
-           i.spared_count, i.steps
+    SELECT i.msg_id, i.read_ct, i.request_id, i.row_id, i.result::jsonb AS result, i.journal::jsonb AS journal, i.failure,
+           i.attempt_count, i.spared_count, i.steps
     FROM json_to_recordset($2::json) AS i (
-        msg_id bigint, read_ct integer, request_id text, result text, journal text, failure json, attempt_count integer,
-        spared_count integer, steps json
+        msg_id bigint, read_ct integer, request_id text, row_id uuid, result text, journal text, failure json,
+        attempt_count integer, spared_count integer, steps json
     )
 ),
 queued AS MATERIALIZED (
@@ -61,38 +61,28 @@ already AS MATERIALIZED (
           AND r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
           AND r.owner = $1 AND r.state IN ('done', 'failed')
 ),
+-- What the results say: `contract/encode.py` has the names.
+said AS MATERIALIZED (
+    SELECT i.msg_id, i.request_id, i.row_id, i.result, i.attempt_count, i.spared_count, i.steps, o.sent_again_after, o.traceparent, d.*
+    FROM owned AS o
+    JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
+    CROSS JOIN LATERAL jsonb_to_record(coalesce(i.journal, i.result)) AS d (
+        status text, agent_id text, complexity text, task_type text, provider text, model text, usage jsonb, cost numeric,
+        cost_basis text, latency_ms bigint, error jsonb, response_id text, "timestamp" text)
+),
 closed AS (
     UPDATE nexus.requests AS r
     SET state = CASE WHEN d.status = 'ok' THEN 'done' ELSE 'failed' END,
-        finished_at = now(), lane = NULL, attempts = i.attempt_count, spared_attempts = i.spared_count, steps = i.steps::jsonb,
+        finished_at = now(), lane = NULL, attempts = d.attempt_count, spared_attempts = d.spared_count, steps = d.steps::jsonb,
         agent_id = d.agent_id, complexity = d.complexity, task_type = d.task_type, provider = d.provider, model = d.model,
         prompt_tokens = (d.usage ->> 'prompt_tokens')::bigint, completion_tokens = (d.usage ->> 'completion_tokens')::bigint,
         cost = d.cost, cost_basis = d.cost_basis, latency_ms = d.latency_ms, error_type = d.error ->> 'type',
         response_id = d.response_id
-    FROM owned AS o
-    JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
-    -- What the result says is written here alone: `contract/encode.py` has the names.
-    CROSS JOIN LATERAL jsonb_to_record(coalesce(i.journal, i.result)) AS d (
-        status text, agent_id text, complexity text, task_type text, provider text, model text, usage jsonb, cost numeric,
-        cost_basis text, latency_ms bigint, error jsonb, response_id text)
-    WHERE r.request_id = o.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM owned))
+    FROM said AS d
+    WHERE r.request_id = d.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM owned))
 ),
 {attempts},
--- Sending nothing would still fire the queue's trigger, hence the empty sets.
-published AS MATERIALIZED (
-    SELECT count(*)
-    FROM (SELECT array_agg(
-                     -- Here alone, so that it holds of every way to an end.
-                     CASE WHEN o.sent_again_after IS NULL AND o.traceparent IS NULL THEN i.result
-                          ELSE i.result || jsonb_strip_nulls(jsonb_build_object(
-                              'supersedes', CASE WHEN o.sent_again_after IS NOT NULL THEN true END,
-                              'traceparent', o.traceparent)) END
-                     ORDER BY i.msg_id) AS messages
-          FROM item AS i JOIN owned AS o ON o.request_id = i.request_id AND o.msg_id = i.msg_id
-          WHERE i.result IS NOT NULL) AS batch
-    CROSS JOIN LATERAL pgmq.send_batch('{results}', batch.messages)
-    WHERE batch.messages IS NOT NULL
-),
+{stored}{published},
 -- The request is copied from the queue's row, so that it need not travel back here.
 letters AS MATERIALIZED (
     SELECT i.msg_id,
