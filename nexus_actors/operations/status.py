@@ -106,6 +106,10 @@ class Status:
             if (why := self._unreachable(name, now)) is not None:
                 outages[f"provider {name}"] = {"error": why}
         hints, claim = self._database().hints, self._database().claim
+        direct = self._database().requests.direct
+        if direct is not None and direct.trouble is not None:
+            held = f"results go by the results queue, which costs more: {direct.trouble}"
+            outages["direct results"] = {"error": held}
         if not hints.connected:
             outages["notifications"] = {"error": "not connected, so the queues are polled"}
         if hints.unannounced is not None:

@@ -111,6 +111,7 @@ class DatabaseOwner(GenServer):
                 pool_size=settings.database.pool_size,
                 command_timeout=settings.database.statement_timeout,
                 stores_results=settings.result_poller.enabled,
+                direct_results=settings.result_poller.enabled,
                 here=self._here,
             )
         )

@@ -82,6 +82,7 @@ async def open_database(
     waiting_timeout: float = WAITING_TIMEOUT,
     announce_consumer: bool = True,
     stores_results: bool = True,
+    direct_results: bool = False,
     application_name: str = "nexus",
     here: Place | None = None,
     on_taken: Callable[[InstanceTaken], None] = lambda _: None,
@@ -89,7 +90,8 @@ async def open_database(
     """Connect, bring the schema up to date, and listen.
 
     Timeouts are in seconds. `announce_consumer`: tell clients that this process consumes the
-    requests queue. `stores_results`: results are moved into job_results. `here`: hold the lock of
+    requests queue. `stores_results`: results are stored in job_results;
+    `direct_results`: by the statement that ends the request. `here`: hold the lock of
     this instance, as what runs there; `on_taken` is called if another live service has it later on.
     Raises DatabaseStartError, and InstanceTaken if another service holds that lock. Errors inside
     the block come out as themselves, not in a group.
@@ -120,7 +122,7 @@ async def open_database(
                 AsyncExitStack() as stack,
             ):
                 direct = None
-                if stores_results:
+                if direct_results:
                     finisher = open_postgres(
                         url,
                         pool_size=1,

@@ -9,7 +9,7 @@ from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.sql import Queues, read
 
 _GRANT = re.compile(
-    r'^\s*GRANT ([A-Z, ]+) ON ((?!SCHEMA|ALL)[^;]+) TO "\{service\}";', re.MULTILINE
+    r'^\s*GRANT ([A-Z, ]+) ON ((?!SCHEMA|SEQUENCE|ALL)[^;]+) TO "\{service\}";', re.MULTILINE
 )
 
 

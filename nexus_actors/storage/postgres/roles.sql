@@ -73,6 +73,9 @@ BEGIN
     GRANT SELECT, DELETE ON nexus.cancellations TO "{service}";
     GRANT SELECT ON nexus.migrations, nexus.steps, nexus.request_queues TO "{service}";
     GRANT SELECT, INSERT ON public.job_results TO "{service}";
+    -- Results that it stores with the end of their request are filed in the archive under numbers of their queue. Without it they
+    -- go by the queue, which costs more.
+    GRANT USAGE ON SEQUENCE pgmq.q_{results}_msg_id_seq TO "{service}";
     -- What an operator sent again under its own id (nexus dead retry --same-id). A service starts and stores all else without it.
     GRANT UPDATE (status, input, output, error, tokens_used, cost_cents, duration_ms, updated_at, completed_at)
         ON public.job_results TO "{service}";

@@ -130,7 +130,7 @@ class Queues:
         parts["stored"] = read("parts", "stored").rstrip() + ",\n" if direct else ""
         parts["queued"] = _FEW_QUEUED if direct else "true"
         text = read("queries", name)
-        for part, words in (parts | _LEASE[kind]).items():
+        for part, words in {**parts, **_LEASE[kind]}.items():
             text = text.replace(f"{{{part}}}", words)
         return self.named(text)
 

@@ -48,6 +48,7 @@ def statements(db: PostgresDatabase) -> dict[str, str]:
     folder = files("nexus_actors.storage.postgres").joinpath("queries")
     names = sorted(it.name.removesuffix(".sql") for it in folder.iterdir())
     found = {name: db.queues.query(name) for name in names if name != "lease"}
+    found["finish direct"] = db.queues.query("finish", way="direct")
     return found | {f"lease {it}": db.queues.query("lease", it) for it in get_args(LeaseKind)}
 
 
