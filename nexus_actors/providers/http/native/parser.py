@@ -34,7 +34,7 @@ _BY_LLHTTP: Final = (
     ("Duplicate Content-Length", TWO_LENGTHS),
     ("Content-Length", BAD_LENGTH),
     ("status", BAD_STATUS),
-    ("chunk", BAD_CHUNK),
+    ("hunk", BAD_CHUNK),
     ("header", BAD_HEADER),
 )
 """What its messages hold, the first that fits; they stay as they are with the locked release."""
