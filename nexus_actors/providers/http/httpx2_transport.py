@@ -146,7 +146,8 @@ class Httpx2Transport:
 
 def _is_of_parser(error: httpx2.RemoteProtocolError) -> bool:
     """Whether what came was not HTTP; else nothing came."""
-    return error.__cause__ is not None and error.__cause__.__cause__ is not None
+    inner = error.__cause__
+    return inner is not None and inner.__context__ is not None
 
 
 @cache

@@ -24,6 +24,8 @@ from tests.integration.providers.helpers import (
     connected,
 )
 
+pytestmark = pytest.mark.usefixtures("_each_transport")
+
 
 async def test_a_host_that_never_shakes_hands_is_given_up_early() -> None:
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")  # connects, but never answers

@@ -14,6 +14,8 @@ from nexus_actors.providers.openai_compatible import PROVIDER, OpenAICompatibleS
 from nexus_actors.providers.port import ProviderFailure
 from tests.integration.providers.helpers import LONG, REQUEST
 
+pytestmark = pytest.mark.usefixtures("_each_transport")
+
 GIGABYTE = 1 << 30
 PIECE = 1 << 20
 SOCKET_BUFFERS = 16 * PIECE

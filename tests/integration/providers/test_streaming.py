@@ -21,6 +21,8 @@ from tests.integration.providers.helpers import (
     events,
 )
 
+pytestmark = pytest.mark.usefixtures("_each_transport")
+
 STREAM = {"content-type": "text/event-stream"}
 
 

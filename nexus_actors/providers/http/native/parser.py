@@ -155,7 +155,8 @@ class AnswerParser:
                 self._to_the_end = has_body
             elif coding.lower() != "chunked":
                 self._refusal = self._refusal or UNKNOWN_CODING
-            self.status = status
+            if self._refusal is None:
+                self.status = status
 
     def on_body(self, piece: bytes) -> None:
         if not self.is_complete and self._refusal is None:

@@ -20,7 +20,7 @@ from nexus_actors.providers.http.trust import trusting_context
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
-_STAYS: Final = "!#$%&'()*+,-./:;=?@[]_~"
+_STAYS: Final = "!#$%&'()*+,-./:;=?@[\\]^_|~"
 """What is not escaped in a target: what has a meaning there, and escapes."""
 _MOST_HEADS: Final = 64
 """Of calls to as many paths: one for each model and way of answering."""
