@@ -21,7 +21,7 @@ from tests.integration.providers.helpers import (
     events,
 )
 
-pytestmark = pytest.mark.usefixtures("_each_transport")
+each_transport = pytest.mark.usefixtures("_each_transport")
 
 STREAM = {"content-type": "text/event-stream"}
 
@@ -60,6 +60,7 @@ async def test_text_is_told_in_order_and_the_answer_is_whole(drip: float | None)
     assert answer.seconds_to_first_text is not None
 
 
+@each_transport
 async def test_a_stream_that_a_front_end_packed_is_told_at_its_end() -> None:
     packed = gzip.compress(event_text(HELLO).encode())
     told, answer = await streamed(
@@ -70,6 +71,7 @@ async def test_a_stream_that_a_front_end_packed_is_told_at_its_end() -> None:
     assert answer.response == "Hello."
 
 
+@each_transport
 async def test_text_is_told_before_the_answer_ends() -> None:
     body = event_text((chunk("Hel"), *HELLO[1:]))
     half = Reply(body=body, headers=STREAM, breaks="hang", after_headers=True)
@@ -86,6 +88,7 @@ async def test_text_is_told_before_the_answer_ends() -> None:
     await server.until(lambda it: it.open == 0)
 
 
+@each_transport
 async def test_a_stream_that_stands_still_is_a_timeout() -> None:
     body = event_text((chunk("Hel"), *HELLO[1:]))
     reply = Reply(body=body, headers=STREAM, breaks="hang", after_headers=True)
@@ -109,6 +112,7 @@ async def test_a_stream_may_take_longer_than_it_may_stand_still() -> None:
     assert isinstance(answer, Answer)
 
 
+@each_transport
 async def test_a_drip_that_goes_on_is_ended_by_the_deadline_alone() -> None:
     reply = Reply(body=event_text(HELLO), headers=STREAM, drip=SHORT / 10)
     async with connected({"*": reply}, idle_timeout=LONG / 2) as (_, session):
@@ -117,6 +121,7 @@ async def test_a_drip_that_goes_on_is_ended_by_the_deadline_alone() -> None:
     assert (failure.type, failure.message) == ("timeout", f"no answer within {SHORT:g} s")
 
 
+@each_transport
 @pytest.mark.parametrize("headers", [{}, {"content-type": "application/json; charset=utf-8"}])
 async def test_a_server_that_does_not_stream_answers_whole(headers: dict[str, str]) -> None:
     told, answer = await streamed(Reply(body=completion("Hello."), headers=headers))
@@ -125,6 +130,7 @@ async def test_a_server_that_does_not_stream_answers_whole(headers: dict[str, st
     assert (answer.response, answer.seconds_to_first_text) == ("Hello.", None)
 
 
+@each_transport
 @pytest.mark.parametrize("status", [400, 429, 503])
 async def test_a_refusal_is_no_stream(status: int) -> None:
     told, failure = await fail(Reply(status=status, body={"error": {"message": "no"}}))
@@ -132,6 +138,7 @@ async def test_a_refusal_is_no_stream(status: int) -> None:
     assert failure.message == f"HTTP {status}: no"
 
 
+@each_transport
 @pytest.mark.parametrize(
     ("reply", "why"),
     [
@@ -164,6 +171,7 @@ def broken_after(body: str, breaks: Break) -> Reply:
     return Reply(body=body + comments, headers=headers, breaks=breaks, after_headers=True)
 
 
+@each_transport
 @pytest.mark.parametrize("breaks", ["truncate", "hang"])
 async def test_an_answer_is_whole_however_its_connection_ends(breaks: Break) -> None:
     reply = broken_after(event_text(HELLO), breaks)
@@ -182,6 +190,7 @@ async def test_an_answer_is_whole_though_its_stream_never_ends() -> None:
     assert answer.response == "Hello."
 
 
+@each_transport
 @pytest.mark.parametrize("breaks", ["truncate", "reset", "hang"])
 async def test_a_broken_connection_before_the_last_event_is_what_failed(breaks: Break) -> None:
     reply = broken_after(event_text(HELLO[:2], done=False), breaks)
@@ -197,6 +206,7 @@ async def test_an_error_in_the_middle_is_the_failure() -> None:
     assert (failure.type, failure.status_code) == ("provider_error", 502)
 
 
+@each_transport
 async def test_a_stream_without_end_is_cut_off() -> None:
     filler = ": " + "x" * 1_000_000 + "\n"
     _, failure = await fail(Reply(body=filler * 17, headers=STREAM))
@@ -271,6 +281,7 @@ async def test_who_streams_unasked_is_understood(kind: str) -> None:
     assert (answer.response, answer.usage.total_tokens) == ("Hello.", 9)
 
 
+@each_transport
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 @pytest.mark.parametrize("is_stream", [True, False])
 async def test_what_a_front_end_packed_is_known_by_what_is_in_it(
@@ -298,6 +309,7 @@ async def test_an_event_of_nothing_is_none(nothing: str) -> None:
 WITHOUT_END = event_text(HELLO[:3], done=False).rstrip("\n")
 
 
+@each_transport
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 @pytest.mark.parametrize("breaks", [None, "truncate"])
 async def test_the_last_event_needs_no_empty_line_behind_it(end: str, breaks: Break | None) -> None:
