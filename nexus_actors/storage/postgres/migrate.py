@@ -11,10 +11,11 @@ Who waits for a table's lock holds up all who come after it. So none is waited f
 import asyncio
 import logging
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import asyncpg
-from pgmq.install import get_embedded_install_sql
 
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.due_index import ensure_due_index
@@ -228,6 +229,13 @@ async def _make(connection: Connection, queues: Queues) -> list[str]:
     return made
 
 
+def pgmq_sql() -> str:
+    """PGMQ's own SQL, from its package, which is not imported: that would bring another driver."""
+    found = find_spec("pgmq")
+    assert found is not None and found.origin is not None  # noqa: S101, PT018 - a dependency
+    return Path(found.origin).with_name("sql").joinpath("pgmq.sql").read_text("utf-8")
+
+
 async def _ensure_pgmq(connection: Connection) -> list[str]:
     if await connection.fetchval("SELECT to_regnamespace('pgmq') IS NOT NULL"):
         return []
@@ -236,7 +244,7 @@ async def _ensure_pgmq(connection: Connection) -> list[str]:
     ):
         await connection.execute("CREATE EXTENSION pgmq CASCADE")
     else:
-        await connection.execute(get_embedded_install_sql())
+        await connection.execute(pgmq_sql())
         # It may leave settings of the session behind, the search path for one.
         await connection.execute("RESET ALL")
         await configure(connection, session_settings(TIMEOUT) | SETTINGS)
