@@ -320,6 +320,20 @@ def dump(value: Any) -> str:
     return text
 
 
+def sendable(value: Any) -> bytes | None:
+    """Compact JSON of a value of JSON's types, nothing changed: None for what JSON cannot carry."""
+    try:
+        written = _ENCODER.encode(value)
+        if b"null" not in written:  # which NaN becomes, too
+            return written
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        pass
+    try:  # escaped to ASCII, so that no text can fail to encode
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    except (ValueError, RecursionError):
+        return None
+
+
 def dump_any(value: Any) -> str:
     """Compact JSON text of whatever a caller gave: unknown types become their text."""
     return _STANDARD_ENCODER.encode(storable(value))

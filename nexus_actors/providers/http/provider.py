@@ -10,7 +10,6 @@ Expected trouble comes back as a `ProviderFailure`; anything else is raised, and
 with it.
 """
 
-import json
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,6 +23,7 @@ import trio
 
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.foreign import bounded_notes
+from nexus_actors.contract.json_text import sendable
 from nexus_actors.contract.provider_state import Owner, open_states, seal_answer
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
@@ -93,11 +93,10 @@ class HttpProviderSession:
         prepared = self._prepare(asked, takes, left_out, owner, stream=on_text is not None)
         if isinstance(prepared, ProviderFailure):
             return self._masked(prepared, request)
-        try:  # escaped to ASCII, so that no text can fail to encode
-            text = json.dumps(prepared.body, separators=(",", ":"), allow_nan=False)
-        except (ValueError, RecursionError):
+        content = sendable(prepared.body)
+        if content is None:
             return refused("the request holds a number or a nesting that JSON cannot carry")
-        body = Body(text.encode("ascii"))
+        body = Body(content)
         stream = None if on_text is None else AnswerStream(self._api.reader(), on_text)
         outcome = _checked(await self._call(prepared, body, owner, timeout, stream), prepared.check)
         outcome = replace(outcome, dropped=bounded_notes((*prepared.dropped, *outcome.dropped)))

@@ -13,7 +13,7 @@ from nexus_actors.contract import decode
 from nexus_actors.contract.bounds import DEFAULTS, Bounds
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import Refusal
-from nexus_actors.contract.json_text import MAX_DEPTH, Parsed, dump, parse, parse_closely
+from nexus_actors.contract.json_text import MAX_DEPTH, Parsed, dump, parse, parse_closely, sendable
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.usual import read_usual
 
@@ -214,3 +214,21 @@ def test_a_number_is_as_long_as_it_may_be_wherever_it_stands(number: str, before
     text = f'["{"x" * before}",{number},"{"y" * before}"]'
     assert repr(parse(text)) == repr(parse_closely(text))
     assert isinstance(parse(text), Parsed) == (NUMBERS.index(number) in (0, 2))
+
+
+@quickly
+@given(anything)
+def test_what_is_sent_is_what_the_standard_library_says_or_refuses(value: Any) -> None:
+    try:
+        said = json.dumps(value, allow_nan=False)
+    except ValueError:
+        assert sendable(value) is None
+    else:
+        sent = sendable(value)
+        assert sent is not None
+        assert repr(json.loads(sent)) == repr(json.loads(said))
+
+
+@pytest.mark.parametrize("value", [float("nan"), [1, float("-inf")], {"a": {"b": float("inf")}}])
+def test_a_number_that_json_has_not_is_not_sent_as_null(value: Any) -> None:
+    assert sendable(value) is None
