@@ -179,10 +179,12 @@ async def running_service(
     *,
     before: Callable[[Application], None] | None = None,
     settings: Settings | None = None,
+    direct: bool = True,
     **sections: Any,
 ) -> AsyncIterator[Service]:
     """Run a service until the block ends, then stop it in order. `settings`: all of them, instead
-    of `sections`."""
+    of `sections`. Not `direct`: its results go by the results queue, as where job_results refuses
+    them."""
     settings = settings or settings_for(url, data_dir, **sections)
     async with open_sql(url) as sql:
         with claim_instance(data_dir) as instance:
@@ -191,6 +193,8 @@ async def running_service(
                 before(application)
             with application.observing():
                 async with open_tree(application.supervisor) as root:
+                    if not direct:
+                        application.database.requests.direct = None
                     yield Service(application, root, sql)
 
 

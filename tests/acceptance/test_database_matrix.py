@@ -41,7 +41,7 @@ CREATE TRIGGER full_disk BEFORE INSERT ON {table} FOR EACH STATEMENT
 SLOW = """
 CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     PERFORM pg_sleep(3600); RETURN NEW; END $$;
-CREATE TRIGGER slow BEFORE INSERT ON pgmq.q_ai_results FOR EACH STATEMENT
+CREATE TRIGGER slow BEFORE INSERT ON pgmq.a_ai_requests FOR EACH STATEMENT
     EXECUTE FUNCTION public.slow()
 """
 TROUBLES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
@@ -69,7 +69,7 @@ WORDS = {
 """What the service's log says meanwhile."""
 INSIDE: dict[str, tuple[str, str]] = {
     "the disk full for results": (
-        FULL.format(table="pgmq.q_ai_results"),
+        FULL.format(table="pgmq.a_ai_requests"),
         "DROP FUNCTION public.full_disk CASCADE",
     ),
     "the disk full for job_results": (

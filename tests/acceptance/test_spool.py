@@ -19,7 +19,7 @@ FULL = """
 DO $do$ BEGIN
     CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         RAISE 'No space left on device' USING ERRCODE = 'disk_full'; END $$;
-    CREATE TRIGGER full_disk BEFORE INSERT ON pgmq.q_ai_results FOR EACH STATEMENT
+    CREATE TRIGGER full_disk BEFORE INSERT ON pgmq.a_ai_requests FOR EACH STATEMENT
         EXECUTE FUNCTION full_disk();
 END $do$
 """
@@ -69,7 +69,7 @@ def test_the_database_comes_back_and_the_spool_is_empty(nexus: Nexus, database_u
     service.wait_ready()
     send(database_url, 8)
     wait_for(lambda: service.status()["running"] == 8, "running calls")
-    query(database_url, "ALTER TABLE pgmq.q_ai_results RENAME TO elsewhere")
+    query(database_url, "ALTER TABLE pgmq.a_ai_requests RENAME TO elsewhere")
     wait_for(lambda: service.status()["spooled"] == 8, "answers in the spool")
     # Meanwhile another machine has taken them, since our leases lapsed.
     query(
@@ -77,7 +77,7 @@ def test_the_database_comes_back_and_the_spool_is_empty(nexus: Nexus, database_u
         "UPDATE nexus.requests SET owner = 'another', read_ct = read_ct + 1;",
     )
     query(database_url, "UPDATE pgmq.q_ai_requests SET read_ct = read_ct + 1")
-    query(database_url, "ALTER TABLE pgmq.elsewhere RENAME TO q_ai_results")
+    query(database_url, "ALTER TABLE pgmq.elsewhere RENAME TO a_ai_requests")
     wait_for(lambda: value(database_url, "SELECT count(*) FROM job_results") == 8, "results")
     wait_for(lambda: service.status()["spooled"] == 0, "an empty spool")
     assert value(database_url, "SELECT count(*) FROM nexus.attempts WHERE outcome = 'ok'") == 8

@@ -30,12 +30,14 @@ async def test_a_queue_that_is_gone_for_a_moment_costs_no_answer(
     async with running_service(database_url, tmp_path, providers=providers) as service:
         await service.sql.send_many(request(n) for n in range(4))
         await service.running_calls(4)
-        await service.sql.rows("ALTER TABLE pgmq.q_ai_results RENAME TO elsewhere")
+        for table in ("q_ai_results", "a_ai_results"):  # by either way
+            await service.sql.rows(f"ALTER TABLE pgmq.{table} RENAME TO {table}_elsewhere")
         with trio.fail_after(PATIENCE):
             while len(service.application.in_work.answered()) < 4:
                 await trio.sleep(0.01)
         await trio.sleep(0.3)
-        await service.sql.rows("ALTER TABLE pgmq.elsewhere RENAME TO q_ai_results")
+        for table in ("q_ai_results", "a_ai_results"):
+            await service.sql.rows(f"ALTER TABLE pgmq.{table}_elsewhere RENAME TO {table}")
         await service.stored(4)
         assert {result["status"] for result in await service.sql.results()} == {"ok"}
 
@@ -44,9 +46,9 @@ async def test_one_answer_that_the_store_refuses_holds_up_no_other(
     database_url: str, tmp_path: Path
 ) -> None:
     async with running_service(database_url, tmp_path) as service:
-        await service.sql.rows(
-            "ALTER TABLE pgmq.q_ai_results ADD CHECK (message ->> 'response' <> 'echo: message 3')"
-        )
+        refused = "CHECK (message ->> 'response' <> 'echo: message 3')"
+        for table in ("q_ai_results", "a_ai_results"):  # by either way
+            await service.sql.rows(f"ALTER TABLE pgmq.{table} ADD {refused}")
         await service.sql.send_many(request(n) for n in range(20))
         await service.stored(20)
         results = {r["request_id"]: r for r in await service.sql.results()}
@@ -57,7 +59,7 @@ async def test_one_answer_that_the_store_refuses_holds_up_no_other(
 async def test_one_answer_that_a_trigger_objects_to_or_that_takes_too_long_holds_up_no_other(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with running_service(database_url, tmp_path) as service:
+    async with running_service(database_url, tmp_path, direct=False) as service:
         for statement in (
             "CREATE FUNCTION object() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
             " IF NEW.message ->> 'request_id' = 'request-3' THEN"

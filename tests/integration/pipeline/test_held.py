@@ -46,7 +46,7 @@ async def locking(url: str, lock: str) -> AsyncIterator[None]:
 async def test_one_agents_condition_takes_no_place_of_others_and_keeps_back_no_other_condition(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with running_service(database_url, tmp_path, **FEW) as service:
+    async with running_service(database_url, tmp_path, direct=False, **FEW) as service:
         sql = service.sql
         await sql.rows(OBJECTION.format(what="RAISE 'no: %', NEW"))
         await sql.rows(TRIGGER)
@@ -75,7 +75,7 @@ async def test_one_agents_condition_takes_no_place_of_others_and_keeps_back_no_o
 async def test_a_condition_that_tells_requests_apart_by_their_ids_takes_no_place_of_others(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with running_service(database_url, tmp_path, **FEW) as service:
+    async with running_service(database_url, tmp_path, direct=False, **FEW) as service:
         sql = service.sql
         await sql.send(request("odd-0"))  # the last that got through is one of them
         await service.stored(1)
@@ -95,7 +95,7 @@ async def test_a_condition_that_tells_requests_apart_by_their_ids_takes_no_place
 async def test_while_nothing_gets_through_no_more_is_bought_than_the_backlog(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with running_service(database_url, tmp_path, **FEW) as service:
+    async with running_service(database_url, tmp_path, direct=False, **FEW) as service:
         sql = service.sql
         await sql.rows("ALTER TABLE pgmq.q_ai_results ADD CONSTRAINT nobody CHECK (msg_id < 0)")
         await sql.send_many(request(n, agent_id=f"agent-{n}") for n in range(60))
@@ -113,7 +113,7 @@ async def test_one_that_alone_fails_in_time_is_held_and_told_and_holds_up_no_nex
     database_url: str, tmp_path: Path
 ) -> None:
     done = "SELECT count(*) = 1 FROM nexus.requests WHERE state = 'done' AND request_id = $1"
-    async with running_service(database_url, tmp_path, **FEW) as service:
+    async with running_service(database_url, tmp_path, direct=False, **FEW) as service:
         sql = service.sql
         await sql.rows(OBJECTION.format(what="RAISE 'no' USING ERRCODE = 'query_canceled'"))
         await sql.rows(TRIGGER)
@@ -127,7 +127,7 @@ async def test_one_that_alone_fails_in_time_is_held_and_told_and_holds_up_no_nex
                 await sql.send(request(number))
                 await service.stored(number - 1)
         await kept(service, 2)
-    async with running_service(database_url, tmp_path, **FEW) as service:
+    async with running_service(database_url, tmp_path, direct=False, **FEW) as service:
         await service.sql.send(request("next"))
         await service.sql.until(done, "request-next")
         await service.sql.rows("DROP FUNCTION objection CASCADE")
