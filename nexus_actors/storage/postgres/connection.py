@@ -16,10 +16,11 @@ time, the others are replaced before they are used.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
 import asyncpg.pool
@@ -43,6 +44,7 @@ from nexus_actors.storage.postgres.sessions import (
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_Pooled: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 __all__ = [
     "COMMAND_TIMEOUT",
@@ -61,6 +63,10 @@ COMMAND_TIMEOUT = 10.0
 """Seconds for one statement."""
 GRACE = 2.0
 """Seconds after `command_timeout` in which a cancelled statement may still end orderly."""
+HELD = 2
+"""Idle connections that are held: one that leases, and one that finishes."""
+INACTIVE = 300.0
+"""Seconds after which an idle one is not used any more, as in the driver's pool."""
 _SERVERS_WORD = 1.0
 """Seconds after `command_timeout` in which the server tells that it has ended a statement."""
 
@@ -80,6 +86,10 @@ class PostgresPool:
         self._pool = pool
         self._loop = loop
         self._limit = command_timeout + GRACE
+        self._held: list[tuple[_Pooled, float]] = []
+        """Idle ones that the next operations take, and since when."""
+        self._waiting = 0
+        """Operations that wait for the driver's pool."""
         self.closed = False
         """True once it is closing: every operation then fails."""
         self.url = url
@@ -111,24 +121,62 @@ class PostgresPool:
         return result
 
     async def _operate(self, operation: Callable[..., Awaitable[T]], args: Any, kwargs: Any) -> T:
-        connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT)
+        connection = await self._take()
         watchdog = asyncio.get_running_loop().call_later(self._limit, connection.terminate)
+        held = False
         try:
-            return await operation(connection, *args, **kwargs)
+            result = await operation(connection, *args, **kwargs)
         except DRIVER_ERRORS as error:
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
                 # A standby, or a server that was told so: a session may stay that way for ever, a
                 # new one finds what there is then.
                 connection.terminate()
             if isinstance(error, TimeoutError) or _lost(connection):
+                for other, _ in self._held:
+                    other.terminate()
+                self._held.clear()
                 await self._pool.expire_connections()
             raise
+        else:
+            held = self._hold(connection)
+            return result
         finally:
             watchdog.cancel()
-            # A release that fails has terminated the connection, and the pool makes a new one:
-            # nothing to report.
-            with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._pool.release(connection, timeout=GRACE)
+            if not held:
+                await self._release(connection)
+
+    async def _take(self) -> _Pooled:
+        while self._held:
+            connection, since = self._held.pop()
+            if not _lost(connection) and time.monotonic() - since < INACTIVE:
+                return connection
+            connection.terminate()
+        self._waiting += 1
+        try:
+            return await self._pool.acquire(timeout=CONNECT_TIMEOUT)
+        finally:
+            self._waiting -= 1
+
+    def _hold(self, connection: _Pooled) -> bool:
+        """Keep one that did its work out of the driver's pool, which takes longer to go through
+        than a small statement; not where somebody waits for one there."""
+        if self._waiting or self.closed or len(self._held) >= HELD or _lost(connection):
+            return False
+        if connection.is_in_transaction():
+            return False
+        self._held.append((connection, time.monotonic()))
+        return True
+
+    async def _release(self, connection: _Pooled) -> None:
+        # A release that fails has terminated the connection, and the pool makes a new one: nothing
+        # to report.
+        with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self._pool.release(connection, timeout=GRACE)
+
+    async def _close(self) -> None:
+        while self._held:
+            await self._release(self._held.pop()[0])
+        await self._pool.close()
 
     async def close(self) -> None:
         """Close all connections, within `GRACE` seconds, whether or not the caller is being
@@ -139,7 +187,7 @@ class PostgresPool:
             trio.CancelScope(shield=True, deadline=trio.current_time() + GRACE),
             suppress(*DRIVER_ERRORS),
         ):
-            await self.on_loop(self._pool.close)
+            await self.on_loop(self._close)
         with suppress(asyncpg.InterfaceError):
             self._pool.terminate()
 
