@@ -4,12 +4,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-JOBS ?= 4
+JOBS ?= 6
 AGAINST ?= adc0287
 INPUTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill quick unit test soak fuzz check bench differential lock clean
+.PHONY: help setup demo drill quick unit test suite soak fuzz check bench differential lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,13 @@ demo: .venv/runtime.stamp ## start the service on an embedded PostgreSQL, feed i
 drill: .venv/runtime.stamp ## kill services and PostgreSQL for two minutes under load, and count what was kept
 	@$(BIN)/nexus drill --requests 5000 --duplicates 500 --kill 50 --db-restart 10 --provider-faults 0.3 --seconds 120
 
-test: setup check ## run the checks, then every test, on real PostgreSQL
+test: setup ## run the checks, beside them every test, on real PostgreSQL
+	@$(MAKE) --no-print-directory -j 2 check suite
+
+# Tests wait more than they work: hence more of them at once than there are cores. Bytecode is kept even where the environment
+# asks for none: each worker imports all tests, and each `nexus` that they start all of the service.
+suite: export PYTHONDONTWRITEBYTECODE =
+suite:
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 quick: setup ## the checks beside the unit tests, for every few minutes: under a minute on two idle cores
