@@ -118,7 +118,7 @@ async def test_every_fault_is_on_record_and_no_secret_is(
             kept = [*await sql.dead(), await sql.rows("SELECT * FROM job_results")]
     check_rules(server, kind, model=MODELS[kind])
     text = json.dumps(told_of, default=str) + capfd.readouterr().out
-    assert "circuit open" in text
+    assert "throttled" in text
     for secret in (KEY, KEY[3:15], PROMPT):
         assert secret not in text
     assert KEY not in json.dumps(kept, default=str)  # these have the request, hence the prompt
