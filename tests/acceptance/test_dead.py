@@ -36,7 +36,8 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
     ]
     for line in lines:
         query(database_url, "SELECT pgmq.send('ai_requests', $1::jsonb)", json.dumps(line))
-    wait_for(lambda: len(nexus.json("dead", "list")) == 4, "dead letters")
+    dead = "SELECT count(*) FROM pgmq.q_ai_requests_dead"
+    wait_for(lambda: value(database_url, dead) == 4, "dead letters")
 
     letters = {letter["request_id"]: letter for letter in nexus.json("dead", "list")}
     assert letters["first"]["reason"] == "provider_error"

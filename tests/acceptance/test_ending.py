@@ -2,6 +2,7 @@
 
 import signal
 
+from nexus_actors.storage.postgres.embedded import embedded_url
 from tests.acceptance.nexus import Nexus, Service, one_line, query, send, value, wait_for
 
 WORKERS = 4
@@ -85,7 +86,7 @@ def test_after_sigkill_a_new_start_finishes_everything_once(nexus: Nexus) -> Non
     _configure(nexus, "", latency=0.1)
     service = nexus.start()
     service.wait_ready()
-    url = nexus.run("db", "url").stdout.strip()
+    url = embedded_url(nexus.data_dir)
     ids = send(url, 60)
     wait_for(lambda: _count(url, "job_results") >= WORKERS, "some results")
     service.signal(signal.SIGKILL)

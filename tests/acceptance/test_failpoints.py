@@ -39,7 +39,6 @@ def test_killed_at_any_step_everything_ends_once(
     nexus: Nexus, database_url: str, name: str
 ) -> None:
     nexus.configure(CONFIG, url=database_url)
-    assert nexus.run("db", "migrate").returncode == 0
     send(database_url, COUNT)
     if name in BY_THE_QUEUE:  # what the direct way needs is gone
         query(database_url, "ALTER SEQUENCE pgmq.q_ai_results_msg_id_seq RENAME TO elsewhere")

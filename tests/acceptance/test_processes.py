@@ -41,8 +41,6 @@ def _ended_once(url: str, count: int) -> None:
 def test_five_processes_share_a_queue_and_no_request_is_worked_on_twice(
     nexus: Nexus, database_url: str
 ) -> None:
-    nexus.configure(url=database_url)
-    nexus.run("db", "migrate")
     for name in ("one", "two", "three", "four", "five"):
         _start(nexus, database_url, name)
     online = "SELECT count(DISTINCT application_name || pid) > 9 FROM pg_stat_activity"
@@ -57,8 +55,6 @@ def test_five_processes_share_a_queue_and_no_request_is_worked_on_twice(
 def test_one_that_was_frozen_past_its_leases_wakes_up_and_does_no_harm(
     nexus: Nexus, database_url: str
 ) -> None:
-    nexus.configure(url=database_url)
-    nexus.run("db", "migrate")
     frozen = _start(nexus, database_url, "frozen")
     running = "SELECT count(*) >= 4 FROM nexus.requests WHERE state = 'leased'"
     send(database_url, 8)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from nexus_actors.storage.postgres.embedded import embedded_url
 from tests.acceptance.nexus import LIMIT, NEXUS, Nexus, one_line, query
 
 NO_SERVICE = [("status",), ("tree",), ("stop",), ("ask", "hello"), ("result", "some-id")]
@@ -119,7 +120,7 @@ def test_wrong_password(nexus: Nexus) -> None:
     rules.write_text(f"local all guarded scram-sha-256\n{rules.read_text()}")
     service = nexus.start()
     service.wait_ready()
-    url = nexus.run("db", "url").stdout.strip()
+    url = embedded_url(nexus.data_dir)
     query(url, "CREATE ROLE guarded LOGIN PASSWORD 'right'")
     nexus.data_dir = nexus.folder / "other"
     nexus.configure(url=url.replace("postgres@", "guarded:wrong-one@"))

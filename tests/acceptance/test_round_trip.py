@@ -1,4 +1,4 @@
-"""One service with an embedded PostgreSQL, and every command against it."""
+"""A service, on an embedded PostgreSQL or on one that is given, and every command against it."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,8 @@ def test_a_service_from_start_to_stop(nexus: Nexus) -> None:
     assert "Traceback" not in service.log
 
 
-def test_the_tree_shows_every_actor(nexus: Nexus) -> None:
+def test_the_tree_shows_every_actor(nexus: Nexus, database_url: str) -> None:
+    nexus.configure(url=database_url)
     service = nexus.start()
     service.wait_ready()
     root = nexus.json("tree")
@@ -78,7 +79,8 @@ def _names(node: dict[str, Any]) -> list[str]:
     return [node["name"], *(name for child in node["children"] for name in _names(child))]
 
 
-def test_enqueue_sends_good_lines_and_names_bad_ones(nexus: Nexus) -> None:
+def test_enqueue_sends_good_lines_and_names_bad_ones(nexus: Nexus, database_url: str) -> None:
+    nexus.configure(url=database_url)
     service = nexus.start()
     service.wait_ready()
     file = nexus.folder / "requests.jsonl"

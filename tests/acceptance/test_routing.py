@@ -76,7 +76,8 @@ def test_what_can_be_reached(nexus: Nexus) -> None:
     assert "$2.00" in listed
 
 
-def test_what_became_of_a_request(nexus: Nexus) -> None:
+def test_what_became_of_a_request(nexus: Nexus, database_url: str) -> None:
+    nexus.configure(url=database_url)
     service = nexus.start()
     service.wait_ready()
     answer = nexus.json("ask", "how are you?")
@@ -91,8 +92,8 @@ def test_what_became_of_a_request(nexus: Nexus) -> None:
     assert one_line(nexus.run("explain", "nobody"), 1) == "nexus: the journal has no request nobody"
 
 
-def test_why_models_were_passed_over_stands_in_the_journal(nexus: Nexus) -> None:
-    nexus.configure(CONFIG)
+def test_why_models_were_passed_over_stands_in_the_journal(nexus: Nexus, database_url: str) -> None:
+    nexus.configure(CONFIG, url=database_url)
     nexus.start().wait_ready()
     answer = nexus.json("ask", "word " * 400)
     assert (answer["provider"], answer["model"]) == ("two", "other")
@@ -106,7 +107,7 @@ def test_why_models_were_passed_over_stands_in_the_journal(nexus: Nexus) -> None
     assert any(line.startswith("      not one/small: about 507 tokens") for line in lines)
 
 
-def test_what_is_left_of_the_budgets(nexus: Nexus) -> None:
+def test_what_is_left_of_the_budgets(nexus: Nexus, database_url: str) -> None:
     nexus.configure(
         CONFIG
         + """
@@ -117,25 +118,24 @@ agent = "nightly-*"
 [budgets.all]
 dollars = 100
 per = "month"
-"""
+""",
+        url=database_url,
     )
     nexus.start().wait_ready()
     query(
-        nexus.run("db", "url").stdout.strip(),
+        database_url,
         "INSERT INTO nexus.spending"
         " VALUES ('all', date_trunc('month', now() AT TIME ZONE 'UTC'), 1.5, 40)",
     )
     query(
-        nexus.run("db", "url").stdout.strip(),
+        database_url,
         "INSERT INTO nexus.spending"
         " VALUES ('small', date_trunc('day', now() AT TIME ZONE 'UTC'), 0, 0.0001)",
     )
     shown = nexus.run("budgets").stdout
     assert "$0.0001 " in shown
     assert "$0.0099 " in shown
-    query(
-        nexus.run("db", "url").stdout.strip(), "DELETE FROM nexus.spending WHERE budget = 'small'"
-    )
+    query(database_url, "DELETE FROM nexus.spending WHERE budget = 'small'")
     small, everything = nexus.json("budgets")
     assert (small["budget"], small["agent"], small["spent"], small["left"]) == (
         "small",

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import trio
+
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.requests import TOO_LARGE, GiveBack
 from tests.integration.storage.storage_helpers import send
@@ -83,7 +85,16 @@ async def test_while_requests_in_work_take_all_memory_no_further_ones_are_read(
         await service.sql.send_many(
             {**request(n), "messages": [{"role": "user", "content": text}]} for n in range(12)
         )
-        while len(await service.sql.results()) < 12:
-            most = max(most, service.application.in_work.running)
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                nonlocal most
+                while True:
+                    most = max(most, service.application.in_work.running)
+                    await trio.sleep(0.005)
+
+            nursery.start_soon(watch)
+            await service.stored(12)
+            nursery.cancel_scope.cancel()
         assert 1 <= most < 12
         assert service.application.in_work.bytes_left == 16 * 2**20
