@@ -10,7 +10,7 @@
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period. One that
 -- another holds for long is not waited for until the statement's time is over: it is one request's, and others are to end.
 WITH item AS MATERIALIZED (
-    SELECT i.msg_id, i.read_ct, i.request_id, i.row_id, i.result::jsonb AS result, i.journal::jsonb AS journal, i.failure,
+    SELECT row_number() OVER () AS place, i.msg_id, i.read_ct, i.request_id, i.row_id, i.result::jsonb AS result, i.journal::jsonb AS journal, i.failure,
            i.attempt_count, i.spared_count, i.steps
     FROM json_to_recordset($2::json) AS i (
         msg_id bigint, read_ct integer, request_id text, row_id uuid, result text, journal text, failure json,
@@ -26,7 +26,7 @@ queued AS MATERIALIZED (
     FOR UPDATE OF q
 ),
 owned AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, r.read_ct, r.received_at, r.sent_again_after, r.traceparent
+    SELECT i.place, r.request_id, r.msg_id, r.read_ct, r.received_at, r.sent_again_after, r.traceparent
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
@@ -38,17 +38,17 @@ owned AS MATERIALIZED (
     ORDER BY r.request_id
     FOR UPDATE OF r
 ),
--- The sequence began anew meanwhile, and the number is another request's, which stays.
+-- The sequence began anew meanwhile, and the number is another request's, whose message stays, unless it ends here, too.
 others AS MATERIALIZED (
-    SELECT r.msg_id
+    SELECT r.place
     FROM owned AS r
     JOIN queued AS q ON q.msg_id = r.msg_id
     WHERE NOT {same_r}
 ),
 ended AS MATERIALIZED (
-    SELECT msg_id, read_ct FROM owned
+    SELECT place, msg_id, read_ct FROM owned
     UNION ALL
-    SELECT q.msg_id, q.read_ct
+    SELECT i.place, q.msg_id, q.read_ct
     FROM queued AS q
     JOIN item AS i ON i.msg_id = q.msg_id AND i.read_ct = q.read_ct AND i.result IS NULL
 ),
@@ -92,12 +92,13 @@ letters AS MATERIALIZED (
                    'reason', i.failure ->> 'type', 'detail', i.failure, 'request_id', i.request_id,
                    'msg_id', i.msg_id, 'attempts', i.attempt_count, 'dead_at', now()),
                CASE WHEN (SELECT true FROM pgmq.a_{requests} AS a WHERE a.msg_id = i.msg_id LIMIT 1) IS NULL
+                         AND i.place NOT IN (SELECT place FROM others)
                     THEN i.msg_id END) AS letter
     FROM item AS i
-    JOIN ended AS e ON e.msg_id = i.msg_id AND e.read_ct = i.read_ct
+    JOIN ended AS e ON e.place = i.place
     LEFT JOIN pgmq.q_{requests} AS q
          ON q.msg_id = i.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM item WHERE failure IS NOT NULL))
-            AND q.msg_id NOT IN (SELECT msg_id FROM others)
+            AND i.place NOT IN (SELECT place FROM others)
     WHERE i.failure IS NOT NULL
 ),
 -- Each by itself: together they may be more than an array can hold.
@@ -115,7 +116,7 @@ fate AS MATERIALIZED (
                        WHERE l.msg_id = e.msg_id AND l.letter ->> 'archived_msg_id' IS NOT NULL))
            AND (SELECT true FROM pgmq.a_{requests} AS a WHERE a.msg_id = e.msg_id LIMIT 1) IS NULL AS kept
     FROM ended AS e
-    WHERE e.msg_id NOT IN (SELECT msg_id FROM others)
+    WHERE e.place NOT IN (SELECT place FROM others)
 ),
 archived AS MATERIALIZED (
     SELECT count(*)
