@@ -58,7 +58,11 @@ class LeaseKeeper(Stage):
             # A job may have ended, or been leased anew, while the statement ran. One with an
             # outcome is the publisher's, one on its way back the Router's: their fences decide.
             changed = job not in self._in_work or job.lease != lease
-            if lease in held or changed or isinstance(job.place, Answered | Leaving):
+            if changed or isinstance(job.place, Answered | Leaving):
+                continue
+            current = held.get(job.request_id or "")
+            if current is not None and current.msg_id == lease.msg_id:
+                self._in_work.renew(job, current)  # by ourselves, a moment ago
                 continue
             log.warning("lease lost, call given up", request_id=job.request_id, msg_id=lease.msg_id)
             if job.call is not None:

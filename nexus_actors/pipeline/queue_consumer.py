@@ -18,8 +18,7 @@ from nexus_actors.pipeline.stage import Stage
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.requests import TOO_LARGE, Delivery, Lease
-from nexus_actors.work.ending import give_back
-from nexus_actors.work.job import Assigned, Job, Leaving, Unrouted
+from nexus_actors.work.job import Assigned, Job, Unrouted
 from nexus_actors.work.wake import Wake
 from supervisors import ExitReason, Shutdown
 
@@ -237,29 +236,19 @@ class QueueConsumer(Stage):
     # -- stopping
 
     async def _drain(self) -> None:
-        """Give back what no worker has started, then wait until no call is running."""
+        """Have the Router give back what no worker has started, and wait until no call is running.
+        What it has not given back by then, the LeaseKeeper does, the last to stop."""
         self._stopping = True
         self._in_work.drain()
         self._wake.set()
         await self._stopped.wait()
         at_rest = Wake()
         self._in_work.on_rest = at_rest.set
-        await self._give_back_unstarted()
+        for job in self._in_work:
+            if isinstance(job.place, Unrouted | Assigned):
+                self._in_work.leave(job)
         while self._in_work.running:
             await at_rest.wait(math.inf)
-
-    async def _give_back_unstarted(self) -> None:
-        unstarted = (Unrouted, Assigned, Leaving)
-        jobs = [job for job in self._in_work if isinstance(job.place, unstarted)]
-        for job in jobs:
-            self._in_work.leave(job)
-        try:
-            await self._store.give_back([give_back(job) for job in jobs])
-        except StorageError as error:  # the LeaseKeeper, last to stop, tries again
-            log.warning("could not give back what was not started", error=str(error))
-        else:
-            for job in jobs:
-                self._in_work.remove(job)
 
 
 def _seconds(since: datetime, until: datetime) -> float:

@@ -1,5 +1,6 @@
 """Stage 2: choose the candidates of a request and assign it to the first that is left."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -41,7 +42,7 @@ class Router(GenServer):
     """
 
     def __init__(
-        self, shared: Shared, routes: Routes, unrouted: trio.MemoryReceiveChannel[None]
+        self, shared: Shared, routes: Routes, bell: trio.MemoryReceiveChannel[None]
     ) -> None:
         settings = shared.settings
         self._routes = routes
@@ -50,12 +51,11 @@ class Router(GenServer):
         self._most_throttled = shared.throttled_seconds
         self._store = shared.store
         self._in_work = shared.in_work
-        self._unrouted = unrouted
+        self._bell = bell
         self._gates = shared.gates
         self._allowed_hosts = settings.security.allowed_hosts
         self._bounds = settings.requests.bounds
         self._deadlines = Deadlines(self._expire)
-        self._leaving: list[Job] = []
         self._left = Wake()
         self._patience = shared.outages.patience("Router")
 
@@ -65,15 +65,15 @@ class Router(GenServer):
         await trio.to_thread.run_sync(self._routes.warm_up)
         for job in self._in_work:
             self._deadlines.watch(job)
-        self._leaving.extend(self._in_work.leaving())
         self._route_all()
         self.spawn_link(self._route)
         self.spawn_link(self._give_back_all)
         self.spawn_link(self._deadlines.keep)
 
     async def _route(self) -> None:
-        async for _ in self._unrouted:
+        async for _ in self._bell:
             self._route_all()
+            self._left.set()
 
     def _route_all(self) -> None:
         for job in self._in_work.unrouted():
@@ -90,17 +90,17 @@ class Router(GenServer):
         elif job.has_used(self._max_attempts):
             self._in_work.answer(job, _exhausted(job))
         elif self._in_work.draining:
-            self._put_to_wait(job)
+            self._in_work.leave(job)
         elif not self._choose(job):
             if job.not_before < self._may_wait_until(job):
-                self._put_to_wait(job)
+                self._in_work.leave(job)
             else:
                 self._in_work.answer(job, self._left_alone(job))
         elif self._in_work.room(job.candidate.provider) > 0:
             self._in_work.assign(job, job.candidate.provider)
             reached("after_route")
         else:
-            self._put_to_wait(job)
+            self._in_work.leave(job)
 
     def _choose(self, job: Job) -> bool:
         """Go on to the first candidate that may be called soon. False if one must be waited for.
@@ -227,19 +227,15 @@ class Router(GenServer):
 
     # -- what waits in the store
 
-    def _put_to_wait(self, job: Job) -> None:
-        self._in_work.leave(job)
-        self._leaving.append(job)
-        self._left.set()
-
     async def _give_back_all(self) -> None:
+        """Whoever put them on their way back."""
         while True:
-            if not self._leaving:
+            if leaving := self._in_work.leaving():
+                await self._give_back(leaving)
+            else:
                 await self._left.wait(FOREVER)
-            batch, self._leaving = self._leaving, []
-            await self._give_back(batch)
 
-    async def _give_back(self, jobs: list[Job]) -> None:
+    async def _give_back(self, jobs: Sequence[Job]) -> None:
         """Return these leases, however long the store is away."""
         while jobs := [job for job in jobs if job in self._in_work]:
             try:
@@ -261,14 +257,16 @@ class Router(GenServer):
                 for job in jobs:
                     self._in_work.remove(job)
                 self._in_work.waiting_providers.update(
-                    job.candidate.provider for job in jobs if not self._delay(job)
+                    job.candidate.provider
+                    for job in jobs
+                    if job.candidates and not self._delay(job)
                 )
                 self._in_work.on_room()
 
     def _return(self, job: Job) -> GiveBack:
         """To wait for its provider, or for the moment its candidate may be called; visible at once
-        while we stop and others may have room."""
-        if self._in_work.draining:
+        while we stop and others may have room, or where a drain took it before it was routed."""
+        if self._in_work.draining or not job.candidates:
             return give_back(job)
         if delay := self._delay(job):
             return give_back(job, delay=delay)

@@ -260,9 +260,12 @@ class RequestStore(HeldMessages, Protocol):
         """Acknowledge deliveries whose request another message carries."""
         ...
 
-    async def extend(self, leases: Collection[Lease], visibility_timeout: float) -> set[Lease]:
-        """Keep messages invisible for another `visibility_timeout` seconds. Returns the leases
-        still held.
+    async def extend(
+        self, leases: Collection[Lease], visibility_timeout: float
+    ) -> dict[str, Lease]:
+        """Keep messages invisible for another `visibility_timeout` seconds. Returns the leases that
+        this instance holds of them now, by request id: those, and newer ones, which it may have
+        taken at the same moment. What is not among them was lost.
         """
         ...
 

@@ -124,7 +124,8 @@ class InWork:
         self._limit = DEEPEST * batch_size + 2 * self._backlog
 
     def connect(self, router: Bell, publisher: Bell) -> None:
-        """From now on these are rung when there are jobs for the Router or for the publisher."""
+        """From now on these are rung when there are jobs for the Router (to be routed, or to be
+        given back), or for the publisher."""
         self._router, self._publisher = router, publisher
 
     # -- looking
@@ -190,7 +191,7 @@ class InWork:
     @property
     def places(self) -> int:
         """How many jobs more there can be: what the queues take, as many answers not yet published,
-        and a batch on its way back; those set apart besides.
+        and the deepest batch on its way back; those set apart besides.
         """
         return self._limit - len(self._jobs) + len(self._apart)
 
@@ -251,11 +252,12 @@ class InWork:
         return job
 
     def put_back(self, job: Job) -> None:
-        """Its worker is gone: it is to be taken by another."""
+        """Its worker is gone: it is the next to be taken by another."""
         if isinstance(job.place, Held):
             provider = job.place.provider
             self._withdraw(job)
             self._to_queue(job, provider)
+            self._queues[provider].waiting.move_to_end(job, last=False)
 
     def unroute(self, job: Job) -> None:
         """Back to the Router: the candidate is used up, or must not be called for a while."""
@@ -263,12 +265,14 @@ class InWork:
         self._to_router(job)
 
     def leave(self, job: Job) -> None:
-        """It is being given back. It stays in the table until the store has said so, since nobody
-        knows of a statement that was cut off whether it was carried out.
+        """It is being given back, by the Router. It stays in the table until the store has said so,
+        since nobody knows of a statement that was cut off whether it was carried out.
         """
         self._withdraw(job)
         job.place = LEAVING
         self._leaving[job] = None
+        if len(self._leaving) == 1:
+            _ring(self._router)
 
     def answer(self, job: Job, outcome: Answer | Failure) -> None:
         """The job has its outcome."""

@@ -78,7 +78,9 @@ class KeptAnswers:
         """Make durable here what the store has not taken yet: these, or all."""
         waiting = self._in_work.answered() if jobs is None else jobs
         for chunk in self._chunks([job for job in waiting if job not in self]):
-            answers = [it for it in map(self.encode, chunk) if it.result is not None]
+            # Some may have been published while the others were written.
+            left = [job for job in chunk if job in self._in_work]
+            answers = [it for it in map(self.encode, left) if it.result is not None]
             try:
                 await self._spool.keep(answers)
             except SpoolError as error:

@@ -197,14 +197,16 @@ class PostgresRequestStore:
         if duplicates:
             await self._fetch("discard", *_columns(duplicates))
 
-    async def extend(self, leases: Collection[Lease], visibility_timeout: float) -> set[Lease]:
+    async def extend(
+        self, leases: Collection[Lease], visibility_timeout: float
+    ) -> dict[str, Lease]:
         """See `RequestStore.extend`. Only claimed requests can be extended."""
         if not leases:
-            return set()
+            return {}
         rows = await self._keeper.run(
             fetch, self._sql["extend"], self._owner, *_columns(leases), visibility_timeout
         )
-        return {_lease(row) for row in rows}
+        return {row["request_id"]: _lease(row) for row in rows}
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
         """See `RequestStore.finish`."""

@@ -236,13 +236,13 @@ async def test_extend_keeps_what_is_held_and_names_it(db: PostgresDatabase) -> N
     await sql(db, "DELETE FROM pgmq.q_ai_requests WHERE msg_id = $1", d.lease.msg_id)
 
     held = await db.requests.extend([x.lease for x in (a, b, c, d)], 100)
-    assert held == {a.lease, d.lease}
+    assert held == {"a": a.lease, "d": d.lease}
     left = (
         "SELECT extract(epoch FROM vt - clock_timestamp()) FROM pgmq.q_ai_requests"
         " WHERE msg_id = $1"
     )
     assert 90 < await value(db, left, a.lease.msg_id) <= 100
-    assert await db.requests.extend([], 100) == set()
+    assert await db.requests.extend([], 100) == {}
 
 
 async def test_an_older_lease_of_the_same_process_changes_nothing(db: PostgresDatabase) -> None:
@@ -251,7 +251,9 @@ async def test_an_older_lease_of_the_same_process_changes_nothing(db: PostgresDa
     await lapse(db)
     [new] = await db.requests.lease(1, 30)
 
-    assert await db.requests.extend([old.lease], 3600) == set()
+    left = "SELECT vt - clock_timestamp() < interval '1 min' FROM pgmq.q_ai_requests"
+    assert await db.requests.extend([old.lease], 3600) == {"r": new.lease}  # and not longer
+    assert await value(db, left)
     await db.requests.give_back([give_back(old, attempt_count=7)])
     row = await journal(db, "r")
     assert (row["state"], row["read_ct"], row["attempts"]) == ("leased", new.lease.read_ct, 2)

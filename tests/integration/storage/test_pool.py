@@ -340,5 +340,7 @@ async def test_leases_are_kept_while_every_other_connection_is_busy(database_url
             nursery.start_soon(value, db, "SELECT pg_sleep(1000)")
             await trio.testing.wait_all_tasks_blocked()
             with trio.fail_after(30):
-                assert await db.requests.extend([delivery.lease], 60) == {delivery.lease}
+                assert await db.requests.extend([delivery.lease], 60) == {
+                    delivery.request_id: delivery.lease
+                }
             nursery.cancel_scope.cancel()

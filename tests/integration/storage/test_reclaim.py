@@ -26,7 +26,7 @@ async def test_who_took_it_meanwhile_loses_it(db: PostgresDatabase) -> None:
     [theirs] = await two.lease(1, 30)
     assert await db.requests.finish([success(ours)]) == set()
     leases = await db.requests.reclaim({"r": ours.lease.msg_id})
-    assert await two.extend([theirs.lease], 30) == set()
+    assert await two.extend([theirs.lease], 30) == {}
     assert await two.finish([success(theirs)]) == set()
     answer = replace(success(ours), lease=leases["r"])
     assert await db.requests.finish([answer]) == {leases["r"]}

@@ -17,15 +17,20 @@ named AS MATERIALIZED (
     FROM nexus.requests AS r
     WHERE r.owner = $1 AND r.state = 'leased' AND r.queue = '{requests}' AND r.msg_id = ANY ($2)
 ),
-held AS MATERIALIZED (
-    SELECT r.msg_id, r.read_ct, r.received_at
+-- Under whichever lease: a statement of ours that runs beside this one may just have leased a request anew.
+owned AS MATERIALIZED (
+    SELECT r.request_id, r.msg_id, r.read_ct, r.received_at
     FROM nexus.requests AS r
-    JOIN asked AS a ON a.msg_id = r.msg_id AND a.read_ct = r.read_ct
     WHERE (SELECT count(*) FROM queued) >= 0
           AND r.request_id = ANY (ARRAY(SELECT request_id FROM named))
           AND r.queue = '{requests}' AND (r.owner, r.state) IS NOT DISTINCT FROM ($1, 'leased')
     ORDER BY r.request_id
     FOR SHARE OF r
+),
+held AS MATERIALIZED (
+    SELECT o.msg_id, o.received_at
+    FROM owned AS o
+    JOIN asked AS a ON a.msg_id = o.msg_id AND a.read_ct = o.read_ct
 ),
 extended AS (
     UPDATE pgmq.q_{requests} AS q
@@ -34,4 +39,4 @@ extended AS (
     WHERE q.msg_id = h.msg_id AND q.msg_id = ANY ($2) AND {same_h}
 )
 -- A message that an operator has purged is still ours to end.
-SELECT msg_id, read_ct FROM held
+SELECT request_id, msg_id, read_ct FROM owned
