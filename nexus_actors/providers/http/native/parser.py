@@ -49,7 +49,6 @@ class AnswerParser:
         "_parser",
         "_quiet",
         "_refusal",
-        "_size",
         "_to_the_end",
         "has_begun",
         "headers",
@@ -80,7 +79,6 @@ class AnswerParser:
         self._to_the_end = False
         self._refusal: str | None = None
         self._count = 0
-        self._size = 0
         self._quiet = 0
         self.pieces.clear()
 
@@ -125,14 +123,13 @@ class AnswerParser:
         if self.is_complete:
             self.is_last = True
 
-    def on_status(self, reason: bytes) -> None:
-        self._take(15 + len(reason))
-
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.is_complete:
+            return
         self._count += 1
         if self._count > MOST_HEADERS:
             self._refusal = self._refusal or MANY_HEADERS
-        elif self._take(4 + len(name) + len(value)) and not self.status:
+        elif not self.status:  # else it is one of the trailers
             key = name.decode("ascii").lower()
             text = _text(value)
             headers = self.headers
@@ -169,14 +166,6 @@ class AnswerParser:
         elif not self.is_complete and self._parser is not None:
             self.is_complete = True
             self.is_last = not self._parser.should_keep_alive()
-
-    def _take(self, length: int) -> bool:
-        if self.is_complete:
-            return False
-        self._size += length
-        if self._size > MOST_HEAD:
-            self._refusal = self._refusal or LARGE_HEAD
-        return self._refusal is None
 
 
 def _text(value: bytes) -> str:
