@@ -37,8 +37,8 @@ class Unconnected:
 
 
 class Connection:
-    """Plain: on the socket itself, since a stream of trio's adds a turn of the loop to each send.
-    One call at a time."""
+    """Plain: on the socket itself, since a stream of trio's does not tell how much it sent, and
+    that decides whether a call may be made once more. One call at a time."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.parser = AnswerParser()
