@@ -52,11 +52,11 @@ check: setup ## ruff, mypy, pyright, import boundaries
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-bench: .venv/bench.stamp ## measure the service's latency and throughput, its CPU beside AGAINST's, and the actors beside others
-	@$(BIN)/python -m benchmarks.latency
-	@$(BIN)/python -m benchmarks.throughput
-	@$(BIN)/python -m benchmarks.actors
-	@$(BIN)/python -m benchmarks.against $(AGAINST)
+bench: .venv-bench/stamp .venv-newer/stamp ## measure all of benchmarks/README.md's table, beside AGAINST and beside peers (an hour)
+	@.venv-bench/bin/python -m benchmarks --against $(AGAINST)
+
+bench-smoke: setup ## the same in small, in under a minute: are the ratios far off?
+	@$(BIN)/python -m benchmarks.smoke
 
 differential: .venv-differential/stamp ## compare what we send, read and charge with LiteLLM and the official clients
 	@.venv-differential/bin/python -m differential $(if $(WRITE),--write)
@@ -70,7 +70,8 @@ lock: setup ## renew the lock files from pyproject.toml
 	@$(PIP) install uv
 	@$(COMPILE) -o requirements.lock
 	@$(COMPILE) --group dev -o requirements-dev.lock
-	@$(COMPILE) --group bench -c requirements-dev.lock -o requirements-bench.lock
+	@cp requirements.lock requirements-bench.lock
+	@$(COMPILE) --group bench -o requirements-bench.lock
 	@cp requirements-dev.lock requirements-differential.lock
 	@$(COMPILE) --group differential -o requirements-differential.lock
 	@$(LOCK) --no-deps $(LOCAL).in -o $(LOCAL).lock
@@ -97,12 +98,21 @@ clean: ## remove .venv and caches
 	@$(PIP) install --require-hashes --only-binary :all: --no-deps -r $(LOCAL).lock
 	@touch $@
 
-# thespian has no wheel: it is built with the setuptools that the lock brought.
-.venv/bench.stamp: requirements-bench.lock .venv/dev.stamp
-	@echo "setting up what the benchmarks compare with (once)"
-	@$(PIP) install --require-hashes --no-deps --only-binary :all: --no-binary thespian --use-pep517 --no-build-isolation \
-		-r requirements-bench.lock
-	@touch $@
+# A folder of its own: the peers, beside the releases that ours has in .venv. Where pyenv has Python 3.13 (PYENV_VERSION names
+# another), a second one for those that want it; without it they are said to be not there.
+# thespian and erlpack have no wheel: they are built with the setuptools that the runtime's lock brings.
+NEWER := PYENV_VERSION=$(or $(PYENV_VERSION),$(lastword $(sort $(notdir $(wildcard $(HOME)/.pyenv/versions/3.13.*)))))
+
+.venv-bench/stamp .venv-newer/stamp: %/stamp: requirements-bench.lock requirements.lock pyproject.toml | .venv/bin/python
+	@echo "setting up what the benchmarks compare with (once): $*"
+	@if [ $* = .venv-bench ]; then $(BIN)/python -m venv $*; elif $(NEWER) python3.13 -m venv $* 2>/dev/null; then :; \
+		else echo "no Python 3.13 here: some peers will be missing"; exit 0; fi; \
+	pip="$*/bin/python -m pip --disable-pip-version-check --quiet install"; \
+	$$pip --require-hashes --no-deps --only-binary :all: -r requirements.lock && \
+	$$pip --require-hashes --no-deps --only-binary :all: --no-binary thespian,erlpack --use-pep517 --no-build-isolation \
+		-r requirements-bench.lock && \
+	$$pip --no-deps --no-build-isolation --editable .
+	@[ ! -d $* ] || touch $@
 
 # A folder of its own: LiteLLM asks for other releases than the developer's tools do. Where it does not, the lock takes theirs
 # (what a lock file already names is preferred).
