@@ -1,0 +1,194 @@
+"""One side under one load: how much CPU it takes a request, and how many it does a second.
+
+A first few hundred requests warm it up. The others are made in a transaction, and the count begins
+just before its commit: making them costs nothing of what is counted. It ends when all are done,
+and what is done is what stands in the table that its user would read.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import trio
+
+from benchmarks.ground import SERVICE_CORES, Cpu, Ground, process_cpu, resident
+from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
+
+LOOK = 0.05
+"""Seconds between two looks at how many are done."""
+PATIENCE = 120.0
+WARMING_UP = 300
+"""Requests before the count begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What there is to do."""
+
+    name: str
+    requests: int
+    workers: int
+    upstream: str = ""
+    """Base URL of the provider; empty: each answers for itself (`echo`)."""
+    prompt: int = 420
+    """Characters of the message: the request has about 0.6 KB then."""
+    begin: float = 0.0
+    end: float = 1.0
+    """The shares done between which is counted; all by itself, CPU is right from 0 to 1 only."""
+    warming_up: int = WARMING_UP
+
+
+class Side(Protocol):
+    """Who does it."""
+
+    name: str
+    done: str
+    """SQL that counts what is done."""
+    send: str
+    """SQL that sends $1 requests with messages of $2 characters, numbered from $3."""
+
+    async def template(self, ground: Ground) -> str:
+        """The name of a database that is set up for it, and that nobody uses."""
+        ...
+
+    def started(
+        self, ground: Ground, url: str, load: Load, place: int, where: set[int]
+    ) -> Any:
+        """A context manager: its process number `place`, ready; gives the process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run took."""
+
+    requests: int
+    seconds: float
+    cpu: Cpu
+    memory: int
+    """Bytes that the process grew by from ready to its most."""
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+    @property
+    def service(self) -> float:
+        """µs of CPU a request of the process that is measured."""
+        return self.cpu.service / self.requests * 1e6
+
+    @property
+    def server(self) -> float:
+        """µs of CPU a request of PostgreSQL."""
+        return self.cpu.server / self.requests * 1e6
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Looks at processes and what they have done."""
+
+    ground: Ground
+    processes: Sequence[Any]
+    side: Side
+    load: Load
+    looks: list[tuple[float, int, Cpu]] = field(default_factory=list)
+    memory: int = 0
+
+    def look(self, done: int = 0) -> None:
+        """Time, what is done of the load, CPU; and the most memory."""
+        service = sum(process_cpu(it.pid) for it in self.processes)
+        self.looks.append((trio.current_time(), done, Cpu(service, self.ground.server_cpu())))
+        self.memory = max(self.memory, sum(resident(it.pid) for it in self.processes))
+
+    async def until(self, pool: PostgresPool, count: int) -> None:
+        """Look until so many are done."""
+        with trio.move_on_after(PATIENCE):
+            while all(it.poll() is None for it in self.processes):
+                done = await pool.run(_count, self.side.done)
+                self.look(max(0, done - self.load.warming_up))
+                if done >= count:
+                    return
+                await trio.sleep(LOOK)
+        raise RuntimeError(f"{self.side.name} did not do {self.load}:\n{_log(self.ground)}")
+
+    def run(self, before: int) -> Run:
+        """Between the first looks that saw the two shares done."""
+        (began, done, cpu), (ended, all_done, whole) = (
+            next(it for it in self.looks if it[1] >= share * self.load.requests)
+            for share in (self.load.begin, self.load.end)
+        )
+        return Run(all_done - done, ended - began, whole - cpu, self.memory - before)
+
+
+async def run(
+    side: Side,
+    ground: Ground,
+    load: Load,
+    *,
+    processes: int = 1,
+    where: set[int] | None = None,
+) -> Run:
+    """Do the load once, in a database of its own. Raises RuntimeError if it does not get done."""
+    where = SERVICE_CORES if where is None else where
+    like = await side.template(ground)
+    async with ground.database(like) as url, AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(
+            open_postgres(url, pool_size=2, application_name="bench")
+        )
+        started = [
+            await stack.enter_async_context(side.started(ground, url, load, place, where))
+            for place in range(processes)
+        ]
+        watch = _Watch(ground, started, side, load)
+        if load.warming_up:
+            await pool.run(_send, side.send, load.warming_up, load.prompt, 0)
+            await watch.until(pool, load.warming_up)
+        watch.memory = 0
+        before = sum(resident(it.pid) for it in started)
+        watch.looks.clear()
+        await pool.run(_send, side.send, load.requests, load.prompt, load.warming_up, watch.look)
+        await watch.until(pool, load.warming_up + load.requests)
+        return watch.run(before)
+
+
+async def _send(
+    connection: Any,
+    query: str,
+    count: int,
+    size: int,
+    first: int,
+    made: Callable[[], None] = lambda: None,
+) -> None:
+    """All become visible at once, after `made`."""
+    async with connection.transaction():
+        await connection.execute(query, count, size, first, timeout=120.0)
+        made()
+
+
+async def _count(connection: Any, query: str) -> int:
+    return int(await connection.fetchval(query))
+
+
+def _log(ground: Ground) -> str:
+    logs = sorted(ground.folder.glob("*.log"), key=lambda it: it.stat().st_mtime)
+    return logs[-1].read_text(errors="replace")[-3000:] if logs else "-"
+
+
+async def rounds(
+    sides: Sequence[Side], ground: Ground, load: Load, count: int, **more: Any
+) -> dict[str, list[Run]]:
+    """The runs of each side, interleaved; each round begins with another one."""
+    found: dict[str, list[Run]] = {it.name: [] for it in sides}
+    for number in range(count):
+        turn = number % len(sides)
+        for side in (*sides[turn:], *sides[:turn]):
+            done = await run(side, ground, load, **more)
+            found[side.name].append(done)
+            print(
+                f"{load.name} {number + 1}/{count} {side.name}: {done.rate:,.0f}/s,"
+                f" {done.service:,.0f} µs, PostgreSQL {done.server:,.0f} µs",
+                flush=True,
+            )
+    return found
