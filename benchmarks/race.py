@@ -17,7 +17,7 @@ from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 
 LOOK = 0.05
 """Seconds between two looks at how many are done."""
-PATIENCE = 120.0
+PATIENCE = 30.0
 WARMING_UP = 300
 """Requests before the count begins."""
 

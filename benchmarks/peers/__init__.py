@@ -1,0 +1,1 @@
+"""Requests a second beside what one would build instead: see `__main__`."""
