@@ -17,10 +17,18 @@ from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL
 class Producer:
     """Sends as any program does, and hears of what is stored."""
 
-    def __init__(self, pool: PostgresPool, hints: PostgresHints, stage: Stage) -> None:
+    def __init__(
+        self, pool: PostgresPool, hints: PostgresHints, stage: Stage | None = None
+    ) -> None:
         self._pool = pool
         self._hints = hints
-        self.stage = stage
+        self._stage = stage
+
+    @property
+    def stage(self) -> Stage:
+        """The service that `running` has started."""
+        assert self._stage is not None
+        return self._stage
 
     async def send(self, *requests: dict[str, Any]) -> None:
         """Each by `pgmq.send`, all in one statement."""

@@ -195,7 +195,13 @@ async def open_upstream(
 ) -> AsyncIterator[str]:
     """The server that answers chat completions, a process of its own; its base URL."""
     log = ground.file("upstream.log")
-    command = [sys.executable, "-m", "benchmarks.upstream", f"--latency={latency}", f"--size={size}"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.upstream",
+        f"--latency={latency}",
+        f"--size={size}",
+    ]
     async with child(command, log=log, where=where) as process:
         with trio.fail_after(30):
             while not (line := log.read_text()).endswith("\n"):

@@ -5,7 +5,7 @@ just before its commit: making them costs nothing of what is counted. It ends wh
 and what is done is what stands in the table that its user would read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,7 +17,9 @@ from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 
 LOOK = 0.05
 """Seconds between two looks at how many are done."""
-PATIENCE = 30.0
+PATIENCE = 180.0
+SENDING = 900.0
+"""Seconds that making the requests may take."""
 WARMING_UP = 300
 """Requests before the count begins."""
 
@@ -33,10 +35,9 @@ class Load:
     """Base URL of the provider; empty: each answers for itself (`echo`)."""
     prompt: int = 420
     """Characters of the message: the request has about 0.6 KB then."""
-    begin: float = 0.0
-    end: float = 1.0
-    """The shares done between which is counted; all by itself, CPU is right from 0 to 1 only."""
     warming_up: int = WARMING_UP
+    behind: int = 0
+    """So many more wait behind them, and are not waited for."""
 
 
 class Side(Protocol):
@@ -52,9 +53,7 @@ class Side(Protocol):
         """The name of a database that is set up for it, and that nobody uses."""
         ...
 
-    def started(
-        self, ground: Ground, url: str, load: Load, place: int, where: set[int]
-    ) -> Any:
+    def started(self, ground: Ground, url: str, load: Load, place: int, where: set[int]) -> Any:
         """A context manager: its process number `place`, ready; gives the process."""
         ...
 
@@ -114,12 +113,9 @@ class _Watch:
         raise RuntimeError(f"{self.side.name} did not do {self.load}:\n{_log(self.ground)}")
 
     def run(self, before: int) -> Run:
-        """Between the first looks that saw the two shares done."""
-        (began, done, cpu), (ended, all_done, whole) = (
-            next(it for it in self.looks if it[1] >= share * self.load.requests)
-            for share in (self.load.begin, self.load.end)
-        )
-        return Run(all_done - done, ended - began, whole - cpu, self.memory - before)
+        """From the first look to the last."""
+        (began, _, cpu), (ended, _, whole) = self.looks[0], self.looks[-1]
+        return Run(self.load.requests, ended - began, whole - cpu, self.memory - before)
 
 
 async def run(
@@ -129,14 +125,19 @@ async def run(
     *,
     processes: int = 1,
     where: set[int] | None = None,
+    setting: Callable[[PostgresPool], Awaitable[None]] | None = None,
 ) -> Run:
-    """Do the load once, in a database of its own. Raises RuntimeError if it does not get done."""
+    """Do the load once, in a database of its own, which `setting` has changed before.
+
+    Raises RuntimeError if it does not get done."""
     where = SERVICE_CORES if where is None else where
     like = await side.template(ground)
     async with ground.database(like) as url, AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
-            open_postgres(url, pool_size=2, application_name="bench")
+            open_postgres(url, pool_size=2, command_timeout=SENDING, application_name="bench")
         )
+        if setting is not None:
+            await setting(pool)
         started = [
             await stack.enter_async_context(side.started(ground, url, load, place, where))
             for place in range(processes)
@@ -148,7 +149,8 @@ async def run(
         watch.memory = 0
         before = sum(resident(it.pid) for it in started)
         watch.looks.clear()
-        await pool.run(_send, side.send, load.requests, load.prompt, load.warming_up, watch.look)
+        count = load.requests + load.behind
+        await pool.run(_send, side.send, count, load.prompt, load.warming_up, watch.look)
         await watch.until(pool, load.warming_up + load.requests)
         return watch.run(before)
 
@@ -163,7 +165,7 @@ async def _send(
 ) -> None:
     """All become visible at once, after `made`."""
     async with connection.transaction():
-        await connection.execute(query, count, size, first, timeout=120.0)
+        await connection.execute(query, count, size, first, timeout=SENDING)
         made()
 
 

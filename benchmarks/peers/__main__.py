@@ -25,9 +25,7 @@ GOALS = {
 """Times the peer's requests a second."""
 
 
-async def beside(
-    found: Outcome, ground: Ground, peers: list[Peer], load: Load, count: int
-) -> None:
+async def beside(found: Outcome, ground: Ground, peers: list[Peer], load: Load, count: int) -> None:
     """One load."""
     there: list[Peer] = []
     for peer in peers:

@@ -95,7 +95,9 @@ class Peer:
 def pgqueuer(sdk: str = "") -> Peer:
     """With batches of 100."""
     return Peer(
-        name={"": "pgqueuer", "openai": "pgqueuer + OpenAI SDK", "litellm": "pgqueuer + LiteLLM"}[sdk],
+        name={"": "pgqueuer", "openai": "pgqueuer + OpenAI SDK", "litellm": "pgqueuer + LiteLLM"}[
+            sdk
+        ],
         package="pgqueuer",
         set_up=("pgq", "--pg-dsn", "{url}", "install"),
         command=(
