@@ -9,10 +9,10 @@ AGAINST ?= adc0287
 INPUTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill quick unit test suite soak fuzz check bench differential lock clean
+.PHONY: help setup demo drill quick unit test suite soak fuzz check bench bench-smoke differential lock clean
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/dev.stamp ## create .venv with everything a developer needs
 
@@ -77,7 +77,7 @@ lock: setup ## renew the lock files from pyproject.toml
 	@$(LOCK) --no-deps $(LOCAL).in -o $(LOCAL).lock
 
 clean: ## remove .venv and caches
-	@rm -rf .venv .venv-differential .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	@rm -rf .venv .venv-bench .venv-newer .venv-differential .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'

@@ -32,8 +32,8 @@ async def measure(count: int, workers: int, waves: int, seconds: int) -> Outcome
         warmed = (await rounds([Nexus(OURS)], ground, warm, count))[OURS]
     found.add(f"{name}: throughput, warm", OURS, "/s", [it.rate for it in warmed])
     shares = [it.rate / ideal for it in warmed]
-    found.add(f"{name}: of the ideal, warm", OURS, "×", shares, Goal("≥", 0.8))
-    found.add(f"{name}: of the ideal, from cold", OURS, "×", [it.rate / ideal for it in cold])
+    found.add(f"{name}: of the ideal, warm", OURS, "times", shares, Goal("≥", 0.8))
+    found.add(f"{name}: of the ideal, from cold", OURS, "times", [it.rate / ideal for it in cold])
     memory = [it.memory / workers / 1024 for it in cold]
     found.add(f"{name}: memory of each", OURS, "KB", memory, Goal("≤", 48))
     return found

@@ -59,7 +59,7 @@ class Figure:
 def ratio(of: Figure, to: Figure, goal: Goal | None = None) -> Figure:
     """Round by round: what disturbs the machine disturbs both of a round."""
     samples = tuple(a / b for a, b in zip(of.samples, to.samples, strict=True))
-    return Figure(of.name, f"{of.side} / {to.side}", "×", samples, goal)
+    return Figure(of.name, f"{of.side} / {to.side}", "times", samples, goal)
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ def shown(value: float) -> str:
 
 def table(outcome: Mapping[str, Any]) -> Table:
     """The figures of one JSON document."""
-    drawn = Table(outcome["measure"], "side", "median", "low – high", "goal", "")
+    drawn = Table(outcome["measure"], "side", "median", "low to high", "goal", "")
     for column in drawn.columns[2:4]:
         column.justify = "right"
     for it in outcome["figures"]:
@@ -151,7 +151,7 @@ def table(outcome: Mapping[str, Any]) -> Table:
             it["name"],
             it["side"],
             f"{shown(it['median'])} {it['unit']}",
-            f"{shown(it['low'])} – {shown(it['high'])}",
+            f"{shown(it['low'])} to {shown(it['high'])}",
             "" if goal is None else f"{goal['sense']} {goal['bound']:g}",
             verdict,
         )

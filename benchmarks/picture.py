@@ -10,11 +10,11 @@ WIDTH = 3
 
 
 def panels(documents: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Figures by what they measure; ratios have a panel of their own only where they stand alone."""
+    """Figures by what they measure; ratios of two of them are left out."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for document in documents:
         for figure in document["figures"]:
-            if figure["unit"] != "×" or "/" not in figure["side"]:
+            if figure["unit"] != "times" or "/" not in figure["side"]:
                 found[f"{figure['name']}, {figure['unit']}"].append(figure)
     return found
 

@@ -38,9 +38,9 @@ async def compared(sides: tuple[Nexus, Nexus]) -> Outcome:
     found = await against.measure(sides, 1, REQUESTS)
     kept = Outcome("smoke")
     for figure in found.figures:
-        if figure.unit == "×" and figure.name in MARGINS:
+        if figure.unit == "times" and figure.name in MARGINS:
             goal = Goal("≤", MARGINS[figure.name])
-            kept.add(figure.name, figure.side, "×", figure.samples, goal)
+            kept.add(figure.name, figure.side, "times", figure.samples, goal)
     return kept
 
 
@@ -52,12 +52,12 @@ async def alone(found: Outcome) -> None:
         idle, _, _ = await ours(ground, like, 20, 1)
         bare = await floor(ground, like, 20)
         ratio = sorted(idle)[10] / sorted(bare)[10]
-        found.add("enqueue → stored, idle", "ours / floor", "×", [ratio], Goal("≤", LATENCY))
+        found.add("enqueue → stored, idle", "ours / floor", "times", [ratio], Goal("≤", LATENCY))
         async with open_upstream(ground, latency=1.0) as url:
             load = Load("in flight", 900, 300, upstream=url, warming_up=300)
             (done,) = (await rounds([side], ground, load, 1))[side.name]
         share = done.rate / 300
-        found.add("300 calls of 1 s: of the ideal", "ours", "×", [share], Goal("≥", IN_FLIGHT))
+        found.add("300 calls of 1 s: of the ideal", "ours", "times", [share], Goal("≥", IN_FLIGHT))
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Our actors beside raw trio, pykka, xoscar, thespian and Erlang.
+"""Our actors beside raw trio, pykka, xoscar, thespian, otpylib, triotp and Erlang.
 
     python -m benchmarks.actors [--quick] [--only NAME]... [--json FILE]
 

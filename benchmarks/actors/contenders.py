@@ -37,6 +37,22 @@ def _erlang() -> str | None:
     return f"OTP {done.stdout}, one scheduler"
 
 
+NEWER = Path(__file__).parents[2] / ".venv-newer" / "bin" / "python"
+"""For who wants a newer Python; made by `make bench` where there is one."""
+
+
+def _installed_there(package: str) -> str | None:
+    if not NEWER.exists():
+        return None
+    ask = (
+        "import platform, sys, importlib.metadata as m;"
+        "print(sys.argv[1], m.version(sys.argv[1]), 'on', platform.python_version(), end='')"
+    )
+    command = [str(NEWER), "-c", ask, package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout or None
+
+
 def _python(module: str, title: str, package: str) -> Contender:
     command = (sys.executable, "-m", "benchmarks.actors.worker", module)
     return Contender(title, command, partial(_installed, package))
@@ -49,5 +65,11 @@ CONTENDERS = {
     "pykka": _python("pykka_actors", "pykka", "pykka"),
     "xoscar": _python("xoscar_actors", "xoscar", "xoscar"),
     "thespian": _python("thespian_actors", "thespian", "thespian"),
+    "otpylib": _python("otpylib_actors", "otpylib", "otpylib"),
+    "triotp": Contender(
+        "triotp",
+        (str(NEWER), "-m", "benchmarks.actors.worker", "triotp_actors"),
+        partial(_installed_there, "triotp"),
+    ),
     "erlang": Contender("Erlang", ("escript", str(Path(__file__).with_name("otp.erl"))), _erlang),
 }

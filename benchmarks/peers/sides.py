@@ -104,7 +104,7 @@ def pgqueuer(sdk: str = "") -> Peer:
             *("python", "-m", "benchmarks.peers.pgqueuer_worker", "100"),
             *(("{workers}",) if sdk else ()),
         ),
-        send=f"INSERT INTO pgqueuer (priority, entrypoint, payload, status)"  # noqa: S608
+        send=f"INSERT INTO pgqueuer (priority, entrypoint, payload, status)"
         f" SELECT 0, 'answer', convert_to({MESSAGES}::text, 'UTF8'), 'queued' {FROM}",
         done="SELECT count(*) FROM answers"
         if sdk
@@ -121,7 +121,7 @@ def procrastinate() -> Peer:
         package="procrastinate",
         set_up=(*app, "schema", "--apply"),
         command=(*app, "worker", "--concurrency", "{workers}"),
-        send=f"INSERT INTO procrastinate_jobs (queue_name, task_name, args)"  # noqa: S608
+        send=f"INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
         f" SELECT 'default', 'answer', {MESSAGES} {FROM}",
         done="SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded'",
     )
@@ -137,7 +137,7 @@ def oban() -> Peer:
             *("oban", "start", "--log-level", "WARNING", "--dsn", "{url}"),
             *("--queues", "default:{workers}", "--cron-modules", "benchmarks.peers.oban_worker"),
         ),
-        send=f"INSERT INTO oban_jobs (queue, worker, args)"  # noqa: S608
+        send=f"INSERT INTO oban_jobs (queue, worker, args)"
         f" SELECT 'default', 'benchmarks.peers.oban_worker.Answer', {MESSAGES} {FROM}",
         done="SELECT count(*) FROM oban_jobs WHERE state = 'completed'",
         bin=NEWER,

@@ -1,4 +1,4 @@
-"""The benchmark of the actors still runs, and says what it is read for."""
+"""The benchmarks still run, and say what they are read for."""
 
 import json
 import platform
@@ -12,6 +12,10 @@ import pytest
 from benchmarks.actors.contenders import OURS
 from benchmarks.actors.figures import FIGURES, GOALS, Goal
 from benchmarks.actors.verdict import Outcome, Verdict
+from benchmarks.outcome import Goal as Bound
+from benchmarks.outcome import Outcome as Measured
+from benchmarks.picture import panels
+from benchmarks.upstream import answer, call_length
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,3 +97,54 @@ def test_a_ratio_is_the_median_of_those_of_each_round() -> None:
     outcome = Outcome({OURS: ours, "channel": theirs})
     assert outcome.ratio("call", "channel") == 2.0
     assert outcome.median(OURS, "call") == 10.0
+
+
+def test_a_ratio_of_two_sides_is_that_of_each_round() -> None:
+    measured = Measured("case")
+    mine = measured.add("cpu", "today", "µs", [10.0, 100.0, 30.0])
+    theirs = measured.add("cpu", "earlier", "µs", [20.0, 400.0, 60.0])
+    found = measured.divide(mine, theirs, Bound("≤", 0.5))
+    assert found.samples == (0.5, 0.25, 0.5)
+    document = measured.as_json()["figures"][-1]
+    assert (document["median"], document["low"], document["high"]) == (0.5, 0.25, 0.5)
+    assert document["met"] is True
+    assert document["side"] == "today / earlier"
+
+
+@pytest.mark.parametrize(
+    ("sense", "value", "met"), [("≤", 0.5, True), ("≤", 0.6, False), ("≥", 0.4, False)]
+)
+def test_a_goal_is_a_bound_of_the_median(sense: Any, value: float, met: bool) -> None:
+    figure = Measured("case").add("share", "ours", "times", [0.0, value, 9.0], Bound(sense, 0.5))
+    assert figure.as_json()["met"] is met
+
+
+def test_results_say_what_they_were_measured_on() -> None:
+    document = Measured("case", versions={"peer": "1.0"}).as_json()
+    assert document["versions"].keys() >= {"python", "trio", "peer"}
+    assert document["machine"]["cores"] > 0
+
+
+def test_the_picture_leaves_out_what_was_divided() -> None:
+    measured = Measured("case")
+    sides = [measured.add("cpu", side, "µs", [1.0]) for side in ("today", "earlier")]
+    measured.divide(*sides)
+    measured.add("share", "ours", "times", [0.9])
+    assert {name: len(it) for name, it in panels([measured.as_json()]).items()} == {
+        "cpu, µs": 2,
+        "share, times": 1,
+    }
+
+
+def test_the_upstream_server_answers_with_a_completion_of_the_size_asked_for() -> None:
+    head, _, body = answer(1024).partition(b"\r\n\r\n")
+    assert int(head.rpartition(b"content-length: ")[2]) == len(body)
+    assert abs(len(body) - 1024) < 10
+    assert json.loads(body)["choices"][0]["finish_reason"] == "stop"
+
+
+def test_the_upstream_server_sees_where_a_call_ends() -> None:
+    call = b"POST / HTTP/1.1\r\nContent-Length: 3\r\nhost: x\r\n\r\nabc"
+    assert call_length(call + b"POST") == len(call)
+    assert call_length(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") == 27
+    assert call_length(call[:20]) is None
