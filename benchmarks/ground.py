@@ -19,9 +19,8 @@ from urllib.parse import urlsplit
 import psutil
 import trio
 
-from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
+from nexus_actors.storage.postgres.connection import PostgresPool, fetch, open_postgres
 from nexus_actors.storage.postgres.embedded import open_embedded, server_pid
-from nexus_actors.storage.postgres.request_store import fetch
 
 ROOT = Path(__file__).parents[1]
 FOREIGN = ("SHARED_QUEUE_DB_URL", "DATABASE_URL", "NEXUS_", "PG", "OPENAI_", "LITELLM_")

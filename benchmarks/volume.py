@@ -19,8 +19,7 @@ from benchmarks.ground import Ground, open_ground
 from benchmarks.nexus import Nexus
 from benchmarks.outcome import Figure, Goal, Outcome
 from benchmarks.race import Load, run
-from nexus_actors.storage.postgres.connection import PostgresPool
-from nexus_actors.storage.postgres.request_store import fetch
+from nexus_actors.storage.postgres.connection import PostgresPool, fetch
 
 ALLOWED = Goal("≤", 1.5)
 STATEMENTS = {"lease": "-- Lease up to", "finish": "-- End the requests of"}

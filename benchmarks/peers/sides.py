@@ -13,8 +13,7 @@ import trio
 from benchmarks.ground import ROOT, Ground, child
 from benchmarks.peers import calls
 from benchmarks.race import Load
-from nexus_actors.storage.postgres.connection import open_postgres
-from nexus_actors.storage.postgres.request_store import fetch
+from nexus_actors.storage.postgres.connection import fetch, open_postgres
 
 NEWER = ROOT / ".venv-newer" / "bin"
 """What needs a newer Python; made by `make bench` where there is one."""
