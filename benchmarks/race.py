@@ -15,7 +15,7 @@ import trio
 from benchmarks.ground import SERVICE_CORES, Cpu, Ground, process_cpu, resident
 from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 
-LOOK = 0.05
+LOOK = 0.02
 """Seconds between two looks at how many are done."""
 PATIENCE = 180.0
 SENDING = 900.0
@@ -92,30 +92,29 @@ class _Watch:
     processes: Sequence[Any]
     side: Side
     load: Load
-    looks: list[tuple[float, int, Cpu]] = field(default_factory=list)
+    looks: list[tuple[float, Cpu]] = field(default_factory=list)
     memory: int = 0
 
-    def look(self, done: int = 0) -> None:
-        """Time, what is done of the load, CPU; and the most memory."""
+    def look(self) -> None:
+        """At time and CPU."""
         service = sum(process_cpu(it.pid) for it in self.processes)
-        self.looks.append((trio.current_time(), done, Cpu(service, self.ground.server_cpu())))
-        self.memory = max(self.memory, sum(resident(it.pid) for it in self.processes))
+        self.looks.append((trio.current_time(), Cpu(service, self.ground.server_cpu())))
 
     async def until(self, pool: PostgresPool, count: int) -> None:
-        """Look until so many are done."""
+        """Look at how many are done, and at the most memory, until so many are."""
         with trio.move_on_after(PATIENCE):
             while all(it.poll() is None for it in self.processes):
-                done = await pool.run(_count, self.side.done)
-                self.look(max(0, done - self.load.warming_up))
-                if done >= count:
+                if await pool.run(_count, self.side.done) >= count:
+                    self.look()
                     return
+                self.memory = max(self.memory, sum(resident(it.pid) for it in self.processes))
                 await trio.sleep(LOOK)
         raise RuntimeError(f"{self.side.name} did not do {self.load}:\n{_log(self.ground)}")
 
     def run(self, before: int) -> Run:
-        """From the first look to the last."""
-        (began, _, cpu), (ended, _, whole) = self.looks[0], self.looks[-1]
-        return Run(self.load.requests, ended - began, whole - cpu, self.memory - before)
+        """From the look before the load to the one after it."""
+        (began, cpu), (ended, whole) = self.looks[-2:]
+        return Run(self.load.requests, ended - began, whole - cpu, max(0, self.memory - before))
 
 
 async def run(
@@ -148,7 +147,6 @@ async def run(
             await watch.until(pool, load.warming_up)
         watch.memory = 0
         before = sum(resident(it.pid) for it in started)
-        watch.looks.clear()
         count = load.requests + load.behind
         await pool.run(_send, side.send, count, load.prompt, load.warming_up, watch.look)
         await watch.until(pool, load.warming_up + load.requests)

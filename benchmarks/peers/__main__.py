@@ -1,6 +1,6 @@
 """Requests a second beside what one would build instead, on the same server in the same run.
 
-    python -m benchmarks.peers [--rounds 5] [--requests 5000] [--calls 2000]
+    python -m benchmarks.peers [--rounds 5] [--requests 10000] [--calls 2000]
 
 With nothing to do (`echo`): pgqueuer at batches of 100, procrastinate, Oban for Python. Our
 journal, two queues and row stand there against their one table. Over real HTTP: a pgqueuer worker
@@ -59,7 +59,7 @@ async def measure(count: int, requests: int, calls: int) -> Outcome:
 
 def main() -> None:
     """Print and write."""
-    asked = outcome.options(__doc__, rounds=5, requests=5000, calls=2000).parse_args()
+    asked = outcome.options(__doc__, rounds=5, requests=10_000, calls=2000).parse_args()
     found = trio.run(measure, asked.rounds, asked.requests, asked.calls)
     outcome.hand_in(found, asked.results)
 
