@@ -100,7 +100,8 @@ BEGIN
     GRANT SELECT (msg_id, message) ON pgmq.a_{requests}, pgmq.a_{results} TO "{operator}";
     EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, '{operator}'), ';')
              FROM pg_proc AS p
-             WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message', 'find_queued', 'send_again'));
+             WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN (
+                 'read_message', 'open_message', 'open_any_message', 'find_queued', 'send_again'));
     GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations TO "{operator}";
     GRANT SELECT, INSERT (request_id), DELETE ON nexus.cancellations TO "{operator}";
     GRANT SELECT, DELETE ON nexus.model_quirks TO "{operator}";

@@ -68,7 +68,7 @@ _DUE = {
     "which": "{due} <= now()",
     "order": "{due}",
     "weight": "{weight_q}",
-    "opened": "nexus.open_message(f.message, $4)",
+    "opened": "nexus.read_message(f.message, $4)",
 }
 _LEASE: Mapping[LeaseKind, Mapping[str, str]] = {
     "in order": _DUE,
@@ -79,7 +79,7 @@ _LEASE: Mapping[LeaseKind, Mapping[str, str]] = {
         "order": "q.msg_id",
         "weight": "0",
         "opened": """(
-        SELECT m.* FROM nexus.open_message(CASE WHEN NOT $8 THEN f.message END, $4) AS m
+        SELECT m.* FROM nexus.read_message(CASE WHEN NOT $8 THEN f.message END, $4) AS m
         WHERE NOT $8
         UNION ALL
         SELECT NULL, NULL, r.request_id, r.digest, NULL, NULL, NULL, NULL, NULL, NULL

@@ -271,10 +271,10 @@ async def refuse(sql: Sql, condition: str) -> None:
 
 async def open_with(sql: Sql, what: str) -> None:
     """Opening a message that has a field `curse` does this, unless no text of it is made."""
-    await sql.rows("ALTER FUNCTION nexus.open_message(jsonb, bigint, boolean) RENAME TO opened")
+    await sql.rows("ALTER FUNCTION nexus.read_message(jsonb, bigint, boolean) RENAME TO opened")
     await sql.rows(
         f"""
-        CREATE FUNCTION nexus.open_message(
+        CREATE FUNCTION nexus.read_message(
             message jsonb, largest bigint, identified boolean DEFAULT true,
             OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text,
             OUT previous_id text, OUT retry_of text, OUT fault text,

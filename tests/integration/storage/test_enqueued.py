@@ -39,7 +39,7 @@ async def test_a_line_is_refused_where_the_service_would_refuse_it(database_url:
         for fields in FIELDS:
             line = f"{GOOD[:-1]}, {fields}}}"
             (row,) = await sql.rows(
-                "SELECT body, fault FROM nexus.open_message($1::jsonb, $2)", line, MEGABYTE
+                "SELECT body, fault FROM nexus.read_message($1::jsonb, $2)", line, MEGABYTE
             )
             good, _ = _check(1, [line.encode()], Bounds(), 1)
             refused = row["fault"] or isinstance(decode_request(row["body"]), Refusal)

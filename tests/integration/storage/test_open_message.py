@@ -3,6 +3,7 @@
 import hashlib
 import json
 from contextlib import suppress
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -17,12 +18,13 @@ from nexus_actors.work.in_work import InWork
 from tests.integration.storage.storage_helpers import give_back, journal, lapse, send, sql, value
 
 LARGEST = 20_000
+BEFORE_0023 = Path(__file__).with_name("release_before_0023_held.sql").read_text(encoding="utf-8")
 NUMBERS = "(SELECT jsonb_agg({}) FROM generate_series(1, {}))"
 
 
 async def opened(db: PostgresDatabase, message: str) -> dict[str, object]:
-    """`nexus.open_message` of an SQL expression."""
-    query = f"SELECT * FROM nexus.open_message({message}, {LARGEST})"  # noqa: S608
+    """`nexus.read_message` of an SQL expression."""
+    query = f"SELECT * FROM nexus.read_message({message}, {LARGEST})"  # noqa: S608
     return dict((await sql(db, query))[0])
 
 
@@ -102,7 +104,7 @@ async def test_what_identifies_and_the_digest_of_earlier_releases(db: PostgresDa
 
 
 async def test_only_the_text_is_asked_for_where_nothing_identifies(db: PostgresDatabase) -> None:
-    query = "SELECT * FROM nexus.open_message($1::text::jsonb, 99, false)"
+    query = "SELECT * FROM nexus.read_message($1::text::jsonb, 99, false)"
     row = (await sql(db, query, '{"request_id": "r"}'))[0]
     assert (row["body"], row["request_id"], row["digest"]) == ('{"request_id": "r"}', None, None)
 
@@ -116,7 +118,7 @@ async def test_what_cannot_be_read_has_a_fault_and_raises_nothing(db: PostgresDa
             )
             await connection.execute("SET LOCAL max_stack_depth = '200kB'")
             return await connection.fetchrow(
-                "SELECT o.* FROM deep, nexus.open_message(message, 10000000) AS o"
+                "SELECT o.* FROM deep, nexus.read_message(message, 10000000) AS o"
             )
 
     found = await db.run(operation)
@@ -240,6 +242,23 @@ async def test_nothing_of_a_message_is_looked_at_where_it_is_held(db: PostgresDa
         await lapse(db)
 
 
+@pytest.mark.parametrize("unread", [False, True])
+async def test_a_process_of_the_release_before_goes_on_leasing_what_it_held(
+    db: PostgresDatabase, *, unread: bool
+) -> None:
+    await send(db, "r")
+    await db.requests.lease(1, 30)
+    await lapse(db)
+    held = await db.requests.hold(30)
+    assert held is not None
+    # Instance, seconds, quantity, bytes of one and of all.
+    asked = ("old", 30.0, 1, 9999, 9999, held.msg_id, held.read_ct, unread)
+    [leased] = await sql(db, BEFORE_0023, *asked)
+    assert (leased["request_id"], leased["verdict"]) == ("r", "claimed")
+    assert (leased["body"] is None) is unread
+    assert (await journal(db, "r"))["owner"] == "old"
+
+
 async def test_who_cannot_even_be_looked_at_ends_by_the_id_that_the_journal_has(
     db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,10 +267,10 @@ async def test_who_cannot_even_be_looked_at_ends_by_the_id_that_the_journal_has(
     await send(db, {"request_id": "known", "curse": 1})
     await db.requests.lease(1, 30)
     await lapse(db)
-    await sql(db, "ALTER FUNCTION nexus.open_message(jsonb, bigint, boolean) RENAME TO opened")
+    await sql(db, "ALTER FUNCTION nexus.read_message(jsonb, bigint, boolean) RENAME TO opened")
     await sql(
         db,
-        "CREATE FUNCTION nexus.open_message(message jsonb, bigint, boolean DEFAULT true,"
+        "CREATE FUNCTION nexus.read_message(message jsonb, bigint, boolean DEFAULT true,"
         " OUT body text, OUT bytes bigint, OUT request_id text, OUT digest text,"
         " OUT previous_id text, OUT retry_of text, OUT fault text, OUT agent_id text,"
         " OUT complexity text, OUT task_type text) LANGUAGE plpgsql AS"

@@ -208,10 +208,10 @@ async def test_what_takes_too_long_is_put_back_and_left_to_the_lease(
     db: PostgresDatabase, database_url: str
 ) -> None:
     await waiting(db, "a", "b")
-    await sql(db, "ALTER FUNCTION nexus.open_message(jsonb, bigint, boolean) RENAME TO opened")
+    await sql(db, "ALTER FUNCTION nexus.read_message(jsonb, bigint, boolean) RENAME TO opened")
     await sql(
         db,
-        "CREATE FUNCTION nexus.open_message(jsonb, bigint, boolean DEFAULT true, OUT body text,"
+        "CREATE FUNCTION nexus.read_message(jsonb, bigint, boolean DEFAULT true, OUT body text,"
         " OUT bytes bigint, OUT request_id text, OUT digest text, OUT previous_id text,"
         " OUT retry_of text, OUT fault text, OUT agent_id text,"
         " OUT complexity text, OUT task_type text) LANGUAGE plpgsql AS"

@@ -28,14 +28,15 @@ $$;
 
 COMMENT ON FUNCTION nexus.traceparent(jsonb) IS 'The W3C traceparent of a message''s headers; null where they have no valid one.';
 
--- Who may execute what is made anew here may go on: processes of the release before work meanwhile.
+-- Who may execute these may go on. Processes of the release before work meanwhile, with nexus.open_message as it is: their statements
+-- count on its seven columns. So what reads ten has a name of its own.
 SELECT set_config('nexus.granted', coalesce(string_agg(format(
-           'GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, pg_get_userbyid(a.grantee)), ';'), ''), true)
+           'GRANT EXECUTE ON FUNCTION %s TO %I', replace(p.oid::regprocedure::text, 'open_message', 'read_message'),
+           pg_get_userbyid(a.grantee)), ';'), ''), true)
 FROM pg_proc AS p
 CROSS JOIN aclexplode(p.proacl) AS a
 WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('open_message', 'open_any_message')
       AND a.grantee NOT IN (0, p.proowner);
-DROP FUNCTION nexus.open_message(jsonb, bigint, boolean);
 DROP FUNCTION nexus.open_any_message(jsonb, bigint, boolean);
 
 -- Open one message: its text, if that is `largest` bytes at most; what identifies it; what it goes on with; and whose it is, in
@@ -145,11 +146,11 @@ END;
 $$;
 
 COMMENT ON FUNCTION nexus.open_any_message(jsonb, bigint, boolean) IS
-    'Reads one message of any content, as nexus.open_message does, which is quicker with small ones.';
+    'Reads one message of any content, as nexus.read_message does, which is quicker with small ones.';
 
 -- The same. Most messages are so small that nothing in them can be too large, too deep or unreadable, whatever it is: a byte is
 -- 12,300 characters at most. For these, the planner puts this text in the place of the call, which is a fifth of the work.
-CREATE FUNCTION nexus.open_message(message jsonb, largest bigint, identified boolean DEFAULT true)
+CREATE FUNCTION nexus.read_message(message jsonb, largest bigint, identified boolean DEFAULT true)
 RETURNS TABLE (
     body text, bytes bigint, request_id text, digest text, previous_id text, retry_of text, fault text,
     agent_id text, complexity text, task_type text
@@ -186,8 +187,10 @@ RETURNS TABLE (
     WHERE (pg_column_compression(message) IS NULL AND pg_column_size(message) <= least(largest / 12300, 2000)) IS NOT TRUE
 $$;
 
-COMMENT ON FUNCTION nexus.open_message(jsonb, bigint, boolean) IS
+COMMENT ON FUNCTION nexus.read_message(jsonb, bigint, boolean) IS
     'Reads one message of any content: its text within bounds, what identifies it, and whose it is.';
+COMMENT ON FUNCTION nexus.open_message(jsonb, bigint, boolean) IS
+    'As nexus.read_message, without whose it is: for processes of a release before it.';
 
 DO $$
 BEGIN

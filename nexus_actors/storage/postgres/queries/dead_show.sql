@@ -1,5 +1,5 @@
 -- The dead letter $1 as text, if that is $2 bytes at most; else why not.
 SELECT o.body, o.bytes, o.fault
 FROM pgmq.q_{dead} AS d
-CROSS JOIN LATERAL nexus.open_message(d.message, $2, false) AS o
+CROSS JOIN LATERAL nexus.read_message(d.message, $2, false) AS o
 WHERE d.msg_id = $1

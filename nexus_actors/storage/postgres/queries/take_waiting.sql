@@ -55,7 +55,7 @@ few AS MATERIALIZED (
 opened AS MATERIALIZED (
     SELECT f.msg_id, f.request_id, f.read_ct, o.body, o.bytes, o.fault, o.previous_id
     FROM few AS f
-    CROSS JOIN LATERAL nexus.open_message(f.message, $6) AS o
+    CROSS JOIN LATERAL nexus.read_message(f.message, $6) AS o
 ),
 fitting AS MATERIALIZED (
     SELECT *
