@@ -83,6 +83,30 @@ async def test_removing_twice_or_a_stranger_changes_nothing() -> None:
     assert len(table) == 0
 
 
+async def test_what_is_answered_and_removed_is_not_handed_to_the_publisher() -> None:
+    table = InWork({"a": 2})
+    one, two = placed(table, "a", 1, 2)
+    table.answer(one, FAILED)
+    table.answer(two, FAILED)
+    table.remove(one)
+    assert table.take_answered() == (two,)
+    assert table.take_answered() == ()
+
+
+async def test_a_job_gives_back_the_memory_that_its_message_and_its_answer_took() -> None:
+    table = InWork({"a": 2}, memory_bytes=1000)
+    one = job(1)
+    one.size = 100
+    table.add(one)
+    table.answer(one, FAILED)
+    table.weigh(one, 300)
+    table.weigh(one, 200)
+    assert table.bytes_left == 700
+    table.remove(one)
+    table.weigh(one, 400)
+    assert table.bytes_left == 1000
+
+
 async def test_a_newer_lease_of_the_same_message_goes_on_with_the_work() -> None:
     table = InWork({"a": 2})
     (one,) = placed(table, "a", 1)
