@@ -11,6 +11,9 @@ from nexus_actors.storage.notices import Notice, Notifier
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer
 
+LOOK_AGAIN = 1.0
+"""Seconds after which a store that has failed is asked again though there is nothing to send: it
+may have been back for long, and status would still say that it is away."""
 LINGER = 0.02
 """Seconds between two statements: what all streams told meanwhile goes out in one."""
 
@@ -32,13 +35,13 @@ class StreamPublisher(GenServer):
 
     async def _publish_all(self) -> None:
         while True:
-            await self._wake.wait(math.inf)
+            await self._wake.wait(LOOK_AGAIN if self._patience.tried else math.inf)
             notices = [
                 Notice(stream_channel(request_id), encode_piece(piece))
                 for request_id, pieces in self._streams.take().items()
                 for piece in pieces
             ]
-            if not notices:
+            if not notices and not self._patience.tried:
                 continue
             try:
                 await self._store.notify(notices)

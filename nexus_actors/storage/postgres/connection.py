@@ -71,6 +71,8 @@ _SERVERS_WORD = 1.0
 """Seconds after `command_timeout` in which the server tells that it has ended a statement."""
 
 log = logging.getLogger(__name__)
+# It tells with a traceback what each operation tells in a line of ours; it tries again anyhow.
+logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 class PostgresPool:

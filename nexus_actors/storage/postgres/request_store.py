@@ -252,12 +252,11 @@ class PostgresRequestStore:
 
     async def notify(self, notices: Sequence[Notice]) -> None:
         """See `Notifier.notify`."""
-        if notices:
-            await self._fetch(
-                "notify",
-                [notice.channel for notice in notices],
-                [notice.payload for notice in notices],
-            )
+        await self._fetch(
+            "notify",
+            [notice.channel for notice in notices],
+            [notice.payload for notice in notices],
+        )
 
     async def take_quota(self, quotas: Sequence[Quota]) -> list[float]:
         """See `AccountStore.take_quota`."""
