@@ -35,6 +35,7 @@ class Fenced:
         return anew
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
+        await trio.sleep(0.01)
         self.asked += [it.lease for it in batch]
         ended = {it.lease for it in batch if self.present.get(str(it.request_id)) == it.lease}
         self.present = {name: it for name, it in self.present.items() if it not in ended}
