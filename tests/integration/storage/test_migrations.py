@@ -165,15 +165,20 @@ async def test_a_role_with_the_working_privileges_suffices(
 async def test_who_may_open_messages_may_do_so_after_an_upgrade(empty_database_url: str) -> None:
     """Processes of the release before go on until the roles are made anew."""
     role = "opener_" + urlsplit(empty_database_url).path.removeprefix("/")
-    opened = "nexus.open_message(jsonb, bigint, boolean)"
-    granted = f"CREATE ROLE {role}; GRANT EXECUTE ON FUNCTION {opened} TO {role}"
+    opening = ("open_message", "open_any_message")
+    functions = ", ".join(f"nexus.{name}(jsonb, bigint, boolean)" for name in opening)
+    granted = f"CREATE ROLE {role}; GRANT EXECUTE ON FUNCTION {functions} TO {role}"
     async with open_postgres(empty_database_url, pool_size=1) as pool:
         await pool.run(earlier_schema, 22)
         await pool.run(lambda connection: connection.execute(granted))
         try:
             await migrate(pool, Queues())
-            query = "SELECT has_function_privilege($1, $2, 'EXECUTE')"
-            assert await pool.run(lambda connection: connection.fetchval(query, role, opened))
+            query = (
+                "SELECT p.proname FROM pg_proc AS p CROSS JOIN aclexplode(p.proacl) AS a"
+                " WHERE a.grantee = $1::text::regrole"
+            )
+            found = await pool.run(lambda connection: connection.fetch(query, role))
+            assert {it["proname"] for it in found} == {*opening, "read_message"}
         finally:
             gone = f"DROP OWNED BY {role}; DROP ROLE {role}"
             await pool.run(lambda connection: connection.execute(gone))
