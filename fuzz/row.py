@@ -54,10 +54,17 @@ MADE: Final[Mapping[str, str]] = {
 SIZES: Final = (1, 7, 300)
 LARGE: Final = (3_000, 9_000)
 
+IDENTITY: Final = (
+    "CASE WHEN jsonb_typeof(message -> 'request_id') = 'string' THEN message ->> 'request_id'"
+    " WHEN jsonb_typeof(message -> 'request' -> 'request_id') = 'string'"
+    " THEN message -> 'request' ->> 'request_id' END"
+)
+"""SQL of what identifies a message."""
 INSERT: Final = (
     "INSERT INTO pgmq.q_ai_requests (msg_id, read_ct, enqueued_at, vt, message, headers)"
     " OVERRIDING SYSTEM VALUE SELECT {msg_id}, {read_ct}, {enqueued_at}, {vt}, b.body, {headers}"
-    " FROM ({body}) AS b (body) RETURNING msg_id"
+    " FROM ({body}) AS b (body) RETURNING msg_id,"
+    f" left({IDENTITY}, 300)"
 )
 PLAIN: Final[Mapping[str, str]] = {
     "msg_id": "nextval(pg_get_serial_sequence('pgmq.q_ai_requests', 'msg_id'))",
