@@ -38,8 +38,13 @@ class DirectWay:
         self._busy = False
         self._shut_until = -inf
         self._failures = 0
-        self.trouble: str | None = None
-        """Why it fails, where that is for no result's sake: a privilege, a column, a lock."""
+        self._trouble: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it fails, where that is for no result's sake: a privilege, a column, a lock. None
+        once it is to be tried again: without requests nobody knows more."""
+        return self._trouble if trio.current_time() < self._shut_until else None
 
     async def finish(self, batch: Sequence[Finish]) -> list[asyncpg.Record] | None:
         """As `queries/finish.sql`, all or nothing; None where the queue's way is to do it. Raises
@@ -65,7 +70,7 @@ class DirectWay:
             self._busy = False
         if self._failures:
             log.info("results are stored directly again", failures=self._failures)
-            self._failures, self.trouble = 0, None
+            self._failures, self._trouble = 0, None
         return rows
 
     def _shut(self, error: StorageError) -> None:
@@ -74,4 +79,4 @@ class DirectWay:
         if not self._failures:
             log.warning("results go by the results queue for now", error=str(error))
         self._failures += 1
-        self.trouble = None if isinstance(error, StorageRefused) else str(error)
+        self._trouble = None if isinstance(error, StorageRefused) else str(error)
