@@ -229,11 +229,6 @@ class Job:
         )
         self.call_started = None
 
-    @property
-    def is_held(self) -> bool:
-        """Whether a worker has it."""
-        return isinstance(self.place, Held)
-
     def step(self, name: str, outcome: str = "ok", **detail: object) -> None:
         """Note the outcome of one step of the workflow."""
         self.steps.append(
