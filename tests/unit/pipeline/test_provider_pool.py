@@ -87,7 +87,7 @@ async def test_a_pool_that_starts_picks_up_what_a_worker_held_that_died_meanwhil
     async with provider() as it:
         await it.stop("pool")
         await it.kill_worker()
-        assert it.job.is_held
+        assert isinstance(it.job.place, Held)
         await it.start("pool")
         assert it.job.place == Assigned("p")
         assert it.job.last_outcome == "worker_crashed"
@@ -97,7 +97,7 @@ async def test_a_pool_that_starts_watches_the_workers_that_are_there() -> None:
     async with provider() as it:
         await it.stop("pool")
         await it.start("pool")
-        assert it.job.is_held
+        assert isinstance(it.job.place, Held)
         assert it.job.attempts == []
         await it.kill_worker()
         assert it.job.place == Assigned("p")
