@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-JOBS ?= 6
+JOBS ?= 4
 AGAINST ?= adc0287
 INPUTS ?= 100000
 
