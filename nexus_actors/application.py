@@ -243,8 +243,11 @@ def tune_collector() -> None:
 
     A request is some hundred objects that live until its answer, so thousands in flight would be
     gone through again and again. They are no cycles: memory does not wait for the collector.
+
+    `nexus start` has it off while it imports; this puts it on.
     """
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 100)
 
 

@@ -1,5 +1,6 @@
 """`nexus start|stop|status|tree`: the service itself, from the terminal."""
 
+import gc
 import os
 import select
 import signal
@@ -21,6 +22,7 @@ def start(*, config: ConfigPath = None) -> int:
     At a stop it reads nothing more, gives running calls the time of [service] drain_timeout, and
     makes what is left visible again for others.
     """
+    gc.disable()  # Modules stay: it would go through them in vain. `run_service` puts it on again.
     settings = read_settings(config)
     import structlog
 
