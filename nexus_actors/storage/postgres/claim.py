@@ -163,9 +163,11 @@ class Claim:
 
     async def _try(self, connection: Connection) -> list[Holder]:
         """Who holds the lock; nobody, if it is ours now."""
-        if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._key):
-            return []
-        return await lock_holders(connection, *self._key)
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._key):
+            # Nobody: who held it has let go since, and it is not ours yet.
+            if holders := await lock_holders(connection, *self._key):
+                return holders
+        return []
 
     async def _watch(self, connection: Connection) -> list[Holder]:
         """Who holds the lock, once each service among them has given a sign of life, or none for

@@ -8,8 +8,9 @@ import trio
 
 from nexus_actors.storage.postgres import claim
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
-from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from nexus_actors.storage.postgres.locks import Holder
 from tests.integration.storage.storage_helpers import send, sql, until, value
 
 HERE = place("a-host", "boot-1", 100, "/data:1", "pid:[1]")
@@ -111,6 +112,22 @@ async def test_a_foreign_session_with_the_lock_is_told_of_and_does_no_more(
         assert "application psql" in (db.claim.trouble or "")
         await sql(db, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE classid = $1", KEY[0])
         await until(lambda: _has_lock(db))
+
+
+async def test_a_holder_that_goes_between_the_try_and_the_look_leaves_no_false_claim(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looks = claim.lock_holders, 0
+
+    async def gone_at_first(connection: Connection, *key: int) -> list[Holder]:
+        nonlocal looks
+        looks += 1
+        return [] if looks == 1 else await look(connection, *key)
+
+    monkeypatch.setattr(claim, "lock_holders", gone_at_first)
+    async with left_behind(database_url, "psql"), claimed(database_url) as db:
+        assert db.claim is not None
+        assert "application psql" in (db.claim.trouble or "")
 
 
 async def test_a_lost_lock_is_taken_again(
