@@ -167,6 +167,7 @@ class Claim:
             # Nobody: who held it has let go since, and it is not ours yet.
             if holders := await lock_holders(connection, *self._key):
                 return holders
+            await asyncio.sleep(0.02)
         return []
 
     async def _watch(self, connection: Connection) -> list[Holder]:

@@ -10,7 +10,7 @@ from nexus_actors.storage.postgres import claim
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
-from nexus_actors.storage.postgres.locks import Holder
+from nexus_actors.storage.postgres.locks import Holder, lock_holders
 from tests.integration.storage.storage_helpers import send, sql, until, value
 
 HERE = place("a-host", "boot-1", 100, "/data:1", "pid:[1]")
@@ -117,7 +117,7 @@ async def test_a_foreign_session_with_the_lock_is_told_of_and_does_no_more(
 async def test_a_holder_that_goes_between_the_try_and_the_look_leaves_no_false_claim(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, looks = claim.lock_holders, 0
+    look, looks = lock_holders, 0
 
     async def gone_at_first(connection: Connection, *key: int) -> list[Holder]:
         nonlocal looks
