@@ -100,6 +100,9 @@ _FEW_QUEUED = "d.sent_again_after IS NOT NULL AND (SELECT count FROM told_of) >=
 """Which results go to the queue where the others are stored. The second part is of no row, so it is
 looked at first, and once: all are told of, whether or not any goes to the queue."""
 
+COLUMNS = ("msg_id", "vt", "read_ct", "enqueued_at", "last_read_at", "message", "headers")
+"""What a queue of PGMQ and its archive share. Before 1.8 there was no `last_read_at`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
@@ -111,6 +114,8 @@ class Queues:
     acknowledge: Literal["archive", "delete"] = "archive"
     fair: bool = False
     """There is an index on `DUE`, and requests are read by it; else by PGMQ's on `vt`."""
+    columns: tuple[str, ...] = COLUMNS
+    """What the archive takes of a request."""
 
     def __post_init__(self) -> None:
         for name in (self.requests, self.results, self.dead):
@@ -142,6 +147,7 @@ class Queues:
             "dead": self.dead,
             "acknowledge": self.acknowledge,
             "channel": channel(self.requests),
+            "columns": ", ".join(self.columns),
             "due": DUE if self.fair else "q.vt",
             "same_h": SAME.format(journal="h"),
             "same_r": SAME.format(journal="r"),

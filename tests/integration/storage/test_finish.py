@@ -318,7 +318,30 @@ async def test_operations_on_the_same_rows_at_once_do_not_deadlock(
                 nursery.start_soon(two.extend, [d.lease for d in backwards], 30)
             nursery.start_soon(two.finish, [success(d) for d in backwards[::2]])
             nursery.start_soon(two.finish, [success(d) for d in theirs[::2]])
-    assert (await counts(db))["results"] == 320
+    found = await counts(db)
+    # Extended meanwhile or not, each has left the queue.
+    assert (found["results"], found["archived"], found["queued"]) == (320, 320, 0)
+
+
+async def test_a_request_is_archived_whole(db: PostgresDatabase) -> None:
+    [delivery] = await leased(db, "r")
+    columns = "msg_id, vt, read_ct, enqueued_at, last_read_at, message, headers"
+    await sql(db, "UPDATE pgmq.q_ai_requests SET last_read_at = now(), headers = '{}'")
+    [before] = await sql(db, f"SELECT {columns} FROM pgmq.q_ai_requests")  # noqa: S608
+    await db.requests.finish([success(delivery)])
+    [kept] = await sql(db, f"SELECT {columns} FROM pgmq.a_ai_requests")  # noqa: S608
+    assert kept == before
+
+
+async def test_an_earlier_pgmq_archives_what_it_has(
+    db: PostgresDatabase, database_url: str
+) -> None:
+    for table in ("q_ai_requests", "a_ai_requests"):
+        await sql(db, f"ALTER TABLE pgmq.{table} DROP COLUMN last_read_at")
+    async with open_database(database_url, instance_id="one") as earlier:
+        [delivery] = await leased(earlier, "r")
+        await earlier.requests.finish([success(delivery)])
+        assert (await counts(earlier))["archived"] == 1
 
 
 async def test_messages_may_be_deleted_instead_of_archived(database_url: str) -> None:

@@ -118,22 +118,22 @@ fate AS MATERIALIZED (
     FROM ended AS e
     WHERE e.place NOT IN (SELECT place FROM others)
 ),
-archived AS MATERIALIZED (
-    SELECT count(*)
-    FROM (SELECT array_agg(msg_id ORDER BY msg_id) AS ids FROM fate WHERE kept) AS f
-    CROSS JOIN LATERAL pgmq.archive('{requests}', f.ids)
-    WHERE f.ids IS NOT NULL
+-- As pgmq.archive and pgmq.delete do it, which build and plan their statements anew at each call.
+gone AS (
+    DELETE FROM pgmq.q_{requests} AS q
+    WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM fate))
+    RETURNING {columns}
 ),
-deleted AS MATERIALIZED (
-    SELECT count(*)
-    FROM (SELECT array_agg(msg_id ORDER BY msg_id) AS ids FROM fate WHERE NOT kept) AS f
-    CROSS JOIN LATERAL pgmq.delete('{requests}', f.ids)
-    WHERE f.ids IS NOT NULL
+archived AS (
+    INSERT INTO pgmq.a_{requests} ({columns})
+    SELECT {columns}
+    FROM gone
+    WHERE msg_id IN (SELECT msg_id FROM fate WHERE kept)
+    ORDER BY msg_id
 )
 SELECT e.msg_id, e.read_ct
 FROM ended AS e
--- A part that nothing refers to would not be executed.
+-- A part that nothing refers to would not be executed, unless it writes.
 WHERE (SELECT count FROM published) >= 0 AND (SELECT count FROM buried) >= 0
-      AND (SELECT count FROM archived) >= 0 AND (SELECT count FROM deleted) >= 0
 UNION ALL
 SELECT msg_id, read_ct FROM already
