@@ -107,7 +107,7 @@ async def open_database(
             await migrate(pool, queues, stores_results=stores_results)
             await pool.run(check_privileges, queues)
             fair = await pool.run(has_due_index, queues.requests)
-            there = await pool.run(fetch, queues.query("archived_columns"), queues.columns)
+            there = await pool.run(fetch, queues.query("archived_columns"))
             columns = tuple(row["name"] for row in there)
             queues = replace(queues, fair=fair, columns=columns)
             consumer_of = queues.requests if announce_consumer else None

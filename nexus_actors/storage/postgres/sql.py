@@ -101,7 +101,7 @@ _FEW_QUEUED = "d.sent_again_after IS NOT NULL AND (SELECT count FROM told_of) >=
 looked at first, and once: all are told of, whether or not any goes to the queue."""
 
 COLUMNS = ("msg_id", "vt", "read_ct", "enqueued_at", "last_read_at", "message", "headers")
-"""What a queue of PGMQ and its archive share. Before 1.8 there was no `last_read_at`."""
+"""What a queue of PGMQ 1.8 and its archive share; other releases have other columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class Queues:
     fair: bool = False
     """There is an index on `DUE`, and requests are read by it; else by PGMQ's on `vt`."""
     columns: tuple[str, ...] = COLUMNS
-    """What the archive takes of a request."""
+    """What the archive takes of a request: the columns that it shares with the queue."""
 
     def __post_init__(self) -> None:
         for name in (self.requests, self.results, self.dead):

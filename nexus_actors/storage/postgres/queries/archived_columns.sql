@@ -1,5 +1,7 @@
--- Which of the columns $1 the requests queue has, in that order; its archive has the same.
-SELECT c.name
-FROM unnest($1::text[]) WITH ORDINALITY AS c (name, place)
-JOIN pg_attribute AS a ON a.attrelid = 'pgmq.q_{requests}'::regclass AND a.attname = c.name AND NOT a.attisdropped
-ORDER BY c.place
+-- The columns that the requests queue and its archive share, for SQL.
+SELECT quote_ident(q.attname) AS name
+FROM pg_attribute AS q
+JOIN pg_attribute AS a ON a.attrelid = 'pgmq.a_{requests}'::regclass AND a.attname = q.attname
+WHERE q.attrelid = 'pgmq.q_{requests}'::regclass AND q.attnum > 0 AND a.attnum > 0
+      AND NOT q.attisdropped AND NOT a.attisdropped AND a.attgenerated = ''
+ORDER BY q.attnum
