@@ -38,6 +38,7 @@ from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.spool import FileSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.overtaken import Overtaken
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import (
     ChildSpec,
@@ -70,6 +71,7 @@ class Application:
             batch_size=settings.queue.batch_size,
             memory_bytes=settings.queue.memory_megabytes * 2**20,
         )
+        self.overtaken = Overtaken(by_agent=any(it.agent is not None for it in settings.routes))
         self.metrics = Metrics()
         self.gates = Gates()
         self.quirks = Quirks()
@@ -179,6 +181,7 @@ class Application:
             spool=self.spool,
             hints=self.database.hints,
             in_work=self.in_work,
+            overtaken=self.overtaken,
             metrics=self.metrics,
             gates=self.gates,
             quirks=self.quirks,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import structlog
 import trio
 
+from nexus_actors.pipeline.overtaking import Overtaking
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.errors import (
     StorageError,
@@ -17,6 +18,7 @@ from nexus_actors.storage.outages import Outages, Patience
 from nexus_actors.storage.refused_messages import HeldBack, Portions, Suspects
 from nexus_actors.storage.requests import Delivery, GiveBack, Lease, RequestStore
 from nexus_actors.work.in_work import DEEPEST, InWork
+from nexus_actors.work.overtaken import Overtaken
 
 log = structlog.get_logger("nexus.queue_consumer")
 
@@ -52,6 +54,7 @@ class Leasing:
         queue: QueueSettings,
         in_work: InWork,
         trouble: Patience | None = None,
+        overtaken: Overtaken | None = None,
     ) -> None:
         self._store = store
         self._trouble = trouble or Outages().patience(HELD)
@@ -65,6 +68,8 @@ class Leasing:
         self._failures = 0
         """Rows that failed alone since one was leased."""
         self._small_first = True
+        interval = queue.poll_interval
+        self._overtaking = Overtaking(store, in_work, overtaken or Overtaken(), interval)
 
     async def lease(self) -> Leased:
         """Lease as many as there is room for. Raises what the store raises."""
@@ -72,6 +77,8 @@ class Leasing:
         quantity = self._portions.of(min(self._in_work.quantity(), most))
         if quantity <= 0:
             return Leased((), more=False)
+        if others := await self._overtaking.lease(quantity, self._take):
+            return Leased(self._passed(others), more=True)
         try:
             deliveries = await self._store.lease(
                 quantity,
@@ -94,6 +101,15 @@ class Leasing:
         # In turns: else small ones that keep coming would hold up the others for ever.
         self._small_first = not (self._small_first and left)
         return Leased(self._passed(deliveries), more=left or len(deliveries) >= quantity)
+
+    async def _take(self, msg_ids: Sequence[int]) -> Sequence[Delivery]:
+        return await self._store.lease(
+            len(msg_ids),
+            self._queue.visibility_timeout,
+            largest=self._largest,
+            together=self._together,
+            only=msg_ids,
+        )
 
     async def take_waiting(
         self, rooms: Mapping[str, int], expired: int

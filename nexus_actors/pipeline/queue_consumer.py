@@ -50,7 +50,7 @@ class QueueConsumer(Stage):
         self._wake = Wake()
         self._patience = shared.outages.patience("QueueConsumer")
         self._leasing = Leasing(
-            self._store, self._queue, self._in_work, shared.outages.patience(HELD)
+            self._store, self._queue, self._in_work, shared.outages.patience(HELD), shared.overtaken
         )
         self._look_everywhere_at = 0.0
         self._stopping = False

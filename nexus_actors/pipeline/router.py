@@ -51,6 +51,7 @@ class Router(GenServer):
         self._most_throttled = shared.throttled_seconds
         self._store = shared.store
         self._in_work = shared.in_work
+        self._overtaken = shared.overtaken
         self._bell = bell
         self._gates = shared.gates
         self._allowed_hosts = settings.security.allowed_hosts
@@ -93,6 +94,7 @@ class Router(GenServer):
             self._in_work.leave(job)
         elif not self._choose(job):
             if job.not_before < self._may_wait_until(job):
+                self._overtaken.add(job, job.not_before)
                 self._in_work.leave(job)
             else:
                 self._in_work.answer(job, self._left_alone(job))
@@ -100,6 +102,7 @@ class Router(GenServer):
             self._in_work.assign(job, job.candidate.provider)
             reached("after_route")
         else:
+            self._overtaken.add(job)
             self._in_work.leave(job)
 
     def _choose(self, job: Job) -> bool:

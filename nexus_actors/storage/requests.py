@@ -83,6 +83,16 @@ class Delivery:
     """Others were due that were left for the next time, for their bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Messages unlike those that were named."""
+
+    msg_ids: Sequence[int]
+    """In the order in which they are due."""
+    looked_until: datetime
+    """There is none but these among what was due before that, and had been sent by then."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One call to a provider, as the journal records it."""
@@ -219,19 +229,31 @@ class RequestStore(HeldMessages, Protocol):
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
         small_first: bool = False,
+        only: Sequence[int] | None = None,
     ) -> list[Delivery]:
         """Read up to `quantity` visible messages and claim their requests, in one statement.
 
         A message whose text has more than `largest` bytes comes without it, and so does one whose
         text cannot be made; the others are not harmed by that. `together`: bytes that the texts may
         have together; one comes in any case. `small_first`: where some of the messages are small,
-        only those, so that they need not wait until others are opened.
+        only those, so that they need not wait until others are opened. `only`: none but these
+        messages, the small ones first.
 
         Raises `StorageRefused` if a row or the journal's row for it is refused, `StorageStrained`
         if it takes too long; nothing is leased then, and a smaller quantity may pass.
 
         A claimed request counts one attempt ahead, so that one whose process is killed again and
         again still ends at max_attempts; `finish` and `give_back` correct the count.
+        """
+        ...
+
+    async def find_others(
+        self, examples: Sequence[int], most: int, *, since: datetime | None, by_agent: bool
+    ) -> Others:
+        """Find up to `most` messages that are due, `since` then, and are unlike each of `examples`
+        (msg_ids) by what routing goes by, their agent only if `by_agent`; the first 20,000 are
+        looked at. None where there is no example. A message that cannot be told by that at once is
+        unlike all. Nothing is leased.
         """
         ...
 

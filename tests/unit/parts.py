@@ -11,6 +11,7 @@ from nexus_actors.shared import Shared
 from nexus_actors.storage.outages import Outages
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
+from nexus_actors.work.overtaken import Overtaken
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry
 
@@ -34,6 +35,7 @@ def shared(in_work: InWork, *, store: Any = ABSENT, spool: Any = ABSENT, **queue
         hints=ABSENT,
         spool=spool,
         in_work=in_work,
+        overtaken=Overtaken(),
         metrics=Metrics(),
         gates=Gates(),
         quirks=Quirks(),

@@ -6,6 +6,7 @@ already been committed: a lease may then exist that nobody knows of, and lapses,
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, cast, get_args
 
 import asyncpg
@@ -25,6 +26,7 @@ from nexus_actors.storage.requests import (
     Finish,
     GiveBack,
     Lease,
+    Others,
     Previous,
     Verdict,
 )
@@ -38,6 +40,7 @@ NOTIFICATIONS_FULL = 0.5
 """Of the server's queue of notifications, as in the statements that notify."""
 
 Statement = Literal[
+    "find_others",
     "hold",
     "hold_waiting",
     "open_held",
@@ -102,20 +105,31 @@ class PostgresRequestStore:
         largest: int = MESSAGE_BYTES,
         together: int = BATCH_BYTES,
         small_first: bool = False,
+        only: Sequence[int] | None = None,
     ) -> list[Delivery]:
         """See `RequestStore.lease`."""
         if quantity < 1:
             return []
-        rows = await self._pool.run(
-            fetch,
-            self._lease["small first" if small_first else "in order"],
+        arguments: list[object] = [
             self._owner,
             visibility_timeout,
             quantity,
             largest,
             together,
-        )
+        ]
+        kind: LeaseKind = "small first" if small_first else "in order"
+        if only is not None:
+            kind = "chosen"
+            arguments.append(only)
+        rows = await self._pool.run(fetch, self._lease[kind], *arguments)
         return [_delivery(row) for row in rows]
+
+    async def find_others(
+        self, examples: Sequence[int], most: int, *, since: datetime | None, by_agent: bool
+    ) -> Others:
+        """See `RequestStore.find_others`."""
+        [row] = await self._fetch("find_others", examples, most, since, by_agent)
+        return Others(row["msg_ids"], row["looked_until"])
 
     async def hold(self, seconds: float) -> Lease | None:
         """See `RequestStore.hold`."""

@@ -58,10 +58,10 @@ SMALL_FIRST = "(weight <= 1048576 OR NOT EXISTS (SELECT FROM seen WHERE weight <
 need not wait for the others, which may take a second each."""
 
 
-LeaseKind = Literal["in order", "small first", "held"]
-"""Which messages `lease.sql` is to read: those that are due, of them the small ones first, or one
-that was held before, $6, $7 (msg_id, read_ct), which comes unread if $8: then only the journal can
-tell whose it is."""
+LeaseKind = Literal["in order", "small first", "chosen", "held"]
+"""Which messages `lease.sql` is to read: those that are due, of them the small ones first; of $6
+(msg_ids) those that are due, the small ones first; or one that was held before, $6, $7 (msg_id,
+read_ct), which comes unread if $8: then only the journal can tell whose it is."""
 
 _DUE = {
     "turn": "true",
@@ -73,6 +73,12 @@ _DUE = {
 _LEASE: Mapping[LeaseKind, Mapping[str, str]] = {
     "in order": _DUE,
     "small first": _DUE | {"turn": SMALL_FIRST},
+    "chosen": _DUE
+    | {
+        "turn": SMALL_FIRST,
+        "which": "q.msg_id = ANY ($6::bigint[]) AND {due} <= now()",
+        "order": "q.msg_id",
+    },
     "held": {
         "turn": "true",
         "which": "q.msg_id = $6 AND q.read_ct = $7",
@@ -131,7 +137,7 @@ class Queues:
         PGMQ names its tables after their queues, and a table's name cannot be a parameter.
         """
         direct = way == "direct"
-        parts = {part: read("parts", part).rstrip() for part in ("published", "attempts")}
+        parts = {part: read("parts", part).rstrip() for part in ("published", "attempts", "labels")}
         parts["stored"] = read("parts", "stored").rstrip() + ",\n" if direct else ""
         parts["queued"] = _FEW_QUEUED if direct else "true"
         text = read("queries", name)
