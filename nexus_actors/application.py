@@ -38,7 +38,7 @@ from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.spool import FileSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
-from nexus_actors.work.overtaken import Overtaken
+from nexus_actors.work.overtaking import Overtaken
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import (
     ChildSpec,

@@ -13,7 +13,7 @@ from nexus_actors.storage.requests import RequestStore
 from nexus_actors.storage.spool import AnswerSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
-from nexus_actors.work.overtaken import Overtaken
+from nexus_actors.work.overtaking import Overtaken
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry
 

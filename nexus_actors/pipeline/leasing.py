@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import structlog
 import trio
 
-from nexus_actors.pipeline.overtaking import Overtaking
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.storage.errors import (
     StorageError,
@@ -18,7 +17,7 @@ from nexus_actors.storage.outages import Outages, Patience
 from nexus_actors.storage.refused_messages import HeldBack, Portions, Suspects
 from nexus_actors.storage.requests import Delivery, GiveBack, Lease, RequestStore
 from nexus_actors.work.in_work import DEEPEST, InWork
-from nexus_actors.work.overtaken import Overtaken
+from nexus_actors.work.overtaking import Overtaken, Overtaking
 
 log = structlog.get_logger("nexus.queue_consumer")
 
@@ -68,8 +67,8 @@ class Leasing:
         self._failures = 0
         """Rows that failed alone since one was leased."""
         self._small_first = True
-        interval = queue.poll_interval
-        self._overtaking = Overtaking(store, in_work, overtaken or Overtaken(), interval)
+        overtaken = Overtaken() if overtaken is None else overtaken
+        self._overtaking = Overtaking(store, in_work, overtaken)
 
     async def lease(self) -> Leased:
         """Lease as many as there is room for. Raises what the store raises."""

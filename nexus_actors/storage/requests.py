@@ -251,8 +251,8 @@ class RequestStore(HeldMessages, Protocol):
         self, examples: Sequence[int], most: int, *, since: datetime | None, by_agent: bool
     ) -> Others:
         """Find up to `most` messages that are due, `since` then, and are unlike each of `examples`
-        (msg_ids) by what routing goes by, their agent only if `by_agent`; the first 20,000 are
-        looked at. None where there is no example. A message that cannot be told by that at once is
+        (msg_ids) by what routing goes by, their agent only if `by_agent`; looking for a tenth of a
+        second. None where there is no example. A message that cannot be told by that at once is
         unlike all. Nothing is leased.
         """
         ...

@@ -11,7 +11,7 @@ from nexus_actors.shared import Shared
 from nexus_actors.storage.outages import Outages
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
-from nexus_actors.work.overtaken import Overtaken
+from nexus_actors.work.overtaking import Overtaken
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry
 
