@@ -6,10 +6,15 @@ from collections.abc import Generator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import database_url, empty_database_url, postgres_server
 
 __all__ = ["database_url", "empty_database_url", "postgres_server"]
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("nexus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nexus")
 
 # A line for every answered request would bury what a failing test has to say.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))

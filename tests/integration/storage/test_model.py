@@ -157,7 +157,6 @@ def test_any_order_of_events_ends_each_request_once(database_url: str) -> None:
             settings=settings(
                 max_examples=25,
                 stateful_step_count=25,
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )

@@ -108,13 +108,13 @@ def check(outcome: LLMRequest | Refusal) -> None:
             assert len(outcome.message) <= 500
 
 
-@settings(deadline=None, derandomize=True, max_examples=400)
+@settings(derandomize=True, max_examples=400)
 @given(fields | calls)
 def test_no_object_makes_it_raise(value: dict[str, Any]) -> None:
     check(decode_request(json.dumps(value)))
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=200)
 @given(st.text() | anything.map(json.dumps))
 def test_no_text_makes_it_raise(text: str) -> None:
     check(decode_request(text))

@@ -171,13 +171,13 @@ results = st.builds(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=200)
 @given(results)
 def test_a_result_comes_back_as_it_was_sent(sent: LLMResult) -> None:
     assert decode_result(encode_result(sent)) == sent
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=200)
 @given(
     st.text()
     | st.dictionaries(

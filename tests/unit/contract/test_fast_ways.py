@@ -113,7 +113,7 @@ def closely(body: str, bounds: Bounds = DEFAULTS) -> LLMRequest | Refusal:
 
 
 def quickly(settings_: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return settings(deadline=None, derandomize=True, max_examples=150)(settings_)
+    return settings(derandomize=True, max_examples=150)(settings_)
 
 
 @quickly

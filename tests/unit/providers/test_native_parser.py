@@ -176,7 +176,7 @@ def split(data: bytes, cuts: set[int]) -> tuple[bytes, ...]:
 CUTS = st.sets(st.integers(0, 400), max_size=8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(answers(), CUTS)
 def test_any_split_of_any_framing_comes_to_the_same(
     answer: tuple[bytes, bytes], cuts: set[int]
@@ -187,7 +187,7 @@ def test_any_split_of_any_framing_comes_to_the_same(
     assert parsed(*split(data, cuts)) == whole
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(answers(), st.integers(0, 400), st.binary(max_size=6), CUTS)
 def test_a_spoilt_answer_comes_to_the_same_however_it_is_split(
     answer: tuple[bytes, bytes], place: int, spoilt: bytes, cuts: set[int]
@@ -201,7 +201,7 @@ def test_a_spoilt_answer_comes_to_the_same_however_it_is_split(
     assert whole[0] is None or whole[0] in names
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200), CUTS)
 def test_garbage_is_refused_by_name(garbage: bytes, cuts: set[int]) -> None:
     refusal = parsed(*split(garbage, cuts))[0]

@@ -319,7 +319,7 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LINES, max_size=4))
 @example([checked(b"\xff\xfe x")])
 @example([checked(b"answer/2 " + b"[" * 100_000)])

@@ -64,7 +64,7 @@ class TableMachine(RuleBasedStateMachine):
 
 
 TestTable = TableMachine.TestCase
-TestTable.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestTable.settings = settings(max_examples=50, stateful_step_count=30)
 
 
 class NotToBeSearched(dict):

@@ -18,6 +18,5 @@ def runs(modest: int, share: float, steps: int) -> settings:
         derandomize=not RUNS,
         phases=tuple(Phase) if RUNS else (Phase.explicit, Phase.generate),
         stateful_step_count=steps,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
