@@ -41,6 +41,24 @@ async def test_requests_behind_a_hanging_provider_pass_it(
         )
 
 
+async def test_the_first_behind_thousands_for_a_hanging_provider_waits_for_a_few_of_them(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_service(
+        database_url, tmp_path, providers=PROVIDERS, routes=ROUTES
+    ) as service:
+        hung = (request(f"hung-{n}", complexity="complex") for n in range(2000))
+        await service.sql.send_many([*hung, request("behind")])
+        await service.stored(1)
+        count = await service.sql.value(
+            "SELECT count(*) FROM nexus.requests WHERE first_leased_at <"
+            " (SELECT finished_at FROM nexus.requests WHERE state = 'done')"
+        )
+        assert count < 1000
+        # Nobody is overtaken for ever: the others come in their order meanwhile.
+        await service.sql.until("SELECT count(*) = 2001 FROM nexus.requests")
+
+
 async def test_what_waits_for_a_provider_is_taken_as_soon_as_there_is_room_and_is_no_attempt(
     database_url: str, tmp_path: Path
 ) -> None:
