@@ -62,7 +62,10 @@ async def test_whatever_stands_in_the_queue_does_no_harm(db: PostgresDatabase) -
         text = f'{{"request_id": "{name}", "{name}": {many}}}'
         sent.append(await value(db, "SELECT pgmq.send('ai_requests', $1::text::jsonb)", text))
     await sql(db, "INSERT INTO pgmq.q_ai_requests (vt, message) VALUES (now(), NULL)")
-    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = '-infinity' WHERE msg_id = $1", sent[0])
+    long_ago = "UPDATE pgmq.q_ai_requests SET (vt, enqueued_at) = ('-infinity', '4000-01-01 BC')"
+    await sql(db, f"{long_ago} WHERE msg_id = $1", sent[0])
+    first = await db.requests.find_others([example], 1, since=None, by_agent=True)
+    assert first.msg_ids == sent[:1]
     found = await db.requests.find_others([example], 99, since=None, by_agent=True)
     assert sorted(found.msg_ids) == [*sent, sent[-1] + 1]
     assert example in await unlike(db, *sent)

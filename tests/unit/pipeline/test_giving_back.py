@@ -8,7 +8,9 @@ import trio
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.pipeline.router import Router
+from nexus_actors.routing import Candidate
 from nexus_actors.routing.routes import Routes
+from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.requests import GiveBack, Lease
 from nexus_actors.work.in_work import InWork
@@ -39,14 +41,14 @@ def job(number: int) -> Job:
 
 
 @asynccontextmanager
-async def routing(table: InWork, store: Any) -> AsyncIterator[None]:
+async def routing(table: InWork, store: Any) -> AsyncIterator[Shared]:
     to_router, bell = trio.open_memory_channel[None](1)
     table.connect(to_router, to_router)
     around = shared(table, store=store)
     routes = Routes(around.settings)
     spec = ChildSpec("router", lambda: Router(around, routes, bell))
     async with open_tree(lambda: Supervisor([spec])):
-        yield
+        yield around
 
 
 async def test_what_a_drain_put_on_its_way_is_given_back_however_long_the_store_is_away(
@@ -85,3 +87,25 @@ async def test_a_router_that_starts_gives_back_what_it_finds_on_its_way(
         await trio.sleep(5)
         assert len(table) == 0
         assert [it.request_id for it in store.returned] == ["r1"]
+
+
+async def test_what_has_to_wait_is_remembered_so_that_its_like_can_be_overtaken(
+    autojump_clock: Any,
+) -> None:
+    """Where there is no room, until there is; where it may not be called yet, until it may."""
+    table, store = InWork({"p": 1, "q": 1}), Store()
+    for number in (1, 2):
+        table.add(held := job(number))
+        table.assign(held, "p")
+    async with routing(table, store) as around:
+        no_room, later = job(3), job(4)
+        no_room.candidates, later.candidates = (Candidate("p", "m"),), (Candidate("q", "m"),)
+        later.pauses[later.candidate] = trio.current_time() + 9
+        for one in (no_room, later):
+            table.add(one)
+        await trio.sleep(1)
+        assert [it.waits_for for it in store.returned] == ["p", None]
+        now = trio.current_time()
+        assert around.overtaken.examples({"q"}, now) == [3, 4]
+        assert around.overtaken.examples({"p", "q"}, now + 7) == [4]
+        assert around.overtaken.examples({"p", "q"}, now + 9) == []
