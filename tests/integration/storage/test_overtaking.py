@@ -28,8 +28,11 @@ async def test_those_of_others_are_found_behind_a_thousand(db: PostgresDatabase)
 
 async def test_likeness_is_what_routing_goes_by(db: PostgresDatabase) -> None:
     """What cannot be told at once is like nothing, and never overtaken."""
-    like = ({"messages": ["other"], "agent_id": "b", "temperature": 1}, {"model": None})
-    unalike = (
+    like: tuple[dict[str, Any], ...] = (
+        {"messages": ["other"], "agent_id": "b", "temperature": 1},
+        {"model": None},
+    )
+    unlike_it: tuple[dict[str, Any], ...] = (
         {"model": "m"},
         {"provider": "p"},
         {"complexity": "simple"},
@@ -40,10 +43,10 @@ async def test_likeness_is_what_routing_goes_by(db: PostgresDatabase) -> None:
     )
     [example] = await send(db, asked("example", agent_id="a"))
     expected = []
-    for number, fields in enumerate((*like, *unalike)):
+    for number, fields in enumerate((*like, *unlike_it)):
         told = asked(f"r{number}") | fields
         sent = await send(db, told, {"request": told})
-        expected += sent if fields in unalike else []
+        expected += sent if fields in unlike_it else []
     assert await unlike(db, example) == expected
 
 
