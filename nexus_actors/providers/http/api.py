@@ -139,8 +139,9 @@ def invalid(why: str) -> ProviderFailure:
 
 def count(counts: Any, name: str) -> int:
     """A number of tokens in `counts`; 0 where there is none that makes sense."""
-    match counts.get(name) if isinstance(counts, Mapping) else None:
-        case bool():
+    # Most answers tell few of those that are asked for.
+    match counts.get(name) if counts is not None and isinstance(counts, Mapping) else None:
+        case None | bool():
             return 0
         case int() | float() as number if 0 <= number <= MOST_TOKENS:
             return int(number)

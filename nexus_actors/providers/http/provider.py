@@ -99,7 +99,8 @@ class HttpProviderSession:
         body = Body(content)
         stream = None if on_text is None else AnswerStream(self._api.reader(), on_text)
         outcome = _checked(await self._call(prepared, body, owner, timeout, stream), prepared.check)
-        outcome = replace(outcome, dropped=bounded_notes((*prepared.dropped, *outcome.dropped)))
+        if notes := (*prepared.dropped, *outcome.dropped):
+            outcome = replace(outcome, dropped=bounded_notes(notes))
         if isinstance(outcome, Answer):
             return outcome
         if (instead := outcome.instead) is not None:
@@ -127,8 +128,8 @@ class HttpProviderSession:
         prepared = self._api.prepare(opened, owner.model, takes, stream=stream)
         if isinstance(prepared, ProviderFailure):
             return prepared
-        dropped = (*prepared.dropped, *left_out, *closed, *request.unknown)
-        return replace(prepared, dropped=dropped)
+        more = (*left_out, *closed, *request.unknown)
+        return replace(prepared, dropped=(*prepared.dropped, *more)) if more else prepared
 
     async def _call(
         self,

@@ -28,6 +28,6 @@ class PresetApi(ChatApi):
         self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
         prepared = super().prepare(request, model, takes, stream=stream)
-        if isinstance(prepared, ProviderFailure):
+        if isinstance(prepared, ProviderFailure) or not self._query:
             return prepared
         return replace(prepared, path=prepared.path + self._query)
