@@ -81,14 +81,14 @@ def _content(content: Any) -> tuple[int, int]:
 def _size(value: Any) -> int:
     """Bytes of all the texts in a value, names of keys included."""
     match value:
+        case None:
+            return 0
         case str():
             return len(value.encode("utf-8", "replace"))
         case Mapping():
             return sum(len(str(key)) + _size(item) for key, item in value.items())
         case list() | tuple():
             return sum(map(_size, value))
-        case None:
-            return 0
         case _:
             return 4
 
