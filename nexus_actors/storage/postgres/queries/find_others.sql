@@ -10,7 +10,8 @@ WITH alike AS MATERIALIZED (
 ),
 found AS MATERIALIZED (
     SELECT n.msg_id, n.due, n.late
-    FROM (SELECT q.msg_id, {due} AS due, clock_timestamp() > statement_timestamp() + interval '100 milliseconds' AS late, CASE WHEN NOT clock_timestamp() > statement_timestamp() + interval '100 milliseconds' THEN {labels} END AS labels
+    FROM (SELECT q.msg_id, {due} AS due, clock_timestamp() > statement_timestamp() + interval '100 milliseconds' AS late,
+                 CASE WHEN clock_timestamp() <= statement_timestamp() + interval '100 milliseconds' THEN {labels} END AS labels
           FROM pgmq.q_{requests} AS q
           WHERE {due} <= now() AND {due} >= coalesce($3::timestamptz, '-infinity') AND EXISTS (SELECT FROM alike)
           ORDER BY {due}
