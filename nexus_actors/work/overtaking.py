@@ -2,7 +2,6 @@
 full, those of others are found in the store, and need not wait until each of these was leased."""
 
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable, Container, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +33,7 @@ Take = Callable[[Sequence[int]], Awaitable[Sequence[Delivery]]]
 @dataclass(frozen=True, slots=True)
 class _Example:
     msg_id: int
+    size: int
     provider: str
     until: float
 
@@ -51,7 +51,7 @@ class Overtaken:
 
     def __init__(self, *, by_agent: bool = False) -> None:
         self.by_agent = by_agent
-        self._examples: dict[Hashable, deque[_Example]] = {}
+        self._examples: dict[Hashable, list[_Example]] = {}
 
     def add(self, job: Job, until: float = math.inf) -> None:
         """It has to wait for room at its candidate's provider, or `until` that may be called. One
@@ -72,8 +72,10 @@ class Overtaken:
         )
         if kind not in self._examples and len(self._examples) >= MOST:
             del self._examples[next(iter(self._examples))]
-        examples = self._examples.setdefault(kind, deque(maxlen=EACH))
-        examples.append(_Example(job.lease.msg_id, provider, until))
+        examples = self._examples.setdefault(kind, [])
+        examples.append(_Example(job.lease.msg_id, job.size, provider, until))
+        if len(examples) > EACH:  # a large one may say nothing to the store
+            examples.remove(max(examples, key=lambda it: it.size))
 
     def examples(self, rooms: Container[str], now: float) -> list[int]:
         """The numbers of those that would still have to wait, `rooms` being the providers that want

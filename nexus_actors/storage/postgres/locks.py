@@ -26,6 +26,7 @@ class Holder:
     """A session that holds a lock."""
 
     pid: int
+    """0 for a prepared transaction, which no session has."""
     role: str
     name: str
     """Its application_name."""

@@ -27,7 +27,7 @@ async def test_those_of_others_are_found_behind_a_thousand(db: PostgresDatabase)
 
 
 async def test_likeness_is_what_routing_goes_by(db: PostgresDatabase) -> None:
-    """What cannot be told at once is like nothing, and never overtaken."""
+    """What cannot be told by that at once comes in its turn alone."""
     like: tuple[dict[str, Any], ...] = (
         {"messages": ["other"], "agent_id": "b", "temperature": 1},
         {"model": None},
@@ -38,12 +38,14 @@ async def test_likeness_is_what_routing_goes_by(db: PostgresDatabase) -> None:
         {"complexity": "simple"},
         {"task_type": "code"},
         {"capabilities": ["vision"]},
-        {"previous_response_id": "resp_1"},
-        {"padding": [str(n) for n in range(20_000)]},
+    )
+    untold: tuple[dict[str, Any], ...] = (
+        {"model": "m", "previous_response_id": "resp_1"},
+        {"model": "m", "padding": [str(n) for n in range(20_000)]},
     )
     [example] = await send(db, asked("example", agent_id="a"))
     expected = []
-    for number, fields in enumerate((*like, *unlike_it)):
+    for number, fields in enumerate((*like, *unlike_it, *untold)):
         told = asked(f"r{number}") | fields
         sent = await send(db, told, {"request": told})
         expected += sent if fields in unlike_it else []
@@ -66,11 +68,12 @@ async def test_whatever_stands_in_the_queue_does_no_harm(db: PostgresDatabase) -
         sent.append(await value(db, "SELECT pgmq.send('ai_requests', $1::text::jsonb)", text))
     await sql(db, "INSERT INTO pgmq.q_ai_requests (vt, message) VALUES (now(), NULL)")
     long_ago = "UPDATE pgmq.q_ai_requests SET (vt, enqueued_at) = ('-infinity', '4000-01-01 BC')"
-    await sql(db, f"{long_ago} WHERE msg_id = $1", sent[0])
-    first = await db.requests.find_others([example], 1, since=None, by_agent=True)
-    assert first.msg_ids == sent[:1]
+    await sql(db, f"{long_ago} WHERE msg_id = $1", sent[4])
     found = await db.requests.find_others([example], 99, since=None, by_agent=True)
-    assert sorted(found.msg_ids) == [*sent, sent[-1] + 1]
+    objects = [sent[2], *sent[4:]]  # the third is a request of this id
+    assert sorted(found.msg_ids) == objects
+    first = await db.requests.find_others([example], 1, since=None, by_agent=True)
+    assert first.msg_ids == [sent[4]]
     assert example in await unlike(db, *sent)
 
 

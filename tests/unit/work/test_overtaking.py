@@ -6,10 +6,11 @@ from typing import Any
 
 import trio
 
+from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.routing import Candidate
 from nexus_actors.storage.errors import StorageStrained
-from nexus_actors.storage.requests import Delivery, Lease, Others
+from nexus_actors.storage.requests import Delivery, Lease, Others, Previous
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 from nexus_actors.work.overtaking import EACH, MEMORY, MOST, REST, SHARE, Overtaken, Overtaking
@@ -174,6 +175,28 @@ async def test_no_more_is_remembered_than_is_of_use() -> None:
     for number in range(100, 100 + MOST):
         overtaken.add(job(number, model=f"m{number}"))
     assert overtaken.examples(set(), 0.0) == list(range(100, 100 + MOST))
+
+
+async def test_of_many_alike_the_small_ones_are_remembered() -> None:
+    """The store cannot tell at once what a large one is like."""
+    overtaken = Overtaken()
+    for number in range(2 * EACH):
+        large = job(number)
+        large.size = 100_000 if number else 100
+        overtaken.add(large)
+    told = overtaken.examples(set(), 0.0)
+    assert len(told) == EACH
+    assert 0 in told
+
+
+async def test_one_that_goes_on_with_an_answer_or_was_refused_is_no_example() -> None:
+    overtaken = Overtaken()
+    goes_on, refused = job(1), job(2)
+    goes_on.previous = Previous("full", "m")
+    refused.body = Refusal(type=ErrorType.INVALID_REQUEST, message="no")
+    overtaken.add(goes_on)
+    overtaken.add(refused)
+    assert overtaken.is_empty
 
 
 async def test_the_agent_makes_a_difference_only_where_a_route_asks_for_it() -> None:

@@ -16,7 +16,7 @@ found AS MATERIALIZED (
           WHERE {due} <= now() AND {due} >= coalesce($3::timestamptz, '-infinity') AND EXISTS (SELECT FROM alike)
           ORDER BY {due}
           LIMIT 1000000) AS n  -- the limit says that few are read, so they are read in this order
-    WHERE n.late OR (n.labels IN (SELECT labels FROM alike)) IS NOT TRUE
+    WHERE n.late OR n.labels NOT IN (SELECT labels FROM alike)
     LIMIT $2
 )
 SELECT ARRAY(SELECT msg_id FROM found WHERE NOT late) AS msg_ids,
