@@ -37,3 +37,17 @@ async def test_each_ends_once_and_each_letter_quotes_its_own(
     assert told == {name: "after" if name == "after" else None for name in failed}
     kept = {it["request_id"]: it.get("archived_msg_id") for it in letters}
     assert kept.get("before") is None
+
+
+async def test_one_that_ends_leaves_the_message_that_has_its_number_now(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "before")
+    [before] = await db.requests.lease(1, 30)
+    await sql(db, "DELETE FROM pgmq.q_ai_requests")
+    await sql(db, "SELECT setval('pgmq.q_ai_requests_msg_id_seq', 1, false)")
+    await send(db, "after")
+    await db.requests.finish([success(before)])
+    assert await value(db, "SELECT count(*) FROM pgmq.a_ai_requests") == 0
+    [after] = await db.requests.lease(1, 30)
+    assert after.request_id == "after"
