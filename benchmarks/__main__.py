@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="of each measure, instead of its own number")
     parser.add_argument("--against", default=REVISION)
     parser.add_argument("--only", action="append", choices=(*USUAL, ACTORS, VOLUME))
-    parser.add_argument("--volume", action="store_true", help="with what takes an hour")
+    parser.add_argument("--volume", action="store_true", help="with what fills gigabytes")
     parser.add_argument("--draw", action="store_true", help="measure nothing")
     asked = parser.parse_args()
     names = asked.only or [*USUAL, ACTORS, *([VOLUME] if asked.volume else [])]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.volume [--rounds 3] [--waiting 1000 100000 1000000] [--journal 10000000]
 
-Not in the usual run, since it takes an hour and some 20 GB. Milliseconds of the two statements by
+Not in the usual run, since it fills some gigabytes. Milliseconds of the two statements by
 the server's own clock (`log_min_duration_statement`), median of a run; with N requests waiting, and
 with a journal of so many rows, just filled and analysed.
 """
