@@ -11,6 +11,8 @@ import trio
 
 PASSES = {"user", "database", "application_name", "client_encoding"}
 """What PgBouncer takes at a connection's start."""
+MAY_WE_TALK_TLS, CANCEL = 80877103, 80877102
+"""What stands in the place of the protocol's version."""
 
 
 class Pooler:
@@ -42,10 +44,12 @@ class Pooler:
         while True:
             (size,) = struct.unpack("!I", await _exactly(client, 4))
             body = await _exactly(client, size - 4)
-            if struct.unpack("!I", body[:4])[0] == 80877103:  # may we talk TLS?
-                await client.send_all(b"N")
-                continue
-            break
+            (code,) = struct.unpack("!I", body[:4])
+            if code == CANCEL:  # on a connection of its own, which gets no answer
+                return False
+            if code != MAY_WE_TALK_TLS:
+                break
+            await client.send_all(b"N")
         words = body[4:].rstrip(b"\0").split(b"\0")
         asked = dict(zip(words[::2], words[1::2], strict=True))
         refused = {it.decode() for it in asked} - PASSES
