@@ -1,6 +1,7 @@
 """What the stages share, as small as a test wants it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from nexus_actors.admission.gates import Gates
@@ -9,6 +10,7 @@ from nexus_actors.settings import parse_settings
 from nexus_actors.settings.model import Settings
 from nexus_actors.shared import Shared
 from nexus_actors.storage.outages import Outages
+from nexus_actors.storage.requests import Delivery, Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
@@ -24,6 +26,20 @@ def settings(**sections: Mapping[str, Any]) -> Settings:
     parsed = parse_settings(sections, {})
     assert isinstance(parsed, Settings), parsed
     return parsed
+
+
+def delivery(msg_id: int) -> Delivery:
+    """What a lease of a small request gives."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Delivery(
+        lease=Lease(msg_id, 1),
+        body="{}",
+        size=2,
+        enqueued_at=now,
+        leased_at=now,
+        verdict="claimed",
+        request_id=str(msg_id),
+    )
 
 
 def shared(in_work: InWork, *, store: Any = ABSENT, spool: Any = ABSENT, **queue: Any) -> Shared:

@@ -6,20 +6,27 @@ import json
 import pytest
 
 from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.requests import Delivery
 from tests.integration.storage.storage_helpers import send, sql, success, value
 
 DEAD = "SELECT message::text FROM pgmq.q_ai_requests_dead ORDER BY msg_id"
+
+
+async def leased_before(db: PostgresDatabase) -> Delivery:
+    """Of the request `before`. `after` waits under its number now."""
+    await send(db, "before")
+    [before] = await db.requests.lease(1, 30)
+    await sql(db, "DELETE FROM pgmq.q_ai_requests")
+    await sql(db, "SELECT setval('pgmq.q_ai_requests_msg_id_seq', 1, false)")
+    await send(db, "after")
+    return before
 
 
 @pytest.mark.parametrize("failed", [(), ("before",), ("after",), ("before", "after")])
 async def test_each_ends_once_and_each_letter_quotes_its_own(
     db: PostgresDatabase, failed: tuple[str, ...]
 ) -> None:
-    await send(db, "before")
-    [before] = await db.requests.lease(1, 30)
-    await sql(db, "DELETE FROM pgmq.q_ai_requests")
-    await sql(db, "SELECT setval('pgmq.q_ai_requests_msg_id_seq', 1, false)")
-    await send(db, "after")
+    before = await leased_before(db)
     [after] = await db.requests.lease(1, 30)
     assert before.lease == after.lease
     ends = [
@@ -42,11 +49,7 @@ async def test_each_ends_once_and_each_letter_quotes_its_own(
 async def test_one_that_ends_leaves_the_message_that_has_its_number_now(
     db: PostgresDatabase,
 ) -> None:
-    await send(db, "before")
-    [before] = await db.requests.lease(1, 30)
-    await sql(db, "DELETE FROM pgmq.q_ai_requests")
-    await sql(db, "SELECT setval('pgmq.q_ai_requests_msg_id_seq', 1, false)")
-    await send(db, "after")
+    before = await leased_before(db)
     await db.requests.finish([success(before)])
     assert await value(db, "SELECT count(*) FROM pgmq.a_ai_requests") == 0
     [after] = await db.requests.lease(1, 30)

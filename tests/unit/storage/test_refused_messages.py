@@ -1,7 +1,5 @@
 """How much is asked of a store that refuses, and which row is to blame."""
 
-from datetime import UTC, datetime
-
 from nexus_actors.storage.refused_messages import (
     LONGEST_PAUSE,
     MEMORY,
@@ -11,20 +9,7 @@ from nexus_actors.storage.refused_messages import (
     Portions,
     Suspects,
 )
-from nexus_actors.storage.requests import Delivery, Lease
-
-
-def delivery(msg_id: int) -> Delivery:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    return Delivery(
-        lease=Lease(msg_id, 1),
-        body="{}",
-        size=2,
-        enqueued_at=now,
-        leased_at=now,
-        verdict="claimed",
-        request_id=str(msg_id),
-    )
+from tests.unit.parts import delivery
 
 
 def test_a_portion_is_halved_until_it_is_one_and_grows_again() -> None:

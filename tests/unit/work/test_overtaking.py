@@ -14,6 +14,7 @@ from nexus_actors.storage.requests import Delivery, Lease, Others, Previous
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 from nexus_actors.work.overtaking import EACH, MEMORY, MOST, REST, SHARE, Overtaken, Overtaking
+from tests.unit.parts import delivery
 
 LATER = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -24,18 +25,6 @@ def job(number: int, provider: str = "full", **fields: Any) -> Job:
     made = Job(lease=Lease(number, 1), body=body, request_id=body.request_id)
     made.set_candidates([Candidate(provider, "m")])
     return made
-
-
-def delivery(msg_id: int) -> Delivery:
-    return Delivery(
-        lease=Lease(msg_id, 1),
-        body="{}",
-        size=2,
-        enqueued_at=LATER,
-        leased_at=LATER,
-        verdict="claimed",
-        request_id=f"r{msg_id}",
-    )
 
 
 class Store:
