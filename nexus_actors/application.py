@@ -13,9 +13,10 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from typing import Any
 
 import structlog
 import trio
@@ -208,7 +209,7 @@ class Application:
 
     # -- what Control answers
 
-    async def _tree(self) -> object:
+    async def _tree(self, _arguments: Mapping[str, Any] | None = None) -> object:
         return asdict(await tree(self.root.ref))
 
 

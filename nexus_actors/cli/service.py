@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,11 @@ def service_place(config: Path | None) -> Place:
     return Place(service.data_dir, service.drain_timeout)
 
 
-def ask_service(config: Path | None, command: str) -> Any:
+def ask_service(
+    config: Path | None, command: str, arguments: Mapping[str, object] | None = None
+) -> Any:
     """The running service's answer to a command of its control socket."""
-    return asking.ask(service_place(config).data_dir, command)
+    return asking.ask(service_place(config).data_dir, command, arguments)
 
 
 def _kept(data_dir: Path) -> int:

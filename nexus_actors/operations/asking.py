@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from nexus_actors.operations import private
@@ -61,19 +62,26 @@ def note_of(data_dir: Path) -> Path:
     return data_dir / "control.dir"
 
 
-def ask(data_dir: Path, command: str) -> object:
+def ask(
+    data_dir: Path,
+    command: str,
+    arguments: Mapping[str, object] | None = None,
+    *,
+    timeout: float = REQUEST_TIMEOUT,
+) -> object:
     """Send one command to the service that runs with this `data_dir`, and wait for its answer.
 
-    Raises `NotRunning`, `Starting`, `Stopping`, or `ControlError` if the answer is an error or does
+    `timeout` is in seconds. Raises `NotRunning`, `Starting`, `Stopping`, or `ControlError` if the answer is an error or does
     not come in time.
     """
-    deadline = time.monotonic() + REQUEST_TIMEOUT
+    deadline = time.monotonic() + timeout
+    request = {"command": command} | ({"arguments": dict(arguments)} if arguments else {})
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(REQUEST_TIMEOUT)
+            sock.settimeout(timeout)
             sock.connect(os.fsencode(socket_path(data_dir)))
             _check_server(data_dir, sock)
-            sock.sendall(json.dumps({"command": command}).encode() + b"\n")
+            sock.sendall(json.dumps(request).encode() + b"\n")
             reply = json.loads(_read_line(sock, deadline))
     except (TimeoutError, ConnectionResetError, BrokenPipeError, ValueError) as error:
         raise ControlError(f"the service did not answer {command!r}") from error

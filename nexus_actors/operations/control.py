@@ -1,7 +1,7 @@
 """The local socket that `nexus status`, `tree` and `stop` talk to (`asking.py`).
 
-One request a connection, each way one line of JSON: `{"command": "status"}` → `{"ok": …}` or
-`{"error": "…"}`. Only the user who runs the service, and root, can connect: the socket has mode
+One request a connection, each way one line of JSON: `{"command": "status"}`, with `"arguments"`
+for a command that takes some → `{"ok": …}` or `{"error": "…"}`. Only the user who runs the service, and root, can connect: the socket has mode
 0600 in a directory that others cannot write to, and both sides look who the other is.
 """
 
@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 import trio
@@ -29,11 +30,16 @@ from supervisors import GenServer
 
 log = structlog.get_logger("nexus.control")
 
-Command = Callable[[], Awaitable[object]]
-"""Gives what is answered, as JSON can hold it."""
+Command = Callable[[Mapping[str, Any]], Awaitable[object]]
+"""Takes the arguments that came along, as JSON has them: to be looked at, they are a stranger's.
+Gives what is answered, as JSON can hold it. Raises CommandRefused with a line for the operator."""
 
-REQUEST_LIMIT = 4096
+REQUEST_LIMIT = 65_536
 """Bytes of one request line."""
+
+
+class CommandRefused(Exception):
+    """The command cannot be carried out; the message is one line for the operator."""
 
 
 class Control(GenServer):
@@ -103,24 +109,31 @@ class Control(GenServer):
             request = json.loads(line)
             name = request["command"]
             command = self._commands[name]
+            arguments = dict(request.get("arguments", {}))
         except (ValueError, KeyError, TypeError, RecursionError):
             known = ", ".join(sorted(self._commands))
             return {"error": f'expected {{"command": NAME}} with one of: {known}'}
         try:
-            return {"ok": await command()}
+            return {"ok": await command(arguments)}
+        except CommandRefused as refused:
+            return {"error": str(refused)}
         except Exception:  # a console's mistake must not end the service
             log.exception("a command failed", command=name)
             return {"error": f"{name} failed; the service's log says why"}
 
-    async def _stop(self) -> object:
+    async def _stop(self, _arguments: Mapping[str, Any]) -> object:
         """The same way as from a terminal or a service manager: one signal, one path to drain."""
         os.kill(os.getpid(), signal.SIGTERM)
         return {"pid": os.getpid()}
 
 
-async def ask(data_dir: Path, command: str) -> object:
+async def ask(
+    data_dir: Path, command: str, arguments: Mapping[str, object] | None = None
+) -> object:
     """As `asking.ask`, from a task. Cancelled, it leaves a thread that ends by itself."""
-    return await trio.to_thread.run_sync(asking.ask, data_dir, command, abandon_on_cancel=True)
+    return await trio.to_thread.run_sync(
+        asking.ask, data_dir, command, arguments, abandon_on_cancel=True
+    )
 
 
 async def _read_line(stream: trio.SocketStream) -> bytes:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import trio
 
@@ -48,7 +49,7 @@ class Status:
         self.started_at = datetime.now(UTC)
         self._began = time.monotonic()
 
-    async def __call__(self) -> object:
+    async def __call__(self, _arguments: Mapping[str, Any] | None = None) -> object:
         """The answer to `status`; what waits in the queues is the database's to tell."""
         outages = self.outages()
         draining = self._in_work.draining

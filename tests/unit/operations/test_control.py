@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import trio
 
 from nexus_actors.operations import private
 from nexus_actors.operations.asking import ControlError, NotRunning, socket_path
-from nexus_actors.operations.control import Control, ask
+from nexus_actors.operations.control import REQUEST_LIMIT, CommandRefused, Control, ask
 from supervisors import open_tree
 from supervisors.errors import StartError
 
@@ -30,22 +30,34 @@ async def send(data_dir: Path, text: bytes) -> dict[str, Any]:
         return answer
 
 
-async def fail() -> object:
+async def fail(_arguments: Mapping[str, Any]) -> object:
     raise ZeroDivisionError
 
 
-async def hello() -> object:
-    return {"hello": "you"}
+async def refuse(arguments: Mapping[str, Any]) -> object:
+    raise CommandRefused(f"there is no {arguments['name']}")
+
+
+async def hello(arguments: Mapping[str, Any]) -> object:
+    return {"hello": arguments.get("name", "you")}
 
 
 def control(data_dir: Path) -> Control:
-    return Control(data_dir=data_dir, commands={"hello": hello, "fail": fail})
+    return Control(data_dir=data_dir, commands={"hello": hello, "fail": fail, "refuse": refuse})
 
 
 @pytest.mark.parametrize(
     "text",
-    [b"\n", b"nonsense\n", b"[]\n", b'{"command": []}\n', b'{"command": "no"}\n', b"[" * 4096],
-    ids=["empty", "no-json", "no-object", "no-name", "unknown", "deep"],
+    [
+        b"\n",
+        b"nonsense\n",
+        b"[]\n",
+        b'{"command": []}\n',
+        b'{"command": "no"}\n',
+        b'{"command": "hello", "arguments": "no"}\n',
+        b"[" * REQUEST_LIMIT,
+    ],
+    ids=["empty", "no-json", "no-object", "no-name", "unknown", "no-arguments", "deep"],
 )
 async def test_what_makes_no_sense_is_answered_and_ends_nothing(
     text: bytes, tmp_path: Path
@@ -62,6 +74,13 @@ async def test_a_command_that_fails_is_answered_and_ends_nothing(tmp_path: Path)
         with pytest.raises(ControlError, match="fail failed"):
             await ask(tmp_path, "fail")
         assert await ask(tmp_path, "hello") == {"hello": "you"}
+
+
+async def test_a_command_is_given_its_arguments_and_may_refuse_them(tmp_path: Path) -> None:
+    async with open_tree(lambda: control(tmp_path)):
+        assert await ask(tmp_path, "hello", {"name": "Joe"}) == {"hello": "Joe"}
+        with pytest.raises(ControlError, match="^there is no Mike$"):
+            await ask(tmp_path, "refuse", {"name": "Mike"})
 
 
 async def test_only_its_user_can_connect_and_nothing_is_left_behind(tmp_path: Path) -> None:
