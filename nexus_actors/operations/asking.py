@@ -71,8 +71,8 @@ def ask(
 ) -> object:
     """Send one command to the service that runs with this `data_dir`, and wait for its answer.
 
-    `timeout` is in seconds. Raises `NotRunning`, `Starting`, `Stopping`, or `ControlError` if the answer is an error or does
-    not come in time.
+    `timeout` is in seconds. Raises `NotRunning`, `Starting`, `Stopping`, or `ControlError` if the
+    answer is an error or does not come in time.
     """
     deadline = time.monotonic() + timeout
     request = {"command": command} | ({"arguments": dict(arguments)} if arguments else {})

@@ -1,8 +1,9 @@
 """The local socket that `nexus status`, `tree` and `stop` talk to (`asking.py`).
 
 One request a connection, each way one line of JSON: `{"command": "status"}`, with `"arguments"`
-for a command that takes some → `{"ok": …}` or `{"error": "…"}`. Only the user who runs the service, and root, can connect: the socket has mode
-0600 in a directory that others cannot write to, and both sides look who the other is.
+for a command that takes some → `{"ok": …}` or `{"error": "…"}`. Only the user who runs the service,
+and root, can connect: the socket has mode 0600 in a directory that others cannot write to, and both
+sides look who the other is.
 """
 
 import json

@@ -79,7 +79,7 @@ async def test_a_command_that_fails_is_answered_and_ends_nothing(tmp_path: Path)
 async def test_a_command_is_given_its_arguments_and_may_refuse_them(tmp_path: Path) -> None:
     async with open_tree(lambda: control(tmp_path)):
         assert await ask(tmp_path, "hello", {"name": "Joe"}) == {"hello": "Joe"}
-        with pytest.raises(ControlError, match="^there is no Mike$"):
+        with pytest.raises(ControlError, match="there is no Mike"):
             await ask(tmp_path, "refuse", {"name": "Mike"})
 
 
