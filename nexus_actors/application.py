@@ -32,6 +32,8 @@ from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
 from nexus_actors.settings.model import Settings
 from nexus_actors.shared import Shared
+from nexus_actors.steering.desired import Desired
+from nexus_actors.steering.steering import Scope
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
@@ -72,9 +74,12 @@ class Application:
             batch_size=settings.queue.batch_size,
             memory_bytes=settings.queue.memory_megabytes * 2**20,
         )
-        self.overtaken = Overtaken(by_agent=any(it.agent is not None for it in settings.routes))
+        self.desired = Desired()
+        self.overtaken = Overtaken(self._is_routed_by_agent)
         self.metrics = Metrics()
         self.gates = Gates()
+        self.in_work.is_stopped = self.desired.stops
+        self.in_work.is_shut = self._takes_no_key
         self.quirks = Quirks()
         self.outages = Outages()
         self.streams = TextStreams()
@@ -108,6 +113,20 @@ class Application:
         """The root of the tree that runs."""
         assert self._root is not None  # noqa: S101 - whoever asks runs below it
         return self._root
+
+    @property
+    def node_name(self) -> str:
+        """What operators call this process."""
+        return f"{self.settings.service.name}@{socket.gethostname()}"
+
+    def _is_routed_by_agent(self) -> bool:
+        routes = self.settings.routes
+        return self.desired.by_agent or any(it.agent is not None for it in routes)
+
+    def _takes_no_key(self, provider: str) -> bool:
+        """Whether requests wait until the provider takes a key of ours again."""
+        holds = self.settings.queue.on_no_key == "hold"
+        return holds and self.gates.no_key(provider, trio.current_time()) is not None
 
     def observing(self) -> AbstractContextManager[None]:
         """Count, while this is open, what the runtime tells of its actors."""
@@ -182,6 +201,7 @@ class Application:
             spool=self.spool,
             hints=self.database.hints,
             in_work=self.in_work,
+            desired=self.desired,
             overtaken=self.overtaken,
             metrics=self.metrics,
             gates=self.gates,
@@ -189,7 +209,8 @@ class Application:
             streams=self.streams,
             outages=self.outages,
         )
-        return Pipeline(shared, self.database.quirks).supervisor()
+        scope = Scope(nodes=(self.instance.id, self.node_name), queue=self.settings.queue.requests)
+        return Pipeline(shared, self.database, scope).supervisor()
 
     def _result_poller(self) -> ResultPoller:
         return ResultPoller(

@@ -6,6 +6,7 @@ from typing import Protocol
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.settings.model import Settings
+from nexus_actors.steering.desired import Desired
 from nexus_actors.storage.accounts import AccountStore
 from nexus_actors.storage.notices import Hints, Notifier
 from nexus_actors.storage.outages import Outages
@@ -32,6 +33,7 @@ class Shared:
     hints: Hints
     spool: AnswerSpool
     in_work: InWork
+    desired: Desired
     overtaken: Overtaken
     metrics: Metrics
     gates: Gates

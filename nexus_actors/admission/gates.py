@@ -12,6 +12,7 @@ from math import inf
 
 from nexus_actors.admission.circuit import Circuit, CircuitSettings
 from nexus_actors.admission.key_ring import KeyRing
+from nexus_actors.work.job import Reason, Wait
 
 MOST_GATES = 4096
 
@@ -71,6 +72,16 @@ class Gates:
         """Seconds until this model may be called; 0: now, as far as is known."""
         gate = self._gates.get((provider, model))
         return 0.0 if gate is None else gate.wait(now)
+
+    def shut(self, provider: str, model: str, now: float) -> Wait | None:
+        """Why the model may not be called now, and until when; None: it may, as far as is known."""
+        gate = self._gates.get((provider, model))
+        if gate is None or (wait := gate.wait(now)) <= 0:
+            return None
+        is_open = gate.circuit.wait(now) >= wait
+        reason: Reason = "circuit_open" if is_open else "throttled"
+        detail = gate.cause if is_open and gate.cause else gate.why
+        return Wait(reason, f"{provider}/{model}: {detail}", now + wait)
 
     def why(self, provider: str, model: str) -> str:
         """The error that closed the way last; "" if none did."""

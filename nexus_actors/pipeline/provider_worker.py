@@ -1,6 +1,7 @@
 """Stage 4: one call at a time."""
 
 import random
+from dataclasses import replace
 
 import structlog
 import trio
@@ -17,7 +18,7 @@ from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions
 from nexus_actors.settings.model import Provider
 from nexus_actors.shared import Shared
-from nexus_actors.work.job import Job
+from nexus_actors.work.job import Job, Reason, Wait
 from supervisors import ActorRef, GenServer
 
 log = structlog.get_logger("nexus.worker")
@@ -48,6 +49,7 @@ class ProviderWorker(GenServer):
         self._max_attempts = shared.settings.queue.max_attempts
         self._holds = shared.holds
         self._in_work = shared.in_work
+        self._desired = shared.desired
         self._admission = admission
         self._checks = checks
         self._pool = pool
@@ -83,7 +85,8 @@ class ProviderWorker(GenServer):
                     continue
                 case ProviderFailure() if comes_too_early(outcome):
                     pause = throttled(job.early_count - 1, outcome, self._random)
-                    return self._come_later(job, pause, is_told=bool(outcome.retry_after))
+                    wait = self._wait(job, "throttled", outcome, pause)
+                    return self._come_later(job, wait, is_told=bool(outcome.retry_after))
                 case ProviderFailure(scope="key") if self._waits_for_key(job):
                     return self._back_to_router(job)
             pause = backoff(retries, outcome, self._random)
@@ -91,7 +94,8 @@ class ProviderWorker(GenServer):
             if not self._may_retry(job, outcome, retries, pause):
                 return self._fail(job, outcome)
             if not may_wait(pause):  # it would keep others' calls from being made
-                return self._come_later(job, pause, is_told=True)
+                wait = self._wait(job, "not_before", outcome, pause)
+                return self._come_later(job, wait, is_told=True)
             await self._pause(job, pause)
         return None
 
@@ -112,6 +116,8 @@ class ProviderWorker(GenServer):
             try:
                 if not await self._is_admitted(job, allowed.request, key):
                     continue
+                if self._desired.of_job(job) is not None:
+                    continue  # an operator paused it meanwhile
                 refused = await self._checks.refusal(job)
                 permitted = refused is None and job in self._in_work
             finally:
@@ -123,7 +129,8 @@ class ProviderWorker(GenServer):
                 self._admission.settle(allowed.request, key, refused)
                 pause = refused.retry_after
                 if pause and trio.current_time() + pause < job.deadline:
-                    self._come_later(job, pause, is_told=True)
+                    wait = Wait("budget", refused.message, trio.current_time() + pause)
+                    self._come_later(job, wait, is_told=True)
                 else:
                     self._fail(job, refused)
                 return None
@@ -134,6 +141,9 @@ class ProviderWorker(GenServer):
         has gone elsewhere."""
         if job.deadline <= trio.current_time():
             self._fail(job, _out_of_time(job))
+            return None
+        if self._desired.of_job(job) is not None:
+            self._back_to_router(job)
             return None
         if (refused := self._admission.no_key) is not None:
             if self._holds:
@@ -191,13 +201,19 @@ class ProviderWorker(GenServer):
             and (may_wait(pause) or not job.has_next_candidate)
         )
 
-    def _come_later(self, job: Job, pause: float, *, is_told: bool) -> None:
+    def _wait(self, job: Job, reason: Reason, failure: ProviderFailure, pause: float) -> Wait:
+        """In words of ours: what the provider said stands with the attempt."""
+        status = "" if failure.status_code is None else f" (HTTP {failure.status_code})"
+        return Wait(reason, f"{job.candidate}: {failure.type}{status}", trio.current_time() + pause)
+
+    def _come_later(self, job: Job, wait: Wait, *, is_told: bool) -> None:
         """Wait in the queue, or be put to another model of the route, as the Router sees fit."""
         now = trio.current_time()
         left = job.deadline - now
         if not is_told and left > 1.0:
-            pause = min(pause, left / 2)  # a pause of our own choice shall not outlive the request
-        job.pauses[job.candidate] = now + pause
+            # A pause of our own choice shall not outlive the request.
+            wait = replace(wait, until=min(wait.until, now + left / 2))
+        job.pauses[job.candidate] = wait
         self._back_to_router(job)
 
     async def _pause(self, job: Job, seconds: float) -> None:

@@ -18,7 +18,7 @@ from nexus_actors.pipeline.stage import Stage
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.requests import TOO_LARGE, Delivery, Lease
-from nexus_actors.work.job import Assigned, Job, Unrouted
+from nexus_actors.work.job import Job
 from nexus_actors.work.wake import Wake
 from supervisors import ExitReason, Shutdown
 
@@ -47,6 +47,7 @@ class QueueConsumer(Stage):
         self._store = shared.store
         self._hints = shared.hints
         self._in_work = shared.in_work
+        self._desired = shared.desired
         self._wake = Wake()
         self._patience = shared.outages.patience("QueueConsumer")
         self._leasing = Leasing(
@@ -58,7 +59,8 @@ class QueueConsumer(Stage):
 
     async def init(self) -> None:
         """Start reading. What a predecessor leased but did not hand on is released first."""
-        self._in_work.resume()  # it may have been stopped alone, and started again
+        if self._desired.drain is None:
+            self._in_work.resume()  # it may have been stopped alone, and started again
         self._in_work.on_room = self._wake.set
         self.spawn_link(self._consume)
 
@@ -80,7 +82,7 @@ class QueueConsumer(Stage):
         released = False
         with self._hints.listen(self._queue.requests, self._wake.set):
             while not self._stopping:
-                if not self._in_work.recovered:
+                if not self._may_lease:
                     await self._wake.wait(self._queue.poll_interval)
                     continue
                 try:
@@ -98,6 +100,13 @@ class QueueConsumer(Stage):
                 else:
                     pause = min(2 * pause, self._queue.poll_interval)
         self._stopped.set()
+
+    @property
+    def _may_lease(self) -> bool:
+        """Not before what an earlier process left is published, and it is known what operators
+        want; not while this node drains."""
+        ready = self._in_work.recovered and self._desired.known
+        return ready and self._desired.drain is None
 
     async def _read(self) -> tuple[bool, bool]:
         """Whether there was something of what waits, and whether there may be more of the rest.
@@ -149,6 +158,8 @@ class QueueConsumer(Stage):
 
     async def _lease(self) -> bool:
         """Lease as many as there is room for. True if there may be more."""
+        if self._desired.queue is not None:
+            return False
         leased = await self._leasing.lease()
         if leased.deliveries:
             reached("after_lease")
@@ -244,9 +255,7 @@ class QueueConsumer(Stage):
         await self._stopped.wait()
         at_rest = Wake()
         self._in_work.on_rest = at_rest.set
-        for job in self._in_work:
-            if isinstance(job.place, Unrouted | Assigned):
-                self._in_work.leave(job)
+        self._in_work.leave_unbegun()
         while self._in_work.running:
             await at_rest.wait(math.inf)
 

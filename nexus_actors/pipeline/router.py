@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import inf
 from typing import Any
 
 import structlog
@@ -21,13 +22,12 @@ from nexus_actors.storage.errors import StorageError, StorageRefused
 from nexus_actors.storage.requests import GiveBack
 from nexus_actors.work.deadlines import Deadlines
 from nexus_actors.work.ending import give_back
-from nexus_actors.work.job import Assigned, Job, Unrouted
+from nexus_actors.work.job import Assigned, Job, Unrouted, Wait
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer
 
 log = structlog.get_logger("nexus.router")
 
-FOREVER = float("inf")
 _REFUSED = (ErrorType.AUTHENTICATION_FAILED, ErrorType.QUOTA_EXCEEDED)
 
 
@@ -51,6 +51,7 @@ class Router(GenServer):
         self._most_throttled = shared.throttled_seconds
         self._store = shared.store
         self._in_work = shared.in_work
+        self._desired = shared.desired
         self._overtaken = shared.overtaken
         self._bell = bell
         self._gates = shared.gates
@@ -92,52 +93,72 @@ class Router(GenServer):
             self._in_work.answer(job, _exhausted(job))
         elif self._in_work.draining:
             self._in_work.leave(job)
-        elif not self._choose(job):
-            if job.not_before < self._may_wait_until(job):
-                self._overtaken.add(job, job.not_before)
+        elif (wait := self._choose(job)) is not None:
+            job.wait = wait
+            if wait.reason == "paused" or wait.until < self._may_wait_until(job):
+                self._overtaken.add(job, inf if wait.lane is not None else wait.until)
                 self._in_work.leave(job)
             else:
-                self._in_work.answer(job, self._left_alone(job))
-        elif self._in_work.room(job.candidate.provider) > 0:
-            self._in_work.assign(job, job.candidate.provider)
+                self._in_work.answer(job, self._left_alone(job, wait.until))
+        elif self._in_work.room(provider := job.candidate.provider) > 0:
+            self._in_work.assign(job, provider)
             reached("after_route")
         else:
+            job.wait = Wait("provider_full", provider, lane=provider)
             self._overtaken.add(job)
             self._in_work.leave(job)
 
-    def _choose(self, job: Job) -> bool:
-        """Go on to the first candidate that may be called soon. False if one must be waited for.
+    def _choose(self, job: Job) -> Wait | None:
+        """Go on to the first candidate that may be called soon. What is to be waited for, if its
+        call may not begin now.
 
         Where none may be called for long, none is used up: the first that may be again is waited
-        for.
+        for. An operator's pause is waited for, however long it is, unless routes are to fall back.
         """
         now = trio.current_time()
-        if self._has_no_key(job):
-            job.regain_keyless()
+        if all(self._is_shut(it, now) for it in job.left):
+            job.regain_passed_over()
         left = job.left
-        if (wait := self._wait(job, left[0], now)) > 0:
+        wait = self._wait(job, left[0], now)
+        if wait is not None:
             waits = [self._wait(job, candidate, now) for candidate in left]
-            keyless = {it for it in left if self._no_key(it, now) is not None}
+            shut = {it for it in left if self._is_shut(it, now)}
             ahead = next(
-                (i for i, it in enumerate(left) if waits[i] <= LONG_PAUSE and it not in keyless),
+                (i for i, it in enumerate(left) if it not in shut and _is_short(waits[i], now)),
                 None,
             )
-            wait = min(waits) if ahead is None else waits[ahead]
+            if ahead is None:
+                wait = min((it for it in waits if it is not None), key=lambda it: it.until)
+            else:
+                wait = waits[ahead]
             if ahead:
-                job.keyless |= keyless.intersection(left[:ahead])
+                job.passed_over |= shut.intersection(left[:ahead])
                 job.candidate_index += ahead
                 job.step("route_llm", passed_over=[str(candidate) for candidate in left[:ahead]])
-        job.not_before = now + wait
-        return wait <= 0
+        pause = self._desired.of_job(job)
+        if pause is not None and not pause.fallback:
+            return Wait("paused", pause.told(), pause.ends_at, pause.lane)
+        return wait
 
-    def _wait(self, job: Job, candidate: Candidate, now: float) -> float:
-        """Seconds until this request may be sent there; 0: now, as far as is known."""
-        no_key = self._no_key(candidate, now)
-        return max(
-            self._gates.wait(*candidate, now),
-            job.pauses.get(candidate, now) - now,
-            0.0 if no_key is None else no_key.until - now,
-        )
+    def _wait(self, job: Job, candidate: Candidate, now: float) -> Wait | None:
+        """Why this request may not be sent there now, as far as is known: what takes longest."""
+        told = job.pauses.get(candidate)
+        waits = [
+            self._gates.shut(*candidate, now),
+            told if told is not None and told.until > now else None,
+        ]
+        if (no_key := self._no_key(candidate, now)) is not None:
+            why = no_key.told(candidate.provider, now)
+            waits.append(Wait("no_key", why, no_key.until, candidate.provider))
+        if (pause := self._desired.of_candidate(*candidate)) is not None and pause.fallback:
+            waits.append(Wait("paused", pause.told(), pause.ends_at, pause.lane))
+        return max((it for it in waits if it is not None), key=lambda it: it.until, default=None)
+
+    def _is_shut(self, candidate: Candidate, now: float) -> bool:
+        """Whether it is to be passed over, and yet not used up."""
+        pause = self._desired.of_candidate(*candidate)
+        falls_back = pause is not None and pause.fallback
+        return falls_back or self._no_key(candidate, now) is not None
 
     def _no_key(self, candidate: Candidate, now: float) -> NoKey | None:
         """Why its provider can be asked by nobody; where requests do not wait for that to be over,
@@ -156,16 +177,16 @@ class Router(GenServer):
             now = trio.current_time()
             since = min(it.since for one in job.left if (it := self._no_key(one, now)))
             return min(job.deadline, max(job.sent_at, since) + self._most_throttled)
-        if job.is_throttled and job.tried_at is not None and job.deadline == FOREVER:
+        if job.is_throttled and job.tried_at is not None and job.deadline == inf:
             return job.tried_at + self._most_throttled
         return job.deadline
 
-    def _left_alone(self, job: Job) -> Failure:
-        """Nobody may be called within the time it has."""
+    def _left_alone(self, job: Job, until: float) -> Failure:
+        """Nobody may be called until then, and it has not so much time."""
         if self._has_no_key(job):
             return self._without_key(job)
         provider, model = job.candidate
-        wait = job.not_before - trio.current_time()
+        wait = until - trio.current_time()
         why = ErrorType.RATE_LIMITED if job.is_throttled else self._gates.why(provider, model)
         count = f"; {_throttled(job)}" if job.is_throttled else ""
         message = f"not to be called for {wait:.1f} s, and the request cannot wait so long{count}"
@@ -236,7 +257,7 @@ class Router(GenServer):
             if leaving := self._in_work.leaving():
                 await self._give_back(leaving)
             else:
-                await self._left.wait(FOREVER)
+                await self._left.wait(inf)
 
     async def _give_back(self, jobs: Sequence[Job]) -> None:
         """Return these leases, however long the store is away."""
@@ -260,23 +281,17 @@ class Router(GenServer):
                 for job in jobs:
                     self._in_work.remove(job)
                 self._in_work.waiting_providers.update(
-                    job.candidate.provider
-                    for job in jobs
-                    if job.candidates and not self._delay(job)
+                    job.wait.lane for job in jobs if job.wait is not None and job.wait.lane
                 )
                 self._in_work.on_room()
 
     def _return(self, job: Job) -> GiveBack:
-        """To wait for its provider, or for the moment its candidate may be called; visible at once
-        while we stop and others may have room, or where a drain took it before it was routed."""
-        if self._in_work.draining or not job.candidates:
-            return give_back(job)
-        if delay := self._delay(job):
-            return give_back(job, delay=delay)
-        return give_back(job, job.candidate.provider)
+        """To wait as the Router found; visible at once while we stop and others may have room."""
+        return give_back(job, None if self._in_work.draining else job.wait)
 
-    def _delay(self, job: Job) -> float:
-        return max(job.not_before - trio.current_time(), 0.0)
+
+def _is_short(wait: Wait | None, now: float) -> bool:
+    return wait is None or wait.until - now <= LONG_PAUSE
 
 
 def _throttled(job: Job) -> str:

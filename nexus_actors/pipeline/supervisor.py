@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import trio
 
@@ -22,6 +23,8 @@ from nexus_actors.providers.port import ProviderKind, ServedKind
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Provider
 from nexus_actors.shared import Shared
+from nexus_actors.steering.steering import Scope, Steering
+from nexus_actors.storage.control import ControlStore
 from nexus_actors.storage.quirks import QuirkStore
 from supervisors import Caller, ChildSpec, Supervisor
 
@@ -29,12 +32,28 @@ MARGIN = 5.0
 """Seconds that a child is given beyond its own deadline before it is killed."""
 
 
+class Stores(Protocol):
+    """Those that one actor alone needs."""
+
+    @property
+    def control(self) -> ControlStore:
+        """For Steering."""
+        ...
+
+    @property
+    def quirks(self) -> QuirkStore:
+        """For ModelQuirks."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Makes the pipeline's supervisors, each with its channels and specs anew."""
 
     shared: Shared
-    quirk_store: QuirkStore
+    stores: Stores
+    scope: Scope
+    """What Steering is to read, and to move."""
 
     def supervisor(self) -> Supervisor:
         """Start order is the reverse of a request's way, so that stopping in reverse is the drain.
@@ -45,7 +64,8 @@ class Pipeline:
         to_router, unrouted = trio.open_memory_channel[None](1)
         to_publisher, answered = trio.open_memory_channel[None](1)
         shared.in_work.connect(to_router, to_publisher)
-        shared.in_work.resume()
+        if shared.desired.drain is None:
+            shared.in_work.resume()
         routes = Routes(settings)
         checks = Checks(
             settings.security.allowed_hosts,
@@ -65,6 +85,7 @@ class Pipeline:
                 shutdown=FLUSH_TIMEOUT + MARGIN,
             ),
             ChildSpec("StreamPublisher", lambda: StreamPublisher(shared)),
+            ChildSpec("Steering", self._steering),
             ChildSpec("ModelQuirks", self._model_quirks),
             ChildSpec("Providers.Supervisor", lambda: self._providers(checks), type="supervisor"),
             ChildSpec("Router", lambda: Router(shared, routes, unrouted)),
@@ -75,9 +96,20 @@ class Pipeline:
             ),
         )
 
+    def _steering(self) -> Steering:
+        shared = self.shared
+        return Steering(
+            scope=self.scope,
+            store=self.stores.control,
+            hints=shared.hints,
+            desired=shared.desired,
+            in_work=shared.in_work,
+            outages=shared.outages,
+        )
+
     def _model_quirks(self) -> ModelQuirks:
         return ModelQuirks(
-            store=self.quirk_store,
+            store=self.stores.quirks,
             hints=self.shared.hints,
             quirks=self.shared.quirks,
             outages=self.shared.outages,

@@ -174,10 +174,15 @@ class GiveBack:
     """Those of them that do not count towards the most allowed."""
     used_candidates: tuple[str, ...] = ()
     waits_for: str | None = None
-    """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`. None:
-    visible after `delay`."""
+    """A provider's name: wait (invisible) for room there, to be taken by `take_waiting`; or that of
+    a pause, for whose end it waits (`ControlStore.release`). None: visible after `delay`."""
+    reason: str | None = None
+    """Why it waits, a word (`work.job.Reason`); None where it does not wait."""
+    detail: str | None = None
+    """What exactly, in words of ours."""
     delay: float = 0.0
-    """Seconds to stay invisible where no provider is waited for: until a provider may be called."""
+    """Seconds until a provider may be called: to stay invisible, where none is waited for; else
+    only to be told."""
     expires_in: float | None = None
     """Seconds left of the request's own time; then `take_waiting` takes it, room or not."""
 

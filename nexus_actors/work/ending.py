@@ -12,14 +12,20 @@ from nexus_actors.contract.errors import Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, LLMResult
 from nexus_actors.storage.requests import Finish, GiveBack, Step
-from nexus_actors.work.job import Job
+from nexus_actors.work.job import Job, Wait
 from nexus_actors.work.metrics import OBJECTIVE_MS
 
+LONGEST_DETAIL = 500
+"""Characters of what the journal has of a wait."""
 
-def give_back(job: Job, waits_for: str | None = None, delay: float = 0.0) -> GiveBack:
-    """Return the job's lease: visible after `delay` seconds, or waiting for a provider."""
+
+def give_back(job: Job, wait: Wait | None = None) -> GiveBack:
+    """Return the job's lease, to wait so; None: visible at once."""
     assert job.request_id is not None  # noqa: S101 - what has no id was refused, and has an outcome
-    left = job.deadline - trio.current_time()
+    now = trio.current_time()
+    left = job.deadline - now
+    # What waits for somebody to take it has no moment of its own, but may know one.
+    delay = 0.0 if wait is None or wait.until == inf else wait.until - now
     return GiveBack(
         lease=job.lease,
         request_id=job.request_id,
@@ -27,7 +33,9 @@ def give_back(job: Job, waits_for: str | None = None, delay: float = 0.0) -> Giv
         attempt_count=job.attempt_count,
         uncounted_count=job.uncounted_count,
         used_candidates=job.used_candidates,
-        waits_for=waits_for,
+        waits_for=None if wait is None else wait.lane,
+        reason=None if wait is None else wait.reason,
+        detail=wait.detail[:LONGEST_DETAIL] if wait is not None and wait.detail else None,
         delay=min(max(delay, 0.0), max(left, 0.0)),
         expires_in=max(left, 0.0) if left < inf else None,
     )

@@ -17,19 +17,18 @@ nothing is hoarded which another process could start at once.
 """
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import trio
-from trio.lowlevel import ParkingLot, checkpoint_if_cancelled
+from trio.lowlevel import checkpoint_if_cancelled
 
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.concurrency import Concurrency
 from nexus_actors.work.job import Answered, Assigned, Held, Job, Key, Leaving, Unrouted
+from nexus_actors.work.provider_queue import ProviderQueue
 from supervisors import ActorRef
 
 Bell = trio.MemorySendChannel[None]
@@ -37,49 +36,6 @@ Bell = trio.MemorySendChannel[None]
 DEEPEST = 5
 """Batches that may be leased in one statement, where most of the last ones went back to wait."""
 UNROUTED, LEAVING, ANSWERED = Unrouted(), Leaving(), Answered()
-
-
-@dataclass(slots=True, eq=False)
-class ProviderQueue:
-    """One provider's part of the table: what waits for its workers, and what they hold."""
-
-    assigned: Assigned
-    concurrency: Concurrency
-    waiting: OrderedDict[Job, None] = field(default_factory=OrderedDict)
-    held: dict[Job, None] = field(default_factory=dict)
-    takers: ParkingLot = field(default_factory=ParkingLot)
-    """Workers that wait for a job."""
-    woken: int = 0
-    """Takers that were woken and have not looked yet."""
-
-    def __len__(self) -> int:
-        return len(self.waiting) + len(self.held)
-
-    @property
-    def capacity(self) -> int:
-        """Slots and waiting room together."""
-        return 2 * self.concurrency.limit
-
-    @property
-    def wants_more(self) -> bool:
-        """Whether half of the waiting room is empty: the store is to be asked for batches."""
-        limit = self.concurrency.limit
-        return len(self) <= limit + limit // 2
-
-    @property
-    def ready(self) -> int:
-        """Jobs that may be taken now."""
-        return max(min(len(self.waiting), self.concurrency.limit - len(self.held)), 0)
-
-    def wake(self) -> None:
-        """Wake as many takers as there are jobs for, but for those under way already."""
-        if (wanted := self.ready - self.woken) > 0 and self.takers:
-            self.woken += len(self.takers.unpark(count=wanted))
-
-    async def wait(self) -> None:
-        """Wait until there may be a job. Cancelled, nobody was woken in vain."""
-        await self.takers.park()  # once woken it is not cancelled any more
-        self.woken -= 1
 
 
 class InWork:
@@ -116,6 +72,10 @@ class InWork:
         self.recovered = False
         """What an earlier process of this instance was answered is published: until then nothing
         may be leased, or it would be paid twice."""
+        self.is_stopped: Callable[[str], bool] = lambda _: False
+        """Whether no call to a provider may begin; `heed` is to be called when that changes."""
+        self.is_shut: Callable[[str], bool] = lambda _: False
+        """Whether a provider would be called in vain at present: nothing is leased for it."""
         self.waiting_providers: set[str] = set(pool_sizes)
         """Providers that requests may be waiting for in the store; at first, any."""
         self.on_room: Callable[[], None] = lambda: None
@@ -177,7 +137,16 @@ class InWork:
         return queue.capacity - len(queue)
 
     def demand(self) -> dict[str, int]:
-        """How many jobs each provider wants now; those that want none are absent."""
+        """How many jobs each provider wants now; those that want none are absent, and so are those
+        that are not to be called at present."""
+        wanted = self._wanted()
+        return {
+            name: room
+            for name, room in wanted.items()
+            if not self.is_stopped(name) and not self.is_shut(name)
+        }
+
+    def _wanted(self) -> dict[str, int]:
         if self.is_full:
             return {}  # the publisher is behind: paid answers must not pile up without bound
         return {name: self.room(name) for name, it in self._queues.items() if it.wants_more}
@@ -200,9 +169,10 @@ class InWork:
         twice as many as are just going back to wait.
 
         The latter is for a queue that begins with requests for a provider whose queue is full: each
-        look at it is then deeper, until it finds those of others.
+        look at it is then deeper, until it finds those of others. What would only wait for a
+        provider that is not to be called is leased too, so that it is on record what it waits for.
         """
-        wanted = sum(self.demand().values())
+        wanted = sum(self._wanted().values())
         if wanted == 0:
             return 0
         return min(wanted - len(self._unrouted) + 2 * len(self._leaving), self.places)
@@ -242,7 +212,7 @@ class InWork:
             except trio.Cancelled:
                 queue.wake()  # it is another's turn
                 raise
-            if queue.ready and not self.draining:
+            if queue.ready and not self.draining and not self.is_stopped(provider):
                 break
             await queue.wait()
         job, _ = queue.waiting.popitem(last=False)
@@ -326,8 +296,19 @@ class InWork:
     def resume(self) -> None:
         """Calls may begin again."""
         self.draining = False
+        self.heed()
+
+    def heed(self) -> None:
+        """More may begin than before, perhaps: who waits looks again."""
         for queue in self._queues.values():
             queue.wake()
+        self.on_room()
+
+    def leave_unbegun(self) -> None:
+        """What no worker has begun is being given back."""
+        for job in self:
+            if isinstance(job.place, Unrouted | Assigned):
+                self.leave(job)
 
     # -- within
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
+from typing import Literal
 
 import trio
 
@@ -58,6 +59,31 @@ class Answered:
     """It has its outcome and waits for the ResultPublisher."""
 
 
+Reason = Literal[
+    "provider_full",
+    "throttled",
+    "circuit_open",
+    "no_key",
+    "budget",
+    "rate_limit",
+    "paused",
+    "not_before",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a request cannot be called for now."""
+
+    reason: Reason
+    detail: str = ""
+    """What exactly, in words of ours."""
+    until: float = inf
+    """By `trio.current_time()`; inf where nobody knows."""
+    lane: str | None = None
+    """Under which name it waits in the store until somebody takes it; None: until that time."""
+
+
 Place = Unrouted | Assigned | Held | Leaving | Answered
 
 
@@ -100,18 +126,18 @@ class Job:
     """When it was put into the queue, by the same clock."""
     tried_at: float | None = None
     """When its first call began, by the same clock; None before."""
-    pauses: dict[Candidate, float] = field(default_factory=dict)
+    pauses: dict[Candidate, Wait] = field(default_factory=dict)
     """Until when this request leaves a candidate alone that told it to come later."""
     tried_keys: set[int] = field(default_factory=set)
     """Places of the candidate's keys that were no good for it, since it was assigned there."""
-    keyless: set[Candidate] = field(default_factory=set)
-    """Candidates that were passed over because no key of theirs could be used: not used up."""
+    passed_over: set[Candidate] = field(default_factory=set)
+    """Candidates that were passed over, since no key of theirs could be used, or an operator wants
+    it so: not used up."""
     candidates: tuple[Candidate, ...] = ()
     allowed: Allowed | None = None
     """What is sent of it to the candidate to try now."""
-    not_before: float = -inf
-    """When its candidate may be called, by `trio.current_time()`; it waits in the store till then.
-    """
+    wait: Wait | None = None
+    """What it waits for in the store, or will; None where its call may begin."""
     call: trio.CancelScope | None = None
     """Around the call that is being made: cancelled when the lease is lost."""
     call_started: datetime | None = None
@@ -176,20 +202,20 @@ class Job:
         if not self.candidates:
             return self.used_before
         passed = self.candidates[: self.candidate_index]
-        return tuple(str(candidate) for candidate in passed if candidate not in self.keyless)
+        return tuple(str(candidate) for candidate in passed if candidate not in self.passed_over)
 
     @property
     def left(self) -> tuple[Candidate, ...]:
         """The candidates to try now, or later."""
         return self.candidates[self.candidate_index :]
 
-    def regain_keyless(self) -> None:
-        """Those passed over for want of a key may be tried again, in their order."""
+    def regain_passed_over(self) -> None:
+        """Those passed over may be tried again, in their order."""
         passed = self.candidates[: self.candidate_index]
-        used = [it for it in passed if it not in self.keyless]
+        used = [it for it in passed if it not in self.passed_over]
         self.candidates = (*used, *(it for it in self.candidates if it not in used))
         self.candidate_index = len(used)
-        self.keyless.clear()
+        self.passed_over.clear()
 
     def set_candidates(self, candidates: Sequence[Candidate]) -> None:
         """Take the route's candidates; those used up before come first, whatever their order was

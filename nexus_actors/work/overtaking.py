@@ -43,14 +43,15 @@ class _Example:
 
 
 class Overtaken:
-    """Messages as examples, by what they are routed by. `by_agent`: routes ask for the agent too.
+    """Messages as examples, by what they are routed by. `is_by_agent` says whether the agent counts
+    at present.
 
     A guess, for order alone: requests that are like one of these may yet be routed in another way,
     and are then leased a little later.
     """
 
-    def __init__(self, *, by_agent: bool = False) -> None:
-        self.by_agent = by_agent
+    def __init__(self, is_by_agent: Callable[[], bool] = lambda: False) -> None:
+        self._is_by_agent = is_by_agent
         self._examples: dict[Hashable, list[_Example]] = {}
 
     def add(self, job: Job, until: float = math.inf) -> None:
@@ -76,6 +77,11 @@ class Overtaken:
         examples.append(_Example(job.lease.msg_id, job.size, provider, until))
         if len(examples) > EACH:  # a large one may say nothing to the store
             examples.remove(max(examples, key=lambda it: it.size))
+
+    @property
+    def by_agent(self) -> bool:
+        """Whether requests that are alike but for their agent may go different ways."""
+        return self._is_by_agent()
 
     def examples(self, rooms: Container[str], now: float) -> list[int]:
         """The numbers of those that would still have to wait, `rooms` being the providers that want

@@ -9,6 +9,8 @@ from nexus_actors.admission.quirks import Quirks
 from nexus_actors.settings import parse_settings
 from nexus_actors.settings.model import Settings
 from nexus_actors.shared import Shared
+from nexus_actors.steering.desired import Desired
+from nexus_actors.storage.control import ControlRow
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.requests import Delivery, Lease
 from nexus_actors.work.in_work import InWork
@@ -42,6 +44,13 @@ def delivery(msg_id: int) -> Delivery:
     )
 
 
+def known_desired(*rows: ControlRow) -> Desired:
+    """What is wanted, where these rows say so."""
+    desired = Desired()
+    desired.replace(rows, "ai_requests", 0.0)
+    return desired
+
+
 def shared(in_work: InWork, *, store: Any = ABSENT, spool: Any = ABSENT, **queue: Any) -> Shared:
     """`queue`: values of the config's section."""
     return Shared(
@@ -51,6 +60,7 @@ def shared(in_work: InWork, *, store: Any = ABSENT, spool: Any = ABSENT, **queue
         hints=ABSENT,
         spool=spool,
         in_work=in_work,
+        desired=known_desired(),
         overtaken=Overtaken(),
         metrics=Metrics(),
         gates=Gates(),

@@ -14,6 +14,7 @@ from nexus_actors.storage.postgres.connection import (
     fetch,
     open_postgres,
 )
+from nexus_actors.storage.postgres.control_store import PostgresControlStore
 from nexus_actors.storage.postgres.direct import DirectWay
 from nexus_actors.storage.postgres.due_index import has_due_index
 from nexus_actors.storage.postgres.hints import PostgresHints, open_hints
@@ -39,18 +40,16 @@ class PostgresDatabase:
         self,
         pool: PostgresPool,
         requests: PostgresRequestStore,
-        results: PostgresResultStore,
-        retention: PostgresRetentionStore,
-        quirks: PostgresQuirkStore,
         hints: PostgresHints,
         queues: Queues,
         claim: Claim | None,
     ) -> None:
         self.pool = pool
         self.requests = requests
-        self.results = results
-        self.retention = retention
-        self.quirks = quirks
+        self.results = PostgresResultStore(pool, queues)
+        self.retention = PostgresRetentionStore(pool, queues)
+        self.quirks = PostgresQuirkStore(pool)
+        self.control = PostgresControlStore(pool, queues)
         self.hints = hints
         self.queues = queues
         self.claim = claim
@@ -145,9 +144,6 @@ async def open_database(
                         claim=claim,
                         direct=direct,
                     ),
-                    PostgresResultStore(pool, queues),
-                    PostgresRetentionStore(pool, queues),
-                    PostgresQuirkStore(pool),
                     hints,
                     queues,
                     claim,

@@ -74,6 +74,8 @@ def returns(batch: Sequence[GiveBack]) -> str:
             "spared_count": item.uncounted_count,
             "used_candidates": item.used_candidates,
             "lane": item.waits_for,
+            "reason": item.reason,
+            "detail": item.detail,
             "delay": item.delay,
             "expires_in": item.expires_in,
         }

@@ -75,6 +75,11 @@ _MENDS = {
     **dict.fromkeys(("26000", "42P05"), _SESSIONS),
 }
 
+_ARGUMENT = "22023"
+"""invalid_parameter_value: with it our own functions refuse an argument, in a sentence that is for
+who has called them and names nothing but that argument."""
+LONGEST_SENTENCE = 500
+
 # Where the server says that a function raised. Functions of its own, and of ours, name no culprit.
 # In any language of its messages: `PL/pgSQL-Funktion f(…) Zeile 3`, `関数f(…)の3行目`.
 _RAISED_IN = re.compile(
@@ -89,6 +94,8 @@ def describe(error: BaseException) -> str:
     if isinstance(error, asyncpg.PostgresError):
         state = _state(error)
         line = f"{_words(type(error).__name__)} ({state})"
+        if state == _ARGUMENT and (function := _function(error) or "").startswith("nexus."):
+            return _one_line(str(error.args[0]) if error.args else function)[:LONGEST_SENTENCE]
         quotable = state[:2] in _QUOTABLE or state in _QUOTABLE_STATES
         # What a function raises is its author's sentence, whatever state it gives it.
         if quotable and not _OF_FUNCTIONS.match(str(getattr(error, "server_source_filename", ""))):
@@ -216,8 +223,14 @@ def _origin(error: asyncpg.PostgresError) -> str:
 
 def _raised_in(error: asyncpg.PostgresError) -> str | None:
     """The function of another that raised it."""
+    function = _function(error)
+    return None if function is None or function.startswith(("pgmq.", "nexus.")) else function
+
+
+def _function(error: asyncpg.PostgresError) -> str | None:
+    """The function that raised it."""
     found = _RAISED_IN.search(str(getattr(error, "context", None) or ""))
-    return found[1] if found and not found[1].startswith(("pgmq.", "nexus.")) else None
+    return found[1] if found else None
 
 
 def _identifier(name: object) -> str | None:

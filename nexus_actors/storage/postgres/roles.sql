@@ -71,6 +71,7 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.requests, nexus.model_quirks TO "{service}";
     GRANT SELECT, INSERT, DELETE ON nexus.reservations, nexus.assumed_costs TO "{service}";
     GRANT SELECT, DELETE ON nexus.cancellations TO "{service}";
+    GRANT SELECT ON nexus.control TO "{service}";
     GRANT SELECT ON nexus.migrations, nexus.steps, nexus.request_queues TO "{service}";
     GRANT SELECT, INSERT ON public.job_results TO "{service}";
     -- Results that it stores with the end of their request are filed in the archive under numbers of their queue. Without it they
@@ -80,6 +81,11 @@ BEGIN
     GRANT UPDATE (status, input, output, error, tokens_used, cost_cents, duration_ms, updated_at, completed_at)
         ON public.job_results TO "{service}";
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA nexus TO "{service}";
+    -- What operators want is theirs to say.
+    EXECUTE (SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM %I', p.oid::regprocedure, '{service}'), ';')
+             FROM pg_proc AS p
+             WHERE p.pronamespace = 'nexus'::regnamespace
+                   AND p.proname IN ('pause', 'resume', 'scale', 'drain', 'log_level'));
     REVOKE EXECUTE ON FUNCTION nexus.send(jsonb, integer, text), nexus.send_again(text, text, bigint, jsonb) FROM "{service}";
 
     -- A producer: sends requests, reads stored results. It can read no request, its own included. pgmq.send needs the columns;
@@ -89,8 +95,9 @@ BEGIN
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{producer}";
     GRANT SELECT ON public.job_results TO "{producer}";
 
-    -- An operator: the commands dead, ask, enqueue, result, explain, budgets, models. It sees requests that have ended, the
-    -- journal and the results, sends and deletes what failed, and changes nothing else.
+    -- An operator: the commands dead, ask, enqueue, result, explain, budgets, models, and those that steer. It sees requests that
+    -- have ended, the journal and the results, sends and deletes what failed, says what the services are to do, and changes
+    -- nothing else.
     GRANT USAGE ON SCHEMA pgmq, nexus TO "{operator}";
     GRANT INSERT (vt, message, headers), SELECT (msg_id, vt) ON pgmq.q_{requests} TO "{operator}";
     GRANT INSERT (vt, message, headers), SELECT (msg_id, vt) ON pgmq.q_{results} TO "{operator}";
@@ -101,7 +108,10 @@ BEGIN
     EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, '{operator}'), ';')
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN (
-                 'read_message', 'open_message', 'open_any_message', 'find_queued', 'send_again'));
+                 'read_message', 'open_message', 'open_any_message', 'find_queued', 'send_again',
+                 'pause', 'resume', 'scale', 'drain', 'log_level', 'waiting_requests'));
+    GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.control TO "{operator}";
+    GRANT SELECT ON nexus.control_log, nexus.waiting TO "{operator}";
     GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations TO "{operator}";
     GRANT SELECT, INSERT (request_id), DELETE ON nexus.cancellations TO "{operator}";
     GRANT SELECT, DELETE ON nexus.model_quirks TO "{operator}";

@@ -14,7 +14,7 @@ from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.requests import GiveBack, Lease
 from nexus_actors.work.in_work import InWork
-from nexus_actors.work.job import Job
+from nexus_actors.work.job import Job, Wait
 from supervisors import ChildSpec, Supervisor, open_tree
 from tests.unit.parts import shared
 
@@ -100,11 +100,12 @@ async def test_what_has_to_wait_is_remembered_so_that_its_like_can_be_overtaken(
     async with routing(table, store) as around:
         no_room, later = job(3), job(4)
         no_room.candidates, later.candidates = (Candidate("p", "m"),), (Candidate("q", "m"),)
-        later.pauses[later.candidate] = trio.current_time() + 9
+        later.pauses[later.candidate] = Wait("throttled", "q/m", trio.current_time() + 9)
         for one in (no_room, later):
             table.add(one)
         await trio.sleep(1)
-        assert [it.waits_for for it in store.returned] == ["p", None]
+        told = [(it.waits_for, it.reason, it.detail, round(it.delay)) for it in store.returned]
+        assert told == [("p", "provider_full", "p", 0), (None, "throttled", "q/m", 9)]
         now = trio.current_time()
         assert around.overtaken.examples({"q"}, now) == [3, 4]
         assert around.overtaken.examples({"p", "q"}, now + 7) == [4]

@@ -53,7 +53,7 @@ async def test_a_long_pause_is_waited_in_the_queue_not_by_the_worker_and_counts(
             b.give(one := job(prior_attempts=calls - 1))
             assert await b.routed.receive() is one
             assert trio.current_time() < 5
-            assert one.pauses[one.candidate] == pytest.approx(trio.current_time() + 100.0)
+            assert one.pauses[one.candidate].until == pytest.approx(trio.current_time() + 100.0)
             assert [(a.number, a.uncounted) for a in one.attempts] == [(calls, False)]
             assert b.gates.wait("p", "m", trio.current_time()) == 0.0  # others may try
             b.in_work.remove(one)

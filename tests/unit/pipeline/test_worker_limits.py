@@ -40,7 +40,7 @@ async def test_too_early_again_and_again_is_asked_less_often_and_holds_nobody_el
         for _ in range(9):
             b.give(one)
             await b.routed.receive()
-            pauses.append(one.pauses[one.candidate] - trio.current_time())
+            pauses.append(one.pauses[one.candidate].until - trio.current_time())
             assert b.gates.wait("p", "m", trio.current_time()) == 0.0
             await trio.sleep(pauses[-1])
         assert all(later > 1.4 * one for one, later in itertools.pairwise(pauses[:7]))
@@ -85,7 +85,7 @@ async def test_a_pause_of_our_own_choice_does_not_outlive_the_request(autojump_c
     async with bench(failure(**RATE_LIMITED)) as b:
         b.give(one := job(prior_attempts=9, prior_uncounted=9, deadline=trio.current_time() + 11.0))
         await b.routed.receive()
-        assert one.pauses[one.candidate] == pytest.approx(trio.current_time() + 5.0)
+        assert one.pauses[one.candidate].until == pytest.approx(trio.current_time() + 5.0)
 
 
 async def test_too_early_halves_the_concurrency_limit_and_answers_bring_them_back(

@@ -47,10 +47,10 @@ def test_what_is_used_up_is_told_to_the_next_lease() -> None:
 def test_what_was_passed_over_for_want_of_a_key_is_not_used_up() -> None:
     one = job()
     one.set_candidates((A, B, C))
-    one.keyless = {A}
+    one.passed_over = {A}
     one.candidate_index = 2  # A had no key, B failed
     assert one.used_candidates == (str(B),)
-    one.regain_keyless()
+    one.regain_passed_over()
     assert one.left == (A, C)
     assert one.used_candidates == (str(B),)
 

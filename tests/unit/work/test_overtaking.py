@@ -189,8 +189,7 @@ async def test_one_that_goes_on_with_an_answer_or_was_refused_is_no_example() ->
 
 
 async def test_the_agent_makes_a_difference_only_where_a_route_asks_for_it() -> None:
-    for by_agent, kinds in ((False, EACH), (True, 6)):
-        overtaken = Overtaken(by_agent=by_agent)
+    for overtaken, kinds in ((Overtaken(), EACH), (Overtaken(lambda: True), 6)):
         for number in range(6):
             overtaken.add(job(number, agent_id=f"a{number}"))
         assert len(overtaken.examples(set(), 0.0)) == kinds

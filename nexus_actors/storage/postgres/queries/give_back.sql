@@ -8,7 +8,7 @@ WITH item AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset($2::json) AS i (
         msg_id bigint, read_ct integer, request_id text, attempt_count integer, spared_count integer,
-        used_candidates text[], lane text, delay double precision, expires_in double precision
+        used_candidates text[], lane text, reason text, detail text, delay double precision, expires_in double precision
     )
 ),
 queued AS MATERIALIZED (
@@ -19,8 +19,8 @@ queued AS MATERIALIZED (
     FOR UPDATE OF q
 ),
 owned AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, r.received_at, i.attempt_count, i.spared_count, i.used_candidates, i.lane, i.delay,
-           i.expires_in
+    SELECT r.request_id, r.msg_id, r.received_at, i.attempt_count, i.spared_count, i.used_candidates, i.lane, i.reason, i.detail,
+           i.delay, i.expires_in
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
@@ -35,6 +35,11 @@ returned AS (
     UPDATE nexus.requests AS r
     SET state = CASE WHEN h.lane IS NULL THEN 'queued' ELSE 'waiting' END,
         lane = h.lane, deadline = clock_timestamp() + make_interval(secs => h.expires_in),
+        wait_reason = h.reason, wait_detail = h.detail,
+        wait_until = CASE WHEN h.delay > 0 THEN clock_timestamp() + make_interval(secs => h.delay) END,
+        -- The lease has counted an attempt ahead.
+        wait_since = CASE WHEN r.wait_reason = h.reason AND r.attempts = h.attempt_count + 1 AND r.wait_since IS NOT NULL
+                          THEN r.wait_since ELSE clock_timestamp() END,
         attempts = h.attempt_count, spared_attempts = h.spared_count, used_candidates = h.used_candidates
     FROM owned AS h
     WHERE r.request_id = h.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM owned))

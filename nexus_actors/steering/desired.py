@@ -1,0 +1,163 @@
+"""What is to be, as far as this process knows: who is paused, how many calls at once, who drains.
+
+A passive table, as the in-work table: Steering writes it, the Router and the workers look,
+synchronously, before they place a job or call.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from math import inf
+from typing import Final
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.storage.control import ControlRow
+from nexus_actors.work.job import Job
+
+LANE: Final = "paused "
+"""What the lanes of pauses begin with. No provider's name has a blank."""
+LONGEST_WHY: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One that holds: of a queue, provider, model or agent, or of this node (a drain)."""
+
+    subject: str
+    name: str
+    by: str
+    why: str | None
+    since: datetime
+    until: datetime | None
+    ends_at: float
+    """By `trio.current_time()`; inf where it has no end."""
+    fallback: bool = False
+    """Routes take their next model meanwhile."""
+    everywhere: bool = True
+    """It is all nodes', not this one's alone."""
+
+    @property
+    def lane(self) -> str:
+        """Under which name requests wait for its end; no provider has such a name. Where it begins
+        or ends to let routes take their next model, it is another: all look again."""
+        return f"{LANE}{self.subject} {self.name}{' (fallback)' if self.fallback else ''}"
+
+    def told(self) -> str:
+        """In words: what, by whom, until when, why. One line, whatever was said."""
+        until = "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+        why = f": {self.why}" if self.why else ""
+        text = f"{self.subject} {self.name} is paused by {self.by}{until}{why}"
+        return printable(text, LONGEST_WHY)
+
+
+class Desired:
+    """Of this process. Empty, and not `known`, until the rows were read for the first time: nothing
+    is leased before that."""
+
+    def __init__(self) -> None:
+        self.known = False
+        self.drain: Pause | None = None
+        """This node is to finish its calls and begin none."""
+        self.log_level: str | None = None
+        """None: the config's."""
+        self.concurrency: dict[str, int] = {}
+        """Calls at once by provider, where the config's number does not hold."""
+        self.queue: Pause | None = None
+        """Of the queue: nothing is leased, and nothing begun."""
+        self._providers: dict[str, Pause] = {}
+        self._models: list[Pause] = []
+        self._agents: list[Pause] = []
+
+    def replace(self, rows: Sequence[ControlRow], queue: str, now: float) -> None:
+        """Take these rows, of all nodes or of this one, for what is to be. A row of this node alone
+        outranks one of all. `queue`: the one that this process leases from."""
+        drain: Pause | None = None
+        level: str | None = None
+        concurrency: dict[str, int] = {}
+        pauses: list[Pause] = []
+        for row in sorted(rows, key=lambda row: row.node != "*"):
+            if row.action == "concurrency" and row.value is not None:
+                concurrency[row.name] = int(row.value)
+            elif row.action == "log_level":
+                level = row.value
+            elif row.action == "drain":
+                drain = _pause(row, now)
+            elif row.action == "pause":
+                pauses.append(_pause(row, now))
+        self.drain, self.log_level, self.concurrency = drain, level, concurrency
+        self.queue = next((it for it in pauses if (it.subject, it.name) == ("queue", queue)), None)
+        self._providers = {it.name: it for it in pauses if it.subject == "provider"}
+        self._models = [it for it in pauses if it.subject == "model"]
+        self._agents = [it for it in pauses if it.subject == "agent"]
+        self.known = True
+
+    def stops(self, provider: str) -> bool:
+        """Whether no call to the provider may begin, whichever its model."""
+        return self.queue is not None or provider in self._providers
+
+    @property
+    def pauses(self) -> tuple[Pause, ...]:
+        """All that hold."""
+        queue = () if self.queue is None else (self.queue,)
+        drain = () if self.drain is None else (self.drain,)
+        return (*drain, *queue, *self._providers.values(), *self._models, *self._agents)
+
+    @property
+    def by_agent(self) -> bool:
+        """Whether it matters to a request whose it is."""
+        return bool(self._agents)
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Providers that no node calls, and for whose room nobody is to wait."""
+        return tuple(it.name for it in self._providers.values() if it.fallback and it.everywhere)
+
+    @property
+    def ends_at(self) -> float:
+        """When the first of the pauses ends, by `trio.current_time()`."""
+        return min((it.ends_at for it in self.pauses), default=inf)
+
+    def of_provider(self, provider: str) -> Pause | None:
+        """Why no call to any of its models may begin."""
+        return self._providers.get(provider)
+
+    def of_candidate(self, provider: str, model: str) -> Pause | None:
+        """Why no call to this model may begin."""
+        if (pause := self._providers.get(provider)) is not None or not self._models:
+            return pause
+        full = f"{provider}/{model}"
+        return next(
+            (
+                it
+                for it in self._models
+                if fnmatchcase(model, it.name) or fnmatchcase(full, it.name)
+            ),
+            None,
+        )
+
+    def of_agent(self, agent: str) -> Pause | None:
+        """Why none of its requests may be called for."""
+        return next((it for it in self._agents if fnmatchcase(agent, it.name)), None)
+
+    def of_job(self, job: Job) -> Pause | None:
+        """Why the call that would come next may not begin."""
+        if self._agents and (pause := self.of_agent(job.body.agent_id or "")) is not None:
+            return pause
+        if not job.candidates or not (self._providers or self._models):
+            return self.queue
+        return self.queue or self.of_candidate(*job.candidate)
+
+
+def _pause(row: ControlRow, now: float) -> Pause:
+    return Pause(
+        subject=row.subject,
+        name=row.name,
+        by=row.by,
+        why=row.why,
+        since=row.since,
+        until=row.until,
+        ends_at=inf if row.seconds_left is None else now + row.seconds_left,
+        fallback=row.value == "fallback",
+        everywhere=row.node == "*",
+    )

@@ -1,0 +1,182 @@
+"""Beside the pipeline: what operators want, by the rows of `nexus.control`, made known to it."""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+
+from nexus_actors.steering.desired import Desired, Pause
+from nexus_actors.storage.control import CONTROL_CHANNEL, ControlRow, ControlStore
+from nexus_actors.storage.errors import StorageError
+from nexus_actors.storage.notices import Hints
+from nexus_actors.storage.outages import Outages
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Assigned
+from nexus_actors.work.wake import Wake
+from supervisors import GenServer
+
+INTERVAL = 2.0
+"""Seconds after which the rows are read again although nobody said that they changed."""
+FIRST_READ = 2.0
+"""Seconds that the start waits for them at most."""
+RELEASING = 60.0
+"""Seconds after the end of a pause for which requests are looked for that still wait for it: a
+process that had not heard of it may have put them there."""
+BATCH = 1000
+"""Requests made visible in one statement."""
+log = structlog.get_logger("nexus.steering")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levers:
+    """How what is wanted comes about where this package does not reach. None of them blocks."""
+
+    resize: Callable[[str], None] = lambda _: None
+    """Have as many workers of a provider as `Desired` and the config say now."""
+    log_level: Callable[[str | None], None] = lambda _: None
+    """Log from this level on; None: the config's."""
+    drained: Callable[[bool], None] = lambda _: None
+    """Whether this node drains: if so, clients are not to count on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whom the rows are about: this process."""
+
+    nodes: tuple[str, ...]
+    """Its names."""
+    queue: str
+    """The queue that it leases from."""
+    levers: Levers = field(default_factory=Levers)
+
+
+class Steering(GenServer):
+    """Reads the rows when it is notified, and every two seconds; writes what holds into `Desired`,
+    where all look, and does what a change asks for.
+
+    While the store is away, all goes on as was wanted last. A pause whose end has come ends without
+    it. Nothing is leased before the rows were read for the first time.
+    """
+
+    def __init__(
+        self,
+        *,
+        scope: Scope,
+        store: ControlStore,
+        hints: Hints,
+        desired: Desired,
+        in_work: InWork,
+        outages: Outages,
+    ) -> None:
+        self._scope = scope
+        self._store = store
+        self._hints = hints
+        self._desired = desired
+        self._in_work = in_work
+        self._patience = outages.patience("Steering")
+        self._wake = Wake()
+        self._rows: Sequence[ControlRow] = ()
+        self._releases_until = 0.0
+        self._is_first = True
+
+    async def init(self) -> None:
+        """Read, so that the first request goes by it; but keep the start waiting no longer than a
+        moment. What a predecessor may have left half done is done again."""
+        self._releases_until = trio.current_time() + RELEASING
+        with trio.move_on_after(FIRST_READ), suppress(StorageError):
+            self._obey(await self._store.read(self._scope.nodes))
+        self.spawn_link(self._keep)
+
+    async def _keep(self) -> None:
+        with self._hints.subscribe(CONTROL_CHANNEL, lambda _: self._wake.set()):
+            while True:
+                try:
+                    self._obey(await self._store.read(self._scope.nodes))
+                    await self._release()
+                except StorageError as error:
+                    self._end_what_is_over()
+                    await self._patience.failed(error)
+                    continue
+                self._patience.worked()
+                left = max(self._desired.ends_at - trio.current_time(), 0.01)
+                await self._wake.wait(min(INTERVAL, left))
+
+    def _end_what_is_over(self) -> None:
+        """The store is away, and cannot say so."""
+        now = trio.current_time()
+        if self._desired.ends_at <= now:
+            over = {
+                (it.subject, it.name, it.until) for it in self._desired.pauses if it.ends_at <= now
+            }
+            self._obey([it for it in self._rows if (it.subject, it.name, it.until) not in over])
+
+    def _obey(self, rows: Sequence[ControlRow]) -> None:
+        """No checkpoint: nobody sees half of it."""
+        before = self._desired.pauses
+        drained, level = self._desired.drain, self._desired.log_level
+        concurrency = self._desired.concurrency
+        is_first, self._is_first = self._is_first, False
+        self._rows = rows
+        self._desired.replace(rows, self._scope.queue, trio.current_time())
+        ended, begun = _changes(before, self._desired.pauses)
+        for pause in begun:
+            log.warning("paused", what=pause.told())
+        for pause in ended:
+            log.warning("resumed", subject=pause.subject, name=pause.name)
+        if begun:
+            self._take_back()
+        if ended or begun:
+            self._releases_until = trio.current_time() + RELEASING
+        if self._desired.log_level != level or is_first:
+            self._scope.levers.log_level(self._desired.log_level)
+        for provider in _changed(concurrency, self._desired.concurrency):
+            self._scope.levers.resize(provider)
+        if (self._desired.drain is None) != (drained is None) or is_first:
+            self._drain(is_wanted=self._desired.drain is not None)
+        if ended or begun or is_first:
+            self._in_work.heed()
+
+    def _take_back(self) -> None:
+        """What is in a provider's queue, and whose call may not begin, is the Router's again."""
+        for job in self._in_work:
+            if isinstance(job.place, Assigned) and self._desired.of_job(job) is not None:
+                self._in_work.unroute(job)
+
+    def _drain(self, *, is_wanted: bool) -> None:
+        self._scope.levers.drained(is_wanted)
+        if is_wanted:
+            self._in_work.drain()
+            self._in_work.leave_unbegun()
+        else:
+            self._in_work.resume()
+
+    async def _release(self) -> None:
+        """Make visible what waits for a pause that is over, or could go elsewhere now."""
+        if trio.current_time() < self._releases_until:
+            lanes = [pause.lane for pause in self._desired.pauses]
+            passed_over = self._desired.passed_over
+            while await self._store.release(lanes, passed_over, BATCH) == BATCH:
+                pass
+
+
+def _changes(
+    before: Collection[Pause], after: Collection[Pause]
+) -> tuple[list[Pause], list[Pause]]:
+    """Those that have ended, and those that are new, or of another kind than before."""
+    old = {_key(it) for it in before}
+    new = {_key(it) for it in after}
+    gone = {(it.subject, it.name) for it in after}
+    return (
+        [it for it in before if (it.subject, it.name) not in gone],
+        [it for it in after if _key(it) not in old] if new != old else [],
+    )
+
+
+def _key(pause: Pause) -> tuple[object, ...]:
+    return pause.subject, pause.name, pause.by, pause.why, pause.until, pause.fallback
+
+
+def _changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
+    return [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]

@@ -1,0 +1,7 @@
+-- What operators want of the nodes of these names ($1), or of all, at present.
+SELECT c.action, c.subject, c.name, c.node, c.value, c.by, c.why, c.since, c.until,
+       extract(epoch FROM c.until - clock_timestamp())::double precision AS seconds_left
+FROM nexus.control AS c
+WHERE (c.node = '*' OR c.node = ANY ($1::text[])) AND (c.until IS NULL OR c.until > clock_timestamp())
+ORDER BY c.since, c.action, c.subject, c.name, c.node
+LIMIT 10000
