@@ -18,6 +18,7 @@ from nexus_actors.storage.postgres.direct import DirectWay
 from nexus_actors.storage.postgres.due_index import has_due_index
 from nexus_actors.storage.postgres.hints import PostgresHints, open_hints
 from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.node_store import PostgresNodeStore
 from nexus_actors.storage.postgres.privileges import check_privileges
 from nexus_actors.storage.postgres.quirk_store import PostgresQuirkStore
 from nexus_actors.storage.postgres.request_store import (
@@ -51,6 +52,7 @@ class PostgresDatabase:
         self.results = results
         self.retention = retention
         self.quirks = quirks
+        self.nodes = PostgresNodeStore(pool, queues.requests)
         self.hints = hints
         self.queues = queues
         self.claim = claim
