@@ -3,6 +3,7 @@
 Nexus.Supervisor (rest_for_one)
 ├─ Registry
 ├─ Database
+├─ Heartbeat.Supervisor    of Heartbeat alone, so that a crash of it takes nobody along
 ├─ Pipeline.Supervisor     see pipeline/supervisor.py
 ├─ ResultPoller
 ├─ Pruner
@@ -25,6 +26,7 @@ from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.control import Control
+from nexus_actors.operations.heartbeat import Heartbeat
 from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
 from nexus_actors.operations.pruner import Pruner
 from nexus_actors.operations.status import Status
@@ -152,6 +154,8 @@ class Application:
         return [
             self.registry.child_spec(),
             ChildSpec("Database", self._database_owner, shutdown=DATABASE_SHUTDOWN),
+            # Before the pipeline, so that it tells of the drain to its end.
+            ChildSpec("Heartbeat.Supervisor", self._heartbeats, type="supervisor"),
             ChildSpec("Pipeline.Supervisor", self._pipeline, type="supervisor"),
             *(poller if self.settings.result_poller.enabled else []),
             ChildSpec("Pruner", self._pruner),
@@ -193,6 +197,18 @@ class Application:
         name = f"{directory}:{found.st_dev}:{found.st_ino}"
         return place(socket.gethostname(), boot_id(), os.getpid(), name, pid_namespace())
 
+    def _heartbeats(self) -> Supervisor:
+        max_restarts, max_seconds = self.settings.supervision.limits(1)
+        return Supervisor(
+            [ChildSpec("Heartbeat", self._heartbeat)],
+            name="Heartbeat.Supervisor",
+            max_restarts=max_restarts,
+            max_seconds=max_seconds,
+        )
+
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(store=self.database.nodes, report=self.status.report, outages=self.outages)
+
     def _pipeline(self) -> Supervisor:
         shared = Shared(
             settings=self.settings,
@@ -221,9 +237,17 @@ class Application:
         )
 
     def _pruner(self) -> Pruner:
-        return Pruner(settings=self.settings.retention, store=self.database.retention)
+        return Pruner(
+            settings=self.settings.retention,
+            store=self.database.retention,
+            chores=self.database.nodes,
+            node=self.instance.id,
+            running=self.status.uptime,
+            outages=self.outages,
+        )
 
     def _control(self) -> Control:
+        self.status.started = True  # all but the watchdog
         return Control(
             data_dir=self.instance.data_dir, commands={"status": self.status, "tree": self._tree}
         )

@@ -33,6 +33,8 @@ class Circuit:
         self._opened = 0
         self._until = -inf
         self._probing = False
+        self.failing_since: float | None = None
+        """When the first failure was since the last answer; None where there was none."""
 
     def state(self, now: float) -> State:
         """What it is now."""
@@ -65,11 +67,14 @@ class Circuit:
         self._failures = self._opened = 0
         self._until = -inf
         self._probing = False
+        self.failing_since = None
 
     def failed(self, now: float) -> None:
         """A call failed by the provider's fault. What began before the circuit opened and fails
         after does not open it further."""
         self._failures += 1
+        if self.failing_since is None:
+            self.failing_since = now
         if self._opened and now < self._until:
             return
         if self._opened or self._failures >= self._settings.failures:

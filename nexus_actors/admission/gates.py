@@ -118,10 +118,10 @@ class Gates:
         for key in [key for key in self._gates if key[0] == provider]:
             del self._gates[key]
 
-    def failing(self, provider: str, now: float) -> Mapping[str, str]:
-        """Each model whose circuit has opened and that has not answered since, and the cause."""
+    def failing(self, provider: str, now: float) -> Mapping[str, Gate]:
+        """Of each model whose circuit has opened and that has not answered since, its gate."""
         return {
-            model: gate.cause
+            model: gate
             for (name, model), gate in self._gates.items()
             if name == provider and gate.circuit.state(now) != "closed"
         }

@@ -65,7 +65,8 @@ def roles(
     config: ConfigPath = None,
 ) -> None:
     """Print the SQL for three roles with just what they need: the service's, a producer's, and an
-    operator's, who runs the commands dead, ask, enqueue, result, explain, budgets and models.
+    operator's, who runs the commands dead, ask, enqueue, result, explain, budgets, models, nodes
+    and top.
 
     Run it as the owner of the database, after `nexus db migrate`, and again after an upgrade:
     nexus db roles | psql …. It is one statement: all of it is done, or nothing.

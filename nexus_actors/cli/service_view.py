@@ -12,7 +12,7 @@ WIDE = 100
 """Columns of a terminal that has room to spare."""
 
 
-_EARLIER: Final = frozenset({"calls_at_once", "keys_held", "shut", "in_lane"})
+_EARLIER: Final = frozenset({"calls", "calls_at_once", "keys_held", "shut", "in_lane"})
 """Names that programs may still read, and that say again what other names say."""
 
 

@@ -1,6 +1,7 @@
 """What `nexus status` is told: numbers about this process, and what keeps it from its work."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ import trio
 from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.shown_text import printable
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.errors import StorageError
+from nexus_actors.storage.nodes import NodeReport, NodeState
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.spool import FileSpool
@@ -21,6 +24,8 @@ from nexus_actors.work.metrics import Metrics
 
 STATUS_TIMEOUT = 2.0
 """Seconds that a status waits for the database."""
+LONGEST_TEXT = 500
+"""Characters of a text in the report of a node."""
 
 
 class Status:
@@ -48,20 +53,55 @@ class Status:
         self._spool = spool
         self.started_at = datetime.now(UTC)
         self._began = time.monotonic()
+        self.started = False
+        """Whether all of the tree has been started."""
+
+    def uptime(self) -> float:
+        """Seconds since the service began."""
+        return time.monotonic() - self._began
+
+    def state(self, outages: Mapping[str, object]) -> NodeState:
+        """What the service is, these being its outages."""
+        if self._in_work.draining:
+            return "draining"
+        if not self.started:
+            return "starting"
+        return "degraded" if outages else "ready"
+
+    def report(self) -> NodeReport:
+        """What all who look at the database are told of this process."""
+        outages = self.outages()
+        why = "; ".join(f"{name}: {told['error']}" for name, told in outages.items())
+        host, providers = socket.gethostname(), self._settings.providers
+        error = self._metrics.last_error
+        return NodeReport(
+            node=self._instance_id,
+            name=printable(f"{self._settings.service.name}@{host}", 320),
+            host=printable(host, 255),
+            version=__version__,
+            pid=os.getpid(),
+            queue=self._settings.queue.requests,
+            started_at=self.started_at,
+            state=self.state(outages),
+            why=printable(why, LONGEST_TEXT) or None,
+            in_flight=len(self._in_work),
+            concurrency={name: self._in_work.concurrency(name).limit for name in providers},
+            restarts=self._metrics.restarts.total(),
+            last_error=None if error is None else printable(error, LONGEST_TEXT),
+        )
 
     async def __call__(self, _arguments: Mapping[str, Any] | None = None) -> object:
         """The answer to `status`; what waits in the queues is the database's to tell."""
         outages = self.outages()
-        draining = self._in_work.draining
         return {
-            "state": "draining" if draining else "degraded" if outages else "ready",
+            "state": self.state(outages),
             "outages": outages,
             "service": self._settings.service.name,
             "version": __version__,
             "pid": os.getpid(),
             "instance": self._instance_id,
             "started_at": self.started_at.isoformat(),
-            "uptime_seconds": round(time.monotonic() - self._began, 1),
+            "uptime_seconds": round(self.uptime(), 1),
             "database": "embedded" if self._settings.database.embedded else "external",
             "queues": await self._queue_lengths(),
             "tasks": trio.lowlevel.current_statistics().tasks_living,
@@ -81,31 +121,36 @@ class Status:
         return {
             "workers": self._settings.providers[name].settings.pool_size,
             "capacity": queue.capacity,
-            "calls": calls.succeeded,
+            "calls_made": calls.succeeded + calls.failed,
+            "calls_answered": calls.succeeded,
             "calls_failed": calls.failed,
+            "calls_ms": calls.milliseconds,
             "last_error": calls.last_error,
             "concurrency_limit": queue.concurrency.limit,
             "keys_suspended": keys_suspended,
             "circuits": circuits,
+            "running": len(queue.held),
+            "waiting": len(queue.waiting),
             "queued": len(queue),
-            # Names of earlier releases for the last four.
+            # Names of earlier releases for the last five.
+            "calls": calls.succeeded,
             "calls_at_once": queue.concurrency.limit,
             "keys_held": keys_suspended,
             "shut": circuits,
             "in_lane": len(queue),
         }
 
-    def outages(self) -> dict[str, object]:
+    def outages(self) -> dict[str, dict[str, object]]:
         """Who waits for the database, and why; what is not delivered by it; which provider takes no
         key of ours, and which cannot be reached."""
         now = trio.current_time()
-        outages: dict[str, object] = {**self._outages.describe(now)}
+        outages = {**self._outages.describe(now)}
         for name, refused in self._gates.refused.items():
             seconds = round(now - refused.since, 1)
             outages[f"keys of {name}"] = {"seconds": seconds, "error": refused.told(name, now)}
         for name in self._settings.providers:
-            if (why := self._unreachable(name, now)) is not None:
-                outages[f"provider {name}"] = {"error": why}
+            if (told := self._unreachable(name, now)) is not None:
+                outages[f"provider {name}"] = told
         hints, claim = self._database().hints, self._database().claim
         direct = self._database().requests.direct
         if direct is not None and direct.trouble is not None:
@@ -120,16 +165,19 @@ class Status:
             outages["instance"] = {"error": f"its lock is not held: {claim.trouble}"}
         return outages
 
-    def _unreachable(self, provider: str, now: float) -> str | None:
-        """Why nothing of the provider can be used: its server is away, or each of the models that
-        the routes name has failed. None if something can, as far as is known."""
+    def _unreachable(self, provider: str, now: float) -> dict[str, object] | None:
+        """Why nothing of the provider can be used, and for how long: its server is away, or each of
+        the models that the routes name has failed. None if something can, as far as is known."""
         failing = self._gates.failing(provider, now)
-        away = [it for it in failing.values() if it.startswith(ErrorType.CONNECTION_FAILED)]
+        away = [it for it in failing.values() if it.cause.startswith(ErrorType.CONNECTION_FAILED)]
         routes = self._settings.routes
         named = {it.model for route in routes for it in route.models if it.provider == provider}
         if named and named <= failing.keys():
             away += failing.values()
-        return away[0] if away else None
+        if not away:
+            return None
+        since = away[0].circuit.failing_since or now
+        return {"seconds": round(now - since, 1), "error": away[0].cause}
 
     async def _queue_lengths(self) -> object:
         """Counting takes time in a long queue, and a status must not."""

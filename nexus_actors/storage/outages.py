@@ -27,8 +27,8 @@ class Outage:
 
 
 class Outages:
-    """Who waits for the storage at present, by stage. Outlives the stages, as the in-work table
-    does."""
+    """Who waits for the storage at present, by stage, and what else an operator must know.
+    Outlives the stages, as the in-work table does."""
 
     def __init__(self) -> None:
         self._begun: dict[str, Outage] = {}
@@ -36,6 +36,15 @@ class Outages:
     def patience(self, stage: str) -> "Patience":
         """That of one stage."""
         return Patience(stage, self._begun)
+
+    def tell(self, what: str, why: str | None) -> None:
+        """Tell of something that is no statement's failure, for as long as it lasts. None: it is
+        over."""
+        if why is None:
+            self._begun.pop(what, None)
+        else:
+            since = self._begun.get(what, Outage(trio.current_time())).since
+            self._begun[what] = Outage(since, errors=(why,))
 
     def describe(self, now: float) -> dict[str, dict[str, object]]:
         """For `nexus status`: each stage that waits, for how many seconds, and why."""

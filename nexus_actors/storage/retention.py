@@ -2,16 +2,18 @@
 
 from typing import Literal, Protocol
 
-Kept = Literal["requests", "results", "journal", "dead"]
-"""The archives of both queues, the journal, the dead letters."""
+from nexus_actors.storage.nodes import Term
+
+Kept = Literal["requests", "results", "journal", "dead", "nodes"]
+"""The archives of both queues, the journal, the dead letters; the nodes that are gone."""
 
 
 class RetentionStore(Protocol):
     """What is kept after it has ended."""
 
-    async def prune(self, what: Kept, *, seconds: float, count: int, batch: int) -> int:
+    async def prune(self, what: Kept, term: Term, *, seconds: float, count: int, batch: int) -> int:
         """Delete up to `batch` of the oldest that are older than `seconds` or beyond the `count`
         newest (0: no such limit); how many were deleted. To be repeated until that is 0. A row
-        that cannot be deleted is in the way of no other.
+        that cannot be deleted is in the way of no other. Nothing is deleted once the term is over.
         """
         ...

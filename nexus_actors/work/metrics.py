@@ -22,6 +22,8 @@ class ProviderCalls:
 
     succeeded: int = 0
     failed: int = 0
+    milliseconds: int = 0
+    """What all of them took together."""
     last_error: str | None = None
 
 
@@ -39,7 +41,10 @@ class Metrics:
     cost_unknown: int = 0
     """Answers whose price is not known, and not in `cost`."""
     by_provider: Counter[str] = field(default_factory=Counter)
-    """Requests ended, by the provider that ended them."""
+    """Requests ended, by the provider that ended them: it may not have been called at all, where
+    its key or its circuit was in the way."""
+    sent_to: Counter[str] = field(default_factory=Counter)
+    """Requests ended, by each provider that was called for them under their last lease."""
     errors: Counter[str] = field(default_factory=Counter)
     """Failed requests, by the error's name."""
 
@@ -47,6 +52,8 @@ class Metrics:
     """How often each actor of the tree was restarted, by its id."""
     calls: dict[str, ProviderCalls] = field(default_factory=lambda: defaultdict(ProviderCalls))
     """Of each provider."""
+    last_error: str | None = None
+    """The last call or request that failed: its error's name, and the provider."""
 
     def restarted(self, event: telemetry.ChildRestarted) -> None:
         """Count one restart."""
@@ -55,15 +62,18 @@ class Metrics:
     def called(self, provider: str, attempt: Attempt) -> None:
         """Count one call."""
         calls = self.calls[provider]
+        calls.milliseconds += attempt.duration_ms
         if attempt.outcome == "ok":
             calls.succeeded += 1
         else:
             calls.failed += 1
             calls.last_error = attempt.outcome
+            self.last_error = f"{attempt.outcome} ({provider})"
 
     def track(self, job: Job) -> None:
         """Count one ended request and log its outcome, without a word of its content."""
         outcome = job.outcome
+        self.sent_to.update({attempt.provider for attempt in job.attempts})
         entry = {
             "request_id": job.request_id,
             "latency_ms": job.latency_ms,
@@ -80,8 +90,10 @@ class Metrics:
         elif outcome is not None:
             self.failed += 1
             self.errors[outcome.type] += 1
+            self.last_error = outcome.type
             if outcome.provider is not None:
                 self.by_provider[outcome.provider] += 1
+                self.last_error += f" ({outcome.provider})"
             log.warning(
                 "request failed",
                 error=outcome.type,
@@ -105,6 +117,7 @@ class Metrics:
             "cost": round(self.cost, 6),
             "cost_unknown": self.cost_unknown,
             "by_provider": dict(self.by_provider),
+            "sent_to": dict(self.sent_to),
             "errors": dict(self.errors),
             "restarts": dict(self.restarts),
         }

@@ -63,6 +63,7 @@ def test_the_tree_shows_every_actor(nexus: Nexus, database_url: str) -> None:
     assert [child["name"] for child in root["children"]] == [
         "Registry",
         "Database",
+        "Heartbeat.Supervisor",
         "Pipeline.Supervisor",
         "ResultPoller",
         "Pruner",

@@ -19,6 +19,7 @@ from nexus_actors.storage.postgres.direct import DirectWay
 from nexus_actors.storage.postgres.due_index import has_due_index
 from nexus_actors.storage.postgres.hints import PostgresHints, open_hints
 from nexus_actors.storage.postgres.migrate import migrate
+from nexus_actors.storage.postgres.node_store import PostgresNodeStore
 from nexus_actors.storage.postgres.privileges import check_privileges
 from nexus_actors.storage.postgres.quirk_store import PostgresQuirkStore
 from nexus_actors.storage.postgres.request_store import (
@@ -50,6 +51,7 @@ class PostgresDatabase:
         self.retention = PostgresRetentionStore(pool, queues)
         self.quirks = PostgresQuirkStore(pool)
         self.control = PostgresControlStore(pool, queues)
+        self.nodes = PostgresNodeStore(pool, queues.requests)
         self.hints = hints
         self.queues = queues
         self.claim = claim

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexus_actors.storage.errors import StorageError
+from nexus_actors.storage.nodes import Term
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool
 from nexus_actors.storage.postgres.errors import is_of_rows
+from nexus_actors.storage.postgres.node_store import holds
 from nexus_actors.storage.postgres.sql import Queues
 from nexus_actors.storage.retention import Kept
 
@@ -53,30 +55,31 @@ class PostgresRetentionStore:
             "results": _Kind(queues.query("prune_results"), queues.query("delete_results")),
             "journal": _Kind(queues.query("prune_journal"), queues.query("delete_journal")),
             "dead": _Kind(queues.query("prune_dead"), queues.query("dead_purge")),
+            "nodes": _Kind(queues.query("prune_nodes"), queues.query("delete_nodes")),
         }
 
-    async def prune(self, what: Kept, *, seconds: float, count: int, batch: int) -> int:
+    async def prune(self, what: Kept, term: Term, *, seconds: float, count: int, batch: int) -> int:
         """See `RetentionStore.prune`."""
         kind = self._kinds[what]
         age = min(seconds, LONGEST_AGE)
         while keys := await self._pool.run(_choose, kind.chosen, age, count, batch, kind.stuck):
             stuck = len(kind.stuck)
-            deleted = await self._delete(kind, keys)
+            deleted = await self._delete(kind, term, keys)
             if deleted:
                 return deleted
-            if len(kind.stuck) == stuck:  # others have deleted them, or hold them
+            if len(kind.stuck) == stuck:  # others have deleted or hold them, or lead now
                 break
         kind.end_round()
         return 0
 
-    async def _delete(self, kind: _Kind, keys: Keys) -> int:
+    async def _delete(self, kind: _Kind, term: Term, keys: Keys) -> int:
         """By halves where they are refused; how many were deleted."""
         batches: list[Keys] = [keys]
         deleted = 0
         while batches:
             batch = batches.pop()
             try:
-                deleted += await self._pool.run(_delete, kind.deleted, batch)
+                deleted += await self._pool.run(_delete, kind.deleted, term, batch)
             except StorageError as error:
                 if not is_of_rows(error) or len(kind.stuck) >= MOST_STUCK:
                     kind.end_round()
@@ -97,8 +100,10 @@ async def _choose(
     return [row["key"] for row in rows]
 
 
-async def _delete(connection: Connection, sql: str, keys: Keys) -> int:
+async def _delete(connection: Connection, sql: str, term: Term, keys: Keys) -> int:
     async with connection.transaction():
+        if not await holds(connection, term):
+            return 0
         # Whoever holds a row may do so for long.
         await connection.execute("SET LOCAL lock_timeout = '200ms'")
         return int(await connection.fetchval(sql, keys))

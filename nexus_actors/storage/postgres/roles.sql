@@ -70,9 +70,11 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE ON nexus.attempts, nexus.rate_limits, nexus.spending TO "{service}";
     GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.requests, nexus.model_quirks TO "{service}";
     GRANT SELECT, INSERT, DELETE ON nexus.reservations, nexus.assumed_costs TO "{service}";
+    GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.nodes TO "{service}";
+    GRANT SELECT, INSERT, UPDATE ON nexus.chores TO "{service}";
     GRANT SELECT, DELETE ON nexus.cancellations TO "{service}";
     GRANT SELECT ON nexus.control TO "{service}";
-    GRANT SELECT ON nexus.migrations, nexus.steps, nexus.request_queues TO "{service}";
+    GRANT SELECT ON nexus.migrations, nexus.steps, nexus.request_queues, nexus.node_states TO "{service}";
     GRANT SELECT, INSERT ON public.job_results TO "{service}";
     -- Results that it stores with the end of their request are filed in the archive under numbers of their queue. Without it they
     -- go by the queue, which costs more.
@@ -95,12 +97,12 @@ BEGIN
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{producer}";
     GRANT SELECT ON public.job_results TO "{producer}";
 
-    -- An operator: the commands dead, ask, enqueue, result, explain, budgets, models, and those that steer. It sees requests that
-    -- have ended, the journal and the results, sends and deletes what failed, says what the services are to do, and changes
-    -- nothing else.
+    -- An operator: the commands dead, ask, enqueue, result, explain, budgets, models, nodes, top, and those that steer. It sees
+    -- requests that have ended, the journal and the results, sends and deletes what failed, says what the services are to do, and
+    -- changes nothing else.
     GRANT USAGE ON SCHEMA pgmq, nexus TO "{operator}";
-    GRANT INSERT (vt, message, headers), SELECT (msg_id, vt) ON pgmq.q_{requests} TO "{operator}";
-    GRANT INSERT (vt, message, headers), SELECT (msg_id, vt) ON pgmq.q_{results} TO "{operator}";
+    GRANT INSERT (vt, message, headers), SELECT (msg_id, vt, enqueued_at) ON pgmq.q_{requests} TO "{operator}";
+    GRANT INSERT (vt, message, headers), SELECT (msg_id, vt, enqueued_at) ON pgmq.q_{results} TO "{operator}";
     GRANT SELECT, DELETE, UPDATE (vt) ON pgmq.q_{dead} TO "{operator}";
     GRANT SELECT, INSERT ON pgmq.a_{dead} TO "{operator}";
     -- A request or a result that was too large for its letter is sent again from the archive.
@@ -108,11 +110,11 @@ BEGIN
     EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, '{operator}'), ';')
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN (
-                 'read_message', 'open_message', 'open_any_message', 'find_queued', 'send_again',
+                 'read_message', 'open_message', 'open_any_message', 'find_queued', 'send_again', 'node_id',
                  'pause', 'resume', 'scale', 'drain', 'log_level', 'waiting_requests'));
     GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.control TO "{operator}";
-    GRANT SELECT ON nexus.control_log, nexus.waiting TO "{operator}";
-    GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations TO "{operator}";
+    GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations,
+        nexus.nodes, nexus.chores, nexus.node_states, nexus.control_log, nexus.waiting TO "{operator}";
     GRANT SELECT, INSERT (request_id), DELETE ON nexus.cancellations TO "{operator}";
     GRANT SELECT, DELETE ON nexus.model_quirks TO "{operator}";
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{operator}";

@@ -40,6 +40,8 @@ TREE = [
     "Nexus.Supervisor",
     "Registry",
     "Database",
+    "Heartbeat.Supervisor",
+    "Heartbeat",
     "Pipeline.Supervisor",
     "LeaseKeeper",
     "ResultPublisher",

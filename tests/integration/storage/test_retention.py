@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from nexus_actors.storage.errors import StorageRefused
+from nexus_actors.storage.nodes import Term
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.postgres.retention import MOST_STUCK
@@ -21,10 +22,18 @@ TABLES: dict[Kept, str] = {
 }
 
 
+async def leader(db: PostgresDatabase, node: str = "one") -> Term:
+    """Lead the chore, as this node."""
+    term = (await db.nodes.take("prune", node=node, running=0)).term
+    assert term is not None
+    return term
+
+
 async def prune(db: PostgresDatabase, what: Kept, days: float, count: int = 0) -> list[int]:
     """What each batch deleted."""
     batches = []
-    while deleted := await db.retention.prune(what, seconds=days * DAY, count=count, batch=3):
+    term = await leader(db)
+    while deleted := await db.retention.prune(what, term, seconds=days * DAY, count=count, batch=3):
         batches.append(deleted)
     return batches
 
@@ -161,4 +170,4 @@ async def test_where_every_row_is_refused_it_says_so_and_ends(db: PostgresDataba
         "CREATE TRIGGER no BEFORE DELETE ON pgmq.a_ai_requests FOR EACH ROW EXECUTE FUNCTION no()",
     )
     with pytest.raises(StorageRefused):
-        await db.retention.prune("requests", seconds=0, count=1, batch=200)
+        await db.retention.prune("requests", await leader(db), seconds=0, count=1, batch=200)

@@ -1,0 +1,7 @@
+-- Delete the rows of the nodes $1; how many there were. One that beats again meanwhile stays.
+WITH gone AS (
+    DELETE FROM nexus.nodes AS n
+    WHERE n.node = ANY ($1::text[]) AND (n.state = 'stopped' OR n.beat_at < clock_timestamp() - interval '10 s')
+    RETURNING 1
+)
+SELECT count(*) FROM gone
