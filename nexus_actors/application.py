@@ -30,6 +30,7 @@ from nexus_actors.operations.pruner import Pruner
 from nexus_actors.operations.status import Status
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
+from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings.model import Settings
 from nexus_actors.shared import Shared
 from nexus_actors.storage.database import DatabaseOwner
@@ -64,7 +65,7 @@ class Application:
     """One service: its passive tables, which outlive every actor but the root, and its tree."""
 
     def __init__(self, settings: Settings, instance: Instance) -> None:
-        self.settings = settings
+        self.in_force = InForce(settings)
         self.instance = instance
         self.registry = Registry("Registry")
         self.in_work = InWork(
@@ -83,7 +84,7 @@ class Application:
             limit_bytes=settings.service.spool_megabytes * 2**20,
         )
         self.status = Status(
-            settings=settings,
+            in_force=self.in_force,
             instance_id=instance.id,
             database=lambda: self.database,
             in_work=self.in_work,
@@ -96,6 +97,11 @@ class Application:
         self._root: Supervisor | None = None
         self.taken: InstanceTaken | None = None
         """Another service has this instance's lock: why this one was stopped."""
+
+    @property
+    def settings(self) -> Settings:
+        """What is configured now."""
+        return self.in_force.settings
 
     @property
     def database(self) -> PostgresDatabase:
@@ -176,7 +182,7 @@ class Application:
 
     def _pipeline(self) -> Supervisor:
         shared = Shared(
-            settings=self.settings,
+            in_force=self.in_force,
             registry=self.registry,
             store=self.database.requests,
             spool=self.spool,
@@ -193,14 +199,14 @@ class Application:
 
     def _result_poller(self) -> ResultPoller:
         return ResultPoller(
-            queue=self.settings.queue,
+            queue=lambda: self.settings.queue,
             store=self.database.results,
             hints=self.database.hints,
             outages=self.outages,
         )
 
     def _pruner(self) -> Pruner:
-        return Pruner(settings=self.settings.retention, store=self.database.retention)
+        return Pruner(settings=lambda: self.settings.retention, store=self.database.retention)
 
     def _control(self) -> Control:
         return Control(

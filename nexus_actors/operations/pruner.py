@@ -1,5 +1,7 @@
 """Deletes what has been kept for long enough: archives, journal, dead letters."""
 
+from collections.abc import Callable
+
 import structlog
 import trio
 
@@ -23,14 +25,10 @@ class Pruner(GenServer):
     """A round at a time, a small batch at a time. Several processes may do so at once. A round that
     the database interrupts is done by the next one."""
 
-    def __init__(self, *, settings: RetentionSettings, store: RetentionStore) -> None:
+    def __init__(self, *, settings: Callable[[], RetentionSettings], store: RetentionStore) -> None:
+        """`settings` gives those that hold now."""
         self._store = store
-        self._limits: dict[Kept, tuple[float, int]] = {
-            "requests": (settings.archive_days * DAY, settings.archive_count),
-            "results": (settings.archive_days * DAY, settings.archive_count),
-            "journal": (settings.journal_days * DAY, settings.journal_count),
-            "dead": (settings.dead_days * DAY, settings.dead_count),
-        }
+        self._settings = settings
 
     async def init(self) -> None:
         """Begin with a round."""
@@ -38,7 +36,7 @@ class Pruner(GenServer):
 
     async def _prune_all(self) -> None:
         while True:
-            for what, (seconds, count) in self._limits.items():
+            for what, (seconds, count) in _limits(self._settings()).items():
                 if not (seconds or count):
                     continue
                 try:
@@ -54,3 +52,12 @@ class Pruner(GenServer):
             await trio.sleep(PAUSE)
         if total:
             log.info("pruned", what=what, rows=total)
+
+
+def _limits(settings: RetentionSettings) -> dict[Kept, tuple[float, int]]:
+    return {
+        "requests": (settings.archive_days * DAY, settings.archive_count),
+        "results": (settings.archive_days * DAY, settings.archive_count),
+        "journal": (settings.journal_days * DAY, settings.journal_count),
+        "dead": (settings.dead_days * DAY, settings.dead_count),
+    }

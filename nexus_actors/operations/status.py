@@ -11,6 +11,7 @@ import trio
 from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.contract.errors import ErrorType
+from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.outages import Outages
@@ -29,7 +30,7 @@ class Status:
     def __init__(
         self,
         *,
-        settings: Settings,
+        in_force: InForce,
         instance_id: str,
         database: Callable[[], PostgresDatabase],
         in_work: InWork,
@@ -38,7 +39,7 @@ class Status:
         outages: Outages,
         spool: FileSpool,
     ) -> None:
-        self._settings = settings
+        self._in_force = in_force
         self._instance_id = instance_id
         self._database = database
         self._in_work = in_work
@@ -48,6 +49,10 @@ class Status:
         self._spool = spool
         self.started_at = datetime.now(UTC)
         self._began = time.monotonic()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._in_force.settings
 
     async def __call__(self, _arguments: Mapping[str, Any] | None = None) -> object:
         """The answer to `status`; what waits in the queues is the database's to tell."""

@@ -32,7 +32,7 @@ class ProviderPool(GenServer):
     def __init__(self, shared: Shared, provider: str, workers: Sequence[str]) -> None:
         self._provider = provider
         self._workers = workers
-        self._max_attempts = shared.settings.queue.max_attempts
+        self._shared = shared
         self._registry = shared.registry
         self._in_work = shared.in_work
 
@@ -67,7 +67,7 @@ class ProviderPool(GenServer):
                 log.warning("call cut off", request_id=job.request_id, outcome=outcome)
             job.cut_off(outcome)
             late = job.deadline <= trio.current_time()  # the Router's to end
-            if again and job.has_used(self._max_attempts):
+            if again and job.has_used(self._shared.max_attempts):
                 self._give_up(job, outcome)
             elif late or not again or self._in_work.draining:
                 self._in_work.unroute(job)

@@ -45,8 +45,6 @@ class ProviderWorker(GenServer):
         self._kind = kind
         self._keys = [key.secret for key in provider.api_keys] or (None,)
         self._settings = provider.settings
-        self._max_attempts = shared.settings.queue.max_attempts
-        self._holds = shared.holds
         self._in_work = shared.in_work
         self._admission = admission
         self._checks = checks
@@ -98,6 +96,9 @@ class ProviderWorker(GenServer):
     async def _permit(self, job: Job) -> int | None:
         """The key for a call that may begin now; None if none may, and the job has gone elsewhere
         or is ours no more."""
+        if job.routes is not self._shared.routes:
+            self._back_to_router(job)
+            return None
         allowed = self._checks.allowed(job, self._settings)
         if isinstance(allowed, ProviderFailure):
             self._fail(job, allowed)
@@ -136,7 +137,7 @@ class ProviderWorker(GenServer):
             self._fail(job, _out_of_time(job))
             return None
         if (refused := self._admission.no_key) is not None:
-            if self._holds:
+            if self._shared.holds:
                 self._back_to_router(job)
             else:
                 self._fail(job, refused)
@@ -171,13 +172,15 @@ class ProviderWorker(GenServer):
             return False
         job.tried_keys.add(key)
         is_left = self._admission.has_another_key(job.candidate.model, job.tried_keys)
-        return is_left and not job.has_used(self._max_attempts)
+        return is_left and not job.has_used(self._shared.max_attempts)
 
     def _waits_for_key(self, job: Job) -> bool:
         """Whether the request is to wait until the provider takes a key of ours again: the Router
         knows whether another of its candidates has one."""
-        has_time = not job.has_used(self._max_attempts) and job.deadline > trio.current_time()
-        return self._holds and has_time and self._admission.no_key is not None
+        has_time = (
+            not job.has_used(self._shared.max_attempts) and job.deadline > trio.current_time()
+        )
+        return self._shared.holds and has_time and self._admission.no_key is not None
 
     def _may_retry(self, job: Job, failure: ProviderFailure, retries: int, pause: float) -> bool:
         # What came back from the queue has been repeated before.
@@ -186,7 +189,7 @@ class ProviderWorker(GenServer):
             failure.retryable
             and job.refused.may_repeat(failure)
             and retries + earlier <= self._settings.max_retries
-            and not job.has_used(self._max_attempts)
+            and not job.has_used(self._shared.max_attempts)
             and trio.current_time() + pause < job.deadline
             and (may_wait(pause) or not job.has_next_candidate)
         )
@@ -220,7 +223,7 @@ class ProviderWorker(GenServer):
             message=failure.message,
         )
         in_time = trio.current_time() < job.deadline
-        if job.has_next_candidate and in_time and not job.has_used(self._max_attempts):
+        if job.has_next_candidate and in_time and not job.has_used(self._shared.max_attempts):
             job.candidate_index += 1
             self._back_to_router(job)
         else:

@@ -11,6 +11,7 @@ from nexus_actors.admission.model_quirks import ModelQuirks
 from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.admission.provider_breaker import ProviderBreaker
 from nexus_actors.admission.rate_limiter import RateLimiter
+from nexus_actors.config_file import LONGEST_DRAIN
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
 from nexus_actors.pipeline.provider_pool import ProviderPool
 from nexus_actors.pipeline.provider_worker import ProviderWorker
@@ -19,7 +20,6 @@ from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublishe
 from nexus_actors.pipeline.router import Router
 from nexus_actors.pipeline.stream_publisher import StreamPublisher
 from nexus_actors.providers.port import ProviderKind, ServedKind
-from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Provider
 from nexus_actors.shared import Shared
 from nexus_actors.storage.quirks import QuirkStore
@@ -41,19 +41,12 @@ class Pipeline:
 
         The in-work table rings the Router and the publisher when there are jobs for them.
         """
-        shared, settings = self.shared, self.shared.settings
+        shared = self.shared
         to_router, unrouted = trio.open_memory_channel[None](1)
         to_publisher, answered = trio.open_memory_channel[None](1)
         shared.in_work.connect(to_router, to_publisher)
         shared.in_work.resume()
-        routes = Routes(settings)
-        checks = Checks(
-            settings.security.allowed_hosts,
-            settings.budgets,
-            routes.catalog,
-            shared.store,
-            shared.throttled_seconds,
-        )
+        checks = Checks(shared.in_force, shared.store)
         return self._supervise(
             "Pipeline.Supervisor",
             ChildSpec(
@@ -67,11 +60,11 @@ class Pipeline:
             ChildSpec("StreamPublisher", lambda: StreamPublisher(shared)),
             ChildSpec("ModelQuirks", self._model_quirks),
             ChildSpec("Providers.Supervisor", lambda: self._providers(checks), type="supervisor"),
-            ChildSpec("Router", lambda: Router(shared, routes, unrouted)),
+            ChildSpec("Router", lambda: Router(shared, unrouted)),
             ChildSpec(
                 "QueueConsumer",
                 lambda: QueueConsumer(shared),
-                shutdown=settings.service.drain_timeout + MARGIN,
+                shutdown=LONGEST_DRAIN + MARGIN,  # it keeps to the setting, which may change
             ),
         )
 

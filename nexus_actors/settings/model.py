@@ -92,6 +92,11 @@ class QueueSettings(Section):
     """Of requests in work, as text, and of answers not yet published; while they take more, no
     further ones are read."""
 
+    @property
+    def throttled_seconds(self) -> float:
+        """`max_throttled_hours` in seconds."""
+        return self.max_throttled_hours * 3600
+
 
 class ResultPollerSettings(Section):
     """`[result_poller]`"""

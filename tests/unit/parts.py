@@ -6,6 +6,7 @@ from typing import Any
 
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
+from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings import parse_settings
 from nexus_actors.settings.model import Settings
 from nexus_actors.shared import Shared
@@ -45,7 +46,7 @@ def delivery(msg_id: int) -> Delivery:
 def shared(in_work: InWork, *, store: Any = ABSENT, spool: Any = ABSENT, **queue: Any) -> Shared:
     """`queue`: values of the config's section."""
     return Shared(
-        settings=settings(queue=queue),
+        in_force=InForce(settings(queue=queue)),
         registry=Registry("Registry"),
         store=store,
         hints=ABSENT,

@@ -17,7 +17,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.providers.port import NOTHING, Outcome, ProviderFailure, ProviderSettings
-from nexus_actors.routing.catalog import Catalog
+from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import ModelRef, Provider, ProviderKey
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.in_work import InWork
@@ -112,8 +112,10 @@ class Bench:
     metrics: Metrics
     gates: Gates
     quirks: Quirks
+    routes: Routes
 
     def give(self, job: Job) -> None:
+        job.routes = self.routes
         self.in_work.add(job)
         self.in_work.assign(job, "p")
 
@@ -143,7 +145,7 @@ async def bench(
         concurrency=in_work.concurrency("p"),
         breaker=around.registry.via("p.Breaker"),
     )
-    checks = Checks(("*",), {}, Catalog(around.settings), around.store)
+    checks = Checks(around.in_force, around.store)
 
     def unroute() -> Sequence[Job]:
         jobs = in_work.unrouted()
@@ -165,6 +167,7 @@ async def bench(
             around.metrics,
             around.gates,
             around.quirks,
+            around.routes,
         )
 
 
