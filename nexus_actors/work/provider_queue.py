@@ -1,0 +1,53 @@
+"""What waits for one provider's workers, and what they hold: its part of the in-work table, whose
+methods alone change it."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from trio.lowlevel import ParkingLot
+
+from nexus_actors.work.concurrency import Concurrency
+from nexus_actors.work.job import Assigned, Job
+
+
+@dataclass(slots=True, eq=False)
+class ProviderQueue:
+    """One provider's part of the table: what waits for its workers, and what they hold."""
+
+    assigned: Assigned
+    concurrency: Concurrency
+    waiting: OrderedDict[Job, None] = field(default_factory=OrderedDict)
+    held: dict[Job, None] = field(default_factory=dict)
+    takers: ParkingLot = field(default_factory=ParkingLot)
+    """Workers that wait for a job."""
+    woken: int = 0
+    """Takers that were woken and have not looked yet."""
+
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.held)
+
+    @property
+    def capacity(self) -> int:
+        """Slots and waiting room together."""
+        return 2 * self.concurrency.limit
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether half of the waiting room is empty: the store is to be asked for batches."""
+        limit = self.concurrency.limit
+        return len(self) <= limit + limit // 2
+
+    @property
+    def ready(self) -> int:
+        """Jobs that may be taken now."""
+        return max(min(len(self.waiting), self.concurrency.limit - len(self.held)), 0)
+
+    def wake(self) -> None:
+        """Wake as many takers as there are jobs for, but for those under way already."""
+        if (wanted := self.ready - self.woken) > 0 and self.takers:
+            self.woken += len(self.takers.unpark(count=wanted))
+
+    async def wait(self) -> None:
+        """Wait until there may be a job. Cancelled, nobody was woken in vain."""
+        await self.takers.park()  # once woken it is not cancelled any more
+        self.woken -= 1
