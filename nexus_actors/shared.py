@@ -51,6 +51,12 @@ class Shared:
         """As `settings`."""
         return self.in_force.routes
 
+    def workers(self, provider: str) -> int:
+        """How many workers a provider is to have now, hence calls in flight at once; 0 for one that
+        is configured no more. Nobody else says so."""
+        configured = self.settings.providers.get(provider)
+        return 0 if configured is None else configured.settings.pool_size
+
     @property
     def max_attempts(self) -> int:
         """Calls that one request may cost."""

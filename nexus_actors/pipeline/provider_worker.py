@@ -1,6 +1,7 @@
 """Stage 4: one call at a time."""
 
 import random
+from dataclasses import dataclass
 
 import structlog
 import trio
@@ -12,15 +13,25 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.pipeline.provider_calls import ProviderCalls, comes_too_early
 from nexus_actors.pipeline.provider_pool import WorkerStarted
-from nexus_actors.providers.port import ProviderFailure, ProviderKind
+from nexus_actors.pipeline.terms import TermsInForce
+from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions
-from nexus_actors.settings.model import Provider
 from nexus_actors.shared import Shared
 from nexus_actors.work.job import Job
-from supervisors import ActorRef, GenServer
+from supervisors import ActorRef, GenServer, HandleResult, Normal, Stop
 
 log = structlog.get_logger("nexus.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """To a worker: end, but your call first. Its pool starts another, if there is to be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Retired:
+    """To itself: its call has ended."""
 
 
 class ProviderWorker(GenServer):
@@ -34,19 +45,20 @@ class ProviderWorker(GenServer):
     def __init__(
         self,
         shared: Shared,
-        provider: Provider,
-        kind: ProviderKind,
-        admission: ProviderAdmission,
+        terms: TermsInForce,
         checks: Checks,
         pool: ActorRef,
+        *,
+        number: int = 1,
     ) -> None:
+        """The `number`th of its provider: where there are to be fewer, it is one too many."""
         self._shared = shared
-        self._provider = provider.name
-        self._kind = kind
-        self._keys = [key.secret for key in provider.api_keys] or (None,)
-        self._settings = provider.settings
+        self._provider = terms.name
+        self._number = number
+        self._terms_in_force = terms
+        self._terms = terms.now
+        self._retires = False
         self._in_work = shared.in_work
-        self._admission = admission
         self._checks = checks
         self._pool = pool
         self._random = random.Random()  # noqa: S311 - jitter, not secrecy
@@ -56,14 +68,39 @@ class ProviderWorker(GenServer):
         self._pool.cast(WorkerStarted(self.ref))
         self.spawn_link(self._work)
 
+    async def handle_cast(self, message: object) -> HandleResult:
+        match message:
+            case Retire():
+                self._retires = True
+                self._in_work.rouse(self._provider)
+            case _Retired():
+                return Stop(Normal())
+        return None
+
     async def _work(self) -> None:
-        async with open_sessions(
-            self._kind, self._provider, self._settings, self._keys
-        ) as sessions:
-            calls = ProviderCalls(self._shared, self._settings, sessions, self._admission)
-            while True:
-                job = await self._in_work.take(self._provider, self.ref)
-                await self._serve(calls, job)
+        """Work on the terms in force, until there is one worker too many."""
+        while self._is_wanted():
+            terms = self._terms = self._terms_in_force.now
+            async with open_sessions(
+                terms.kind, self._provider, self._settings, terms.secrets
+            ) as sessions:
+                calls = ProviderCalls(self._shared, self._settings, sessions, self._admission)
+                while self._terms_in_force.now is terms and self._is_wanted():
+                    job = await self._in_work.take(self._provider, self.ref)
+                    if job is not None:
+                        await self._serve(calls, job)
+        self.ref.cast(_Retired())
+
+    def _is_wanted(self) -> bool:
+        return not self._retires and self._number <= self._in_work.workers(self._provider)
+
+    @property
+    def _settings(self) -> ProviderSettings:
+        return self._terms.provider.settings
+
+    @property
+    def _admission(self) -> ProviderAdmission:
+        return self._terms.admission
 
     async def _serve(self, calls: ProviderCalls, job: Job) -> None:
         """Call until there is an answer, or nothing left to try here."""
@@ -96,15 +133,15 @@ class ProviderWorker(GenServer):
     async def _permit(self, job: Job) -> int | None:
         """The key for a call that may begin now; None if none may, and the job has gone elsewhere
         or is ours no more."""
-        if job.routes is not self._shared.routes:
-            self._back_to_router(job)
-            return None
-        allowed = self._checks.allowed(job, self._settings)
-        if isinstance(allowed, ProviderFailure):
-            self._fail(job, allowed)
-            return None
-        job.allowed = allowed
         while job in self._in_work:
+            if self._is_outdated(job):
+                self._back_to_router(job)
+                return None
+            allowed = self._checks.allowed(job, self._settings)
+            if isinstance(allowed, ProviderFailure):
+                self._fail(job, allowed)
+                return None
+            job.allowed = allowed
             key = self._begin(job, allowed.request)
             if key is None:
                 return None
@@ -129,6 +166,10 @@ class ProviderWorker(GenServer):
                     self._fail(job, refused)
                 return None
         return None
+
+    def _is_outdated(self, job: Job) -> bool:
+        """Whether it was meant for a call that would not be made so any more."""
+        return job.routes is not self._shared.routes or self._terms is not self._terms_in_force.now
 
     def _begin(self, job: Job, request: LLMRequest) -> int | None:
         """The key for a call that begins now; None if there is none to be made here, and the job
@@ -161,8 +202,7 @@ class ProviderWorker(GenServer):
             return True
         admitted = False
         with trio.CancelScope(deadline=job.deadline) as job.call:
-            await self._admission.admit(request, key)
-            admitted = True
+            admitted = await self._admission.admit(request, key)
         job.call = None
         return admitted
 
