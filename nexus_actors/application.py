@@ -27,11 +27,12 @@ from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.control import Control
 from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
 from nexus_actors.operations.pruner import Pruner
+from nexus_actors.operations.reloading import Reloading
 from nexus_actors.operations.status import Status
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
 from nexus_actors.routing.in_force import InForce
-from nexus_actors.settings.model import Settings
+from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from nexus_actors.shared import Shared
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.outages import Outages
@@ -41,6 +42,7 @@ from nexus_actors.storage.spool import FileSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
+from nexus_actors.work.pool_sizes import PoolSizes
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import (
     ChildSpec,
@@ -73,6 +75,7 @@ class Application:
             batch_size=settings.queue.batch_size,
             memory_bytes=settings.queue.memory_megabytes * 2**20,
         )
+        self.sizes = PoolSizes(self.in_force, self.in_work)
         self.overtaken = Overtaken(by_agent=any(it.agent is not None for it in settings.routes))
         self.metrics = Metrics()
         self.gates = Gates()
@@ -92,6 +95,13 @@ class Application:
             gates=self.gates,
             outages=self.outages,
             spool=self.spool,
+        )
+        self.reloading = Reloading(
+            in_force=self.in_force,
+            overtaken=self.overtaken,
+            in_work=self.in_work,
+            sizes=self.sizes,
+            load=self._load,
         )
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
@@ -163,6 +173,10 @@ class Application:
             on_taken=self._on_taken,
         )
 
+    def _load(self) -> Settings | SettingsErrors:
+        """What is configured at this moment, where it was at the start."""
+        return load_settings(self.settings.file, os.environ)
+
     def _tell_wait(self, why: str) -> None:
         since = f"since {self.status.started_at:%Y-%m-%d %H:%M:%S} UTC"
         self.instance.wait_for(f"it waits for the database, {since}: {why}")
@@ -188,6 +202,7 @@ class Application:
             spool=self.spool,
             hints=self.database.hints,
             in_work=self.in_work,
+            sizes=self.sizes,
             overtaken=self.overtaken,
             metrics=self.metrics,
             gates=self.gates,
@@ -210,7 +225,8 @@ class Application:
 
     def _control(self) -> Control:
         return Control(
-            data_dir=self.instance.data_dir, commands={"status": self.status, "tree": self._tree}
+            data_dir=self.instance.data_dir,
+            commands={"status": self.status, "tree": self._tree, "reload": self.reloading},
         )
 
     # -- what Control answers
@@ -239,7 +255,11 @@ async def _serve(application: Application) -> Ended:
 
             async def heed() -> None:
                 async for _ in arrivals:
-                    log.info("SIGHUP: nothing changes; a new config is read at a new start")
+                    log.info("SIGHUP: the config is read again")
+                    try:
+                        await application.reloading.reload()
+                    except Exception:  # a mistake in it must not end the service
+                        log.exception("not reloaded")
 
             nursery.start_soon(heed)
             ended = await serve(application.supervisor, signals=signals)

@@ -16,6 +16,7 @@ from nexus_actors.storage.spool import AnswerSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
+from nexus_actors.work.pool_sizes import PoolSizes
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry
 
@@ -34,6 +35,7 @@ class Shared:
     hints: Hints
     spool: AnswerSpool
     in_work: InWork
+    sizes: PoolSizes
     overtaken: Overtaken
     metrics: Metrics
     gates: Gates
@@ -50,12 +52,6 @@ class Shared:
     def routes(self) -> Routes:
         """As `settings`."""
         return self.in_force.routes
-
-    def workers(self, provider: str) -> int:
-        """How many workers a provider is to have now, hence calls in flight at once; 0 for one that
-        is configured no more. Nobody else says so."""
-        configured = self.settings.providers.get(provider)
-        return 0 if configured is None else configured.settings.pool_size
 
     @property
     def max_attempts(self) -> int:

@@ -74,7 +74,7 @@ class Status:
             "running": self._in_work.running,
             "unpublished": len(self._in_work.answered()),
             "spooled": len(self._spool),
-            "providers": {name: self._provider(name) for name in self._settings.providers},
+            "providers": {name: self._provider(name) for name in self._in_work.providers},
             "totals": self._metrics.as_dict(),
         }
 
@@ -84,7 +84,7 @@ class Status:
         keys_suspended = {} if keys is None else keys.describe(now)
         circuits = dict(self._gates.describe(name, now))
         return {
-            "workers": self._settings.providers[name].settings.pool_size,
+            "workers": self._in_work.workers(name),
             "capacity": queue.capacity,
             "calls": calls.succeeded,
             "calls_failed": calls.failed,

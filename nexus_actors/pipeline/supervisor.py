@@ -8,6 +8,7 @@ from nexus_actors.admission.before_call import Checks
 from nexus_actors.admission.model_quirks import ModelQuirks
 from nexus_actors.config_file import LONGEST_DRAIN
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
+from nexus_actors.pipeline.provider_keeper import ProviderKeeper
 from nexus_actors.pipeline.provider_part import ProviderPart
 from nexus_actors.pipeline.queue_consumer import QueueConsumer
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
@@ -51,7 +52,16 @@ class Pipeline:
             ),
             ChildSpec("StreamPublisher", lambda: StreamPublisher(shared)),
             ChildSpec("ModelQuirks", self._model_quirks),
-            ChildSpec("Providers.Supervisor", lambda: self._providers(checks), type="supervisor"),
+            ChildSpec(
+                "Providers.Supervisor",
+                lambda: self._providers(checks),
+                type="supervisor",
+                name=shared.registry.via("Providers.Supervisor"),
+            ),
+            ChildSpec(
+                "ProviderKeeper",
+                lambda: ProviderKeeper(shared, lambda name: self._provider_spec(name, checks)),
+            ),
             ChildSpec("Router", lambda: Router(shared, unrouted)),
             ChildSpec(
                 "QueueConsumer",
@@ -89,7 +99,7 @@ class Pipeline:
         provider = self.shared.settings.providers.get(name)
         if provider is None:
             return Ignore()
-        self.shared.in_work.resize(name, self.shared.workers(name))
+        self.shared.in_work.resize(name, self.shared.sizes.of(name))
         part = ProviderPart(self.shared, provider, checks)
         return self._supervise(f"{name}.Supervisor", *part.children())
 

@@ -1,14 +1,14 @@
 """On what terms a provider is called: all that is made of what is configured for it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from nexus_actors.admission.buckets import Account, make_buckets
 from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.admission.rate_limiter import Renew
-from nexus_actors.providers.port import ProviderKind
+from nexus_actors.providers.port import ProviderKind, ServedKind
 from nexus_actors.settings.model import Provider
 from nexus_actors.shared import Shared
 from supervisors import Caller
@@ -49,7 +49,7 @@ class TermsInForce:
         """Take up what is configured now, if it differs. What was found out of the provider is
         forgotten then, since it may be another."""
         provider = self._shared.settings.providers.get(self.name)
-        if provider is None or _but_for_size(provider) == _but_for_size(self.now.provider):
+        if provider is None or provider.but_for_size == self.now.provider.but_for_size:
             return
         self.now.admission.retire()
         self._shared.gates.open_all(self.name)
@@ -69,12 +69,8 @@ class TermsInForce:
             breaker=via(f"{self.name}.Breaker"),
             limiter=via(self.limiter) if accounts else None,
         )
-        return Terms(provider, self._kind, accounts, admission)
-
-
-def _but_for_size(provider: Provider) -> Provider:
-    """How many workers there are is none of its terms."""
-    return replace(provider, settings=provider.settings.model_copy(update={"pool_size": 1}))
+        kind = self._kind if isinstance(provider.kind, ServedKind) else provider.kind
+        return Terms(provider, kind, accounts, admission)
 
 
 def _accounts(provider: Provider) -> dict[int, Account[Caller]]:

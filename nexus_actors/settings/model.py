@@ -1,7 +1,7 @@
 """The settings as values. Sections and names are fixed: other people's tools write them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -240,6 +240,11 @@ class Provider:
     kind: ProviderKind | ServedKind = field(repr=False)
     api_keys: tuple[ProviderKey, ...]
     """None where the provider needs none."""
+
+    @property
+    def but_for_size(self) -> "Provider":
+        """For comparing: how many workers it has does not matter to how it is called."""
+        return replace(self, settings=self.settings.model_copy(update={"pool_size": 1}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from nexus_actors.storage.requests import Delivery, Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
+from nexus_actors.work.pool_sizes import PoolSizes
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry
 
@@ -45,13 +46,15 @@ def delivery(msg_id: int) -> Delivery:
 
 def shared(in_work: InWork, *, store: Any = ABSENT, spool: Any = ABSENT, **queue: Any) -> Shared:
     """`queue`: values of the config's section."""
+    in_force = InForce(settings(queue=queue))
     return Shared(
-        in_force=InForce(settings(queue=queue)),
+        in_force=in_force,
         registry=Registry("Registry"),
         store=store,
         hints=ABSENT,
         spool=spool,
         in_work=in_work,
+        sizes=PoolSizes(in_force, in_work),
         overtaken=Overtaken(),
         metrics=Metrics(),
         gates=Gates(),
