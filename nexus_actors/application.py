@@ -28,14 +28,17 @@ from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.control import Control
 from nexus_actors.operations.heartbeat import Heartbeat
 from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
+from nexus_actors.operations.logs import set_level
 from nexus_actors.operations.pruner import Pruner
+from nexus_actors.operations.reloading import Reloading
 from nexus_actors.operations.status import Status
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
-from nexus_actors.settings.model import Settings
+from nexus_actors.routing.in_force import InForce
+from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from nexus_actors.shared import Shared
 from nexus_actors.steering.desired import Desired
-from nexus_actors.steering.steering import Scope
+from nexus_actors.steering.steering import Levers, Scope
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
@@ -44,6 +47,7 @@ from nexus_actors.storage.spool import FileSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
+from nexus_actors.work.pool_sizes import PoolSizes
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import (
     ChildSpec,
@@ -68,7 +72,7 @@ class Application:
     """One service: its passive tables, which outlive every actor but the root, and its tree."""
 
     def __init__(self, settings: Settings, instance: Instance) -> None:
-        self.settings = settings
+        self.in_force = InForce(settings)
         self.instance = instance
         self.registry = Registry("Registry")
         self.in_work = InWork(
@@ -77,6 +81,8 @@ class Application:
             memory_bytes=settings.queue.memory_megabytes * 2**20,
         )
         self.desired = Desired()
+        wanted = self.desired.concurrency_of
+        self.sizes = PoolSizes(self.in_force, self.in_work, wanted)
         self.overtaken = Overtaken(self._is_routed_by_agent)
         self.metrics = Metrics()
         self.gates = Gates()
@@ -90,7 +96,7 @@ class Application:
             limit_bytes=settings.service.spool_megabytes * 2**20,
         )
         self.status = Status(
-            settings=settings,
+            in_force=self.in_force,
             instance_id=instance.id,
             database=lambda: self.database,
             in_work=self.in_work,
@@ -99,10 +105,22 @@ class Application:
             outages=self.outages,
             spool=self.spool,
         )
+        self.reloading = Reloading(
+            in_force=self.in_force,
+            in_work=self.in_work,
+            sizes=self.sizes,
+            load=self._load,
+            set_level=self._set_level,
+        )
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
         self.taken: InstanceTaken | None = None
         """Another service has this instance's lock: why this one was stopped."""
+
+    @property
+    def settings(self) -> Settings:
+        """What is configured now."""
+        return self.in_force.settings
 
     @property
     def database(self) -> PostgresDatabase:
@@ -124,6 +142,10 @@ class Application:
     def _is_routed_by_agent(self) -> bool:
         routes = self.settings.routes
         return self.desired.by_agent or any(it.agent is not None for it in routes)
+
+    def _set_level(self) -> None:
+        """Log from the level on that an operator wants, else the config's."""
+        set_level(self.desired.log_level or self.settings.service.log_level)
 
     def _takes_no_key(self, provider: str) -> bool:
         """Whether requests wait until the provider takes a key of ours again."""
@@ -180,6 +202,10 @@ class Application:
             on_taken=self._on_taken,
         )
 
+    def _load(self) -> Settings | SettingsErrors:
+        """What is configured at this moment, where it was at the start."""
+        return load_settings(self.settings.file, os.environ)
+
     def _tell_wait(self, why: str) -> None:
         since = f"since {self.status.started_at:%Y-%m-%d %H:%M:%S} UTC"
         self.instance.wait_for(f"it waits for the database, {since}: {why}")
@@ -211,13 +237,14 @@ class Application:
 
     def _pipeline(self) -> Supervisor:
         shared = Shared(
-            settings=self.settings,
+            in_force=self.in_force,
             registry=self.registry,
             store=self.database.requests,
             spool=self.spool,
             hints=self.database.hints,
             in_work=self.in_work,
             desired=self.desired,
+            sizes=self.sizes,
             overtaken=self.overtaken,
             metrics=self.metrics,
             gates=self.gates,
@@ -225,12 +252,16 @@ class Application:
             streams=self.streams,
             outages=self.outages,
         )
-        scope = Scope(nodes=(self.instance.id, self.node_name), queue=self.settings.queue.requests)
+        scope = Scope(
+            nodes=(self.instance.id, self.node_name),
+            queue=self.settings.queue.requests,
+            levers=Levers(resize=self.sizes.apply, set_level=self._set_level),
+        )
         return Pipeline(shared, self.database, scope).supervisor()
 
     def _result_poller(self) -> ResultPoller:
         return ResultPoller(
-            queue=self.settings.queue,
+            queue=lambda: self.settings.queue,
             store=self.database.results,
             hints=self.database.hints,
             outages=self.outages,
@@ -238,7 +269,7 @@ class Application:
 
     def _pruner(self) -> Pruner:
         return Pruner(
-            settings=self.settings.retention,
+            settings=lambda: self.settings.retention,
             store=self.database.retention,
             chores=self.database.nodes,
             node=self.instance.id,
@@ -249,7 +280,8 @@ class Application:
     def _control(self) -> Control:
         self.status.started = True  # all but the watchdog
         return Control(
-            data_dir=self.instance.data_dir, commands={"status": self.status, "tree": self._tree}
+            data_dir=self.instance.data_dir,
+            commands={"status": self.status, "tree": self._tree, "reload": self.reloading},
         )
 
     # -- what Control answers
@@ -278,7 +310,11 @@ async def _serve(application: Application) -> Ended:
 
             async def heed() -> None:
                 async for _ in arrivals:
-                    log.info("SIGHUP: nothing changes; a new config is read at a new start")
+                    log.info("SIGHUP: the config is read again")
+                    try:
+                        await application.reloading.reload()
+                    except Exception:  # a mistake in it must not end the service
+                        log.exception("not reloaded")
 
             nursery.start_soon(heed)
             ended = await serve(application.supervisor, signals=signals)

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
+from nexus_actors.routing.in_force import InForce
+from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Settings
 from nexus_actors.steering.desired import Desired
 from nexus_actors.storage.accounts import AccountStore
@@ -15,6 +17,7 @@ from nexus_actors.storage.spool import AnswerSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
+from nexus_actors.work.pool_sizes import PoolSizes
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry
 
@@ -25,21 +28,37 @@ class Store(RequestStore, AccountStore, Notifier, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """The settings, the store's ports, and the passive tables."""
+    """What is configured, the store's ports, and the passive tables."""
 
-    settings: Settings
+    in_force: InForce
     registry: Registry
     store: Store
     hints: Hints
     spool: AnswerSpool
     in_work: InWork
     desired: Desired
+    sizes: PoolSizes
     overtaken: Overtaken
     metrics: Metrics
     gates: Gates
     quirks: Quirks
     streams: TextStreams
     outages: Outages
+
+    @property
+    def settings(self) -> Settings:
+        """What is configured now: to be looked at at each use, since a reload changes it."""
+        return self.in_force.settings
+
+    @property
+    def routes(self) -> Routes:
+        """As `settings`."""
+        return self.in_force.routes
+
+    @property
+    def max_attempts(self) -> int:
+        """Calls that one request may cost."""
+        return self.settings.queue.max_attempts
 
     @property
     def holds(self) -> bool:
@@ -49,4 +68,4 @@ class Shared:
     @property
     def throttled_seconds(self) -> float:
         """How long a request without a timeout waits for what only time mends, at most."""
-        return self.settings.queue.max_throttled_hours * 3600
+        return self.settings.queue.throttled_seconds

@@ -3,7 +3,7 @@ asked by workers, not by the Router."""
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -16,6 +16,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.urls import TooLate, resolved_refusal
 from nexus_actors.routing.catalog import Catalog
+from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings.model import BudgetSettings
 from nexus_actors.storage.accounts import AccountStore
 from nexus_actors.storage.errors import StorageError, StorageUnavailable
@@ -31,19 +32,15 @@ LONGEST_PAUSE = 15.0
 class Checks:
     """Of one pipeline."""
 
-    allowed_hosts: Sequence[str]
-    budgets: Mapping[str, BudgetSettings]
-    catalog: Catalog
+    in_force: InForce
     store: AccountStore
-    longest_wait: float = math.inf
-    """Seconds that a request without a timeout waits for a budget, from when it was sent."""
     turns: BudgetTurns = field(default_factory=BudgetTurns)
 
     def allowed(self, job: Job, settings: ProviderSettings) -> Allowed | ProviderFailure:
         """What is sent of a job to its candidate; or why it can never be called."""
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
-        budgets = counted(self.budgets, job.body, job.candidate.provider)
-        return allowed(job.body, job.candidate, settings, self.catalog, budgets)
+        budgets = counted(self.in_force.settings.budgets, job.body, job.candidate.provider)
+        return allowed(job.body, job.candidate, settings, _catalog(job), budgets)
 
     async def refusal(self, job: Job) -> ProviderFailure | None:
         """Why the call must not be made, or not now (`retry_after`). None: it may be, and what it
@@ -52,18 +49,19 @@ class Checks:
         Cancelled, a reservation may stand; the attempt's number holds it until it is recorded.
         """
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        hosts = self.in_force.settings.security.allowed_hosts
         try:
             left = job.deadline - trio.current_time()
-            why = await resolved_refusal(job.body, self.allowed_hosts, left)
+            why = await resolved_refusal(job.body, hosts, left)
         except TooLate:
             return _refused(ErrorType.TIMEOUT, "the hosts of its URLs cannot be looked up in time")
         if why is not None:
             return _refused(ErrorType.REQUEST_REJECTED, why)
-        budgets = counted(self.budgets, job.body, job.candidate.provider)
+        budgets = counted(self.in_force.settings.budgets, job.body, job.candidate.provider)
         if not budgets or job.request_id is None:
             return None
         request = job.body if job.allowed is None else job.allowed.request
-        dollars = most_cost(job.candidate, request, self.catalog)
+        dollars = most_cost(job.candidate, request, _catalog(job))
         if isinstance(dollars, str):
             refusing = [name for name, it in budgets.items() if it.unknown_price == "refuse"]
             if refusing:
@@ -72,7 +70,7 @@ class Checks:
                 )
                 return _refused(ErrorType.QUOTA_EXCEEDED, why)
             budgets = {name: it for name, it in budgets.items() if it.unknown_price == "count_as"}
-            dollars = counted_as(job.candidate, request, self.catalog, budgets)
+            dollars = counted_as(job.candidate, request, _catalog(job), budgets)
         return await self._reserve(job, dollars, budgets)
 
     async def _reserve(
@@ -96,8 +94,8 @@ class Checks:
             # A database that is away for a moment costs no request.
             is_passing = isinstance(error, StorageUnavailable)
             return replace(away, retry_after=_pause(job)) if is_passing else away
-        age = _age(job)
-        if poor is None or not comes_back or age > self.longest_wait:
+        age, longest = _age(job), self.in_force.settings.queue.throttled_seconds
+        if poor is None or not comes_back or age > longest:
             self.turns.leave(budgets, job.request_id)
         if poor is None:
             return None
@@ -105,11 +103,17 @@ class Checks:
         refused = _refused(ErrorType.QUOTA_EXCEEDED, why)
         if not comes_back:
             return refused
-        if age > self.longest_wait:
+        if age > longest:
             return replace(refused, message=f"{why}: others had it reserved for {age:.0f} s")
         # Calls under way have reserved it, and most give much of it back.
         self.turns.wait(poor, job.request_id, now - age, dollars, now)
         return replace(refused, retry_after=_pause(job))
+
+
+def _catalog(job: Job) -> Catalog:
+    """That of the routes which named its candidates: a reload may have left one out since."""
+    assert job.routes is not None  # noqa: S101 - the Router sets them with the candidates
+    return job.routes.catalog
 
 
 def _age(job: Job) -> float:

@@ -118,6 +118,12 @@ class Gates:
         for key in [key for key in self._gates if key[0] == provider]:
             del self._gates[key]
 
+    def forget(self, provider: str) -> None:
+        """The provider is no more."""
+        self.open_all(provider)
+        self.refused.pop(provider, None)
+        self.keys.pop(provider, None)
+
     def failing(self, provider: str, now: float) -> Mapping[str, Gate]:
         """Of each model whose circuit has opened and that has not answered since, its gate."""
         return {

@@ -31,8 +31,8 @@ _TAKEN = (400, 404, 413, 422)
 
 
 class ProviderAdmission:
-    """Made by the provider's supervisor, anew with each of its starts: what was found out of its
-    keys and its concurrency is forgotten then."""
+    """Made anew with each start of the provider's supervisor, and with each change of its settings:
+    what was found out of its keys and its concurrency is forgotten then."""
 
     def __init__(
         self,
@@ -58,9 +58,17 @@ class ProviderAdmission:
         self._has_keys = bool(keys)
         self._ring = KeyRing(keys or ("no key",))
         self._rest_seconds = settings.key_rest_seconds
+        self._is_retired = False
         gates.refused.pop(provider, None)
         gates.keys[provider] = self._ring
         concurrency.reset()
+
+    def retire(self) -> None:
+        """Another one is in force. What calls that began before teach is of no use to it: its keys
+        are others."""
+        self._gates, self._concurrency = Gates(), Concurrency(self._concurrency.most)
+        self._limiter = None
+        self._is_retired = True
 
     @property
     def no_key(self) -> ProviderFailure | None:
@@ -107,21 +115,22 @@ class ProviderAdmission:
         """Whether calls are limited by the minute."""
         return self._limiter is not None
 
-    async def admit(self, request: LLMRequest, key: int) -> None:
-        """Wait for a call's share of the key's limits. Cancelled, the share goes to another.
+    async def admit(self, request: LLMRequest, key: int) -> bool:
+        """Wait for a call's share of the key's limits. False if other ones are in force meanwhile.
+        Cancelled, the share goes to another.
 
         Who waits for a limiter that ends asks its successor, which knows of nobody.
         """
-        while self._limiter is not None:
+        while (limiter := self._limiter) is not None:
             try:
-                await self._limiter.call(Admit(key, expected_tokens(request)), timeout=math.inf)
+                if await limiter.call(Admit(key, expected_tokens(request)), timeout=math.inf):
+                    return True
             except trio.Cancelled:
-                self._limiter.cast(GaveUp(key))
+                limiter.cast(GaveUp(key))
                 raise
             except (NoProcess, ServerExited):
                 await trio.sleep(SUCCESSOR)
-            else:
-                return
+        return not self._is_retired
 
     def settle(self, request: LLMRequest, key: int, outcome: Outcome | None) -> None:
         """Tell what a call took of the key's limits. One that may have been paid counts."""

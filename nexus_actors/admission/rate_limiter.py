@@ -20,8 +20,9 @@ LONGEST_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Admit(Call[None]):
-    """May a call with this key be made that needs so many tokens? Answered when it may."""
+class Admit(Call[bool]):
+    """May a call with this key be made that needs so many tokens? True when it may; False if the
+    keys or their limits are others meanwhile: ask anew."""
 
     key: int
     tokens: float
@@ -40,6 +41,13 @@ class GaveUp:
     """Who waited for this key waits no more."""
 
     key: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """These keys and limits hold from now on."""
+
+    accounts: Mapping[int, Account[Caller]]
 
 
 class RateLimiter(GenServer):
@@ -78,7 +86,13 @@ class RateLimiter(GenServer):
             case Settle(key, tokens):
                 self._accounts[key].settle(tokens)
                 self._wake.set()
-            case GaveUp(key):
+            case Renew(accounts):
+                for account in self._accounts.values():
+                    for want in account.waiting:
+                        want.who.reply(False)
+                    account.leave(lambda _: True)
+                self._accounts = accounts
+            case GaveUp(key) if key in self._accounts:  # else of a key that is no more
                 self._accounts[key].leave(lambda caller: caller.settled)
                 self._wake.set()
                 self._sooner.set()
@@ -129,4 +143,4 @@ class RateLimiter(GenServer):
             if want.who.settled:  # given up meanwhile
                 account.take(want.amounts)
             else:
-                want.who.reply(None)
+                want.who.reply(True)

@@ -68,11 +68,17 @@ def configure_logs(level: str, log_format: str) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    set_level(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Its pool reports each failed attempt to connect with a traceback. Ours say once what is wrong.
     logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
+
+
+def set_level(level: str) -> None:
+    """From now on, this process's lines of `level` (a standard name in lower case) and above are
+    written. Libraries stay as quiet as they are."""
+    logging.getLogger().setLevel(level.upper())
 
 
 def _show(_logger: object, _method: str, entry: Any) -> Any:

@@ -44,14 +44,15 @@ class Pruner(Stage):
     def __init__(
         self,
         *,
-        settings: RetentionSettings,
+        settings: Callable[[], RetentionSettings],
         store: RetentionStore,
         chores: ChoreStore,
         node: str,
         running: Callable[[], float],
         outages: Outages,
     ) -> None:
-        """`running`: for how many seconds this service has run."""
+        """`settings` gives those that hold now; `running`: for how many seconds this service has
+        run."""
         self._settings = settings
         self._store = store
         self._chores = chores
@@ -115,7 +116,7 @@ class Pruner(Stage):
 
     async def _prune_all(self, term: Term) -> None:
         complete = True
-        for what, (seconds, count) in _limits(self._settings).items():
+        for what, (seconds, count) in _limits(self._settings()).items():
             if not (seconds or count):
                 continue
             if not await self._chores.hold(term):

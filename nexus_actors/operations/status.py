@@ -13,6 +13,7 @@ from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.shown_text import printable
+from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.nodes import NodeReport, NodeState
@@ -34,7 +35,7 @@ class Status:
     def __init__(
         self,
         *,
-        settings: Settings,
+        in_force: InForce,
         instance_id: str,
         database: Callable[[], PostgresDatabase],
         in_work: InWork,
@@ -43,7 +44,7 @@ class Status:
         outages: Outages,
         spool: FileSpool,
     ) -> None:
-        self._settings = settings
+        self._in_force = in_force
         self._instance_id = instance_id
         self._database = database
         self._in_work = in_work
@@ -90,6 +91,10 @@ class Status:
             last_error=None if error is None else printable(error, LONGEST_TEXT),
         )
 
+    @property
+    def _settings(self) -> Settings:
+        return self._in_force.settings
+
     async def __call__(self, _arguments: Mapping[str, Any] | None = None) -> object:
         """The answer to `status`; what waits in the queues is the database's to tell."""
         outages = self.outages()
@@ -109,7 +114,7 @@ class Status:
             "running": self._in_work.running,
             "unpublished": len(self._in_work.answered()),
             "spooled": len(self._spool),
-            "providers": {name: self._provider(name) for name in self._settings.providers},
+            "providers": {name: self._provider(name) for name in self._in_work.providers},
             "totals": self._metrics.as_dict(),
         }
 
@@ -119,7 +124,7 @@ class Status:
         keys_suspended = {} if keys is None else keys.describe(now)
         circuits = dict(self._gates.describe(name, now))
         return {
-            "workers": self._settings.providers[name].settings.pool_size,
+            "workers": self._in_work.workers(name),
             "capacity": queue.capacity,
             "calls_made": calls.succeeded + calls.failed,
             "calls_answered": calls.succeeded,

@@ -24,7 +24,7 @@ class LeaseKeeper(Stage):
     """
 
     def __init__(self, shared: Shared) -> None:
-        self._visibility_timeout = float(shared.settings.queue.visibility_timeout)
+        self._shared = shared
         self._store = shared.store
         self._in_work = shared.in_work
         self._patience = shared.outages.patience("LeaseKeeper")
@@ -47,7 +47,12 @@ class LeaseKeeper(Stage):
                 await self._patience.failed(error)
             else:
                 self._patience.worked()
-                await trio.sleep(self._visibility_timeout / 3)
+                with trio.move_on_after(self._visibility_timeout / 3):
+                    await self._shared.in_force.changed.wait()  # it may be shorter now
+
+    @property
+    def _visibility_timeout(self) -> float:
+        return self._shared.settings.queue.visibility_timeout
 
     async def _extend(self) -> None:
         asked = {job: job.lease for job in self._in_work}

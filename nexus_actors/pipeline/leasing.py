@@ -1,6 +1,6 @@
 """How the store is asked for requests: as much as it gives, around the one row that it cannot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -50,7 +50,7 @@ class Leasing:
     def __init__(
         self,
         store: RequestStore,
-        queue: QueueSettings,
+        queue: Callable[[], QueueSettings],
         in_work: InWork,
         trouble: Patience | None = None,
         overtaken: Overtaken | None = None,
@@ -72,7 +72,7 @@ class Leasing:
 
     async def lease(self) -> Leased:
         """Lease as many as there is room for. Raises what the store raises."""
-        most = DEEPEST * self._queue.batch_size
+        most = DEEPEST * self._queue().batch_size
         quantity = self._portions.of(min(self._in_work.quantity(), most))
         if quantity <= 0:
             return Leased((), more=False)
@@ -81,7 +81,7 @@ class Leasing:
         try:
             deliveries = await self._store.lease(
                 quantity,
-                self._queue.visibility_timeout,
+                self._queue().visibility_timeout,
                 largest=self._largest,
                 together=self._together,
                 small_first=self._small_first,
@@ -104,7 +104,7 @@ class Leasing:
     async def _take(self, msg_ids: Sequence[int]) -> Sequence[Delivery]:
         return await self._store.lease(
             len(msg_ids),
-            self._queue.visibility_timeout,
+            self._queue().visibility_timeout,
             largest=self._largest,
             together=self._together,
             only=msg_ids,
@@ -120,7 +120,7 @@ class Leasing:
         rooms, expired = self._waiting_portions.of_rooms(rooms, expired)
         quantity = sum(rooms.values()) + expired
         limits = {"largest": self._largest, "together": self._together}
-        timeout = self._queue.visibility_timeout
+        timeout = self._queue().visibility_timeout
         try:
             deliveries = await self._store.take_waiting(rooms, timeout, expired=expired, **limits)
         except StorageRefused as error:
@@ -189,7 +189,7 @@ class Leasing:
         """Lease a message that cannot be opened, so that its request ends by its id; unread, where
         it cannot be looked at even for that. Nothing where the journal does not take it."""
         unread = not await self._opens_unread(held)
-        timeout = self._queue.visibility_timeout
+        timeout = self._queue().visibility_timeout
         try:
             deliveries = await self._store.lease_held(held, timeout, unread=unread)
         except (StorageRefused, StorageStrained) as error:
@@ -230,7 +230,7 @@ class Leasing:
 
     @property
     def _largest(self) -> int:
-        return self._queue.message_megabytes * 2**20
+        return self._queue().message_megabytes * 2**20
 
     @property
     def _together(self) -> int:

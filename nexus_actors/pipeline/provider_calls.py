@@ -36,12 +36,12 @@ class ProviderCalls:
         self._provider = admission.provider
         self._settings = settings
         self._sessions = sessions
+        self._shared = shared
         self._in_work = shared.in_work
         self._metrics = shared.metrics
         self._admission = admission
         self._streams = shared.streams
         self._quirks = shared.quirks
-        self._holds = shared.holds
 
     async def make(self, job: Job, key: int) -> Outcome | None:
         """One call with the key at this place, recorded. None if the lease was lost meanwhile.
@@ -88,7 +88,7 @@ class ProviderCalls:
         provider: that it takes no key of ours."""
         if comes_too_early(failure) or failure.refused_field is not None:
             return True
-        waits = self._holds and failure.scope == "key"
+        waits = self._shared.holds and failure.scope == "key"
         return waits and (knew or self._admission.no_key is not None)
 
     def _learn(self, job: Job, request: LLMRequest) -> None:

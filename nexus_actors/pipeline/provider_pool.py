@@ -1,7 +1,8 @@
 """Stage 3: the watchman of one provider's workers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import structlog
 import trio
@@ -9,9 +10,21 @@ import trio
 from nexus_actors.contract.result import Failure
 from nexus_actors.shared import Shared
 from nexus_actors.work.job import Held, Job
-from supervisors import ActorRef, Down, GenServer, Shutdown
+from nexus_actors.work.wake import Wake
+from supervisors import (
+    ActorRef,
+    ChildSpec,
+    Down,
+    GenServer,
+    Shutdown,
+    Supervisor,
+    SupervisorsError,
+)
 
 log = structlog.get_logger("nexus.pool")
+
+SETTLE_PAUSE = 1.0
+"""Seconds until who is there is looked at again after that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,27 +34,44 @@ class WorkerStarted:
     worker: ActorRef
 
 
+def worker_name(provider: str, number: int | str = "") -> str:
+    """What a worker is called."""
+    return f"{provider}.Worker.{number}"
+
+
 class ProviderPool(GenServer):
-    """Watches the workers. When one is gone, what it held is tried again at once, as one more
-    attempt.
+    """Watches the workers, and has them be as many as there are to be. When one is gone, what it
+    held is tried again at once, as one more attempt.
 
     A pool that starts looks for jobs whose worker is gone: it finds what was held by one that died
     while there was no pool.
     """
 
-    def __init__(self, shared: Shared, provider: str, workers: Sequence[str]) -> None:
+    def __init__(
+        self, shared: Shared, provider: str, children: Callable[[], Sequence[ChildSpec]]
+    ) -> None:
+        """`children` says who belongs below the provider's supervisor at present."""
         self._provider = provider
-        self._workers = workers
-        self._max_attempts = shared.settings.queue.max_attempts
+        self._children = children
+        self._supervisor = shared.registry.via(f"{provider}.Supervisor")
+        self._wake = Wake()
+        self._shared = shared
         self._registry = shared.registry
         self._in_work = shared.in_work
 
     async def init(self) -> None:
         """Watch the workers that are there already, and pick up what nobody holds."""
-        for name in self._workers:
-            if (worker := self._registry.whereis(name)) is not None:
-                self.monitor(worker)
+        held = self._in_work.held(self._provider)
+        workers = {job.place.worker for job in held if isinstance(job.place, Held)}
+        for number in range(1, self._in_work.workers(self._provider) + 1):
+            worker = self._registry.whereis(worker_name(self._provider, number))
+            if worker is not None:
+                workers.add(worker)
+        for worker in workers:
+            self.monitor(worker)
         self._pick_up("worker_crashed")
+        self.spawn_link(self._heed)
+        self.spawn_link(self._keep)
 
     async def handle_cast(self, message: object) -> None:
         match message:
@@ -52,22 +82,62 @@ class ProviderPool(GenServer):
         match info:
             case Down(reason=Shutdown()):
                 self._pick_up("interrupted", again=False)
+                self._wake.set()
             case Down():
                 self._pick_up("worker_crashed")
+                self._wake.set()
+
+    # -- so many as there are to be
+
+    async def _heed(self) -> None:
+        while True:
+            changed = self._shared.in_force.changed
+            self._wake.set()
+            await changed.wait()
+
+    async def _keep(self) -> None:
+        pause = inf
+        while True:
+            await self._wake.wait(pause)
+            try:
+                await self._settle()
+                pause = inf
+            except SupervisorsError as error:  # somebody does the same by hand, or it restarts
+                log.info("workers are put right later", provider=self._provider, why=str(error))
+                pause = SETTLE_PAUSE
+
+    async def _settle(self) -> None:
+        """Start who belongs here and is not there, drop who does not. A worker too many is left
+        to end its call: then it ends by itself."""
+        wanted = {spec.id: spec for spec in self._children()}
+        there = {it.id: it for it in await Supervisor.which_children(self._supervisor)}
+        for it in there.values():
+            is_down = it.ref is None and not it.restarting
+            if it.id in wanted:
+                if is_down:
+                    await Supervisor.restart_child(self._supervisor, it.id)
+            elif is_down or not it.id.startswith(worker_name(self._provider)):
+                await Supervisor.terminate_child(self._supervisor, it.id)
+                await Supervisor.delete_child(self._supervisor, it.id)
+        for name, spec in wanted.items():
+            if name not in there:
+                await Supervisor.start_child(self._supervisor, spec)
+
+    # -- what is left of workers
 
     def _pick_up(self, outcome: str, *, again: bool = True) -> None:
         """Find the jobs whose worker is gone. `again`: try them here at once; else, where workers
         are being stopped, none of the remaining ones shall begin a call that is cut off too: back
         to the Router, if there is one.
         """
-        for job in tuple(self._in_work.queue(self._provider).held):
+        for job in self._in_work.held(self._provider):
             if isinstance(job.place, Held) and job.place.worker.is_alive:
                 continue
             if job.call_started is not None:
                 log.warning("call cut off", request_id=job.request_id, outcome=outcome)
             job.cut_off(outcome)
             late = job.deadline <= trio.current_time()  # the Router's to end
-            if again and job.has_used(self._max_attempts):
+            if again and job.has_used(self._shared.max_attempts):
                 self._give_up(job, outcome)
             elif late or not again or self._in_work.draining:
                 self._in_work.unroute(job)

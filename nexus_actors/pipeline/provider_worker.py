@@ -1,7 +1,7 @@
 """Stage 4: one call at a time."""
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 import trio
@@ -13,15 +13,25 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.pipeline.provider_calls import ProviderCalls, comes_too_early
 from nexus_actors.pipeline.provider_pool import WorkerStarted
-from nexus_actors.providers.port import ProviderFailure, ProviderKind
+from nexus_actors.pipeline.terms import TermsInForce
+from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions
-from nexus_actors.settings.model import Provider
 from nexus_actors.shared import Shared
 from nexus_actors.work.job import Job, Reason, Wait
-from supervisors import ActorRef, GenServer
+from supervisors import ActorRef, GenServer, HandleResult, Normal, Stop
 
 log = structlog.get_logger("nexus.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """To a worker: end, but your call first. Its pool starts another, if there is to be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Retired:
+    """To itself: its call has ended."""
 
 
 class ProviderWorker(GenServer):
@@ -35,22 +45,21 @@ class ProviderWorker(GenServer):
     def __init__(
         self,
         shared: Shared,
-        provider: Provider,
-        kind: ProviderKind,
-        admission: ProviderAdmission,
+        terms: TermsInForce,
         checks: Checks,
         pool: ActorRef,
+        *,
+        number: int = 1,
     ) -> None:
+        """The `number`th of its provider: where there are to be fewer, it is one too many."""
         self._shared = shared
-        self._provider = provider.name
-        self._kind = kind
-        self._keys = [key.secret for key in provider.api_keys] or (None,)
-        self._settings = provider.settings
-        self._max_attempts = shared.settings.queue.max_attempts
-        self._holds = shared.holds
+        self._provider = terms.name
+        self._number = number
+        self._terms_in_force = terms
+        self._terms = terms.now
+        self._retires = False
         self._in_work = shared.in_work
         self._desired = shared.desired
-        self._admission = admission
         self._checks = checks
         self._pool = pool
         self._random = random.Random()  # noqa: S311 - jitter, not secrecy
@@ -60,14 +69,39 @@ class ProviderWorker(GenServer):
         self._pool.cast(WorkerStarted(self.ref))
         self.spawn_link(self._work)
 
+    async def handle_cast(self, message: object) -> HandleResult:
+        match message:
+            case Retire():
+                self._retires = True
+                self._in_work.rouse(self._provider)
+            case _Retired():
+                return Stop(Normal())
+        return None
+
     async def _work(self) -> None:
-        async with open_sessions(
-            self._kind, self._provider, self._settings, self._keys
-        ) as sessions:
-            calls = ProviderCalls(self._shared, self._settings, sessions, self._admission)
-            while True:
-                job = await self._in_work.take(self._provider, self.ref)
-                await self._serve(calls, job)
+        """Work on the terms in force, until there is one worker too many."""
+        while self._is_wanted():
+            terms = self._terms = self._terms_in_force.now
+            async with open_sessions(
+                terms.kind, self._provider, self._settings, terms.secrets
+            ) as sessions:
+                calls = ProviderCalls(self._shared, self._settings, sessions, self._admission)
+                while self._terms_in_force.now is terms and self._is_wanted():
+                    job = await self._in_work.take(self._provider, self.ref)
+                    if job is not None:
+                        await self._serve(calls, job)
+        self.ref.cast(_Retired())
+
+    def _is_wanted(self) -> bool:
+        return not self._retires and self._number <= self._in_work.workers(self._provider)
+
+    @property
+    def _settings(self) -> ProviderSettings:
+        return self._terms.provider.settings
+
+    @property
+    def _admission(self) -> ProviderAdmission:
+        return self._terms.admission
 
     async def _serve(self, calls: ProviderCalls, job: Job) -> None:
         """Call until there is an answer, or nothing left to try here."""
@@ -102,12 +136,15 @@ class ProviderWorker(GenServer):
     async def _permit(self, job: Job) -> int | None:
         """The key for a call that may begin now; None if none may, and the job has gone elsewhere
         or is ours no more."""
-        allowed = self._checks.allowed(job, self._settings)
-        if isinstance(allowed, ProviderFailure):
-            self._fail(job, allowed)
-            return None
-        job.allowed = allowed
         while job in self._in_work:
+            if self._is_outdated(job):
+                self._back_to_router(job)
+                return None
+            allowed = self._checks.allowed(job, self._settings)
+            if isinstance(allowed, ProviderFailure):
+                self._fail(job, allowed)
+                return None
+            job.allowed = allowed
             key = self._begin(job, allowed.request)
             if key is None:
                 return None
@@ -116,8 +153,6 @@ class ProviderWorker(GenServer):
             try:
                 if not await self._is_admitted(job, allowed.request, key):
                     continue
-                if self._desired.of_job(job) is not None:
-                    continue  # an operator paused it meanwhile
                 refused = await self._checks.refusal(job)
                 permitted = refused is None and job in self._in_work
             finally:
@@ -136,6 +171,10 @@ class ProviderWorker(GenServer):
                 return None
         return None
 
+    def _is_outdated(self, job: Job) -> bool:
+        """Whether it was meant for a call that would not be made so any more."""
+        return job.routes is not self._shared.routes or self._terms is not self._terms_in_force.now
+
     def _begin(self, job: Job, request: LLMRequest) -> int | None:
         """The key for a call that begins now; None if there is none to be made here, and the job
         has gone elsewhere."""
@@ -146,7 +185,7 @@ class ProviderWorker(GenServer):
             self._back_to_router(job)
             return None
         if (refused := self._admission.no_key) is not None:
-            if self._holds:
+            if self._shared.holds:
                 self._back_to_router(job)
             else:
                 self._fail(job, refused)
@@ -164,16 +203,15 @@ class ProviderWorker(GenServer):
         return name or key_of_states(request, self._provider)
 
     async def _is_admitted(self, job: Job, request: LLMRequest, key: int) -> bool:
-        """Wait until the key's limits allow the call. False if the job's time was over first, or
-        its lease lost."""
+        """Wait until the key's limits allow the call. False if the job's time was over first, its
+        lease lost, or an operator has paused it."""
         if not self._admission.are_counted:
             return True
         admitted = False
         with trio.CancelScope(deadline=job.deadline) as job.call:
-            await self._admission.admit(request, key)
-            admitted = True
+            admitted = await self._admission.admit(request, key)
         job.call = None
-        return admitted
+        return admitted and self._desired.of_job(job) is None
 
     def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:
         """Whether it may be the key's fault, and another is left, to be tried at once."""
@@ -181,13 +219,15 @@ class ProviderWorker(GenServer):
             return False
         job.tried_keys.add(key)
         is_left = self._admission.has_another_key(job.candidate.model, job.tried_keys)
-        return is_left and not job.has_used(self._max_attempts)
+        return is_left and not job.has_used(self._shared.max_attempts)
 
     def _waits_for_key(self, job: Job) -> bool:
         """Whether the request is to wait until the provider takes a key of ours again: the Router
         knows whether another of its candidates has one."""
-        has_time = not job.has_used(self._max_attempts) and job.deadline > trio.current_time()
-        return self._holds and has_time and self._admission.no_key is not None
+        has_time = (
+            not job.has_used(self._shared.max_attempts) and job.deadline > trio.current_time()
+        )
+        return self._shared.holds and has_time and self._admission.no_key is not None
 
     def _may_retry(self, job: Job, failure: ProviderFailure, retries: int, pause: float) -> bool:
         # What came back from the queue has been repeated before.
@@ -196,7 +236,7 @@ class ProviderWorker(GenServer):
             failure.retryable
             and job.refused.may_repeat(failure)
             and retries + earlier <= self._settings.max_retries
-            and not job.has_used(self._max_attempts)
+            and not job.has_used(self._shared.max_attempts)
             and trio.current_time() + pause < job.deadline
             and (may_wait(pause) or not job.has_next_candidate)
         )
@@ -236,7 +276,7 @@ class ProviderWorker(GenServer):
             message=failure.message,
         )
         in_time = trio.current_time() < job.deadline
-        if job.has_next_candidate and in_time and not job.has_used(self._max_attempts):
+        if job.has_next_candidate and in_time and not job.has_used(self._shared.max_attempts):
             job.candidate_index += 1
             self._back_to_router(job)
         else:

@@ -15,6 +15,7 @@ from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.leasing import HELD, Leasing
 from nexus_actors.pipeline.stage import Stage
+from nexus_actors.settings.model import QueueSettings
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.requests import TOO_LARGE, Delivery, Lease
@@ -41,9 +42,7 @@ class QueueConsumer(Stage):
     """
 
     def __init__(self, shared: Shared) -> None:
-        self._queue = shared.settings.queue
-        self._drain_timeout = shared.settings.service.drain_timeout
-        self._bounds = shared.settings.requests.bounds
+        self._shared = shared
         self._store = shared.store
         self._hints = shared.hints
         self._in_work = shared.in_work
@@ -51,11 +50,19 @@ class QueueConsumer(Stage):
         self._wake = Wake()
         self._patience = shared.outages.patience("QueueConsumer")
         self._leasing = Leasing(
-            self._store, self._queue, self._in_work, shared.outages.patience(HELD), shared.overtaken
+            self._store,
+            lambda: self._queue,
+            self._in_work,
+            shared.outages.patience(HELD),
+            shared.overtaken,
         )
         self._look_everywhere_at = 0.0
         self._stopping = False
         self._stopped = trio.Event()
+
+    @property
+    def _queue(self) -> QueueSettings:
+        return self._shared.settings.queue
 
     async def init(self) -> None:
         """Start reading. What a predecessor leased but did not hand on is released first."""
@@ -67,8 +74,9 @@ class QueueConsumer(Stage):
     async def terminate(self, reason: ExitReason) -> None:
         """On an orderly shutdown, drain; after a crash there is nothing to wait for."""
         if isinstance(reason, Shutdown):
-            log.info("draining", calls=self._in_work.running, seconds_at_most=self._drain_timeout)
-            with trio.move_on_after(self._drain_timeout):
+            seconds = self._shared.settings.service.drain_timeout
+            log.info("draining", calls=self._in_work.running, seconds_at_most=seconds)
+            with trio.move_on_after(seconds):
                 await self._drain()
             if self._in_work.running:
                 log.warning("drain timed out", calls_cut_off=self._in_work.running)
@@ -226,7 +234,7 @@ class QueueConsumer(Stage):
 
     def _decoded(self, delivery: Delivery) -> LLMRequest | Refusal:
         if delivery.fault is None:
-            return decode_request(delivery.body, self._bounds)
+            return decode_request(delivery.body, self._shared.settings.requests.bounds)
         size = f"{delivery.size:,} bytes" if delivery.size is not None else "unknown size"
         message = f"the message cannot be read: {delivery.fault}"
         if delivery.fault == TOO_LARGE:

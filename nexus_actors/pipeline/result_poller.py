@@ -1,6 +1,6 @@
 """Moves results from the results queue into `job_results`, and so wakes whoever waits for them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -47,8 +47,14 @@ class ResultPoller(GenServer):
     """
 
     def __init__(
-        self, *, queue: QueueSettings, store: ResultStore, hints: Hints, outages: Outages
+        self,
+        *,
+        queue: Callable[[], QueueSettings],
+        store: ResultStore,
+        hints: Hints,
+        outages: Outages,
     ) -> None:
+        """`queue` gives the settings that hold now."""
         self._queue = queue
         self._store = store
         self._hints = hints
@@ -65,7 +71,7 @@ class ResultPoller(GenServer):
 
     async def _poll(self) -> None:
         released = False
-        with self._hints.listen(self._queue.results, self._wake.set):
+        with self._hints.listen(self._queue().results, self._wake.set):
             while True:
                 try:
                     if not released:
@@ -81,11 +87,11 @@ class ResultPoller(GenServer):
                 if not self._refused:
                     self._patience.worked()
                 if not more:
-                    await self._wake.wait(self._queue.poll_interval)
+                    await self._wake.wait(self._queue().poll_interval)
 
     async def _move(self) -> bool:
         """Move one batch; whether there may be more that could be read at once."""
-        messages = await self._store.read(self._queue.batch_size, VISIBILITY_TIMEOUT)
+        messages = await self._store.read(self._queue().batch_size, VISIBILITY_TIMEOUT)
         rows: list[JobResult] = []
         garbage: list[tuple[ResultMessage, str]] = []
         for message in messages:

@@ -55,12 +55,12 @@ class ResultPublisher(Stage):
     """
 
     def __init__(self, shared: Shared, answered: trio.MemoryReceiveChannel[None]) -> None:
-        self._batch_size = shared.settings.queue.batch_size
+        self._shared = shared
         self._store = shared.store
         self._in_work = shared.in_work
         self._metrics = shared.metrics
         self._answered = answered
-        self._size = self._batch_size
+        self._size = shared.settings.queue.batch_size
         self._pending: deque[Job] = deque()
         self._kept = KeptAnswers(shared.spool, shared.in_work)
         self._refused = HeldAnswers()
@@ -83,6 +83,10 @@ class ResultPublisher(Stage):
         self._waiting = trio.CancelScope()
         self._patience = shared.outages.patience("ResultPublisher")
         self._idle = trio.Event()
+
+    @property
+    def _batch_size(self) -> int:
+        return self._shared.settings.queue.batch_size
 
     async def init(self) -> None:
         """Begin with what a predecessor did not get published."""
@@ -151,7 +155,7 @@ class ResultPublisher(Stage):
         """The next few. Doubtful ones go where they are tried alone."""
         batch: dict[Job, None] = {}
         together = 0
-        while self._pending and len(batch) < self._size:
+        while self._pending and len(batch) < min(self._size, self._batch_size):
             job = self._pending[0]
             if job in self._failed:
                 self._doubtful.append(job)

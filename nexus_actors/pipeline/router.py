@@ -16,7 +16,7 @@ from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
 from nexus_actors.providers.retry import LONG_PAUSE
 from nexus_actors.providers.urls import refusal
-from nexus_actors.routing import Candidate, Routed, Routes
+from nexus_actors.routing import Candidate, Routed
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError, StorageRefused
 from nexus_actors.storage.requests import GiveBack
@@ -41,22 +41,14 @@ class Router(GenServer):
     does not change.
     """
 
-    def __init__(
-        self, shared: Shared, routes: Routes, bell: trio.MemoryReceiveChannel[None]
-    ) -> None:
-        settings = shared.settings
-        self._routes = routes
-        self._max_attempts = settings.queue.max_attempts
-        self._holds = shared.holds
-        self._most_throttled = shared.throttled_seconds
+    def __init__(self, shared: Shared, bell: trio.MemoryReceiveChannel[None]) -> None:
+        self._shared = shared
         self._store = shared.store
         self._in_work = shared.in_work
         self._desired = shared.desired
         self._overtaken = shared.overtaken
         self._bell = bell
         self._gates = shared.gates
-        self._allowed_hosts = settings.security.allowed_hosts
-        self._bounds = settings.requests.bounds
         self._deadlines = Deadlines(self._expire)
         self._left = Wake()
         self._patience = shared.outages.patience("Router")
@@ -64,7 +56,7 @@ class Router(GenServer):
     async def init(self) -> None:
         """Begin with the jobs a predecessor did not place, or had not given back for certain."""
         # The price list takes a moment to import, and nothing else shall wait for it.
-        await trio.to_thread.run_sync(self._routes.warm_up)
+        await trio.to_thread.run_sync(self._shared.routes.warm_up)
         for job in self._in_work:
             self._deadlines.watch(job)
         self._route_all()
@@ -84,12 +76,13 @@ class Router(GenServer):
 
     def _place(self, job: Job) -> None:
         """Assign the job to a provider, end it, or let it wait in the store."""
-        failure = None if job.candidates else self._find_candidates(job)
+        is_routed = job.routes is self._shared.routes
+        failure = None if is_routed else self._find_candidates(job)
         if failure is not None:
             self._in_work.answer(job, failure)
         elif job.deadline <= trio.current_time():
             self._expire(job)
-        elif job.has_used(self._max_attempts):
+        elif job.has_used(self._shared.max_attempts):
             self._in_work.answer(job, _exhausted(job))
         elif self._in_work.draining:
             self._in_work.leave(job)
@@ -163,7 +156,7 @@ class Router(GenServer):
     def _no_key(self, candidate: Candidate, now: float) -> NoKey | None:
         """Why its provider can be asked by nobody; where requests do not wait for that to be over,
         the worker ends them."""
-        return self._gates.no_key(candidate.provider, now) if self._holds else None
+        return self._gates.no_key(candidate.provider, now) if self._shared.holds else None
 
     def _has_no_key(self, job: Job) -> bool:
         """Whether each candidate that is left lacks a key that it takes."""
@@ -176,9 +169,9 @@ class Router(GenServer):
         if self._has_no_key(job):
             now = trio.current_time()
             since = min(it.since for one in job.left if (it := self._no_key(one, now)))
-            return min(job.deadline, max(job.sent_at, since) + self._most_throttled)
+            return min(job.deadline, max(job.sent_at, since) + self._shared.throttled_seconds)
         if job.is_throttled and job.tried_at is not None and job.deadline == inf:
-            return job.tried_at + self._most_throttled
+            return job.tried_at + self._shared.throttled_seconds
         return job.deadline
 
     def _left_alone(self, job: Job, until: float) -> Failure:
@@ -211,21 +204,23 @@ class Router(GenServer):
 
     def _find_candidates(self, job: Job) -> Failure | None:
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
-        if (why := refusal(job.body, self._allowed_hosts, self._bounds)) is not None:
+        settings, routes = self._shared.settings, self._shared.routes
+        hosts, bounds = settings.security.allowed_hosts, settings.requests.bounds
+        if (why := refusal(job.body, hosts, bounds)) is not None:
             job.step("route_llm", ErrorType.REQUEST_REJECTED)
             return Failure(type=ErrorType.REQUEST_REJECTED, message=why, retryable=False)
         home = job.previous
         previous = None if home is None else Candidate(home.provider, home.model)
-        outcome = self._routes.candidates(job.body, previous)
-        told: dict[str, Any] = {"route": self._routes.name_of(outcome.route)}
+        outcome = routes.candidates(job.body, previous)
+        told: dict[str, Any] = {"route": routes.name_of(outcome.route)}
         if outcome.skipped:
             told["skipped"] = [asdict(one) for one in outcome.skipped]
         match outcome:
             case Routed(candidates=candidates):
-                if (note := self._routes.unheard(job.body)) is not None:
+                if (note := routes.unheard(job.body)) is not None:
                     unknown = (*job.body.unknown, note)
                     job.body = structs.replace(job.body, unknown=unknown)
-                job.set_candidates(candidates)
+                job.set_candidates(candidates, routes)
                 job.step("route_llm", candidates=[str(c) for c in candidates], **told)
                 return None
             case unroutable:
@@ -244,7 +239,7 @@ class Router(GenServer):
         kind = ErrorType.TIMEOUT
         if job.is_throttled:
             waited, kind = f"it was throttled ({_throttled(job)})", ErrorType.RATE_LIMITED
-        elif self._holds and job.last_outcome in _REFUSED:  # the key has just rested
+        elif self._shared.holds and job.last_outcome in _REFUSED:  # the key has just rested
             waited, kind = "its provider took no key of ours", ErrorType(job.last_outcome)
         message = f"the time allowed was over while {waited}"
         return Failure(type=kind, message=message, retryable=False)

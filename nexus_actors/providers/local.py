@@ -194,6 +194,17 @@ class LocalKind:
     """The kind `local`."""
 
     settings: type[ProviderSettings] = LocalSettings
+    server_settings = frozenset(
+        {
+            "model_file",
+            "model",
+            "context_window",
+            "max_tokens",
+            "threads",
+            "start_timeout",
+            "models",
+        }
+    )
 
     def missing(self, settings: LocalSettings) -> str | None:
         """Why the model cannot be served here; None if it can."""

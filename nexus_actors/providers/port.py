@@ -223,6 +223,8 @@ class ServedKind(Protocol):
     """What the module of such a kind exports as `PROVIDER`, instead of a ProviderKind."""
 
     settings: type[ProviderSettings]
+    server_settings: frozenset[str]
+    """Names of those that the server is started with: only its next start sees them change."""
 
     def missing(self, settings: Any) -> str | None:
         """Why the server cannot run on this machine, and what to do about it; None if it can. The

@@ -1,7 +1,7 @@
 """The settings as values. Sections and names are fixed: other people's tools write them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -91,6 +91,11 @@ class QueueSettings(Section):
     memory_megabytes: Annotated[int, Field(ge=16, le=1_000_000)] = 256
     """Of requests in work, as text, and of answers not yet published; while they take more, no
     further ones are read."""
+
+    @property
+    def throttled_seconds(self) -> float:
+        """`max_throttled_hours` in seconds."""
+        return self.max_throttled_hours * 3600
 
 
 class ResultPollerSettings(Section):
@@ -235,6 +240,11 @@ class Provider:
     kind: ProviderKind | ServedKind = field(repr=False)
     api_keys: tuple[ProviderKey, ...]
     """None where the provider needs none."""
+
+    @property
+    def but_for_size(self) -> "Provider":
+        """For comparing: how many workers it has does not matter to how it is called."""
+        return replace(self, settings=self.settings.model_copy(update={"pool_size": 1}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,10 @@ class Desired:
         """Whether no call to the provider may begin, whichever its model."""
         return self.queue is not None or provider in self._providers
 
+    def concurrency_of(self, provider: str) -> int | None:
+        """Calls at once, where an operator has said so."""
+        return self.concurrency.get(provider)
+
     @property
     def pauses(self) -> tuple[Pause, ...]:
         """All that hold."""

@@ -33,10 +33,10 @@ log = structlog.get_logger("nexus.steering")
 class Levers:
     """How what is wanted comes about where this package does not reach. None of them blocks."""
 
-    resize: Callable[[str], None] = lambda _: None
-    """Have as many workers of a provider as `Desired` and the config say now."""
-    log_level: Callable[[str | None], None] = lambda _: None
-    """Log from this level on; None: the config's."""
+    resize: Callable[[], None] = lambda: None
+    """Have as many workers of each provider as `Desired` and the config say now."""
+    set_level: Callable[[], None] = lambda: None
+    """Log from the level on that `Desired` and the config say now."""
     drained: Callable[[bool], None] = lambda _: None
     """Whether this node drains: if so, clients are not to count on it."""
 
@@ -130,9 +130,9 @@ class Steering(GenServer):
         if ended or begun:
             self._releases_until = trio.current_time() + RELEASING
         if self._desired.log_level != level or is_first:
-            self._scope.levers.log_level(self._desired.log_level)
-        for provider in _changed(concurrency, self._desired.concurrency):
-            self._scope.levers.resize(provider)
+            self._scope.levers.set_level()
+        if self._desired.concurrency != concurrency or is_first:
+            self._scope.levers.resize()
         if (self._desired.drain is None) != (drained is None) or is_first:
             self._drain(is_wanted=self._desired.drain is not None)
         if ended or begun or is_first:
@@ -176,7 +176,3 @@ def _changes(
 
 def _key(pause: Pause) -> tuple[object, ...]:
     return pause.subject, pause.name, pause.by, pause.why, pause.until, pause.fallback
-
-
-def _changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
-    return [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]

@@ -19,9 +19,14 @@ class Concurrency:
         self.most = most
         self.on_change: Callable[[], None] = lambda: None
         self.limit = most
-        """Calls that may be made at once; at least 1. Only to be looked at."""
+        """Calls that may be made at once; at least 1, if `most` is. Only to be looked at."""
         self._allowed = float(most)
         self._calm_until = 0.0
+
+    def resize(self, most: int) -> None:
+        """There can be so many from now on; 0: none. What was found out below that stays."""
+        was_full, self.most = self._allowed >= self.most, most
+        self._allow(float(most) if was_full else min(self._allowed, float(most)))
 
     def reset(self) -> None:
         """Begin anew: what was found out is forgotten."""
@@ -41,7 +46,7 @@ class Concurrency:
         """
         if now - took >= self._calm_until:
             self._calm_until = now
-            self._allow(max(self._allowed * DECREASE, 1.0))
+            self._allow(min(max(self._allowed * DECREASE, 1.0), float(self.most)))
 
     def _allow(self, calls: float) -> None:
         self._allowed = calls

@@ -52,7 +52,7 @@ class InWork:
         batch_size: int = 100,
         memory_bytes: float = math.inf,
     ) -> None:
-        self._queues = {name: self._new_queue(name, size) for name, size in pool_sizes.items()}
+        self._queues: dict[str, ProviderQueue] = {}
         self._jobs: dict[Key, Job] = {}
         self._unrouted: dict[Job, None] = {}
         self._leaving: dict[Job, None] = {}
@@ -76,12 +76,16 @@ class InWork:
         """Whether no call to a provider may begin; `heed` is to be called when that changes."""
         self.is_shut: Callable[[str], bool] = lambda _: False
         """Whether a provider would be called in vain at present: nothing is leased for it."""
-        self.waiting_providers: set[str] = set(pool_sizes)
+        self.waiting_providers: set[str] = set()
         """Providers that requests may be waiting for in the store; at first, any."""
         self.on_room: Callable[[], None] = lambda: None
         self.on_rest: Callable[[], None] = lambda: None
-        self._backlog = sum(2 * size for size in pool_sizes.values())
-        self._limit = DEEPEST * batch_size + 2 * self._backlog
+        self.batch_size = batch_size
+        """Requests that are leased in one statement, usually."""
+        self._capacity = 0
+        """What all queues take together."""
+        for name, size in pool_sizes.items():
+            self.resize(name, size)
 
     def connect(self, router: Bell, publisher: Bell) -> None:
         """From now on these are rung when there are jobs for the Router (to be routed, or to be
@@ -105,6 +109,21 @@ class InWork:
         A number may be another message's by now: after a failover a sequence may begin anew.
         """
         return self._jobs.get((msg_id, request_id))
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Those that have a queue: one that is configured no more has it until its calls ended."""
+        return tuple(self._queues)
+
+    def workers(self, provider: str) -> int:
+        """How many workers the provider is to have."""
+        queue = self._queues.get(provider)
+        return 0 if queue is None else queue.concurrency.most
+
+    def held(self, provider: str) -> tuple[Job, ...]:
+        """What the provider's workers hold."""
+        queue = self._queues.get(provider)
+        return () if queue is None else tuple(queue.held)
 
     def queue(self, provider: str) -> ProviderQueue:
         """What waits for a provider's workers, and what they hold. To be looked at only."""
@@ -133,8 +152,8 @@ class InWork:
 
     def room(self, provider: str) -> int:
         """How many jobs more the provider's queue can take."""
-        queue = self._queues[provider]
-        return queue.capacity - len(queue)
+        queue = self._queues.get(provider)
+        return 0 if queue is None else queue.capacity - len(queue)
 
     def demand(self) -> dict[str, int]:
         """How many jobs each provider wants now; those that want none are absent, and so are those
@@ -155,14 +174,15 @@ class InWork:
     def is_full(self) -> bool:
         """Whether too much waits for the publisher, or takes the memory, for more to be leased."""
         waiting = len(self._answered) - len(self._apart)
-        return waiting >= self._backlog or self.bytes_left <= 0
+        return waiting >= self._capacity or self.bytes_left <= 0
 
     @property
     def places(self) -> int:
         """How many jobs more there can be: what the queues take, as many answers not yet published,
         and the deepest batch on its way back; those set apart besides.
         """
-        return self._limit - len(self._jobs) + len(self._apart)
+        limit = DEEPEST * self.batch_size + 2 * self._capacity
+        return limit - len(self._jobs) + len(self._apart)
 
     def quantity(self) -> int:
         """How many jobs to lease now: what the providers want and nobody is on the way to yet, and
@@ -202,16 +222,21 @@ class InWork:
         self._withdraw(job)
         self._to_queue(job, provider)
 
-    async def take(self, provider: str, worker: ActorRef) -> Job:
+    async def take(self, provider: str, worker: ActorRef) -> Job | None:
         """The job that has waited longest, as soon as there is one and the concurrency limit allows
-        it. Cancelled, the worker has taken none."""
+        it. None if the provider's workers are to be others now: look at what you are to be.
+        Cancelled, the worker has taken none."""
         queue = self._queues[provider]
+        edition = queue.edition
         while True:
             try:
                 await checkpoint_if_cancelled()
             except trio.Cancelled:
                 queue.wake()  # it is another's turn
                 raise
+            if queue.edition != edition:
+                queue.wake()  # it was woken for a job, perhaps
+                return None
             if queue.ready and not self.draining and not self.is_stopped(provider):
                 break
             await queue.wait()
@@ -309,6 +334,34 @@ class InWork:
         for job in self:
             if isinstance(job.place, Unrouted | Assigned):
                 self.leave(job)
+
+    # -- the providers
+
+    def resize(self, provider: str, workers: int) -> None:
+        """The provider, which may be a new one, is to have so many workers: at once no more calls
+        than that begin. With 0 none does; what waits there is to be routed to another."""
+        queue = self._queues.get(provider)
+        if queue is None:
+            queue = self._queues[provider] = self._new_queue(provider, workers)
+            self.waiting_providers.add(provider)
+        queue.concurrency.resize(workers)
+        self._capacity = sum(2 * it.concurrency.most for it in self._queues.values())
+        queue.rouse()
+        self.on_room()
+        if not workers:
+            for job in tuple(queue.waiting):
+                self.unroute(job)
+
+    def rouse(self, provider: str) -> None:
+        """Have its workers look up, each after the job that it has: `take` gives them none."""
+        if (queue := self._queues.get(provider)) is not None:
+            queue.rouse()
+
+    def drop(self, provider: str) -> None:
+        """It has no workers, and nothing waits for any."""
+        assert not len(self._queues[provider])  # noqa: S101 - who drops it has looked
+        del self._queues[provider]
+        self.waiting_providers.discard(provider)
 
     # -- within
 

@@ -11,7 +11,7 @@ import trio
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
-from nexus_actors.routing import Candidate
+from nexus_actors.routing import Candidate, Routes
 from nexus_actors.storage.requests import Attempt, Finish, Lease, Previous, Step
 from nexus_actors.work.refusals import Refusals
 from supervisors import ActorRef
@@ -134,6 +134,8 @@ class Job:
     """Candidates that were passed over, since no key of theirs could be used, or an operator wants
     it so: not used up."""
     candidates: tuple[Candidate, ...] = ()
+    routes: Routes | None = None
+    """What chose them. Once others are in force, it is routed anew before its next call."""
     allowed: Allowed | None = None
     """What is sent of it to the candidate to try now."""
     wait: Wait | None = None
@@ -217,9 +219,11 @@ class Job:
         self.candidate_index = len(used)
         self.passed_over.clear()
 
-    def set_candidates(self, candidates: Sequence[Candidate]) -> None:
+    def set_candidates(self, candidates: Sequence[Candidate], routes: Routes | None = None) -> None:
         """Take the route's candidates; those used up before come first, whatever their order was
         then. Of none but used ones the last is left: the config may have changed since."""
+        self.used_before, self.routes = self.used_candidates, routes
+        self.passed_over.clear()
         used = [it for it in candidates if str(it) in self.used_before]
         self.candidates = (*used, *(it for it in candidates if it not in used))
         self.candidate_index = min(len(used), len(candidates) - 1)

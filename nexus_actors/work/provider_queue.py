@@ -1,4 +1,5 @@
-"""One provider's part of the in-work table (`in_work.py`, which alone changes it)."""
+"""What waits for one provider's workers, and what they hold: its part of the in-work table, whose
+methods alone change it."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from nexus_actors.work.job import Assigned, Job
 
 @dataclass(slots=True, eq=False)
 class ProviderQueue:
-    """What waits for one provider's workers, and what they hold."""
+    """One provider's part of the table: what waits for its workers, and what they hold."""
 
     assigned: Assigned
     concurrency: Concurrency
@@ -21,6 +22,8 @@ class ProviderQueue:
     """Workers that wait for a job."""
     woken: int = 0
     """Takers that were woken and have not looked yet."""
+    edition: int = 0
+    """Rises with each change of what its workers are to be."""
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self.held)
@@ -34,7 +37,7 @@ class ProviderQueue:
     def wants_more(self) -> bool:
         """Whether half of the waiting room is empty: the store is to be asked for batches."""
         limit = self.concurrency.limit
-        return len(self) <= limit + limit // 2
+        return limit > 0 and len(self) <= limit + limit // 2
 
     @property
     def ready(self) -> int:
@@ -45,6 +48,11 @@ class ProviderQueue:
         """Wake as many takers as there are jobs for, but for those under way already."""
         if (wanted := self.ready - self.woken) > 0 and self.takers:
             self.woken += len(self.takers.unpark(count=wanted))
+
+    def rouse(self) -> None:
+        """Have every taker look up: it may be one too many, or to call on other terms."""
+        self.edition += 1
+        self.woken += len(self.takers.unpark_all())
 
     async def wait(self) -> None:
         """Wait until there may be a job. Cancelled, nobody was woken in vain."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
+from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings import parse_settings
 from nexus_actors.settings.model import Settings
 from nexus_actors.shared import Shared
@@ -16,6 +17,7 @@ from nexus_actors.storage.requests import Delivery, Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
+from nexus_actors.work.pool_sizes import PoolSizes
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import Registry
 
@@ -53,14 +55,16 @@ def known_desired(*rows: ControlRow) -> Desired:
 
 def shared(in_work: InWork, *, store: Any = ABSENT, spool: Any = ABSENT, **queue: Any) -> Shared:
     """`queue`: values of the config's section."""
+    in_force = InForce(settings(queue=queue))
     return Shared(
-        settings=settings(queue=queue),
+        in_force=in_force,
         registry=Registry("Registry"),
         store=store,
         hints=ABSENT,
         spool=spool,
         in_work=in_work,
         desired=known_desired(),
+        sizes=PoolSizes(in_force, in_work),
         overtaken=Overtaken(),
         metrics=Metrics(),
         gates=Gates(),

@@ -169,7 +169,9 @@ async def test_a_small_message_need_not_wait_until_others_are_opened(db: Postgre
 
 async def test_small_ones_that_keep_coming_hold_up_no_others(db: PostgresDatabase) -> None:
     queue = QueueSettings()
-    leasing = Leasing(db.requests, queue, InWork({"echo": 99}, batch_size=9, memory_bytes=2**30))
+    leasing = Leasing(
+        db.requests, lambda: queue, InWork({"echo": 99}, batch_size=9, memory_bytes=2**30)
+    )
     await send(db, {"request_id": "large", "x": "a b c " * 400_000})
     turns = []
     for turn in range(3):
@@ -278,7 +280,7 @@ async def test_who_cannot_even_be_looked_at_ends_by_the_id_that_the_journal_has(
         " SELECT * INTO body, bytes, request_id, digest, previous_id, retry_of, fault"
         " FROM nexus.opened($1, $2, $3); END $$",
     )
-    asked = Leasing(db.requests, QueueSettings(), InWork({"echo": 99}, batch_size=9))
+    asked = Leasing(db.requests, QueueSettings, InWork({"echo": 99}, batch_size=9))
     found: list[Delivery] = []
 
     async def ask(times: int) -> None:

@@ -219,7 +219,7 @@ async def test_what_takes_too_long_is_put_back_and_left_to_the_lease(
     )
     async with open_postgres(database_url, command_timeout=0.2) as hasty:
         store = PostgresRequestStore(hasty, db.queues, "one")
-        leasing = Leasing(store, QueueSettings(), InWork({"x": 9}))
+        leasing = Leasing(store, QueueSettings, InWork({"x": 9}))
         with pytest.raises(StorageStrained):
             await leasing.take_waiting({"x": 5}, 0)
         assert await leasing.take_waiting({"x": 5}, 0) is None
@@ -261,7 +261,7 @@ async def test_what_the_journal_does_not_take_of_those_that_wait_is_left_to_the_
         "CREATE TRIGGER refuse BEFORE UPDATE ON nexus.requests"
         " FOR EACH ROW EXECUTE FUNCTION refuse()",
     )
-    leasing = Leasing(db.requests, QueueSettings(), InWork({"x": 9}))
+    leasing = Leasing(db.requests, QueueSettings, InWork({"x": 9}))
     assert [await leasing.take_waiting({"x": 2}, 0) for _ in range(2)] == [None, None]
     taken = await leasing.take_waiting({"x": 2}, 0)
     assert [it.request_id for it in taken or ()] == ["b"]

@@ -9,7 +9,6 @@ import trio
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.pipeline.router import Router
 from nexus_actors.routing import Candidate
-from nexus_actors.routing.routes import Routes
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.requests import GiveBack, Lease
@@ -45,8 +44,7 @@ async def routing(table: InWork, store: Any) -> AsyncIterator[Shared]:
     to_router, bell = trio.open_memory_channel[None](1)
     table.connect(to_router, to_router)
     around = shared(table, store=store)
-    routes = Routes(around.settings)
-    spec = ChildSpec("router", lambda: Router(around, routes, bell))
+    spec = ChildSpec("router", lambda: Router(around, bell))
     async with open_tree(lambda: Supervisor([spec])):
         yield around
 
@@ -102,6 +100,7 @@ async def test_what_has_to_wait_is_remembered_so_that_its_like_can_be_overtaken(
         no_room.candidates, later.candidates = (Candidate("p", "m"),), (Candidate("q", "m"),)
         later.pauses[later.candidate] = Wait("throttled", "q/m", trio.current_time() + 9)
         for one in (no_room, later):
+            one.routes = around.routes
             table.add(one)
         await trio.sleep(1)
         told = [(it.waits_for, it.reason, it.detail, round(it.delay)) for it in store.returned]

@@ -76,7 +76,7 @@ async def test_a_result_is_set_aside_on_its_own_evidence(
     value, tenant = message(1, "value", "bad value"), message(2, "tenant", "fine")
     store: Any = Objecting([value, tenant] if first == "value" else [tenant, value])
     hints: Any = None
-    poller = ResultPoller(queue=QueueSettings(), store=store, hints=hints, outages=Outages())
+    poller = ResultPoller(queue=QueueSettings, store=store, hints=hints, outages=Outages())
     await poller._move()
     assert store.set_apart == ["value"]
 
@@ -88,7 +88,7 @@ async def test_what_is_refused_of_every_real_row_is_the_tables_fault_until_anoth
     store: Any = Objecting([message(1, "one", "bad value"), message(2, "two", "bad value")])
     hints: Any = None
     outages = Outages()
-    poller = ResultPoller(queue=QueueSettings(), store=store, hints=hints, outages=outages)
+    poller = ResultPoller(queue=QueueSettings, store=store, hints=hints, outages=outages)
     for _ in range(3):
         await poller._move()
     assert store.set_apart == []

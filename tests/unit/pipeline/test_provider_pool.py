@@ -68,10 +68,10 @@ class Provider:
 async def provider() -> AsyncIterator[Provider]:
     table = InWork({"p": 1})
     around = shared(table)
-    pool, worker = (around.registry.via(name) for name in ("p.Pool", "p.Worker"))
+    pool, worker = (around.registry.via(name) for name in ("p.Pool", "p.Worker.1"))
     children = (
         around.registry.child_spec(),
-        ChildSpec("pool", lambda: ProviderPool(around, "p", ("p.Worker",)), name=pool),
+        ChildSpec("pool", lambda: ProviderPool(around, "p", list), name=pool),
         ChildSpec("worker", lambda: Worker(table, pool), name=worker, restart="temporary"),
     )
     body = LLMRequest(request_id="r", complexity="simple", messages=())

@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from nexus_actors.admission.before_call import Checks
 from nexus_actors.admission.gates import Gates
-from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.pipeline.provider_worker import ProviderWorker
+from nexus_actors.pipeline.terms import TermsInForce
 from nexus_actors.providers.port import NOTHING, Outcome, ProviderFailure, ProviderSettings
-from nexus_actors.routing.catalog import Catalog
+from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import ModelRef, Provider, ProviderKey
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.in_work import InWork
@@ -112,8 +112,10 @@ class Bench:
     metrics: Metrics
     gates: Gates
     quirks: Quirks
+    routes: Routes
 
     def give(self, job: Job) -> None:
+        job.routes = self.routes
         self.in_work.add(job)
         self.in_work.assign(job, "p")
 
@@ -135,15 +137,8 @@ async def bench(
     scripted = Scripted(list(outcomes))
     own = tuple(ProviderKey(key, SecretStr(key)) for key in keys)
     provider = Provider("p", checked, scripted, own)
-    limits = ProviderAdmission(
-        "p",
-        checked,
-        keys=keys,
-        gates=around.gates,
-        concurrency=in_work.concurrency("p"),
-        breaker=around.registry.via("p.Breaker"),
-    )
-    checks = Checks(("*",), {}, Catalog(around.settings), around.store)
+    terms = TermsInForce(around, provider, scripted)
+    checks = Checks(around.in_force, around.store)
 
     def unroute() -> Sequence[Job]:
         jobs = in_work.unrouted()
@@ -152,9 +147,7 @@ async def bench(
         return jobs
 
     def worker() -> ProviderWorker:
-        return ProviderWorker(
-            around, provider, scripted, limits, checks, around.registry.via("p.Pool")
-        )
+        return ProviderWorker(around, terms, checks, around.registry.via("p.Pool"))
 
     async with open_tree(worker):
         yield Bench(
@@ -165,6 +158,7 @@ async def bench(
             around.metrics,
             around.gates,
             around.quirks,
+            around.routes,
         )
 
 

@@ -1,0 +1,95 @@
+"""Has the tree below Providers.Supervisor be the providers that are configured."""
+
+from collections.abc import Callable
+from math import inf
+
+import structlog
+import trio
+
+from nexus_actors.shared import Shared
+from nexus_actors.storage.errors import StorageError
+from nexus_actors.work.job import Held
+from supervisors import ChildSpec, GenServer, Supervisor, SupervisorsError
+
+log = structlog.get_logger("nexus.providers")
+
+LOOK = 0.1
+"""Seconds between looks at a provider whose last calls are awaited."""
+AGAIN = 1.0
+"""Seconds until it is tried again after that failed."""
+
+
+class ProviderKeeper(GenServer):
+    """Starts a provider that is new. One that is configured no more begins no call; once the last
+    of those that run has ended, it leaves the tree, and what waits for it in the store is made
+    visible, to be routed anew.
+
+    It goes by what it finds, not by what it was told: so its crash, another actor's, or a change
+    that comes on top of one leaves nothing half done.
+    """
+
+    def __init__(self, shared: Shared, spec: Callable[[str], ChildSpec]) -> None:
+        """`spec` gives that of the supervisor of the provider of this name."""
+        self._shared = shared
+        self._spec = spec
+        self._in_work = shared.in_work
+        self._supervisor = shared.registry.via("Providers.Supervisor")
+        self._patience = shared.outages.patience("ProviderKeeper")
+
+    async def init(self) -> None:
+        """Begin with what a predecessor left."""
+        self.spawn_link(self._keep)
+
+    async def _keep(self) -> None:
+        while True:
+            changed = self._shared.in_force.changed
+            try:
+                pause = LOOK if await self._settle() else inf
+            except SupervisorsError as error:
+                log.error("a provider is not started, or not ended, yet", error=str(error))  # noqa: TRY400
+                pause = AGAIN
+            with trio.move_on_after(pause):
+                await changed.wait()
+
+    async def _settle(self) -> bool:
+        """Whether calls of some are still awaited."""
+        there = {it.id for it in await Supervisor.which_children(self._supervisor)}
+        leaving = [name for name in self._in_work.providers if not self._is_configured(name)]
+        for name in leaving:
+            if self._is_idle(name):
+                self._in_work.drop(name)  # before the await: from here on nobody can revive it
+                await self._end(name, there)
+        for name in self._shared.settings.providers:
+            spec = self._spec(name)
+            if spec.id not in there:
+                self._in_work.resize(name, self._shared.sizes.of(name))
+                await Supervisor.start_child(self._supervisor, spec)
+                log.info("provider added", provider=name)
+        return any(not self._is_configured(name) for name in self._in_work.providers)
+
+    def _is_configured(self, name: str) -> bool:
+        return name in self._shared.settings.providers
+
+    def _is_idle(self, name: str) -> bool:
+        """Whether nothing is in its workers' hands. What they left goes to the Router."""
+        for job in self._in_work.held(name):
+            if isinstance(job.place, Held) and not job.place.worker.is_alive:
+                job.cut_off("worker_crashed")
+                self._in_work.unroute(job)
+        self._in_work.resize(name, 0)
+        return not len(self._in_work.queue(name))
+
+    async def _end(self, name: str, there: set[str]) -> None:
+        child = self._spec(name).id
+        if child in there:
+            await Supervisor.terminate_child(self._supervisor, child)
+            await Supervisor.delete_child(self._supervisor, child)
+        self._shared.gates.forget(name)
+        log.info("provider removed", provider=name)
+        while True:
+            try:
+                await self._shared.store.forget_waiting()
+            except StorageError as error:
+                await self._patience.failed(error)
+            else:
+                return self._patience.worked()

@@ -1,0 +1,126 @@
+"""What another config would change, without a secret; and what of it needs a restart."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from nexus_actors.providers.port import ServedKind
+from nexus_actors.settings.display import masked
+from nexus_actors.settings.model import Provider, Settings
+
+_NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
+    "service": ("name", "data_dir", "spool_megabytes", "log_format"),
+    "database": ("url", "pool_size", "statement_timeout", "wait"),
+    "queue": ("requests", "results", "dead", "acknowledge", "memory_megabytes"),
+    "result_poller": ("enabled",),
+    "supervision": ("max_restarts", "max_seconds"),
+}
+"""What is read once, at the start of the process, by section. All else can change under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that differs; None: it is not there."""
+
+    path: str
+    """Dotted, as a config names it: `queue.batch_size`, `providers.groq`."""
+    before: Any
+    after: Any
+    is_secret: bool = False
+    """It is another secret: then neither is shown."""
+
+    def __str__(self) -> str:
+        if self.is_secret:
+            return f"{self.path}: another one (not shown)"
+        if self.before is None:
+            return f"{self.path}: {self.after!r} (new)"
+        if self.after is None:
+            return f"{self.path}: removed (was {self.before!r})"
+        return f"{self.path}: {self.before!r} → {self.after!r}"
+
+
+def changes(before: Settings, after: Settings) -> tuple[Change, ...]:
+    """What differs, in the order of the config's sections. A provider or a budget that is new or
+    gone is one change."""
+    old, new = masked(before), masked(after)
+    found = [*_differences("", old, new), *_other_secrets(before, after)]
+    return tuple(found)
+
+
+def _differences(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in dict.fromkeys((*old, *new)):
+        if not path and name in ("file", "sources"):
+            continue
+        here = f"{path}.{name}" if path else name
+        one, other = old.get(name), new.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(here, one, other)
+        elif name == "routes" and not path:
+            yield from _route_differences(one or [], other or [])
+        elif one != other:
+            yield Change(here, one, other)
+
+
+def _route_differences(old: list[Any], new: list[Any]) -> Iterator[Change]:
+    for place in range(max(len(old), len(new))):
+        one = old[place] if place < len(old) else None
+        other = new[place] if place < len(new) else None
+        if one != other:
+            yield Change(f"routes[{place}]", one, other)
+
+
+def _other_secrets(before: Settings, after: Settings) -> Iterator[Change]:
+    """Those that look the same, masked, and are not."""
+    old, new = before.database.url, after.database.url
+    if old != new and masked(before)["database"]["url"] == masked(after)["database"]["url"]:
+        yield Change("database.url", None, None, is_secret=True)
+    for name, provider in after.providers.items():
+        was = before.providers.get(name)
+        if was is None:
+            continue
+        keys = {key.name: key.secret for key in was.api_keys}
+        for key in provider.api_keys:
+            if key.name in keys and keys[key.name] != key.secret:
+                yield Change(f"providers.{name}: {key.name}", None, None, is_secret=True)
+            elif key.name not in keys:
+                yield Change(f"providers.{name}: {key.name}", None, "a key")
+        there = {key.name for key in provider.api_keys}
+        for gone in (key for key in keys if key not in there):
+            yield Change(f"providers.{name}: {gone}", "a key", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Settings that can be in force without a restart."""
+
+    settings: Settings
+    needs_restart: tuple[Change, ...]
+    """What keeps its old value until then."""
+
+
+def without_restart(before: Settings, wanted: Settings) -> Merged:
+    """What is wanted, but for what only a restart changes: that is as before."""
+    sections: dict[str, Any] = {}
+    for section, names in _NEEDS_RESTART.items():
+        old, new = getattr(before, section), getattr(wanted, section)
+        sections[section] = new.model_copy(update={name: getattr(old, name) for name in names})
+    providers = {
+        name: _kept(before.providers.get(name), provider)
+        for name, provider in wanted.providers.items()
+    }
+    merged = replace(wanted, **sections, providers=MappingProxyType(providers))
+    return Merged(merged, changes(merged, wanted))
+
+
+def _kept(before: Provider | None, wanted: Provider) -> Provider:
+    """The provider with what its server was started with; as it was, if it is none that has one
+    any more, or was none."""
+    if before is None or before == wanted:
+        return wanted if before is None else before
+    if not (isinstance(wanted.kind, ServedKind) or isinstance(before.kind, ServedKind)):
+        return wanted
+    if before.kind is not wanted.kind or not isinstance(wanted.kind, ServedKind):
+        return before
+    old = {name: getattr(before.settings, name) for name in wanted.kind.server_settings}
+    return replace(wanted, settings=wanted.settings.model_copy(update=old))

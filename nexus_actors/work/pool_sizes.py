@@ -1,0 +1,39 @@
+"""How many workers each provider is to have: what an operator has said, else what is configured."""
+
+from collections.abc import Callable
+
+from nexus_actors.routing.in_force import InForce
+from nexus_actors.work.in_work import InWork
+
+
+class PoolSizes:
+    """Nobody else says so. Passive; made once, beside the in-work table.
+
+    `said` gives what an operator wants of a provider, which outranks the config; None: nothing.
+    """
+
+    def __init__(
+        self,
+        in_force: InForce,
+        in_work: InWork,
+        said: Callable[[str], int | None] = lambda _provider: None,
+    ) -> None:
+        self._in_force = in_force
+        self._in_work = in_work
+        self._said = said
+
+    def of(self, provider: str) -> int:
+        """For one provider now; 0 for one that is configured no more."""
+        configured = self._in_force.settings.providers.get(provider)
+        if configured is None:
+            return 0
+        said = self._said(provider)
+        return configured.settings.pool_size if said is None else said
+
+    def apply(self) -> None:
+        """To be called when one may have changed: at once no more calls begin than there are to be
+        workers; the pools start those that lack, and those too many end after their calls."""
+        for name in self._in_work.providers:
+            if self._in_work.workers(name) != (workers := self.of(name)):
+                self._in_work.resize(name, workers)
+        self._in_force.tell()

@@ -1,0 +1,128 @@
+"""A new config under load: what is under way goes on, and what begins goes by it."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from nexus_actors.operations.reloading import Reloaded
+from nexus_actors.settings import Settings, SettingsErrors, load_settings
+from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server
+from tests.service import PATIENCE, Service, request, running_service
+
+
+def toml(value: Any) -> str:
+    """A value of TOML, which JSON is but for tables."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {toml(it)}" for name, it in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value)
+
+
+@dataclass
+class Reloadable:
+    """A service and its config file."""
+
+    service: Service
+    file: Path
+
+    async def reload(self, **sections: Any) -> Reloaded | SettingsErrors:
+        write(self.file, sections)
+        return await self.service.application.reloading.reload()
+
+    async def workers(self, provider: str, count: int) -> None:
+        """Wait until the tree has so many of them."""
+        with trio.fail_after(PATIENCE):
+            while True:
+                names = await self.service.names()
+                if sum(it.startswith(f"{provider}.Worker.") for it in names) == count:
+                    return
+                await trio.sleep(0.01)
+
+
+def write(file: Path, sections: Mapping[str, Any]) -> None:
+    file.write_text("\n".join(f"{name} = {toml(it)}" for name, it in sections.items()))
+
+
+@asynccontextmanager
+async def reloadable(url: str, folder: Path, **sections: Any) -> AsyncIterator[Reloadable]:
+    file = folder / "nexus.toml"
+    write(file, sections)
+    settings = load_settings(file, {})
+    assert isinstance(settings, Settings), settings
+    async with running_service(url, folder / "data", settings=settings) as service:
+        yield Reloadable(service, file)
+
+
+def config(url: str, folder: Path, server: ScriptedServer, **changed: Any) -> dict[str, Any]:
+    """Two providers, of which one asks for a key; `changed` are whole sections."""
+    key = folder / "key"
+    if not key.exists():
+        key.touch(0o600)
+        key.write_text("key-number-0000")
+    http = {
+        "kind": "openai_compatible",
+        "base_url": f"{server.url}/v1",
+        "free": True,
+        "pool_size": 6,
+        "api_key_file": str(key),
+    }
+    return {
+        "service": {"data_dir": str(folder / "data"), "drain_timeout": 1.0},
+        "database": {"url": url},
+        "queue": {"poll_interval": 0.05},
+        "providers": {"http": http, "other": {"kind": "echo", "pool_size": 2, "latency": 0.01}},
+        "routes": [{"complexity": "*", "task_type": "*", "models": ["http/m", "other/echo"]}],
+        **changed,
+    }
+
+
+async def test_reloads_under_load_lose_nothing_and_cancel_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Sizes, keys, limits, routes and providers change; each request is answered once."""
+    reloads, each = 20, 30
+
+    def answer(_: Recorded) -> Reply:
+        return Reply(delay=0.03)
+
+    async with scripted_server({"*": answer}) as server:
+        first = config(database_url, tmp_path, server)
+        async with reloadable(database_url, tmp_path, **first) as it:
+            sql = it.service.sql
+            for n in range(reloads):
+                await sql.send_many(request(f"{n}-{k}") for k in range(each))
+                (tmp_path / "key").write_text(f"key-number-{n:04}")
+                providers = dict(first["providers"])
+                http = {**providers["http"], "pool_size": 1 + 3 * n % 10}
+                if n % 3 == 1:
+                    http["requests_per_minute"] = 60_000
+                providers["http"] = http
+                models = ["http/m", "other/echo"]
+                if n % 4 < 2:
+                    providers["third"] = {"kind": "echo", "pool_size": 3, "latency": 0.02}
+                    models = ["third/echo", "http/m"]
+                if n % 5 == 4:
+                    del providers["other"]
+                    models = [model for model in models if not model.startswith("other")]
+                routes = [{"complexity": "*", "task_type": "*", "models": models}]
+                done = await it.reload(**{**first, "providers": providers, "routes": routes})
+                assert isinstance(done, Reloaded), done
+                await trio.sleep(0.02)
+            await it.service.stored(reloads * each)
+            results = await sql.results()
+            assert Counter(r["request_id"] for r in results).most_common(1)[0][1] == 1
+            assert {r["status"] for r in results} == {"ok"}
+            outcomes = await sql.rows("SELECT outcome, count(*) FROM nexus.attempts GROUP BY 1")
+            assert outcomes == [{"outcome": "ok", "count": reloads * each}]
+            names = await it.service.names()
+            assert not any(name.startswith("third.") for name in names) or n % 4 < 2
+            await it.workers("http", 1 + 3 * n % 10)
+            restarts = it.service.application.metrics.restarts
+            assert not restarts, restarts
