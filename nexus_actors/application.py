@@ -24,9 +24,11 @@ import trio
 from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
-from nexus_actors.operations.control import Control
+from nexus_actors.operations.control import Command, CommandRefused, Control
 from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
 from nexus_actors.operations.pruner import Pruner
+from nexus_actors.operations.remote import Remote
+from nexus_actors.operations.remote_names import Actors
 from nexus_actors.operations.status import Status
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
@@ -92,6 +94,7 @@ class Application:
             outages=self.outages,
             spool=self.spool,
         )
+        self._remote = Remote(settings.service.name, self._names)
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
         self.taken: InstanceTaken | None = None
@@ -203,11 +206,28 @@ class Application:
         return Pruner(settings=self.settings.retention, store=self.database.retention)
 
     def _control(self) -> Control:
-        return Control(
-            data_dir=self.instance.data_dir, commands={"status": self.status, "tree": self._tree}
-        )
+        commands: dict[str, Command] = {"status": self.status, "tree": self._tree}
+        prompt = {"remote": self._remote} if self.settings.security.remote else {}
+        if not prompt:
+            commands["remote"] = self._no_remote
+        return Control(data_dir=self.instance.data_dir, commands=commands, sessions=prompt)
 
     # -- what Control answers
+
+    async def _no_remote(self, _arguments: Mapping[str, Any]) -> object:
+        raise CommandRefused(
+            "[security] remote = false in the config that this service started with"
+        )
+
+    def _names(self) -> Mapping[str, object]:
+        """What is at hand at the prompt of nexus remote."""
+        tables = ("settings", "registry", "in_work", "gates", "metrics", "outages", "status")
+        return {
+            "app": self,
+            "service": self,
+            **{name: getattr(self, name) for name in tables},
+            **Actors(lambda: self.root.ref).names(),
+        }
 
     async def _tree(self, _arguments: Mapping[str, Any] | None = None) -> object:
         return asdict(await tree(self.root.ref))
