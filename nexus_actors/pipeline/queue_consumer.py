@@ -59,12 +59,14 @@ class QueueConsumer(Stage):
     async def init(self) -> None:
         """Start reading. What a predecessor leased but did not hand on is released first."""
         self._in_work.resume()  # it may have been stopped alone, and started again
+        self._hints.announce()
         self._in_work.on_room = self._wake.set
         self.spawn_link(self._consume)
 
     async def terminate(self, reason: ExitReason) -> None:
         """On an orderly shutdown, drain; after a crash there is nothing to wait for."""
         if isinstance(reason, Shutdown):
+            self._hints.withdraw()
             log.info("draining", calls=self._in_work.running, seconds_at_most=self._drain_timeout)
             with trio.move_on_after(self._drain_timeout):
                 await self._drain()
