@@ -155,6 +155,7 @@ class Application:
             data_dir=self.instance.data_dir,
             instance_id=self.instance.id,
             here=self._here(),
+            outages=self.outages,
             on_open=on_open,
             on_wait=self._tell_wait,
             on_taken=self._on_taken,
