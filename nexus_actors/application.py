@@ -25,12 +25,14 @@ import trio
 from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
-from nexus_actors.operations.control import Control
+from nexus_actors.operations.control import Command, CommandRefused, Control
 from nexus_actors.operations.heartbeat import Heartbeat
 from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
 from nexus_actors.operations.logs import set_level
 from nexus_actors.operations.pruner import Pruner
 from nexus_actors.operations.reloading import Reloading
+from nexus_actors.operations.remote import Remote
+from nexus_actors.operations.remote_names import Actors
 from nexus_actors.operations.status import Status
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
@@ -112,6 +114,7 @@ class Application:
             load=self._load,
             set_level=self._set_level,
         )
+        self._remote = Remote(settings.service.name, self._names)
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
         self.taken: InstanceTaken | None = None
@@ -197,6 +200,7 @@ class Application:
             data_dir=self.instance.data_dir,
             instance_id=self.instance.id,
             here=self._here(),
+            outages=self.outages,
             on_open=on_open,
             on_wait=self._tell_wait,
             on_taken=self._on_taken,
@@ -279,12 +283,32 @@ class Application:
 
     def _control(self) -> Control:
         self.status.started = True  # all but the watchdog
-        return Control(
-            data_dir=self.instance.data_dir,
-            commands={"status": self.status, "tree": self._tree, "reload": self.reloading},
-        )
+        commands: dict[str, Command] = {
+            "status": self.status,
+            "tree": self._tree,
+            "reload": self.reloading,
+        }
+        prompt = {"remote": self._remote} if self.settings.security.remote else {}
+        if not prompt:
+            commands["remote"] = self._no_remote
+        return Control(data_dir=self.instance.data_dir, commands=commands, sessions=prompt)
 
     # -- what Control answers
+
+    async def _no_remote(self, _arguments: Mapping[str, Any]) -> object:
+        raise CommandRefused(
+            "[security] remote = false in the config that this service started with"
+        )
+
+    def _names(self) -> Mapping[str, object]:
+        """What is at hand at the prompt of nexus remote."""
+        tables = ("settings", "registry", "in_work", "gates", "metrics", "outages", "status")
+        return {
+            "app": self,
+            "service": self,
+            **{name: getattr(self, name) for name in tables},
+            **Actors(lambda: self.root.ref).names(),
+        }
 
     async def _tree(self, _arguments: Mapping[str, Any] | None = None) -> object:
         return asdict(await tree(self.root.ref))

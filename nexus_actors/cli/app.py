@@ -16,6 +16,7 @@ _FAMILIES = {
         "stop": ("cli.service:stop", "Let the running service finish its calls, and stop it."),
         "status": ("cli.service:status", "Say what the running service does and has done."),
         "tree": ("cli.service:tree", "Show the supervision tree of the running service."),
+        "remote": ("cli.remote:remote", "Open a Python prompt inside the running service."),
     },
     "Requests": {
         "ask": ("cli.ask:ask", "Ask one question and print the answer."),

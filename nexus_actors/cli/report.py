@@ -154,11 +154,13 @@ def say(line: str) -> None:
     print(printable(line))
 
 
-def say_text(text: str, *, end: str = "\n") -> None:
-    """A text with lines of its own, such as an answer, on standard output. JSON has it exactly."""
+def say_text(text: str, *, end: str = "\n", aside: bool = False) -> None:
+    """A text with lines of its own, such as an answer, on standard output, or, `aside`, on standard
+    error. JSON has it exactly.
+    """
     from nexus_actors.contract.shown_text import readable
 
-    print(readable(text), end=end, flush=True)
+    print(readable(text), end=end, file=sys.stderr if aside else sys.stdout, flush=True)
 
 
 def print_json(data: object) -> None:

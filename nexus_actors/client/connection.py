@@ -35,6 +35,9 @@ from nexus_actors.storage.postgres.sessions import (
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LAST_LOOK = 1.0
+"""Seconds beyond a call's time in which it is found out why it was not enough."""
+
 
 class ClientDatabase:
     """What a caller needs of the database. Every method raises the storage ports' errors.
@@ -83,6 +86,14 @@ class ClientDatabase:
     async def consumer_is_running(self, queue: str) -> bool:
         """Whether a service works on the queue."""
         return await self.run(consumer_is_running, queue)
+
+    async def why_late(self, queue: str) -> str | None:
+        """That nobody takes requests any more, where it is so: who did is drained, stopped or dead.
+        What was sent stays in the queue, for the next. Takes `LAST_LOOK` seconds at most."""
+        with anyio.move_on_after(LAST_LOOK), suppress(StorageError):
+            if not await self.consumer_is_running(queue):
+                return f"no service is consuming the queue {queue} any more"
+        return None
 
     async def result(self, request_id: str) -> str | None:
         """The stored result as JSON text, or None if there is none yet."""

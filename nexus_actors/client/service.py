@@ -341,8 +341,7 @@ class LLMService:
 
     async def _wait(self, request_id: str, deadline: float, timeout: float) -> LLMResult:
         """Look, wait until something is heard, look again. A database that is away is borne until
-        the time is over: the request is safe in its queue. What its owner has to mend is not.
-        """
+        the time is over: the request is safe in its queue. What its owner has to mend is not."""
         trouble: StorageUnavailable | None = None
         # Waiting begins before the first look, so that what is stored in between is heard of.
         with anyio.CancelScope(deadline=deadline), self._waiters.expect(request_id) as stored:
@@ -359,8 +358,9 @@ class LLMService:
                     return found
                 trouble = None
                 await stored.wait()
-        line = f"no result for {request_id} after {timeout:g} s"
-        raise Timeout(f"{line}: {trouble}" if trouble else line, request_id=request_id)
+        why = trouble or await self._db.why_late(self._queue)
+        line = f"no result for {request_id} after {timeout:g} s" + (f": {why}" if why else "")
+        raise Timeout(line, request_id=request_id)
 
     async def _look(self, request_id: str) -> LLMResult | None:
         body = await self._db.result(request_id)

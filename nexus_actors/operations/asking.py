@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from nexus_actors.operations import private
@@ -74,28 +75,46 @@ def ask(
     `timeout` is in seconds. Raises `NotRunning`, `Starting`, `Stopping`, or `ControlError` if the
     answer is an error or does not come in time.
     """
+    sock, answer = open_session(data_dir, command, arguments, timeout=timeout)
+    sock.close()
+    return answer
+
+
+def open_session(
+    data_dir: Path,
+    name: str,
+    arguments: Mapping[str, object] | None = None,
+    *,
+    timeout: float = REQUEST_TIMEOUT,
+) -> tuple[socket.socket, object]:
+    """As `ask`; the connection stays open, and is the caller's to close."""
     deadline = time.monotonic() + timeout
-    request = {"command": command} | ({"arguments": dict(arguments)} if arguments else {})
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+    request = {"command": name} | ({"arguments": dict(arguments)} if arguments else {})
+    with ExitStack() as stack:
+        sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        try:
             sock.settimeout(timeout)
             sock.connect(os.fsencode(socket_path(data_dir)))
             _check_server(data_dir, sock)
             sock.sendall(json.dumps(request).encode() + b"\n")
             reply = json.loads(_read_line(sock, deadline))
-    except (TimeoutError, ConnectionResetError, BrokenPipeError, ValueError) as error:
-        raise ControlError(f"the service did not answer {command!r}") from error
-    except OSError as error:
-        found = holder(data_dir)
-        if found is not None and found.waits_for is not None:
-            raise Starting(found.pid, found.waits_for) from error
-        if found is not None:
-            raise Stopping(found.pid) from error
-        raise NotRunning(f"no service is running with data_dir {data_dir}") from error
-    if "error" in reply:
-        raise ControlError(str(reply["error"]))
-    answer: object = reply["ok"]
-    return answer
+        except (OSError, ValueError) as error:
+            raise _no_answer(data_dir, name, error) from error
+        if "error" in reply:
+            raise ControlError(str(reply["error"]))
+        stack.pop_all()
+    return sock, reply["ok"]
+
+
+def _no_answer(data_dir: Path, name: str, error: OSError | ValueError) -> ControlError:
+    if isinstance(error, TimeoutError | ConnectionResetError | BrokenPipeError | ValueError):
+        return ControlError(f"the service did not answer {name!r}")
+    found = holder(data_dir)
+    if found is not None and found.waits_for is not None:
+        return Starting(found.pid, found.waits_for)
+    if found is not None:
+        return Stopping(found.pid)
+    return NotRunning(f"no service is running with data_dir {data_dir}")
 
 
 def _check_server(data_dir: Path, sock: socket.socket) -> None:

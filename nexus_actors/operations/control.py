@@ -1,9 +1,10 @@
 """The local socket that `nexus status`, `tree` and `stop` talk to (`asking.py`).
 
 One request a connection, each way one line of JSON: `{"command": "status"}`, with `"arguments"`
-for a command that takes some → `{"ok": …}` or `{"error": "…"}`. Only the user who runs the service,
-and root, can connect: the socket has mode 0600 in a directory that others cannot write to, and both
-sides look who the other is.
+for a command that takes some → `{"ok": …}` or `{"error": "…"}`. A session's name instead of a
+command's hands it the connection, for as long as it likes (`remote.py`). Only the user who runs the
+service, and root, can connect: the socket has mode 0600 in a directory that others cannot write to,
+and both sides look who the other is.
 """
 
 import json
@@ -35,6 +36,9 @@ Command = Callable[[Mapping[str, Any]], Awaitable[object]]
 """Takes the arguments that came along, as JSON has them: to be looked at, they are a stranger's.
 Gives what is answered, as JSON can hold it. Raises CommandRefused with a line for the operator."""
 
+Session = Callable[[trio.SocketStream], Awaitable[None]]
+"""Has a connection to itself; begins with an answer, as a command's."""
+
 REQUEST_LIMIT = 65_536
 """Bytes of one request line."""
 
@@ -44,12 +48,21 @@ class CommandRefused(Exception):
 
 
 class Control(GenServer):
-    """Answers commands about the running service. `commands` maps each name to what answers it."""
+    """Answers commands about the running service. `commands` and `sessions` map each name to what
+    answers it.
+    """
 
-    def __init__(self, *, data_dir: Path, commands: Mapping[str, Command]) -> None:
+    def __init__(
+        self,
+        *,
+        data_dir: Path,
+        commands: Mapping[str, Command],
+        sessions: Mapping[str, Session] | None = None,
+    ) -> None:
         self._data_dir = data_dir
         self._path = data_dir / "control.sock"
         self._commands = {**commands, "stop": self._stop}
+        self._sessions = sessions or {}
 
     async def init(self) -> None:
         """Listen. The instance's lock is held, so a socket that is there is a dead one's."""
@@ -94,25 +107,27 @@ class Control(GenServer):
                 self._path.parent.rmdir()
 
     async def _answer(self, stream: trio.SocketStream) -> None:
+        session = None
         try:
-            with trio.move_on_after(REQUEST_TIMEOUT):
-                async with stream:
+            async with stream:
+                with trio.move_on_after(REQUEST_TIMEOUT):
                     if private.peer(stream.socket) not in (0, os.geteuid()):
                         log.warning("another user's process was turned away")
                         return
-                    reply = await self._reply(await _read_line(stream))
-                    await stream.send_all(json.dumps(reply).encode() + b"\n")
+                    name, arguments = _read_request(await _read_line(stream))
+                    session = self._sessions.get(name)
+                    if session is None:
+                        reply = await self._reply(name, arguments)
+                        await stream.send_all(json.dumps(reply).encode() + b"\n")
+                if session is not None:
+                    await session(stream)
         except (trio.BrokenResourceError, OSError):
             log.debug("the asker went away")
 
-    async def _reply(self, line: bytes) -> dict[str, object]:
-        try:
-            request = json.loads(line)
-            name = request["command"]
-            command = self._commands[name]
-            arguments = dict(request.get("arguments", {}))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            known = ", ".join(sorted(self._commands))
+    async def _reply(self, name: str, arguments: Mapping[str, Any]) -> dict[str, object]:
+        command = self._commands.get(name)
+        if command is None:
+            known = ", ".join(sorted({*self._commands, *self._sessions}))
             return {"error": f'expected {{"command": NAME}} with one of: {known}'}
         try:
             return {"ok": await command(arguments)}
@@ -135,6 +150,15 @@ async def ask(
     return await trio.to_thread.run_sync(
         asking.ask, data_dir, command, arguments, abandon_on_cancel=True
     )
+
+
+def _read_request(line: bytes) -> tuple[str, Mapping[str, Any]]:
+    """The name and the arguments; no name, which nobody has, where it makes no sense."""
+    try:
+        request = json.loads(line)
+        return str(request["command"]), dict(request.get("arguments", {}))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "", {}
 
 
 async def _read_line(stream: trio.SocketStream) -> bytes:

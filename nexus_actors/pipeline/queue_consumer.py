@@ -68,12 +68,14 @@ class QueueConsumer(Stage):
         """Start reading. What a predecessor leased but did not hand on is released first."""
         if self._desired.drain is None:
             self._in_work.resume()  # it may have been stopped alone, and started again
+            self._hints.announce()
         self._in_work.on_room = self._wake.set
         self.spawn_link(self._consume)
 
     async def terminate(self, reason: ExitReason) -> None:
         """On an orderly shutdown, drain; after a crash there is nothing to wait for."""
         if isinstance(reason, Shutdown):
+            self._hints.withdraw()
             seconds = self._shared.settings.service.drain_timeout
             log.info("draining", calls=self._in_work.running, seconds_at_most=seconds)
             with trio.move_on_after(seconds):

@@ -129,6 +129,8 @@ class SecuritySettings(Section):
     allowed_hosts: tuple[str, ...] = ("*",)
     """Globs for the hosts of URLs that requests bring along; of those that `*` or another glob
     allows, public ones only."""
+    remote: bool = True
+    """Whether `nexus remote` may open a prompt inside the service."""
 
 
 class RequestSettings(Section):

@@ -37,8 +37,6 @@ class Levers:
     """Have as many workers of each provider as `Desired` and the config say now."""
     set_level: Callable[[], None] = lambda: None
     """Log from the level on that `Desired` and the config say now."""
-    drained: Callable[[bool], None] = lambda _: None
-    """Whether this node drains: if so, clients are not to count on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +143,14 @@ class Steering(GenServer):
                 self._in_work.unroute(job)
 
     def _drain(self, *, is_wanted: bool) -> None:
-        self._scope.levers.drained(is_wanted)
+        """Clients are not to count on a node that drains."""
         if is_wanted:
+            self._hints.withdraw()
             self._in_work.drain()
             self._in_work.leave_unbegun()
         else:
             self._in_work.resume()
+            self._hints.announce()
 
     async def _release(self) -> None:
         """Make visible what waits for a pause that is over, or could go elsewhere now."""

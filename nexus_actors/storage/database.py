@@ -11,6 +11,7 @@ import trio
 
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.errors import StorageError, StorageUnavailable
+from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.claim import InstanceTaken, Place
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.embedded import open_embedded
@@ -28,8 +29,9 @@ class DatabaseOwner(GenServer):
     """Opens the database when it starts and closes it when it ends, whatever ends it.
 
     Its siblings after it are restarted with it (rest_for_one), so they get the one it has opened
-    from `on_open`, which is called before `init` returns. Lost connections are the pool's to mend:
-    this actor ends only with the embedded server.
+    from `on_open`, which is called before `init` returns. Lost connections are the pool's to mend,
+    and an embedded server that ends is started again, so this actor outlives both; it ends as a
+    guest of another process's server, when that ends.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class DatabaseOwner(GenServer):
         data_dir: Path,
         instance_id: str,
         here: Place,
+        outages: Outages,
         on_open: Callable[[PostgresDatabase], None],
         on_wait: Callable[[str], None],
         on_taken: Callable[[InstanceTaken], None],
@@ -47,6 +50,7 @@ class DatabaseOwner(GenServer):
         self._data_dir = data_dir
         self._instance_id = instance_id
         self._here = here
+        self._patience = outages.patience("embedded PostgreSQL")
         self._on_open = on_open
         self._on_wait = on_wait
         self._on_taken = on_taken
@@ -96,7 +100,8 @@ class DatabaseOwner(GenServer):
         settings, queue = self._settings, self._settings.queue
         url = settings.database.url.get_secret_value()
         if settings.database.embedded:
-            url = await stack.enter_async_context(open_embedded(self._data_dir))
+            server = open_embedded(self._data_dir, patience=self._patience)
+            url = await stack.enter_async_context(server)
         return await stack.enter_async_context(
             open_database(
                 url,

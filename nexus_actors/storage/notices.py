@@ -24,7 +24,18 @@ class Notifier(Protocol):
 
 
 class Hints(Protocol):
-    """Wake-ups from the database. A hint may be lost, so whoever listens also polls."""
+    """Wake-ups from the database, and what clients see of this process. A hint may be lost, so who
+    listens also polls.
+    """
+
+    def announce(self) -> None:
+        """Be seen by clients as a consumer of the requests queue, as from the beginning."""
+        ...
+
+    def withdraw(self) -> None:
+        """Be seen as none, until `announce`: what is sent now may wait for somebody else. Both take
+        effect soon after, and hold for connections to come."""
+        ...
 
     def listen(self, queue: str, callback: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `callback` soon after something was sent to `queue`, and after each (re)connect."""

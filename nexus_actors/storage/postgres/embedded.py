@@ -22,6 +22,7 @@ from urllib.parse import quote
 import trio
 
 from nexus_actors.storage.errors import StorageUnavailable
+from nexus_actors.storage.outages import Patience
 from nexus_actors.storage.postgres.cluster import (
     binary,
     initialise,
@@ -36,6 +37,9 @@ START_TIMEOUT = 60.0
 """Seconds for making and starting a server, including crash recovery."""
 STOP_TIMEOUT = 15.0
 """Seconds for a fast shutdown, before force."""
+SHORT_LIFE = 5.0
+"""Seconds; a server that ends sooner is started again only after `AGAIN` seconds."""
+AGAIN = 1.0
 OWNER_CHECK = 0.5
 """Seconds between a guest's looks at whether the owner still lives."""
 PORT = 5432
@@ -77,13 +81,16 @@ def embedded_url(data_dir: Path) -> str:
 
 
 @asynccontextmanager
-async def open_embedded(data_dir: Path, *, settings: Sequence[str] = ()) -> AsyncIterator[str]:
+async def open_embedded(
+    data_dir: Path, *, settings: Sequence[str] = (), patience: Patience | None = None
+) -> AsyncIterator[str]:
     """Run the server of `data_dir`, or join the running one; gives its URL.
 
     `settings` are `name=value` for the server, used only by its owner. Raises DatabaseStartError.
     The owner's exit, for whatever reason, stops the server; leaving the block waits for that, also
     when cancelled. If the server ends by itself, the block is cancelled and StorageUnavailable
-    raised; so is a guest's when the owner ends.
+    raised; with `patience`, which is told, the owner starts it again instead, under the same URL,
+    for as long as it takes. A guest's block is cancelled so when the owner ends.
     """
     data_dir = await trio.to_thread.run_sync(_prepared, data_dir)
     lock = await _own_or_join(data_dir)
@@ -96,7 +103,7 @@ async def open_embedded(data_dir: Path, *, settings: Sequence[str] = ()) -> Asyn
         return
     try:
         with collapsed_groups():
-            async with _running_server(data_dir, settings):
+            async with _running_server(data_dir, settings, patience):
                 yield embedded_url(data_dir)
     finally:
         os.close(lock)
@@ -118,28 +125,73 @@ async def _own_or_join(data_dir: Path) -> int | None:
 
 
 @asynccontextmanager
-async def _running_server(data_dir: Path, settings: Sequence[str]) -> AsyncIterator[None]:
+async def _running_server(
+    data_dir: Path, settings: Sequence[str], patience: Patience | None
+) -> AsyncIterator[None]:
     """The server as a child, from accepting connections to gone. Needs the lock."""
     await trio.to_thread.run_sync(initialise, data_dir, _socket_dir(data_dir))
-    await _predecessor_gone(data_dir)
-    stale = _pid_file(data_dir)
-    patience = trio.current_time() + STOP_TIMEOUT
-    guard = await _start_guard(data_dir, settings)
+    server = _Server(data_dir, settings)
     async with trio.open_nursery() as nursery:
         try:
-            while not await _ready(data_dir, stale, guard):
-                # A server that was killed leaves its file, and processes of its own, which hold its
-                # memory until they notice: meanwhile no other starts.
-                if not stale or trio.current_time() > patience:
-                    raise _does_not_start(data_dir)
-                await trio.sleep(0.1)
-                guard = await _start_guard(data_dir, settings)
-            nursery.start_soon(_watch, guard)
+            await server.start()
+            nursery.start_soon(server.watch, patience)
             yield
         finally:
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
-                await _stop(data_dir, guard)
+                await server.stop()
+            sockets = _socket_dir(data_dir)
+            if sockets != data_dir / "postgres":  # a folder of its own in the temporary directory
+                with suppress(OSError):  # not empty, if the server had to be killed
+                    sockets.rmdir()
+
+
+class _Server:
+    """One after the other, each as a child of a guard."""
+
+    def __init__(self, data_dir: Path, settings: Sequence[str]) -> None:
+        self._data_dir = data_dir
+        self._settings = settings
+        self._guard: trio.Process | None = None
+
+    async def start(self) -> None:
+        """Until it accepts connections. Raises DatabaseStartError."""
+        await self.stop()
+        await _predecessor_gone(self._data_dir)
+        stale = _pid_file(self._data_dir)
+        patience = trio.current_time() + STOP_TIMEOUT
+        self._guard = await _start_guard(self._data_dir, self._settings)
+        while not await _ready(self._data_dir, stale, self._guard):
+            # A server that was killed leaves its file, and processes of its own, which hold its
+            # memory until they notice: meanwhile no other starts.
+            if not stale or trio.current_time() > patience:
+                raise _does_not_start(self._data_dir)
+            await trio.sleep(0.1)
+            self._guard = await _start_guard(self._data_dir, self._settings)
+
+    async def watch(self, patience: Patience | None) -> None:
+        """Start it again whenever it has ended by itself. Without patience: raise instead."""
+        assert self._guard is not None  # noqa: S101 - it was started
+        while True:
+            began = trio.current_time()
+            await self._guard.wait()
+            ended = StorageUnavailable("the embedded PostgreSQL server has ended; see its log")
+            if patience is None:
+                raise ended
+            patience.note(ended)
+            if trio.current_time() < began + SHORT_LIFE:
+                await trio.sleep(AGAIN)
+            while patience.tried:
+                try:
+                    await self.start()
+                    patience.worked()
+                except DatabaseStartError as error:
+                    await patience.failed(error)
+
+    async def stop(self) -> None:
+        """Until it is gone."""
+        if self._guard is not None:
+            await _stop(self._data_dir, self._guard)
 
 
 async def _watch_owner(data_dir: Path) -> None:
@@ -151,11 +203,6 @@ async def _watch_owner(data_dir: Path) -> None:
         await trio.sleep(OWNER_CHECK)
     os.close(lock)
     raise StorageUnavailable("the owner of the embedded PostgreSQL server has ended")
-
-
-async def _watch(guard: trio.Process) -> None:
-    await guard.wait()
-    raise StorageUnavailable("the embedded PostgreSQL server has ended; see its log")
 
 
 def _prepared(data_dir: Path) -> Path:
@@ -266,10 +313,6 @@ async def _stop(data_dir: Path, guard: trio.Process) -> None:
                 os.kill(pid, signal.SIGKILL)
         guard.kill()
         await guard.wait()
-    sockets = _socket_dir(data_dir)
-    if sockets != data_dir / "postgres":  # a folder of its own in the temporary directory
-        with suppress(OSError):  # not empty, if the server had to be killed
-            sockets.rmdir()
 
 
 async def _accepts(data_dir: Path) -> bool:

@@ -13,7 +13,7 @@ from nexus_actors.storage.postgres.listen import (
     ListenLoop,
     OwnConnection,
 )
-from nexus_actors.storage.postgres.presence import announce
+from nexus_actors.storage.postgres.presence import announce, withdraw
 from nexus_actors.storage.postgres.sql import channel
 
 ANNOUNCE_AGAIN = 1.0
@@ -30,6 +30,7 @@ class PostgresHints:
 
     def __init__(self, url: str, consumer_of: str | None) -> None:
         self._consumer_of = consumer_of
+        self._announces = True
         self._announced_on: OwnConnection | None = None
         self.loop = ListenLoop(url, "nexus listener", self._look)
         self.unannounced: str | None = None
@@ -56,9 +57,27 @@ class PostgresHints:
         finally:
             self.loop.remove(name, listener)
 
+    def announce(self) -> None:
+        """Be seen by clients as a consumer, as from the beginning."""
+        self._announces = True
+        self.loop.look_soon()
+
+    def withdraw(self) -> None:
+        """Be seen as none, until `announce`."""
+        self._announces = False
+        self.loop.look_soon()
+
     async def _look(self, connection: "OwnConnection | None") -> float:
-        """Announce this process as a consumer, unless somebody holds the lock alone."""
-        if connection is None or self._consumer_of is None or connection is self._announced_on:
+        """Announce this process as a consumer, unless somebody holds the lock alone, or it is to be
+        seen as none."""
+        if connection is None or self._consumer_of is None:
+            return PROBE_INTERVAL
+        if not self._announces:
+            if connection is self._announced_on:
+                await withdraw(connection, self._consumer_of)
+            self._announced_on = self.unannounced = None
+            return PROBE_INTERVAL
+        if connection is self._announced_on:
             return PROBE_INTERVAL
         holder = await announce(connection, self._consumer_of)
         if holder is not None and self.unannounced is None:

@@ -46,6 +46,7 @@ class ListenLoop:
         self._heard: set[str] = set()
         """Channels that are listened to, and whose listeners know it."""
         self._changed = asyncio.Event()
+        self._look_wanted = False
         self._settled = asyncio.Event()
         self._troubled = False
         self.connected = False
@@ -66,6 +67,11 @@ class ListenLoop:
             del self._listeners[channel]
             self._heard.discard(channel)
             self._changed.set()
+
+    def look_soon(self) -> None:
+        """Have `look` called at once, where there is a connection."""
+        self._look_wanted = True
+        self._changed.set()
 
     async def settled(self) -> None:
         """Until every channel is listened to, or the attempt to connect for it has failed."""
@@ -99,7 +105,8 @@ class ListenLoop:
                 self._changed.clear()
                 with _watched(connection):
                     await self._agree(connection, channels)
-                    if now() >= look_at:
+                    if self._look_wanted or now() >= look_at:
+                        self._look_wanted = False
                         look_at = now() + await self._look(connection)
                     if now() >= probe_at:
                         await connection.execute("SELECT 1")

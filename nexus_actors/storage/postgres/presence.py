@@ -1,5 +1,5 @@
 """Whether a service works on a queue: each holds a shared advisory lock named after it, for as long
-as it lives.
+as it lives and takes requests.
 """
 
 import hashlib
@@ -20,6 +20,11 @@ async def announce(connection: Connection, queue: str) -> str | None:
     if await connection.fetchval("SELECT pg_try_advisory_lock_shared($1, $2)", *key):
         return None
     return named(await lock_holders(connection, *key))
+
+
+async def withdraw(connection: Connection, queue: str) -> None:
+    """Let go of the lock that `announce` has had on this connection."""
+    await connection.execute("SELECT pg_advisory_unlock_shared($1, $2)", *lock_key(queue))
 
 
 async def consumer_is_running(connection: Connection, queue: str) -> bool:

@@ -2,12 +2,18 @@
 
 from pathlib import Path
 
+import pytest
 import trio
 
+from nexus_actors.client import LLMService, Timeout, Unavailable
 from supervisors import Shutdown
-from tests.service import open_sql, request, running_service
+from tests.service import PATIENCE, Service, open_sql, request, running_service
 
 ROUTE = [{"complexity": "*", "task_type": "*", "models": ["one/m"]}]
+ANNOUNCED = (
+    "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock'"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 VISIBLE = "SELECT count(*) FROM pgmq.q_ai_requests WHERE vt <= clock_timestamp()"
 
 
@@ -104,10 +110,23 @@ async def test_what_was_not_started_is_visible_while_the_drain_goes_on(
         nursery.start_soon(service.root.stop, Shutdown())
         await service.sql.until(f"SELECT 2 = ({VISIBLE})")
         assert service.application.in_work.running == 2
+        await _is_no_consumer(service)
         # Those that are visible again may be on their way out of the table.
         for job in tuple(service.application.in_work.queue("one").held):
             assert job.call is not None
             job.call.cancel()
+
+
+async def _is_no_consumer(service: Service) -> None:
+    """Neither is anything sent to it, nor does one who waits wait without a word."""
+    async with LLMService(service.application.settings) as client:
+        with trio.fail_after(PATIENCE):
+            while await client._db.consumer_is_running("ai_requests"):
+                await trio.sleep(0.01)
+        with pytest.raises(Unavailable, match=r"no service is consuming the queue ai_requests$"):
+            await client.call_with_prompt("simple", "hello")
+        with pytest.raises(Timeout, match="no service is consuming the queue ai_requests any more"):
+            await client.result("request-0", timeout=0.01)
 
 
 async def test_a_failure_during_the_drain_begins_no_call_of_the_next_model(
@@ -138,5 +157,6 @@ async def test_a_consumer_that_is_stopped_alone_is_started_again_and_work_goes_o
     ) as service:
         consumer = await service.actor("QueueConsumer")
         await consumer.stop(Shutdown())
+        await service.sql.until(ANNOUNCED)
         await service.sql.send_many(request(n) for n in range(10))
         await service.stored(10)

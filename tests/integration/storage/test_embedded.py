@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,9 @@ import pytest
 import trio
 
 from nexus_actors.storage.errors import StorageUnavailable
-from nexus_actors.storage.postgres.connection import Connection, open_postgres
+from nexus_actors.storage.outages import Outages
+from nexus_actors.storage.postgres import embedded
+from nexus_actors.storage.postgres.connection import Connection, fetch, open_postgres
 from nexus_actors.storage.postgres.embedded import embedded_url, open_embedded
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 from tests.integration.storage.storage_helpers import until
@@ -157,6 +160,41 @@ async def test_a_server_that_ends_by_itself_ends_the_block(data_dir: Path) -> No
             await trio.sleep_forever()
     async with open_embedded(data_dir, settings=SETTINGS) as url:
         assert await ask(url, "SELECT 1") == 1
+
+
+async def test_a_service_has_its_server_started_again_and_says_so_meanwhile(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "AGAIN", 0.0)
+    outages = Outages()
+    patience = outages.patience("embedded PostgreSQL")
+    async with open_embedded(data_dir, settings=SETTINGS, patience=patience) as url:
+        async with open_postgres(url) as pool:
+            before = await pool.run(fetch, "SELECT pg_backend_pid()")
+            first = postmaster(data_dir)
+            os.kill(first, signal.SIGKILL)
+
+            async def noticed() -> bool:
+                return patience.tried
+
+            await until(noticed)
+            told = outages.describe(trio.current_time())["embedded PostgreSQL"]["error"]
+            assert "has ended" in str(told)
+
+            async def back() -> bool:
+                with suppress(StorageUnavailable):
+                    return await pool.run(fetch, "SELECT pg_backend_pid()") != before
+                return False
+
+            await until(back)
+
+            async def over() -> bool:
+                return not outages.describe(0)
+
+            await until(over)
+        second = postmaster(data_dir)
+        assert second != first
+    await gone(second)
 
 
 async def test_what_a_killed_server_leaves_behind_is_waited_for(data_dir: Path) -> None:

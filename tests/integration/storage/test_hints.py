@@ -105,6 +105,24 @@ async def test_a_listener_that_fails_does_not_silence_the_others(
     assert "mine" in caplog.text
 
 
+async def test_a_consumer_is_none_while_it_is_withdrawn(db: PostgresDatabase) -> None:
+    async with open_database(db.pool.url, instance_id="client", announce_consumer=False) as client:
+        for change, seen in ((db.hints.withdraw, False), (db.hints.announce, True)) * 2:
+            change()
+
+            async def felt(seen: bool = seen) -> bool:
+                return await client.run(consumer_is_running, "ai_requests") is seen
+
+            await until(felt)
+        db.hints.withdraw()
+        pid = await value(db, LISTENERS)
+        await sql(db, "SELECT pg_terminate_backend($1, 10000)", pid)
+        bell = Bell()
+        with db.hints.listen("ai_requests", bell.ring):  # by the connection that comes next
+            await bell.wait()
+        assert not await client.run(consumer_is_running, "ai_requests")
+
+
 async def test_a_consumer_is_known_for_as_long_as_it_runs(database_url: str) -> None:
     async with open_database(database_url, instance_id="client", announce_consumer=False) as client:
         assert not await client.run(consumer_is_running, "ai_requests")

@@ -1,0 +1,249 @@
+"""`nexus remote`: a Python prompt inside the running service, over its control socket.
+
+After the request that opens a session (`control.py`), each way one JSON object a line:
+
+    {"run": SOURCE}      → any number of {"out": TEXT} and {"err": TEXT}, then {"done": HOW}
+    {"interrupt": true}  → the statement that runs is cancelled, and its HOW is "interrupted"
+    {"complete": TEXT}   → {"completions": [TEXT, …], "of": TEXT}
+
+HOW is "ok", "failed", "interrupted" or "exit". A session has a nursery of its own, in which all
+runs that it started: whatever that raises is told to its asker and ends nothing else, and what
+still runs when the asker goes is cancelled. What blocks the event loop blocks the service: nobody
+can keep that from one who may run anything.
+"""
+
+import ast
+import builtins
+import inspect
+import json
+import math
+import platform
+import pwd
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, Final, Literal
+
+import structlog
+import trio
+
+from nexus_actors.operations import private
+from nexus_actors.operations.remote_names import completions
+from nexus_actors.operations.remote_output import Output, captured
+from nexus_actors.work.wake import Wake
+
+log = structlog.get_logger("nexus.remote")
+
+How = Literal["ok", "failed", "interrupted", "exit"]
+
+MOST_SESSIONS: Final = 4
+LONGEST_LINE: Final = 1_000_000
+"""Bytes of a line that the asker sends."""
+_FILENAME: Final = "<nexus remote>"
+_BANNER: Final = """\
+{service}: Python {python}, inside the service's process. Top-level await works; Ctrl-C interrupts a
+statement that waits, Ctrl-D leaves. What computes for long, or blocks, stops the whole service
+meanwhile. Every line is logged. At hand: {names}."""
+
+
+class Remote:
+    """Holds the sessions. `names` gives what is at hand, anew for each."""
+
+    def __init__(self, service: str, names: Callable[[], Mapping[str, object]]) -> None:
+        self._service = service
+        self._names = names
+        self._sessions = 0
+
+    async def __call__(self, stream: trio.SocketStream) -> None:
+        """One session, until its asker goes. Raises nothing but Cancelled."""
+        user = _user(private.peer(stream.socket))
+        if self._sessions >= MOST_SESSIONS:
+            told = f"{self._sessions} sessions of nexus remote are open, and no more are taken"
+            await _send(stream, {"error": told})
+            return
+        self._sessions += 1
+        log.info("a remote session begins", user=user)
+        try:
+            await self._converse(stream, user)
+        except Exception:  # its own nursery has come to harm, say by a scope that was left open
+            log.exception("a remote session failed", user=user)
+        finally:
+            self._sessions -= 1
+            log.info("a remote session has ended", user=user)
+
+    async def _converse(self, stream: trio.SocketStream, user: str) -> None:
+        async with trio.open_nursery() as nursery:
+            session = _Session(stream, nursery, self._names(), user)
+            banner = _BANNER.format(
+                service=self._service,
+                python=platform.python_version(),
+                names=", ".join(sorted(session.names.keys() - {"__builtins__", "__name__"})),
+            )
+            await _send(stream, {"ok": {"banner": banner}})
+            await session.serve()
+            nursery.cancel_scope.cancel()
+
+
+class _Session:
+    """What one asker has running. Statements come one after the other."""
+
+    def __init__(
+        self,
+        stream: trio.SocketStream,
+        nursery: trio.Nursery,
+        names: Mapping[str, object],
+        user: str,
+    ) -> None:
+        self._stream = stream
+        self._nursery = nursery
+        self._user = user
+        self._wake = Wake()
+        self._output = Output(self._wake.set)
+        self._answers: list[Mapping[str, object]] = []
+        """What is sent after what was printed before."""
+        self._statement: trio.CancelScope | None = None
+        self.names: dict[str, Any] = {
+            **names,
+            "spawn": self.spawn,
+            "trio": trio,
+            "__name__": "__remote__",
+            "__builtins__": builtins,
+        }
+
+    async def serve(self) -> None:
+        """Answer until the asker goes, or says what nobody understands."""
+        self._nursery.start_soon(self._send_all)
+        lines = _Lines(self._stream)
+        while (line := await lines.next()) is not None:
+            match line:
+                case {"run": str(source)} if self._statement is None:
+                    self._statement = trio.CancelScope()
+                    self._nursery.start_soon(self._run, source, self._statement)
+                case {"interrupt": True}:
+                    if self._statement is not None:
+                        self._statement.cancel()
+                case {"complete": str(text)}:
+                    self._answer({"completions": completions(text, self.names), "of": text})
+                case _:
+                    return
+
+    def spawn(self, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        """Run an async function beside the prompt, until this session ends; what it prints, or
+        ends by, is shown here."""
+
+        async def run() -> None:
+            await self._guarded(_calling(partial(function, *arguments)), trio.CancelScope())
+
+        self._nursery.start_soon(run, name=getattr(function, "__name__", None))
+
+    async def _run(self, source: str, scope: trio.CancelScope) -> None:
+        for line in source.splitlines():
+            log.info("remote", user=self._user, line=line)
+        how: How = "failed"
+        try:
+            code = _compiled(source)
+        except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+            self._output.tell(error.with_traceback(None))
+        else:
+            how = await self._guarded(_calling(types.FunctionType(code, self.names)), scope)
+        self._statement = None
+        self._answer({"done": how})
+
+    async def _guarded(
+        self, coroutine: Coroutine[Any, Any, object], scope: trio.CancelScope
+    ) -> How:
+        """Run it, whatever it raises: that is its asker's alone. A cancellation of ours passes."""
+        with scope:
+            try:
+                await captured(coroutine, partial(self._output.taking, self._show))
+            except SystemExit:
+                return "exit"
+            except BaseException as error:  # noqa: BLE001 - see above
+                ours = trio.current_effective_deadline() <= trio.current_time()
+                if not (ours and isinstance(error, trio.Cancelled)):
+                    self._output.tell(_from_its_statement(error))
+                await trio.lowlevel.checkpoint_if_cancelled()
+                return "failed"
+            return "ok"
+        return "interrupted"
+
+    def _show(self, value: object) -> None:
+        """`sys.displayhook` while a statement runs."""
+        self._output.show(value)
+        if value is not None:
+            self.names["_"] = value
+
+    def _answer(self, answer: Mapping[str, object]) -> None:
+        self._answers.append(answer)
+        self._wake.set()
+
+    async def _send_all(self) -> None:
+        while True:
+            await self._wake.wait(math.inf)
+            answers, self._answers = self._answers, []
+            pieces: list[Mapping[str, object]] = [{c: text} for c, text in self._output.take()]
+            try:
+                for it in (*pieces, *answers):
+                    await _send(self._stream, it)
+            except trio.BrokenResourceError:
+                self._nursery.cancel_scope.cancel()
+                return
+
+
+class _Lines:
+    """JSON objects, one a line."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._data = bytearray()
+
+    async def next(self) -> object:
+        """None where there are no more, or where one is none, or too long."""
+        while (end := self._data.find(b"\n")) < 0:
+            try:
+                chunk = await self._stream.receive_some()
+            except trio.BrokenResourceError:
+                return None
+            if not chunk or len(self._data) > LONGEST_LINE:
+                return None
+            self._data += chunk
+        line = bytes(self._data[:end])
+        del self._data[: end + 1]
+        try:
+            return json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+
+
+def _compiled(source: str) -> types.CodeType:
+    """As Python's own prompt does: what each expression gives goes to `sys.displayhook`."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    parsed = compile(source, _FILENAME, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
+    statements = ast.Interactive(parsed.body)
+    code: types.CodeType = compile(statements, _FILENAME, "single", flags, dont_inherit=True)
+    return code
+
+
+async def _calling(function: Callable[[], object]) -> None:
+    outcome = function()
+    if inspect.isawaitable(outcome):
+        await outcome
+
+
+def _from_its_statement(error: BaseException) -> BaseException:
+    """Without the frames of ours that lead to it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != _FILENAME:
+        trace = trace.tb_next
+    return error if trace is None else error.with_traceback(trace)
+
+
+async def _send(stream: trio.SocketStream, answer: Mapping[str, object]) -> None:
+    await stream.send_all(json.dumps(answer).encode() + b"\n")
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
