@@ -33,7 +33,7 @@ from nexus_actors.operations.pruner import Pruner
 from nexus_actors.operations.reloading import Reloading
 from nexus_actors.operations.remote import Remote
 from nexus_actors.operations.remote_names import Actors
-from nexus_actors.operations.status import Status
+from nexus_actors.operations.status import Status, Tables
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
 from nexus_actors.routing.in_force import InForce
@@ -101,11 +101,14 @@ class Application:
             in_force=self.in_force,
             instance_id=instance.id,
             database=lambda: self.database,
-            in_work=self.in_work,
-            metrics=self.metrics,
-            gates=self.gates,
-            outages=self.outages,
-            spool=self.spool,
+            tables=Tables(
+                in_work=self.in_work,
+                desired=self.desired,
+                metrics=self.metrics,
+                gates=self.gates,
+                outages=self.outages,
+                spool=self.spool,
+            ),
         )
         self.reloading = Reloading(
             in_force=self.in_force,

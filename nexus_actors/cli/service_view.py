@@ -31,7 +31,9 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         if key in _EARLIER:
             continue
         name = f"{prefix}{key}"
-        if not isinstance(value, Mapping):
+        if isinstance(value, list):
+            yield name, "\n".join(map(str, value)) or "-"
+        elif not isinstance(value, Mapping):
             yield name, "-" if value is None else str(value)
         elif any(isinstance(item, Mapping) for item in value.values()):
             yield from _flat(value, f"{name}.")

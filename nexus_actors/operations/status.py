@@ -3,7 +3,8 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings.model import Settings
+from nexus_actors.steering.desired import Desired
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.nodes import NodeReport, NodeState
 from nexus_actors.storage.outages import Outages
@@ -29,6 +31,18 @@ LONGEST_TEXT = 500
 """Characters of a text in the report of a node."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """What it looks at."""
+
+    in_work: InWork
+    desired: Desired
+    metrics: Metrics
+    gates: Gates
+    outages: Outages
+    spool: FileSpool
+
+
 class Status:
     """Looks at the service's tables, and changes nothing. `database` gives the open one."""
 
@@ -38,20 +52,17 @@ class Status:
         in_force: InForce,
         instance_id: str,
         database: Callable[[], PostgresDatabase],
-        in_work: InWork,
-        metrics: Metrics,
-        gates: Gates,
-        outages: Outages,
-        spool: FileSpool,
+        tables: Tables,
     ) -> None:
         self._in_force = in_force
         self._instance_id = instance_id
         self._database = database
-        self._in_work = in_work
-        self._metrics = metrics
-        self._gates = gates
-        self._outages = outages
-        self._spool = spool
+        self._in_work = tables.in_work
+        self._desired = tables.desired
+        self._metrics = tables.metrics
+        self._gates = tables.gates
+        self._outages = tables.outages
+        self._spool = tables.spool
         self.started_at = datetime.now(UTC)
         self._began = time.monotonic()
         self.started = False
@@ -64,7 +75,8 @@ class Status:
     def state(self, outages: Mapping[str, object]) -> NodeState:
         """What the service is, these being its outages."""
         if self._in_work.draining:
-            return "draining"
+            rests = self._desired.drain is not None and not self._in_work
+            return "drained" if rests else "draining"
         if not self.started:
             return "starting"
         return "degraded" if outages else "ready"
@@ -108,7 +120,9 @@ class Status:
             "started_at": self.started_at.isoformat(),
             "uptime_seconds": round(self.uptime(), 1),
             "database": "embedded" if self._settings.database.embedded else "external",
-            "queues": await self._queue_lengths(),
+            "paused": [pause.told() for pause in self._desired.pauses],
+            "queues": await self._asked(self._queue_lengths),
+            "waiting": await self._asked(self._waiting),
             "tasks": trio.lowlevel.current_statistics().tasks_living,
             "in_work": len(self._in_work),
             "running": self._in_work.running,
@@ -185,11 +199,17 @@ class Status:
         return {"seconds": round(now - since, 1), "error": away[0].cause}
 
     async def _queue_lengths(self) -> object:
+        return await self._database().queue_lengths()
+
+    async def _waiting(self) -> object:
+        return await self._database().waiting_counts()
+
+    async def _asked(self, ask: Callable[[], Awaitable[object]]) -> object:
         """Counting takes time in a long queue, and a status must not."""
-        lengths: object = {"error": "no answer in time"}
+        told: object = {"error": "no answer in time"}
         with trio.move_on_after(STATUS_TIMEOUT):
             try:
-                lengths = await self._database().queue_lengths()
+                told = await ask()
             except StorageError as error:
-                lengths = {"error": str(error)}
-        return lengths
+                told = {"error": str(error)}
+        return told

@@ -62,6 +62,19 @@ class PostgresDatabase:
         rows = await self.run(fetch, self.queues.query("queue_lengths"))
         return {row["queue"]: {"total": row["total"], "visible": row["visible"]} for row in rows}
 
+    async def waiting_counts(self) -> dict[str, dict[str, object]]:
+        """For each reason, how many requests that were leased once wait: `requests`, `since` the
+        oldest does, `until` the first may be called; times as text, None where nobody knows."""
+        rows = await self.run(fetch, self.queues.query("waiting_counts"))
+        return {
+            row["reason"]: {
+                "requests": row["requests"],
+                "since": None if row["since"] is None else row["since"].isoformat(),
+                "until": None if row["until"] is None else row["until"].isoformat(),
+            }
+            for row in rows
+        }
+
     async def run(
         self,
         operation: Callable[Concatenate[Connection, P], Awaitable[T]],
