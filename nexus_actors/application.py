@@ -289,6 +289,7 @@ class Application:
         commands: dict[str, Command] = {
             "status": self.status,
             "tree": self._tree,
+            "job": self.status.job,
             "reload": self.reloading,
         }
         prompt = {"remote": self._remote} if self.settings.security.remote else {}

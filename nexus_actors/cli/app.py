@@ -18,6 +18,14 @@ _FAMILIES = {
         "tree": ("cli.service:tree", "Show the supervision tree of the running service."),
         "remote": ("cli.remote:remote", "Open a Python prompt inside the running service."),
     },
+    "Steering": {
+        "pause": ("cli.steering:pause", "Have a provider, model, agent, queue or node wait."),
+        "resume": ("cli.steering:resume", "Have what was paused or drained go on."),
+        "scale": ("cli.steering:scale", "Set how many calls to a provider are made at once."),
+        "drain": ("cli.steering:drain", "Have a node end its calls and begin none."),
+        "log-level": ("cli.steering:log_level", "Set from which level on services log."),
+        "waiting": ("cli.waiting:waiting", "Say whose requests wait, and for what."),
+    },
     "Requests": {
         "ask": ("cli.ask:ask", "Ask one question and print the answer."),
         "enqueue": ("cli.enqueue:enqueue", "Send requests from a file, one JSON object a line."),

@@ -1,6 +1,8 @@
 """`nexus explain`: what became of a request, step by step and attempt by attempt."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
@@ -45,24 +47,32 @@ def explain(
 ) -> None:
     """Say what became of a request: its steps, and each call to a provider with its outcome.
 
-    From the journal, so also while the request is still in work; what each model of the route would
-    have cost is worked out from the tokens that were used. One that nobody has read yet is looked
-    for among the last that were sent. Exit code 1 if nobody knows it.
+    From the journal, so also while the request is still in work: what it waits for, since when and
+    until when, how many come before it. What each model of the route would have cost is worked out
+    from the tokens that were used. One that nobody has read yet is looked for among the last that
+    were sent.
+
+    Example: nexus explain 0b7c3f1e
+    Exit codes: 0 done; 1 nobody knows it; 4 the database cannot be read.
     """
     settings = read_settings(config)
     url, queue = running_database(settings), settings.queue.requests
-    entry, queued = run(_find, url, queue, request_id)
-    if queued is not None:
-        _print_queued(queued, request_id, json)
+    found = run(_find, url, queue, request_id)
+    if found.queued is not None:
+        _print_queued(found.queued, found.pauses, request_id, json)
         return
+    entry = found.entry
     if entry is None:
-        raise CommandError(f"the journal has no request {request_id}")
+        raise CommandError(f"the journal has no request {request_id}; {found.looked}")
+    place = _place(settings, entry) if entry.request["state"] == "leased" else None
     steps = [{**step, "detail": _read(step["detail"])} for step in entry.steps]
     costs = _costs(settings, entry, steps)
     if json:
         print_json(
             {
                 "request": entry.request,
+                "waits": found.wait,
+                "in_process": place,
                 "steps": steps,
                 "candidates": [{"model": model, "cost": cost} for model, cost in costs.items()],
                 "attempts": entry.attempts,
@@ -70,28 +80,87 @@ def explain(
             }
         )
     else:
+        for line in _waits(found.wait, place):
+            say(line)
         _print(entry, steps, costs)
 
 
-async def _find(
-    url: str, queue: str, request_id: str
-) -> "tuple[JournalEntry | None, Queued | None]":
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the database has of a request."""
+
+    entry: "JournalEntry | None" = None
+    wait: Mapping[str, Any] | None = None
+    """What it waits for, if it does."""
+    queued: "Queued | None" = None
+    """Its message, if nobody has leased it yet."""
+    pauses: Sequence[Mapping[str, Any]] = ()
+    """What may keep it from being leased."""
+    looked: str = ""
+    """Where it was looked for in vain."""
+
+
+async def _find(url: str, queue: str, request_id: str) -> _Found:
     from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
-    from nexus_actors.storage.postgres.journal import read_entry, read_queued
+    from nexus_actors.storage.postgres.journal import (
+        read_entry,
+        read_pauses,
+        read_queued,
+        read_reach,
+    )
+    from nexus_actors.storage.postgres.waiting import read_wait
 
     async with open_postgres(url, pool_size=1) as pool:
         entry = await pool.run(read_entry, request_id)
         if entry is not None:
-            return entry, None
+            return _Found(entry, await pool.run(read_wait, request_id))
         try:
-            return None, await pool.run(read_queued, queue, request_id)
+            queued = await pool.run(read_queued, queue, request_id)
+            if queued is not None:
+                return _Found(queued=queued, pauses=await pool.run(read_pauses, queue))
+            count, first = await pool.run(read_reach, queue)
         except StorageError as error:
             unknown = f"the journal has no request {request_id}"
             raise CommandError(f"{unknown}, and the queue cannot be searched: {error}") from error
+        back = "all that there are" if first is None else f"back to message {first}"
+        looked = f"looked at {count:,} messages of {queue}, {back}"
+        return _Found(looked=looked)
 
 
-def _print_queued(queued: "Queued", request_id: str, as_json: bool) -> None:
+def _place(settings: "Settings", entry: "JournalEntry") -> Mapping[str, Any] | None:
+    """Where the service that runs here has it, if it does."""
+    from nexus_actors.operations import asking
+
+    key = {"msg_id": entry.request["msg_id"], "request_id": entry.request["request_id"]}
+    try:
+        place: Any = asking.ask(settings.service.data_dir, "job", key)
+    except asking.ControlError:
+        return None
+    return place if isinstance(place, dict) else None
+
+
+def _waits(wait: Mapping[str, Any] | None, place: Mapping[str, Any] | None) -> Iterator[str]:
+    """What it waits for, or where it is, in a line or two."""
+    if wait is not None:
+        yield f"waits for {wait['reason']}: {wait['detail'] or '-'}"
+        words = [f"since {_utc(wait['since'])}"]
+        words += [] if wait["until"] is None else [f"until {_utc(wait['until'])}"]
+        words += [] if wait["before"] is None else [f"{wait['before']:,} before it"]
+        words += [] if wait["deadline"] is None else [f"its time ends {_utc(wait['deadline'])}"]
+        yield f"      {', '.join(words)}"
+    elif place is not None:
+        told = [place["place"], place["provider"], place["waits_for"]]
+        yield f"in work here: {', '.join(it for it in told if it)}"
+
+
+def _utc(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _print_queued(
+    queued: "Queued", pauses: Sequence[Mapping[str, Any]], request_id: str, as_json: bool
+) -> None:
     if as_json:
         request = {
             "request_id": request_id,
@@ -102,9 +171,13 @@ def _print_queued(queued: "Queued", request_id: str, as_json: bool) -> None:
         nothing_yet: Mapping[str, object] = {
             name: [] for name in ("steps", "candidates", "attempts", "retries")
         }
-        print_json({"request": request, **nothing_yet})
-    else:
-        say(str(queued))
+        print_json({"request": request, "pauses": pauses, **nothing_yet})
+        return
+    say(str(queued))
+    for it in pauses:
+        until = "" if it["until"] is None else f" until {_utc(it['until'])}"
+        why = "" if it["why"] is None else f": {it['why']}"
+        say(f"      {it['subject']} {it['name']} is paused by {it['by']}{until}{why}")
 
 
 def _read(detail: object) -> dict[str, Any]:

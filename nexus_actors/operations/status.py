@@ -14,6 +14,7 @@ from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.shown_text import printable
+from nexus_actors.operations.control import CommandRefused
 from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings.model import Settings
 from nexus_actors.steering.desired import Desired
@@ -130,6 +131,22 @@ class Status:
             "spooled": len(self._spool),
             "providers": {name: self._provider(name) for name in self._in_work.providers},
             "totals": self._metrics.as_dict(),
+        }
+
+    async def job(self, arguments: Mapping[str, Any]) -> object:
+        """Where this process has a request (`msg_id`, `request_id`); None if it does not."""
+        try:
+            job = self._in_work.get(int(arguments["msg_id"]), str(arguments["request_id"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CommandRefused("expected msg_id, a number, and request_id") from error
+        if job is None or job.place is None:
+            return None
+        return {
+            "place": type(job.place).__name__.lower(),
+            "provider": str(job.candidate) if job.candidates else None,
+            "waits_for": None if job.wait is None else job.wait.reason,
+            "calling": job.call_started is not None,
+            "seconds": round(trio.current_time() - job.leased_at, 3),
         }
 
     def _provider(self, name: str) -> Mapping[str, object]:

@@ -208,9 +208,10 @@ class ProviderWorker(GenServer):
         if not self._admission.are_counted:
             return True
         admitted = False
+        job.wait = Wait("rate_limit", str(job.candidate))
         with trio.CancelScope(deadline=job.deadline) as job.call:
             admitted = await self._admission.admit(request, key)
-        job.call = None
+        job.call = job.wait = None
         return admitted and self._desired.of_job(job) is None
 
     def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:

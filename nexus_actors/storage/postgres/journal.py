@@ -7,9 +7,11 @@ import asyncpg
 
 from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.encoding import job_result_id
-from nexus_actors.storage.postgres.sql import read
+from nexus_actors.storage.postgres.sql import queue_name, read
 
 Row = dict[str, object]
+MOST_SEARCHED = 10_000
+"""Messages that `nexus.find_queued` looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,24 @@ async def read_queued(connection: Connection, queue: str, request_id: str) -> Qu
         "SELECT msg_id, visible, visible_from FROM nexus.find_queued($1, $2)", queue, request_id
     )
     return None if row is None else Queued(row["msg_id"], row["visible"], row["visible_from"])
+
+
+async def read_pauses(connection: Connection, queue: str) -> list[Row]:
+    """What operators have paused for all nodes, as far as it may keep a request of the queue that
+    nobody has leased yet: `subject`, `name`, `by`, `why`, `since`, `until`."""
+    return _rows(await connection.fetch(read("queries", "read_pauses"), queue))
+
+
+async def read_reach(connection: Connection, queue: str) -> tuple[int, int | None]:
+    """How many messages `read_queued` looks at, and the number of the first of them; None where
+    these are all that there are."""
+    row = await connection.fetchrow(
+        f"SELECT count(*) AS looked, min(l.msg_id) AS first FROM (SELECT q.msg_id FROM"  # noqa: S608
+        f" pgmq.q_{queue_name(queue)} AS q ORDER BY q.msg_id DESC LIMIT $1) AS l",
+        MOST_SEARCHED,
+    )
+    assert row is not None  # noqa: S101 - count(*)
+    return row["looked"], row["first"] if row["looked"] == MOST_SEARCHED else None
 
 
 async def read_entry(connection: Connection, request_id: str) -> JournalEntry | None:

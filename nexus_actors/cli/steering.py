@@ -1,0 +1,298 @@
+"""`nexus pause|resume|scale|drain|log-level`: rows of `nexus.control`, which every node obeys.
+
+They need the database alone, no service: what is written holds for whoever runs, and will run.
+"""
+
+import getpass
+import socket
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.database import running_database
+from nexus_actors.cli.moments import local_now, moment
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import CommandError, note, print_json, say
+from nexus_actors.cli.running import run
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
+    from nexus_actors.storage.postgres.connection import Connection
+
+Subject = Literal["queue", "provider", "model", "agent", "node"]
+Level = Literal["debug", "info", "warning", "error", "critical", "default"]
+Until = Annotated[
+    str | None,
+    Parameter(
+        name="--until",
+        help="When it ends by itself: 30m, 2h, 18:30, 2026-01-31T18:30Z. Else never.",
+    ),
+]
+Why = Annotated[
+    str | None, Parameter(name="--why", help="Why, for whoever asks; it stays on record.")
+]
+OnNode = Annotated[
+    str | None,
+    Parameter(
+        name="--node",
+        help="For one node: its id, the beginning of that, its name or its host. Else for all.",
+    ),
+]
+Name = Annotated[str | None, Parameter(name="NAME", help="Its name; of models and agents a glob.")]
+What = Annotated[Subject, Parameter(name="WHAT", help="Of what kind.")]
+
+
+def pause(
+    subject: What = "queue",
+    name: Name = None,
+    /,
+    *,
+    until: Until = None,
+    why: Why = None,
+    fallback: Annotated[
+        bool,
+        Parameter(
+            name="--fallback",
+            negative="",
+            help="Of a provider or model: routes take their next model meanwhile.",
+        ),
+    ] = False,
+    node: OnNode = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Have no call begin to a provider or model, or of an agent's requests; or have nothing leased
+    from a queue; or drain a node. Calls that run go on.
+
+    Requests wait in the database meanwhile, and say why (nexus waiting, nexus explain). Their
+    timeout goes on. It holds for every node, over restarts, until nexus resume or --until.
+
+    Example: nexus pause provider openai --until 2h --why "incident 4711"
+    Example: nexus pause model gpt-5 --fallback
+    Exit codes: 0 done; 2 no such node or queue, or a wrong value; 4 the database refuses.
+    """
+    settings = read_settings(config)
+    named = _this_node(settings) if subject == "node" and name is None else name
+    _warn(settings, subject, named)
+    rows = _set(
+        settings,
+        "SELECT (nexus.pause($1, $2, $3, $4, $5, $6, $7)).*",
+        subject,
+        named,
+        _moment(until),
+        why,
+        fallback,
+        node or "*",
+    )
+    _tell(rows, json)
+
+
+def resume(
+    subject: What = "queue",
+    name: Name = None,
+    /,
+    *,
+    node: OnNode = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """End what nexus pause or nexus drain has set: what waits goes on at once.
+
+    Example: nexus resume provider openai
+    Exit codes: 0 done, also where nothing was paused, which is said; 2 no such node or queue; 4 the
+    database refuses.
+    """
+    settings = read_settings(config)
+    named = _this_node(settings) if subject == "node" and name is None else name
+    rows = _set(settings, "SELECT nexus.resume($1, $2, $3, $4) AS count", subject, named, node)
+    count = rows[0]["count"]
+    if json:
+        print_json({"resumed": count})
+    elif count:
+        say(f"resumed: {subject} {named or ''}".rstrip())
+    else:
+        note(f"{subject} {named or ''}".rstrip() + " was not paused")
+
+
+def scale(
+    provider: Annotated[str, Parameter(name="PROVIDER", help="The provider's name.")],
+    calls: Annotated[str, Parameter(name="N", help="Calls at once, or default: the config's.")],
+    /,
+    *,
+    until: Until = None,
+    why: Why = None,
+    node: OnNode = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Set how many calls to a provider each node makes at once. It outranks the config, also after
+    a reload and a restart. Fewer: at once no more calls begin, and none that runs is cut off.
+
+    Example: nexus scale openai 64 --until 18:00
+    Example: nexus scale openai default
+    Exit codes: 0 done; 2 a wrong number, or no such node; 4 the database refuses.
+    """
+    settings = read_settings(config)
+    _warn(settings, "provider", provider)
+    if calls != "default" and not (calls.isascii() and calls.isdecimal()):
+        raise CommandError(f"expected a number of calls or default, not {calls}", exit_codes.USAGE)
+    count = None if calls == "default" else int(calls)
+    if count is not None and count > 9999:
+        raise CommandError("expected 9999 calls at once at most", exit_codes.USAGE)
+    rows = _set(
+        settings,
+        "SELECT (nexus.scale($1, $2, $3, $4, $5, $6)).*",
+        provider,
+        count,
+        _moment(until),
+        why,
+        node or ("*" if count is not None else None),
+    )
+    _tell(rows, json, nothing=f"provider {provider}: as the config says")
+
+
+def drain(
+    node: Annotated[
+        str | None,
+        Parameter(name="NODE", help="Its id, the beginning of that, its name or host; else this."),
+    ] = None,
+    /,
+    *,
+    until: Until = None,
+    why: Why = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Have a node end its calls and begin none; others take what is left. Its process stays up,
+    idle (state drained), also after a restart, until nexus resume node.
+
+    Without NODE it is the one whose data_dir this config names.
+
+    Example: nexus drain nexus@host2 --why "new kernel"; nexus nodes; nexus resume node nexus@host2
+    Exit codes: 0 done, see nexus nodes for when it is drained; 2 no such node; 4 the database
+    refuses.
+    """
+    settings = read_settings(config)
+    named = node or _this_node(settings)
+    statement = "SELECT (nexus.drain($1, $2, $3, $4)).*"
+    _tell(_set(settings, statement, named, _moment(until), why), json)
+
+
+def log_level(
+    level: Annotated[Level, Parameter(name="LEVEL", help="default: the config's.")],
+    /,
+    *,
+    until: Until = None,
+    why: Why = None,
+    node: OnNode = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Set from which level on the running services log.
+
+    Example: nexus log-level debug --until 15m --node nexus@host2
+    Exit codes: 0 done; 2 no such level or node; 4 the database refuses.
+    """
+    settings = read_settings(config)
+    wanted = None if level == "default" else level
+    rows = _set(
+        settings,
+        "SELECT (nexus.log_level($1, $2, $3, $4, $5)).*",
+        wanted,
+        _moment(until),
+        why,
+        node or ("*" if wanted is not None else None),
+    )
+    _tell(rows, json, nothing="log level: as the config says")
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return moment(text, local_now())
+    except (ValueError, OverflowError) as error:
+        raise CommandError(f"--until: {error}", exit_codes.USAGE) from error
+
+
+def _this_node(settings: "Settings") -> str:
+    """The id of the node whose data_dir is this config's."""
+    file: Path = settings.service.data_dir / "instance-id"
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise CommandError(
+            f"no service has run with data_dir {settings.service.data_dir}; name the node"
+            " (nexus nodes)",
+            exit_codes.USAGE,
+        ) from error
+
+
+def _warn(settings: "Settings", subject: str, name: str | None) -> None:
+    """A slip of the pen is obeyed, and helps nobody; another node may know it, though."""
+    known = {*settings.providers, *settings.left_out}
+    if subject == "provider" and name not in known:
+        note(f"this config has no provider {name}; it has: {', '.join(sorted(known))}")
+
+
+def _by() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no such user here, in a container
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"[:255]
+
+
+def _set(settings: "Settings", statement: str, *arguments: object) -> list[dict[str, Any]]:
+    """Run one of the functions for operators, with who they are as the last argument."""
+    from nexus_actors.storage.errors import StorageRefused
+
+    try:
+        return run(_run, running_database(settings), statement, (*arguments, _by()))
+    except* StorageRefused as refused:
+        error = refused.exceptions[0]
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        told = str(error).removeprefix("the database refused: ")
+        raise CommandError(told, exit_codes.USAGE) from error
+
+
+async def _run(url: str, statement: str, arguments: tuple[object, ...]) -> list[dict[str, Any]]:
+    from nexus_actors.storage.postgres.connection import open_postgres
+
+    async def fetch(connection: "Connection") -> list[dict[str, Any]]:
+        return [dict(row) for row in await connection.fetch(statement, *arguments)]
+
+    async with open_postgres(url, pool_size=1) as pool:
+        return await pool.run(fetch)
+
+
+def _tell(rows: list[dict[str, Any]], as_json: bool, *, nothing: str = "") -> None:
+    row = rows[0] if rows and rows[0]["action"] is not None else None
+    if as_json:
+        print_json(row)
+    elif row is None:
+        say(nothing)
+    else:
+        say(_line(row))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    what = {
+        "pause": f"paused: {row['subject']} {row['name']}",
+        "concurrency": f"provider {row['name']}: {row['value']} calls at once on each node",
+        "drain": "draining",
+        "log_level": f"log level: {row['value']}",
+    }[row["action"]]
+    words = [
+        what,
+        "requests go to the next model of their route" if row["value"] == "fallback" else "",
+        "" if row["node"] == "*" else f"node {row['node']}",
+        "" if row["until"] is None else f"until {row['until'].astimezone():%Y-%m-%d %H:%M:%S %Z}",
+        "" if row["why"] is None else f"why: {row['why']}",
+    ]
+    return ", ".join(filter(None, words))

@@ -1,0 +1,106 @@
+"""`nexus waiting`: whose requests wait, and for what."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from nexus_actors.cli.database import running_database
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import note, print_json
+from nexus_actors.cli.running import run
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def waiting(
+    *,
+    agent: Annotated[str | None, Parameter(help="Only requests of this agent_id.")] = None,
+    reason: Annotated[
+        str | None,
+        Parameter(
+            help="Only for this reason: paused, provider_full, throttled, circuit_open, no_key,"
+            " budget, not_before, not_leased."
+        ),
+    ] = None,
+    limit: Annotated[
+        int,
+        Parameter(help="Requests to list, the longest waiting first.", validator=Number(gte=0)),
+    ] = 20,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Say how many requests wait for what, since when and until when, and list those that wait
+    longest.
+
+    A request that nobody has leased yet is counted as not_leased, all in one row: it waits for
+    room, or for a pause of its queue. Times are UTC.
+
+    Example: nexus waiting --agent billing --limit 5
+    Exit codes: 0 done, also where nothing waits; 4 the database cannot be read.
+    """
+    settings = read_settings(config)
+    queue = settings.queue.requests
+    groups, requests = run(_read, running_database(settings), queue, agent, reason, limit)
+    if json:
+        print_json({"queue": queue, "reasons": groups, "requests": requests})
+    elif not groups:
+        note("nothing waits")
+    else:
+        _print(groups, requests)
+
+
+async def _read(
+    url: str, queue: str, agent: str | None, reason: str | None, limit: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    from nexus_actors.storage.postgres.connection import open_postgres
+    from nexus_actors.storage.postgres.waiting import read_waiting
+
+    async with open_postgres(url, pool_size=1) as pool:
+        return await pool.run(read_waiting, queue, agent, reason, limit)
+
+
+def _print(groups: Sequence[Mapping[str, Any]], requests: Sequence[Mapping[str, Any]]) -> None:
+    from nexus_actors.cli.screen import Screen, one_line
+
+    screen = Screen()
+    table = _table("requests", "waits for", "what exactly", "since", "until")
+    for row in groups:
+        table.add_row(
+            str(row["requests"]),
+            row["reason"],
+            one_line(row["detail"] or "-"),
+            _time(row["since"]),
+            _time(row["until"]),
+        )
+    screen.print(table)
+    if not requests:
+        return
+    table = _table("request", "agent", "waits for", "since", "before it", "own time ends")
+    for row in requests:
+        table.add_row(
+            one_line(row["request_id"]),
+            one_line(row["agent_id"] or "-"),
+            row["reason"],
+            _time(row["since"]),
+            "-" if row["before"] is None else str(row["before"]),
+            _time(row["deadline"]),
+        )
+    screen.print(table)
+
+
+def _table(*names: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="ellipsis")
+    return table
+
+
+def _time(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment:%m-%d %H:%M:%S}"

@@ -1,0 +1,117 @@
+"""An operator steers a running service from the terminal, with the rights of their role alone."""
+
+from tests.acceptance.nexus import Nexus, Service, query, send, value, wait_for
+
+PROVIDERS = """
+[providers.echo]
+kind = "echo"
+pool_size = 3
+[[routes]]
+models = ["echo/echo"]
+"""
+STORED = "SELECT count(*) FROM job_results"
+
+
+def test_what_an_operator_says_is_obeyed_and_every_command_says_what_it_did(
+    nexus: Nexus, database_url: str, roles: tuple[str, str, str]
+) -> None:
+    service_url, producer_url, operator_url = roles
+    nexus.configure(PROVIDERS, url=service_url)
+    service = nexus.start()
+    service.wait_ready()
+    nexus.configure(PROVIDERS, url=operator_url)
+    it_pauses_and_says_who_waits_for_what(nexus, service, producer_url, database_url)
+    it_scales_and_sets_the_log_level(nexus, service)
+    it_drains_over_a_restart(nexus, service, (service_url, operator_url), database_url)
+    it_refuses_what_makes_no_sense(nexus)
+    by = {row["by"].split("@")[0] for row in query(database_url, "TABLE nexus.control_log")}
+    assert len(by) == 1  # who has run the commands
+    assert query(database_url, "TABLE nexus.control") == []
+
+
+def it_pauses_and_says_who_waits_for_what(
+    nexus: Nexus, service: Service, producer_url: str, database_url: str
+) -> None:
+    done = nexus.run("pause", "provider", "echo", "--until", "2h", "--why", "it\x1b[2J burns")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("paused: provider echo, until ")
+    assert r"why: it\x1b[2J burns" in done.stdout
+    wait_for(lambda: service.status()["paused"], "the pause")
+    send(producer_url, 3)
+    told = "SELECT sum(requests) = 3 FROM nexus.waiting WHERE reason = 'paused'"
+    wait_for(lambda: value(database_url, told), "what waits")
+    (reason,) = nexus.json("waiting")["reasons"]
+    assert (reason["reason"], reason["requests"]) == ("paused", 3)
+    listed = nexus.run("waiting", "--limit", "1").stdout
+    assert "request-001" in listed
+    assert "\x1b[2J" not in listed
+    assert service.status()["waiting"]["paused"]["requests"] == 3
+    waits = nexus.json("explain", "request-002")["waits"]
+    assert waits["before"] == 1
+    assert waits["until"] is not None
+    told = nexus.run("explain", "request-002").stdout
+    assert told.startswith("waits for paused: provider echo is paused by ")
+    assert value(database_url, STORED) == 0
+    assert nexus.run("pause", "queue").returncode == 0
+    wait_for(lambda: len(service.status()["paused"]) == 2, "the second pause")
+    query(producer_url, "SELECT pgmq.send('ai_requests', '{\"request_id\": \"late\"}')")
+    assert "queue ai_requests is paused by" in nexus.run("explain", "late").stdout
+    assert nexus.json("resume", "queue") == {"resumed": 1}
+    assert nexus.run("resume", "provider", "echo").stdout == "resumed: provider echo\n"
+    again = nexus.run("resume", "provider", "echo")
+    assert (again.returncode, again.stderr) == (0, "provider echo was not paused\n")
+    wait_for(lambda: value(database_url, STORED) == 4, "results")
+
+
+def it_scales_and_sets_the_log_level(nexus: Nexus, service: Service) -> None:
+    def workers() -> int:
+        return int(service.status()["providers"]["echo"]["workers"])
+
+    assert nexus.json("scale", "echo", "5")["value"] == "5"
+    wait_for(lambda: workers() == 5, "five workers")
+    assert nexus.run("scale", "echo", "default").stdout == "provider echo: as the config says\n"
+    wait_for(lambda: workers() == 3, "three workers")
+    unknown = nexus.run("scale", "ehco", "5", "--until", "1s")
+    assert unknown.returncode == 0
+    assert "no provider ehco" in unknown.stderr
+    assert nexus.run("resume", "provider", "ehco").returncode == 0
+    assert nexus.run("scale", "ehco", "default").returncode == 0
+    assert nexus.json("log-level", "debug", "--until", "1h")["value"] == "debug"
+    assert nexus.run("log-level", "default").stdout == "log level: as the config says\n"
+
+
+def it_drains_over_a_restart(
+    nexus: Nexus, service: Service, urls: tuple[str, str], database_url: str
+) -> None:
+    drained = nexus.json("drain", "--why", "new kernel")
+    assert drained["node"] == service.status()["instance"]
+    wait_for(lambda: service.status()["state"] == "drained", "the drain")
+    asked = nexus.run("ask", "hello", "--timeout", "5")
+    assert asked.returncode != 0  # nobody consumes
+    service.process.kill()
+    service.wait()
+    nexus.configure(PROVIDERS, url=urls[0])
+    again = nexus.start()
+    again.wait_ready()
+    nexus.configure(PROVIDERS, url=urls[1])
+    assert again.status()["state"] == "drained"
+    send(database_url, 1, first=9)
+    assert nexus.json("resume", "node") == {"resumed": 1}
+    wait_for(lambda: value(database_url, STORED) == 5, "the result")
+    wait_for(lambda: again.status()["state"] == "ready", "a node that works")
+
+
+def it_refuses_what_makes_no_sense(nexus: Nexus) -> None:
+    for words, told in (
+        (["pause", "provider"], "nexus"),
+        (["pause", "queue", "no-such"], "one queue of: ai_requests"),
+        (["pause", "agent", "a", "--fallback"], "expected fallback with a provider or a model"),
+        (["pause", "agent", "a", "--until", "soon"], "expected a duration"),
+        (["pause", "agent", "a", "--node", "nobody"], "there is no node"),
+        (["drain", "nobody"], "there is no node"),
+        (["scale", "echo", "0"], "1 to 9999"),
+        (["scale", "echo", "-1"], "nexus:"),
+        (["scale", "echo", "99999"], "9999 calls"),
+    ):
+        done = nexus.run(*words)
+        assert (done.returncode, told in done.stderr) == (2, True), (words, done.stderr)
