@@ -10,6 +10,7 @@ Who waits for a table's lock holds up all who come after it. So none is waited f
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,6 +62,9 @@ SETTINGS: Final = {
     "jit": "on",
 }
 """Of the session that migrates: it reads whole tables, and may take its time, but for locks."""
+
+_WORKS_WITH: Final = re.compile(r"^-- Works with programs that know (\d{4})\.$", re.MULTILINE)
+"""Said by a migration that an earlier program need not know, so that one may go back to it."""
 
 log = logging.getLogger(__name__)
 
@@ -260,10 +264,17 @@ async def _ensure_journal(connection: Connection) -> list[str]:
         await connection.execute(read("migrations", "migrations_table"))
         made.append("the schema nexus")
     for number, name in await _pending(connection):
-        await connection.execute(read("migrations", name), timeout=LONGEST)
+        text = read("migrations", name)
+        await connection.execute(text, timeout=LONGEST)
         await connection.execute(
             "INSERT INTO nexus.migrations (number, name) VALUES ($1, $2)", number, name
         )
+        if works_with := _WORKS_WITH.search(text):
+            await connection.execute(
+                "UPDATE nexus.migrations SET works_with = $2 WHERE number = $1",
+                number,
+                int(works_with[1]),
+            )
         log.info("applied migration %s", name)
         if "the schema nexus" not in made:
             made.append(f"the migration {name}")

@@ -27,10 +27,13 @@ async def refuse_strangers(
 
 
 async def refuse_newer(connection: Connection, where: str) -> None:
-    """Raise DatabaseStartError where a migration was applied that this program does not have."""
+    """Raise DatabaseStartError where a migration was applied that this program does not have, and
+    cannot work with."""
     last = numbered_migrations()[-1][0]
     newer = await connection.fetchrow(
-        "SELECT number, name FROM nexus.migrations WHERE number > $1 ORDER BY number DESC LIMIT 1",
+        "SELECT m.number, m.name FROM nexus.migrations AS m"
+        " WHERE m.number > $1 AND coalesce((to_jsonb(m) ->> 'works_with')::integer, m.number) > $1"
+        " ORDER BY m.number DESC LIMIT 1",
         last,
     )
     if newer is not None:

@@ -56,6 +56,25 @@ async def test_in_a_database_that_was_ready(database_url: str, what: str) -> Non
     assert any(mend in text for mend in MENDS)
 
 
+async def test_an_upgrade_can_be_taken_back_where_the_later_release_says_so(
+    database_url: str,
+) -> None:
+    """Not over a migration that says nothing, though a later one does."""
+    newer = "INSERT INTO nexus.migrations (number, name, works_with) VALUES ($1, 'later', $2)"
+    async with open_postgres(database_url, pool_size=1) as pool:
+        await pool.run(lambda connection: connection.execute(newer, NEWER, NEWER - 1))
+        await migrate(pool, Queues())
+        async with open_database(database_url, instance_id="one"):
+            pass
+        await pool.run(lambda connection: connection.execute(newer, NEWER + 1, None))
+        await pool.run(lambda connection: connection.execute(newer, NEWER + 2, NEWER - 1))
+        with pytest.raises(DatabaseStartError, match=f"version {NEWER + 1} "):
+            await migrate(pool, Queues())
+        said = "SELECT number FROM nexus.migrations WHERE works_with = 25 ORDER BY number"
+        rows = await pool.run(lambda connection: connection.fetch(said))
+    assert [row["number"] for row in rows][:2] == [26, 27]
+
+
 @pytest.mark.parametrize("what", EMPTY)
 async def test_in_a_database_of_others(empty_database_url: str, what: str) -> None:
     text = await told(empty_database_url, EMPTY[what])

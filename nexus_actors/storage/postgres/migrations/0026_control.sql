@@ -1,4 +1,10 @@
 -- What an operator wants of the services: rows, so that all processes obey them, after a restart too, and so that SQL can say it.
+-- Works with programs that know 0025.
+
+-- So that an upgrade can be taken back: an earlier program may start on a later database, if it can work with it.
+ALTER TABLE nexus.migrations ADD COLUMN works_with integer;
+COMMENT ON COLUMN nexus.migrations.works_with IS
+    'Programs whose last migration is this one, or a later one, work with the database as it is since; null: only those that have it.';
 
 CREATE TABLE nexus.control (
     action  text NOT NULL CHECK (action IN ('pause', 'concurrency', 'drain', 'log_level')),

@@ -1,5 +1,6 @@
 -- Observed state: what each process is and does, by its own word, and which of them does what only one of them needs to do.
 -- Nothing depends on these rows: leases lapse and work goes on without them.
+-- Works with programs that know 0025.
 
 -- A row is written anew every two seconds, in place: no index stands in the way of that, and half of each page is left for it.
 CREATE TABLE nexus.nodes (

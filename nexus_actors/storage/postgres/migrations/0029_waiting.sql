@@ -1,4 +1,5 @@
 -- Why a request waits, which an operator asks at night: written when it is given back, where the process that had it knows.
+-- Works with programs that know 0025.
 
 ALTER TABLE nexus.requests
     ADD COLUMN wait_reason text,
