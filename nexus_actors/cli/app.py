@@ -18,6 +18,10 @@ _FAMILIES = {
         "tree": ("cli.service:tree", "Show the supervision tree of the running service."),
         "remote": ("cli.remote:remote", "Open a Python prompt inside the running service."),
     },
+    "Steering": {
+        "reload": ("cli.steer:reload", "Have the running service take up its config as it is now."),
+        "restart": ("cli.steer:restart", "Start one actor of the running service anew."),
+    },
     "Requests": {
         "ask": ("cli.ask:ask", "Ask one question and print the answer."),
         "enqueue": ("cli.enqueue:enqueue", "Send requests from a file, one JSON object a line."),

@@ -82,6 +82,7 @@ class Pipeline:
             ChildSpec(
                 "ProviderKeeper",
                 lambda: ProviderKeeper(shared, lambda name: self._provider_spec(name, checks)),
+                name=shared.registry.via("ProviderKeeper"),
             ),
             ChildSpec("Router", lambda: Router(shared, unrouted)),
             ChildSpec(
