@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
+from nexus_actors.operations import control
+from nexus_actors.operations.asking import ControlError
 from nexus_actors.operations.reloading import Reloaded
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server
 from tests.service import PATIENCE, Service, request, running_service
 
+RESTARTED = ("http.Worker.1", "http.Pool", "http.Supervisor", "Providers.Supervisor", "Pruner")
 ROUTES = [{"complexity": "*", "task_type": "*", "models": ["http/m"]}]
 
 
@@ -190,3 +194,35 @@ async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
             await it.workers("http", 2)
             outcomes = await sql.rows("SELECT outcome, count(*) FROM nexus.attempts GROUP BY 1")
             assert outcomes == [{"outcome": "ok", "count": 6}]
+
+
+async def test_an_actor_is_restarted_by_its_name_and_calls_below_it_end_first(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def restart(actor: str, **arguments: Any) -> Any:
+        return await control.ask(tmp_path / "data", "restart", {"actor": actor, **arguments})
+
+    async with scripted_server({"*": lambda _: Reply(delay=0.3)}) as server:
+        sections = config(database_url, tmp_path, server)
+        sections["providers"]["http"]["pool_size"] = 2
+        async with reloadable(database_url, tmp_path, **{**sections, "routes": ROUTES}) as it:
+            service = it.service
+            before = {name: await service.actor(name) for name in RESTARTED}
+            await service.sql.send_many(request(n) for n in range(6))
+            await service.running_calls(2)
+            for name in RESTARTED:
+                told = await restart(name)
+                assert told == {"actor": name, "ended": True}
+            await service.stored(6)
+            await it.workers("http", 2)
+            for name, ref in before.items():
+                assert (await service.actor(name)) != ref
+            outcomes = await service.sql.rows("SELECT DISTINCT outcome FROM nexus.attempts")
+            assert outcomes == [{"outcome": "ok"}]
+            killed = await service.actor("Router")
+            assert (await restart("Router", now=True))["ended"]
+            assert not killed.is_alive
+            with pytest.raises(ControlError, match=r"no actor is called http.Woker.1; .*Worker.1"):
+                await restart("http.Woker.1")
+            with pytest.raises(ControlError, match="is the service itself"):
+                await restart("Nexus.Supervisor")
