@@ -93,7 +93,7 @@ async def test_reloads_under_load_lose_nothing_and_cancel_nothing(
     database_url: str, tmp_path: Path
 ) -> None:
     """Sizes, keys, limits, routes and providers change; each request is answered once."""
-    reloads, each = 12, 20
+    reloads, each = 10, 15
 
     def answer(_: Recorded) -> Reply:
         return Reply(delay=0.03)
@@ -143,7 +143,7 @@ async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
                 await trio.sleep(0.005)
 
     def answer(_: Recorded) -> Reply:
-        return Reply(delay=0.5)
+        return Reply(delay=0.2)
 
     async with scripted_server({"*": answer}) as server:
         first = config(database_url, tmp_path, server)
@@ -202,7 +202,7 @@ async def test_an_actor_is_restarted_by_its_name_and_calls_below_it_end_first(
     async def restart(actor: str, **arguments: Any) -> Any:
         return await control.ask(tmp_path / "data", "restart", {"actor": actor, **arguments})
 
-    async with scripted_server({"*": lambda _: Reply(delay=0.3)}) as server:
+    async with scripted_server({"*": lambda _: Reply(delay=0.1)}) as server:
         sections = config(database_url, tmp_path, server)
         sections["providers"]["http"]["pool_size"] = 2
         async with reloadable(database_url, tmp_path, **{**sections, "routes": ROUTES}) as it:
