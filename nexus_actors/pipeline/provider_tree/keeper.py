@@ -81,6 +81,8 @@ class ProviderKeeper(GenServer):
         for name in self._shared.settings.providers:
             spec = self._spec(name)
             if spec.id not in there:
+                limits = self._shared.settings.supervision.limits(len(there) + 1)
+                await Supervisor.set_intensity(self._supervisor, *limits)
                 self._in_work.resize(name, self._shared.sizes.of(name))
                 await Supervisor.start_child(self._supervisor, spec)
                 log.info("provider added", provider=name)
@@ -104,13 +106,16 @@ class ProviderKeeper(GenServer):
         return name in self._shared.settings.providers
 
     def _is_idle(self, name: str) -> bool:
-        """Whether nothing is in its workers' hands. What they left goes to the Router."""
+        """Whether nothing is in its workers' hands, nor on its way to wait for one in the store.
+        What they left goes to the Router."""
         for job in self._in_work.held(name):
             if isinstance(job.place, Held) and not job.place.worker.is_alive:
                 job.cut_off("worker_crashed")
                 self._in_work.unroute(job)
         self._in_work.resize(name, 0)
-        return not len(self._in_work.queue(name))
+        leaving = self._in_work.leaving()
+        goes_to_wait = any(job.candidates and job.candidate.provider == name for job in leaving)
+        return not goes_to_wait and not len(self._in_work.queue(name))
 
     async def _end(self, name: str, there: set[str]) -> None:
         child = self._spec(name).id

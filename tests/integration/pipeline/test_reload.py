@@ -192,6 +192,14 @@ async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
             assert [change.path for change in done.needs_restart] == ["database.pool_size"]
             assert application.settings.database.pool_size == 8
             await it.workers("http", 2)
+            # More of them may crash at once.
+            await it.reload(**with_http(pool_size=9))
+            await it.workers("http", 9)
+            supervisor = await it.service.actor("http.Supervisor")
+            for n in range(1, 10):
+                (await it.service.actor(f"http.Worker.{n}")).kill()
+            await it.workers("http", 9)
+            assert supervisor.is_alive
             outcomes = await sql.rows("SELECT outcome, count(*) FROM nexus.attempts GROUP BY 1")
             assert outcomes == [{"outcome": "ok", "count": 6}]
 
