@@ -33,6 +33,7 @@ from nexus_actors.operations.pruner import Pruner
 from nexus_actors.operations.reloading import Reloading
 from nexus_actors.operations.remote import Remote
 from nexus_actors.operations.remote_names import Actors
+from nexus_actors.operations.restarting import Restarting
 from nexus_actors.operations.status import Status, Tables
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
@@ -291,6 +292,7 @@ class Application:
             "tree": self._tree,
             "job": self.status.job,
             "reload": self.reloading,
+            "restart": Restarting(lambda: self.root.ref, self.registry),
         }
         prompt = {"remote": self._remote} if self.settings.security.remote else {}
         if not prompt:

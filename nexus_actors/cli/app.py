@@ -34,6 +34,8 @@ _FAMILIES = {
             "Watch queues, providers, rates and spend, renewed as it runs.\n\n"
             "Example: nexus top --once",
         ),
+        "reload": ("cli.reload:reload", "Have the running service take up its config as it is now."),
+        "restart": ("cli.reload:restart", "Start one actor of the running service anew."),
     },
     "Requests": {
         "ask": ("cli.ask:ask", "Ask one question and print the answer."),

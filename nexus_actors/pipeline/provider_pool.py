@@ -119,6 +119,10 @@ class ProviderPool(GenServer):
             elif is_down or not it.id.startswith(worker_name(self._provider)):
                 await Supervisor.terminate_child(self._supervisor, it.id)
                 await Supervisor.delete_child(self._supervisor, it.id)
+        if wanted.keys() == there.keys():
+            return
+        limits = self._shared.settings.supervision.limits(len(wanted))
+        await Supervisor.set_intensity(self._supervisor, *limits)
         for name, spec in wanted.items():
             if name not in there:
                 await Supervisor.start_child(self._supervisor, spec)

@@ -13,7 +13,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.pipeline.provider_calls import ProviderCalls, comes_too_early
 from nexus_actors.pipeline.provider_pool import WorkerStarted
-from nexus_actors.pipeline.terms import TermsInForce
+from nexus_actors.pipeline.provider_tree.terms import TermsInForce
 from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions

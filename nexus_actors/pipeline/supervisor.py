@@ -9,8 +9,8 @@ from nexus_actors.admission.before_call import Checks
 from nexus_actors.admission.model_quirks import ModelQuirks
 from nexus_actors.config_file import LONGEST_DRAIN
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
-from nexus_actors.pipeline.provider_keeper import ProviderKeeper
-from nexus_actors.pipeline.provider_part import ProviderPart
+from nexus_actors.pipeline.provider_tree.keeper import ProviderKeeper
+from nexus_actors.pipeline.provider_tree.part import ProviderPart
 from nexus_actors.pipeline.queue_consumer import QueueConsumer
 from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublisher
 from nexus_actors.pipeline.router import Router
@@ -82,6 +82,7 @@ class Pipeline:
             ChildSpec(
                 "ProviderKeeper",
                 lambda: ProviderKeeper(shared, lambda name: self._provider_spec(name, checks)),
+                name=shared.registry.via("ProviderKeeper"),
             ),
             ChildSpec("Router", lambda: Router(shared, unrouted)),
             ChildSpec(

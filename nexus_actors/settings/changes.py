@@ -14,6 +14,7 @@ _NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
     "database": ("url", "pool_size", "statement_timeout", "wait"),
     "queue": ("requests", "results", "dead", "acknowledge", "memory_megabytes"),
     "result_poller": ("enabled",),
+    "security": ("remote",),
     "supervision": ("max_restarts", "max_seconds"),
 }
 """What is read once, at the start of the process, by section. All else can change under way."""

@@ -32,6 +32,14 @@ class ChildCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class SetIntensity(Call[None]):
+    """Allow so many restarts within so many seconds from now on."""
+
+    max_restarts: int
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StartChild(Call["ActorRef | None"]):
     """Add this child and start it."""
 

@@ -17,7 +17,7 @@ import trio
 
 from supervisors import system, telemetry
 from supervisors._core.actor_ref import ActorRef, Caller
-from supervisors._core.checks import reject
+from supervisors._core.checks import broken, reject
 from supervisors._core.mailbox import CALL, FAIR_SHARE, SIGNAL, STOP, SYSTEM, Item
 from supervisors._core.messages import Ignore, Stop
 from supervisors._core.process import as_process
@@ -36,12 +36,13 @@ from supervisors.supervision.administration import (
     ChildCounts,
     ChildInfo,
     CountChildren,
+    SetIntensity,
     StartChild,
     WhichChildren,
 )
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.hosting import Child, ChildHost, Interrupted
-from supervisors.supervision.restart_intensity import RestartIntensity
+from supervisors.supervision.restart_intensity import RestartIntensity, intensity_rules
 from supervisors.supervision.shutdown import kill_all
 from supervisors.supervision.strategies import AutoShutdown
 
@@ -270,6 +271,14 @@ class SupervisorBase(ChildHost):
         """How many children of what kind (OTP `count_children/1`). Raises NoProcess."""
         return await supervisor.call(CountChildren(), timeout=math.inf)
 
+    @staticmethod
+    async def set_intensity(supervisor: ActorRef, max_restarts: int, max_seconds: float) -> None:
+        """Change how many restarts it allows, those of the last seconds included: for who changes
+        how many children it has (in OTP, `code_change` of its flags). Raises NoProcess, SpecError.
+        """
+        reject(broken(intensity_rules(max_restarts, max_seconds)))
+        await supervisor.call(SetIntensity(max_restarts, max_seconds), timeout=math.inf)
+
     async def _answer(self, request: object) -> object:
         """Answer an administrative request; raise the error the caller is to get."""
         match request:
@@ -282,6 +291,10 @@ class SupervisorBase(ChildHost):
                 return self._counts()
             case StartChild(spec):
                 return await self._add(spec)
+            case SetIntensity(max_restarts, max_seconds):
+                self.intensity.max_restarts = max_restarts
+                self.intensity.max_seconds = max_seconds
+                return None
         raise BadReturnValue("a request to a supervisor", request)
 
     def _counts(self) -> ChildCounts:

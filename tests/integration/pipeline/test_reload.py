@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
+from nexus_actors.operations import control
+from nexus_actors.operations.asking import ControlError
 from nexus_actors.operations.reloading import Reloaded
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server
 from tests.service import PATIENCE, Service, request, running_service
+
+RESTARTED = ("http.Worker.1", "http.Pool", "http.Supervisor", "Providers.Supervisor", "Pruner")
+ROUTES = [{"complexity": "*", "task_type": "*", "models": ["http/m"]}]
 
 
 def toml(value: Any) -> str:
@@ -87,7 +93,7 @@ async def test_reloads_under_load_lose_nothing_and_cancel_nothing(
     database_url: str, tmp_path: Path
 ) -> None:
     """Sizes, keys, limits, routes and providers change; each request is answered once."""
-    reloads, each = 20, 30
+    reloads, each = 10, 15
 
     def answer(_: Recorded) -> Reply:
         return Reply(delay=0.03)
@@ -126,3 +132,105 @@ async def test_reloads_under_load_lose_nothing_and_cancel_nothing(
             await it.workers("http", 1 + 3 * n % 10)
             restarts = it.service.application.metrics.restarts
             assert not restarts, restarts
+
+
+async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def calls(server: ScriptedServer, count: int) -> None:
+        with trio.fail_after(PATIENCE):
+            while len(server.requests) < count:
+                await trio.sleep(0.005)
+
+    def answer(_: Recorded) -> Reply:
+        return Reply(delay=0.2)
+
+    async with scripted_server({"*": answer}) as server:
+        first = config(database_url, tmp_path, server)
+        http = first["providers"]["http"]
+
+        def with_http(**changed: Any) -> dict[str, Any]:
+            return {**first, "providers": {"http": {**http, **changed}}, "routes": ROUTES}
+
+        async with reloadable(database_url, tmp_path, **with_http(pool_size=4)) as it:
+            sql, application = it.service.sql, it.service.application
+            # Fewer workers: those that call end their calls, then leave; no more than that begin.
+            await sql.send_many(request(n) for n in range(6))
+            await calls(server, 4)
+            (tmp_path / "key").write_text("key-number-0001")
+            done = await it.reload(**with_http(pool_size=1))
+            assert isinstance(done, Reloaded)
+            assert [str(change) for change in done.changes] == [
+                "providers.http.pool_size: 4 → 1",
+                f"providers.http: {tmp_path / 'key'}: another one (not shown)",
+            ]
+            assert application.in_work.running == 4
+            assert application.in_work.concurrency("http").limit == 1
+            await it.workers("http", 1)
+            await it.service.stored(6)
+            keys = [it.headers["authorization"] for it in server.requests]
+            assert keys == ["Bearer key-number-0000"] * 4 + ["Bearer key-number-0001"] * 2
+            # What holds is what was said last, also for a supervisor that is started anew.
+            supervisor = await it.service.actor("http.Supervisor")
+            supervisor.kill()
+            await supervisor.wait()
+            await it.workers("http", 1)
+            # On any mistake the old one stays, and each is told.
+            mistaken = {**with_http(pool_size=0), "queue": {"batch_size": "many"}}
+            errors = await it.reload(**mistaken)
+            assert isinstance(errors, SettingsErrors)
+            assert {one.path for one in errors.mistakes} == {
+                "providers.http.pool_size",
+                "queue.batch_size",
+            }
+            assert application.settings.queue.poll_interval == 0.05
+            # What needs a restart is told, and stays.
+            done = await it.reload(
+                **{**with_http(pool_size=2), "database": {"url": database_url, "pool_size": 3}}
+            )
+            assert isinstance(done, Reloaded)
+            assert [change.path for change in done.needs_restart] == ["database.pool_size"]
+            assert application.settings.database.pool_size == 8
+            await it.workers("http", 2)
+            # More of them may crash at once.
+            await it.reload(**with_http(pool_size=9))
+            await it.workers("http", 9)
+            supervisor = await it.service.actor("http.Supervisor")
+            for n in range(1, 10):
+                (await it.service.actor(f"http.Worker.{n}")).kill()
+            await it.workers("http", 9)
+            assert supervisor.is_alive
+            outcomes = await sql.rows("SELECT outcome, count(*) FROM nexus.attempts GROUP BY 1")
+            assert outcomes == [{"outcome": "ok", "count": 6}]
+
+
+async def test_an_actor_is_restarted_by_its_name_and_calls_below_it_end_first(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def restart(actor: str, **arguments: Any) -> Any:
+        return await control.ask(tmp_path / "data", "restart", {"actor": actor, **arguments})
+
+    async with scripted_server({"*": lambda _: Reply(delay=0.1)}) as server:
+        sections = config(database_url, tmp_path, server)
+        sections["providers"]["http"]["pool_size"] = 2
+        async with reloadable(database_url, tmp_path, **{**sections, "routes": ROUTES}) as it:
+            service = it.service
+            before = {name: await service.actor(name) for name in RESTARTED}
+            await service.sql.send_many(request(n) for n in range(6))
+            await service.running_calls(2)
+            for name in RESTARTED:
+                told = await restart(name)
+                assert told == {"actor": name, "ended": True}
+            await service.stored(6)
+            await it.workers("http", 2)
+            for name, ref in before.items():
+                assert (await service.actor(name)) != ref
+            outcomes = await service.sql.rows("SELECT DISTINCT outcome FROM nexus.attempts")
+            assert outcomes == [{"outcome": "ok"}]
+            killed = await service.actor("Router")
+            assert (await restart("Router", now=True))["ended"]
+            assert not killed.is_alive
+            with pytest.raises(ControlError, match=r"no actor is called http.Woker.1; .*Worker.1"):
+                await restart("http.Woker.1")
+            with pytest.raises(ControlError, match="is the service itself"):
+                await restart("Nexus.Supervisor")

@@ -1,6 +1,7 @@
 """The limiter on virtual time, drawing from a bucket that fills by it."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ import trio
 from nexus_actors.admission.buckets import Account, make_buckets
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.provider_admission import ProviderAdmission
-from nexus_actors.admission.rate_limiter import Admit, RateLimiter, Settle
+from nexus_actors.admission.rate_limiter import Admit, GaveUp, RateLimiter, Renew, Settle
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.port import ProviderSettings
+from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.storage.accounts import Quota
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.outages import Outages
@@ -150,3 +151,58 @@ async def test_who_waits_survives_the_limiter_and_asks_its_successor(autojump_cl
         await ref.wait()
         store.away = False
     assert len(admitted) == 8
+
+
+async def test_who_waits_for_limits_that_are_changed_asks_anew(autojump_clock: Any) -> None:
+    store = Store()
+    async with (
+        open_tree(lambda: limiter(store, requests_per_minute=1.0)) as ref,
+        trio.open_nursery() as nursery,
+    ):
+        answers: list[bool] = []
+
+        async def ask() -> None:
+            answers.append(await ref.call(Admit(0, 0.0), timeout=3600.0))
+
+        for _ in range(3):
+            nursery.start_soon(ask)
+        await trio.sleep(1.0)
+        assert answers == [True]
+        buckets = make_buckets("p", "other", requests_per_minute=6000.0, tokens_per_minute=None)
+        ref.cast(Renew({1: Account[Caller](buckets)}))
+        ref.cast(GaveUp(0))  # of a key that is no more
+        await trio.sleep(1.0)
+        assert answers == [True, False, False]
+        assert await ref.call(Admit(1, 0.0))
+
+
+async def test_a_retired_admission_admits_nobody_and_teaches_the_new_one_nothing(
+    autojump_clock: Any,
+) -> None:
+    registry, gates, concurrency = Registry("Registry"), Gates(), Concurrency(8)
+
+    def made() -> ProviderAdmission:
+        return ProviderAdmission(
+            "p",
+            ProviderSettings(kind="echo"),
+            keys=["K"],
+            gates=gates,
+            concurrency=concurrency,
+            breaker=registry.via("p.Breaker"),
+        )
+
+    old = made()
+    key = old.begin("m")
+    assert key is not None
+    old.retire()
+    new = made()
+    refused = ProviderFailure(
+        type="authentication_failed", message="no", retryable=False, scope="key"
+    )
+    old.blamed(key, refused, "r")
+    old.throttled("m", key, replace(refused, type="rate_limited", retry_after=9.0), 0.0, "r")
+    old.ended("m", key, replace(refused, scope="provider"), 0.1)
+    assert new.no_key is None
+    assert concurrency.limit == 8
+    assert new.begin("m") is not None
+    assert not await old.admit(LLMRequest(request_id="r", complexity="simple", messages=()), 0)

@@ -14,8 +14,8 @@ from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
+from nexus_actors.pipeline.provider_tree.terms import TermsInForce
 from nexus_actors.pipeline.provider_worker import ProviderWorker
-from nexus_actors.pipeline.terms import TermsInForce
 from nexus_actors.providers.port import NOTHING, Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import ModelRef, Provider, ProviderKey

@@ -17,6 +17,7 @@ from supervisors import (
     open_tree,
     tree,
 )
+from supervisors.errors import InvalidIntensity
 from supervisors.supervision.restart_intensity import RestartIntensity
 from tests.unit.supervisors.actors import (
     INTENSITY,
@@ -77,6 +78,21 @@ async def test_P_IN_03_intensity_zero(autojump_clock):
         assert await top.wait() == Shutdown()
         assert journal.count(("start", "a")) == 1
         assert journal[-1] == ("stop", "b", Shutdown())
+
+
+async def test_the_intensity_can_be_changed_and_what_was_before_counts(autojump_clock):
+    async with open_tree(one("permanent", max_restarts=1, max_seconds=3600)) as top:
+        await Supervisor.set_intensity(top, 3, 3600)
+        for _ in range(3):
+            await crash(await child(top, "a"))
+            assert top.is_alive
+        await Supervisor.set_intensity(top, 4, 3600)
+        await crash(await child(top, "a"))
+        assert top.is_alive
+        with pytest.raises(InvalidIntensity):
+            await Supervisor.set_intensity(top, -1, 3600)
+        await crash(await child(top, "a"))
+        assert await top.wait() == Shutdown()
 
 
 async def test_a_supervisor_that_gave_up_is_restarted_by_its_own(autojump_clock):

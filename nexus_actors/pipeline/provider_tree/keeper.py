@@ -1,6 +1,7 @@
 """Has the tree below Providers.Supervisor be the providers that are configured."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 
 import structlog
@@ -9,14 +10,23 @@ import trio
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.work.job import Held
-from supervisors import ChildSpec, GenServer, Supervisor, SupervisorsError
+from supervisors import ChildSpec, GenServer, Shutdown, Supervisor, SupervisorsError
 
 log = structlog.get_logger("nexus.providers")
 
+ALL = "Providers.Supervisor"
 LOOK = 0.1
 """Seconds between looks at a provider whose last calls are awaited."""
 AGAIN = 1.0
 """Seconds until it is tried again after that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestartIdle:
+    """To the keeper: end this supervisor, of one provider or of all, as soon as no call runs below
+    it; until then none begins there."""
+
+    supervisor: str
 
 
 class ProviderKeeper(GenServer):
@@ -33,12 +43,21 @@ class ProviderKeeper(GenServer):
         self._shared = shared
         self._spec = spec
         self._in_work = shared.in_work
-        self._supervisor = shared.registry.via("Providers.Supervisor")
+        self._supervisor = shared.registry.via(ALL)
+        self._restarts: set[str] = set()
+        """Supervisors that are to be ended once no call runs below them."""
         self._patience = shared.outages.patience("ProviderKeeper")
 
     async def init(self) -> None:
         """Begin with what a predecessor left."""
+        self._shared.sizes.apply()
         self.spawn_link(self._keep)
+
+    async def handle_cast(self, message: object) -> None:
+        match message:
+            case RestartIdle(supervisor):
+                self._restarts.add(supervisor)
+                self._shared.in_force.tell()
 
     async def _keep(self) -> None:
         while True:
@@ -62,22 +81,41 @@ class ProviderKeeper(GenServer):
         for name in self._shared.settings.providers:
             spec = self._spec(name)
             if spec.id not in there:
+                limits = self._shared.settings.supervision.limits(len(there) + 1)
+                await Supervisor.set_intensity(self._supervisor, *limits)
                 self._in_work.resize(name, self._shared.sizes.of(name))
                 await Supervisor.start_child(self._supervisor, spec)
                 log.info("provider added", provider=name)
-        return any(not self._is_configured(name) for name in self._in_work.providers)
+        await self._restart_idle()
+        leave = any(not self._is_configured(name) for name in self._in_work.providers)
+        return leave or bool(self._restarts)
+
+    async def _restart_idle(self) -> None:
+        for supervisor in tuple(self._restarts):
+            below = [
+                name
+                for name in self._in_work.providers
+                if self._is_configured(name) and supervisor in (ALL, f"{name}.Supervisor")
+            ]
+            idle = [self._is_idle(name) for name in below]  # asked of each, so none begins a call
+            if all(idle):
+                self._restarts.discard(supervisor)
+                await self._shared.registry.via(supervisor).stop(Shutdown())
 
     def _is_configured(self, name: str) -> bool:
         return name in self._shared.settings.providers
 
     def _is_idle(self, name: str) -> bool:
-        """Whether nothing is in its workers' hands. What they left goes to the Router."""
+        """Whether nothing is in its workers' hands, nor on its way to wait for one in the store.
+        What they left goes to the Router."""
         for job in self._in_work.held(name):
             if isinstance(job.place, Held) and not job.place.worker.is_alive:
                 job.cut_off("worker_crashed")
                 self._in_work.unroute(job)
         self._in_work.resize(name, 0)
-        return not len(self._in_work.queue(name))
+        leaving = self._in_work.leaving()
+        goes_to_wait = any(job.candidates and job.candidate.provider == name for job in leaving)
+        return not goes_to_wait and not len(self._in_work.queue(name))
 
     async def _end(self, name: str, there: set[str]) -> None:
         child = self._spec(name).id

@@ -15,8 +15,8 @@ from nexus_actors.admission.before_call import Checks
 from nexus_actors.admission.provider_breaker import ProviderBreaker
 from nexus_actors.admission.rate_limiter import RateLimiter
 from nexus_actors.pipeline.provider_pool import ProviderPool, worker_name
+from nexus_actors.pipeline.provider_tree.terms import TermsInForce
 from nexus_actors.pipeline.provider_worker import ProviderWorker
-from nexus_actors.pipeline.terms import TermsInForce
 from nexus_actors.providers.port import ProviderKind, ServedKind
 from nexus_actors.settings.model import Provider
 from nexus_actors.shared import Shared

@@ -1,0 +1,88 @@
+"""`nexus reload|restart`: change the running service, without an outage."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.options import AsJson, ConfigPath
+from nexus_actors.cli.report import complain, note, print_json, say
+from nexus_actors.cli.service import ask_service
+
+
+def reload(
+    *,
+    config: ConfigPath = None,
+    dry_run: Annotated[
+        bool, Parameter(negative="", help="Only say what it would change; change nothing.")
+    ] = False,
+    json: AsJson = False,
+) -> int:
+    """Have the running service read its config file again, and the files of its keys, and go by
+    them: at once, without ending a call. Environment variables stay as they were at its start.
+
+    The whole config is checked first; on any mistake the old one stays, and each is listed. What
+    changes is printed, and what needs a restart: that stays as it was until then. SIGHUP does the
+    same, and writes it to the log.
+
+    Example: nexus reload --dry-run
+    """
+    told = ask_service(config, "reload", {"dry_run": dry_run})
+    if json:
+        print_json(told)
+    elif told["ok"]:
+        _print(told)
+    else:
+        from nexus_actors.settings.mistakes import Mistake
+
+        for mistake in told["mistakes"]:
+            complain(str(Mistake(**mistake)))
+        note("nothing was changed")
+    return exit_codes.OK if told["ok"] else exit_codes.USAGE
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    for warning in told["warnings"]:
+        complain(f"warning: {warning}")
+    changes, restart = told["changes"], told["needs_restart"]
+    is_dry = told["dry_run"]
+    if not changes:
+        say("nothing would change" if is_dry else "nothing has changed")
+    else:
+        say("would change:" if is_dry else "changed:")
+        _list(changes)
+    if restart:
+        say("needs a restart, and stays as it is until then:")
+        _list(restart)
+
+
+def _list(changes: Sequence[Mapping[str, Any]]) -> None:
+    from nexus_actors.settings.changes import Change
+
+    for it in changes:
+        say(f"  {Change(**it)}")
+
+
+def restart(
+    actor: Annotated[str, Parameter(help="Its name, as nexus tree shows it.")],
+    /,
+    *,
+    now: Annotated[
+        bool, Parameter(negative="", help="Kill it: calls below it are cut, and made again.")
+    ] = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """End one actor of the tree, for its supervisor to start it anew. Calls are let end first: a
+    worker ends its own, a provider's supervisor waits until none runs, the pipeline drains.
+
+    Example: nexus restart openai.Worker.3
+    """
+    told = ask_service(config, "restart", {"actor": actor, "now": now})
+    if json:
+        print_json(told)
+    elif told["ended"]:
+        note(f"{told['actor']} has ended, and is started anew")
+    else:
+        note(f"{told['actor']} ends its work first; then it is started anew")

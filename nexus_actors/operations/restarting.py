@@ -1,0 +1,93 @@
+"""`nexus restart ACTOR`: end one actor of the tree, for its supervisor to start it anew."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+import trio
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.operations.control import CommandRefused
+from nexus_actors.pipeline.provider_tree.keeper import RestartIdle
+from nexus_actors.pipeline.provider_worker import Retire
+from nexus_actors.settings.meant import nearest
+from supervisors import ActorRef, CallTimeout, Registry, ServerExited, Shutdown, Supervisor
+
+log = structlog.get_logger("nexus.restart")
+
+PATIENCE = 5.0
+"""Seconds that the asker waits for the end."""
+REPLY = 0.1
+"""Seconds after which Control is ended, which is to answer first."""
+_PROVIDERS = "Providers.Supervisor"
+
+
+class Restarting:
+    """One actor by its name, as `nexus tree` shows it. It is only asked to end, in the way that its
+    supervisor would: that starts it anew by its strategy, others with it if they depend on it. So
+    whoever asks may go away at any moment.
+
+    Calls are let end first: a worker ends its own, a provider's supervisor, or that of all, waits
+    until none runs, and the pipeline drains as at a stop. With `now` it is killed, and calls are
+    cut: they are made again.
+    """
+
+    def __init__(self, root: Callable[[], ActorRef], registry: Registry) -> None:
+        self._root = root
+        self._registry = registry
+
+    async def __call__(self, arguments: Mapping[str, Any]) -> object:
+        """The answer to `restart`: what was ended, and whether it has ended already."""
+        name, now = arguments.get("actor"), arguments.get("now", False)
+        if not isinstance(name, str) or not isinstance(now, bool):
+            raise CommandRefused("actor: expected a name; now: true or false")
+        ref = await self._find(name)
+        log.warning("an actor is restarted, as asked", actor=ref.name, now=now)
+        if ref.name == "Control":
+            trio.lowlevel.spawn_system_task(_kill_soon, ref)
+            return {"actor": ref.name, "ended": True}
+        if now:
+            ref.kill()
+        else:
+            await self._ask(ref)
+        with trio.move_on_after(PATIENCE):
+            await ref.wait()
+        return {"actor": ref.name, "ended": not ref.is_alive}
+
+    async def _ask(self, ref: ActorRef) -> None:
+        provider, _, kind = ref.name.partition(".")
+        if ref.name == _PROVIDERS or (kind == "Supervisor" and provider != "Pipeline"):
+            self._registry.via("ProviderKeeper").cast(RestartIdle(ref.name))
+        elif kind.startswith("Worker."):
+            ref.cast(Retire())
+        else:
+            try:
+                await ref.stop(Shutdown(), timeout=PATIENCE)
+            except (CallTimeout, ServerExited):
+                return  # it drains yet, or ended in another way
+
+    async def _find(self, name: str) -> ActorRef:
+        root = self._root()
+        if name == root.name:
+            raise CommandRefused(f"{name} is the service itself: nexus stop, and start it again")
+        found = {it.name: it for it in await _below(root)}
+        if name not in found:
+            close = nearest(name, found)
+            hint = "see nexus tree" if close is None else f"did you mean {close}?"
+            raise CommandRefused(f"no actor is called {printable(name, 100)}; {hint}")
+        return found[name]
+
+
+async def _below(supervisor: ActorRef) -> list[ActorRef]:
+    found = []
+    for child in await Supervisor.which_children(supervisor):
+        if child.ref is not None:
+            found.append(child.ref)
+            if child.type == "supervisor":
+                found += await _below(child.ref)
+    return found
+
+
+async def _kill_soon(ref: ActorRef) -> None:
+    await trio.sleep(REPLY)
+    ref.kill()
