@@ -19,7 +19,14 @@ from supervisors._core.actor import Actor, spawn
 from supervisors._core.actor_ref import ActorRef
 from supervisors._core.process import Process
 from supervisors._core.program_end import ProgramEnd
-from supervisors._core.reasons import Crashed, ExitReason, Shutdown, cause_of, is_abnormal
+from supervisors._core.reasons import (
+    Crashed,
+    ExitReason,
+    Killed,
+    Shutdown,
+    cause_of,
+    is_abnormal,
+)
 from supervisors._core.strays import ends_program, first_end, passes_on
 from supervisors._core.threads import must_be_in_trio
 from supervisors.errors import FailedToStartChild, StartError, StartIgnored, StartTimeout
@@ -71,8 +78,11 @@ async def open_tree(root: Root, *, grace: float = math.inf) -> AsyncIterator[Act
 
 
 @asynccontextmanager
-async def _hosting(spec: ChildSpec, grace: float) -> AsyncIterator[Process]:
-    """The root's process, for as long as the block, and stopped in order at its end.
+async def _hosting(
+    spec: ChildSpec, grace: float, killed: trio.Event | None = None
+) -> AsyncIterator[Process]:
+    """The root's process, for as long as the block, and stopped in order at its end. killed: set
+    where it is ended as somebody wished, and said so, which is no crash to report.
 
     What the block raises comes out as it is, in no group. What ended the program came first or
     comes instead, bare.
@@ -82,7 +92,7 @@ async def _hosting(spec: ChildSpec, grace: float) -> AsyncIterator[Process]:
     try:
         async with trio.open_nursery() as nursery:
             try:
-                process = _spawn_root(spec, nursery)
+                process = _spawn_root(spec, nursery, killed)
                 end = process.program_end
                 try:
                     yield process
@@ -131,9 +141,10 @@ async def serve(
     """`run` inside of trio.run, in the main thread. Raises NotInTrio elsewhere."""
     must_be_in_trio()
     asked: signal.Signals | None = None
+    killed = trio.Event()
     spec = _as_spec(start_root)
     with trio.open_signal_receiver(*signals) as arrivals:
-        async with _hosting(spec, grace) as process:
+        async with _hosting(spec, grace, killed) as process:
 
             async def watch() -> None:
                 nonlocal asked
@@ -141,6 +152,7 @@ async def serve(
                     name = signal.Signals(number).name
                     if asked is not None:
                         logger.warning("%s again: killing", name)
+                        killed.set()
                         process.kill()
                     else:
                         logger.info("%s: stopping", name)
@@ -162,7 +174,7 @@ def _as_spec(root: Root) -> ChildSpec:
     return ChildSpec("root" if name == "<lambda>" else name, root, shutdown=math.inf)
 
 
-def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
+def _spawn_root(spec: ChildSpec, nursery: trio.Nursery, killed: trio.Event | None) -> Process:
     try:
         actor = spec.start()
         process = spawn(actor, name_of(spec, actor), nursery, None)
@@ -176,12 +188,14 @@ def _spawn_root(spec: ChildSpec, nursery: trio.Nursery) -> Process:
         if passes_on(error):
             raise
         raise FailedToStartChild(spec.id, Crashed(error)) from error
-    nursery.start_soon(_host_root, process, spec, name=process.name)
+    nursery.start_soon(_host_root, process, spec, killed, name=process.name)
     return process
 
 
-async def _host_root(process: Process, spec: ChildSpec) -> None:
+async def _host_root(process: Process, spec: ChildSpec, killed: trio.Event | None) -> None:
     await process.actor._runtime_host()
+    if isinstance(process.reason, Killed) and killed is not None and killed.is_set():
+        return
     if process.started and process.reason is not None and is_abnormal(process.reason):
         report("root", "child_terminated", process.reason, spec, process)
 

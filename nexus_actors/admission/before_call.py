@@ -9,7 +9,13 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from nexus_actors.admission.allowed import allowed
-from nexus_actors.admission.budget_bounds import counted, counted_as, most_cost, shares
+from nexus_actors.admission.budget_bounds import (
+    counted,
+    counted_as,
+    most_cost,
+    refused_as_unknown,
+    shares,
+)
 from nexus_actors.admission.budget_turns import BudgetTurns
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
@@ -62,13 +68,9 @@ class Checks:
             return None
         request = job.body if job.allowed is None else job.allowed.request
         dollars = most_cost(job.candidate, request, _catalog(job))
+        if (why := refused_as_unknown(budgets, dollars)) is not None:
+            return _refused(ErrorType.QUOTA_EXCEEDED, why)
         if isinstance(dollars, str):
-            refusing = [name for name, it in budgets.items() if it.unknown_price == "refuse"]
-            if refusing:
-                why = (
-                    f"budget {refusing[0]} makes no call of unknown cost (unknown_price): {dollars}"
-                )
-                return _refused(ErrorType.QUOTA_EXCEEDED, why)
             budgets = {name: it for name, it in budgets.items() if it.unknown_price == "count_as"}
             dollars = counted_as(job.candidate, request, _catalog(job), budgets)
         return await self._reserve(job, dollars, budgets)

@@ -74,6 +74,15 @@ def most_cost(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> float | s
     return max(usual, *(it for it in costs if it is not None))
 
 
+def refused_as_unknown(budgets: Mapping[str, BudgetSettings], dollars: float | str) -> str | None:
+    """Why one of the budgets that a call counts towards lets nothing of its cost, which `most_cost`
+    gave, be made; None if none does."""
+    refusing = next((name for name, it in budgets.items() if it.unknown_price == "refuse"), None)
+    if refusing is None or not isinstance(dollars, str):
+        return None
+    return f"budget {refusing} makes no call of unknown cost (unknown_price): {dollars}"
+
+
 def counted_as(
     ref: ModelRef, request: LLMRequest, catalog: Catalog, budgets: Mapping[str, BudgetSettings]
 ) -> float:

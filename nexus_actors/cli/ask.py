@@ -64,6 +64,7 @@ def ask(
     except CallError as error:
         if json and error.failure is not None:
             print_json({"request_id": error.request_id, "error": asdict(error.failure)})
+        _name(error.request_id)
         raise
     except KeyboardInterrupt:
         complain(f"interrupted; what was sent is answered all the same: nexus result {request_id}")
@@ -72,6 +73,12 @@ def ask(
         print_json(_as_dict(answer))
         return
     note(describe(answer.answer, answer.latency_ms))
+
+
+def _name(request_id: str | None) -> None:
+    """Under which id an operator finds what failed, if it was sent."""
+    if request_id is not None:
+        note(f"what became of it: nexus explain {request_id}")
 
 
 def _piped() -> str:
@@ -105,6 +112,7 @@ async def _ask(
             return await service.call_with_prompt(choice, text, timeout=timeout, **given)
         except Timeout as error:
             if error.failure is not None:  # the service has given up: nothing comes any more
+                _name(error.request_id)
                 raise CommandError(str(error)) from error
             later = f"; it may still come: nexus result {error.request_id}"
             raise CommandError(f"{error}{later}", exit_codes.TIMED_OUT) from error

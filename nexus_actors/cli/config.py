@@ -84,6 +84,24 @@ def doubts(settings: "Settings") -> Iterator[str]:
             told = "database.url has a password, and everybody on this machine can read"
             yield f"{told} {file}: chmod 640, or take it from DATABASE_URL"
     yield from _misspelt(settings)
+    yield from _without_price(settings)
+
+
+def _without_price(settings: "Settings") -> Iterator[str]:
+    """Budgets that refuse every call to models whose price nobody knows."""
+    from nexus_actors.providers.pricing import Tokens
+    from nexus_actors.routing import Routes
+
+    routes = Routes(settings)
+    unknown = [it for it in routes.models() if routes.catalog.cost(it, Tokens(1, 1)) is None]
+    for name, budget in settings.budgets.items():
+        refused = [str(it) for it in unknown if budget.provider in (None, it.provider)]
+        if budget.unknown_price == "refuse" and refused:
+            of = "" if budget.agent is None else f" of agents {budget.agent}"
+            yield (
+                f"budgets.{name}: refuses every call{of} to {', '.join(refused)}: no price known;"
+                ' give it in [providers.NAME.models."MODEL"], or unknown_price here'
+            )
 
 
 def _misspelt(settings: "Settings") -> Iterator[str]:

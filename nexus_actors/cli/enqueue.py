@@ -51,6 +51,8 @@ class Done:
     """How far a file is sent."""
 
     sent: int = 0
+    known: int = 0
+    """Of those, under ids that the journal knew before."""
     bad: int = 0
     next_line: int = 1
     """The lines before it are sent, or were told to be bad."""
@@ -60,7 +62,8 @@ class Done:
     def told(self, queue: str) -> str:
         """In words."""
         bad = f", {self.bad} bad lines left out" if self.bad else ""
-        return f"{self.sent} sent to {queue}{bad}"
+        known = f"{self.known} of them under ids that are known already: no new requests"
+        return f"{self.sent} sent to {queue}{f', {known}' if self.known else ''}{bad}"
 
     @property
     def unsure(self) -> str:
@@ -109,7 +112,7 @@ def enqueue(
 
     A line without request_id gets one. Every line is checked by itself, as the service would: a bad
     one is reported with its number and all that is wrong with it, the others are sent, and the exit
-    code is 1. No service need be running.
+    code is 1. No service need be running. An id that was used before begins no new request.
     """
     settings = read_settings(config)
     done = Done()
@@ -299,6 +302,7 @@ async def _send(
     """
     from nexus_actors.storage.errors import StorageRefused
 
+    known = await _known(pool, [line.request_id for line in batch])
     done.under_way = len(batch)
     try:
         await pool.run(_send_batch, queue, [line.text for line in batch])
@@ -308,10 +312,22 @@ async def _send(
         return [mistake for line in batch for mistake in await _send(pool, queue, [line], done)]
     done.under_way = 0
     done.sent += len(batch)
+    done.known += known
     for line in batch:
         say(line.request_id)
     sys.stdout.flush()
     return []
+
+
+async def _known(pool: "PostgresPool", ids: Sequence[str]) -> int:
+    """How many of the ids the journal knows; 0 where the role may not ask it, as a producer's."""
+    from nexus_actors.storage.errors import StorageError
+    from nexus_actors.storage.postgres.journal import count_known
+
+    try:
+        return await pool.run(count_known, ids)
+    except StorageError:
+        return 0
 
 
 async def _send_batch(connection: Any, queue: str, messages: Sequence[str]) -> None:

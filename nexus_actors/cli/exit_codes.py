@@ -21,7 +21,7 @@ MEANING: Final = {
     USAGE: "wrong usage or a wrong config; every mistake is listed",
     NOT_RUNNING: "no service is running",
     DATABASE: "the database cannot be reached, refuses, or lacks a permission",
-    TIMED_OUT: "nothing came in time",
+    TIMED_OUT: "nothing came in time, or nobody knows of that id (yet)",
     DEGRADED: "the service runs, but waits for what may have to be mended (nexus status)",
     INTERRUPTED: "interrupted (Ctrl-C)",
     READER_GONE: "nobody reads the output any more (a closed pipe)",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import running_database
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, print_json, say
@@ -53,7 +54,7 @@ def explain(
     were sent.
 
     Example: nexus explain 0b7c3f1e
-    Exit codes: 0 done; 1 nobody knows it; 4 the database cannot be read.
+    Exit codes: 0 done; 5 nobody knows it (yet), as for nexus result; 4 the database cannot be read.
     """
     settings = read_settings(config)
     url, queue = running_database(settings), settings.queue.requests
@@ -63,7 +64,9 @@ def explain(
         return
     entry = found.entry
     if entry is None:
-        raise CommandError(f"the journal has no request {request_id}; {found.looked}")
+        raise CommandError(
+            f"the journal has no request {request_id}; {found.looked}", exit_codes.TIMED_OUT
+        )
     place = _place(settings, entry) if entry.request["state"] == "leased" else None
     steps = [{**step, "detail": _read(step["detail"])} for step in entry.steps]
     costs = _costs(settings, entry, steps)

@@ -11,8 +11,12 @@ from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, complain, print_json, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nexus_actors.contract.request import LLMRequest
-    from nexus_actors.settings import Settings
+    from nexus_actors.routing import Routed, Unroutable
+    from nexus_actors.routing.catalog import Catalog
+    from nexus_actors.settings import ModelRef, Settings
 
 
 def route(
@@ -105,6 +109,7 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
     unheard = routes.unheard(request)
     estimate, wants = estimate_input(request), wanted(request)
     misfits = [routes.catalog.misfit(it, request, estimate, wants) for it in candidates]
+    refusals = [_refused_by_budget(settings, it, request, routes.catalog) for it in candidates]
     return {
         "route": routes.name_of(outcome.route),
         "input_tokens": estimate.expected,
@@ -116,17 +121,41 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
                 "expected_cost": expected_cost(candidate, request, routes.catalog),
                 "context_window": routes.catalog.facts(candidate).context_window,
                 "unhonoured": None if misfit is None else misfit.why,
+                "refused": refused,
             }
-            for candidate, misfit in zip(candidates, misfits, strict=True)
+            for candidate, misfit, refused in zip(candidates, misfits, refusals, strict=True)
         ],
         "skipped": [
             {"model": f"{skipped.provider}/{skipped.model}", "why": skipped.why}
             for skipped in outcome.skipped
         ],
-        "error": None
-        if isinstance(outcome, Routed)
-        else {"type": str(outcome.type), "message": outcome.message},
+        "error": _error(outcome, refusals),
     }
+
+
+def _refused_by_budget(
+    settings: "Settings", ref: "ModelRef", request: "LLMRequest", catalog: "Catalog"
+) -> str | None:
+    """Which budget refuses this call whatever is left of it, and why."""
+    from nexus_actors.admission.budget_bounds import counted, most_cost, refused_as_unknown
+
+    budgets = counted(settings.budgets, request, ref.provider)
+    return refused_as_unknown(budgets, most_cost(ref, request, catalog)) if budgets else None
+
+
+def _error(
+    outcome: "Routed | Unroutable", refusals: "Sequence[str | None]"
+) -> dict[str, str] | None:
+    """How the request would end without a call."""
+    from nexus_actors.contract.errors import ErrorType
+    from nexus_actors.routing import Routed
+
+    if not isinstance(outcome, Routed):
+        return {"type": str(outcome.type), "message": outcome.message}
+    told = [it for it in refusals if it is not None]
+    if len(told) < len(refusals):
+        return None
+    return {"type": str(ErrorType.QUOTA_EXCEEDED), "message": told[-1]}
 
 
 def _print(explained: dict[str, Any], line: int | None) -> None:
@@ -158,7 +187,8 @@ def _print_candidates(explained: dict[str, Any]) -> None:
     table.add_column("why not", overflow="fold")
     for number, row in enumerate(explained["candidates"], start=1):
         cost = row["expected_cost"]
-        nearest = f"the nearest form only: {row['unhonoured']}" if row["unhonoured"] else ""
+        form = f"the nearest form only: {row['unhonoured']}" if row["unhonoured"] else ""
+        nearest = row["refused"] or form
         dollars = "unknown" if cost is None else _cents(cost)
         table.add_row(str(number), row["model"], dollars, nearest)
     for row in explained["skipped"]:

@@ -141,6 +141,7 @@ def parse_settings(
     requests = _section(RequestSettings, "requests", tables, notes)
     retention = _section(RetentionSettings, "retention", tables, notes)
     _check_queue_names(queue, notes)
+    _check_leases(queue, database, notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
     known = [*reach.providers, *reach.left_out, *sorted(notes.spoilt)]
     sources.update(
@@ -171,6 +172,19 @@ def parse_settings(
         file=file,
         sources=MappingProxyType(sources),
     )
+
+
+def _check_leases(queue: QueueSettings, database: DatabaseSettings, notes: Notes) -> None:
+    """Warn of leases that lapse while a statement takes as long as it may: they are extended after
+    each third of their time."""
+    least = 1.5 * database.statement_timeout
+    if queue.visibility_timeout < least:
+        told = f"queue.visibility_timeout: {queue.visibility_timeout:g} s is short"
+        notes.warnings.append(
+            f"{told}: a statement that takes [database] statement_timeout"
+            f" ({database.statement_timeout:g} s) keeps leases from being extended in time, and"
+            f" another process pays for the same calls again; {least:g} or more outlast it"
+        )
 
 
 def _tables_of(mapping: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -84,10 +84,14 @@ def read_provider(
     mistakes = len(notes.mistakes)
     table = checked_names(table, path, notes)
     kind = _kind(table, path, notes)
-    # Of an unknown kind, what every kind has can be checked all the same.
-    model = ProviderSettings if kind is None else kind.settings
-    if kind is None:
-        table = {key: table[key] for key in table.keys() & model.model_fields.keys()}
+    if kind is not None:
+        model = kind.settings
+    else:
+        model = _presumed_settings(table)
+        elsewhere = _all_settings() - model.model_fields.keys()
+        table = {key: value for key, value in table.items() if key not in elsewhere}
+        if issubclass(model, HttpSettings):  # what lacks may come with the right kind
+            table = {"base_url": "https://unknown.invalid", **table}
     try:
         settings = model.model_validate_json(
             to_json({**table, "kind": str(table.get("kind"))}), strict=True
@@ -108,6 +112,27 @@ def read_provider(
             if missing:
                 notes.warnings.append(f"provider {name} has a key less: {'; '.join(missing)}")
             return Provider(name, settings, kind, keys)
+
+
+def _presumed_settings(table: Mapping[str, Any]) -> type[ProviderSettings]:
+    """By what the rest of a table is checked whose kind nobody knows: by the kind that was probably
+    meant, else by as much as its keys tell of it.
+    """
+    name = str(table.get("kind"))
+    meant = VENDORS.get(name.lower()) or nearest(name, kind_names())
+    if "preset" in table or {name.lower(), meant} & PRESETS.keys():
+        meant = "openai_compatible"
+    kind = None if meant is None else load_kind(meant)
+    if kind is not None:
+        return kind.settings
+    only_http = HttpSettings.model_fields.keys() - ProviderSettings.model_fields.keys()
+    return HttpSettings if table.keys() & only_http else ProviderSettings
+
+
+def _all_settings() -> frozenset[str]:
+    """What tables of any kind may hold."""
+    kinds = (kind for kind in map(load_kind, kind_names()) if kind is not None)
+    return frozenset(_KEYS.union(*(kind.settings.model_fields for kind in kinds)))
 
 
 def _kind(table: Mapping[str, Any], path: str, notes: Notes) -> ProviderKind | ServedKind | None:

@@ -44,6 +44,7 @@ def test_a_service_from_start_to_stop(nexus: Nexus) -> None:
     failed = nexus.run("ask", "x", "--model", "nowhere/none", "--json")
     assert one_line(failed, 1).startswith("nexus: model_unavailable")
     assert json.loads(failed.stdout)["error"]["type"] == "model_unavailable"
+    assert f"nexus explain {json.loads(failed.stdout)['request_id']}\n" in failed.stderr
     assert nexus.run("result", json.loads(failed.stdout)["request_id"]).returncode == 1
     assert f"(pid {service.pid})" in one_line(nexus.run("start"), 1)
 
@@ -96,6 +97,8 @@ def test_enqueue_sends_good_lines_and_names_bad_ones(nexus: Nexus, database_url:
     assert "nexus: line 7: invalid_request: input" in done.stderr
     for request_id in (first, generated, last):
         assert nexus.run("result", request_id, "--wait").returncode == 0
+    again = nexus.run("enqueue", str(file)).stderr
+    assert "3 sent to ai_requests, 2 of them under ids that are known already: no new" in again
 
 
 def test_enqueue_and_migrate_need_no_service(nexus: Nexus) -> None:

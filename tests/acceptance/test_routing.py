@@ -89,7 +89,8 @@ def test_what_became_of_a_request(nexus: Nexus, database_url: str) -> None:
     shown = nexus.run("explain", answer["request_id"]).stdout
     assert "echo/echo" in shown
     assert "      1. echo/echo: $0.000000\n" in shown
-    assert one_line(nexus.run("explain", "nobody"), 1) == "nexus: the journal has no request nobody"
+    unknown = one_line(nexus.run("explain", "nobody"), 5)
+    assert unknown.startswith("nexus: the journal has no request nobody")
 
 
 def test_why_models_were_passed_over_stands_in_the_journal(nexus: Nexus, database_url: str) -> None:

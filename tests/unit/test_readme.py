@@ -1,11 +1,13 @@
 """What the README shows is so."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from nexus_actors.cli.exit_codes import MEANING
 from nexus_actors.client import LLMService
+from nexus_actors.settings import Settings, parse_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -26,6 +28,13 @@ def test_the_client_example_compiles_and_names_what_there_is() -> None:
     compile(example, "README.md", "exec")
     for method in re.findall(r"service\.(\w+)\(", example):
         assert hasattr(LLMService, method), method
+
+
+def test_the_config_of_a_server_of_ones_own_is_whole() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", README, re.S)
+    settings = parse_settings(tomllib.loads(example), {})
+    assert isinstance(settings, Settings), settings
+    assert (list(settings.providers), settings.warnings) == (["gpu_box"], ())
 
 
 def test_every_exit_code_is_named() -> None:

@@ -100,6 +100,15 @@ async def read_entry(connection: Connection, request_id: str) -> JournalEntry | 
     return JournalEntry(request, _rows(steps), _rows(attempts), new_ids)
 
 
+async def count_known(connection: Connection, ids: Sequence[str]) -> int:
+    """How many of these requests the journal knows."""
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM nexus.requests WHERE request_id = ANY($1::text[])", ids
+        )
+    )
+
+
 async def read_spending(
     connection: Connection, names: Sequence[str], periods: Sequence[str]
 ) -> list[Row]:

@@ -38,6 +38,35 @@ def test_what_the_settings_cannot_know_is_doubted(
     assert "everybody" not in capsys.readouterr().err
 
 
+def test_a_budget_that_refuses_models_without_a_price_is_doubted(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (
+        "[[routes]]\nmodels = ['openai/in-no-list', 'openai/gpt-5.2', 'e/free']\n"
+        "[[routes]]\nmodels = ['openai/in-no-list']\ncomplexity = 'complex'\n"
+        "[providers.e]\nkind = 'echo'\n[budgets.free]\ndollars = 1\nprovider = 'e'\n"
+        "[budgets.day]\ndollars = 1\n"
+    )
+    (request := tmp_path / "request.json").write_text(
+        '{"complexity": "complex", "messages": [{"role": "user", "content": "hello"}]}'
+    )
+    route = ["route", "--explain", str(request), "--config", str(config)]
+    config.write_text(given)
+    assert report.run(["config", "check", str(config)]) == 0
+    warned = "warning: budgets.day: refuses every call to openai/in-no-list: no price known; give"
+    assert [it for it in capsys.readouterr().err.splitlines() if "price" in it] == [
+        f'nexus: {warned} it in [providers.NAME.models."MODEL"], or unknown_price here'
+    ]
+    assert report.run(route) == 1
+    shown, told = capsys.readouterr()
+    assert "budget day makes no call of unknown cost" in shown
+    assert told.startswith("nexus: quota_exceeded: budget day makes no call of unknown cost")
+    config.write_text(given + "unknown_price = 'ignore'\n")
+    report.run(["config", "check", str(config)])
+    assert report.run(route) == 0
+    assert "budget" not in capsys.readouterr().err
+
+
 def test_every_value_is_shown_with_its_source(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

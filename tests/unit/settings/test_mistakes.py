@@ -239,6 +239,26 @@ def test_what_stands_below_a_misspelt_section_is_told_with_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "wrong"),
+    [
+        ("opnai", {"pool_sise": 1, "timeout": -1, "base_url": "x"}, "pool_sise timeout base_url"),
+        ("openai-compatible", {"base_url": "https://h/v1", "preset": "no"}, "preset"),
+        ("openai-compatible", {"headers": {"Authorization": "x"}}, "headers"),
+        ("groq", {"presett": "groq", "preset": "groq", "pool_size": "8"}, "presett pool_size"),
+        ("custom", {"base_url": "x", "free": "yes", "model_file": 5}, "base_url free"),
+        ("lokal", {"model_file": 5, "base_url": "x"}, "model_file"),
+        (5, {"latency": -1, "pool_size": 0, "nonsense": 1}, "pool_size nonsense"),
+    ],
+)
+def test_a_wrong_kind_hides_nothing_else_of_its_table(
+    kind: object, given: dict[str, Any], wrong: str
+) -> None:
+    told = lines(routed({"kind": kind, **given}))
+    paths = {it.partition(": found")[0] for it in told}
+    assert paths == {f"providers.x.{name}" for name in ("kind", *wrong.split())}
+
+
 def test_a_variable_that_is_set_under_nearly_the_same_name_is_told() -> None:
     mapping = {
         "providers": {"openai": {"api_key_env": "OPENAI_KEY"}},
@@ -267,6 +287,9 @@ def test_a_variable_that_is_set_under_nearly_the_same_name_is_told() -> None:
             {},
             "routes[2] is never used: routes[1] is for the same requests",
         ),
+        ({**ECHO, "queue": {"visibility_timeout": 1}}, {}, "15 or more outlast it"),
+        ({**ECHO, "queue": {"visibility_timeout": 15}}, {}, None),
+        ({**ECHO, "database": {"statement_timeout": 41}}, {}, "61.5 or more outlast it"),
     ],
 )
 def test_what_is_no_mistake_but_hardly_meant_is_a_warning(

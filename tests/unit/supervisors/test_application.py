@@ -45,7 +45,7 @@ def test_the_first_signal_drains_in_order(number):
     assert [e[:2] for e in journal if e[0] == "stop"] == [("stop", "b"), ("stop", "a")]
 
 
-def test_the_second_signal_kills():
+def test_the_second_signal_kills_which_is_no_crash_to_report(caplog):
     journal = []
 
     class Slow(Puppet):
@@ -58,6 +58,7 @@ def test_the_second_signal_kills():
 
     spec = ChildSpec("slow", lambda: Slow("slow", journal, init=first), shutdown=10**6)
     assert run(lambda: Supervisor([spec]), clock=clock()).reason == Killed()
+    assert [it.levelname for it in caplog.records if it.levelname != "INFO"] == ["WARNING"]
 
 
 def test_a_signal_during_the_start_stops_what_was_started():
