@@ -33,6 +33,8 @@ LEAVE_TIMEOUT = 2.0
 DAY: Final = 86_400.0
 NODES: Final = 100
 """Of nodes that are gone, so many are kept, for a day."""
+CANCELLATIONS: Final = 7 * DAY
+"""So long a request that is cancelled before anybody has leased it stays so."""
 
 log = structlog.get_logger("nexus.pruner")
 
@@ -148,4 +150,5 @@ def _limits(settings: RetentionSettings) -> Mapping[Kept, tuple[float, int]]:
         "journal": (settings.journal_days * DAY, settings.journal_count),
         "dead": (settings.dead_days * DAY, settings.dead_count),
         "nodes": (DAY, NODES),
+        "cancellations": (CANCELLATIONS, 0),
     }

@@ -4,8 +4,9 @@ from typing import Literal, Protocol
 
 from nexus_actors.storage.nodes import Term
 
-Kept = Literal["requests", "results", "journal", "dead", "nodes"]
-"""The archives of both queues, the journal, the dead letters; the nodes that are gone."""
+Kept = Literal["requests", "results", "journal", "dead", "nodes", "cancellations"]
+"""The archives of both queues, the journal, the dead letters; the nodes that are gone; wishes to
+cancel what has ended, or was never leased."""
 
 
 class RetentionStore(Protocol):

@@ -56,6 +56,9 @@ class PostgresRetentionStore:
             "journal": _Kind(queues.query("prune_journal"), queues.query("delete_journal")),
             "dead": _Kind(queues.query("prune_dead"), queues.query("dead_purge")),
             "nodes": _Kind(queues.query("prune_nodes"), queues.query("delete_nodes")),
+            "cancellations": _Kind(
+                queues.query("prune_cancellations"), queues.query("delete_cancellations")
+            ),
         }
 
     async def prune(self, what: Kept, term: Term, *, seconds: float, count: int, batch: int) -> int:
