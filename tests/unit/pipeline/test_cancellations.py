@@ -48,10 +48,6 @@ class Wishes:
         return len(request_ids)
 
     @contextmanager
-    def listen(self, queue: str, callback: Callable[[], None]) -> Iterator[None]:
-        yield
-
-    @contextmanager
     def subscribe(self, name: str, listener: Callable[[str | None], None]) -> Iterator[None]:
         self.listeners.append(listener)
         yield
@@ -65,9 +61,10 @@ class Wishes:
 @asynccontextmanager
 async def wishes_for(in_work: InWork) -> AsyncIterator[Wishes]:
     wishes = Wishes()
+    hints: Any = wishes  # what the actor asks of them
 
     def actor() -> Cancellations:
-        return Cancellations(store=wishes, hints=wishes, in_work=in_work, outages=Outages())
+        return Cancellations(store=wishes, hints=hints, in_work=in_work, outages=Outages())
 
     async with open_tree(actor):
         await trio.testing.wait_all_tasks_blocked()
