@@ -34,7 +34,10 @@ _FAMILIES = {
             "Watch queues, providers, rates and spend, renewed as it runs.\n\n"
             "Example: nexus top --once",
         ),
-        "reload": ("cli.reload:reload", "Have the running service take up its config as it is now."),
+        "reload": (
+            "cli.reload:reload",
+            "Have the running service take up its config as it is now.",
+        ),
         "restart": ("cli.reload:restart", "Start one actor of the running service anew."),
     },
     "Requests": {

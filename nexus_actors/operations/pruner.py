@@ -35,6 +35,8 @@ OVER: Final = 60.0
 DAY: Final = 86_400.0
 NODES: Final = 100
 """Of nodes that are gone, so many are kept, for a day."""
+CANCELLATIONS: Final = 7 * DAY
+"""So long a request that is cancelled before anybody has leased it stays so."""
 
 log = structlog.get_logger("nexus.pruner")
 
@@ -151,4 +153,5 @@ def _limits(settings: RetentionSettings) -> Mapping[Kept, tuple[float, int]]:
         "dead": (settings.dead_days * DAY, settings.dead_count),
         "nodes": (DAY, NODES),
         "control": (OVER, 0),
+        "cancellations": (CANCELLATIONS, 0),
     }

@@ -44,7 +44,8 @@ class ProviderCalls:
         self._quirks = shared.quirks
 
     async def make(self, job: Job, key: int) -> Outcome | None:
-        """One call with the key at this place, recorded. None if the lease was lost meanwhile.
+        """One call with the key at this place, recorded. None if the lease was lost meanwhile, or
+        there was no answer and the request is to be cancelled.
 
         A failure has a `refused_field` only if the call is to be repeated without it.
         """
@@ -72,6 +73,8 @@ class ProviderCalls:
         job.attempts.append(attempt)
         job.call_started = None
         self._metrics.called(self._provider, attempt)
+        if job.cancelled is not None and not isinstance(outcome, Answer):
+            return None
         return outcome
 
     def _tell(
@@ -126,7 +129,8 @@ class ProviderCalls:
     async def _call(
         self, request: LLMRequest, job: Job, timeout: float, key: int
     ) -> Outcome | None:
-        """The call itself. None if it was cut off because the lease was lost."""
+        """The call itself. None if it was cut off because the lease was lost. One that was cut off
+        because its request is cancelled says nothing of the provider."""
         model = job.candidate.model
         started = trio.current_time()
         outcome: Outcome | None = None
@@ -137,14 +141,9 @@ class ProviderCalls:
                 except Exception as error:  # noqa: BLE001 - see _crashed
                     outcome = self._crashed(job, error)
             if outcome is None and job in self._in_work:
-                outcome = ProviderFailure(
-                    type=ErrorType.TIMEOUT,
-                    message="no answer in time",
-                    retryable=True,
-                    maybe_paid=True,
-                )
+                outcome = _cut_off(job)
         finally:
-            told = None if self._had_little_time(outcome, timeout) else outcome
+            told = None if self._says_nothing(outcome, timeout) else outcome
             self._admission.ended(model, key, told, trio.current_time() - started)
             self._admission.settle(request, key, outcome)
             job.call = None
@@ -171,10 +170,16 @@ class ProviderCalls:
             return None
         return self._streams.open(job.request_id, job.attempt_count + 1).tell
 
-    def _had_little_time(self, outcome: Outcome | None, timeout: float) -> bool:
-        """Whether it was the request's haste, not the provider, that made it fail."""
-        timed_out = isinstance(outcome, ProviderFailure) and outcome.type == ErrorType.TIMEOUT
-        return timed_out and timeout < self._settings.timeout
+    def _says_nothing(self, outcome: Outcome | None, timeout: float) -> bool:
+        """Whether it was the request's haste or cancellation, not the provider, that made it
+        fail."""
+        match outcome:
+            case ProviderFailure(type=ErrorType.CANCELLED):
+                return True
+            case ProviderFailure(type=ErrorType.TIMEOUT):
+                return timeout < self._settings.timeout
+            case _:
+                return False
 
     def _crashed(self, job: Job, error: Exception) -> ProviderFailure:
         """A mistake in a provider is one request's trouble: if the worker crashed of it, a few such
@@ -195,6 +200,21 @@ class ProviderCalls:
             scope="request",
             maybe_paid=True,
         )
+
+
+def _cut_off(job: Job) -> ProviderFailure:
+    """No answer came, for the time was over, or the request was cancelled first."""
+    if job.cancelled is None:
+        return ProviderFailure(
+            type=ErrorType.TIMEOUT, message="no answer in time", retryable=True, maybe_paid=True
+        )
+    return ProviderFailure(
+        type=ErrorType.CANCELLED,
+        message="its request was cancelled during the call",
+        retryable=False,
+        scope="request",
+        maybe_paid=True,
+    )
 
 
 def comes_too_early(failure: ProviderFailure) -> bool:

@@ -110,7 +110,7 @@ class ProviderWorker(GenServer):
             outcome = await calls.make(job, key)
             match outcome:
                 case None:
-                    return None  # the lease was lost: the job is no longer ours
+                    continue  # the job is no longer ours, or is to be cancelled
                 case Answer():
                     return self._in_work.answer(job, outcome)
                 case ProviderFailure(refused_field=str()):
@@ -136,7 +136,7 @@ class ProviderWorker(GenServer):
     async def _permit(self, job: Job) -> int | None:
         """The key for a call that may begin now; None if none may, and the job has gone elsewhere
         or is ours no more."""
-        while job in self._in_work:
+        while self._may_call(job):
             if self._is_outdated(job):
                 self._back_to_router(job)
                 return None
@@ -154,13 +154,14 @@ class ProviderWorker(GenServer):
                 if not await self._is_admitted(job, allowed.request, key):
                     continue
                 refused = await self._checks.refusal(job)
-                permitted = refused is None and job in self._in_work
+                is_ours = job in self._in_work and job.cancelled is None
+                permitted = refused is None and is_ours
             finally:
                 if not permitted:
                     self._admission.ended(job.candidate.model, key, None, 0.0)
             if permitted:
                 return key
-            if refused is not None and job in self._in_work:
+            if refused is not None and is_ours:
                 self._admission.settle(allowed.request, key, refused)
                 pause = refused.retry_after
                 if pause and trio.current_time() + pause < job.deadline:
@@ -170,6 +171,15 @@ class ProviderWorker(GenServer):
                     self._fail(job, refused)
                 return None
         return None
+
+    def _may_call(self, job: Job) -> bool:
+        """Whether it is ours, and to be called for. One that is to be cancelled ends here."""
+        if job not in self._in_work:
+            return False
+        if job.cancelled is not None:
+            self._in_work.answer(job, job.cancelled)
+            return False
+        return True
 
     def _is_outdated(self, job: Job) -> bool:
         """Whether it was meant for a call that would not be made so any more."""

@@ -13,6 +13,7 @@ from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
+from nexus_actors.pipeline.cancellations import cancelled
 from nexus_actors.pipeline.leasing import HELD, Leasing
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.settings.model import QueueSettings
@@ -27,11 +28,6 @@ log = structlog.get_logger("nexus.queue_consumer")
 
 FIRST_PAUSE = 0.02
 """Seconds before the first poll after an empty read; doubled up to `poll_interval`."""
-
-
-CANCELLED = Failure(
-    type=ErrorType.CANCELLED, message="its cancellation was asked for", retryable=False
-)
 
 
 class QueueConsumer(Stage):
@@ -197,7 +193,7 @@ class QueueConsumer(Stage):
             if delivery.verdict == "duplicate":
                 duplicates.append(delivery.lease)
             else:
-                self._hand_on(self._job(delivery), cancelled=delivery.verdict == "cancelled")
+                self._hand_on(self._job(delivery), delivery)
         return duplicates
 
     def _job(self, delivery: Delivery) -> Job:
@@ -245,10 +241,10 @@ class QueueConsumer(Stage):
             type=ErrorType.INVALID_REQUEST, message=message, excerpt=f"a message of {size}"
         )
 
-    def _hand_on(self, job: Job, *, cancelled: bool) -> None:
+    def _hand_on(self, job: Job, delivery: Delivery) -> None:
         self._in_work.add(job)
-        if cancelled:
-            self._in_work.answer(job, CANCELLED)
+        if delivery.verdict == "cancelled":
+            self._in_work.answer(job, cancelled(delivery.cancellation))
         elif isinstance(job.body, Refusal):
             told, path = job.body.message, job.body.path
             failure = Failure(type=job.body.type, message=told, path=path, retryable=False)

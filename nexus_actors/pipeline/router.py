@@ -76,8 +76,9 @@ class Router(GenServer):
 
     def _place(self, job: Job) -> None:
         """Assign the job to a provider, end it, or let it wait in the store."""
-        is_routed = job.routes is self._shared.routes
-        failure = None if is_routed else self._find_candidates(job)
+        failure = job.cancelled
+        if failure is None and job.routes is not self._shared.routes:
+            failure = self._find_candidates(job)
         if failure is not None:
             self._in_work.answer(job, failure)
         elif job.deadline <= trio.current_time():

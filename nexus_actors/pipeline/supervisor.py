@@ -8,6 +8,7 @@ import trio
 from nexus_actors.admission.before_call import Checks
 from nexus_actors.admission.model_quirks import ModelQuirks
 from nexus_actors.config_file import LONGEST_DRAIN
+from nexus_actors.pipeline.cancellations import Cancellations
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
 from nexus_actors.pipeline.provider_tree.keeper import ProviderKeeper
 from nexus_actors.pipeline.provider_tree.part import ProviderPart
@@ -17,6 +18,7 @@ from nexus_actors.pipeline.router import Router
 from nexus_actors.pipeline.stream_publisher import StreamPublisher
 from nexus_actors.shared import Shared
 from nexus_actors.steering.steering import Scope, Steering
+from nexus_actors.storage.cancellations import CancellationStore
 from nexus_actors.storage.control import ControlStore
 from nexus_actors.storage.quirks import QuirkStore
 from supervisors import ChildSpec, Ignore, Supervisor
@@ -27,6 +29,11 @@ MARGIN = 5.0
 
 class Stores(Protocol):
     """Those that one actor alone needs."""
+
+    @property
+    def cancellations(self) -> CancellationStore:
+        """For Cancellations."""
+        ...
 
     @property
     def control(self) -> ControlStore:
@@ -71,6 +78,7 @@ class Pipeline:
                 shutdown=FLUSH_TIMEOUT + MARGIN,
             ),
             ChildSpec("StreamPublisher", lambda: StreamPublisher(shared)),
+            ChildSpec("Cancellations", self._cancellations),
             ChildSpec("Steering", self._steering),
             ChildSpec("ModelQuirks", self._model_quirks),
             ChildSpec(
@@ -101,6 +109,14 @@ class Pipeline:
             desired=shared.desired,
             in_work=shared.in_work,
             outages=shared.outages,
+        )
+
+    def _cancellations(self) -> Cancellations:
+        return Cancellations(
+            store=self.stores.cancellations,
+            hints=self.shared.hints,
+            in_work=self.shared.in_work,
+            outages=self.shared.outages,
         )
 
     def _model_quirks(self) -> ModelQuirks:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from nexus_actors.contract.result import CostBasis
+from nexus_actors.storage.cancellations import Cancellation
 
 MESSAGE_BYTES, BATCH_BYTES = 10 * 2**20, 64 * 2**20
 TOO_LARGE = "larger than allowed"
@@ -79,6 +80,8 @@ class Delivery:
     that the journal knows."""
     fault: str | None = None
     """Why there is no text: a few words of ours."""
+    cancellation: Cancellation | None = None
+    """The wish that has made it cancelled."""
     more_due: bool = False
     """Others were due that were left for the next time, for their bytes."""
 

@@ -4,9 +4,9 @@ from typing import Literal, Protocol
 
 from nexus_actors.storage.nodes import Term
 
-Kept = Literal["requests", "results", "journal", "dead", "nodes", "control"]
-"""The archives of both queues, the journal, the dead letters; the nodes that are gone, and what
-operators wanted until a time that is over."""
+Kept = Literal["requests", "results", "journal", "dead", "nodes", "control", "cancellations"]
+"""The archives of both queues, the journal, the dead letters; the nodes that are gone; what
+operators wanted until a time that is over; wishes to cancel what has ended, or was never leased."""
 
 
 class RetentionStore(Protocol):

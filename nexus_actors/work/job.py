@@ -141,10 +141,14 @@ class Job:
     wait: Wait | None = None
     """What it waits for in the store, or will; None where its call may begin."""
     call: trio.CancelScope | None = None
-    """Around the call that is being made: cancelled when the lease is lost."""
+    """Around the call that is being made: cancelled when the lease is lost, or the request is to be
+    cancelled."""
     call_started: datetime | None = None
     call_began: float = 0.0
     """The same moment on trio's clock, which nobody sets."""
+    cancelled: Failure | None = None
+    """How it is to end instead of being called, while a worker has it: somebody wants it
+    cancelled."""
     outcome: Answer | Failure | None = None
     end: Finish | None = None
     """What the store is told of its outcome: encoded once, for as long as it is answered."""

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
+from nexus_actors.storage.postgres.cancellation_store import PostgresCancellationStore
 from nexus_actors.storage.postgres.claim import Claim, InstanceTaken, Place, open_claim
 from nexus_actors.storage.postgres.connection import (
     COMMAND_TIMEOUT,
@@ -52,6 +53,7 @@ class PostgresDatabase:
         self.retention = PostgresRetentionStore(pool, queues)
         self.quirks = PostgresQuirkStore(pool)
         self.control = PostgresControlStore(pool, queues)
+        self.cancellations = PostgresCancellationStore(pool)
         self.nodes = PostgresNodeStore(pool, queues.requests)
         self.hints = hints
         self.queues = queues

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, get_args
 import asyncpg
 
 from nexus_actors.storage.accounts import BudgetShare, Quota
+from nexus_actors.storage.cancellations import Cancellation
 from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.notices import Notice
 from nexus_actors.storage.postgres import encoding
@@ -385,6 +386,9 @@ def _delivery(row: asyncpg.Record) -> Delivery:
         last_outcome=row["last_outcome"],
         used_candidates=tuple(row["used_candidates"] or ()),
         previous=_previous(row),
+        cancellation=Cancellation(row["cancelled_by"], row["cancelled_why"])
+        if row["verdict"] == "cancelled"
+        else None,
     )
 
 

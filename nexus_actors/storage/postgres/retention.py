@@ -57,6 +57,9 @@ class PostgresRetentionStore:
             "dead": _Kind(queues.query("prune_dead"), queues.query("dead_purge")),
             "nodes": _Kind(queues.query("prune_nodes"), queues.query("delete_nodes")),
             "control": _Kind(queues.query("prune_control"), queues.query("delete_control")),
+            "cancellations": _Kind(
+                queues.query("prune_cancellations"), queues.query("delete_cancellations")
+            ),
         }
 
     async def prune(self, what: Kept, term: Term, *, seconds: float, count: int, batch: int) -> int:

@@ -46,6 +46,7 @@ TREE = [
     "LeaseKeeper",
     "ResultPublisher",
     "StreamPublisher",
+    "Cancellations",
     "Steering",
     "ModelQuirks",
     "Providers.Supervisor",

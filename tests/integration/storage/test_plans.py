@@ -26,6 +26,7 @@ READ_WHOLE = {
     "prune_requests",
     "prune_results",
     "prune_journal",
+    "prune_cancellations",
     "release_results",
     # For status, with a limit and a timeout.
     "queue_lengths",

@@ -81,6 +81,10 @@ closed AS (
     FROM said AS d
     WHERE r.request_id = d.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM owned))
 ),
+-- The wish to cancel it is fulfilled, or came too late.
+forgotten AS (
+    DELETE FROM nexus.cancellations AS c WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM owned))
+),
 {attempts},
 {stored}{published},
 -- The request is copied from the queue's row, so that it need not travel back here.

@@ -129,7 +129,9 @@ interrupted AS (
     ON CONFLICT DO NOTHING
 ),
 cancelled AS MATERIALIZED (
-    SELECT c.request_id FROM nexus.cancellations AS c WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM delivered))
+    SELECT c.request_id, coalesce(c.by, '') AS by, c.why
+    FROM nexus.cancellations AS c
+    WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM delivered))
 )
 SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_due,
        i.msg_id, i.read_ct, i.body, i.bytes AS size, i.fault, i.enqueued_at, now() AS leased_at,
@@ -139,7 +141,7 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
            WHEN i.locked THEN 'locked'
            WHEN j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct = i.read_ct
                 AND j.state = 'leased'
-                THEN CASE WHEN i.request_id IN (SELECT request_id FROM cancelled) THEN 'cancelled' ELSE 'claimed' END
+                THEN CASE WHEN c.request_id IS NOT NULL THEN 'cancelled' ELSE 'claimed' END
            WHEN j.digest = i.digest THEN 'duplicate'
            WHEN j.digest || i.digest LIKE '%:%' AND nexus.may_repeat(
                     (SELECT q.message FROM pgmq.q_{requests} AS q WHERE q.msg_id = i.msg_id), i.digest, j.digest)
@@ -156,9 +158,10 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
            WHERE a.request_id = j.request_id AND a.number > j.earlier_attempts ORDER BY a.number DESC LIMIT 1
        ) END AS last_outcome,
        j.spared_attempts, j.earlier_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
-       p.key_name AS previous_key
+       p.key_name AS previous_key, c.by AS cancelled_by, c.why AS cancelled_why
 FROM delivered AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
+LEFT JOIN cancelled AS c ON c.request_id = i.request_id
 -- Who gave the answer that this request goes on with. Some servers give all answers the same id: the last one counts.
 LEFT JOIN LATERAL (
     SELECT h.provider, h.model,

@@ -88,12 +88,14 @@ claimed AS (
               w.used_candidates, w.leased_at, w.first_leased_at, w.received_at, coalesce(w.sent_again_after, 0) AS earlier_attempts
 ),
 cancelled AS MATERIALIZED (
-    SELECT c.request_id FROM nexus.cancellations AS c WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM held))
+    SELECT c.request_id, coalesce(c.by, '') AS by, c.why
+    FROM nexus.cancellations AS c
+    WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM held))
 )
 SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
        least(greatest(c.received_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.first_leased_at,
        c.request_id,
-       CASE WHEN c.request_id IN (SELECT request_id FROM cancelled) THEN 'cancelled' ELSE 'claimed' END AS verdict,
+       CASE WHEN x.request_id IS NOT NULL THEN 'cancelled' ELSE 'claimed' END AS verdict,
        c.attempts - 1 AS attempts, c.spared_attempts, c.earlier_attempts,
        CASE WHEN c.attempts > 1 THEN (
            SELECT a.started_at FROM nexus.attempts AS a
@@ -104,10 +106,11 @@ SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
            WHERE a.request_id = c.request_id AND a.number > c.earlier_attempts ORDER BY a.number DESC LIMIT 1
        ) END AS last_outcome,
        c.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
-       p.key_name AS previous_key
+       p.key_name AS previous_key, x.by AS cancelled_by, x.why AS cancelled_why
 FROM claimed AS c
 JOIN fitting AS f ON f.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id
+LEFT JOIN cancelled AS x ON x.request_id = c.request_id
 LEFT JOIN LATERAL (
     SELECT h.provider, h.model,
            (SELECT a.key_name FROM nexus.attempts AS a

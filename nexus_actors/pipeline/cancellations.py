@@ -1,0 +1,103 @@
+"""Beside the stages: requests in hand that somebody wants cancelled."""
+
+import structlog
+import trio
+
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.contract.result import Failure
+from nexus_actors.storage.cancellations import CANCEL_CHANNEL, Cancellation, CancellationStore
+from nexus_actors.storage.errors import StorageError
+from nexus_actors.storage.notices import Hints
+from nexus_actors.storage.outages import Outages
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Answered, Assigned, Held, Job, Leaving, Unrouted
+from nexus_actors.work.wake import Wake
+from supervisors import GenServer
+
+INTERVAL = 2.0
+"""Seconds between two looks, where nobody notifies."""
+RETURNING = 0.1
+"""Seconds between two looks while a request that is to end is on its way back to the store."""
+LINGER = 0.02
+"""Seconds between two looks at least: what many ask for at once is read together."""
+log = structlog.get_logger("nexus.cancellations")
+
+
+class Cancellations(GenServer):
+    """Reads, when it is notified and every two seconds, which requests in hand are to be cancelled.
+
+    One whose call runs is its worker's to end: the call is cut off. One that has its answer keeps
+    it. What is not in hand ends at its lease, so nothing is lost where this process ends before.
+    """
+
+    def __init__(
+        self, *, store: CancellationStore, hints: Hints, in_work: InWork, outages: Outages
+    ) -> None:
+        self._store = store
+        self._hints = hints
+        self._in_work = in_work
+        self._patience = outages.patience("Cancellations")
+        self._wake = Wake()
+        self._returning: dict[str, Job] = {}
+        """Of those on their way back, nobody knows whether the store has them already."""
+
+    async def init(self) -> None:
+        """Begin with a look."""
+        self._wake.set()
+        self.spawn_link(self._keep)
+
+    async def _keep(self) -> None:
+        with self._hints.subscribe(CANCEL_CHANNEL, lambda _: self._wake.set()):
+            while True:
+                await self._wake.wait(RETURNING if self._returning else INTERVAL)
+                try:
+                    await self._look()
+                    await self._hasten()
+                except StorageError as error:
+                    self._wake.set()
+                    await self._patience.failed(error)
+                    continue
+                self._patience.worked()
+                await trio.sleep(LINGER)
+
+    async def _look(self) -> None:
+        in_hand = {
+            job.request_id: job
+            for job in self._in_work
+            if job.request_id is not None
+            and job.cancelled is None
+            and not isinstance(job.place, Answered)
+        }
+        if not in_hand:
+            return
+        for request_id, wish in (await self._store.wanted(in_hand)).items():
+            self._end(request_id, in_hand[request_id], cancelled(wish))
+
+    def _end(self, request_id: str, job: Job, failure: Failure) -> None:
+        """No checkpoint: what is found here is still so when it is ended."""
+        match job.place:
+            case Unrouted() | Assigned():
+                self._in_work.answer(job, failure)
+            case Held():
+                log.info("call is cut off, its request is cancelled", request_id=request_id)
+                job.cancelled = failure
+                if job.call is not None:
+                    job.call.cancel()
+            case Leaving():
+                self._returning[request_id] = job
+
+    async def _hasten(self) -> None:
+        """What has been given back meanwhile waits in the store, where it is to end now."""
+        returned = [name for name, job in self._returning.items() if job not in self._in_work]
+        if returned:
+            await self._store.hasten(returned)
+            for name in returned:
+                del self._returning[name]
+
+
+def cancelled(wish: Cancellation | None) -> Failure:
+    """How a request ends for which that was asked."""
+    by = f" by {wish.by}" if wish is not None and wish.by else ""
+    why = f": {wish.why}" if wish is not None and wish.why else ""
+    message = f"its cancellation was asked for{by}{why}"
+    return Failure(type=ErrorType.CANCELLED, message=message, retryable=False)

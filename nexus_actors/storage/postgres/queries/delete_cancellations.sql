@@ -1,0 +1,10 @@
+-- Delete the wishes to cancel the requests $1; how many there were. One whose request is in work by now stays.
+WITH wanted AS MATERIALIZED (
+    SELECT r.request_id FROM nexus.requests AS r WHERE r.request_id = ANY ($1::text[]) AND r.finished_at IS NULL
+),
+gone AS (
+    DELETE FROM nexus.cancellations AS c
+    WHERE c.request_id = ANY ($1::text[]) AND c.request_id NOT IN (SELECT request_id FROM wanted)
+    RETURNING 1
+)
+SELECT count(*) FROM gone

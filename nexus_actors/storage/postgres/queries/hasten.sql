@@ -1,0 +1,2 @@
+-- Make visible those of the requests $1 that wait; how many.
+SELECT nexus.hasten($1::text[]) AS count
