@@ -13,11 +13,11 @@ from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
-from nexus_actors.pipeline.cancellations import cancelled
 from nexus_actors.pipeline.leasing import HELD, Leasing
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.settings.model import QueueSettings
 from nexus_actors.shared import Shared
+from nexus_actors.steering.cancellations import cancelled
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.requests import TOO_LARGE, Delivery, Lease
 from nexus_actors.work.job import Job

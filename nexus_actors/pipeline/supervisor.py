@@ -8,7 +8,6 @@ import trio
 from nexus_actors.admission.before_call import Checks
 from nexus_actors.admission.model_quirks import ModelQuirks
 from nexus_actors.config_file import LONGEST_DRAIN
-from nexus_actors.pipeline.cancellations import Cancellations
 from nexus_actors.pipeline.lease_keeper import RELEASE_TIMEOUT, LeaseKeeper
 from nexus_actors.pipeline.provider_tree.keeper import ProviderKeeper
 from nexus_actors.pipeline.provider_tree.part import ProviderPart
@@ -17,6 +16,7 @@ from nexus_actors.pipeline.result_publisher import FLUSH_TIMEOUT, ResultPublishe
 from nexus_actors.pipeline.router import Router
 from nexus_actors.pipeline.stream_publisher import StreamPublisher
 from nexus_actors.shared import Shared
+from nexus_actors.steering.cancellations import Cancellations
 from nexus_actors.steering.steering import Scope, Steering
 from nexus_actors.storage.cancellations import CancellationStore
 from nexus_actors.storage.control import ControlStore

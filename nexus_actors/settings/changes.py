@@ -54,11 +54,12 @@ def _differences(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> I
         if not path and name in ("file", "sources"):
             continue
         here = f"{path}.{name}" if path else name
-        one, other = old.get(name), new.get(name)
+        one: Any = old.get(name)
+        other: Any = new.get(name)
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             yield from _differences(here, one, other)
         elif name == "routes" and not path:
-            yield from _route_differences(one or [], other or [])
+            yield from _route_differences(list(one or ()), list(other or ()))
         elif one != other:
             yield Change(here, one, other)
 

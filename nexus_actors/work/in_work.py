@@ -10,10 +10,6 @@ the channels between the stages carry no jobs, only word that there are some.
                └────── unroute ───┴── put_back ──┘        leave: of what has no outcome ─▶ Leaving
 
 One method a transition, all synchronous but `take`; so a kill never finds a job between two places.
-
-Demand comes from here too. A provider queue has as many slots as its concurrency limit, and a
-waiting room of the same size: enough that a worker never waits for the database, small enough that
-nothing is hoarded which another process could start at once.
 """
 
 import math
@@ -22,13 +18,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import trio
-from trio.lowlevel import checkpoint_if_cancelled
 
 from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.concurrency import Concurrency
 from nexus_actors.work.job import Answered, Assigned, Held, Job, Key, Leaving, Unrouted
-from nexus_actors.work.provider_queue import ProviderQueue
+from nexus_actors.work.provider_queue import ProviderQueue, new_queue
 from supervisors import ActorRef
 
 Bell = trio.MemorySendChannel[None]
@@ -75,7 +70,7 @@ class InWork:
         self.is_stopped: Callable[[str], bool] = lambda _: False
         """Whether no call to a provider may begin; `heed` is to be called when that changes."""
         self.is_shut: Callable[[str], bool] = lambda _: False
-        """Whether a provider would be called in vain at present: nothing is leased for it."""
+        """Whether a provider would be called in vain at present: what waits for it waits on."""
         self.waiting_providers: set[str] = set()
         """Providers that requests may be waiting for in the store; at first, any."""
         self.on_room: Callable[[], None] = lambda: None
@@ -227,19 +222,8 @@ class InWork:
         it. None if the provider's workers are to be others now: look at what you are to be.
         Cancelled, the worker has taken none."""
         queue = self._queues[provider]
-        edition = queue.edition
-        while True:
-            try:
-                await checkpoint_if_cancelled()
-            except trio.Cancelled:
-                queue.wake()  # it is another's turn
-                raise
-            if queue.edition != edition:
-                queue.wake()  # it was woken for a job, perhaps
-                return None
-            if queue.ready and not self.draining and not self.is_stopped(provider):
-                break
-            await queue.wait()
+        if not await queue.may_take(lambda: not self.draining and not self.is_stopped(provider)):
+            return None
         job, _ = queue.waiting.popitem(last=False)
         job.place = Held(provider, worker)
         queue.held[job] = None
@@ -342,7 +326,7 @@ class InWork:
         than that begin. With 0 none does; what waits there is to be routed to another."""
         queue = self._queues.get(provider)
         if queue is None:
-            queue = self._queues[provider] = self._new_queue(provider, workers)
+            queue = self._queues[provider] = new_queue(provider, workers, self)
             self.waiting_providers.add(provider)
         queue.concurrency.resize(workers)
         self._capacity = sum(2 * it.concurrency.most for it in self._queues.values())
@@ -406,17 +390,6 @@ class InWork:
         job.place = queue.assigned
         queue.waiting[job] = None
         queue.wake()
-
-    def _new_queue(self, name: str, size: int) -> ProviderQueue:
-        queue = ProviderQueue(Assigned(name), Concurrency(size))
-
-        def changed() -> None:
-            queue.wake()
-            if queue.wants_more:
-                self.on_room()
-
-        queue.concurrency.on_change = changed
-        return queue
 
 
 def _ring(bell: Bell | None) -> None:

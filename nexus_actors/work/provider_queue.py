@@ -1,10 +1,18 @@
 """What waits for one provider's workers, and what they hold: its part of the in-work table, whose
-methods alone change it."""
+methods alone change it.
+
+It has as many slots as the provider's concurrency limit, and a waiting room of the same size:
+enough that a worker never waits for the database, small enough that nothing is hoarded which
+another process could start at once.
+"""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from trio.lowlevel import ParkingLot
+import trio
+from trio.lowlevel import ParkingLot, checkpoint_if_cancelled
 
 from nexus_actors.work.concurrency import Concurrency
 from nexus_actors.work.job import Assigned, Job
@@ -54,7 +62,42 @@ class ProviderQueue:
         self.edition += 1
         self.woken += len(self.takers.unpark_all())
 
-    async def wait(self) -> None:
-        """Wait until there may be a job. Cancelled, nobody was woken in vain."""
-        await self.takers.park()  # once woken it is not cancelled any more
-        self.woken -= 1
+    async def may_take(self, may_begin: Callable[[], bool]) -> bool:
+        """Wait until a job may be taken, and one may begin. False if the takers were roused: look
+        at what you are to be. Cancelled, nobody was woken in vain."""
+        edition = self.edition
+        while True:
+            try:
+                await checkpoint_if_cancelled()
+            except trio.Cancelled:
+                self.wake()  # it is another's turn
+                raise
+            if self.edition != edition:
+                self.wake()  # it was woken for a job, perhaps
+                return False
+            if self.ready and may_begin():
+                return True
+            await self.takers.park()  # once woken it is not cancelled any more
+            self.woken -= 1
+
+
+class Table(Protocol):
+    """Whose part it is."""
+
+    @property
+    def on_room(self) -> Callable[[], None]:
+        """To be called when more can be leased than before."""
+        ...
+
+
+def new_queue(provider: str, workers: int, table: Table) -> ProviderQueue:
+    """An empty one, that tells the table when more is wanted since its concurrency changed."""
+    queue = ProviderQueue(Assigned(provider), Concurrency(workers))
+
+    def changed() -> None:
+        queue.wake()
+        if queue.wants_more:
+            table.on_room()
+
+    queue.concurrency.on_change = changed
+    return queue

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from nexus_actors.contract.result import Failure
-from nexus_actors.pipeline.cancellations import INTERVAL, Cancellations
+from nexus_actors.steering.cancellations import INTERVAL, Cancellations
 from nexus_actors.storage.cancellations import Cancellation
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.outages import Outages
