@@ -25,7 +25,7 @@ import trio
 from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
-from nexus_actors.operations.control import Command, CommandRefused, Control
+from nexus_actors.operations.control import Command, Control
 from nexus_actors.operations.heartbeat import Heartbeat
 from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
 from nexus_actors.operations.logs import set_level
@@ -118,7 +118,9 @@ class Application:
             load=self._load,
             set_level=self._set_level,
         )
-        self._remote = Remote(settings.service.name, self._names)
+        self._remote = Remote(
+            settings.service.name, self._names, allowed=lambda: self.settings.security.remote
+        )
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
         self.taken: InstanceTaken | None = None
@@ -294,25 +296,24 @@ class Application:
             "reload": self.reloading,
             "restart": Restarting(lambda: self.root.ref, self.registry),
         }
-        prompt = {"remote": self._remote} if self.settings.security.remote else {}
-        if not prompt:
-            commands["remote"] = self._no_remote
-        return Control(data_dir=self.instance.data_dir, commands=commands, sessions=prompt)
+        sessions = {"remote": self._remote}
+        return Control(data_dir=self.instance.data_dir, commands=commands, sessions=sessions)
 
     # -- what Control answers
 
-    async def _no_remote(self, _arguments: Mapping[str, Any]) -> object:
-        raise CommandRefused(
-            "[security] remote = false in the config that this service started with"
-        )
-
     def _names(self) -> Mapping[str, object]:
         """What is at hand at the prompt of nexus remote."""
-        tables = ("settings", "registry", "in_work", "gates", "metrics", "outages", "status")
         return {
             "app": self,
             "service": self,
-            **{name: getattr(self, name) for name in tables},
+            "settings": self.settings,
+            "registry": self.registry,
+            "in_work": self.in_work,
+            "gates": self.gates,
+            "desired": self.desired,
+            "metrics": self.metrics,
+            "outages": self.outages,
+            "status": self.status,
             **Actors(lambda: self.root.ref).names(),
         }
 

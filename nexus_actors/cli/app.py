@@ -1,5 +1,10 @@
 """The commands by name and family. A module named here is imported when its command is run."""
 
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Final
+
 from cyclopts import App, Group
 
 from nexus_actors import __version__
@@ -90,3 +95,18 @@ for _family, _commands in _FAMILIES.items():
             group=_group,
             sort_key=_position,
         )
+
+
+_BREAK: Final = re.compile(r"\n(?!\n|\s|Example: |Exit codes: )(?<!\n\n)")
+"""An end of a line that is one for the source's sake only."""
+
+
+def tell_whole(tokens: Sequence[str]) -> None:
+    """Have a command's own page tell all that its docstring does, with its example; the list of
+    commands, which imports none of them, has one line for each.
+    """
+    if not {"--help", "-h"} & {*tokens} or tokens[0] not in app:
+        return
+    command = app[tokens[0]]
+    if command.default_command is not None:
+        command.help = _BREAK.sub(" ", inspect.getdoc(command.default_command) or "")

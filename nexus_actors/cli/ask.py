@@ -43,6 +43,8 @@ def ask(
     """Ask the running service one question and print the answer.
 
     Model, tokens, cost and latency go to standard error.
+
+    Example: nexus ask "Why is the sea salty?" --complexity simple
     """
     settings = read_settings(config)
     text = _piped() if question is None else question

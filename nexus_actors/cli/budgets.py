@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def budgets(*, config: ConfigPath = None, json: AsJson = False) -> None:
     """Say what is spent of each budget in its current day or month, what calls under way have
     reserved, what is left, and when the next one begins (UTC).
+
+    Example: nexus budgets --json
     """
     settings = read_settings(config)
     if not settings.budgets:

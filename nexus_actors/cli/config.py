@@ -43,7 +43,10 @@ def check(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
-    """Say whether a config is right; if not, list every mistake, with what was expected."""
+    """Say whether a config is right; if not, list every mistake, with what was expected.
+
+    Example: nexus config check /etc/nexus.toml
+    """
     from nexus_actors.settings import SettingsErrors, load_settings
 
     settings = load_settings(file or config, os.environ)
@@ -131,6 +134,8 @@ def _misspelt(settings: "Settings") -> Iterator[str]:
 def show(*, config: ConfigPath = None, json: AsJson = False) -> None:
     """Print every setting in force, as TOML, and where it comes from: the file, a variable of the
     environment, or built in (default). Secrets are masked.
+
+    Example: nexus config show
     """
     from nexus_actors.settings import masked
 

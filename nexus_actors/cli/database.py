@@ -31,6 +31,8 @@ def migrate(*, config: ConfigPath = None) -> None:
 
     The service does the same at each start. Without a database URL this starts the embedded server,
     unless it runs already, and stops it again.
+
+    Example: nexus db migrate
     """
     settings = read_settings(config)
     done = run(_migrate, settings)
@@ -42,7 +44,10 @@ def migrate(*, config: ConfigPath = None) -> None:
 
 @db.command
 def url(*, config: ConfigPath = None) -> None:
-    """Print the URL of the database, password included: psql "$(nexus db url)"."""
+    """Print the URL of the database, password included: psql "$(nexus db url)".
+
+    Example: psql "$(nexus db url)"
+    """
     from nexus_actors.operations.instance import running_pid
     from nexus_actors.storage.postgres.embedded import embedded_url
 
@@ -70,6 +75,8 @@ def roles(
 
     Run it as the owner of the database, after `nexus db migrate`, and again after an upgrade:
     nexus db roles | psql …. It is one statement: all of it is done, or nothing.
+
+    Example: nexus db roles --service app_nexus
     """
     import re
 

@@ -56,7 +56,10 @@ def list_(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """List dead letters, the oldest first, with what was wrong."""
+    """List dead letters, the oldest first, with what was wrong.
+
+    Example: nexus dead list --reason timeout --older-than 2h
+    """
     which = _which((), reason, provider, older_than, limit)
     letters = _find(config, which)
     check_found(len(letters), which, read_settings(config))
@@ -130,6 +133,8 @@ def show(
 
     A field of more than 64 KB, such as a long request, and a number of more than 100 characters are
     shown as the beginning of their text; whole with --all or --json.
+
+    Example: nexus dead show 17
     """
     from nexus_actors.contract.json_text import Parsed, parse
     from nexus_actors.contract.shown_text import as_seen_json
@@ -178,6 +183,8 @@ def retry(
 
     With --same-id each is sent under the id it had, which others may wait for, unless a success was
     published under it; its result will supersede the error in `job_results`.
+
+    Example: nexus dead retry --reason timeout --rate 5
     """
     if same_id and not read_settings(config).result_poller.enabled:
         told_why = "no result would be superseded in job_results: [result_poller] enabled is false"
@@ -264,7 +271,10 @@ def purge(
     all_: All = False,
     config: ConfigPath = None,
 ) -> int:
-    """Delete these dead letters for good, requests included. Exit code 1 if some could not be."""
+    """Delete these dead letters for good, requests included. Exit code 1 if some could not be.
+
+    Example: nexus dead purge --older-than 30d
+    """
     which = _chosen(numbers, reason, provider, older_than, limit, all_)
     left: list[int] = []
 

@@ -113,6 +113,8 @@ def enqueue(
     A line without request_id gets one. Every line is checked by itself, as the service would: a bad
     one is reported with its number and all that is wrong with it, the others are sent, and the exit
     code is 1. No service need be running. An id that was used before begins no new request.
+
+    Example: nexus enqueue requests.jsonl
     """
     settings = read_settings(config)
     done = Done()

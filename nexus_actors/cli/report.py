@@ -68,8 +68,9 @@ def run(tokens: Sequence[str] | None = None) -> int:
 def _run(tokens: Sequence[str] | None) -> int:
     from cyclopts import CycloptsError
 
-    from nexus_actors.cli.app import app
+    from nexus_actors.cli.app import app, tell_whole
 
+    tell_whole(sys.argv[1:] if tokens is None else tokens)
     try:
         code = app(tokens, print_error=False, exit_on_error=False, result_action="return_value")
     except CycloptsError as error:

@@ -37,6 +37,8 @@ def result(
     """Print the answer to a request that was sent before.
 
     Exit code 1 if the request has failed, 5 if it has no result (yet).
+
+    Example: nexus result 0b7c3f1e --wait --timeout 60
     """
     settings = read_settings(config)
     url = running_database(settings)

@@ -41,6 +41,8 @@ def route(
 
     Several requests, one JSON object a line as `nexus enqueue` takes them, are told line by line.
     None needs an id. Exit code 1 if one of them would fail.
+
+    Example: nexus route --explain request.json
     """
     settings = read_settings(config)
     lines = _requests(file, _read(file))

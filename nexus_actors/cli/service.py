@@ -24,6 +24,8 @@ def start(*, config: ConfigPath = None) -> int:
 
     At a stop it reads nothing more, gives running calls the time of [service] drain_timeout, and
     makes what is left visible again for others.
+
+    Example: nexus start --config /etc/nexus.toml
     """
     gc.disable()  # Modules stay: it would go through them in vain. `run_service` puts it on again.
     settings = read_settings(config)
@@ -42,6 +44,8 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
     """Ask the running service to stop, and wait until its process is gone.
 
     Without --timeout it waits as long as the drain and the shutdown may take.
+
+    Example: nexus stop --timeout 60
     """
     place = service_place(config)
     # Beyond the drain: closing connections and stopping an embedded server take their time.
@@ -96,6 +100,8 @@ def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
 
     Restarts: how often this actor was restarted; for a supervisor also, in brackets, how many
     restarts of its children count at present, of how many it allows before it gives up.
+
+    Example: nexus tree
     """
     answer = ask_service(config, "tree")
     if json:

@@ -29,6 +29,8 @@ def demo() -> int:
 
     Needs neither keys nor a network. It leaves nothing behind; exit code 1 if anything that it
     shows is not as it must be.
+
+    Example: nexus demo
     """
     return trio.run(_until_signal)
 

@@ -47,16 +47,28 @@ meanwhile. Every line is logged. At hand: {names}."""
 
 
 class Remote:
-    """Holds the sessions. `names` gives what is at hand, anew for each."""
+    """Holds the sessions. `names` gives what is at hand, anew for each; `allowed` tells, for each,
+    whether it may begin."""
 
-    def __init__(self, service: str, names: Callable[[], Mapping[str, object]]) -> None:
+    def __init__(
+        self,
+        service: str,
+        names: Callable[[], Mapping[str, object]],
+        *,
+        allowed: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._service = service
         self._names = names
+        self._allowed = allowed
         self._sessions = 0
 
     async def __call__(self, stream: trio.SocketStream) -> None:
         """One session, until its asker goes. Raises nothing but Cancelled."""
         user = _user(private.peer(stream.socket))
+        if not self._allowed():
+            told = "it is turned off: [security] remote = false in the service's config"
+            await _send(stream, {"error": told})
+            return
         if self._sessions >= MOST_SESSIONS:
             told = f"{self._sessions} sessions of nexus remote are open, and no more are taken"
             await _send(stream, {"error": told})

@@ -1,0 +1,42 @@
+"""What `--help` says of each command."""
+
+import inspect
+import shlex
+from collections.abc import Callable, Iterator
+
+import pytest
+from cyclopts import App
+
+from nexus_actors.cli import report
+from nexus_actors.cli.app import app
+
+
+def commands(of: App, *path: str) -> Iterator[tuple[tuple[str, ...], Callable[..., object]]]:
+    """Each command below, with the words that name it; those that only print are cyclopts' own."""
+    if path and of.default_command is not None:
+        yield path, of.default_command
+    for name in of:
+        if not name.startswith("-"):
+            yield from commands(of[name], *path, name)
+
+
+def test_every_command_has_an_example_that_it_takes() -> None:
+    found = dict(commands(app))
+    assert {("start",), ("dead", "list"), ("models",), ("remote",)} <= found.keys()
+    for path, function in found.items():
+        doc = inspect.getdoc(function) or ""
+        examples = [it.removeprefix("Example: ") for it in doc.splitlines() if "Example: " in it]
+        assert examples, path
+        for example in examples:
+            alone = example.removeprefix('psql "$(').removesuffix(')"').partition(";")[0]
+            words = shlex.split(alone)
+            assert tuple(words[: len(path) + 1]) in (("nexus", *path), ("nexus", *path, "list"))
+            command, _, _ = app.parse_args(words[1:], print_error=False, exit_on_error=False)
+            assert command is function, example
+
+
+def test_a_commands_own_page_tells_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report.run(["remote", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Example: nexus remote -e 'await tree()'" in shown
+    assert "Ctrl-C interrupts the statement" in " ".join(shown.split())
