@@ -16,7 +16,7 @@ from benchmarks.nexus import REVISION
 from benchmarks.outcome import RESULTS, table
 from benchmarks.picture import draw
 
-USUAL = ("against", "peers", "inflight", "latency", "start", "processes")
+USUAL = ("against", "peers", "inflight", "latency", "start", "processes", "reloads")
 ACTORS = "actors"
 VOLUME = "volume"
 
