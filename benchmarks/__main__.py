@@ -16,7 +16,16 @@ from benchmarks.nexus import REVISION
 from benchmarks.outcome import RESULTS, table
 from benchmarks.picture import draw
 
-USUAL = ("against", "peers", "inflight", "latency", "start", "processes", "steering")
+USUAL = (
+    "against",
+    "peers",
+    "inflight",
+    "latency",
+    "start",
+    "processes",
+    "steering",
+    "reloads",
+)
 ACTORS = "actors"
 VOLUME = "volume"
 

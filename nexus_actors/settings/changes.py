@@ -58,8 +58,8 @@ def _differences(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> I
         other: Any = new.get(name)
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             yield from _differences(here, one, other)
-        elif name == "routes" and not path:
-            yield from _route_differences(list(one or ()), list(other or ()))
+        elif here == "routes" and isinstance(one, list) and isinstance(other, list):
+            yield from _route_differences(one, other)
         elif one != other:
             yield Change(here, one, other)
 

@@ -204,6 +204,47 @@ async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
             assert outcomes == [{"outcome": "ok", "count": 6}]
 
 
+async def test_what_has_not_begun_is_routed_anew_wherever_it_waits(
+    database_url: str, tmp_path: Path
+) -> None:
+    """In a queue of ours, or in the store; what runs ends where it began."""
+
+    def sections(*providers: str) -> dict[str, Any]:
+        return {
+            "service": {"data_dir": str(tmp_path / "data"), "drain_timeout": 1.0},
+            "database": {"url": database_url},
+            "queue": {"poll_interval": 0.05},
+            "providers": {
+                name: {"kind": "echo", "pool_size": 1, "latency": 0.2 if name == "slow" else 0}
+                for name in providers
+            },
+            "routes": [
+                {"complexity": "*", "task_type": "*", "models": [f"{providers[0]}/echo"]},
+                {"complexity": "complex", "task_type": "*", "models": [f"{providers[-1]}/echo"]},
+            ],
+        }
+
+    async with reloadable(database_url, tmp_path, **sections("slow", "quick")) as it:
+        sql = it.service.sql
+
+        async def send(*numbers: int) -> None:
+            await sql.send_many(request(n) for n in numbers)
+            await it.service.running_calls(1)
+            await sql.until("SELECT count(*) >= 3 FROM nexus.requests WHERE state = 'waiting'")
+
+        await send(*range(1, 7))
+        await it.reload(**sections("quick", "slow"))  # it is still there, but not for them
+        await it.service.stored(6)
+        assert Counter(r["provider"] for r in await sql.results()) == {"slow": 1, "quick": 5}
+        await it.reload(**sections("slow", "quick"))
+        await send(*range(7, 13))
+        await it.reload(**sections("quick"))
+        await it.service.stored(12)
+        assert Counter(r["provider"] for r in await sql.results()) == {"slow": 2, "quick": 10}
+        await it.workers("slow", 0)
+        assert it.service.application.in_work.providers == ("quick",)
+
+
 async def test_an_actor_is_restarted_by_its_name_and_calls_below_it_end_first(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from nexus_actors.storage.requests import Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 from supervisors import ActorRef, GenServer, open_tree
-from tests.unit.parts import shared
+from tests.unit.parts import settings, shared
 
 
 class Store:
@@ -61,3 +61,20 @@ async def test_a_call_is_given_up_only_if_its_lease_is_nobodys_or_anothers(
             assert call.cancel_called
             for job in (kept, anew):
                 table.remove(job)
+
+
+async def test_leases_that_are_to_be_shorter_are_extended_by_the_new_measure_at_once(
+    autojump_clock: Any,
+) -> None:
+    table = InWork({"p": 4})
+    async with open_tree(GenServer) as worker:
+        job = await called(table, worker, "kept", 1)
+        store = Store(kept=Lease(1, 1))
+        around = shared(table, store=store, visibility_timeout=36_000)
+        async with open_tree(lambda: LeaseKeeper(around)):
+            await trio.sleep(60)
+            assert len(store.asked) == 1
+            around.in_force.swap(settings(queue={"visibility_timeout": 30}), around.routes)
+            await trio.sleep(25)
+            assert len(store.asked) == 4
+        table.remove(job)

@@ -56,12 +56,17 @@ async def test_a_taker_looks_up_when_the_workers_are_to_be_others_and_has_taken_
         nursery.start_soon(take)
         await wait_all_tasks_blocked()
         table.rouse("a")
-        placed(table, "a", 1)  # at the same moment
         await wait_all_tasks_blocked()
         assert got == [None]
         nursery.start_soon(take)
         await wait_all_tasks_blocked()
-        assert isinstance(got[1], Job)
+        table.rouse("a")
+        placed(table, "a", 1)  # at the same moment
+        await wait_all_tasks_blocked()
+        assert got == [None, None]
+        nursery.start_soon(take)
+        await wait_all_tasks_blocked()
+        assert isinstance(got[2], Job)
 
 
 async def test_of_a_provider_that_goes_what_waits_is_routed_anew_and_what_is_held_stays() -> None:
