@@ -25,6 +25,15 @@ _FAMILIES = {
         "drain": ("cli.steering:drain", "Have a node end its calls and begin none."),
         "log-level": ("cli.steering:log_level", "Set from which level on services log."),
         "waiting": ("cli.waiting:waiting", "Say whose requests wait, and for what."),
+        "nodes": (
+            "cli.nodes:nodes",
+            "Show every process of the service, wherever it runs.\n\nExample: nexus nodes --json",
+        ),
+        "top": (
+            "cli.top:top",
+            "Watch queues, providers, rates and spend, renewed as it runs.\n\n"
+            "Example: nexus top --once",
+        ),
     },
     "Requests": {
         "ask": ("cli.ask:ask", "Ask one question and print the answer."),

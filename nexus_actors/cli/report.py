@@ -163,12 +163,13 @@ def say_text(text: str, *, end: str = "\n", aside: bool = False) -> None:
     print(readable(text), end=end, file=sys.stderr if aside else sys.stdout, flush=True)
 
 
-def print_json(data: object) -> None:
-    """Data for a script: one JSON document on standard output."""
+def print_json(data: object, *, indent: int | None = 2) -> None:
+    """Data for a script: one JSON document on standard output; on one line, and at once, where
+    `indent` is None."""
     from nexus_actors.contract.shown_text import json_text
 
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    print(json_text(data, indent=2, ascii_only=plain))
+    print(json_text(data, indent=indent, ascii_only=plain), flush=indent is None)
 
 
 def _guard_streams() -> None:

@@ -7,7 +7,9 @@ import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
@@ -58,12 +60,27 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
         )
 
 
-def status(*, config: ConfigPath = None, json: AsJson = False) -> int:
-    """Say what the running service does and has done.
+def status(
+    *,
+    all_: Annotated[
+        bool,
+        Parameter(name="--all", negative="", help="Of all nodes on the database, as nexus nodes."),
+    ] = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> int:
+    """Say what the running service does and has done; with --all, what all nodes on the database
+    are, wherever they run.
 
     Exit code 6 while it is degraded, or has not started: it waits for what an operator may have to
-    mend.
+    mend. With --all: while one is degraded or lost.
+
+    Example: nexus status --all
     """
+    if all_:
+        from nexus_actors.cli.nodes import show_nodes
+
+        return show_nodes(config, json=json)
     answer = ask_service(config, "status")
     if json:
         print_json(answer)

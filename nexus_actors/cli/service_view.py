@@ -38,7 +38,7 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         elif any(isinstance(item, Mapping) for item in value.values()):
             yield from _flat(value, f"{name}.")
         else:
-            yield name, ", ".join(f"{k} {v}" for k, v in value.items()) or "-"
+            yield name, ", ".join(f"{k} {'-' if v is None else v}" for k, v in value.items()) or "-"
 
 
 _LINES: Final = (("├─ ", "│  "), ("└─ ", "   "))
@@ -92,10 +92,11 @@ def _cells(guide: str, node: Mapping[str, Any]) -> Iterator[Text]:
         restarts = count + restarts
     yield restarts
     yield Text(str(node["mailbox_length"]), "bold yellow" if node["mailbox_length"] else "")
-    yield Text(_age(node["uptime"]) if alive else "-")
+    yield Text(age(node["uptime"]) if alive else "-")
 
 
-def _age(uptime: float) -> str:
+def age(uptime: float) -> str:
+    """Seconds for eyes."""
     seconds = int(uptime)
     if seconds < 60:
         return f"{seconds} s"

@@ -16,6 +16,8 @@ from supervisors import ExitReason, Shutdown
 BEAT: Final = 2.0
 """Seconds between two reports, and the most that one may take: it shares the connections of those
 that work."""
+STARTING: Final = 0.2
+"""Seconds between the reports of a start, so that it is seen when it is over."""
 
 log = structlog.get_logger("nexus.heartbeat")
 
@@ -49,15 +51,16 @@ class Heartbeat(Stage):
 
     async def _beat_on(self) -> None:
         while True:
+            report = self._report()
             try:
-                await self._beat(self._report())
+                await self._beat(report)
             except StorageError as error:
                 self._patience.note(error)
             else:
                 if self._patience.tried:  # and the report said that it was
                     self._patience.worked()
                     continue
-            await trio.sleep(BEAT)
+            await trio.sleep(STARTING if report.state == "starting" else BEAT)
 
     async def _beat(self, report: NodeReport) -> None:
         """One at a time, so that what is said last stands last."""

@@ -86,7 +86,7 @@ class Status:
         """What all who look at the database are told of this process."""
         outages = self.outages()
         why = "; ".join(f"{name}: {told['error']}" for name, told in outages.items())
-        host, providers = socket.gethostname(), self._settings.providers
+        host, providers = socket.gethostname(), self._in_work.providers
         error = self._metrics.last_error
         return NodeReport(
             node=self._instance_id,
@@ -108,9 +108,11 @@ class Status:
     def _settings(self) -> Settings:
         return self._in_force.settings
 
-    async def __call__(self, _arguments: Mapping[str, Any] | None = None) -> object:
-        """The answer to `status`; what waits in the queues is the database's to tell."""
+    async def __call__(self, arguments: Mapping[str, Any] | None = None) -> object:
+        """The answer to `status`; what waits in the queues is the database's to tell, unless the
+        argument `queues` is false."""
         outages = self.outages()
+        counted = arguments is None or arguments.get("queues") is not False
         return {
             "state": self.state(outages),
             "outages": outages,
@@ -122,8 +124,8 @@ class Status:
             "uptime_seconds": round(self.uptime(), 1),
             "database": "embedded" if self._settings.database.embedded else "external",
             "paused": [pause.told() for pause in self._desired.pauses],
-            "queues": await self._asked(self._queue_lengths),
-            "waiting": await self._asked(self._waiting),
+            "queues": await self._asked(self._queue_lengths) if counted else {},
+            "waiting": await self._asked(self._waiting) if counted else {},
             "tasks": trio.lowlevel.current_statistics().tasks_living,
             "in_work": len(self._in_work),
             "running": self._in_work.running,

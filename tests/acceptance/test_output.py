@@ -14,6 +14,8 @@ COMMANDS = [
     ("stop",),
     ("status",),
     ("tree",),
+    ("nodes",),
+    ("top",),
     ("ask",),
     ("enqueue",),
     ("result",),

@@ -60,6 +60,10 @@ def test_a_service_and_a_producer_with_just_what_they_need(
         (operator_url, "DELETE FROM nexus.requests"),
         (operator_url, "UPDATE nexus.spending SET spent = 0"),
         (operator_url, "DELETE FROM public.job_results"),
+        (operator_url, "UPDATE nexus.nodes SET state = 'ready'"),
+        (operator_url, "UPDATE nexus.chores SET term = 0"),
+        (producer_url, "SELECT * FROM nexus.node_states"),
+        (producer_url, "SELECT nexus.node_id('*')"),
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             query(url, statement)
@@ -114,6 +118,10 @@ def an_operator_runs_the_commands(nexus: Nexus, url: str) -> None:
     assert nexus.run("result", "by-operator", "--wait").returncode == 0
     assert nexus.run("explain", "by-operator").returncode == 0
     assert [it["budget"] for it in nexus.json("budgets")] == ["all"]
+    assert [it["state"] for it in nexus.json("nodes")] == ["ready"]
+    query(url, "SELECT min(enqueued_at) FROM pgmq.q_ai_requests")  # nexus top
+    query(url, "SELECT min(enqueued_at) FROM pgmq.q_ai_results")
+    query(url, "SELECT nexus.node_id(host) FROM nexus.nodes")
     assert "not shown" not in nexus.run("models").stderr
     assert nexus.run("models", "forget", "--all").returncode == 0
     query(url, "SELECT count(msg_id) FROM pgmq.q_ai_requests WHERE vt <= now()")

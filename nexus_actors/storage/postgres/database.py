@@ -15,6 +15,7 @@ from nexus_actors.storage.postgres.connection import (
     open_postgres,
 )
 from nexus_actors.storage.postgres.control_store import PostgresControlStore
+from nexus_actors.storage.postgres.depths import QueueLength, read_queue_lengths
 from nexus_actors.storage.postgres.direct import DirectWay
 from nexus_actors.storage.postgres.due_index import has_due_index
 from nexus_actors.storage.postgres.hints import PostgresHints, open_hints
@@ -57,10 +58,9 @@ class PostgresDatabase:
         self.claim = claim
         """The lock of this instance; None where none was asked for."""
 
-    async def queue_lengths(self) -> dict[str, dict[str, int]]:
-        """For each queue, how many messages it holds and how many are visible now."""
-        rows = await self.run(fetch, self.queues.query("queue_lengths"))
-        return {row["queue"]: {"total": row["total"], "visible": row["visible"]} for row in rows}
+    async def queue_lengths(self) -> dict[str, QueueLength]:
+        """See `read_queue_lengths`."""
+        return await self.run(read_queue_lengths, self.queues)
 
     async def waiting_counts(self) -> dict[str, dict[str, object]]:
         """For each reason, how many requests that were leased once wait: `requests`, `since` the

@@ -1,0 +1,126 @@
+"""`nexus top`: what goes on now, renewed as it goes on: queues, providers, rates, spend, nodes."""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from nexus_actors.cli.database import queues_of, running_database
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import print_json
+from nexus_actors.cli.running import run
+
+if TYPE_CHECKING:
+    from nexus_actors.cli.top_rounds import Round
+    from nexus_actors.settings import Settings
+
+INTERVAL = 2.0
+"""Seconds between two rounds."""
+FIRST_INTERVAL = 1.0
+"""Seconds that a single round measures rates for."""
+
+
+def top(
+    *,
+    once: Annotated[
+        bool, Parameter(name="--once", negative="", help="Measure for a second, print, and end.")
+    ] = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Watch the service: what waits in the queues and for how long; of each provider what runs and
+    waits, calls answered and failed a second and their mean latency since the last round, and what
+    was spent; how the nodes are. Renewed every two seconds; q or Ctrl-C ends it.
+
+    Calls are those of the service that runs here with this config, queues, spend and nodes those of
+    the database. Spend counts requests that have ended, days begin at midnight UTC. With --json a
+    round is one line.
+
+    Example: nexus top --once
+    """
+    settings = read_settings(config)
+    run(_watch, settings, running_database(settings), once, json)
+
+
+async def _watch(settings: "Settings", url: str, once: bool, json: bool) -> None:
+    import trio
+
+    from nexus_actors.cli.top_rounds import Rounds
+    from nexus_actors.storage.postgres.connection import open_postgres
+
+    async with open_postgres(url, pool_size=2, application_name="nexus top") as pool:
+        rounds = Rounds(settings.service.data_dir, queues_of(settings), pool)
+        if once:
+            await rounds.next()
+            await trio.sleep(FIRST_INTERVAL)
+            with _output(json) as show:
+                show(await rounds.next())
+            return
+        with _output(json, renewed=True) as show:
+            async with _until_q():
+                while True:
+                    show(await rounds.next())
+                    await trio.sleep(INTERVAL)
+
+
+@contextmanager
+def _output(json: bool, *, renewed: bool = False) -> Iterator[Callable[["Round"], None]]:
+    """What shows a round: as a line of JSON, as a table, or in the place of the one before."""
+    if json:
+        yield lambda it: print_json(asdict(it), indent=None)
+        return
+    from nexus_actors.cli.screen import Screen
+    from nexus_actors.cli.top_view import render
+
+    screen = Screen()
+    if not (renewed and screen.is_terminal):
+        yield lambda it: screen.print(render(it, screen.width))
+        return
+    from rich.live import Live
+
+    # Its own thread, which renews what has not changed, would print while trio runs.
+    with Live(console=screen, screen=True, auto_refresh=False) as live:
+        yield lambda it: live.update(render(it, screen.width), refresh=True)
+
+
+@asynccontextmanager
+async def _until_q() -> AsyncIterator[None]:
+    """Cancel the block when q is typed. Where nobody can type it runs on."""
+    import trio
+
+    typing = sys.stdin is not None and sys.stdin.isatty()
+    with _typed_at_once() if typing else nullcontext():
+        async with trio.open_nursery() as nursery:
+            if typing:
+                nursery.start_soon(_typed_q, nursery.cancel_scope.cancel)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+async def _typed_q(then: Callable[[], None]) -> None:
+    import os
+
+    import trio
+
+    while True:
+        await trio.lowlevel.wait_readable(sys.stdin)
+        typed = os.read(sys.stdin.fileno(), 64)
+        if not typed or b"q" in typed.lower():
+            return then()
+
+
+@contextmanager
+def _typed_at_once() -> Iterator[None]:
+    """The terminal hands on each key as it is typed, and shows none; afterwards as it was."""
+    import termios
+    import tty
+
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        tty.setcbreak(sys.stdin)
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
