@@ -111,4 +111,6 @@ async def test_a_beat_that_is_under_way_at_the_stop_does_not_come_after_its_word
     async with beating(store):
         await trio.sleep(BEAT / 2)
         store.hangs = False
+        before = trio.current_time()
     assert store.states == ["stopped"]
+    assert trio.current_time() == before

@@ -27,6 +27,7 @@ class Store:
     looks: int = 0
     rounds: int = 0
     pruned: list[tuple[Kept, int]] = field(default_factory=list)
+    looked_through: list[Kept] = field(default_factory=list)
     refused: Kept | None = None
     lost_at: Kept | None = None
     """Another takes over while this is pruned."""
@@ -53,6 +54,7 @@ class Store:
 
     async def prune(self, what: Kept, term: Term, *, seconds: float, count: int, batch: int) -> int:
         await trio.lowlevel.checkpoint()
+        self.looked_through.append(what)
         if what == self.lost_at:
             self.leader = "another"
         if what == self.refused:
@@ -119,6 +121,7 @@ async def test_who_loses_the_lead_in_a_round_ends_it(autojump_clock: Any) -> Non
     async with pruning(store):
         await trio.sleep(1)
     assert [what for what, _ in store.pruned] == ["requests", "results"]
+    assert store.looked_through == ["requests", "results", "journal"]
     assert store.rounds == 0
 
 
