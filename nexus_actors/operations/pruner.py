@@ -30,6 +30,8 @@ OVERDUE = 3600.0
 """Seconds without a round, after which the service says so."""
 LEAVE_TIMEOUT = 2.0
 """Seconds that a stop waits for the store to note that the leader has gone."""
+OVER: Final = 60.0
+"""Seconds for which a row of nexus.control whose time is over stays where it is."""
 DAY: Final = 86_400.0
 NODES: Final = 100
 """Of nodes that are gone, so many are kept, for a day."""
@@ -148,4 +150,5 @@ def _limits(settings: RetentionSettings) -> Mapping[Kept, tuple[float, int]]:
         "journal": (settings.journal_days * DAY, settings.journal_count),
         "dead": (settings.dead_days * DAY, settings.dead_count),
         "nodes": (DAY, NODES),
+        "control": (OVER, 0),
     }

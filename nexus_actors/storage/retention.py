@@ -4,8 +4,9 @@ from typing import Literal, Protocol
 
 from nexus_actors.storage.nodes import Term
 
-Kept = Literal["requests", "results", "journal", "dead", "nodes"]
-"""The archives of both queues, the journal, the dead letters; the nodes that are gone."""
+Kept = Literal["requests", "results", "journal", "dead", "nodes", "control"]
+"""The archives of both queues, the journal, the dead letters; the nodes that are gone, and what
+operators wanted until a time that is over."""
 
 
 class RetentionStore(Protocol):

@@ -56,6 +56,7 @@ class PostgresRetentionStore:
             "journal": _Kind(queues.query("prune_journal"), queues.query("delete_journal")),
             "dead": _Kind(queues.query("prune_dead"), queues.query("dead_purge")),
             "nodes": _Kind(queues.query("prune_nodes"), queues.query("delete_nodes")),
+            "control": _Kind(queues.query("prune_control"), queues.query("delete_control")),
         }
 
     async def prune(self, what: Kept, term: Term, *, seconds: float, count: int, batch: int) -> int:

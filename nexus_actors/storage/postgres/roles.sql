@@ -73,7 +73,7 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.nodes TO "{service}";
     GRANT SELECT, INSERT, UPDATE ON nexus.chores TO "{service}";
     GRANT SELECT, DELETE ON nexus.cancellations TO "{service}";
-    GRANT SELECT ON nexus.control TO "{service}";
+    GRANT SELECT, DELETE ON nexus.control TO "{service}";
     GRANT SELECT ON nexus.migrations, nexus.steps, nexus.request_queues, nexus.node_states TO "{service}";
     GRANT SELECT, INSERT ON public.job_results TO "{service}";
     -- Results that it stores with the end of their request are filed in the archive under numbers of their queue. Without it they

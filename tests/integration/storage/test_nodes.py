@@ -170,3 +170,24 @@ async def test_of_nodes_that_are_gone_few_are_kept_and_none_that_runs_goes(
     assert await states(db) == {"runs": "ready", "lost": "lost", "stopped": "stopped"}
     assert await prune(DAY, 1) == 1
     assert await states(db) == {"runs": "ready", "lost": "lost"}
+
+
+async def test_what_operators_wanted_goes_a_while_after_its_end(db: PostgresDatabase) -> None:
+    term = (await db.nodes.take("prune", node="one", running=0)).term
+    assert term is not None
+    for name, over in (("over", 90), ("just over", 30), ("holds", -60), ("for good", None)):
+        await sql(
+            db,
+            "INSERT INTO nexus.control (action, subject, name, until)"
+            " VALUES ('pause', 'agent', $1, now() - make_interval(secs => $2))",
+            name,
+            over,
+        )
+
+    async def prune() -> int:
+        return await db.retention.prune("control", term, seconds=60, count=0, batch=9)
+
+    assert await prune() == 1
+    assert await prune() == 0
+    left = await sql(db, "SELECT name FROM nexus.control ORDER BY name")
+    assert [row[0] for row in left] == ["for good", "holds", "just over"]

@@ -71,7 +71,7 @@ async def pruning(store: Store, outages: Outages | None = None) -> AsyncIterator
 
     def pruner() -> Pruner:
         return Pruner(
-            settings=retention(),
+            settings=retention,
             store=store,
             chores=store,
             node="one",
@@ -90,7 +90,7 @@ async def test_the_leader_prunes_at_once_and_then_every_interval_and_leaves_at_t
     async with pruning(store):
         await trio.sleep(1)
         assert store.pruned == [
-            (it, 1) for it in ("requests", "results", "journal", "dead", "nodes")
+            (it, 1) for it in ("requests", "results", "journal", "dead", "nodes", "control")
         ]
         assert store.rounds == 1
         await trio.sleep(INTERVAL - 2)
@@ -113,7 +113,7 @@ async def test_another_node_prunes_only_once_it_leads(autojump_clock: Any) -> No
         store.leader = "another"
         await trio.sleep(INTERVAL)
     assert store.leader == "another"
-    assert len(store.pruned) == 5
+    assert len(store.pruned) == 6
 
 
 async def test_who_loses_the_lead_in_a_round_ends_it(autojump_clock: Any) -> None:
@@ -129,7 +129,7 @@ async def test_a_round_in_which_a_kind_was_refused_is_not_complete(autojump_cloc
     store = Store(refused="results")
     async with pruning(store):
         await trio.sleep(1)
-    assert [what for what, _ in store.pruned] == ["requests", "journal", "dead", "nodes"]
+    assert [what for what, _ in store.pruned] == ["requests", "journal", "dead", "nodes", "control"]
     assert store.rounds == 0
 
 
