@@ -1,7 +1,7 @@
 """What `nexus top` shows: one round after another, of the service's socket and the database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from nexus_actors.storage.postgres.depths import (
     Spend,
     read_queue_lengths,
     read_spend,
+    read_waiting,
 )
 from nexus_actors.storage.postgres.node_store import SeenNode, list_nodes
 from nexus_actors.storage.postgres.sql import Queues
@@ -49,6 +50,8 @@ class ServiceLine:
     state: str
     outages: Mapping[str, str]
     """What it waits for, and why."""
+    paused: list[str]
+    """What operators have paused, in words."""
     version: str
     uptime_seconds: float
     in_work: int
@@ -75,10 +78,21 @@ class Round:
     """Since the round before, which rates are of."""
     service: ServiceLine | None
     queues: Mapping[str, QueueLength]
+    waiting: Mapping[str, int]
+    """Requests that were leased once and wait, by what for."""
     providers: Mapping[str, Calls]
     nodes: list[NodeLine]
     trouble: list[str]
     """What could not be found out, and why."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the database has told so far."""
+
+    nodes: list[SeenNode] = field(default_factory=list)
+    queues: Mapping[str, QueueLength] = field(default_factory=dict)
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
 
 class Rounds:
@@ -99,7 +113,7 @@ class Rounds:
         before, now = self._before, trio.current_time()
         status = await self._status()
         self._before = None if status is None else (now, status)
-        queues, nodes = await self._database()
+        found = await self._database()
         seconds = None if before is None or status is None else now - before[0]
         earlier = {} if before is None else before[1]["providers"]
         current = {} if status is None else status["providers"]
@@ -108,7 +122,8 @@ class Rounds:
             at=datetime.now(UTC),
             seconds=seconds,
             service=None if status is None else _service(status),
-            queues=queues,
+            queues=found.queues,
+            waiting=found.waiting,
             providers={
                 name: _calls(
                     current.get(name),
@@ -118,7 +133,9 @@ class Rounds:
                 )
                 for name in [*current, *(it for it in spend or {} if it not in current)]
             },
-            nodes=[NodeLine(name=it.name, state=it.state, in_flight=it.in_flight) for it in nodes],
+            nodes=[
+                NodeLine(name=it.name, state=it.state, in_flight=it.in_flight) for it in found.nodes
+            ],
             trouble=self._trouble,
         )
 
@@ -132,19 +149,19 @@ class Rounds:
         found: Mapping[str, Any] = answer
         return found
 
-    async def _database(self) -> tuple[Mapping[str, QueueLength], list[SeenNode]]:
-        queues: Mapping[str, QueueLength] = {}
-        nodes: list[SeenNode] = []
+    async def _database(self) -> "_Found":
+        found = _Found()
         try:
             with trio.move_on_after(PATIENCE) as limit:
-                nodes = await self._pool.run(list_nodes)
-                queues = await self._pool.run(read_queue_lengths, self._queues)
+                found.nodes = await self._pool.run(list_nodes)
+                found.queues = await self._pool.run(read_queue_lengths, self._queues)
+                found.waiting = await self._pool.run(read_waiting, self._queues)
             if limit.cancelled_caught:
                 self._trouble.append("the queues were not counted in time")
             await self._look_at_spend()
         except StorageError as error:
             self._trouble.append(str(error))
-        return queues, nodes
+        return found
 
     async def _look_at_spend(self) -> None:
         if trio.current_time() < self._spend_due:
@@ -162,6 +179,7 @@ def _service(status: Mapping[str, Any]) -> ServiceLine:
         name=status["service"],
         state=status["state"],
         outages={name: told["error"] for name, told in status["outages"].items()},
+        paused=list(status["paused"]),
         version=status["version"],
         uptime_seconds=status["uptime_seconds"],
         in_work=status["in_work"],

@@ -37,7 +37,11 @@ def _head(it: Round) -> Iterator[Text]:
         Text(f"{count} ") + cell(state, _STYLES.get(state, "")) for state, count in states.items()
     ]
     yield Text("nodes  ", "dim") + (Text(", ").join(told) if told else Text("-")) + Text(work)
+    if it.waiting:
+        told = [Text(f"{count:,} ") + cell(reason) for reason, count in it.waiting.items()]
+        yield Text("waiting  ", "dim") + Text(", ").join(told)
     outages = {} if it.service is None else it.service.outages
+    yield from _lines([] if it.service is None else it.service.paused, "cyan")
     yield from _lines((f"{name}: {error}" for name, error in outages.items()), "yellow")
     yield from _lines(it.trouble, "bold red")
 

@@ -48,3 +48,9 @@ async def read_spend(connection: Connection) -> dict[str, Spend]:
     """By provider. It takes the longer, the more requests ended today: to be bounded likewise."""
     rows = await connection.fetch(read("queries", "spending_by_provider"))
     return {row["provider"]: Spend(row["hour"], row["day"]) for row in rows}
+
+
+async def read_waiting(connection: Connection, queues: Queues) -> dict[str, int]:
+    """How many requests that were leased once wait, by what for; the most first."""
+    rows = await connection.fetch(queues.query("waiting_counts"))
+    return {row["reason"]: row["requests"] for row in rows}
