@@ -1,11 +1,18 @@
 """The commands by name and family. A module named here is imported when its command is run."""
 
+import re
+from collections.abc import Sequence
+from inspect import getdoc
+
 from cyclopts import App, Group
 
 from nexus_actors import __version__
 from nexus_actors.cli.exit_codes import MEANING
 
 _EPILOGUE = "Exit codes\n" + "\n".join(f"{code:>5}  {text}" for code, text in MEANING.items())
+
+_FOLD = re.compile(r"(?<!\n)\n(?!\n|Example|Exit code)")
+"""Ends of lines within a paragraph, which is laid out anew for the terminal."""
 
 _FAMILIES = {
     "Service": {
@@ -25,15 +32,8 @@ _FAMILIES = {
         "drain": ("cli.steering:drain", "Have a node end its calls and begin none."),
         "log-level": ("cli.steering:log_level", "Set from which level on services log."),
         "waiting": ("cli.waiting:waiting", "Say whose requests wait, and for what."),
-        "nodes": (
-            "cli.nodes:nodes",
-            "Show every process of the service, wherever it runs.\n\nExample: nexus nodes --json",
-        ),
-        "top": (
-            "cli.top:top",
-            "Watch queues, providers, rates and spend, renewed as it runs.\n\n"
-            "Example: nexus top --once",
-        ),
+        "nodes": ("cli.nodes:nodes", "Show every process of the service, wherever it runs."),
+        "top": ("cli.top:top", "Watch queues, providers, rates and spend, renewed as it runs."),
     },
     "Requests": {
         "ask": ("cli.ask:ask", "Ask one question and print the answer."),
@@ -85,3 +85,14 @@ for _family, _commands in _FAMILIES.items():
             group=_group,
             sort_key=_position,
         )
+
+
+def command_line(tokens: Sequence[str]) -> App:
+    """The commands, of which the one that is meant explains itself by what its function says: the
+    line here is for the list, which imports none."""
+    name = tokens[0] if tokens else ""
+    if any(name in commands for commands in _FAMILIES.values()):
+        command = app[name]
+        if command.default_command is not None and (told := getdoc(command.default_command)):
+            command.help = _FOLD.sub(" ", told)
+    return app

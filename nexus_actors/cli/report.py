@@ -68,9 +68,11 @@ def run(tokens: Sequence[str] | None = None) -> int:
 def _run(tokens: Sequence[str] | None) -> int:
     from cyclopts import CycloptsError
 
-    from nexus_actors.cli.app import app
+    from nexus_actors.cli.app import command_line
 
+    tokens = sys.argv[1:] if tokens is None else tokens
     try:
+        app = command_line(tokens)
         code = app(tokens, print_error=False, exit_on_error=False, result_action="return_value")
     except CycloptsError as error:
         complain(" ".join(str(error).split()))  # laid out for a box

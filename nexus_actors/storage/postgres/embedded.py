@@ -16,13 +16,12 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 import trio
 
 from nexus_actors.storage.errors import StorageUnavailable
-from nexus_actors.storage.outages import Patience
 from nexus_actors.storage.postgres.cluster import (
     binary,
     initialise,
@@ -32,6 +31,9 @@ from nexus_actors.storage.postgres.cluster import (
 )
 from nexus_actors.storage.postgres.connection import collapsed_groups
 from nexus_actors.storage.postgres.errors import DatabaseStartError
+
+if TYPE_CHECKING:  # commands, which have no log, use a server too
+    from nexus_actors.storage.outages import Patience
 
 START_TIMEOUT = 60.0
 """Seconds for making and starting a server, including crash recovery."""
@@ -82,7 +84,7 @@ def embedded_url(data_dir: Path) -> str:
 
 @asynccontextmanager
 async def open_embedded(
-    data_dir: Path, *, settings: Sequence[str] = (), patience: Patience | None = None
+    data_dir: Path, *, settings: Sequence[str] = (), patience: "Patience | None" = None
 ) -> AsyncIterator[str]:
     """Run the server of `data_dir`, or join the running one; gives its URL.
 
@@ -126,7 +128,7 @@ async def _own_or_join(data_dir: Path) -> int | None:
 
 @asynccontextmanager
 async def _running_server(
-    data_dir: Path, settings: Sequence[str], patience: Patience | None
+    data_dir: Path, settings: Sequence[str], patience: "Patience | None"
 ) -> AsyncIterator[None]:
     """The server as a child, from accepting connections to gone. Needs the lock."""
     await trio.to_thread.run_sync(initialise, data_dir, _socket_dir(data_dir))
@@ -169,7 +171,7 @@ class _Server:
             await trio.sleep(0.1)
             self._guard = await _start_guard(self._data_dir, self._settings)
 
-    async def watch(self, patience: Patience | None) -> None:
+    async def watch(self, patience: "Patience | None") -> None:
         """Start it again whenever it has ended by itself. Without patience: raise instead."""
         assert self._guard is not None  # noqa: S101 - it was started
         while True:
