@@ -12,6 +12,9 @@ from nexus_actors.cli.exit_codes import MEANING
 
 _EPILOGUE = "Exit codes\n" + "\n".join(f"{code:>5}  {text}" for code, text in MEANING.items())
 
+_FOLD = re.compile(r"(?<!\n)\n(?!\n|Example|Exit code)")
+"""Ends of lines within a paragraph, which is laid out anew for the terminal."""
+
 _FAMILIES = {
     "Service": {
         "start": (
@@ -30,19 +33,9 @@ _FAMILIES = {
         "drain": ("cli.steering:drain", "Have a node end its calls and begin none."),
         "log-level": ("cli.steering:log_level", "Set from which level on services log."),
         "waiting": ("cli.waiting:waiting", "Say whose requests wait, and for what."),
-        "nodes": (
-            "cli.nodes:nodes",
-            "Show every process of the service, wherever it runs.\n\nExample: nexus nodes --json",
-        ),
-        "top": (
-            "cli.top:top",
-            "Watch queues, providers, rates and spend, renewed as it runs.\n\n"
-            "Example: nexus top --once",
-        ),
-        "reload": (
-            "cli.reload:reload",
-            "Have the running service take up its config as it is now.",
-        ),
+        "nodes": ("cli.nodes:nodes", "Show every process of the service, wherever it runs."),
+        "top": ("cli.top:top", "Watch queues, providers, rates and spend, renewed as it runs."),
+        "reload": ("cli.reload:reload", "Put the config as it is now in force, while it runs."),
         "restart": ("cli.reload:restart", "Start one actor of the running service anew."),
     },
     "Requests": {

@@ -95,6 +95,8 @@ def _notes(found: "Sequence[SeenNode]", width: int) -> "Iterator[str]":
     for it in found:
         if it.why is not None and it.state not in _GONE:
             yield f"{it.name} is {it.state}: {it.why}"
+        if it.chores:
+            yield f"{it.name} does for all: {', '.join(it.chores)}"
         if it.last_error is not None and width < WIDE:
             yield f"{it.name}: last error {it.last_error}"
 

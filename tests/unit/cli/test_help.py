@@ -8,7 +8,7 @@ import pytest
 from cyclopts import App
 
 from nexus_actors.cli import report
-from nexus_actors.cli.app import app
+from nexus_actors.cli.app import _FAMILIES, app
 
 
 def commands(of: App, *path: str) -> Iterator[tuple[tuple[str, ...], Callable[..., object]]]:
@@ -40,3 +40,11 @@ def test_a_commands_own_page_tells_all_of_it(capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     assert "Example: nexus remote -e 'await tree()'" in shown
     assert "Ctrl-C interrupts the statement" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("name", _FAMILIES["Steering"])
+def test_a_command_for_operators_shows_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.run([name, "--help"]) == 0
+    assert f"\nExample: nexus {name}" in capsys.readouterr().out
