@@ -12,8 +12,6 @@ from nexus_actors.cli.exit_codes import MEANING
 
 _EPILOGUE = "Exit codes\n" + "\n".join(f"{code:>5}  {text}" for code, text in MEANING.items())
 
-_FOLD = re.compile(r"(?<!\n)\n(?!\n|Example|Exit code)")
-"""Ends of lines within a paragraph, which is laid out anew for the terminal."""
 
 _FAMILIES = {
     "Service": {
