@@ -90,7 +90,7 @@ class Router(GenServer):
         elif (wait := self._choose(job)) is not None:
             job.wait = wait
             if wait.reason == "paused" or wait.until < self._may_wait_until(job):
-                self._overtaken.add(job, inf if wait.lane is not None else wait.until)
+                self._overtaken.add(job)
                 self._in_work.leave(job)
             else:
                 self._in_work.answer(job, self._left_alone(job, wait.until))

@@ -47,7 +47,8 @@ class Pause:
         """In words: what, by whom, until when, why. One line, whatever was said."""
         until = "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M:%S} UTC"
         why = f": {self.why}" if self.why else ""
-        text = f"{self.subject} {self.name} is paused by {self.by}{until}{why}"
+        what = f"{self.subject} {self.name} is paused" if self.name else "this node is drained"
+        text = f"{what} by {self.by}{until}{why}"
         return printable(text, LONGEST_WHY)
 
 

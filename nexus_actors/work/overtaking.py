@@ -54,9 +54,10 @@ class Overtaken:
         self._is_by_agent = is_by_agent
         self._examples: dict[Hashable, list[_Example]] = {}
 
-    def add(self, job: Job, until: float = math.inf) -> None:
-        """It has to wait for room at its candidate's provider, or `until` that may be called. One
-        with a past of its own is no example."""
+    def add(self, job: Job) -> None:
+        """It has to wait, for what its `wait` says: room at its candidate's provider, a moment, or
+        the end of a pause, of which nobody can say whether it has come. One with a past of its own
+        is no example."""
         it = job.body
         if job.attempt_count or job.used_before or job.previous or not isinstance(it, LLMRequest):
             return
@@ -74,7 +75,7 @@ class Overtaken:
         if kind not in self._examples and len(self._examples) >= MOST:
             del self._examples[next(iter(self._examples))]
         examples = self._examples.setdefault(kind, [])
-        examples.append(_Example(job.lease.msg_id, job.size, provider, until))
+        examples.append(_Example(job.lease.msg_id, job.size, provider, _until(job, provider)))
         if len(examples) > EACH:  # a large one may say nothing to the store
             examples.remove(max(examples, key=lambda it: it.size))
 
@@ -99,6 +100,13 @@ class Overtaken:
     def clear(self) -> None:
         """Forget all."""
         self._examples.clear()
+
+
+def _until(job: Job, provider: str) -> float:
+    wait = job.wait
+    if wait is None or wait.lane == provider:
+        return math.inf
+    return wait.until if wait.lane is None else min(wait.until, trio.current_time() + MEMORY)
 
 
 class Overtaking:

@@ -12,7 +12,7 @@ from nexus_actors.routing import Candidate
 from nexus_actors.storage.errors import StorageStrained
 from nexus_actors.storage.requests import Delivery, Lease, Others, Previous
 from nexus_actors.work.in_work import InWork
-from nexus_actors.work.job import Job
+from nexus_actors.work.job import Job, Wait
 from nexus_actors.work.overtaking import EACH, MEMORY, MOST, REST, SHARE, Overtaken, Overtaking
 from tests.unit.parts import delivery
 
@@ -142,9 +142,23 @@ async def test_what_waits_for_room_is_an_example_until_there_is_some() -> None:
 async def test_what_waits_for_a_moment_is_an_example_till_then() -> None:
     """Its provider may have room: it may only not be called."""
     overtaken = Overtaken()
-    overtaken.add(job(1), until=5.0)
+    later = job(1)
+    later.wait = Wait("throttled", until=5.0)
+    overtaken.add(later)
     assert overtaken.examples({"full"}, 4.9) == [1]
     assert overtaken.examples({"full"}, 5.0) == []
+
+
+async def test_what_waits_for_a_pause_is_an_example_for_a_moment_though_its_provider_has_room(
+    autojump_clock: Any,
+) -> None:
+    overtaken = Overtaken()
+    paused = job(1)
+    paused.wait = Wait("paused", lane="paused agent a")
+    overtaken.add(paused)
+    now = trio.current_time()
+    assert overtaken.examples({"full"}, now) == [1]
+    assert overtaken.examples({"full"}, now + MEMORY) == []
 
 
 async def test_one_that_has_failed_somewhere_is_no_example_of_those_that_have_not() -> None:
