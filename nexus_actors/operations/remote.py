@@ -77,7 +77,9 @@ class Remote:
         log.info("a remote session begins", user=user)
         try:
             await self._converse(stream, user)
-        except Exception:  # its own nursery has come to harm, say by a scope that was left open
+        except (Exception, BaseExceptionGroup, SystemExit, KeyboardInterrupt):
+            # Its own nursery has come to harm, say by a scope that was left open.
+            await trio.lowlevel.checkpoint_if_cancelled()
             log.exception("a remote session failed", user=user)
         finally:
             self._sessions -= 1

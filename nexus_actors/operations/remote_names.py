@@ -111,7 +111,7 @@ def completions(text: str, names: Mapping[str, object]) -> list[str]:
     else:
         try:
             found = set(dir(_value(head, names)))
-        except Exception:  # noqa: BLE001 - whatever an attribute raises: there is none
+        except BaseException:  # noqa: BLE001 - whatever an attribute raises, SystemExit too
             return []
     hidden = not stem.startswith("_")
     fitting = (it for it in found if it.startswith(stem) and not (hidden and it.startswith("_")))

@@ -177,10 +177,10 @@ class _Server:
         while True:
             began = trio.current_time()
             await self._guard.wait()
-            ended = StorageUnavailable("the embedded PostgreSQL server has ended; see its log")
+            told = "the embedded PostgreSQL server has ended"
             if patience is None:
-                raise ended
-            patience.note(ended)
+                raise StorageUnavailable(f"{told}; see its log")
+            patience.note(StorageUnavailable(f"{told}, and is started again; see its log"))
             if trio.current_time() < began + SHORT_LIFE:
                 await trio.sleep(AGAIN)
             while patience.tried:

@@ -275,12 +275,17 @@ async def test_names_are_completed(tmp_path: Path) -> None:
         def broken(self) -> int:
             raise ZeroDivisionError
 
+        @property
+        def ending(self) -> int:
+            raise SystemExit
+
     async with service(tmp_path, odd=Odd()), open_prompt(tmp_path) as prompt:
         for text, expected in {
             "get_st": ["get_state"],
-            "odd.": ["odd.broken", "odd.plain"],
+            "odd.": ["odd.broken", "odd.ending", "odd.plain"],
             "odd._h": ["odd._hidden"],
             "odd.broken.": [],
+            "odd.ending.": [],
             "nobody.": [],
             "awai": ["await"],
         }.items():
