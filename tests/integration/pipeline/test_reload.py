@@ -99,7 +99,7 @@ async def test_reloads_under_load_lose_nothing_and_cancel_nothing(
     database_url: str, tmp_path: Path
 ) -> None:
     """Sizes, keys, limits, routes and providers change; each request is answered once."""
-    reloads, each = 10, 15
+    reloads, each = 8, 15
 
     def answer(_: Recorded) -> Reply:
         return Reply(delay=0.03)
