@@ -58,17 +58,18 @@ class ProviderAdmission:
         self._has_keys = bool(keys)
         self._ring = KeyRing(keys or ("no key",))
         self._rest_seconds = settings.key_rest_seconds
-        self._is_retired = False
+        self.is_retired = False
+        """Another one is in force, or none any more."""
         gates.refused.pop(provider, None)
         gates.keys[provider] = self._ring
         concurrency.reset()
 
     def retire(self) -> None:
-        """Another one is in force. What calls that began before teach is of no use to it: its keys
-        are others."""
+        """It is not in force any more. What calls that began before teach is of no use to another:
+        its keys are others."""
         self._gates, self._concurrency = Gates(), Concurrency(self._concurrency.most)
         self._limiter = None
-        self._is_retired = True
+        self.is_retired = True
 
     @property
     def no_key(self) -> ProviderFailure | None:
@@ -130,7 +131,7 @@ class ProviderAdmission:
                 raise
             except (NoProcess, ServerExited):
                 await trio.sleep(SUCCESSOR)
-        return not self._is_retired
+        return not self.is_retired
 
     def settle(self, request: LLMRequest, key: int, outcome: Outcome | None) -> None:
         """Tell what a call took of the key's limits. One that may have been paid counts."""

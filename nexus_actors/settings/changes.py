@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from nexus_actors.providers.port import ServedKind
 from nexus_actors.settings.display import masked
+from nexus_actors.settings.mistakes import mask_url
 from nexus_actors.settings.model import Provider, Settings
 
 _NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
@@ -45,8 +46,8 @@ def changes(before: Settings, after: Settings) -> tuple[Change, ...]:
     """What differs, in the order of the config's sections. A provider or a budget that is new or
     gone is one change."""
     old, new = masked(before), masked(after)
-    found = [*_differences("", old, new), *_other_secrets(before, after)]
-    return tuple(found)
+    secrets = _other_secrets(before, after, old["providers"], new["providers"])
+    return (*_differences("", old, new), *secrets)
 
 
 def _differences(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
@@ -72,15 +73,19 @@ def _route_differences(old: list[Any], new: list[Any]) -> Iterator[Change]:
             yield Change(f"routes[{place}]", one, other)
 
 
-def _other_secrets(before: Settings, after: Settings) -> Iterator[Change]:
-    """Those that look the same, masked, and are not."""
-    old, new = before.database.url, after.database.url
-    if old != new and masked(before)["database"]["url"] == masked(after)["database"]["url"]:
+def _other_secrets(
+    before: Settings, after: Settings, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[Change]:
+    """Those that look the same, masked, and are not. `old` and `new`: the providers, masked."""
+    urls = [it.database.url.get_secret_value() for it in (before, after)]
+    if urls[0] != urls[1] and mask_url(urls[0]) == mask_url(urls[1]):
         yield Change("database.url", None, None, is_secret=True)
     for name, provider in after.providers.items():
         was = before.providers.get(name)
         if was is None:
             continue
+        one, other = (it.settings.model_dump(mode="json") for it in (was, provider))
+        yield from _unseen(f"providers.{name}", one, other, old[name], new[name])
         keys = {key.name: key.secret for key in was.api_keys}
         for key in provider.api_keys:
             if key.name in keys and keys[key.name] != key.secret:
@@ -90,6 +95,21 @@ def _other_secrets(before: Settings, after: Settings) -> Iterator[Change]:
         there = {key.name for key in provider.api_keys}
         for gone in (key for key in keys if key not in there):
             yield Change(f"providers.{name}: {gone}", "a key", None)
+
+
+def _unseen(
+    path: str,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    seen_old: Mapping[str, Any],
+    seen_new: Mapping[str, Any],
+) -> Iterator[Change]:
+    for name in [it for it in old if it in new and old[it] != new[it]]:
+        here, one, other = f"{path}.{name}", seen_old[name], seen_new[name]
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _unseen(here, old[name], new[name], one, other)
+        elif one == other:
+            yield Change(here, None, None, is_secret=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,15 +47,24 @@ class TermsInForce:
 
     def renew(self) -> None:
         """Take up what is configured now, if it differs. What was found out of the provider is
-        forgotten then, since it may be another."""
+        forgotten then, since it may be another. If it is configured no more, nobody is admitted."""
+        before, limiter = self.now, self._shared.registry.via(self.limiter)
         provider = self._shared.settings.providers.get(self.name)
-        if provider is None or provider.but_for_size == self.now.provider.but_for_size:
+        if provider is None:
+            before.admission.retire()
+            limiter.cast(Renew({}))
             return
-        self.now.admission.retire()
+        if self._are_of(provider):
+            return
+        before.admission.retire()
         self._shared.gates.open_all(self.name)
         self.now = self._made(provider)
-        self._shared.registry.via(self.limiter).cast(Renew(self.now.accounts))
+        limiter.cast(Renew(self.now.accounts))
         self._shared.in_work.rouse(self.name)
+
+    def _are_of(self, provider: Provider) -> bool:
+        was = self.now
+        return was.provider.but_for_size == provider.but_for_size and not was.admission.is_retired
 
     def _made(self, provider: Provider) -> Terms:
         accounts = _accounts(provider)

@@ -51,6 +51,12 @@ class Reloadable:
                     return
                 await trio.sleep(0.01)
 
+    async def gone(self, provider: str) -> None:
+        """Wait until nothing of it is in the tree."""
+        with trio.fail_after(PATIENCE):
+            while any(it.startswith(f"{provider}.") for it in await self.service.names()):
+                await trio.sleep(0.01)
+
 
 def write(file: Path, sections: Mapping[str, Any]) -> None:
     file.write_text("\n".join(f"{name} = {toml(it)}" for name, it in sections.items()))
@@ -93,7 +99,7 @@ async def test_reloads_under_load_lose_nothing_and_cancel_nothing(
     database_url: str, tmp_path: Path
 ) -> None:
     """Sizes, keys, limits, routes and providers change; each request is answered once."""
-    reloads, each = 10, 15
+    reloads, each = 8, 15
 
     def answer(_: Recorded) -> Reply:
         return Reply(delay=0.03)
@@ -127,8 +133,7 @@ async def test_reloads_under_load_lose_nothing_and_cancel_nothing(
             assert {r["status"] for r in results} == {"ok"}
             outcomes = await sql.rows("SELECT outcome, count(*) FROM nexus.attempts GROUP BY 1")
             assert outcomes == [{"outcome": "ok", "count": reloads * each}]
-            names = await it.service.names()
-            assert not any(name.startswith("third.") for name in names) or n % 4 < 2
+            await it.workers("third", 3 if n % 4 < 2 else 0)
             await it.workers("http", 1 + 3 * n % 10)
             restarts = it.service.application.metrics.restarts
             assert not restarts, restarts
@@ -241,8 +246,35 @@ async def test_what_has_not_begun_is_routed_anew_wherever_it_waits(
         await it.reload(**sections("quick"))
         await it.service.stored(12)
         assert Counter(r["provider"] for r in await sql.results()) == {"slow": 2, "quick": 10}
-        await it.workers("slow", 0)
+        await it.gone("slow")
         assert it.service.application.in_work.providers == ("quick",)
+
+
+async def test_who_waits_for_a_limit_goes_by_the_new_one_or_elsewhere(
+    database_url: str, tmp_path: Path
+) -> None:
+    def sections(model: str, **providers: Any) -> dict[str, Any]:
+        return {
+            "service": {"data_dir": str(tmp_path / "data"), "drain_timeout": 1.0},
+            "database": {"url": database_url},
+            "providers": {"quick": {"kind": "echo"}, **providers},
+            "routes": [{"complexity": "*", "task_type": "*", "models": [model]}],
+        }
+
+    few = {"kind": "echo", "pool_size": 2, "requests_per_minute": 1}
+    limited = sections("few/echo", few=few)
+    async with reloadable(database_url, tmp_path, **limited) as it:
+        await it.service.sql.send_many(request(n) for n in range(4))
+        await it.service.stored(1)
+        await it.service.running_calls(2)
+        await it.reload(**sections("few/echo", few={**few, "requests_per_minute": 60_000}))
+        await it.service.stored(4)
+        await it.reload(**limited)
+        await it.service.sql.send_many(request(n) for n in range(4, 9))
+        await it.service.running_calls(2)
+        await it.reload(**sections("quick/echo"))
+        await it.service.stored(9)
+        await it.gone("few")
 
 
 async def test_an_actor_is_restarted_by_its_name_and_calls_below_it_end_first(

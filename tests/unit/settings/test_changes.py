@@ -54,7 +54,7 @@ def test_each_value_is_named_with_both_and_whole_parts_are_one_line() -> None:
 def test_of_a_secret_that_is_another_no_character_is_told() -> None:
     def with_key(key: str, password: str) -> Settings:
         url = f"postgresql://me:{password}@db.example/x"
-        http = {**HTTP, "api_key_env": "THE_KEY"}
+        http = {**HTTP, "api_key_env": "THE_KEY", "headers": {"x-token": password}}
         return settings({"THE_KEY": key}, database={"url": url}, providers={"a": ECHO, "b": http})
 
     before = with_key("old-secret-key-1", "pa55word-one")
@@ -62,6 +62,7 @@ def test_of_a_secret_that_is_another_no_character_is_told() -> None:
     lines = told(before, after)
     assert lines == [
         "database.url: another one (not shown)",
+        "providers.b.headers: another one (not shown)",
         "providers.b: THE_KEY: another one (not shown)",
     ]
     assert not any(word in str(changes(before, after)) for word in ("secret-key", "pa55word"))
