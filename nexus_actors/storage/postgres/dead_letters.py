@@ -5,6 +5,7 @@ done to a letter is done by its number; and one that cannot be read, sent or del
 of no other.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +43,8 @@ class Which:
     numbers: tuple[int, ...] | None = None
     """Their msg_ids."""
     reason: str | None = None
+    other_than: str | None = None
+    """A reason that they do not have. What cannot be read may have any."""
     provider: str | None = None
     older_than: float | None = None
     """Seconds."""
@@ -130,6 +133,15 @@ async def show(pool: PostgresPool, queues: Queues, number: int) -> Whole | None:
         return None
     text = "null" if row["body"] is None and row["fault"] is None else row["body"]
     return Whole(text, row["bytes"] or 0, row["fault"])
+
+
+async def find_one(pool: PostgresPool, queues: Queues, name: str) -> tuple[int, Whole | None]:
+    """The letter of this number; else the last one about the request of this id."""
+    number = int(name) if re.fullmatch(r"[0-9]{1,18}", name) else -1
+    if number < 0 or not await numbers(pool, queues, Which(numbers=(number,))):
+        async for page in _pages(pool, queues, Which(), "dead_list"):
+            number = next((it.number for it in reversed(page) if it.request_id == name), number)
+    return number, await show(pool, queues, number)
 
 
 async def retry(
@@ -236,7 +248,9 @@ def _cut(text: str | None) -> str | None:
 
 
 def _matches(letter: DeadLetter, which: Which) -> bool:
-    return which.reason in (None, letter.reason) and which.provider in (None, letter.provider)
+    is_meant = which.other_than is None or letter.reason != which.other_than
+    given = (which.reason, letter.reason), (which.provider, letter.provider)
+    return is_meant and all(wanted in (None, found) for wanted, found in given)
 
 
 async def _fetch(connection: Connection, sql: str, *arguments: object) -> list[asyncpg.Record]:
