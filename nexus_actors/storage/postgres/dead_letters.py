@@ -6,7 +6,8 @@ of no other.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, cast
@@ -107,20 +108,22 @@ class Retried:
 async def find(pool: PostgresPool, queues: Queues, which: Which) -> list[DeadLetter]:
     """Those letters, oldest first; and those that cannot be read, which may be among them."""
     found: list[DeadLetter] = []
-    async for page in _pages(pool, queues, which, "dead_list"):
-        found += (letter for letter in page if letter.unreadable or _matches(letter, which))
-        if len(found) >= which.limit:
-            break
+    async with aclosing(_pages(pool, queues, which, "dead_list")) as pages:
+        async for page in pages:
+            found += (letter for letter in page if letter.unreadable or _matches(letter, which))
+            if len(found) >= which.limit:
+                break
     return found[: which.limit]
 
 
 async def numbers(pool: PostgresPool, queues: Queues, which: Which) -> list[int]:
     """The numbers of those that `which` says without a look into them, oldest first."""
     found: list[int] = []
-    async for page in _pages(pool, queues, which, "dead_numbers"):
-        found += (letter.number for letter in page)
-        if len(found) >= which.limit:
-            break
+    async with aclosing(_pages(pool, queues, which, "dead_numbers")) as pages:
+        async for page in pages:
+            found += (letter.number for letter in page)
+            if len(found) >= which.limit:
+                break
     return found[: which.limit]
 
 
@@ -203,7 +206,7 @@ async def purge(
 
 async def _pages(
     pool: PostgresPool, queues: Queues, which: Which, query: Literal["dead_list", "dead_numbers"]
-) -> AsyncIterator[list[DeadLetter]]:
+) -> AsyncGenerator[list[DeadLetter], None]:
     """Letters in order of their numbers. A page that fails is halved; one that fails alone is
     unreadable."""
     chosen = which.numbers

@@ -2,7 +2,9 @@
 
 import contextvars
 import json
+import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +97,22 @@ async def the_client_cancels(url: str, folder: Path, server: ScriptedServer) -> 
             await one.cancel("")
 
 
-async def command(*words: str) -> int:
-    """The exit code of a command, run in a thread as if trio were nowhere."""
-    return await trio.to_thread.run_sync(lambda: contextvars.Context().run(run, words))
+@dataclass
+class Commands:
+    """The command line, in a thread as if trio were nowhere, beside the service's log."""
+
+    capsys: Any
+    out: str = ""
+    err: str = ""
+
+    async def run(self, *words: str) -> int:
+        self.capsys.readouterr()
+        code = await trio.to_thread.run_sync(lambda: contextvars.Context().run(run, words))
+        told = self.capsys.readouterr()
+        lines = told.out.splitlines(keepends=True)
+        self.out = "".join(it for it in lines if not re.match(r"\d{4}-\d\d-\d\d ", it))
+        self.err = told.err
+        return code
 
 
 async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_was_meant(
@@ -112,33 +127,40 @@ async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_wa
             f"[database]\nurl = '{database_url}'\n[providers.http]\nkind = 'openai_compatible'\n"
             f"base_url = '{server.url}/v1'\nfree = true\n[[routes]]\nmodels = ['http/m']\n"
         )
+        nexus = Commands(capsys)
         await service.sql.send(request("bad", messages=[], timeout=1500))
         await service.stored(1)
         await service.sql.send_many(request(n, agent_id="ab"[n % 2]) for n in range(9))
         await all_busy(service, server)
-        assert await command("cancel", "request-0", "request-8", "--why", "too dear") == 0
-        assert capsys.readouterr().out == (
+        assert await nexus.run("cancel", "request-0", "request-8", "--why", "too dear") == 0
+        assert nexus.out == (
             "request-0 is cut off\n"
             "request-8 ends as cancelled when a service leases it, now if one has room\n"
         )
-        await service.stored(3)
-        assert await command("cancel", "request-0", "x\x1b[2J", "--json") == 1
-        assert [it["found"] for it in json.loads(capsys.readouterr().out)] == ["ended", "unknown"]
-        assert await command("cancel", "--agent", "a") == 2  # nobody is there to be asked
-        assert "3 requests are meant" in capsys.readouterr().err
-        assert await command("cancel", "--agent", "a", "--yes") == 0
-        assert await command("cancel", "--state", "running", "--json", "--yes") == 0
-        await service.stored(8)
-        assert await command("cancel", "--all", "--older-than", "1d") == 0
-        assert await command("cancel") == 2
-        assert await command("cancel", "request-1", "--all") == 2
+        await service.stored(2)
+        assert await nexus.run("cancel", "request-0", "x\x1b[2J", "--json") == 1
+        assert [it["found"] for it in json.loads(nexus.out)] == ["ended", "unknown"]
+        assert await nexus.run("cancel", "--agent", "a") == 2  # nobody is there to be asked
+        assert "3 requests are meant" in nexus.err
+        assert await nexus.run("cancel", "--agent", "a", "--yes") == 0
+        assert nexus.out == "cancelled: 3\n"
+        assert await nexus.run("cancel", "--all", "--older-than", "1d") == 0
+        assert "there is no request of that kind" in nexus.err
+        assert await nexus.run("cancel", "--state", "running", "--json", "--yes") == 0
+        assert json.loads(nexus.out)["cancelled"] >= 2
+        assert await nexus.run("cancel", "--all", "--yes") == 0
+        await service.stored(10)
+        assert await nexus.run("cancel") == 2
+        assert await nexus.run("cancel", "request-1", "--all") == 2
         # What was cancelled is sent again only if that is said.
-        capsys.readouterr()
-        assert await command("dead", "retry", "--all") == 0
-        told = capsys.readouterr()
-        assert told.out.count(" is sent as ") == 1
-        assert "left out, since they were cancelled: 7 (--reason cancelled)" in told.err
-        assert await command("dead", "show", "request-0") == 0
-        assert json.loads(capsys.readouterr().out)["detail"]["message"].endswith(": too dear")
-        assert await command("retry", "--reason", "cancelled", "--limit", "1") == 0
-        assert capsys.readouterr().out.count(" is sent as ") == 1
+        assert await nexus.run("dead", "retry", "--all") == 0
+        assert nexus.out.count(" is sent as ") == 1
+        assert "left out, since they were cancelled: 9 (--reason cancelled)" in nexus.err
+        assert await nexus.run("dead", "show", "request-0") == 0
+        assert json.loads(nexus.out)["detail"]["message"].endswith(": too dear")
+        await service.stored(11)
+        assert await nexus.run("dead", "show", "request-bad") == 1
+        assert await nexus.run("retry", "--reason", "cancelled", "--limit", "1") == 0
+        assert nexus.out.count(" is sent as ") == 1
+        assert await nexus.run("cancel", "--all", "--yes") == 0
+        await service.stored(12)
