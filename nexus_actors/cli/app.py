@@ -47,7 +47,6 @@ _FAMILIES = {
         ),
         "explain": ("cli.explain:explain", "Say what became of a request, attempt by attempt."),
         "dead": ("cli.dead:dead", "List, send again or delete requests that failed for good."),
-        "retry": ("cli.dead:retry", "Send failed requests again: the same as dead retry."),
         "budgets": ("cli.budgets:budgets", "Say what is spent of each budget, and what is left."),
         "models": (
             "cli.models:models",

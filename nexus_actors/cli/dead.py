@@ -215,15 +215,12 @@ def retry(
     check_found(chosen + len(told), which, read_settings(config))
     for line in outcome_of(told):
         note(line)
-    if which.other_than is not None and (left := len(_find(config, _cancelled(which)))):
-        note(f"left out, since they were cancelled: {left} (--reason {CANCELLED})")
+    if which.other_than is not None:
+        left = len(_find(config, replace(which, reason=CANCELLED, other_than=None)))
+        if left:
+            note(f"left out, since they were cancelled: {left} (--reason {CANCELLED})")
     _tell_limit(chosen, limit)
     return exit_codes.OK if all(one.done for one in told) else exit_codes.FAILED
-
-
-def _cancelled(which: "Which") -> "Which":
-    """Those that were left out."""
-    return replace(which, reason=CANCELLED, other_than=None)
 
 
 def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:

@@ -160,7 +160,7 @@ async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_wa
         assert json.loads(nexus.out)["detail"]["message"].endswith(": too dear")
         await service.stored(11)
         assert await nexus.run("dead", "show", "request-bad") == 1
-        assert await nexus.run("retry", "--reason", "cancelled", "--limit", "1") == 0
+        assert await nexus.run("dead", "retry", "--reason", "cancelled", "--limit", "1") == 0
         assert nexus.out.count(" is sent as ") == 1
         assert await nexus.run("cancel", "--all", "--yes") == 0
         await service.stored(12)
