@@ -30,6 +30,7 @@ _FAMILIES = {
         "scale": ("cli.steering:scale", "Set how many calls to a provider are made at once."),
         "drain": ("cli.steering:drain", "Have a node end its calls and begin none."),
         "log-level": ("cli.steering:log_level", "Set from which level on services log."),
+        "cancel": ("cli.cancel:cancel", "End requests without an answer, also while they run."),
         "waiting": ("cli.waiting:waiting", "Say whose requests wait, and for what."),
         "nodes": ("cli.nodes:nodes", "Show every process of the service, wherever it runs."),
         "top": ("cli.top:top", "Watch queues, providers, rates and spend, renewed as it runs."),

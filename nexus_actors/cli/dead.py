@@ -1,9 +1,8 @@
 """`nexus dead list|show|retry|purge`: requests that failed for good, and results that `job_results`
 does not take."""
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from cyclopts import App, Parameter, validators
@@ -11,7 +10,7 @@ from cyclopts import App, Parameter, validators
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import queues_of, running_database
 from nexus_actors.cli.letters import SHOWN, check_found, show_begun, show_odd
-from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, age, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 from nexus_actors.cli.running import run as run_async
 
@@ -30,7 +29,6 @@ dead = App(name="dead", help="Requests that failed for good.", help_format="plai
 Number = Annotated[int, Parameter(name="NUMBER", help="As `dead list` shows them.")]
 Reason = Annotated[str | None, Parameter(help="An error's name, such as timeout.")]
 Provider = Annotated[str | None, Parameter(help="A provider's name.")]
-OlderThan = Annotated[str | None, Parameter(help="An age: 90s, 30m, 12h or 7d.")]
 Limit = Annotated[
     int, Parameter(help="At most so many, the oldest first.", validator=validators.Number(gte=1))
 ]
@@ -41,9 +39,10 @@ Rate = Annotated[
 SameId = Annotated[bool, Parameter(negative="", help="Each under the id that it had.")]
 WIDE = 140
 """Columns of a terminal that shows all fields of a letter but what was wrong uncut."""
+CANCELLED = "cancelled"
+"""The reason of letters about requests that nobody wanted any more."""
 _NARROW = {"request": 10, "reason": 15, "provider": 8}
 """Columns of these in any other."""
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dead.command(name="list")
@@ -119,7 +118,9 @@ def _wrong(letter: "DeadLetter") -> str:
 
 @dead.command
 def show(
-    number: int,
+    which: Annotated[
+        str, Parameter(name="NUMBER", help="As `dead list` shows it; or its request's id.")
+    ],
     /,
     *,
     all_: Annotated[
@@ -129,7 +130,7 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Print one dead letter as JSON: the request as it was sent, and why it failed; or the result,
-    and why `job_results` does not take it.
+    and why `job_results` does not take it. By a request's id: the last letter about it.
 
     A field of more than 64 KB, such as a long request, and a number of more than 100 characters are
     shown as the beginning of their text; whole with --all or --json.
@@ -140,9 +141,9 @@ def show(
     from nexus_actors.contract.shown_text import as_seen_json
     from nexus_actors.storage.postgres import dead_letters
 
-    letter = _run(config, lambda pool, queues: dead_letters.show(pool, queues, number))
+    number, letter = _run(config, lambda pool, queues: dead_letters.find_one(pool, queues, which))
     if letter is None:
-        raise CommandError(f"there is no dead letter {number}")
+        raise CommandError(f"there is no dead letter {which}")
     if letter.text is None:
         told = f"at most {dead_letters.LARGEST:,} bytes are shown; it has {letter.bytes:,} or more"
         raise CommandError(f"dead letter {number} is not shown: {letter.fault} ({told})")
@@ -150,6 +151,8 @@ def show(
     match parsed:
         case Parsed({"result": _, **others}) if "request" not in others:
             note(f"a result, not in job_results; put it back: nexus dead retry {number}")
+        case Parsed({"request": {"timeout": int(timeout)}}):
+            note(f"its timeout, in the message {timeout} ms, is {timeout / 1000:g} s")
         case _:
             pass
     whole = all_ or json
@@ -176,7 +179,8 @@ def retry(
 ) -> int:
     """Send the requests of these dead letters again, each under an id of its own (the old one, ~,
     and what nobody can foretell), with all its attempts before it. The letters are archived. A
-    result that `job_results` did not take is put back into its queue, as it was.
+    result that `job_results` did not take is put back into its queue, as it was. Requests that were
+    cancelled are left out, unless by their numbers, or with --reason cancelled.
 
     Says of each what became of it. The journal's `retry_of` names the request that failed. Exit
     code 1 if some could not be sent: those stay, and are in the way of no other.
@@ -190,6 +194,8 @@ def retry(
         told_why = "no result would be superseded in job_results: [result_poller] enabled is false"
         raise CommandError(f"--same-id: {told_why}", exit_codes.USAGE)
     which = _chosen(numbers, reason, provider, older_than, limit, all_)
+    if which.numbers is None and which.reason is None:
+        which = replace(which, other_than=CANCELLED)
     told: list[Retried] = []
 
     def tell(one: "Retried") -> None:
@@ -209,6 +215,10 @@ def retry(
     check_found(chosen + len(told), which, read_settings(config))
     for line in outcome_of(told):
         note(line)
+    if which.other_than is not None:
+        left = len(_find(config, replace(which, reason=CANCELLED, other_than=None)))
+        if left:
+            note(f"left out, since they were cancelled: {left} (--reason {CANCELLED})")
     _tell_limit(chosen, limit)
     return exit_codes.OK if all(one.done for one in told) else exit_codes.FAILED
 
@@ -320,6 +330,9 @@ async def _numbers(
                 leave(letter.number, f"it cannot be read: {letter.unreadable}")
         chosen = [letter.number for letter in found if not letter.unreadable]
         unreadable = {letter.number for letter in found if letter.unreadable}
+    elif which.other_than is not None:
+        found = await dead_letters.find(pool, queues, which)
+        chosen, unreadable = [letter.number for letter in found], set()
     else:
         chosen, unreadable = await dead_letters.numbers(pool, queues, which), set()
     any_kind = which.older_than is None and not which.by_content
@@ -363,18 +376,9 @@ def _which(
         numbers=tuple(numbers) or None,
         reason=reason,
         provider=provider,
-        older_than=None if older_than is None else _seconds(older_than),
+        older_than=None if older_than is None else age(older_than),
         limit=limit,
     )
-
-
-def _seconds(age: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", age)
-    if found is None:
-        raise CommandError(
-            f"--older-than: expected 90s, 30m, 12h or 7d, not {age}", exit_codes.USAGE
-        )
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def _find(config: ConfigPath, which: "Which") -> "list[DeadLetter]":

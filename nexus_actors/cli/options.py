@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,18 @@ ConfigPath = Annotated[
 AsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")
 ]
+OlderThan = Annotated[str | None, Parameter(help="An age: 90s, 30m, 12h or 7d.")]
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def age(text: str) -> float:
+    """The seconds that `--older-than` means."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if found is None:
+        raise CommandError(
+            f"--older-than: expected 90s, 30m, 12h or 7d, not {text}", exit_codes.USAGE
+        )
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def _finite(_type: object, seconds: float | None) -> None:

@@ -3,8 +3,6 @@
 They need the database alone, no service: what is written holds for whoever runs, and will run.
 """
 
-import getpass
-import socket
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from nexus_actors.cli import exit_codes
-from nexus_actors.cli.database import running_database
 from nexus_actors.cli.moments import local_now, moment
+from nexus_actors.cli.operator_sql import call_as_operator
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, note, print_json, say
-from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
-    from nexus_actors.storage.postgres.connection import Connection
 
 Subject = Literal["queue", "provider", "model", "agent", "node"]
 Level = Literal["debug", "info", "warning", "error", "critical", "default"]
@@ -78,7 +74,7 @@ def pause(
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
     _warn(settings, subject, named)
-    rows = _set(
+    rows = call_as_operator(
         settings,
         "SELECT (nexus.pause($1, $2, $3, $4, $5, $6, $7)).*",
         subject,
@@ -108,7 +104,9 @@ def resume(
     """
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
-    rows = _set(settings, "SELECT nexus.resume($1, $2, $3, $4) AS count", subject, named, node)
+    rows = call_as_operator(
+        settings, "SELECT nexus.resume($1, $2, $3, $4) AS count", subject, named, node
+    )
     count = rows[0]["count"]
     if json:
         print_json({"resumed": count})
@@ -143,7 +141,7 @@ def scale(
     count = None if calls == "default" else int(calls)
     if count is not None and count > 9999:
         raise CommandError("expected 9999 calls at once at most", exit_codes.USAGE)
-    rows = _set(
+    rows = call_as_operator(
         settings,
         "SELECT (nexus.scale($1, $2, $3, $4, $5, $6)).*",
         provider,
@@ -179,7 +177,7 @@ def drain(
     settings = read_settings(config)
     named = node or _this_node(settings)
     statement = "SELECT (nexus.drain($1, $2, $3, $4)).*"
-    _tell(_set(settings, statement, named, _moment(until), why), json)
+    _tell(call_as_operator(settings, statement, named, _moment(until), why), json)
 
 
 def log_level(
@@ -199,7 +197,7 @@ def log_level(
     """
     settings = read_settings(config)
     wanted = None if level == "default" else level
-    rows = _set(
+    rows = call_as_operator(
         settings,
         "SELECT (nexus.log_level($1, $2, $3, $4, $5)).*",
         wanted,
@@ -237,38 +235,6 @@ def _warn(settings: "Settings", subject: str, name: str | None) -> None:
     known = {*settings.providers, *settings.left_out}
     if subject == "provider" and name not in known:
         note(f"this config has no provider {name}; it has: {', '.join(sorted(known))}")
-
-
-def _by() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # no such user here, in a container
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"[:255]
-
-
-def _set(settings: "Settings", statement: str, *arguments: object) -> list[dict[str, Any]]:
-    """Run one of the functions for operators, with who they are as the last argument."""
-    from nexus_actors.storage.errors import StorageRefused
-
-    try:
-        return run(_run, running_database(settings), statement, (*arguments, _by()))
-    except* StorageRefused as refused:
-        error = refused.exceptions[0]
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        told = str(error).removeprefix("the database refused: ")
-        raise CommandError(told, exit_codes.USAGE) from error
-
-
-async def _run(url: str, statement: str, arguments: tuple[object, ...]) -> list[dict[str, Any]]:
-    from nexus_actors.storage.postgres.connection import open_postgres
-
-    async def fetch(connection: "Connection") -> list[dict[str, Any]]:
-        return [dict(row) for row in await connection.fetch(statement, *arguments)]
-
-    async with open_postgres(url, pool_size=1) as pool:
-        return await pool.run(fetch)
 
 
 def _tell(rows: list[dict[str, Any]], as_json: bool, *, nothing: str = "") -> None:

@@ -1,5 +1,6 @@
 """The client: `async with LLMService() as service: await service.call("simple", messages)`."""
 
+from nexus_actors.client.answers import CallAnswer, CancelOutcome, Enqueued
 from nexus_actors.client.errors import (
     CallError,
     InvalidArguments,
@@ -11,13 +12,14 @@ from nexus_actors.client.errors import (
     Unavailable,
 )
 from nexus_actors.client.queues import QueueClient, QueueMessage
-from nexus_actors.client.service import CallAnswer, Enqueued, LLMService
+from nexus_actors.client.service import LLMService
 from nexus_actors.client.stream import AnswerStream, Restarted
 
 __all__ = [
     "AnswerStream",
     "CallAnswer",
     "CallError",
+    "CancelOutcome",
     "Enqueued",
     "InvalidArguments",
     "LLMService",

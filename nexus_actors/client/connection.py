@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import anyio
 import asyncpg
 
+from nexus_actors.client.answers import CancelOutcome
 from nexus_actors.client.bridge import Bridge, open_bridge
 from nexus_actors.client.waiters import Waiters
 from nexus_actors.client.watch import Pool, Watch
@@ -103,6 +104,12 @@ class ClientDatabase:
             job_result_id(request_id),
         )
         return next((row["body"] or "null" for row in rows), None)
+
+    async def cancel(self, request_id: str, why: str | None) -> CancelOutcome:
+        """Have a request end as cancelled; what it was found to be."""
+        rows = await self.run(fetch, "SELECT nexus.cancel($1, $2) AS found", request_id, why)
+        found: CancelOutcome = rows[0]["found"]
+        return found
 
     async def watch(self) -> None:
         """Begin to wake waiters, if that has not begun."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, overload
@@ -11,6 +10,7 @@ from typing import Any, Literal, Self, overload
 import anyio
 
 from nexus_actors.client import arguments
+from nexus_actors.client.answers import CallAnswer, CancelOutcome, Enqueued, answer_of
 from nexus_actors.client.connection import ClientDatabase, open_client_database
 from nexus_actors.client.errors import (
     CallError,
@@ -18,20 +18,18 @@ from nexus_actors.client.errors import (
     RequestFailed,
     Timeout,
     Unavailable,
-    error_of,
 )
 from nexus_actors.client.queues import QueueClient
 from nexus_actors.client.stream import AnswerStream, Heard
 from nexus_actors.client.waiters import Waiters
 from nexus_actors.contract.encode import Envelope, decode_result
 from nexus_actors.contract.request import Complexity
-from nexus_actors.contract.result import Answer, Failure, LLMResult
+from nexus_actors.contract.result import LLMResult
 from nexus_actors.contract.stream import decode_piece, stream_channel
 from nexus_actors.contract.tasks import determine_complexity_for_task
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import Settings
-from nexus_actors.storage.errors import StorageError, StorageUnavailable
-from nexus_actors.storage.job_results import cents
+from nexus_actors.storage.errors import StorageError, StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres.connection import collapsed_groups
 from nexus_actors.storage.postgres.embedded import embedded_url
 from nexus_actors.storage.postgres.errors import is_for_the_owner
@@ -40,30 +38,6 @@ DEFAULT_TIMEOUT = 120.0
 """Seconds a call waits for its answer."""
 RETRY = 0.5
 """Seconds before a look for an answer that failed because the database was away is repeated."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallAnswer:
-    """A call's answer; the first four fields are those the Elixir callers know."""
-
-    text: str
-    """Empty where the model answered with tool calls alone."""
-    model: str
-    tokens_used: int
-    cost_cents: int
-    """Whole US cents, as in `job_results`; `answer.cost` has the dollars, None where unknown."""
-    request_id: str
-    latency_ms: int
-    answer: Answer
-    """Everything the provider said; its `message()` is what a conversation that goes on needs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """What `call(…, wait=False)` returns: the answer is fetched later with `result`."""
-
-    request_id: str
-    status: Literal["enqueued"] = "enqueued"
 
 
 class LLMService:
@@ -188,7 +162,7 @@ class LLMService:
         deadline = anyio.current_time() + timeout
         with anyio.CancelScope(deadline=deadline):
             await self._dispatch(envelope)
-        return _answer(await self._wait(request_id, deadline, timeout))
+        return answer_of(await self._wait(request_id, deadline, timeout))
 
     async def call_with_prompt(
         self,
@@ -260,7 +234,7 @@ class LLMService:
             with collapsed_groups():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(wait)
-                    yield AnswerStream(receive, _answer)
+                    yield AnswerStream(receive, answer_of)
                     tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
@@ -300,6 +274,22 @@ class LLMService:
         if found is None:
             raise Timeout(f"no result for {request_id}", request_id=request_id)
         return found
+
+    async def cancel(self, request_id: str, why: str | None = None) -> CancelOutcome:
+        """Have a request end unanswered, as the error `cancelled`; what it was found to be.
+
+        `queued`: it ends when a service leases it, soon. `running`: its call is cut off, and may
+        have been paid; an answer that comes first is published. `ended`: it stays as it is.
+        `unknown`: it ends so if it is sent within seven days. `why` stands in its result.
+
+        Cancelling the task that waits in `call`, or leaving a stream, cancels no request. Raises
+        InvalidArguments, Unavailable if the database is.
+        """
+        with _unavailable(request_id):
+            try:
+                return await self._db.cancel(request_id, why)
+            except StorageRefused as error:
+                raise InvalidArguments(str(error)) from error
 
     # -- knowing
 
@@ -372,22 +362,6 @@ class LLMService:
             case reason:
                 line = f"the result stored for {request_id} cannot be read: {reason}"
                 raise RequestFailed(line, request_id=request_id)
-
-
-def _answer(result: LLMResult) -> CallAnswer:
-    match result.outcome:
-        case Failure() as failure:
-            raise error_of(failure, result.request_id)
-        case Answer() as answer:
-            return CallAnswer(
-                text=answer.response or "",
-                model=answer.model,
-                tokens_used=answer.usage.total_tokens,
-                cost_cents=cents(answer.cost),
-                request_id=result.request_id,
-                latency_ms=result.latency_ms,
-                answer=answer,
-            )
 
 
 @contextmanager

@@ -5,7 +5,9 @@ done to a letter is done by its number; and one that cannot be read, sent or del
 of no other.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, cast
@@ -42,6 +44,8 @@ class Which:
     numbers: tuple[int, ...] | None = None
     """Their msg_ids."""
     reason: str | None = None
+    other_than: str | None = None
+    """A reason that they do not have. What cannot be read may have any."""
     provider: str | None = None
     older_than: float | None = None
     """Seconds."""
@@ -104,20 +108,22 @@ class Retried:
 async def find(pool: PostgresPool, queues: Queues, which: Which) -> list[DeadLetter]:
     """Those letters, oldest first; and those that cannot be read, which may be among them."""
     found: list[DeadLetter] = []
-    async for page in _pages(pool, queues, which, "dead_list"):
-        found += (letter for letter in page if letter.unreadable or _matches(letter, which))
-        if len(found) >= which.limit:
-            break
+    async with aclosing(_pages(pool, queues, which, "dead_list")) as pages:
+        async for page in pages:
+            found += (letter for letter in page if letter.unreadable or _matches(letter, which))
+            if len(found) >= which.limit:
+                break
     return found[: which.limit]
 
 
 async def numbers(pool: PostgresPool, queues: Queues, which: Which) -> list[int]:
     """The numbers of those that `which` says without a look into them, oldest first."""
     found: list[int] = []
-    async for page in _pages(pool, queues, which, "dead_numbers"):
-        found += (letter.number for letter in page)
-        if len(found) >= which.limit:
-            break
+    async with aclosing(_pages(pool, queues, which, "dead_numbers")) as pages:
+        async for page in pages:
+            found += (letter.number for letter in page)
+            if len(found) >= which.limit:
+                break
     return found[: which.limit]
 
 
@@ -130,6 +136,15 @@ async def show(pool: PostgresPool, queues: Queues, number: int) -> Whole | None:
         return None
     text = "null" if row["body"] is None and row["fault"] is None else row["body"]
     return Whole(text, row["bytes"] or 0, row["fault"])
+
+
+async def find_one(pool: PostgresPool, queues: Queues, name: str) -> tuple[int, Whole | None]:
+    """The letter of this number; else the last one about the request of this id."""
+    number = int(name) if re.fullmatch(r"[0-9]{1,18}", name) else -1
+    if number < 0 or not await numbers(pool, queues, Which(numbers=(number,))):
+        async for page in _pages(pool, queues, Which(), "dead_list"):
+            number = next((it.number for it in reversed(page) if it.request_id == name), number)
+    return number, await show(pool, queues, number)
 
 
 async def retry(
@@ -191,7 +206,7 @@ async def purge(
 
 async def _pages(
     pool: PostgresPool, queues: Queues, which: Which, query: Literal["dead_list", "dead_numbers"]
-) -> AsyncIterator[list[DeadLetter]]:
+) -> AsyncGenerator[list[DeadLetter], None]:
     """Letters in order of their numbers. A page that fails is halved; one that fails alone is
     unreadable."""
     chosen = which.numbers
@@ -236,7 +251,9 @@ def _cut(text: str | None) -> str | None:
 
 
 def _matches(letter: DeadLetter, which: Which) -> bool:
-    return which.reason in (None, letter.reason) and which.provider in (None, letter.provider)
+    is_meant = which.other_than is None or letter.reason != which.other_than
+    given = (which.reason, letter.reason), (which.provider, letter.provider)
+    return is_meant and all(wanted in (None, found) for wanted, found in given)
 
 
 async def _fetch(connection: Connection, sql: str, *arguments: object) -> list[asyncpg.Record]:

@@ -93,8 +93,8 @@ async def test_what_is_sent_again_is_paced(autojump_clock: trio.testing.MockCloc
 def test_a_letter_about_a_result_is_told_as_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], letter: str, noted: str
 ) -> None:
-    monkeypatch.setattr(dead, "_run", lambda *_: Whole(letter, len(letter), None))
-    dead.show(7)
+    monkeypatch.setattr(dead, "_run", lambda *_: (7, Whole(letter, len(letter), None)))
+    dead.show("7")
     out, err = capsys.readouterr()
     assert json.loads(out) == json.loads(letter)
     assert (noted in err) if noted else not err
@@ -105,8 +105,8 @@ def test_a_letter_with_endless_numbers_is_shown_field_by_field(
 ) -> None:
     request = f'{{"seed": {"7" * 131_072}, "top_p": 0.{"3" * 9_000}, "max_tokens": 5}}'
     letter = f'{{"request": {request}, "reason": "invalid_request"}}'
-    monkeypatch.setattr(dead, "_run", lambda *_: Whole(letter, len(letter), None))
-    dead.show(7)
+    monkeypatch.setattr(dead, "_run", lambda *_: (7, Whole(letter, len(letter), None)))
+    dead.show("7")
     shown = json.loads(capsys.readouterr().out)
     assert shown["reason"] == "invalid_request"
     assert shown["request"] == {
@@ -114,7 +114,7 @@ def test_a_letter_with_endless_numbers_is_shown_field_by_field(
         "top_p": f"0.{'3' * 28}… a number of 9,002 characters (--all)",
         "max_tokens": 5,
     }
-    dead.show(7, all_=True)
+    dead.show("7", all_=True)
     assert capsys.readouterr().out == f"{letter}\n"
 
 

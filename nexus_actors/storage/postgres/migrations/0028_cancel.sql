@@ -142,14 +142,14 @@ $$;
 
 -- Refuses what is no filter, for those below.
 CREATE FUNCTION nexus.check_cancel_filter(
-    agent text, provider text, older_than interval, found text, most integer
+    agent text, provider text, older_than interval, state text, most integer
 ) RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF agent IS NULL AND provider IS NULL AND older_than IS NULL AND found IS NULL THEN
-        RAISE EXCEPTION 'expected agent, provider, older_than or found (any for all requests): which requests?' USING ERRCODE = '22023';
+    IF agent IS NULL AND provider IS NULL AND older_than IS NULL AND state IS NULL THEN
+        RAISE EXCEPTION 'expected agent, provider, older_than or state (any for all requests): which requests?' USING ERRCODE = '22023';
     END IF;
-    IF found NOT IN ('queued', 'running', 'any') THEN
-        RAISE EXCEPTION 'expected found to be queued, running or any, not %', quote_literal(left(found, 100)) USING ERRCODE = '22023';
+    IF state NOT IN ('queued', 'running', 'any') THEN
+        RAISE EXCEPTION 'expected state to be queued, running or any, not %', quote_literal(left(state, 100)) USING ERRCODE = '22023';
     END IF;
     IF older_than < '0' THEN
         RAISE EXCEPTION 'expected older_than to be no less than 0' USING ERRCODE = '22023';
@@ -164,7 +164,7 @@ $$;
 -- queue what nobody has leased, among the first 100,000 messages. Whose an unleased one is, is as it was sent; it waits for no provider,
 -- and so does what runs. A message that would take long to look at ends the search.
 CREATE FUNCTION nexus.cancellable(
-    agent text DEFAULT NULL, provider text DEFAULT NULL, older_than interval DEFAULT NULL, found text DEFAULT NULL,
+    agent text DEFAULT NULL, provider text DEFAULT NULL, older_than interval DEFAULT NULL, state text DEFAULT NULL,
     most integer DEFAULT 10000
 ) RETURNS TABLE (request_id text, is_running boolean) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -173,11 +173,11 @@ DECLARE
     total bigint := 0;
     before CONSTANT timestamptz := clock_timestamp() - older_than;
 BEGIN
-    PERFORM nexus.check_cancel_filter(agent, provider, older_than, found, most);
+    PERFORM nexus.check_cancel_filter(agent, provider, older_than, state, most);
     RETURN QUERY
         SELECT r.request_id, r.state = 'leased'
         FROM nexus.requests AS r
-        WHERE r.state = ANY (CASE found WHEN 'queued' THEN ARRAY['waiting', 'queued'] WHEN 'running' THEN ARRAY['leased']
+        WHERE r.state = ANY (CASE cancellable.state WHEN 'queued' THEN ARRAY['waiting', 'queued'] WHEN 'running' THEN ARRAY['leased']
                              ELSE ARRAY['waiting', 'queued', 'leased'] END)
               AND (cancellable.agent IS NULL OR r.agent_id = cancellable.agent)
               AND (cancellable.provider IS NULL OR r.state = 'waiting' AND r.lane = cancellable.provider)
@@ -185,7 +185,7 @@ BEGIN
               AND NOT EXISTS (SELECT FROM nexus.cancellations AS c WHERE c.request_id = r.request_id)
         LIMIT most;
     GET DIAGNOSTICS total = ROW_COUNT;
-    IF provider IS NOT NULL OR found = 'running' THEN
+    IF provider IS NOT NULL OR state = 'running' THEN
         RETURN;
     END IF;
     FOR of_queue IN SELECT k.name FROM nexus.request_queues AS k ORDER BY k.name LOOP
@@ -220,7 +220,7 @@ END;
 $$;
 
 CREATE FUNCTION nexus.cancel_where(
-    agent text DEFAULT NULL, provider text DEFAULT NULL, older_than interval DEFAULT NULL, found text DEFAULT NULL,
+    agent text DEFAULT NULL, provider text DEFAULT NULL, older_than interval DEFAULT NULL, state text DEFAULT NULL,
     why text DEFAULT NULL, by text DEFAULT session_user, most integer DEFAULT 10000
 ) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -232,7 +232,7 @@ BEGIN
     WITH new AS (
         INSERT INTO nexus.cancellations AS c (request_id, by, why)
         SELECT DISTINCT s.request_id, coalesce(nullif(cancel_where.by, ''), session_user), cancel_where.why
-        FROM nexus.cancellable(agent, provider, older_than, found, most) AS s
+        FROM nexus.cancellable(agent, provider, older_than, state, most) AS s
         ORDER BY s.request_id
         ON CONFLICT ON CONSTRAINT cancellations_pkey DO NOTHING
         RETURNING c.request_id

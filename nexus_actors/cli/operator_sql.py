@@ -1,0 +1,53 @@
+"""Functions of SQL for operators, as commands call them. A refusal is a line, and wrong usage."""
+
+import getpass
+import socket
+from typing import TYPE_CHECKING, Any
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.database import running_database
+from nexus_actors.cli.report import CommandError
+from nexus_actors.cli.running import run
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
+    from nexus_actors.storage.postgres.connection import Connection
+
+
+def call_as_operator(
+    settings: "Settings", statement: str, *arguments: object
+) -> list[dict[str, Any]]:
+    """Run one of them, with who calls it as the last argument."""
+    return ask(settings, statement, *arguments, _by())
+
+
+def ask(settings: "Settings", statement: str, *arguments: object) -> list[dict[str, Any]]:
+    """Run a statement that needs not know who asks."""
+    from nexus_actors.storage.errors import StorageRefused
+
+    try:
+        return run(_run, running_database(settings), statement, arguments)
+    except* StorageRefused as refused:
+        error = refused.exceptions[0]
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        told = str(error).removeprefix("the database refused: ")
+        raise CommandError(told, exit_codes.USAGE) from error
+
+
+async def _run(url: str, statement: str, arguments: tuple[object, ...]) -> list[dict[str, Any]]:
+    from nexus_actors.storage.postgres.connection import open_postgres
+
+    async def fetch(connection: "Connection") -> list[dict[str, Any]]:
+        return [dict(row) for row in await connection.fetch(statement, *arguments)]
+
+    async with open_postgres(url, pool_size=1) as pool:
+        return await pool.run(fetch)
+
+
+def _by() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no such user here, in a container
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"[:255]

@@ -1,0 +1,52 @@
+"""What a call comes to, where it does not fail."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nexus_actors.client.errors import error_of
+from nexus_actors.contract.result import Answer, Failure, LLMResult
+from nexus_actors.storage.job_results import cents
+
+CancelOutcome = Literal["queued", "running", "ended", "unknown"]
+"""What a request was found to be that was to be cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswer:
+    """A call's answer; the first four fields are those the Elixir callers know."""
+
+    text: str
+    """Empty where the model answered with tool calls alone."""
+    model: str
+    tokens_used: int
+    cost_cents: int
+    """Whole US cents, as in `job_results`; `answer.cost` has the dollars, None where unknown."""
+    request_id: str
+    latency_ms: int
+    answer: Answer
+    """Everything the provider said; its `message()` is what a conversation that goes on needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """What `call(…, wait=False)` returns: the answer is fetched later with `result`."""
+
+    request_id: str
+    status: Literal["enqueued"] = "enqueued"
+
+
+def answer_of(result: LLMResult) -> CallAnswer:
+    """The answer in a result. Raises CallError for a failure."""
+    match result.outcome:
+        case Failure() as failure:
+            raise error_of(failure, result.request_id)
+        case Answer() as answer:
+            return CallAnswer(
+                text=answer.response or "",
+                model=answer.model,
+                tokens_used=answer.usage.total_tokens,
+                cost_cents=cents(answer.cost),
+                request_id=result.request_id,
+                latency_ms=result.latency_ms,
+                answer=answer,
+            )
