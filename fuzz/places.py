@@ -3,7 +3,7 @@ that are shown. Each is read as the service reads it."""
 
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from fuzz.bases import ODD
 from fuzz.mutate import changed, changes, cut, cuts, json_text
 from fuzz.subjects import finished
-from nexus_actors.operations.control import Control
+from nexus_actors.operations.control import Control, read_request
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from nexus_actors.storage.requests import Finish, Lease
 from nexus_actors.storage.spool import FileSpool
@@ -91,14 +91,15 @@ def _config(file: Path, value: Any) -> int:
     return len(CONFIG)
 
 
-async def _status() -> object:
+async def _status(_arguments: Mapping[str, Any]) -> object:
     return {}
 
 
 def _control(control: Control, value: Any) -> int:
     _, steps, knife, _, _ = value
-    line = cut(json_text(changed({"command": "status", "more": [1]}, steps)).encode(), knife)
-    reply = finished(control._reply(line))
+    asked = {"command": "status", "arguments": {"queues": False}, "more": [1]}
+    line = cut(json_text(changed(asked, steps)).encode(), knife)
+    reply = finished(control._reply(*read_request(line)))
     assert reply.keys() <= {"ok", "error"}
     assert len(str(reply)) < 4000
     return len(line)

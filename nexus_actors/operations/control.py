@@ -114,7 +114,7 @@ class Control(GenServer):
                     if private.peer(stream.socket) not in (0, os.geteuid()):
                         log.warning("another user's process was turned away")
                         return
-                    name, arguments = _read_request(await _read_line(stream))
+                    name, arguments = read_request(await _read_line(stream))
                     session = self._sessions.get(name)
                     if session is None:
                         reply = await self._reply(name, arguments)
@@ -152,7 +152,7 @@ async def ask(
     )
 
 
-def _read_request(line: bytes) -> tuple[str, Mapping[str, Any]]:
+def read_request(line: bytes) -> tuple[str, Mapping[str, Any]]:
     """The name and the arguments; no name, which nobody has, where it makes no sense."""
     try:
         request = json.loads(line)

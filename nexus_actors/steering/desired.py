@@ -133,17 +133,13 @@ class Desired:
             return pause
         full = f"{provider}/{model}"
         return next(
-            (
-                it
-                for it in self._models
-                if fnmatchcase(model, it.name) or fnmatchcase(full, it.name)
-            ),
+            (it for it in self._models if _is_meant(model, it.name) or _is_meant(full, it.name)),
             None,
         )
 
     def of_agent(self, agent: str) -> Pause | None:
         """Why none of its requests may be called for."""
-        return next((it for it in self._agents if fnmatchcase(agent, it.name)), None)
+        return next((it for it in self._agents if _is_meant(agent, it.name)), None)
 
     def of_job(self, job: Job) -> Pause | None:
         """Why the call that would come next may not begin."""
@@ -152,6 +148,11 @@ class Desired:
         if not job.candidates or not (self._providers or self._models):
             return self.queue
         return self.queue or self.of_candidate(*job.candidate)
+
+
+def _is_meant(name: str, by: str) -> bool:
+    """By itself, whatever is in it, or by a glob."""
+    return name == by or fnmatchcase(name, by)
 
 
 def _pause(row: ControlRow, now: float) -> Pause:

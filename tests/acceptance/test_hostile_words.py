@@ -88,7 +88,17 @@ def test_hostile_words_reach_no_terminal(
     wait_for(lambda: value(database_url, "SELECT count(*) FROM job_results") == 2, "results")
     _write_hostile_rows(database_url)
 
+    pause = "INSERT INTO nexus.control (action, subject, name, by, why) VALUES"
+    query(database_url, f"{pause} ('pause', 'agent', $1, $1, $1)", WORDS)
+    wait_for(lambda: service.status()["paused"], "the pause")
+    paused = {**good, "request_id": "paused" + WORDS, "agent_id": WORDS}
+    query(database_url, "SELECT pgmq.send('ai_requests', $1::jsonb)", json.dumps(paused))
+    told = "SELECT count(*) = 1 FROM nexus.waiting WHERE reason = 'paused'"
+    wait_for(lambda: value(database_url, told), "what waits")
     for as_json in ((), ("--json",)):
+        command("waiting", *as_json)
+        command("explain", "paused" + WORDS, *as_json)
+        command("resume", "agent", WORDS + "?", *as_json, told=not as_json)
         command("dead", "list", *as_json)
         command("explain", ID, *as_json)
         command("result", "bad" + WORDS, *as_json, code=1)
@@ -102,7 +112,7 @@ def test_hostile_words_reach_no_terminal(
     assert r"[/x][link=y]\x1b]0;x\x07" in command("result", ID, told=False)
     assert r"[/x][link=y]\x1b]0;x\x07" in command("ask", WORDS, told=False)
     command("config", "check", told=False)
-    command("explain", "none" + WORDS, code=1)
+    command("explain", "none" + WORDS, code=5)
     command("result", "none" + WORDS, "--timeout", "0.1", code=5, told=False)
     command(WORDS, code=2, told=False)
     command("route", "none" + WORDS, code=2)

@@ -46,6 +46,13 @@ def delivery(msg_id: int) -> Delivery:
     )
 
 
+def control_row(action: str, subject: str, name: str = "", **columns: Any) -> ControlRow:
+    """As an operator would write it, for all nodes and without an end but for these columns."""
+    told: dict[str, Any] = {"value": None, "why": None, "until": None, "seconds_left": None}
+    told |= {"node": "*", "by": "joe", "since": datetime(2026, 1, 1, tzinfo=UTC)}
+    return ControlRow(action=action, subject=subject, name=name, **{**told, **columns})
+
+
 def known_desired(*rows: ControlRow) -> Desired:
     """What is wanted, where these rows say so."""
     desired = Desired()

@@ -98,8 +98,8 @@ async def test_a_request_that_is_sent_again_under_its_id_supersedes_its_error(
         await sql.send(wrapped)
         await sql.until("SELECT count(*) = 0 FROM pgmq.q_ai_requests")
         assert await marks(sql, second) == [None, "true"]
-        entry, _ = await explain._find(database_url, "ai_requests", first)
-        assert entry is not None
+        found = await explain._find(database_url, "ai_requests", first)
+        assert (entry := found.entry) is not None
         assert entry.request["sent_again_after"] == 2
 
 

@@ -122,6 +122,28 @@ async def test_a_pause_ends_by_itself_and_holds_over_a_restart(
         await services[0].stored(2)
 
 
+async def test_a_drained_node_leases_nothing_though_its_consumer_starts_anew(
+    database_url: str, tmp_path: Path
+) -> None:
+    drain = "INSERT INTO nexus.control (action, subject) VALUES ('drain', 'node')"
+    async with nodes(database_url, tmp_path, 1) as (server, services):
+        (service,) = services
+        await service.sql.rows(drain)
+        await heard(services, 1)
+        consumer = await service.actor("QueueConsumer")
+        consumer.kill()
+        with trio.fail_after(PATIENCE):
+            while await service.actor("QueueConsumer") is consumer:
+                await trio.sleep(0.01)
+        await service.sql.send(request(1))
+        await trio.sleep(0.3)
+        assert service.application.status.state({}) == "drained"
+        assert await service.sql.value("SELECT max(read_ct) FROM pgmq.q_ai_requests") == 0
+        assert server.requests == []
+        await service.sql.rows("DELETE FROM nexus.control")
+        await service.stored(1)
+
+
 async def test_a_node_that_drains_ends_its_calls_and_leaves_the_rest_to_the_others(
     database_url: str, tmp_path: Path
 ) -> None:

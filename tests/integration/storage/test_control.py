@@ -4,7 +4,7 @@ import pytest
 
 from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.postgres.database import PostgresDatabase
-from tests.integration.storage.storage_helpers import sql, value
+from tests.integration.storage.storage_helpers import give_back, send, sql, value
 
 INSERT = "INSERT INTO nexus.control (action, subject, name, value) VALUES "
 
@@ -83,6 +83,21 @@ async def test_null_gives_back_to_the_config(db: PostgresDatabase) -> None:
     assert await value(db, "SELECT count(*) FROM nexus.control") == 2
     await sql(db, "SELECT nexus.scale('p', NULL), nexus.log_level(NULL)")
     assert await value(db, "SELECT count(*) FROM nexus.control") == 0
+
+
+async def test_what_waits_for_a_pause_that_is_over_or_for_a_provider_passed_over_is_released(
+    db: PostgresDatabase,
+) -> None:
+    lanes = ["paused agent a", "paused agent b", "one", "two", "paused agent a"]
+    await send(db, *(f"r{number}" for number in range(len(lanes))))
+    leased = await db.requests.lease(len(lanes), 30)
+    waits = zip(leased, lanes, strict=True)
+    await db.requests.give_back([give_back(it, waits_for=lane) for it, lane in waits])
+    assert await db.control.release(["paused agent b"], ["one"], 2) == 2
+    assert await db.control.release(["paused agent b"], ["one"], 2) == 1
+    assert await db.control.release(["paused agent b"], ["one"], 2) == 0
+    again = await db.requests.lease(9, 30)
+    assert {it.request_id for it in again} == {"r0", "r2", "r4"}
 
 
 async def test_only_what_holds_for_a_node_now_is_read(db: PostgresDatabase) -> None:

@@ -9,6 +9,7 @@ import trio.lowlevel
 
 from nexus_actors.contract.result import Failure
 from nexus_actors.providers.port import Outcome
+from tests.unit.parts import control_row
 from tests.unit.pipeline.worker_bench import ANSWER, bench, failure, job
 
 
@@ -43,6 +44,17 @@ async def test_what_the_provider_asks_to_wait_is_waited(autojump_clock: Any) -> 
         await b.finished.receive()
         (first, _, _), (second, _, _) = b.provider.calls
         assert second - first == pytest.approx(5.0)
+
+
+async def test_no_call_begins_that_an_operator_has_paused_in_the_midst_of_retries(
+    autojump_clock: Any,
+) -> None:
+    async with bench(failure(retry_after=4.0), ANSWER) as b:
+        b.give(one := job())
+        await trio.sleep(2)
+        b.desired.replace([control_row("pause", "model", "m")], "ai_requests", 0.0)
+        assert await b.routed.receive() is one
+        assert len(b.provider.calls) == 1
 
 
 async def test_a_long_pause_is_waited_in_the_queue_not_by_the_worker_and_counts(

@@ -19,6 +19,7 @@ from nexus_actors.pipeline.provider_worker import ProviderWorker
 from nexus_actors.providers.port import NOTHING, Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.routing.routes import Routes
 from nexus_actors.settings.model import ModelRef, Provider, ProviderKey
+from nexus_actors.steering.desired import Desired
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
@@ -113,6 +114,7 @@ class Bench:
     gates: Gates
     quirks: Quirks
     routes: Routes
+    desired: Desired
 
     def give(self, job: Job) -> None:
         job.routes = self.routes
@@ -159,6 +161,7 @@ async def bench(
             around.gates,
             around.quirks,
             around.routes,
+            around.desired,
         )
 
 

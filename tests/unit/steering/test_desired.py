@@ -1,32 +1,15 @@
 """Who is paused, and for how long, by the rows that an operator wrote."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.routing import Candidate
 from nexus_actors.steering.desired import Desired
-from nexus_actors.storage.control import ControlRow
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.job import Job
-from tests.unit.parts import known_desired
-
-SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def row(action: str, subject: str, name: str = "", **columns: Any) -> ControlRow:
-    told: dict[str, Any] = {
-        "node": "*",
-        "value": None,
-        "by": "joe",
-        "why": None,
-        "since": SINCE,
-        "until": None,
-        "seconds_left": None,
-    }
-    return ControlRow(action=action, subject=subject, name=name, **{**told, **columns})
+from tests.unit.parts import control_row, known_desired
 
 
 def job(agent: str | None, provider: str, model: str) -> Job:
@@ -44,6 +27,7 @@ def job(agent: str | None, provider: str, model: str) -> Job:
         (("model", "openai/m*"), [("a", "openai", "m-mini")], [("a", "groq", "m-mini")]),
         (("model", "meta/llama"), [("a", "groq", "meta/llama")], [("a", "groq", "llama")]),
         (("agent", "a"), [("a", "p", "m")], [("b", "p", "m"), (None, "p", "m")]),
+        (("agent", "[a]"), [("[a]", "p", "m"), ("a", "p", "m")], [("b", "p", "m")]),
         (("agent", "team-*"), [("team-1", "p", "m")], [("a", "p", "m")]),
         (("queue", "ai_requests"), [("a", "p", "m"), (None, "q", "n")], []),
         (("queue", "of_others"), [], [("a", "p", "m")]),
@@ -55,7 +39,7 @@ async def test_a_pause_stops_what_it_names_and_nothing_else(
     stopped: list[tuple[str | None, str, str]],
     free: list[tuple[str | None, str, str]],
 ) -> None:
-    desired = known_desired(row("pause", *pause))
+    desired = known_desired(control_row("pause", *pause))
     for one in stopped:
         assert (found := desired.of_job(job(*one))) is not None
         assert (found.subject, found.name) == pause
@@ -70,17 +54,17 @@ def test_nothing_is_known_before_the_rows_were_read() -> None:
 def test_a_row_of_one_node_outranks_one_of_all_whichever_was_first() -> None:
     for value, node in (("3", "*"), ("5", "me")), (("5", "me"), ("3", "*")):
         rows = [
-            row("concurrency", "provider", "p", value=value[0], node=value[1]),
-            row("concurrency", "provider", "p", value=node[0], node=node[1]),
+            control_row("concurrency", "provider", "p", value=value[0], node=value[1]),
+            control_row("concurrency", "provider", "p", value=node[0], node=node[1]),
         ]
         assert known_desired(*rows).concurrency == {"p": 5}
-    mine = row("log_level", "node", value="debug", node="me")
-    assert known_desired(mine, row("log_level", "node", value="error")).log_level == "debug"
+    mine = control_row("log_level", "node", value="debug", node="me")
+    assert known_desired(mine, control_row("log_level", "node", value="error")).log_level == "debug"
 
 
 def test_what_is_told_of_a_pause_is_one_line_whatever_was_said() -> None:
     until = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    told = row("pause", "provider", "p", by="j\x1b[2Joe", why="a\nb" * 200, until=until)
+    told = control_row("pause", "provider", "p", by="j\x1b[2Joe", why="a\nb" * 200, until=until)
     (pause,) = known_desired(told).pauses
     assert pause.told().startswith(
         r"provider p is paused by j\x1b[2Joe until 2026-01-02 03:04:05 UTC: a\nb"
@@ -91,7 +75,7 @@ def test_what_is_told_of_a_pause_is_one_line_whatever_was_said() -> None:
 
 def test_who_waits_for_a_pause_waits_for_another_once_routes_may_fall_back() -> None:
     lanes = {
-        known_desired(row("pause", "provider", "p", value=value)).pauses[0].lane
+        known_desired(control_row("pause", "provider", "p", value=value)).pauses[0].lane
         for value in (None, "wait", "fallback")
     }
     assert len(lanes) == 2

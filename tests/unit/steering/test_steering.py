@@ -19,6 +19,7 @@ from nexus_actors.storage.requests import Lease
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Assigned, Job, Leaving, Unrouted
 from supervisors import ChildSpec, Supervisor, open_tree
+from tests.unit.parts import control_row
 
 
 @dataclass
@@ -82,12 +83,6 @@ class World:
         await trio.sleep(0.01)
 
 
-def row(action: str, subject: str, name: str = "", **columns: Any) -> ControlRow:
-    told: dict[str, Any] = {"value": None, "why": None, "until": None, "seconds_left": None}
-    told |= {"node": "*", "by": "joe", "since": datetime(2026, 1, 1, tzinfo=UTC)}
-    return ControlRow(action=action, subject=subject, name=name, **{**told, **columns})
-
-
 @asynccontextmanager
 async def steering(**parts: Any) -> AsyncIterator[World]:
     world = World(**parts)
@@ -119,7 +114,7 @@ def job(number: int, provider: str, agent: str | None = None) -> Job:
 
 
 async def test_what_holds_is_known_once_it_has_started(autojump_clock: Any) -> None:
-    async with steering(store=Store(rows=[row("pause", "provider", "p")])) as world:
+    async with steering(store=Store(rows=[control_row("pause", "provider", "p")])) as world:
         assert world.desired.known
         assert world.desired.stops("p")
         assert not world.desired.stops("q")
@@ -128,7 +123,7 @@ async def test_what_holds_is_known_once_it_has_started(autojump_clock: Any) -> N
 async def test_a_start_waits_a_moment_for_a_store_that_is_away_and_nothing_is_known_till_it_is_back(
     autojump_clock: Any,
 ) -> None:
-    store = Store(rows=[row("pause", "provider", "p")], away=True)
+    store = Store(rows=[control_row("pause", "provider", "p")], away=True)
     async with steering(store=store) as world:
         await trio.sleep(10)
         assert not world.desired.known
@@ -150,8 +145,8 @@ async def test_what_was_not_begun_is_the_routers_again_and_what_runs_goes_on(
             table.assign(one, one.candidate.provider)
         worker: Any = object()
         assert await table.take("p", worker) is running
-        agents = row("pause", "agent", "batch-*")
-        await world.set(row("pause", "provider", "p"), agents)
+        agents = control_row("pause", "agent", "batch-*")
+        await world.set(control_row("pause", "provider", "p"), agents)
         assert isinstance(jobs["p"].place, Unrouted)
         assert isinstance(theirs.place, Unrouted)
         assert isinstance(jobs["q"].place, Assigned)
@@ -162,7 +157,7 @@ async def test_nothing_is_taken_for_a_paused_provider_until_it_is_resumed(
     autojump_clock: Any,
 ) -> None:
     async with steering() as world:
-        await world.set(row("pause", "provider", "p"))
+        await world.set(control_row("pause", "provider", "p"))
         table, one = world.in_work, job(1, "p")
         assert set(table.demand()) == {"q"}
         assert table.quantity() > 4  # what would only wait is leased, so that it says why
@@ -184,8 +179,8 @@ async def test_a_pause_whose_time_is_over_ends_though_the_store_is_away(
     autojump_clock: Any,
 ) -> None:
     until = datetime(2026, 1, 1, 1, tzinfo=UTC)
-    soon = row("pause", "provider", "p", until=until, seconds_left=30.0)
-    async with steering(store=Store(rows=[soon, row("pause", "provider", "q")])) as world:
+    soon = control_row("pause", "provider", "p", until=until, seconds_left=30.0)
+    async with steering(store=Store(rows=[soon, control_row("pause", "provider", "q")])) as world:
         world.store.away = True
         await trio.sleep(29)
         assert world.desired.stops("p")
@@ -196,7 +191,7 @@ async def test_a_pause_whose_time_is_over_ends_though_the_store_is_away(
 
 async def test_rows_are_read_though_nobody_tells(autojump_clock: Any) -> None:
     async with steering() as world:
-        world.store.rows = [row("pause", "provider", "p")]
+        world.store.rows = [control_row("pause", "provider", "p")]
         await trio.sleep(INTERVAL + 0.1)
         assert world.desired.stops("p")
 
@@ -205,13 +200,13 @@ async def test_who_waits_for_a_pause_that_is_over_is_looked_for_for_a_minute(
     autojump_clock: Any,
 ) -> None:
     """A node that had not heard of it may have put a request there meanwhile."""
-    fallback = row("pause", "provider", "p", value="fallback")
+    fallback = control_row("pause", "provider", "p", value="fallback")
     async with steering() as world:
         await trio.sleep(70)
         world.store.released.clear()
         await trio.sleep(30)
         assert world.store.released == []
-        await world.set(fallback, row("pause", "agent", "a"))
+        await world.set(fallback, control_row("pause", "agent", "a"))
         await world.set(fallback)
         await trio.sleep(100)
         assert 25 < len(world.store.released) < 40
@@ -225,7 +220,7 @@ async def test_a_node_drains_and_goes_on_as_it_is_told_and_over_a_restart_of_the
         table, one = world.in_work, job(1, "p")
         table.add(one)
         table.assign(one, "p")
-        await world.set(row("drain", "node", node="id"))
+        await world.set(control_row("drain", "node", node="id"))
         assert isinstance(one.place, Leaving)
         assert (table.draining, world.hints.is_consumer) == (True, False)
         table.resume()  # as the pipeline does when it starts anew
@@ -241,9 +236,9 @@ async def test_workers_and_log_are_as_they_are_wanted_from_the_start_on_and_at_e
     async with steering() as world:
         assert sorted(world.pulled) == ["resize", "set_level"]
         world.pulled.clear()
-        await world.set(row("concurrency", "provider", "p", value="9"))
+        await world.set(control_row("concurrency", "provider", "p", value="9"))
         assert world.pulled == ["resize"]
-        await world.set(row("log_level", "node", value="debug"))
+        await world.set(control_row("log_level", "node", value="debug"))
         assert world.pulled == ["resize", "set_level", "resize"]
         assert world.desired.concurrency_of("p") is None
         await trio.sleep(100)
