@@ -151,7 +151,7 @@ def show(
     match parsed:
         case Parsed({"result": _, **others}) if "request" not in others:
             note(f"a result, not in job_results; put it back: nexus dead retry {number}")
-        case Parsed({"request": {"timeout": int(timeout)}}):
+        case Parsed({"request": {"timeout": int(timeout)}}) if 1 < timeout < 10**12:
             note(f"its timeout, in the message {timeout} ms, is {timeout / 1000:g} s")
         case _:
             pass

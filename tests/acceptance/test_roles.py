@@ -63,6 +63,8 @@ def test_a_service_and_a_producer_with_just_what_they_need(
         (operator_url, "UPDATE nexus.nodes SET state = 'ready'"),
         (operator_url, "UPDATE nexus.chores SET term = 0"),
         (producer_url, "SELECT * FROM nexus.node_states"),
+        (producer_url, "SELECT nexus.cancel_where(state => 'any')"),
+        (producer_url, "INSERT INTO nexus.cancellations (request_id) VALUES ('r')"),
         (producer_url, "SELECT nexus.node_id('*')"),
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -86,6 +88,7 @@ def a_producer_sends_in_every_way_and_writes_nothing_else(url: str) -> None:
     }
     assert value(url, "SELECT nexus.send($1::jsonb)", json.dumps(message)) > 0
     wait_for(lambda: value(url, "SELECT count(*) FROM job_results") == 22, "its result")
+    assert value(url, "SELECT nexus.cancel('by-nexus-send', 'too late')") == "ended"
     for arguments, expected in (
         ("'{}', -1", "expected a delay of 0 to 31622400 seconds"),
         ("'{}', 40000000", "expected a delay"),
@@ -117,6 +120,8 @@ def an_operator_runs_the_commands(nexus: Nexus, url: str) -> None:
     assert nexus.run("enqueue", "-", stdin=json.dumps(sent)).returncode == 0
     assert nexus.run("result", "by-operator", "--wait").returncode == 0
     assert nexus.run("explain", "by-operator").returncode == 0
+    assert nexus.run("cancel", "by-operator").returncode == 1
+    assert nexus.json("cancel", "--agent", "nobody") == {"cancelled": 0}
     assert [it["budget"] for it in nexus.json("budgets")] == ["all"]
     assert [it["state"] for it in nexus.json("nodes")] == ["ready"]
     query(url, "SELECT min(enqueued_at) FROM pgmq.q_ai_requests")  # nexus top

@@ -88,9 +88,12 @@ async def test_what_is_sent_again_is_paced(autojump_clock: trio.testing.MockCloc
         ('{"request": {"result": 1}, "reason": "no"}', ""),
         ('{"request": {}, "result": {}}', ""),
         ("[1]", ""),
+        ('{"request": {"timeout": 90500}}', "its timeout, in the message 90500 ms, is 90.5 s"),
+        (f'{{"request": {{"timeout": {"9" * 50}}}}}', ""),
+        ('{"request": {"timeout": true}}', ""),
     ],
 )
-def test_a_letter_about_a_result_is_told_as_one(
+def test_what_is_good_to_know_of_a_letter_is_told_beside_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], letter: str, noted: str
 ) -> None:
     monkeypatch.setattr(dead, "_run", lambda *_: (7, Whole(letter, len(letter), None)))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 
+from nexus_actors.admission.before_call import Checks
 from nexus_actors.contract.result import Failure
 from nexus_actors.steering.cancellations import INTERVAL, Cancellations
 from nexus_actors.storage.cancellations import Cancellation
@@ -16,6 +17,7 @@ from nexus_actors.storage.outages import Outages
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 from supervisors import open_tree
+from tests.unit.pipeline.test_giving_back import routing
 from tests.unit.pipeline.worker_bench import ANSWER, Bench, bench, failure, job
 
 END = Failure(
@@ -165,3 +167,44 @@ async def test_a_call_that_was_cut_off_says_nothing_of_the_provider(autojump_clo
         b.give(another := job(number=2))
         assert await b.finished.receive() is another
         assert b.provider.keys == ["a", "a"]
+
+
+async def test_a_call_that_was_cut_off_is_no_success_of_its_model_either(
+    autojump_clock: Any,
+) -> None:
+    async with bench(failure(), breaker_failures=2, max_retries=0) as b:
+        async with wishes_for(b.in_work) as wishes:
+            b.give(job(number=1))
+            await b.finished.receive()
+            b.give(job(number=2))
+            await trio.sleep(0.5)
+            wishes.cancel("r")
+            assert (await b.finished.receive()).outcome == END
+            wishes.wishes.clear()
+            b.give(job(number=3))
+            await b.finished.receive()
+        assert b.gates.shut("p", "m", trio.current_time()) is not None
+
+
+async def test_one_that_is_cancelled_while_its_budget_is_asked_is_not_called(
+    autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(_self: Checks, _job: Job) -> None:
+        await trio.sleep(1)
+
+    monkeypatch.setattr(Checks, "refusal", slowly)
+    async with cancelled_at(0.5, ANSWER) as b:
+        assert (await b.finished.receive()).outcome == END
+        assert b.provider.calls == []
+
+
+async def test_one_whose_worker_ended_before_it_could_is_not_routed_again(
+    autojump_clock: Any,
+) -> None:
+    in_work = InWork({"p": 2})
+    async with routing(in_work, None):
+        one = job()
+        one.cancelled = END
+        in_work.add(one)
+        await trio.sleep(AT_ONCE)
+        assert one.outcome == END

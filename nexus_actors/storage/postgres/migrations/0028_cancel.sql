@@ -1,5 +1,6 @@
 -- A request is cancelled by a row, whoever writes it: a call that runs is cut off, all else ends at its next lease. nexus.cancel has what
 -- waits leased at once.
+-- Works with programs that know 0025.
 
 ALTER TABLE nexus.cancellations
     ADD COLUMN by text CHECK (length(by) BETWEEN 1 AND 255),
