@@ -195,9 +195,10 @@ class Router(GenServer):
     def _without_key(self, job: Job) -> Failure:
         now = trio.current_time()
         told = [(one.provider, it) for one in job.left if (it := self._no_key(one, now))]
+        limit = "" if job.deadline == inf else ", longer than the request's timeout allows"
         return Failure(
             type=told[0][1].type,
-            message="; ".join(dict.fromkeys(it.told(name, now) for name, it in told)),
+            message="; ".join(dict.fromkeys(it.told(name, now) for name, it in told)) + limit,
             retryable=False,
             provider=told[0][0],
             status_code=told[0][1].status_code,

@@ -80,6 +80,35 @@ async def test_a_revoked_key_holds_what_has_no_other_way_and_makes_no_dead_lette
             assert lines.total() < 20
 
 
+async def test_what_waits_for_a_key_says_so_and_is_taken_at_once_by_a_process_with_a_good_one(
+    database_url: str, tmp_path: Path
+) -> None:
+    """However long the refused key still has to rest."""
+    is_revoked = True
+
+    def answer(_: Recorded) -> Reply:
+        return REVOKED if is_revoked else Reply()
+
+    async with scripted_server({"*": answer}) as server:
+        told = sections(server.url, tmp_path / "key")
+        providers = {"http": {**told["providers"]["http"], "key_rest_seconds": 300.0}}
+        settings = {**told, "providers": providers, "routes": told["routes"][:1]}
+        async with running_service(database_url, tmp_path / "one", **settings) as one:
+            await one.sql.send_many(request(n) for n in range(5))
+            await one.sql.until("SELECT count(*) = 5 FROM nexus.waiting WHERE reason = 'no_key'")
+            (waits,) = await one.sql.rows(
+                "SELECT DISTINCT detail LIKE '%suspended: authentication_failed%' AS told,"
+                " until > now() + interval '4 min' AS long FROM nexus.waiting"
+            )
+            assert waits == {"told": True, "long": True}
+            is_revoked = False
+            async with running_service(database_url, tmp_path / "two", **settings) as two:
+                await two.stored(5)
+                owners = await two.sql.value("SELECT count(DISTINCT owner) FROM nexus.requests")
+                assert owners == 1
+                assert await two.sql.dead() == []
+
+
 async def test_where_they_are_to_fail_they_do_in_words_of_ours(
     database_url: str, tmp_path: Path
 ) -> None:
