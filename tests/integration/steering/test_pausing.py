@@ -147,11 +147,11 @@ async def test_a_drained_node_leases_nothing_though_its_consumer_starts_anew(
 async def test_a_node_that_drains_ends_its_calls_and_leaves_the_rest_to_the_others(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with nodes(database_url, tmp_path, 2, delay=0.3) as (_, services):
+    async with nodes(database_url, tmp_path, 2, delay=0.2) as (_, services):
         sql = services[0].sql
         first = services[0].application
         drain = "INSERT INTO nexus.control (action, subject, node) VALUES ('drain', 'node', $1)"
-        await sql.send_many(request(n) for n in range(40))
+        await sql.send_many(request(n) for n in range(24))
         with trio.fail_after(PATIENCE):
             while any(it.application.in_work.running < 4 for it in services):
                 await trio.sleep(0.01)
@@ -159,14 +159,14 @@ async def test_a_node_that_drains_ends_its_calls_and_leaves_the_rest_to_the_othe
         await heard(services[:1], 1)
         # What it has begun it ends, and begins no more.
         begun = first.metrics.calls["one"].succeeded + first.in_work.running
-        await services[0].stored(40)
+        await services[0].stored(24)
         attempts = await sql.rows("SELECT owner, outcome FROM nexus.attempts")
-        assert len(attempts) == 40
+        assert len(attempts) == 24
         assert {it["outcome"] for it in attempts} == {"ok"}
         assert sum(it["owner"] == first.instance.id for it in attempts) == begun
         await sql.rows("DELETE FROM nexus.control")
         await heard(services, 0)
-        await sql.send_many(request(n) for n in range(40, 140))
-        await services[0].stored(140)
+        await sql.send_many(request(n) for n in range(24, 60))
+        await services[0].stored(60)
         mine = "SELECT count(*) FROM nexus.attempts WHERE owner = $1"
         assert await sql.value(mine, first.instance.id) > begun
