@@ -113,6 +113,7 @@ class Status:
         argument `queues` is false."""
         outages = self.outages()
         counted = arguments is None or arguments.get("queues") is not False
+        queues, waiting = await self._counted() if counted else ({}, {})
         return {
             "state": self.state(outages),
             "outages": outages,
@@ -124,8 +125,8 @@ class Status:
             "uptime_seconds": round(self.uptime(), 1),
             "database": "embedded" if self._settings.database.embedded else "external",
             "paused": [pause.told() for pause in self._desired.pauses],
-            "queues": await self._asked(self._queue_lengths) if counted else {},
-            "waiting": await self._asked(self._waiting) if counted else {},
+            "queues": queues,
+            "waiting": waiting,
             "tasks": trio.lowlevel.current_statistics().tasks_living,
             "in_work": len(self._in_work),
             "running": self._in_work.running,
@@ -217,18 +218,20 @@ class Status:
         since = away[0].circuit.failing_since or now
         return {"seconds": round(now - since, 1), "error": away[0].cause}
 
-    async def _queue_lengths(self) -> object:
-        return await self._database().queue_lengths()
+    async def _counted(self) -> tuple[object, object]:
+        """How long the queues are, and how many requests wait for what. Counting takes time in a
+        long queue, and a status must not."""
+        late = {"error": "no answer in time"}
+        told: dict[str, object] = {"queues": late, "waiting": late}
 
-    async def _waiting(self) -> object:
-        return await self._database().waiting_counts()
-
-    async def _asked(self, ask: Callable[[], Awaitable[object]]) -> object:
-        """Counting takes time in a long queue, and a status must not."""
-        told: object = {"error": "no answer in time"}
-        with trio.move_on_after(STATUS_TIMEOUT):
+        async def count(what: str, ask: Callable[[], Awaitable[object]]) -> None:
             try:
-                told = await ask()
+                told[what] = await ask()
             except StorageError as error:
-                told = {"error": str(error)}
-        return told
+                told[what] = {"error": str(error)}
+
+        with trio.move_on_after(STATUS_TIMEOUT):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(count, "queues", self._database().queue_lengths)
+                nursery.start_soon(count, "waiting", self._database().waiting_counts)
+        return told["queues"], told["waiting"]
