@@ -73,15 +73,16 @@ class Gates:
         gate = self._gates.get((provider, model))
         return 0.0 if gate is None else gate.wait(now)
 
-    def shut(self, provider: str, model: str, now: float) -> Wait | None:
-        """Why the model may not be called now, and until when; None: it may, as far as is known."""
-        gate = self._gates.get((provider, model))
+    def shut(self, candidate: tuple[str, str], now: float) -> Wait | None:
+        """Why this provider's model may not be called now, and until when; None: it may, as far as
+        is known."""
+        gate = self._gates.get(candidate)
         if gate is None or (wait := gate.wait(now)) <= 0:
             return None
         is_open = gate.circuit.wait(now) >= wait
         reason: Reason = "circuit_open" if is_open else "throttled"
         detail = gate.cause if is_open and gate.cause else gate.why
-        return Wait(reason, f"{provider}/{model}: {detail}", now + wait)
+        return Wait(reason, f"{'/'.join(candidate)}: {detail}", now + wait)
 
     def why(self, provider: str, model: str) -> str:
         """The error that closed the way last; "" if none did."""

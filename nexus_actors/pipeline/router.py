@@ -110,7 +110,7 @@ class Router(GenServer):
         for. An operator's pause is waited for, however long it is, unless routes are to fall back.
         """
         now = trio.current_time()
-        if all(self._is_shut(it, now) for it in job.left):
+        if job.passed_over and all(self._is_shut(it, now) for it in job.left):
             job.regain_passed_over()
         left = job.left
         wait = self._wait(job, left[0], now)
@@ -136,17 +136,15 @@ class Router(GenServer):
 
     def _wait(self, job: Job, candidate: Candidate, now: float) -> Wait | None:
         """Why this request may not be sent there now, as far as is known: what takes longest."""
-        told = job.pauses.get(candidate)
-        waits = [
-            self._gates.shut(*candidate, now),
-            told if told is not None and told.until > now else None,
-        ]
+        wait = self._gates.shut(candidate, now)
+        if job.pauses and (told := job.pauses.get(candidate)) is not None and told.until > now:
+            wait = _longer(wait, told)
         if (no_key := self._no_key(candidate, now)) is not None:
             why = no_key.told(candidate.provider, now)
-            waits.append(Wait("no_key", why, no_key.until, candidate.provider))
+            wait = _longer(wait, Wait("no_key", why, no_key.until, candidate.provider))
         if (pause := self._desired.of_candidate(*candidate)) is not None and pause.fallback:
-            waits.append(Wait("paused", pause.told(), pause.ends_at, pause.lane))
-        return max((it for it in waits if it is not None), key=lambda it: it.until, default=None)
+            wait = _longer(wait, Wait("paused", pause.told(), pause.ends_at, pause.lane))
+        return wait
 
     def _is_shut(self, candidate: Candidate, now: float) -> bool:
         """Whether it is to be passed over, and yet not used up."""
@@ -157,7 +155,9 @@ class Router(GenServer):
     def _no_key(self, candidate: Candidate, now: float) -> NoKey | None:
         """Why its provider can be asked by nobody; where requests do not wait for that to be over,
         the worker ends them."""
-        return self._gates.no_key(candidate.provider, now) if self._shared.holds else None
+        if not self._gates.refused or not self._shared.holds:
+            return None
+        return self._gates.no_key(candidate.provider, now)
 
     def _has_no_key(self, job: Job) -> bool:
         """Whether each candidate that is left lacks a key that it takes."""
@@ -285,6 +285,10 @@ class Router(GenServer):
     def _return(self, job: Job) -> GiveBack:
         """To wait as the Router found; visible at once while we stop and others may have room."""
         return give_back(job, None if self._in_work.draining else job.wait)
+
+
+def _longer(one: Wait | None, other: Wait) -> Wait:
+    return other if one is None or other.until > one.until else one
 
 
 def _is_short(wait: Wait | None, now: float) -> bool:

@@ -69,6 +69,8 @@ class Desired:
         self._providers: dict[str, Pause] = {}
         self._models: list[Pause] = []
         self._agents: list[Pause] = []
+        self._is_of_none = True
+        """No provider, model or agent is paused: the usual, and asked of each call."""
 
     def replace(self, rows: Sequence[ControlRow], queue: str, now: float) -> None:
         """Take these rows, of all nodes or of this one, for what is to be. A row of this node alone
@@ -91,6 +93,7 @@ class Desired:
         self._providers = {it.name: it for it in pauses if it.subject == "provider"}
         self._models = [it for it in pauses if it.subject == "model"]
         self._agents = [it for it in pauses if it.subject == "agent"]
+        self._is_of_none = not (self._providers or self._models or self._agents)
         self.known = True
 
     def stops(self, provider: str) -> bool:
@@ -143,11 +146,11 @@ class Desired:
 
     def of_job(self, job: Job) -> Pause | None:
         """Why the call that would come next may not begin."""
+        if self._is_of_none:
+            return self.queue
         if self._agents and (pause := self.of_agent(job.body.agent_id or "")) is not None:
             return pause
-        if not job.candidates or not (self._providers or self._models):
-            return self.queue
-        return self.queue or self.of_candidate(*job.candidate)
+        return self.queue or (self.of_candidate(*job.candidate) if job.candidates else None)
 
 
 def _is_meant(name: str, by: str) -> bool:

@@ -162,7 +162,7 @@ async def test_no_call_begins_after_it_and_the_one_that_is_cut_off_is_on_record(
 async def test_a_call_that_was_cut_off_says_nothing_of_the_provider(autojump_clock: Any) -> None:
     async with cancelled_at(0.5, ANSWER, keys=("a",), breaker_failures=1) as b:
         await b.finished.receive()
-        assert b.gates.shut("p", "m", trio.current_time()) is None
+        assert b.gates.shut(("p", "m"), trio.current_time()) is None
         assert b.in_work.concurrency("p").limit == b.in_work.workers("p")
         b.give(another := job(number=2))
         assert await b.finished.receive() is another
@@ -183,7 +183,7 @@ async def test_a_call_that_was_cut_off_is_no_success_of_its_model_either(
             wishes.wishes.clear()
             b.give(job(number=3))
             await b.finished.receive()
-        assert b.gates.shut("p", "m", trio.current_time()) is not None
+        assert b.gates.shut(("p", "m"), trio.current_time()) is not None
 
 
 async def test_one_that_is_cancelled_while_its_budget_is_asked_is_not_called(
