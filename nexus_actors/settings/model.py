@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -142,7 +143,7 @@ class RequestSettings(Section):
     max_urls: Annotated[int, Field(ge=0, le=WIDEST.max_urls)] = DEFAULTS.max_urls
     max_hosts: Annotated[int, Field(ge=0, le=WIDEST.max_hosts)] = DEFAULTS.max_hosts
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """As they are handed on to those who read requests."""
         return Bounds(**self.model_dump())
