@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,9 +59,14 @@ class Terminal:
         with trio.fail_after(PATIENCE):
             while self.process.poll() is None:
                 await trio.sleep(0.01)
+        return self.process.returncode
+
+    def close(self) -> None:
+        """Nothing of it is left, whatever came of the test."""
+        self.process.kill()
+        self.process.wait()
         os.close(self._ours)
         os.close(self._theirs)
-        return self.process.returncode
 
 
 async def test_an_operator_looks_into_a_running_service(database_url: str, tmp_path: Path) -> None:
@@ -86,16 +92,16 @@ async def test_an_operator_looks_into_a_running_service(database_url: str, tmp_p
         assert (answer["ended"], answer["out"]) == ("failed", "\x1b[2J\n")
         assert answer["err"].endswith("ZeroDivisionError: division by zero\n")
 
-        terminal = Terminal(config, tmp_path)
-        await terminal.type("", ">>> ")
-        await terminal.type("async def f():\n", "... ")
-        await terminal.type("    print('be'+'gun'); await trio.sleep_forever()\n", "... ")
-        await terminal.type("\n", ">>> ")
-        await terminal.type("await f()\n", "begun")
-        await terminal.type("\x03", ">>> ")
-        await terminal.type("len(in_w\t)\n", "\r\n0\r\n")
-        await terminal.type("\x04", "\n")
-        assert await terminal.left() == 0
+        with closing(Terminal(config, tmp_path)) as terminal:
+            await terminal.type("", ">>> ")
+            await terminal.type("async def f():\n", "... ")
+            await terminal.type("    print('be'+'gun'); await trio.sleep_forever()\n", "... ")
+            await terminal.type("\n", ">>> ")
+            await terminal.type("await f()\n", "begun")
+            await terminal.type("\x03", ">>> ")
+            await terminal.type("len(in_w\t)\n", "\r\n0\r\n>>> ")  # it reads again by then
+            await terminal.type("\x04", "\n")
+            assert await terminal.left() == 0
         history = tmp_path / ".local/state/nexus/remote_history"
         assert history.stat().st_mode & 0o777 == 0o600
         assert "await f()" in history.read_text()
