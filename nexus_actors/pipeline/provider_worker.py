@@ -155,7 +155,7 @@ class ProviderWorker(GenServer):
                     continue
                 refused = await self._checks.refusal(job)
                 is_ours = job in self._in_work and job.cancelled is None
-                permitted = refused is None and is_ours
+                permitted = refused is None and is_ours and not self._is_halted(job)
             finally:
                 if not permitted:
                     self._admission.ended(job.candidate.model, key, None, 0.0)
@@ -185,13 +185,17 @@ class ProviderWorker(GenServer):
         """Whether it was meant for a call that would not be made so any more."""
         return job.routes is not self._shared.routes or self._terms is not self._terms_in_force.now
 
+    def _is_halted(self, job: Job) -> bool:
+        """Whether no call may begin for it: an operator wants it so, or this process stops."""
+        return self._in_work.draining or self._desired.of_job(job) is not None
+
     def _begin(self, job: Job, request: LLMRequest) -> int | None:
         """The key for a call that begins now; None if there is none to be made here, and the job
         has gone elsewhere."""
         if job.deadline <= trio.current_time():
             self._fail(job, _out_of_time(job))
             return None
-        if self._desired.of_job(job) is not None:
+        if self._is_halted(job):
             self._back_to_router(job)
             return None
         if (refused := self._admission.no_key) is not None:
@@ -214,7 +218,7 @@ class ProviderWorker(GenServer):
 
     async def _is_admitted(self, job: Job, request: LLMRequest, key: int) -> bool:
         """Wait until the key's limits allow the call. False if the job's time was over first, its
-        lease lost, or an operator has paused it."""
+        lease lost, or it must not begin any more."""
         if not self._admission.are_counted:
             return True
         admitted = False
@@ -222,7 +226,7 @@ class ProviderWorker(GenServer):
         with trio.CancelScope(deadline=job.deadline) as job.call:
             admitted = await self._admission.admit(request, key)
         job.call = job.wait = None
-        return admitted and self._desired.of_job(job) is None
+        return admitted and not self._is_halted(job)
 
     def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:
         """Whether it may be the key's fault, and another is left, to be tried at once."""

@@ -62,6 +62,7 @@ class QueueConsumer(Stage):
 
     async def init(self) -> None:
         """Start reading. What a predecessor leased but did not hand on is released first."""
+        self._in_work.stopping = False
         if self._desired.drain is None:
             self._in_work.resume()  # it may have been stopped alone, and started again
             self._hints.announce()
@@ -88,14 +89,14 @@ class QueueConsumer(Stage):
         released = False
         with self._hints.listen(self._queue.requests, self._wake.set):
             while not self._stopping:
-                if not self._may_lease:
+                if not self._in_work.recovered:
                     await self._wake.wait(self._queue.poll_interval)
                     continue
                 try:
                     if not released:
                         await self._release_orphans()
                         released = True
-                    waiting, more = await self._read()
+                    waiting, more = await self._read() if self._may_lease else (False, False)
                 except StorageError as error:
                     released = False  # a lease may have been taken whose answer was lost
                     await self._patience.failed(error)
@@ -109,10 +110,8 @@ class QueueConsumer(Stage):
 
     @property
     def _may_lease(self) -> bool:
-        """Not before what an earlier process left is published, and it is known what operators
-        want; not while this node drains."""
-        ready = self._in_work.recovered and self._desired.known
-        return ready and self._desired.drain is None
+        """Not before it is known what operators want; not while this node drains."""
+        return self._desired.known and self._desired.drain is None
 
     async def _read(self) -> tuple[bool, bool]:
         """Whether there was something of what waits, and whether there may be more of the rest.
@@ -255,7 +254,7 @@ class QueueConsumer(Stage):
     async def _drain(self) -> None:
         """Have the Router give back what no worker has started, and wait until no call is running.
         What it has not given back by then, the LeaseKeeper does, the last to stop."""
-        self._stopping = True
+        self._stopping = self._in_work.stopping = True
         self._in_work.drain()
         self._wake.set()
         await self._stopped.wait()

@@ -18,6 +18,7 @@ from nexus_actors.providers.retry import LONG_PAUSE
 from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Candidate, Routed
 from nexus_actors.shared import Shared
+from nexus_actors.steering.desired import Pause
 from nexus_actors.storage.errors import StorageError, StorageRefused
 from nexus_actors.storage.requests import GiveBack
 from nexus_actors.work.deadlines import Deadlines
@@ -28,6 +29,8 @@ from supervisors import GenServer
 
 log = structlog.get_logger("nexus.router")
 
+ELSEWHERE = 5.0
+"""Seconds after which a request is seen again that this node alone must not call for."""
 _REFUSED = (ErrorType.AUTHENTICATION_FAILED, ErrorType.QUOTA_EXCEEDED)
 
 
@@ -131,7 +134,7 @@ class Router(GenServer):
                 job.step("route_llm", passed_over=[str(candidate) for candidate in left[:ahead]])
         pause = self._desired.of_job(job)
         if pause is not None and not pause.fallback:
-            return Wait("paused", pause.told(), pause.ends_at, pause.lane)
+            return _for_end(pause, job.candidate.provider, now)
         return wait
 
     def _wait(self, job: Job, candidate: Candidate, now: float) -> Wait | None:
@@ -143,7 +146,7 @@ class Router(GenServer):
             why = no_key.told(candidate.provider, now)
             wait = _longer(wait, Wait("no_key", why, no_key.until, candidate.provider))
         if (pause := self._desired.of_candidate(*candidate)) is not None and pause.fallback:
-            wait = _longer(wait, Wait("paused", pause.told(), pause.ends_at, pause.lane))
+            wait = _longer(wait, _for_end(pause, candidate.provider, now))
         return wait
 
     def _is_shut(self, candidate: Candidate, now: float) -> bool:
@@ -285,6 +288,17 @@ class Router(GenServer):
     def _return(self, job: Job) -> GiveBack:
         """To wait as the Router found; visible at once while we stop and others may have room."""
         return give_back(job, None if self._in_work.draining else job.wait)
+
+
+def _for_end(pause: Pause, provider: str, now: float) -> Wait:
+    """Where the pause is this node's alone, others take what waits: for room at the provider, or
+    else as soon as they come to it, before this node does if they can."""
+    if pause.everywhere:
+        return Wait("paused", pause.told(), pause.ends_at, pause.lane)
+    if pause.subject == "provider":
+        return Wait("paused", pause.told(), pause.ends_at, provider)
+    later = 0.0 if pause.subject == "queue" else ELSEWHERE
+    return Wait("paused", pause.told(), min(pause.ends_at, now + later))
 
 
 def _longer(one: Wait | None, other: Wait) -> Wait:

@@ -38,27 +38,36 @@ class Cancellations(GenServer):
         self._in_work = in_work
         self._patience = outages.patience("Cancellations")
         self._wake = Wake()
+        self._is_told = True
         self._returning: dict[str, Job] = {}
         """Of those on their way back, nobody knows whether the store has them already."""
 
     async def init(self) -> None:
         """Begin with a look."""
-        self._wake.set()
+        self._told()
         self.spawn_link(self._keep)
 
     async def _keep(self) -> None:
-        with self._hints.subscribe(CANCEL_CHANNEL, lambda _: self._wake.set()):
+        with self._hints.subscribe(CANCEL_CHANNEL, self._told):
             while True:
                 await self._wake.wait(RETURNING if self._returning else INTERVAL)
                 try:
+                    is_told, self._is_told = self._is_told, False
                     await self._look()
                     await self._hasten()
+                    if is_told:
+                        await self._store.hasten_recent()
                 except StorageError as error:
-                    self._wake.set()
+                    self._told()
                     await self._patience.failed(error)
                     continue
                 self._patience.worked()
                 await trio.sleep(LINGER)
+
+    def _told(self, _payload: str | None = None) -> None:
+        """Who has asked may have found a request in hand that was just given back."""
+        self._is_told = True
+        self._wake.set()
 
     async def _look(self) -> None:
         in_hand = {
@@ -83,7 +92,7 @@ class Cancellations(GenServer):
                 job.cancelled = failure
                 if job.call is not None:
                     job.call.cancel()
-            case Leaving():
+            case Leaving() | None:  # it may wait in the store by now, or will
                 self._returning[request_id] = job
 
     async def _hasten(self) -> None:

@@ -39,8 +39,9 @@ class Pause:
 
     @property
     def lane(self) -> str:
-        """Under which name requests wait for its end; no provider has such a name. Where it begins
-        or ends to let routes take their next model, it is another: all look again."""
+        """Under which name requests wait for its end, if it is all nodes'; no provider has such a
+        name. Where it begins or ends to let routes take their next model, it is another: all look
+        again."""
         return f"{LANE}{self.subject} {self.name}{' (fallback)' if self.fallback else ''}"
 
     def told(self) -> str:
@@ -64,6 +65,8 @@ class Desired:
         """None: the config's."""
         self.concurrency: dict[str, int] = {}
         """Calls at once by provider, where the config's number does not hold."""
+        self.lanes: tuple[str, ...] = ()
+        """In which requests wait for the ends of pauses, by the rows of all nodes."""
         self.queue: Pause | None = None
         """Of the queue: nothing is leased, and nothing begun."""
         self._providers: dict[str, Pause] = {}
@@ -78,7 +81,8 @@ class Desired:
         drain: Pause | None = None
         level: str | None = None
         concurrency: dict[str, int] = {}
-        pauses: list[Pause] = []
+        pauses: dict[tuple[str, str], Pause] = {}
+        lanes: list[str] = []
         for row in sorted(rows, key=lambda row: row.node != "*"):
             if row.action == "concurrency" and row.value is not None:
                 concurrency[row.name] = int(row.value)
@@ -87,12 +91,14 @@ class Desired:
             elif row.action == "drain":
                 drain = _pause(row, now)
             elif row.action == "pause":
-                pauses.append(_pause(row, now))
+                pause = pauses[row.subject, row.name] = _pause(row, now)
+                lanes += [pause.lane] if pause.everywhere else []
         self.drain, self.log_level, self.concurrency = drain, level, concurrency
-        self.queue = next((it for it in pauses if (it.subject, it.name) == ("queue", queue)), None)
-        self._providers = {it.name: it for it in pauses if it.subject == "provider"}
-        self._models = [it for it in pauses if it.subject == "model"]
-        self._agents = [it for it in pauses if it.subject == "agent"]
+        self.lanes = tuple(lanes)
+        self.queue = pauses.get(("queue", queue))
+        self._providers = {it.name: it for it in pauses.values() if it.subject == "provider"}
+        self._models = [it for it in pauses.values() if it.subject == "model"]
+        self._agents = [it for it in pauses.values() if it.subject == "agent"]
         self._is_of_none = not (self._providers or self._models or self._agents)
         self.known = True
 

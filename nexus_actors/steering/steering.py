@@ -78,6 +78,7 @@ class Steering(GenServer):
         self._rows: Sequence[ControlRow] = ()
         self._releases_until = 0.0
         self._is_first = True
+        self._was_away = False
 
     async def init(self) -> None:
         """Read, so that the first request goes by it; but keep the start waiting no longer than a
@@ -92,9 +93,13 @@ class Steering(GenServer):
             while True:
                 try:
                     self._obey(await self._store.read(self._scope.nodes))
+                    if self._was_away:  # a pause may have ended meanwhile
+                        self._releases_until = trio.current_time() + RELEASING
                     await self._release()
+                    self._was_away = False
                 except StorageError as error:
                     self._end_what_is_over()
+                    self._was_away = True
                     await self._patience.failed(error)
                     continue
                 self._patience.worked()
@@ -148,15 +153,14 @@ class Steering(GenServer):
             self._hints.withdraw()
             self._in_work.drain()
             self._in_work.leave_unbegun()
-        else:
+        elif not self._in_work.stopping:
             self._in_work.resume()
             self._hints.announce()
 
     async def _release(self) -> None:
         """Make visible what waits for a pause that is over, or could go elsewhere now."""
         if trio.current_time() < self._releases_until:
-            lanes = [pause.lane for pause in self._desired.pauses]
-            passed_over = self._desired.passed_over
+            lanes, passed_over = self._desired.lanes, self._desired.passed_over
             while await self._store.release(lanes, passed_over, BATCH) == BATCH:
                 pass
 

@@ -28,3 +28,7 @@ class CancellationStore(Protocol):
         """Make visible those of these requests that wait in the store, so that whoever leases them
         ends them; how many. Safe to repeat."""
         ...
+
+    async def hasten_recent(self) -> int:
+        """The same of all whose cancellation was asked for within the last seconds."""
+        ...

@@ -61,7 +61,8 @@ class InWork:
         self.bytes_left = memory_bytes
         """What further messages and answers may take; below 0 after one that was larger."""
         self.draining = False
-        """The pipeline is being stopped: no new call shall begin."""
+        self.stopping = False
+        """No new call shall begin: this node drains; or the pipeline is `stopping`."""
         self.inherited = True
         """Leases of an earlier process of this instance may exist: nobody has looked yet."""
         self.recovered = False
@@ -201,11 +202,8 @@ class InWork:
         self._to_router(job)
 
     def renew(self, job: Job, lease: Lease) -> bool:
-        """The same message was leased again by this process: work on it goes on under the newer
-        lease.
-
-        False if the job was being given back: then it is gone, and the new lease begins a new job.
-        """
+        """The same message was leased again by this process: work goes on under the newer lease.
+        False if the job was being given back: it is gone, and the new lease begins a new job."""
         if isinstance(job.place, Leaving):
             self.remove(job)
             return False
@@ -314,10 +312,12 @@ class InWork:
         self.on_room()
 
     def leave_unbegun(self) -> None:
-        """What no worker has begun is being given back."""
+        """What no worker has begun is being given back; a worker that waits with one gives it up."""
         for job in self:
             if isinstance(job.place, Unrouted | Assigned):
                 self.leave(job)
+            elif isinstance(job.place, Held) and job.call_started is None and job.call is not None:
+                job.call.cancel()
 
     # -- the providers
 

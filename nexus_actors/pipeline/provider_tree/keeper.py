@@ -78,12 +78,15 @@ class ProviderKeeper(GenServer):
             if self._is_idle(name):
                 self._in_work.drop(name)  # before the await: from here on nobody can revive it
                 await self._end(name, there)
+        for name in self._orphans(there):
+            await self._end(name, there)
         for name in self._shared.settings.providers:
             spec = self._spec(name)
+            if name not in self._in_work.providers:
+                self._in_work.resize(name, self._shared.sizes.of(name))
             if spec.id not in there:
                 limits = self._shared.settings.supervision.limits(len(there) + 1)
                 await Supervisor.set_intensity(self._supervisor, *limits)
-                self._in_work.resize(name, self._shared.sizes.of(name))
                 await Supervisor.start_child(self._supervisor, spec)
                 log.info("provider added", provider=name)
         await self._restart_idle()
@@ -101,6 +104,14 @@ class ProviderKeeper(GenServer):
             if all(idle):
                 self._restarts.discard(supervisor)
                 await self._shared.registry.via(supervisor).stop(Shutdown())
+
+    def _orphans(self, there: set[str]) -> list[str]:
+        """Providers that are no more, and whose supervisors a predecessor did not get to end."""
+        named = {
+            self._spec(name).id
+            for name in (*self._in_work.providers, *self._shared.settings.providers)
+        }
+        return sorted(it.removesuffix(".Supervisor") for it in there - named)
 
     def _is_configured(self, name: str) -> bool:
         return name in self._shared.settings.providers

@@ -23,3 +23,9 @@ class PostgresCancellationStore:
         rows = await self._pool.run(fetch, read("queries", "hasten"), list(request_ids))
         count: int = rows[0]["count"]
         return count
+
+    async def hasten_recent(self) -> int:
+        """See `CancellationStore.hasten_recent`."""
+        rows = await self._pool.run(fetch, read("queries", "hasten_recent"))
+        count: int = rows[0]["count"]
+        return count

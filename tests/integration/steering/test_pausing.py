@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import trio
 
+from nexus_actors.pipeline import router
+from nexus_actors.steering import steering
 from tests.http_server import Reply, ScriptedServer, scripted_server
 from tests.service import PATIENCE, Service, request, running_service
 
@@ -80,6 +82,29 @@ async def test_what_is_paused_gets_no_call_says_why_and_goes_on_after_it(
         results = {it["request_id"]: it for it in await sql.results()}
         assert results.pop("request-late")["error"]["type"] == "timeout"
         assert {it["status"] for it in results.values()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    "pause",
+    [("provider", "one"), ("queue", "ai_requests"), ("agent", "test-agent")],
+    ids=lambda it: it[0],
+)
+async def test_what_one_node_alone_is_not_to_call_the_others_do(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: tuple[str, str]
+) -> None:
+    """Also those that have been up for long."""
+    monkeypatch.setattr(steering, "RELEASING", 0.0)
+    monkeypatch.setattr(router, "ELSEWHERE", 0.1)
+    insert = "INSERT INTO nexus.control (action, subject, name, node) VALUES ('pause', $1, $2, $3)"
+    async with nodes(database_url, tmp_path, 2) as (server, services):
+        first = services[0].application.instance.id
+        await services[0].sql.rows(insert, *pause, first)
+        await heard(services[:1], 1)
+        await services[0].sql.send_many(request(n) for n in range(60))
+        await services[0].stored(60)
+        owners = await services[0].sql.rows("SELECT DISTINCT owner FROM nexus.attempts")
+        assert [it["owner"] for it in owners] == [services[1].application.instance.id]
+        assert len(server.requests) == 60
 
 
 async def test_with_fallback_routes_take_their_next_model_and_use_none_up(

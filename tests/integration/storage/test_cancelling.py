@@ -92,13 +92,23 @@ async def test_it_says_what_it_found_and_the_next_lease_ends_it_whoever_asks_aga
         assert await value(db, CANCEL, name) == "ended"
 
 
-async def test_what_comes_back_from_a_service_that_had_not_heard_is_hastened(
-    db: PostgresDatabase,
+@pytest.mark.parametrize("waits", [{"waits_for": "p"}, {"delay": 900.0}], ids=str)
+async def test_what_comes_back_from_a_service_that_had_not_heard_waits_for_nothing(
+    db: PostgresDatabase, waits: dict[str, Any]
 ) -> None:
     delivery = await leased(db)
     assert await value(db, CANCEL, "r") == "running"
-    await db.requests.give_back([give_back(delivery, waits_for="p")])
-    assert await db.cancellations.hasten(["r", "nobody"]) == 1
+    await db.requests.give_back([give_back(delivery, **waits)])
+    assert verdicts(await db.requests.lease(9, 30)) == [("r", "cancelled")]
+
+
+async def test_what_was_given_back_as_its_cancellation_was_asked_for_is_hastened(
+    db: PostgresDatabase,
+) -> None:
+    """The one saw nothing of the other."""
+    await db.requests.give_back([give_back(await leased(db), waits_for="p")])
+    await sql(db, "INSERT INTO nexus.cancellations (request_id) VALUES ('r'), ('nobody')")
+    assert await db.cancellations.hasten_recent() == 1
     assert await db.cancellations.hasten(["r"]) == 0
     assert verdicts(await db.requests.lease(9, 30)) == [("r", "cancelled")]
 

@@ -27,6 +27,7 @@ READ_WHOLE = {
     "prune_results",
     "prune_journal",
     "prune_cancellations",
+    "hasten_recent",
     "release_results",
     # For status, with a limit and a timeout.
     "queue_lengths",

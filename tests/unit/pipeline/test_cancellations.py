@@ -34,6 +34,7 @@ class Wishes:
     wishes: dict[str, Cancellation] = field(default_factory=dict)
     hastened: list[str] = field(default_factory=list)
     asked: int = 0
+    looks_back: int = 0
     is_away: bool = False
     listeners: list[Callable[[str | None], None]] = field(default_factory=list)
 
@@ -48,6 +49,13 @@ class Wishes:
         await trio.lowlevel.checkpoint()
         self.hastened += request_ids
         return len(request_ids)
+
+    async def hasten_recent(self) -> int:
+        await trio.lowlevel.checkpoint()
+        if self.is_away:
+            raise StorageUnavailable("away")
+        self.looks_back += 1
+        return 0
 
     @contextmanager
     def subscribe(self, name: str, listener: Callable[[str | None], None]) -> Iterator[None]:

@@ -7,8 +7,10 @@ import pytest
 import trio
 import trio.lowlevel
 
+from nexus_actors.admission.before_call import Checks
 from nexus_actors.contract.result import Failure
 from nexus_actors.providers.port import Outcome
+from nexus_actors.work.job import Job
 from tests.unit.parts import control_row
 from tests.unit.pipeline.worker_bench import ANSWER, bench, failure, job
 
@@ -54,6 +56,34 @@ async def test_no_call_begins_that_an_operator_has_paused_in_the_midst_of_retrie
         await trio.sleep(2)
         b.desired.replace([control_row("pause", "model", "m")], "ai_requests", 0.0)
         assert await b.routed.receive() is one
+        assert len(b.provider.calls) == 1
+
+
+async def test_no_call_begins_that_was_paused_while_its_budget_was_asked(
+    autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(_self: Checks, _job: Job) -> None:
+        await trio.sleep(1)
+
+    monkeypatch.setattr(Checks, "refusal", slowly)
+    async with bench(ANSWER) as b:
+        b.give(one := job())
+        await trio.sleep(0.5)
+        b.desired.replace([control_row("pause", "provider", "p")], "ai_requests", 0.0)
+        assert await b.routed.receive() is one
+        assert b.provider.calls == []
+
+
+@pytest.mark.parametrize("is_stopping", [False, True])
+async def test_a_drain_waits_for_no_retry(autojump_clock: Any, *, is_stopping: bool) -> None:
+    async with bench(failure(retry_after=4.0), ANSWER) as b:
+        b.give(one := job())
+        await trio.sleep(2)
+        b.in_work.drain()
+        b.in_work.stopping = is_stopping
+        b.in_work.leave_unbegun()
+        assert await b.routed.receive() is one
+        assert trio.current_time() < 3
         assert len(b.provider.calls) == 1
 
 

@@ -46,6 +46,22 @@ async def test_a_pause_stops_what_it_names_and_nothing_else(
     assert [desired.of_job(job(*one)) for one in free] == [None] * len(free)
 
 
+@pytest.mark.parametrize("subject", ["provider", "model", "agent"])
+async def test_a_pause_of_this_node_outranks_that_of_all_which_others_still_wait_for(
+    subject: str,
+) -> None:
+    mine = control_row("pause", subject, "x", node="me", why="mine")
+    for rows in (
+        (mine, control_row("pause", subject, "x")),
+        (control_row("pause", subject, "x"), mine),
+    ):
+        desired = known_desired(*rows)
+        (pause,) = desired.pauses
+        assert (pause.why, pause.everywhere) == ("mine", False)
+        assert desired.lanes == (f"paused {subject} x",)
+    assert known_desired(mine).lanes == ()
+
+
 def test_nothing_is_known_before_the_rows_were_read() -> None:
     assert not Desired().known
     assert known_desired().known

@@ -213,6 +213,29 @@ async def test_who_waits_for_a_pause_that_is_over_is_looked_for_for_a_minute(
         assert world.store.released[-1] == (("paused provider p (fallback)",), ("p",))
 
 
+async def test_after_the_store_was_away_it_is_looked_for_who_waits_for_what_ended_meanwhile(
+    autojump_clock: Any,
+) -> None:
+    until = datetime(2026, 1, 1, 1, tzinfo=UTC)
+    soon = control_row("pause", "provider", "p", until=until, seconds_left=5.0)
+    async with steering(store=Store(rows=[soon])) as world:
+        await trio.sleep(1)
+        world.store.away, world.store.rows = True, []
+        await trio.sleep(120)
+        world.store.released.clear()
+        world.store.away = False
+        await trio.sleep(10)
+        assert world.store.released[0] == ((), ())
+
+
+async def test_no_word_of_an_operator_opens_what_is_being_stopped(autojump_clock: Any) -> None:
+    async with steering() as world:
+        await world.set(control_row("drain", "node", node="id"))
+        world.in_work.stopping = True
+        await world.set()
+        assert (world.in_work.draining, world.hints.is_consumer) == (True, False)
+
+
 async def test_a_node_drains_and_goes_on_as_it_is_told_and_over_a_restart_of_the_actor(
     autojump_clock: Any,
 ) -> None:

@@ -18,11 +18,17 @@ queued AS MATERIALIZED (
     ORDER BY q.msg_id
     FOR UPDATE OF q
 ),
+-- What is to be cancelled waits for nothing: it ends at its next lease.
+cancelled AS MATERIALIZED (
+    SELECT c.request_id FROM nexus.cancellations AS c WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM item))
+),
 owned AS MATERIALIZED (
-    SELECT r.request_id, r.msg_id, r.received_at, i.attempt_count, i.spared_count, i.used_candidates, i.lane, i.reason, i.detail,
-           i.delay, i.expires_in
+    SELECT r.request_id, r.msg_id, r.received_at, i.attempt_count, i.spared_count, i.used_candidates, i.reason, i.detail,
+           CASE WHEN c.request_id IS NULL THEN i.lane END AS lane,
+           CASE WHEN c.request_id IS NULL THEN i.delay ELSE 0 END AS delay, i.expires_in
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
+    LEFT JOIN cancelled AS c ON c.request_id = i.request_id
     -- Counting forces all of the queue's locks before the first of the journal's.
     WHERE (SELECT count(*) FROM queued) >= 0
           AND r.request_id = ANY (ARRAY(SELECT request_id FROM item))
