@@ -312,7 +312,7 @@ class InWork:
         self.on_room()
 
     def leave_unbegun(self) -> None:
-        """What no worker has begun is being given back; a worker that waits with one gives it up."""
+        """What no worker has begun is given back; a worker that only waits with one gives it up."""
         for job in self:
             if isinstance(job.place, Unrouted | Assigned):
                 self.leave(job)
