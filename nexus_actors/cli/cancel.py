@@ -129,7 +129,7 @@ def _cancel_where(
 
 def _confirmed(requests: int, running: int) -> bool:
     """Whether so many are meant, as whoever sits there says."""
-    calls = f", {running} of them running, whose calls may have been paid" if running else ""
+    calls = f", {running} of them in work, whose calls may have been paid" if running else ""
     told = f"{requests} requests are meant{calls}"
     if not sys.stdin.isatty():
         raise CommandError(f"{told}; --yes cancels them", exit_codes.USAGE)

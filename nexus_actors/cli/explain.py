@@ -75,6 +75,7 @@ def explain(
             {
                 "request": entry.request,
                 "waits": found.wait,
+                "leased_by": found.holder,
                 "in_process": place,
                 "steps": steps,
                 "candidates": [{"model": model, "cost": cost} for model, cost in costs.items()],
@@ -83,7 +84,7 @@ def explain(
             }
         )
     else:
-        for line in _waits(found.wait, place):
+        for line in _waits(found, place):
             say(line)
         _print(entry, steps, costs)
 
@@ -95,6 +96,8 @@ class _Found:
     entry: "JournalEntry | None" = None
     wait: Mapping[str, Any] | None = None
     """What it waits for, if it does."""
+    holder: Mapping[str, Any] | None = None
+    """Which process has it in hand, if one does."""
     queued: "Queued | None" = None
     """Its message, if nobody has leased it yet."""
     pauses: Sequence[Mapping[str, Any]] = ()
@@ -108,6 +111,7 @@ async def _find(url: str, queue: str, request_id: str) -> _Found:
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.journal import (
         read_entry,
+        read_holder,
         read_pauses,
         read_queued,
         read_reach,
@@ -117,7 +121,8 @@ async def _find(url: str, queue: str, request_id: str) -> _Found:
     async with open_postgres(url, pool_size=1) as pool:
         entry = await pool.run(read_entry, request_id)
         if entry is not None:
-            return _Found(entry, await pool.run(read_wait, request_id))
+            wait = await pool.run(read_wait, request_id)
+            return _Found(entry, wait, await pool.run(read_holder, queue, request_id))
         try:
             queued = await pool.run(read_queued, queue, request_id)
             if queued is not None:
@@ -143,8 +148,9 @@ def _place(settings: "Settings", entry: "JournalEntry") -> Mapping[str, Any] | N
     return place if isinstance(place, dict) else None
 
 
-def _waits(wait: Mapping[str, Any] | None, place: Mapping[str, Any] | None) -> Iterator[str]:
+def _waits(found: _Found, place: Mapping[str, Any] | None) -> Iterator[str]:
     """What it waits for, or where it is, in a line or two."""
+    wait = found.wait
     if wait is not None:
         yield f"waits for {wait['reason']}: {wait['detail'] or '-'}"
         words = [f"since {_utc(wait['since'])}"]
@@ -152,7 +158,13 @@ def _waits(wait: Mapping[str, Any] | None, place: Mapping[str, Any] | None) -> I
         words += [] if wait["before"] is None else [f"{wait['before']:,} before it"]
         words += [] if wait["deadline"] is None else [f"its time ends {_utc(wait['deadline'])}"]
         yield f"      {', '.join(words)}"
-    elif place is not None:
+    elif found.holder is not None:
+        it = found.holder
+        state = f" ({it['state']})" if it["state"] else ""
+        lapse = _utc(it["lapses_at"])
+        yield f"leased by {it['name'] or it['node']}{state}"
+        yield f"      without a sign of life of that it is leased anew at {lapse}"
+    if place is not None:
         told = [place["place"], place["provider"], place["waits_for"]]
         yield f"in work here: {', '.join(it for it in told if it)}"
 

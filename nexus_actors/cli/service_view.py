@@ -32,7 +32,7 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
             continue
         name = f"{prefix}{key}"
         if isinstance(value, list):
-            yield name, "\n".join(map(str, value)) or "-"
+            yield name, "; ".join(map(str, value)) or "-"
         elif not isinstance(value, Mapping):
             yield name, "-" if value is None else str(value)
         elif any(isinstance(item, Mapping) for item in value.values()):

@@ -6,19 +6,26 @@ They need the database alone, no service: what is written holds for whoever runs
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.moments import local_now, moment
-from nexus_actors.cli.operator_sql import call_as_operator
+from nexus_actors.cli.operator_sql import ask, call_as_operator
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, note, print_json, say
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
 
+_CHANGE: Final = """
+SELECT l.before::text AS before
+FROM nexus.control_log AS l
+WHERE l.action = $1 AND l.subject = $2 AND l.name = $3 AND l.node = $4
+ORDER BY l.number DESC
+LIMIT 1
+"""
 Subject = Literal["queue", "provider", "model", "agent", "node"]
 Level = Literal["debug", "info", "warning", "error", "critical", "default"]
 Until = Annotated[
@@ -84,7 +91,7 @@ def pause(
         fallback,
         node or "*",
     )
-    _tell(rows, json)
+    _tell(settings, rows, json)
 
 
 def resume(
@@ -150,7 +157,7 @@ def scale(
         why,
         node or ("*" if count is not None else None),
     )
-    _tell(rows, json, nothing=f"provider {provider}: as the config says")
+    _tell(settings, rows, json, nothing=f"provider {provider}: as the config says")
 
 
 def drain(
@@ -177,7 +184,7 @@ def drain(
     settings = read_settings(config)
     named = node or _this_node(settings)
     statement = "SELECT (nexus.drain($1, $2, $3, $4)).*"
-    _tell(call_as_operator(settings, statement, named, _moment(until), why), json)
+    _tell(settings, call_as_operator(settings, statement, named, _moment(until), why), json)
 
 
 def log_level(
@@ -205,7 +212,7 @@ def log_level(
         why,
         node or ("*" if wanted is not None else None),
     )
-    _tell(rows, json, nothing="log level: as the config says")
+    _tell(settings, rows, json, nothing="log level: as the config says")
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -237,7 +244,9 @@ def _warn(settings: "Settings", subject: str, name: str | None) -> None:
         note(f"this config has no provider {name}; it has: {', '.join(sorted(known))}")
 
 
-def _tell(rows: list[dict[str, Any]], as_json: bool, *, nothing: str = "") -> None:
+def _tell(
+    settings: "Settings", rows: list[dict[str, Any]], as_json: bool, *, nothing: str = ""
+) -> None:
     row = rows[0] if rows and rows[0]["action"] is not None else None
     if as_json:
         print_json(row)
@@ -245,12 +254,29 @@ def _tell(rows: list[dict[str, Any]], as_json: bool, *, nothing: str = "") -> No
         say(nothing)
     else:
         say(_line(row))
+        _tell_replaced(settings, row)
+
+
+def _tell_replaced(settings: "Settings", row: Mapping[str, Any]) -> None:
+    """Somebody may have meant it to last longer, or for another reason."""
+    import json
+
+    key = [row[name] for name in ("action", "subject", "name", "node")]
+    (change,) = ask(settings, _CHANGE, *key)
+    if change["before"] is None:
+        return
+    before = json.loads(change["before"])
+    words = [f"it replaces what {before['by']} had set"]
+    words += [] if before["until"] is None else [f"until {before['until']}"]
+    words += [] if before["why"] is None else [f"why: {before['why']}"]
+    note(", ".join(words))
 
 
 def _line(row: Mapping[str, Any]) -> str:
     what = {
         "pause": f"paused: {row['subject']} {row['name']}",
-        "concurrency": f"provider {row['name']}: {row['value']} calls at once on each node",
+        "concurrency": f"provider {row['name']}: {row['value']} calls at once"
+        + (" on each node" if row["node"] == "*" else ""),
         "drain": "draining",
         "log_level": f"log level: {row['value']}",
     }[row["action"]]

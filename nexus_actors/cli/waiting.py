@@ -23,7 +23,7 @@ def waiting(
         str | None,
         Parameter(
             help="Only for this reason: paused, provider_full, throttled, circuit_open, no_key,"
-            " budget, not_before, not_leased."
+            " budget, not_before, lost_node, not_leased."
         ),
     ] = None,
     limit: Annotated[

@@ -86,7 +86,11 @@ def it_pauses_and_says_who_waits_for_what(
     told = nexus.run("explain", "request-002").stdout
     assert told.startswith("waits for paused: provider echo is paused by ")
     assert value(database_url, STORED) == 0
-    assert nexus.run("pause", "queue").returncode == 0
+    again = nexus.run("pause", "provider", "echo")
+    assert "it replaces what " in again.stderr
+    assert r"why: it\x1b[2J burns" in again.stderr
+    first = nexus.run("pause", "queue")
+    assert (first.returncode, first.stderr) == (0, "")
     wait_for(lambda: len(service.status()["paused"]) == 2, "the second pause")
     query(producer_url, "SELECT pgmq.send('ai_requests', '{\"request_id\": \"late\"}')")
     assert "queue ai_requests is paused by" in nexus.run("explain", "late").stdout

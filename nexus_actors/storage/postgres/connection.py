@@ -124,7 +124,7 @@ class PostgresPool:
 
     async def _operate(self, operation: Callable[..., Awaitable[T]], args: Any, kwargs: Any) -> T:
         connection = await self._take()
-        watchdog = asyncio.get_running_loop().call_later(self._limit, connection.terminate)
+        watchdog = asyncio.get_running_loop().call_later(self._limit, _terminate, connection)
         held = False
         try:
             result = await operation(connection, *args, **kwargs)
@@ -132,10 +132,10 @@ class PostgresPool:
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
                 # A standby, or a server that was told so: a session may stay that way for ever, a
                 # new one finds what there is then.
-                connection.terminate()
+                _terminate(connection)
             if isinstance(error, TimeoutError) or _lost(connection):
                 for other, _ in self._held:
-                    other.terminate()
+                    _terminate(other)
                 self._held.clear()
                 await self._pool.expire_connections()
             raise
@@ -152,7 +152,7 @@ class PostgresPool:
             connection, since = self._held.pop()
             if not _lost(connection) and time.monotonic() - since < INACTIVE:
                 return connection
-            connection.terminate()
+            _terminate(connection)
         self._waiting += 1
         try:
             return await self._pool.acquire(timeout=CONNECT_TIMEOUT)
@@ -263,6 +263,12 @@ async def _connect(
 
 async def _no_reset(_connection: object) -> None:
     """Operations leave no session state behind, so a reset would only cost a round trip."""
+
+
+def _terminate(connection: _Pooled) -> None:
+    """One whose server went is the pool's again by itself, and is no more to be ended by us."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def _lost(connection: Connection) -> bool:

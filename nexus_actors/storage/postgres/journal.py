@@ -48,9 +48,22 @@ async def read_queued(connection: Connection, queue: str, request_id: str) -> Qu
     return None if row is None else Queued(row["msg_id"], row["visible"], row["visible_from"])
 
 
+async def read_holder(connection: Connection, queue: str, request_id: str) -> Row | None:
+    """Who holds the lease of a request: `node`, `name` and `state`, None where no node of this id
+    is known; and when its message is visible again at the latest (`lapses_at`), if it has one."""
+    statement = (
+        "SELECT r.owner AS node, n.name, n.state, q.vt AS lapses_at"  # noqa: S608
+        " FROM nexus.requests AS r LEFT JOIN nexus.node_states AS n ON n.node = r.owner"
+        f" LEFT JOIN pgmq.q_{queue_name(queue)} AS q ON q.msg_id = r.msg_id"
+        " WHERE r.request_id = $1 AND r.state = 'leased'"
+    )
+    row = await connection.fetchrow(statement, request_id)
+    return None if row is None else dict(row)
+
+
 async def read_pauses(connection: Connection, queue: str) -> list[Row]:
-    """What operators have paused for all nodes, as far as it may keep a request of the queue that
-    nobody has leased yet: `subject`, `name`, `by`, `why`, `since`, `until`."""
+    """The pause of the queue for all nodes, if there is one: `subject`, `name`, `by`, `why`,
+    `since`, `until`."""
     return _rows(await connection.fetch(read("queries", "read_pauses"), queue))
 
 

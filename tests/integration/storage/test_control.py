@@ -100,6 +100,26 @@ async def test_what_waits_for_a_pause_that_is_over_or_for_a_provider_passed_over
     assert {it.request_id for it in again} == {"r0", "r2", "r4"}
 
 
+@pytest.mark.parametrize("state", ["lost", "stopped", "ready"])
+async def test_what_a_process_that_is_gone_had_in_hand_says_so(
+    db: PostgresDatabase, state: str
+) -> None:
+    await send(db, "r")
+    await db.requests.lease(1, 30)
+    told = "ready" if state == "lost" else state
+    await sql(
+        db,
+        "INSERT INTO nexus.nodes (node, name, host, version, pid, queue, started_at, beat_at,"
+        " state, in_flight, concurrency, restarts) VALUES ('one', 'nexus@here', 'here', '1', 1,"
+        " 'ai_requests', now(), now() - make_interval(secs => $1), $2, 1, '{}', 0)",
+        20.0 if state == "lost" else 0.0,
+        told,
+    )
+    waiting = await sql(db, "SELECT reason, detail FROM nexus.waiting")
+    expected = [("lost_node", f"leased by nexus@here, which is {state}")]
+    assert [tuple(row.values()) for row in waiting] == ([] if state == "ready" else expected)
+
+
 async def test_only_what_holds_for_a_node_now_is_read(db: PostgresDatabase) -> None:
     await sql(
         db,

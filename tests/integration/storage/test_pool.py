@@ -11,7 +11,12 @@ import trio
 import trio.testing
 
 from nexus_actors.storage.errors import StorageRefused, StorageUnavailable
-from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
+from nexus_actors.storage.postgres.connection import (
+    Connection,
+    PostgresPool,
+    _lost,
+    open_postgres,
+)
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
 from nexus_actors.storage.postgres.errors import DatabaseStartError, translated
 from tests.integration.storage.storage_helpers import send, sql, success, until, value
@@ -33,6 +38,20 @@ def frozen(*pids: int) -> Iterator[None]:
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
+
+
+async def test_one_that_was_seen_to_be_cut_costs_the_next_statement_nothing(
+    db: PostgresDatabase, database_url: str
+) -> None:
+    async with open_postgres(database_url, pool_size=1) as pool:
+        pid = await pool.run(fetch_value, "SELECT pg_backend_pid()")
+        ((held, _),) = pool._held
+        await value(db, "SELECT pg_terminate_backend($1, 10000)", pid)
+        with trio.fail_after(30):
+            while not _lost(held):
+                await trio.sleep(0.01)
+        await trio.sleep(0.05)  # and the pool, too
+        assert await pool.run(fetch_value, "SELECT 1") == 1
 
 
 async def test_cut_connections_are_replaced(db: PostgresDatabase) -> None:

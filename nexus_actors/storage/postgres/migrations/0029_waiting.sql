@@ -53,7 +53,14 @@ BEGIN
             SELECT r.queue, r.request_id, r.msg_id, 1::bigint, r.wait_reason, r.wait_detail, r.wait_since, r.wait_until, r.deadline,
                    NULL::bigint, NULL, r.agent_id, r.complexity, r.task_type, r.attempts
             FROM nexus.requests AS r
-            WHERE r.state = 'queued' AND r.queue = of_queue AND r.wait_until > clock_timestamp();
+            WHERE r.state = 'queued' AND r.queue = of_queue AND r.wait_until > clock_timestamp()
+            UNION ALL
+            -- What a process had in hand that is gone, until its lease lapses.
+            SELECT r.queue, r.request_id, r.msg_id, 1::bigint, 'lost_node', format('leased by %s, which is %s', n.name, n.state),
+                   r.leased_at, NULL, NULL, NULL::bigint, NULL, r.agent_id, r.complexity, r.task_type, r.attempts
+            FROM nexus.node_states AS n
+            JOIN nexus.requests AS r ON r.owner = n.node AND r.state = 'leased' AND r.queue = of_queue
+            WHERE n.state IN ('lost', 'stopped');
         -- What is due, and has not been leased: as many as there are messages that are visible.
         RETURN QUERY EXECUTE format($q$
             SELECT $1, NULL::text, NULL::bigint, count(*),
@@ -82,7 +89,7 @@ COMMENT ON COLUMN nexus.waiting.request_id IS 'The request; null in the row of t
 COMMENT ON COLUMN nexus.waiting.msg_id IS 'Its message''s number.';
 COMMENT ON COLUMN nexus.waiting.requests IS 'How many: 1, or in the row of those that are only due, all of them.';
 COMMENT ON COLUMN nexus.waiting.reason IS
-    'provider_full, throttled, circuit_open, no_key, budget, rate_limit, paused, not_before; not_leased of what is only due.';
+    'provider_full, throttled, circuit_open, no_key, budget, paused, not_before; lost_node; not_leased of what is only due.';
 COMMENT ON COLUMN nexus.waiting.detail IS 'What exactly: of which provider, by whom.';
 COMMENT ON COLUMN nexus.waiting.since IS 'Since when; of those that are only due, the oldest.';
 COMMENT ON COLUMN nexus.waiting.until IS 'When it may be called again, as far as is known.';
