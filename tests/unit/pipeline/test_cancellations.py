@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from nexus_actors.admission.before_call import Checks
-from nexus_actors.contract.result import Failure
+from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.steering.cancellations import INTERVAL, Cancellations
 from nexus_actors.storage.cancellations import Cancellation
 from nexus_actors.storage.errors import StorageUnavailable
@@ -216,3 +216,18 @@ async def test_one_whose_worker_ended_before_it_could_is_not_routed_again(
         in_work.add(one)
         await trio.sleep(AT_ONCE)
         assert one.outcome == END
+
+
+async def test_an_answer_that_is_there_wins_over_a_wish_that_came_at_the_same_moment(
+    autojump_clock: Any,
+) -> None:
+    one = job()
+
+    def answered() -> Answer:
+        one.cancelled = END
+        return ANSWER
+
+    async with bench(answered) as b:
+        b.give(one)
+        await b.finished.receive()
+        assert one.outcome == ANSWER
