@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.nexus import Nexus, query
+from tests.acceptance.nexus import Inside, Nexus, query
 
 
 @pytest.fixture
@@ -26,6 +26,14 @@ def nexus() -> Iterator[Nexus]:
         user.end()
         user.kill_left_over()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def inside(
+    nexus: Nexus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Inside:
+    """The same user's commands in this process."""
+    return Inside(nexus, monkeypatch, capsys)
 
 
 @pytest.fixture

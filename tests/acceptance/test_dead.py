@@ -3,7 +3,7 @@
 import json
 import re
 
-from tests.acceptance.nexus import Nexus, one_line, query, value, wait_for
+from tests.acceptance.nexus import Inside, Nexus, one_line, query, value, wait_for
 
 CONFIG = """
 [queue]
@@ -23,7 +23,9 @@ LONG = "x" * 79_900
 MESSAGES = [{"role": "user", "content": "hello"}]
 
 
-def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_url: str) -> None:
+def test_dead_letters_are_listed_sent_again_and_deleted(
+    nexus: Nexus, inside: Inside, database_url: str
+) -> None:
     nexus.configure(CONFIG.format(provider="broken"), url=database_url)
     service = nexus.start()
     service.wait_ready()
@@ -39,35 +41,35 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
     dead = "SELECT count(*) FROM pgmq.q_ai_requests_dead"
     wait_for(lambda: value(database_url, dead) == 4, "dead letters")
 
-    letters = {letter["request_id"]: letter for letter in nexus.json("dead", "list")}
+    letters = {letter["request_id"]: letter for letter in inside.json("dead", "list")}
     assert letters["first"]["reason"] == "provider_error"
     assert letters["first"]["provider"] == "broken"
     assert letters["wrong"]["path"] == "messages"
     assert [
-        it["request_id"] for it in nexus.json("dead", "list", "--reason", "empty_messages")
+        it["request_id"] for it in inside.json("dead", "list", "--reason", "empty_messages")
     ] == ["wrong"]
-    assert nexus.json("dead", "list", "--older-than", "1h") == []
-    assert "provider_error" in nexus.run("dead", "list").stdout
-    shown = json.loads(nexus.run("dead", "show", str(letters["first"]["number"])).stdout)
+    assert inside.json("dead", "list", "--older-than", "1h") == []
+    assert "provider_error" in inside.run("dead", "list").stdout
+    shown = json.loads(inside.run("dead", "show", str(letters["first"]["number"])).stdout)
     assert shown["request"]["messages"] == MESSAGES
-    assert nexus.run("dead", "list").stdout.count("messages: expected at least one message") == 1
-    explained = nexus.run("explain", "wrong").stdout
+    assert inside.run("dead", "list").stdout.count("messages: expected at least one message") == 1
+    explained = inside.run("explain", "wrong").stdout
     assert "validate: empty_messages  path messages\n" in explained
     assert "      messages: expected at least one message\n" in explained
     number = str(letters["wrong"]["number"])
-    begun = json.loads(nexus.run("dead", "show", number).stdout)
+    begun = json.loads(inside.run("dead", "show", number).stdout)
     assert begun["reason"] == "empty_messages"
     assert begun["request"].startswith('{"trace": "x')
     assert re.fullmatch(r".{65536}… 14,4\d\d bytes more \(--all\)", begun["request"])
     for whole in ("--all", "--json"):
-        shown = json.loads(nexus.run("dead", "show", number, whole).stdout)
+        shown = json.loads(inside.run("dead", "show", number, whole).stdout)
         assert shown["request"]["trace"] == LONG
 
     nexus.configure(CONFIG.format(provider="sound"), url=database_url)
     service.process.terminate()
     assert service.wait() == 0
     nexus.start().wait_ready()
-    sent = nexus.json("dead", "retry", "--provider", "broken")
+    sent = inside.json("dead", "retry", "--provider", "broken")
     new = {row["request_id"]: row["new_id"] for row in sent}
     assert set(new) == {"first", "wrapped"}
     assert all(re.fullmatch(f"{name}~[0-9a-f]{{32}}", it) for name, it in new.items())
@@ -81,17 +83,19 @@ def test_dead_letters_are_listed_sent_again_and_deleted(nexus: Nexus, database_u
         database_url, "SELECT request_id, retry_of FROM nexus.requests WHERE retry_of > ''"
     )
     assert {row["retry_of"]: row["request_id"] for row in rows} == new
-    assert "retry_of" in nexus.run("explain", new["first"]).stdout
-    assert re.search(f"retried as +{new['first']}\n", nexus.run("explain", "first").stdout)
-    assert nexus.json("explain", "first")["retries"] == [new["first"]]
+    assert "retry_of" in inside.run("explain", new["first"]).stdout
+    assert re.search(f"retried as +{new['first']}\n", inside.run("explain", "first").stdout)
+    assert inside.json("explain", "first")["retries"] == [new["first"]]
 
-    assert "which?" in one_line(nexus.run("dead", "purge"), 2)
+    assert "which?" in one_line(inside.run("dead", "purge"), 2)
     for act in ("list", "retry", "purge"):
-        assert "did you mean timeout?" in one_line(nexus.run("dead", act, "--reason", "timeuot"), 2)
-    assert nexus.run("dead", "retry", str(letters["first"]["number"])).returncode == 1  # gone
+        assert "did you mean timeout?" in one_line(
+            inside.run("dead", act, "--reason", "timeuot"), 2
+        )
+    assert inside.run("dead", "retry", str(letters["first"]["number"])).returncode == 1  # gone
     without_id = letters[None]["number"]
-    assert str(without_id) in one_line(nexus.run("dead", "retry", str(without_id)), 1)
-    assert "deleted: 2" in nexus.run("dead", "purge", "--all").stderr
-    assert nexus.json("dead", "list") == []
-    assert nexus.run("dead", "list").stdout == "there are no dead letters\n"
-    assert "expected 90s" in one_line(nexus.run("dead", "list", "--older-than", "soon"), 2)
+    assert str(without_id) in one_line(inside.run("dead", "retry", str(without_id)), 1)
+    assert "deleted: 2" in inside.run("dead", "purge", "--all").stderr
+    assert inside.json("dead", "list") == []
+    assert inside.run("dead", "list").stdout == "there are no dead letters\n"
+    assert "expected 90s" in one_line(inside.run("dead", "list", "--older-than", "soon"), 2)

@@ -6,7 +6,7 @@ import shutil
 import asyncpg
 import pytest
 
-from tests.acceptance.nexus import Nexus, one_line, query, send, value, wait_for
+from tests.acceptance.nexus import Inside, Nexus, one_line, query, send, value, wait_for
 
 HELLO = {"role": "user", "content": "hello"}
 BUDGET = """
@@ -17,7 +17,7 @@ per = "day"
 
 
 def test_a_service_and_a_producer_with_just_what_they_need(
-    nexus: Nexus, database_url: str, roles: tuple[str, str, str]
+    nexus: Nexus, database_url: str, roles: tuple[str, str, str], inside: Inside
 ) -> None:
     service_url, producer_url, operator_url = roles
     nexus.configure(BUDGET, url=service_url)
@@ -29,8 +29,8 @@ def test_a_service_and_a_producer_with_just_what_they_need(
     assert value(database_url, "SELECT count(*) FROM pgmq.q_ai_requests_dead") == 1
     assert nexus.run("explain", "request-001").returncode == 0
     a_producer_sends_in_every_way_and_writes_nothing_else(producer_url)
-    an_operator_runs_the_commands(nexus, operator_url)
-    an_operator_sends_again_what_is_only_in_the_archive(nexus, database_url)
+    an_operator_runs_the_commands(nexus, inside, operator_url)
+    an_operator_sends_again_what_is_only_in_the_archive(nexus, inside, database_url)
     a_copied_data_dir_is_refused_by_name(nexus, service_url, service.pid)
     nexus.configure(url=service_url)
     service.process.terminate()
@@ -110,38 +110,40 @@ def a_producer_sends_in_every_way_and_writes_nothing_else(url: str) -> None:
             query(url, f"INSERT INTO pgmq.q_ai_requests {forged}")
 
 
-def an_operator_runs_the_commands(nexus: Nexus, url: str) -> None:
+def an_operator_runs_the_commands(nexus: Nexus, inside: Inside, url: str) -> None:
     nexus.configure(BUDGET, url=url)
-    (letter,) = nexus.json("dead", "list")
-    assert nexus.run("dead", "show", str(letter["number"])).returncode == 0
-    assert nexus.run("ask", "hello").returncode == 0
-    assert nexus.run("enqueue", "-", stdin='{"messages": "x"}').returncode == 1
+    (letter,) = inside.json("dead", "list")
+    assert inside.run("dead", "show", str(letter["number"])).returncode == 0
+    assert inside.run("ask", "hello").returncode == 0
+    assert inside.run("enqueue", "-", stdin='{"messages": "x"}').returncode == 1
     sent = {"request_id": "by-operator", "complexity": "simple", "messages": [HELLO]}
-    assert nexus.run("enqueue", "-", stdin=json.dumps(sent)).returncode == 0
-    assert nexus.run("result", "by-operator", "--wait").returncode == 0
-    assert nexus.run("explain", "by-operator").returncode == 0
-    assert nexus.run("cancel", "by-operator").returncode == 1
-    assert nexus.json("cancel", "--agent", "nobody") == {"cancelled": 0}
-    assert [it["budget"] for it in nexus.json("budgets")] == ["all"]
-    assert [it["state"] for it in nexus.json("nodes")] == ["ready"]
+    assert inside.run("enqueue", "-", stdin=json.dumps(sent)).returncode == 0
+    assert inside.run("result", "by-operator", "--wait").returncode == 0
+    assert inside.run("explain", "by-operator").returncode == 0
+    assert inside.run("cancel", "by-operator").returncode == 1
+    assert inside.json("cancel", "--agent", "nobody") == {"cancelled": 0}
+    assert [it["budget"] for it in inside.json("budgets")] == ["all"]
+    assert [it["state"] for it in inside.json("nodes")] == ["ready"]
     query(url, "SELECT min(enqueued_at) FROM pgmq.q_ai_requests")  # nexus top
     query(url, "SELECT min(enqueued_at) FROM pgmq.q_ai_results")
     query(url, "SELECT nexus.node_id(host) FROM nexus.nodes")
-    assert "not shown" not in nexus.run("models").stderr
-    assert nexus.run("models", "forget", "--all").returncode == 0
+    assert "not shown" not in inside.run("models").stderr
+    assert inside.run("models", "forget", "--all").returncode == 0
     query(url, "SELECT count(msg_id) FROM pgmq.q_ai_requests WHERE vt <= now()")
     query(url, "SELECT count(msg_id) FROM pgmq.q_ai_results WHERE vt <= now()")
-    assert "is sent again under its id" in nexus.run("dead", "retry", "--all", "--same-id").stdout
+    assert "is sent again under its id" in inside.run("dead", "retry", "--all", "--same-id").stdout
     letters = "SELECT count(msg_id) FROM pgmq.q_ai_requests_dead"
     wait_for(lambda: value(url, letters) == 1, "the letter of its second failure")
-    assert "sent again under its own id" in nexus.run("explain", "bad").stdout
-    assert nexus.run("dead", "retry", "--all").returncode == 0
+    assert "sent again under its own id" in inside.run("explain", "bad").stdout
+    assert inside.run("dead", "retry", "--all").returncode == 0
     wait_for(lambda: value(url, letters) == 1, "the letter of the request that was sent again")
-    assert nexus.run("dead", "purge", "--all").returncode == 0
-    assert nexus.json("dead", "list") == []
+    assert inside.run("dead", "purge", "--all").returncode == 0
+    assert inside.json("dead", "list") == []
 
 
-def an_operator_sends_again_what_is_only_in_the_archive(nexus: Nexus, owner_url: str) -> None:
+def an_operator_sends_again_what_is_only_in_the_archive(
+    nexus: Nexus, inside: Inside, owner_url: str
+) -> None:
     query(
         owner_url,
         "SELECT pgmq.send('ai_requests_dead', jsonb_build_object('request_id', 'request-001',"
@@ -150,10 +152,10 @@ def an_operator_sends_again_what_is_only_in_the_archive(nexus: Nexus, owner_url:
     )
     paid = {"reason": "no", "queue": "ai_results", "result": {"request_id": "paid"}}
     query(owner_url, "SELECT pgmq.send('ai_requests_dead', $1::jsonb)", json.dumps(paid))
-    sent, back = nexus.json("dead", "retry", "--all")
+    sent, back = inside.json("dead", "retry", "--all")
     assert (back["request_id"], back["put_back"]) == ("paid", True)
-    assert nexus.run("result", sent["new_id"], "--wait").returncode == 0
-    assert nexus.run("result", "paid", "--wait").returncode == 0
+    assert inside.run("result", sent["new_id"], "--wait").returncode == 0
+    assert inside.run("result", "paid", "--wait").returncode == 0
 
 
 def a_copied_data_dir_is_refused_by_name(nexus: Nexus, url: str, pid: int) -> None:

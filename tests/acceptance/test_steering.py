@@ -1,13 +1,6 @@
 """An operator steers a running service from the terminal, with the rights of their role alone."""
 
-import json
-import subprocess
-from typing import Any
-
-import pytest
-
-from nexus_actors.cli import report
-from tests.acceptance.nexus import Nexus, Service, query, send, value, wait_for
+from tests.acceptance.nexus import Inside, Nexus, Service, query, send, value, wait_for
 
 PROVIDERS = """
 [providers.echo]
@@ -19,52 +12,28 @@ models = ["echo/echo"]
 STORED = "SELECT count(*) FROM job_results"
 
 
-class Operator:
-    """Runs commands in this process, which is quicker than as many processes."""
-
-    def __init__(self, nexus: Nexus, capture: pytest.CaptureFixture[str]) -> None:
-        self.nexus = nexus
-        self._capture = capture
-
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """As `Nexus.run`."""
-        self._capture.readouterr()
-        code = report.run(words)
-        said = self._capture.readouterr()
-        return subprocess.CompletedProcess(words, code, said.out, said.err)
-
-    def json(self, *words: str) -> Any:
-        """As `Nexus.json`."""
-        done = self.run(*words, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-
 def test_what_an_operator_says_is_obeyed_and_every_command_says_what_it_did(
     nexus: Nexus,
     database_url: str,
     roles: tuple[str, str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    inside: Inside,
 ) -> None:
-    monkeypatch.setenv("NEXUS_CONFIG", str(nexus.config))
-    operator = Operator(nexus, capsys)
     service_url, producer_url, operator_url = roles
     nexus.configure(PROVIDERS, url=service_url)
     service = nexus.start()
     service.wait_ready()
     nexus.configure(PROVIDERS, url=operator_url)
-    it_pauses_and_says_who_waits_for_what(operator, service, producer_url, database_url)
-    it_scales_and_sets_the_log_level(operator, service)
-    it_drains_over_a_restart(operator, service, (service_url, operator_url), database_url)
-    it_refuses_what_makes_no_sense(operator)
+    it_pauses_and_says_who_waits_for_what(inside, service, producer_url, database_url)
+    it_scales_and_sets_the_log_level(inside, service)
+    it_drains_over_a_restart(inside, service, (service_url, operator_url), database_url)
+    it_refuses_what_makes_no_sense(inside)
     by = {row["by"].split("@")[0] for row in query(database_url, "TABLE nexus.control_log")}
     assert len(by) == 1  # who has run the commands
     assert query(database_url, "TABLE nexus.control") == []
 
 
 def it_pauses_and_says_who_waits_for_what(
-    nexus: Operator, service: Service, producer_url: str, database_url: str
+    nexus: Inside, service: Service, producer_url: str, database_url: str
 ) -> None:
     done = nexus.run("pause", "provider", "echo", "--until", "2h", "--why", "it\x1b[2J burns")
     assert done.returncode == 0, done.stderr
@@ -101,7 +70,7 @@ def it_pauses_and_says_who_waits_for_what(
     wait_for(lambda: value(database_url, STORED) == 4, "results")
 
 
-def it_scales_and_sets_the_log_level(nexus: Operator, service: Service) -> None:
+def it_scales_and_sets_the_log_level(nexus: Inside, service: Service) -> None:
     def workers() -> int:
         return int(service.status()["providers"]["echo"]["workers"])
 
@@ -119,7 +88,7 @@ def it_scales_and_sets_the_log_level(nexus: Operator, service: Service) -> None:
 
 
 def it_drains_over_a_restart(
-    nexus: Operator, service: Service, urls: tuple[str, str], database_url: str
+    nexus: Inside, service: Service, urls: tuple[str, str], database_url: str
 ) -> None:
     drained = nexus.nexus.json("drain", "--why", "new kernel")
     assert drained["node"] == service.status()["instance"]
@@ -139,7 +108,7 @@ def it_drains_over_a_restart(
     wait_for(lambda: again.status()["state"] == "ready", "a node that works")
 
 
-def it_refuses_what_makes_no_sense(nexus: Operator) -> None:
+def it_refuses_what_makes_no_sense(nexus: Inside) -> None:
     for words, told in (
         (["pause", "provider"], "nexus"),
         (["pause", "queue", "no-such"], "one queue of: ai_requests"),
