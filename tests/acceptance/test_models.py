@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.acceptance.nexus import Nexus, one_line, query, value
+from tests.acceptance.nexus import Inside, Nexus, one_line, query, value
 
 CONFIG = """
 [providers.one]
@@ -41,8 +41,8 @@ def learnt(nexus: Nexus, database_url: str) -> str:
     return database_url
 
 
-def test_what_each_takes_and_what_was_learnt(nexus: Nexus, learnt: str) -> None:
-    done = nexus.run("models")
+def test_what_each_takes_and_what_was_learnt(nexus: Nexus, inside: Inside, learnt: str) -> None:
+    done = inside.run("models")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split() for line in done.stdout.splitlines()]
     assert ["one/capable", "none", "none,", "low-high", "prefill"] in lines
@@ -57,8 +57,8 @@ def test_what_each_takes_and_what_was_learnt(nexus: Nexus, learnt: str) -> None:
     )
 
 
-def test_the_same_for_scripts(nexus: Nexus, learnt: str) -> None:
-    rows = {row["model"]: row for row in nexus.json("models")}
+def test_the_same_for_scripts(nexus: Nexus, inside: Inside, learnt: str) -> None:
+    rows = {row["model"]: row for row in inside.json("models")}
     assert list(rows) == ["one/capable", "one/future-model-9", "one/another"]
     capable, new = rows["one/capable"], rows["one/future-model-9"]
     assert (capable["takes"]["samplers"], capable["takes"]["prefill"]) == ("none", False)
@@ -82,9 +82,9 @@ def test_the_same_for_scripts(nexus: Nexus, learnt: str) -> None:
     ],
 )
 def test_it_is_forgotten_without_a_service(
-    nexus: Nexus, learnt: str, which: tuple[str, ...], left: int
+    nexus: Nexus, inside: Inside, learnt: str, which: tuple[str, ...], left: int
 ) -> None:
-    done = nexus.run("models", "forget", *which)
+    done = inside.run("models", "forget", *which)
     told = f"forgotten: {5 - left}\n" if left < 5 else "nothing was learnt of one/capable\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, "", told)
     assert value(learnt, COUNT) == left
@@ -92,29 +92,33 @@ def test_it_is_forgotten_without_a_service(
 
 @pytest.mark.parametrize("wrong", [(), ("one",), ("one/",), ("/m",), ("one/m", "--all")])
 def test_it_must_be_said_what_is_to_be_forgotten(
-    nexus: Nexus, learnt: str, wrong: tuple[str, ...]
+    nexus: Nexus, inside: Inside, learnt: str, wrong: tuple[str, ...]
 ) -> None:
-    assert one_line(nexus.run("models", "forget", *wrong), 2).startswith("nexus: ")
+    assert one_line(inside.run("models", "forget", *wrong), 2).startswith("nexus: ")
     assert value(learnt, COUNT) == 5
 
 
-def test_without_a_database_the_rest_is_shown(nexus: Nexus, database_url: str) -> None:
+def test_without_a_database_the_rest_is_shown(
+    nexus: Nexus, inside: Inside, database_url: str
+) -> None:
     nexus.configure(CONFIG)
     for url in ("", "postgresql://postgres@127.0.0.1:9/none"):
         nexus.configure(CONFIG, url=url)
-        done = nexus.run("models", "--json")
+        done = inside.run("models", "--json")
         assert done.returncode == 0
         assert [row["learnt"] for row in json.loads(done.stdout)] == [None, None]
         assert done.stderr.startswith("nexus: what was learnt of the models is not shown: ")
         assert done.stderr.count("\n") == 1
-    assert one_line(nexus.run("models", "forget", "--all"), 4)
+    assert one_line(inside.run("models", "forget", "--all"), 4)
 
 
-def test_a_database_that_is_older_than_the_command_is_told(nexus: Nexus, database_url: str) -> None:
+def test_a_database_that_is_older_than_the_command_is_told(
+    nexus: Nexus, inside: Inside, database_url: str
+) -> None:
     nexus.configure(CONFIG, url=database_url)
     query(database_url, "DROP TABLE nexus.model_quirks")
-    assert "one/capable" in nexus.run("models").stdout
-    assert "model_quirks" in one_line(nexus.run("models", "forget", "--all"), 4)
+    assert "one/capable" in inside.run("models").stdout
+    assert "model_quirks" in one_line(inside.run("models", "forget", "--all"), 4)
 
 
 def test_an_embedded_database_is_started_to_forget(nexus: Nexus) -> None:

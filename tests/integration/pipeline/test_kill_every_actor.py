@@ -2,6 +2,7 @@
 doubled. On the shipped defaults, with limits and a budget on.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,11 @@ async def test_the_tree_is_the_one_that_the_readme_draws(database_url: str, tmp_
         assert await service.names() == TREE
 
 
-@pytest.mark.parametrize("name", [name for name in TREE if name != "Nexus.Supervisor"])
+# Of each provider's workers one: the others are no different.
+KILLED = [it for it in TREE if it != "Nexus.Supervisor" and not re.search(r"Worker\.[2-9]", it)]
+
+
+@pytest.mark.parametrize("name", KILLED)
 async def test_killing_it_loses_and_doubles_nothing(
     name: str, database_url: str, tmp_path: Path
 ) -> None:
