@@ -75,9 +75,10 @@ class Desired:
         self._is_of_none = True
         """No provider, model or agent is paused: the usual, and asked of each call."""
 
-    def replace(self, rows: Sequence[ControlRow], queue: str, now: float) -> None:
+    def replace(self, rows: Sequence[ControlRow], queue: str, read_at: float) -> None:
         """Take these rows, of all nodes or of this one, for what is to be. A row of this node alone
-        outranks one of all. `queue`: the one that this process leases from."""
+        outranks one of all. `queue`: the one that this process leases from. `read_at`: when that
+        was so, by `trio.current_time()`."""
         drain: Pause | None = None
         level: str | None = None
         concurrency: dict[str, int] = {}
@@ -89,9 +90,9 @@ class Desired:
             elif row.action == "log_level":
                 level = row.value
             elif row.action == "drain":
-                drain = _pause(row, now)
+                drain = _pause(row, read_at)
             elif row.action == "pause":
-                pause = pauses[row.subject, row.name] = _pause(row, now)
+                pause = pauses[row.subject, row.name] = _pause(row, read_at)
                 lanes += [pause.lane] if pause.everywhere else []
         self.drain, self.log_level, self.concurrency = drain, level, concurrency
         self.lanes = tuple(lanes)
@@ -164,7 +165,7 @@ def _is_meant(name: str, by: str) -> bool:
     return name == by or fnmatchcase(name, by)
 
 
-def _pause(row: ControlRow, now: float) -> Pause:
+def _pause(row: ControlRow, read_at: float) -> Pause:
     return Pause(
         subject=row.subject,
         name=row.name,
@@ -172,7 +173,7 @@ def _pause(row: ControlRow, now: float) -> Pause:
         why=row.why,
         since=row.since,
         until=row.until,
-        ends_at=inf if row.seconds_left is None else now + row.seconds_left,
+        ends_at=inf if row.seconds_left is None else read_at + row.seconds_left,
         fallback=row.value == "fallback",
         everywhere=row.node == "*",
     )

@@ -76,6 +76,7 @@ class Steering(GenServer):
         self._patience = outages.patience("Steering")
         self._wake = Wake()
         self._rows: Sequence[ControlRow] = ()
+        self._read_at = 0.0
         self._releases_until = 0.0
         self._is_first = True
         self._was_away = False
@@ -85,14 +86,14 @@ class Steering(GenServer):
         moment. What a predecessor may have left half done is done again."""
         self._releases_until = trio.current_time() + RELEASING
         with trio.move_on_after(FIRST_READ), suppress(StorageError):
-            self._obey(await self._store.read(self._scope.nodes))
+            await self._read()
         self.spawn_link(self._keep)
 
     async def _keep(self) -> None:
         with self._hints.subscribe(CONTROL_CHANNEL, lambda _: self._wake.set()):
             while True:
                 try:
-                    self._obey(await self._store.read(self._scope.nodes))
+                    await self._read()
                     if self._was_away:  # a pause may have ended meanwhile
                         self._releases_until = trio.current_time() + RELEASING
                     await self._release()
@@ -105,6 +106,11 @@ class Steering(GenServer):
                 self._patience.worked()
                 left = max(self._desired.ends_at - trio.current_time(), 0.01)
                 await self._wake.wait(min(INTERVAL, left))
+
+    async def _read(self) -> None:
+        rows = await self._store.read(self._scope.nodes)
+        self._read_at = trio.current_time()
+        self._obey(rows)
 
     def _end_what_is_over(self) -> None:
         """The store is away, and cannot say so."""
@@ -122,7 +128,7 @@ class Steering(GenServer):
         concurrency = self._desired.concurrency
         is_first, self._is_first = self._is_first, False
         self._rows = rows
-        self._desired.replace(rows, self._scope.queue, trio.current_time())
+        self._desired.replace(rows, self._scope.queue, self._read_at)
         ended, begun = _changes(before, self._desired.pauses)
         for pause in begun:
             log.warning("paused", what=pause.told())
@@ -179,4 +185,5 @@ def _changes(
 
 
 def _key(pause: Pause) -> tuple[object, ...]:
-    return pause.subject, pause.name, pause.by, pause.why, pause.until, pause.fallback
+    how = pause.fallback, pause.everywhere
+    return pause.subject, pause.name, pause.by, pause.why, pause.until, *how

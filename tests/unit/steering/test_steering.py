@@ -180,13 +180,17 @@ async def test_a_pause_whose_time_is_over_ends_though_the_store_is_away(
 ) -> None:
     until = datetime(2026, 1, 1, 1, tzinfo=UTC)
     soon = control_row("pause", "provider", "p", until=until, seconds_left=30.0)
-    async with steering(store=Store(rows=[soon, control_row("pause", "provider", "q")])) as world:
+    later = control_row("pause", "provider", "q", until=until.replace(minute=1), seconds_left=60.0)
+    async with steering(store=Store(rows=[soon, later])) as world:
         world.store.away = True
         await trio.sleep(29)
         assert world.desired.stops("p")
         await trio.sleep(3)
         assert not world.desired.stops("p")
+        await trio.sleep(27)
         assert world.desired.stops("q")
+        await trio.sleep(3)
+        assert not world.desired.stops("q")
 
 
 async def test_rows_are_read_though_nobody_tells(autojump_clock: Any) -> None:
@@ -226,6 +230,16 @@ async def test_after_the_store_was_away_it_is_looked_for_who_waits_for_what_ende
         world.store.away = False
         await trio.sleep(10)
         assert world.store.released[0] == ((), ())
+
+
+async def test_what_waits_for_a_pause_of_all_is_looked_for_when_it_becomes_one_of_this_node_alone(
+    autojump_clock: Any,
+) -> None:
+    async with steering(store=Store(rows=[control_row("pause", "provider", "p")])) as world:
+        await trio.sleep(100)
+        world.store.released.clear()
+        await world.set(control_row("pause", "provider", "p", node="id"))
+        assert set(world.store.released) == {((), ())}
 
 
 async def test_no_word_of_an_operator_opens_what_is_being_stopped(autojump_clock: Any) -> None:
