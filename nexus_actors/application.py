@@ -10,7 +10,6 @@ Nexus.Supervisor (rest_for_one)
 └─ Control
 """
 
-import gc
 import os
 import signal
 import socket
@@ -22,12 +21,11 @@ from typing import Any
 import structlog
 import trio
 
-from nexus_actors import __version__
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.control import Command, Control
 from nexus_actors.operations.heartbeat import Heartbeat
-from nexus_actors.operations.instance import Instance, boot_id, claim_instance, pid_namespace
+from nexus_actors.operations.instance import Instance, boot_id, pid_namespace
 from nexus_actors.operations.logs import set_level
 from nexus_actors.operations.pruner import Pruner
 from nexus_actors.operations.reloading import Reloading
@@ -54,13 +52,9 @@ from nexus_actors.work.pool_sizes import PoolSizes
 from nexus_actors.work.text_streams import TextStreams
 from supervisors import (
     ChildSpec,
-    Ended,
-    Normal,
     Registry,
-    Shutdown,
     Supervisor,
     Watchdog,
-    serve,
     telemetry,
     tree,
 )
@@ -319,82 +313,3 @@ class Application:
 
     async def _tree(self, _arguments: Mapping[str, Any] | None = None) -> object:
         return asdict(await tree(self.root.ref))
-
-
-def stop_signals() -> tuple[signal.Signals, ...]:
-    """What stops the service. A hang-up does so only at a terminal, which is then gone: elsewhere
-    it is how operators ask for a reload, and must not be an outage."""
-    try:
-        at_terminal = os.isatty(0)
-    except OSError:
-        at_terminal = False
-    always = signal.SIGTERM, signal.SIGINT
-    return (*always, signal.SIGHUP) if at_terminal else always
-
-
-async def _serve(application: Application) -> Ended:
-    signals = stop_signals()
-    if signal.SIGHUP in signals:
-        return await serve(application.supervisor, signals=signals)
-    with trio.open_signal_receiver(signal.SIGHUP) as arrivals:
-        async with trio.open_nursery() as nursery:
-
-            async def heed() -> None:
-                async for _ in arrivals:
-                    log.info("SIGHUP: the config is read again")
-                    try:
-                        await application.reloading.reload()
-                    except Exception:  # a mistake in it must not end the service
-                        log.exception("not reloaded")
-
-            nursery.start_soon(heed)
-            ended = await serve(application.supervisor, signals=signals)
-            nursery.cancel_scope.cancel()
-    return ended
-
-
-def tune_collector() -> None:
-    """Have Python look for cycles less often, and never again through what is there now: the
-    modules and the settings, which stay.
-
-    A request is some hundred objects that live until its answer, so thousands in flight would be
-    gone through again and again. They are no cycles: memory does not wait for the collector.
-
-    `nexus start` has it off while it imports; this puts it on.
-    """
-    gc.freeze()
-    gc.enable()
-    gc.set_threshold(50_000, 20, 100)
-
-
-def run_service(settings: Settings) -> int:
-    """Run the service until it is told to stop; the process's exit code.
-
-    Raises `InstanceError` if another one runs with this data directory, `InstanceTaken` if it was
-    stopped because a copy of that runs, and the runtime's StartError, whose innermost cause is a
-    `StorageError` or `ControlError` with one line for the operator.
-    """
-    with claim_instance(settings.service.data_dir) as instance:
-        application = Application(settings, instance)
-        log.info(
-            "starting",
-            version=__version__,
-            pid=os.getpid(),
-            config=str(settings.file) if settings.file else "built-in defaults",
-            database="embedded" if settings.database.embedded else "external",
-            queue=settings.queue.requests,
-            providers={name: one.settings.pool_size for name, one in settings.providers.items()},
-        )
-        tune_collector()
-        with application.observing():
-            ended = trio.run(_serve, application)
-        log.info(
-            "stopped",
-            reason=type(ended.reason).__name__,
-            succeeded=application.metrics.succeeded,
-            failed=application.metrics.failed,
-        )
-    if application.taken is not None:
-        raise application.taken
-    # Told to stop, it may still have been killed: by the second signal, or by an actor's crash.
-    return 0 if ended.signal is not None and isinstance(ended.reason, Normal | Shutdown) else 1

@@ -31,8 +31,8 @@ def start(*, config: ConfigPath = None) -> int:
     settings = read_settings(config)
     import structlog
 
-    from nexus_actors.application import run_service
     from nexus_actors.operations.logs import configure_logs
+    from nexus_actors.program import run_service
 
     configure_logs(settings.service.log_level, settings.service.log_format)
     for warning in settings.warnings:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from nexus_actors.application import tune_collector
 from nexus_actors.cli import service
 from nexus_actors.cli.report import CommandError
+from nexus_actors.program import tune_collector
 
 
 @pytest.fixture
