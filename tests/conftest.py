@@ -2,13 +2,14 @@
 
 import gc
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.postgres import database_url, empty_database_url, postgres_server
+from tests.zygote import Zygote
 
 __all__ = ["database_url", "empty_database_url", "postgres_server"]
 
@@ -18,6 +19,14 @@ settings.load_profile("nexus")
 
 # A line for every answered request would bury what a failing test has to say.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """What the commands of this worker's tests are forked from."""
+    process = Zygote()
+    yield process
+    process.close()
 
 
 @pytest.hookimpl(wrapper=True)

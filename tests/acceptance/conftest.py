@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.nexus import Inside, Nexus, query
+from tests.zygote import Zygote
 
 
 @pytest.fixture
-def nexus() -> Iterator[Nexus]:
+def nexus(zygote: Zygote) -> Iterator[Nexus]:
     """The `nexus` command; afterwards no process of it may live."""
     # Not below pytest's folder: it is private to its user, and an embedded server is another one
     # where the tests run as root. And short, for sockets' sake.
     folder = Path(tempfile.mkdtemp(prefix="nexus-at-"))
-    user = Nexus(folder, uuid.uuid4().hex)
+    user = Nexus(folder, uuid.uuid4().hex, zygote)
     try:
         yield user
         user.end()

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any, TypeVar
 
 import asyncpg
 import psutil
@@ -20,6 +21,7 @@ import trio
 
 from nexus_actors.cli import report
 from nexus_actors.operations import asking, control
+from tests.zygote import Child, Zygote
 
 ROOT = Path(__file__).resolve().parents[2]
 NEXUS = Path(sys.executable).with_name("nexus")
@@ -43,7 +45,7 @@ def wait_for(look: Callable[[], T | None], what: str) -> T:
 class Service:
     """A running `nexus start`."""
 
-    def __init__(self, nexus: "Nexus", process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, nexus: "Nexus", process: Child | subprocess.Popen[bytes], log: Path) -> None:
         self._nexus = nexus
         self._log = log
         self.process = process
@@ -85,8 +87,9 @@ class Service:
 class Nexus:
     """One user: a folder, a config file, an environment without anybody else's settings."""
 
-    def __init__(self, folder: Path, mark: str) -> None:
+    def __init__(self, folder: Path, mark: str, zygote: Zygote) -> None:
         self.folder = folder
+        self._zygote = zygote
         self.data_dir = folder / "data"
         self.config = folder / "nexus.toml"
         (folder / "tmp").mkdir()
@@ -105,6 +108,7 @@ class Nexus:
             "NEXUS_CONFIG": str(self.config),
             MARKER: mark,
         }
+        self._usual = dict(self.environ)
         self._services: list[Service] = []
         self.configure()
 
@@ -119,17 +123,38 @@ class Nexus:
         self, *arguments: str, stdin: str | bytes = b"", environ: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """One command, to its end."""
-        done = subprocess.run(
-            [NEXUS, *arguments],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
+        with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+            given.write(stdin.encode() if isinstance(stdin, str) else stdin)
+            given.seek(0)
+            process = self._begin(arguments, {**self.environ, **(environ or {})}, given, out, err)
+            try:
+                code = process.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
+            texts = []
+            for it in (out, err):
+                it.seek(0)
+                texts.append(it.read().decode())
+        return subprocess.CompletedProcess(arguments, code, *texts)
+
+    def _begin(
+        self, words: Sequence[str], environ: dict[str, str], *streams: IO[bytes]
+    ) -> Child | subprocess.Popen[bytes]:
+        """A command in a session of its own. One whose environment says more than where things are
+        has an interpreter of its own, for that may read it as it starts."""
+        if environ == self._usual:
+            return self._zygote.start(words, environ=environ, folder=self.folder, streams=streams)
+        given, out, err = streams
+        return subprocess.Popen(
+            [NEXUS, *words],
+            stdin=given,
+            stdout=out,
+            stderr=err,
             cwd=self.folder,
-            env={**self.environ, **(environ or {})},
-            timeout=LIMIT,
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+            env=environ,
+            start_new_session=True,
         )
 
     def json(self, *arguments: str) -> Any:
@@ -145,18 +170,10 @@ class Nexus:
         self._services.append(service)
         return service
 
-    def spawn(self, *arguments: str, output: Path) -> subprocess.Popen[bytes]:
+    def spawn(self, *arguments: str, output: Path) -> Child | subprocess.Popen[bytes]:
         """Any command in the background."""
-        with output.open("wb") as file:
-            return subprocess.Popen(
-                [NEXUS, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                env=self.environ,
-                start_new_session=True,
-            )
+        with output.open("wb") as file, Path(os.devnull).open("rb") as nothing:
+            return self._begin(arguments, self.environ, nothing, file, file)
 
     def end(self) -> None:
         """Stop what a test has left running; it may have failed in the middle."""
@@ -190,6 +207,7 @@ class Nexus:
                 # PostgreSQL overwrites its environment, but names its folder.
                 ours = (
                     str(self.folder) in command
+                    or Path(process.cwd()).is_relative_to(self.folder)
                     or process.environ().get(MARKER) == self.environ[MARKER]
                 )
                 if ours and process.pid != os.getpid() and process.status() != "zombie":

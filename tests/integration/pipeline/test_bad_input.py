@@ -20,6 +20,7 @@ from nexus_actors.operations import control
 from tests.acceptance.nexus import Nexus, query, value, wait_for
 from tests.postgres import TEMPLATE, new_database
 from tests.service import request
+from tests.zygote import Zygote
 
 CONFIG = "[queue]\nmessage_megabytes = 1\npoll_interval = 0.1\n[result_poller]\nenabled = false"
 HOSTILE = (
@@ -174,10 +175,10 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def ran(postgres_server: str, worker_id: str) -> Iterator[Run]:
+def ran(postgres_server: str, worker_id: str, zygote: Zygote) -> Iterator[Run]:
     """One service that is sent everything, each bad message with a good one after it."""
     folder = Path(tempfile.mkdtemp(prefix="nexus-bad-"))
-    nexus = Nexus(folder, uuid.uuid4().hex)
+    nexus = Nexus(folder, uuid.uuid4().hex, zygote)
     try:
         with new_database(postgres_server, worker_id, TEMPLATE) as url:
             nexus.configure(CONFIG, url=url, log_level="debug")
