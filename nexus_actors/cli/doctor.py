@@ -19,7 +19,11 @@ def doctor(
     *,
     only: Annotated[
         tuple[str, ...],
-        Parameter(help="Only these checks (repeatable); docs/doctor.md lists them."),
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Only this check (repeatable); docs/doctor.md lists them.",
+        ),
     ] = (),
     offline: Annotated[
         bool, Parameter(negative="", help="Call no provider, not even what costs nothing.")

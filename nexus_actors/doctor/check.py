@@ -70,8 +70,8 @@ Run = Callable[[G], Awaitable[Sequence[Finding]]]
 class Check(Generic[G]):
     """One look at one thing.
 
-    `run` says at least one thing. It may raise `StorageError`, which says that it could not look;
-    anything else is a bug. It is cancelled when its time is over.
+    `run` says at least one thing. It may raise `StorageError` and OSError, which say that it could
+    not look; anything else is a bug. It is cancelled when its time is over.
     """
 
     name: str

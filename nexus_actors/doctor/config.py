@@ -1,11 +1,13 @@
 """The config and what it was written in; this program's packages."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution, version
 from re import fullmatch, match
 from typing import Final
 
+from nexus_actors.config_file import find_file
 from nexus_actors.doctor.check import Check, Configured, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.settings import Settings, SettingsErrors
@@ -20,6 +22,8 @@ def look_at_config(at: Configured) -> Sequence[Finding]:
     """Every mistake and warning of the file and the environment."""
     match at.loaded:
         case SettingsErrors(mistakes):
+            if (closed := _closed(at)) is not None:
+                return [closed]
             return [
                 Wrong(
                     f"{it.place}: found {it.found}", "no service starts with this config", it.mend
@@ -30,6 +34,15 @@ def look_at_config(at: Configured) -> Sequence[Finding]:
             told = list(_warnings(settings))
             file = settings.file or "built-in defaults"
             return told or [Ok(f"{file}: right; database by {_source(settings)}")]
+
+
+def _closed(at: Configured) -> NotChecked | None:
+    """For another user than the service's: it says nothing of the config."""
+    file = find_file(at.given.config, at.given.environ)
+    if file is None or not os.path.lexists(file) or os.access(file, os.R_OK):
+        return None
+    why = f"{file} is closed to this user (uid {os.geteuid()})"
+    return NotChecked(why, "nexus doctor as the service's user, or as root")
 
 
 def _source(settings: Settings) -> str:

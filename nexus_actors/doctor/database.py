@@ -39,6 +39,9 @@ _STOPS: Final = (
 )
 
 
+_SEE: Final = NotChecked("see database")
+
+
 @dataclass(frozen=True, slots=True)
 class Unreachable:
     """Why the database's checks could not look."""
@@ -66,7 +69,7 @@ async def connected(at: Installation) -> AsyncIterator[Connected | Unreachable]:
     """The database, until the block ends; or why not. Getting there takes `patience` seconds."""
     url = url_of(at)
     if isinstance(url, NotChecked):
-        yield Unreachable(url, url, url)
+        yield Unreachable(url, _SEE, _SEE)
         return
     where = location(url)
     found: Unreachable | None = None
@@ -113,8 +116,7 @@ async def _unknown_name(url: str, where: str) -> Unreachable | None:
 
 
 def _away(cause: str, mend: str) -> Unreachable:
-    why = NotChecked("the database cannot be reached")
-    return Unreachable(Wrong(cause, _STOPS, mend), why, why)
+    return Unreachable(Wrong(cause, _STOPS, mend), _SEE, _SEE)
 
 
 _SILENT: Final = (
@@ -131,7 +133,7 @@ def refused(error: DatabaseStartError, where: str) -> Unreachable:
         return Unreachable(
             Ok(f"{where}: there is a pooler, that lets us in"),
             Wrong(told, "nexus start is refused", mend),
-            NotChecked("behind such a pooler no session can be trusted: see pooler"),
+            NotChecked("see pooler"),
         )
     return _away(str(error), _mend(error, cause, where))
 
@@ -262,7 +264,7 @@ async def look_at_clock(at: Connected) -> Sequence[Finding]:
     skew = row["clock"] - between  # what the question took is no skew
     if abs(skew) <= MOST_SKEW:
         return [Ok(f"within {MOST_SKEW:g} s of the database's")]
-    way = "behind" if skew > 0 else "before"
+    way = "behind" if skew > 0 else "ahead of"
     return [
         Advice(
             f"this host's clock is {abs(skew):.0f} s {way} the database's",

@@ -63,6 +63,8 @@ class _Examination:
                 self._found[check.name] = await check.run(at)
             except StorageError as error:
                 self._found[check.name] = [NotChecked(str(error))]
+            except OSError as error:
+                self._found[check.name] = [NotChecked(_told(error))]
 
     async def of_database(self, at: Installation) -> None:
         """All that need it, over connections that they share."""
@@ -77,6 +79,12 @@ class _Examination:
             async with trio.open_nursery() as nursery:
                 for it in self.asked(OF_DATABASE):
                     nursery.start_soon(self.run, it, there)
+
+
+def _told(error: OSError) -> str:
+    """What the system does not let us see."""
+    why = (error.strerror or type(error).__name__).lower()
+    return f"{error.filename}: {why}" if error.filename else why
 
 
 async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ...]:
@@ -102,7 +110,7 @@ async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ..
             for each in examination.asked(OF_INSTALLATION):
                 nursery.start_soon(examination.run, each, at)
         else:
-            why = NotChecked("the config is wrong: see config", "nexus doctor, once it is mended")
+            why = NotChecked("see config")
             examination.tell(OF_DATABASE, why)
             examination.tell(OF_INSTALLATION, why)
         if loaded is None:

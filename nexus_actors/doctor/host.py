@@ -25,13 +25,20 @@ _LEAST_DISK: Final = 16 * _MEGABYTE
 
 
 def closed(data_dir: Path) -> NotChecked | None:
-    """Why another user than the service's sees nothing of its folder; None for one who does."""
-    if not data_dir.is_dir() or os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
+    """Why another user than the service's sees nothing of its folder; None for one who does, and
+    where there is none yet. Raises OSError."""
+    try:
+        found = data_dir.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    owner = _name_of(data_dir.stat().st_uid)
-    return NotChecked(
-        f"{data_dir} is closed to this user (uid {os.geteuid()})", f"sudo -u {owner} nexus doctor"
-    )
+    except PermissionError:  # such as /var/lib/private, where systemd keeps a DynamicUser's
+        why = f"a folder above {data_dir} is closed to this user (uid {os.geteuid()})"
+        return NotChecked(why, "nexus doctor as the service's user, or as root")
+    if not stat.S_ISDIR(found.st_mode) or os.geteuid() in (0, found.st_uid):
+        return None
+    owner = _name_of(found.st_uid)
+    why = f"{data_dir} is {owner}'s, whom the service runs as, and this is another user"
+    return NotChecked(why, f"sudo -u {owner} nexus doctor")
 
 
 def _name_of(uid: int) -> str:
@@ -58,20 +65,12 @@ def of_data_dir(
 def look_at_data_dir(at: Installation) -> Sequence[Finding]:
     """Whether the service can keep its files there, and nobody else read them."""
     folder = at.data_dir
-    try:
-        if folder.is_dir() and os.geteuid() not in (0, folder.stat().st_uid):
-            owner = _name_of(folder.stat().st_uid)
-            why = f"{folder} is {owner}'s, whom the service runs as, and this is another user"
-            return [NotChecked(why, f"sudo -u {owner} nexus doctor")]
-        if (why_not := trouble(folder)) is not None:
-            cause, _, mend = why_not.rpartition(": ")
-            return [Wrong(cause, "nexus start is refused", mend)]
-        if not folder.exists():
-            return [Ok(f"{folder}: nexus start makes it")]
-        mode = stat.S_IMODE(folder.stat().st_mode)
-    except OSError as error:
-        cause = f"{folder}: {(error.strerror or type(error).__name__).lower()}"
-        return [Wrong(cause, "nexus start is refused", "give another [service] data_dir")]
+    if (why := trouble(folder)) is not None:
+        cause, _, mend = why.rpartition(": ")
+        return [Wrong(cause, "nexus start is refused", mend)]
+    if not folder.exists():
+        return [Ok(f"{folder}: nexus start makes it")]
+    mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         others = f"{folder} is open to others (mode {mode:o})"
         return [Advice(others, "others can read kept answers, or move files in", _chmod(folder))]
@@ -189,7 +188,7 @@ def look_at_spool(at: Installation) -> Sequence[Finding]:
 
 
 CHECKS: Final = (
-    Check("data_dir", in_thread(look_at_data_dir)),
+    Check("data_dir", in_thread(of_data_dir(look_at_data_dir))),
     Check("disk", in_thread(of_data_dir(look_at_disk))),
     Check("service", in_thread(of_data_dir(look_at_service))),
     Check("socket", in_thread(look_at_socket)),

@@ -12,6 +12,7 @@ from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.providers.http.kind import HttpKind
 from nexus_actors.providers.http.look import Seen
 from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.settings.keys import CREDENTIALS
 from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.model import LeftOut, Provider, Settings
 
@@ -52,6 +53,11 @@ def _is_named(settings: Settings, provider: str) -> bool:
 def _mend_of_key(provider: str, why: str) -> str:
     if why.endswith(": chmod 600"):
         return f"chmod 600 {why.partition(' can be read by others')[0]}"
+    if CREDENTIALS in why:
+        return (
+            f"{CREDENTIALS}=/run/credentials/nexus.service nexus doctor, as root, while the service"
+            " runs: systemd hands them to the unit alone"
+        )
     if why.endswith("is not set"):
         variable = why.partition(" ")[0]
         return (
@@ -67,20 +73,20 @@ async def look_at_providers(at: Installation) -> Sequence[Finding]:
     if at.given.offline:
         return [NotChecked("--offline: nobody is called")]
     timeout = at.given.patience * _SHARE
-    told: dict[tuple[str, str], Sequence[Finding]] = {}
+    calls: list[tuple[Provider, str, SecretStr | None]] = []
+    for provider in at.settings.providers.values():
+        calls += [(provider, it.name, it.secret) for it in provider.api_keys]
+        calls += [] if provider.api_keys else [(provider, "", None)]
+    told: dict[int, Sequence[Finding]] = {}
 
-    async def ask(provider: Provider, key: str, secret: SecretStr | None) -> None:
-        place = provider.name, key
-        told[place] = ()  # in the order of the config, whoever answers first
-        told[place] = await _ask(at.settings, provider, key, secret, timeout)
+    async def ask(number: int, provider: Provider, key: str, secret: SecretStr | None) -> None:
+        told[number] = await _ask(at.settings, provider, key, secret, timeout)
 
     async with trio.open_nursery() as nursery:
-        for provider in at.settings.providers.values():
-            for it in provider.api_keys:
-                nursery.start_soon(ask, provider, it.name, it.secret)
-            if not provider.api_keys:
-                nursery.start_soon(ask, provider, "", None)
-    found = [it for findings in told.values() for it in findings]
+        for number, call in enumerate(calls):
+            nursery.start_soon(ask, number, *call)
+    # In the order of the config, whoever answered first.
+    found = [it for number in range(len(calls)) for it in told[number]]
     return found or [NotChecked("no provider can be used")]
 
 
@@ -109,7 +115,10 @@ def _failed(provider: str, key: str, failure: ProviderFailure) -> Finding:
     away = (ErrorType.CONNECTION_FAILED, ErrorType.TIMEOUT, ErrorType.INVALID_RESPONSE)
     if failure.type in away:
         leads_to = "its calls fail, and its circuits open; requests go to the route's next model"
-        mend = f"start that server, or correct [providers.{provider}] base_url (or proxy)"
+        mend = (
+            f"start that server, or correct [providers.{provider}] base_url; see whether this host"
+            " gets there (DNS, firewall, proxy)"
+        )
         return Wrong(told, leads_to, mend, subject=provider)
     if failure.status_code in (404, 405):
         return NotChecked(f"it has no free call that we know of ({told})", subject=provider)

@@ -102,7 +102,8 @@ async def look_at_waiting(at: Connected) -> Sequence[Finding]:
         seconds = 0.0 if row["since"] is None else (now - row["since"]).total_seconds()
         if seconds >= LONG_WAIT:
             told.append(_waits(row["reason"], row["requests"], seconds))
-    return told or [Ok(f"{sum(row['requests'] for row in rows)}, none of them for an hour")]
+    count = sum(row["requests"] for row in rows)
+    return told or [Ok(f"{count} requests wait, none of them for an hour")]
 
 
 def _waits(reason: str, count: int, seconds: float) -> Advice:

@@ -16,6 +16,7 @@ from tests.doctors import House, assert_told
 from tests.unit.cli.test_service import answering
 from tests.unit.storage.test_spool import answer
 
+IN_DATA_DIR = ("data_dir", "disk", "service", "spool")
 OF_HOST = [it.name for it in (*host.CHECKS, *limits.CHECKS, *config.CHECKS)]
 
 
@@ -47,12 +48,40 @@ async def test_another_user_is_told_what_it_cannot_see(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.data_dir.mkdir(mode=0o700)
-    monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    for name in ("data_dir", "disk", "service", "spool"):
-        told = await house.find(name)
-        assert told.verdict == "not checked", told
-        assert told.mend.startswith("sudo -u "), told
+    for name in IN_DATA_DIR:
+        assert_told(await house.find(name), "not checked", "is another user", "sudo -u ")
+    stat = Path.stat
+
+    def closed(path: Path, **options: Any) -> Any:
+        if path == house.data_dir:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    for name in IN_DATA_DIR:
+        assert_told(await house.find(name), "not checked", "a folder above", "or as root")
+
+
+async def test_a_config_that_another_user_may_not_read_is_not_called_wrong(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.file.write_text("not TOML")
+    assert_told(await house.find("config"), "wrong", "no TOML", "expected a = between")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    told = await house.find("config")
+    assert_told(told, "not checked", f"{house.file} is closed to this user", "as root")
+
+
+async def test_what_the_system_does_not_show_is_said(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> Any:
+        raise OSError(5, "Input/output error", "/var/lib/nexus")
+
+    monkeypatch.setattr("shutil.disk_usage", broken)
+    told = await house.find("disk")
+    assert_told(told, "not checked", "/var/lib/nexus: input/output error")
 
 
 class _Usage(NamedTuple):
