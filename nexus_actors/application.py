@@ -25,7 +25,8 @@ from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.control import Command, Control
 from nexus_actors.operations.heartbeat import Heartbeat
-from nexus_actors.operations.instance import Instance, boot_id, pid_namespace
+from nexus_actors.operations.here import here
+from nexus_actors.operations.instance import Instance
 from nexus_actors.operations.logs import set_level
 from nexus_actors.operations.pruner import Pruner
 from nexus_actors.operations.reloading import Reloading
@@ -42,8 +43,9 @@ from nexus_actors.steering.desired import Desired
 from nexus_actors.steering.steering import Levers, Scope
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.outages import Outages
-from nexus_actors.storage.postgres.claim import InstanceTaken, Place, place
+from nexus_actors.storage.postgres.claim import InstanceTaken
 from nexus_actors.storage.postgres.database import PostgresDatabase
+from nexus_actors.storage.spool import FILE as SPOOL
 from nexus_actors.storage.spool import FileSpool
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
@@ -89,7 +91,7 @@ class Application:
         self.outages = Outages()
         self.streams = TextStreams()
         self.spool = FileSpool(
-            instance.data_dir / "answers.spool",
+            instance.data_dir / SPOOL,
             limit_bytes=settings.service.spool_megabytes * 2**20,
         )
         self.status = Status(
@@ -199,7 +201,7 @@ class Application:
             settings=self.settings,
             data_dir=self.instance.data_dir,
             instance_id=self.instance.id,
-            here=self._here(),
+            here=here(self.instance.data_dir),
             outages=self.outages,
             on_open=on_open,
             on_wait=self._tell_wait,
@@ -219,13 +221,6 @@ class Application:
         self.taken = taken
         log.critical("stopping: another service took this one for dead", error=str(taken))
         os.kill(os.getpid(), signal.SIGTERM)
-
-    def _here(self) -> Place:
-        """What tells this data directory from a copy of it, on this host or another."""
-        directory = self.instance.data_dir.resolve()
-        found = directory.stat()
-        name = f"{directory}:{found.st_dev}:{found.st_ino}"
-        return place(socket.gethostname(), boot_id(), os.getpid(), name, pid_namespace())
 
     def _heartbeats(self) -> Supervisor:
         max_restarts, max_seconds = self.settings.supervision.limits(1)

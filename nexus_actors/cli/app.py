@@ -21,6 +21,7 @@ _FAMILIES = {
         ),
         "stop": ("cli.service:stop", "Let the running service finish its calls, and stop it."),
         "status": ("cli.service:status", "Say what the running service does and has done."),
+        "doctor": ("cli.doctor:doctor", "Say what is wrong with an installation, and the mend."),
         "tree": ("cli.service:tree", "Show the supervision tree of the running service."),
         "remote": ("cli.remote:remote", "Open a Python prompt inside the running service."),
     },

@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -77,57 +76,16 @@ def _beside(warnings: int) -> str:
 
 def doubts(settings: "Settings") -> Iterator[str]:
     """What the settings alone do not tell: of the folder, of the file, of the models' names."""
+    from nexus_actors.routing.doubts import misspelt, without_price
+    from nexus_actors.settings.database_url import exposed_password
+
     if (why := trouble(settings.service.data_dir)) is not None:
         yield f"service.data_dir: {why}"
-    file, url = settings.file, settings.database.url.get_secret_value()
-    if file is not None and settings.sources.get("database.url") == "file":
-        from nexus_actors.settings.mistakes import mask_url
-
-        if mask_url(url) != url and file.stat().st_mode & stat.S_IROTH:
-            told = "database.url has a password, and everybody on this machine can read"
-            yield f"{told} {file}: chmod 640, or take it from DATABASE_URL"
-    yield from _misspelt(settings)
-    yield from _without_price(settings)
-
-
-def _without_price(settings: "Settings") -> Iterator[str]:
-    """Budgets that refuse every call to models whose price nobody knows."""
-    from nexus_actors.providers.pricing import Tokens
-    from nexus_actors.routing import Routes
-
-    routes = Routes(settings)
-    unknown = [it for it in routes.models() if routes.catalog.cost(it, Tokens(1, 1)) is None]
-    for name, budget in settings.budgets.items():
-        refused = [str(it) for it in unknown if budget.provider in (None, it.provider)]
-        if budget.unknown_price == "refuse" and refused:
-            of = "" if budget.agent is None else f" of agents {budget.agent}"
-            yield (
-                f"budgets.{name}: refuses every call{of} to {', '.join(refused)}: no price known;"
-                ' give it in [providers.NAME.models."MODEL"], or unknown_price here'
-            )
-
-
-def _misspelt(settings: "Settings") -> Iterator[str]:
-    """Models that no price list knows, and that are called nearly as one of the built-in routes."""
-    from nexus_actors.routing.catalog import Catalog
-    from nexus_actors.settings import defaults
-    from nexus_actors.settings.meant import nearest
-
-    catalog = Catalog(settings)
-    known = {name for route in defaults.ROUTES for name in route["models"]}
-    named = {
-        ref: index for index, it in reversed(list(enumerate(settings.routes))) for ref in it.models
-    }
-    for ref, index in sorted(named.items(), key=lambda it: it[1]):
-        if str(ref) in known or ref.provider not in settings.providers:
-            continue
-        if ref.model.startswith(f"{ref.provider}/"):
-            path = f"routes[{index}].models"
-            yield f"{path}: {ref} names its provider twice; did you mean {ref.model}?"
-            continue
-        close = nearest(str(ref), known, cutoff=0.9)
-        if close is not None and catalog.facts(ref).input_price is None:
-            yield f"routes[{index}].models: {ref} is in no price list; did you mean {close}?"
+    if (file := exposed_password(settings)) is not None:
+        told = "database.url has a password, and everybody on this machine can read"
+        yield f"{told} {file}: chmod 640, or take it from DATABASE_URL"
+    yield from map(str, misspelt(settings))
+    yield from map(str, without_price(settings))
 
 
 @config.command

@@ -137,13 +137,7 @@ def queues_of(settings: "Settings") -> "Queues":
     """The configured queues, as storage names them."""
     from nexus_actors.storage.postgres.sql import Queues
 
-    queue = settings.queue
-    return Queues(
-        requests=queue.requests,
-        results=queue.results,
-        dead=queue.dead,
-        acknowledge=queue.acknowledge,
-    )
+    return Queues.of(settings.queue)
 
 
 async def _migrate(settings: "Settings") -> "Migrated":

@@ -17,12 +17,14 @@ READER_GONE: Final = 141
 
 MEANING: Final = {
     OK: "done",
-    FAILED: "it failed: a request, some lines, or the data_dir is another service's",
+    FAILED: "it failed: a request, some lines, what nexus doctor calls wrong, or the data_dir is"
+    " another service's",
     USAGE: "wrong usage or a wrong config; every mistake is listed",
     NOT_RUNNING: "no service is running",
     DATABASE: "the database cannot be reached, refuses, or lacks a permission",
     TIMED_OUT: "nothing came in time, or nobody knows of that id (yet)",
-    DEGRADED: "the service runs, but waits for what may have to be mended (nexus status)",
+    DEGRADED: "the service runs, but waits for what may have to be mended (nexus status), or there"
+    " is advice (nexus doctor)",
     INTERRUPTED: "interrupted (Ctrl-C)",
     READER_GONE: "nobody reads the output any more (a closed pipe)",
 }

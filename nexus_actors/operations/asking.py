@@ -14,6 +14,7 @@ from pathlib import Path
 from nexus_actors.operations import private
 from nexus_actors.operations.instance import holder
 
+SOCKET = "control.sock"
 LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel takes 107, on macOS 103."""
 REQUEST_TIMEOUT = 10.0
@@ -49,11 +50,11 @@ def socket_path(data_dir: Path) -> Path:
     """Where the socket stands: in `data_dir`, or, if that is too long a name for a socket, in the
     directory that the service has made for it and noted there.
     """
-    path = data_dir / "control.sock"
+    path = data_dir / SOCKET
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
     try:
-        return Path(os.fsdecode(note_of(data_dir).read_bytes())) / "control.sock"
+        return Path(os.fsdecode(note_of(data_dir).read_bytes())) / SOCKET
     except OSError:
         return path
 

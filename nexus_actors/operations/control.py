@@ -23,6 +23,7 @@ from nexus_actors.operations import asking, private
 from nexus_actors.operations.asking import (
     LONGEST_SOCKET_PATH,
     REQUEST_TIMEOUT,
+    SOCKET,
     ControlError,
     note_of,
     socket_path,
@@ -60,7 +61,7 @@ class Control(GenServer):
         sessions: Mapping[str, Session] | None = None,
     ) -> None:
         self._data_dir = data_dir
-        self._path = data_dir / "control.sock"
+        self._path = data_dir / SOCKET
         self._commands = {**commands, "stop": self._stop}
         self._sessions = sessions or {}
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from nexus_actors.data_dir import is_full, told
 
+_ID: Final = "instance-id"
 _MOST_TOLD: Final = 4096
 """Characters that are read of what the lock's file tells."""
 
@@ -75,7 +76,7 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            instance = Instance(_instance_id(data_dir), data_dir, descriptor)
+            instance = Instance(_made_id(data_dir), data_dir, descriptor)
         except OSError as error:
             raise _unusable(data_dir, error) from error
         yield instance
@@ -137,13 +138,19 @@ def holder(data_dir: Path) -> Holder | None:
     return None
 
 
-def _instance_id(data_dir: Path) -> str:
-    path = data_dir / "instance-id"
+def instance_id(data_dir: Path) -> str | None:
+    """The id of the directory's instance; None where it has none yet. Raises OSError."""
     try:
-        return str(uuid.UUID(path.read_text().strip()))
+        return str(uuid.UUID((data_dir / _ID).read_text().strip()))
     except (FileNotFoundError, ValueError):
-        pass
+        return None
+
+
+def _made_id(data_dir: Path) -> str:
+    if (known := instance_id(data_dir)) is not None:
+        return known
     fresh = str(uuid.uuid4())
+    path = data_dir / _ID
     scratch = path.with_suffix(".new")
     scratch.write_text(fresh + "\n")
     scratch.replace(path)

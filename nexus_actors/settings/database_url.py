@@ -4,9 +4,13 @@ be of its password."""
 import difflib
 import os
 import re
+import stat
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
+
+from nexus_actors.settings.model import Settings
 
 EXAMPLE: Final = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 _EXAMPLE: Final = f"a URL such as {EXAMPLE}"
@@ -96,6 +100,15 @@ def has_password(url: str) -> bool:
     parts = urlsplit(url)
     credentials, _, _ = parts.netloc.rpartition("@")
     return ":" in credentials or any(name == "password" for name, _ in parse_qsl(parts.query))
+
+
+def exposed_password(settings: Settings) -> Path | None:
+    """The config file, if the URL in it has a password and everybody can read that file."""
+    file = settings.file
+    if file is None or settings.sources.get("database.url") != "file":
+        return None
+    exposed = has_password(settings.database.url.get_secret_value())
+    return file if exposed and file.stat().st_mode & stat.S_IROTH else None
 
 
 def _is_torn(rest: str) -> bool:

@@ -46,10 +46,19 @@ class Mistake:
     """Of the file, where the setting stands."""
 
     def __str__(self) -> str:
-        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"{self.place}: found {self.found}, {self.mend}"
+
+    @property
+    def place(self) -> str:
+        """The file, its line, the setting."""
         where = self.source if self.line is None else f"{self.source}:{self.line}"
-        where += f": {self.path}" if self.path else ""
-        return f"{where}: found {self.found}, expected {self.expected}{hint}"
+        return where + (f": {self.path}" if self.path else "")
+
+    @property
+    def mend(self) -> str:
+        """What should stand there."""
+        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"expected {self.expected}{hint}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,11 @@ class LeftOut:
     wrong_keys: tuple[tuple[str, str], ...] = ()
     """Those that are set and are none: the variable or file, and what is wrong with it."""
 
+    @property
+    def told(self) -> str:
+        """The warning of it."""
+        return f"provider {self.name} is left out: {self.why}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

@@ -60,7 +60,7 @@ def read_reach(
     if not usable and _is_built_in(tables, route_list):
         _refuse_wrong_keys(left_out, environ, notes)
         return _echo_reach(left_out, environ, notes)
-    notes.warnings += [f"provider {name} is left out: {it.why}" for name, it in left_out.items()]
+    notes.warnings += [it.told for it in left_out.values()]
     _check_served(reach, routes is None, environ, notes)
     _check_coverage(route_list, notes)
     return reach
@@ -160,12 +160,20 @@ def _check_coverage(routes: tuple[Route, ...], notes: Notes) -> None:
                 f"routes[{index}] is never used: routes[{seen[key]}] is for the same requests"
             )
         seen.setdefault(key, index)
-    gaps = [name for name in COMPLEXITIES if not {(name, "*"), ("*", "*")} & seen.keys()]
-    if gaps:
-        notes.warnings.append(
-            f"no route takes every task type of complexity {', '.join(gaps)}: "
-            "requests that none matches end as model_unavailable"
-        )
+    if (gap := gap_warning(routes)) is not None:
+        notes.warnings.append(gap)
+
+
+def gap_warning(routes: tuple[Route, ...]) -> str | None:
+    """Which requests no route takes; None where each is taken."""
+    taken = {(it.complexity, it.task_type) for it in routes if not it.is_special}
+    gaps = [name for name in COMPLEXITIES if not {(name, "*"), ("*", "*")} & taken]
+    if not gaps:
+        return None
+    return (
+        f"no route takes every task type of complexity {', '.join(gaps)}: "
+        "requests that none matches end as model_unavailable"
+    )
 
 
 def _check_words(index: int, route: Route, notes: Notes) -> None:

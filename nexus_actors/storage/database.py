@@ -97,7 +97,7 @@ class DatabaseOwner(GenServer):
         return waited_for and not self._settings.database.embedded
 
     async def _open(self, stack: AsyncExitStack) -> PostgresDatabase:
-        settings, queue = self._settings, self._settings.queue
+        settings = self._settings
         url = settings.database.url.get_secret_value()
         if settings.database.embedded:
             server = open_embedded(self._data_dir, patience=self._patience)
@@ -105,12 +105,7 @@ class DatabaseOwner(GenServer):
         return await stack.enter_async_context(
             open_database(
                 url,
-                queues=Queues(
-                    requests=queue.requests,
-                    results=queue.results,
-                    dead=queue.dead,
-                    acknowledge=queue.acknowledge,
-                ),
+                queues=Queues.of(settings.queue),
                 instance_id=self._instance_id,
                 application_name=settings.service.name,
                 pool_size=settings.database.pool_size,

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 import trio
@@ -29,6 +29,8 @@ from nexus_actors.storage.requests import Finish
 
 log = structlog.get_logger("nexus.spool")
 
+FILE: Final = "answers.spool"
+"""In data_dir."""
 VERSION = b"3"
 """Of the lines that are written."""
 OLDER = (b"", b"2")

@@ -90,8 +90,23 @@ class StreamReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FreeCall:
+    """A GET that costs nothing."""
+
+    path: str = "/models"
+    """What follows the provider's `base_url`."""
+    proves_key: bool = True
+    """It wants the key that calls want. False: everybody is answered."""
+    lists_models: bool = True
+    """The answer lists every model that calls may name, by that name."""
+
+
 class HttpApi(Protocol):
     """One of the APIs that providers speak."""
+
+    free_call: FreeCall
+    """To see whether a provider is there, and takes a key."""
 
     def headers(self, key: str) -> Mapping[str, str]:
         """What each call carries besides the content's: the key, a version. `key` may be ""."""

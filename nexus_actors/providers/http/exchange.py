@@ -66,7 +66,8 @@ class Body:
 
 
 class Transport(Protocol):
-    """Posts below one URL over one kept-alive connection; one call at a time."""
+    """Posts below one URL over one kept-alive connection; one call at a time. It also gets, for who
+    asks what costs nothing."""
 
     async def post(
         self,
@@ -83,6 +84,11 @@ class Transport(Protocol):
         empty. `timeout`: seconds for all of it. `idle_timeout`: seconds allowed until the first
         byte and between two pieces.
         """
+        ...
+
+    async def get(self, path: str, *, timeout: float) -> HttpAnswer | Broken:
+        """Ask, and read the whole answer, within `timeout` seconds. Cancelled at any point, it
+        closes the connection."""
         ...
 
     async def aclose(self) -> None:

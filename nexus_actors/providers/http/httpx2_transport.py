@@ -80,17 +80,6 @@ class Httpx2Transport:
         idle_timeout: float = inf,
     ) -> HttpAnswer | Broken:
         """As `Transport.post`."""
-        with trio.move_on_after(max(timeout, 0.0)):
-            return await self._post(path, body, take, idle_timeout)
-        return Broken("late", body.sent)
-
-    async def _post(
-        self,
-        path: str,
-        body: Body,
-        take: Callable[[bytes], None] | None,
-        idle_timeout: float,
-    ) -> HttpAnswer | Broken:
         accept = "application/json" if take is None else "text/event-stream"
         headers = {"Content-Length": str(len(body.content)), "Accept": accept}
         request = httpx2.Request(
@@ -100,6 +89,30 @@ class Httpx2Transport:
             stream=_Sending(body),
             extensions=self._extensions,
         )
+        with trio.move_on_after(max(timeout, 0.0)):
+            return await self._send(request, body, take, idle_timeout)
+        return Broken("late", body.sent)
+
+    async def get(self, path: str, *, timeout: float) -> HttpAnswer | Broken:
+        """As `Transport.get`."""
+        headers = {name: it for name, it in self._headers.items() if name != "Content-Type"}
+        request = httpx2.Request(
+            "GET",
+            self._base_url + path,
+            headers=headers | {"Accept": "application/json"},
+            extensions=self._extensions,
+        )
+        with trio.move_on_after(timeout):
+            return await self._send(request, Body(b""), None, inf)
+        return Broken("late", sent=False)
+
+    async def _send(
+        self,
+        request: httpx2.Request,
+        body: Body,
+        take: Callable[[bytes], None] | None,
+        idle_timeout: float,
+    ) -> HttpAnswer | Broken:
         response: httpx2.Response | None = None
         try:
             with trio.move_on_after(idle_timeout):

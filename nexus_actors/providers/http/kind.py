@@ -5,15 +5,16 @@ What makes calls is imported with the first session: who only reads settings nee
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from pydantic import SecretStr
 
 from nexus_actors.providers.http.settings import HttpSettings, is_header_value
-from nexus_actors.providers.port import ProviderSession, ProviderSettings
+from nexus_actors.providers.port import ProviderFailure, ProviderSession, ProviderSettings
 
 if TYPE_CHECKING:
     from nexus_actors.providers.http.api import HttpApi
+    from nexus_actors.providers.http.look import Seen
 
 S = TypeVar("S", bound=HttpSettings)
 
@@ -32,6 +33,16 @@ class HttpKind(Generic[S]):
         from nexus_actors.providers.http.provider import open_session
 
         return open_session(name, settings, _checked_key(settings, api_key), self._api_of(settings))
+
+    async def look(
+        self, settings: ProviderSettings, api_key: SecretStr | None, *, timeout: float
+    ) -> "Seen | ProviderFailure":
+        """See `look.look`. The settings are of this kind; ValueError for a key that cannot be
+        sent."""
+        from nexus_actors.providers.http.look import look
+
+        own = cast("S", settings)
+        return await look(own, _checked_key(own, api_key), self._api_of(own), timeout=timeout)
 
 
 def _checked_key(settings: HttpSettings, api_key: SecretStr | None) -> str:

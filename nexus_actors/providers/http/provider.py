@@ -157,7 +157,7 @@ class HttpProviderSession:
             told = stream.whole()
         if isinstance(told, Mapping):
             return self._understood(told, owner, stream, answer.headers)
-        return _broken(answer, timeout)
+        return broken_failure(answer, timeout)
 
     def _read(self, answer: HttpAnswer, owner: Owner, stream: AnswerStream | None) -> Outcome:
         if not 200 <= answer.status < 300:
@@ -255,7 +255,8 @@ def _with_place(outcome: Outcome, url: str, model: str) -> Outcome:
     return replace(outcome, message=f"HTTP 404 at {url} (is base_url right?){said}")
 
 
-def _broken(exchange: Broken, timeout: float) -> ProviderFailure:
+def broken_failure(exchange: Broken, timeout: float) -> ProviderFailure:
+    """The failure that an exchange without a whole answer is."""
     kind = ErrorType.CONNECTION_FAILED
     match exchange.how:
         case "malformed":

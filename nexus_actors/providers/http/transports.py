@@ -1,7 +1,7 @@
 """Which transport makes a provider's calls: our own, or httpx2's."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from math import inf
@@ -85,18 +85,34 @@ class FallingBack:
         idle_timeout: float = inf,
     ) -> HttpAnswer | Broken:
         """As `Transport.post`."""
+
+        async def call(transport: Transport, left: float) -> HttpAnswer | Broken:
+            return await transport.post(
+                path, body, take=take, timeout=left, idle_timeout=idle_timeout
+            )
+
+        return await self._call(call, timeout)
+
+    async def get(self, path: str, *, timeout: float) -> HttpAnswer | Broken:
+        """As `Transport.get`."""
+
+        async def call(transport: Transport, left: float) -> HttpAnswer | Broken:
+            return await transport.get(path, timeout=left)
+
+        return await self._call(call, timeout)
+
+    async def _call(
+        self,
+        call: Callable[[Transport, float], Awaitable[HttpAnswer | Broken]],
+        timeout: float,
+    ) -> HttpAnswer | Broken:
         end = trio.current_time() + timeout
-        outcome = await self._transport.post(
-            path, body, take=take, timeout=timeout, idle_timeout=idle_timeout
-        )
+        outcome = await call(self._transport, timeout)
         if self._other is None or not (isinstance(outcome, Broken) and outcome.is_tls):
             return outcome
         other = self._other()
-        left = end - trio.current_time()
         try:
-            second = await other.post(
-                path, body, take=take, timeout=left, idle_timeout=idle_timeout
-            )
+            second = await call(other, end - trio.current_time())
         except BaseException:
             await other.aclose()
             raise

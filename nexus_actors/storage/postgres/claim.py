@@ -97,15 +97,10 @@ class Claim:
         self._here = here
         self._on_taken = on_taken
         self._name = here.session_name(instance_id)
-        self._key = self.key_of(instance_id)
+        self._key = key_of(instance_id)
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self.trouble: str | None = None
         """Why the lock is not held at present; None where it is."""
-
-    @staticmethod
-    def key_of(instance_id: str) -> tuple[int, int]:
-        """The lock's key. Positive, as pg_locks shows its halves unsigned."""
-        return _CLASS, int(_short(instance_id, 8), 16) & 0x7FFFFFFF
 
     async def take(self) -> None:
         """Hold the lock, or know who does.
@@ -179,7 +174,7 @@ class Claim:
             silent = {
                 it.pid: it.silent
                 for it in holders
-                if self._service(it) and not self._is_dead(it) and it.silent is not None
+                if _service(it) and not self._is_dead(it) and it.silent is not None
             }
             if not silent or any(now < before.get(pid, now) for pid, now in silent.items()):
                 break
@@ -205,29 +200,12 @@ class Claim:
         return holders
 
     def _is_dead(self, holder: Holder) -> bool:
-        """Whether a session of our role was left behind: by a process that had this very directory,
-        whose lock we hold now; or by one that has given no sign of life for long.
-        """
-        found = self._service(holder)
-        if found is None:
-            return False
-        return replace(found, pid=self._here.pid) == self._here or (
-            holder.silent is not None and holder.silent > SILENCE
-        )
-
-    @staticmethod
-    def _service(holder: Holder) -> Place | None:
-        """Where the service runs whose session that is; None if it is none of our role's."""
-        found = NAME.fullmatch(holder.name)
-        if found is None or not holder.ours:
-            return None
-        host, boot, pid, directory, machine = found.groups()
-        return Place(host=host, boot=boot, pid=int(pid), directory=directory, machine=machine)
+        return _service(holder) is not None and live_service(holder, self._here) is None
 
     def _judge(self, holders: list[Holder]) -> None:
         for holder in holders:
-            found = self._service(holder)
-            if found is not None and not self._is_dead(holder):
+            found = live_service(holder, self._here)
+            if found is not None:
                 raise InstanceTaken(
                     f"a service with the same instance-id runs on host {found.host} (pid"
                     f" {found.pid}, with another data_dir): one data_dir is a copy of the other's;"
@@ -245,6 +223,31 @@ class Claim:
         if trouble is not None and trouble != self.trouble:
             log.warning("the lock of this instance is not held: %s", trouble)
         self.trouble = trouble
+
+
+def key_of(instance_id: str) -> tuple[int, int]:
+    """The lock's key. Positive, as pg_locks shows its halves unsigned."""
+    return _CLASS, int(_short(instance_id, 8), 16) & 0x7FFFFFFF
+
+
+def live_service(holder: Holder, here: Place) -> Place | None:
+    """Where the service runs whose session holds the lock, as seen by who holds the lock of the
+    directory `here`; None if it is none of our role's, or was left behind: by a process that had
+    that very directory, or by one that has given no sign of life for long.
+    """
+    found = _service(holder)
+    if found is None or replace(found, pid=here.pid) == here:
+        return None
+    return None if holder.silent is not None and holder.silent > SILENCE else found
+
+
+def _service(holder: Holder) -> Place | None:
+    """Where the service runs whose session that is; None if it is none of our role's."""
+    found = NAME.fullmatch(holder.name)
+    if found is None or not holder.ours:
+        return None
+    host, boot, pid, directory, machine = found.groups()
+    return Place(host=host, boot=boot, pid=int(pid), directory=directory, machine=machine)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from nexus_actors.storage.postgres.cancellation_store import PostgresCancellationStore
 from nexus_actors.storage.postgres.claim import Claim, InstanceTaken, Place, open_claim
@@ -34,6 +34,12 @@ from nexus_actors.storage.postgres.sql import LOCK_TIMEOUT, Queues
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+BESIDE_POOL: Final = 5
+"""Connections that a service takes at most besides `pool_size`: it listens on one, keeps leases,
+stores results and holds the instance's lock on one each, and needs one to look who is in the way.
+"""
 
 
 class PostgresDatabase:

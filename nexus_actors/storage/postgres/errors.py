@@ -34,11 +34,14 @@ StartProblem = Literal[
 
 
 class DatabaseStartError(StorageError):
-    """The database cannot be used. `kind` tells an operator's mistake from an outage."""
+    """The database cannot be used. `kind` tells an operator's mistake from an outage; `mend`, what
+    to do about it, where `cause` does not say that, too."""
 
-    def __init__(self, kind: StartProblem, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, kind: StartProblem, cause: str, mend: str = "") -> None:
+        super().__init__(f"{cause}; {mend}" if mend else cause)
         self.kind: StartProblem = kind
+        self.cause = cause
+        self.mend = mend
 
 
 class DatabaseMisconfigured(DatabaseStartError):

@@ -97,7 +97,7 @@ async def _migrate(url: str, queues: Queues, stores_results: bool) -> Migrated:
     connection = await connect(url, "nexus migrate", 10.0, TIMEOUT, SETTINGS)
     try:
         where = location(url)
-        await _check_encoding(connection, where)
+        await check_encoding(connection, where)
         await refuse_strangers(connection, queues, where, stores_results=stores_results)
         made = await _make_patiently(connection, queues, url)
         async with watched(url, connection) as blockers:
@@ -114,7 +114,7 @@ async def _make_patiently(connection: Connection, queues: Queues, url: str) -> l
     """What is missing, made in one transaction. It is tried again while others hold its locks."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
-    while missing := await _missing(connection, queues, location(url)):
+    while missing := await missing_parts(connection, queues, location(url)):
         async with watched(url, connection) as blockers:
             try:
                 return await _make_at_once(connection, queues, location(url))
@@ -134,21 +134,21 @@ async def _make_at_once(connection: Connection, queues: Queues, where: str) -> l
         return await _make(connection, queues) if ours else []
 
 
-async def _check_encoding(connection: Connection, where: str) -> None:
-    """An answer holds any character of Unicode, and would be lost, once paid, where one does not
-    fit.
+async def check_encoding(connection: Connection, where: str) -> None:
+    """Raise DatabaseStartError unless it is UTF8: an answer holds any character of Unicode, and
+    would be lost, once paid, where one does not fit.
     """
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
         raise DatabaseStartError(
             "unusable",
-            f"cannot use the database {where}: its encoding is {encoding}, and answers need UTF8;"
-            " make another one: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
+            f"cannot use the database {where}: its encoding is {encoding}, and answers need UTF8",
+            "make another one: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
         )
 
 
-async def _missing(connection: Connection, queues: Queues, where: str) -> list[str]:
-    """What is to be made, in words."""
+async def missing_parts(connection: Connection, queues: Queues, where: str) -> list[str]:
+    """What is to be made, in words. Raises DatabaseStartError as `refuse_newer`."""
     tables = ["nexus.migrations", "nexus.request_queues", "public.job_results"]
     tables += [f"pgmq.q_{queue}" for queue in (queues.requests, queues.results, queues.dead)]
     missing = [row["what"] for row in await connection.fetch(read("queries", "missing"), tables)]
@@ -191,7 +191,7 @@ async def _take_turn(connection: Connection, queues: Queues, where: str) -> bool
             log.warning("waiting for the lock of the migrations, held by %s", named(holders))
             told = True
         await asyncio.sleep(LOOK_AGAIN)
-        if not await _missing(connection, queues, where):
+        if not await missing_parts(connection, queues, where):
             return False
     return True
 

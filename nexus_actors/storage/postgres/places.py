@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import socket
 import ssl
 from urllib.parse import parse_qs, urlsplit
@@ -38,6 +39,17 @@ def location(url: str) -> str:
     given = parts.netloc.rpartition("@")[2] or query.get("host", [os.environ.get("PGHOST", "")])[-1]
     hosts = [_host(host, port) for host in given.split(",")]
     return f"{','.join(hosts)}{parts.path}"
+
+
+def host_names(url: str) -> list[str]:
+    """The names of a URL's hosts, without those of sockets."""
+    try:
+        parts = urlsplit(url)
+        given = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", [""])[-1]
+    except ValueError:
+        return []
+    names = (re.sub(r":\d*$", "", it).strip("[]") for it in given.split(","))
+    return [it for it in names if it and not it.startswith("/")]
 
 
 def _host(host: str, port: str) -> str:

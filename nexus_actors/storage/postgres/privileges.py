@@ -15,19 +15,23 @@ _GRANT = re.compile(
 
 async def check_privileges(connection: Connection, queues: Queues) -> None:
     """Raises DatabaseStartError that names each privilege which is lacking, and the mend."""
+    role, found = await lacking(connection, queues)
+    if found:
+        raise DatabaseStartError(
+            "missing_permission",
+            f"the role {role} lacks {', '.join(found)}",
+            f"as the owner of the database run again what 'nexus db roles --service {role}' prints",
+        )
+
+
+async def lacking(connection: Connection, queues: Queues) -> tuple[str, list[str]]:
+    """The session's role, and each privilege that it lacks of a service's."""
     pairs = _needed(queues)
     rows = await connection.fetch(
         read("queries", "lacking"), [table for table, _ in pairs], [right for _, right in pairs]
     )
-    if not rows:
-        return
-    role = await connection.fetchval("SELECT current_user::text")
-    told = ", ".join(sorted(row["what"] for row in rows))
-    raise DatabaseStartError(
-        "missing_permission",
-        f"the role {role} lacks {told}; as the owner of the database run again what"
-        f" 'nexus db roles --service {role}' prints",
-    )
+    role: str = await connection.fetchval("SELECT current_user::text")
+    return role, sorted(row["what"] for row in rows)
 
 
 def _needed(queues: Queues) -> list[tuple[str, str]]:

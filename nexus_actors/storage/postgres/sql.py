@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+from nexus_actors.settings.model import QueueSettings
+
 _PACKAGE = "nexus_actors.storage.postgres"
 _NAME = re.compile(r"[a-z0-9_]{1,47}")
 
@@ -130,6 +132,16 @@ class Queues:
             raise ValueError("the three queues must have different names")
         if self.acknowledge not in ("archive", "delete"):
             raise ValueError(f"acknowledge is 'archive' or 'delete', not {self.acknowledge!r}")
+
+    @classmethod
+    def of(cls, queue: QueueSettings) -> "Queues":
+        """Those of a config."""
+        return cls(
+            requests=queue.requests,
+            results=queue.results,
+            dead=queue.dead,
+            acknowledge=queue.acknowledge,
+        )
 
     def query(self, name: str, kind: LeaseKind = "in order", way: FinishWay = "queue") -> str:
         """The statement `queries/NAME.sql`, its parts and this service's names in it.

@@ -40,8 +40,8 @@ async def refuse_newer(connection: Connection, where: str) -> None:
         raise DatabaseStartError(
             "unusable",
             f"cannot use the database {where}: it is at version {newer['number']}"
-            f" ({newer['name']}), newer than this program, which knows {last}:"
-            " upgrade the program",
+            f" ({newer['name']}), newer than this program, which knows {last}",
+            "upgrade the program",
         )
 
 

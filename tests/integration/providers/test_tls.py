@@ -154,6 +154,32 @@ async def test_httpx2_takes_over_where_our_own_handshake_fails_and_that_is_told_
     assert line["url"] == f"https://127.0.0.1:{server.port}/v1"
 
 
+async def test_who_asks_what_is_free_gets_there_by_httpx2_too(
+    authority: Authority, trusts: Trusts
+) -> None:
+    trusts(authority.client())
+    context = authority.server()
+    heads: list[bytes] = []
+
+    async def serve(server: Wire, stream: trio.abc.Stream) -> None:
+        if server.opened == 1:
+            await stream.receive_some(1)
+            await stream.send_all(b"no TLS at all")
+            return
+        inner = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+        heads.append(await inner.receive_some())
+        await inner.send_all(ANSWER)
+
+    transports._tell.cache_clear()
+    async with wire(serve) as server:
+        with trio.fail_after(60):
+            async with http_session(f"https://127.0.0.1:{server.port}/v1", {}) as session:
+                answer = await session.get("/models", timeout=60)
+    assert isinstance(answer, HttpAnswer)
+    assert answer.body == b"hi"
+    assert heads[0].startswith(b"GET /v1/models HTTP/1.1\r\n")
+
+
 async def test_native_stays_native(authority: Authority, trusts: Trusts) -> None:
     trusts(authority.client())
 

@@ -16,7 +16,7 @@ from tests.integration.storage.storage_helpers import send, sql, until, value
 HERE = place("a-host", "boot-1", 100, "/data:1", "pid:[1]")
 OLD = "nexus 01234567 a-host/01234567/100/012345"
 """A session's name as an earlier release gave it."""
-KEY = claim.Claim.key_of("one")
+KEY = claim.key_of("one")
 SESSIONS = (
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name LIKE 'nexus % a-host/%'"

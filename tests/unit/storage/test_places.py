@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from nexus_actors.storage.postgres.errors import start_error
-from nexus_actors.storage.postgres.places import location
+from nexus_actors.storage.postgres.places import host_names, location
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,21 @@ from nexus_actors.storage.postgres.places import location
 )
 def test_a_place_is_told_without_its_user(url: str, told: str) -> None:
     assert location(url) == told
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        ("postgresql://me:sesame@host:6543/db?host=other", ["host"]),
+        ("postgresql://me:sesame@a:1,b.example,[::1]:7/db", ["a", "b.example", "::1"]),
+        ("postgresql://me@/db?host=/run/pg", []),
+        ("postgresql://me@/db?host=h", ["h"]),
+        ("postgresql:///db", []),
+        ("postgresql://[/db", []),
+    ],
+)
+def test_the_names_to_be_looked_up_are_those_of_hosts(url: str, names: list[str]) -> None:
+    assert host_names(url) == names
 
 
 CAUSES = {

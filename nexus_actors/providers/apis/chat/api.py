@@ -9,7 +9,7 @@ from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
 from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.apis.chat.stream import ChatStream
 from nexus_actors.providers.failures import failed_status
-from nexus_actors.providers.http.api import Prepared, Reading, StreamReader
+from nexus_actors.providers.http.api import FreeCall, Prepared, Reading, StreamReader
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
 
@@ -18,6 +18,7 @@ class ChatApi:
     """Stateless; an `HttpApi`."""
 
     dialect: Dialect = OPENAI
+    free_call = FreeCall()
 
     def headers(self, key: str) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key}"} if key else {}

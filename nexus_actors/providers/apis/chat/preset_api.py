@@ -19,6 +19,7 @@ class PresetApi(ChatApi):
         self.dialect = preset.dialect
         self._key_header = preset.key_header
         self._query = f"?{urlencode(query)}" if query else ""
+        self.free_call = replace(preset.free_call, path=preset.free_call.path + self._query)
 
     def headers(self, key: str) -> Mapping[str, str]:
         name = self._key_header

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from nexus_actors.providers.apis.call_ids import MISTRAL
 from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
+from nexus_actors.providers.http.api import FreeCall
 
 PresetName = Literal[
     "azure",
@@ -42,6 +43,7 @@ class Preset:
     key_header: str = "Authorization"
     """`Authorization` holds `Bearer KEY`, any other header the key alone."""
     dialect: Dialect = field(default=OPENAI)
+    free_call: FreeCall = field(default=FreeCall())
 
 
 PLAIN: Final = Preset()
@@ -52,7 +54,9 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
         # is https://RESOURCE.openai.azure.com/openai/v1, the model's name a deployment's, which
         # does not tell whether it reasons; every model takes the newer name of the limit.
         "azure": Preset(
-            base_url_form="https://RESOURCE.openai.azure.com/openai/v1", key_header="api-key"
+            base_url_form="https://RESOURCE.openai.azure.com/openai/v1",
+            key_header="api-key",
+            free_call=FreeCall(lists_models=False),  # those there are, and not the deployments
         ),
         # https://api-docs.deepseek.com/api/create-chat-completion
         "deepseek": Preset(
@@ -73,7 +77,13 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 schema_streams=False,
             ),
         ),
-        "llama_cpp": Preset(base_url="http://127.0.0.1:8080/v1", free=True, dialect=_NO_EXTRAS),
+        # Its list of models is everybody's, whatever key the server was started with.
+        "llama_cpp": Preset(
+            base_url="http://127.0.0.1:8080/v1",
+            free=True,
+            dialect=_NO_EXTRAS,
+            free_call=FreeCall(proves_key=False, lists_models=False),
+        ),
         "lm_studio": Preset(base_url="http://127.0.0.1:1234/v1", free=True, dialect=_NO_EXTRAS),
         # https://docs.mistral.ai/api/: refuses every field it does not know with 422; tells the
         # usage of a stream unasked; ids of calls have nine letters and digits.
@@ -102,6 +112,9 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 auto_cache=True,
                 media="openrouter",
             ),
+            # https://openrouter.ai/docs/api/api-reference/api-keys/get-current-api-key: its list of
+            # models is everybody's.
+            free_call=FreeCall("/key", lists_models=False),
         ),
         "together": Preset(base_url="https://api.together.xyz/v1", dialect=_NO_EXTRAS),
         "vllm": Preset(

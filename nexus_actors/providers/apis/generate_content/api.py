@@ -8,13 +8,16 @@ from nexus_actors.providers.apis.generate_content.answer import read_generated
 from nexus_actors.providers.apis.generate_content.request import generate_content_call
 from nexus_actors.providers.apis.generate_content.stream import GenerateContentStream
 from nexus_actors.providers.failures import failed_status
-from nexus_actors.providers.http.api import Prepared, Reading
+from nexus_actors.providers.http.api import FreeCall, Prepared, Reading
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
 
 
 class GenerateContentApi:
     """Stateless; an `HttpApi`."""
+
+    # https://ai.google.dev/api/models: a page has 50, unless it is asked for more.
+    free_call = FreeCall("/models?pageSize=1000")
 
     def headers(self, key: str) -> Mapping[str, str]:
         return {"x-goog-api-key": key} if key else {}

@@ -8,13 +8,16 @@ from nexus_actors.providers.apis.messages.answer import read_message
 from nexus_actors.providers.apis.messages.request import messages_call
 from nexus_actors.providers.apis.messages.stream import MessageStream
 from nexus_actors.providers.failures import failed_status
-from nexus_actors.providers.http.api import Prepared, Reading
+from nexus_actors.providers.http.api import FreeCall, Prepared, Reading
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
 
 
 class MessagesApi:
     """An `HttpApi`."""
+
+    # https://platform.claude.com/docs/en/api/models/list: a page has 20 unless more is asked for.
+    free_call = FreeCall("/models?limit=1000")
 
     def __init__(self, *, version: str, max_tokens: int | None = None, cache: bool = False) -> None:
         self._version = version

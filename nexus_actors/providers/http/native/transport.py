@@ -77,8 +77,19 @@ class NativeTransport:
         """As `Transport.post`."""
         if timeout <= 0:
             return Broken("late", sent=False)
+        head = b"%b%d\r\n\r\n" % (self._head(path, take is not None), len(body.content))
+        return await self._made(_Call(head, body, timeout, idle_timeout), take)
+
+    async def get(self, path: str, *, timeout: float) -> HttpAnswer | Broken:
+        """As `Transport.get`."""
+        lines = self._lines("GET", path, "application/json", but="Content-Type")
+        head = "\r\n".join((*lines, "", "")).encode("ascii")
+        return await self._made(_Call(head, Body(b""), timeout, inf), None)
+
+    async def _made(
+        self, call: "_Call", take: Callable[[bytes], None] | None
+    ) -> HttpAnswer | Broken:
         await trio.lowlevel.checkpoint_if_cancelled()
-        call = _Call(self._head(path, take is not None), body, timeout, idle_timeout)
         with call.scope:
             while (outcome := await self._once(call, take)) is None:
                 pass
@@ -124,24 +135,27 @@ class NativeTransport:
         head = self._heads.get((path, is_stream))
         if head is None:
             accept = "text/event-stream" if is_stream else "application/json"
-            target = quote(_without_dots(self._base_path + path.partition("#")[0]), safe=_STAYS)
-            if not target.startswith("/"):
-                target = "/" + target
-            lines = [f"POST {target} HTTP/1.1"]
-            headers = self._headers | {"Accept": accept}
-            lines += (f"{name}: {value}" for name, value in headers.items())
+            lines = self._lines("POST", path, accept)
             head = "\r\n".join((*lines, "Content-Length: ")).encode("ascii")
             if len(self._heads) >= _MOST_HEADS:
                 self._heads.clear()
             self._heads[path, is_stream] = head
         return head
 
+    def _lines(self, method: str, path: str, accept: str, *, but: str = "") -> list[str]:
+        target = quote(_without_dots(self._base_path + path.partition("#")[0]), safe=_STAYS)
+        if not target.startswith("/"):
+            target = "/" + target
+        headers = self._headers | {"Accept": accept}
+        kept = (f"{name}: {value}" for name, value in headers.items() if name != but)
+        return [f"{method} {target} HTTP/1.1", *kept]
+
 
 class _Call:
     """One call, and how far it got: that tells what its end means, whoever ends it."""
 
     def __init__(self, head: bytes, body: Body, timeout: float, idle_timeout: float) -> None:
-        self._head = b"%b%d\r\n\r\n" % (head, len(body.content))
+        self._head = head
         self._body = body
         now = trio.current_time()
         self._end = now + timeout

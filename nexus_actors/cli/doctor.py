@@ -1,0 +1,87 @@
+"""`nexus doctor`: what is wrong with an installation, what it leads to, and the mend."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.options import AsJson, ConfigPath
+from nexus_actors.cli.report import CommandError, note, print_json, say
+from nexus_actors.cli.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nexus_actors.doctor.finding import Told
+
+
+def doctor(
+    *,
+    only: Annotated[
+        tuple[str, ...],
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Only this check (repeatable); docs/doctor.md lists them.",
+        ),
+    ] = (),
+    offline: Annotated[
+        bool, Parameter(negative="", help="Call no provider, not even what costs nothing.")
+    ] = False,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> int:
+    """Look at all that can be wrong with an installation, with or without a service that runs: the
+    config, the database, keys, routes, this host, the work itself. A line a finding, and below it
+    what it leads to and the mend. Nothing is changed, and nothing costs anything.
+
+    Run it as the service's user, with the service's environment: as another, it says what it
+    cannot see. Each check has five seconds.
+
+    Example: nexus doctor --only database --only keys
+    Exit codes: 0 all is well; 1 something keeps the service from its work; 6 there is advice.
+    """
+    from nexus_actors.doctor.check import Given
+    from nexus_actors.doctor.examine import NAMES, examine
+
+    unknown = [it for it in only if it not in NAMES]
+    if unknown:
+        told = f"--only: no check is called {unknown[0]}; expected one of {', '.join(NAMES)}"
+        raise CommandError(told, exit_codes.USAGE)
+
+    async def look() -> "tuple[Told, ...]":
+        return await examine(Given(config=config, offline=offline), only=only)
+
+    found = run(look)
+    if json:
+        print_json([it.as_json() for it in found])
+    else:
+        for line in _lines(found):
+            say(line)
+        note(_summary(found))
+    return _exit_code(found)
+
+
+def _lines(found: "Sequence[Told]") -> "Iterator[str]":
+    names = [" ".join(filter(None, (it.check, it.finding.subject))) for it in found]
+    width = max(map(len, names), default=0)
+    indent = " " * 13
+    for name, it in zip(names, found, strict=True):
+        yield f"{it.verdict:<11}  {name:<{width}}  {it.says}"
+        if it.leads_to:
+            yield f"{indent}leads to: {it.leads_to}"
+        if it.mend:
+            yield f"{indent}mend:     {it.mend}"
+
+
+def _summary(found: "Sequence[Told]") -> str:
+    verdicts = [it.verdict for it in found]
+    counted = {it: verdicts.count(it) for it in ("wrong", "advice", "not checked", "ok")}
+    return ", ".join(f"{count} {name}" for name, count in counted.items() if count)
+
+
+def _exit_code(found: "Sequence[Told]") -> int:
+    verdicts = {it.verdict for it in found}
+    if "wrong" in verdicts:
+        return exit_codes.FAILED
+    return exit_codes.DEGRADED if "advice" in verdicts else exit_codes.OK

@@ -1,0 +1,286 @@
+"""The database: whether it can be reached, and whether it is one that the service can work with."""
+
+import errno
+import math
+import socket
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+import trio
+
+from nexus_actors.doctor.check import Check, Connected, Installation
+from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
+from nexus_actors.doctor.host import closed
+from nexus_actors.operations.instance import running_pid
+from nexus_actors.storage.postgres.connection import fetch, open_postgres
+from nexus_actors.storage.postgres.database import BESIDE_POOL
+from nexus_actors.storage.postgres.embedded import embedded_url
+from nexus_actors.storage.postgres.errors import DatabaseStartError
+from nexus_actors.storage.postgres.migrate import check_encoding
+from nexus_actors.storage.postgres.places import host_names, is_tls, location
+from nexus_actors.storage.postgres.sessions import TransactionPooling
+from nexus_actors.storage.postgres.sql import Queues, read
+
+NAME: Final = "nexus doctor"
+"""Of its sessions."""
+OLDEST: Final = 14
+"""PostgreSQL's version: before it, pg_column_compression is unknown, which every lease asks for."""
+MOST_SKEW: Final = 5.0
+"""Seconds that two clocks may differ."""
+_CONNECTIONS: Final = 2
+_STATEMENT: Final = 3.0
+"""Seconds for one statement."""
+_STOPS: Final = (
+    "no service can start, and one that runs keeps answers in its spool and reads nothing"
+)
+
+
+_SEE: Final = NotChecked("see database")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Why the database's checks could not look."""
+
+    database: Finding
+    pooler: Finding
+    others: NotChecked
+
+
+def url_of(at: Installation) -> str | NotChecked:
+    """Where the database is; the service's own one is there only while the service runs."""
+    settings = at.settings
+    if not settings.database.embedded:
+        return settings.database.url.get_secret_value()
+    if (shut := closed(at.data_dir)) is not None:
+        return shut
+    if running_pid(at.data_dir) is None:
+        why = "it is the service's own PostgreSQL, which runs while the service does"
+        return NotChecked(why, "nexus start; or give [database] url")
+    return embedded_url(at.data_dir)
+
+
+@asynccontextmanager
+async def connected(at: Installation) -> AsyncIterator[Connected | Unreachable]:
+    """The database, until the block ends; or why not. Getting there takes `patience` seconds."""
+    url = url_of(at)
+    if isinstance(url, NotChecked):
+        yield Unreachable(url, _SEE, _SEE)
+        return
+    where = location(url)
+    found: Unreachable | None = None
+    with trio.CancelScope(deadline=trio.current_time() + at.given.patience) as scope:
+        found = await _unknown_name(url, where)
+        if found is None:
+            try:
+                async with open_postgres(
+                    url,
+                    pool_size=_CONNECTIONS,
+                    command_timeout=_STATEMENT,
+                    application_name=NAME,
+                ) as pool:
+                    scope.deadline = math.inf  # it is there: each check has a time of its own
+                    yield Connected(
+                        given=at.given,
+                        settings=at.settings,
+                        pool=pool,
+                        queues=Queues.of(at.settings.queue),
+                        where=where,
+                    )
+                    return
+            except DatabaseStartError as error:
+                found = refused(error, where)
+    if found is None:
+        found = _away(f"{where} has not answered within {at.given.patience:g} s", _SILENT)
+    yield found
+
+
+async def _unknown_name(url: str, where: str) -> Unreachable | None:
+    """The driver's own look-up cannot be broken off, so it comes second."""
+    for name in host_names(url):
+        try:
+            await trio.socket.getaddrinfo(name, None)
+        except socket.gaierror as error:
+            passing = error.errno == socket.EAI_AGAIN
+            told = "cannot be looked up at present" if passing else "is not known"
+            mend = (
+                f"correct the host in [database] url (or DATABASE_URL); getent hosts {name} asks"
+                " as the service does"
+            )
+            return _away(f"{where}: the host's name {told}", mend)
+    return None
+
+
+def _away(cause: str, mend: str) -> Unreachable:
+    return Unreachable(Wrong(cause, _STOPS, mend), _SEE, _SEE)
+
+
+_SILENT: Final = (
+    "see whether it runs, whether the host and port of [database] url are right, and whether a"
+    " firewall drops what is sent there"
+)
+
+
+def refused(error: DatabaseStartError, where: str) -> Unreachable:
+    """What the start of a service would be refused for."""
+    cause = error.__cause__
+    if isinstance(cause, TransactionPooling):
+        told, _, mend = str(cause).rpartition(": ")
+        return Unreachable(
+            Ok(f"{where}: there is a pooler, that lets us in"),
+            Wrong(told, "nexus start is refused", mend),
+            NotChecked("see pooler"),
+        )
+    return _away(str(error), _mend(error, cause, where))
+
+
+def _mend(error: DatabaseStartError, cause: BaseException | None, where: str) -> str:
+    by_kind = {
+        "wrong_password": "correct user and password in [database] url (or DATABASE_URL), or what"
+        " pg_hba.conf allows: psql with the same URL asks likewise",
+        "unknown_database": f"CREATE DATABASE {where.rpartition('/')[2]} ENCODING 'UTF8' TEMPLATE"
+        " template0; or correct its name in [database] url",
+        "missing_permission": "GRANT CONNECT ON DATABASE … TO the service's role",
+    }
+    if cause is not None and is_tls(cause):
+        return _mend_of_tls(cause)
+    if isinstance(cause, asyncpg.TooManyConnectionsError):
+        return (
+            "end sessions that nobody needs (pg_stat_activity), raise max_connections or the limit"
+            " of the role or database, or lower [database] pool_size"
+        )
+    if isinstance(cause, asyncpg.CannotConnectNowError):
+        return "wait: it is starting or stopping; its log says which"
+    if isinstance(cause, OSError) and cause.errno in (errno.ECONNREFUSED, errno.ENOENT):
+        return "start PostgreSQL there (systemctl start postgresql), or correct host and port"
+    return by_kind.get(error.kind, _SILENT)
+
+
+def _mend_of_tls(cause: BaseException) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return "give the authority that signed it in [database] url: sslrootcert=FILE"
+    return (
+        "have the server offer TLS (ssl = on), or ask for none: sslmode=disable in [database] url"
+    )
+
+
+def examined(at: Connected, name: str) -> str:
+    """A statement of `storage/postgres/examination/`."""
+    return at.queues.named(read("examination", name))
+
+
+async def row_of(at: Connected, name: str, *arguments: object) -> dict[str, Any]:
+    """Its one row."""
+    rows = await at.pool.run(fetch, examined(at, name), *arguments)
+    return dict(rows[0])
+
+
+async def look_at_database(at: Connected) -> Sequence[Finding]:
+    """That it was reached."""
+    return [Ok(f"{at.where} is reached")]
+
+
+async def look_at_pooler(_: Connected) -> Sequence[Finding]:
+    """`open_postgres` has compared the sessions of two connections."""
+    return [Ok("each connection has a session of its own")]
+
+
+async def look_at_server(at: Connected) -> Sequence[Finding]:
+    """Its version."""
+    row = await row_of(at, "server")
+    if row["number"] // 10_000 < OLDEST:
+        cause = f"it is PostgreSQL {row['version']}, and {OLDEST} or newer is needed"
+        leads_to = "migrations and statements fail"
+        return [Wrong(cause, leads_to, f"upgrade the server: pg_upgrade to {OLDEST} or newer")]
+    return [Ok(f"PostgreSQL {row['version']}")]
+
+
+async def look_at_encoding(at: Connected) -> Sequence[Finding]:
+    """Whether it holds every character of an answer."""
+    try:
+        await at.pool.run(check_encoding, at.where)
+    except DatabaseStartError as error:
+        leads_to = "nexus start is refused: a paid answer would be lost for a character"
+        return [Wrong(error.cause, leads_to, error.mend)]
+    return [Ok("UTF8")]
+
+
+async def look_at_writing(at: Connected) -> Sequence[Finding]:
+    """Whether anything can be written there."""
+    row = await row_of(at, "server")
+    leads_to = "nothing can be leased or stored; what runs keeps its answers in the spool"
+    if row["standby"]:
+        mend = "name the primary in [database] url; of several hosts: target_session_attrs=primary"
+        return [Wrong(f"{at.where} is a standby, which is read-only", leads_to, mend)]
+    if not row["read_only"]:
+        return [Ok("it takes what is written")]
+    database, role = row["database"], row["role"]
+    mends = {
+        "database": f'ALTER DATABASE "{database}" RESET default_transaction_read_only',
+        "user": f'ALTER ROLE "{role}" RESET default_transaction_read_only',
+        "database user": f'ALTER ROLE "{role}" IN DATABASE "{database}"'
+        " RESET default_transaction_read_only",
+    }
+    mend = mends.get(row["source"], "set default_transaction_read_only = off in postgresql.conf")
+    cause = f"default_transaction_read_only is on, set for the {row['source']}"
+    return [Wrong(cause, leads_to, mend)]
+
+
+async def look_at_connections(at: Connected) -> Sequence[Finding]:
+    """Whether there is room for those of one more service."""
+    row = await row_of(at, "connections", NAME)
+    wanted = at.settings.database.pool_size + BESIDE_POOL
+    left = {
+        of: row[f"{of}_most"] - row[f"{of}_used"]
+        for of in ("server", "role", "database")
+        if row[f"{of}_most"] >= 0
+    }
+    least = min(left, key=lambda it: left[it])
+    room = f"{max(left[least], 0)} connections are left of the {least}'s {row[f'{least}_most']}"
+    if left[least] >= wanted:
+        return [Ok(f"{room}; a service takes {wanted} at most")]
+    cause = f"{room}, and a service takes {wanted} (pool_size + {BESIDE_POOL})"
+    more = {
+        "server": "raise max_connections in postgresql.conf",
+        "role": f"ALTER ROLE … CONNECTION LIMIT {row['role_used'] + wanted}",
+        "database": f"ALTER DATABASE … CONNECTION LIMIT {row['database_used'] + wanted}",
+    }[least]
+    mend = f"{more}, or [database] pool_size = {max(left[least] - BESIDE_POOL, 1)}"
+    if running_pid(at.data_dir) is not None:
+        return [Advice(cause, "the one that runs has its own; no further node can start", mend)]
+    return [Wrong(cause, "nexus start waits for connections, or works with too few", mend)]
+
+
+async def look_at_clock(at: Connected) -> Sequence[Finding]:
+    """How far this host's clock is from the database's."""
+    before = at.given.now()
+    row = await row_of(at, "server")
+    after = at.given.now()
+    between = min(max(row["clock"], before), after)
+    skew = row["clock"] - between  # what the question took is no skew
+    if abs(skew) <= MOST_SKEW:
+        return [Ok(f"within {MOST_SKEW:g} s of the database's")]
+    way = "behind" if skew > 0 else "ahead of"
+    return [
+        Advice(
+            f"this host's clock is {abs(skew):.0f} s {way} the database's",
+            "times in log and tables disagree; certificates and dates in answers (Retry-After) are"
+            " misjudged",
+            "timedatectl set-ntp true, on the one that is wrong",
+        )
+    ]
+
+
+CHECKS: Final = (
+    Check("database", look_at_database),
+    Check("pooler", look_at_pooler),
+    Check("server", look_at_server),
+    Check("encoding", look_at_encoding),
+    Check("writing", look_at_writing),
+    Check("connections", look_at_connections),
+    Check("clock", look_at_clock),
+)

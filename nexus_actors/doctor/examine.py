@@ -1,0 +1,120 @@
+"""All checks, beside each other."""
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from typing import Final
+
+import trio
+
+from nexus_actors.doctor import config, database, host, keys, limits, routes, schema, work
+from nexus_actors.doctor.check import Check, Configured, Connected, G, Given, Installation
+from nexus_actors.doctor.database import Unreachable
+from nexus_actors.doctor.finding import Finding, NotChecked, Told, Wrong
+from nexus_actors.settings import Settings, SettingsErrors, load_settings
+from nexus_actors.storage.errors import StorageError
+
+OF_CONFIG: Final[tuple[Check[Configured], ...]] = config.CHECKS
+OF_DATABASE: Final[tuple[Check[Connected], ...]] = (
+    *database.CHECKS,
+    *schema.CHECKS,
+    *work.CHECKS,
+)
+OF_INSTALLATION: Final[tuple[Check[Installation], ...]] = (
+    *keys.CHECKS,
+    *routes.CHECKS,
+    *host.CHECKS,
+    *limits.CHECKS,
+)
+NAMES: Final = (
+    *(it.name for it in OF_CONFIG),
+    *(it.name for it in OF_DATABASE),
+    *(it.name for it in OF_INSTALLATION),
+)
+"""Of all checks, in the order in which they are told."""
+
+
+class _Examination:
+    """What was found so far."""
+
+    def __init__(self, given: Given, only: Collection[str]) -> None:
+        self._given = given
+        self._only = only
+        self._found: dict[str, Sequence[Finding]] = {}
+
+    def told(self) -> tuple[Told, ...]:
+        """All of it, in the order of `NAMES`."""
+        return tuple(Told(name, it) for name in NAMES for it in self._found.get(name, ()))
+
+    def asked(self, checks: Iterable[Check[G]]) -> Sequence[Check[G]]:
+        """Those that are to be run."""
+        return [it for it in checks if not self._only or it.name in self._only]
+
+    def tell(self, checks: Iterable[Check[G]], finding: Finding) -> None:
+        """The same of several."""
+        for it in self.asked(checks):
+            self._found[it.name] = [finding]
+
+    async def run(self, check: Check[G], at: G) -> None:
+        """One check, within its time."""
+        late = f"it took longer than {self._given.patience:g} s"
+        self._found[check.name] = [NotChecked(late, "try again; nexus doctor --only " + check.name)]
+        with trio.move_on_after(self._given.patience):
+            try:
+                self._found[check.name] = await check.run(at)
+            except StorageError as error:
+                self._found[check.name] = [NotChecked(str(error))]
+            except OSError as error:
+                self._found[check.name] = [NotChecked(_told(error))]
+
+    async def of_database(self, at: Installation) -> None:
+        """All that need it, over connections that they share."""
+        if not self.asked(OF_DATABASE):
+            return
+        async with database.connected(at) as there:
+            if isinstance(there, Unreachable):
+                self.tell(OF_DATABASE, there.others)
+                self.tell([it for it in OF_DATABASE if it.name == "pooler"], there.pooler)
+                self.tell([it for it in OF_DATABASE if it.name == "database"], there.database)
+                return
+            async with trio.open_nursery() as nursery:
+                for it in self.asked(OF_DATABASE):
+                    nursery.start_soon(self.run, it, there)
+
+
+def _told(error: OSError) -> str:
+    """What the system does not let us see."""
+    why = (error.strerror or type(error).__name__).lower()
+    return f"{error.filename}: {why}" if error.filename else why
+
+
+async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ...]:
+    """Run all checks, or those of the names in `only`; what each found, in a fixed order.
+
+    Each takes `given.patience` seconds at most, and getting to the database as many before its own
+    begin; they run beside each other. Cancelled, it leaves nothing behind but threads that wait for
+    a file system that hangs.
+    """
+    examination = _Examination(given, only)
+    loaded: Settings | SettingsErrors | None = None
+    with trio.move_on_after(given.patience):
+        read = partial(load_settings, given.config, given.environ)
+        loaded = await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+    async with trio.open_nursery() as nursery:
+        if loaded is not None:
+            configured = Configured(given=given, loaded=loaded)
+            for it in examination.asked(OF_CONFIG):
+                nursery.start_soon(examination.run, it, configured)
+        if isinstance(loaded, Settings):
+            at = Installation(given=given, settings=loaded)
+            nursery.start_soon(examination.of_database, at)
+            for each in examination.asked(OF_INSTALLATION):
+                nursery.start_soon(examination.run, each, at)
+        else:
+            why = NotChecked("see config")
+            examination.tell(OF_DATABASE, why)
+            examination.tell(OF_INSTALLATION, why)
+        if loaded is None:
+            cause = f"the config could not be read within {given.patience:g} s"
+            mend = "see whether the file system that it is on answers"
+            examination.tell(OF_CONFIG, Wrong(cause, "no service starts", mend))
+    return examination.told()

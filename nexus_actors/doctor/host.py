@@ -1,0 +1,196 @@
+"""This host: the service's folder, its disk, its socket, what it left behind, and what the system
+allows it."""
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Sequence
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+from nexus_actors.data_dir import trouble
+from nexus_actors.doctor.check import Check, Installation, in_thread
+from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
+from nexus_actors.operations import asking
+from nexus_actors.operations.instance import Holder, holder
+from nexus_actors.storage.spool import FILE as SPOOL
+from nexus_actors.storage.spool import count_kept
+
+ASKED: Final = 2.0
+"""Seconds that a service that runs is given to answer."""
+_MEGABYTE: Final = 2**20
+_LEAST_DISK: Final = 16 * _MEGABYTE
+"""Bytes without which not even the lock and the next answers have room."""
+
+
+def closed(data_dir: Path) -> NotChecked | None:
+    """Why another user than the service's sees nothing of its folder; None for one who does, and
+    where there is none yet. Raises OSError."""
+    try:
+        found = data_dir.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError:  # such as /var/lib/private, where systemd keeps a DynamicUser's
+        why = f"a folder above {data_dir} is closed to this user (uid {os.geteuid()})"
+        return NotChecked(why, "nexus doctor as the service's user, or as root")
+    if not stat.S_ISDIR(found.st_mode) or os.geteuid() in (0, found.st_uid):
+        return None
+    owner = _name_of(found.st_uid)
+    why = f"{data_dir} is {owner}'s, whom the service runs as, and this is another user"
+    return NotChecked(why, f"sudo -u {owner} nexus doctor")
+
+
+def _name_of(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
+
+
+def of_data_dir(
+    look: Callable[[Installation], Sequence[Finding]],
+) -> Callable[[Installation], Sequence[Finding]]:
+    """For a look into the folder, that needs to be let in."""
+
+    def looked(at: Installation) -> Sequence[Finding]:
+        shut = closed(at.data_dir)
+        return look(at) if shut is None else [shut]
+
+    return looked
+
+
+def look_at_data_dir(at: Installation) -> Sequence[Finding]:
+    """Whether the service can keep its files there, and nobody else read them."""
+    folder = at.data_dir
+    if (why := trouble(folder)) is not None:
+        cause, _, mend = why.rpartition(": ")
+        return [Wrong(cause, "nexus start is refused", mend)]
+    if not folder.exists():
+        return [Ok(f"{folder}: nexus start makes it")]
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        others = f"{folder} is open to others (mode {mode:o})"
+        return [Advice(others, "others can read kept answers, or move files in", _chmod(folder))]
+    return [Ok(f"{folder}: of this user alone, writable")]
+
+
+def _chmod(folder: Path) -> str:
+    return f"chmod 700 {folder}"
+
+
+def look_at_disk(at: Installation) -> Sequence[Finding]:
+    """Room for what is kept of answers while the database is away."""
+    there = next((it for it in (at.data_dir, *at.data_dir.parents) if it.exists()), Path("/"))
+    spool = at.data_dir / SPOOL
+    kept = spool.stat().st_size if spool.exists() else 0
+    free = shutil.disk_usage(there).free
+    wanted = at.settings.service.spool_megabytes * _MEGABYTE - kept
+    room = f"{free // _MEGABYTE} MB are free in {there}"
+    mend = f"make room there, or set [service] spool_megabytes to {max(free // _MEGABYTE // 2, 1)}"
+    if free < _LEAST_DISK:
+        leads_to = "no answer can be kept while the database is away, and nexus start may fail"
+        return [Wrong(room, leads_to, mend)]
+    if free < wanted:
+        asked = f"{room}, and [service] spool_megabytes allows {ceil(wanted / _MEGABYTE)} more"
+        leads_to = "while the database is away, the disk is full before the spool is"
+        return [Advice(asked, leads_to, mend)]
+    return [Ok(f"{room}; {max(wanted, 0) // _MEGABYTE} MB are what the spool may still take")]
+
+
+def look_at_service(at: Installation) -> Sequence[Finding]:
+    """Whether a service runs here, answers, and is well by its own word."""
+    found = holder(at.data_dir)
+    if found is None:
+        return [Ok(_none_runs(at.data_dir))]
+    if found.waits_for is not None:
+        cause = f"the service (pid {found.pid}) has not started: {found.waits_for}"
+        return [Advice(cause, "nothing is read until then", "see the check that names the cause")]
+    return _answered(at, found)
+
+
+def _none_runs(data_dir: Path) -> str:
+    left = data_dir / "nexus.lock"
+    try:
+        is_stale = bool(left.read_text().strip())
+    except OSError:
+        is_stale = False
+    stale = "; the last one was killed, and its lock binds nobody" if is_stale else ""
+    return f"none runs with {data_dir}{stale}"
+
+
+def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
+    try:
+        answer = asking.ask(at.data_dir, "status", {"queues": False}, timeout=ASKED)
+    except asking.ControlError as error:
+        leads_to = "nexus status, stop, tree, reload and remote do not reach it"
+        mend = f"look at its log; if it stays so, kill -TERM {found.pid} and start it again"
+        return [Advice(str(error), leads_to, mend)]
+    state = answer.get("state") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict) or state != "degraded":
+        return [Ok(f"one runs (pid {found.pid}): {state}")]
+    outages = answer.get("outages") or {}
+    return [
+        Advice(
+            f"the service (pid {found.pid}) is degraded: {told.get('error')}",
+            "it waits for that, and goes on by itself once it is over",
+            "nexus status; docs/operating.md has what each reason means",
+            subject=str(name),
+        )
+        for name, told in outages.items()
+    ] or [Ok(f"one runs (pid {found.pid}): {state}")]
+
+
+def look_at_socket(at: Installation) -> Sequence[Finding]:
+    """Where the control socket is: in data_dir, unless that is too long a name for one."""
+    plain = at.data_dir / asking.SOCKET
+    length = len(os.fsencode(plain))
+    if length <= asking.LONGEST_SOCKET_PATH:
+        return [Ok(str(plain))]
+    return [
+        Advice(
+            f"{plain} is too long a name for a socket ({length} bytes, of"
+            f" {asking.LONGEST_SOCKET_PATH})",
+            "the socket stands in a folder of its own, among temporary files, where a cleaner may"
+            " delete it: nexus status and stop then do not reach the service",
+            "give a [service] data_dir with a shorter name",
+        )
+    ]
+
+
+def look_at_spool(at: Installation) -> Sequence[Finding]:
+    """Answers that were paid for and are not published."""
+    file = at.data_dir / SPOOL
+    runs = holder(at.data_dir) is not None
+    told: list[Finding] = []
+    if file.exists() and file.stat().st_size and not runs and (kept := count_kept(file)):
+        told.append(
+            Advice(
+                f"{kept} answer{'s' * (kept > 1)} in {file}, not published, and no service runs",
+                "whoever asked waits, and another node may pay for the same answers again",
+                "nexus start with this data_dir publishes them before all else",
+            )
+        )
+    damaged = file.with_suffix(".damaged")
+    if damaged.exists():
+        told.append(
+            Advice(
+                f"{damaged} has lines of the spool that could not be read",
+                "they may be answers that were paid for",
+                f"look at them, then delete the file: less {damaged}",
+            )
+        )
+    return told or [
+        Ok("a service runs, and publishes what it keeps" if runs else "nothing is left")
+    ]
+
+
+CHECKS: Final = (
+    Check("data_dir", in_thread(of_data_dir(look_at_data_dir))),
+    Check("disk", in_thread(of_data_dir(look_at_disk))),
+    Check("service", in_thread(of_data_dir(look_at_service))),
+    Check("socket", in_thread(look_at_socket)),
+    Check("spool", in_thread(of_data_dir(look_at_spool))),
+)

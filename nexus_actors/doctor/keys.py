@@ -1,0 +1,170 @@
+"""Keys as they are configured, and what the providers say of them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+from pydantic import SecretStr
+
+from nexus_actors.contract.errors import ErrorType
+from nexus_actors.doctor.check import Check, Installation, in_thread
+from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
+from nexus_actors.providers.http.kind import HttpKind
+from nexus_actors.providers.http.look import Seen
+from nexus_actors.providers.port import ProviderFailure
+from nexus_actors.settings.keys import CREDENTIALS
+from nexus_actors.settings.meant import nearest
+from nexus_actors.settings.model import LeftOut, Provider, Settings
+
+_SHARE: Final = 0.8
+"""Of a check's time, for one call: what it came to is then told in its own words."""
+_LEFT_OUT: Final = "it is left out: what is for it goes to the route's next model, or fails"
+
+
+def look_at_keys(at: Installation) -> Sequence[Finding]:
+    """Whether each provider has the keys that its table names; nobody is called."""
+    told: list[Finding] = [_present(it) for it in at.settings.providers.values()]
+    return told + [_absent(at.settings, it) for it in at.settings.left_out.values()]
+
+
+def _present(provider: Provider) -> Finding:
+    names = ", ".join(it.name for it in provider.api_keys)
+    return Ok(names or "needs none", subject=provider.name)
+
+
+def _absent(settings: Settings, left_out: LeftOut) -> Finding:
+    name, why = left_out.name, left_out.why
+    mend = _mend_of_key(name, why)
+    if left_out.wrong_keys:
+        return Wrong(why, _LEFT_OUT, mend, subject=name)
+    if any(it.startswith(f"providers.{name}.") for it in settings.sources) or _is_named(
+        settings, name
+    ):
+        return Advice(why, _LEFT_OUT, mend, subject=name)
+    return Ok(f"built in, in no file of yours, and left out: {why}", subject=name)
+
+
+def _is_named(settings: Settings, provider: str) -> bool:
+    """Whether a route of the file's own names it."""
+    own = "routes" in settings.sources
+    return own and any(ref.provider == provider for it in settings.routes for ref in it.models)
+
+
+def _mend_of_key(provider: str, why: str) -> str:
+    if why.endswith(": chmod 600"):
+        return f"chmod 600 {why.partition(' can be read by others')[0]}"
+    if CREDENTIALS in why:
+        return (
+            f"{CREDENTIALS}=/run/credentials/nexus.service nexus doctor, as root, while the service"
+            " runs: systemd hands them to the unit alone"
+        )
+    if why.endswith("is not set"):
+        variable = why.partition(" ")[0]
+        return (
+            f"set {variable} where the service gets its environment (EnvironmentFile= of its unit),"
+            f" or give [providers.{provider}] an api_key_file"
+        )
+    return f"see [providers.{provider}] in the config, and docs/keys.md"
+
+
+async def look_at_providers(at: Installation) -> Sequence[Finding]:
+    """A call that costs nothing, with each key: can the server be reached, does it take the key,
+    does it have the models that routes name."""
+    if at.given.offline:
+        return [NotChecked("--offline: nobody is called")]
+    timeout = at.given.patience * _SHARE
+    calls: list[tuple[Provider, str, SecretStr | None]] = []
+    for provider in at.settings.providers.values():
+        calls += [(provider, it.name, it.secret) for it in provider.api_keys]
+        calls += [] if provider.api_keys else [(provider, "", None)]
+    told: dict[int, Sequence[Finding]] = {}
+
+    async def ask(number: int, provider: Provider, key: str, secret: SecretStr | None) -> None:
+        told[number] = await _ask(at.settings, provider, key, secret, timeout)
+
+    async with trio.open_nursery() as nursery:
+        for number, call in enumerate(calls):
+            nursery.start_soon(ask, number, *call)
+    # In the order of the config, whoever answered first.
+    found = [it for number in range(len(calls)) for it in told[number]]
+    return found or [NotChecked("no provider can be used")]
+
+
+async def _ask(
+    settings: Settings, provider: Provider, key: str, secret: SecretStr | None, timeout: float
+) -> Sequence[Finding]:
+    if not isinstance(provider.kind, HttpKind):
+        why = f"kind {provider.settings.kind}: it has no server that could be asked"
+        return [NotChecked(why, subject=provider.name)]
+    seen = await provider.kind.look(provider.settings, secret, timeout=timeout)
+    if isinstance(seen, ProviderFailure):
+        return [_failed(provider.name, key, seen)]
+    return [_answered(key, seen, provider), *_unknown_models(settings, provider.name, seen)]
+
+
+def _answered(key: str, seen: Seen, provider: Provider) -> Finding:
+    place = getattr(provider.settings, "base_url", "")
+    if key and not seen.proves_key:
+        why = f"{place} answers; whether it takes {key} only a call that costs would tell"
+        return NotChecked(why, subject=provider.name)
+    return Ok(f"{place} answers" + (f", and takes {key}" * bool(key)), subject=provider.name)
+
+
+def _failed(provider: str, key: str, failure: ProviderFailure) -> Finding:
+    told = failure.message
+    away = (ErrorType.CONNECTION_FAILED, ErrorType.TIMEOUT, ErrorType.INVALID_RESPONSE)
+    if failure.type in away:
+        leads_to = "its calls fail, and its circuits open; requests go to the route's next model"
+        mend = (
+            f"start that server, or correct [providers.{provider}] base_url; see whether this host"
+            " gets there (DNS, firewall, proxy)"
+        )
+        return Wrong(told, leads_to, mend, subject=provider)
+    if failure.status_code in (404, 405):
+        return NotChecked(f"it has no free call that we know of ({told})", subject=provider)
+    if failure.type == ErrorType.QUOTA_EXCEEDED:
+        leads_to = "the key is suspended, and requests wait for it, or go to the next model"
+        mend = f"pay, or raise the limit of {key or 'the account'} at the vendor; docs/keys.md"
+        return Wrong(f"{key or 'the account'} is spent: {told}", leads_to, mend, subject=provider)
+    if failure.type == ErrorType.AUTHENTICATION_FAILED:
+        return _refused(provider, key, failure)
+    leads_to = "calls may fail likewise, at present"
+    return Advice(told, leads_to, "try again; the vendor's status page", subject=provider)
+
+
+def _refused(provider: str, key: str, failure: ProviderFailure) -> Finding:
+    name = key or "a call without a key"
+    cause = f"{name} is refused: {failure.message}"
+    mend = f"put a good key into {key}, then nexus reload (a file) or a restart (a variable)"
+    if not key:
+        mend = f"name one in [providers.{provider}] api_key_env"
+    if failure.scope != "key":
+        leads_to = "its calls may be refused, too; a key may be good for calls and not for this one"
+        return Advice(cause, leads_to, f"{mend}; or try it: nexus ask", subject=provider)
+    leads_to = "its requests wait for a key that works ([queue] on_no_key), or go to the next model"
+    return Wrong(cause, leads_to, mend, subject=provider)
+
+
+def _unknown_models(settings: Settings, provider: str, seen: Seen) -> Sequence[Finding]:
+    named = {
+        ref.model
+        for route in settings.routes
+        for ref in route.models
+        if ref.provider == provider and ref.model != "*"
+    }
+    told = []
+    for model in sorted(named) if seen.models else ():
+        if seen.has(model):
+            continue
+        close = nearest(model, seen.models)
+        mend = f"did you mean {provider}/{close}?" if close else "see the vendor's list of models"
+        cause = f"{provider}/{model}, which a route names, is not among the models it lists"
+        leads_to = "calls to it probably end as model_unavailable"
+        told.append(Advice(cause, leads_to, f"{mend} Correct [[routes]]", subject=provider))
+    return told
+
+
+CHECKS: Final = (
+    Check("keys", in_thread(look_at_keys)),
+    Check("providers", look_at_providers),
+)

@@ -1,0 +1,65 @@
+"""Requests that would find no model, and budgets that would refuse them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from nexus_actors.doctor.check import Check, Installation, in_thread
+from nexus_actors.doctor.finding import Advice, Finding, Ok
+from nexus_actors.routing.doubts import misspelt, without_price
+from nexus_actors.settings import Settings
+from nexus_actors.settings.reach import gap_warning
+
+
+def look_at_routes(at: Installation) -> Sequence[Finding]:
+    """What no route takes, and what of a route cannot be reached."""
+    settings = at.settings
+    told = [*_gaps(settings), *_left_out(settings), *_misspelt(settings)]
+    where = "in the file" if "routes" in settings.sources else "built in"
+    count = len(settings.routes)
+    return told or [Ok(f"{count} route{'s' * (count > 1)} ({where}), each with a model to call")]
+
+
+def _gaps(settings: Settings) -> Iterator[Finding]:
+    if (gap := gap_warning(settings.routes)) is not None:
+        cause, _, leads_to = gap.partition(": ")
+        mend = 'a last route for the rest: [[routes]] complexity = "*", task_type = "*", models = …'
+        yield Advice(cause, leads_to, mend)
+
+
+def _left_out(settings: Settings) -> Iterator[Finding]:
+    """Of the file's own routes; the built-in ones name models for keys that few have all of."""
+    for index, route in enumerate(settings.routes if "routes" in settings.sources else ()):
+        lost = [it for it in route.models if it.provider in settings.left_out]
+        if not lost:
+            continue
+        why = "; ".join(dict.fromkeys(settings.left_out[it.provider].told for it in lost))
+        yield Advice(
+            f"routes[{index}] does without {', '.join(map(str, lost))}: {why}",
+            f"its requests go to {len(route.models) - len(lost)} of {len(route.models)} models",
+            "see the check keys; or take them out of the route",
+        )
+
+
+def _misspelt(settings: Settings) -> Iterator[Finding]:
+    for it in misspelt(settings):
+        yield Advice(
+            f"{it.path}: {it.what}", "calls to it probably end as model_unavailable", it.mend
+        )
+
+
+def look_at_budgets(at: Installation) -> Sequence[Finding]:
+    """Budgets that refuse every call to a model, since nobody knows its price."""
+    told = [
+        Advice(f"{it.path}: {it.what}", "its requests end as quota_exceeded", it.mend)
+        for it in without_price(at.settings)
+    ]
+    count = len(at.settings.budgets)
+    return told or [
+        Ok(f"{count} configured; each knows what its calls may cost" if count else "none")
+    ]
+
+
+CHECKS: Final = (
+    Check("routes", in_thread(look_at_routes)),
+    Check("budgets", in_thread(look_at_budgets)),
+)

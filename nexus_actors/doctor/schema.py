@@ -1,0 +1,97 @@
+"""What of ours stands in the database, and who may use it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from nexus_actors.doctor.check import Check, Connected
+from nexus_actors.doctor.database import examined, row_of
+from nexus_actors.doctor.finding import Advice, Finding, Ok, Wrong
+from nexus_actors.storage.postgres.connection import fetch
+from nexus_actors.storage.postgres.errors import DatabaseStartError
+from nexus_actors.storage.postgres.migrate import missing_parts
+from nexus_actors.storage.postgres.privileges import lacking
+from nexus_actors.storage.postgres.strangers import refuse_strangers
+
+_PGMQ_TOO_OLD: Final = "its messages have no headers, by which traces go and every lease looks"
+_REFUSED: Final = "nexus start is refused"
+
+
+async def look_at_pgmq(at: Connected) -> Sequence[Finding]:
+    """Whether it is there, and new enough; as an extension, or as SQL of its package."""
+    row = await row_of(at, "pgmq")
+    version, newest = row["version"], row["newest"]
+    if not row["there"]:
+        brought = f"the extension {newest}" if newest else "its SQL, which this program has"
+        return [
+            Advice("it is not installed", f"nexus start installs {brought}", "nexus db migrate")
+        ]
+    upgrade = "ALTER EXTENSION pgmq UPDATE"
+    if not row["headers"]:
+        told = f"PGMQ {version or '(its SQL, without a version)'} is too old"
+        mend = upgrade if version and newest not in (None, version) else _NEWER_PGMQ
+        return [Wrong(f"{told}: {_PGMQ_TOO_OLD}", "nexus start fails, or nothing is leased", mend)]
+    if version is None:
+        return [Ok("there, as SQL")]
+    if newest is not None and newest != version:
+        cause = f"the extension is {version}, and the server has {newest}"
+        return [Advice(cause, "mended faults of it stay", upgrade)]
+    return [Ok(f"there, as the extension {version}")]
+
+
+_NEWER_PGMQ: Final = (
+    "install PGMQ 1.5 or newer on the server, then ALTER EXTENSION pgmq UPDATE; of SQL that was"
+    " installed by hand: the newer release's own script"
+)
+
+
+async def look_at_migrations(at: Connected) -> Sequence[Finding]:
+    """What stands where ours belongs; what is missing of ours; whether it is newer than we are."""
+    stores = at.settings.result_poller.enabled
+
+    try:
+        await at.pool.run(refuse_strangers, at.queues, at.where, stores_results=stores)
+        missing = await at.pool.run(missing_parts, at.queues, at.where)
+    except DatabaseStartError as error:
+        cause, mend = error.cause, error.mend
+        if not mend:
+            cause, _, mend = cause.rpartition(": ")
+        return [Wrong(cause, _REFUSED, mend)]
+    if not missing:
+        return [Ok("all of this program's are made")]
+    cause = f"it has yet to be given {', '.join(missing)}"
+    may = await at.pool.run(fetch, "SELECT has_database_privilege(current_database(), 'CREATE')")
+    mend = "nexus db migrate, as the owner of the database"
+    if may[0][0]:
+        return [Advice(cause, "the next nexus start makes it first", mend)]
+    return [Wrong(cause, f"{_REFUSED}: this role may not make it", mend)]
+
+
+async def look_at_privileges(at: Connected) -> Sequence[Finding]:
+    """What this role lacks of what a service needs."""
+    role, found = await at.pool.run(lacking, at.queues)
+    if not found:
+        return [Ok(f"the role {role} has what a service needs")]
+    mend = f"as the owner of the database: nexus db roles --service {role} | psql …"
+    return [Wrong(f"the role {role} lacks {', '.join(found)}", _REFUSED, mend)]
+
+
+async def look_at_producers(at: Connected) -> Sequence[Finding]:
+    """What roles lack that may send something."""
+    rows = await at.pool.run(fetch, examined(at, "senders"))
+    told: list[Finding] = [
+        Advice(
+            f"the role {row['role']} may send requests, and lacks {', '.join(row['lacking'])}",
+            "what it sends, or reads of results, fails with permission denied (42501)",
+            f"as the owner of the database: nexus db roles --producer {row['role']} | psql …",
+        )
+        for row in rows
+    ]
+    return told or [Ok("no role that may send lacks a part of it")]
+
+
+CHECKS: Final = (
+    Check("pgmq", look_at_pgmq),
+    Check("migrations", look_at_migrations),
+    Check("privileges", look_at_privileges),
+    Check("producers", look_at_producers),
+)

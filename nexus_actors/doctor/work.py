@@ -1,0 +1,182 @@
+"""The work itself: what waits, what failed, who is gone, what was forgotten."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from nexus_actors.doctor.check import Check, Connected
+from nexus_actors.doctor.database import examined, row_of
+from nexus_actors.doctor.finding import Advice, Finding, Ok, Wrong
+from nexus_actors.doctor.host import closed
+from nexus_actors.operations.here import here
+from nexus_actors.operations.instance import instance_id, running_pid
+from nexus_actors.operations.pruner import OVERDUE
+from nexus_actors.storage.postgres.claim import key_of, live_service
+from nexus_actors.storage.postgres.connection import fetch
+from nexus_actors.storage.postgres.locks import lock_holders
+from nexus_actors.storage.postgres.node_store import SeenNode, list_nodes
+from nexus_actors.storage.postgres.presence import consumer_is_running
+
+MANY_LETTERS: Final = 100
+"""Dead letters, of all time or of a day, that are worth a look."""
+LONG_WAIT: Final = 3600.0
+"""Seconds that a request may wait for the same before somebody looks."""
+FORGOTTEN: Final = 86_400.0
+"""Seconds after which a pause without an end may have been forgotten."""
+_MOST: Final = 10_000
+"""Rows that are counted."""
+_MENDS: Final = {
+    "no_key": "the checks keys and providers; docs/keys.md",
+    "paused": "nexus resume …; nexus waiting --reason paused says who paused it",
+    "budget": "nexus budgets; a larger one, then nexus reload",
+    "circuit_open": "nexus status says which model fails, and why; the check providers",
+    "throttled": "fewer calls (nexus scale), or a higher limit at the vendor",
+    "provider_full": "more calls at once (nexus scale PROVIDER N), or another node",
+}
+
+
+async def look_at_nodes(at: Connected) -> Sequence[Finding]:
+    """Processes that fell silent and did not stop."""
+    nodes = [it for it in await at.pool.run(list_nodes) if it.queue == at.queues.requests]
+    lost = [it for it in nodes if it.state == "lost"]
+    live = [it for it in nodes if it.state not in ("lost", "stopped")]
+    told: list[Finding] = [_lost(at, it) for it in lost]
+    versions = sorted({it.version for it in live})
+    if len(versions) > 1:
+        cause = f"nodes of several versions run: {', '.join(versions)}"
+        leads_to = "they work together, but earlier ones do not obey what is newer"
+        told.append(Advice(cause, leads_to, "upgrade the others: docs/operating.md"))
+    return told or [Ok(f"{len(live)} of this queue {'run' if len(live) != 1 else 'runs'}")]
+
+
+def _lost(at: Connected, node: SeenNode) -> Advice:
+    held = f", with {node.in_flight} requests in hand" if node.in_flight else ""
+    timeout = at.settings.queue.visibility_timeout
+    return Advice(
+        f"the node {node.name} was lost {node.beat_age / 60:.0f} min ago{held}",
+        f"what it held is leased by others {timeout:g} s after it fell silent; answers in its spool"
+        " stay unpublished",
+        f"nexus start on {node.host}, on its data_dir; a row of one that is gone for"
+        " good goes by itself after a day",
+    )
+
+
+async def look_at_queue(at: Connected) -> Sequence[Finding]:
+    """Requests that nobody works on, with nobody there who would."""
+    row = await row_of(at, "requests", _MOST)
+    count = row["requests"]
+    many = f"{count}{' or more' * (count == _MOST)}"
+    if await at.pool.run(consumer_is_running, at.queues.requests):
+        return [Ok(f"a service takes requests; {many} are due")]
+    if not count:
+        return [Ok("nothing is due, and no service takes requests")]
+    age = f", the oldest for {row['oldest'] / 60:.0f} min" if row["oldest"] else ""
+    cause = f"{many} requests wait in {at.queues.requests}{age}, and no node takes them"
+    return [
+        Wrong(cause, "nobody is answered", "nexus start; of drained nodes: nexus resume node …")
+    ]
+
+
+async def look_at_letters(at: Connected) -> Sequence[Finding]:
+    """Requests that failed for good."""
+    row = await row_of(at, "letters", _MOST)
+    count, fresh = row["letters"], row["fresh"]
+    if count < MANY_LETTERS:
+        return [Ok(f"{count} in {at.queues.dead}")]
+    many = f"{count}{' or more' * (count == _MOST)}"
+    return [
+        Advice(
+            f"{many} dead letters in {at.queues.dead}, {fresh} of them of the last day",
+            "each is a request that failed for good, and takes room until it is deleted",
+            "nexus dead list, retry or purge; [retention] dead_days deletes what is older",
+        )
+    ]
+
+
+async def look_at_waiting(at: Connected) -> Sequence[Finding]:
+    """Requests that have waited for the same for long."""
+    rows = await at.pool.run(fetch, at.queues.query("waiting_counts"))
+    now = datetime.fromtimestamp((await row_of(at, "server"))["clock"], UTC)
+    told: list[Finding] = []
+    for row in rows:
+        seconds = 0.0 if row["since"] is None else (now - row["since"]).total_seconds()
+        if seconds >= LONG_WAIT:
+            told.append(_waits(row["reason"], row["requests"], seconds))
+    count = sum(row["requests"] for row in rows)
+    return told or [Ok(f"{count} requests wait, none of them for an hour")]
+
+
+def _waits(reason: str, count: int, seconds: float) -> Advice:
+    cause = f"{count} requests wait ({reason}), one of them for {seconds / 3600:.0f} h"
+    leads_to = "they end by their own timeout, or when that is over"
+    mend = _MENDS.get(reason, f"nexus waiting --reason {reason}")
+    return Advice(cause, leads_to, mend, subject=reason)
+
+
+async def look_at_pauses(at: Connected) -> Sequence[Finding]:
+    """Pauses and drains that nobody may remember."""
+    rows = await at.pool.run(fetch, examined(at, "forgotten"), FORGOTTEN)
+    told = [_forgotten(dict(row)) for row in rows]
+    return told or [Ok("none without an end is older than a day")]
+
+
+def _forgotten(row: Mapping[str, Any]) -> Advice:
+    what = "node" if row["action"] == "drain" else row["subject"]
+    name = row["node"] if row["action"] == "drain" else row["name"]
+    why = f" ({row['why']})" if row["why"] else ""
+    since = f"{row['seconds'] / 86_400:.0f} days"
+    done = "drained" if row["action"] == "drain" else "paused"
+    return Advice(
+        f"{what} {name} is {done} for {since}, by {row['by']}{why}",
+        "its requests wait, over every restart, until somebody ends it",
+        f"nexus resume {what} {name}",
+    )
+
+
+async def look_at_pruning(at: Connected) -> Sequence[Finding]:
+    """Whether somebody deletes what was kept for long enough."""
+    if not await at.pool.run(consumer_is_running, at.queues.requests):
+        return [Ok("no service runs, so nobody has to")]
+    rows = await at.pool.run(fetch, examined(at, "chores"))
+    idle = rows[0]["idle"] if rows else None
+    if idle is None or idle <= OVERDUE:
+        return [Ok("a round was complete within the hour")]
+    cause = f"nobody has completed a round for {idle / 3600:.0f} h"
+    leads_to = "archives and journal grow, and statements take longer"
+    mend = "nexus nodes shows who prunes, its log (pruning put off) why not"
+    return [Advice(cause, leads_to, mend)]
+
+
+async def look_at_copies(at: Connected) -> Sequence[Finding]:
+    """Whether another service works under the id of this data_dir."""
+    if (shut := closed(at.data_dir)) is not None:
+        return [shut]
+    own = instance_id(at.data_dir)
+    if own is None:
+        return [Ok("this data_dir has no instance-id yet")]
+    if running_pid(at.data_dir) is not None:
+        return [Ok("the service that runs here has it")]
+    holders = await at.pool.run(lock_holders, *key_of(own))
+    for holder in holders:
+        found = live_service(holder, here(at.data_dir))
+        if found is not None:
+            cause = (
+                f"a service with this data_dir's instance-id runs on {found.host} (pid {found.pid})"
+            )
+            leads_to = "nexus start is refused: one data_dir is a copy of the other's"
+            return [Wrong(cause, leads_to, f"rm {at.data_dir / 'instance-id'} in the copy")]
+    if holders:
+        cause = f"the lock of this instance is held by {holders[0]}, which is no service of ours"
+        return [Advice(cause, "the service works without it", "end that session")]
+    return [Ok("nobody else has it")]
+
+
+CHECKS: Final = (
+    Check("nodes", look_at_nodes),
+    Check("queue", look_at_queue),
+    Check("dead_letters", look_at_letters),
+    Check("waiting", look_at_waiting),
+    Check("pauses", look_at_pauses),
+    Check("pruning", look_at_pruning),
+    Check("copies", look_at_copies),
+)

@@ -1,0 +1,54 @@
+"""`nexus doctor` as an operator runs it."""
+
+import json
+
+from nexus_actors.cli import exit_codes
+from tests.acceptance.nexus import Inside, query
+
+ECHO = '[providers.e]\nkind = "echo"\n[[routes]]\nmodels = ["e/m"]\n'
+
+
+def test_the_exit_code_tells_wrong_from_advice(inside: Inside, database_url: str) -> None:
+    inside.nexus.configure(ECHO, url=database_url)
+    inside.nexus.config.chmod(0o600)
+    well = inside.run("doctor", "--only", "config", "--only", "pauses")
+    assert well.returncode == 0, well
+    assert [line.split()[:2] for line in well.stdout.splitlines()] == [
+        ["ok", "config"],
+        ["ok", "pauses"],
+    ]
+    assert well.stderr == "2 ok\n"
+    query(
+        database_url,
+        "INSERT INTO nexus.control (action, subject, name, by, since)"
+        " VALUES ('pause', 'agent', $1, 'kim', now() - interval '2 days')",
+        "evil\x1b[31m\nwrong  forged",
+    )
+    advised = inside.run("doctor", "--only", "pauses")
+    assert advised.returncode == exit_codes.DEGRADED, advised
+    first, leads_to, mend = advised.stdout.splitlines()
+    assert first.startswith(r"advice       pauses  agent evil\x1b[31m\nwrong  forged is paused")
+    assert leads_to.startswith("             leads to: its requests wait")
+    assert mend.startswith("             mend:     nexus resume agent ")
+    query(database_url, "SELECT pgmq.send('ai_requests', '{}')")
+    broken = inside.run("doctor", "--offline", "--json")
+    assert broken.returncode == exit_codes.FAILED, broken
+    told = {it["check"]: it for it in json.loads(broken.stdout)}
+    assert told["queue"]["verdict"] == "wrong"
+    assert told["queue"]["mend"].startswith("nexus start")
+    assert set(told["queue"]) == {"check", "subject", "verdict", "says", "leads_to", "mend"}
+    assert told["providers"]["verdict"] == "not checked"
+
+
+def test_a_check_that_there_is_not_is_wrong_usage(inside: Inside) -> None:
+    done = inside.run("doctor", "--only", "databse")
+    assert done.returncode == exit_codes.USAGE
+    assert "no check is called databse; expected one of config, packages, database" in done.stderr
+
+
+def test_a_wrong_config_is_told_and_fails(inside: Inside) -> None:
+    inside.nexus.config.write_text("[queue]\nbatch_size = 0\n")
+    done = inside.run("doctor", "--only", "config", "--only", "queue")
+    assert done.returncode == exit_codes.FAILED
+    assert done.stdout.startswith(f"wrong        config  {inside.nexus.config}:2: queue.batch_size")
+    assert "not checked  queue   see config" in done.stdout
