@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, TypeVarTuple, Unpack
 
 import trio
 
@@ -62,6 +62,8 @@ class Connected(Installation):
     """Host, port and database."""
 
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 G = TypeVar("G")
 Run = Callable[[G], Awaitable[Sequence[Finding]]]
 
@@ -78,11 +80,16 @@ class Check(Generic[G]):
     run: Run[G]
 
 
+async def aside(look: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
+    """Ask the system, which may take its time. A file system that hangs must hold up nobody else:
+    its thread is then left to itself."""
+    return await trio.to_thread.run_sync(look, *arguments, abandon_on_cancel=True)
+
+
 def in_thread(look: Callable[[G], Sequence[Finding]]) -> Run[G]:
-    """A look that asks the system alone. A file system that hangs must hold up nobody else: its
-    thread is then left to itself."""
+    """A look that asks the system alone."""
 
     async def run(at: G) -> Sequence[Finding]:
-        return await trio.to_thread.run_sync(look, at, abandon_on_cancel=True)
+        return await aside(look, at)
 
     return run

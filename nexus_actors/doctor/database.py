@@ -1,6 +1,5 @@
 """The database: whether it can be reached, and whether it is one that the service can work with."""
 
-import errno
 import math
 import socket
 import ssl
@@ -12,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 import trio
 
-from nexus_actors.doctor.check import Check, Connected, Installation
+from nexus_actors.doctor.check import Check, Connected, Installation, aside
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.doctor.host import closed
 from nexus_actors.operations.instance import running_pid
@@ -21,7 +20,7 @@ from nexus_actors.storage.postgres.database import BESIDE_POOL
 from nexus_actors.storage.postgres.embedded import embedded_url
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.migrate import check_encoding
-from nexus_actors.storage.postgres.places import host_names, is_tls, location
+from nexus_actors.storage.postgres.places import host_names, is_refused, is_tls, location
 from nexus_actors.storage.postgres.sessions import TransactionPooling
 from nexus_actors.storage.postgres.sql import Queues, read
 
@@ -34,11 +33,11 @@ MOST_SKEW: Final = 5.0
 _CONNECTIONS: Final = 2
 _STATEMENT: Final = 3.0
 """Seconds for one statement."""
-_STOPS: Final = (
-    "no service can start, and one that runs keeps answers in its spool and reads nothing"
+_STOPS: Final = "no service can start; one that runs keeps answers in its spool, and reads nothing"
+_SILENT: Final = (
+    "see whether it runs, whether the host and port of [database] url are right, and whether a"
+    " firewall drops what is sent there"
 )
-
-
 _SEE: Final = NotChecked("see database")
 
 
@@ -66,16 +65,18 @@ def url_of(at: Installation) -> str | NotChecked:
 
 @asynccontextmanager
 async def connected(at: Installation) -> AsyncIterator[Connected | Unreachable]:
-    """The database, until the block ends; or why not. Getting there takes `patience` seconds."""
-    url = url_of(at)
-    if isinstance(url, NotChecked):
-        yield Unreachable(url, _SEE, _SEE)
-        return
-    where = location(url)
+    """The database, until the block ends; or why not. Getting there takes `patience` seconds.
+    Raises OSError where data_dir must be looked into for it, and cannot be."""
+    where = "the database"
     found: Unreachable | None = None
     with trio.CancelScope(deadline=trio.current_time() + at.given.patience) as scope:
-        found = await _unknown_name(url, where)
-        if found is None:
+        url = await aside(url_of, at)
+        if isinstance(url, NotChecked):
+            found = Unreachable(url, _SEE, _SEE)
+        else:
+            where = location(url)
+            found = await _unknown_name(url, where)
+        if isinstance(url, str) and found is None:
             try:
                 async with open_postgres(
                     url,
@@ -100,29 +101,28 @@ async def connected(at: Installation) -> AsyncIterator[Connected | Unreachable]:
 
 
 async def _unknown_name(url: str, where: str) -> Unreachable | None:
-    """The driver's own look-up cannot be broken off, so it comes second."""
-    for name in host_names(url):
+    """Why none of its hosts can be looked up; None where one can, or none need be. The driver's own
+    look-up cannot be broken off, so it comes second."""
+    names, failed = host_names(url), None
+    for name in names:
         try:
             await trio.socket.getaddrinfo(name, None)
         except socket.gaierror as error:
-            passing = error.errno == socket.EAI_AGAIN
-            told = "cannot be looked up at present" if passing else "is not known"
-            mend = (
-                f"correct the host in [database] url (or DATABASE_URL); getent hosts {name} asks"
-                " as the service does"
-            )
-            return _away(f"{where}: the host's name {told}", mend)
-    return None
+            failed = error
+        else:
+            return None
+    if failed is None:
+        return None
+    told = "cannot be looked up at present" if failed.errno == socket.EAI_AGAIN else "is not known"
+    mend = (
+        f"correct the host in [database] url (or DATABASE_URL); getent hosts {names[-1]} asks as"
+        " the service does"
+    )
+    return _away(f"{where}: the host's name {told}", mend)
 
 
 def _away(cause: str, mend: str) -> Unreachable:
     return Unreachable(Wrong(cause, _STOPS, mend), _SEE, _SEE)
-
-
-_SILENT: Final = (
-    "see whether it runs, whether the host and port of [database] url are right, and whether a"
-    " firewall drops what is sent there"
-)
 
 
 def refused(error: DatabaseStartError, where: str) -> Unreachable:
@@ -144,7 +144,8 @@ def _mend(error: DatabaseStartError, cause: BaseException | None, where: str) ->
         " pg_hba.conf allows: psql with the same URL asks likewise",
         "unknown_database": f"CREATE DATABASE {where.rpartition('/')[2]} ENCODING 'UTF8' TEMPLATE"
         " template0; or correct its name in [database] url",
-        "missing_permission": "GRANT CONNECT ON DATABASE … TO the service's role",
+        "missing_permission": f"GRANT CONNECT ON DATABASE {where.rpartition('/')[2]} TO the"
+        " service's role",
     }
     if cause is not None and is_tls(cause):
         return _mend_of_tls(cause)
@@ -155,7 +156,7 @@ def _mend(error: DatabaseStartError, cause: BaseException | None, where: str) ->
         )
     if isinstance(cause, asyncpg.CannotConnectNowError):
         return "wait: it is starting or stopping; its log says which"
-    if isinstance(cause, OSError) and cause.errno in (errno.ECONNREFUSED, errno.ENOENT):
+    if cause is not None and is_refused(cause):
         return "start PostgreSQL there (systemctl start postgresql), or correct host and port"
     return by_kind.get(error.kind, _SILENT)
 
@@ -220,9 +221,9 @@ async def look_at_writing(at: Connected) -> Sequence[Finding]:
         return [Ok("it takes what is written")]
     database, role = row["database"], row["role"]
     mends = {
-        "database": f'ALTER DATABASE "{database}" RESET default_transaction_read_only',
-        "user": f'ALTER ROLE "{role}" RESET default_transaction_read_only',
-        "database user": f'ALTER ROLE "{role}" IN DATABASE "{database}"'
+        "database": f"ALTER DATABASE {database} RESET default_transaction_read_only",
+        "user": f"ALTER ROLE {role} RESET default_transaction_read_only",
+        "database user": f"ALTER ROLE {role} IN DATABASE {database}"
         " RESET default_transaction_read_only",
     }
     mend = mends.get(row["source"], "set default_transaction_read_only = off in postgresql.conf")
@@ -246,11 +247,12 @@ async def look_at_connections(at: Connected) -> Sequence[Finding]:
     cause = f"{room}, and a service takes {wanted} (pool_size + {BESIDE_POOL})"
     more = {
         "server": "raise max_connections in postgresql.conf",
-        "role": f"ALTER ROLE … CONNECTION LIMIT {row['role_used'] + wanted}",
-        "database": f"ALTER DATABASE … CONNECTION LIMIT {row['database_used'] + wanted}",
+        "role": f"ALTER ROLE {row['role']} CONNECTION LIMIT {row['role_used'] + wanted}",
+        "database": f"ALTER DATABASE {row['database']}"
+        f" CONNECTION LIMIT {row['database_used'] + wanted}",
     }[least]
     mend = f"{more}, or [database] pool_size = {max(left[least] - BESIDE_POOL, 1)}"
-    if running_pid(at.data_dir) is not None:
+    if await aside(running_pid, at.data_dir) is not None:
         return [Advice(cause, "the one that runs has its own; no further node can start", mend)]
     return [Wrong(cause, "nexus start waits for connections, or works with too few", mend)]
 

@@ -9,7 +9,7 @@ import trio
 from nexus_actors.doctor import config, database, host, keys, limits, routes, schema, work
 from nexus_actors.doctor.check import Check, Configured, Connected, G, Given, Installation
 from nexus_actors.doctor.database import Unreachable
-from nexus_actors.doctor.finding import Finding, NotChecked, Told, Wrong
+from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Told, Wrong
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from nexus_actors.storage.errors import StorageError
 
@@ -56,8 +56,7 @@ class _Examination:
 
     async def run(self, check: Check[G], at: G) -> None:
         """One check, within its time."""
-        late = f"it took longer than {self._given.patience:g} s"
-        self._found[check.name] = [NotChecked(late, "try again; nexus doctor --only " + check.name)]
+        self._found[check.name] = [_late(check.name, self._given.patience)]
         with trio.move_on_after(self._given.patience):
             try:
                 self._found[check.name] = await check.run(at)
@@ -70,6 +69,12 @@ class _Examination:
         """All that need it, over connections that they share."""
         if not self.asked(OF_DATABASE):
             return
+        try:
+            await self._with_database(at)
+        except OSError as error:
+            self.tell(OF_DATABASE, NotChecked(_told(error)))
+
+    async def _with_database(self, at: Installation) -> None:
         async with database.connected(at) as there:
             if isinstance(there, Unreachable):
                 self.tell(OF_DATABASE, there.others)
@@ -79,6 +84,14 @@ class _Examination:
             async with trio.open_nursery() as nursery:
                 for it in self.asked(OF_DATABASE):
                     nursery.start_soon(self.run, it, there)
+
+
+def _late(name: str, patience: float) -> Advice:
+    return Advice(
+        f"there was no answer within {patience:g} s",
+        "what the service asks there takes as long",
+        f"see whether the disk or the server is overloaded, or hangs; nexus doctor --only {name}",
+    )
 
 
 def _told(error: OSError) -> str:

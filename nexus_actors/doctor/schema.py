@@ -5,7 +5,7 @@ from typing import Final
 
 from nexus_actors.doctor.check import Check, Connected
 from nexus_actors.doctor.database import examined, row_of
-from nexus_actors.doctor.finding import Advice, Finding, Ok, Wrong
+from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.storage.postgres.connection import fetch
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.migrate import missing_parts
@@ -13,6 +13,7 @@ from nexus_actors.storage.postgres.privileges import lacking
 from nexus_actors.storage.postgres.strangers import refuse_strangers
 
 _PGMQ_TOO_OLD: Final = "its messages have no headers, by which traces go and every lease looks"
+_NOTHING: Final = NotChecked("there is nothing yet to have privileges on: see migrations")
 _REFUSED: Final = "nexus start is refused"
 
 
@@ -66,8 +67,15 @@ async def look_at_migrations(at: Connected) -> Sequence[Finding]:
     return [Wrong(cause, f"{_REFUSED}: this role may not make it", mend)]
 
 
+async def _is_prepared(at: Connected) -> bool:
+    rows = await at.pool.run(fetch, "SELECT to_regclass('nexus.migrations') IS NOT NULL")
+    return bool(rows[0][0])
+
+
 async def look_at_privileges(at: Connected) -> Sequence[Finding]:
     """What this role lacks of what a service needs."""
+    if not await _is_prepared(at):
+        return [_NOTHING]
     role, found = await at.pool.run(lacking, at.queues)
     if not found:
         return [Ok(f"the role {role} has what a service needs")]
@@ -77,6 +85,8 @@ async def look_at_privileges(at: Connected) -> Sequence[Finding]:
 
 async def look_at_producers(at: Connected) -> Sequence[Finding]:
     """What roles lack that may send something."""
+    if not await _is_prepared(at):
+        return [_NOTHING]
     rows = await at.pool.run(fetch, examined(at, "senders"))
     told: list[Finding] = [
         Advice(

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
-from nexus_actors.doctor.check import Check, Connected
+from nexus_actors.doctor.check import Check, Connected, aside
 from nexus_actors.doctor.database import examined, row_of
 from nexus_actors.doctor.finding import Advice, Finding, Ok, Wrong
 from nexus_actors.doctor.host import closed
 from nexus_actors.operations.here import here
 from nexus_actors.operations.instance import instance_id, running_pid
 from nexus_actors.operations.pruner import OVERDUE
-from nexus_actors.storage.postgres.claim import key_of, live_service
+from nexus_actors.storage.postgres.claim import Place, key_of, live_service
 from nexus_actors.storage.postgres.connection import fetch
 from nexus_actors.storage.postgres.locks import lock_holders
 from nexus_actors.storage.postgres.node_store import SeenNode, list_nodes
@@ -149,16 +150,13 @@ async def look_at_pruning(at: Connected) -> Sequence[Finding]:
 
 async def look_at_copies(at: Connected) -> Sequence[Finding]:
     """Whether another service works under the id of this data_dir."""
-    if (shut := closed(at.data_dir)) is not None:
-        return [shut]
-    own = instance_id(at.data_dir)
-    if own is None:
-        return [Ok("this data_dir has no instance-id yet")]
-    if running_pid(at.data_dir) is not None:
-        return [Ok("the service that runs here has it")]
+    seen = await aside(_instance, at.data_dir)
+    if not isinstance(seen, tuple):
+        return [seen]
+    own, place = seen
     holders = await at.pool.run(lock_holders, *key_of(own))
     for holder in holders:
-        found = live_service(holder, here(at.data_dir))
+        found = live_service(holder, place)
         if found is not None:
             cause = (
                 f"a service with this data_dir's instance-id runs on {found.host} (pid {found.pid})"
@@ -169,6 +167,18 @@ async def look_at_copies(at: Connected) -> Sequence[Finding]:
         cause = f"the lock of this instance is held by {holders[0]}, which is no service of ours"
         return [Advice(cause, "the service works without it", "end that session")]
     return [Ok("nobody else has it")]
+
+
+def _instance(data_dir: Path) -> tuple[str, Place] | Finding:
+    """The id that this directory has, and its place; or what there is to say without a look."""
+    if (shut := closed(data_dir)) is not None:
+        return shut
+    own = instance_id(data_dir)
+    if own is None:
+        return Ok("this data_dir has no instance-id yet")
+    if running_pid(data_dir) is not None:
+        return Ok("the service that runs here has it")
+    return own, here(data_dir)
 
 
 CHECKS: Final = (

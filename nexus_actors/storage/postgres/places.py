@@ -72,10 +72,18 @@ def no_way(error: BaseException) -> str | None:
         return "TLS: the server offers none, and the URL's sslmode wants it"
     if isinstance(error, OSError) and error.errno in _BY_NUMBER:
         return _BY_NUMBER[error.errno]
-    # Of several addresses that were tried the numbers are gone.
-    if isinstance(error, OSError) and "Connect call failed" in str(error):
+    if is_refused(error):
         return "connection refused: nothing listens at any of its addresses"
     return next((text for kind, text in _BY_KIND.items() if isinstance(error, kind)), None)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether nothing listens there."""
+    if not isinstance(error, OSError):
+        return False
+    # Of several addresses that were tried the numbers are gone.
+    listed = "Connect call failed" in str(error)
+    return listed or error.errno in (errno.ECONNREFUSED, errno.ENOENT)
 
 
 def is_tls(error: BaseException) -> bool:

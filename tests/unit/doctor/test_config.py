@@ -80,6 +80,7 @@ async def test_keys_that_lack_or_are_none_are_told_without_a_character_of_them(
     file.chmod(0o644)
     house.configure(
         f'[providers.openai]\napi_key_file = "{file}"\napi_key_env = []\n'
+        '[providers.groq]\napi_key_file = "groq"\napi_key_env = []\n'
         '[providers.anthropic]\ntimeout = 30.0\n[providers.e]\nkind = "echo"\n'
         '[[routes]]\nmodels = ["e/m", "gemini/g", "openai/o", "anthropic/a"]\n'
     )
@@ -89,6 +90,8 @@ async def test_keys_that_lack_or_are_none_are_told_without_a_character_of_them(
     assert_told(told["openai"], "advice", "can be read by others", f"chmod 600 {file}")
     assert_told(told["anthropic"], "advice", "ANTHROPIC_API_KEY is not set", "EnvironmentFile=")
     assert_told(told["gemini"], "wrong", "has quotation marks around it", "docs/keys.md")
+    handed = "CREDENTIALS_DIRECTORY=/run/credentials/nexus.service nexus doctor"
+    assert_told(told["groq"], "advice", "groq is a relative file", handed)
     assert KEY not in repr(found)
 
 

@@ -105,6 +105,11 @@ async def test_answers_that_were_left_behind_are_told(house: House) -> None:
     await spool.keep([answer(1), answer(2)])
     told = await house.find("spool")
     assert_told(told, "advice", "2 answers in", "nexus start with this data_dir")
+    damaged = house.data_dir / "answers.damaged"
+    damaged.write_text("?")
+    _, told = await house.look("spool")
+    assert_told(told, "advice", "could not be read", f"less {damaged}")
+    damaged.unlink()
     with claim_instance(house.data_dir):
         assert_told(await house.find("spool"), "ok", "a service runs")
 
@@ -213,5 +218,5 @@ async def test_a_file_system_that_hangs_holds_up_nobody_else(
             found = {it.check: it for it in await house.look("disk", "socket", patience=0.2)}
     finally:
         hung.set()
-    assert_told(found["disk"], "not checked", "it took longer than 0.2 s", "--only disk")
+    assert_told(found["disk"], "advice", "no answer within 0.2 s", "--only disk")
     assert found["socket"].verdict == "ok"

@@ -8,7 +8,8 @@ SELECT current_setting('max_connections')::integer
        (SELECT count(*) FROM pg_stat_activity AS a WHERE a.usename = current_user AND a.datname IS NOT NULL)::integer - own.count
            AS role_used,
        CASE WHEN r.rolsuper THEN -1 ELSE d.datconnlimit END AS database_most,
-       (SELECT s.numbackends FROM pg_stat_database AS s WHERE s.datid = d.oid) - own.count AS database_used
+       (SELECT s.numbackends FROM pg_stat_database AS s WHERE s.datid = d.oid) - own.count AS database_used,
+       quote_ident(r.rolname) AS role, quote_ident(d.datname) AS database
 FROM pg_roles AS r
 CROSS JOIN pg_database AS d
 CROSS JOIN (SELECT count(*)::integer AS count FROM pg_stat_activity AS a
