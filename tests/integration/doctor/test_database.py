@@ -1,6 +1,5 @@
 """Broken databases, and what `nexus doctor` says of each."""
 
-import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import trio
 
 from nexus_actors.doctor import database
 from nexus_actors.doctor.examine import OF_DATABASE
+from nexus_actors.operations.instance import claim_instance
 from nexus_actors.storage.postgres.claim import key_of, open_claim, place
 from nexus_actors.storage.postgres.connection import open_postgres
 from tests.doctors import House, assert_told
@@ -22,10 +21,8 @@ from tests.integration.storage.test_privileges import (
     temporary_roles,
     user,
 )
-from tests.pooler import pooler
 from tests.postgres import with_database
 from tests.service import open_sql
-from tests.wire import open_wire
 
 NAMES = [it.name for it in OF_DATABASE]
 
@@ -240,19 +237,66 @@ async def test_what_is_newer_or_strange_is_refused_with_its_mend(
     assert_told(hour_behind, "advice", "clock is 3600 s behind the database's", "set-ntp true")
 
 
-async def test_a_standby_is_read_only(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def row_of(*_: Any) -> dict[str, Any]:
-        return {"standby": True, "read_only": True}
+OPEN = {"standby": False, "read_only": True, "database": "app", "role": "nexus"}
+FULL = {
+    "server_most": 97,
+    "server_used": 9,
+    "role_most": -1,
+    "role_used": 9,
+    "database_most": -1,
+    "database_used": 9,
+    "role": "nexus",
+    "database": "app",
+}
+ROWS: dict[str, tuple[str, dict[str, Any], str, str]] = {
+    # what a server cannot easily be made to say; the check; words of cause and mend
+    "a standby": (
+        "writing",
+        {**OPEN, "standby": True},
+        "is a standby",
+        "target_session_attrs=primary",
+    ),
+    "read-only for a database": (
+        "writing",
+        {**OPEN, "source": "database"},
+        "set for the database",
+        "ALTER DATABASE app RESET default_transaction_read_only",
+    ),
+    "read-only for all": (
+        "writing",
+        {**OPEN, "source": "configuration file"},
+        "set for the configuration file",
+        "in postgresql.conf",
+    ),
+    "a full server": (
+        "connections",
+        {**FULL, "server_used": 90},
+        "7 connections are left of the server's 97",
+        "raise max_connections in postgresql.conf, or [database] pool_size = 2",
+    ),
+    "a full database": (
+        "connections",
+        {**FULL, "database_most": 10},
+        "1 connections are left of the database's 10",
+        "ALTER DATABASE app CONNECTION LIMIT 22",
+    ),
+}
 
-    monkeypatch.setattr(database, "row_of", row_of)
-    (found,) = await database.look_at_writing(_At())  # type: ignore[arg-type]
-    assert isinstance(found, database.Wrong)
-    assert "is a standby" in found.cause
-    assert "target_session_attrs=primary" in found.mend
 
+async def test_what_the_server_says_of_itself_has_its_own_mend(
+    house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.configure(url=database_url)
+    for check, row, *expected in ROWS.values():
 
-class _At:
-    where = "db/app"
+        async def row_of(*_: object, told: dict[str, Any] = row) -> dict[str, Any]:
+            return told
+
+        monkeypatch.setattr(database, "row_of", row_of)
+        assert_told(await house.find(check), "wrong", *expected)
+    with claim_instance(house.data_dir):  # one that runs has its own
+        told = await house.find("connections")
+    assert_told(told, "advice", "of the database's 10", "CONNECTION LIMIT 22")
 
 
 async def test_a_database_that_cannot_hold_every_character_is_wrong(
@@ -269,94 +313,6 @@ async def test_a_database_that_cannot_hold_every_character_is_wrong(
     finally:
         await execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
     assert_told(told, "wrong", "its encoding is LATIN1", "ENCODING 'UTF8' TEMPLATE template0")
-
-
-async def test_a_pooler_of_transactions_is_told_apart_from_a_database_that_is_away(
-    house: House, database_url: str
-) -> None:
-    async with pooler(database_url, "transaction") as url:
-        house.configure(url=url)
-        found = {it.check: it for it in await house.look(*NAMES)}
-    assert_told(found["database"], "ok", "there is a pooler")
-    assert_told(found["pooler"], "wrong", "gives each transaction", "pool_mode = session")
-    assert_told(found["queue"], "not checked", "see pooler")
-    async with pooler(database_url, "session") as url:
-        house.configure(url=url)
-        assert_told(await house.find("pooler"), "ok", "a session of its own")
-
-
-async def _unknown(*_: Any) -> None:
-    raise socket.gaierror(socket.EAI_NONAME, "no such name")
-
-
-class _Resolver(trio.abc.HostnameResolver):
-    async def getaddrinfo(self, *arguments: Any) -> Any:
-        await _unknown(*arguments)
-
-    async def getnameinfo(self, *arguments: Any) -> Any:
-        await _unknown(*arguments)
-
-
-async def test_each_way_of_not_getting_there_has_its_own_mend(
-    house: House, database_url: str
-) -> None:
-    nobody = user(database_url, "nobody_here")
-    with socket.socket() as free, open_wire(database_url) as wire:
-        free.bind(("127.0.0.1", 0))  # and nobody listens
-        ways = {
-            f"postgresql://u:hunter2@127.0.0.1:{free.getsockname()[1]}/d": (
-                "connection refused",
-                "start PostgreSQL there",
-            ),
-            nobody: ('role "nobody_here" does not exist', "correct user and password"),
-            with_database(database_url, "nowhere"): (
-                'database "nowhere" does not exist',
-                "CREATE DATABASE nowhere ENCODING 'UTF8'",
-            ),
-            f"{wire.url}?sslmode=require": ("TLS: the server offers none", "sslmode=disable"),
-        }
-        for url, expected in ways.items():
-            house.configure(url=url)
-            told, waits = await house.look("database", "queue")
-            assert_told(told, "wrong", *expected)
-            assert_told(waits, "not checked", "see database")
-            assert "hunter2" not in repr(told)
-    trio.socket.set_custom_hostname_resolver(_Resolver())
-    try:
-        house.configure(url="postgresql://u:hunter2@db.invalid,other.invalid/d")
-        told = await house.find("database")
-    finally:
-        trio.socket.set_custom_hostname_resolver(None)
-    assert_told(told, "wrong", "other.invalid:5432/d: the host's name", "getent hosts")
-
-
-async def test_a_server_that_says_nothing_holds_up_nobody_else(
-    house: House, database_url: str
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        house.configure(url=f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/d")
-        with trio.fail_after(30):
-            found = {it.check: it for it in await house.look(patience=0.2, offline=True)}
-    assert_told(found["database"], "wrong", "has not answered within 0.2 s", "firewall")
-    assert found["config"].verdict == "ok"
-
-
-async def test_a_connection_that_dies_without_a_word_ends_the_look(
-    house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database, "_STATEMENT", 0.2)
-    with open_wire(database_url) as wire:
-        house.configure(url=wire.url)
-
-        async def forget(at: Any) -> Any:
-            wire.forget()
-            return await database.look_at_server(at)
-
-        frozen = [database.Check("server", forget)]
-        monkeypatch.setattr("nexus_actors.doctor.examine.OF_DATABASE", frozen)
-        with trio.fail_after(60):
-            told = await house.find("server")
-    assert told.verdict == "not checked"
 
 
 async def test_a_copy_of_a_data_dir_is_known_before_it_starts(
