@@ -212,11 +212,15 @@ async def test_a_file_system_that_hangs_holds_up_nobody_else(
     def hang(*_: Any) -> Any:
         hung.wait()
 
+    house.data_dir.mkdir(mode=0o700)
     monkeypatch.setattr("shutil.disk_usage", hang)
+    monkeypatch.setattr("nexus_actors.doctor.database.running_pid", hang)
+    names = ("database", "disk", "socket")
     try:
         with trio.fail_after(30):
-            found = {it.check: it for it in await house.look("disk", "socket", patience=0.2)}
+            found = {it.check: it for it in await house.look(*names, patience=0.2)}
     finally:
         hung.set()
+    assert_told(found["database"], "wrong", "the database has not answered within 0.2 s")
     assert_told(found["disk"], "advice", "no answer within 0.2 s", "--only disk")
     assert found["socket"].verdict == "ok"
