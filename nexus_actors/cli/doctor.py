@@ -1,5 +1,6 @@
 """`nexus doctor`: what is wrong with an installation, what it leads to, and the mend."""
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -63,15 +64,23 @@ def doctor(
 
 
 def _lines(found: "Sequence[Told]") -> "Iterator[str]":
-    names = [" ".join(filter(None, (it.check, it.finding.subject))) for it in found]
-    width = max(map(len, names), default=0)
+    """A line a finding; one for several in a row that could not be looked at for one reason."""
+    named: list[tuple[str, Told]] = []
+    for _, group in groupby(found, lambda it: it.finding if it.verdict == "not checked" else it):
+        alike = list(group)
+        named.append((", ".join(map(_name, alike)), alike[0]))
+    width = max((len(name) for name, _ in named if "," not in name), default=0)
     indent = " " * 13
-    for name, it in zip(names, found, strict=True):
+    for name, it in named:
         yield f"{it.verdict:<11}  {name:<{width}}  {it.says}"
         if it.leads_to:
             yield f"{indent}leads to: {it.leads_to}"
         if it.mend:
             yield f"{indent}mend:     {it.mend}"
+
+
+def _name(told: "Told") -> str:
+    return " ".join(filter(None, (told.check, told.finding.subject)))
 
 
 def _summary(found: "Sequence[Told]") -> str:

@@ -46,6 +46,14 @@ def test_a_check_that_there_is_not_is_wrong_usage(inside: Inside) -> None:
     assert "no check is called databse; expected one of config, packages, database" in done.stderr
 
 
+def test_what_cannot_be_looked_at_for_one_reason_is_one_line(inside: Inside) -> None:
+    done = inside.run("doctor", "--only", "pgmq", "--only", "queue", "--only", "budgets")
+    first, second = done.stdout.splitlines()
+    assert first == "not checked  pgmq, queue  see database"
+    assert second.split()[:2] == ["ok", "budgets"]
+    assert done.stderr == "2 not checked, 1 ok\n"
+
+
 def test_a_wrong_config_is_told_and_fails(inside: Inside) -> None:
     inside.nexus.config.write_text("[queue]\nbatch_size = 0\n")
     done = inside.run("doctor", "--only", "config", "--only", "queue")
