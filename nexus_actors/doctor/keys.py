@@ -12,10 +12,10 @@ from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.providers.http.kind import HttpKind
 from nexus_actors.providers.http.look import Seen
 from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.settings.keys import CREDENTIALS
 from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.model import LeftOut, Provider, Settings
 
+_GONE: Final = ": no such file or directory"
 _SHARE: Final = 0.8
 """Of a check's time, for one call: what it came to is then told in its own words."""
 _LEFT_OUT: Final = "it is left out: what is for it goes to the route's next model, or fails"
@@ -53,11 +53,9 @@ def _is_named(settings: Settings, provider: str) -> bool:
 def _mend_of_key(provider: str, why: str) -> str:
     if why.endswith(": chmod 600"):
         return f"chmod 600 {why.partition(' can be read by others')[0]}"
-    if CREDENTIALS in why:
-        return (
-            f"{CREDENTIALS}=/run/credentials/nexus.service nexus doctor, as root, while the service"
-            " runs: systemd hands them to the unit alone"
-        )
+    if why.endswith(_GONE):
+        file = why.rpartition("; ")[2].removesuffix(_GONE)
+        return f"write the key into it: install -m 600 /dev/stdin {file}"
     if why.endswith("is not set"):
         variable = why.partition(" ")[0]
         return (

@@ -12,7 +12,7 @@ from nexus_actors.settings.model import Provider, Settings
 
 _NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
     "service": ("name", "data_dir", "spool_megabytes", "log_format"),
-    "database": ("url", "pool_size", "statement_timeout", "wait"),
+    "database": ("url", "url_file", "pool_size", "statement_timeout", "wait"),
     "queue": ("requests", "results", "dead", "acknowledge", "memory_megabytes"),
     "result_poller": ("enabled",),
     "security": ("remote",),

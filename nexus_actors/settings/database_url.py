@@ -112,10 +112,11 @@ def exposed_password(settings: Settings) -> Path | None:
 
 
 def _is_torn(rest: str) -> bool:
-    """Whether an @, / or # of a user or password stands there as itself."""
+    """Whether an @, /, # or ? of a user or password stands there as itself."""
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    path = rest[len(authority) :].partition("?")[0]
-    return authority.count("@") > 1 or "#" in rest or "@" in path
+    path, _, query = rest[len(authority) :].partition("?")
+    at_in_query = "@" in query and "@" not in authority
+    return authority.count("@") > 1 or "#" in rest or "@" in path or at_in_query
 
 
 def _unknown(names: list[str]) -> tuple[str, ...]:

@@ -1,8 +1,6 @@
 """Where a provider's keys come from: environment variables, and files that only we can read."""
 
-import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,8 @@ from typing import Final
 from pydantic import SecretStr
 
 from nexus_actors.settings.model import ProviderKey
+from nexus_actors.settings.secret_files import read_secret
 
-CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
-"""Where systemd puts what `LoadCredential=` names."""
-_LONGEST: Final = 16_384
-"""Bytes of a key's file; more is something else."""
 _PLACEHOLDER: Final = re.compile(
     r"""\.\.\.|^<.*>$|^\[.*\]$|^\$\{?\w|^\{\{|^%\w+%$
     | change[-_]?(me|this|it)\b | replace[-_]?(me|this|with) | placeholder
@@ -71,13 +66,14 @@ class LeftOutBecause:
 
 
 def read_keys(
-    variables: _Names, files: _Names, environ: Mapping[str, str]
+    variables: _Names, files: _Names, environ: Mapping[str, str], beside: Path | None = None
 ) -> FoundKeys | LeftOutBecause:
-    """Read every key that is named. What is wrong is told without a character of a key."""
+    """Read every key that is named; a relative file as `read_secret` has it. What is wrong is told
+    without a character of a key."""
     keys: list[ProviderKey] = []
     missing: list[str] = []
     wrong: list[tuple[str, str]] = []
-    for name, text in _texts(variables, files, environ):
+    for name, text in _texts(variables, files, environ, beside):
         if not isinstance(text, bytes):
             missing.append(text)
             continue
@@ -139,7 +135,7 @@ def key_pasted(text: str) -> str | None:
 
 
 def _texts(
-    variables: _Names, files: _Names, environ: Mapping[str, str]
+    variables: _Names, files: _Names, environ: Mapping[str, str], beside: Path | None
 ) -> Iterator[tuple[str, bytes | str]]:
     """Each name with what is there, or why nothing is."""
     for name in _each(variables):
@@ -147,34 +143,8 @@ def _texts(
         # In a file of variables, and where one is handed on, NAME= is how none is said.
         yield name, text.encode("utf-8", "surrogateescape") if text else f"{name} is not set"
     for name in _each(files):
-        yield name, _read(name, environ.get(CREDENTIALS, ""))
+        yield name, read_secret(name, environ, beside)
 
 
 def _each(names: _Names) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else names or ()
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """A pipe's other end is not waited for."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _read(name: str, credentials: str) -> bytes | str:
-    path = Path(name).expanduser()
-    if not path.is_absolute():
-        if not credentials:
-            return f"{name} is a relative file, and {CREDENTIALS} is not set"
-        path = Path(credentials) / path
-    try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                return f"{name} is no file"
-            # What systemd hands over is guarded by the folder it stands in.
-            exposed = status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-            if exposed and not (credentials and path.is_relative_to(credentials)):
-                return f"{name} can be read by others: chmod 600"
-            text = file.read(_LONGEST + 1)
-    except OSError as error:
-        return f"{name}: {(error.strerror or 'cannot be read').lower()}"
-    return text if len(text) <= _LONGEST else f"{name} is too long for a key"

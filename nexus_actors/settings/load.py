@@ -22,17 +22,15 @@ from nexus_actors.providers.apis.chat.presets import PRESETS
 from nexus_actors.providers.kinds import kind_names
 from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.settings.budgets import read_budgets
-from nexus_actors.settings.database_url import EXAMPLE, PARTS, bad_url
+from nexus_actors.settings.database_url import EXAMPLE, PARTS
 from nexus_actors.settings.defaults import PROVIDERS
 from nexus_actors.settings.lines import line_numbers, line_of
 from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.mistakes import (
-    HIDDEN,
     Mistake,
     Notes,
     SettingsErrors,
     add_validation_errors,
-    mask_url,
     shown,
     to_json,
 )
@@ -51,9 +49,10 @@ from nexus_actors.settings.model import (
 )
 from nexus_actors.settings.reach import read_reach
 from nexus_actors.settings.routes import ROUTE_KEYS
+from nexus_actors.settings.secret_files import folder_beside
 from nexus_actors.settings.toml_slips import Slip, toml_slips
+from nexus_actors.settings.url_source import choose_url
 
-_URL_VARIABLES: Final = ("SHARED_QUEUE_DB_URL", "DATABASE_URL")
 _MODELS: Final[Mapping[str, type[Section]]] = {
     "service": ServiceSettings,
     "database": DatabaseSettings,
@@ -120,7 +119,8 @@ def parse_settings(
     mapping: Mapping[str, Any], environ: Mapping[str, str], *, file: Path | None = None
 ) -> Settings | SettingsErrors:
     """Settings from a config already read (the shape of the TOML file) and the environment."""
-    notes = Notes(source="config" if file is None else str(file), places=_places())
+    source = "config" if file is None else str(file)
+    notes = Notes(source=source, secrets=folder_beside(file), places=_places())
     sources: dict[str, str] = {}
     for name in sorted(mapping.keys() - set(_TOP)):
         _tell_unknown_section(name, mapping, notes)
@@ -130,7 +130,7 @@ def parse_settings(
     tables = {name: _table(mapping, name, notes, sources) for name in _MODELS}
     _place_data_dir(tables["service"], environ, notes)
     _tell_parts_of_url(tables["database"], notes)
-    _choose_url(tables["database"], environ, notes, sources)
+    choose_url(tables["database"], environ, notes, sources)
     _override_queue(tables["queue"], environ, notes, sources)
     service = _section(ServiceSettings, "service", tables, notes)
     database = _section(DatabaseSettings, "database", tables, notes)
@@ -288,31 +288,6 @@ def _tell_parts_of_url(database: dict[str, Any], notes: Notes) -> None:
         notes.add(f"database.{parts[0]}", f"parts of a URL: {', '.join(parts)}", expected)
     for name in parts:
         del database[name]
-
-
-def _choose_url(
-    database: dict[str, Any], environ: Mapping[str, str], notes: Notes, sources: dict[str, str]
-) -> None:
-    """The file's URL, else the environment's, checked; Ecto's scheme is PostgreSQL's here."""
-    url = database.get("url", "")
-    if not isinstance(url, str):
-        return
-    path, source = "database.url", notes.source
-    if not url.strip():
-        sources.pop(path, None)
-        for variable in _URL_VARIABLES:
-            if environ.get(variable, "").strip():
-                url, path, source = environ[variable], variable, "environment"
-                sources["database.url"] = variable
-                break
-    url = url.strip()
-    # Elixir applications share the variable, and theirs may say ecto://.
-    if url.startswith("ecto://"):
-        url = "postgresql://" + url.removeprefix("ecto://")
-    database["url"] = url
-    found = mask_url(url) if "://" in url else HIDDEN
-    for expected in bad_url(url) if url else ():
-        notes.mistakes.append(Mistake(path=path, found=found, expected=expected, source=source))
 
 
 _OVERRIDES: Final = {

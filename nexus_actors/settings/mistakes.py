@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -76,6 +77,8 @@ class Notes:
     """Mistakes and warnings as they are found while one config is read."""
 
     source: str
+    secrets: Path | None = None
+    """The folder beside the config with the files of its secrets, where systemd hands over none."""
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     spoilt: set[str] = field(default_factory=set)

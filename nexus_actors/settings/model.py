@@ -46,6 +46,8 @@ class DatabaseSettings(Section):
 
     url: SecretStr = SecretStr("")
     """Where it came from does not matter here. Empty: the embedded server in data_dir."""
+    url_file: str = ""
+    """The file it was read from, if the config names one."""
     pool_size: Annotated[int, Field(ge=1, le=1000)] = 8
     """Connections for statements; one more keeps the leases, and one listens."""
     statement_timeout: Annotated[float, Field(gt=0, le=3600)] = 10.0

@@ -105,7 +105,7 @@ def read_provider(
         return None
     if isinstance(kind, ServedKind) and (why := kind.missing(settings)) is not None:
         return LeftOut(name, why)
-    match read_keys(settings.api_key_env, settings.api_key_file, environ):
+    match read_keys(settings.api_key_env, settings.api_key_file, environ, notes.secrets):
         case LeftOutBecause(why, wrong):
             return LeftOut(name, why, wrong)
         case FoundKeys(keys, missing):

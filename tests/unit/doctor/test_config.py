@@ -90,8 +90,8 @@ async def test_keys_that_lack_or_are_none_are_told_without_a_character_of_them(
     assert_told(told["openai"], "advice", "can be read by others", f"chmod 600 {file}")
     assert_told(told["anthropic"], "advice", "ANTHROPIC_API_KEY is not set", "EnvironmentFile=")
     assert_told(told["gemini"], "wrong", "has quotation marks around it", "docs/keys.md")
-    handed = "CREDENTIALS_DIRECTORY=/run/credentials/nexus.service nexus doctor"
-    assert_told(told["groq"], "advice", "groq is a relative file", handed)
+    beside = house.file.parent / "credentials/groq"
+    assert_told(told["groq"], "advice", "no such file", f"install -m 600 /dev/stdin {beside}")
     assert KEY not in repr(found)
 
 

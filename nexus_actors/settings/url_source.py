@@ -1,0 +1,105 @@
+"""Where the database's URL comes from: the config, the environment, or a file that either names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nexus_actors.settings.database_url import EXAMPLE, bad_url
+from nexus_actors.settings.mistakes import HIDDEN, Mistake, Notes, mask_url
+from nexus_actors.settings.secret_files import read_secret
+
+URL_VARIABLES: Final = ("SHARED_QUEUE_DB_URL", "DATABASE_URL")
+FILE_VARIABLE: Final = "DATABASE_URL_FILE"
+_A_FILE: Final = "the name of a file that holds the URL"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is said to be the URL."""
+
+    text: str
+    path: str
+    """The setting or the variable."""
+    source: str
+    is_hidden: bool = False
+    """It came from a file that only we can read: nothing of it is told."""
+
+
+def choose_url(
+    database: dict[str, Any],
+    environ: Mapping[str, str],
+    notes: Notes,
+    sources: dict[str, str],
+) -> None:
+    """Put the URL into `database`, checked: the first of the config's `url` or `url_file`,
+    SHARED_QUEUE_DB_URL, DATABASE_URL, the file that DATABASE_URL_FILE names. Both settings at once
+    are a mistake, and so is DATABASE_URL_FILE beside one of the other variables, where they count.
+    Ecto's scheme is PostgreSQL's here.
+    """
+    url, file = database.get("url", ""), database.get("url_file", "")
+    if not isinstance(url, str) or not isinstance(file, str):
+        return
+    if url.strip():
+        if file.strip():
+            notes.add("database.url_file", "a file, and database.url", "one of them")
+        found = _Found(url, "database.url", notes.source)
+    elif file.strip():
+        found = _read(file.strip(), "database.url_file", notes.source, environ, notes)
+    else:
+        found = _of_environment(environ, notes)
+    if not url.strip():
+        sources.pop("database.url", None)
+    if found.text and found.path != "database.url":
+        sources["database.url"] = found.path
+    text = found.text.strip()
+    # Elixir applications share the variable, and theirs may say ecto://.
+    if text.startswith("ecto://"):
+        text = "postgresql://" + text.removeprefix("ecto://")
+    database["url"] = text
+    shown = mask_url(text) if "://" in text and not found.is_hidden else HIDDEN
+    notes.mistakes += [
+        Mistake(path=found.path, found=shown, expected=it, source=found.source)
+        for it in (bad_url(text) if text else ())
+    ]
+
+
+def _of_environment(environ: Mapping[str, str], notes: Notes) -> _Found:
+    given = [it for it in (*URL_VARIABLES, FILE_VARIABLE) if environ.get(it, "").strip()]
+    if not given:
+        return _Found("", "database.url", notes.source)
+    first = given[0]
+    if first == FILE_VARIABLE:
+        return _read(environ[first].strip(), first, "environment", environ, notes)
+    if FILE_VARIABLE in given:
+        _note(notes, FILE_VARIABLE, "environment", f"a file, and {first}", "one of them")
+    return _Found(environ[first], first, "environment")
+
+
+def _read(
+    name: str,
+    path: str,
+    source: str,
+    environ: Mapping[str, str],
+    notes: Notes,
+) -> _Found:
+    nothing = _Found("", path, source)
+    if "://" in name:
+        _note(notes, path, source, f"{HIDDEN}: it is a URL", _A_FILE)
+        return nothing
+    text = read_secret(name, environ, notes.secrets)
+    if isinstance(text, str):
+        _note(notes, path, source, text, f"a file that holds a URL such as {EXAMPLE}")
+        return nothing
+    lines = text.decode("utf-8", "replace").split()
+    if len(lines) != 1:
+        what = "an empty file" if not lines else "a file with more than a URL in it"
+        _note(notes, path, source, what, f"a file that holds one URL, such as {EXAMPLE}")
+        return nothing
+    if "://" not in lines[0]:
+        _note(notes, path, source, "a file that holds no URL", f"one such as {EXAMPLE}")
+        return nothing
+    return _Found(lines[0], path, source, is_hidden=True)
+
+
+def _note(notes: Notes, path: str, source: str, found: str, expected: str) -> None:
+    notes.mistakes.append(Mistake(path=path, found=found, expected=expected, source=source))
