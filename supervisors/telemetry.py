@@ -29,21 +29,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
-from supervisors._core.reasons import (
-    Crashed,
-    ExitReason,
-    Killed,
-    NoProc,
-    Normal,
-    Shutdown,
-    cause_of,
-)
+from supervisors._core import reasons
 from supervisors._core.strays import ends_program
 from supervisors.errors import SupervisorsError
 
 logger = logging.getLogger("supervisors")
 
-ReasonKind: TypeAlias = Literal["normal", "shutdown", "killed", "noproc", "crashed"]
+ReasonKind: TypeAlias = reasons.ReasonKind
 
 BlockCause: TypeAlias = Literal["step", "lock", "collector", "stall", "crowd"]
 
@@ -186,6 +178,18 @@ class ShutdownTimedOut(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SupervisorStopping(Event):
+    """A supervisor begins to stop its children, in order: it was told to, it gave up, or one of
+    them did not start. One that is killed emits none."""
+
+    name = "supervisors.supervisor.stopping"
+
+    supervisor: str
+    pid: int
+    reason: ReasonKind
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorGaveUp(Event):
     """A supervisor stops with all its children: there were too many restarts."""
 
@@ -285,6 +289,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ChildStartFailed,
     ShutdownTimedOut,
     SupervisorGaveUp,
+    SupervisorStopping,
     CallTimedOut,
     MessageDropped,
     LoopBlocked,
@@ -373,22 +378,10 @@ def execute(event: Event) -> None:
 # --- what events say of a reason ---
 
 
-def kind_of(reason: ExitReason) -> ReasonKind:
-    """A reason in a word."""
-    match reason:
-        case Normal():
-            return "normal"
-        case Shutdown():
-            return "shutdown"
-        case Killed():
-            return "killed"
-        case NoProc():
-            return "noproc"
-        case Crashed():
-            return "crashed"
+kind_of = reasons.kind_of
 
 
-def error_of(reason: ExitReason) -> str | None:
+def error_of(reason: reasons.ExitReason) -> str | None:
     """The class of the exception a reason carries, or None."""
-    error = cause_of(reason)
+    error = reasons.cause_of(reason)
     return None if error is None else type(error).__name__

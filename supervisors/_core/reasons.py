@@ -16,7 +16,7 @@ and pass through (see strays).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from supervisors._core.copying import Whole
 
@@ -53,6 +53,8 @@ class Crashed:
 
 
 ExitReason: TypeAlias = Normal | Shutdown | Killed | NoProc | Crashed
+
+ReasonKind: TypeAlias = Literal["normal", "shutdown", "killed", "noproc", "crashed"]
 
 
 class ExitWith(Whole):
@@ -93,3 +95,18 @@ def cause_of(reason: ExitReason) -> BaseException | None:
             return detail
         case _:
             return None
+
+
+def kind_of(reason: ExitReason) -> ReasonKind:
+    """A reason in a word."""
+    match reason:
+        case Normal():
+            return "normal"
+        case Shutdown():
+            return "shutdown"
+        case Killed():
+            return "killed"
+        case NoProc():
+            return "noproc"
+        case Crashed():
+            return "crashed"

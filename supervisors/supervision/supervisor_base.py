@@ -127,6 +127,9 @@ class SupervisorBase(ChildHost):
                     raise
                 reason = await process.program_end.came_from(process.pid, error)
             process.terminating = True
+            if telemetry.SupervisorStopping.handlers:
+                kind = telemetry.kind_of(reason)
+                telemetry.execute(telemetry.SupervisorStopping(process.name, process.pid, kind))
             await self._stop_all()
         except BaseException:
             # Killed, most likely: no child may outlive its supervisor.

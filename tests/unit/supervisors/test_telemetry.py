@@ -7,7 +7,19 @@ import typing
 
 import pytest
 
-from supervisors import ChildSpec, Crashed, GenServer, Killed, NoProc, Normal, Shutdown, telemetry
+from supervisors import (
+    ChildSpec,
+    Crashed,
+    GenServer,
+    Killed,
+    NoProc,
+    Normal,
+    Shutdown,
+    StartError,
+    Supervisor,
+    open_tree,
+    telemetry,
+)
 from supervisors.supervision.crash_reports import report
 from supervisors.telemetry import (
     AlreadyAttached,
@@ -44,6 +56,7 @@ def test_the_list_of_events_is_stable():
         "supervisors.child.start_failed",
         "supervisors.child.shutdown_timed_out",
         "supervisors.supervisor.gave_up",
+        "supervisors.supervisor.stopping",
         "supervisors.call.timed_out",
         "supervisors.mailbox.dropped",
         "supervisors.loop.blocked",
@@ -73,6 +86,7 @@ def test_the_fields_of_events_are_stable():
         "ChildStartFailed": ["supervisor", "child", "reason", "error"],
         "ShutdownTimedOut": ["process", "pid", "class_name", "timeout_seconds"],
         "SupervisorGaveUp": ["supervisor", "child", "max_restarts", "max_seconds"],
+        "SupervisorStopping": ["supervisor", "pid", "reason"],
         "CallTimedOut": ["server", "caller", "request", "timeout_seconds", "unread"],
         "MessageDropped": ["process", "policy", "message", "unread"],
         "LoopBlocked": [
@@ -244,6 +258,38 @@ def test_an_event_of_ones_own():
 )
 def test_what_is_said_of_a_reason(reason, kind, error):
     assert (kind_of(reason), error_of(reason)) == (kind, error)
+
+
+class Refuses(GenServer):
+    async def init(self):
+        raise ValueError
+
+
+async def test_a_supervisor_says_that_it_stops_before_its_children_do():
+    seen = []
+    kinds = telemetry.SupervisorStopping, telemetry.ProcessExited
+    specs = [ChildSpec("a", GenServer)]
+    with attached("t", kinds, seen.append):
+        async with open_tree(lambda: Supervisor(specs, name="told")):
+            assert seen == []
+        async with open_tree(lambda: Supervisor(specs, name="gives up", max_restarts=0)) as root:
+            (child,) = await Supervisor.which_children(root)
+            child.ref.kill()
+            await root.wait()
+        with pytest.raises(StartError):
+            async with open_tree(lambda: Supervisor([*specs, ChildSpec("b", Refuses)], name="bad")):
+                pass
+        async with open_tree(lambda: Supervisor(specs, name="killed")) as root:
+            root.kill()
+            await root.wait()
+    told = [getattr(it, "supervisor", None) or f"{it.process} exits" for it in seen]
+    assert told == [
+        *("told", "a exits", "told exits"),
+        *("a exits", "gives up", "gives up exits"),
+        *("b exits", "bad", "a exits", "bad exits"),
+        *("a exits", "killed exits"),
+    ]
+    assert {it.reason for it in seen if hasattr(it, "supervisor")} == {"shutdown"}
 
 
 def test_a_failed_start_that_is_reported_is_an_event():
