@@ -2,6 +2,7 @@
 
 Nexus.Supervisor (rest_for_one)
 ├─ Registry
+├─ ServiceManager.Supervisor   of ServiceManager alone; only where a service manager is to be told
 ├─ Database
 ├─ Heartbeat.Supervisor    of Heartbeat alone, so that a crash of it takes nobody along
 ├─ Pipeline.Supervisor     see pipeline/supervisor.py
@@ -13,8 +14,8 @@ Nexus.Supervisor (rest_for_one)
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -33,6 +34,7 @@ from nexus_actors.operations.reloading import Reloading
 from nexus_actors.operations.remote import Remote
 from nexus_actors.operations.remote_names import Actors
 from nexus_actors.operations.restarting import Restarting
+from nexus_actors.operations.service_manager import Notifier, ServiceManager
 from nexus_actors.operations.status import Status, Tables
 from nexus_actors.pipeline.result_poller import ResultPoller
 from nexus_actors.pipeline.supervisor import Pipeline
@@ -63,6 +65,7 @@ from supervisors import (
 
 log = structlog.get_logger("nexus")
 
+ROOT = "Nexus.Supervisor"
 DATABASE_SHUTDOWN = 20.0
 """Seconds for closing the connections and stopping an embedded server."""
 
@@ -70,7 +73,10 @@ DATABASE_SHUTDOWN = 20.0
 class Application:
     """One service: its passive tables, which outlive every actor but the root, and its tree."""
 
-    def __init__(self, settings: Settings, instance: Instance) -> None:
+    def __init__(
+        self, settings: Settings, instance: Instance, *, notifier: Notifier | None = None
+    ) -> None:
+        """`notifier`: who started this process, and wants to be told of it."""
         self.in_force = InForce(settings)
         self.instance = instance
         self.registry = Registry("Registry")
@@ -113,7 +119,9 @@ class Application:
             sizes=self.sizes,
             load=self._load,
             set_level=self._set_level,
+            announced=nullcontext if notifier is None else notifier.reloading,
         )
+        self._notifier = notifier
         self._remote = Remote(
             settings.service.name, self._names, allowed=lambda: self.settings.security.remote
         )
@@ -157,10 +165,16 @@ class Application:
         holds = self.settings.queue.on_no_key == "hold"
         return holds and self.gates.no_key(provider, trio.current_time()) is not None
 
-    def observing(self) -> AbstractContextManager[None]:
-        """Count, while this is open, what the runtime tells of its actors."""
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Heed, while this is open, what the runtime tells of its actors."""
         counted = telemetry.ChildRestarted
-        return telemetry.attached(("metrics", self.instance.id), counted, self.metrics.restarted)
+        notifier = self._notifier
+        with (
+            telemetry.attached(("metrics", self.instance.id), counted, self.metrics.restarted),
+            nullcontext() if notifier is None else notifier.heeding(ROOT),
+        ):
+            yield
 
     def supervisor(self) -> Supervisor:
         """The root, not started; once a run."""
@@ -168,7 +182,7 @@ class Application:
         max_restarts, max_seconds = self.settings.supervision.limits(len(children))
         self._root = Supervisor(
             children,
-            name="Nexus.Supervisor",
+            name=ROOT,
             strategy="rest_for_one",
             max_restarts=max_restarts,
             max_seconds=max_seconds,
@@ -178,8 +192,11 @@ class Application:
     def children(self) -> Sequence[ChildSpec]:
         """In the order they start; they stop in reverse."""
         poller = [ChildSpec("ResultPoller", self._result_poller)]
+        manager = ChildSpec("ServiceManager.Supervisor", self._service_managers, type="supervisor")
         return [
             self.registry.child_spec(),
+            # Before all that takes its time to start, or to stop.
+            *([] if self._notifier is None else [manager]),
             ChildSpec("Database", self._database_owner, shutdown=DATABASE_SHUTDOWN),
             # Before the pipeline, so that it tells of the drain to its end.
             ChildSpec("Heartbeat.Supervisor", self._heartbeats, type="supervisor"),
@@ -196,6 +213,7 @@ class Application:
         def on_open(database: PostgresDatabase) -> None:
             self._database = database
             self.instance.wait_for(None)
+            self._note_wait(None)
 
         return DatabaseOwner(
             settings=self.settings,
@@ -215,6 +233,12 @@ class Application:
     def _tell_wait(self, why: str) -> None:
         since = f"since {self.status.started_at:%Y-%m-%d %H:%M:%S} UTC"
         self.instance.wait_for(f"it waits for the database, {since}: {why}")
+        self._note_wait(why)
+
+    def _note_wait(self, why: str | None) -> None:
+        self.status.waits_for = why
+        if self._notifier is not None:
+            self._notifier.changed.set()
 
     def _on_taken(self, taken: InstanceTaken) -> None:
         """Two must not work under one id: end as if told to."""
@@ -222,14 +246,28 @@ class Application:
         log.critical("stopping: another service took this one for dead", error=str(taken))
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def _heartbeats(self) -> Supervisor:
+    def _alone(self, child: ChildSpec) -> Supervisor:
+        """One child's own supervisor, so that a crash of it takes nobody along."""
         max_restarts, max_seconds = self.settings.supervision.limits(1)
         return Supervisor(
-            [ChildSpec("Heartbeat", self._heartbeat)],
-            name="Heartbeat.Supervisor",
+            [child],
+            name=f"{child.id}.Supervisor",
             max_restarts=max_restarts,
             max_seconds=max_seconds,
         )
+
+    def _service_managers(self) -> Supervisor:
+        notifier = self._notifier
+        assert notifier is not None  # noqa: S101 - else it is not in the tree
+
+        def start() -> ServiceManager:
+            line, running = self.status.line, lambda: self.in_work.running
+            return ServiceManager(notifier, line=line, running=running)
+
+        return self._alone(ChildSpec("ServiceManager", start))
+
+    def _heartbeats(self) -> Supervisor:
+        return self._alone(ChildSpec("Heartbeat", self._heartbeat))
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(store=self.database.nodes, report=self.status.report, outages=self.outages)

@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from contextlib import closing, nullcontext
 
 import structlog
 import trio
@@ -10,6 +11,7 @@ import trio
 from nexus_actors import __version__
 from nexus_actors.application import Application
 from nexus_actors.operations.instance import claim_instance
+from nexus_actors.operations.service_manager import Notifier
 from nexus_actors.settings import Settings
 from supervisors import Ended, Normal, Shutdown, serve
 
@@ -69,8 +71,12 @@ def run_service(settings: Settings) -> int:
     stopped because a copy of that runs, and the runtime's StartError, whose innermost cause is a
     `StorageError` or `ControlError` with one line for the operator.
     """
-    with claim_instance(settings.service.data_dir) as instance:
-        application = Application(settings, instance)
+    notifier = Notifier.from_environ(os.environ)
+    with (
+        nullcontext() if notifier is None else closing(notifier),
+        claim_instance(settings.service.data_dir) as instance,
+    ):
+        application = Application(settings, instance, notifier=notifier)
         log.info(
             "starting",
             version=__version__,

@@ -1,7 +1,7 @@
 """A new config for the running service: checked as a whole, and only then put in force."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,7 +32,8 @@ class Reloaded:
 
 class Reloading:
     """Of one process. `load` reads config and environment; it may take its time. `sizes` has the
-    providers have as many workers as they are to have, `set_level` the log its level.
+    providers have as many workers as they are to have, `set_level` the log its level. Whoever is
+    to know that a reload is under way is told by `announced`.
 
     It only swaps what is in force, in one step: the actors that keep the tree in accordance with it
     do the rest by themselves. So whoever asks may go away at any moment.
@@ -46,12 +47,14 @@ class Reloading:
         in_work: InWork,
         sizes: PoolSizes,
         set_level: Callable[[], None],
+        announced: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._in_force = in_force
         self._load = load
         self._in_work = in_work
         self._sizes = sizes
         self._set_level = set_level
+        self._announced = announced
         self._turn = trio.Lock()
 
     async def __call__(self, arguments: Mapping[str, Any]) -> object:
@@ -68,22 +71,26 @@ class Reloading:
     async def reload(self, *, dry_run: bool = False) -> Reloaded | SettingsErrors:
         """Put the config of now in force, whole; on any mistake nothing of it. One at a time."""
         async with self._turn:
-            before = self._in_force.settings
-            wanted = await trio.to_thread.run_sync(self._load, abandon_on_cancel=True)
-            if isinstance(wanted, SettingsErrors):
-                return _refused(wanted)
-            merged = without_restart(before, wanted)
-            settings = merged.settings
-            if mistakes := await _cannot_open(before, settings):
-                return _refused(SettingsErrors(mistakes))
-            routes = self._in_force.routes
-            if _routing(settings) != _routing(before):
-                routes = await trio.to_thread.run_sync(_new_routes, settings)
-            done = Reloaded(changes(before, settings), merged.needs_restart, settings.warnings)
-            if not dry_run:
-                self._swap(settings, routes)
-                _tell(done)
-            return done
+            with nullcontext() if dry_run else self._announced():
+                return await self._reload(dry_run=dry_run)
+
+    async def _reload(self, *, dry_run: bool) -> Reloaded | SettingsErrors:
+        before = self._in_force.settings
+        wanted = await trio.to_thread.run_sync(self._load, abandon_on_cancel=True)
+        if isinstance(wanted, SettingsErrors):
+            return _refused(wanted)
+        merged = without_restart(before, wanted)
+        settings = merged.settings
+        if mistakes := await _cannot_open(before, settings):
+            return _refused(SettingsErrors(mistakes))
+        routes = self._in_force.routes
+        if _routing(settings) != _routing(before):
+            routes = await trio.to_thread.run_sync(_new_routes, settings)
+        done = Reloaded(changes(before, settings), merged.needs_restart, settings.warnings)
+        if not dry_run:
+            self._swap(settings, routes)
+            _tell(done)
+        return done
 
     def _swap(self, settings: Settings, routes: Routes) -> None:
         self._in_force.swap(settings, routes)

@@ -68,6 +68,8 @@ class Status:
         self._began = time.monotonic()
         self.started = False
         """Whether all of the tree has been started."""
+        self.waits_for: str | None = None
+        """What keeps the database from being opened."""
 
     def uptime(self) -> float:
         """Seconds since the service began."""
@@ -82,10 +84,26 @@ class Status:
             return "starting"
         return "degraded" if outages else "ready"
 
+    def line(self) -> str:
+        """The same in one line; also before there is a database."""
+        if self.waits_for is not None:
+            return f"waits for the database: {self.waits_for}"
+        if not self.started:
+            return "starting"
+        outages = self.outages()
+        match self.state(outages):
+            case "degraded":
+                return f"degraded: {_why(outages)}"
+            case "draining":
+                return f"draining: {self._in_work.running} calls left"
+            case "drained":
+                return "drained, until it is resumed"
+            case state:
+                return f"{state}: {len(self._in_work)} in flight"
+
     def report(self) -> NodeReport:
         """What all who look at the database are told of this process."""
         outages = self.outages()
-        why = "; ".join(f"{name}: {told['error']}" for name, told in outages.items())
         host, providers = socket.gethostname(), self._in_work.providers
         error = self._metrics.last_error
         return NodeReport(
@@ -97,7 +115,7 @@ class Status:
             queue=self._settings.queue.requests,
             started_at=self.started_at,
             state=self.state(outages),
-            why=printable(why, LONGEST_TEXT) or None,
+            why=printable(_why(outages), LONGEST_TEXT) or None,
             in_flight=len(self._in_work),
             concurrency={name: self._in_work.concurrency(name).limit for name in providers},
             restarts=self._metrics.restarts.total(),
@@ -235,3 +253,7 @@ class Status:
                 nursery.start_soon(count, "queues", self._database().queue_lengths)
                 nursery.start_soon(count, "waiting", self._database().waiting_counts)
         return told["queues"], told["waiting"]
+
+
+def _why(outages: Mapping[str, Mapping[str, object]]) -> str:
+    return "; ".join(f"{name}: {told['error']}" for name, told in outages.items())

@@ -95,7 +95,7 @@ class Nexus:
         (folder / "tmp").mkdir()
         foreign = ("NEXUS_", "PG")
         keys = {"SHARED_QUEUE_DB_URL", "DATABASE_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"}
-        keys |= {"GEMINI_API_KEY", "GROQ_API_KEY"}
+        keys |= {"GEMINI_API_KEY", "GROQ_API_KEY", "DATABASE_URL_FILE", "CREDENTIALS_DIRECTORY"}
         self.environ = {
             name: value
             for name, value in os.environ.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from tests.acceptance.nexus import NEXUS, Nexus, one_line, wait_for
+from tests.acceptance.notified import notified
 
 
 def test_it_waits_for_a_database_that_is_not_up_yet_and_a_hangup_ends_nothing(
@@ -19,17 +20,24 @@ def test_it_waits_for_a_database_that_is_not_up_yet_and_a_hangup_ends_nothing(
     (real,) = parse_qs(parts.query)["host"]
     place = nexus.folder / "pg"
     nexus.configure("wait = 50", url=parts._replace(query=f"host={place}&port=5432").geturl())
-    service = nexus.start()
-    log = nexus.folder / "service-0.log"
-    wait_for(lambda: "waiting for the database" in log.read_text(), "the first try")
-    service.signal(signal.SIGHUP)
-    wait_for(lambda: "SIGHUP" in log.read_text(), "the hang-up's line")
-    waiting = one_line(nexus.run("status"), 6)
-    since = r"is starting: it waits for the database, since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: "
-    assert re.search(since, waiting)
-    assert "no such socket" in waiting
-    place.symlink_to(real)
-    service.wait_ready()
+    with notified(nexus) as manager:
+        service = nexus.start()
+        log = nexus.folder / "service-0.log"
+        wait_for(lambda: "waiting for the database" in log.read_text(), "the first try")
+        service.signal(signal.SIGHUP)
+        wait_for(lambda: "SIGHUP" in log.read_text(), "the hang-up's line")
+        waiting = one_line(nexus.run("status"), 6)
+        since = (
+            r"is starting: it waits for the database, since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: "
+        )
+        assert re.search(since, waiting)
+        assert "no such socket" in waiting
+        assert "no such socket" in manager.until("STATUS=waits for the database: ")
+        place.symlink_to(real)
+        service.wait_ready()
+        manager.until("READY=1")
+        assert "EXTEND_TIMEOUT_USEC=60000000" in manager.said
+        assert "RELOADING=1" not in manager.said  # its end would have been taken for the start's
     service.signal(signal.SIGHUP)
     wait_for(lambda: log.read_text().count("SIGHUP") == 2, "the second hang-up's line")
     assert service.status()["state"] == "ready"

@@ -52,6 +52,7 @@ async def test_a_provider_that_cannot_be_reached_degrades_the_service_until_it_a
         told = await state(status, "degraded")
         assert told["provider away"].pop("seconds") >= 0
         assert told == {"provider away": {"error": why}}
+        assert status.line() == f"degraded: provider away: {why}"
         other = gates.gate("sick", "two", CircuitSettings(failures=1), 0.0)
         other.circuit.failed(trio.current_time())
         other.cause = "provider_error"

@@ -163,6 +163,7 @@ async def test_a_drained_node_leases_nothing_though_its_consumer_starts_anew(
         await service.sql.send(request(1))
         await trio.sleep(0.3)
         assert service.application.status.state({}) == "drained"
+        assert service.application.status.line() == "drained, until it is resumed"
         assert await service.sql.value("SELECT max(read_ct) FROM pgmq.q_ai_requests") == 0
         assert server.requests == []
         await service.sql.rows("DELETE FROM nexus.control")

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,24 @@ def test_for_machines_each_is_one_line_of_json_that_says_all_of_it() -> None:
     assert lines[0]["nested"] == {HOSTILE: [HOSTILE, HOSTILE]}
     assert lines[1]["event"] == f"{HOSTILE}: {HOSTILE}"
     assert HOSTILE in lines[2]["exception"]
+
+
+def test_the_journal_gets_each_line_with_its_priority(tmp_path: Path) -> None:
+    with (tmp_path / "journal").open("wb") as stream:
+        found = os.fstat(stream.fileno())
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM, "console", ascii("x")],
+            stderr=stream,
+            env={**os.environ, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"},
+            check=True,
+            timeout=60,
+        )
+    lines = (tmp_path / "journal").read_text().splitlines()
+    marks = {
+        word: {line[:3] for line in lines if word in line}
+        for word in ("[warning", "[error", "ValueError: x")
+    }
+    assert marks == {"[warning": {"<4>"}, "[error": {"<3>"}, "ValueError: x": {"<3>"}}
 
 
 def test_what_is_logged_where_no_log_is_set_up_is_shown_alike(
