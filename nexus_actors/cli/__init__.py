@@ -16,6 +16,9 @@ def main() -> int:
     # may be lost. What is to be put in order at a Ctrl-C sees to it by itself (`running.py`).
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end_at_once)
+    # The first process of a container is not ended by a signal that it has no handler for.
+    if os.getpid() == 1 and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end_at_once)
     from nexus_actors.cli.report import run
 
     code = run()
@@ -24,6 +27,6 @@ def main() -> int:
     return code
 
 
-def end_at_once(_number: int, _frame: object) -> None:
-    """What Ctrl-C does while there is nothing to be put in order."""
-    os._exit(INTERRUPTED)
+def end_at_once(number: int, _frame: object) -> None:
+    """What Ctrl-C does while there is nothing to be put in order; the exit code is the shell's."""
+    os._exit(128 + number)

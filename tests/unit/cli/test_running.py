@@ -8,6 +8,8 @@ import trio
 import trio.lowlevel
 import trio.testing
 
+from nexus_actors import cli
+from nexus_actors.cli import report
 from nexus_actors.cli.running import run
 
 
@@ -87,3 +89,18 @@ def test_a_command_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
         assert run(command) == "done"
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_process_of_a_container_heeds_sigterm_from_the_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kernel ends no such process by a signal that it has no handler for."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(report, "run", lambda: signal.getsignal(signal.SIGTERM))
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        assert cli.main() is signal.SIG_DFL
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        assert cli.main() is cli.end_at_once
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import socket
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nexus_actors.cli import exit_codes, report
+from nexus_actors.operations.instance import claim_instance
 
 
 @contextmanager
@@ -45,6 +47,28 @@ def test_a_degraded_service_is_told_by_the_exit_code(
     with answering(tmp_path, {"state": state}) as where:
         assert report.run(["status", *where, *options]) == code
     assert state in capsys.readouterr().out
+
+
+def test_whoever_answers_is_alive_also_while_it_is_degraded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(tmp_path, {"pid": 7, "state": "degraded"}) as where:
+        assert report.run(["status", "--alive", *where]) == 0
+    assert capsys.readouterr().out == "alive (pid 7): degraded\n"
+
+
+def test_one_that_waits_for_its_database_is_alive_and_one_that_is_gone_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "nexus.toml"
+    config.write_text(f"[service]\ndata_dir = {json.dumps(str(tmp_path / 'data'))}")
+    words = ["status", "--alive", "--config", str(config)]
+    with claim_instance(tmp_path / "data") as instance:
+        instance.wait_for("it waits for the database")
+        assert report.run([*words, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told == {"pid": os.getpid(), "state": "starting or stopping"}
+    assert report.run(words) == exit_codes.NOT_RUNNING
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

@@ -1,0 +1,21 @@
+"""`nexus completion`: what a shell needs in order to complete commands and options."""
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from nexus_actors.cli.report import say_text
+
+
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell's name.")], /
+) -> None:
+    """Print a script that completes commands and options. It is made once, and again after an
+    upgrade: for bash into ~/.local/share/bash-completion/completions/nexus, for zsh into a file
+    _nexus in a folder of $fpath, for fish into ~/.config/fish/completions/nexus.fish.
+
+    Example: nexus completion bash
+    """
+    from nexus_actors.cli.app import app
+
+    say_text(app.generate_completion(shell=shell), end="")

@@ -1,0 +1,231 @@
+"""`nexus service install|uninstall|show`: the service as a unit of systemd's."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.options import AsJson
+from nexus_actors.cli.report import CommandError, complain, note, print_json, say_text
+from nexus_actors.cli.unit_plan import Planned, Wanted, plan
+from nexus_actors.operations.systemd_unit import MARK, Unit
+
+service = App(
+    name="service",
+    help="Have systemd run the service: write, show or remove its unit.",
+    help_format="plaintext",
+)
+
+Config = Annotated[
+    Path | None,
+    Parameter(
+        name=["--config", "-c"],
+        help="Config file, as the unit sees it: /etc/nexus/nexus.toml, with --user"
+        " ~/.config/nexus/nexus.toml, unless given.",
+    ),
+]
+Executable = Annotated[
+    Path | None, Parameter(help="The nexus that the unit starts: this one, unless given.")
+]
+
+
+def _is_name(_type: object, name: str) -> None:
+    if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+        raise ValueError("expected letters, digits, - and _.")
+
+
+Name = Annotated[str, Parameter(help="The unit's name, and its user's.", validator=_is_name)]
+Root = Annotated[
+    Path | None, Parameter(help="A folder that stands for /, such as that of an image.")
+]
+User = Annotated[
+    bool, Parameter(negative="", help="A unit of your own service manager, without root.")
+]
+_VARIABLES: Final = """\
+# Variables of the service, NAME=value. What is secret is better kept as a file of the folder
+# credentials, beside this one.
+"""
+
+
+@service.command
+def install(
+    *,
+    config: Config = None,
+    executable: Executable = None,
+    name: Name = "nexus",
+    root: Root = None,
+    user: User = False,
+) -> None:
+    """Write the unit for a config, make the folder of its secrets and the file of its variables,
+    and say what to do next. Safe to repeat; systemctl is not called.
+
+    Nothing is written where the unit could not work: the config is missing or wrong, nexus or its
+    Python is not found or hidden from the unit's user (exit code 2).
+
+    Example: nexus service install --config /etc/nexus/nexus.toml
+    """
+    wanted = Wanted(config=config, executable=executable, name=name, root=root, user=user)
+    _must_be_allowed(wanted)
+    planned = plan(wanted)
+    if planned.unit is None or planned.troubles:
+        first, *others = planned.troubles
+        raise CommandError(first, exit_codes.USAGE, details=others)
+    before = _installed(wanted.file)
+    for warning in planned.warnings:
+        complain(f"warning: {warning}")
+    _lay_out(planned.unit, wanted)
+    text = planned.unit.text()
+    if before == text:
+        note(f"{wanted.file} is as it should be: nothing was changed")
+    else:
+        _write(wanted.file, text)
+        note(f"{'installed' if before is None else 'replaced'} {wanted.file}")
+        for line in _difference(before, text):
+            note(line)
+    for line in _next(planned, is_new=before is None):
+        note(line)
+
+
+@service.command
+def uninstall(*, name: Name = "nexus", root: Root = None, user: User = False) -> None:
+    """Remove the unit. The config, its secrets and the data stay where they are.
+
+    One that is enabled is left, and you are told how to disable it (exit code 1).
+
+    Example: nexus service uninstall
+    """
+    wanted = Wanted(name=name, root=root, user=user)
+    _must_be_allowed(wanted)
+    file, unit = wanted.file, wanted.file.name
+    if _installed(file) is None:
+        note(f"there is no {file}: nothing was changed")
+        return
+    links = [it for it in wanted.folder.glob(f"*.wants/{unit}") if it.is_symlink()]
+    if links:
+        now = "" if root else " --now"
+        raise CommandError(f"{links[0]} enables it; first: {wanted.systemctl} disable{now} {unit}")
+    try:
+        file.unlink()
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from error
+    note(f"removed {file}; the config, its secrets and the data stay")
+    if root is None:
+        note(f"next: {wanted.systemctl} stop {unit}; {wanted.systemctl} daemon-reload")
+
+
+@service.command
+def show(
+    *,
+    config: Config = None,
+    executable: Executable = None,
+    name: Name = "nexus",
+    root: Root = None,
+    user: User = False,
+    json: AsJson = False,
+) -> int:
+    """Print the unit that would be installed. Standard error says how it differs from the one that
+    is, and what keeps it from being installed (exit code 2).
+
+    Example: nexus service show
+    """
+    wanted = Wanted(config=config, executable=executable, name=name, root=root, user=user)
+    planned = plan(wanted)
+    text, file = planned.text, wanted.file
+    before = file.read_text(errors="replace") if file.is_file() else None
+    if json:
+        print_json(
+            {
+                "file": str(file),
+                "unit": text,
+                "installed": before,
+                "mistakes": planned.troubles,
+                "warnings": planned.warnings,
+            }
+        )
+    else:
+        if text is not None:
+            say_text(text, end="")
+            for line in _difference(before, text):
+                note(line)
+        for trouble in planned.troubles:
+            complain(trouble)
+        for warning in planned.warnings:
+            complain(f"warning: {warning}")
+    return exit_codes.USAGE if planned.troubles else exit_codes.OK
+
+
+def _must_be_allowed(wanted: Wanted) -> None:
+    if wanted.root is not None and not wanted.root.is_dir():
+        raise CommandError(f"--root {wanted.root}: expected a folder", exit_codes.USAGE)
+    if wanted.root is None and not wanted.user and os.geteuid() != 0:
+        raise CommandError(
+            "only root changes the units of all: sudo, or --user, or --root DIR", exit_codes.USAGE
+        )
+
+
+def _installed(file: Path) -> str | None:
+    """The unit that is there, which is one of ours; None if there is none."""
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        raise CommandError(f"{file} is no file (masked?); it is left as it is")
+    try:
+        text = file.read_text(errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from error
+    if not text.startswith(MARK):
+        raise CommandError(f"{file} was not written by nexus service install; it is left as it is")
+    return text
+
+
+def _lay_out(unit: Unit, wanted: Wanted) -> None:
+    """Folder of secrets and file of variables, where they lack."""
+    folder, file = wanted.seen(unit.folder), wanted.seen(unit.env_file)
+    try:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700)
+        if not file.exists():
+            file.touch(0o600)
+            file.write_text(_VARIABLES)
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}") from error
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole, or not at all."""
+    scratch = file.with_suffix(".new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(text)
+        scratch.chmod(0o644)
+        scratch.replace(file)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise CommandError(f"{file}: {error.strerror}") from error
+
+
+def _difference(before: str | None, after: str) -> Iterator[str]:
+    """What another unit is changed by, line by line; nothing where none is there."""
+    if before is not None:
+        lines = before.splitlines(), after.splitlines()
+        yield from difflib.unified_diff(*lines, "installed", "new", lineterm="", n=0)
+
+
+def _next(planned: Planned, *, is_new: bool) -> Iterator[str]:
+    wanted, unit = planned.wanted, planned.wanted.file.name
+    yield "next:"
+    for path in planned.missing:
+        what = "the URL of the database" if path.name == "database_url" else "the secret"
+        yield f"  write {what}: install -m 600 /dev/stdin {wanted.seen(path)}"
+    if wanted.root is not None:
+        yield f"  {wanted.systemctl} enable {unit}"
+        return
+    yield f"  {wanted.systemctl} daemon-reload"
+    yield f"  {wanted.systemctl} {'enable --now' if is_new else 'restart'} {unit}"
+    if wanted.user:
+        yield "  loginctl enable-linger, or it stops when you log out"
+    yield f"  {wanted.systemctl} status {unit}"
