@@ -9,7 +9,7 @@ AGAINST ?= adc0287
 INPUTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill quick unit test suite soak fuzz check bench bench-smoke differential lock clean
+.PHONY: help setup demo drill quick unit test suite soak fuzz check test-container bench bench-smoke differential lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ soak: setup ## run the property tests of the actor runtime 10,000 times, with ne
 
 fuzz: setup ## look for rows and answers that harm others, 100,000 of them; SEED=N draws those of that run again
 	@$(BIN)/python -m fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
+
+test-container: setup ## carry out the Containerfile in a folder, and start, ask and stop what comes out (needs packages, or pip's cache)
+	@$(BIN)/python -m tests.container
 
 check: setup ## ruff, mypy, pyright, import boundaries
 	@$(BIN)/ruff check .
