@@ -13,8 +13,8 @@ Nexus.Supervisor (rest_for_one)
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -47,6 +47,9 @@ from nexus_actors.storage.postgres.claim import InstanceTaken
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.spool import FILE as SPOOL
 from nexus_actors.storage.spool import FileSpool
+from nexus_actors.tracing.exporting import Exporting
+from nexus_actors.tracing.opening import new_tracing
+from nexus_actors.tracing.tracer import Tracer
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
@@ -89,6 +92,10 @@ class Application:
         self.in_work.is_shut = self._takes_no_key
         self.quirks = Quirks()
         self.outages = Outages()
+        self.tracer: Tracer | None = None
+        self._exporting: Exporting | None = None
+        if settings.tracing.endpoint:
+            self.tracer, self._exporting = new_tracing(self.in_force, instance.id)
         self.streams = TextStreams()
         self.spool = FileSpool(
             instance.data_dir / SPOOL,
@@ -157,10 +164,20 @@ class Application:
         holds = self.settings.queue.on_no_key == "hold"
         return holds and self.gates.no_key(provider, trio.current_time()) is not None
 
-    def observing(self) -> AbstractContextManager[None]:
-        """Count, while this is open, what the runtime tells of its actors."""
-        counted = telemetry.ChildRestarted
-        return telemetry.attached(("metrics", self.instance.id), counted, self.metrics.restarted)
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Count, while this is open, what the runtime tells of its actors, and send what is traced;
+        what is left of that at the end, for seconds, and not for trio's sake: it blocks."""
+        who, counted = ("metrics", self.instance.id), telemetry.ChildRestarted
+        with telemetry.attached(who, counted, self.metrics.restarted):
+            if self._exporting is None:
+                yield
+                return
+            self._exporting.open()
+            try:
+                yield
+            finally:
+                self._exporting.close()
 
     def supervisor(self) -> Supervisor:
         """The root, not started; once a run."""
@@ -250,6 +267,7 @@ class Application:
             quirks=self.quirks,
             streams=self.streams,
             outages=self.outages,
+            tracer=self.tracer,
         )
         scope = Scope(
             nodes=(self.instance.id, self.node_name),
