@@ -112,6 +112,7 @@ class Application:
                 gates=self.gates,
                 outages=self.outages,
                 spool=self.spool,
+                spans=None if self._exporting is None else self._exporting.counts,
             ),
         )
         self.reloading = Reloading(
