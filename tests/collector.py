@@ -58,7 +58,7 @@ class Collector:
         """Keep what is in a request's body."""
         self.bodies.append(body)
         for group in ExportTraceServiceRequest.FromString(body).resource_spans:
-            resource = _plain(group.resource.attributes)
+            resource = plain(group.resource.attributes)
             for scope in group.scope_spans:
                 for it in scope.spans:
                     self.spans.append(
@@ -71,14 +71,15 @@ class Collector:
                             start=it.start_time_unix_nano,
                             end=it.end_time_unix_nano,
                             is_error=it.status.code == 2,
-                            attributes=_plain(it.attributes),
+                            attributes=plain(it.attributes),
                             resource=resource,
                             schema_url=scope.schema_url,
                         )
                     )
 
 
-def _plain(attributes: Any) -> dict[str, Any]:
+def plain(attributes: Any) -> dict[str, Any]:
+    """Attributes as Python has them."""
     return {it.key: _value(it.value) for it in attributes}
 
 

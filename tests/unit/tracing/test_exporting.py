@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from nexus_actors.contract.trace import TraceParent
 from nexus_actors.tracing import exporting
 from nexus_actors.tracing.exporting import MOST, Counts, Exporting
 from nexus_actors.tracing.otlp import Collector
@@ -16,7 +15,9 @@ from tests.collector import running_collector
 
 SPAN = Span(
     name="chat m",
-    trace=TraceParent("a" * 32, "b" * 16, 1),
+    trace_id="a" * 32,
+    span_id="b" * 16,
+    flags=1,
     parent=None,
     start=1,
     end=2,

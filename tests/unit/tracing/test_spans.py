@@ -89,11 +89,11 @@ def test_an_answered_request_from_its_sending_to_its_publishing() -> None:
     ended.step("validate")
     ended.step("route_llm", candidates=["one/m"], route="routes[0]")
     lease, wait, route, first, second, publish = spans(ended)
-    assert (lease.name, lease.kind, lease.trace) == ("process q", "consumer", TRACE)
+    assert (lease.name, lease.kind, lease.span_id) == ("process q", "consumer", TRACE.span_id)
     assert (lease.parent, lease.parent_is_remote) == ("c" * 16, True)
     assert seconds(lease) == (-2.0, 3.0)
     assert {it.parent for it in (wait, route, first, second, publish)} == {TRACE.span_id}
-    assert {it.trace.trace_id for it in (wait, route, first, second, publish)} == {TRACE.trace_id}
+    assert {it.trace_id for it in (lease, wait, route, first, second, publish)} == {TRACE.trace_id}
     assert seconds(wait) == (-2.0, 0.0)
     assert route.attributes == {name.ROUTE: "routes[0]", name.ROUTE_CANDIDATES: ["one/m"]}
     assert (first.error, first.attributes[name.ERROR_TYPE]) == (True, "provider_error")
