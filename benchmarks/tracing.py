@@ -5,7 +5,7 @@
 No service is started: jobs are leased, routed, called for once and published on paper, and their
 spans go to a collector on 127.0.0.1, in a process of its own, that takes whatever comes.
 Microseconds of CPU, the median of five rounds. `off` is what a service without `[tracing] endpoint`
-pays.
+pays, `not chosen` what one pays for a request that its sample leaves out.
 """
 
 import argparse
@@ -128,15 +128,20 @@ async def main(count: int, url: str) -> None:
     sink = Kept()
     tracer = Tracer(InForce(settings), sink)
     collector = Collector(url, {"service.name": "benchmark"}, {})
-    off, on, sent = [], [], []
+    none = parse_settings({"tracing": {"endpoint": url, "sample": 0.0}}, {})
+    assert isinstance(none, Settings)
+    leaves_out = Tracer(InForce(none), sink)
+    off, out, on, sent = [], [], [], []
     for _ in range(ROUNDS):
         jobs = [job(number) for number in range(count)]
         off.append(measured(count, lambda jobs=jobs: begin_and_leave(None, jobs, now)))
+        out.append(measured(count, lambda jobs=jobs: begin_and_leave(leaves_out, jobs, now)))
         on.append(measured(count, lambda jobs=jobs: begin_and_leave(tracer, jobs, now)))
         sent.append(measured(count, lambda: send(collector, sink)))
         spans = len(sink) / count
         sink.clear()
-    for what, figures in (("off", off), ("made on the loop", on), ("sent by the thread", sent)):
+    measures = {"off": off, "not chosen": out, "made on the loop": on, "sent by the thread": sent}
+    for what, figures in measures.items():
         print(f"{what:>20}: {statistics.median(figures):7.2f} µs a request")
     print(f"{'spans a request':>20}: {spans:7.1f}")
 

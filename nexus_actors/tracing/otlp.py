@@ -27,6 +27,8 @@ class Collector(OTLPSpanExporter):
 
     The exporter's own way to write spans is left out, for what it costs (`wire.py`); its way to
     send them is used as it is: a few tries, for as long as OTEL_EXPORTER_OTLP_TIMEOUT says (10 s).
+    That is its `_client`, which it promises to nobody: a release without it fails the tests, and in
+    a service it is told and harms no request (`Exporting`).
     """
 
     def __init__(
