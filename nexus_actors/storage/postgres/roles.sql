@@ -110,7 +110,7 @@ BEGIN
     EXECUTE (SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, '{operator}'), ';')
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN (
-                 'read_message', 'open_message', 'open_any_message', 'find_queued', 'send_again', 'node_id',
+                 'read_message', 'open_message', 'open_any_message', 'find_queued', 'send_again', 'traceparent', 'node_id',
                  'pause', 'resume', 'scale', 'drain', 'log_level', 'waiting_requests', 'cancel', 'cancel_where', 'cancellable'));
     GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.control TO "{operator}";
     GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations,

@@ -166,12 +166,14 @@ RETURNS TABLE (
     WHERE (pg_column_compression(message) IS NULL AND pg_column_size(message) <= least(largest / 12300, 2000)) IS NOT TRUE
 $$;
 
--- As 0014 has it, with the trace. Who may execute that may execute this.
+-- As 0014 has it, with the trace. Who may execute that may execute this; who may send again what failed does so within its trace.
 SELECT set_config('nexus.granted', coalesce(string_agg(format(
-           'GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text, text) TO %I', pg_get_userbyid(a.grantee)), ';'), ''), true)
+           'GRANT EXECUTE ON FUNCTION nexus.%s TO %I',
+           CASE p.proname WHEN 'send' THEN 'send(jsonb, integer, text, text)' ELSE 'traceparent(jsonb)' END,
+           pg_get_userbyid(a.grantee)), ';'), ''), true)
 FROM pg_proc AS p
 CROSS JOIN aclexplode(p.proacl) AS a
-WHERE p.oid = 'nexus.send(jsonb, integer, text)'::regprocedure AND a.grantee NOT IN (0, p.proowner);
+WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('send', 'send_again') AND a.grantee NOT IN (0, p.proowner);
 DROP FUNCTION nexus.send(jsonb, integer, text);
 
 -- What the caller sends is bounded, and all that the queue's table says besides is ours. With several queues, `queue` names one.
