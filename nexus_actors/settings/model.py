@@ -168,9 +168,6 @@ class RetentionSettings(Section):
 class TracingSettings(Section):
     """`[tracing]`: off without an endpoint."""
 
-    # A URL may have a password in it, and is refused for that: it must not be shown then.
-    model_config = ConfigDict(hide_input_in_errors=True)
-
     endpoint: str = ""
     """Where the collector takes OTLP over HTTP: what stands before `/v1/traces`."""
     sample: Annotated[float, Field(ge=0, le=1)] = 1.0
