@@ -15,7 +15,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -49,6 +49,9 @@ from nexus_actors.storage.postgres.claim import InstanceTaken
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.spool import FILE as SPOOL
 from nexus_actors.storage.spool import FileSpool
+from nexus_actors.tracing.exporting import Exporting
+from nexus_actors.tracing.opening import new_tracing
+from nexus_actors.tracing.tracer import Tracer
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
@@ -95,6 +98,10 @@ class Application:
         self.in_work.is_shut = self._takes_no_key
         self.quirks = Quirks()
         self.outages = Outages()
+        self.tracer: Tracer | None = None
+        self._exporting: Exporting | None = None
+        if settings.tracing.endpoint:
+            self.tracer, self._exporting = new_tracing(self.in_force, instance.id)
         self.streams = TextStreams()
         self.spool = FileSpool(
             instance.data_dir / SPOOL,
@@ -111,6 +118,7 @@ class Application:
                 gates=self.gates,
                 outages=self.outages,
                 spool=self.spool,
+                spans=None if self._exporting is None else self._exporting.counts,
             ),
         )
         self.reloading = Reloading(
@@ -167,13 +175,17 @@ class Application:
 
     @contextmanager
     def observing(self) -> Iterator[None]:
-        """Heed, while this is open, what the runtime tells of its actors."""
+        """Heed, while this is open, what the runtime tells of its actors, and send what is traced;
+        what is left of that at the end, for seconds, and not for trio's sake: it blocks."""
         counted = telemetry.ChildRestarted
-        notifier = self._notifier
-        with (
-            telemetry.attached(("metrics", self.instance.id), counted, self.metrics.restarted),
-            nullcontext() if notifier is None else notifier.heeding(ROOT),
-        ):
+        with ExitStack() as stack:
+            if self._exporting is not None:
+                self._exporting.open()
+                stack.callback(self._exporting.close)
+            who = "metrics", self.instance.id
+            stack.enter_context(telemetry.attached(who, counted, self.metrics.restarted))
+            if self._notifier is not None:
+                stack.enter_context(self._notifier.heeding(ROOT))
             yield
 
     def supervisor(self) -> Supervisor:
@@ -288,6 +300,7 @@ class Application:
             quirks=self.quirks,
             streams=self.streams,
             outages=self.outages,
+            tracer=self.tracer,
         )
         scope = Scope(
             nodes=(self.instance.id, self.node_name),

@@ -1,6 +1,7 @@
 """What the actors of one service share. None of it is an actor, so it outlives each of them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from nexus_actors.admission.gates import Gates
@@ -14,7 +15,10 @@ from nexus_actors.storage.notices import Hints, Notifier
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.requests import RequestStore
 from nexus_actors.storage.spool import AnswerSpool
+from nexus_actors.tracing.spans import How
+from nexus_actors.tracing.tracer import Tracer
 from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.overtaking import Overtaken
 from nexus_actors.work.pool_sizes import PoolSizes
@@ -44,6 +48,18 @@ class Shared:
     quirks: Quirks
     streams: TextStreams
     outages: Outages
+    tracer: Tracer | None = None
+    """None where nothing is traced."""
+
+    def leased(self, job: Job, sent_at: datetime | None) -> None:
+        """Have it traced, if it is to be; `sent_at` where a process that leases it reads that."""
+        if self.tracer is not None:
+            self.tracer.begin(job, sent_at)
+
+    def left(self, job: Job, how: How) -> None:
+        """Have it traced, if it is, that a job has left this process's hands."""
+        if self.tracer is not None:
+            self.tracer.left(job, how)
 
     @property
     def settings(self) -> Settings:

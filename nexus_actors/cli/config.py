@@ -30,6 +30,7 @@ _SECTIONS: Final = (
     "security",
     "requests",
     "retention",
+    "tracing",
 )
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -50,6 +50,8 @@ class Good(NamedTuple):
 class Done:
     """How far a file is sent."""
 
+    traceparent: str | None = None
+    """The trace that its requests belong to which name none."""
     sent: int = 0
     known: int = 0
     """Of those, under ids that the journal knew before."""
@@ -106,6 +108,10 @@ def enqueue(
     ],
     /,
     *,
+    traceparent: Annotated[
+        str | None,
+        Parameter(help="W3C traceparent of the trace that they belong to; a line's own counts."),
+    ] = None,
     config: ConfigPath = None,
 ) -> int:
     """Send requests, one JSON object a line, and print the id of each as it is sent.
@@ -117,7 +123,14 @@ def enqueue(
     Example: nexus enqueue requests.jsonl
     """
     settings = read_settings(config)
-    done = Done()
+    if traceparent is not None:
+        from nexus_actors.contract.trace import parse_traceparent
+
+        if parse_traceparent(traceparent) is None:
+            raise CommandError(
+                "--traceparent: expected a W3C traceparent of version 00", exit_codes.USAGE
+            )
+    done = Done(traceparent)
     try:
         run(_enqueue, settings, file, done)
     except KeyboardInterrupt:
@@ -307,7 +320,8 @@ async def _send(
     known = await _known(pool, [line.request_id for line in batch])
     done.under_way = len(batch)
     try:
-        await pool.run(_send_batch, queue, [line.text for line in batch])
+        texts = [line.text for line in batch]
+        await pool.run(_send_batch, queue, texts, _headers(batch, done.traceparent))
     except StorageRefused as error:
         if len(batch) == 1:
             return [(batch[0].number, str(error))]
@@ -332,8 +346,19 @@ async def _known(pool: "PostgresPool", ids: Sequence[str]) -> int:
         return 0
 
 
-async def _send_batch(connection: Any, queue: str, messages: Sequence[str]) -> None:
-    await connection.fetch("SELECT pgmq.send_batch($1, $2::jsonb[])", queue, messages)
+async def _send_batch(
+    connection: Any, queue: str, messages: Sequence[str], headers: Sequence[str | None]
+) -> None:
+    statement = "SELECT pgmq.send_batch($1, $2::jsonb[], $3::jsonb[])"
+    await connection.fetch(statement, queue, messages, headers)
+
+
+def _headers(batch: Sequence[Good], traceparent: str | None) -> list[str | None]:
+    """As JSON. The headers' trace counts before that of a message's field, so it is left out."""
+    import json
+
+    headers = None if traceparent is None else json.dumps({"traceparent": traceparent})
+    return [None if line.request.traceparent else headers for line in batch]
 
 
 @contextmanager

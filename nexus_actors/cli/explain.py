@@ -24,6 +24,7 @@ _SHOWN = (
     "complexity",
     "task_type",
     "agent_id",
+    "trace_id",
     "retry_of",
     "provider",
     "model",
@@ -56,6 +57,8 @@ def explain(
     Example: nexus explain 0b7c3f1e
     Exit codes: 0 done; 5 nobody knows it (yet), as for nexus result; 4 the database cannot be read.
     """
+    from nexus_actors.contract.trace import parse_traceparent
+
     settings = read_settings(config)
     url, queue = running_database(settings), settings.queue.requests
     found = run(_find, url, queue, request_id)
@@ -67,6 +70,8 @@ def explain(
         raise CommandError(
             f"the journal has no request {request_id}; {found.looked}", exit_codes.TIMED_OUT
         )
+    trace = parse_traceparent(entry.request.get("traceparent"))
+    entry.request["trace_id"] = None if trace is None else trace.trace_id
     place = _place(settings, entry) if entry.request["state"] == "leased" else None
     steps = [{**step, "detail": _read(step["detail"])} for step in entry.steps]
     costs = _costs(settings, entry, steps)

@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,12 +12,11 @@ from nexus_actors.client.errors import InvalidArguments
 from nexus_actors.contract.encode import Envelope, build_request
 from nexus_actors.contract.errors import Refusal
 from nexus_actors.contract.tasks import COMPLEXITIES, determine_complexity_for_task
+from nexus_actors.contract.trace import parse_traceparent
 from nexus_actors.settings.database_url import bad_url
 from nexus_actors.settings.load import load_settings
 from nexus_actors.settings.mistakes import SettingsErrors
 from nexus_actors.settings.model import Settings
-
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def read_settings(config: Path | None) -> Settings:
@@ -93,7 +91,7 @@ def _build(messages: object, fields: Mapping[str, Any]) -> Envelope:
     if fields.get("timeout") is not None:
         checked_timeout(fields["timeout"])
     trace = fields.get("traceparent")
-    if trace is not None and not (isinstance(trace, str) and _TRACEPARENT.fullmatch(trace)):
+    if trace is not None and parse_traceparent(trace) is None:
         raise InvalidArguments("traceparent: expected a W3C traceparent of version 00")
     request = {name: value for name, value in fields.items() if name != "traceparent"}
     match build_request(messages, **request):

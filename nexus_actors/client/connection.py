@@ -12,6 +12,7 @@ import asyncpg
 
 from nexus_actors.client.answers import CancelOutcome
 from nexus_actors.client.bridge import Bridge, open_bridge
+from nexus_actors.client.tracing import current_traceparent
 from nexus_actors.client.waiters import Waiters
 from nexus_actors.client.watch import Pool, Watch
 from nexus_actors.contract.encode import Envelope
@@ -77,10 +78,12 @@ class ClientDatabase:
         return await self._bridge(operate)
 
     async def send(self, queue: str, envelopes: Iterable[Envelope]) -> None:
-        """Put requests into the queue, all or none."""
-        sent = list(envelopes)
+        """Put requests into the queue, all or none, within the caller's trace where they name no
+        other."""
+        sent, here = list(envelopes), current_traceparent()
         bodies = [it.body for it in sent]
-        headers = [it.traceparent and json.dumps({"traceparent": it.traceparent}) for it in sent]
+        traces = [it.traceparent or here for it in sent]
+        headers = [trace and json.dumps({"traceparent": trace}) for trace in traces]
         statement = "SELECT pgmq.send_batch($1, $2::text[]::jsonb[], $3::text[]::jsonb[])"
         await self.run(fetch, statement, queue, bodies, headers)
 

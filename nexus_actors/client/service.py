@@ -140,7 +140,9 @@ class LLMService:
         bare name. `messages` are `{"role": …, "content": …}`. `options` are the request's other
         fields (`task_type`, `max_tokens`, `tools`, …; docs/messages.md has them); `request_id` is
         a new UUID unless given, and one that was used before gets the first request's answer.
-        `traceparent` (W3C) goes along in the message's headers, and comes back in the result.
+        `traceparent` (W3C) goes along in the message's headers: the trace goes on in the service,
+        and the result says from where. Unless given, it is that of the OpenTelemetry span that the
+        caller is in, if any.
 
         `timeout` is in seconds, `DEFAULT_TIMEOUT` unless given, and also tells the service when to
         give up. With `wait=False`, `Enqueued` is returned at once, `result` fetches the answer, and

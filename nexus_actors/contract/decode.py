@@ -44,6 +44,7 @@ from nexus_actors.contract.tasks import (
     normalize_capabilities,
     normalize_task_type,
 )
+from nexus_actors.contract.trace import parse_traceparent
 from nexus_actors.contract.unknown_keys import in_items, in_messages, in_system
 from nexus_actors.contract.usual import choice, read_usual
 from nexus_actors.contract.wire import MAX_ID_LENGTH, WireRequest
@@ -102,7 +103,11 @@ def _fields(value: Any) -> dict[str, Any] | None:
     """The request's fields without null ones, unwrapped. None if the value is no object."""
     if not isinstance(value, dict):
         return None
-    return {key: item for key, item in holder_of(value).items() if item is not None}
+    holder = holder_of(value)
+    fields = {key: item for key, item in holder.items() if item is not None}
+    if holder is not value and (trace := value.get("traceparent")) is not None:
+        fields.setdefault("traceparent", trace)  # of the envelope, on either side of it
+    return fields
 
 
 def holder_of(value: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +154,11 @@ def _decode_fields(
     notes = [*spelt.notes]
     if "input" in fields and not _uses_input(fields):
         notes.append("input: messages counts")
-    return _build(wire, complexity, spelt, said, (*notes, *bounded(unknown)))
+    trace = fields.get("traceparent")
+    if trace is not None and parse_traceparent(trace) is None:
+        notes.append("traceparent: expected a W3C traceparent of version 00")
+        trace = None
+    return _build(wire, complexity, spelt, said, (*notes, *bounded(unknown)), trace)
 
 
 def _uses_input(fields: dict[str, Any]) -> bool:
@@ -200,7 +209,12 @@ def _find_named_fault(fields: dict[str, Any]) -> Refusal | None:
 
 
 def _build(
-    wire: WireRequest, complexity: Complexity, spelt: Spelt, said: Instructed, told: tuple[str, ...]
+    wire: WireRequest,
+    complexity: Complexity,
+    spelt: Spelt,
+    said: Instructed,
+    told: tuple[str, ...],
+    trace: str | None,
 ) -> LLMRequest:
     return LLMRequest(
         request_id=wire.request_id,
@@ -234,6 +248,7 @@ def _build(
         metadata=wire.metadata or None,
         unknown=told,
         timeout=None if wire.timeout is None else wire.timeout / 1000,
+        traceparent=trace,
         **spelt.fields,
     )
 
@@ -275,7 +290,7 @@ def _refuse(
         and clean_text(request_id) == request_id
     )
     agent_id, task_type = known.get("agent_id"), known.get("task_type")
-    complexity = known.get("complexity")
+    complexity, trace = known.get("complexity"), known.get("traceparent")
     return Refusal(
         type=error_type,
         message=message if len(message) <= 500 else message[:499] + "…",
@@ -289,5 +304,6 @@ def _refuse(
         task_type=normalize_task_type(clean_text(task_type)) or None
         if isinstance(task_type, str)
         else None,
+        traceparent=None if parse_traceparent(trace) is None else trace,
         excerpt=clean_text(excerpt(known) if shape is None else shape),
     )

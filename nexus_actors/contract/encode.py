@@ -109,6 +109,8 @@ def result_fields(result: LLMResult) -> dict[str, Any]:
         "attempts": result.attempts,
         "error": None,
     }
+    if result.traceparent is not None:
+        fields["traceparent"] = result.traceparent
     if result.supersedes:
         fields["supersedes"] = True
     match result.outcome:
@@ -188,6 +190,7 @@ def decode_result(body: str | None, *, now: datetime | None = None) -> LLMResult
         latency_ms=_count(fields.get("latency_ms")),
         attempts=_count(fields.get("attempts")),
         timestamp=_read_time(fields.get("timestamp"), now or datetime.now(UTC)),
+        traceparent=_text(fields.get("traceparent")),
         supersedes=fields.get("supersedes") is True,
     )
 

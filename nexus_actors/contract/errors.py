@@ -114,6 +114,8 @@ class Refusal:
     complexity: str | None = None
     """As sent, if it is a valid one."""
     task_type: str | None = None
+    traceparent: str | None = None
+    """As `LLMRequest.traceparent`."""
     excerpt: str = ""
     """The message's shape: names of known fields with types and sizes, values only of those that
     cannot hold a prompt. At most `EXCERPT_LIMIT` characters."""

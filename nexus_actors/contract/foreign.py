@@ -19,7 +19,7 @@ MOST_NOTES: Final = 100
 LONGEST_NOTE: Final = 300
 """Characters."""
 
-_OWN: Final = frozenset({"timestamp", "retry_of"})
+_OWN: Final = frozenset({"timestamp", "retry_of", "traceparent"})
 """Of the envelope: known, and nothing that a provider could be sent."""
 _HARMLESS: Final[Mapping[str, Any]] = {
     "background": False,

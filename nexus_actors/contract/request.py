@@ -78,3 +78,5 @@ class LLMRequest(Struct, frozen=True, kw_only=True):
     """Names of fields that no API of ours has a place for: told in `dropped`. Bounded."""
     timeout: float | None = None
     """Seconds allowed for the whole answer (milliseconds on the wire)."""
+    traceparent: str | None = None
+    """The valid one that it has as a field; what the message's headers say counts before it."""

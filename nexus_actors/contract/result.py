@@ -92,5 +92,7 @@ class LLMResult:
     """Calls made to providers, failed ones included."""
     timestamp: datetime
     """When the outcome was known; UTC."""
+    traceparent: str | None = None
+    """The trace goes on from here (W3C); None where there is none."""
     supersedes: bool = False
     """An operator sent the request again under its own id: an error was published before."""

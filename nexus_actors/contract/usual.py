@@ -18,6 +18,7 @@ from nexus_actors.contract.tasks import (
     normalize_capabilities,
     normalize_task_type,
 )
+from nexus_actors.contract.trace import parse_traceparent
 from nexus_actors.contract.unknown_keys import in_messages
 from nexus_actors.contract.wire import MAX_ID_LENGTH, MAX_TIMEOUT_MS, MAX_TOKENS
 from nexus_actors.contract.wrong import Wrong
@@ -44,6 +45,7 @@ class _Usual(msgspec.Struct, forbid_unknown_fields=True):
     timeout: Annotated[float, msgspec.Meta(gt=0, le=MAX_TIMEOUT_MS)] | None = None
     timestamp: str | None = None
     retry_of: str | None = None
+    traceparent: str | None = None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Usual)
@@ -61,7 +63,8 @@ def read_usual(body: str, bounds: Bounds) -> LLMRequest | None:
     spoken = _spoken(wire.messages, body, bounds)
     task_type = normalize_task_type(wire.task_type) if wire.task_type else ""
     complexity = wire.complexity or TASK_COMPLEXITY.get(task_type)
-    if spoken is None or complexity is None:
+    trace = wire.traceparent
+    if spoken is None or complexity is None or _is_wrong(trace):
         return None
     messages, unknown = spoken
     return LLMRequest(
@@ -82,6 +85,7 @@ def read_usual(body: str, bounds: Bounds) -> LLMRequest | None:
         metadata=wire.metadata or None,
         unknown=unknown,
         timeout=None if wire.timeout is None else wire.timeout / 1000,
+        traceparent=trace,
     )
 
 
@@ -111,6 +115,10 @@ def _capabilities(words: tuple[str, ...] | str | None) -> tuple[str, ...]:
     if not words:
         return ()
     return normalize_capabilities((words,) if isinstance(words, str) else words)
+
+
+def _is_wrong(trace: str | None) -> bool:
+    return trace is not None and parse_traceparent(trace) is None
 
 
 def choice(text: str | None) -> str:

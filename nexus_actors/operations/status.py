@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from nexus_actors.storage.nodes import NodeReport, NodeState
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.spool import FileSpool
+from nexus_actors.tracing.exporting import Counts
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 
@@ -42,6 +43,8 @@ class Tables:
     gates: Gates
     outages: Outages
     spool: FileSpool
+    spans: Counts | None
+    """None where nothing is traced."""
 
 
 class Status:
@@ -64,6 +67,7 @@ class Status:
         self._gates = tables.gates
         self._outages = tables.outages
         self._spool = tables.spool
+        self._spans = tables.spans
         self.started_at = datetime.now(UTC)
         self._began = time.monotonic()
         self.started = False
@@ -152,6 +156,7 @@ class Status:
             "spooled": len(self._spool),
             "providers": {name: self._provider(name) for name in self._in_work.providers},
             "totals": self._metrics.as_dict(),
+            "spans": None if self._spans is None else asdict(self._spans),
         }
 
     async def job(self, arguments: Mapping[str, Any]) -> object:

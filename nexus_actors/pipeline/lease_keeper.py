@@ -69,10 +69,11 @@ class LeaseKeeper(Stage):
             if current is not None and current.msg_id == lease.msg_id:
                 self._in_work.renew(job, current)  # by ourselves, a moment ago
                 continue
-            log.warning("lease lost, call given up", request_id=job.request_id, msg_id=lease.msg_id)
+            log.warning("lease lost, call given up", **job.ids, msg_id=lease.msg_id)
             if job.call is not None:
                 job.call.cancel()
             self._in_work.remove(job)
+            self._shared.left(job, "lost")
 
     async def _release(self) -> None:
         jobs = [job for job in self._in_work if not isinstance(job.place, Answered)]
@@ -82,6 +83,7 @@ class LeaseKeeper(Stage):
             await self._store.give_back([give_back(job) for job in jobs])
             for job in jobs:
                 self._in_work.remove(job)
+                self._shared.left(job, "given_back")
             # What was leased and never reached the table, and what waits for a provider.
             await self._store.release_orphans(
                 [job.lease.msg_id for job in self._in_work], called=False

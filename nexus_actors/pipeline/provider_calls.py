@@ -188,7 +188,7 @@ class ProviderCalls:
         # Where, but not what it says: it may quote the prompt or the key.
         log.error(
             "a call crashed",
-            request_id=job.request_id,
+            **job.ids,
             provider=self._provider,
             error=type(error).__name__,
             where="".join(traceback.format_tb(error.__traceback__)),

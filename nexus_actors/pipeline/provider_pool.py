@@ -138,7 +138,7 @@ class ProviderPool(GenServer):
             if isinstance(job.place, Held) and job.place.worker.is_alive:
                 continue
             if job.call_started is not None:
-                log.warning("call cut off", request_id=job.request_id, outcome=outcome)
+                log.warning("call cut off", **job.ids, outcome=outcome)
             job.cut_off(outcome)
             late = job.deadline <= trio.current_time()  # the Router's to end
             if again and job.has_used(self._shared.max_attempts):

@@ -283,7 +283,7 @@ class ProviderWorker(GenServer):
             return
         log.info(
             "call failed",
-            request_id=job.request_id,
+            **job.ids,
             provider=self._provider,
             model=job.candidate.model,
             error=failure.type,

@@ -12,6 +12,7 @@ from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
+from nexus_actors.contract.trace import TraceParent, parse_traceparent
 from nexus_actors.failpoints import reached
 from nexus_actors.pipeline.leasing import HELD, Leasing
 from nexus_actors.pipeline.stage import Stage
@@ -214,8 +215,15 @@ class QueueConsumer(Stage):
             prior_outcome=delivery.last_outcome,
             used_before=delivery.used_candidates,
             previous=delivery.previous,
+            waited_for=delivery.waited_for,
+            traceparent=_traceparent(delivery, body),
         )
+        self._shared.leased(job, delivery.enqueued_at)
         job.sent_at = job.leased_at - _seconds(delivery.enqueued_at, delivery.leased_at)
+        job.waits_since = job.sent_at
+        if delivery.waited_since is not None:
+            waited = _seconds(delivery.waited_since, delivery.leased_at)
+            job.waits_since = job.leased_at - waited
         if delivery.verdict in ("claimed", "cancelled") and delivery.first_leased_at is not None:
             job.leased_before = _seconds(delivery.first_leased_at, delivery.leased_at)
         if delivery.first_attempt_at is not None:
@@ -267,6 +275,12 @@ class QueueConsumer(Stage):
 
 def _seconds(since: datetime, until: datetime) -> float:
     return max((until - since).total_seconds(), 0.0)
+
+
+def _traceparent(delivery: Delivery, body: LLMRequest | Refusal) -> TraceParent | None:
+    """That of the message's headers; else the one that the request has as a field."""
+    text = delivery.traceparent or body.traceparent
+    return None if text is None else parse_traceparent(text)
 
 
 def _request_id(delivery: Delivery) -> str | None:

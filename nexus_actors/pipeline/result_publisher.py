@@ -92,6 +92,8 @@ class ResultPublisher(Stage):
         """Begin with what a predecessor did not get published."""
         if not self._in_work.recovered:
             self._kept.adopt()
+            for job in self._in_work.answered():
+                self._shared.leased(job, None)
             self._earlier.update(self._in_work.answered())
         self._in_work.take_answered()
         self._pending.extend(self._in_work.answered())
@@ -219,6 +221,7 @@ class ResultPublisher(Stage):
             self._let_go(job)
             self._in_work.remove(job)
             self._metrics.track(job)
+            self._shared.left(job, "ended")
         self._settle(ended)
         self._set_apart()
 
@@ -232,7 +235,7 @@ class ResultPublisher(Stage):
         if len(jobs) == 1 and isinstance(error, StorageStrained):
             self._settle(jobs)
         if len(jobs) == 1:
-            log.warning("not published yet", request_id=jobs[0].request_id, error=str(error))
+            log.warning("not published yet", **jobs[0].ids, error=str(error))
         elif isinstance(error, StorageStrained):
             self._failed.update(dict.fromkeys(jobs, self._passes))
         self._pending.extendleft(reversed(jobs))
@@ -284,7 +287,8 @@ class ResultPublisher(Stage):
             log.warning("attempts not recorded", requests=len(gone), error=str(error))
         for job in gone:
             self._in_work.remove(job)
-            log.warning("lease was lost, result dropped", request_id=job.request_id)
+            self._shared.left(job, "lost")
+            log.warning("lease was lost, result dropped", **job.ids)
         self._settle(gone)
 
     async def _keep_while_slow(self) -> None:
@@ -351,7 +355,7 @@ class ResultPublisher(Stage):
             self._waiting.cancel()
 
     def _replace(self, job: Job, instead: Finish, error: StorageRefused) -> None:
-        log.error("the store refused a result", request_id=job.request_id, error=str(error))
+        log.error("the store refused a result", **job.ids, error=str(error))
         job.end = instead
         self._in_work.weigh(job, size(instead))
         if not instead.succeeded and isinstance(job.outcome, Answer):

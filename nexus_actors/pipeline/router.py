@@ -272,14 +272,16 @@ class Router(GenServer):
                         await self._give_back([job])
                     return
                 # Its lease lapses by itself; then it is leased again, with fewer attempts told.
-                log.error("not given back", request_id=jobs[0].request_id, error=str(error))  # noqa: TRY400
+                log.error("not given back", **jobs[0].ids, error=str(error))  # noqa: TRY400
                 self._in_work.remove(jobs[0])
+                self._shared.left(jobs[0], "lost")
             except StorageError as error:
                 await self._patience.failed(error)
             else:
                 self._patience.worked()
                 for job in jobs:
                     self._in_work.remove(job)
+                    self._shared.left(job, "given_back")
                 self._in_work.waiting_providers.update(
                     job.wait.lane for job in jobs if job.wait is not None and job.wait.lane
                 )

@@ -20,6 +20,7 @@ from nexus_actors.settings.model import (
     ServiceSettings,
     Settings,
     SupervisionSettings,
+    TracingSettings,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Settings",
     "SettingsErrors",
     "SupervisionSettings",
+    "TracingSettings",
     "load_settings",
     "masked",
     "parse_settings",

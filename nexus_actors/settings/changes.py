@@ -17,6 +17,7 @@ _NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
     "result_poller": ("enabled",),
     "security": ("remote",),
     "supervision": ("max_restarts", "max_seconds"),
+    "tracing": ("endpoint", "sample", "attributes"),
 }
 """What is read once, at the start of the process, by section. All else can change under way."""
 

@@ -30,6 +30,7 @@ def masked(settings: Settings) -> dict[str, Any]:
         "security": settings.security.model_dump(mode="json"),
         "requests": settings.requests.model_dump(mode="json"),
         "retention": settings.retention.model_dump(mode="json"),
+        "tracing": settings.tracing.model_dump(mode="json"),
         "budgets": {name: it.model_dump(mode="json") for name, it in settings.budgets.items()},
         "providers": {name: _provider(it) for name, it in settings.providers.items()},
         "routes": [_route(route) for route in settings.routes],

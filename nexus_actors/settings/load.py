@@ -46,6 +46,7 @@ from nexus_actors.settings.model import (
     ServiceSettings,
     Settings,
     SupervisionSettings,
+    TracingSettings,
 )
 from nexus_actors.settings.reach import read_reach
 from nexus_actors.settings.routes import ROUTE_KEYS
@@ -62,6 +63,7 @@ _MODELS: Final[Mapping[str, type[Section]]] = {
     "security": SecuritySettings,
     "requests": RequestSettings,
     "retention": RetentionSettings,
+    "tracing": TracingSettings,
 }
 _TOP: Final = (*_MODELS, "budgets", "providers", "routes")
 _VARIABLES: Final = (
@@ -140,6 +142,7 @@ def parse_settings(
     security = _section(SecuritySettings, "security", tables, notes)
     requests = _section(RequestSettings, "requests", tables, notes)
     retention = _section(RetentionSettings, "retention", tables, notes)
+    tracing = _section(TracingSettings, "tracing", tables, notes)
     _check_queue_names(queue, notes)
     _check_leases(queue, database, notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
@@ -164,6 +167,7 @@ def parse_settings(
         security=security,
         requests=requests,
         retention=retention,
+        tracing=tracing,
         budgets=MappingProxyType(budgets),
         providers=MappingProxyType(reach.providers),
         left_out=MappingProxyType(reach.left_out),

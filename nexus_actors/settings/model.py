@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from nexus_actors.config_file import DEFAULT_DATA_DIR, DRAIN_TIMEOUT, LONGEST_DRAIN
 from nexus_actors.contract.bounds import DEFAULTS, WIDEST, Bounds
 from nexus_actors.contract.request import Complexity
+from nexus_actors.providers.http.settings import has_good_port
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 
 
@@ -165,6 +167,36 @@ class RetentionSettings(Section):
     dead_count: Annotated[int, Field(ge=0)] = 0
 
 
+class TracingSettings(Section):
+    """`[tracing]`: off without an endpoint."""
+
+    endpoint: str = ""
+    """Where the collector takes OTLP over HTTP: what stands before `/v1/traces`."""
+    sample: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """The share of those requests traced that come without a `traceparent`."""
+    attributes: dict[str, str] = Field(default_factory=dict)
+    """Of the resource, such as `deployment.environment.name`."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _check_endpoint(cls, text: str) -> str:
+        text = text.strip().rstrip("/")
+        if not text:
+            return ""
+        url = urlsplit(text)
+        if url.scheme not in ("http", "https") or not url.hostname or not has_good_port(url):
+            raise ValueError("expected a URL like http://collector:4318")
+        if url.username is not None or url.password is not None:
+            raise ValueError(
+                "must hold no user name or password: OTEL_EXPORTER_OTLP_HEADERS is for secrets"
+            )
+        if "?" in text or "#" in text or not text.isascii() or not text.isprintable():
+            raise ValueError("must be printable ASCII without a query (?) and a fragment (#)")
+        if " " in text or text.endswith("/v1/traces"):
+            raise ValueError("must have no blanks, and end before /v1/traces, which is added")
+        return text
+
+
 class BudgetSettings(Section):
     """One of `[budgets.NAME]`: so many US dollars a day or month (UTC)."""
 
@@ -280,6 +312,7 @@ class Settings:
     security: SecuritySettings
     requests: RequestSettings
     retention: RetentionSettings
+    tracing: TracingSettings
     budgets: Mapping[str, BudgetSettings]
     """By name."""
     providers: Mapping[str, Provider]

@@ -88,7 +88,7 @@ class Cancellations(GenServer):
             case Unrouted() | Assigned():
                 self._in_work.answer(job, failure)
             case Held():
-                log.info("call is cut off, its request is cancelled", request_id=request_id)
+                log.info("call is cut off, its request is cancelled", **job.ids)
                 job.cancelled = failure
                 if job.call is not None:
                     job.call.cancel()

@@ -82,6 +82,12 @@ class Delivery:
     """Why there is no text: a few words of ours."""
     cancellation: Cancellation | None = None
     """The wish that has made it cancelled."""
+    traceparent: str | None = None
+    """The valid one of its message's headers, or that the journal has of its request."""
+    waited_since: datetime | None = None
+    """When it began to wait for this lease, where an earlier one was given back."""
+    waited_for: str | None = None
+    """Why it was given back (`GiveBack.reason`), where that is known."""
     more_due: bool = False
     """Others were due that were left for the next time, for their bytes."""
 

@@ -62,6 +62,8 @@ def _without_text(answer: Answer) -> Answer:
         usage=answer.usage,
         cost=answer.cost,
         cost_basis=answer.cost_basis,
+        finish_reason=answer.finish_reason,
+        response_id=answer.response_id,
     )
 
 
@@ -101,6 +103,7 @@ def _result(job: Job, request_id: str, outcome: Answer | Failure, finished_at: d
             latency_ms=job.latency_ms,
             attempts=job.attempt_count,
             timestamp=finished_at,
+            traceparent=None if job.trace is None else str(job.trace),
         )
     )
 

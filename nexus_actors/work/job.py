@@ -1,6 +1,6 @@
 """What the stages hand each other: one request while this process works on it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
@@ -11,6 +11,7 @@ import trio
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure
+from nexus_actors.contract.trace import TraceParent
 from nexus_actors.routing import Candidate, Routes
 from nexus_actors.storage.requests import Attempt, Finish, Lease, Previous, Step
 from nexus_actors.work.refusals import Refusals
@@ -138,6 +139,14 @@ class Job:
     """What chose them. Once others are in force, it is routed anew before its next call."""
     allowed: Allowed | None = None
     """What is sent of it to the candidate to try now."""
+    waits_since: float = inf
+    """When it began to wait for this lease, by the same clock: it was sent, or given back."""
+    waited_for: str | None = None
+    """Why it was given back then, where that is known."""
+    traceparent: TraceParent | None = None
+    """Whose child its producer says that all this is."""
+    span: TraceParent | None = None
+    """The span of this lease, where it is traced; in its result it is the parent of what comes."""
     wait: Wait | None = None
     """What it waits for in the store, or will; None where its call may begin."""
     call: trio.CancelScope | None = None
@@ -166,6 +175,18 @@ class Job:
     def key(self) -> Key:
         """What it is found by among all jobs of this process."""
         return self.lease.msg_id, self.request_id
+
+    @property
+    def trace(self) -> TraceParent | None:
+        """What goes on from it: the span of this lease, else what its producer has sent."""
+        return self.span or self.traceparent
+
+    @property
+    def ids(self) -> Mapping[str, str | None]:
+        """What a line of the log about it has: the ids of its request and of its trace, if any."""
+        if (trace := self.trace) is None:
+            return {"request_id": self.request_id}
+        return {"request_id": self.request_id, "trace_id": trace.trace_id}
 
     @property
     def attempt_count(self) -> int:

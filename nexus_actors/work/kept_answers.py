@@ -8,6 +8,7 @@ import structlog
 from nexus_actors.contract.encode import decode_result
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.result import Failure, LLMResult
+from nexus_actors.contract.trace import parse_traceparent
 from nexus_actors.storage.errors import SpoolError
 from nexus_actors.storage.requests import Finish
 from nexus_actors.storage.spool import AnswerSpool
@@ -56,6 +57,9 @@ class KeptAnswers:
             prior_uncounted=end.uncounted_count,
             attempts=list(end.attempts),
             end=end,
+            traceparent=parse_traceparent(result.traceparent)
+            if isinstance(result, LLMResult)
+            else None,
         )
         self._in_work.add(job)
         self._in_work.weigh(job, size(end))

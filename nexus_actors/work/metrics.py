@@ -75,7 +75,7 @@ class Metrics:
         outcome = job.outcome
         self.sent_to.update({attempt.provider for attempt in job.attempts})
         entry = {
-            "request_id": job.request_id,
+            **job.ids,
             "latency_ms": job.latency_ms,
             "attempts": job.attempt_count,
         }

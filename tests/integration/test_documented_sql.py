@@ -1,4 +1,4 @@
-"""The SQL that README, docs/messages.md and docs/operating.md show does what they say."""
+"""The SQL that README and the pages of docs/ for users show does what they say."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.service import open_sql, request, running_service
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = [
     block
-    for name in ("README.md", "docs/messages.md", "docs/operating.md")
+    for name in ("README.md", "docs/messages.md", "docs/operating.md", "docs/tracing.md")
     for block in re.findall(r"```sql\n(.*?)```", (ROOT / name).read_text(), re.S)
 ]
 ROUTE = [{"complexity": "*", "task_type": "*", "models": ["one/m"]}]

@@ -59,7 +59,7 @@ class HttpSettings(ProviderSettings):
         if "://" not in text:
             raise ValueError("expected a URL that begins with https://, like https://host/v1")
         url = urlsplit(text)  # its ValueError of a bad IPv6 address is clear enough
-        if not _has_good_port(url):
+        if not has_good_port(url):
             raise ValueError("expected a port from 1 to 65535 after the host, https://host:8000/v1")
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError("expected a URL like https://api.openai.com/v1")
@@ -81,7 +81,7 @@ class HttpSettings(ProviderSettings):
         if text is None:
             return None
         url = urlsplit(text)
-        if url.scheme not in ("http", "https") or not url.hostname or not _has_good_port(url):
+        if url.scheme not in ("http", "https") or not url.hostname or not has_good_port(url):
             raise ValueError("expected a URL like http://proxy.example:3128")
         if url.username is not None or url.password is not None:
             raise ValueError("must hold no user name or password")
@@ -122,7 +122,8 @@ class HttpSettings(ProviderSettings):
         return self
 
 
-def _has_good_port(url: SplitResult) -> bool:
+def has_good_port(url: SplitResult) -> bool:
+    """Whether its port, if there is one, can be connected to."""
     try:
         return url.port != 0
     except ValueError:

@@ -7,17 +7,17 @@ already been committed: a lease may then exist that nobody knows of, and lapses,
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import asyncpg
 
 from nexus_actors.storage.accounts import BudgetShare, Quota
-from nexus_actors.storage.cancellations import Cancellation
 from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.notices import Notice
 from nexus_actors.storage.postgres import encoding
 from nexus_actors.storage.postgres.claim import Claim
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, fetch
+from nexus_actors.storage.postgres.deliveries import read_delivery, read_lease
 from nexus_actors.storage.postgres.direct import DirectWay
 from nexus_actors.storage.postgres.sql import LeaseKind, Queues
 from nexus_actors.storage.requests import (
@@ -28,8 +28,6 @@ from nexus_actors.storage.requests import (
     GiveBack,
     Lease,
     Others,
-    Previous,
-    Verdict,
 )
 
 WAITING_TIMEOUT = 900.0
@@ -123,7 +121,7 @@ class PostgresRequestStore:
             kind = "chosen"
             arguments.append(only)
         rows = await self._pool.run(fetch, self._lease[kind], *arguments)
-        return [_delivery(row) for row in rows]
+        return [read_delivery(row) for row in rows]
 
     async def find_others(
         self, examples: Sequence[int], most: int, *, since: datetime | None, by_agent: bool
@@ -135,7 +133,7 @@ class PostgresRequestStore:
     async def hold(self, seconds: float) -> Lease | None:
         """See `RequestStore.hold`."""
         rows = await self._fetch("hold", seconds)
-        return _lease(rows[0]) if rows else None
+        return read_lease(rows[0]) if rows else None
 
     async def hold_waiting(self, rooms: Mapping[str, int], *, expired: int = 0) -> int:
         """See `RequestStore.hold_waiting`."""
@@ -168,7 +166,7 @@ class PostgresRequestStore:
             held.read_ct,
             unread,
         )
-        return [_delivery(row) for row in rows]
+        return [read_delivery(row) for row in rows]
 
     async def take_waiting(
         self,
@@ -191,7 +189,7 @@ class PostgresRequestStore:
             largest,
             together,
         )
-        return [_delivery(row) for row in rows]
+        return [read_delivery(row) for row in rows]
 
     async def give_back(self, returns: Sequence[GiveBack]) -> None:
         """See `RequestStore.give_back`.
@@ -221,7 +219,7 @@ class PostgresRequestStore:
         rows = await self._keeper.run(
             fetch, self._sql["extend"], self._owner, *_columns(leases), visibility_timeout
         )
-        return {row["request_id"]: _lease(row) for row in rows}
+        return {row["request_id"]: read_lease(row) for row in rows}
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
         """See `RequestStore.finish`."""
@@ -232,7 +230,7 @@ class PostgresRequestStore:
             rows = await self._fetch(
                 "finish", self._owner, encoding.finishes(batch), encoding.attempts(batch)
             )
-        return {_lease(row) for row in rows}
+        return {read_lease(row) for row in rows}
 
     async def rehearse(self, item: Finish, *, lease_of: str | None = None) -> bool:
         """See `RequestStore.rehearse`."""
@@ -245,7 +243,7 @@ class PostgresRequestStore:
             before=() if lease_of is None else self._pose(item, lease_of),
         )
         refuse_if_full(usage)
-        return item.lease in {_lease(row) for row in rows}
+        return item.lease in {read_lease(row) for row in rows}
 
     def _pose(self, item: Finish, of: str) -> tuple[str | int | None, ...]:
         lease, name = item.lease, item.request_id
@@ -263,7 +261,7 @@ class PostgresRequestStore:
         if not requests:
             return {}
         rows = await self._fetch("reclaim", self._owner, list(requests), list(requests.values()))
-        return {row["request_id"]: _lease(row) for row in rows}
+        return {row["request_id"]: read_lease(row) for row in rows}
 
     async def notify(self, notices: Sequence[Notice]) -> None:
         """See `Notifier.notify`."""
@@ -361,39 +359,3 @@ def refuse_if_full(usage: float) -> None:
 
 def _columns(leases: Collection[Lease]) -> tuple[list[int], list[int]]:
     return [lease.msg_id for lease in leases], [lease.read_ct for lease in leases]
-
-
-def _lease(row: asyncpg.Record) -> Lease:
-    return Lease(row["msg_id"], row["read_ct"])
-
-
-def _delivery(row: asyncpg.Record) -> Delivery:
-    return Delivery(
-        lease=_lease(row),
-        body=row["body"],
-        size=row["size"],
-        fault=row["fault"],
-        more_due=row.get("more_due", False),
-        enqueued_at=row["enqueued_at"],
-        leased_at=row["leased_at"],
-        first_leased_at=row["first_leased_at"],
-        verdict=cast("Verdict", row["verdict"]),
-        request_id=row["request_id"],
-        attempts=row["attempts"] or 0,
-        uncounted_attempts=row["spared_attempts"] or 0,
-        earlier_attempts=row["earlier_attempts"] or 0,
-        first_attempt_at=row["first_attempt_at"],
-        last_outcome=row["last_outcome"],
-        used_candidates=tuple(row["used_candidates"] or ()),
-        previous=_previous(row),
-        cancellation=Cancellation(row["cancelled_by"], row["cancelled_why"])
-        if row["verdict"] == "cancelled"
-        else None,
-    )
-
-
-def _previous(row: asyncpg.Record) -> Previous | None:
-    provider, model = row["previous_provider"], row["previous_model"]
-    if provider is None or model is None:
-        return None
-    return Previous(provider, model, row["previous_key"])

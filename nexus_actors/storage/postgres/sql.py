@@ -108,6 +108,9 @@ _FEW_QUEUED = "d.sent_again_after IS NOT NULL AND (SELECT count FROM told_of) >=
 """Which results go to the queue where the others are stored. The second part is of no row, so it is
 looked at first, and once: all are told of, whether or not any goes to the queue."""
 
+PARTS = ("published", "attempts", "labels", "headers")
+"""Of statements, each in a file of its own; `stored` is of one way alone."""
+
 COLUMNS = ("msg_id", "vt", "read_ct", "enqueued_at", "last_read_at", "message", "headers")
 """What a queue of PGMQ 1.8 and its archive share; other releases have other columns."""
 
@@ -149,7 +152,7 @@ class Queues:
         PGMQ names its tables after their queues, and a table's name cannot be a parameter.
         """
         direct = way == "direct"
-        parts = {part: read("parts", part).rstrip() for part in ("published", "attempts", "labels")}
+        parts = {part: read("parts", part).rstrip() for part in PARTS}
         parts["stored"] = read("parts", "stored").rstrip() + ",\n" if direct else ""
         parts["queued"] = _FEW_QUEUED if direct else "true"
         text = read("queries", name)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from opentelemetry import trace
 
 from nexus_actors.client import (
     CallAnswer,
@@ -51,6 +52,23 @@ async def test_a_call_is_answered(database_url: str, tmp_path: Path) -> None:
         assert results[0]["request_id"] == answer.request_id
         assert [r.get("traceparent") for r in results] == [TRACE, None, None]
         await quiet(running.sql)
+
+
+async def test_what_is_sent_within_a_span_belongs_to_its_trace(
+    database_url: str, tmp_path: Path
+) -> None:
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    here = trace.SpanContext(0x4BF92F3577B34DA6A3CE929D0E0E4736, 0xF067AA0BA902B7, False, flags)
+    async with client(database_url, tmp_path) as service, open_sql(database_url) as sql:
+        with trace.use_span(trace.NonRecordingSpan(here)):
+            await service.enqueue("chat", QUESTION)
+            await service.enqueue("chat", QUESTION, traceparent=TRACE)
+        await service.enqueue("chat", QUESTION)
+        found = (
+            "SELECT array_agg(headers ->> 'traceparent' ORDER BY msg_id) FROM pgmq.q_ai_requests"
+        )
+        ours = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        assert await sql.value(found) == [ours, TRACE, None]
 
 
 async def test_a_model_may_be_named_in_place_of_a_complexity(

@@ -192,6 +192,39 @@ async def test_a_request_that_is_only_in_the_archive_is_sent_from_there(
     assert [it.number for it in await find(db)] == [numbers[2]]
 
 
+async def test_what_is_sent_again_stays_in_the_trace_of_its_letter(db: PostgresDatabase) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    ids = await send(db, {"request_id": "archived"})
+    await sql(db, "SELECT pgmq.archive('ai_requests', $1::bigint[])", ids)
+    archived = {"request_id": "archived", "request": None, "archived_msg_id": ids[0]}
+    letters = [
+        archived | {"traceparent": trace},
+        {"request_id": "whole", "request": {}, "traceparent": trace},
+        {"request_id": "none", "request": {}},
+        *({"request_id": "odd", "request": {}, "traceparent": odd} for odd in (7, "x", [trace])),
+    ]
+    for number in await send(db, *letters, queue=DEAD):
+        assert (await retry(db, number)).done
+    headers = "SELECT array_agg(headers ->> 'traceparent' ORDER BY msg_id) FROM pgmq.q_ai_requests"
+    assert await value(db, headers) == [trace, trace, None, None, None, None]
+    # Under its own id it is the journal that has it.
+    await sql(db, "DELETE FROM pgmq.q_ai_requests")
+    request = {"request_id": "same"}
+    await sql(
+        db,
+        "SELECT pgmq.send('ai_requests', $1::text::jsonb, $2::text::jsonb)",
+        json.dumps(request),
+        json.dumps({"traceparent": trace}),
+    )
+    [leased] = await db.requests.lease(1, 30)
+    await db.requests.finish([success(leased, succeeded=False, dead_reason="timeout")])
+    [letter] = await find(db)
+    assert (await dead_letters.retry(db.pool, db.queues, letter.number, same_id=True)).done
+    [again] = await db.requests.lease(1, 30)
+    assert again.traceparent == trace
+    assert (again.waited_since, again.waited_for) == (again.enqueued_at, None)
+
+
 async def test_what_is_refused_by_itself_stays_and_is_told(db: PostgresDatabase) -> None:
     numbers = await send(
         db, *({"request_id": f"r{n}", "request": {}} for n in range(9)), queue=DEAD

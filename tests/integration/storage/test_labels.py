@@ -2,8 +2,12 @@
 wish to cancel it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from tests.integration.storage.storage_helpers import (
     bodies,
@@ -121,6 +125,83 @@ async def test_a_trace_goes_on_from_the_headers_to_the_result(db: PostgresDataba
     results = {it["request_id"]: it for it in await bodies(db, "q_ai_results")}
     assert results["r"]["traceparent"] == TRACE
     assert "traceparent" not in results["plain"]
+
+
+async def test_each_lease_is_told_of_the_trace_and_of_what_was_waited_for(
+    db: PostgresDatabase,
+) -> None:
+    headers = "'" + json.dumps({"traceparent": TRACE}) + "'::jsonb"
+    await send_with(db, "waits", headers)
+    await send_with(db, "queued", headers)
+    first = await db.requests.lease(2, 30)
+    assert [(it.traceparent, it.waited_since, it.waited_for) for it in first] == [
+        (TRACE, None, None)
+    ] * 2
+    await db.requests.give_back(
+        [
+            replace(give_back(first[0], waits_for="p"), reason="provider_full"),
+            replace(give_back(first[1]), reason="throttled"),
+        ]
+    )
+    [waited] = await db.requests.take_waiting({"p": 1}, 30)
+    [queued] = await db.requests.lease(1, 30)
+    for it, why in ((waited, "provider_full"), (queued, "throttled")):
+        assert (it.traceparent, it.waited_for) == (TRACE, why)
+        assert it.waited_since is not None
+        assert first[0].leased_at < it.waited_since < it.leased_at
+    # What was said of an earlier wait does not hold of a lease that nobody gave back.
+    await lapse(db)
+    again = await db.requests.lease(2, 30)
+    assert [(it.traceparent, it.waited_since, it.waited_for) for it in again] == [
+        (TRACE, None, None)
+    ] * 2
+
+
+async def test_a_result_that_names_a_span_of_ours_keeps_it_and_so_does_the_dead_letter(
+    db: PostgresDatabase,
+) -> None:
+    ours = TRACE.replace("b7ad6b7169203331", "00f067aa0ba902b7")
+    await send_with(db, "r", "'" + json.dumps({"traceparent": TRACE}) + "'::jsonb")
+    await send(db, "derived")
+    leased = await db.requests.lease(2, 30)
+    for it in leased:
+        end = success(it, succeeded=False, dead_reason="timeout")
+        told = json.loads(end.result or "") | {"traceparent": ours}
+        await db.requests.finish([replace(end, result=json.dumps(told))])
+    results = {it["request_id"]: it["traceparent"] for it in await bodies(db, "q_ai_results")}
+    assert results == {"r": ours, "derived": ours}
+    assert (await journal(db, "r"))["traceparent"] == TRACE
+    assert (await journal(db, "derived"))["traceparent"] == ours
+    letters = await bodies(db, "q_ai_requests_dead")
+    assert [it["traceparent"] for it in letters] == [ours, ours]
+
+
+async def test_sent_again_within_another_trace_it_is_the_same_request(
+    db: PostgresDatabase,
+) -> None:
+    other = TRACE.replace("b7ad", "cccc")
+    # By each way in which a message is told from another: small, large, larger than allowed.
+    for way, (text, largest) in enumerate((("", 10**7), ("x" * 30_000, 10**7), ("", 10))):
+        plain = {"request_id": f"p{way}", "text": text}
+        inner = {"request_id": f"w{way}", "text": text}
+        await send(db, plain, {"request": inner})
+        await send(db, plain | {"traceparent": TRACE}, {"request": inner | {"traceparent": other}})
+        await send(db, plain | {"more": 1})
+        told = await db.requests.lease(50, 300, largest=largest)
+        await db.requests.discard([it.lease for it in told if it.verdict != "claimed"])
+        verdicts = [it.verdict for it in told]
+        assert verdicts == ["claimed", "claimed", "duplicate", "duplicate", "conflict"]
+
+
+async def test_a_producer_passes_a_trace_on_by_the_function(db: PostgresDatabase) -> None:
+    request = '\'{"request_id": "r"}\''
+    await sql(db, f"SELECT nexus.send({request}, traceparent => $1)", TRACE)
+    await sql(db, f"SELECT nexus.send({request}::jsonb, 0, NULL, NULL)")
+    headers = "SELECT array_agg(headers ->> 'traceparent' ORDER BY msg_id) FROM pgmq.q_ai_requests"
+    assert await value(db, headers) == [TRACE, None]
+    for odd in (TRACE.upper(), "", "x" * 2_000_000):
+        with pytest.raises(StorageRefused, match="expected traceparent to be a W3C"):
+            await sql(db, f"SELECT nexus.send({request}, traceparent => $1)", odd)
 
 
 async def test_a_wish_to_cancel_is_found_by_the_next_lease_and_by_whoever_takes_what_waits(

@@ -184,6 +184,31 @@ async def test_who_may_open_messages_may_do_so_after_an_upgrade(empty_database_u
             await pool.run(lambda connection: connection.execute(gone))
 
 
+async def test_who_may_send_may_do_so_after_an_upgrade(empty_database_url: str) -> None:
+    """A producer, and an operator who sends again what failed, before their roles are made anew."""
+    role = "sender_" + urlsplit(empty_database_url).path.removeprefix("/")
+    functions = "nexus.send(jsonb, integer, text), nexus.send_again(text, text, bigint, jsonb)"
+    granted = f"CREATE ROLE {role}; GRANT EXECUTE ON FUNCTION {functions} TO {role}"
+    async with open_postgres(empty_database_url, pool_size=1) as pool:
+        await pool.run(earlier_schema, 29)
+        await pool.run(lambda connection: connection.execute(granted))
+        try:
+            await migrate(pool, Queues())
+            query = (
+                "SELECT p.oid::regprocedure::text AS name FROM pg_proc AS p"
+                " CROSS JOIN aclexplode(p.proacl) AS a WHERE a.grantee = $1::text::regrole"
+            )
+            found = await pool.run(lambda connection: connection.fetch(query, role))
+            assert {it["name"] for it in found} == {
+                "nexus.send(jsonb,integer,text,text)",
+                "nexus.send_again(text,text,bigint,jsonb)",
+                "nexus.traceparent(jsonb)",
+            }
+        finally:
+            gone = f"DROP OWNED BY {role}; DROP ROLE {role}"
+            await pool.run(lambda connection: connection.execute(gone))
+
+
 @asynccontextmanager
 async def in_transaction(
     pool: PostgresPool, statement: str

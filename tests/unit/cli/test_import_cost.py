@@ -53,6 +53,25 @@ def test_the_database_is_read_without_what_makes_calls(tmp_path: Path) -> None:
     assert loaded(ADAPTERS, tmp_path, "dead", "list") == (3, "loaded")
 
 
+SERVICE = """
+import sys
+from pathlib import Path
+from nexus_actors.application import Application
+from nexus_actors.operations.instance import claim_instance
+from nexus_actors.settings import load_settings
+settings = load_settings(None, {"HOME": sys.argv[1]})
+with claim_instance(Path(sys.argv[1])) as instance, Application(settings, instance).observing():
+    print(*sorted({name.split(".")[0] for name in sys.modules} & {"opentelemetry", "requests"}))
+"""
+
+
+def test_a_service_that_traces_nothing_imports_nothing_for_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SERVICE, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
 CONFIGS = {
     "": True,
     "[service]\ndata_dir = '~/x'": True,

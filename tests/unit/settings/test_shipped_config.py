@@ -17,6 +17,7 @@ from nexus_actors.settings import (
     ServiceSettings,
     Settings,
     SupervisionSettings,
+    TracingSettings,
     load_settings,
     parse_settings,
 )
@@ -42,6 +43,7 @@ def _sections() -> dict[str, type[BaseModel]]:
         "supervision": SupervisionSettings,
         "security": SecuritySettings,
         "retention": RetentionSettings,
+        "tracing": TracingSettings,
     }
 
 

@@ -4,10 +4,8 @@ published AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT array_agg(
                      -- Here alone, so that it holds of every way to an end.
-                     CASE WHEN d.sent_again_after IS NULL AND d.traceparent IS NULL THEN d.result
-                          ELSE d.result || jsonb_strip_nulls(jsonb_build_object(
-                              'supersedes', CASE WHEN d.sent_again_after IS NOT NULL THEN true END,
-                              'traceparent', d.traceparent)) END
+                     CASE WHEN d.sent_again_after IS NULL THEN d.result
+                          ELSE d.result || '{"supersedes": true}' END
                      ORDER BY d.msg_id) AS messages
           FROM said AS d
           WHERE {queued}) AS batch

@@ -31,8 +31,7 @@ stored AS (
 filed AS (
     INSERT INTO pgmq.a_{results} (msg_id, read_ct, vt, message)
     SELECT nextval('pgmq.q_{results}_msg_id_seq'), 1, clock_timestamp(),
-           CASE WHEN d.traceparent IS NULL THEN d.result
-                ELSE d.result || jsonb_build_object('traceparent', d.traceparent) END
+           d.result
     FROM (SELECT * FROM said WHERE sent_again_after IS NULL AND '{acknowledge}' = 'archive' ORDER BY msg_id) AS d
     ON CONFLICT DO NOTHING
 ),

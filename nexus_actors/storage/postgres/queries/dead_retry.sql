@@ -18,12 +18,12 @@ opened AS MATERIALIZED (
                      AND p.plain ->> 'archived_msg_id' ~ '^[0-9]{1,18}$'
                 THEN (p.plain ->> 'archived_msg_id')::bigint END AS archived,
            jsonb_typeof(p.plain) = 'object' AND p.plain ? 'result' AS is_result,
-           p.plain ? 'request' AS has_request
+           p.plain ? 'request' AS has_request, {headers} AS headers
     FROM letter AS l
     CROSS JOIN LATERAL (SELECT l.message #> '{}' AS plain OFFSET 0) AS p
 ),
 fate AS MATERIALIZED (
-    SELECT o.is_result AND NOT o.has_request AS is_result, o.msg_id, o.request_id, o.request, o.archived,
+    SELECT o.is_result AND NOT o.has_request AS is_result, o.msg_id, o.request_id, o.request, o.archived, o.headers,
            -- Two requests of one id never get the same; of an id that was made so before, the suffix is replaced.
            left(regexp_replace(left(o.request_id, 300), '~([0-9]+|[0-9a-f]{32,32})$', ''), 222)
            || '~' || replace(gen_random_uuid()::text, '-', '') AS new_id,
@@ -35,7 +35,8 @@ fate AS MATERIALIZED (
     FROM opened AS o
 ),
 sent AS MATERIALIZED (
-    SELECT pgmq.send('{requests}', f.request || jsonb_build_object('request_id', f.new_id, 'retry_of', f.request_id)) AS msg_id
+    SELECT pgmq.send('{requests}', f.request || jsonb_build_object('request_id', f.new_id, 'retry_of', f.request_id), f.headers, 0)
+           AS msg_id
     FROM fate AS f
     WHERE f.why IS NULL AND jsonb_typeof(f.request) = 'object'
 ),

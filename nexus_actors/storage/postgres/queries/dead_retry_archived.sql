@@ -1,10 +1,11 @@
 -- As dead_retry.sql, where the request of the dead letter $1 is in the archive, under the number $2 and with the id $3: send it
 -- again as $4. No row if it is not there, or the letter is gone.
 WITH letter AS MATERIALIZED (
-    SELECT d.msg_id
+    SELECT d.msg_id, {headers} AS headers
     FROM pgmq.q_{dead} AS d
+    CROSS JOIN LATERAL (SELECT d.message #> '{}' AS plain OFFSET 0) AS p
     WHERE d.msg_id = $1
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF d SKIP LOCKED
 ),
 found AS MATERIALIZED (
     SELECT CASE WHEN jsonb_typeof(p.plain -> 'request') = 'object'
@@ -16,7 +17,8 @@ found AS MATERIALIZED (
           AND to_jsonb($3::text) IN (p.plain -> 'request_id', p.plain #> '{request,request_id}')
 ),
 sent AS MATERIALIZED (
-    SELECT pgmq.send('{requests}', f.request || jsonb_build_object('request_id', $4::text, 'retry_of', $3::text)) AS msg_id
+    SELECT pgmq.send('{requests}', f.request || jsonb_build_object('request_id', $4::text, 'retry_of', $3::text),
+                     (SELECT headers FROM letter), 0) AS msg_id
     FROM found AS f
 )
 SELECT CASE WHEN EXISTS (SELECT FROM pgmq.a_{dead} AS a WHERE a.msg_id = $1)

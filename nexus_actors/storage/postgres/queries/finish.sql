@@ -63,7 +63,11 @@ already AS MATERIALIZED (
 ),
 -- What the results say: `contract/encode.py` has the names.
 said AS MATERIALIZED (
-    SELECT i.msg_id, i.request_id, i.row_id, i.result, i.attempt_count, i.spared_count, i.steps, o.sent_again_after, o.traceparent, d.*
+    SELECT i.place, i.msg_id, i.request_id, i.row_id, i.attempt_count, i.spared_count, i.steps, o.sent_again_after,
+           -- A span of ours, if there is one, else what came with the message. Here, so that it holds of every way to an end.
+           coalesce(i.result ->> 'traceparent', o.traceparent) AS traceparent,
+           CASE WHEN o.traceparent IS NULL OR i.result ? 'traceparent' THEN i.result
+                ELSE i.result || jsonb_build_object('traceparent', o.traceparent) END AS result, d.*
     FROM owned AS o
     JOIN item AS i ON i.request_id = o.request_id AND i.msg_id = o.msg_id AND i.result IS NOT NULL
     CROSS JOIN LATERAL jsonb_to_record(coalesce(i.journal, i.result)) AS d (
@@ -77,7 +81,7 @@ closed AS (
         agent_id = d.agent_id, complexity = d.complexity, task_type = d.task_type, provider = d.provider, model = d.model,
         prompt_tokens = (d.usage ->> 'prompt_tokens')::bigint, completion_tokens = (d.usage ->> 'completion_tokens')::bigint,
         cost = d.cost, cost_basis = d.cost_basis, latency_ms = d.latency_ms, error_type = d.error ->> 'type',
-        response_id = d.response_id
+        response_id = d.response_id, traceparent = coalesce(r.traceparent, d.traceparent)
     FROM said AS d
     WHERE r.request_id = d.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM owned))
 ),
@@ -94,12 +98,14 @@ letters AS MATERIALIZED (
                q.message, 'request',
                jsonb_build_object(
                    'reason', i.failure ->> 'type', 'detail', i.failure, 'request_id', i.request_id,
-                   'msg_id', i.msg_id, 'attempts', i.attempt_count, 'dead_at', now()),
+                   'msg_id', i.msg_id, 'attempts', i.attempt_count, 'dead_at', now())
+                   || jsonb_strip_nulls(jsonb_build_object('traceparent', d.traceparent)),
                CASE WHEN (SELECT true FROM pgmq.a_{requests} AS a WHERE a.msg_id = i.msg_id LIMIT 1) IS NULL
                          AND i.place NOT IN (SELECT place FROM others)
                     THEN i.msg_id END) AS letter
     FROM item AS i
     JOIN ended AS e ON e.place = i.place
+    LEFT JOIN said AS d ON d.place = i.place
     LEFT JOIN pgmq.q_{requests} AS q
          ON q.msg_id = i.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM item WHERE failure IS NOT NULL))
             AND i.place NOT IN (SELECT place FROM others)

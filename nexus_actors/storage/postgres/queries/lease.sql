@@ -112,7 +112,8 @@ journal AS (
             ) AS test
         )
     RETURNING r.request_id, r.queue, r.msg_id, r.read_ct, r.state, r.digest, r.attempts,
-              r.spared_attempts, r.used_candidates, r.first_leased_at, coalesce(r.sent_again_after, 0) AS earlier_attempts
+              r.spared_attempts, r.used_candidates, r.first_leased_at, coalesce(r.sent_again_after, 0) AS earlier_attempts,
+              r.traceparent, r.wait_reason, r.wait_since
 ),
 -- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
 interrupted AS (
@@ -158,7 +159,13 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
            WHERE a.request_id = j.request_id AND a.number > j.earlier_attempts ORDER BY a.number DESC LIMIT 1
        ) END AS last_outcome,
        j.spared_attempts, j.earlier_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
-       p.key_name AS previous_key, c.by AS cancelled_by, c.why AS cancelled_why
+       p.key_name AS previous_key, c.by AS cancelled_by, c.why AS cancelled_why,
+       -- Of a message that is not the one that the journal has: its own.
+       CASE WHEN j.msg_id = i.msg_id AND j.read_ct = i.read_ct THEN j.traceparent ELSE i.traceparent END AS traceparent,
+       -- What the journal says of waiting holds since the lease before, or is of an earlier one.
+       CASE WHEN i.old_state = 'queued' THEN greatest(j.wait_since, i.old_leased_at, i.enqueued_at) END AS waited_since,
+       CASE WHEN i.old_state = 'queued' AND j.wait_since >= i.old_leased_at AND j.wait_since >= i.enqueued_at
+            THEN j.wait_reason END AS waited_for
 FROM delivered AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
 LEFT JOIN cancelled AS c ON c.request_id = i.request_id
