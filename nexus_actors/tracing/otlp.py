@@ -1,4 +1,4 @@
-"""A collector that takes OTLP over HTTP, by OpenTelemetry's own exporter.
+"""Spans as a collector takes them: OTLP over HTTP, by OpenTelemetry's own exporter.
 
 The one module that imports opentelemetry, so it is imported late. What that and its HTTP client log
 is not heard: it quotes headers, which hold secrets.
@@ -8,28 +8,36 @@ import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+import requests
+from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from nexus_actors import __version__
 from nexus_actors.tracing import conventions as name
-from nexus_actors.tracing import wire
-from nexus_actors.tracing.spans import Span, Value
+from nexus_actors.tracing.spans import Kind, Span
 
-_SCOPE: Final = ("nexus_actors", __version__)
+_KINDS: Final[Mapping[Kind, trace.SpanKind]] = {
+    "internal": trace.SpanKind.INTERNAL,
+    "client": trace.SpanKind.CLIENT,
+    "consumer": trace.SpanKind.CONSUMER,
+}
+_SCOPE: Final = InstrumentationScope("nexus_actors", __version__, name.SCHEMA_URL)
+_STATUS: Final = {
+    True: trace.Status(trace.StatusCode.ERROR),
+    False: trace.Status(trace.StatusCode.UNSET),
+}
+_UNWRITTEN: Final = "they cannot be written"
 
 
-class Collector(OTLPSpanExporter):
+class Collector:
     """Where spans are sent. What the standard variables OTEL_EXPORTER_OTLP_* say of headers,
-    certificates, compression and timeout holds; what they cannot mean is raised.
-
-    The exporter's own way to write spans is left out, for what it costs (`wire.py`); its way to
-    send them is used as it is: a few tries, for as long as OTEL_EXPORTER_OTLP_TIMEOUT says (10 s).
-    That is its `_client`, which it promises to nobody: a release without it fails the tests, and in
-    a service it is told and harms no request (`Exporting`).
-    """
+    certificates, compression and timeout holds; what they cannot mean is raised."""
 
     def __init__(
         self, endpoint: str, resource: Mapping[str, str], attributes: Mapping[str, str]
@@ -38,24 +46,63 @@ class Collector(OTLPSpanExporter):
         do. `attributes`: what outranks both."""
         for library in ("opentelemetry", "requests", "urllib3"):
             logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-        super().__init__(f"{endpoint}/v1/traces")
-        self._about = _resource(resource, attributes)
+        self._session = _Session()
+        self._exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", session=self._session)
+        self._resource = _resource(resource, attributes)
 
     def send(self, spans: Sequence[Span]) -> str | None:
-        """Send them; why they were not taken, in our words, or None if they were."""
-        done = self._client.export(wire.request(spans, self._about, _SCOPE, name.SCHEMA_URL))
-        if done.success and done.status_code is not None and done.status_code < 300:
-            return None
-        if done.status_code is not None:
-            return f"HTTP {done.status_code}"
-        return "no answer" if done.error is None else type(done.error).__name__
+        """Send them, with a few tries for as long as OTEL_EXPORTER_OTLP_TIMEOUT says (10 s); why
+        they were not taken, in our words, or None if they were."""
+        self._session.trouble = _UNWRITTEN
+        done = self._exporter.export([self._readable(span) for span in spans])
+        if done is SpanExportResult.SUCCESS:
+            return self._session.trouble
+        return self._session.trouble or _UNWRITTEN
 
     def shutdown(self) -> None:
         """Let `send` try no more, and close the connection."""
-        super().shutdown()  # type: ignore[no-untyped-call]
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+
+    def _readable(self, span: Span) -> ReadableSpan:
+        flags = trace.TraceFlags(span.flags)
+        trace_id, span_id = int(span.trace_id, 16), int(span.span_id, 16)
+        parent = None
+        if span.parent is not None:
+            remote = span.parent_is_remote
+            parent = trace.SpanContext(trace_id, int(span.parent, 16), remote, flags)
+        return ReadableSpan(
+            span.name,
+            trace.SpanContext(trace_id, span_id, is_remote=False, trace_flags=flags),
+            parent,
+            self._resource,
+            span.attributes,
+            kind=_KINDS[span.kind],
+            status=_STATUS[span.error],
+            start_time=span.start,
+            end_time=span.end,
+            instrumentation_scope=_SCOPE,
+        )
 
 
-def _resource(given: Mapping[str, str], attributes: Mapping[str, str]) -> Mapping[str, Value]:
+class _Session(requests.Session):
+    """An HTTP session that knows what came of its last request: the exporter says only whether."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trouble: str | None = None
+
+    def request(self, *arguments: Any, **named: Any) -> requests.Response:
+        try:
+            answer = super().request(*arguments, **named)
+        except Exception as error:
+            self.trouble = type(error).__name__
+            raise
+        taken = 200 <= answer.status_code < 300  # the exporter takes a redirection for success
+        self.trouble = None if taken else f"HTTP {answer.status_code}"
+        return answer
+
+
+def _resource(given: Mapping[str, str], attributes: Mapping[str, str]) -> Resource:
     own: dict[str, str | int] = {
         **given,
         name.SERVICE_VERSION: __version__,
@@ -63,5 +110,4 @@ def _resource(given: Mapping[str, str], attributes: Mapping[str, str]) -> Mappin
         name.PROCESS_PID: os.getpid(),
     }
     environment = OTELResourceDetector().detect()
-    merged = Resource(own).merge(environment).merge(Resource({**attributes}))
-    return {key: it for key, it in merged.attributes.items() if isinstance(it, str | int)}
+    return Resource(own, name.SCHEMA_URL).merge(environment).merge(Resource({**attributes}))
