@@ -8,7 +8,8 @@ Nexus.Supervisor (rest_for_one)
 ├─ Pipeline.Supervisor     see pipeline/supervisor.py
 ├─ ResultPoller
 ├─ Pruner
-└─ Control
+├─ Control
+└─ Admin.Supervisor        of Admin alone; only where `[admin] listen` is set
 """
 
 import os
@@ -22,6 +23,8 @@ from typing import Any
 import structlog
 import trio
 
+from nexus_actors.admin.part import AdminPart
+from nexus_actors.admin.sources import Sources
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.control import Command, Control
@@ -46,6 +49,7 @@ from nexus_actors.steering.steering import Levers, Scope
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.claim import InstanceTaken
+from nexus_actors.storage.postgres.counted import Counted
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from nexus_actors.storage.spool import FILE as SPOOL
 from nexus_actors.storage.spool import FileSpool
@@ -64,6 +68,7 @@ from supervisors import (
     Watchdog,
     telemetry,
     tree,
+    unread,
 )
 
 log = structlog.get_logger("nexus")
@@ -107,19 +112,20 @@ class Application:
             instance.data_dir / SPOOL,
             limit_bytes=settings.service.spool_megabytes * 2**20,
         )
+        tables = Tables(
+            in_work=self.in_work,
+            desired=self.desired,
+            metrics=self.metrics,
+            gates=self.gates,
+            outages=self.outages,
+            spool=self.spool,
+            spans=None if self._exporting is None else self._exporting.counts,
+        )
         self.status = Status(
             in_force=self.in_force,
             instance_id=instance.id,
             database=lambda: self.database,
-            tables=Tables(
-                in_work=self.in_work,
-                desired=self.desired,
-                metrics=self.metrics,
-                gates=self.gates,
-                outages=self.outages,
-                spool=self.spool,
-                spans=None if self._exporting is None else self._exporting.counts,
-            ),
+            tables=tables,
         )
         self.reloading = Reloading(
             in_force=self.in_force,
@@ -130,6 +136,18 @@ class Application:
             announced=nullcontext if notifier is None else notifier.reloading,
         )
         self._notifier = notifier
+        self.admin = AdminPart(
+            Sources(
+                in_force=self.in_force,
+                status=self.status,
+                tables=tables,
+                reloading=self.reloading,
+                hints=lambda: self.database.hints,
+                ask=self._count,
+                unread=lambda: unread(self.root.ref),
+            ),
+            instance.data_dir,
+        )
         self._remote = Remote(
             settings.service.name, self._names, allowed=lambda: self.settings.security.remote
         )
@@ -177,13 +195,13 @@ class Application:
     def observing(self) -> Iterator[None]:
         """Heed, while this is open, what the runtime tells of its actors, and send what is traced;
         what is left of that at the end, for seconds, and not for trio's sake: it blocks."""
-        counted = telemetry.ChildRestarted
+        counted = telemetry.ChildRestarted, telemetry.LoopBlocked
         with ExitStack() as stack:
             if self._exporting is not None:
                 self._exporting.open()
                 stack.callback(self._exporting.close)
             who = "metrics", self.instance.id
-            stack.enter_context(telemetry.attached(who, counted, self.metrics.restarted))
+            stack.enter_context(telemetry.attached(who, counted, self.metrics.heard))
             if self._notifier is not None:
                 stack.enter_context(self._notifier.heeding(ROOT))
             yield
@@ -216,7 +234,9 @@ class Application:
             *(poller if self.settings.result_poller.enabled else []),
             ChildSpec("Pruner", self._pruner),
             ChildSpec("Control", self._control),
-            ChildSpec("Watchdog", Watchdog),  # last: one that crashes must not take the rest along
+            *self.admin.children(),
+            # Last: one that crashes must not take the rest along.
+            ChildSpec("Watchdog", self._watchdog),
         ]
 
     # -- one factory a child, called at each start and restart
@@ -327,8 +347,11 @@ class Application:
             outages=self.outages,
         )
 
+    def _watchdog(self) -> Watchdog:
+        self.status.started = True  # all but this one
+        return Watchdog()
+
     def _control(self) -> Control:
-        self.status.started = True  # all but the watchdog
         commands: dict[str, Command] = {
             "status": self.status,
             "tree": self._tree,
@@ -339,7 +362,11 @@ class Application:
         sessions = {"remote": self._remote}
         return Control(data_dir=self.instance.data_dir, commands=commands, sessions=sessions)
 
-    # -- what Control answers
+    # -- what Admin and Control answer
+
+    async def _count(self) -> Counted:
+        budgets = {name: it.per for name, it in self.settings.budgets.items()}
+        return await self.database.counted(budgets)
 
     def _names(self) -> Mapping[str, object]:
         """What is at hand at the prompt of nexus remote."""

@@ -75,7 +75,7 @@ from supervisors.errors import (
     StartTimeout,
     SupervisorsError,
 )
-from supervisors.introspection import Node, tree
+from supervisors.introspection import Node, tree, unread
 from supervisors.registry.errors import (
     AlreadyRegistered,
     NotRegistered,
@@ -187,4 +187,5 @@ __all__ = [
     "system",
     "telemetry",
     "tree",
+    "unread",
 ]

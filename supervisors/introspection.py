@@ -62,6 +62,27 @@ async def tree(ref: ActorRef) -> Node:
     return _node(process, kind, 0, trio.current_time())
 
 
+def unread(ref: ActorRef) -> dict[str, int]:
+    """How many messages wait in each mailbox of the tree below `ref`, by the actor's name; empty
+    ones are left out. Cheaper than `tree` by far, for who asks often. Of several actors of one name
+    the fullest counts."""
+    running_task()
+    found: dict[str, int] = {}
+    process = as_process(ref._target())
+    if process is not None:
+        _add_unread(process, found)
+    return found
+
+
+def _add_unread(process: Process, found: dict[str, int]) -> None:
+    if length := len(process.mailbox):
+        found[process.name] = max(length, found.get(process.name, 0))
+    if isinstance(process.actor, SupervisorBase):
+        for child in process.actor._children:
+            if child.process is not None:
+                _add_unread(child.process, found)
+
+
 def _node(process: Process, kind: ChildType, restarts: int, now: float) -> Node:
     actor = process.actor
     supervisor = actor if isinstance(actor, SupervisorBase) else None

@@ -6,6 +6,7 @@ place a job or call; the provider's breaker writes. No call passes a gate while 
 circuit is open, or until the moment a provider named when it throttled (429).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
@@ -51,6 +52,16 @@ class NoKey:
         status = "" if self.status_code is None else f" (HTTP {self.status_code})"
         rest = f", for {self.until - now:.0f} s more" if self.until > now else ""
         return f"every key of provider {provider} is suspended: {self.type}{status}{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many models cannot simply be called."""
+
+    circuits: Counter[tuple[str, str]]
+    """By provider and state, those whose circuit is not closed."""
+    throttled: Counter[str]
+    """By provider, those that said: later."""
 
 
 class Gates:
@@ -132,6 +143,16 @@ class Gates:
             for (name, model), gate in self._gates.items()
             if name == provider and gate.circuit.state(now) != "closed"
         }
+
+    def census(self, now: float) -> Census:
+        """Of all providers."""
+        found = Census(Counter(), Counter())
+        for (provider, _), gate in self._gates.items():
+            if (state := gate.circuit.state(now)) != "closed":
+                found.circuits[provider, state] += 1
+            elif gate.throttled_until > now:
+                found.throttled[provider] += 1
+        return found
 
     def describe(self, provider: str, now: float) -> Mapping[str, str]:
         """Each model whose gate is not simply open, in a few words, for `nexus status`."""

@@ -145,6 +145,13 @@ class KeyRing:
         untils = [key.blocked.get("*", (now, ""))[0] for key in self._keys]
         return min(untils) if min(untils) > now else None
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def suspended(self, now: float) -> int:
+        """How many may not be used at present, whatever the model."""
+        return sum(key.blocked.get("*", (now, ""))[0] > now for key in self._keys)
+
     def describe(self, now: float) -> dict[str, str]:
         """The keys that are suspended or throttled, in a few words, for `nexus status`."""
         described = {}

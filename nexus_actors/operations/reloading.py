@@ -56,6 +56,8 @@ class Reloading:
         self._set_level = set_level
         self._announced = announced
         self._turn = trio.Lock()
+        self.counts = {"ok": 0, "refused": 0}
+        """How often a config was put in force, and how often refused; dry runs are none."""
 
     async def __call__(self, arguments: Mapping[str, Any]) -> object:
         """The answer to `reload`, as JSON can hold it."""
@@ -72,7 +74,10 @@ class Reloading:
         """Put the config of now in force, whole; on any mistake nothing of it. One at a time."""
         async with self._turn:
             with nullcontext() if dry_run else self._announced():
-                return await self._reload(dry_run=dry_run)
+                done = await self._reload(dry_run=dry_run)
+        if not dry_run:
+            self.counts["ok" if isinstance(done, Reloaded) else "refused"] += 1
+        return done
 
     async def _reload(self, *, dry_run: bool) -> Reloaded | SettingsErrors:
         before = self._in_force.settings

@@ -74,6 +74,7 @@ class LeaseKeeper(Stage):
                 job.call.cancel()
             self._in_work.remove(job)
             self._shared.left(job, "lost")
+            self._shared.metrics.leases_lost += 1
 
     async def _release(self) -> None:
         jobs = [job for job in self._in_work if not isinstance(job.place, Answered)]

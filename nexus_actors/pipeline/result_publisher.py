@@ -288,6 +288,7 @@ class ResultPublisher(Stage):
         for job in gone:
             self._in_work.remove(job)
             self._shared.left(job, "lost")
+            self._metrics.leases_lost += 1
             log.warning("lease was lost, result dropped", **job.ids)
         self._settle(gone)
 

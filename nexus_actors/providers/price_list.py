@@ -84,6 +84,15 @@ def context_window(provider: str, base_url: str, model: str) -> int | None:
 
 
 @lru_cache(_KEPT)
+def listed_name(provider: str, base_url: str, model: str) -> str | None:
+    """The list's own name of a model, which stands for many spellings of it; None where the list
+    does not know it."""
+    found = _find(provider, base_url, model)
+    name: str | None = None if found is None else found.model.id
+    return name
+
+
+@lru_cache(_KEPT)
 def provider_id(provider: str, base_url: str) -> str | None:
     """The list's name of a provider, whether or not it knows the model; None if it has none."""
     for where in ((None, base_url or None), (provider, None)):

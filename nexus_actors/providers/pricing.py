@@ -16,13 +16,23 @@ from nexus_actors.providers.port import ModelSettings
 from nexus_actors.providers.price_list import (
     Rates,
     context_window,
+    listed_name,
     load,
     provider_id,
     rates,
 )
 from nexus_actors.providers.price_rules import Factor, factor, fee
 
-__all__ = ["Tokens", "Used", "configured_cost", "context_window", "cost", "load", "price"]
+__all__ = [
+    "Tokens",
+    "Used",
+    "configured_cost",
+    "context_window",
+    "cost",
+    "listed_name",
+    "load",
+    "price",
+]
 
 _MILLION: Final = 1_000_000
 MOST_A_CALL_COSTS: Final = 1_000.0

@@ -51,11 +51,20 @@ class Catalog:
 
     def __init__(self, settings: Settings) -> None:
         self._providers = settings.providers
+        self._named = {ref for route in settings.routes for ref in route.models}
         self._facts = lru_cache(_KEPT)(self._look_up)
 
     def facts(self, ref: ModelRef) -> ModelFacts:
         """What is known of a model. The provider must be one of the config's."""
         return self._facts(ref)
+
+    def known_name(self, ref: ModelRef) -> str | None:
+        """What a model is called in numbers, which must not have a name for whatever a request
+        names: as the config calls it, else as the price list does; None where neither knows it."""
+        if ref.model != "*" and (ref in self._named or self._configured(ref) is not None):
+            return ref.model
+        base_url = getattr(self._providers[ref.provider].settings, "base_url", None)
+        return None if base_url is None else pricing.listed_name(ref.provider, base_url, ref.model)
 
     @property
     def kept(self) -> int:

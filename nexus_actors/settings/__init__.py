@@ -7,6 +7,7 @@ from nexus_actors.settings.display import masked
 from nexus_actors.settings.load import load_settings, parse_settings
 from nexus_actors.settings.mistakes import Mistake, SettingsErrors
 from nexus_actors.settings.model import (
+    AdminSettings,
     DatabaseSettings,
     LeftOut,
     ModelRef,
@@ -24,6 +25,7 @@ from nexus_actors.settings.model import (
 )
 
 __all__ = [
+    "AdminSettings",
     "DatabaseSettings",
     "LeftOut",
     "Mistake",

@@ -15,6 +15,7 @@ _NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
     "database": ("url", "url_file", "pool_size", "statement_timeout", "wait"),
     "queue": ("requests", "results", "dead", "acknowledge", "memory_megabytes"),
     "result_poller": ("enabled",),
+    "admin": ("listen",),
     "security": ("remote",),
     "supervision": ("max_restarts", "max_seconds"),
     "tracing": ("endpoint", "sample", "attributes"),

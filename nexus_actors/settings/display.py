@@ -26,6 +26,7 @@ def masked(settings: Settings) -> dict[str, Any]:
         },
         "queue": settings.queue.model_dump(mode="json"),
         "result_poller": settings.result_poller.model_dump(mode="json"),
+        "admin": settings.admin.model_dump(mode="json"),
         "supervision": settings.supervision.model_dump(mode="json"),
         "security": settings.security.model_dump(mode="json"),
         "requests": settings.requests.model_dump(mode="json"),

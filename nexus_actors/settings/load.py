@@ -35,6 +35,7 @@ from nexus_actors.settings.mistakes import (
     to_json,
 )
 from nexus_actors.settings.model import (
+    AdminSettings,
     BudgetSettings,
     DatabaseSettings,
     QueueSettings,
@@ -59,6 +60,7 @@ _MODELS: Final[Mapping[str, type[Section]]] = {
     "database": DatabaseSettings,
     "queue": QueueSettings,
     "result_poller": ResultPollerSettings,
+    "admin": AdminSettings,
     "supervision": SupervisionSettings,
     "security": SecuritySettings,
     "requests": RequestSettings,
@@ -138,6 +140,7 @@ def parse_settings(
     database = _section(DatabaseSettings, "database", tables, notes)
     queue = _section(QueueSettings, "queue", tables, notes)
     result_poller = _section(ResultPollerSettings, "result_poller", tables, notes)
+    admin = _section(AdminSettings, "admin", tables, notes)
     supervision = _section(SupervisionSettings, "supervision", tables, notes)
     security = _section(SecuritySettings, "security", tables, notes)
     requests = _section(RequestSettings, "requests", tables, notes)
@@ -163,6 +166,7 @@ def parse_settings(
         database=database,
         queue=queue,
         result_poller=result_poller,
+        admin=admin,
         supervision=supervision,
         security=security,
         requests=requests,

@@ -14,6 +14,7 @@ from nexus_actors.contract.bounds import DEFAULTS, WIDEST, Bounds
 from nexus_actors.contract.request import Complexity
 from nexus_actors.providers.http.settings import has_good_port
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
+from nexus_actors.settings.listen import EXPECTED, parse_listen
 
 
 class Section(BaseModel):
@@ -107,6 +108,19 @@ class ResultPollerSettings(Section):
     """`[result_poller]`"""
 
     enabled: bool = True
+
+
+class AdminSettings(Section):
+    """`[admin]`"""
+
+    listen: Annotated[str, Field(json_schema_extra={"expected": EXPECTED})] = ""
+    """Where `/metrics` and `/health` are served; empty: nowhere. See `listen.py`."""
+
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, text: str) -> str:
+        parse_listen(text)
+        return text
 
 
 class SupervisionSettings(Section):
@@ -308,6 +322,7 @@ class Settings:
     database: DatabaseSettings
     queue: QueueSettings
     result_poller: ResultPollerSettings
+    admin: AdminSettings
     supervision: SupervisionSettings
     security: SecuritySettings
     requests: RequestSettings

@@ -28,6 +28,11 @@ class Hints(Protocol):
     listens also polls.
     """
 
+    @property
+    def connected(self) -> bool:
+        """Whether they arrive at present."""
+        ...
+
     def announce(self) -> None:
         """Be seen by clients as a consumer of the requests queue, as from the beginning."""
         ...

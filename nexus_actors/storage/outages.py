@@ -46,6 +46,10 @@ class Outages:
             since = self._begun.get(what, Outage(trio.current_time())).since
             self._begun[what] = Outage(since, errors=(why,))
 
+    def has(self, what: str) -> bool:
+        """Whether this stage waits, or this was told of."""
+        return what in self._begun
+
     def describe(self, now: float) -> dict[str, dict[str, object]]:
         """For `nexus status`: each stage that waits, for how many seconds, and why."""
         return {

@@ -112,6 +112,11 @@ class FileSpool:
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def size(self) -> int:
+        """Bytes that its file takes."""
+        return self._size
+
     def unpublished(self) -> tuple[Finish, ...]:
         """The answers that are not known to be published, oldest first."""
         return tuple(self._kept.values())

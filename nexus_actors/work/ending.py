@@ -13,7 +13,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Failure, LLMResult
 from nexus_actors.storage.requests import Finish, GiveBack, Step
 from nexus_actors.work.job import Job, Wait
-from nexus_actors.work.metrics import OBJECTIVE_MS
+from nexus_actors.work.objective import OBJECTIVE_MS
 
 LONGEST_DETAIL = 500
 """Characters of what the journal has of a wait."""

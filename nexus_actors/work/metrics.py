@@ -4,16 +4,16 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import structlog
+import trio
 
 from nexus_actors.contract.result import Answer
 from nexus_actors.storage.requests import Attempt
 from nexus_actors.work.job import Job
+from nexus_actors.work.objective import OBJECTIVE_MS, Objective
+from nexus_actors.work.tallies import Tallies
 from supervisors import telemetry
 
 log = structlog.get_logger("nexus.metrics")
-
-OBJECTIVE_MS = 2000
-"""The service objective for one request, in milliseconds. Breaches are counted."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Metrics:
 
     succeeded: int = 0
     failed: int = 0
-    objective_breaches: int = 0
+    objective: Objective = field(default_factory=Objective)
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
@@ -54,10 +54,22 @@ class Metrics:
     """Of each provider."""
     last_error: str | None = None
     """The last call or request that failed: its error's name, and the provider."""
+    leases_lost: int = 0
+    """Of requests in work: others have them, or nobody."""
+    blocked: Counter[str] = field(default_factory=Counter)
+    """How often the loop was blocked, by cause."""
+    blocked_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    tallies: Tallies | None = None
+    """The same and more by labels, where somebody looks at it."""
 
-    def restarted(self, event: telemetry.ChildRestarted) -> None:
-        """Count one restart."""
-        self.restarts[event.child] += 1
+    def heard(self, event: telemetry.Event) -> None:
+        """Count what the runtime tells: a restart, or that nobody could run for a while."""
+        match event:
+            case telemetry.ChildRestarted():
+                self.restarts[event.child] += 1
+            case telemetry.LoopBlocked():
+                self.blocked[event.cause] += 1
+                self.blocked_seconds[event.cause] += event.seconds
 
     def called(self, provider: str, attempt: Attempt) -> None:
         """Count one call."""
@@ -69,10 +81,13 @@ class Metrics:
             calls.failed += 1
             calls.last_error = attempt.outcome
             self.last_error = f"{attempt.outcome} ({provider})"
+        if self.tallies is not None:
+            self.tallies.called(provider, attempt)
 
     def track(self, job: Job) -> None:
-        """Count one ended request and log its outcome, without a word of its content."""
-        outcome = job.outcome
+        """Count one ended request, whose end is stored, and log its outcome, without a word of its
+        content."""
+        outcome, now = job.outcome, trio.current_time()
         self.sent_to.update({attempt.provider for attempt in job.attempts})
         entry = {
             **job.ids,
@@ -102,8 +117,9 @@ class Metrics:
                 msg_id=job.lease.msg_id,
                 **entry,
             )
-        if job.latency_ms > OBJECTIVE_MS:
-            self.objective_breaches += 1
+        if self.tallies is not None and outcome is not None:
+            self.tallies.ended(job, now)
+        if not self.objective.count(job.latency_ms, now):
             log.debug("objective breached", objective_ms=OBJECTIVE_MS, **entry)
 
     def as_dict(self) -> dict[str, object]:
@@ -111,7 +127,7 @@ class Metrics:
         return {
             "succeeded": self.succeeded,
             "failed": self.failed,
-            "objective_breaches": self.objective_breaches,
+            "objective_breaches": self.objective.beyond,
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "cost": round(self.cost, 6),

@@ -1,6 +1,6 @@
 """Everything of PostgreSQL behind the storage ports, opened together."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -16,6 +16,7 @@ from nexus_actors.storage.postgres.connection import (
     open_postgres,
 )
 from nexus_actors.storage.postgres.control_store import PostgresControlStore
+from nexus_actors.storage.postgres.counted import Counted, read_counted
 from nexus_actors.storage.postgres.depths import QueueLength, read_queue_lengths
 from nexus_actors.storage.postgres.direct import DirectWay
 from nexus_actors.storage.postgres.due_index import has_due_index
@@ -82,6 +83,10 @@ class PostgresDatabase:
             }
             for row in rows
         }
+
+    async def counted(self, budgets: Mapping[str, str]) -> Counted:
+        """See `read_counted`."""
+        return await self.run(read_counted, self.queues, budgets)
 
     async def run(
         self,

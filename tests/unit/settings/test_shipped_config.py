@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.settings import (
+    AdminSettings,
     DatabaseSettings,
     QueueSettings,
     ResultPollerSettings,
@@ -40,6 +41,7 @@ def _sections() -> dict[str, type[BaseModel]]:
         "database": DatabaseSettings,
         "queue": QueueSettings,
         "result_poller": ResultPollerSettings,
+        "admin": AdminSettings,
         "supervision": SupervisionSettings,
         "security": SecuritySettings,
         "retention": RetentionSettings,

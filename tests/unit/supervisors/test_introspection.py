@@ -10,6 +10,7 @@ from supervisors import (
     Supervisor,
     open_tree,
     tree,
+    unread,
 )
 from tests.unit.supervisors.actors import (
     INTENSITY,
@@ -45,3 +46,5 @@ async def test_the_tree_is_told_while_a_child_is_stuck(autojump_clock):
         assert leaf.current_message == "function"
         assert begun <= leaf.since <= time.time()
         assert leaf.uptime >= 10
+        assert unread(top) == {"stuck": 1}, "empty mailboxes are left out"
+    assert unread(top) == {}

@@ -1,0 +1,121 @@
+"""What is served, and where: one list of routes."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+import trio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nexus_actors.admin.collector import Collector
+from nexus_actors.admin.counts import Counts
+from nexus_actors.admin.exposition import exposed
+from nexus_actors.admin.health import readiness
+from nexus_actors.admin.sources import Sources
+from nexus_actors.contract.shown_text import json_text
+from nexus_actors.work.tallies import Tallies
+
+REQUEST_TIMEOUT: Final = 10.0
+"""Seconds for one answer."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Pages:
+    """What each route answers. GET and HEAD; others are told so."""
+
+    def __init__(self, sources: Sources, tallies: Tallies, counts: Counts) -> None:
+        self._sources = sources
+        self._counts = counts
+        self._collector = Collector(sources, tallies)
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route("/metrics", self.metrics),
+            Route("/health/live", self.live),
+            Route("/health/startup", self.startup),
+            Route("/health/ready", self.ready),
+        ]
+
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus."""
+        counted = await self._counts.read()
+        families = self._collector.families(counted, unavailable=self._counts.unavailable)
+        body, content_type = await exposed(families, request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
+
+    async def live(self, _request: Request) -> Response:
+        """That the loop answers: whoever ends the process for less ends calls that are paid."""
+        return _told(ok=True, body={"status": "live"})
+
+    async def startup(self, _request: Request) -> Response:
+        """Whether all of the tree has been started."""
+        started = self._sources.status.started
+        return _told(ok=started, body={"status": "started" if started else "starting"})
+
+    async def ready(self, _request: Request) -> Response:
+        """Whether it would take requests now."""
+        found = readiness(self._sources.status, self._sources.tables)
+        body = {
+            "status": "not ready" if found.reasons else "ready",
+            "state": found.state,
+            "reasons": found.reasons,
+            "outages": found.outages,
+            "paused": found.paused,
+        }
+        return _told(ok=not found.reasons, body=body)
+
+
+def application(sources: Sources, tallies: Tallies, counts: Counts) -> App:
+    """The ASGI application."""
+    return bounded(Starlette(routes=Pages(sources, tallies, counts).routes()))
+
+
+def bounded(app: App) -> App:
+    """`app` with as much time as an answer may take, and without what requests bring along: nothing
+    here reads a body, and one that nobody reads would keep its connection busy."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # a WebSocket
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        gone = trio.Event()
+        with trio.move_on_after(REQUEST_TIMEOUT):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_drop, receive, gone)
+                await app(scope, _empty(gone), send)
+                nursery.cancel_scope.cancel()
+
+    return answer
+
+
+async def _drop(receive: Receive, gone: trio.Event) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
+
+
+def _empty(gone: trio.Event) -> Receive:
+    """A request without a body, whose client may go."""
+    parts = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Message:
+        for part in parts:
+            return part
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+def _told(*, ok: bool, body: Mapping[str, object]) -> Response:
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    text = json_text(body, ascii_only=True)
+    return Response(text + "\n", status_code=200 if ok else 503, headers=headers)

@@ -1,0 +1,257 @@
+"""The admin server bears whatever connects to it, and costs the service nothing."""
+
+import math
+import socket
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nexus_actors.admin import connections
+from nexus_actors.admin.app import bounded
+from nexus_actors.admin.connections import HEAD_BYTES, Connections
+from nexus_actors.admin.listening import ListenError, listen
+
+PATIENCE = 20.0
+HUGE = b"x" * 64 * 2**20
+"""More than sockets keep for a reader who does not read."""
+
+
+async def page(request: Request) -> Response:
+    match request.url.path:
+        case "/huge":
+            return Response(HUGE)
+        case "/crash":
+            raise ZeroDivisionError("a secret")
+    return Response("hello")
+
+
+PATHS = [Route(path, page) for path in ("/", "/huge", "/crash")]
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[int]:
+    """A server's port."""
+    listening = await listen("127.0.0.1:0", Path("/none"))
+    app: Any = bounded(Starlette(routes=PATHS))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Connections(app).serve, listening.listeners)
+        with trio.fail_after(PATIENCE):
+            yield listening.listeners[0].socket.getsockname()[1]
+            nursery.cancel_scope.cancel()
+    listening.close()
+
+
+async def say(port: int, *texts: bytes) -> bytes:
+    """All that is answered until the connection is closed, which may be before all is said."""
+    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        with suppress(trio.BrokenResourceError):
+            for text in texts:
+                await stream.send_all(text)
+        return await rest(stream)
+
+
+async def rest(stream: trio.SocketStream) -> bytes:
+    answer = b""
+    with suppress(trio.BrokenResourceError):
+        async for chunk in stream:
+            answer += chunk
+    return answer
+
+
+GET = b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n"
+
+
+async def test_one_is_answered() -> None:
+    async with serving() as port:
+        answer = await say(port, GET)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b"\r\n\r\nhello")
+        answer = await say(port, GET.replace(b"GET", b"HEAD"))
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (GET.replace(b"GET", b"DELETE"), b"405"),
+        (b"POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n", b"405"),
+        (b"GET / HTTP/1.1\r\nhost: h\r\nx: " + b"x" * 2 * HEAD_BYTES, b"431"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100, b"400"),
+        (GET.replace(b" / ", b" /none "), b"404"),
+        (GET.replace(b" / ", b" /%00/../etc/passwd "), b"404"),
+    ],
+    ids=["method", "chunks", "headers", "nonsense", "tls", "path", "odd path"],
+)
+async def test_what_it_does_not_serve_is_refused_and_the_connection_closed(
+    text: bytes, code: bytes
+) -> None:
+    async with serving() as port:
+        assert (await say(port, text)).startswith(b"HTTP/1.1 " + code)
+        assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
+
+
+async def test_many_requests_with_bodies_leave_nobody_waiting() -> None:
+    """What is not read must not keep its connection: there are but a few."""
+    body = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 9999999\r\n\r\n" + b"x" * 300_000
+    async with serving() as port, trio.open_nursery() as nursery:
+        for _ in range(2 * connections.MOST):
+            nursery.start_soon(say, port, body)
+    async with serving() as port:
+        assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_page_that_crashes_is_told_to_the_log_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as port:
+        answer = await say(port, GET.replace(b" / ", b" /crash "))
+        assert answer.startswith(b"HTTP/1.1 500")
+        assert b"secret" not in answer
+        assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
+    assert [it.name for it in caplog.records] == ["nexus.admin"]
+
+
+async def silent(stream: trio.SocketStream) -> None:
+    """Connects and says nothing."""
+
+
+async def slow(stream: trio.SocketStream) -> None:
+    """Says a little at a time, and comes to no end."""
+    await stream.send_all(b"GET / HTTP/1.1\r\n")
+    for number in range(1000):
+        await stream.send_all(b"x-%d: y\r\n" % number)
+        await trio.sleep(0.02)
+
+
+async def deaf(stream: trio.SocketStream) -> None:
+    """Does not read what it asked for."""
+    await stream.send_all(GET.replace(b" / ", b" /huge "))
+    await trio.sleep(0.3)
+
+
+async def kept(stream: trio.SocketStream) -> None:
+    """Asks once, and keeps the connection."""
+    await stream.send_all(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+
+
+@pytest.mark.parametrize("client", [silent, slow, deaf, kept])
+async def test_who_is_slow_is_cut_off_and_makes_room(
+    client: Callable[[trio.SocketStream], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HEAD_TIMEOUT", "SEND_TIMEOUT"):
+        monkeypatch.setattr(connections, name, 0.2)
+    monkeypatch.setattr(connections, "MOST", 1)
+    async with serving() as port, trio.open_nursery() as nursery:
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+
+        async def play() -> None:
+            with suppress(trio.BrokenResourceError):
+                await client(stream)
+            await rest(stream)
+
+        nursery.start_soon(play)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
+        nursery.cancel_scope.cancel()
+    await stream.aclose()
+
+
+async def test_a_connection_on_which_nothing_moves_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever keeps it from moving."""
+    monkeypatch.setattr(connections, "QUIET", 0.1)
+    async with serving() as port:
+        assert await say(port, b"GET / HT") == b""
+
+
+async def test_a_stop_waits_for_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even for one that does not read what is being sent, past any cancellation."""
+    monkeypatch.setattr(connections, "SEND_TIMEOUT", math.inf)
+    with trio.fail_after(PATIENCE):
+        async with serving() as port:
+            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            await stream.send_all(GET.replace(b" / ", b" /huge "))
+            await stream.receive_some(10)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+        await stream.aclose()
+
+
+# -- where it listens
+
+
+async def test_a_port_that_is_taken_is_one_line_that_names_the_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        text = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ListenError) as caught:
+            await listen(text, Path("/none"))
+    assert str(caught.value).startswith(f'[admin] listen = "{text}": ')
+    assert "address already in use" in str(caught.value).lower()
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.1:9464", "no-such-host.invalid:9464", "unix:no/such/dir"]
+)
+async def test_what_cannot_be_bound_is_one_line_too(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ListenError) as caught:
+        await listen(text, tmp_path)
+    assert str(caught.value).startswith(f'[admin] listen = "{text}": ')
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Whose name is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="nx-") as name:
+        yield Path(name)
+
+
+async def test_a_socket_in_data_dir_takes_the_place_of_a_dead_one(folder: Path) -> None:
+    for _ in range(2):
+        (listener,) = (await listen("unix:admin.sock", folder)).listeners
+        async with await trio.open_unix_socket(folder / "admin.sock"):
+            await (await listener.accept()).aclose()
+        assert stat.S_IMODE((folder / "admin.sock").stat().st_mode) == 0o660
+        listener.socket.close()  # as a kill would: the name stays
+
+
+async def test_a_socket_of_another_that_lives_is_left_alone(folder: Path) -> None:
+    listening = await listen("unix:admin.sock", folder)
+    with pytest.raises(ListenError, match="in use"):
+        await listen("unix:admin.sock", folder)
+    async with await trio.open_unix_socket(folder / "admin.sock"):
+        listening.close()
+    assert list(folder.iterdir()) == []
+
+
+async def test_what_another_has_put_in_its_place_is_left_alone(folder: Path) -> None:
+    listening = await listen("unix:admin.sock", folder)
+    (folder / "admin.sock").unlink()
+    (folder / "admin.sock").write_text("mine")
+    listening.close()
+    assert (folder / "admin.sock").read_text() == "mine"
+
+
+async def test_a_file_of_somebody_is_left_alone(folder: Path) -> None:
+    (folder / "admin.sock").write_text("mine")
+    with pytest.raises(ListenError, match="in use"):
+        await listen("unix:admin.sock", folder)
+    assert (folder / "admin.sock").read_text() == "mine"
+
+
+async def test_a_name_that_is_too_long_for_a_socket_is_told(folder: Path) -> None:
+    with pytest.raises(ListenError, match="too long"):
+        await listen(f"unix:{'x' * 200}", folder)
