@@ -155,6 +155,7 @@ class Status:
             "unpublished": len(self._in_work.answered()),
             "spooled": len(self._spool),
             "providers": {name: self._provider(name) for name in self._in_work.providers},
+            "objective": self._metrics.objective.told(trio.current_time()),
             "totals": self._metrics.as_dict(),
             "spans": None if self._spans is None else asdict(self._spans),
         }

@@ -64,6 +64,13 @@ class Objective:
             self._turn(minute)
         return Share(self._hour_ended, self._hour_within)
 
+    def told(self, now: float) -> dict[str, object]:
+        """For `nexus status`: of the last hour, `share` from 0 to 1, None where no request ended."""
+        hour = self.last_hour(now)
+        share = None if hour.ratio is None else round(hour.ratio, 4)
+        last = {"requests": hour.requests, "within": hour.within, "share": share}
+        return {"seconds": OBJECTIVE_MS / 1000, "last_hour": last}
+
     def _turn(self, minute: int) -> None:
         """Drop what is older than an hour: each minute that began since, once around at most."""
         for past in range(max(self._minute + 1, minute - MINUTES + 1), minute + 1):
