@@ -1,20 +1,25 @@
 """What `/metrics` says: all that the table of families has, and nothing else."""
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.registry import Collector as PrometheusCollector
 
 from nexus_actors.admin.collector import Collector
-from nexus_actors.admin.exposition import exposed, numbers
+from nexus_actors.admin.exposition import MOST_SAMPLES, exposed, numbers
 from nexus_actors.admin.families import ALL, BY_NAME
 from nexus_actors.admission.circuit import CircuitSettings
 from nexus_actors.admission.key_ring import KeyRing
@@ -60,6 +65,14 @@ def ended(outcome: Answer | Failure, *candidates: ModelRef, latency_ms: int = 16
 def answer(model: str = "one", provider: str = "echo") -> Answer:
     usage = Usage(100, 20, 120, cached_tokens=60, reasoning_tokens=5)
     return Answer(response="", provider=provider, model=model, usage=usage, cost=0.25)
+
+
+class _Made(PrometheusCollector):
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
 
 
 async def scrape(tabled: Tabled, accept: str = "", *, is_away: bool = False) -> Samples:
@@ -143,6 +156,21 @@ async def test_both_formats_say_the_same(tmp_path: Path) -> None:
 async def test_a_client_that_accepts_nonsense_gets_text(accept: str, tmp_path: Path) -> None:
     samples = await scrape(Tabled(tmp_path), accept)
     assert value(samples, "nexus_database_up") == 1
+
+
+async def test_a_long_family_is_written_in_pieces_that_make_one(tmp_path: Path) -> None:
+    names = [f"echo/m{number}" for number in range(3 * MOST_SAMPLES)]
+    tabled = Tabled(tmp_path, routes=[{"complexity": "*", "task_type": "*", "models": names}])
+    for number in range(len(names)):
+        tabled.metrics.called("echo", attempt("echo", f"m{number}"))
+    families = [*Collector(tabled.sources, tabled.tallies).families(tabled.counted)]
+    for accept in ("", OPENMETRICS):
+        encode, _ = choose_encoder(accept)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Made(families))
+        whole = encode(registry)
+        pieces, _ = await exposed(copy.deepcopy(families), accept)
+        assert pieces == whole
 
 
 async def test_what_a_busy_service_says(tmp_path: Path) -> None:
