@@ -25,6 +25,7 @@ USUAL = (
     "processes",
     "steering",
     "reloads",
+    "metrics",
 )
 ACTORS = "actors"
 VOLUME = "volume"

@@ -65,7 +65,7 @@ class Objective:
         return Share(self._hour_ended, self._hour_within)
 
     def told(self, now: float) -> dict[str, object]:
-        """For `nexus status`. `share`: of the last hour, from 0 to 1, None where no request ended."""
+        """For `nexus status`. `share` is from 0 to 1, None where no request ended."""
         hour = self.last_hour(now)
         share = None if hour.ratio is None else round(hour.ratio, 4)
         last = {"requests": hour.requests, "within": hour.within, "share": share}

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from nexus_actors.admin import admin
-from nexus_actors.admin.admin import NAME
+from nexus_actors.admin.admin import NAME, Serve
 from nexus_actors.admin.part import AdminPart
 from nexus_actors.cli import exit_codes, report
 from supervisors import ActorRef, ChildSpec, StartError, Supervisor, Watchdog, open_tree
@@ -103,6 +103,33 @@ async def test_one_that_cannot_listen_again_is_told_and_tries_on(
         while not await is_up(folder):
             await trio.sleep(0.01)
         assert not tabled.outages.has(NAME)
+
+
+async def test_one_that_can_accept_no_more_listens_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin, "FIRST_PAUSE", 0.01)
+    made, broken = AdminPart._make, trio.Event()
+
+    def make(part: AdminPart) -> Serve:
+        serve = made(part)
+
+        async def once(listeners: list[trio.SocketListener]) -> None:
+            if not broken.is_set():
+                broken.set()
+                raise ExceptionGroup("in a nursery", [OSError(9, "bad file descriptor")])
+            await serve(listeners)
+
+        return once
+
+    monkeypatch.setattr(AdminPart, "_make", make)
+    async with running(folder) as (tabled, root):
+        actor = await find(root, "Admin")
+        await broken.wait()
+        while not await is_up(folder):
+            await trio.sleep(0.01)
+        assert not tabled.outages.has(NAME)
+        assert await find(root, "Admin") == actor
 
 
 async def test_one_that_is_killed_again_and_again_takes_nobody_along(folder: Path) -> None:

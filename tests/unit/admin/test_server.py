@@ -1,5 +1,6 @@
 """The admin server bears whatever connects to it, and costs the service nothing."""
 
+import errno
 import math
 import socket
 import stat
@@ -17,8 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from nexus_actors.admin import connections
-from nexus_actors.admin.app import bounded
+from nexus_actors.admin import app, connections
 from nexus_actors.admin.connections import HEAD_BYTES, Connections
 from nexus_actors.admin.listening import ListenError, listen
 
@@ -33,19 +33,25 @@ async def page(request: Request) -> Response:
             return Response(HUGE)
         case "/crash":
             raise ZeroDivisionError("a secret")
+        case "/hang":
+            await trio.sleep_forever()
     return Response("hello")
 
 
-PATHS = [Route(path, page) for path in ("/", "/huge", "/crash")]
+PATHS = [Route(path, page) for path in ("/", "/huge", "/crash", "/hang")]
+
+
+def server() -> Connections:
+    pages: Any = app.bounded(Starlette(routes=PATHS))
+    return Connections(pages)
 
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[int]:
     """A server's port."""
     listening = await listen("127.0.0.1:0", Path("/none"))
-    app: Any = bounded(Starlette(routes=PATHS))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(Connections(app).serve, listening.listeners)
+        nursery.start_soon(server().serve, listening.listeners)
         with trio.fail_after(PATIENCE):
             yield listening.listeners[0].socket.getsockname()[1]
             nursery.cancel_scope.cancel()
@@ -90,10 +96,15 @@ async def test_one_is_answered() -> None:
         (b"GET / HTTP/1.1\r\nhost: h\r\nx: " + b"x" * 2 * HEAD_BYTES, b"431"),
         (b"nonsense\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100, b"400"),
+        (
+            b"GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            b"403",
+        ),
         (GET.replace(b" / ", b" /none "), b"404"),
         (GET.replace(b" / ", b" /%00/../etc/passwd "), b"404"),
     ],
-    ids=["method", "chunks", "headers", "nonsense", "tls", "path", "odd path"],
+    ids=["method", "chunks", "headers", "nonsense", "tls", "websocket", "path", "odd path"],
 )
 async def test_what_it_does_not_serve_is_refused_and_the_connection_closed(
     text: bytes, code: bytes
@@ -122,6 +133,85 @@ async def test_a_page_that_crashes_is_told_to_the_log_alone(
         assert b"secret" not in answer
         assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
     assert [it.name for it in caplog.records] == ["nexus.admin"]
+
+
+async def test_a_page_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "REQUEST_TIMEOUT", 0.05)
+    async with serving() as port:
+        answer = await say(port, GET.replace(b" / ", b" /hang "))
+        assert answer.startswith(b"HTTP/1.1 500")
+
+
+async def test_further_connections_wait_until_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "MOST", 2)
+    answers: list[bytes] = []
+
+    async def ask(port: int) -> None:
+        answers.append(await say(port, GET))
+
+    async with serving() as port:
+        first = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, port)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert answers == []
+            await first[0].aclose()
+        assert answers[0].startswith(b"HTTP/1.1 200")
+        await first[1].aclose()
+
+
+async def test_a_connection_that_crashes_is_told_once_and_harms_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving() as port:
+        with monkeypatch.context() as patched:
+            patched.setattr(connections, "TCPServer", crash)
+            for _ in range(3):
+                assert await say(port, GET) == b""
+        assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
+    assert capsys.readouterr().out.count("a connection crashed") == 1
+
+
+async def crash(*_: object) -> None:
+    raise ExceptionGroup("in a nursery", [ZeroDivisionError()])
+
+
+class Failing:
+    """A listener that cannot accept, for these reasons."""
+
+    def __init__(self, listener: trio.SocketListener, *reasons: int) -> None:
+        self._listener = listener
+        self._reasons = list(reasons)
+
+    async def accept(self) -> trio.SocketStream:
+        if self._reasons:
+            raise OSError(self._reasons.pop(), "no")
+        return await self._listener.accept()
+
+
+async def test_a_process_without_descriptors_accepts_again_when_there_are_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "EXHAUSTED_PAUSE", 0.01)
+    listening = await listen("127.0.0.1:0", Path("/none"))
+    failing: Any = Failing(listening.listeners[0], errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server().serve, [failing])
+        port = listening.listeners[0].socket.getsockname()[1]
+        assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
+        nursery.cancel_scope.cancel()
+    listening.close()
+
+
+async def test_a_listener_that_is_broken_ends_the_server() -> None:
+    listening = await listen("127.0.0.1:0", Path("/none"))
+    failing: Any = Failing(listening.listeners[0], errno.EBADF)
+    with pytest.raises(ExceptionGroup) as caught:
+        await server().serve([failing])
+    assert isinstance(caught.value.exceptions[0], OSError)
+    listening.close()
 
 
 async def silent(stream: trio.SocketStream) -> None:
