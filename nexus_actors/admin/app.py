@@ -83,9 +83,6 @@ def bounded(app: App) -> App:
     here reads a body, and one that nobody reads would keep its connection busy."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":  # a WebSocket
-            await send({"type": "websocket.close", "code": 1000})
-            return
         gone = trio.Event()
         with trio.move_on_after(REQUEST_TIMEOUT):
             async with trio.open_nursery() as nursery:
