@@ -8,6 +8,7 @@ that is closed when nothing moves on it for a while.
 
 import errno
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 import structlog
@@ -82,14 +83,16 @@ class Connections:
         stream = _Stream(accepted)
         self._open.add(stream)
         try:
+            server = TCPServer(
+                self._app,
+                self._config,
+                self._context,
+                LifespanState(),
+                cast("Any", stream),  # it is made for streams with TLS, and asks whether it is
+            )
+            stream.on_end = server.idle_task.stop  # else one that has gone is waited for
             with stream.scope:
-                await TCPServer(
-                    self._app,
-                    self._config,
-                    self._context,
-                    LifespanState(),
-                    cast("Any", stream),  # it is made for streams with TLS, and asks whether it is
-                )
+                await server.run()
         except Exception as error:  # noqa: BLE001 - one client's connection is no one else's
             self._tell(error)
         finally:
@@ -114,15 +117,19 @@ class _Stream:
         self._stream = stream
         self.socket = stream.socket
         self.scope = trio.CancelScope()
+        self.on_end: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        """Called when the client will say no more."""
         self._moved()
 
     def _moved(self) -> None:
         self.scope.deadline = trio.current_time() + QUIET
 
     async def receive_some(self, most: int) -> bytes:
-        data = await self._stream.receive_some(min(most, RECEIVED))
+        data = bytes(await self._stream.receive_some(min(most, RECEIVED)))
         self._moved()
-        return bytes(data)
+        if not data:
+            await self.on_end()
+        return data
 
     async def send_all(self, data: bytes) -> None:
         with trio.move_on_after(SEND_TIMEOUT) as limit:

@@ -151,6 +151,8 @@ async def test_further_connections_wait_until_there_is_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "MOST", 2)
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT", math.inf)
+    monkeypatch.setattr(connections, "QUIET", math.inf)
     answers: list[bytes] = []
 
     async def ask(port: int) -> None:
@@ -172,7 +174,7 @@ async def test_a_connection_that_crashes_is_told_once_and_harms_no_other(
 ) -> None:
     async with serving() as port:
         with monkeypatch.context() as patched:
-            patched.setattr(connections, "TCPServer", crash)
+            patched.setattr(connections.TCPServer, "run", crash)
             for _ in range(3):
                 assert await say(port, GET) == b""
         assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
@@ -217,6 +219,13 @@ async def test_a_listener_that_is_broken_ends_the_server() -> None:
         await server().serve([failing])
     assert isinstance(caught.value.exceptions[0], OSError)
     listening.close()
+
+
+async def test_who_says_no_more_gets_the_answer_all_the_same() -> None:
+    async with serving() as port, await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        await stream.send_all(GET)
+        await stream.send_eof()
+        assert (await rest(stream)).startswith(b"HTTP/1.1 200")
 
 
 async def silent(stream: trio.SocketStream) -> None:
