@@ -82,7 +82,7 @@ async def exposed(metrics: Iterable[Metric], accept: str) -> tuple[bytes, str]:
     """All of them, and the content type that goes with the client's `Accept`.
 
     They are made a family at a time, and written some lines at a time, and others have their turn
-    between: the loop is held up for a millisecond or two, however many numbers there are.
+    between: the loop is held up for a few milliseconds, however many numbers there are.
     """
     try:
         encode, content_type = choose_encoder(accept)

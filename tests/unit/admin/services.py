@@ -10,7 +10,7 @@ from nexus_actors.admission.gates import Gates
 from nexus_actors.operations.reloading import Reloading
 from nexus_actors.operations.status import Status, Tables
 from nexus_actors.routing.in_force import InForce
-from nexus_actors.settings import SettingsErrors
+from nexus_actors.settings import Settings, SettingsErrors
 from nexus_actors.steering.desired import Desired
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.counted import Counted, Spending
@@ -60,6 +60,7 @@ class Tabled:
         self.counted = COUNTED
         self.unread: dict[str, int] = {}
         self.asked = 0
+        self.load: Callable[[], Settings | SettingsErrors] = lambda: SettingsErrors(())
         tables = Tables(
             in_work=self.in_work,
             desired=self.desired,
@@ -80,7 +81,7 @@ class Tabled:
         self.status.started = True
         self.reloading = Reloading(
             in_force=self.in_force,
-            load=lambda: SettingsErrors(()),
+            load=self._load,
             in_work=self.in_work,
             sizes=PoolSizes(self.in_force, self.in_work),
             set_level=lambda: None,
@@ -95,6 +96,9 @@ class Tabled:
             unread=lambda: self.unread,
         )
         self.on_ask: Callable[[], Awaitable[None]] | None = None
+
+    def _load(self) -> Settings | SettingsErrors:
+        return self.load()
 
     async def ask(self) -> Counted:
         """What the database would say."""

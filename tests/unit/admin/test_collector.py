@@ -242,6 +242,18 @@ async def test_a_database_that_is_not_there_for_who_always_asks_it_is_down(tmp_p
     assert value(samples, "nexus_database_up") == 0
 
 
+async def test_reloads_count_and_dry_runs_do_not(tmp_path: Path) -> None:
+    tabled = Tabled(tmp_path)
+    await tabled.reloading.reload()
+    await tabled.reloading.reload(dry_run=True)
+    tabled.load = lambda: tabled.in_force.settings
+    await tabled.reloading.reload()
+    await tabled.reloading.reload(dry_run=True)
+    samples = await scrape(tabled)
+    assert value(samples, "nexus_reloads_total", outcome="refused") == 1
+    assert value(samples, "nexus_reloads_total", outcome="ok") == 1
+
+
 async def test_a_family_with_other_labels_than_the_table_is_refused() -> None:
     with pytest.raises(ValueError, match="nexus_queue_messages has the labels"):
         numbers("nexus_queue_messages", [((), 1.0)])

@@ -49,9 +49,11 @@ async def test_a_call_is_given_up_only_if_its_lease_is_nobodys_or_anothers(
         lost = await called(table, worker, "lost", 3)
         call = lost.call
         store = Store(kept=Lease(1, 1), anew=Lease(2, 2))
-        async with open_tree(lambda: LeaseKeeper(shared(table, store=store))):
+        around = shared(table, store=store)
+        async with open_tree(lambda: LeaseKeeper(around)):
             await trio.sleep(1)
             assert store.asked == [{Lease(1, 1), Lease(2, 1), Lease(3, 1)}]
+            assert around.metrics.leases_lost == 1
             assert [kept in table, anew in table, lost in table] == [True, True, False]
             assert anew.lease == Lease(2, 2)
             for job in (kept, anew):

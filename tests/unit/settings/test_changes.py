@@ -75,6 +75,7 @@ def test_what_only_a_start_reads_stays_and_is_told(tmp_path: Path) -> None:
         database={"pool_size": 3},
         supervision={"max_restarts": 4},
         security={"allowed_hosts": ["a.example"], "remote": False},
+        admin={"listen": "127.0.0.1:9464"},
     )
     before = settings()
     merged = without_restart(before, wanted)
@@ -84,6 +85,7 @@ def test_what_only_a_start_reads_stays_and_is_told(tmp_path: Path) -> None:
         "database.pool_size",
         "queue.requests",
         "queue.acknowledge",
+        "admin.listen",
         "supervision.max_restarts",
         "security.remote",
     ]
