@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Final, get_args
 
 import trio
@@ -204,6 +205,8 @@ class Collector:
         yield _by("nexus_outage", dict.fromkeys(status.outages(), 1))
         yield number("nexus_spool_answers", len(tables.spool))
         yield number("nexus_spool_bytes", tables.spool.size)
+        spans = tables.spans
+        yield _by("nexus_spans_total", {} if spans is None else asdict(spans))
         reloads = self._sources.reloading.counts
         yield _by("nexus_reloads_total", reloads)
 

@@ -207,6 +207,12 @@ SERVICE: Final = (
     _family("nexus_outage", "gauge", "name", "1 for each cause for which the state is degraded"),
     _family("nexus_spool_answers", "gauge", "", "Answers in the spool that are not published"),
     _family("nexus_spool_bytes", "gauge", "", "What the spool's file takes"),
+    _family(
+        "nexus_spans_total",
+        "counter",
+        "outcome",
+        "Spans of traces, where there are some: sent, dropped (too many waited), failed",
+    ),
     _family("nexus_reloads_total", "counter", "outcome", "Reloads of the config: ok, or refused"),
 )
 RUNTIME: Final = (

@@ -15,6 +15,7 @@ from nexus_actors.steering.desired import Desired
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.counted import Counted, Spending
 from nexus_actors.storage.spool import FileSpool
+from nexus_actors.tracing.exporting import Counts
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 from nexus_actors.work.pool_sizes import PoolSizes
@@ -68,6 +69,7 @@ class Tabled:
             gates=self.gates,
             outages=self.outages,
             spool=self.spool,
+            spans=Counts(sent=9, dropped=1),
         )
         database: Any = SimpleNamespace(
             hints=self.hints, claim=None, requests=SimpleNamespace(direct=None)

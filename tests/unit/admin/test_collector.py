@@ -213,6 +213,7 @@ async def test_what_a_busy_service_says(tmp_path: Path) -> None:
     assert value(samples, "nexus_mailbox_messages", actor="other") == 2
     assert value(samples, "nexus_loop_blocked_seconds_total", cause="step") == 0.75
     assert value(samples, "nexus_reloads_total", outcome="refused") == 1
+    assert value(samples, "nexus_spans_total", outcome="sent") == 9
 
 
 @pytest.mark.parametrize(
