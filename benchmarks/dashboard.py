@@ -39,6 +39,8 @@ data_dir = "{folder}"
 url = "{url}"
 [admin]
 listen = "127.0.0.1:{port}"
+[tracing]
+endpoint = "http://127.0.0.1:{upstream}"
 [budgets.all]
 dollars = 100
 unknown_price = "ignore"
@@ -89,6 +91,8 @@ USAGE = {
 def reply(call: bytes, number: int) -> tuple[int, str, bytes]:
     """Code, content type and body, by the provider and the key of a call."""
     head = call.split(b"\r\n\r\n", 1)[0]
+    if b"/traces" in head:
+        return 200, "application/x-protobuf", b""
     if b"refused-key" in head:
         return 401, "application/json", b'{"error": {"message": "no", "code": "invalid_api_key"}}'
     if b"/fails/" in head:
@@ -227,7 +231,9 @@ async def run(seconds: float) -> int:
         like = await Nexus("ours").template(ground)
         async with ground.database(like) as url, open_postgres(url, pool_size=2) as pool:
             folder, target, own = ground.file("data"), free_port(), free_port()
-            text = CONFIG.format(folder=folder, url=url, port=target, providers=named)
+            text = CONFIG.format(
+                folder=folder, url=url, port=target, upstream=port, providers=named
+            )
             async with service(ground, text, folder), prometheus(ground, target, own):
                 await pool.run(fetch, "SELECT nexus.pause('agent', 'stopped')")
                 nursery.start_soon(sending, pool)
