@@ -168,7 +168,9 @@ def settings_for(url: str, data_dir: Path, **sections: Any) -> Settings:
 @asynccontextmanager
 async def open_sql(url: str) -> AsyncIterator[Sql]:
     """Plain SQL on a database."""
-    async with open_postgres(url, pool_size=2, application_name="test") as pool:
+    async with open_postgres(
+        url, pool_size=2, command_timeout=PATIENCE, application_name="test"
+    ) as pool:
         yield Sql(pool)
 
 

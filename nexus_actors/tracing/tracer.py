@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import structlog
 import trio
 
 from nexus_actors.contract.trace import SAMPLED, TraceParent
@@ -18,6 +19,8 @@ from nexus_actors.settings.model import Provider
 from nexus_actors.tracing import conventions as name
 from nexus_actors.tracing.spans import Attributes, Clock, How, Span, spans_of
 from nexus_actors.work.job import Job
+
+log = structlog.get_logger("nexus.tracing")
 
 
 class Sink(Protocol):
@@ -45,6 +48,8 @@ class Tracer:
         self._ids = self._new_ids()
         self._providers: Mapping[str, Provider] = {}
         self._fixed: dict[str, Attributes] = {}
+        self._failed = False
+        """Spans could not be made once, which was told."""
 
     def begin(self, job: Job, sent_at: datetime | None) -> None:
         """It was leased: give it a span, if it is to be traced. `sent_at`: as each process that
@@ -64,9 +69,17 @@ class Tracer:
             return
         clock = Clock(trio.current_time(), time.time_ns())
         queue = self._in_force.settings.queue.requests
-        spans = spans_of(
-            job, how, clock, queue=queue, new_ids=self._ids, providers=self._of_providers()
-        )
+        try:
+            spans = spans_of(
+                job, how, clock, queue=queue, new_ids=self._ids, providers=self._of_providers()
+            )
+        except Exception:
+            # A bug, but the stage that tells of it has a batch in hand: no request is worth less
+            # than its trace.
+            if not self._failed:
+                log.exception("a request could not be traced", **job.ids)
+            self._failed = True
+            return
         self._sink.put(spans)
 
     def _new_ids(self) -> Iterator[str]:

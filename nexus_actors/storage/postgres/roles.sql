@@ -88,13 +88,13 @@ BEGIN
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace
                    AND p.proname IN ('pause', 'resume', 'scale', 'drain', 'log_level', 'cancel', 'cancel_where', 'cancellable'));
-    REVOKE EXECUTE ON FUNCTION nexus.send(jsonb, integer, text, text), nexus.send_again(text, text, bigint, jsonb) FROM "{service}";
+    REVOKE EXECUTE ON FUNCTION nexus.send(jsonb, integer, text), nexus.send_again(text, text, bigint, jsonb) FROM "{service}";
 
     -- A producer: sends requests, cancels those whose id it knows, reads stored results. It can read no request, its own included. pgmq.send needs the columns;
     -- nexus.send does not.
     GRANT USAGE ON SCHEMA pgmq, nexus TO "{producer}";
     GRANT INSERT (vt, message, headers), SELECT (msg_id) ON pgmq.q_{requests} TO "{producer}";
-    GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text, text), nexus.cancel(text, text, text) TO "{producer}";
+    GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text), nexus.cancel(text, text, text) TO "{producer}";
     GRANT SELECT ON public.job_results TO "{producer}";
 
     -- An operator: the commands dead, ask, enqueue, result, explain, budgets, models, nodes, top, and those that steer. It sees
@@ -117,7 +117,7 @@ BEGIN
         nexus.nodes, nexus.chores, nexus.node_states, nexus.control_log, nexus.waiting TO "{operator}";
     GRANT SELECT, INSERT (request_id, by, why), DELETE ON nexus.cancellations TO "{operator}";
     GRANT SELECT, DELETE ON nexus.model_quirks TO "{operator}";
-    GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text, text) TO "{operator}";
+    GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{operator}";
     GRANT SELECT ON public.job_results TO "{operator}";
 END;
 $roles$;

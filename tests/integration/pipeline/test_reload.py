@@ -212,7 +212,8 @@ async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
 async def test_what_has_not_begun_is_routed_anew_wherever_it_waits(
     database_url: str, tmp_path: Path
 ) -> None:
-    """In a queue of ours, or in the store; what runs ends where it began."""
+    """In a queue of ours, or in the store; what runs ends where it began: it takes long enough for
+    a reload to come meanwhile."""
 
     def sections(*providers: str) -> dict[str, Any]:
         return {
@@ -220,7 +221,7 @@ async def test_what_has_not_begun_is_routed_anew_wherever_it_waits(
             "database": {"url": database_url},
             "queue": {"poll_interval": 0.05},
             "providers": {
-                name: {"kind": "echo", "pool_size": 1, "latency": 0.2 if name == "slow" else 0}
+                name: {"kind": "echo", "pool_size": 1, "latency": 2.0 if name == "slow" else 0}
                 for name in providers
             },
             "routes": [

@@ -25,7 +25,7 @@ def answer(asked: Recorded) -> Reply:
 
 
 def completion(prompt: str, most: int) -> dict[str, Any]:
-    tokens = 10 if prompt.startswith("short") else most
+    tokens = 1 if prompt.startswith("short") else most
     message = {"role": "assistant", "content": "yes"}
     read = len(prompt.encode())
     usage = {"prompt_tokens": read, "completion_tokens": tokens, "total_tokens": read + tokens}
@@ -137,6 +137,7 @@ async def test_a_dear_request_has_its_turn_among_many_small_ones(
         made = 0
         while made == 0:
             made = len(await service.sql.attempts("request-dear"))
-            assert service.application.metrics.succeeded < 180, "small ones passed it all the time"
+            # Some 680 small ones cost so much that it does not fit any more.
+            assert service.application.metrics.succeeded < 650, "small ones passed it all the time"
             await send_small()
             await trio.sleep(0.05)

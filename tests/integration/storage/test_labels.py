@@ -5,9 +5,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.postgres.database import PostgresDatabase
 from tests.integration.storage.storage_helpers import (
     bodies,
@@ -191,17 +188,6 @@ async def test_sent_again_within_another_trace_it_is_the_same_request(
         await db.requests.discard([it.lease for it in told if it.verdict != "claimed"])
         verdicts = [it.verdict for it in told]
         assert verdicts == ["claimed", "claimed", "duplicate", "duplicate", "conflict"]
-
-
-async def test_a_producer_passes_a_trace_on_by_the_function(db: PostgresDatabase) -> None:
-    request = '\'{"request_id": "r"}\''
-    await sql(db, f"SELECT nexus.send({request}, traceparent => $1)", TRACE)
-    await sql(db, f"SELECT nexus.send({request}::jsonb, 0, NULL, NULL)")
-    headers = "SELECT array_agg(headers ->> 'traceparent' ORDER BY msg_id) FROM pgmq.q_ai_requests"
-    assert await value(db, headers) == [TRACE, None]
-    for odd in (TRACE.upper(), "", "x" * 2_000_000):
-        with pytest.raises(StorageRefused, match="expected traceparent to be a W3C"):
-            await sql(db, f"SELECT nexus.send({request}, traceparent => $1)", odd)
 
 
 async def test_a_wish_to_cancel_is_found_by_the_next_lease_and_by_whoever_takes_what_waits(

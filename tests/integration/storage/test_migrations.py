@@ -200,7 +200,7 @@ async def test_who_may_send_may_do_so_after_an_upgrade(empty_database_url: str) 
             )
             found = await pool.run(lambda connection: connection.fetch(query, role))
             assert {it["name"] for it in found} == {
-                "nexus.send(jsonb,integer,text,text)",
+                "nexus.send(jsonb,integer,text)",
                 "nexus.send_again(text,text,bigint,jsonb)",
                 "nexus.traceparent(jsonb)",
             }

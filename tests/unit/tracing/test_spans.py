@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.request import LLMRequest
@@ -255,3 +256,15 @@ async def test_a_line_of_the_log_has_the_ids_of_its_request_and_its_trace() -> N
     assert job(span=None).ids == {"request_id": "r"}
     assert job(span=None, traceparent=producer).ids == {"request_id": "r", "trace_id": "d" * 32}
     assert job(traceparent=producer).ids == {"request_id": "r", "trace_id": TRACE.trace_id}
+
+
+async def test_who_tells_of_a_request_that_cannot_be_traced_goes_on() -> None:
+    sink = Kept()
+    made = tracer(sink=sink)
+    broken = job(attempts=[attempt(1, started_at=None)])
+    with capture_logs() as lines:
+        made.left(broken, "ended")
+        made.left(broken, "ended")
+        made.left(job(), "lost")
+    assert [it["event"] for it in lines] == ["a request could not be traced"]
+    assert [it.name for it in sink][:1] == ["process ai_requests"]

@@ -1,5 +1,5 @@
 -- A request may say in a field to which trace it belongs, which is no part of what is asked: sent again within another trace, it is the
--- same request. And nexus.send passes a trace on.
+-- same request. So whoever may only call nexus.send names it there, too.
 -- Works with programs that know 0025.
 
 COMMENT ON COLUMN nexus.requests.traceparent IS
@@ -166,55 +166,12 @@ RETURNS TABLE (
     WHERE (pg_column_compression(message) IS NULL AND pg_column_size(message) <= least(largest / 12300, 2000)) IS NOT TRUE
 $$;
 
--- As 0014 has it, with the trace. Who may execute that may execute this; who may send again what failed does so within its trace.
+-- Who may send again what failed does so within the trace of its letter, which this function reads.
 SELECT set_config('nexus.granted', coalesce(string_agg(format(
-           'GRANT EXECUTE ON FUNCTION nexus.%s TO %I',
-           CASE p.proname WHEN 'send' THEN 'send(jsonb, integer, text, text)' ELSE 'traceparent(jsonb)' END,
-           pg_get_userbyid(a.grantee)), ';'), ''), true)
+           'GRANT EXECUTE ON FUNCTION nexus.traceparent(jsonb) TO %I', pg_get_userbyid(a.grantee)), ';'), ''), true)
 FROM pg_proc AS p
 CROSS JOIN aclexplode(p.proacl) AS a
-WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN ('send', 'send_again') AND a.grantee NOT IN (0, p.proowner);
-DROP FUNCTION nexus.send(jsonb, integer, text);
-
--- What the caller sends is bounded, and all that the queue's table says besides is ours. With several queues, `queue` names one.
-CREATE FUNCTION nexus.send(
-    message jsonb, delay integer DEFAULT 0, queue text DEFAULT NULL, traceparent text DEFAULT NULL
-) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    largest CONSTANT bigint := 64 * 1024 * 1024;
-    longest CONSTANT integer := 366 * 24 * 3600;
-    known text[];
-    headers CONSTANT jsonb := CASE WHEN traceparent IS NOT NULL THEN pg_catalog.jsonb_build_object('traceparent', traceparent) END;
-    sent bigint;
-BEGIN
-    IF traceparent IS NOT NULL AND nexus.traceparent(headers) IS NULL THEN
-        RAISE EXCEPTION 'nexus.send: expected traceparent to be a W3C traceparent of version 00' USING ERRCODE = '22023';
-    END IF;
-    IF delay IS NULL OR delay < 0 OR delay > longest THEN
-        RAISE EXCEPTION 'nexus.send: expected a delay of 0 to % seconds', longest USING ERRCODE = '22023';
-    END IF;
-    IF pg_catalog.jsonb_typeof(message) IS DISTINCT FROM 'object' THEN
-        RAISE EXCEPTION 'nexus.send: expected the message to be a JSON object' USING ERRCODE = '22023';
-    END IF;
-    -- The second is what it takes uncompressed.
-    IF pg_catalog.pg_column_size(message) > largest
-       OR pg_catalog.pg_column_size(message OPERATOR(pg_catalog.#>) '{}'::text[]) > largest THEN
-        RAISE EXCEPTION 'nexus.send: expected a message of % bytes at most', largest USING ERRCODE = '54000';
-    END IF;
-    SELECT pg_catalog.array_agg(q.name ORDER BY q.name) INTO known FROM nexus.request_queues AS q
-    WHERE q.name OPERATOR(pg_catalog.=) coalesce(send.queue, q.name);
-    IF pg_catalog.cardinality(known) IS DISTINCT FROM 1 THEN
-        RAISE EXCEPTION 'nexus.send: expected queue to be one of: %',
-            (SELECT pg_catalog.string_agg(q.name, ', ' ORDER BY q.name) FROM nexus.request_queues AS q) USING ERRCODE = '22023';
-    END IF;
-    SELECT s INTO STRICT sent FROM pgmq.send(known[1], message, headers, delay) AS s;
-    RETURN sent;
-END;
-$$;
-
-COMMENT ON FUNCTION nexus.send(jsonb, integer, text, text) IS
-    'Sends a request to the queue, visible in `delay` seconds; its number there. `traceparent` (W3C) goes along in the headers. For roles without a privilege on the table.';
-
+WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname = 'send_again' AND a.grantee NOT IN (0, p.proowner);
 DO $$
 BEGIN
     EXECUTE current_setting('nexus.granted');
