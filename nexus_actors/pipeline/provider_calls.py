@@ -73,9 +73,26 @@ class ProviderCalls:
         job.attempts.append(attempt)
         job.call_started = None
         self._metrics.called(self._provider, attempt)
+        if attempt.outcome != "ok":
+            self._log(job, attempt)
         if job.cancelled is not None and not isinstance(outcome, Answer):
             return None
         return outcome
+
+    def _log(self, job: Job, attempt: Attempt) -> None:
+        """Each failed call with its error. What is uncounted (too early, a key that is refused
+        again) is told once elsewhere, and may be thousands."""
+        write = log.debug if attempt.uncounted else log.info
+        write(
+            "call failed",
+            **job.ids,
+            provider=attempt.provider,
+            model=attempt.model,
+            attempt=attempt.number,
+            error=attempt.outcome,
+            status_code=attempt.status_code,
+            message=attempt.error,
+        )
 
     def _tell(
         self, job: Job, failure: ProviderFailure, key: int, took: float

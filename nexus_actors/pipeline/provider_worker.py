@@ -3,7 +3,6 @@
 import random
 from dataclasses import dataclass, replace
 
-import structlog
 import trio
 
 from nexus_actors.admission.before_call import Checks
@@ -20,8 +19,6 @@ from nexus_actors.providers.sessions import open_sessions
 from nexus_actors.shared import Shared
 from nexus_actors.work.job import Job, Reason, Wait
 from supervisors import ActorRef, GenServer, HandleResult, Normal, Stop
-
-log = structlog.get_logger("nexus.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,15 +278,6 @@ class ProviderWorker(GenServer):
         if job.refused.instead is not None:
             self._in_work.answer(job, job.refused.instead)
             return
-        log.info(
-            "call failed",
-            **job.ids,
-            provider=self._provider,
-            model=job.candidate.model,
-            error=failure.type,
-            status_code=failure.status_code,
-            message=failure.message,
-        )
         in_time = trio.current_time() < job.deadline
         if job.has_next_candidate and in_time and not job.has_used(self._shared.max_attempts):
             job.candidate_index += 1

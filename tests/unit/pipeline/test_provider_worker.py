@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 import trio.lowlevel
+from structlog.testing import capture_logs
 
 from nexus_actors.admission.before_call import Checks
 from nexus_actors.contract.result import Failure
@@ -38,6 +39,19 @@ async def test_a_failure_is_retried_so_often_and_after_growing_pauses(autojump_c
         assert one.outcome == Failure(
             type="provider_error", message="no", retryable=True, provider="p"
         )
+
+
+async def test_each_failed_call_is_in_the_log_with_its_error(autojump_clock: Any) -> None:
+    with capture_logs() as lines:
+        async with bench(failure(), failure(status_code=503), ANSWER) as b:
+            b.give(job())
+            await b.finished.receive()
+    told = [it for it in lines if it["event"] == "call failed"]
+    assert [(it["log_level"], it["attempt"], it["status_code"]) for it in told] == [
+        ("info", 1, None),
+        ("info", 2, 503),
+    ]
+    assert {it["message"] for it in told} == {"no"}
 
 
 async def test_what_the_provider_asks_to_wait_is_waited(autojump_clock: Any) -> None:
