@@ -224,7 +224,9 @@ class Application:
     def children(self) -> Sequence[ChildSpec]:
         """In the order they start; they stop in reverse."""
         poller = [ChildSpec("ResultPoller", self._result_poller)]
-        manager = ChildSpec("ServiceManager.Supervisor", self._service_managers, type="supervisor")
+        # Transient: should its supervisor give up, an end in order, the root goes on without it.
+        named = "ServiceManager.Supervisor"
+        manager = ChildSpec(named, self._service_managers, type="supervisor", restart="transient")
         return [
             self.registry.child_spec(),
             # Before all that takes its time to start, or to stop.
@@ -293,12 +295,10 @@ class Application:
         )
 
     def _service_managers(self) -> Supervisor:
-        notifier = self._notifier
-        assert notifier is not None  # noqa: S101 - else it is not in the tree
-
         def start() -> ServiceManager:
+            assert self._notifier is not None  # noqa: S101 - else it is not in the tree
             line, running = self.status.line, lambda: self.in_work.running
-            return ServiceManager(notifier, line=line, running=running)
+            return ServiceManager(self._notifier, line=line, running=running)
 
         return self._alone(ChildSpec("ServiceManager", start))
 
