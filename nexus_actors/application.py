@@ -3,13 +3,14 @@
 Nexus.Supervisor (rest_for_one)
 ├─ Registry
 ├─ ServiceManager.Supervisor   of ServiceManager alone; only where a service manager is to be told
+├─ Admin.Supervisor        of Admin alone; only where `[admin] listen` is set
 ├─ Database
 ├─ Heartbeat.Supervisor    of Heartbeat alone, so that a crash of it takes nobody along
 ├─ Pipeline.Supervisor     see pipeline/supervisor.py
 ├─ ResultPoller
 ├─ Pruner
 ├─ Control
-└─ Admin.Supervisor        of Admin alone; only where `[admin] listen` is set
+└─ Watchdog
 """
 
 import os
@@ -47,6 +48,7 @@ from nexus_actors.shared import Shared
 from nexus_actors.steering.desired import Desired
 from nexus_actors.steering.steering import Levers, Scope
 from nexus_actors.storage.database import DatabaseOwner
+from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.postgres.claim import InstanceTaken
 from nexus_actors.storage.postgres.counted import Counted
@@ -124,7 +126,7 @@ class Application:
         self.status = Status(
             in_force=self.in_force,
             instance_id=instance.id,
-            database=lambda: self.database,
+            database=lambda: self._database,
             tables=tables,
         )
         self.reloading = Reloading(
@@ -142,7 +144,7 @@ class Application:
                 status=self.status,
                 tables=tables,
                 reloading=self.reloading,
-                hints=lambda: self.database.hints,
+                hints=lambda: None if self._database is None else self._database.hints,
                 ask=self._count,
                 unread=lambda: unread(self.root.ref),
             ),
@@ -222,11 +224,14 @@ class Application:
     def children(self) -> Sequence[ChildSpec]:
         """In the order they start; they stop in reverse."""
         poller = [ChildSpec("ResultPoller", self._result_poller)]
-        manager = ChildSpec("ServiceManager.Supervisor", self._service_managers, type="supervisor")
+        # Transient: should its supervisor give up, an end in order, the root goes on without it.
+        named = "ServiceManager.Supervisor"
+        manager = ChildSpec(named, self._service_managers, type="supervisor", restart="transient")
         return [
             self.registry.child_spec(),
             # Before all that takes its time to start, or to stop.
             *([] if self._notifier is None else [manager]),
+            *self.admin.children(),
             ChildSpec("Database", self._database_owner, shutdown=DATABASE_SHUTDOWN),
             # Before the pipeline, so that it tells of the drain to its end.
             ChildSpec("Heartbeat.Supervisor", self._heartbeats, type="supervisor"),
@@ -234,7 +239,6 @@ class Application:
             *(poller if self.settings.result_poller.enabled else []),
             ChildSpec("Pruner", self._pruner),
             ChildSpec("Control", self._control),
-            *self.admin.children(),
             # Last: one that crashes must not take the rest along.
             ChildSpec("Watchdog", self._watchdog),
         ]
@@ -242,6 +246,8 @@ class Application:
     # -- one factory a child, called at each start and restart
 
     def _database_owner(self) -> DatabaseOwner:
+        self._database = None  # an earlier one is closed, and nobody is left who uses it
+
         def on_open(database: PostgresDatabase) -> None:
             self._database = database
             self.instance.wait_for(None)
@@ -289,12 +295,10 @@ class Application:
         )
 
     def _service_managers(self) -> Supervisor:
-        notifier = self._notifier
-        assert notifier is not None  # noqa: S101 - else it is not in the tree
-
         def start() -> ServiceManager:
+            assert self._notifier is not None  # noqa: S101 - else it is not in the tree
             line, running = self.status.line, lambda: self.in_work.running
-            return ServiceManager(notifier, line=line, running=running)
+            return ServiceManager(self._notifier, line=line, running=running)
 
         return self._alone(ChildSpec("ServiceManager", start))
 
@@ -365,8 +369,10 @@ class Application:
     # -- what Admin and Control answer
 
     async def _count(self) -> Counted:
+        if self._database is None:
+            raise StorageUnavailable("no database is open yet")
         budgets = {name: it.per for name, it in self.settings.budgets.items()}
-        return await self.database.counted(budgets)
+        return await self._database.counted(budgets)
 
     def _names(self) -> Mapping[str, object]:
         """What is at hand at the prompt of nexus remote."""

@@ -44,9 +44,10 @@ class Place:
 class Admin(Stage):
     """Serves `/metrics` and `/health`, and looks how late the loop is.
 
-    Its start fails where it cannot listen, which is the operator's mistake. Later nothing of it is
-    worth a call that is paid: what it cannot do it tries again, and tells, so that the service is
-    degraded by its name; that holds, too, while it is not there.
+    Its start fails where it cannot listen: nothing was leased or called then, and whoever started
+    the service may try again. Later nothing of it is worth a call that is paid: what it cannot do
+    it tries again, and tells, so that the service is degraded by its name; that holds, too, while
+    it is not there.
     """
 
     def __init__(

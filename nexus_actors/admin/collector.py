@@ -171,10 +171,13 @@ class Collector:
         yield numbers("nexus_keys", keys)
 
     def _database(self, counted: Counted | None, *, is_up: bool) -> Iterator[Metric]:
-        answers = is_up and not database_away(self._tables.outages)
+        awaited = self._sources.status.awaits_database
+        answers = is_up and not awaited and not database_away(self._tables.outages)
         yield number("nexus_database_up", answers)
         yield number("nexus_database_counted", counted is not None)
-        yield number("nexus_notifications_connected", self._sources.hints().connected)
+        hints = self._sources.hints()
+        connected = [] if hints is None else [((), float(hints.connected))]
+        yield numbers("nexus_notifications_connected", connected)
 
     def _counted(self, counted: Counted) -> Iterator[Metric]:
         queues = counted.queues.items()

@@ -3,24 +3,30 @@ more than his own.
 
 Hypercorn's own loop accepts as many as come, and sends to whoever does not read, past any
 cancellation. So it is given one connection at a time: at most `MOST` of them, each with a stream
-that is closed when nothing moves on it for a while.
+that is closed when nothing moves on it for a while. One that waits for a request gives way to
+whoever comes when all places are taken. HTTP/1.1 is all that is spoken.
 """
 
 import errno
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, cast
 
+import h11
 import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework, LifespanState
+from hypercorn.typing import ASGIFramework, ConnectionState, LifespanState
 
 MOST: Final = 32
-"""Connections at once; further ones wait to be accepted."""
+"""Connections at once; further ones wait, where each of these is being answered."""
 HEAD_TIMEOUT: Final = 5.0
 """Seconds for the head of a request, and for which a connection is kept that asks for no more."""
 SEND_TIMEOUT: Final = 5.0
@@ -46,12 +52,15 @@ class Connections:
         self._config = config = Config()
         config.keep_alive_timeout = HEAD_TIMEOUT
         config.h11_max_incomplete_size = HEAD_BYTES
-        config.h2_max_concurrent_streams = 4
         config.include_server_header = False
         config.accesslog = None
         config.errorlog = logging.getLogger("nexus.admin")
         self._context = WorkerContext(None)
         self._room = trio.Semaphore(MOST)
+        self._waiting = 0
+        """How many were accepted and have no place yet."""
+        self._wanted = 0
+        """Of those: for how many nobody has given way."""
         self._open: set[_Stream] = set()
         self._told: set[str] = set()
 
@@ -65,31 +74,51 @@ class Connections:
     async def _accept(self, listener: trio.SocketListener, nursery: trio.Nursery) -> None:
         try:
             while True:
-                await self._room.acquire()
                 try:
                     stream = await listener.accept()
-                except BaseException as error:
-                    self._room.release()
-                    if not isinstance(error, OSError) or error.errno not in _EXHAUSTED:
+                except OSError as error:
+                    if error.errno not in _EXHAUSTED:
                         raise
                     await trio.sleep(EXHAUSTED_PAUSE)
-                else:
-                    nursery.start_soon(self._answer, stream)
+                    continue
+                try:
+                    await self._take_place()
+                except BaseException:
+                    stream.socket.close()
+                    raise
+                nursery.start_soon(self._answer, stream)
         finally:
             for it in self._open:
                 it.cut()  # what hypercorn sends is cancelled by nothing else
+
+    async def _take_place(self) -> None:
+        """One that is free, else that of whoever has said nothing for longest; where all are being
+        answered, that of the first whose answer ends."""
+        if self._room.value == 0:
+            idle = [it for it in self._open if it.idle_since is not None]
+            if idle:
+                min(idle, key=lambda it: it.idle_since or 0.0).give_way()
+            else:
+                self._wanted += 1
+        self._waiting += 1
+        try:
+            await self._room.acquire()
+        finally:
+            self._waiting -= 1
+            self._wanted = min(self._wanted, self._waiting)  # or a place has become free by itself
 
     async def _answer(self, accepted: trio.SocketStream) -> None:
         stream = _Stream(accepted)
         self._open.add(stream)
         try:
-            server = TCPServer(
+            server = _Server(
                 self._app,
                 self._config,
                 self._context,
                 LifespanState(),
                 cast("Any", stream),  # it is made for streams with TLS, and asks whether it is
             )
+            server.on_idle = partial(self._note_idle, stream)
             stream.on_end = server.idle_task.stop  # else one that has gone is waited for
             with stream.scope:
                 await server.run()
@@ -99,6 +128,12 @@ class Connections:
             stream.cut()
             self._open.remove(stream)
             self._room.release()
+
+    def _note_idle(self, stream: "_Stream", idle: bool) -> None:
+        stream.idle_since = trio.current_time() if idle else None
+        if idle and self._wanted:
+            self._wanted -= 1
+            stream.give_way()
 
     def _tell(self, error: Exception) -> None:
         """Once of each kind: whoever can connect can repeat it."""
@@ -110,6 +145,56 @@ class Connections:
             log.warning("a connection crashed", error=name, exc_info=error)
 
 
+class _Http1(H11Protocol):
+    """HTTP/1.1, whatever else a client offers to speak: an upgrade is not taken up."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        pass
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
+        plain = h11.Request(
+            method=request.method,
+            target=request.target,
+            headers=headers,
+            http_version=request.http_version,
+        )
+        await super()._create_stream(plain)
+
+
+class _Server(TCPServer):
+    """Hypercorn's, of one connection, without what speaks other protocols."""
+
+    on_idle: Callable[[bool], None]
+    """Told whether the connection waits for a request, each time that this changes."""
+
+    async def run(self) -> None:
+        try:
+            async with TaskGroup() as group:
+                self._task_group = group
+                protocol = _Http1(
+                    self.app,
+                    self.config,
+                    self.context,
+                    group,
+                    ConnectionState(self.state),
+                    False,
+                    None,
+                    None,
+                    self.protocol_send,
+                )
+                self.protocol = cast("Any", protocol)  # what would choose one is left out
+                await self.idle_task.restart(group, self._idle_timeout)
+                await self._read_data()
+        finally:
+            await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        await super().protocol_send(event)
+        if isinstance(event, Updated):
+            self.on_idle(event.idle)
+
+
 class _Stream:
     """One connection, as hypercorn uses it. Cancelled when nothing was read or written for long."""
 
@@ -117,6 +202,8 @@ class _Stream:
         self._stream = stream
         self.socket = stream.socket
         self.scope = trio.CancelScope()
+        self.idle_since: float | None = trio.current_time()
+        """When it began to wait for a request; None while one is answered."""
         self.on_end: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         """Called when the client will say no more."""
         self._moved()
@@ -144,6 +231,11 @@ class _Stream:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+    def give_way(self) -> None:
+        """Close it, since it waits for a request and somebody waits for its place."""
+        self.idle_since = None
+        self.scope.cancel()
 
     def cut(self) -> None:
         """Close it at once; whoever waits to send or receive learns of it."""

@@ -34,7 +34,7 @@ def readiness(status: Status, tables: Tables) -> Readiness:
     outages = status.outages()
     state = status.state(outages)
     reasons: list[str] = [state] if state in ("starting", "draining", "drained") else []
-    if database_away(tables.outages):
+    if status.awaits_database or database_away(tables.outages):
         reasons.append("database")
     if not tables.desired.known:
         reasons.append("control not read")  # nothing is leased before

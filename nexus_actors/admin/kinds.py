@@ -8,6 +8,10 @@ OF_PROVIDER: Final = ("Supervisor", "Breaker", "RateLimiter", "Pool", "Server")
 ALONE: Final = (
     "Nexus.Supervisor",
     "Registry",
+    "ServiceManager.Supervisor",
+    "ServiceManager",
+    "Admin.Supervisor",
+    "Admin",
     "Database",
     "Heartbeat.Supervisor",
     "Heartbeat",
@@ -25,8 +29,6 @@ ALONE: Final = (
     "ResultPoller",
     "Pruner",
     "Control",
-    "Admin.Supervisor",
-    "Admin",
     "Watchdog",
 )
 """Actors of which there is one."""

@@ -20,8 +20,8 @@ class AdminPart:
             self._tallies = sources.tables.metrics.tallies = Tallies(sources.in_force)
 
     def children(self) -> Sequence[ChildSpec]:
-        """For the root, last but the Watchdog. It is transient: should its supervisor give up,
-        which is an end in order, the root goes on without it."""
+        """For the root, before all that takes its time to start or to stop. It is transient: should
+        its supervisor give up, which is an end in order, the root goes on without it."""
         if self._tallies is None:
             return ()
         named = "Admin.Supervisor"

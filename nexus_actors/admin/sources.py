@@ -18,8 +18,9 @@ class Sources:
     status: Status
     tables: Tables
     reloading: Reloading
-    hints: Callable[[], Hints]
+    hints: Callable[[], Hints | None]
+    """Of the database; None before the first was opened."""
     ask: Callable[[], Awaitable[Counted]]
-    """Counts what only the database knows."""
+    """Counts what only the database knows. Raises StorageError, also before there is one."""
     unread: Callable[[], Mapping[str, int]]
     """Messages that wait, by the name of the actor; those of empty mailboxes may be left out."""

@@ -32,7 +32,7 @@ class CommandError(Exception):
 
 # A class stands for its subclasses too; the nearest counts.
 _EXIT_CODES: Final = {
-    "nexus_actors.admin.listening.ListenError": exit_codes.USAGE,
+    "nexus_actors.admin.listening.ListenError": exit_codes.FAILED,
     "nexus_actors.failpoints.FailpointError": exit_codes.USAGE,
     "nexus_actors.operations.instance.InstanceError": exit_codes.FAILED,
     "nexus_actors.operations.instance.DataDirError": exit_codes.USAGE,

@@ -48,14 +48,15 @@ class Tables:
 
 
 class Status:
-    """Looks at the service's tables, and changes nothing. `database` gives the open one."""
+    """Looks at the service's tables, and changes nothing. `database` gives the open one, or None
+    before the first was opened."""
 
     def __init__(
         self,
         *,
         in_force: InForce,
         instance_id: str,
-        database: Callable[[], PostgresDatabase],
+        database: Callable[[], PostgresDatabase | None],
         tables: Tables,
     ) -> None:
         self._in_force = in_force
@@ -78,6 +79,11 @@ class Status:
     def uptime(self) -> float:
         """Seconds since the service began."""
         return time.monotonic() - self._began
+
+    @property
+    def awaits_database(self) -> bool:
+        """Whether none has been opened, at the start or again."""
+        return self.waits_for is not None or self._database() is None
 
     def state(self, outages: Mapping[str, object]) -> NodeState:
         """What the service is, these being its outages."""
@@ -214,18 +220,8 @@ class Status:
         for name in self._settings.providers:
             if (told := self._unreachable(name, now)) is not None:
                 outages[f"provider {name}"] = told
-        hints, claim = self._database().hints, self._database().claim
-        direct = self._database().requests.direct
-        if direct is not None and direct.trouble is not None:
-            held = f"results go by the results queue, which costs more: {direct.trouble}"
-            outages["direct results"] = {"error": held}
-        if not hints.connected:
-            outages["notifications"] = {"error": "not connected, so the queues are polled"}
-        if hints.unannounced is not None:
-            held = f"clients cannot be told of this service: {hints.unannounced}"
-            outages["presence"] = {"error": held}
-        if claim is not None and claim.trouble is not None:
-            outages["instance"] = {"error": f"its lock is not held: {claim.trouble}"}
+        if (database := self._database()) is not None:
+            outages.update(_of_database(database))
         return outages
 
     def _unreachable(self, provider: str, now: float) -> dict[str, object] | None:
@@ -245,6 +241,9 @@ class Status:
     async def _counted(self) -> tuple[object, object]:
         """How long the queues are, and how many requests wait for what. Counting takes time in a
         long queue, and a status must not."""
+        database = self._database()
+        if database is None:
+            raise CommandRefused("no database is open yet")
         late = {"error": "no answer in time"}
         told: dict[str, object] = {"queues": late, "waiting": late}
 
@@ -256,10 +255,27 @@ class Status:
 
         with trio.move_on_after(STATUS_TIMEOUT):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(count, "queues", self._database().queue_lengths)
-                nursery.start_soon(count, "waiting", self._database().waiting_counts)
+                nursery.start_soon(count, "queues", database.queue_lengths)
+                nursery.start_soon(count, "waiting", database.waiting_counts)
         return told["queues"], told["waiting"]
 
 
 def _why(outages: Mapping[str, Mapping[str, object]]) -> str:
     return "; ".join(f"{name}: {told['error']}" for name, told in outages.items())
+
+
+def _of_database(database: PostgresDatabase) -> Mapping[str, dict[str, object]]:
+    """What it does not do as it should."""
+    outages: dict[str, dict[str, object]] = {}
+    hints, claim, direct = database.hints, database.claim, database.requests.direct
+    if direct is not None and direct.trouble is not None:
+        held = f"results go by the results queue, which costs more: {direct.trouble}"
+        outages["direct results"] = {"error": held}
+    if not hints.connected:
+        outages["notifications"] = {"error": "not connected, so the queues are polled"}
+    if hints.unannounced is not None:
+        held = f"clients cannot be told of this service: {hints.unannounced}"
+        outages["presence"] = {"error": held}
+    if claim is not None and claim.trouble is not None:
+        outages["instance"] = {"error": f"its lock is not held: {claim.trouble}"}
+    return outages

@@ -71,13 +71,14 @@ class Tabled:
             spool=self.spool,
             spans=Counts(sent=9, dropped=1),
         )
-        database: Any = SimpleNamespace(
+        self.database: Any = SimpleNamespace(
             hints=self.hints, claim=None, requests=SimpleNamespace(direct=None)
         )
+        """None: not opened yet."""
         self.status = Status(
             in_force=self.in_force,
             instance_id="7f1d",
-            database=lambda: database,
+            database=lambda: self.database,
             tables=tables,
         )
         self.status.started = True
@@ -93,7 +94,7 @@ class Tabled:
             status=self.status,
             tables=tables,
             reloading=self.reloading,
-            hints=lambda: self.hints,
+            hints=lambda: None if self.database is None else self.hints,
             ask=self.ask,
             unread=lambda: self.unread,
         )

@@ -236,6 +236,16 @@ async def test_what_the_database_knows_is_absent_while_it_is_away(tmp_path: Path
     assert "nexus_in_flight_requests" in there
 
 
+async def test_before_a_database_is_open_it_is_down_and_the_rest_is_told(tmp_path: Path) -> None:
+    tabled = Tabled(tmp_path)
+    tabled.database = None
+    samples = await scrape(tabled)
+    assert value(samples, "nexus_database_up") == 0
+    there = {name for name, _ in samples}
+    assert "nexus_notifications_connected" not in there
+    assert {"nexus_node_info", "nexus_state", "nexus_in_flight_requests"} <= there
+
+
 async def test_a_database_that_is_not_there_for_who_always_asks_it_is_down(tmp_path: Path) -> None:
     tabled = Tabled(tmp_path)
     tabled.outages.patience("Heartbeat").note(StorageUnavailable("no answer"))

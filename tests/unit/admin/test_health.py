@@ -60,6 +60,21 @@ async def test_what_takes_no_requests_is_not_ready_and_says_why(
     assert (ready.status_code, live.status_code) == (503, 200)
 
 
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_start_that_awaits_its_database_says_so_and_lives(
+    again: bool, tmp_path: Path
+) -> None:
+    tabled = Tabled(tmp_path)
+    tabled.status.started = again  # a Database that was restarted
+    tabled.database = None
+    state = "ready" if again else "starting"
+    reasons = ("database",) if again else ("starting", "database")
+    found = readiness(tabled.status, tabled.sources.tables)
+    assert (found.state, found.reasons, found.outages) == (state, reasons, ())
+    assert (await pages(tabled).ready(REQUEST)).status_code == 503
+    assert (await pages(tabled).live(REQUEST)).status_code == 200
+
+
 async def test_a_drained_node_is_not_ready_and_lives(tmp_path: Path) -> None:
     tabled = Tabled(tmp_path, known_desired(control_row("drain", "node")))
     tabled.in_work.draining = True

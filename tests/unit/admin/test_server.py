@@ -97,14 +97,31 @@ async def test_one_is_answered() -> None:
         (b"nonsense\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100, b"400"),
         (
-            b"GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            b"GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n"
             b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            b"403",
+            b"200",
         ),
+        (
+            b"GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade, http2-settings, close\r\n"
+            b"upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n",
+            b"200",
+        ),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", b"404"),
         (GET.replace(b" / ", b" /none "), b"404"),
         (GET.replace(b" / ", b" /%00/../etc/passwd "), b"404"),
     ],
-    ids=["method", "chunks", "headers", "nonsense", "tls", "websocket", "path", "odd path"],
+    ids=[
+        "method",
+        "chunks",
+        "headers",
+        "nonsense",
+        "tls",
+        "websocket",
+        "h2c",
+        "http2",
+        "path",
+        "odd path",
+    ],
 )
 async def test_what_it_does_not_serve_is_refused_and_the_connection_closed(
     text: bytes, code: bytes
@@ -147,12 +164,13 @@ async def test_a_page_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
         assert answer.startswith(b"HTTP/1.1 500")
 
 
-async def test_further_connections_wait_until_there_is_room(
+async def test_further_connections_wait_while_all_are_being_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "MOST", 2)
-    monkeypatch.setattr(connections, "HEAD_TIMEOUT", math.inf)
+    monkeypatch.setattr(connections, "SEND_TIMEOUT", math.inf)
     monkeypatch.setattr(connections, "QUIET", math.inf)
+    monkeypatch.setattr(app, "REQUEST_TIMEOUT", math.inf)
     answers: list[bytes] = []
 
     async def ask(port: int) -> None:
@@ -160,6 +178,9 @@ async def test_further_connections_wait_until_there_is_room(
 
     async with serving() as port:
         first = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
+        for it in first:
+            await it.send_all(GET.replace(b" / ", b" /huge "))
+            await it.receive_some(10)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask, port)
             await trio.testing.wait_all_tasks_blocked(0.05)
@@ -169,12 +190,66 @@ async def test_further_connections_wait_until_there_is_room(
         await first[1].aclose()
 
 
+KEPT = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"
+
+
+async def hear(stream: trio.SocketStream) -> bytes:
+    """Ask on a connection that is kept."""
+    await stream.send_all(KEPT)
+    answer = b""
+    while not answer.endswith(b"hello"):
+        chunk = await stream.receive_some()
+        assert chunk, "it was closed"
+        answer += chunk
+    return answer
+
+
+async def test_who_only_keeps_a_connection_gives_way_the_longest_idle_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "MOST", 2)
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT", math.inf)
+    monkeypatch.setattr(connections, "QUIET", math.inf)
+    async with serving() as port:
+        first, second = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
+        for it in (second, first, second):
+            assert (await hear(it)).startswith(b"HTTP/1.1 200")
+        assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
+        assert await rest(first) == b""
+        assert (await hear(second)).startswith(b"HTTP/1.1 200")
+        await first.aclose()
+        await second.aclose()
+
+
+async def test_whoever_waits_gets_the_place_of_the_first_that_was_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "MOST", 1)
+    monkeypatch.setattr(connections, "HEAD_TIMEOUT", math.inf)
+    monkeypatch.setattr(connections, "QUIET", math.inf)
+    async with serving() as port, trio.open_nursery() as nursery:
+        first = await trio.open_tcp_stream("127.0.0.1", port)
+        await first.send_all(KEPT.replace(b" / ", b" /huge "))
+        await first.receive_some(10)
+        answers: list[bytes] = []
+
+        async def ask() -> None:
+            answers.append(await say(port, GET))
+
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert answers == []
+        assert (await rest(first)).endswith(HUGE[-10:])
+        await first.aclose()
+    assert answers[0].startswith(b"HTTP/1.1 200")
+
+
 async def test_a_connection_that_crashes_is_told_once_and_harms_no_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with serving() as port:
         with monkeypatch.context() as patched:
-            patched.setattr(connections.TCPServer, "run", crash)
+            patched.setattr(connections._Server, "run", crash)
             for _ in range(3):
                 assert await say(port, GET) == b""
         assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
@@ -248,7 +323,7 @@ async def deaf(stream: trio.SocketStream) -> None:
 
 async def kept(stream: trio.SocketStream) -> None:
     """Asks once, and keeps the connection."""
-    await stream.send_all(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+    await stream.send_all(KEPT)
 
 
 @pytest.mark.parametrize("client", [silent, slow, deaf, kept])
@@ -259,19 +334,13 @@ async def test_who_is_slow_is_cut_off_and_makes_room(
         monkeypatch.setattr(connections, name, 0.2)
     monkeypatch.setattr(connections, "QUIET", math.inf)
     monkeypatch.setattr(connections, "MOST", 1)
-    async with serving() as port, trio.open_nursery() as nursery:
+    async with serving() as port:
         stream = await trio.open_tcp_stream("127.0.0.1", port)
-
-        async def play() -> None:
-            with suppress(trio.BrokenResourceError):
-                await client(stream)
-            await rest(stream)
-
-        nursery.start_soon(play)
-        await trio.testing.wait_all_tasks_blocked(0.01)
+        with suppress(trio.BrokenResourceError):
+            await client(stream)
+        await rest(stream)  # until the server closes it
         assert (await say(port, GET)).startswith(b"HTTP/1.1 200")
-        nursery.cancel_scope.cancel()
-    await stream.aclose()
+        await stream.aclose()
 
 
 async def test_a_connection_on_which_nothing_moves_is_closed(
