@@ -73,7 +73,8 @@ class Check(Generic[G]):
     """One look at one thing.
 
     `run` says at least one thing. It may raise `StorageError` and OSError, which say that it could
-    not look; anything else is a bug. It is cancelled when its time is over.
+    not look; anything else is a bug, which is told by its type. It is cancelled when its time
+    is over.
     """
 
     name: str

@@ -115,7 +115,7 @@ def look_at_service(at: Installation) -> Sequence[Finding]:
 def _none_runs(data_dir: Path) -> str:
     left = data_dir / "nexus.lock"
     try:
-        is_stale = bool(left.read_text().strip())
+        is_stale = bool(left.read_bytes().strip())  # whatever wrote it
     except OSError:
         is_stale = False
     stale = "; the last one was killed, and its lock binds nobody" if is_stale else ""
