@@ -18,6 +18,14 @@ def test_the_page_has_a_row_for_each_check_in_their_order() -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
+def test_the_service_is_laid_out_in_one_way_and_no_secret_is_on_a_command_line() -> None:
+    folder = DOCS.parent / "nexus_actors" / "cli"
+    texts = {it: it.read_text() for it in (*DOCS.glob("*.md"), *folder.glob("*.py"))}
+    assert len(texts) > 20
+    odd = re.compile(r"/etc/nexus\.\w+|env \$\(")
+    assert [it.name for it, text in texts.items() if odd.search(text)] == []
+
+
 async def test_the_least_config_of_the_service_page_is_well(tmp_path: Path) -> None:
     """With the secrets where the page puts them, and nothing else."""
     house = House(tmp_path)
