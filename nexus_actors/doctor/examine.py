@@ -6,7 +6,17 @@ from typing import Final
 
 import trio
 
-from nexus_actors.doctor import config, database, host, keys, limits, routes, schema, work
+from nexus_actors.doctor import (
+    config,
+    database,
+    host,
+    keys,
+    limits,
+    network,
+    routes,
+    schema,
+    work,
+)
 from nexus_actors.doctor.check import Check, Configured, Connected, G, Given, Installation
 from nexus_actors.doctor.database import Unreachable
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Told, Wrong
@@ -24,6 +34,7 @@ OF_INSTALLATION: Final[tuple[Check[Installation], ...]] = (
     *routes.CHECKS,
     *host.CHECKS,
     *limits.CHECKS,
+    *network.CHECKS,
 )
 NAMES: Final = (
     *(it.name for it in OF_CONFIG),
