@@ -45,7 +45,7 @@ def check(
 ) -> int:
     """Say whether a config is right; if not, list every mistake, with what was expected.
 
-    Example: nexus config check /etc/nexus.toml
+    Example: nexus config check /etc/nexus/nexus.toml
     """
     from nexus_actors.settings import SettingsErrors, load_settings
 

@@ -86,7 +86,9 @@ def _name(told: "Told") -> str:
 def _summary(found: "Sequence[Told]") -> str:
     verdicts = [it.verdict for it in found]
     counted = {it: verdicts.count(it) for it in ("wrong", "advice", "not checked", "ok")}
-    return ", ".join(f"{count} {name}" for name, count in counted.items() if count)
+    return ", ".join(f"{count} {name}" for name, count in counted.items() if count) or (
+        "nothing to look at: it is off"
+    )
 
 
 def _exit_code(found: "Sequence[Told]") -> int:

@@ -25,7 +25,7 @@ def start(*, config: ConfigPath = None) -> int:
     At a stop it reads nothing more, gives running calls the time of [service] drain_timeout, and
     makes what is left visible again for others.
 
-    Example: nexus start --config /etc/nexus.toml
+    Example: nexus start --config /etc/nexus/nexus.toml
     """
     gc.disable()  # Modules stay: it would go through them in vain. `run_service` puts it on again.
     settings = read_settings(config)

@@ -72,8 +72,9 @@ Run = Callable[[G], Awaitable[Sequence[Finding]]]
 class Check(Generic[G]):
     """One look at one thing.
 
-    `run` says at least one thing. It may raise `StorageError` and OSError, which say that it could
-    not look; anything else is a bug. It is cancelled when its time is over.
+    `run` says at least one thing, unless what it looks at is off. It may raise `StorageError` and
+    OSError, which say that it could not look; anything else is a bug, which is told by its type. It
+    is cancelled when its time is over.
     """
 
     name: str

@@ -6,7 +6,17 @@ from typing import Final
 
 import trio
 
-from nexus_actors.doctor import config, database, host, keys, limits, routes, schema, work
+from nexus_actors.doctor import (
+    config,
+    database,
+    host,
+    keys,
+    limits,
+    network,
+    routes,
+    schema,
+    work,
+)
 from nexus_actors.doctor.check import Check, Configured, Connected, G, Given, Installation
 from nexus_actors.doctor.database import Unreachable
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Told, Wrong
@@ -24,6 +34,7 @@ OF_INSTALLATION: Final[tuple[Check[Installation], ...]] = (
     *routes.CHECKS,
     *host.CHECKS,
     *limits.CHECKS,
+    *network.CHECKS,
 )
 NAMES: Final = (
     *(it.name for it in OF_CONFIG),
@@ -64,6 +75,8 @@ class _Examination:
                 self._found[check.name] = [NotChecked(str(error))]
             except OSError as error:
                 self._found[check.name] = [NotChecked(_told(error))]
+            except Exception as error:  # noqa: BLE001 - see _crashed
+                self._found[check.name] = [_crashed(error)]
 
     async def of_database(self, at: Installation) -> None:
         """All that need it, over connections that they share."""
@@ -73,6 +86,8 @@ class _Examination:
             await self._with_database(at)
         except OSError as error:
             self.tell(OF_DATABASE, NotChecked(_told(error)))
+        except Exception as error:  # noqa: BLE001 - see _crashed
+            self.tell(OF_DATABASE, _crashed(error))
 
     async def _with_database(self, at: Installation) -> None:
         async with database.connected(at) as there:
@@ -92,6 +107,22 @@ def _late(name: str, patience: float) -> Advice:
         "what the service asks there takes as long",
         f"see whether the disk or the server is overloaded, or hangs; nexus doctor --only {name}",
     )
+
+
+def _crashed(error: Exception) -> Advice:
+    """A bug of one check costs no other finding. Its type alone is told: the text of what nobody
+    expected may have a secret in it."""
+    return Advice(
+        f"this check crashed: {_type_of(error)}",
+        "what it looks at was not looked at; the other findings stand",
+        "report it as a bug of nexus doctor, with this line and what nexus --version says",
+    )
+
+
+def _type_of(error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__
 
 
 def _told(error: OSError) -> str:

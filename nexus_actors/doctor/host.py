@@ -115,7 +115,7 @@ def look_at_service(at: Installation) -> Sequence[Finding]:
 def _none_runs(data_dir: Path) -> str:
     left = data_dir / "nexus.lock"
     try:
-        is_stale = bool(left.read_text().strip())
+        is_stale = bool(left.read_bytes().strip())  # whatever wrote it
     except OSError:
         is_stale = False
     stale = "; the last one was killed, and its lock binds nobody" if is_stale else ""
@@ -125,9 +125,23 @@ def _none_runs(data_dir: Path) -> str:
 def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
     try:
         answer = asking.ask(at.data_dir, "status", {"queues": False}, timeout=ASKED)
+    except asking.Stopping as error:
+        drain = at.settings.service.drain_timeout
+        return [
+            Advice(
+                str(error),
+                f"at a stop, calls end first, for up to {drain:g} s; nexus status, tree and reload"
+                " do not reach it",
+                "wait: the check nodes says which it is. A second SIGTERM would cut off calls that"
+                " are paid for",
+            )
+        ]
     except asking.ControlError as error:
         leads_to = "nexus status, stop, tree, reload and remote do not reach it"
-        mend = f"look at its log; if it stays so, kill -TERM {found.pid} and start it again"
+        mend = (
+            "ask again, and look at its log; one that is frozen (its log stands still) is ended by"
+            f" kill -ABRT {found.pid}, then start it again"
+        )
         return [Advice(str(error), leads_to, mend)]
     state = answer.get("state") if isinstance(answer, dict) else None
     if not isinstance(answer, dict) or state != "degraded":

@@ -26,6 +26,10 @@ FORGOTTEN: Final = 86_400.0
 """Seconds after which a pause without an end may have been forgotten."""
 _MOST: Final = 10_000
 """Rows that are counted."""
+_PASSING: Final = {
+    "starting": "",
+    "draining": ": {} requests in hand, whose calls end first",
+}
 _MENDS: Final = {
     "no_key": "the checks keys and providers; docs/keys.md",
     "paused": "nexus resume …; nexus waiting --reason paused says who paused it",
@@ -42,12 +46,30 @@ async def look_at_nodes(at: Connected) -> Sequence[Finding]:
     lost = [it for it in nodes if it.state == "lost"]
     live = [it for it in nodes if it.state not in ("lost", "stopped")]
     told: list[Finding] = [_lost(at, it) for it in lost]
+    own = await aside(_own, at.data_dir)
+    told += [_passing(it) for it in live if (it.node, it.pid) == own and it.state in _PASSING]
     versions = sorted({it.version for it in live})
     if len(versions) > 1:
         cause = f"nodes of several versions run: {', '.join(versions)}"
         leads_to = "they work together, but earlier ones do not obey what is newer"
         told.append(Advice(cause, leads_to, "upgrade the others: docs/operating.md"))
     return told or [Ok(f"{len(live)} of this queue {'run' if len(live) != 1 else 'runs'}")]
+
+
+def _own(data_dir: Path) -> tuple[str, int] | None:
+    """Id and process of the service that runs here, as far as this user can see them."""
+    try:
+        own = None if closed(data_dir) is not None else instance_id(data_dir)
+    except OSError:
+        return None
+    pid = running_pid(data_dir) if own is not None else None
+    return None if own is None or pid is None else (own, pid)
+
+
+def _passing(node: SeenNode) -> Ok:
+    """What the service here is about to be; it may answer nothing meanwhile."""
+    here = f"{node.name}, the service here (pid {node.pid}), is {node.state}"
+    return Ok(f"{here}{_PASSING[node.state].format(node.in_flight)}", subject=node.name)
 
 
 def _lost(at: Connected, node: SeenNode) -> Advice:

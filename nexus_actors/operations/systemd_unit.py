@@ -35,6 +35,8 @@ NotifyAccess=main
 WatchdogSec={watchdog}
 # It is killed by SIGABRT; then the journal has the line at which each of its threads stood.
 Environment=PYTHONFAULTHANDLER=1
+# No image of its memory is left behind, which has secrets and prompts.
+LimitCORE=0
 # [service] drain_timeout, and what closing takes. SIGTERM is for the main process alone.
 TimeoutStopSec={stop}
 KillMode=mixed

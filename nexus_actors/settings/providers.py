@@ -27,8 +27,11 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _KEYS: Final = frozenset({*HttpSettings.model_fields, *ProviderSettings.model_fields, "preset"})
 
 
-def provider_tables(given: Any, notes: Notes, sources: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """The built-in tables with the file's on top; what is no provider's table is noted."""
+def provider_tables(
+    given: Any, environ: Mapping[str, str], notes: Notes, sources: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """The built-in tables with the file's on top; what is no provider's table is noted. Beside an
+    `api_key_file`, nobody misses the built-in variable: it counts where it is set."""
     tables = {name: dict(table) for name, table in defaults.PROVIDERS.items()}
     if given is None:
         return tables
@@ -72,6 +75,8 @@ def provider_tables(given: Any, notes: Notes, sources: dict[str, str]) -> dict[s
         sources.update({f"{path}.{key}": "file" for key in table})
         base = tables.get(name, {})
         merge = table.get("kind", base.get("kind")) == base.get("kind")
+        if "api_key_file" in table and not environ.get(base.get("api_key_env", "")):
+            base = {key: it for key, it in base.items() if key != "api_key_env"}
         tables[name] = {**base, **table} if merge else dict(table)
     return tables
 
@@ -110,7 +115,9 @@ def read_provider(
             return LeftOut(name, why, wrong)
         case FoundKeys(keys, missing):
             if missing:
-                notes.warnings.append(f"provider {name} has a key less: {'; '.join(missing)}")
+                notes.warnings.append(
+                    f"provider {name} works without a key that is named: {'; '.join(missing)}"
+                )
             return Provider(name, settings, kind, keys)
 
 

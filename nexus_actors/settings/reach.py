@@ -35,7 +35,7 @@ def read_reach(
     sources: dict[str, str],
 ) -> Reach:
     """Read both sections (None: absent); mistakes and warnings go into `notes`."""
-    tables = provider_tables(providers, notes, sources)
+    tables = provider_tables(providers, environ, notes, sources)
     route_list = read_routes(defaults.ROUTES if routes is None else routes, tables, notes)
     if routes is not None:
         sources["routes"] = "file"

@@ -1,5 +1,6 @@
 """Broken databases, and what `nexus doctor` says of each."""
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from nexus_actors.doctor import database
 from nexus_actors.doctor.examine import OF_DATABASE
 from nexus_actors.operations.instance import claim_instance
 from nexus_actors.storage.postgres.claim import key_of, open_claim, place
-from nexus_actors.storage.postgres.connection import open_postgres
+from nexus_actors.storage.postgres.connection import fetch, open_postgres
 from tests.doctors import House, assert_told
 from tests.integration.storage.test_privileges import (
     execute,
@@ -201,6 +202,22 @@ async def test_what_a_role_lacks_is_told_by_name(house: House, database_url: str
     pending = "it has yet to be given the index nexus.requests_queued"
     assert_told(found["migrations"], "wrong", pending, "as the owner")
     assert after == {"writing": "ok", "connections": "ok"}
+
+
+async def test_a_service_that_is_draining_here_is_named(house: House, database_url: str) -> None:
+    """It answers nothing itself then, but its row says what it is about."""
+    house.configure(url=database_url)
+    with claim_instance(house.data_dir) as instance:
+        row = (
+            "INSERT INTO nexus.nodes (node, name, host, version, pid, queue, started_at, beat_at,"
+            " state, in_flight, concurrency, restarts) VALUES ($1, 'nexus@here', 'here', '1', $2,"
+            " 'ai_requests', now(), now() + interval '1 h', 'draining', 3, '{}', 0)"
+        )
+        async with open_postgres(database_url, pool_size=1, command_timeout=30) as pool:
+            await pool.run(fetch, row, instance.id, os.getpid())
+        told = await house.find("nodes")
+    pid = os.getpid()
+    assert_told(told, "ok", f"nexus@here, the service here (pid {pid}), is draining: 3 requests")
 
 
 _KINDS = ("service", "producer", "operator")

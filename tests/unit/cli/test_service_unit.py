@@ -273,6 +273,7 @@ def test_a_unit_of_ones_own_needs_no_root_and_may_be_below_home(
     said = capsys.readouterr().err
     assert "systemctl --user enable --now nexus.service" in said
     text = (tmp_path / ".config/systemd/user/nexus.service").read_text()
+    assert "LimitCORE=0\n" in text  # what a watchdog's SIGABRT would leave has secrets in it
     assert f"ExecStart={nexus} start --config {config}\n" in text
     assert "WantedBy=default.target" in text
     assert "DynamicUser" not in text

@@ -120,12 +120,37 @@ async def test_a_lock_that_a_killed_service_left_binds_nobody(house: House) -> N
     assert_told(await house.find("service"), "ok", "its lock binds nobody")
 
 
+async def test_a_lock_that_something_else_wrote_into_is_read_all_the_same(house: House) -> None:
+    house.data_dir.mkdir(mode=0o700)
+    (house.data_dir / "nexus.lock").write_bytes(b"\xff\xfe")
+    assert_told(await house.find("service"), "ok", "its lock binds nobody")
+
+
+async def test_a_check_that_crashes_costs_no_other_finding(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> Any:
+        raise ExceptionGroup("several", [KeyError("hunter2")])
+
+    monkeypatch.setattr("shutil.disk_usage", crash)
+    monkeypatch.setattr("nexus_actors.doctor.database.running_pid", crash)
+    house.data_dir.mkdir(mode=0o700)
+    found = {it.check: it for it in await house.look("disk", "socket", "database", "queue")}
+    for name in ("disk", "database", "queue"):
+        assert_told(found[name], "advice", "this check crashed: KeyError", "report it")
+    assert found["socket"].verdict == "ok"
+    assert "hunter2" not in repr(found)
+
+
 async def test_a_service_that_is_not_well_is_told_by_its_own_word(
     house: House, tmp_path: Path
 ) -> None:
     with claim_instance(house.data_dir) as instance:
         told = await house.find("service")
-        assert_told(told, "advice", "it answers nothing now", f"kill -TERM {os.getpid()}")
+        assert_told(told, "advice", "is starting or stopping", "the check nodes says which")
+        assert_told(told, "advice", "", "A second SIGTERM would cut off calls")
+        assert "calls end first, for up to" in told.leads_to
+        assert "kill" not in told.mend
         instance.wait_for("it waits for the database: connection refused")
         told = await house.find("service")
         assert_told(told, "advice", "has not started: it waits for the database")

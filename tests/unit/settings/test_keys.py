@@ -94,3 +94,22 @@ def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(pipe, 0o600)
     outcome = read_keys(None, str(pipe), {})
     assert outcome == LeftOutBecause(f"{pipe} is no file")
+
+
+def test_beside_a_file_the_built_in_variable_is_not_missed(key_file: Path) -> None:
+    table: dict[str, object] = {"api_key_file": str(key_file)}
+
+    def read(environ: dict[str, str]) -> tuple[list[str], list[str]]:
+        settings = parse_settings({"providers": {"openai": table}}, environ)
+        assert isinstance(settings, Settings)
+        told = [it for it in settings.warnings if "openai" in it]
+        return [it.name for it in settings.providers["openai"].api_keys], told
+
+    assert read({}) == ([str(key_file)], [])
+    both = ["OPENAI_API_KEY", str(key_file)]
+    assert read({"OPENAI_API_KEY": "abcdefghijkl"}) == (both, [])
+    table["api_key_env"] = "OPENAI_API_KEY"  # one that the file names is missed
+    names, [warning] = read({})
+    assert names == [str(key_file)]
+    told = "openai works without a key that is named: OPENAI_API_KEY is not set"
+    assert told in warning
