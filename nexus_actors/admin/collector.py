@@ -181,8 +181,8 @@ class Collector:
         yield numbers("nexus_queue_messages", [((it,), found["total"]) for it, found in queues])
         visible = [((it,), found["visible"]) for it, found in queues]
         yield numbers("nexus_queue_visible_messages", visible)
-        oldest = [((it,), found["oldest_seconds"] or 0.0) for it, found in queues]
-        yield numbers("nexus_queue_oldest_age_seconds", oldest)
+        due = [((it,), found["due_seconds"] or 0.0) for it, found in queues]
+        yield numbers("nexus_queue_oldest_age_seconds", due)
         yield _by("nexus_waiting_requests", counted.waiting)
         limits = self._in_force.settings.budgets
         spent = {name: it for name, it in counted.spending.items() if name in limits}
