@@ -115,6 +115,7 @@ def test_each_alert_says_what_to_do_and_where_that_stands() -> None:
         assert page == "docs/operating.md"
         assert anchor == rule["alert"].lower()
         assert anchor in headings
+        assert rule["annotations"]["runbook_url"].endswith(f"/operating.md#{anchor}")
         assert rule["labels"]["severity"] in {"page", "ticket"}
 
 
