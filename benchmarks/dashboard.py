@@ -138,11 +138,11 @@ def free_port() -> int:
 
 
 def queries() -> Iterator[tuple[str, str]]:
-    """Whose, and what: those of the dashboard with all instances and providers chosen."""
+    """Whose, and what: those of the dashboard with all jobs, instances and providers chosen."""
     dashboard = json.loads((ROOT / "config/grafana/nexus.json").read_text())
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
-            text = re.sub(r"\$(instance|provider)\b", ".*", target["expr"])
+            text = re.sub(r"\$(job|instance|provider)\b", ".*", target["expr"])
             yield (
                 f"{panel['title']}: {target['legendFormat']}",
                 text.replace("$__rate_interval", INTERVAL),

@@ -17,7 +17,7 @@ from nexus_actors.admin.sources import Sources
 from nexus_actors.storage.nodes import NodeState
 from nexus_actors.storage.postgres.counted import Counted
 from nexus_actors.work.histogram import merged
-from nexus_actors.work.tallies import Tallies
+from nexus_actors.work.tallies import NONE, Tallies
 from supervisors.telemetry import BlockCause
 
 _STATES: Final[tuple[str, ...]] = get_args(NodeState)
@@ -40,6 +40,7 @@ class Collector:
     def families(self, counted: Counted | None, *, unavailable: bool = False) -> Iterator[Metric]:
         """All of the table `families.ALL`, but for those of the database where nothing was counted;
         `unavailable`: it could not be reached for that."""
+        self._tallies.keep_up()
         yield from self._requests()
         yield from self._calls()
         yield from self._models()
@@ -110,18 +111,18 @@ class Collector:
 
     def _models(self) -> Iterator[Metric]:
         models = self._tallies.models.items()
+        called = [(labels, it) for labels, it in models if labels[0] != NONE]
         yield numbers(
             "nexus_tokens_total",
             [
                 ((*labels, direction), count)
-                for labels, it in models
+                for labels, it in called
                 for direction, count in (("input", it.input_tokens), ("output", it.output_tokens))
-                if count
             ],
         )
-        cached = [(labels, it.cached_tokens) for labels, it in models if it.cached_tokens]
+        cached = [(labels, it.cached_tokens) for labels, it in called]
         yield numbers("nexus_cached_tokens_total", cached)
-        thoughts = [(labels, it.reasoning_tokens) for labels, it in models if it.reasoning_tokens]
+        thoughts = [(labels, it.reasoning_tokens) for labels, it in called]
         yield numbers("nexus_reasoning_tokens_total", thoughts)
         yield numbers(
             "nexus_cost_dollars_total",
@@ -184,8 +185,8 @@ class Collector:
         yield numbers("nexus_queue_messages", [((it,), found["total"]) for it, found in queues])
         visible = [((it,), found["visible"]) for it, found in queues]
         yield numbers("nexus_queue_visible_messages", visible)
-        oldest = [((it,), found["oldest_seconds"] or 0.0) for it, found in queues]
-        yield numbers("nexus_queue_oldest_age_seconds", oldest)
+        due = [((it,), found["due_seconds"] or 0.0) for it, found in queues]
+        yield numbers("nexus_queue_oldest_age_seconds", due)
         yield _by("nexus_waiting_requests", counted.waiting)
         limits = self._in_force.settings.budgets
         spent = {name: it for name, it in counted.spending.items() if name in limits}

@@ -176,7 +176,7 @@ DATABASE: Final = (
         "nexus_queue_oldest_age_seconds",
         "gauge",
         "queue",
-        "Seconds since the oldest message was sent; 0 in an empty queue",
+        "Seconds since the longest visible message became visible (due); 0 where none is",
     ),
     _family(
         "nexus_waiting_requests",

@@ -2,6 +2,7 @@
 of Prometheus is on the hot path. A passive object, and there only where `[admin] listen` is set."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -30,6 +31,32 @@ MOST_KEPT: Final = 1024
 """Names that it is remembered of what they count as: requests can name any number of models."""
 
 
+CALL_OUTCOMES: Final = (
+    "ok",
+    ErrorType.PROVIDER_ERROR,
+    ErrorType.TIMEOUT,
+    ErrorType.RATE_LIMITED,
+    ErrorType.QUOTA_EXCEEDED,
+    ErrorType.CONNECTION_FAILED,
+    ErrorType.AUTHENTICATION_FAILED,
+    ErrorType.INVALID_RESPONSE,
+    ErrorType.MODEL_UNAVAILABLE,
+)
+"""What calls end with, and what requests do that have had one: there at 0, for every model of a
+route, before the first of them. A counter that is born as 1 shows no increase."""
+EARLY_OUTCOMES: Final = (
+    ErrorType.INVALID_REQUEST,
+    ErrorType.MISSING_FIELDS,
+    ErrorType.TIMEOUT,
+    ErrorType.QUOTA_EXCEEDED,
+    ErrorType.MODEL_UNAVAILABLE,
+    ErrorType.CANCELLED,
+)
+"""Likewise, of requests that had no model yet."""
+BASES: Final = ("told", "list")
+UNPRICED: Final = ("partial", "unknown", "maybe_paid")
+
+
 @dataclass(slots=True)
 class ModelTally:
     """One model of one provider."""
@@ -44,6 +71,15 @@ class ModelTally:
     """What calls have cost, by the basis of the figure."""
     unpriced: Counter[str] = field(default_factory=Counter)
     """Calls of which nobody knows what they cost, by why."""
+
+    def foresee(
+        self, outcomes: Iterable[str], bases: Iterable[str] = (), unpriced: Iterable[str] = ()
+    ) -> None:
+        """They are there, at 0 if they were not."""
+        self.ended.update(dict.fromkeys(outcomes, 0))
+        self.unpriced.update(dict.fromkeys(unpriced, 0))
+        for basis in bases:
+            self.dollars[basis] += 0.0
 
 
 @dataclass(slots=True)
@@ -79,6 +115,12 @@ class Tallies:
         """From the outcome to its being stored."""
         self.loop_lag = Histogram(LAG_BOUNDS)
         """How late sleepers were woken."""
+        self._foresee()
+
+    def keep_up(self) -> None:
+        """See to it that what the config of now names is there, at 0: before all is read."""
+        if self._in_force.routes is not self._routes:
+            self._renew()
 
     def called(self, provider: str, attempt: Attempt) -> None:
         """A call has ended."""
@@ -127,15 +169,29 @@ class Tallies:
             tally.ended[outcome.type] += 1
 
     def _of(self, provider: str, model: str) -> ModelTally:
-        if self._in_force.routes is not self._routes:  # what is known may be others
-            self._routes = self._in_force.routes
-            self._known.clear()
+        if self._in_force.routes is not self._routes:
+            self._renew()
         tally = self._known.get((provider, model))
         if tally is None:
             if len(self._known) >= MOST_KEPT:
                 self._known.clear()
             tally = self._known[provider, model] = self._labelled(provider, model)
         return tally
+
+    def _renew(self) -> None:
+        """Other models are known, perhaps."""
+        self._routes = self._in_force.routes
+        self._known.clear()
+        self._foresee()
+
+    def _foresee(self) -> None:
+        settings = self._in_force.settings
+        self._of(NONE, NONE).foresee(EARLY_OUTCOMES)
+        for name in settings.providers:
+            self.providers[name].outcomes.update(dict.fromkeys(CALL_OUTCOMES, 0))
+        for ref in (it for route in settings.routes for it in route.models):
+            if ref.provider in settings.providers and ref.model != "*":
+                self._of(*ref).foresee(CALL_OUTCOMES, BASES, UNPRICED)
 
     def _labelled(self, provider: str, model: str) -> ModelTally:
         labels = provider, model

@@ -15,6 +15,8 @@ class QueueLength(TypedDict):
     """Messages that may be leased now."""
     oldest_seconds: float | None
     """Since the oldest was sent; None in an empty queue."""
+    due_seconds: float | None
+    """For which the one that is visible longest has been so; None where none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,15 @@ class Spend:
 
 
 async def read_queue_lengths(connection: Connection, queues: Queues) -> dict[str, QueueLength]:
-    """For each queue how many messages it holds, how many are visible, and how old the oldest is.
-    It reads them all: to be bounded in time by the caller."""
+    """For each queue how many messages it holds, how many are visible, how old the oldest is,
+    and how long one has been visible. It reads them all: to be bounded in time by the caller."""
     rows = await connection.fetch(queues.query("queue_lengths"))
     return {
         row["queue"]: QueueLength(
             total=row["total"],
             visible=row["visible"],
             oldest_seconds=_rounded(row["oldest_seconds"]),
+            due_seconds=_rounded(row["due_seconds"]),
         )
         for row in rows
     }

@@ -80,3 +80,21 @@ def test_nexus_explain_and_nexus_result_say_that_it_is_queued(
         CommandError, match=r"no request r, and the queue cannot be searched: .*42883"
     ):
         explain("r", config=config)
+
+
+async def test_a_queue_is_as_late_as_its_longest_visible_message_not_as_its_oldest(
+    db: PostgresDatabase,
+) -> None:
+    await send(db, "delayed", "due", "just due", "of another age")
+    await sql(db, "UPDATE pgmq.q_ai_requests SET enqueued_at = now() - interval '9 h', vt = now()")
+    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = now() + interval '1 h' WHERE msg_id = 1")
+    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = now() - interval '5 min' WHERE msg_id = 2")
+    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = '-infinity' WHERE msg_id = 4")
+    found = (await db.queue_lengths())["ai_requests"]
+    assert (found["total"], found["visible"]) == (4, 3)
+    assert found["oldest_seconds"] is not None
+    assert found["oldest_seconds"] >= 9 * 3600
+    assert found["due_seconds"] is not None
+    assert 300 <= found["due_seconds"] < 3600
+    await sql(db, "UPDATE pgmq.q_ai_requests SET vt = now() + interval '1 h'")
+    assert (await db.queue_lengths())["ai_requests"]["due_seconds"] is None

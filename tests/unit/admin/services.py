@@ -30,9 +30,9 @@ SECTIONS: Mapping[str, Any] = {
 }
 COUNTED = Counted(
     queues={
-        "requests": {"total": 7, "visible": 3, "oldest_seconds": 12.5},
-        "results": {"total": 0, "visible": 0, "oldest_seconds": None},
-        "dead": {"total": 2, "visible": 2, "oldest_seconds": 3600.0},
+        "requests": {"total": 7, "visible": 3, "oldest_seconds": 90.5, "due_seconds": 12.5},
+        "results": {"total": 0, "visible": 0, "oldest_seconds": None, "due_seconds": None},
+        "dead": {"total": 2, "visible": 2, "oldest_seconds": 3600.0, "due_seconds": 3600.0},
     },
     waiting={"throttled": 4},
     spending={"nightly": Spending(1.25, 0.5)},

@@ -31,8 +31,8 @@ from nexus_actors.storage.requests import Attempt, Lease
 from nexus_actors.work.job import Job
 from nexus_actors.work.tallies import MOST_KEPT, MOST_MODELS, OTHER
 from supervisors.telemetry import ChildRestarted, LoopBlocked
-from tests.unit.admin.services import Tabled
-from tests.unit.parts import control_row, known_desired
+from tests.unit.admin.services import SECTIONS, Tabled
+from tests.unit.parts import control_row, known_desired, settings
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -272,11 +272,46 @@ async def test_a_family_with_other_labels_than_the_table_is_refused() -> None:
         numbers("nexus_strange", [((), 1.0)])
 
 
+# -- a counter that is born as 1 shows no increase
+
+
+async def test_what_is_configured_is_counted_before_it_happens(tmp_path: Path) -> None:
+    tabled = Tabled(tmp_path)
+    samples = await scrape(tabled)
+    for provider, model in (("echo", "one"), ("rest", "two")):
+        labels = {"provider": provider, "model": model}
+        for outcome in ("ok", "provider_error", "timeout", "rate_limited", "connection_failed"):
+            assert value(samples, "nexus_requests_total", **labels, outcome=outcome) == 0
+            assert value(samples, "nexus_calls_total", provider=provider, outcome=outcome) == 0
+        for basis in ("told", "list"):
+            assert value(samples, "nexus_cost_dollars_total", **labels, basis=basis) == 0
+        assert value(samples, "nexus_unpriced_calls_total", **labels, why="maybe_paid") == 0
+        assert value(samples, "nexus_tokens_total", **labels, direction="output") == 0
+        assert value(samples, "nexus_retries_total", provider=provider) == 0
+        assert value(samples, "nexus_call_seconds_count", provider=provider) == 0
+    none = {"provider": "none", "model": "none", "outcome": "missing_fields"}
+    assert value(samples, "nexus_requests_total", **none) == 0
+
+
+async def test_a_model_that_a_reload_brings_is_counted_from_then_on(tmp_path: Path) -> None:
+    tabled = Tabled(tmp_path)
+    tabled.metrics.track(ended(answer(), ModelRef("echo", "one")))
+    tabled.load = lambda: settings(**{**SECTIONS, "routes": [{"models": ["echo/one", "rest/new"]}]})
+    await tabled.reloading.reload()
+    samples = await scrape(tabled)
+    new = {"provider": "rest", "model": "new", "outcome": "ok"}
+    assert value(samples, "nexus_requests_total", **new) == 0
+    one = {"provider": "echo", "model": "one", "outcome": "ok"}
+    assert value(samples, "nexus_requests_total", **one) == 1
+
+
 # -- labels are few, whatever requests name
 
 
 def labels_of(tabled: Tabled) -> set[tuple[str, str]]:
-    return set(tabled.tallies.models)
+    """Of what has happened."""
+    models = tabled.tallies.models.items()
+    return {labels for labels, it in models if it.ended.total() or any(it.dollars.values())}
 
 
 async def test_models_that_nobody_knows_are_one(tmp_path: Path) -> None:
@@ -308,7 +343,7 @@ async def test_a_config_with_any_number_of_models_has_so_many_labels(tmp_path: P
     tabled = Tabled(tmp_path, routes=[{"complexity": "*", "task_type": "*", "models": names}])
     for number in range(MOST_MODELS + 20):
         tabled.metrics.called("echo", attempt("echo", f"m{number}"))
-    assert len(labels_of(tabled)) == MOST_MODELS + 1
+    assert len(tabled.tallies.models) == MOST_MODELS + 1
 
 
 async def test_an_answer_of_an_earlier_process_counts_by_what_is_configured_now(

@@ -115,6 +115,7 @@ def test_each_alert_says_what_to_do_and_where_that_stands() -> None:
         assert page == "docs/operating.md"
         assert anchor == rule["alert"].lower()
         assert anchor in headings
+        assert rule["annotations"]["runbook_url"].endswith(f"/operating.md#{anchor}")
         assert rule["labels"]["severity"] in {"page", "ticket"}
 
 
@@ -129,6 +130,21 @@ def test_the_dashboard_can_be_provisioned() -> None:
     assert all(x + w <= 24 for _, x, w in places)
     sources = re.findall(r'"uid": "([^"]*)"', json.dumps(DASHBOARD["panels"]))
     assert set(sources) == {"${datasource}"}
+
+
+def test_the_dashboard_shows_the_worst_of_keys_and_no_process_of_others() -> None:
+    exprs = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ())]
+    of_process = [it for expr in exprs for it in re.findall(r"\bprocess_\w+(\{[^}]*\})?", expr)]
+    assert len(of_process) >= 4
+    assert all('job=~"$job"' in it for it in of_process), "every exporter has these names"
+    (job,) = (it for it in DASHBOARD["templating"]["list"] if it["name"] == "job")
+    assert "allValue" not in job, "All of them are those that have a nexus"
+    of_keys = [
+        re.findall(r'^(\w+) by .*nexus_keys.*state="(\w+)"', it)
+        for it in exprs
+        if "nexus_keys" in it
+    ]
+    assert of_keys == [[("min", "usable")], [("max", "suspended")]]
 
 
 def test_prometheus_takes_the_alerts_and_they_fire_when_they_should() -> None:

@@ -1,16 +1,20 @@
--- How many messages each of the service's queues holds, how many of them are visible now, and how many seconds ago the oldest was
--- sent. A time that no message can have been sent at does not count.
-SELECT queue, total, visible, extract(epoch FROM clock_timestamp() - oldest)::float8 AS oldest_seconds
+-- How many messages each of the service's queues holds, how many of them are visible now, how many seconds ago the oldest was sent,
+-- and for how many the longest has been visible. A time that no message can have does not count.
+SELECT queue, total, visible, extract(epoch FROM clock_timestamp() - oldest)::float8 AS oldest_seconds,
+       extract(epoch FROM clock_timestamp() - due)::float8 AS due_seconds
 FROM (
     SELECT '{requests}' AS queue, count(*) AS total, count(*) FILTER (WHERE vt <= clock_timestamp()) AS visible,
-           min(enqueued_at) FILTER (WHERE enqueued_at BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp()) AS oldest
+           min(enqueued_at) FILTER (WHERE enqueued_at BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp()) AS oldest,
+           min(vt) FILTER (WHERE vt BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp()) AS due
     FROM pgmq.q_{requests}
     UNION ALL
     SELECT '{results}', count(*), count(*) FILTER (WHERE vt <= clock_timestamp()),
-           min(enqueued_at) FILTER (WHERE enqueued_at BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp())
+           min(enqueued_at) FILTER (WHERE enqueued_at BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp()),
+           min(vt) FILTER (WHERE vt BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp())
     FROM pgmq.q_{results}
     UNION ALL
     SELECT '{dead}', count(*), count(*) FILTER (WHERE vt <= clock_timestamp()),
-           min(enqueued_at) FILTER (WHERE enqueued_at BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp())
+           min(enqueued_at) FILTER (WHERE enqueued_at BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp()),
+           min(vt) FILTER (WHERE vt BETWEEN '1970-01-01 00:00:00+00' AND clock_timestamp())
     FROM pgmq.q_{dead}
 ) AS lengths
