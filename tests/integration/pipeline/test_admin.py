@@ -14,6 +14,7 @@ from nexus_actors.admin.kinds import KINDS, OTHER, kind_of
 from nexus_actors.application import ROOT, Application
 from nexus_actors.cli import exit_codes, report
 from nexus_actors.operations.instance import claim_instance
+from nexus_actors.storage.errors import StorageError
 from supervisors import Shutdown, StartError, open_tree
 from tests.service import PATIENCE, request, running_service, settings_for
 
@@ -138,6 +139,10 @@ async def test_a_service_that_works_tells_its_numbers_and_its_health(
             last = await scrape(service.application)
             assert (last[ok], last['nexus_in_flight_requests{place="held"}']) == (50, 1)
             await service.sql.rows("SELECT nexus.cancel('request-endless')")
+
+        # It outlives the database, whose numbers are then absent.
+        with pytest.raises(StorageError):
+            await service.application._count()
 
 
 NOWHERE = "postgresql://me@/db?host=/nowhere/at/all"
