@@ -1,7 +1,10 @@
 """`nexus doctor`: what is wrong with an installation, what it leads to, and the mend."""
 
+import shutil
+import sys
+import textwrap
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -13,7 +16,9 @@ from nexus_actors.cli.running import run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from nexus_actors.doctor.finding import Told
+    from nexus_actors.doctor.finding import Told, Verdict
+
+_WORST_FIRST: "Final[tuple[Verdict, ...]]" = ("wrong", "advice", "not checked", "ok")
 
 
 def doctor(
@@ -64,7 +69,9 @@ def doctor(
 
 
 def _lines(found: "Sequence[Told]") -> "Iterator[str]":
-    """A line a finding; one for several in a row that could not be looked at for one reason."""
+    """Those that are worst first. A line a finding; one for several in a row that could not be
+    looked at for one reason. At a terminal, each is wrapped to its width."""
+    found = sorted(found, key=lambda it: _WORST_FIRST.index(it.verdict))
     named: list[tuple[str, Told]] = []
     for _, group in groupby(found, lambda it: it.finding if it.verdict == "not checked" else it):
         alike = list(group)
@@ -72,11 +79,32 @@ def _lines(found: "Sequence[Told]") -> "Iterator[str]":
     width = max((len(name) for name, _ in named if "," not in name), default=0)
     indent = " " * 13
     for name, it in named:
-        yield f"{it.verdict:<11}  {name:<{width}}  {it.says}"
+        begin = f"{it.verdict:<11}  {name:<{width}}  "
+        yield from _wrapped(begin, it.says, hanging=min(len(begin), 13 + width + 2))
         if it.leads_to:
-            yield f"{indent}leads to: {it.leads_to}"
+            yield from _wrapped(f"{indent}leads to: ", it.leads_to)
         if it.mend:
-            yield f"{indent}mend:     {it.mend}"
+            yield from _wrapped(f"{indent}mend:     ", it.mend)
+
+
+def _wrapped(begin: str, text: str, hanging: int | None = None) -> "Iterator[str]":
+    """Into the terminal's width, with what follows below the beginning of the text; one line where
+    it is none."""
+    if not sys.stdout.isatty():
+        yield begin + text
+        return
+    from nexus_actors.contract.shown_text import printable
+
+    width = shutil.get_terminal_size().columns
+    indent = " " * min(len(begin) if hanging is None else hanging, width // 2)
+    yield from textwrap.wrap(
+        printable(begin + text),
+        max(width, 20),
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+        drop_whitespace=True,
+    )
 
 
 def _name(told: "Told") -> str:
@@ -85,7 +113,7 @@ def _name(told: "Told") -> str:
 
 def _summary(found: "Sequence[Told]") -> str:
     verdicts = [it.verdict for it in found]
-    counted = {it: verdicts.count(it) for it in ("wrong", "advice", "not checked", "ok")}
+    counted = {it: verdicts.count(it) for it in _WORST_FIRST}
     return ", ".join(f"{count} {name}" for name, count in counted.items() if count) or (
         "nothing to look at: it is off"
     )

@@ -146,15 +146,18 @@ def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
     state = answer.get("state") if isinstance(answer, dict) else None
     if not isinstance(answer, dict) or state != "degraded":
         return [Ok(f"one runs (pid {found.pid}): {state}")]
-    outages = answer.get("outages") or {}
+    # A database that is away is told by every part that asks it: one finding a reason.
+    outages: dict[str, list[str]] = {}
+    for name, told in (answer.get("outages") or {}).items():
+        outages.setdefault(str(told.get("error")), []).append(str(name))
     return [
         Advice(
-            f"the service (pid {found.pid}) is degraded: {told.get('error')}",
+            f"the service (pid {found.pid}) is degraded: {error}",
             "it waits for that, and goes on by itself once it is over",
             "nexus status; docs/operating.md has what each reason means",
-            subject=str(name),
+            subject=", ".join(names),
         )
-        for name, told in outages.items()
+        for error, names in outages.items()
     ] or [Ok(f"one runs (pid {found.pid}): {state}")]
 
 

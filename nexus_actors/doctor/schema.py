@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from nexus_actors.doctor.check import Check, Connected
+from nexus_actors.doctor.check import Check, Connected, Run
 from nexus_actors.doctor.database import examined, row_of
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.storage.postgres.connection import fetch
@@ -13,7 +13,7 @@ from nexus_actors.storage.postgres.privileges import lacking
 from nexus_actors.storage.postgres.strangers import refuse_strangers
 
 _PGMQ_TOO_OLD: Final = "its messages have no headers, by which traces go and every lease looks"
-_NOTHING: Final = NotChecked("there is nothing yet to have privileges on: see migrations")
+_NOTHING: Final = NotChecked("there is nothing of ours yet: see migrations")
 _REFUSED: Final = "nexus start is refused"
 
 
@@ -72,10 +72,17 @@ async def _is_prepared(at: Connected) -> bool:
     return bool(rows[0][0])
 
 
+def of_tables(look: Run[Connected]) -> Run[Connected]:
+    """For a look at our tables: not before they are made."""
+
+    async def looked(at: Connected) -> Sequence[Finding]:
+        return await look(at) if await _is_prepared(at) else [_NOTHING]
+
+    return looked
+
+
 async def look_at_privileges(at: Connected) -> Sequence[Finding]:
     """What this role lacks of what a service needs."""
-    if not await _is_prepared(at):
-        return [_NOTHING]
     role, found = await at.pool.run(lacking, at.queues)
     if not found:
         return [Ok(f"the role {role} has what a service needs")]
@@ -85,8 +92,6 @@ async def look_at_privileges(at: Connected) -> Sequence[Finding]:
 
 async def look_at_producers(at: Connected) -> Sequence[Finding]:
     """What roles lack that may send something."""
-    if not await _is_prepared(at):
-        return [_NOTHING]
     rows = await at.pool.run(fetch, examined(at, "senders"))
     told: list[Finding] = [
         Advice(
@@ -102,6 +107,6 @@ async def look_at_producers(at: Connected) -> Sequence[Finding]:
 CHECKS: Final = (
     Check("pgmq", look_at_pgmq),
     Check("migrations", look_at_migrations),
-    Check("privileges", look_at_privileges),
-    Check("producers", look_at_producers),
+    Check("privileges", of_tables(look_at_privileges)),
+    Check("producers", of_tables(look_at_producers)),
 )

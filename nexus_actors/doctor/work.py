@@ -9,6 +9,7 @@ from nexus_actors.doctor.check import Check, Connected, aside
 from nexus_actors.doctor.database import examined, row_of
 from nexus_actors.doctor.finding import Advice, Finding, Ok, Wrong
 from nexus_actors.doctor.host import closed
+from nexus_actors.doctor.schema import of_tables
 from nexus_actors.operations.here import here
 from nexus_actors.operations.instance import instance_id, running_pid
 from nexus_actors.operations.pruner import OVERDUE
@@ -204,11 +205,11 @@ def _instance(data_dir: Path) -> tuple[str, Place] | Finding:
 
 
 CHECKS: Final = (
-    Check("nodes", look_at_nodes),
-    Check("queue", look_at_queue),
-    Check("dead_letters", look_at_letters),
-    Check("waiting", look_at_waiting),
-    Check("pauses", look_at_pauses),
-    Check("pruning", look_at_pruning),
+    Check("nodes", of_tables(look_at_nodes)),
+    Check("queue", of_tables(look_at_queue)),
+    Check("dead_letters", of_tables(look_at_letters)),
+    Check("waiting", of_tables(look_at_waiting)),
+    Check("pauses", of_tables(look_at_pauses)),
+    Check("pruning", of_tables(look_at_pruning)),
     Check("copies", look_at_copies),
 )

@@ -158,6 +158,12 @@ async def test_a_service_that_is_not_well_is_told_by_its_own_word(
         outage = {"keys of openai": {"error": "every key is suspended", "seconds": 7}}
         with answering(house.data_dir, {"state": "degraded", "outages": outage}):
             told = await house.find("service")
+        (house.data_dir / "control.sock").unlink()
+        away = {it: {"error": "no database", "seconds": 7} for it in ("Steering", "Heartbeat")}
+        with answering(house.data_dir, {"state": "degraded", "outages": away}):
+            same = await house.find("service")
+    assert_told(same, "advice", "no database")
+    assert same.finding.subject == "Steering, Heartbeat"
     assert_told(told, "advice", "is degraded: every key is suspended", "nexus status")
     assert told.finding.subject == "keys of openai"
 
