@@ -16,9 +16,9 @@ from nexus_actors.cli.running import run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from nexus_actors.doctor.finding import Told, Verdict
+    from nexus_actors.doctor.finding import Told
 
-_WORST_FIRST: "Final[tuple[Verdict, ...]]" = ("wrong", "advice", "not checked", "ok")
+_WORST_FIRST: Final = ("wrong", "advice", "not checked", "ok")
 
 
 def doctor(
