@@ -167,7 +167,7 @@ def venv_at(system: System, place: str) -> None:
 
 
 def home_python(system: System) -> None:
-    system.write("opt/nexus/pyvenv.cfg", "home = /root/.pyenv/versions/3.11.7/bin\n")
+    system.write("opt/nexus/pyvenv.cfg", "home = /root/python/bin\n")
 
 
 def linked_python(system: System) -> None:
