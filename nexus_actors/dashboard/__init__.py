@@ -1,0 +1,1 @@
+"""The web dashboard: pages of the whole installation, on the admin server."""

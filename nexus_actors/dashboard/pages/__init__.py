@@ -1,0 +1,1 @@
+"""One module a page, as the navigation has them."""

@@ -1,0 +1,1 @@
+"""The terminal observer: `nexus observer`, a process of its own."""
