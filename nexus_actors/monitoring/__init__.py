@@ -1,2 +1,3 @@
 """What operators look at, and may do about it: queries of the whole installation, and actions with
-their SQL and CLI forms. The dashboard and the observer show it; neither asks the database itself."""
+their SQL and CLI forms. The dashboard and the observer show it; neither asks the database itself.
+"""
