@@ -5,10 +5,11 @@ Nexus.Supervisor (rest_for_one)
 ├─ ServiceManager.Supervisor   of ServiceManager alone; only where a service manager is to be told
 ├─ Admin.Supervisor        of Admin alone; only where `[admin] listen` is set
 ├─ Database
-├─ Heartbeat.Supervisor    of Heartbeat alone, so that a crash of it takes nobody along
+├─ Heartbeat.Supervisor    of Heartbeat and ObserverBackend, so that a crash takes nobody along
 ├─ Pipeline.Supervisor     see pipeline/supervisor.py
 ├─ ResultPoller
 ├─ Pruner
+├─ Rollup
 ├─ Control
 └─ Watchdog
 """
@@ -18,8 +19,6 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict
-from typing import Any
 
 import structlog
 import trio
@@ -28,16 +27,15 @@ from nexus_actors.admin.part import AdminPart
 from nexus_actors.admin.sources import Sources
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
-from nexus_actors.operations.control import Command, Control
-from nexus_actors.operations.heartbeat import Heartbeat
+from nexus_actors.operations.crashes import Crashes
 from nexus_actors.operations.here import here
+from nexus_actors.operations.inspection import Inspection
 from nexus_actors.operations.instance import Instance
 from nexus_actors.operations.logs import set_level
-from nexus_actors.operations.pruner import Pruner
+from nexus_actors.operations.part import OperationsPart
 from nexus_actors.operations.reloading import Reloading
 from nexus_actors.operations.remote import Remote
 from nexus_actors.operations.remote_names import Actors
-from nexus_actors.operations.restarting import Restarting
 from nexus_actors.operations.service_manager import Notifier, ServiceManager
 from nexus_actors.operations.status import Status, Tables
 from nexus_actors.pipeline.result_poller import ResultPoller
@@ -69,7 +67,6 @@ from supervisors import (
     Supervisor,
     Watchdog,
     telemetry,
-    tree,
     unread,
 )
 
@@ -150,8 +147,22 @@ class Application:
             ),
             instance.data_dir,
         )
-        self._remote = Remote(
+        self.crashes = Crashes()
+        remote = Remote(
             settings.service.name, self._names, allowed=lambda: self.settings.security.remote
+        )
+        self.operations = OperationsPart(
+            in_force=self.in_force,
+            instance=instance,
+            registry=self.registry,
+            status=self.status,
+            reloading=self.reloading,
+            outages=self.outages,
+            crashes=self.crashes,
+            inspection=Inspection(lambda: self.root.ref),
+            database=lambda: self.database,
+            root=lambda: self.root.ref,
+            sessions={"remote": remote},
         )
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
@@ -204,6 +215,9 @@ class Application:
                 stack.callback(self._exporting.close)
             who = "metrics", self.instance.id
             stack.enter_context(telemetry.attached(who, counted, self.metrics.heard))
+            heed, stopped = self.operations.stopping().heed, ("stopped", self.instance.id)
+            stack.enter_context(telemetry.attached(stopped, telemetry.ProcessStarted, heed))
+            stack.enter_context(self.crashes.kept())
             if self._notifier is not None:
                 stack.enter_context(self._notifier.heeding(ROOT))
             yield
@@ -234,11 +248,10 @@ class Application:
             *self.admin.children(),
             ChildSpec("Database", self._database_owner, shutdown=DATABASE_SHUTDOWN),
             # Before the pipeline, so that it tells of the drain to its end.
-            ChildSpec("Heartbeat.Supervisor", self._heartbeats, type="supervisor"),
+            ChildSpec("Heartbeat.Supervisor", self._telling, type="supervisor"),
             ChildSpec("Pipeline.Supervisor", self._pipeline, type="supervisor"),
             *(poller if self.settings.result_poller.enabled else []),
-            ChildSpec("Pruner", self._pruner),
-            ChildSpec("Control", self._control),
+            *self.operations.working(),
             # Last: one that crashes must not take the rest along.
             ChildSpec("Watchdog", self._watchdog),
         ]
@@ -284,15 +297,10 @@ class Application:
         log.critical("stopping: another service took this one for dead", error=str(taken))
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def _alone(self, child: ChildSpec) -> Supervisor:
-        """One child's own supervisor, so that a crash of it takes nobody along."""
-        max_restarts, max_seconds = self.settings.supervision.limits(1)
-        return Supervisor(
-            [child],
-            name=f"{child.id}.Supervisor",
-            max_restarts=max_restarts,
-            max_seconds=max_seconds,
-        )
+    def _apart(self, name: str, *children: ChildSpec) -> Supervisor:
+        """A supervisor of their own, so that a crash of them takes nobody along."""
+        max_restarts, max_seconds = self.settings.supervision.limits(len(children))
+        return Supervisor(children, name=name, max_restarts=max_restarts, max_seconds=max_seconds)
 
     def _service_managers(self) -> Supervisor:
         def start() -> ServiceManager:
@@ -300,13 +308,10 @@ class Application:
             line, running = self.status.line, lambda: self.in_work.running
             return ServiceManager(self._notifier, line=line, running=running)
 
-        return self._alone(ChildSpec("ServiceManager", start))
+        return self._apart("ServiceManager.Supervisor", ChildSpec("ServiceManager", start))
 
-    def _heartbeats(self) -> Supervisor:
-        return self._alone(ChildSpec("Heartbeat", self._heartbeat))
-
-    def _heartbeat(self) -> Heartbeat:
-        return Heartbeat(store=self.database.nodes, report=self.status.report, outages=self.outages)
+    def _telling(self) -> Supervisor:
+        return self._apart("Heartbeat.Supervisor", *self.operations.telling())
 
     def _pipeline(self) -> Supervisor:
         shared = Shared(
@@ -341,32 +346,11 @@ class Application:
             outages=self.outages,
         )
 
-    def _pruner(self) -> Pruner:
-        return Pruner(
-            settings=lambda: self.settings.retention,
-            store=self.database.retention,
-            chores=self.database.nodes,
-            node=self.instance.id,
-            running=self.status.uptime,
-            outages=self.outages,
-        )
-
     def _watchdog(self) -> Watchdog:
         self.status.started = True  # all but this one
         return Watchdog()
 
-    def _control(self) -> Control:
-        commands: dict[str, Command] = {
-            "status": self.status,
-            "tree": self._tree,
-            "job": self.status.job,
-            "reload": self.reloading,
-            "restart": Restarting(lambda: self.root.ref, self.registry),
-        }
-        sessions = {"remote": self._remote}
-        return Control(data_dir=self.instance.data_dir, commands=commands, sessions=sessions)
-
-    # -- what Admin and Control answer
+    # -- what Admin is told, and the prompt
 
     async def _count(self) -> Counted:
         if self._database is None:
@@ -389,6 +373,3 @@ class Application:
             "status": self.status,
             **Actors(lambda: self.root.ref).names(),
         }
-
-    async def _tree(self, _arguments: Mapping[str, Any] | None = None) -> object:
-        return asdict(await tree(self.root.ref))

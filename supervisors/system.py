@@ -25,6 +25,25 @@ from supervisors._core.strays import as_exception, ends_program
 from supervisors._core.trace import Did, Got, TraceEvent, Tracer
 from supervisors.errors import NoProcess
 
+__all__ = [
+    "Did",
+    "Got",
+    "ServerStatus",
+    "Statistics",
+    "TraceEvent",
+    "Tracer",
+    "get_state",
+    "get_status",
+    "install",
+    "log_event",
+    "remove",
+    "replace_state",
+    "resume",
+    "statistics",
+    "suspend",
+    "trace",
+]
+
 logger = logging.getLogger("supervisors.trace")
 
 R = TypeVar("R")

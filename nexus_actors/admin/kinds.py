@@ -15,6 +15,7 @@ ALONE: Final = (
     "Database",
     "Heartbeat.Supervisor",
     "Heartbeat",
+    "ObserverBackend",
     "Pipeline.Supervisor",
     "LeaseKeeper",
     "ResultPublisher",
@@ -28,6 +29,7 @@ ALONE: Final = (
     "QueueConsumer",
     "ResultPoller",
     "Pruner",
+    "Rollup",
     "Control",
     "Watchdog",
 )

@@ -1,6 +1,7 @@
 """Beside stage 4: what one process learnt of a model, made known to all of them."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 import trio
@@ -11,7 +12,7 @@ from nexus_actors.storage.notices import Hints
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.quirks import QUIRKS_CHANNEL, QuirkStore
 from nexus_actors.work.wake import Wake
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 INTERVAL = 60.0
 """Seconds after which the table is read again although nobody said that it changed."""
@@ -36,6 +37,16 @@ class ModelQuirks(GenServer):
         self._wake = Wake()
         self._changed = True
         self._patience = outages.patience("ModelQuirks")
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "to_write": self._changed,
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Read, so that the first call goes by what is known; but keep nobody waiting for it."""

@@ -1,7 +1,7 @@
 """The actor behind one provider's gates: says when a model must not be called,
 and wakes those who wait once it may."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 import trio
@@ -9,7 +9,7 @@ import trio
 from nexus_actors.admission.gates import Gates
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.work.in_work import InWork
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 log = structlog.get_logger("nexus.breaker")
 
@@ -42,6 +42,17 @@ class ProviderBreaker(GenServer):
         self._in_work = in_work
         self._watched: set[str] = set()
         """Models with a timer under way."""
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "provider": self._provider,
+                "shut": dict(self._gates.describe(self._provider, trio.current_time())),
+                "timers": sorted(self._watched),
+            },
+        )
 
     async def init(self) -> None:
         """Whatever a predecessor thought of the provider is forgotten."""

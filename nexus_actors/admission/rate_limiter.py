@@ -3,7 +3,7 @@ other process on the same database."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -12,7 +12,7 @@ from nexus_actors.storage.accounts import AccountStore, Quota
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.outages import Outages
 from nexus_actors.work.wake import Wake
-from supervisors import Call, Caller, CallResult, GenServer, NoReply
+from supervisors import Call, Caller, CallResult, GenServer, NoReply, Status
 
 SHORTEST_PAUSE = 0.02
 """Seconds between two looks into an empty bucket; others may draw from it too."""
@@ -67,6 +67,17 @@ class RateLimiter(GenServer):
         self._sooner = Wake()
         self._pause_until = -math.inf
         self._patience = outages.patience("RateLimiter")
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "accounts": len(self._accounts),
+                "waiting": sum(len(it.waiting) for it in self._accounts.values()),
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Those who waited for a predecessor were told that it ended, and ask again."""

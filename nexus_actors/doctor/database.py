@@ -14,6 +14,7 @@ import trio
 from nexus_actors.doctor.check import Check, Connected, Installation, aside
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.doctor.host import closed
+from nexus_actors.monitoring.reading import connections_of
 from nexus_actors.operations.instance import running_pid
 from nexus_actors.storage.postgres.connection import fetch, open_postgres
 from nexus_actors.storage.postgres.database import BESIDE_POOL
@@ -234,7 +235,8 @@ async def look_at_writing(at: Connected) -> Sequence[Finding]:
 async def look_at_connections(at: Connected) -> Sequence[Finding]:
     """Whether there is room for those of one more service."""
     row = await row_of(at, "connections", NAME)
-    wanted = at.settings.database.pool_size + BESIDE_POOL
+    beside = BESIDE_POOL + connections_of(at.settings)
+    wanted = at.settings.database.pool_size + beside
     left = {
         of: row[f"{of}_most"] - row[f"{of}_used"]
         for of in ("server", "role", "database")
@@ -244,14 +246,14 @@ async def look_at_connections(at: Connected) -> Sequence[Finding]:
     room = f"{max(left[least], 0)} connections are left of the {least}'s {row[f'{least}_most']}"
     if left[least] >= wanted:
         return [Ok(f"{room}; a service takes {wanted} at most")]
-    cause = f"{room}, and a service takes {wanted} (pool_size + {BESIDE_POOL})"
+    cause = f"{room}, and a service takes {wanted} (pool_size + {beside})"
     more = {
         "server": "raise max_connections in postgresql.conf",
         "role": f"ALTER ROLE {row['role']} CONNECTION LIMIT {row['role_used'] + wanted}",
         "database": f"ALTER DATABASE {row['database']}"
         f" CONNECTION LIMIT {row['database_used'] + wanted}",
     }[least]
-    mend = f"{more}, or [database] pool_size = {max(left[least] - BESIDE_POOL, 1)}"
+    mend = f"{more}, or [database] pool_size = {max(left[least] - beside, 1)}"
     if await aside(running_pid, at.data_dir) is not None:
         return [Advice(cause, "the one that runs has its own; no further node can start", mend)]
     return [Wrong(cause, "nexus start waits for connections, or works with too few", mend)]

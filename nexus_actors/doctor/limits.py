@@ -9,12 +9,15 @@ from typing import Final
 
 from nexus_actors.doctor.check import Check, Installation, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
+from nexus_actors.monitoring.reading import connections_of
 from nexus_actors.operations.instance import running_pid
 from nexus_actors.settings import Settings
 from nexus_actors.storage.postgres.database import BESIDE_POOL
 
 _OWN_FILES: Final = 64
 """Files, pipes and sockets that a service has open beside connections."""
+_VISITORS: Final = 192
+"""Connections to the admin server: those that ask, and 160 that look at what is live."""
 _BASE_MEGABYTES: Final = 96
 """Memory of a service that has nothing to do."""
 _CALL_BYTES: Final = 30_000
@@ -46,7 +49,9 @@ def files_wanted(settings: Settings) -> int:
     calls = sum(
         it.settings.pool_size * max(len(it.api_keys), 1) for it in settings.providers.values()
     )
-    return calls + settings.database.pool_size + BESIDE_POOL + _OWN_FILES
+    looked_at = connections_of(settings)
+    visitors = _VISITORS if looked_at else 0
+    return calls + settings.database.pool_size + BESIDE_POOL + looked_at + visitors + _OWN_FILES
 
 
 def _number(limit: int) -> str:

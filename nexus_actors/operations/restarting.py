@@ -1,17 +1,16 @@
 """`nexus restart ACTOR`: end one actor of the tree, for its supervisor to start it anew."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
 import trio
 
-from nexus_actors.contract.shown_text import printable
+from nexus_actors.operations.actors import find_actor
 from nexus_actors.operations.control import CommandRefused
 from nexus_actors.pipeline.provider_tree.keeper import RestartIdle
 from nexus_actors.pipeline.provider_worker import Retire
-from nexus_actors.settings.meant import nearest
-from supervisors import ActorRef, CallTimeout, Registry, ServerExited, Shutdown, Supervisor
+from supervisors import ActorRef, CallTimeout, Registry, ServerExited, Shutdown
 
 log = structlog.get_logger("nexus.restart")
 
@@ -38,10 +37,17 @@ class Restarting:
 
     async def __call__(self, arguments: Mapping[str, Any]) -> object:
         """The answer to `restart`: what was ended, and whether it has ended already."""
+        return await self.restart(arguments, trio.lowlevel.checkpoint)
+
+    async def restart(
+        self, arguments: Mapping[str, Any], first: Callable[[], Awaitable[None]]
+    ) -> Mapping[str, Any]:
+        """The same; `first` is awaited once the actor is found, before it is ended."""
         name, now = arguments.get("actor"), arguments.get("now", False)
         if not isinstance(name, str) or not isinstance(now, bool):
             raise CommandRefused("actor: expected a name; now: true or false")
         ref = await self._find(name)
+        await first()
         log.warning("an actor is restarted, as asked", actor=ref.name, now=now)
         if ref.name == "Control":
             trio.lowlevel.spawn_system_task(_kill_soon, ref)
@@ -70,22 +76,10 @@ class Restarting:
         root = self._root()
         if name == root.name:
             raise CommandRefused(f"{name} is the service itself: nexus stop, and start it again")
-        found = {it.name: it for it in await _below(root)}
-        if name not in found:
-            close = nearest(name, found)
-            hint = "see nexus tree" if close is None else f"did you mean {close}?"
-            raise CommandRefused(f"no actor is called {printable(name, 100)}; {hint}")
-        return found[name]
-
-
-async def _below(supervisor: ActorRef) -> list[ActorRef]:
-    found = []
-    for child in await Supervisor.which_children(supervisor):
-        if child.ref is not None:
-            found.append(child.ref)
-            if child.type == "supervisor":
-                found += await _below(child.ref)
-    return found
+        found = await find_actor(root, name)
+        if found.ref is None:
+            raise CommandRefused(f"{name} is stopped: nexus actor start {name}")
+        return found.ref
 
 
 async def _kill_soon(ref: ActorRef) -> None:

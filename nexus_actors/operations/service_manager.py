@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -16,7 +17,7 @@ import trio
 
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.work.wake import Wake
-from supervisors import GenServer, telemetry
+from supervisors import GenServer, Status, telemetry
 
 BEAT: Final = 2.0
 """Seconds between two looks at what the status line has to say."""
@@ -143,6 +144,17 @@ class ServiceManager(GenServer):
         self._notifier = notifier
         self._line = line
         self._running = running
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "started": self._notifier.started,
+                "stopping": self._notifier.stopping,
+                "watchdog": self._notifier.watchdog,
+            },
+        )
 
     async def init(self) -> None:
         """Begin at once: a predecessor may have been about to."""

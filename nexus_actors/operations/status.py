@@ -85,6 +85,13 @@ class Status:
         """Whether none has been opened, at the start or again."""
         return self.waits_for is not None or self._database() is None
 
+    @property
+    def database_url(self) -> str | None:
+        """Of the database that was opened last, with its password: for connections, never for a
+        message."""
+        database = self._database()
+        return None if database is None else database.pool.url
+
     def state(self, outages: Mapping[str, object]) -> NodeState:
         """What the service is, these being its outages."""
         if self._in_work.draining:

@@ -1,7 +1,7 @@
 """Stage 3: the watchman of one provider's workers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import structlog
@@ -17,6 +17,7 @@ from supervisors import (
     Down,
     GenServer,
     Shutdown,
+    Status,
     Supervisor,
     SupervisorsError,
 )
@@ -58,6 +59,17 @@ class ProviderPool(GenServer):
         self._shared = shared
         self._registry = shared.registry
         self._in_work = shared.in_work
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "provider": self._provider,
+                "workers_wanted": self._in_work.workers(self._provider),
+                "jobs_held": len(self._in_work.held(self._provider)),
+            },
+        )
 
     async def init(self) -> None:
         """Watch the workers that are there already, and pick up what nobody holds."""

@@ -17,8 +17,8 @@ from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions
 from nexus_actors.shared import Shared
-from nexus_actors.work.job import Job, Reason, Wait
-from supervisors import ActorRef, GenServer, HandleResult, Normal, Stop
+from nexus_actors.work.job import Held, Job, Reason, Wait
+from supervisors import ActorRef, GenServer, HandleResult, Normal, Status, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,21 @@ class ProviderWorker(GenServer):
         self._checks = checks
         self._pool = pool
         self._random = random.Random()  # noqa: S311 - jitter, not secrecy
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "provider": self._provider,
+                "number": self._number,
+                "retires": self._retires,
+                "holds_a_job": any(
+                    isinstance(it.place, Held) and it.place.worker == self.ref
+                    for it in self._in_work.held(self._provider)
+                ),
+            },
+        )
 
     async def init(self) -> None:
         """Let the pool watch us before anything is in our hands."""

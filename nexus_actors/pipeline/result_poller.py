@@ -16,7 +16,7 @@ from nexus_actors.storage.notices import Hints
 from nexus_actors.storage.outages import Outages
 from nexus_actors.storage.results import JobResult, ResultMessage, ResultStore
 from nexus_actors.work.wake import Wake
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 log = structlog.get_logger("nexus.result_poller")
 
@@ -64,6 +64,17 @@ class ResultPoller(GenServer):
         """Messages that wait for the table to be mended, and until when they are believed to."""
         self._accused: dict[int, Accused] = {}
         """Messages that were refused while a placeholder was not."""
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "refused": len(self._refused),
+                "accused": len(self._accused),
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Start polling."""

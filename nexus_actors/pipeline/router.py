@@ -1,7 +1,7 @@
 """Stage 2: choose the candidates of a request and assign it to the first that is left."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import inf
 from typing import Any
 
@@ -25,7 +25,7 @@ from nexus_actors.work.deadlines import Deadlines
 from nexus_actors.work.ending import give_back
 from nexus_actors.work.job import Assigned, Job, Unrouted, Wait
 from nexus_actors.work.wake import Wake
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 log = structlog.get_logger("nexus.router")
 
@@ -55,6 +55,19 @@ class Router(GenServer):
         self._deadlines = Deadlines(self._expire)
         self._left = Wake()
         self._patience = shared.outages.patience("Router")
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "routed": len(self._in_work) - len(self._in_work.unrouted()),
+                "to_route": len(self._in_work.unrouted()),
+                "going_back": len(self._in_work.leaving()),
+                "draining": self._in_work.draining,
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Begin with the jobs a predecessor did not place, or had not given back for certain."""

@@ -1,6 +1,7 @@
 """Beside stage 4: the text of streamed answers, sent on as it comes."""
 
 import math
+from dataclasses import replace
 
 import trio
 
@@ -9,7 +10,7 @@ from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.notices import Notice, Notifier
 from nexus_actors.work.wake import Wake
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 LOOK_AGAIN = 1.0
 """Seconds after which a store that has failed is asked again though there is nothing to send: it
@@ -26,6 +27,15 @@ class StreamPublisher(GenServer):
         self._streams = shared.streams
         self._wake = Wake()
         self._patience = shared.outages.patience("StreamPublisher")
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Begin with what a predecessor left."""

@@ -1,13 +1,14 @@
 """The service's settings: read once, checked as a whole, never changed again.
 
-`load_settings` for a program, `parse_settings` for a test, `masked` for eyes.
+`load_settings` for a program, `parse_settings` for a test, `masked` and `listed` for eyes.
 """
 
-from nexus_actors.settings.display import masked
+from nexus_actors.settings.display import listed, masked
 from nexus_actors.settings.load import load_settings, parse_settings
 from nexus_actors.settings.mistakes import Mistake, SettingsErrors
 from nexus_actors.settings.model import (
     AdminSettings,
+    DashboardSettings,
     DatabaseSettings,
     LeftOut,
     ModelRef,
@@ -26,6 +27,7 @@ from nexus_actors.settings.model import (
 
 __all__ = [
     "AdminSettings",
+    "DashboardSettings",
     "DatabaseSettings",
     "LeftOut",
     "Mistake",
@@ -42,6 +44,7 @@ __all__ = [
     "SettingsErrors",
     "SupervisionSettings",
     "TracingSettings",
+    "listed",
     "load_settings",
     "masked",
     "parse_settings",

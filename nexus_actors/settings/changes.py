@@ -16,6 +16,7 @@ _NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
     "queue": ("requests", "results", "dead", "acknowledge", "memory_megabytes"),
     "result_poller": ("enabled",),
     "admin": ("listen",),
+    "dashboard": ("enabled", "url", "url_file"),
     "security": ("remote",),
     "supervision": ("max_restarts", "max_seconds"),
     "tracing": ("endpoint", "sample", "attributes"),
@@ -79,9 +80,7 @@ def _other_secrets(
     before: Settings, after: Settings, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[Change]:
     """Those that look the same, masked, and are not. `old` and `new`: the providers, masked."""
-    urls = [it.database.url.get_secret_value() for it in (before, after)]
-    if urls[0] != urls[1] and mask_url(urls[0]) == mask_url(urls[1]):
-        yield Change("database.url", None, None, is_secret=True)
+    yield from _other_access(before, after)
     for name, provider in after.providers.items():
         was = before.providers.get(name)
         if was is None:
@@ -97,6 +96,18 @@ def _other_secrets(
         there = {key.name for key in provider.api_keys}
         for gone in (key for key in keys if key not in there):
             yield Change(f"providers.{name}: {gone}", "a key", None)
+
+
+def _other_access(before: Settings, after: Settings) -> Iterator[Change]:
+    """To databases, and to the dashboard."""
+    for section in ("database", "dashboard"):
+        urls = [getattr(it, section).url.get_secret_value() for it in (before, after)]
+        if urls[0] != urls[1] and mask_url(urls[0]) == mask_url(urls[1]):
+            yield Change(f"{section}.url", None, None, is_secret=True)
+    tokens = {it.name: it.secret for it in before.access}
+    for token in after.access:
+        if tokens.get(token.name, token.secret) != token.secret:
+            yield Change(f"dashboard.tokens.{token.name}", None, None, is_secret=True)
 
 
 def _unseen(

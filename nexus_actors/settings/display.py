@@ -1,6 +1,6 @@
 """Settings for eyes: everything that is configured, nothing that is secret."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -9,6 +9,7 @@ from nexus_actors.settings.mistakes import is_secret_name, mask_url
 from nexus_actors.settings.model import Provider, Route, Settings
 
 _MASK: Final = "***"
+_OF_TABLES: Final = ("providers", "budgets")
 _NOT_SECRET: Final = frozenset({"api_key_env", "api_key_file", "key_rest_seconds"})
 
 
@@ -27,6 +28,10 @@ def masked(settings: Settings) -> dict[str, Any]:
         "queue": settings.queue.model_dump(mode="json"),
         "result_poller": settings.result_poller.model_dump(mode="json"),
         "admin": settings.admin.model_dump(mode="json"),
+        "dashboard": {
+            **settings.dashboard.model_dump(mode="json"),
+            "url": mask_url(settings.dashboard.url.get_secret_value()),
+        },
         "supervision": settings.supervision.model_dump(mode="json"),
         "security": settings.security.model_dump(mode="json"),
         "requests": settings.requests.model_dump(mode="json"),
@@ -39,6 +44,36 @@ def masked(settings: Settings) -> dict[str, Any]:
         "file": None if settings.file is None else str(settings.file),
         "sources": dict(settings.sources),
     }
+
+
+def listed(settings: Settings) -> dict[str, Any]:
+    """The same, one value after another: `file`, `values` (each with its dotted `path`, its `value`
+    and its `source`), `left_out` and `warnings`.
+    """
+    shown = masked(settings)
+    sources, file, left_out = (shown.pop(name) for name in ("sources", "file", "left_out"))
+    return {
+        "file": file,
+        "values": [
+            {"path": path, "value": value, "source": sources.get(path, "default")}
+            for path, value in _flat(shown)
+        ],
+        "left_out": left_out,
+        "warnings": list(settings.warnings),
+    }
+
+
+def _flat(shown: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values of sections, and of the tables in those two that hold some."""
+    for section, table in shown.items():
+        if not isinstance(table, Mapping):
+            yield section, table
+            continue
+        for name, value in table.items():
+            if section in _OF_TABLES:
+                yield from ((f"{section}.{name}.{key}", it) for key, it in value.items())
+            else:
+                yield f"{section}.{name}", value
 
 
 def _provider(provider: Provider) -> dict[str, Any]:

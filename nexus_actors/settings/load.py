@@ -21,6 +21,7 @@ from nexus_actors.config_file import (
 from nexus_actors.providers.apis.chat.presets import PRESETS
 from nexus_actors.providers.kinds import kind_names
 from nexus_actors.providers.port import ProviderSettings
+from nexus_actors.settings.access import read_access
 from nexus_actors.settings.budgets import read_budgets
 from nexus_actors.settings.database_url import EXAMPLE, PARTS
 from nexus_actors.settings.defaults import PROVIDERS
@@ -37,6 +38,7 @@ from nexus_actors.settings.mistakes import (
 from nexus_actors.settings.model import (
     AdminSettings,
     BudgetSettings,
+    DashboardSettings,
     DatabaseSettings,
     QueueSettings,
     RequestSettings,
@@ -53,7 +55,7 @@ from nexus_actors.settings.reach import read_reach
 from nexus_actors.settings.routes import ROUTE_KEYS
 from nexus_actors.settings.secret_files import folder_beside
 from nexus_actors.settings.toml_slips import Slip, toml_slips
-from nexus_actors.settings.url_source import choose_url
+from nexus_actors.settings.url_source import choose_dashboard_url, choose_url
 
 _MODELS: Final[Mapping[str, type[Section]]] = {
     "service": ServiceSettings,
@@ -61,6 +63,7 @@ _MODELS: Final[Mapping[str, type[Section]]] = {
     "queue": QueueSettings,
     "result_poller": ResultPollerSettings,
     "admin": AdminSettings,
+    "dashboard": DashboardSettings,
     "supervision": SupervisionSettings,
     "security": SecuritySettings,
     "requests": RequestSettings,
@@ -141,6 +144,9 @@ def parse_settings(
     queue = _section(QueueSettings, "queue", tables, notes)
     result_poller = _section(ResultPollerSettings, "result_poller", tables, notes)
     admin = _section(AdminSettings, "admin", tables, notes)
+    choose_dashboard_url(tables["dashboard"], environ, notes, sources)
+    dashboard = _section(DashboardSettings, "dashboard", tables, notes)
+    access = read_access(dashboard, environ, notes)
     supervision = _section(SupervisionSettings, "supervision", tables, notes)
     security = _section(SecuritySettings, "security", tables, notes)
     requests = _section(RequestSettings, "requests", tables, notes)
@@ -167,6 +173,8 @@ def parse_settings(
         queue=queue,
         result_poller=result_poller,
         admin=admin,
+        dashboard=dashboard,
+        access=access,
         supervision=supervision,
         security=security,
         requests=requests,

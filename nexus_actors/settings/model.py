@@ -123,6 +123,30 @@ class AdminSettings(Section):
         return text
 
 
+class TokenSettings(Section):
+    """One of `[dashboard.tokens]`: who may look, or act, and with what he proves that it is he."""
+
+    role: Literal["read", "operate"]
+    """`operate` may act; `read` only looks."""
+    token_file: Annotated[str, Field(min_length=1)]
+    """The file that holds the token; see `secret_files.read_secret`."""
+
+
+class DashboardSettings(Section):
+    """`[dashboard]`: pages where `[admin] listen` is."""
+
+    enabled: bool = True
+    show_messages: bool = False
+    """Whether whoever may operate may look at what requests and answers say."""
+    loopback: Literal["read", "operate", "token"] = "read"
+    """What whoever connects from this machine may do without a token, where there are none."""
+    url: SecretStr = SecretStr("")
+    """The database as the operator's role; empty: as the service's."""
+    url_file: str = ""
+    tokens: dict[str, TokenSettings] = Field(default_factory=dict)
+    """By the name that the audit has."""
+
+
 class SupervisionSettings(Section):
     """`[supervision]`: what is set holds for every supervisor, whatever its size."""
 
@@ -179,6 +203,8 @@ class RetentionSettings(Section):
     journal_count: Annotated[int, Field(ge=0)] = 0
     dead_days: Annotated[float, Field(ge=0, le=36_500)] = 0.0
     dead_count: Annotated[int, Field(ge=0)] = 0
+    sums_days: Annotated[float, Field(ge=0, le=36_500)] = 400.0
+    """Of sums by hours and days, which the dashboard shows."""
 
 
 class TracingSettings(Section):
@@ -282,6 +308,15 @@ class ProviderKey:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessToken:
+    """One of `[dashboard.tokens]` that can be used."""
+
+    name: str
+    role: Literal["read", "operate"]
+    secret: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One of `[providers.NAME]` that can be used."""
 
@@ -323,6 +358,7 @@ class Settings:
     queue: QueueSettings
     result_poller: ResultPollerSettings
     admin: AdminSettings
+    dashboard: DashboardSettings
     supervision: SupervisionSettings
     security: SecuritySettings
     requests: RequestSettings
@@ -335,6 +371,8 @@ class Settings:
     left_out: Mapping[str, LeftOut]
     """By name."""
     routes: tuple[Route, ...]
+    access: tuple[AccessToken, ...] = ()
+    """Of `[dashboard.tokens]`: those whose files could be read."""
     warnings: tuple[str, ...] = ()
     """One line each, to be told at start."""
     file: Path | None = field(default=None, compare=False)

@@ -1,6 +1,6 @@
 """Where the database's URL comes from: the config, the environment, or a file that either names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,26 +36,49 @@ def choose_url(
     are a mistake, and so is DATABASE_URL_FILE beside one of the other variables, where they count.
     Ecto's scheme is PostgreSQL's here.
     """
-    url, file = database.get("url", ""), database.get("url_file", "")
+    _choose("database", database, lambda: _of_environment(environ, notes), environ, notes, sources)
+
+
+def choose_dashboard_url(
+    dashboard: dict[str, Any],
+    environ: Mapping[str, str],
+    notes: Notes,
+    sources: dict[str, str],
+) -> None:
+    """The same for `dashboard`'s `url` or `url_file`; without both it stays empty."""
+    nothing = _Found("", "dashboard.url", notes.source)
+    _choose("dashboard", dashboard, lambda: nothing, environ, notes, sources)
+
+
+def _choose(
+    section: str,
+    table: dict[str, Any],
+    otherwise: Callable[[], _Found],
+    environ: Mapping[str, str],
+    notes: Notes,
+    sources: dict[str, str],
+) -> None:
+    path = f"{section}.url"
+    url, file = table.get("url", ""), table.get("url_file", "")
     if not isinstance(url, str) or not isinstance(file, str):
         return
     if url.strip():
         if file.strip():
-            notes.add("database.url_file", "a file, and database.url", "one of them")
-        found = _Found(url, "database.url", notes.source)
+            notes.add(f"{path}_file", f"a file, and {path}", "one of them")
+        found = _Found(url, path, notes.source)
     elif file.strip():
-        found = _read(file.strip(), "database.url_file", notes.source, environ, notes)
+        found = _read(file.strip(), f"{path}_file", notes.source, environ, notes)
     else:
-        found = _of_environment(environ, notes)
+        found = otherwise()
     if not url.strip():
-        sources.pop("database.url", None)
-    if found.text and found.path != "database.url":
-        sources["database.url"] = found.path
+        sources.pop(path, None)
+    if found.text and found.path != path:
+        sources[path] = found.path
     text = found.text.strip()
     # Elixir applications share the variable, and theirs may say ecto://.
     if text.startswith("ecto://"):
         text = "postgresql://" + text.removeprefix("ecto://")
-    database["url"] = text
+    table["url"] = text
     shown = mask_url(text) if "://" in text and not found.is_hidden else HIDDEN
     notes.mistakes += [
         Mistake(path=found.path, found=shown, expected=it, source=found.source)

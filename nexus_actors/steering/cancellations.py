@@ -1,5 +1,7 @@
 """Beside the stages: requests in hand that somebody wants cancelled."""
 
+from dataclasses import replace
+
 import structlog
 import trio
 
@@ -12,7 +14,7 @@ from nexus_actors.storage.outages import Outages
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Answered, Assigned, Held, Job, Leaving, Unrouted
 from nexus_actors.work.wake import Wake
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 INTERVAL = 2.0
 """Seconds between two looks, where nobody notifies."""
@@ -41,6 +43,16 @@ class Cancellations(GenServer):
         self._is_told = True
         self._returning: dict[str, Job] = {}
         """Of those on their way back, nobody knows whether the store has them already."""
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "on_their_way_back": len(self._returning),
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Begin with a look."""

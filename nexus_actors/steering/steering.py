@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 import trio
@@ -15,7 +15,7 @@ from nexus_actors.storage.outages import Outages
 from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Assigned
 from nexus_actors.work.wake import Wake
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 INTERVAL = 2.0
 """Seconds after which the rows are read again although nobody said that they changed."""
@@ -80,6 +80,17 @@ class Steering(GenServer):
         self._releases_until = 0.0
         self._is_first = True
         self._was_away = False
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "rows": len(self._rows),
+                "read_ago": round(trio.current_time() - self._read_at, 1),
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Read, so that the first request goes by it; but keep the start waiting no longer than a

@@ -4,6 +4,7 @@ connection.
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -17,7 +18,7 @@ from nexus_actors.storage.postgres.database import PostgresDatabase, open_databa
 from nexus_actors.storage.postgres.embedded import open_embedded
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.sql import Queues
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 AGAIN = 0.5
 """Seconds between tries to reach a database that is not there yet."""
@@ -56,6 +57,16 @@ class DatabaseOwner(GenServer):
         self._on_taken = on_taken
         self._opened = trio.Event()
         self._error: StorageError | None = None
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "is_open": self._opened.is_set(),
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Open. Raises `StorageError` with one line for the operator if that cannot be done.

@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol
 
 NodeState = Literal["starting", "ready", "degraded", "draining", "drained", "stopped"]
 """By a process's own word. One that says nothing more is `lost`, which the database tells."""
-Chore = Literal["prune"]
+Chore = Literal["prune", "sum"]
 SILENCE: Final = 10.0
 """Seconds without a sign of life after which another may take over a chore. The view
 nexus.node_states has the same number: so long until a node is lost."""

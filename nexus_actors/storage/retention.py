@@ -4,9 +4,20 @@ from typing import Literal, Protocol
 
 from nexus_actors.storage.nodes import Term
 
-Kept = Literal["requests", "results", "journal", "dead", "nodes", "control", "cancellations"]
+Kept = Literal[
+    "requests",
+    "results",
+    "journal",
+    "dead",
+    "nodes",
+    "control",
+    "cancellations",
+    "looks",
+    "commands",
+]
 """The archives of both queues, the journal, the dead letters; the nodes that are gone; what
-operators wanted until a time that is over; wishes to cancel what has ended, or was never leased."""
+operators wanted until a time that is over; wishes to cancel what has ended, or was never leased;
+looks that are over, with what they saw; orders to nodes."""
 
 
 class RetentionStore(Protocol):

@@ -1,7 +1,7 @@
 """Has the tree below Providers.Supervisor be the providers that are configured."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import structlog
@@ -10,7 +10,7 @@ import trio
 from nexus_actors.shared import Shared
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.work.job import Held
-from supervisors import ChildSpec, GenServer, Shutdown, Supervisor, SupervisorsError
+from supervisors import ChildSpec, GenServer, Shutdown, Status, Supervisor, SupervisorsError
 
 log = structlog.get_logger("nexus.providers")
 
@@ -47,6 +47,17 @@ class ProviderKeeper(GenServer):
         self._restarts: set[str] = set()
         """Supervisors that are to be ended once no call runs below them."""
         self._patience = shared.outages.patience("ProviderKeeper")
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "providers": list(self._in_work.providers),
+                "to_restart": sorted(self._restarts),
+                "store_away": self._patience.tried,
+            },
+        )
 
     async def init(self) -> None:
         """Begin with what a predecessor left."""

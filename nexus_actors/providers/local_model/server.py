@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,7 +16,7 @@ import structlog
 import trio
 
 from nexus_actors.providers.local_model.address import Address, Listening
-from supervisors import GenServer
+from supervisors import GenServer, Status
 
 STOP_TIMEOUT = 2.0
 """Seconds for the process to end by itself, before it is killed."""
@@ -58,6 +59,16 @@ class LocalModelServer(GenServer):
         self._wanted = wanted
         self._start_timeout = start_timeout
         self._address = address
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "provider": self._name,
+                "start_timeout": self._start_timeout,
+            },
+        )
 
     async def init(self) -> None:
         """Begin to load."""

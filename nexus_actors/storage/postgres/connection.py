@@ -20,7 +20,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 import asyncpg.pool
@@ -52,6 +52,7 @@ __all__ = [
     "GRACE",
     "Connection",
     "PostgresPool",
+    "Runs",
     "collapsed_groups",
     "fetch",
     "open_postgres",
@@ -75,6 +76,19 @@ log = logging.getLogger(__name__)
 logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
+class Runs(Protocol):
+    """What runs operations, as a pool does."""
+
+    async def run(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """See `PostgresPool.run`."""
+        ...
+
+
 class PostgresPool:
     """A pool of connections; made by `open_postgres`, valid while that is open."""
 
@@ -87,6 +101,8 @@ class PostgresPool:
     ) -> None:
         self._pool = pool
         self._loop = loop
+        self.command_timeout = command_timeout
+        """Seconds that a statement may take."""
         self._limit = command_timeout + GRACE
         self._held: list[tuple[_Pooled, float]] = []
         """Idle ones that the next operations take, and since when."""
@@ -124,7 +140,9 @@ class PostgresPool:
 
     async def _operate(self, operation: Callable[..., Awaitable[T]], args: Any, kwargs: Any) -> T:
         connection = await self._take()
-        watchdog = asyncio.get_running_loop().call_later(self._limit, _terminate, connection)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._limit
+        watchdog = loop.call_at(end, _terminate, connection)
         held = False
         try:
             result = await operation(connection, *args, **kwargs)
@@ -138,6 +156,9 @@ class PostgresPool:
                     _terminate(other)
                 self._held.clear()
                 await self._pool.expire_connections()
+            if loop.time() >= end and not isinstance(error, asyncpg.PostgresError):
+                # Cut by the watchdog: what the driver says then is of the cut, not of why.
+                raise TimeoutError from error
             raise
         else:
             held = self._hold(connection)

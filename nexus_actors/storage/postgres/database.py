@@ -31,7 +31,9 @@ from nexus_actors.storage.postgres.request_store import (
 )
 from nexus_actors.storage.postgres.result_store import PostgresResultStore
 from nexus_actors.storage.postgres.retention import PostgresRetentionStore
+from nexus_actors.storage.postgres.sight_store import PostgresSightStore
 from nexus_actors.storage.postgres.sql import LOCK_TIMEOUT, Queues
+from nexus_actors.storage.postgres.sum_store import PostgresSumStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,6 +64,8 @@ class PostgresDatabase:
         self.control = PostgresControlStore(pool, queues)
         self.cancellations = PostgresCancellationStore(pool)
         self.nodes = PostgresNodeStore(pool, queues.requests)
+        self.sights = PostgresSightStore(pool)
+        self.sums = PostgresSumStore(pool, queues, statement_timeout=pool.command_timeout)
         self.hints = hints
         self.queues = queues
         self.claim = claim

@@ -8,14 +8,14 @@ of no other.
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, cast
 
 import asyncpg
 
 from nexus_actors.storage.errors import StorageError
-from nexus_actors.storage.postgres.connection import Connection, PostgresPool
+from nexus_actors.storage.postgres.connection import Connection, Runs
 from nexus_actors.storage.postgres.errors import is_of_rows
 from nexus_actors.storage.postgres.sql import Queues
 
@@ -47,9 +47,12 @@ class Which:
     other_than: str | None = None
     """A reason that they do not have. What cannot be read may have any."""
     provider: str | None = None
+    """Empty: they name none."""
     older_than: float | None = None
     """Seconds."""
     limit: int = 1000
+    newest: bool = False
+    """Whether these are the last of them, the newest first; else the first of them."""
 
     @property
     def by_content(self) -> bool:
@@ -105,19 +108,21 @@ class Retried:
         return self.new_id is not None or self.put_back
 
 
-async def find(pool: PostgresPool, queues: Queues, which: Which) -> list[DeadLetter]:
-    """Those letters, oldest first; and those that cannot be read, which may be among them."""
+async def find(pool: Runs, queues: Queues, which: Which) -> list[DeadLetter]:
+    """Those letters, oldest first, unless `newest`; and those that cannot be read, which may be
+    among them."""
     found: list[DeadLetter] = []
     async with aclosing(_pages(pool, queues, which, "dead_list")) as pages:
         async for page in pages:
-            found += (letter for letter in page if letter.unreadable or _matches(letter, which))
+            found += (letter for letter in page if letter.unreadable or matches(letter, which))
             if len(found) >= which.limit:
                 break
     return found[: which.limit]
 
 
-async def numbers(pool: PostgresPool, queues: Queues, which: Which) -> list[int]:
-    """The numbers of those that `which` says without a look into them, oldest first."""
+async def numbers(pool: Runs, queues: Queues, which: Which) -> list[int]:
+    """The numbers of those that `which` says without a look into them, oldest first, unless
+    `newest`."""
     found: list[int] = []
     async with aclosing(_pages(pool, queues, which, "dead_numbers")) as pages:
         async for page in pages:
@@ -127,7 +132,7 @@ async def numbers(pool: PostgresPool, queues: Queues, which: Which) -> list[int]
     return found[: which.limit]
 
 
-async def show(pool: PostgresPool, queues: Queues, number: int) -> Whole | None:
+async def show(pool: Runs, queues: Queues, number: int) -> Whole | None:
     """All of a letter, the request too; None if there is none of this number."""
     if number not in _NUMBERS:
         return None
@@ -138,7 +143,7 @@ async def show(pool: PostgresPool, queues: Queues, number: int) -> Whole | None:
     return Whole(text, row["bytes"] or 0, row["fault"])
 
 
-async def find_one(pool: PostgresPool, queues: Queues, name: str) -> tuple[int, Whole | None]:
+async def find_one(pool: Runs, queues: Queues, name: str) -> tuple[int, Whole | None]:
     """The letter of this number; else the last one about the request of this id."""
     number = int(name) if re.fullmatch(r"[0-9]{1,18}", name) else -1
     if number < 0 or not await numbers(pool, queues, Which(numbers=(number,))):
@@ -147,9 +152,7 @@ async def find_one(pool: PostgresPool, queues: Queues, name: str) -> tuple[int, 
     return number, await show(pool, queues, number)
 
 
-async def retry(
-    pool: PostgresPool, queues: Queues, number: int, *, same_id: bool = False
-) -> Retried:
+async def retry(pool: Runs, queues: Queues, number: int, *, same_id: bool = False) -> Retried:
     """Send the request of one letter again, or put its result back. Raises StorageError; then
     nothing is sent, unless the connection was lost in the middle. `same_id`: under its own id,
     where no success was published; its result will supersede the error.
@@ -177,7 +180,7 @@ async def retry(
 
 
 async def purge(
-    pool: PostgresPool,
+    pool: Runs,
     queues: Queues,
     chosen: Sequence[int],
     refused: Callable[[int, StorageError], None],
@@ -205,13 +208,20 @@ async def purge(
 
 
 async def _pages(
-    pool: PostgresPool, queues: Queues, which: Which, query: Literal["dead_list", "dead_numbers"]
+    pool: Runs, queues: Queues, which: Which, query: Literal["dead_list", "dead_numbers"]
 ) -> AsyncGenerator[list[DeadLetter], None]:
     """Letters in order of their numbers. A page that fails is halved; one that fails alone is
     unreadable."""
     chosen = which.numbers
     within = None if chosen is None else [it for it in chosen if it in _NUMBERS]
     older = None if which.older_than is None else min(which.older_than, OLDEST)
+    if which.newest:
+        newest, before = queues.query("dead_newest"), _NUMBERS.stop - 1
+        while rows := await pool.run(_fetch, newest, before, within, older, PAGE):
+            before = rows[-1]["number"]
+            of_page = replace(which, numbers=tuple(it["number"] for it in rows), newest=False)
+            yield [it async for page in _pages(pool, queues, of_page, query) for it in page][::-1]
+        return
     after, portion = _NUMBERS.start, PAGE
     while True:
         sql, unreadable = queues.query(query), None
@@ -250,9 +260,10 @@ def _cut(text: str | None) -> str | None:
     return text if text is None or len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _matches(letter: DeadLetter, which: Which) -> bool:
+def matches(letter: DeadLetter, which: Which) -> bool:
+    """Whether all is true of it that is told by what it holds."""
     is_meant = which.other_than is None or letter.reason != which.other_than
-    given = (which.reason, letter.reason), (which.provider, letter.provider)
+    given = (which.reason, letter.reason), (which.provider, letter.provider or "")
     return is_meant and all(wanted in (None, found) for wanted, found in given)
 
 

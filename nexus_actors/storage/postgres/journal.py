@@ -125,8 +125,8 @@ async def count_known(connection: Connection, ids: Sequence[str]) -> int:
 async def read_spending(
     connection: Connection, names: Sequence[str], periods: Sequence[str]
 ) -> list[Row]:
-    """Of each budget `spent` and `reserved` (US dollars) in its current day or month, and
-    `renews_at`."""
+    """Of each budget `name`, `spent` and `reserved` (US dollars) in its current day or month, and
+    when that began (`begins_at`, `seconds` ago) and ends (`renews_at`)."""
     return _rows(await connection.fetch(read("queries", "spending"), names, periods))
 
 

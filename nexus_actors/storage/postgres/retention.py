@@ -60,6 +60,8 @@ class PostgresRetentionStore:
             "cancellations": _Kind(
                 queues.query("prune_cancellations"), queues.query("delete_cancellations")
             ),
+            "looks": _Kind(queues.query("prune_looks"), queues.query("delete_looks")),
+            "commands": _Kind(queues.query("prune_commands"), queues.query("delete_commands")),
         }
 
     async def prune(self, what: Kept, term: Term, *, seconds: float, count: int, batch: int) -> int:

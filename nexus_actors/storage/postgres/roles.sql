@@ -74,6 +74,10 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE ON nexus.chores TO "{service}";
     GRANT SELECT, DELETE ON nexus.cancellations TO "{service}";
     GRANT SELECT, DELETE ON nexus.control TO "{service}";
+    GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.sums, nexus.totals TO "{service}";
+    GRANT SELECT, INSERT, UPDATE ON nexus.sums_progress, nexus.sights TO "{service}";
+    GRANT SELECT, DELETE ON nexus.looks, nexus.commands TO "{service}";
+    GRANT UPDATE (taken_at, ended_at, outcome) ON nexus.commands TO "{service}";
     GRANT SELECT ON nexus.migrations, nexus.steps, nexus.request_queues, nexus.node_states TO "{service}";
     GRANT SELECT, INSERT ON public.job_results TO "{service}";
     -- Results that it stores with the end of their request are filed in the archive under numbers of their queue. Without it they
@@ -87,7 +91,8 @@ BEGIN
     EXECUTE (SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM %I', p.oid::regprocedure, '{service}'), ';')
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace
-                   AND p.proname IN ('pause', 'resume', 'scale', 'drain', 'log_level', 'cancel', 'cancel_where', 'cancellable'));
+                   AND p.proname IN ('pause', 'resume', 'scale', 'drain', 'log_level', 'cancel', 'cancel_where', 'cancellable',
+                                     'command', 'edit_letter', 'record'));
     REVOKE EXECUTE ON FUNCTION nexus.send(jsonb, integer, text), nexus.send_again(text, text, bigint, jsonb) FROM "{service}";
 
     -- A producer: sends requests, cancels those whose id it knows, reads stored results. It can read no request, its own included. pgmq.send needs the columns;
@@ -111,12 +116,14 @@ BEGIN
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace AND p.proname IN (
                  'read_message', 'open_message', 'open_any_message', 'find_queued', 'send_again', 'traceparent', 'node_id',
-                 'pause', 'resume', 'scale', 'drain', 'log_level', 'waiting_requests', 'cancel', 'cancel_where', 'cancellable'));
+                 'pause', 'resume', 'scale', 'drain', 'log_level', 'waiting_requests', 'cancel', 'cancel_where', 'cancellable',
+                 'look', 'command', 'edit_letter', 'record', 'latency_bounds'));
     GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.control TO "{operator}";
     GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations,
-        nexus.nodes, nexus.chores, nexus.node_states, nexus.control_log, nexus.waiting TO "{operator}";
+        nexus.nodes, nexus.chores, nexus.node_states, nexus.control_log, nexus.waiting, nexus.request_queues, nexus.model_quirks,
+        nexus.sums, nexus.totals, nexus.sums_progress, nexus.looks, nexus.sights, nexus.commands, nexus.audit TO "{operator}";
     GRANT SELECT, INSERT (request_id, by, why), DELETE ON nexus.cancellations TO "{operator}";
-    GRANT SELECT, DELETE ON nexus.model_quirks TO "{operator}";
+    GRANT DELETE ON nexus.model_quirks TO "{operator}";
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{operator}";
     GRANT SELECT ON public.job_results TO "{operator}";
 END;

@@ -108,7 +108,10 @@ _FEW_QUEUED = "d.sent_again_after IS NOT NULL AND (SELECT count FROM told_of) >=
 """Which results go to the queue where the others are stored. The second part is of no row, so it is
 looked at first, and once: all are told of, whether or not any goes to the queue."""
 
-PARTS = ("published", "attempts", "labels", "headers")
+PARTS = (
+    *("published", "attempts", "labels", "headers"),
+    *("folded", "sum_key", "counted_latencies", "summed_latencies"),
+)
 """Of statements, each in a file of its own; `stored` is of one way alone."""
 
 COLUMNS = ("msg_id", "vt", "read_ct", "enqueued_at", "last_read_at", "message", "headers")

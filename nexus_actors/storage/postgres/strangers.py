@@ -9,7 +9,9 @@ from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.sessions import Connection
 from nexus_actors.storage.postgres.sql import Queues, numbered_migrations, read
 
-_INDEX: Final = re.compile(r"^CREATE INDEX (\w+) ON nexus\.\w+ [^;]+;", re.MULTILINE)
+_INDEX: Final = re.compile(
+    r"^CREATE INDEX (?:IF NOT EXISTS )?(\w+) ON nexus\.\w+ [^;]+;", re.MULTILINE
+)
 _COLUMNS: Final = re.compile(r"INSERT INTO public\.job_results \(([^)]+)\)")
 
 
