@@ -1,0 +1,314 @@
+"""What operators may do: each action with what will happen in words, as SQL and as a command.
+
+The dashboard asks before it carries one out, and the observer does. Each is on record with who
+wanted it: rows of nexus.control in nexus.control_log, by themselves; all others in nexus.audit.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, Self
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.monitoring.nodes import read_nodes, told
+from nexus_actors.monitoring.reading import Reader
+from nexus_actors.monitoring.spelled import command_line, sql_call
+from nexus_actors.storage.postgres.sql import Queues
+
+Subject = Literal["queue", "provider", "model", "agent", "node"]
+SUBJECTS: Final = ("queue", "provider", "model", "agent", "node")
+LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+_MOST_CONCURRENCIES: Final = 2_000
+_MOST_TOLD: Final = 10
+"""Nodes in a sentence."""
+SHOWN: Final = 80
+"""Characters of a name in a sentence."""
+
+
+class Action(ABC):
+    """One thing to do; a value."""
+
+    @property
+    @abstractmethod
+    def question(self) -> str:
+        """What will happen, in words."""
+
+    @property
+    @abstractmethod
+    def sql(self) -> str:
+        """The statement, as one would type it in psql."""
+
+    @property
+    @abstractmethod
+    def cli(self) -> str:
+        """The command, as one would type it in a shell."""
+
+    def among(self, queues: Queues) -> Self:
+        """The same where the queues have these names."""
+        return self
+
+    async def preview(self, reader: Reader) -> str:
+        """What it would touch now, in words; empty where there is nothing to add. Raises
+        StorageError."""
+        return ""
+
+    @abstractmethod
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """Do it in the name of `by`; what was done, in words. Raises StorageError; StorageRefused
+        where it cannot be meant. Cancelled, it may have been done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause(Action):
+    """No call begins, or nothing is leased."""
+
+    subject: str
+    name: str
+    """A glob of models and agents."""
+    until: datetime | None = None
+    why: str | None = None
+    fallback: bool = False
+    """Of a provider or model: routes take their next one."""
+    node: str | None = None
+    """None: all of them."""
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        effect = {
+            "queue": "No node leases requests from it; they wait in the queue.",
+            "node": "It ends its calls and begins none.",
+            "agent": "No call begins for its requests; they wait.",
+        }.get(self.subject, "No call to it begins; its requests wait in the database.")
+        if self.fallback:
+            effect = "No call to it begins; routes take their next model."
+        rest = " Calls that run go on, and timeouts go on."
+        return f"Pause the {_of(self.subject, self.name)}{_on(self.node)}? {effect}{rest}"
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        return sql_call(
+            "nexus.pause",
+            self.subject,
+            self.name,
+            until=self.until,
+            why=self.why,
+            fallback=self.fallback or None,
+            node=self.node,
+        )
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        return command_line(
+            "pause",
+            self.subject,
+            self.name,
+            until=self.until,
+            why=self.why,
+            fallback=self.fallback,
+            node=self.node,
+        )
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        await reader.act(
+            "act_pause",
+            self.subject,
+            self.name,
+            self.until,
+            self.why,
+            self.fallback,
+            self.node or "*",
+            by,
+        )
+        return f"Paused: the {_of(self.subject, self.name)}{_on(self.node)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume(Action):
+    """What a pause or a drain holds goes on."""
+
+    subject: str
+    name: str
+    node: str | None = None
+    """None: wherever it is paused."""
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        return (
+            f"Resume the {_of(self.subject, self.name)}{_on(self.node, '')}? What waits for it"
+            " goes on at once."
+        )
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        return sql_call("nexus.resume", self.subject, self.name, node=self.node)
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        return command_line("resume", self.subject, self.name, node=self.node)
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        [row] = await reader.act("act_resume", self.subject, self.name, self.node, by)
+        what = _of(self.subject, self.name)
+        return f"Resumed: the {what}." if row["count"] else f"The {what} was not paused."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Action):
+    """How many calls each node makes to a provider at once."""
+
+    provider: str
+    calls: int | None
+    """None: as the config says."""
+    until: datetime | None = None
+    why: str | None = None
+    node: str | None = None
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        count = "as many calls as the config says" if self.calls is None else _calls(self.calls)
+        where = "each node" if self.node is None else f"the node {printable(self.node, SHOWN)}"
+        return (
+            f"Have {where} make {count} to {printable(self.provider, SHOWN)} at once?"
+            " It outranks the config. No call that runs is cut off."
+        )
+
+    async def preview(self, reader: Reader) -> str:
+        """See Action."""
+        rows = await reader.read("control_concurrency", _MOST_CONCURRENCIES)
+        now = [it for it in rows if it["provider"] == self.provider]
+        if not now:
+            return "No node that runs tells of this provider."
+        said = [f"{it['calls']} on {told(it['name'], it['node'])}" for it in now[:_MOST_TOLD]]
+        more = f" and {len(now) - _MOST_TOLD} more" if len(now) > _MOST_TOLD else ""
+        return f"Calls at once now: {printable(', '.join(said), 1000)}{more}."
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        return sql_call(
+            "nexus.scale",
+            self.provider,
+            self.calls,
+            until=self.until,
+            why=self.why,
+            node=self.node,
+        )
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        calls = "default" if self.calls is None else self.calls
+        options = {"until": self.until, "why": self.why, "node": self.node}
+        return command_line("scale", self.provider, calls, **options)
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        everywhere = None if self.calls is None else "*"
+        node = self.node or everywhere
+        await reader.act("act_scale", self.provider, self.calls, self.until, self.why, node, by)
+        count = "as the config says" if self.calls is None else f"{_calls(self.calls)} at once"
+        return f"Provider {printable(self.provider, SHOWN)}: {count}{_on(self.node)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain(Action):
+    """A node ends what it has and begins nothing."""
+
+    node: str
+    until: datetime | None = None
+    why: str | None = None
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        return (
+            f"Drain the {_of('node', self.node)}? It ends its calls and begins none; others take"
+            " what is left. Its process stays up, idle, until it is resumed."
+        )
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        return sql_call("nexus.drain", self.node, until=self.until, why=self.why)
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        return command_line("drain", self.node, until=self.until, why=self.why)
+
+    async def preview(self, reader: Reader) -> str:
+        """See Action."""
+        running = [it for it in await read_nodes(reader) if it.is_there]
+        mine = [it for it in running if self.node in (it.node, it.name, it.host)]
+        queues = {it.queue for it in mine}
+        others = [
+            it
+            for it in running
+            if it not in mine and it.queue in queues and it.state not in ("draining", "drained")
+        ]
+        if not mine or others:
+            return ""
+        return "No other node takes requests: until this one is resumed, none is begun."
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        await reader.act("act_drain", self.node, self.until, self.why, by)
+        return f"The {_of('node', self.node)} drains."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLevel(Action):
+    """From which level on services log."""
+
+    level: str | None
+    """None: as the config says."""
+    until: datetime | None = None
+    why: str | None = None
+    node: str | None = None
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        level = "the config's level" if self.level is None else f"the level {self.level}"
+        where = "every node" if self.node is None else f"the {_of('node', self.node)}"
+        return f"Have {where} log from {level} on?"
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        options = {"until": self.until, "why": self.why, "node": self.node}
+        return sql_call("nexus.log_level", self.level, **options)
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        options = {"until": self.until, "why": self.why, "node": self.node}
+        return command_line("log-level", self.level or "default", **options)
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        everywhere = None if self.level is None else "*"
+        node = self.node or everywhere
+        await reader.act("act_log_level", self.level, self.until, self.why, node, by)
+        return f"Log level: {self.level or 'as the config says'}{_on(self.node)}."
+
+
+def _of(subject: str, name: str) -> str:
+    return f"{subject} {printable(name, SHOWN)}".rstrip()
+
+
+def _on(node: str | None, everywhere: str = " on every node") -> str:
+    return everywhere if node is None else f" on the node {printable(node, SHOWN)}"
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"

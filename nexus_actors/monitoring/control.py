@@ -1,0 +1,287 @@
+"""What operators want of the services, who has done what, and what each node's config says."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import trio
+
+from nexus_actors.contract.shown_text import json_text
+from nexus_actors.monitoring.nodes import NodeLine, Sight, look
+from nexus_actors.monitoring.reading import Reader
+from nexus_actors.storage.errors import StorageError
+
+MOST_ROWS: Final = 500
+MOST_CONCURRENCIES: Final = 2_000
+PAGE: Final = 50
+"""Lines of the audit on one page."""
+SCANNED: Final = 5_000
+"""Lines of each log that a filter looks through at once."""
+NEWEST: Final = 2**63 - 1
+MOST_CONFIGS: Final = 10
+_PLACES: Final = re.compile(r"([^\[]+|\[)(\d{0,9})")
+MOST_VALUES: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRow:
+    """A row of nexus.control."""
+
+    action: str
+    subject: str
+    name: str
+    node: str
+    """An id, a name, or `*`."""
+    node_name: str | None
+    value: str | None
+    until: datetime | None
+    by: str
+    why: str | None
+    since: datetime
+    is_over: bool
+    """Its time is over: nobody obeys it any more."""
+
+    @property
+    def told(self) -> str:
+        """What it says, in words."""
+        match self.action:
+            case "pause":
+                way = "; its requests go to the next model" if self.value == "fallback" else ""
+                return f"{self.subject} {self.name} is paused{way}"
+            case "concurrency":
+                return f"provider {self.name}: {self.value} calls at once"
+            case "drain":
+                return "drained: it begins no call"
+            case "log_level":
+                return f"log level {self.value}"
+        return f"{self.action} {self.subject} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLine:
+    """A provider, and what may be done about it."""
+
+    name: str
+    calls: tuple[tuple[str, str], ...]
+    """For each node that has it: its name, and its calls at once."""
+    pause: ControlRow | None
+    """For all nodes, if there is one."""
+    scale: ControlRow | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One act on record."""
+
+    number: int
+    at: datetime
+    by: str
+    role: str
+    action: str
+    subject: str
+    detail: str | None
+    """JSON."""
+    is_control: bool
+    """Of nexus.control_log; else of nexus.audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """A page of what is on record."""
+
+    entries: tuple[Entry, ...]
+    older: tuple[int, int] | None
+    """Where the next page begins, in nexus.control_log and nexus.audit; None: this is the last."""
+    looked: int
+    """Acts that were looked through."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigValue:
+    """One setting in force. `by_node` is empty where all nodes have it alike."""
+
+    path: str
+    value: str
+    """JSON."""
+    source: str
+    by_node: tuple[tuple[str, str, str], ...]
+    """Of each node its name, the value, and where that comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """What one node told of its config."""
+
+    node: NodeLine
+    file: str | None
+    left_out: tuple[tuple[str, str], ...]
+    """Providers that it cannot use, and why."""
+    warnings: tuple[str, ...]
+    values: Mapping[str, tuple[str, str]]
+    """By path: the value as JSON, and its source."""
+    trouble: str | None
+    """Why it is not known, or may be old."""
+
+
+async def read_control(reader: Reader) -> list[ControlRow]:
+    """The rows, the newest first; `MOST_ROWS` at most. Raises StorageError."""
+    return [ControlRow(**row) for row in await reader.read("control_rows", MOST_ROWS)]
+
+
+async def read_providers(
+    reader: Reader, configured: Sequence[str], rows: Sequence[ControlRow]
+) -> list[ProviderLine]:
+    """Those that are configured here, then those that other nodes or rows name. Raises
+    StorageError."""
+    calls: dict[str, list[tuple[str, str]]] = {name: [] for name in configured}
+    for it in await reader.read("control_concurrency", MOST_CONCURRENCIES):
+        calls.setdefault(it["provider"], []).append((it["name"], it["calls"]))
+    ours = [it for it in rows if it.subject == "provider" and it.node == "*" and not it.is_over]
+    for row in ours:
+        calls.setdefault(row.name, [])
+    pauses = {it.name: it for it in ours if it.action == "pause"}
+    scales = {it.name: it for it in ours if it.action == "concurrency"}
+    return [
+        ProviderLine(name, tuple(nodes), pauses.get(name), scales.get(name))
+        for name, nodes in calls.items()
+    ]
+
+
+async def read_audit(
+    reader: Reader, *, by: str = "", action: str = "", before: tuple[int, int] = (NEWEST, NEWEST)
+) -> AuditPage:
+    """Both logs as one, the newest first: what `by` did whose action has `action` in it; both may
+    be parts of names, of any case. `before` is another page's `older`. Raises StorageError."""
+    logs = [
+        _Log(await reader.read(query, start, by, action, PAGE + 1, SCANNED), start, is_control)
+        for query, start, is_control in (
+            ("control_audit", before[0], True),
+            ("control_audit_acts", before[1], False),
+        )
+    ]
+    entries: list[Entry] = []
+    while len(entries) < PAGE and any(log.left for log in logs):
+        newest = max((log for log in logs if log.left), key=lambda log: log.left[0].at)
+        entries.append(newest.take())
+    older = (logs[0].older, logs[1].older) if any(log.has_more for log in logs) else None
+    return AuditPage(tuple(entries), older, sum(log.looked for log in logs))
+
+
+class _Log:
+    """One of the logs, as far as it was read."""
+
+    def __init__(self, rows: list[dict[str, Any]], start: int, is_control: bool) -> None:
+        self.looked: int = rows[0]["looked"]
+        self._last = rows[0]["last"]
+        names = ("number", "at", "by", "role", "action", "subject", "detail")
+        self.left = [
+            Entry(**{name: row[name] for name in names}, is_control=is_control)
+            for row in rows
+            if row["number"] is not None
+        ]
+        self._taken = start
+
+    def take(self) -> Entry:
+        """The newest that is left."""
+        entry = self.left.pop(0)
+        self._taken = entry.number
+        return entry
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another page may find something: what was found and not taken, or what was not
+        looked at."""
+        return bool(self.left) or self.looked == SCANNED
+
+    @property
+    def older(self) -> int:
+        """Where the next page begins; 0 where nothing is left."""
+        if self.left:
+            return self._taken
+        return int(self._last) if self.looked == SCANNED else 0
+
+
+async def read_configs(reader: Reader, nodes: Sequence[NodeLine], by: str) -> list[NodeConfig]:
+    """What the first nodes that run say is in force; `MOST_CONFIGS` at most. Of one that cannot be
+    asked, why."""
+    running = [it for it in nodes if it.is_there][:MOST_CONFIGS]
+    found: dict[str, NodeConfig] = {}
+
+    async def ask(node: NodeLine) -> None:
+        found[node.node] = await _config(reader, node, by)
+
+    async with trio.open_nursery() as nursery:
+        for node in running:
+            nursery.start_soon(ask, node)
+    return [found[it.node] for it in running]
+
+
+def compare(configs: Sequence[NodeConfig], filter_: str, only_different: bool) -> list[ConfigValue]:
+    """The settings of all nodes by path: those with `filter_` in their path, value or source."""
+    told = [it for it in configs if it.values]
+    paths = sorted({path for it in told for path in it.values}, key=_in_order)
+    found = (_compared(path, told) for path in paths)
+    wanted = filter_.lower()
+    return [
+        it
+        for it in found
+        if (it.by_node or not only_different)
+        and any(wanted in text.lower() for text in (it.path, it.value, it.source))
+    ]
+
+
+def _compared(path: str, configs: Sequence[NodeConfig]) -> ConfigValue:
+    each = [(it.node.name, *it.values.get(path, ("", "not there"))) for it in configs]
+    _, value, source = each[0]
+    alike = all((one, two) == (value, source) for _, one, two in each)
+    return ConfigValue(path, value, source, () if alike else tuple(each))
+
+
+async def _config(reader: Reader, node: NodeLine, by: str) -> NodeConfig:
+    try:
+        sight = await look(reader, node.node, "config", by)
+    except StorageError as error:
+        return NodeConfig(node, None, (), (), {}, str(error))
+    if sight is None:
+        return NodeConfig(node, None, (), (), {}, "it has not answered yet: reload in a second")
+    trouble = sight.error or (
+        None if sight.is_fresh else "it does not answer; this is what it told last"
+    )
+    return _told(node, sight, trouble)
+
+
+def _told(node: NodeLine, sight: Sight, trouble: str | None) -> NodeConfig:
+    body = sight.body
+    file, left_out, warnings = body.get("file"), body.get("left_out"), body.get("warnings")
+    given = body.get("values")
+    values: dict[str, tuple[str, str]] = {}
+    for it in (given if isinstance(given, list) else [])[:MOST_VALUES]:
+        if isinstance(it, dict) and isinstance(it.get("path"), str):
+            source = str(it.get("source") or "default")
+            values |= {path: (text, source) for path, text in _flat(it["path"], it.get("value"))}
+    return NodeConfig(
+        node,
+        file if isinstance(file, str) else None,
+        tuple((str(name), str(why)) for name, why in left_out.items())
+        if isinstance(left_out, dict)
+        else (),
+        tuple(map(str, warnings)) if isinstance(warnings, list) else (),
+        values,
+        trouble,
+    )
+
+
+def _in_order(path: str) -> list[tuple[str, int]]:
+    """So that `routes[10]` comes after `routes[9]`."""
+    return [(word, int(number or 0)) for word, number in _PLACES.findall(path)]
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
+    """The value as JSON; of a list of tables, as routes are, each by itself."""
+    if isinstance(value, list) and any(isinstance(it, dict) for it in value):
+        for place, it in enumerate(value[:MOST_VALUES]):
+            yield f"{path}[{place}]", json_text(it)
+    else:
+        yield path, json_text(value)

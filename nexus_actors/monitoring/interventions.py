@@ -1,0 +1,196 @@
+"""What ends requests, and orders to one node: actions that are not rows of nexus.control."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.monitoring.actions import SHOWN, Action
+from nexus_actors.monitoring.reading import Reader
+from nexus_actors.monitoring.spelled import command_line, sql_call, sql_recorded
+
+MOST_CANCELLED: Final = 10_000
+"""At once."""
+_COMMANDS: Final = {"stop": "actor stop", "start": "actor start"}
+"""`nexus stop` and `nexus start` are about the service."""
+_BECAME: Final = {
+    "queued": "{} ends as cancelled as soon as a service leases it.",
+    "running": "{} is cut off.",
+    "ended": "{} has ended already, and stays as it is.",
+    "unknown": "{} is not known; sent within 7 days, it ends as cancelled.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel(Action):
+    """One request ends unanswered."""
+
+    request_id: str
+    why: str | None = None
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        return (
+            f"Cancel the request {printable(self.request_id, SHOWN)}? It ends without an answer,"
+            " and a dead letter is kept. A call that runs is cut off at once; it may have been"
+            " paid."
+        )
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        return sql_recorded(
+            "cancel",
+            f"request {self.request_id}",
+            {"why": self.why},
+            sql_call("nexus.cancel", self.request_id, why=self.why),
+        )
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        return command_line("cancel", self.request_id, why=self.why)
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        [row] = await reader.act("act_cancel", self.request_id, self.why, by)
+        return _BECAME[row["found"]].format(f"Request {printable(self.request_id, SHOWN)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelWhere(Action):
+    """All requests of a kind end unanswered, `MOST_CANCELLED` at most."""
+
+    agent: str | None = None
+    provider: str | None = None
+    """Those that were leased and wait for room there."""
+    older_than: float | None = None
+    """Seconds since they were sent."""
+    state: Literal["queued", "running", "any"] = "any"
+    why: str | None = None
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        kind = {"queued": "that wait", "running": "that run", "any": "that have not ended"}
+        words = [f"Cancel all requests {kind[self.state]}"]
+        words += [] if self.agent is None else [f"of the agent {printable(self.agent, SHOWN)}"]
+        if self.provider is not None:
+            words.append(f"and wait for room at {printable(self.provider, SHOWN)}")
+        words += [] if self.older_than is None else [f"sent over {self.older_than:g} s ago"]
+        return (
+            f"{', '.join(words)}? {MOST_CANCELLED:,} at most end without an answer, and dead"
+            " letters are kept."
+        )
+
+    @property
+    def _older(self) -> timedelta | None:
+        return None if self.older_than is None else timedelta(seconds=self.older_than)
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        which = {"agent": self.agent, "provider": self.provider, "state": self.state}
+        older = None if self.older_than is None else f"{self.older_than:g} s"
+        return sql_recorded(
+            "cancel",
+            "requests",
+            {**which, "older_than": older, "why": self.why},
+            sql_call("nexus.cancel_where", **which, older_than=self._older, why=self.why),
+        )
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        alone = self.agent is None and self.provider is None and self.older_than is None
+        return command_line(
+            "cancel",
+            agent=self.agent,
+            provider=self.provider,
+            older_than=None if self.older_than is None else f"{self.older_than:g}s",
+            state=None if self.state == "any" else self.state,
+            all=self.state == "any" and alone,
+            why=self.why,
+        )
+
+    async def preview(self, reader: Reader) -> str:
+        """See Action."""
+        which = (self.agent, self.provider, self._older, self.state, MOST_CANCELLED)
+        [row] = await reader.read("cancellable", *which)
+        more = " or more" if row["requests"] == MOST_CANCELLED else ""
+        running = f", {row['running']:,} of them in work, whose calls may have been paid"
+        told = f"{row['requests']:,}{more} requests are meant now"
+        told += running if row["running"] else ""
+        if self.provider is not None or self.state == "running":
+            return f"{told}." if row["requests"] else "There is no such request now."
+        # What is in a message is not looked at before it is to be.
+        return (
+            f"{told} of those that were leased once; and those in the queue, which are not counted."
+        )
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        which = (self.agent, self.provider, self._older, self.state, self.why)
+        [row] = await reader.act("act_cancel_where", *which, MOST_CANCELLED, by)
+        return f"Cancelled: {row['cancelled']:,} requests."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order(Action):
+    """An order to one node about one of its actors, or about its config."""
+
+    node: str
+    action: Literal["restart", "stop", "start", "reload"]
+    actor: str = ""
+    """Empty: `reload` is about none."""
+    now: bool = False
+    """Restart it without waiting until it has ended in order."""
+    why: str | None = None
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        actor, node = printable(self.actor, SHOWN), printable(self.node, SHOWN)
+        match self.action:
+            case "reload":
+                return f"Have the node {node} read its config again, and put it in force?"
+            case "restart":
+                how = "It is killed" if self.now else "It ends in order"
+                return f"Restart {actor} on {node}? {how}, and its supervisor starts it anew."
+            case "stop":
+                return (
+                    f"Stop {actor} on {node}? It ends in order, and stays stopped until it is"
+                    " started, or its supervisor is."
+                )
+            case "start":
+                return f"Start {actor} on {node}?"
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        return sql_call(
+            "nexus.command",
+            self.node,
+            self.action,
+            actor=self.actor or None,
+            now=self.now or None,
+            why=self.why,
+        )
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        options = {"now": self.now, "node": self.node, "why": self.why}
+        command = _COMMANDS.get(self.action, self.action)
+        return command_line(command, self.actor or None, **options)
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        order = (self.node, self.action, self.actor, self.now, self.why)
+        [row] = await reader.act("act_order", *order, by)
+        what = f"{self.action} {printable(self.actor, SHOWN)}".rstrip()
+        return (
+            f"Order {row['number']} is given: {what}. The node carries it out within a minute, or"
+            " not at all."
+        )

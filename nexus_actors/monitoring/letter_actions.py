@@ -1,0 +1,386 @@
+"""What may be done about dead letters: send again, change, throw away; one, or those of a kind."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+
+import asyncpg
+import msgspec
+import trio
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.monitoring.actions import SHOWN, Action
+from nexus_actors.monitoring.letter_statements import (
+    MOST_NUMBERS,
+    chosen_letters,
+    of_chosen,
+    put_back,
+    send_again,
+)
+from nexus_actors.monitoring.reading import Looking, Reader
+from nexus_actors.monitoring.spelled import (
+    command_line,
+    sql_call,
+    sql_recorded,
+    sql_value,
+)
+from nexus_actors.storage.errors import StorageError, StorageRefused, StorageUnavailable
+from nexus_actors.storage.postgres import dead_letters
+from nexus_actors.storage.postgres.connection import Connection
+from nexus_actors.storage.postgres.dead_letters import RESULT, DeadLetter, Retried, Which
+from nexus_actors.storage.postgres.errors import is_of_rows
+from nexus_actors.storage.postgres.sql import Queues
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AT_ONCE: Final = 500
+"""Letters of one act."""
+SEARCH_TIMEOUT: Final = 20.0
+"""Seconds to look for letters of a kind."""
+_LONGEST_IN_SQL: Final = 4_000
+"""Characters of a request that stands in a statement itself."""
+_MOST_REASONS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A reader as what the storage asks by: what it runs and does is on record in the same
+    transaction."""
+
+    reader: Reader
+    action: str
+    by: str
+
+    async def run(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """See `Reader.writing`."""
+
+        async def recorded(connection: Connection) -> T:
+            found = await operation(connection, *args, **kwargs)
+            detail = _done(found, args)
+            if detail is not None:
+                subject = f"letter {detail['letters'][0]}"
+                if len(detail["letters"]) > 1:
+                    subject = f"{len(detail['letters'])} letters"
+                text = json.dumps({**detail, "letters": detail["letters"][:MOST_NUMBERS]})
+                await connection.execute(
+                    "SELECT nexus.record($1, $2, $3::text::jsonb, $4)",
+                    *(self.action, subject, text, self.by),
+                )
+            return found
+
+        return await self.reader.writing(recorded)
+
+
+def _done(found: object, args: Sequence[object]) -> dict[str, Any] | None:
+    """What a statement has done, by its row; None: nothing."""
+    if not isinstance(found, asyncpg.Record):
+        return None
+    chosen = args[1]
+    if "is_sent" in found.keys():  # noqa: SIM118 - a record is searched by its values
+        if not found["is_sent"]:
+            return None
+        told = {it: found[it] for it in ("request_id", "new_id") if found.get(it) is not None}
+        return {"letters": [chosen], **told}
+    if "count" in found.keys() and isinstance(chosen, list) and found["count"]:  # noqa: SIM118
+        return {"letters": chosen[:AT_ONCE], "deleted": found["count"]}
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfLetters(Action):
+    queues: Queues = field(default_factory=Queues)
+
+    def among(self, queues: Queues) -> Self:
+        """See Action."""
+        return replace(self, queues=queues)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryLetter(_OfLetters):
+    """One request is sent again."""
+
+    number: int
+    same_id: bool = False
+    """Under the id it had; else under a new one."""
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        under = "the id it had: its result will supersede the error" if self.same_id else "a new id"
+        return (
+            f"Send the request of letter {self.number} again, under {under}? It has all its"
+            " attempts before it, and the letter is archived. A result that job_results did not"
+            " take is put back."
+        )
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        if self.same_id:
+            sent = (
+                f"SELECT nexus.send_again({sql_value(self.queues.requests)},"
+                " message ->> 'request_id', (message ->> 'msg_id')::bigint, message -> 'request')\n"
+                f"FROM pgmq.q_{self.queues.dead} WHERE msg_id = {self.number};"
+            )
+        else:
+            sent = f"{send_again(self.queues)}\nWHERE msg_id = {self.number};"
+        archive = sql_call("pgmq.archive", self.queues.dead, self.number)
+        return sql_recorded(
+            "retry", f"letter {self.number}", {"letters": [self.number]}, sent, archive
+        )
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        return command_line("dead", "retry", self.number, same_id=self.same_id)
+
+    async def preview(self, reader: Reader) -> str:
+        """See Action."""
+        return await _about(reader, self.number)
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        recording = Recording(reader, "retry", by)
+        done = await dead_letters.retry(recording, reader.queues, self.number, same_id=self.same_id)
+        if not done.done:
+            raise StorageRefused(f"letter {self.number} is not sent: {done.why_not}")
+        if done.put_back:
+            return f"Letter {self.number}: its result is put back; job_results may take it now."
+        return f"Letter {self.number} is sent as {printable(done.new_id or '', SHOWN)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeLetter(_OfLetters):
+    """One letter is deleted."""
+
+    number: int
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        return f"Delete letter {self.number} for good, its request included?"
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        delete = sql_call("pgmq.delete", self.queues.dead, self.number)
+        told = {"letters": [self.number], "deleted": 1}
+        return sql_recorded("purge", f"letter {self.number}", told, delete)
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        return command_line("dead", "purge", self.number)
+
+    async def preview(self, reader: Reader) -> str:
+        """See Action."""
+        return await _about(reader, self.number)
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        return await _purge(reader, [self.number], by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditLetter(_OfLetters):
+    """The request of a letter is replaced."""
+
+    number: int
+    request: str
+    """JSON text of an object."""
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        return (
+            f"Replace the request of letter {self.number} by what is below? What was there is kept"
+            " in the letter, and the names of the changed fields are on record."
+        )
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        named = {} if self.queues.dead == Queues().dead else {"queue": self.queues.dead}
+        if len(self.request) <= _LONGEST_IN_SQL:
+            request = _on_one_line(self.request)
+            return sql_call("nexus.edit_letter", self.number, request, **named)
+        call = sql_call("nexus.edit_letter", self.number, "FILE", **named)
+        return "\\set request `cat FILE`\n" + call.replace("'FILE'", ":'request'", 1)
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        return command_line("dead", "edit", self.number, request="FILE")
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        await reader.act("act_edit_letter", self.number, self.request, by)
+        return f"Letter {self.number} holds the new request. It is not sent before it is retried."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryLetters(_OfLetters):
+    """The requests of a kind of letters are sent again, `AT_ONCE` at most, the newest of them."""
+
+    reason: str
+    provider: str | None = None
+    """Empty: they name none; None: any, or none."""
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        return (
+            f"Send the requests of letters {_kind(self.reason, self.provider)} again, each under a"
+            f" new id, {AT_ONCE} at most, the newest first? Each has all its attempts before it,"
+            " and its letter is archived."
+        )
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        send = put_back if self.reason == RESULT else send_again
+        return of_chosen(
+            chosen_letters(self.queues, self.reason, self.provider, AT_ONCE),
+            "retry",
+            f"{send(self.queues)}\nWHERE msg_id IN (TABLE chosen);",
+            f"SELECT pgmq.archive({sql_value(self.queues.dead)}, ARRAY(TABLE chosen));",
+        )
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        options = _options(self.reason, self.provider)
+        return command_line("dead", "retry", **options)
+
+    async def preview(self, reader: Reader) -> str:
+        """See Action."""
+        return _meant(await _of_kind(reader, self.reason, self.provider))
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        letters = await _of_kind(reader, self.reason, self.provider)
+        # In the order in which they came.
+        return await retry_all(reader, sorted(it.number for it in letters), by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeLetters(_OfLetters):
+    """Letters of a kind are deleted, `AT_ONCE` at most, the newest of them."""
+
+    reason: str
+    provider: str | None = None
+    """Empty: they name none; None: any, or none."""
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        return (
+            f"Delete the letters {_kind(self.reason, self.provider)} for good, requests included,"
+            f" {AT_ONCE} at most, the newest first?"
+        )
+
+    @property
+    def sql(self) -> str:
+        """See Action."""
+        chosen = chosen_letters(self.queues, self.reason, self.provider, AT_ONCE)
+        delete = f"SELECT pgmq.delete({sql_value(self.queues.dead)}, ARRAY(TABLE chosen));"
+        return of_chosen(chosen, "purge", delete)
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        options = _options(self.reason, self.provider)
+        return command_line("dead", "purge", **options)
+
+    async def preview(self, reader: Reader) -> str:
+        """See Action."""
+        return _meant(await _of_kind(reader, self.reason, self.provider))
+
+    async def carry_out(self, reader: Reader, by: str) -> str:
+        """See Action."""
+        letters = await _of_kind(reader, self.reason, self.provider)
+        return await _purge(reader, [it.number for it in letters], by)
+
+
+async def retry_all(reader: Reader, numbers: Sequence[int], by: str) -> str:
+    """Send the requests of these letters again, one by one; how many were sent, and why others were
+    not. Raises StorageError once the database does nothing: what is sent by then stays so."""
+    recording = Recording(reader, "retry", by)
+    told: list[Retried] = []
+    for number in numbers:
+        try:
+            told.append(await dead_letters.retry(recording, reader.queues, number))
+        except StorageError as error:
+            if not is_of_rows(error):
+                done = sum(it.done for it in told)
+                raise StorageUnavailable(f"{error}; {done} were sent before") from error
+            told.append(Retried(number, why_not=str(error)))
+    left = [f"letter {it.number}: {it.why_not}" for it in told if not it.done]
+    done = sum(it.done for it in told)
+    return f"Sent again: {done} of {len(numbers)}.{_whys(left)}"
+
+
+async def _purge(reader: Reader, numbers: Sequence[int], by: str) -> str:
+    left: list[str] = []
+
+    def leave(number: int, error: StorageError) -> None:
+        left.append(f"letter {number}: {error}")
+
+    recording = Recording(reader, "purge", by)
+    deleted = await dead_letters.purge(recording, reader.queues, numbers, leave)
+    return f"Deleted: {deleted} of {len(numbers)}.{_whys(left)}"
+
+
+async def _of_kind(reader: Reader, reason: str, provider: str | None) -> list[DeadLetter]:
+    which = Which(reason=reason, provider=provider, limit=AT_ONCE, newest=True)
+    with trio.move_on_after(SEARCH_TIMEOUT):
+        found = await dead_letters.find(Looking(reader), reader.queues, which)
+        return [it for it in found if it.unreadable is None]
+    raise StorageUnavailable(f"looking for them takes more than {SEARCH_TIMEOUT:g} s")
+
+
+async def _about(reader: Reader, number: int) -> str:
+    which = Which(numbers=(number,), limit=1)
+    found = await dead_letters.find(Looking(reader), reader.queues, which)
+    if not found:
+        return "There is no such letter now."
+    request_id = printable(found[0].request_id or "-", SHOWN)
+    return f"It is about the request {request_id}: {printable(found[0].reason or '-', SHOWN)}."
+
+
+def _meant(letters: Sequence[DeadLetter]) -> str:
+    if not letters:
+        return "There is no such letter now."
+    more = " or more" if len(letters) == AT_ONCE else ""
+    return f"{len(letters)}{more} are meant now."
+
+
+def _kind(reason: str, provider: str | None) -> str:
+    of = f" and the provider {printable(provider or '', SHOWN)}"
+    if not provider:
+        of = ", of any provider" if provider is None else ", that name no provider"
+    return f"with the reason {printable(reason, SHOWN)}{of}"
+
+
+def _whys(left: Sequence[str]) -> str:
+    if not left:
+        return ""
+    more = f"; and {len(left) - _MOST_REASONS} more" if len(left) > _MOST_REASONS else ""
+    return f" Not done: {'; '.join(printable(it, 200) for it in left[:_MOST_REASONS])}{more}."
+
+
+def _on_one_line(text: str) -> str:
+    """The same JSON; of numbers as they are written."""
+    shorter: str = msgspec.json.format(text, indent=-1)
+    return shorter
+
+
+def _options(reason: str, provider: str | None) -> dict[str, object]:
+    return {"reason": reason, "provider": provider, "newest": True, "limit": AT_ONCE}

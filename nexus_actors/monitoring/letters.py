@@ -1,0 +1,183 @@
+"""Dead letters: what they are about, in groups; one of them; its request, for who may see it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from nexus_actors.contract.shown_text import as_seen_json
+from nexus_actors.monitoring.messages import LARGEST, SHOWN, Message, told
+from nexus_actors.monitoring.reading import Looking, Reader, parsed
+from nexus_actors.storage.postgres import dead_letters
+from nexus_actors.storage.postgres.dead_letters import DeadLetter, Which
+
+LOOKED_AT: Final = 2_000
+"""Letters that are read at once, the newest first."""
+EXACT: Final = 10_000
+"""So many are counted."""
+PAGE: Final = 50
+EDITABLE: Final = 2**20
+"""Bytes of a request that is edited."""
+MOST_SEARCHED: Final = 20_000
+"""Letters that are looked through for one about a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Letters of one reason and provider."""
+
+    reason: str | None
+    """None: the letter has none, or cannot be read."""
+    provider: str | None
+    letters: int
+    oldest: datetime
+    newest: datetime
+    example: DeadLetter
+    """The newest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Dead letters, as far as was looked."""
+
+    groups: Sequence[Group]
+    """Of all that were read, the largest first."""
+    letters: Sequence[DeadLetter]
+    """A page of those that were asked for, the newest first."""
+    matching: int
+    """How many of those that were read were asked for."""
+    total: int
+    """How many there are, up to `EXACT` + 1."""
+    looked: int
+    """How many were read."""
+    after: int | None
+    """The number to go on before with the next page; None: this was the last."""
+    further: int | None
+    """The number before which the next were not read; None: these are all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of a letter's request."""
+
+    at: str
+    by: str
+    changed: Sequence[str]
+    """The names of the fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRequest:
+    """The request of a letter."""
+
+    message: Message
+    edits: Sequence[Edit]
+
+
+async def read_letters(
+    reader: Reader,
+    reason: str | None = None,
+    provider: str | None = None,
+    *,
+    begin: int | None = None,
+    after: int | None = None,
+) -> Letters:
+    """The newest letters, `LOOKED_AT` at most: those with numbers before `begin`; and a page of
+    those of a reason and a provider (empty: that name none), where these are given, with numbers
+    before `after`. Raises StorageError."""
+    rows = await reader.read("letters_newest", begin, LOOKED_AT)
+    [count] = await reader.read("letters_count", EXACT + 1)
+    numbers = tuple(int(row["number"]) for row in rows)
+    which = Which(numbers=numbers, limit=LOOKED_AT)
+    found = await dead_letters.find(Looking(reader), reader.queues, which) if numbers else []
+    found.reverse()
+    asked = Which(reason=reason, provider=provider)
+    meant = [it for it in found if dead_letters.matches(it, asked)]
+    page = [it for it in meant if after is None or it.number < after][: PAGE + 1]
+    return Letters(
+        groups=_groups(found),
+        letters=page[:PAGE],
+        matching=len(meant),
+        total=count["letters"],
+        looked=len(numbers),
+        after=page[PAGE - 1].number if len(page) > PAGE else None,
+        further=min(numbers) if len(numbers) == LOOKED_AT else None,
+    )
+
+
+async def read_letter(reader: Reader, number: int) -> DeadLetter | None:
+    """One of them; None: there is none of this number. Raises StorageError."""
+    which = Which(numbers=(number,), limit=1)
+    found = await dead_letters.find(Looking(reader), reader.queues, which)
+    return found[0] if found else None
+
+
+async def find_letters(reader: Reader, request_ids: Collection[str]) -> dict[str, DeadLetter]:
+    """The newest letter about each of these requests, by their ids, among the newest
+    `MOST_SEARCHED`; of others there is none. Raises StorageError."""
+    about: dict[str, DeadLetter] = {}
+    begin: int | None = None
+    for _ in range(MOST_SEARCHED // LOOKED_AT):
+        rows = await reader.read("letters_newest", begin, LOOKED_AT)
+        if not rows or len(about) == len(request_ids):
+            break
+        numbers = tuple(int(row["number"]) for row in rows)
+        which = Which(numbers=numbers, limit=LOOKED_AT)
+        for it in reversed(await dead_letters.find(Looking(reader), reader.queues, which)):
+            if it.request_id is not None and it.request_id in request_ids:
+                about.setdefault(it.request_id, it)
+        begin = min(numbers)
+    return about
+
+
+async def read_edits(reader: Reader, number: int) -> list[Edit]:
+    """Who changed the request of a letter, when, and which of its fields; never what they hold.
+    Raises StorageError."""
+    rows = await reader.read("letter_request", number, 0, 0)
+    edits: Any = parsed(rows[0]["edits"]) if rows else None
+    return [_edit(it) for it in edits or []]
+
+
+async def look_at_request(reader: Reader, number: int, by: str) -> LetterRequest | None:
+    """The request of a letter. That `by` looks is on record first, or nothing is read. None: there
+    is no such letter. Raises StorageError."""
+    await reader.act("record", "look", f"letter {number}", None, by)
+    rows = await reader.read("letter_request", number, SHOWN + 1, LARGEST)
+    if not rows:
+        return None
+    [row] = rows
+    edits: Any = parsed(row["edits"]) or []
+    return LetterRequest(told(row), [_edit(it) for it in edits])
+
+
+async def editable_request(reader: Reader, number: int, by: str) -> str | None:
+    """The request of a letter as JSON text on many lines, all of it; that `by` looks is on record
+    first. None: there is no such letter, or it holds no request of `EDITABLE` bytes at most. Raises
+    StorageError."""
+    await reader.act("record", "look", f"letter {number}", None, by)
+    rows = await reader.read("letter_request", number, EDITABLE, EDITABLE)
+    if not rows or rows[0]["body"] is None:
+        return None
+    # Its numbers stay as they are written.
+    text: str = msgspec.json.format(rows[0]["body"], indent=2)
+    return as_seen_json(text)
+
+
+def _edit(told: Mapping[str, Any]) -> Edit:
+    changed = told.get("changed")
+    names = [str(it) for it in changed] if isinstance(changed, list) else []
+    return Edit(str(told.get("at")), str(told.get("by")), names)
+
+
+def _groups(letters: Sequence[DeadLetter]) -> list[Group]:
+    """The newest letter comes first."""
+    of: dict[tuple[str | None, str | None], list[DeadLetter]] = {}
+    for it in letters:
+        of.setdefault((it.reason, it.provider or None), []).append(it)
+    groups = [
+        Group(reason, provider, len(found), found[-1].dead_at, found[0].dead_at, found[0])
+        for (reason, provider), found in of.items()
+    ]
+    return sorted(groups, key=lambda it: -it.letters)

@@ -1,0 +1,126 @@
+"""Nodes, and what they show of themselves while somebody looks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import trio
+
+from nexus_actors.monitoring.reading import Reader, parsed
+
+MOST_NODES: Final = 200
+MOST_ORDERS: Final = 10
+FRESH: Final = 5.0
+"""Seconds: a node writes a sight each second."""
+_SHOWN: Final = 8
+"""Characters of an id, in a sentence."""
+_WAITS: Final = (0.02, 0.04, 0.06, 0.08)
+"""Seconds between looks for the first sight, which a node writes as soon as it hears."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLine:
+    """A process, in a line."""
+
+    node: str
+    name: str
+    host: str
+    version: str
+    pid: int
+    queue: str
+    state: str
+    """A `NodeState`, or `lost`."""
+    why: str | None
+    beat_age: float
+    """Seconds since its last sign of life."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it runs, by its own word and the database's clock."""
+        return self.state not in ("lost", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a node wrote of itself."""
+
+    at: datetime
+    age: float
+    """Seconds, by the database's clock."""
+    body: dict[str, Any]
+    """As the node wrote it: nothing in it is sure."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the node still writes it."""
+        return self.age <= FRESH
+
+    @property
+    def error(self) -> str | None:
+        """Why there is nothing to be seen."""
+        text = self.body.get("error")
+        return text if isinstance(text, str) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A command that somebody gave a node, and what came of it."""
+
+    number: int
+    action: str
+    actor: str
+    now: bool
+    by: str
+    why: str | None
+    at: datetime
+    taken_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+
+
+def told(name: str, node: str) -> str:
+    """A node in words: `nexus@host (eb67a7e3)`. Others may have the name, and nobody knows ids."""
+    return f"{name} ({node[:_SHOWN]})"
+
+
+def with_names(text: str, nodes: Iterable[NodeLine]) -> str:
+    """The text with nodes' names in place of their ids."""
+    for it in nodes:
+        if len(it.node) > _SHOWN:  # what is as short may be a word of the text
+            text = text.replace(it.node, told(it.name, it.node))
+    return text
+
+
+async def read_nodes(reader: Reader) -> list[NodeLine]:
+    """All of them, those that run first; `MOST_NODES` at most. Raises StorageError."""
+    return [NodeLine(**row) for row in await reader.read("nodes", MOST_NODES)]
+
+
+async def look(reader: Reader, node: str, what: str, by: str) -> Sight | None:
+    """Have the node show `what` (`tree`, `status`, `config`, `actor NAME`) for ten seconds more,
+    and what it has shown last: at the first look that is waited for, a fifth of a second at most.
+    None: the node has shown nothing. `node` is an id.
+
+    Raises StorageError; StorageRefused where there is no such node.
+    """
+    sight = await _sight(await reader.act("nodes_look", node, what, by))
+    for seconds in _WAITS:
+        if sight is not None and sight.is_fresh:
+            break
+        await trio.sleep(seconds)
+        sight = await _sight(await reader.read("nodes_sight", node, what)) or sight
+    return sight
+
+
+async def read_orders(reader: Reader, node: str) -> list[Order]:
+    """The last commands to a node, the newest first. Raises StorageError."""
+    return [Order(**row) for row in await reader.read("nodes_orders", node, MOST_ORDERS)]
+
+
+async def _sight(rows: list[dict[str, Any]]) -> Sight | None:
+    """Read off the loop, which others need meanwhile: a tree may be a megabyte."""
+    if not rows or rows[0]["at"] is None:
+        return None
+    body = await trio.to_thread.run_sync(parsed, rows[0]["body"])
+    return Sight(rows[0]["at"], rows[0]["age"], body if isinstance(body, dict) else {})

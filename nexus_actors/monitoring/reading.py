@@ -1,0 +1,270 @@
+"""How the eyes ask the database: a few connections of their own, so that whoever looks never waits
+for the pipeline's, nor it for theirs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+import trio
+
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.settings.model import Settings
+from nexus_actors.storage.errors import StorageError, StorageUnavailable
+from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
+from nexus_actors.storage.postgres.sql import Queues
+
+READ_TIMEOUT: Final = 2.0
+"""Seconds for one statement that only looks."""
+CONNECTIONS: Final = 3
+"""At most: pages and what is renewed share them."""
+OPEN_TIMEOUT: Final = 3.0
+"""Seconds that somebody waits for a connection to a database that does not answer."""
+UNUSED: Final = 60.0
+"""Seconds without a question after which the connections are closed."""
+APPLICATION_NAME: Final = "nexus dashboard"
+_PLANS: Final = {
+    "plan_cache_mode": "force_custom_plan",
+    "enable_nestloop": "on",
+    "enable_mergejoin": "on",
+    "enable_bitmapscan": "off",
+}
+"""Questions of eyes are few and each another: the planner is to look at their parameters, which the
+pipeline's statements do without. Sequential scans stay the last resort; and an index is read in its
+order, as far as a LIMIT goes, where a bitmap would be of all that there is."""
+
+Row = dict[str, Any]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def connections_of(settings: Settings) -> int:
+    """How many a service takes at most for those who look at its pages."""
+    return CONNECTIONS if settings.admin.listen and settings.dashboard.enabled else 0
+
+
+class Reader(Protocol):
+    """What the modules of `monitoring` ask. `jsonb` comes as text; see `parsed`."""
+
+    @property
+    def queues(self) -> Queues:
+        """Of the installation that is looked at."""
+        ...
+
+    async def read(self, name: str, *arguments: object) -> list[Row]:
+        """The rows of `monitoring/sql/NAME.sql`, in a transaction that cannot write, within
+        `READ_TIMEOUT` seconds a statement. Raises StorageError."""
+        ...
+
+    async def act(self, name: str, *arguments: object) -> list[Row]:
+        """The rows of `monitoring/sql/NAME.sql`, which may write: wholly done, or not at all.
+        Raises StorageError; StorageRefused has a line for whoever wanted it. Cancelled, it may have
+        been done."""
+        ...
+
+    async def reading(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What an operation of the storage gives, as `PostgresPool.run` has it; bounded as `read`
+        is."""
+        ...
+
+    async def writing(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The same of one that may write, as `act` does it: one transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A reader as what the storage asks by: whatever it runs cannot write."""
+
+    reader: Reader
+
+    async def run(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """See `Reader.reading`."""
+        return await self.reader.reading(operation, *args, **kwargs)
+
+
+@dataclass(slots=True)
+class _Opening:
+    """One try to connect, for all who wait for it."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    pool: PostgresPool | None = None
+    error: StorageError | None = None
+
+
+class LazyReader:
+    """A Reader that connects when it is asked, and parts when nobody asks for a minute. It works
+    while `run` does."""
+
+    def __init__(
+        self,
+        url: Callable[[], str | None],
+        queues: Queues,
+        *,
+        command_timeout: float,
+        application_name: str = APPLICATION_NAME,
+    ) -> None:
+        """`url`: where the database is; None: nobody knows yet. `command_timeout`: seconds of a
+        statement of `act`."""
+        self.queues = queues
+        self._url = url
+        self._command_timeout = command_timeout
+        self._application_name = application_name
+        self._wanted = trio.Event()
+        self._opening: _Opening | None = None
+        self._busy = 0
+        self._used_at = float("-inf")
+
+    async def run(self) -> None:
+        """Connect and part, as wanted. Never returns; cancelled, it closes the connections."""
+        while True:
+            await self._wanted.wait()
+            self._wanted = trio.Event()
+            opening = self._opening
+            assert opening is not None  # noqa: S101 - it is made before it is wanted
+            try:
+                await self._keep(opening)
+            except StorageError as error:
+                opening.error = error
+            finally:
+                opening.done.set()
+                if self._opening is opening:
+                    self._opening = None
+
+    async def read(self, name: str, *arguments: object) -> list[Row]:
+        """See Reader."""
+        return await self.reading(_fetch, self.queues.named(_text(name)), *arguments)
+
+    async def act(self, name: str, *arguments: object) -> list[Row]:
+        """See Reader."""
+        return await self.writing(_fetch, self.queues.named(_text(name)), *arguments)
+
+    async def reading(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """See Reader."""
+        found: T = await self._run(_read, lambda connection: operation(connection, *args, **kwargs))
+        return found
+
+    async def writing(
+        self,
+        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """See Reader."""
+        found: T = await self._run(_act, lambda connection: operation(connection, *args, **kwargs))
+        return found
+
+    async def _keep(self, opening: _Opening) -> None:
+        url = self._url()
+        if url is None:
+            raise StorageUnavailable("no database is open yet")
+        async with open_postgres(
+            url,
+            pool_size=CONNECTIONS,
+            command_timeout=self._command_timeout,
+            application_name=self._application_name,
+            settings=_PLANS,
+        ) as pool:
+            opening.pool = pool
+            self._used_at = trio.current_time()
+            opening.done.set()
+            left = UNUSED
+            while left > 0:
+                await trio.sleep(left)
+                left = self._left()
+            self._opening = None  # who comes now waits for the next
+
+    def _left(self) -> float:
+        """Seconds until the connections are to be closed, as it looks now."""
+        return UNUSED if self._busy else self._used_at + UNUSED - trio.current_time()
+
+    async def _run(self, within: Callable[[Connection, Any], Any], operation: Any) -> Any:
+        self._busy += 1
+        try:
+            pool = await self._pool()
+            return await pool.run(within, operation)
+        finally:
+            self._busy -= 1
+            self._used_at = trio.current_time()
+
+    async def _pool(self) -> PostgresPool:
+        opening = self._opening
+        if opening is None:
+            opening = self._opening = _Opening()
+            self._wanted.set()
+        with trio.move_on_after(OPEN_TIMEOUT):
+            await opening.done.wait()
+        if not opening.done.is_set():
+            raise StorageUnavailable(f"no connection to it within {OPEN_TIMEOUT:g} s")
+        if opening.pool is None:
+            raise StorageUnavailable(str(opening.error)) from opening.error
+        return opening.pool
+
+
+@asynccontextmanager
+async def open_reader(
+    url: str, queues: Queues, *, command_timeout: float, application_name: str = APPLICATION_NAME
+) -> AsyncIterator[LazyReader]:
+    """A reader for as long as the block runs."""
+    reader = LazyReader(
+        lambda: url, queues, command_timeout=command_timeout, application_name=application_name
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reader.run)
+        yield reader
+        nursery.cancel_scope.cancel()
+
+
+def parsed(text: str | None) -> Any:
+    """A value of `jsonb`. None for SQL's NULL, and for what is deeper or larger than we read."""
+    if text is None:
+        return None
+    match parse(text):
+        case Parsed(value):
+            return value
+        case _:
+            return None
+
+
+@cache
+def _text(name: str) -> str:
+    return (
+        files("nexus_actors.monitoring").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    )
+
+
+async def _fetch(connection: Connection, sql: str, *arguments: object) -> list[Row]:
+    return [dict(row) for row in await connection.fetch(sql, *arguments)]
+
+
+async def _read(connection: Connection, operation: Callable[[Connection], Awaitable[T]]) -> T:
+    async with connection.transaction(readonly=True):
+        await connection.execute(f"SET LOCAL statement_timeout = {int(READ_TIMEOUT * 1000)}")
+        return await operation(connection)
+
+
+async def _act(connection: Connection, operation: Callable[[Connection], Awaitable[T]]) -> T:
+    async with connection.transaction():
+        return await operation(connection)

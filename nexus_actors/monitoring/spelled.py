@@ -1,0 +1,119 @@
+"""Statements and commands as an operator would type them, values and all.
+
+What is not seen in a value stands there as an escape of SQL's or the shell's own, so that what is
+shown is what is meant.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from nexus_actors.contract.shown_text import printable
+
+_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
+_SUSPECT: Final = re.compile(r"[^ -~]|[\\']")
+"""All but plain ASCII, of which only these mean something: a text may be a megabyte."""
+_PLACE: Final = re.compile(r"\$(\d+)")
+
+
+def sql_value(value: object) -> str:
+    """A literal."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case datetime():
+            return f"'{value.astimezone(UTC).isoformat(sep=' ')}'"
+        case timedelta():
+            return f"interval '{value.total_seconds():g} s'"
+        case list() | tuple():
+            return f"ARRAY[{', '.join(map(sql_value, value))}]::text[]"
+        case _:
+            return _sql_text(str(value))
+
+
+def sql_call(function: str, *arguments: object, **named: object) -> str:
+    """`SELECT function(…);`. Of those by name, what is None is left out, as its default is."""
+    assert _NAME.fullmatch(function)  # noqa: S101 - ours
+    given = [sql_value(it) for it in arguments]
+    given += [f"{name} => {sql_value(it)}" for name, it in named.items() if it is not None]
+    return f"SELECT {function}({', '.join(given)});"
+
+
+def sql_recorded(action: str, subject: str, detail: Mapping[str, object], *acts: str) -> str:
+    """One transaction: statements, and that they were done on record in nexus.audit, as it is where
+    the dashboard does it. What is None in `detail` is left out."""
+    told = json.dumps({name: it for name, it in detail.items() if it is not None})
+    record = sql_call("nexus.record", action, subject, told)
+    return sql_transaction(*acts, record)
+
+
+def sql_transaction(*statements: str) -> str:
+    """All of them, or none."""
+    return "\n".join(["BEGIN;", *statements, "COMMIT;"])
+
+
+def sql_filled(statement: str, *arguments: object) -> str:
+    """A statement with its `$1`, `$2` … filled in."""
+    return _PLACE.sub(lambda found: sql_value(arguments[int(found[1]) - 1]), statement)
+
+
+def shell_word(text: str) -> str:
+    """One word for a shell; with what is not seen as bash, ksh and zsh have it: `$'\\u202e'`."""
+    if printable(text) == text:
+        return shlex.quote(text)
+    return f"$'{_escaped(text)}'"
+
+
+def command_line(command: str, *words: object, **options: object) -> str:
+    """`nexus command word … --option value`. A word that is None is left out, and an option that is
+    None or False; True stands alone; `_` in its name is `-`."""
+    given = [shell_word(str(it)) for it in words if it is not None]
+    named = [
+        _named(f"--{name.replace('_', '-')}", value)
+        for name, value in options.items()
+        if value is not None and value is not False
+    ]
+    if any(it is not None and str(it).startswith("-") for it in words):
+        return " ".join(["nexus", command, *named, "--", *given])
+    return " ".join(["nexus", command, *given, *named])
+
+
+def _named(option: str, value: object) -> str:
+    if value is True:
+        return option
+    text = _option(value)
+    # What begins as an option does is joined to its name.
+    return f"{option}{'=' if text.startswith('-') else ' '}{shell_word(text)}"
+
+
+def _option(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(value)
+
+
+def _sql_text(text: str) -> str:
+    if printable(text) == text:
+        return "'" + text.replace("'", "''") + "'"
+    return f"E'{_escaped(text)}'"
+
+
+def _escaped(text: str) -> str:
+    return _SUSPECT.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    if character in "\\'":
+        return "\\" + character
+    if printable(character) == character:
+        return character
+    number = ord(character)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"

@@ -1,0 +1,114 @@
+"""What became of one request: where it is, what it waits for, its steps and its attempts."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nexus_actors.providers.pricing import Tokens
+from nexus_actors.routing.catalog import Catalog
+from nexus_actors.settings import ModelRef, Settings
+from nexus_actors.storage.errors import StorageError
+from nexus_actors.storage.postgres.connection import Runs
+from nexus_actors.storage.postgres.journal import (
+    JournalEntry,
+    Queued,
+    read_entry,
+    read_holder,
+    read_pauses,
+    read_queued,
+    read_reach,
+)
+from nexus_actors.storage.postgres.waiting import read_wait
+
+_WHY_UNCOUNTED: Final = {
+    "rate_limited": "the provider said to come later",
+    "authentication_failed": "its key suspended",
+    "quota_exceeded": "its key suspended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the database has of a request."""
+
+    entry: JournalEntry | None = None
+    wait: Mapping[str, Any] | None = None
+    """What it waits for, if it does."""
+    holder: Mapping[str, Any] | None = None
+    """Which process has it in hand, if one does."""
+    queued: Queued | None = None
+    """Its message, if nobody has leased it yet."""
+    pauses: Sequence[Mapping[str, Any]] = ()
+    """What may keep it from being leased."""
+    looked: str = ""
+    """Where it was looked for in vain."""
+    unsearched: StorageError | None = None
+    """Why the queue was not searched."""
+
+
+async def find_story(database: Runs, queue: str, request_id: str) -> Story:
+    """From the journal; what it does not know, from the last messages of the queue. Raises
+    StorageError where the journal cannot be read."""
+    entry = await database.run(read_entry, request_id)
+    if entry is not None:
+        wait = await database.run(read_wait, request_id)
+        return Story(entry, wait, await database.run(read_holder, queue, request_id))
+    try:
+        queued = await database.run(read_queued, queue, request_id)
+        if queued is not None:
+            return Story(queued=queued, pauses=await database.run(read_pauses, queue))
+        count, first = await database.run(read_reach, queue)
+    except StorageError as error:
+        return Story(unsearched=error)
+    back = "all that there are" if first is None else f"back to message {first}"
+    return Story(looked=f"looked at {count:,} messages of {queue}, {back}")
+
+
+def steps_of(entry: JournalEntry) -> list[dict[str, Any]]:
+    """Its steps, with each `detail` as a mapping: the database hands it out as JSON text."""
+    return [{**step, "detail": _read(step["detail"])} for step in entry.steps]
+
+
+def candidate_costs(
+    settings: Settings, entry: JournalEntry, steps: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """Each model that was considered, in order, and what it costs (US dollars) for the tokens that
+    were used; None where the price or the tokens are unknown, or the config has no such provider
+    now."""
+    routed = [step["detail"]["candidates"] for step in steps if "candidates" in step["detail"]]
+    prompt, completion = (entry.request[f"{name}_tokens"] for name in ("prompt", "completion"))
+    tokens: Tokens | None = None
+    if isinstance(prompt, int) and isinstance(completion, int):
+        tokens = Tokens(prompt, completion)
+    catalog = Catalog(settings)
+    costs: dict[str, float | None] = {}
+    for name in routed[-1] if routed else ():
+        ref = ModelRef(*name.split("/", 1))
+        if tokens is not None and ref.provider in settings.providers:
+            costs[name] = catalog.cost(ref, tokens)
+        else:
+            costs[name] = None
+    return costs
+
+
+def notes_of(attempt: Mapping[str, Any]) -> Iterator[str]:
+    """What happened at an attempt, beside its outcome."""
+    if attempt["error"]:
+        yield str(attempt["error"])
+    if attempt["spared"]:
+        why = _WHY_UNCOUNTED.get(attempt["outcome"], "asked again without what was refused")
+        yield f"does not count: {why}"
+    if attempt["maybe_paid"]:
+        yield "may have been paid"
+    if attempt["dropped"]:
+        yield f"not sent as asked: {', '.join(attempt['dropped'])}"
+    if attempt["first_text_ms"] is not None:
+        yield f"first text after {attempt['first_text_ms']} ms"
+    if attempt["key_name"]:
+        yield f"with {attempt['key_name']}"
+
+
+def _read(detail: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(detail) if isinstance(detail, str) else {}
+    return found

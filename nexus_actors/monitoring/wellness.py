@@ -1,0 +1,155 @@
+"""Is it well? What is not, the worst first; each with where to look. The thresholds are those of
+the shipped alerts (config/prometheus/alerts.yml), where there is one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.monitoring.overview import COUNTED, Node, Present
+from nexus_actors.monitoring.trends import Trend
+
+LATE: Final = 120.0
+"""Seconds for which a request that is due may wait."""
+TOO_LATE: Final = 900.0
+ERROR_SHARE: Final = 0.1
+FEW: Final = 20
+"""Requests of which a share says nothing."""
+LOST_OF_LATE: Final = 1800.0
+"""Seconds; a node that was lost longer ago is probably gone for good."""
+NOT_DONE: Final = 3600.0
+"""Seconds after which a chore should have been done."""
+_CHORES: Final = {"prune": "deletes what is past its time", "sum": "sums what has ended"}
+
+Level = Literal["bad", "care"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not well."""
+
+    level: Level
+    text: str
+    """A sentence; what is foreign in it is printable."""
+    where: str
+    """The page that has more of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """In one line, and the rest."""
+
+    level: Literal["bad", "care", "well"]
+    line: str
+    findings: list[Finding]
+
+
+def verdict(present: Present, trend: Trend) -> Verdict:
+    """What there is to say, the worst first. `trend`: of the last hour."""
+    findings = [
+        *_of_nothing_taken(present),
+        *_of_nodes(present.nodes),
+        *_of_queues(present),
+        *_of_providers(present),
+        *_of_trend(trend),
+        *_of_chores(present),
+        *_of_controls(present),
+    ]
+    findings.sort(key=lambda it: it.level != "bad")
+    if not findings:
+        running = sum(it.is_there for it in present.nodes)
+        nodes = "1 node runs" if running == 1 else f"{running} nodes run"
+        return Verdict("well", f"All is well: {nodes}, nothing is late.", [])
+    first, more = findings[0], len(findings) - 1
+    rest = "" if not more else f" And {more} more below."
+    return Verdict(first.level, f"{first.text}{rest}", findings)
+
+
+def _of_nothing_taken(present: Present) -> Iterator[Finding]:
+    """No request is begun, by somebody's order."""
+    for control in present.controls:
+        if (control.action, control.subject, control.node) == ("pause", "queue", "*"):
+            by = printable(control.by, 60)
+            text = f"No request is taken: {by} has paused the queue."
+            yield Finding("bad", text, "/control")
+    running = [it for it in present.nodes if it.is_there]
+    drains = [present.drain_of(it) for it in running]
+    by_whom = sorted({printable(it.by, 60) for it in drains if it is not None})
+    if drains and None not in drains:
+        text = f"No request is taken: every node that runs is drained, by {', '.join(by_whom)}."
+        yield Finding("bad", text, "/control")
+
+
+def _of_nodes(nodes: list[Node]) -> Iterator[Finding]:
+    where = "/tree"
+    if not any(it.is_there for it in nodes):
+        yield Finding("bad", "No node runs: nobody takes requests.", where)
+    for node in nodes:
+        name = printable(node.name, 60)
+        match node.state:
+            case "lost":
+                of_late = node.beat_age < LOST_OF_LATE
+                ago = f"{node.beat_age / 60:.0f} min" if node.beat_age >= 60 else "a moment"
+                text = f"The node {name} is lost: it said nothing more {ago} ago."
+                yield Finding("bad" if of_late else "care", text, where)
+            case "degraded":
+                why = printable(node.why or "it does not say why", 200)
+                yield Finding("care", f"The node {name} is degraded: {why}.", where)
+            case "starting":
+                yield Finding("care", f"The node {name} is starting.", where)
+            case _:
+                pass
+
+
+def _of_queues(present: Present) -> Iterator[Finding]:
+    queue = present.queues.get("requests")
+    is_paused = any(it.action == "pause" and it.subject == "queue" for it in present.controls)
+    if queue is None or is_paused or queue.due_seconds is None or queue.due_seconds < LATE:
+        return
+    minutes = f"{queue.due_seconds / 60:.0f} min"
+    level: Level = "bad" if queue.due_seconds > TOO_LATE else "care"
+    yield Finding(level, f"A request has been due for {minutes} and is not taken.", "/slow")
+
+
+def _of_providers(present: Present) -> Iterator[Finding]:
+    for provider in present.providers:
+        name = printable(provider.name, 60)
+        if provider.circuit:
+            models = ", ".join(printable(it, 60) for it in list(provider.circuits)[:3])
+            state = provider.circuit.replace("_", " ")
+            yield Finding("care", f"The circuit of {name} is {state}: {models}.", "/slow")
+        elif provider.circuits:
+            yield Finding("care", f"{name} throttles us.", "/slow")
+        if provider.keys:
+            keys = ", ".join(printable(it, 60) for it in list(provider.keys)[:3])
+            yield Finding("care", f"A key of {name} is not used: {keys}.", "/slow")
+
+
+def _of_trend(trend: Trend) -> Iterator[Finding]:
+    share = trend.error_share
+    if share is not None and share > ERROR_SHARE and trend.requests >= FEW:
+        text = f"{share:.0%} of the requests that ended in the last hour failed."
+        yield Finding("bad", text, "/requests?state=failed")
+
+
+def _of_chores(present: Present) -> Iterator[Finding]:
+    if not any(it.is_there for it in present.nodes):
+        return
+    for chore, idle in present.idle.items():
+        if idle > NOT_DONE and chore in _CHORES:
+            text = f"For {idle / 3600:.0f} h nobody {_CHORES[chore]}."
+            yield Finding("care", text, "/database")
+
+
+def _of_controls(present: Present) -> Iterator[Finding]:
+    names = {it.node: it.told for it in present.nodes}
+    for control in present.controls:
+        what = f"{control.subject} {printable(control.name, 60)}".rstrip()
+        by = f"by {printable(control.by, 60)}"
+        if control.action == "pause":
+            yield Finding("care", f"Paused {by}: the {what}.", "/control")
+        elif control.action == "drain":
+            node = printable(names.get(control.node, control.node), 100)
+            yield Finding("care", f"Drained {by}: the node {node}.", "/control")
+    if present.queues.get("dead") is not None and present.queues["dead"].total > COUNTED:
+        yield Finding("care", f"More than {COUNTED:,} dead letters wait.", "/letters")
