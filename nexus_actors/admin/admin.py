@@ -1,7 +1,7 @@
 """The actor that keeps the admin server up."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from nexus_actors.admin.listening import ListenError, Listening, listen
 from nexus_actors.pipeline.stage import Stage
 from nexus_actors.storage.outages import Outages
 from nexus_actors.work.histogram import Histogram
-from supervisors import ExitReason, Shutdown
+from supervisors import ExitReason, Shutdown, Status
 
 NAME: Final = "admin server"
 """Under which `nexus status` is degraded while it cannot be reached."""
@@ -60,6 +60,15 @@ class Admin(Stage):
         self._outages = outages
         self._lag = lag
         self._stops = False
+
+    def format_status(self, status: Status) -> Status:
+        """Counts and names, for whoever looks; nothing of what a request says."""
+        return replace(
+            status.shapes(),
+            state={
+                "stops": self._stops,
+            },
+        )
 
     async def init(self) -> None:
         """Listen. Raises ListenError at the first start."""

@@ -15,10 +15,14 @@ from nexus_actors.admin.exposition import exposed
 from nexus_actors.admin.health import readiness
 from nexus_actors.admin.sources import Sources
 from nexus_actors.contract.shown_text import json_text
+from nexus_actors.dashboard.protocol import HEADERS, STREAM
 from nexus_actors.work.tallies import Tallies
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds for one answer."""
+ACT_TIMEOUT: Final = 30.0
+"""Seconds for one to what brings a body along: until that is there, and what it asks for done."""
+TOO_LONG: Final = b"This takes too long, so it was given up: the database may be slow, or away.\n"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -73,9 +77,46 @@ class Pages:
         return _told(ok=not found.reasons, body=body)
 
 
-def application(sources: Sources, tallies: Tallies, counts: Counts) -> App:
-    """The ASGI application."""
-    return bounded(Starlette(routes=Pages(sources, tallies, counts).routes()))
+def application(
+    sources: Sources, tallies: Tallies, counts: Counts, dashboard: App | None = None
+) -> App:
+    """The ASGI application. What is not for machines is the dashboard's, where there is one."""
+    routes = Pages(sources, tallies, counts).routes()
+    machines = bounded(Starlette(routes=routes))
+    paths = {route.path for route in routes}
+
+    people = None if dashboard is None else _for_people(dashboard)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        app = machines if people is None or scope["path"] in paths else people
+        await app(scope, receive, send)
+
+    return answer
+
+
+def _for_people(dashboard: App) -> App:
+    """Pages as the rest; what has a body, or has no end, takes its time."""
+    pages = bounded(dashboard)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == STREAM:
+            await dashboard(scope, receive, send)
+        elif scope["method"] == "POST":
+            await _with_body(dashboard, scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return answer
+
+
+async def _with_body(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """An answer to what brings a body along. What it left of that is dropped, for a while: of one
+    who sends on and on the connection is closed."""
+    said = _Said(send)
+    with trio.move_on_after(ACT_TIMEOUT) as limit:
+        await app(scope, receive, said.send)
+    if limit.cancelled_caught:
+        await said.cut()
 
 
 def bounded(app: App) -> App:
@@ -84,13 +125,39 @@ def bounded(app: App) -> App:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         gone = trio.Event()
-        with trio.move_on_after(REQUEST_TIMEOUT):
+        said = _Said(send)
+        with trio.move_on_after(REQUEST_TIMEOUT) as limit:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_drop, receive, gone)
-                await app(scope, _empty(gone), send)
+                await app(scope, _empty(gone), said.send)
                 nursery.cancel_scope.cancel()
+        if limit.cancelled_caught:
+            await said.cut()
 
     return answer
+
+
+class _Said:
+    """An answer, of which it is known whether it has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._has_begun = False
+
+    async def send(self, message: Message) -> None:
+        """Pass it on."""
+        self._has_begun = True
+        await self._send(message)
+
+    async def cut(self) -> None:
+        """Its time is over: say so, where nothing is said."""
+        if self._has_begun:
+            return
+        length, kind = str(len(TOO_LONG)), "text/plain; charset=utf-8"
+        headers = {**HEADERS, "content-type": kind, "content-length": length}
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": 503, "headers": raw})
+        await self._send({"type": "http.response.body", "body": TOO_LONG, "more_body": False})
 
 
 async def _drop(receive: Receive, gone: trio.Event) -> None:

@@ -9,6 +9,7 @@ whoever comes when all places are taken. HTTP/1.1 is all that is spoken.
 
 import errno
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, cast
@@ -25,8 +26,11 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState, LifespanState
 
+from nexus_actors.dashboard.protocol import STAYS
+
 MOST: Final = 32
-"""Connections at once; further ones wait, where each of these is being answered."""
+"""Connections at once; further ones wait, where each of these is being answered. Those that an
+answer says are to stay are not of them: it sees to it that they are few."""
 HEAD_TIMEOUT: Final = 5.0
 """Seconds for the head of a request, and for which a connection is kept that asks for no more."""
 SEND_TIMEOUT: Final = 5.0
@@ -56,7 +60,7 @@ class Connections:
         config.accesslog = None
         config.errorlog = logging.getLogger("nexus.admin")
         self._context = WorkerContext(None)
-        self._room = trio.Semaphore(MOST)
+        self._room = trio.Semaphore(MOST, max_value=MOST)
         self._waiting = 0
         """How many were accepted and have no place yet."""
         self._wanted = 0
@@ -110,15 +114,17 @@ class Connections:
     async def _answer(self, accepted: trio.SocketStream) -> None:
         stream = _Stream(accepted)
         self._open.add(stream)
+        place = _Place(self._room)
         try:
             server = _Server(
                 self._app,
                 self._config,
                 self._context,
-                LifespanState(),
+                LifespanState({STAYS: place.give_back}),
                 cast("Any", stream),  # it is made for streams with TLS, and asks whether it is
             )
             server.on_idle = partial(self._note_idle, stream)
+            server.peer = _peer(accepted)
             stream.on_end = server.idle_task.stop  # else one that has gone is waited for
             with stream.scope:
                 await server.run()
@@ -127,7 +133,7 @@ class Connections:
         finally:
             stream.cut()
             self._open.remove(stream)
-            self._room.release()
+            place.give_back()
 
     def _note_idle(self, stream: "_Stream", idle: bool) -> None:
         stream.idle_since = trio.current_time() if idle else None
@@ -143,6 +149,30 @@ class Connections:
         if name not in self._told:
             self._told.add(name)
             log.warning("a connection crashed", error=name, exc_info=error)
+
+
+class _Place:
+    """One connection's, of `MOST`."""
+
+    def __init__(self, room: trio.Semaphore) -> None:
+        self._room = room
+        self._is_taken = True
+
+    def give_back(self) -> None:
+        """Have another take it; once."""
+        if self._is_taken:
+            self._is_taken = False
+            self._room.release()
+
+
+def _peer(stream: trio.SocketStream) -> tuple[str, int] | None:
+    if stream.socket.family == socket.AF_UNIX:
+        return None
+    try:
+        host, port = stream.socket.getpeername()[:2]
+    except OSError:  # it has gone
+        return None
+    return host, port
 
 
 class _Http1(H11Protocol):
@@ -167,6 +197,8 @@ class _Server(TCPServer):
 
     on_idle: Callable[[bool], None]
     """Told whether the connection waits for a request, each time that this changes."""
+    peer: tuple[str, int] | None = None
+    """The client's address; None at a socket in the file system."""
 
     async def run(self) -> None:
         try:
@@ -179,7 +211,7 @@ class _Server(TCPServer):
                     group,
                     ConnectionState(self.state),
                     False,
-                    None,
+                    self.peer,
                     None,
                     self.protocol_send,
                 )

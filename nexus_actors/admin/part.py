@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nexus_actors.admin.admin import Admin, Place, Serve
 from nexus_actors.admin.sources import Sources
+from nexus_actors.dashboard.attempts import Attempts
 from nexus_actors.work.tallies import Tallies
 from supervisors import ChildSpec, Supervisor
 
@@ -16,6 +17,7 @@ class AdminPart:
         self._sources = sources
         self.place = Place(sources.in_force.settings.admin.listen, data_dir)
         self._tallies: Tallies | None = None
+        self._attempts = Attempts()
         if self.place.listen:
             self._tallies = sources.tables.metrics.tallies = Tallies(sources.in_force)
 
@@ -46,4 +48,4 @@ class AdminPart:
         from nexus_actors.admin.serving import make_serve
 
         assert self._tallies is not None  # noqa: S101 - see children
-        return make_serve(self._sources, self._tallies)
+        return make_serve(self._sources, self._tallies, self._attempts)

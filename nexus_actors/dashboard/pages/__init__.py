@@ -1,1 +1,36 @@
-"""One module a page, as the navigation has them."""
+"""The pages, in the order of the navigation. One module a page; its template has the same name."""
+
+from typing import Final
+
+from nexus_actors.dashboard.pages import (
+    control,
+    database,
+    letters,
+    money,
+    overview,
+    request,
+    requests,
+    slow,
+    tree,
+)
+from nexus_actors.dashboard.request_filter import NAMES
+from nexus_actors.dashboard.visit import Page
+
+_LETTERS: Final = ("reason", "provider", "begin", "after")
+
+PAGES: Final = (
+    Page("/", "Overview", overview.show, ("window",), live=True),
+    Page("/requests", "Requests", requests.show, ("id", *NAMES, "after", "at"), live=True),
+    Page("/request", None, request.show, ("id",), live=True),
+    Page("/request/messages", None, request.show_messages, ("id",)),
+    Page("/slow", "Why slow?", slow.show, live=True),
+    Page("/letters", "Dead letters", letters.show, _LETTERS, live=True),
+    Page("/letter", None, letters.show_one, ("number",), live=True),
+    Page("/letter/request", None, letters.show_request, ("number",)),
+    Page("/money", "Money", money.show, ("period",), live=True),
+    Page("/tree", "Tree", tree.show, ("node", "actor"), live=True),
+    Page("/control", "Control", control.show, live=True),
+    Page("/config", None, control.show_config, ("filter", "only")),
+    Page("/audit", None, control.show_audit, ("by", "action", "control", "acts")),
+    Page("/database", "Database", database.show),
+)

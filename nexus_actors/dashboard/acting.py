@@ -1,0 +1,173 @@
+"""`/act/NAME`: the page that asks, and the doing."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+import trio
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.dashboard.access import Session, is_same_site, same_token
+from nexus_actors.dashboard.answers import Answers, inside, query_of
+from nexus_actors.dashboard.bodies import BadForm, Bodies
+from nexus_actors.dashboard.forms import PREVIEW_TIMEOUT, Act, FormError, Values, checked
+from nexus_actors.dashboard.visit import PageError, View, why_no_messages
+from nexus_actors.monitoring.actions import Action
+from nexus_actors.monitoring.nodes import read_nodes, with_names
+from nexus_actors.monitoring.reading import Reader
+from nexus_actors.storage.errors import StorageError, StorageRefused
+
+MOST_FORMS: Final = 8
+"""That may be coming at once."""
+UNCOUNTED: Final = f"How many are meant was not counted: it takes more than {PREVIEW_TIMEOUT:g} s."
+_ID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}")
+"""As an id of a node begins."""
+_REFUSED: Final = "the database refused: "
+
+log = structlog.get_logger("nexus.dashboard")
+
+
+class Acting:
+    """For those who may operate."""
+
+    def __init__(self, answers: Answers, reader: Reader, acts: Mapping[str, Act]) -> None:
+        self._answers = answers
+        self._reader = reader
+        self._acts = acts
+        self._bodies = Bodies(MOST_FORMS)
+        self._limiter = trio.CapacityLimiter(1)
+
+    def routes(self) -> list[Route]:
+        """The one."""
+        return [Route("/act/{name}", self.act, methods=["GET", "POST"])]
+
+    async def act(self, request: Request) -> Response:
+        """Ask; or do it."""
+        session = self._answers.admit(request)
+        if not isinstance(session, Session):
+            return await self._answers.refused(request, session)
+        name = request.path_params["name"]
+        act = self._acts.get(name)
+        if act is None:
+            told = "There is no such action."
+            return await self._answers.problem(request, session, 404, "Not there", told)
+        if not session.viewer.may_operate:
+            told = f"{session.viewer.name} may look, and may not act."
+            hint = 'To act, a token needs role = "operate" in [dashboard.tokens].'
+            return await self._answers.problem(request, session, 403, "Not allowed", told, hint)
+        unseen = why_no_messages(session.viewer, self._answers.settings())
+        if act.shows_messages and unseen is not None:
+            return await self._answers.problem(request, session, 403, "Not allowed", unseen)
+        if request.method != "POST":
+            return await self._ask(request, session, name, act)
+        return await self._do(request, session, name, act)
+
+    async def _ask(self, request: Request, session: Session, name: str, act: Act) -> Response:
+        try:
+            given: Values = query_of(request)
+            if act.fill is not None:
+                given = {**await act.fill(self._reader, given, session.viewer.by), **given}
+        except PageError as error:
+            title = "That cannot be asked"
+            return await self._answers.problem(request, session, error.status, title, str(error))
+        except StorageError as error:
+            title = "The database does not answer"
+            return await self._answers.problem(request, session, 503, title, str(error))
+        return await self._form(request, session, name, act, given)
+
+    async def _do(self, request: Request, session: Session, name: str, act: Act) -> Response:
+        if not is_same_site(request.headers):
+            return await self._foreign(request, session)
+        try:
+            form = await self._bodies.form(request, act.longest_body)
+        except BadForm as error:
+            told = f"The form: {error}. Nothing was done."
+            return await self._answers.problem(request, session, 413, "No such form", told)
+        if not same_token(form.get("token", ""), session.form_token):
+            return await self._foreign(request, session)
+        try:
+            action = await self._made(act, form)
+        except FormError as error:
+            return await self._form(request, session, name, act, form, str(error), 400)
+        try:
+            done = await self._with_names(await action.carry_out(self._reader, session.viewer.by))
+        except StorageRefused as error:
+            told = f"{str(error).removeprefix(_REFUSED)}. Nothing was done."
+            return await self._form(request, session, name, act, form, told, 409)
+        except StorageError as error:
+            told = f"{error}. Whether it was done is not known."
+            return await self._form(request, session, name, act, form, told, 503)
+        log.info("acted", action=name, by=session.viewer.by)
+        done = await self._with_names(done)
+        back = inside(form.get("back", ""), act.back)
+        is_gone = bool(act.ends) and back.startswith(act.ends)
+        return self._answers.redirect(act.back if is_gone else back, {}, done)
+
+    async def _with_names(self, told: str) -> str:
+        """With names for ids, if there are any; as it is where the database does not say them."""
+        if not _ID.search(told):
+            return told
+        try:
+            return with_names(told, await read_nodes(self._reader))
+        except StorageError:
+            return told
+
+    async def _form(
+        self,
+        request: Request,
+        session: Session,
+        name: str,
+        act: Act,
+        given: Values,
+        problem: str = "",
+        status: int = 200,
+    ) -> Response:
+        action: Action | None = None
+        preview = ""
+        try:
+            action = await self._made(act, given)
+            preview = UNCOUNTED
+            with trio.move_on_after(PREVIEW_TIMEOUT):
+                preview = await action.preview(self._reader)
+        except FormError as error:
+            # Of a form that was opened bare it is nothing to tell that there is nothing in it yet.
+            if request.method != "POST" and any(it.name in given for it in act.fields):
+                problem = problem or str(error)
+        except StorageError as error:
+            problem = problem or printable(str(error))
+        question = "" if action is None else await self._with_names(action.question)
+        values = {
+            "name": name,
+            "action": action,
+            "question": question,
+            "preview": preview,
+            "act_fields": act.fields,
+            "has_area": act.has_area,
+            "given": given,
+            "back": inside(given.get("back", ""), act.back),
+            "dangerous": act.is_dangerous,
+            "verb": act.title,
+            "problem": problem,
+        }
+        return await self._answers.page(
+            request, session, View("act.html", act.title, values, status)
+        )
+
+    async def _made(self, act: Act, given: Values) -> Action:
+        """What the form asks for; a long text is read off the loop. Raises FormError."""
+
+        def make() -> Action:
+            return act.make(checked(act, given))
+
+        if not act.has_area:
+            return make().among(self._reader.queues)
+        action = await trio.to_thread.run_sync(make, limiter=self._limiter)
+        return action.among(self._reader.queues)
+
+    async def _foreign(self, request: Request, session: Session) -> Response:
+        told = "This was not sent by a page of ours, or the page is old. Nothing was done."
+        return await self._answers.problem(request, session, 403, "Not allowed", told)

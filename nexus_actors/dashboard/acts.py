@@ -1,0 +1,238 @@
+"""Which actions pages offer, by the name in `/act/NAME`."""
+
+from typing import Any, Final, cast
+
+from nexus_actors.dashboard.forms import (
+    NODE,
+    UNTIL,
+    WHY,
+    Act,
+    Field,
+    FormError,
+    Values,
+    optional,
+    ticked,
+    until,
+    whole,
+)
+from nexus_actors.dashboard.letter_acts import LETTER_ACTS
+from nexus_actors.monitoring.actions import (
+    LEVELS,
+    SUBJECTS,
+    Action,
+    Drain,
+    LogLevel,
+    Pause,
+    Resume,
+    Scale,
+)
+from nexus_actors.monitoring.control import MOST_CONCURRENCIES
+from nexus_actors.monitoring.interventions import Cancel, CancelWhere, Order
+from nexus_actors.monitoring.reading import Reader
+
+_SUBJECT: Final = Field(
+    name="subject", label="What", kind="choice", choices=SUBJECTS, required=True, folds=True
+)
+_NAME: Final = Field(
+    name="name",
+    label="Name",
+    hint="of models and agents a glob",
+    required=True,
+    longest=255,
+    folds=True,
+)
+_A_NODE: Final = Field(name="node", label="Node", required=True, longest=255, folds=True)
+_ACTOR: Final = Field(name="actor", label="Actor", required=True, longest=255, folds=True)
+_PROVIDER: Final = Field(name="provider", label="Provider", required=True, longest=255, folds=True)
+_NOW: Final = Field(
+    name="now", label="At once, without waiting until it has ended in order", kind="tick"
+)
+
+
+def _pause(values: Values) -> Action:
+    fallback = ticked(values, "fallback")
+    if fallback and values["subject"] not in ("provider", "model"):
+        raise FormError("Fallback: expected it with a provider or a model")
+    return Pause(
+        subject=values["subject"],
+        name=values["name"],
+        until=until(values),
+        why=optional(values, "why"),
+        fallback=fallback,
+        node=optional(values, "node"),
+    )
+
+
+def _resume(values: Values) -> Action:
+    return Resume(subject=values["subject"], name=values["name"], node=optional(values, "node"))
+
+
+def _scale(values: Values) -> Action:
+    return Scale(
+        provider=values["provider"],
+        calls=whole(values, "calls", "Calls at once", least=1, most=9999),
+        until=until(values),
+        why=optional(values, "why"),
+        node=optional(values, "node"),
+    )
+
+
+async def _present_calls(reader: Reader, values: Values, _by: str) -> Values:
+    """What the field holds at first: how many calls it is now, where all nodes agree."""
+    rows = await reader.read("control_concurrency", MOST_CONCURRENCIES)
+    wanted = (values.get("provider"), values.get("node"))
+    calls = {
+        it["calls"]
+        for it in rows
+        if it["provider"] == wanted[0] and wanted[1] in (None, "", it["node"], it["name"])
+    }
+    return {"calls": calls.pop()} if len(calls) == 1 else {}
+
+
+def _drain(values: Values) -> Action:
+    return Drain(node=values["node"], until=until(values), why=optional(values, "why"))
+
+
+def _log_level(values: Values) -> Action:
+    return LogLevel(
+        level=optional(values, "level"),
+        until=until(values),
+        why=optional(values, "why"),
+        node=optional(values, "node"),
+    )
+
+
+def _cancel(values: Values) -> Action:
+    return Cancel(request_id=values["id"], why=optional(values, "why"))
+
+
+def _cancel_where(values: Values) -> Action:
+    minutes = whole(values, "minutes", "Sent at least so many minutes ago", least=0, most=10**6)
+    state: Any = values.get("state", "any")
+    return CancelWhere(
+        agent=optional(values, "agent"),
+        provider=optional(values, "provider"),
+        older_than=None if minutes is None else 60.0 * minutes,
+        state=state,
+        why=optional(values, "why"),
+    )
+
+
+def _order(action: str) -> Any:
+    def make(values: Values) -> Action:
+        return Order(
+            node=values["node"],
+            action=cast("Any", action),
+            actor=values.get("actor", ""),
+            now=ticked(values, "now"),
+            why=optional(values, "why"),
+        )
+
+    return make
+
+
+ACTS: Final[dict[str, Act]] = {
+    "pause": Act(
+        title="Pause",
+        fields=(
+            _SUBJECT,
+            _NAME,
+            UNTIL,
+            WHY,
+            Field(
+                name="fallback",
+                label="Fallback: routes take their next model meanwhile (of a provider or model)",
+                kind="tick",
+            ),
+            NODE,
+        ),
+        make=_pause,
+    ),
+    "resume": Act(title="Resume", fields=(_SUBJECT, _NAME, NODE), make=_resume),
+    "scale": Act(
+        title="Resize",
+        fields=(
+            _PROVIDER,
+            Field(
+                name="calls",
+                label="Calls at once, on each node",
+                kind="number",
+                hint="1 to 9999",
+                required=True,
+                longest=4,
+            ),
+            UNTIL,
+            WHY,
+            NODE,
+        ),
+        make=_scale,
+        fill=_present_calls,
+    ),
+    "unscale": Act(title="Resize as the config says", fields=(_PROVIDER, WHY, NODE), make=_scale),
+    "drain": Act(title="Drain", fields=(_A_NODE, UNTIL, WHY), make=_drain),
+    "log-level": Act(
+        title="Set the log level",
+        fields=(
+            Field(
+                name="level",
+                label="Level",
+                kind="choice",
+                choices=("", *LEVELS),
+                hint="empty: as the config says",
+            ),
+            UNTIL,
+            WHY,
+            NODE,
+        ),
+        make=_log_level,
+    ),
+    "cancel": Act(
+        title="Cancel",
+        fields=(Field(name="id", label="Request", kind="hidden", required=True, longest=255), WHY),
+        make=_cancel,
+        is_dangerous=True,
+        back="/requests",
+    ),
+    "cancel-where": Act(
+        title="Cancel many",
+        fields=(
+            Field(name="agent", label="Agent", longest=255),
+            Field(
+                name="provider",
+                label="Provider",
+                hint="those that were leased and wait for room there",
+                longest=255,
+            ),
+            Field(
+                name="minutes",
+                label="Sent at least so many minutes ago",
+                kind="number",
+                longest=7,
+            ),
+            Field(
+                name="state",
+                label="State",
+                kind="choice",
+                choices=("any", "queued", "running"),
+                required=True,
+            ),
+            WHY,
+        ),
+        make=_cancel_where,
+        is_dangerous=True,
+        back="/requests",
+    ),
+    "restart": Act(
+        title="Restart", fields=(_A_NODE, _ACTOR, _NOW, WHY), make=_order("restart"), back="/tree"
+    ),
+    "stop": Act(
+        title="Stop",
+        fields=(_A_NODE, _ACTOR, WHY),
+        make=_order("stop"),
+        is_dangerous=True,
+        back="/tree",
+    ),
+    "start": Act(title="Start", fields=(_A_NODE, _ACTOR, WHY), make=_order("start"), back="/tree"),
+    **LETTER_ACTS,
+    "reload": Act(title="Reload", fields=(_A_NODE, WHY), make=_order("reload"), back="/control"),
+}

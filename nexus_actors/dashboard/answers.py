@@ -1,0 +1,179 @@
+"""What is answered: pages in their frame, problems, redirects; with the headers that all have."""
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from nexus_actors.dashboard.access import (
+    Admission,
+    Caller,
+    NotSignedIn,
+    Session,
+    admit,
+    cookie_name,
+    is_https,
+)
+from nexus_actors.dashboard.attempts import LoggedOut
+from nexus_actors.dashboard.protocol import HEADERS
+from nexus_actors.dashboard.rendering import Templates
+from nexus_actors.dashboard.visit import LONGEST_VALUE, MOST_VALUES, Page, PageError, View
+from nexus_actors.settings.model import Settings
+
+SAID: Final = "said"
+"""In a query string: the message that is to be shown once."""
+_MOST_SAID: Final = 200
+
+
+class Answers:
+    """Of one service."""
+
+    def __init__(
+        self, settings: Callable[[], Settings], pages: Sequence[Page], logged_out: LoggedOut
+    ) -> None:
+        self.settings = settings
+        self._logged_out = logged_out
+        self.templates = Templates()
+        self._navigation = [it for it in pages if it.label is not None]
+        self._key = secrets.token_bytes(32)
+        """For the forms of those who need no token."""
+        self._said: OrderedDict[str, str] = OrderedDict()
+        """Messages that are still to be shown, by a name nobody can guess."""
+
+    def admit(self, request: Request) -> Admission:
+        """Who asks."""
+        cookie = request.cookies.get(cookie_name(request.headers, is_tls=is_https(request)))
+        caller = Caller(
+            address=request.client.host if request.client else None,
+            headers=request.headers,
+            cookie=None if cookie is None or cookie in self._logged_out else cookie,
+            http_version=request.scope.get("http_version", "1.1"),
+        )
+        return admit(caller, self.settings(), self._key, time.time())
+
+    async def refused(self, request: Request, found: Admission) -> Response:
+        """For whom is not let in."""
+        if isinstance(found, NotSignedIn):
+            if request.method in ("GET", "HEAD"):
+                return self.redirect("/login", {"back": here(request)})
+            return await self.problem(
+                request,
+                None,
+                401,
+                "Log in",
+                "You are not logged in any more; nothing was done.",
+                "Log in at /login, and try again.",
+            )
+        return await self.problem(
+            request,
+            None,
+            403,
+            "The dashboard is closed here",
+            "No token is configured, so nobody is let in from where you are.",
+            "Write who may log in below [dashboard.tokens] in the config, such as"
+            ' joe = { role = "operate", token_file = "joe" }, and reload the service. From the'
+            ' machine itself, at http://127.0.0.1, [dashboard] loopback = "read" or "operate"'
+            " does without tokens.",
+        )
+
+    async def page(
+        self,
+        request: Request,
+        session: Session | None,
+        view: View,
+        *,
+        live: bool = False,
+        section: str = "",
+    ) -> Response:
+        """A page in its frame."""
+        said = request.query_params.get(SAID, "")
+        frame = self.frame(request, session, view.title, live=live, section=section)
+        values = {**view.values, **frame, "message": self._said.pop(said, "")}
+        body = await self.templates.page(view.template, values)
+        headers = {**HEADERS, "content-type": "text/html; charset=utf-8"}
+        return Response(body, status_code=view.status, headers=headers)
+
+    def frame(
+        self,
+        request: Request,
+        session: Session | None,
+        title: str,
+        *,
+        live: bool = False,
+        section: str = "",
+    ) -> dict[str, object]:
+        """What `frame.html` needs, and what all templates may use."""
+        where = here(request)
+        return {
+            "title": title,
+            "service": self.settings().service.name,
+            "navigation": self._navigation,
+            "section": section,
+            "here": where,
+            "viewer": None if session is None else session.viewer,
+            "signed_in": session is not None and session.until is not None,
+            "form_token": "" if session is None else session.form_token,
+            "live": f"/live?{urlencode({'path': where})}" if live else "",
+            "now": datetime.now(UTC),
+            "message": "",
+        }
+
+    async def problem(
+        self,
+        request: Request,
+        session: Session | None,
+        status: int,
+        title: str,
+        problem: str,
+        hint: str = "",
+    ) -> Response:
+        """A page that says what is wrong."""
+        view = View("message.html", title, {"problem": problem, "hint": hint}, status)
+        return await self.page(request, session, view)
+
+    def redirect(self, path: str, query: Mapping[str, str], said: str = "") -> Response:
+        """Have the browser get another page; `said` is shown there, once."""
+        query = dict(query)
+        if said:
+            name = secrets.token_urlsafe(12)
+            self._said[name] = said
+            query[SAID] = name
+            if len(self._said) > _MOST_SAID:
+                self._said.popitem(last=False)
+        if query:
+            path += ("&" if "?" in path else "?") + urlencode(query)
+        return RedirectResponse(path, status_code=303, headers=dict(HEADERS))
+
+
+def here(request: Request) -> str:
+    """Where the reader is, without a message that was shown."""
+    query = [it for it in request.query_params.multi_items() if it[0] != SAID]
+    return quote(request.scope["path"]) + (f"?{urlencode(query)}" if query else "")
+
+
+def inside(path: str, otherwise: str) -> str:
+    """`path`, if it is one of ours and leads nowhere else."""
+    is_ours = path.startswith("/") and path.isprintable() and path.isascii()
+    if not is_ours or path.startswith("//") or "\\" in path or len(path) > LONGEST_VALUE:
+        return otherwise
+    return path
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """The first value of each name. Raises PageError for more, or longer ones, than pages have."""
+    found: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if len(value) > LONGEST_VALUE or len(name) > 100:
+            told = f"the query string: a value of more than {LONGEST_VALUE:,} characters"
+            raise PageError(400, told)
+        if name != SAID:
+            found.setdefault(name, value)
+        if len(found) > MOST_VALUES:
+            raise PageError(400, f"the query string: more than {MOST_VALUES} names")
+    return found

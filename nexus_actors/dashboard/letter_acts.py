@@ -1,0 +1,231 @@
+"""The actions about dead letters, and about requests that failed."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import trio
+
+from nexus_actors.contract.json_text import Parsed, parse
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.dashboard.forms import (
+    PREVIEW_TIMEOUT,
+    Act,
+    Field,
+    FormError,
+    Values,
+    optional,
+    ticked,
+    whole,
+)
+from nexus_actors.dashboard.request_filter import LONGEST, NAMES, moment_text, read_filter
+from nexus_actors.dashboard.visit import PageError
+from nexus_actors.monitoring.actions import Action
+from nexus_actors.monitoring.letter_actions import (
+    EditLetter,
+    PurgeLetter,
+    PurgeLetters,
+    RetryLetter,
+    RetryLetters,
+)
+from nexus_actors.monitoring.letters import MOST_SEARCHED, editable_request, find_letters
+from nexus_actors.monitoring.reading import Reader
+from nexus_actors.monitoring.request_actions import RetryFailed
+from nexus_actors.storage.postgres.dead_letters import DeadLetter
+
+_NUMBER: Final = Field(
+    name="number", label="Letter", kind="number", required=True, longest=19, hint="its number"
+)
+_SAME_ID: Final = Field(
+    name="same_id", label="Under the id it had; its result supersedes the error", kind="tick"
+)
+_REASON: Final = Field(
+    name="reason", label="Reason", hint="an error's name", required=True, longest=256
+)
+_PROVIDER: Final = Field(name="provider", label="Provider", hint="empty: any", longest=256)
+NO_PROVIDER: Final = "no_provider"
+"""The name, in forms and query strings, of what asks for letters that name no provider."""
+_NO_PROVIDER: Final = Field(
+    name=NO_PROVIDER, label="Only letters that name no provider", kind="tick"
+)
+_SHOWN: Final = 40
+
+
+async def _letter_of(reader: Reader, values: Values, _by: str) -> Values:
+    """The number of the letter about the request that `id` names."""
+    request_id = values.get("id")
+    if not request_id or values.get("number"):
+        return {}
+    found: Mapping[str, DeadLetter] | None = None
+    with trio.move_on_after(PREVIEW_TIMEOUT):
+        found = await find_letters(reader, {request_id})
+    if found is None:
+        told = (
+            f"looking for its letter takes more than {PREVIEW_TIMEOUT:g} s; open it by its number"
+        )
+        raise PageError(503, told)
+    if request_id not in found:
+        told = f"there is no letter about {printable(request_id, 80)} among the newest"
+        raise PageError(404, f"{told} {MOST_SEARCHED:,}")
+    return {"number": str(found[request_id].number)}
+
+
+async def _request_of(reader: Reader, values: Values, by: str) -> Values:
+    """The request that the letter holds, as text to be changed."""
+    text = values.get("number", "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise PageError(400, "number: expected a letter's number")
+    request = await editable_request(reader, int(text), by)
+    if request is None:
+        raise PageError(404, f"there is no letter {text} with a request that can be changed here")
+    return {"request": request}
+
+
+def _number(values: Values) -> int:
+    number = whole(values, "number", "Letter", least=0, most=2**63 - 1)
+    assert number is not None  # noqa: S101 - it is required
+    return number
+
+
+def _retry(values: Values) -> Action:
+    return RetryLetter(number=_number(values), same_id=ticked(values, "same_id"))
+
+
+def _purge(values: Values) -> Action:
+    return PurgeLetter(number=_number(values))
+
+
+def _edit(values: Values) -> Action:
+    return EditLetter(number=_number(values), request=checked_request(values["request"]))
+
+
+def _provider(values: Values) -> str | None:
+    """A provider; empty: letters that name none; None: any letters."""
+    if not ticked(values, NO_PROVIDER):
+        return optional(values, "provider")
+    if values.get("provider"):
+        raise FormError("Provider: expected none where only letters that name none are meant")
+    return ""
+
+
+def _retry_many(values: Values) -> Action:
+    return RetryLetters(reason=values["reason"], provider=_provider(values))
+
+
+def _purge_many(values: Values) -> Action:
+    return PurgeLetters(reason=values["reason"], provider=_provider(values))
+
+
+async def _moments_of(_reader: Reader, values: Values, _by: str) -> Values:
+    """From when to when, for good, where a link says how far back: what is asked is what is
+    done, and fails afterwards is not among it."""
+    now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    which = read_filter({**values, "state": "failed"}, now)
+    return {"from": moment_text(which.since), "to": moment_text(which.until or now)}
+
+
+def _retry_failed(values: Values) -> Action:
+    try:
+        which = read_filter({**values, "state": "failed"}, datetime.now(UTC))
+    except PageError as error:
+        raise FormError(str(error)) from error
+    return RetryFailed(which=which)
+
+
+def checked_request(text: str) -> str:
+    """The text, if it is a JSON object that a queue can hold. Raises FormError that says where it
+    is none."""
+    match parse(text):
+        case Parsed(value) if isinstance(value, dict):
+            return text
+        case Parsed():
+            raise FormError("Request: expected a JSON object, { … }")
+        case unparsable:
+            try:
+                json.loads(text)
+            except json.JSONDecodeError as error:
+                where = f"line {error.lineno}, column {error.colno}"
+                raise FormError(f"Request: expected JSON; {where}: {error.msg}") from None
+            except (ValueError, RecursionError):
+                pass  # it is JSON, and more than we take: said below
+            told = printable(unparsable.reason, 200)
+            where = f" at {printable(unparsable.path, _SHOWN)}" if unparsable.path else ""
+            raise FormError(f"Request: {told}{where}")
+
+
+_FILTER_LABELS: Final = {
+    "agent": "Agent",
+    "task": "Task type",
+    "provider": "Provider",
+    "model": "Model",
+    "error": "Error",
+    "from": "Ended from (UTC)",
+    "to": "Ended until (UTC)",
+    "cost": "Cost from ($)",
+}
+
+LETTER_ACTS: Final[dict[str, Act]] = {
+    "retry": Act(
+        title="Retry",
+        fields=(_NUMBER, _SAME_ID),
+        make=_retry,
+        fill=_letter_of,
+        back="/letters",
+        ends="/letter?",
+    ),
+    "purge": Act(
+        title="Purge",
+        fields=(_NUMBER,),
+        make=_purge,
+        is_dangerous=True,
+        back="/letters",
+        ends="/letter?",
+    ),
+    "edit": Act(
+        title="Edit the request",
+        fields=(
+            Field(name="number", label="Letter", kind="hidden", required=True, longest=19),
+            Field(
+                name="request",
+                label="Request",
+                kind="area",
+                hint="JSON; its request_id stays what it was",
+                required=True,
+            ),
+        ),
+        make=_edit,
+        fill=_request_of,
+        shows_messages=True,
+        back="/letters",
+    ),
+    "retry-many": Act(
+        title="Retry these letters",
+        fields=(_REASON, _PROVIDER, _NO_PROVIDER),
+        make=_retry_many,
+        back="/letters",
+    ),
+    "purge-many": Act(
+        title="Purge these letters",
+        fields=(_REASON, _PROVIDER, _NO_PROVIDER),
+        make=_purge_many,
+        is_dangerous=True,
+        back="/letters",
+    ),
+    "retry-failed": Act(
+        title="Retry those that failed",
+        fields=tuple(
+            Field(
+                name=name,
+                label=_FILTER_LABELS[name],
+                longest=LONGEST,
+                required=name in ("from", "to"),
+            )
+            for name in NAMES
+            if name in _FILTER_LABELS
+        ),
+        fill=_moments_of,
+        make=_retry_failed,
+        back="/requests?state=failed",
+    ),
+}

@@ -1,0 +1,190 @@
+"""What is live: one task renders for all who look at the same, and sends it to each.
+
+However many look, and at however much, rendering takes a twentieth of one processor at most: the
+more there is to renew, the longer are the pauses between.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+import trio
+
+from nexus_actors.contract.json_text import dump
+from nexus_actors.dashboard.visit import PageError, Role
+from nexus_actors.storage.errors import StorageError
+
+MOST_VIEWERS: Final = 160
+MOST_TOPICS: Final = 40
+MOST_OF_ONE: Final = 10
+"""Topics of one reader, which are rendered since he came first."""
+EVERY: Final = 2.0
+"""Seconds from the beginning of one rendering to the next, at least."""
+TIMES: Final = 20.0
+"""The pause is so many times as long as rendering took, for each topic that there is."""
+LONGEST_PAUSE: Final = 60.0
+ALIVE: Final = 8.0
+"""Seconds after which a word is sent to say that there is nothing to say."""
+
+log = structlog.get_logger("nexus.dashboard")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What is looked at. Those who see the same have the same."""
+
+    here: str
+    """The page's path and query."""
+    role: Role
+
+
+Render = Callable[[Topic], Awaitable[str]]
+"""The block `live` of a page. Raises PageError, StorageError."""
+
+
+class Full(Exception):
+    """So many look that no more can."""
+
+
+@dataclass(slots=True)
+class _Renewed:
+    """A topic somebody looks at."""
+
+    first: str
+    """Who came first, by name."""
+    viewers: set["Watching"] = field(default_factory=set)
+    last: str = ""
+    """The event that says all; empty: there is none yet."""
+
+
+@dataclass(eq=False, slots=True)
+class Watching:
+    """One who looks. He is given the newest of what there is, however late he comes for it."""
+
+    event: str = ""
+    """The next to be sent."""
+    has_ended: bool = False
+    changed: trio.Event = field(default_factory=trio.Event)
+
+    def tell(self, event: str, *, is_last: bool = False) -> None:
+        """Have it sent, in place of one that still waits."""
+        self.event = event
+        self.has_ended = is_last
+        self.changed.set()
+
+    async def next(self) -> str:
+        """The next event; after `ALIVE` seconds a comment, which says nothing; empty: that was
+        all."""
+        with trio.move_on_after(ALIVE):
+            await self.changed.wait()
+        if not self.changed.is_set():
+            return ": still here\n\n"
+        event, self.event = self.event, ""
+        if not self.has_ended:
+            self.changed = trio.Event()
+        return event
+
+
+class Hub:
+    """All who look, of one service. Works while `run` does."""
+
+    def __init__(self, render: Render) -> None:
+        self._render = render
+        self._topics: dict[Topic, _Renewed] = {}
+        self._viewers = 0
+        self._nursery: trio.Nursery | None = None
+        self._told: set[tuple[str, str]] = set()
+
+    async def run(self) -> None:
+        """Render what is looked at. Never returns; cancelled, it ends what all look at."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                for topic, renewed in self._topics.items():  # of those who were here first
+                    nursery.start_soon(self._keep, topic, renewed)
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None
+            for renewed in self._topics.values():
+                for viewer in renewed.viewers:
+                    viewer.tell(_event("end", {}), is_last=True)
+            self._topics.clear()
+
+    def enter(self, topic: Topic, name: str) -> Watching:
+        """Begin to look; `name`: who does. Raises Full."""
+        if self._viewers >= MOST_VIEWERS:
+            raise Full
+        renewed = self._topics.get(topic)
+        if renewed is None:
+            own = sum(it.first == name for it in self._topics.values())
+            if own >= MOST_OF_ONE or len(self._topics) >= MOST_TOPICS:
+                raise Full
+            renewed = self._topics[topic] = _Renewed(name)
+            if self._nursery is not None:
+                self._nursery.start_soon(self._keep, topic, renewed)
+        watching = Watching()
+        if renewed.last:
+            watching.tell(renewed.last)
+        renewed.viewers.add(watching)
+        self._viewers += 1
+        return watching
+
+    def leave(self, topic: Topic, watching: Watching) -> None:
+        """Look no more."""
+        self._viewers -= 1
+        renewed = self._topics.get(topic)
+        if renewed is not None:
+            renewed.viewers.discard(watching)
+
+    async def _keep(self, topic: Topic, renewed: _Renewed) -> None:
+        """Render until nobody looks. The first one does not wait."""
+        html: str | None = None
+        rounds = 0
+        while renewed.viewers:
+            began = trio.current_time()
+            try:
+                fresh = await self._render(topic)
+            except PageError as error:
+                self._tell(renewed, _event("end", {"why": str(error)}), is_last=True)
+                break
+            except StorageError as error:
+                html = None
+                self._tell(renewed, _event("trouble", {"why": str(error)}))
+            except Exception as error:  # noqa: BLE001 - a page's fault is not the server's
+                self._note(topic, error)
+                html = None
+                self._tell(renewed, _event("trouble", {"why": "it could not be made"}))
+            else:
+                at = datetime.now(UTC).isoformat(timespec="milliseconds")
+                same, html = fresh == html, fresh
+                renewed.last = _event("part", {"at": at, "html": html})
+                self._tell(renewed, _event("same", {"at": at}) if same else renewed.last)
+            # The first one connects and compiles, too.
+            cost = trio.current_time() - began if rounds else 0.0
+            rounds += 1
+            pause = min(max(EVERY, TIMES * cost * len(self._topics)), LONGEST_PAUSE)
+            await trio.sleep_until(began + pause)
+        if self._topics.get(topic) is renewed:
+            del self._topics[topic]
+
+    def _tell(self, renewed: _Renewed, event: str, *, is_last: bool = False) -> None:
+        for viewer in renewed.viewers:
+            waits_for_all = viewer.event.startswith("event: part")
+            if waits_for_all and event.startswith("event: same"):
+                viewer.tell(renewed.last)  # he has not got that yet
+            else:
+                viewer.tell(event, is_last=is_last)
+
+    def _note(self, topic: Topic, error: Exception) -> None:
+        """Once of each kind and page: it would come every two seconds."""
+        page, name = topic.here.partition("?")[0], type(error).__name__
+        if (page, name) not in self._told:
+            self._told.add((page, name))
+            log.error("a live page failed", page=page, error=name, exc_info=error)
+
+
+def _event(name: str, data: object) -> str:
+    """As server-sent events have it; JSON has no line ends."""
+    return f"event: {name}\ndata: {dump(data)}\n\n"

@@ -1,0 +1,41 @@
+"""Is it well?"""
+
+from typing import cast
+
+from nexus_actors.dashboard.charts import Series
+from nexus_actors.dashboard.visit import View, Visit
+from nexus_actors.monitoring.overview import COUNTED, read_present
+from nexus_actors.monitoring.recent import read_recent
+from nexus_actors.monitoring.trends import WINDOWS, Window, read_trend
+from nexus_actors.monitoring.wellness import verdict
+
+
+async def show(visit: Visit) -> View:
+    """The overview."""
+    window = cast("Window", visit.choice("window", tuple(WINDOWS), "hour"))
+    present = await read_present(visit.reader, visit.viewer.by)
+    hour = await read_trend(visit.reader, "hour")
+    trend = hour if window == "hour" else await read_trend(visit.reader, window)
+    recent = await read_recent(visit.reader, window, visit.now)
+    ended = trend.requests + recent.requests
+    values = {
+        "verdict": verdict(present, hour),
+        "present": present,
+        "paused": {
+            (it.subject, it.name)
+            for it in present.controls
+            if it.action == "pause" and it.subject in ("provider", "queue")
+        },
+        "trend": trend,
+        "recent": recent,
+        "ended": ended,
+        "failed_share": (trend.failed + recent.failed) / ended if ended else None,
+        "window": window,
+        "windows": list(WINDOWS),
+        "counted": COUNTED,
+        "rates": [Series("ended a minute", trend.rates)],
+        "latencies": [Series("p50", trend.p50), Series("p95", trend.p95)],
+        "errors": [Series("failed", trend.error_shares)],
+        "costs": [Series("known cost", trend.costs)],
+    }
+    return View("overview.html", "Overview", values)

@@ -1,0 +1,99 @@
+"""Why is it slow? What waits, for what, and the lever for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nexus_actors.dashboard.visit import View, Visit
+from nexus_actors.monitoring.control import read_control
+from nexus_actors.monitoring.money import read_budgets
+from nexus_actors.monitoring.waiting import LOOKED_AT, MENDS, Group, read_waiting
+
+WORDS: Final[Mapping[str, str]] = {
+    "provider_full": "Its provider makes as many calls at once as it may",
+    "throttled": "Its provider, or our own limit, said to come later",
+    "circuit_open": "Calls to its model fail, so none is made for a while",
+    "no_key": "No key of its provider works",
+    "budget": "Its budget has no room until calls under way end, or the period does",
+    "rate_limit": "Our own limit of calls in a time is reached",
+    "paused": "Somebody has paused what it needs",
+    "not_before": "It was given back until a moment",
+    "lost_node": "The node that had it is gone; it is leased anew when its lease lapses",
+}
+"""What a reason of nexus.waiting means."""
+MANY: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A reason with what it means and what helps."""
+
+    group: Group
+    meaning: str
+    mend: str
+    act: str
+    """The lever's name in `/act/NAME`; empty: there is none."""
+    label: str
+    parameters: Mapping[str, Any]
+
+
+async def show(visit: Visit) -> View:
+    """The page."""
+    waiting = await read_waiting(visit.reader)
+    rows = await read_control(visit.reader)
+    holds = [it for it in rows if it.action in ("pause", "drain") and not it.is_over]
+    limits = [it for it in rows if it.action == "concurrency" and not it.is_over]
+    budgets = await read_budgets(visit.reader, visit.settings.budgets)
+    values = {
+        "due": waiting.due,
+        "queue": visit.settings.queue.requests,
+        "reasons": [_why(it) for it in waiting.reasons],
+        "requests": min(LOOKED_AT, sum(it.requests for it in waiting.reasons)),
+        "is_more": waiting.is_more,
+        "agents": waiting.agents,
+        "next": waiting.next,
+        "holds": holds[:MANY],
+        "limits": limits[:MANY],
+        "budgets": sorted(budgets, key=lambda it: it.left)[:MANY],
+        "lanes": _lanes(waiting.reasons),
+        "looked_at": LOOKED_AT,
+        "now": visit.now,
+    }
+    return View("slow.html", "Why is it slow?", values)
+
+
+def _why(group: Group) -> Why:
+    reason = group.name or ""
+    act, label, parameters = "", "", {}
+    provider = group.provider
+    match reason:
+        case "paused" if group.lane:
+            subject, name = _paused(group.lane)
+            act, label = "resume", f"Resume {name}"
+            parameters = {"subject": subject, "name": name}
+        case "provider_full" | "throttled" | "rate_limit" if provider:
+            act, label = "scale", f"Resize {provider}"
+            parameters = {"provider": provider}
+        case "circuit_open" | "no_key" if provider:
+            act, label = "pause", f"Pause {provider} with fallback"
+            parameters = {"subject": "provider", "name": provider, "fallback": "1"}
+    return Why(group, WORDS.get(reason, ""), MENDS.get(reason, ""), act, label, parameters)
+
+
+def _paused(lane: str) -> tuple[str, str]:
+    """What is paused, and its name, by the lane of those that wait for it: `paused model a/b
+    (fallback)`; or the provider itself."""
+    if not lane.startswith("paused "):
+        return "provider", lane
+    subject, _, name = lane.removeprefix("paused ").partition(" ")
+    return subject, name.removesuffix(" (fallback)")
+
+
+def _lanes(reasons: Sequence[Group]) -> list[tuple[str, int, bool]]:
+    """How many wait in each lane, the fullest first."""
+    counts: dict[str, tuple[int, bool]] = {}
+    for it in reasons:
+        if it.provider is not None:
+            count, is_more = counts.get(it.provider, (0, False))
+            counts[it.provider] = count + it.requests, is_more or it.is_more
+    return sorted(((lane, *it) for lane, it in counts.items()), key=lambda it: -it[1])

@@ -1,0 +1,89 @@
+"""The live supervision tree of one node, and one of its actors."""
+
+from dataclasses import dataclass
+
+import trio
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.dashboard.visit import PageError, View, Visit
+from nexus_actors.monitoring.nodes import NodeLine, Sight, look, read_nodes, read_orders
+from nexus_actors.monitoring.tree import Actor, ActorState, Tree, find, read_actor, read_tree
+from nexus_actors.storage.errors import StorageRefused
+
+_LONGEST_ACTOR = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a node answers to being looked at: a line, where it is not well."""
+
+    sight: Sight | None
+    trouble: str | None
+
+
+async def show(visit: Visit) -> View:
+    """The tree of a node, or one actor of it. Being shown, it is looked at: the node writes it for
+    ten seconds more."""
+    nodes = await read_nodes(visit.reader)
+    node = _chosen(visit, nodes)
+    values: dict[str, object] = {"nodes": nodes, "node": node}
+    if node is None:
+        empty: dict[str, object] = {"answer": None, "tree": None, "crashes": (), "orders": []}
+        return View("tree.html", "Tree", {**values, **empty})
+    name = visit.text("actor")
+    if len(name) > _LONGEST_ACTOR:
+        raise PageError(400, f"actor: expected {_LONGEST_ACTOR} characters at most")
+    answer = await _look(visit, node, "tree")
+    tree = await _tree(answer.sight)
+    crashes = () if tree is None else tree.crashes
+    orders = await read_orders(visit.reader, node.node)
+    values |= {"answer": answer, "tree": tree, "crashes": crashes, "orders": orders}
+    if not name:
+        return View("tree.html", "Tree", values)
+    values["crashes"] = [it for it in crashes if it.actor == name]
+    actor = find(tree.root, name) if tree is not None and tree.root is not None else None
+    return View(
+        "actor.html",
+        f"Actor {printable(name, 60)}",
+        {**values, **await _actor(visit, node, name, actor)},
+    )
+
+
+def _chosen(visit: Visit, nodes: list[NodeLine]) -> NodeLine | None:
+    """The one asked for, else the first; None where there is none at all."""
+    wanted = visit.text("node")
+    if not wanted:
+        return nodes[0] if nodes else None
+    found = next((it for it in nodes if it.node == wanted), None)
+    if found is None:
+        raise PageError(404, "there is no such node any more: choose one of /tree")
+    return found
+
+
+async def _look(visit: Visit, node: NodeLine, what: str) -> Answer:
+    try:
+        sight = await look(visit.reader, node.node, what, visit.viewer.by)
+    except StorageRefused as error:  # a node of before, too many looks
+        return Answer(None, str(error))
+    if not node.is_there:
+        return Answer(sight, f"the node is {node.state}; what it showed last is below, if anything")
+    if sight is None:
+        return Answer(None, "the node has not answered yet: it does within a second, if it can")
+    if not sight.is_fresh:
+        return Answer(sight, "the node does not answer; this is what it showed last")
+    return Answer(sight, sight.error)
+
+
+async def _tree(sight: Sight | None) -> Tree | None:
+    """Built off the loop: of thousands of actors it takes long."""
+    if sight is None:
+        return None
+    return await trio.to_thread.run_sync(read_tree, sight.body, sight.at.timestamp())
+
+
+async def _actor(visit: Visit, node: NodeLine, name: str, actor: Actor | None) -> dict[str, object]:
+    seen = await _look(visit, node, f"actor {name}")
+    state: ActorState | None = None
+    if seen.sight is not None and seen.sight.error is None:
+        state = read_actor(seen.sight.body)
+    return {"name": name, "actor": actor, "seen": seen, "state": state}
