@@ -23,6 +23,8 @@ _FAMILIES = {
         "status": ("cli.service:status", "Say what the running service does and has done."),
         "doctor": ("cli.doctor:doctor", "Say what is wrong with an installation, and the mend."),
         "tree": ("cli.service:tree", "Show the supervision tree of the running service."),
+        "observer": ("cli.observer:observer", "Look into the service, in a terminal, and act."),
+        "actor": ("cli.actor:actor", "Show, stop or start one actor of a running service."),
         "remote": ("cli.remote:remote", "Open a Python prompt inside the running service."),
     },
     "Steering": {
@@ -37,6 +39,7 @@ _FAMILIES = {
         "top": ("cli.top:top", "Watch queues, providers, rates and spend, renewed as it runs."),
         "reload": ("cli.reload:reload", "Put the config as it is now in force, while it runs."),
         "restart": ("cli.reload:restart", "Start one actor of the running service anew."),
+        "audit": ("cli.audit:audit", "Say who has done what, the newest first."),
     },
     "Requests": {
         "ask": ("cli.ask:ask", "Ask one question and print the answer."),

@@ -1,7 +1,6 @@
-"""`nexus dead list|show|retry|purge`: requests that failed for good, and results that `job_results`
-does not take."""
+"""`nexus dead`: requests that failed for good, and results that `job_results` does not take."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -9,7 +8,7 @@ from cyclopts import App, Parameter, validators
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import queues_of, running_database
-from nexus_actors.cli.letters import SHOWN, check_found, show_begun, show_odd
+from nexus_actors.cli.letters import SHOWN, check_found, outcome_of, show_begun, show_odd
 from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, age, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 from nexus_actors.cli.running import run as run_async
@@ -25,13 +24,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 dead = App(name="dead", help="Requests that failed for good.", help_format="plaintext")
+dead.command("nexus_actors.cli.dead_edit:edit", name="edit", help="Mend the request of a letter.")
 
 Number = Annotated[int, Parameter(name="NUMBER", help="As `dead list` shows them.")]
 Reason = Annotated[str | None, Parameter(help="An error's name, such as timeout.")]
-Provider = Annotated[str | None, Parameter(help="A provider's name.")]
-Limit = Annotated[
-    int, Parameter(help="At most so many, the oldest first.", validator=validators.Number(gte=1))
+Provider = Annotated[
+    str | None, Parameter(help="A provider's name; '' for letters that name none.")
 ]
+Limit = Annotated[
+    int, Parameter(help="At most so many, the oldest of them.", validator=validators.Number(gte=1))
+]
+Newest = Annotated[bool, Parameter(negative="", help="The newest of them, these first.")]
 All = Annotated[bool, Parameter(name="--all", negative="", help="All of them, up to the limit.")]
 Rate = Annotated[
     float, Parameter(help="At most so many a second.", validator=validators.Number(gt=0))
@@ -52,6 +55,7 @@ def list_(
     provider: Provider = None,
     older_than: OlderThan = None,
     limit: Limit = 100,
+    newest: Newest = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
@@ -59,14 +63,14 @@ def list_(
 
     Example: nexus dead list --reason timeout --older-than 2h
     """
-    which = _which((), reason, provider, older_than, limit)
+    which = _which((), reason, provider, older_than, limit, newest)
     letters = _find(config, which)
     check_found(len(letters), which, read_settings(config))
     if json:
         print_json([asdict(letter) for letter in letters])
         return
     if not letters:
-        asked = reason or provider or older_than
+        asked = reason or provider is not None or older_than
         say("there is no dead letter of that kind" if asked else "there are no dead letters")
         return
     from nexus_actors.cli.screen import Screen
@@ -171,6 +175,7 @@ def retry(
     provider: Provider = None,
     older_than: OlderThan = None,
     limit: Limit = 1000,
+    newest: Newest = False,
     all_: All = False,
     rate: Rate = 20.0,
     same_id: SameId = False,
@@ -193,7 +198,7 @@ def retry(
     if same_id and not read_settings(config).result_poller.enabled:
         told_why = "no result would be superseded in job_results: [result_poller] enabled is false"
         raise CommandError(f"--same-id: {told_why}", exit_codes.USAGE)
-    which = _chosen(numbers, reason, provider, older_than, limit, all_)
+    which = _chosen(numbers, reason, provider, older_than, limit, newest, all_)
     if which.numbers is None and which.reason is None:
         which = replace(which, other_than=CANCELLED)
     told: list[Retried] = []
@@ -221,15 +226,6 @@ def retry(
             note(f"left out, since they were cancelled: {left} (--reason {CANCELLED})")
     _tell_limit(chosen, limit)
     return exit_codes.OK if all(one.done for one in told) else exit_codes.FAILED
-
-
-def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:
-    """How many were sent. A result is not: it is where `job_results` may refuse it once more."""
-    back = sum(one.put_back for one in told)
-    if back < len(told) or not told:
-        yield f"sent again: {sum(one.done for one in told) - back} of {len(told) - back}"
-    if back:
-        yield f"results put back, which job_results may refuse again: {back}"
 
 
 async def _retry(
@@ -278,6 +274,7 @@ def purge(
     provider: Provider = None,
     older_than: OlderThan = None,
     limit: Limit = 1000,
+    newest: Newest = False,
     all_: All = False,
     config: ConfigPath = None,
 ) -> int:
@@ -285,7 +282,7 @@ def purge(
 
     Example: nexus dead purge --older-than 30d
     """
-    which = _chosen(numbers, reason, provider, older_than, limit, all_)
+    which = _chosen(numbers, reason, provider, older_than, limit, newest, all_)
     left: list[int] = []
 
     def leave(number: int, why: object) -> None:
@@ -355,12 +352,13 @@ def _chosen(
     provider: str | None,
     older_than: str | None,
     limit: int,
+    newest: bool,
     all_: bool,
 ) -> "Which":
-    if not (numbers or reason or provider or older_than or all_):
+    if not (numbers or reason or provider is not None or older_than or all_):
         told = "which? numbers, --reason, --provider, --older-than, or --all"
         raise CommandError(told, exit_codes.USAGE)
-    return _which(numbers, reason, provider, older_than, limit)
+    return _which(numbers, reason, provider, older_than, limit, newest)
 
 
 def _which(
@@ -369,6 +367,7 @@ def _which(
     provider: str | None,
     older_than: str | None,
     limit: int,
+    newest: bool,
 ) -> "Which":
     from nexus_actors.storage.postgres.dead_letters import Which
 
@@ -378,6 +377,7 @@ def _which(
         provider=provider,
         older_than=None if older_than is None else age(older_than),
         limit=limit,
+        newest=newest,
     )
 
 

@@ -4,7 +4,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 from cyclopts import Parameter
@@ -14,6 +13,7 @@ from nexus_actors.cli.database import open_database, queues_of
 from nexus_actors.cli.options import ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, say
 from nexus_actors.cli.running import run
+from nexus_actors.cli.sources import opened
 
 if TYPE_CHECKING:
     from nexus_actors.contract.bounds import Bounds
@@ -148,7 +148,7 @@ async def _enqueue(settings: "Settings", file: str, done: Done) -> None:
     from nexus_actors.storage.postgres.migrate import migrate
 
     dropped = Dropped()
-    with _opened(file) as source, _progress(source) as advance:
+    with opened(file) as source, _progress(source) as advance:
         async with open_database(settings) as url, open_postgres(url, pool_size=1) as pool:
             if settings.database.embedded:
                 await migrate(pool, queues_of(settings), stores_results=False)
@@ -168,19 +168,6 @@ async def _enqueue(settings: "Settings", file: str, done: Done) -> None:
                 done.next_line = first + len(lines)
                 advance(size)
     dropped.tell()
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
-    if file == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        source = Path(file).open("rb")  # noqa: SIM115 - only opening it may fail like this
-    except OSError as error:
-        raise CommandError(f"cannot read {file}: {error.strerror}", exit_codes.USAGE) from error
-    with source:
-        yield source
 
 
 async def _read_lines(source: IO[bytes]) -> AsyncIterator[tuple[int, list[bytes], int]]:

@@ -1,9 +1,8 @@
 """`nexus explain`: what became of a request, step by step and attempt by attempt."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,6 +15,7 @@ from nexus_actors.cli.running import run
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from nexus_actors.monitoring.story import Story
     from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.journal import JournalEntry, Queued
 
@@ -58,6 +58,7 @@ def explain(
     Exit codes: 0 done; 5 nobody knows it (yet), as for nexus result; 4 the database cannot be read.
     """
     from nexus_actors.contract.trace import parse_traceparent
+    from nexus_actors.monitoring.story import candidate_costs, steps_of
 
     settings = read_settings(config)
     url, queue = running_database(settings), settings.queue.requests
@@ -66,6 +67,10 @@ def explain(
         _print_queued(found.queued, found.pauses, request_id, json)
         return
     entry = found.entry
+    if found.unsearched is not None:
+        unknown = f"the journal has no request {request_id}"
+        told = f"{unknown}, and the queue cannot be searched: {found.unsearched}"
+        raise CommandError(told) from found.unsearched
     if entry is None:
         raise CommandError(
             f"the journal has no request {request_id}; {found.looked}", exit_codes.TIMED_OUT
@@ -73,8 +78,8 @@ def explain(
     trace = parse_traceparent(entry.request.get("traceparent"))
     entry.request["trace_id"] = None if trace is None else trace.trace_id
     place = _place(settings, entry) if entry.request["state"] == "leased" else None
-    steps = [{**step, "detail": _read(step["detail"])} for step in entry.steps]
-    costs = _costs(settings, entry, steps)
+    steps = steps_of(entry)
+    costs = candidate_costs(settings, entry, steps)
     if json:
         print_json(
             {
@@ -94,51 +99,12 @@ def explain(
         _print(entry, steps, costs)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What the database has of a request."""
-
-    entry: "JournalEntry | None" = None
-    wait: Mapping[str, Any] | None = None
-    """What it waits for, if it does."""
-    holder: Mapping[str, Any] | None = None
-    """Which process has it in hand, if one does."""
-    queued: "Queued | None" = None
-    """Its message, if nobody has leased it yet."""
-    pauses: Sequence[Mapping[str, Any]] = ()
-    """What may keep it from being leased."""
-    looked: str = ""
-    """Where it was looked for in vain."""
-
-
-async def _find(url: str, queue: str, request_id: str) -> _Found:
-    from nexus_actors.storage.errors import StorageError
+async def _find(url: str, queue: str, request_id: str) -> "Story":
+    from nexus_actors.monitoring.story import find_story
     from nexus_actors.storage.postgres.connection import open_postgres
-    from nexus_actors.storage.postgres.journal import (
-        read_entry,
-        read_holder,
-        read_pauses,
-        read_queued,
-        read_reach,
-    )
-    from nexus_actors.storage.postgres.waiting import read_wait
 
     async with open_postgres(url, pool_size=1) as pool:
-        entry = await pool.run(read_entry, request_id)
-        if entry is not None:
-            wait = await pool.run(read_wait, request_id)
-            return _Found(entry, wait, await pool.run(read_holder, queue, request_id))
-        try:
-            queued = await pool.run(read_queued, queue, request_id)
-            if queued is not None:
-                return _Found(queued=queued, pauses=await pool.run(read_pauses, queue))
-            count, first = await pool.run(read_reach, queue)
-        except StorageError as error:
-            unknown = f"the journal has no request {request_id}"
-            raise CommandError(f"{unknown}, and the queue cannot be searched: {error}") from error
-        back = "all that there are" if first is None else f"back to message {first}"
-        looked = f"looked at {count:,} messages of {queue}, {back}"
-        return _Found(looked=looked)
+        return await find_story(pool, queue, request_id)
 
 
 def _place(settings: "Settings", entry: "JournalEntry") -> Mapping[str, Any] | None:
@@ -153,7 +119,7 @@ def _place(settings: "Settings", entry: "JournalEntry") -> Mapping[str, Any] | N
     return place if isinstance(place, dict) else None
 
 
-def _waits(found: _Found, place: Mapping[str, Any] | None) -> Iterator[str]:
+def _waits(found: "Story", place: Mapping[str, Any] | None) -> Iterator[str]:
     """What it waits for, or where it is, in a line or two."""
     wait = found.wait
     if wait is not None:
@@ -198,39 +164,6 @@ def _print_queued(
         until = "" if it["until"] is None else f" until {_utc(it['until'])}"
         why = "" if it["why"] is None else f": {it['why']}"
         say(f"      {it['subject']} {it['name']} is paused by {it['by']}{until}{why}")
-
-
-def _read(detail: object) -> dict[str, Any]:
-    """A step's detail, which the database hands out as JSON text."""
-    import json
-
-    found: dict[str, Any] = json.loads(detail) if isinstance(detail, str) else {}
-    return found
-
-
-def _costs(
-    settings: "Settings", entry: "JournalEntry", steps: Sequence[Mapping[str, Any]]
-) -> dict[str, float | None]:
-    """Each model that was considered, in order, and what it costs for the tokens that were used;
-    None where the price or the tokens are unknown, or the config has no such provider now."""
-    from nexus_actors.providers.pricing import Tokens
-    from nexus_actors.routing.catalog import Catalog
-    from nexus_actors.settings import ModelRef
-
-    routed = [step["detail"]["candidates"] for step in steps if "candidates" in step["detail"]]
-    prompt, completion = (entry.request[f"{name}_tokens"] for name in ("prompt", "completion"))
-    tokens: Tokens | None = None
-    if isinstance(prompt, int) and isinstance(completion, int):
-        tokens = Tokens(prompt, completion)
-    catalog = Catalog(settings)
-    costs: dict[str, float | None] = {}
-    for name in routed[-1] if routed else ():
-        ref = ModelRef(*name.split("/", 1))
-        if tokens is not None and ref.provider in settings.providers:
-            costs[name] = catalog.cost(ref, tokens)
-        else:
-            costs[name] = None
-    return costs
 
 
 def _print(
@@ -292,26 +225,9 @@ def _lines(step: Mapping[str, Any]) -> Iterator[str]:
         yield f"      not {one['provider']}/{one['model']}: {one['why']}"
 
 
-_WHY_UNCOUNTED: Final = {
-    "rate_limited": "the provider said to come later",
-    "authentication_failed": "its key suspended",
-    "quota_exceeded": "its key suspended",
-}
-
-
 def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
-    notes = [str(attempt["error"] or "")]
-    if attempt["spared"]:
-        why = _WHY_UNCOUNTED.get(attempt["outcome"], "asked again without what was refused")
-        notes.append(f"does not count: {why}")
-    if attempt["maybe_paid"]:
-        notes.append("may have been paid")
-    if attempt["dropped"]:
-        notes.append(f"not sent as asked: {', '.join(attempt['dropped'])}")
-    if attempt["first_text_ms"] is not None:
-        notes.append(f"first text after {attempt['first_text_ms']} ms")
-    if attempt["key_name"]:
-        notes.append(f"with {attempt['key_name']}")
+    from nexus_actors.monitoring.story import notes_of
+
     status = f" {attempt['status_code']}" if attempt["status_code"] else ""
     model = f"{attempt['provider']}/{attempt['model']}" if attempt["provider"] else "-"
     return (
@@ -320,7 +236,7 @@ def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
         f"{attempt['outcome']}{status}",
         "-" if attempt["duration_ms"] is None else str(attempt["duration_ms"]),
         _cost(attempt),
-        "; ".join(note for note in notes if note),
+        "; ".join(notes_of(attempt)),
     )
 
 

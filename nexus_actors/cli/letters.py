@@ -1,7 +1,7 @@
 """Dead letters for eyes: one as the beginnings of its fields; and what no letter is found by."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nexus_actors.cli import exit_codes
@@ -9,7 +9,7 @@ from nexus_actors.cli.report import CommandError, print_json, say_text
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
-    from nexus_actors.storage.postgres.dead_letters import Which
+    from nexus_actors.storage.postgres.dead_letters import Retried, Which
 
 SHOWN: Final = 1 << 16
 """Characters of one field of a letter that are shown, unless all is asked for."""
@@ -90,8 +90,17 @@ def check_found(found: int, which: "Which", settings: "Settings") -> None:
     )
     told: list[str] = []
     for option, given, known, why in asked:
-        if given is not None and given not in known:
+        if given and given not in known:
             close = nearest(given, known)
             told.append(f"{option} {given}: {why}{f'; did you mean {close}?' if close else ''}")
     if told:
         raise CommandError(told[0], exit_codes.USAGE, details=told[1:])
+
+
+def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:
+    """How many were sent. A result is not: it is where `job_results` may refuse it once more."""
+    back = sum(one.put_back for one in told)
+    if back < len(told) or not told:
+        yield f"sent again: {sum(one.done for one in told) - back} of {len(told) - back}"
+    if back:
+        yield f"results put back, which job_results may refuse again: {back}"

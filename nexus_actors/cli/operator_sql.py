@@ -18,7 +18,7 @@ def call_as_operator(
     settings: "Settings", statement: str, *arguments: object
 ) -> list[dict[str, Any]]:
     """Run one of them, with who calls it as the last argument."""
-    return ask(settings, statement, *arguments, _by())
+    return ask(settings, statement, *arguments, caller())
 
 
 def ask(settings: "Settings", statement: str, *arguments: object) -> list[dict[str, Any]]:
@@ -45,7 +45,8 @@ async def _run(url: str, statement: str, arguments: tuple[object, ...]) -> list[
         return await pool.run(fetch)
 
 
-def _by() -> str:
+def caller() -> str:
+    """Who calls, for the record."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # no such user here, in a container

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from nexus_actors.cli import exit_codes
-from nexus_actors.cli.options import AsJson, ConfigPath
-from nexus_actors.cli.report import complain, note, print_json, say
+from nexus_actors.cli.node_orders import OnNode, Why, give_order, order_here
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import CommandError, complain, note, print_json, say
 from nexus_actors.cli.service import ask_service
 
 
@@ -17,6 +18,8 @@ def reload(
     dry_run: Annotated[
         bool, Parameter(negative="", help="Only say what it would change; change nothing.")
     ] = False,
+    node: OnNode = None,
+    why: Why = None,
     json: AsJson = False,
 ) -> int:
     """Have the running service read its config file again, and the files of its keys, and go by
@@ -28,7 +31,18 @@ def reload(
 
     Example: nexus reload --dry-run
     """
-    told = ask_service(config, "reload", {"dry_run": dry_run})
+    if node is not None:
+        if dry_run:
+            raise CommandError("--dry-run is not for another node", exit_codes.USAGE)
+        give_order(read_settings(config), node, "reload", why=why, json=json)
+        return exit_codes.OK
+    if dry_run:
+        if why is not None:
+            told = "--why is for what is done, and --dry-run does nothing"
+            raise CommandError(told, exit_codes.USAGE)
+        told = ask_service(config, "reload", {"dry_run": True})
+    else:
+        told = order_here(config, "reload", "reload", {}, why=why)
     if json:
         print_json(told)
     elif told["ok"]:
@@ -71,6 +85,8 @@ def restart(
     now: Annotated[
         bool, Parameter(negative="", help="Kill it: calls below it are cut, and made again.")
     ] = False,
+    node: OnNode = None,
+    why: Why = None,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
@@ -79,7 +95,11 @@ def restart(
 
     Example: nexus restart openai.Worker.3
     """
-    told = ask_service(config, "restart", {"actor": actor, "now": now})
+    if node is not None:
+        give_order(read_settings(config), node, "restart", actor, now=now, why=why, json=json)
+        return
+    order = {"actor": actor, "now": now}
+    told = order_here(config, "restart", "restart", order, why=why)
     if json:
         print_json(told)
     elif told["ended"]:

@@ -82,12 +82,12 @@ def _run(tokens: Sequence[str] | None) -> int:
 
 def _report(error: BaseException) -> int | None:
     """Say what went wrong; the exit code. None, and nothing said, if it was not expected."""
-    leaves = list(_leaves(error))
-    if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
+    found = list(leaves(error))
+    if any(isinstance(leaf, KeyboardInterrupt) for leaf in found):
         return exit_codes.INTERRUPTED
-    if any(isinstance(leaf, BrokenPipeError) for leaf in leaves):
+    if any(isinstance(leaf, BrokenPipeError) for leaf in found):
         return exit_codes.READER_GONE
-    known = [_known(leaf) for leaf in leaves]
+    known = [_known(leaf) for leaf in found]
     if None in known:
         return None
     for lines, _ in filter(None, known):
@@ -104,11 +104,11 @@ def _flush() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def leaves(error: BaseException) -> Iterator[BaseException]:
     """The exceptions inside trio's groups; one that stands alone is its own."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _leaves(inner)
+            yield from leaves(inner)
     else:
         yield error
 

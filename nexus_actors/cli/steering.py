@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from nexus_actors.cli import exit_codes
-from nexus_actors.cli.moments import local_now, moment
 from nexus_actors.cli.operator_sql import ask, call_as_operator
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, note, print_json, say
+from nexus_actors.contract.moments import local_now, moment
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings

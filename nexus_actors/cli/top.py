@@ -14,7 +14,7 @@ from nexus_actors.cli.report import print_json
 from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
-    from nexus_actors.cli.top_rounds import Round
+    from nexus_actors.observer.rounds import Round
     from nexus_actors.settings import Settings
 
 INTERVAL = 2.0
@@ -48,7 +48,7 @@ def top(
 async def _watch(settings: "Settings", url: str, once: bool, json: bool) -> None:
     import trio
 
-    from nexus_actors.cli.top_rounds import Rounds
+    from nexus_actors.observer.rounds import Rounds
     from nexus_actors.storage.postgres.connection import open_postgres
 
     async with open_postgres(url, pool_size=2, application_name="nexus top") as pool:

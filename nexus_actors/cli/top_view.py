@@ -9,7 +9,7 @@ from rich.text import Text
 
 from nexus_actors.cli.screen import cell, one_line
 from nexus_actors.cli.service_view import WIDE, age
-from nexus_actors.cli.top_rounds import Round
+from nexus_actors.observer.rounds import Round
 
 _NAME = 17
 """Columns of a name on a usual terminal: what numbers leave of it."""

@@ -4,8 +4,10 @@ import json
 import math
 import signal
 import time
+from typing import Annotated
 
 import trio
+from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from nexus_actors.cli import exit_codes
@@ -24,19 +26,44 @@ WORK_TIMEOUT = 30.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def demo() -> int:
+class _Stay:
+    """The time in which the reader looks around, until a signal ends it."""
+
+    def __init__(self) -> None:
+        self._over: trio.Event | None = None
+
+    async def wait(self) -> None:
+        """Until `end`."""
+        self._over = trio.Event()
+        await self._over.wait()
+
+    def end(self) -> bool:
+        """Whether that was what there was to end."""
+        if self._over is None or self._over.is_set():
+            return False
+        self._over.set()
+        return True
+
+
+def demo(
+    *,
+    keep: Annotated[
+        bool,
+        Parameter(negative=(), help="Leave the service up, with its dashboard, until Ctrl-C."),
+    ] = False,
+) -> int:
     """See the service at work: an embedded PostgreSQL, example requests, everything that came out.
 
     Needs neither keys nor a network. It leaves nothing behind; exit code 1 if anything that it
     shows is not as it must be.
 
-    Example: nexus demo
+    Example: nexus demo --keep
     """
-    return trio.run(_until_signal)
+    return trio.run(_until_signal, _Stay() if keep else None)
 
 
-async def _until_signal() -> int:
-    """Run the demo; a signal ends it early, in order."""
+async def _until_signal(stay: _Stay | None) -> int:
+    """Run the demo; a signal ends it early, in order, but for one that only ends the staying."""
     code = exit_codes.FAILED
     with trio.open_signal_receiver(*SIGNALS) as arrivals:
         async with trio.open_nursery() as nursery:
@@ -44,21 +71,22 @@ async def _until_signal() -> int:
             async def watch() -> None:
                 nonlocal code
                 async for number in arrivals:
-                    code = 128 + number
-                    nursery.cancel_scope.cancel()
+                    if stay is None or not stay.end():
+                        code = 128 + number
+                        nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch)
-            kept = await _demo(view.View())
+            kept = await _demo(view.View(), stay)
             code = exit_codes.OK if kept else exit_codes.FAILED
             nursery.cancel_scope.cancel()
     return code
 
 
-async def _demo(screen: view.View) -> bool:
+async def _demo(screen: view.View, stay: _Stay | None) -> bool:
     """The whole of it; whether every promise was kept."""
     began = time.monotonic()
     examples = read_examples()
-    async with open_stage(examples.config) as stage:
+    async with open_stage(examples.config, dashboard=stay is not None) as stage:
         with screen.console.status("starting PostgreSQL and the service"):
             await stage.wait_ready()
         _tell_start(screen, stage, time.monotonic() - began, examples)
@@ -68,6 +96,9 @@ async def _demo(screen: view.View) -> bool:
             found = await evidence.collect(pool, stage.settings.queue)
         _tell_results(screen, examples, found)
         await _tell_tree(screen, stage)
+        if stay is not None:
+            _tell_dashboard(screen, stage)
+            await stay.wait()
         with screen.console.status("stopping"):
             stopped = await stage.stop()
         log = stage.log_end()
@@ -78,6 +109,11 @@ async def _demo(screen: view.View) -> bool:
         complain("the end of the service's log:")
         for line in log:
             note(line)
+    if stay is None:
+        screen.console.print()
+        screen.say(
+            "Look around in it: make demo KEEP=1 leaves it up, with its dashboard, until Ctrl-C."
+        )
     return all(true for true, _ in kept)
 
 
@@ -177,6 +213,15 @@ async def _tell_tree(screen: view.View, stage: Stage) -> None:
         "Kill any of these actors: its supervisor starts another, which picks up its work.",
     )
     screen.show(render_tree(await stage.ask("tree")))
+
+
+def _tell_dashboard(screen: view.View, stage: Stage) -> None:
+    screen.heading(
+        "Its dashboard",
+        "What you have seen, and the levers: pause, scale, cancel, retry. Only from this machine.",
+    )
+    screen.say(str(stage.dashboard()), "bold cyan")
+    screen.say("The service stays up until Ctrl-C.")
 
 
 def _stopped_cleanly(stage: Stage, code: int | None) -> promises.Promise:

@@ -1,6 +1,7 @@
 """The service of the demo: a real `nexus start` in a folder of its own, both gone at the end."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,15 @@ START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 LOG_LINES = 15
 """Of the service's log, shown if it ends when it should not."""
+# Beside the examples' config, where the dashboard is to be looked at.
+_DASHBOARD = """
+[admin]
+listen = "127.0.0.1:0"
+
+[dashboard]
+loopback = "operate"
+"""
+_LISTENS = re.compile(r"the admin server listens.*'127\.0\.0\.1', (\d+)")
 # Whatever these say is about the reader's own service, which the demo must not touch.
 _FOREIGN = ("SHARED_QUEUE_DB_URL", "DATABASE_URL", "NEXUS_")
 
@@ -58,18 +68,25 @@ class Stage:
             return await self.process.wait()
         return None
 
+    def dashboard(self) -> str | None:
+        """Where it is, as the service's log says; None where it has none."""
+        found = _LISTENS.search(self.log.read_text(errors="replace"))
+        return None if found is None else f"http://127.0.0.1:{found[1]}/"
+
     def log_end(self) -> list[str]:
         """The last lines of its log."""
         return self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
 
 
 @asynccontextmanager
-async def open_stage(config: str) -> AsyncIterator[Stage]:
-    """Start the service in a new folder. However the block ends, process and folder are gone."""
+async def open_stage(config: str, *, dashboard: bool = False) -> AsyncIterator[Stage]:
+    """Start the service in a new folder, with a dashboard for whoever uses this machine if that is
+    wanted. However the block ends, process and folder are gone."""
     folder = Path(tempfile.mkdtemp(prefix="nexus-demo-", dir=_short_folder()))
     try:
         file = folder / "demo.toml"
-        file.write_text(f'[service]\nname = "demo"\ndata_dir = "{folder / "data"}"\n\n{config}')
+        service = f'[service]\nname = "demo"\ndata_dir = "{folder / "data"}"\n'
+        file.write_text(f"{service}{_DASHBOARD if dashboard else ''}\n{config}")
         environ = {
             name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
         }

@@ -1,0 +1,145 @@
+"""`nexus actor show|stop|start`: one actor of the tree."""
+
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from cyclopts import App, Parameter
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.node_orders import OnNode, Why, give_order, order_here
+from nexus_actors.cli.operator_sql import ask, call_as_operator
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import CommandError, note, print_json, say, say_text
+from nexus_actors.cli.service import ask_service
+
+actor = App(name="actor", help="One actor of a running service.", help_format="plaintext")
+
+Name = Annotated[str, Parameter(name="ACTOR", help="Its name, as nexus tree shows it.")]
+PATIENCE: Final = 10.0
+"""Seconds that another node is waited for to show it."""
+LOOK: Final = 0.2
+
+
+@actor.command
+def show(
+    name: Name, /, *, node: OnNode = None, config: ConfigPath = None, json: AsJson = False
+) -> None:
+    """Show what one actor is and does: its state (as far as it may be shown: mostly types), its
+    mailbox, the message that it handles, whom it is linked to, and what it has handled since
+    somebody looks.
+
+    Example: nexus actor show Router
+    Exit codes: 0 done; 1 no such actor, or it is stopped; 2 no such node; 3 no service is running
+    here; 5 the node does not answer.
+    """
+    told = (
+        ask_service(config, "inspect", {"actor": name})
+        if node is None
+        else _look(config, node, name)
+    )
+    if json:
+        print_json(told)
+    else:
+        _print(told)
+
+
+def _look(config: ConfigPath, node: str, name: str) -> Mapping[str, Any]:
+    """What the node shows of it, by the database."""
+    from nexus_actors.contract.json_text import Parsed, parse
+
+    settings, what = read_settings(config), f"actor {name}"
+    begun = ask(settings, "SELECT clock_timestamp() AS now, nexus.node_id($1) AS node", node)[0]
+    call_as_operator(settings, "SELECT nexus.look($1, $2, $3)", begun["node"], what)
+    statement = "SELECT body::text FROM nexus.sights WHERE node = $1 AND what = $2 AND at >= $3"
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for row in ask(settings, statement, begun["node"], what, begun["now"]):
+            match parse(row["body"]):
+                case Parsed({"error": str(error)}):
+                    raise CommandError(error)
+                case Parsed(dict(told)):
+                    return told
+                case _:
+                    pass
+        time.sleep(LOOK)
+    late = f"the node {begun['node']} shows nothing, after {PATIENCE:.0f} s: see nexus nodes"
+    raise CommandError(late, exit_codes.TIMED_OUT)
+
+
+_LISTS: Final = ("links", "monitors", "monitored_by", "linked_tasks")
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    say(f"{told['name']}  {told['class']}, {told['status']}")
+    if told["current_message"] is not None:
+        since = max(time.time() - told["since"], 0)
+        say(f"handles a {told['current_message']}, for {since:.1f} s")
+    say(f"{told['mailbox_length']} in its mailbox")
+    say(
+        f"since {told['counted_for']:.0f} s: {told['calls']} calls, {told['casts']} casts,"
+        f" {told['infos']} other messages, {told['seconds']:.3f} s spent on them"
+    )
+    for name in _LISTS:
+        if told[name]:
+            say(f"{name.replace('_', ' ')}: {', '.join(told[name])}")
+    if told["state"] is None:
+        note("its state is not shown: it is busy, and did not answer")
+    else:
+        say("state:")
+        say_text(told["state"])
+
+
+@actor.command
+def stop(
+    name: Name,
+    /,
+    *,
+    node: OnNode = None,
+    why: Why = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Stop one actor: it ends its work, and its supervisor does not start it again until nexus
+    actor start, or its own restart. What the others stand on is not stopped: see nexus restart.
+
+    Example: nexus actor stop ResultPoller
+    Exit codes: 0 done, or under way, which is said; 1 no such actor, or it is not to be stopped; 2
+    no such node; 3 no service is running here; 4 --why cannot be put on record; 5 the node does not
+    take the order.
+    """
+    if node is not None:
+        give_order(read_settings(config), node, "stop", name, why=why, json=json)
+        return
+    told = order_here(config, "stop", "stop_actor", {"actor": name}, why=why)
+    if json:
+        print_json(told)
+    else:
+        ends = "is stopped" if told["ended"] else "ends its work first; then it is stopped"
+        note(f"{told['actor']} {ends}")
+
+
+@actor.command
+def start(
+    name: Name,
+    /,
+    *,
+    node: OnNode = None,
+    why: Why = None,
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Start one actor that nexus actor stop has stopped.
+
+    Example: nexus actor start ResultPoller --node nexus@host2
+    Exit codes: 0 done; 1 no such actor, or it runs; 2 no such node; 3 no service is running here; 4
+    --why cannot be put on record; 5 the node does not take the order.
+    """
+    if node is not None:
+        give_order(read_settings(config), node, "start", name, why=why, json=json)
+        return
+    told = order_here(config, "start", "start_actor", {"actor": name}, why=why)
+    if json:
+        print_json(told)
+    else:
+        note(f"{told['actor']} {'is started' if told['started'] else 'is being started'}")

@@ -1,0 +1,71 @@
+"""`nexus dead edit`: mend the request of a dead letter, so that it can be sent again."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from nexus_actors.cli import exit_codes
+from nexus_actors.cli.operator_sql import ask, caller
+from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.report import CommandError, note, print_json
+from nexus_actors.cli.sources import opened
+
+LARGEST = 16 * 2**20
+"""Bytes of a request, as nexus.edit_letter takes it."""
+
+
+def edit(
+    number: Annotated[
+        int,
+        Parameter(
+            name="NUMBER",
+            help="As `dead list` shows it.",
+            validator=Number(gte=-(2**63), lt=2**63),
+        ),
+    ],
+    /,
+    *,
+    request: Annotated[
+        str,
+        Parameter(
+            name="--request",
+            allow_leading_hyphen=True,  # of - itself
+            help="The file with the whole request, JSON; - is stdin.",
+        ),
+    ],
+    config: ConfigPath = None,
+    json: AsJson = False,
+) -> None:
+    """Put another request into a dead letter; its id stays. What was there is kept in the letter
+    (edits: the first and the last nine), and the names of the fields that changed are on record,
+    see nexus audit. Then send it: nexus dead retry NUMBER.
+
+    Example: nexus dead edit 17 --request mended.json
+    Exit codes: 0 done; 2 no JSON object, another id, or no such letter; 4 the database refuses.
+    """
+    from nexus_actors.contract.json_text import Parsed, parse
+
+    with opened(request) as source:
+        data = source.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise CommandError(f"{request}: more than {LARGEST:,} bytes", exit_codes.USAGE)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{request}: not UTF-8", exit_codes.USAGE) from error
+    if not isinstance(parse(text), Parsed):
+        raise CommandError(f"{request}: expected one JSON object", exit_codes.USAGE)
+    settings = read_settings(config)
+    ask(
+        settings,
+        "SELECT nexus.edit_letter($1, $2::jsonb, $3, $4)",
+        number,
+        text,
+        caller(),
+        settings.queue.dead,
+    )
+    if json:
+        print_json({"number": number, "edited": True})
+    else:
+        note(f"dead letter {number} has another request; send it: nexus dead retry {number}")

@@ -1,0 +1,348 @@
+"""The observer on the screen: tabs, renewed while they are seen; and what keys do in them."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import ClassVar, Final
+
+from rich.text import Text
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
+
+from nexus_actors.contract.shown_text import printable
+from nexus_actors.observer.actor_screen import ActorScreen
+from nexus_actors.observer.dialogs import Ask, ChooseColumn, Confirm, Reading
+from nexus_actors.observer.levers import LEVERS, Lever
+from nexus_actors.observer.seen import LetterSeen, LogLine, NodeSeen, RequestSeen, WaitingSeen
+from nexus_actors.observer.sheet_view import SheetView
+from nexus_actors.observer.source import OFTEN, Action, Away, Source
+from nexus_actors.observer.tabs import TABS
+from nexus_actors.observer.tree_rows import ActorRow
+
+REFRESH: Final = 2.0
+"""Seconds between two looks."""
+LEAST_REFRESH: Final = 1.0
+KEYS: Final = """\
+1 … 7        a tab              Tab, Shift+Tab   between tabs and tables
+arrows       a row              Enter            look into it
+/            filter             Esc              end the filter, close a window
+o            sort by a column   < >              by the column before, after
+r            renew now          q, Ctrl+C        quit
+
+Tree         left, right: fold, unfold; -, +: all
+             Enter: state, mailbox, messages a second; t there: trace
+             k: restart the actor, K: kill it
+Providers    p: pause, u: resume, s: how many calls at once
+Requests     c: cancel
+Waiting      c: cancel
+Dead letters t: send again, d: delete
+Overview     D: drain the node, u: have it go on
+
+Each of these asks once, and shows the SQL and the command that do the same.
+"""
+
+
+class Observer(App[None]):
+    """Shows what a source finds out, and does what its user says. Exits by itself never."""
+
+    CSS_PATH = "observer.tcss"
+    TITLE = "nexus observer"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(n), f"tab({n})", show=False) for n in range(1, len(TABS) + 1)),
+        Binding("question_mark", "keys", "Keys", key_display="?"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("o", "sort", "Sort"),
+        Binding("less_than_sign", "sort_beside(-1)", show=False),
+        Binding("greater_than_sign", "sort_beside(1)", show=False),
+        Binding("r", "renew", "Renew", show=False),
+        Binding("escape", "unfilter", show=False),
+        Binding("left", "fold", show=False),
+        Binding("right", "unfold", show=False),
+        Binding("minus", "fold_all", show=False),
+        Binding("plus", "unfold_all", show=False),
+        *(Binding(it.key, f"lever('{it.id}')", it.label) for it in LEVERS),
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", show=False, priority=True),
+    ]
+
+    def __init__(self, source: Source, *, refresh: float = REFRESH) -> None:
+        """`refresh`: seconds between two looks."""
+        super().__init__()
+        self.theme = "ansi-dark"
+        self.animation_level = "none"
+        self._source = source
+        self._every = refresh
+        self._wanted = asyncio.Event()
+        self._said = ""
+        self._title_line = Static(id="title", markup=False)
+        self._views = {tab.id: SheetView(tab) for tab in TABS}
+        self.failure: Exception | None = None
+        """What nobody expected, and ended it."""
+
+    def compose(self) -> ComposeResult:
+        """A title, the tabs, a line for the filter, the keys."""
+        yield self._title_line
+        with TabbedContent():
+            for number, tab in enumerate(TABS, 1):
+                with TabPane(f"{number} {tab.title}", id=tab.id):
+                    yield self._views[tab.id]
+        yield Input(id="filter", placeholder="filter: words that a row has; Enter, or Esc")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin to look."""
+        self.query_one("#filter", Input).display = False
+        self._title("")
+        self.view.enter()
+        self._look()
+
+    @property
+    def view(self) -> SheetView:
+        """The tab that is seen."""
+        return self._views[self._active]
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Called by textual, which would print the values of local variables too, among them
+        secrets. Whoever runs the app raises it."""
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
+        if self.failure is None:
+            self.failure = error
+
+    # --- looking ---
+
+    @work(exclusive=True, group="look")
+    async def _look(self) -> None:
+        """Ask for the tab that is seen, again and again; draw it when it is time."""
+        due = 0.0
+        while True:
+            view = self.view
+            seen: object = None
+            trouble = None
+            is_wanted = self._wanted.is_set()
+            self._wanted.clear()
+            try:
+                seen = await view.tab.look(self._source)
+            except Away as away:
+                trouble = str(away)
+            if is_wanted or time.monotonic() >= due:
+                if trouble is None:
+                    view.show(seen)
+                else:
+                    view.show_trouble(trouble)
+                self._title(self._said)
+                due = time.monotonic() + self._every
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(due - time.monotonic(), OFTEN)):
+                    await self._wanted.wait()
+
+    def _title(self, said: str) -> None:
+        self._said = said
+        title = Text("nexus observer  ", "bold", no_wrap=True, overflow="ellipsis")
+        title.append(printable(self._source.subject, 100), "")
+        if said:
+            title.append(f"  {printable(said, 300)}", "bold")
+        self._title_line.update(title)
+
+    @on(TabbedContent.TabActivated)
+    def _tab_changed(self) -> None:
+        self._title("")
+        self.refresh_bindings()
+        self._look()
+
+    def action_renew(self) -> None:
+        """Look at once."""
+        self._wanted.set()
+
+    # --- moving ---
+
+    def action_tab(self, number: int) -> None:
+        """Go to a tab, and into its table."""
+        self.query_one(TabbedContent).active = TABS[number - 1].id
+        self.view.enter()
+
+    def action_filter(self) -> None:
+        """Write what rows must have."""
+        box = self.query_one("#filter", Input)
+        box.value, box.display = self.view.words, True
+        self.view.typing(is_typed=True)
+        box.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        if event.input.display:
+            self.view.words = event.value
+
+    @on(Input.Submitted, "#filter")
+    def _filter_taken(self) -> None:
+        self._leave_filter()
+
+    def action_unfilter(self) -> None:
+        """All rows again."""
+        self.view.words = ""
+        self._leave_filter()
+
+    def _leave_filter(self) -> None:
+        self.query_one("#filter", Input).display = False
+        self.view.enter()
+        self.view.typing(is_typed=False)
+
+    def action_sort(self) -> None:
+        """By a column that is chosen from a list."""
+        grid = self.view.grid
+        if grid is None or grid.table is None:
+            return
+
+        def sort(chosen: int | None) -> None:
+            if chosen is not None:
+                grid.sort_by(chosen)
+
+        self.push_screen(ChooseColumn([it.name for it in grid.table.columns]), sort)
+
+    def action_sort_beside(self, step: int) -> None:
+        """By the column before or after the one that it is sorted by."""
+        grid = self.view.grid
+        if grid is None or grid.table is None:
+            return
+        now = -1 if grid.sorted_by is None else grid.sorted_by
+        grid.sort_by(max(now + step, 0) % len(grid.table.columns))
+
+    def action_fold(self) -> None:
+        """Leave out what is below an actor."""
+        self._fold(folded=True)
+
+    def action_unfold(self) -> None:
+        """Show it again."""
+        self._fold(folded=False)
+
+    def _fold(self, *, folded: bool) -> None:
+        row = self.view.current
+        if row is not None and isinstance(row.subject, ActorRow):
+            self.view.fold(row.key, folded=folded)
+
+    def action_fold_all(self) -> None:
+        """Leave out what is below the supervisors under the root."""
+        grid = self.view.grid
+        if grid is None or grid.table is None:
+            return
+        rows = [it.subject for it in grid.table.rows if isinstance(it.subject, ActorRow)]
+        for it in rows:
+            if it.is_supervisor and not it.is_root:
+                self.view.fold(it.key, folded=True)
+
+    def action_unfold_all(self) -> None:
+        """Show all actors."""
+        for key in self.view.folded:
+            self.view.fold(key, folded=False)
+
+    # --- looking into a row ---
+
+    @on(DataTable.RowSelected)
+    def _row_selected(self) -> None:
+        row = self.view.current
+        match None if row is None else row.subject:
+            case ActorRow(node=node, name=name):
+                self.push_screen(ActorScreen(self._source, node, name, self._every))
+            case RequestSeen(request_id=request_id):
+                self._read(f"request {request_id}", request_id)
+            case WaitingSeen(request_id=str(request_id)):
+                self._read(f"request {request_id}", request_id)
+            case LetterSeen(number=number):
+                self._read(f"dead letter {number}", number)
+            case LogLine(text=text):
+                self.push_screen(Reading("log", text))
+            case NodeSeen() as node:
+                self.push_screen(Reading(node.name, _of_node(node)))
+
+    @work(exclusive=True, group="read")
+    async def _read(self, title: str, which: str | int) -> None:
+        source = self._source
+        try:
+            if isinstance(which, int):
+                text = await source.letter(which)
+            else:
+                text = await source.request(which)
+        except Away as away:
+            self._title(str(away))
+        else:
+            self.push_screen(Reading(title, text))
+
+    def action_keys(self) -> None:
+        """Say what the keys do."""
+        self.push_screen(Reading("Keys", KEYS))
+
+    # --- doing ---
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the levers of the tab that is seen are there."""
+        if action != "lever":
+            return True
+        return any(it.id == parameters[0] and self._active in it.tabs for it in LEVERS)
+
+    @property
+    def _active(self) -> str:
+        tabs = self.query(TabbedContent)
+        return tabs.first().active if tabs else TABS[0].id
+
+    def action_lever(self, which: str) -> None:
+        """Ask, then do it to what is under the cursor."""
+        lever = next(it for it in LEVERS if it.id == which)
+        row = self.view.current
+        subject = None if row is None else row.subject
+        if subject is None or not lever.fits(subject):
+            self._title(f"choose {lever.needs} first")
+            return
+
+        def confirm(value: str | None) -> None:
+            if value is not None:
+                self._confirm(lever, subject, value)
+
+        # At once, so that the keys which follow are the window's.
+        if lever.asks is None:
+            confirm("")
+        else:
+            self.push_screen(Ask(lever.asks(subject)), confirm)
+
+    def _confirm(self, lever: Lever, subject: object, value: str) -> None:
+        try:
+            action = self._source.meant(lever.make(subject, value))
+        except ValueError as error:
+            self._title(str(error))
+            return
+
+        def act(is_meant: bool | None) -> None:
+            if is_meant:
+                self._title(f"{lever.label.lower()} …")
+                self._act(action)
+
+        self.push_screen(Confirm(action), act)
+
+    @work(group="act")
+    async def _act(self, action: Action) -> None:
+        try:
+            said = await self._source.act(action)
+        except Away as away:
+            said = str(away)
+        self._title(said)
+        self._wanted.set()
+
+
+def _of_node(node: NodeSeen) -> str:
+    lines = [
+        f"{name:<12} {printable(str(value))}"
+        for name, value in (
+            ("node", node.node),
+            ("state", node.state),
+            ("why", node.why or "-"),
+            ("version", node.version),
+            ("started", f"{node.started_at:%Y-%m-%d %H:%M:%S %Z}"),
+            ("at work", node.in_flight),
+            ("restarts", node.restarts),
+            ("does for all", ", ".join(node.chores) or "-"),
+            ("last error", node.last_error or "-"),
+        )
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,173 @@
+"""What can be done in which tab, by which key, and to what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nexus_actors.monitoring.actions import Drain, Pause, Resume, Scale
+from nexus_actors.monitoring.interventions import Cancel, Order
+from nexus_actors.monitoring.letter_actions import PurgeLetter, RetryLetter
+from nexus_actors.monitoring.spelled import command_line
+from nexus_actors.observer.seen import (
+    LetterSeen,
+    NodeSeen,
+    ProviderSeen,
+    RequestSeen,
+    WaitingSeen,
+)
+from nexus_actors.observer.source import Action
+from nexus_actors.observer.tree_rows import ActorRow
+
+MOST_CALLS: Final = 9999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartHere:
+    """An actor of the service that runs here, ended for its supervisor to start it anew. It asks
+    the control socket, which works without a database too: there is no SQL for it."""
+
+    actor: str
+    now: bool
+    sql: str = ""
+
+    @property
+    def question(self) -> str:
+        """See Action."""
+        how = "It is killed; calls below it are cut, and made again" if self.now else "It ends"
+        how += "" if self.now else " its work first"
+        return f"Restart {self.actor}? {how}. Its supervisor starts it anew."
+
+    @property
+    def cli(self) -> str:
+        """See Action."""
+        return command_line("restart", self.actor, now=self.now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lever:
+    """A key, the tabs it works in, and the action it makes of the row under the cursor."""
+
+    id: str
+    key: str
+    label: str
+    tabs: frozenset[str]
+    needs: str
+    """What the row must be about, in words."""
+    fits: Callable[[Any], bool]
+    make: Callable[[Any, str], Action]
+    """Of the row's subject and what was asked for. Raises ValueError: what is wrong with it."""
+    asks: Callable[[Any], str] | None = None
+    """The question for a value, if it needs one."""
+
+
+def restart(node: str, actor: str, *, now: bool) -> Action:
+    """End an actor for its supervisor to start it anew; `now`: kill it. `node` is empty for the
+    service that runs here."""
+    if not node:
+        return RestartHere(actor=actor, now=now)
+    return Order(node=node, action="restart", actor=actor, now=now)
+
+
+def _scale(it: ProviderSeen, value: str) -> Action:
+    if value == "default":
+        return Scale(provider=it.name, calls=None)
+    if not (value.isascii() and value.isdecimal() and int(value[:9]) <= MOST_CALLS):
+        raise ValueError(f"scale: expected 0 to {MOST_CALLS} calls at once, or default")
+    return Scale(provider=it.name, calls=int(value))
+
+
+def _is_actor(it: object) -> bool:
+    return isinstance(it, ActorRow) and not it.is_root
+
+
+def _is_provider(it: object) -> bool:
+    return isinstance(it, ProviderSeen)
+
+
+def _has_not_ended(it: object) -> bool:
+    if isinstance(it, WaitingSeen):
+        return it.request_id is not None
+    return isinstance(it, RequestSeen) and it.state not in ("done", "failed")
+
+
+def _is_letter(it: object) -> bool:
+    return isinstance(it, LetterSeen)
+
+
+def _is_node(it: object) -> bool:
+    return isinstance(it, NodeSeen)
+
+
+def _actors(name: str, key: str, label: str, *, now: bool) -> Lever:
+    return Lever(
+        id=name,
+        key=key,
+        label=label,
+        tabs=frozenset({"tree"}),
+        needs="an actor below the root",
+        fits=_is_actor,
+        make=lambda it, _: restart(it.node, it.name, now=now),
+    )
+
+
+def _providers(name: str, key: str, label: str, make: Callable[[Any, str], Action]) -> Lever:
+    return Lever(
+        id=name,
+        key=key,
+        label=label,
+        tabs=frozenset({"providers"}),
+        needs="a provider",
+        fits=_is_provider,
+        make=make,
+        asks=_ask_calls if make is _scale else None,
+    )
+
+
+def _letters(name: str, key: str, label: str, make: Callable[[Any, str], Action]) -> Lever:
+    return Lever(
+        id=name,
+        key=key,
+        label=label,
+        tabs=frozenset({"letters"}),
+        needs="a letter",
+        fits=_is_letter,
+        make=make,
+    )
+
+
+def _nodes(name: str, key: str, label: str, make: Callable[[Any, str], Action]) -> Lever:
+    return Lever(
+        id=name,
+        key=key,
+        label=label,
+        tabs=frozenset({"overview"}),
+        needs="a node",
+        fits=_is_node,
+        make=make,
+    )
+
+
+def _ask_calls(it: ProviderSeen) -> str:
+    return f"Calls at once to {it.name}, on each node: a number, or default"
+
+
+LEVERS: Final = (
+    _actors("restart", "k", "Restart", now=False),
+    _actors("kill", "K", "Kill", now=True),
+    _providers("pause", "p", "Pause", lambda it, _: Pause(subject="provider", name=it.name)),
+    _providers("resume", "u", "Resume", lambda it, _: Resume(subject="provider", name=it.name)),
+    _providers("scale", "s", "Scale", _scale),
+    Lever(
+        id="cancel",
+        key="c",
+        label="Cancel",
+        tabs=frozenset({"requests", "waiting"}),
+        needs="a request that has not ended",
+        fits=_has_not_ended,
+        make=lambda it, _: Cancel(request_id=it.request_id),
+    ),
+    _letters("retry", "t", "Send again", lambda it, _: RetryLetter(number=it.number)),
+    _letters("purge", "d", "Delete", lambda it, _: PurgeLetter(number=it.number)),
+    _nodes("drain", "D", "Drain", lambda it, _: Drain(node=it.node)),
+    _nodes("go_on", "u", "Go on", lambda it, _: Resume(subject="node", name=it.node)),
+)

@@ -1,0 +1,247 @@
+"""The service that runs here: its control socket, and its database for what only that knows."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from nexus_actors.contract.shown_text import json_text
+from nexus_actors.monitoring.reading import Reader
+from nexus_actors.observer.levers import RestartHere
+from nexus_actors.observer.rounds import PATIENCE, Calls, Round, Rounds
+from nexus_actors.observer.seen import (
+    ActorSeen,
+    LogLine,
+    Overview,
+    ProviderSeen,
+    QueueSeen,
+    TraceLine,
+    TraceSeen,
+    TreeSeen,
+)
+from nexus_actors.observer.sheet import age, moment
+from nexus_actors.observer.source import Action, Away
+from nexus_actors.observer.stored import Stored, node_seen
+from nexus_actors.operations import asking
+from nexus_actors.storage.errors import StorageError
+
+LOG_LINES: Final = 500
+_BEFORE: Final = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]{8,15}Z) \[\w+ *\] ")
+_RESTART: Final = 10.0
+"""Seconds for a restart, which waits for the actor's end."""
+
+
+class LocalSource(Stored):
+    """See Source; on trio. Each answer is of this moment but the log, which grows here."""
+
+    subject = "this service"
+
+    def __init__(
+        self, data_dir: Path, reader: Reader, by: str, *, shows_messages: bool = False
+    ) -> None:
+        super().__init__(reader, by, shows_messages=shows_messages)
+        self._data_dir = data_dir
+        self._rounds = Rounds(data_dir, reader.queues, self._looking)
+        self._log: list[LogLine] = []
+        self._log_from: tuple[str, int] = ("", 0)
+        """Whose log it is, and its last line."""
+
+    async def overview(self) -> Overview:
+        """See Source."""
+        now = await self._rounds.next()
+        one = now.service
+        told = " ".join(now.trouble[:1])
+        if one is not None:
+            told = f"{one.name} {one.version}, up {age(one.uptime_seconds)}, at work {one.in_work}"
+            told += f", unpublished {one.unpublished}, spooled {one.spooled}"
+        calls = list(now.providers.values())
+        return Overview(
+            state="unknown" if one is None else one.state,
+            told=told,
+            outages={} if one is None else one.outages,
+            paused=[] if one is None else one.paused,
+            waiting=now.waiting,
+            rate=total([it.answered_per_second for it in calls]),
+            failed_rate=total([it.failed_per_second for it in calls]),
+            mean_ms=mean(calls),
+            spent_day=total([it.spent_day for it in calls]),
+            queues=list(queues_seen(now)),
+            nodes=[node_seen(it) for it in self._rounds.nodes],
+            trouble=now.trouble if one is not None else now.trouble[1:],
+        )
+
+    async def providers(self) -> Sequence[ProviderSeen]:
+        """See Source."""
+        now = await self._rounds.next()
+        status = self._rounds.status
+        if status is None:
+            raise Away("; ".join(now.trouble))
+        return list(providers_seen("", status, now.providers))
+
+    async def trees(self) -> Sequence[TreeSeen]:
+        """See Source."""
+        return [TreeSeen(node="", name=self.subject, root=await self._ask("tree"))]
+
+    async def log(self) -> Sequence[LogLine]:
+        """See Source."""
+        whose, last = self._log_from
+        told = await self._ask("log", {"after": last, "of": whose})
+        if told["of"] != whose:  # another process, whose lines have other numbers
+            self._log = []
+        self._log += [log_line(*line) for line in told["lines"]]
+        del self._log[:-LOG_LINES]
+        self._log_from = told["of"], told["last"]
+        return list(self._log)
+
+    async def actor(self, node: str, name: str) -> ActorSeen:
+        """See Source."""
+        return actor_seen(await self._ask("inspect", {"actor": name}))
+
+    async def trace(self, node: str, name: str) -> TraceSeen:
+        """See Source."""
+        return trace_seen(await self._ask("trace", {"actor": name}))
+
+    async def end_trace(self, node: str, name: str) -> None:
+        """See Source."""
+        await self._ask("trace", {"actor": name, "end": True})
+
+    async def act(self, action: Action) -> str:
+        """See Source."""
+        if not isinstance(action, RestartHere):
+            return await super().act(action)
+        node = (await self._ask("status", {"queues": False}))["instance"]
+        unrecorded = await self._record(action, node)
+        order = {"actor": action.actor, "now": action.now, "by": self._by}
+        told = await self._ask("restart", order, patience=_RESTART)
+        what = "is started anew" if told["ended"] else "ends its work first"
+        return f"{told['actor']} {what}{unrecorded}"
+
+    async def _record(self, action: RestartHere, node: str) -> str:
+        """Put it on record; why it is not, to be said. It is done without a database too."""
+        detail = json_text({"now": True} if action.now else {})
+        subject = f"{action.actor} on {node}"
+        try:
+            with trio.fail_after(PATIENCE):
+                await self._reader.act("record", "restart", subject, detail, self._by)
+        except trio.TooSlowError:
+            return "; not on record: the database did not answer in time"
+        except StorageError as error:
+            return f"; not on record: {error}"
+        return ""
+
+    async def _ask(
+        self,
+        command: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        patience: float = PATIENCE,
+    ) -> Any:
+        ask = partial(asking.ask, self._data_dir, command, arguments, timeout=patience)
+        try:
+            return await trio.to_thread.run_sync(ask, abandon_on_cancel=True)
+        except asking.ControlError as error:
+            raise Away(str(error)) from error
+
+
+def log_line(number: int, level: str, text: str) -> LogLine:
+    """An entry of the log. What stands before a line for eyes has columns of its own here."""
+    begun = _BEFORE.match(text)
+    when = "" if begun is None else moment(datetime.fromisoformat(begun[1])).plain
+    text = text if begun is None else text[begun.end() :]
+    return LogLine(key=str(number), when=when, level=level, text=text)
+
+
+def total(values: Sequence[float | None]) -> float | None:
+    """Of those that are known; None if none is."""
+    known = [it for it in values if it is not None]
+    return sum(known) if known else None
+
+
+def mean(calls: Sequence[Calls]) -> float | None:
+    """Milliseconds of a call, over all providers."""
+    weighed = [
+        (it.mean_ms, (it.answered_per_second or 0.0) + (it.failed_per_second or 0.0))
+        for it in calls
+        if it.mean_ms is not None
+    ]
+    rate = sum(weight for _, weight in weighed)
+    return sum(value * weight for value, weight in weighed) / rate if rate else None
+
+
+def queues_seen(now: Round) -> Iterator[QueueSeen]:
+    """Those of a round."""
+    for name, length in now.queues.items():
+        yield QueueSeen(
+            name=name,
+            total=length["total"],
+            visible=length["visible"],
+            oldest_seconds=length["oldest_seconds"],
+        )
+
+
+def providers_seen(
+    node: str, status: Mapping[str, Any], calls: Mapping[str, Calls]
+) -> Iterator[ProviderSeen]:
+    """Each provider, of a status and the calls since the one before. `node`: its name."""
+    paused = status["paused"]
+    for name, it in calls.items():
+        told = status["providers"].get(name)
+        state, why = ("not here", "") if told is None else _gate(name, told, paused)
+        yield ProviderSeen(
+            name=name,
+            node=node,
+            state=state,
+            why=why,
+            running=it.running,
+            waiting=it.queued,
+            limit=it.limit,
+            rate=it.answered_per_second,
+            failed_rate=it.failed_per_second,
+            mean_ms=it.mean_ms,
+            spent_hour=it.spent_hour,
+            spent_day=it.spent_day,
+        )
+
+
+def _gate(name: str, told: Mapping[str, Any], paused: Sequence[str]) -> tuple[str, str]:
+    """What keeps calls from a provider, in a word, and in words."""
+    held = [it for it in paused if f"provider {name}" in it]
+    if held:
+        return "paused", held[0]
+    circuits, keys = told["circuits"], told["keys_suspended"]
+    why = "; ".join(f"{it}: {what}" for it, what in [*circuits.items(), *keys.items()])
+    if circuits:
+        words = [str(it).split(" ", 1)[0] for it in circuits.values()]
+        worst = next((it for it in ("open", "half_open", "throttled") if it in words), words[0])
+        return worst, why
+    return ("key held", why) if keys else ("ok", "")
+
+
+def actor_seen(told: Mapping[str, Any]) -> ActorSeen:
+    """An actor, of what a node tells of it."""
+    return ActorSeen(
+        name=told["name"],
+        class_name=told["class"],
+        sys_state=told["sys_state"],
+        state=told["state"] or "not told: it is busy",
+        mailbox_length=told["mailbox_length"],
+        links=told["links"],
+        monitors=told["monitors"],
+        monitored_by=told["monitored_by"],
+        linked_tasks=told["linked_tasks"],
+        messages=told["calls"] + told["casts"] + told["infos"],
+        busy_seconds=told["seconds"],
+    )
+
+
+def trace_seen(told: Mapping[str, Any]) -> TraceSeen:
+    """Events, of what the service tells."""
+    lines = [
+        TraceLine(number=number, at=datetime.fromtimestamp(at, UTC), what=what)
+        for number, at, what in told["events"]
+    ]
+    return TraceSeen(lines=lines, ended=told["ended"])
