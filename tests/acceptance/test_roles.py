@@ -66,6 +66,20 @@ def test_a_service_and_a_producer_with_just_what_they_need(
         (producer_url, "SELECT nexus.cancel_where(state => 'any')"),
         (producer_url, "INSERT INTO nexus.cancellations (request_id) VALUES ('r')"),
         (producer_url, "SELECT nexus.node_id('*')"),
+        (producer_url, "SELECT nexus.look('one', 'tree')"),
+        (producer_url, "SELECT * FROM nexus.sums"),
+        (service_url, "SELECT nexus.command('one', 'reload')"),
+        (service_url, "SELECT nexus.record('a', 'b', NULL)"),
+        (service_url, "SELECT nexus.edit_letter(1, '{}')"),
+        (service_url, "UPDATE nexus.commands SET action = 'reload'"),
+        (
+            operator_url,
+            "INSERT INTO nexus.audit (by, role, action, subject) VALUES ('', '', '', '')",
+        ),
+        (operator_url, "DELETE FROM nexus.audit"),
+        (operator_url, "UPDATE nexus.commands SET outcome = 'done'"),
+        (operator_url, "UPDATE nexus.sights SET body = '{}'"),
+        (operator_url, "UPDATE nexus.sums SET cost = 0"),
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             query(url, statement)
@@ -127,6 +141,10 @@ def an_operator_runs_the_commands(nexus: Nexus, inside: Inside, url: str) -> Non
     query(url, "SELECT min(enqueued_at) FROM pgmq.q_ai_requests")  # nexus top
     query(url, "SELECT min(enqueued_at) FROM pgmq.q_ai_results")
     query(url, "SELECT nexus.node_id(host) FROM nexus.nodes")
+    query(url, "SELECT nexus.look(host, 'tree'), nexus.command(host, 'reload') FROM nexus.nodes")
+    query(url, "SELECT FROM nexus.sums, nexus.totals, nexus.sums_progress, nexus.latency_bounds()")
+    query(url, "SELECT FROM nexus.looks, nexus.sights, nexus.commands, nexus.audit")
+    an_operator_orders_a_node_and_is_on_record(inside, letter["number"], url)
     assert "not shown" not in inside.run("models").stderr
     assert inside.run("models", "forget", "--all").returncode == 0
     query(url, "SELECT count(msg_id) FROM pgmq.q_ai_requests WHERE vt <= now()")
@@ -139,6 +157,32 @@ def an_operator_runs_the_commands(nexus: Nexus, inside: Inside, url: str) -> Non
     wait_for(lambda: value(url, letters) == 1, "the letter of the request that was sent again")
     assert inside.run("dead", "purge", "--all").returncode == 0
     assert inside.json("dead", "list") == []
+
+
+def an_operator_orders_a_node_and_is_on_record(inside: Inside, letter: int, url: str) -> None:
+    host = value(url, "SELECT host FROM nexus.nodes")
+    told = inside.json("restart", "Router", "--node", host, "--why", "stuck")
+    assert told["outcome"] == "Router has ended, and is started anew"
+    assert (
+        "the others depend on it" in inside.run("actor", "stop", "Database", "--node", host).stderr
+    )
+    assert inside.run("actor", "stop", "Pruner", "--node", host).returncode == 0
+    assert "is stopped" in inside.run("actor", "show", "Pruner", "--node", host).stderr
+    assert inside.run("actor", "start", "Pruner", "--node", host).returncode == 0
+    assert inside.json("actor", "show", "Pruner", "--node", host)["sys_state"] == "running"
+    mended = json.dumps({"request_id": "bad", "model": "m"})
+    edited = inside.run("dead", "edit", str(letter), "--request", "-", stdin=mended)
+    assert edited.returncode == 0, edited.stderr
+    wrong = inside.run("dead", "edit", str(letter), "--request", "-", stdin="[]")
+    assert (wrong.returncode, "expected the request to be a JSON object" in wrong.stderr) == (
+        2,
+        True,
+    )
+    acts = inside.json("audit")
+    done = [(it["action"], it["subject"].split(" on ")[0]) for it in acts]
+    assert ("edit", f"letter {letter}") in done
+    assert [it for it in done if it[1] == "Pruner"] == [("start", "Pruner"), ("stop", "Pruner")]
+    assert "stuck" in inside.run("audit").stdout
 
 
 def an_operator_sends_again_what_is_only_in_the_archive(

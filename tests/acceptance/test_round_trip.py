@@ -68,6 +68,7 @@ def test_the_tree_shows_every_actor(nexus: Nexus, database_url: str) -> None:
         "Pipeline.Supervisor",
         "ResultPoller",
         "Pruner",
+        "Rollup",
         "Control",
         "Watchdog",
     ]

@@ -4,11 +4,13 @@ what happened, each request ends in one result within its time, and the key is n
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from supervisors import tree
 from tests.http_server import Reply, Script, scripted_server
 from tests.integration.providers.helpers import MODELS, check_rules
 from tests.service import request, running_service
@@ -113,7 +115,7 @@ async def test_every_fault_is_on_record_and_no_secret_is(
                 await sql.rows("SELECT * FROM nexus.requests"),
                 await sql.rows("SELECT * FROM nexus.rate_limits"),
                 await service.application.status(),
-                await service.application._tree(),
+                asdict(await tree(service.application.root.ref)),
             ]
             kept = [*await sql.dead(), await sql.rows("SELECT * FROM job_results")]
     check_rules(server, kind, model=MODELS[kind])

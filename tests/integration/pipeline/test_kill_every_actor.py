@@ -43,6 +43,7 @@ TREE = [
     "Database",
     "Heartbeat.Supervisor",
     "Heartbeat",
+    "ObserverBackend",
     "Pipeline.Supervisor",
     "LeaseKeeper",
     "ResultPublisher",
@@ -65,6 +66,7 @@ TREE = [
     "QueueConsumer",
     "ResultPoller",
     "Pruner",
+    "Rollup",
     "Control",
     "Watchdog",
 ]

@@ -10,7 +10,8 @@ import pytest
 import trio
 import trio.testing
 
-from nexus_actors.storage.errors import StorageRefused, StorageUnavailable
+from nexus_actors.storage.errors import StorageRefused, StorageStrained, StorageUnavailable
+from nexus_actors.storage.postgres import connection as connection_module
 from nexus_actors.storage.postgres.connection import (
     Connection,
     PostgresPool,
@@ -52,6 +53,22 @@ async def test_one_that_was_seen_to_be_cut_costs_the_next_statement_nothing(
                 await trio.sleep(0.01)
         await trio.sleep(0.05)  # and the pool, too
         assert await pool.run(fetch_value, "SELECT 1") == 1
+
+
+async def test_one_that_is_cut_in_a_transaction_since_it_took_too_long_is_told_as_that(
+    db: PostgresDatabase, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of its statements takes too long, all do together."""
+    monkeypatch.setattr(connection_module, "GRACE", 0.1)
+
+    async def long(connection: Connection) -> None:
+        async with connection.transaction():
+            while True:
+                await connection.execute("SELECT pg_sleep(0.2)")
+
+    async with open_postgres(database_url, pool_size=1, command_timeout=0.5) as pool:
+        with pytest.raises(StorageStrained, match="no answer in time"):
+            await pool.run(long)
 
 
 async def test_cut_connections_are_replaced(db: PostgresDatabase) -> None:

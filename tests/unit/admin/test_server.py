@@ -158,7 +158,9 @@ async def test_a_page_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(app, "REQUEST_TIMEOUT", 0.05)
     async with serving() as port:
         answer = await say(port, GET.replace(b" / ", b" /hang "))
-        assert answer.startswith(b"HTTP/1.1 500")
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"content-security-policy: default-src 'none'" in answer
+    assert answer.endswith(b"\r\n\r\n" + app.TOO_LONG)
 
 
 async def test_further_connections_wait_while_all_are_being_answered(

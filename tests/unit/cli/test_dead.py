@@ -2,7 +2,7 @@
 
 import pytest
 
-from nexus_actors.cli.dead import outcome_of
+from nexus_actors.cli.letters import outcome_of
 from nexus_actors.storage.postgres.dead_letters import Retried
 
 SENT = Retried(1, "r", "r~1")

@@ -5,9 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+import structlog
 import trio
+import trio.testing
 
-from nexus_actors.operations.pruner import INTERVAL, LOOK, OVERDUE, Pruner
+from nexus_actors.operations.leader import LOOK, Leadership
+from nexus_actors.operations.pruner import INTERVAL, OVERDUE, Pruner
 from nexus_actors.settings.model import RetentionSettings
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.nodes import Chore, Term, Turn
@@ -72,14 +75,10 @@ async def pruning(store: Store, outages: Outages | None = None) -> AsyncIterator
         return settings(retention={"dead_days": 1.0}).retention
 
     def pruner() -> Pruner:
-        return Pruner(
-            settings=retention,
-            store=store,
-            chores=store,
-            node="one",
-            running=lambda: 77,
-            outages=outages or Outages(),
+        leadership = Leadership(
+            chores=store, node="one", running=lambda: 77, outages=outages or Outages()
         )
+        return Pruner(settings=retention, store=store, leadership=leadership)
 
     async with open_tree(pruner):
         yield
@@ -146,3 +145,19 @@ async def test_it_is_told_when_nobody_has_pruned_for_an_hour(autojump_clock: Any
         store.idle = 0
         await trio.sleep(LOOK)
         assert outages.describe(0.0) == {}
+
+
+async def test_a_look_that_finds_the_chore_locked_is_no_change_of_who_leads(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """As after a statement that was given up while the server goes on with it."""
+    store = Store()
+    with structlog.testing.capture_logs() as logs:
+        async with pruning(store):
+            await trio.sleep(2 * LOOK)
+            store.leader = "locked"
+            await trio.sleep(2 * LOOK)
+            store.leader = "one"
+            await trio.sleep(2 * LOOK)
+    told = [it["term"] for it in logs if it["event"] == "this node leads"]
+    assert told == [1]

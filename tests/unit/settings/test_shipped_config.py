@@ -10,6 +10,7 @@ from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.providers.port import ProviderSettings
 from nexus_actors.settings import (
     AdminSettings,
+    DashboardSettings,
     DatabaseSettings,
     QueueSettings,
     ResultPollerSettings,
@@ -42,6 +43,7 @@ def _sections() -> dict[str, type[BaseModel]]:
         "queue": QueueSettings,
         "result_poller": ResultPollerSettings,
         "admin": AdminSettings,
+        "dashboard": DashboardSettings,
         "supervision": SupervisionSettings,
         "security": SecuritySettings,
         "retention": RetentionSettings,

@@ -1,0 +1,122 @@
+"""Is it well? What the overview says, and why."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from nexus_actors.monitoring.overview import Control, Node, Present, Provider, Queue
+from nexus_actors.monitoring.trends import Trend
+from nexus_actors.monitoring.wellness import Verdict, verdict
+
+NODE = Node(
+    node="7f1d",
+    name="nexus@host",
+    host="host",
+    version="1",
+    state="ready",
+    why=None,
+    in_flight=0,
+    concurrency={},
+    restarts=0,
+    last_error=None,
+    started_at=datetime(2026, 1, 1, tzinfo=UTC),
+    beat_age=1.0,
+    chores=[],
+)
+WELL = Present(
+    nodes=[NODE],
+    queues={"requests": Queue(0, 0, None), "dead": Queue(0, None, None)},
+    waiting={},
+    idle={"prune": 60.0},
+    controls=[],
+    providers=[Provider("echo", 1, 8)],
+)
+QUIET = Trend(
+    window="hour",
+    seconds=60.0,
+    times=[],
+    rates=[],
+    p50=[],
+    p95=[],
+    error_shares=[],
+    costs=[],
+    requests=100,
+    failed=1,
+    cost=0.0,
+    unknown_costs=0,
+    p50_of_all=None,
+    p95_of_all=None,
+    until=None,
+)
+PAUSE = Control(
+    action="pause",
+    subject="queue",
+    name="ai_requests",
+    node="*",
+    value="wait",
+    until=None,
+    by="joe",
+    why=None,
+)
+
+
+def said(present: Present = WELL, trend: Trend = QUIET, **changed: Any) -> Verdict:
+    return verdict(replace(present, **changed), trend)
+
+
+def test_where_nothing_is_wrong_it_says_so() -> None:
+    found = said()
+    assert (found.level, found.findings) == ("well", [])
+    assert found.line == "All is well: 1 node runs, nothing is late."
+
+
+DRAIN = replace(PAUSE, action="drain", subject="", name="", node="7f1d")
+OTHER = replace(NODE, node="8e2c", name="nexus@other", host="other")
+
+
+@pytest.mark.parametrize(
+    ("changed", "level", "text"),
+    [
+        ({"nodes": []}, "bad", "No node runs"),
+        ({"nodes": [NODE, replace(NODE, state="lost", beat_age=300.0)]}, "bad", "lost"),
+        ({"nodes": [NODE, replace(NODE, state="lost", beat_age=9e4)]}, "care", "lost"),
+        ({"nodes": [replace(NODE, state="degraded", why="no\u202ekey")]}, "care", "no\\u202ekey"),
+        ({"queues": {"requests": Queue(5, 5, 1000.0)}}, "bad", "due for 17 min"),
+        ({"queues": {"requests": Queue(5, 5, 130.0)}}, "care", "due for 2 min"),
+        ({"queues": {"dead": Queue(10_001, None, None)}}, "care", "10,000 dead letters"),
+        ({"providers": [Provider("a", circuits={"m": "open for 5 s"})]}, "care", "circuit of a"),
+        ({"providers": [Provider("a", circuits={"m": "throttled for 5 s"})]}, "care", "throttles"),
+        ({"providers": [Provider("a", keys={"K": "refused, for 5 s"})]}, "care", "key of a"),
+        ({"idle": {"prune": 7200.0}}, "care", "2 h nobody deletes"),
+        ({"idle": {"sum": 7200.0}}, "care", "2 h nobody sums"),
+        ({"controls": [PAUSE]}, "bad", "No request is taken: joe has paused the queue."),
+        ({"controls": [replace(PAUSE, node="7f1d")]}, "care", "Paused by joe: the queue"),
+        ({"controls": [DRAIN]}, "bad", "every node that runs is drained, by joe"),
+        ({"controls": [DRAIN], "nodes": [NODE, OTHER]}, "care", "the node nexus@host (7f1d)"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said(changed: dict[str, Any], level: str, text: str) -> None:
+    found = said(**changed)
+    assert found.level == level
+    assert text in found.line
+    assert all(it.where.startswith("/") for it in found.findings)
+
+
+def test_many_that_fail_are_bad_and_few_say_nothing() -> None:
+    assert said(trend=replace(QUIET, failed=20)).level == "bad"
+    assert said(trend=replace(QUIET, requests=10, failed=9)).level == "well"
+
+
+def test_a_paused_queue_is_not_late() -> None:
+    found = said(controls=[PAUSE], queues={"requests": Queue(5, 5, 9999.0)})
+    assert not any("due" in it.text for it in found.findings)
+
+
+def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
+    found = said(controls=[replace(PAUSE, node="7f1d")], nodes=[])
+    assert found.level == "bad"
+    assert found.line.startswith("No node runs")
+    assert found.line.endswith("And 1 more below.")
