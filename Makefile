@@ -9,15 +9,15 @@ AGAINST ?= adc0287
 INPUTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill quick unit test suite soak fuzz check test-container bench bench-smoke differential lock clean
+.PHONY: help setup demo drill quick unit test suite soak fuzz check test-container test-browser pictures bench bench-smoke differential lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/dev.stamp ## create .venv with everything a developer needs
 
-demo: .venv/runtime.stamp ## start the service on an embedded PostgreSQL, feed it examples, show what comes out
-	@$(BIN)/nexus demo
+demo: .venv/runtime.stamp ## start the service on an embedded PostgreSQL, feed it examples, show what comes out; KEEP=1: stay up, with its dashboard
+	@$(BIN)/nexus demo $(if $(KEEP),--keep)
 
 drill: .venv/runtime.stamp ## kill services and PostgreSQL for two minutes under load, and count what was kept
 	@$(BIN)/nexus drill --requests 5000 --duplicates 500 --kill 50 --db-restart 10 --provider-faults 0.3 --seconds 120
@@ -47,6 +47,12 @@ fuzz: setup ## look for rows and answers that harm others, 100,000 of them; SEED
 
 test-container: setup ## carry out the Containerfile in a folder, and start, ask and stop what comes out (needs packages, or pip's cache)
 	@$(BIN)/python -m tests.container
+
+test-browser: setup ## drive the dashboard in a real Chromium, where there is one (Debian: apt-get install chromium)
+	@$(BIN)/python -m pytest tests/browser
+
+pictures: setup ## take the pictures in docs/pictures anew, of a seeded service; SHEET=FOLDER takes every page in every state
+	@$(BIN)/python -m tests.browser.pictures $(if $(SHEET),--sheet $(SHEET))
 
 check: setup ## ruff, mypy, pyright, import boundaries
 	@$(BIN)/ruff check .

@@ -26,6 +26,7 @@ USUAL = (
     "steering",
     "reloads",
     "metrics",
+    "pages",
 )
 ACTORS = "actors"
 VOLUME = "volume"
