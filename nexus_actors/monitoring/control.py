@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import trio
-
 from nexus_actors.contract.shown_text import json_text
 from nexus_actors.monitoring.nodes import NodeLine, Sight, look
-from nexus_actors.monitoring.reading import Reader
+from nexus_actors.monitoring.reading import Reader, together
 from nexus_actors.storage.errors import StorageError
 
 MOST_ROWS: Final = 500
@@ -212,7 +210,7 @@ async def read_configs(reader: Reader, nodes: Sequence[NodeLine], by: str) -> li
     async def ask(node: NodeLine) -> None:
         found[node.node] = await _config(reader, node, by)
 
-    async with trio.open_nursery() as nursery:
+    async with together() as nursery:
         for node in running:
             nursery.start_soon(ask, node)
     return [found[it.node] for it in running]

@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import trio
-
 from nexus_actors.monitoring.nodes import told
-from nexus_actors.monitoring.reading import Reader, Row, parsed
+from nexus_actors.monitoring.reading import Reader, Row, parsed, together
 
 MOST_NODES: Final = 200
 MOST_LOOKED_AT: Final = 20
@@ -137,7 +135,7 @@ async def read_present(reader: Reader, by: str) -> Present:
     looked_at = [it.node for it in nodes if it.is_there][:MOST_LOOKED_AT]
     if looked_at:
         await reader.act("overview_look", looked_at, by)
-    async with trio.open_nursery() as nursery:
+    async with together() as nursery:
         nursery.start_soon(read, "overview_sights", looked_at)
         nursery.start_soon(read, "overview_queues", COUNTED + 1)
         nursery.start_soon(read, "overview_waiting", queue, COUNTED + 1)

@@ -237,6 +237,23 @@ async def open_reader(
         nursery.cancel_scope.cancel()
 
 
+@asynccontextmanager
+async def together() -> AsyncIterator[trio.Nursery]:
+    """A nursery for questions that are asked at once. Where the store refuses some of them, the
+    first StorageError is raised as itself, so that whoever asked can name what he catches."""
+    try:
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    except BaseExceptionGroup as group:
+        refused, others = group.split(StorageError)
+        if refused is None or others is not None:
+            raise
+        error: BaseException = refused
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from error.__cause__
+
+
 def parsed(text: str | None) -> Any:
     """A value of `jsonb`. None for SQL's NULL, and for what is deeper or larger than we read."""
     if text is None:
