@@ -30,10 +30,12 @@ _PLANS: Final = {
     "enable_nestloop": "on",
     "enable_mergejoin": "on",
     "enable_bitmapscan": "off",
+    "work_mem": "32MB",
 }
 """Questions of eyes are few and each another: the planner is to look at their parameters, which the
 pipeline's statements do without. Sequential scans stay the last resort; and an index is read in its
-order, as far as a LIMIT goes, where a bitmap would be of all that there is."""
+order, as far as a LIMIT goes, where a bitmap would be of all that there is. What is looked at, up
+to its bounds, fits into this memory, so that it is not written to a file."""
 
 Row = dict[str, Any]
 P = ParamSpec("P")
