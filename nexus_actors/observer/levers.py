@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from nexus_actors.monitoring.actions import Drain, Pause, Resume, Scale
@@ -123,28 +124,8 @@ def _providers(name: str, key: str, label: str, make: Callable[[Any, str], Actio
     )
 
 
-def _letters(name: str, key: str, label: str, make: Callable[[Any, str], Action]) -> Lever:
-    return Lever(
-        id=name,
-        key=key,
-        label=label,
-        tabs=frozenset({"letters"}),
-        needs="a letter",
-        fits=_is_letter,
-        make=make,
-    )
-
-
-def _nodes(name: str, key: str, label: str, make: Callable[[Any, str], Action]) -> Lever:
-    return Lever(
-        id=name,
-        key=key,
-        label=label,
-        tabs=frozenset({"overview"}),
-        needs="a node",
-        fits=_is_node,
-        make=make,
-    )
+_letter = partial(Lever, tabs=frozenset({"letters"}), needs="a letter", fits=_is_letter)
+_node = partial(Lever, tabs=frozenset({"overview"}), needs="a node", fits=_is_node)
 
 
 def _ask_calls(it: ProviderSeen) -> str:
@@ -166,8 +147,12 @@ LEVERS: Final = (
         fits=_has_not_ended,
         make=lambda it, _: Cancel(request_id=it.request_id),
     ),
-    _letters("retry", "t", "Send again", lambda it, _: RetryLetter(number=it.number)),
-    _letters("purge", "d", "Delete", lambda it, _: PurgeLetter(number=it.number)),
-    _nodes("drain", "D", "Drain", lambda it, _: Drain(node=it.node)),
-    _nodes("go_on", "u", "Go on", lambda it, _: Resume(subject="node", name=it.node)),
+    _letter(
+        id="retry", key="t", label="Send again", make=lambda it, _: RetryLetter(number=it.number)
+    ),
+    _letter(id="purge", key="d", label="Delete", make=lambda it, _: PurgeLetter(number=it.number)),
+    _node(id="drain", key="D", label="Drain", make=lambda it, _: Drain(node=it.node)),
+    _node(
+        id="go_on", key="u", label="Go on", make=lambda it, _: Resume(subject="node", name=it.node)
+    ),
 )
