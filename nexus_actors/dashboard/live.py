@@ -1,6 +1,6 @@
 """What is live: one task renders for all who look at the same, and sends it to each.
 
-However many look, and at however much, rendering takes a twentieth of one processor at most: the
+However many look, and at however much, rendering takes a thirtieth of one processor at most: the
 more there is to renew, the longer are the pauses between.
 """
 
@@ -22,7 +22,7 @@ MOST_OF_ONE: Final = 10
 """Topics of one reader, which are rendered since he came first."""
 EVERY: Final = 2.0
 """Seconds from the beginning of one rendering to the next, at least."""
-TIMES: Final = 20.0
+TIMES: Final = 30.0
 """The pause is so many times as long as rendering took, for each topic that there is."""
 LONGEST_PAUSE: Final = 60.0
 ALIVE: Final = 8.0

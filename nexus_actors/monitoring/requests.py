@@ -145,8 +145,9 @@ async def read_requests(
     for row in rows:
         if row["kind"] == "facet":
             counts.setdefault(row["name"], {})[row["value"]] = row["requests"]
+    page = sorted((row for row in rows if row["kind"] == "request"), key=lambda it: it["requests"])
     return Found(
-        requests=[_request(row) for row in rows if row["kind"] == "request"],
+        requests=[_request(row) for row in page],
         matching=next(row["requests"] for row in rows if row["kind"] == "match"),
         in_lane=next(row["requests"] for row in rows if row["kind"] == "lane"),
         counts=counts,

@@ -37,71 +37,94 @@ ended AS (
      ORDER BY r.finished_at DESC LIMIT $13)
 ),
 looked AS MATERIALIZED (
-    SELECT l.source, l.request_id, s.state, l.lane, left(l.agent_id, 256) AS agent_id, left(l.task_type, 256) AS task_type,
-           left(s.provider, 256) AS provider, left(l.model, 256) AS model, left(l.error_type, 256) AS error_type,
-           coalesce(l.finished_at, 'infinity') AS at, l.received_at, l.leased_at, l.finished_at, l.cost, l.attempts, l.latency_ms,
-           l.wait_reason, f.missed,
+    -- Narrow: these are tens of thousands, and only a page of them is shown whole.
+    SELECT l.source, l.request_id, s.state, l.lane, l.agent_id, l.task_type, s.provider, l.model, l.error_type, l.finished_at,
            l.queue = '{requests}' AND ($9::numeric IS NULL OR l.cost >= $9)
            -- Those that failed are read by themselves, where they are asked for.
-           AND NOT (l.source = 'ended' AND l.state = 'failed' AND $1::text IS NOT DISTINCT FROM 'failed' AND $2::text IS NULL) AS counts
+           AND NOT (l.source = 'ended' AND l.state = 'failed' AND $1::text IS NOT DISTINCT FROM 'failed' AND $2::text IS NULL) AS counts,
+           -- Which of the filters leave it out, as bits.
+           CASE WHEN s.state <> $1::text THEN 1 ELSE 0 END
+           + CASE WHEN l.agent_id IS DISTINCT FROM $2::text AND $2 IS NOT NULL THEN 2 ELSE 0 END
+           + CASE WHEN l.task_type IS DISTINCT FROM $3::text AND $3 IS NOT NULL THEN 4 ELSE 0 END
+           + CASE WHEN s.provider IS DISTINCT FROM $4::text AND $4 IS NOT NULL THEN 8 ELSE 0 END
+           + CASE WHEN l.model IS DISTINCT FROM $5::text AND $5 IS NOT NULL THEN 16 ELSE 0 END
+           + CASE WHEN l.error_type IS DISTINCT FROM $6::text AND $6 IS NOT NULL THEN 32 ELSE 0 END AS missed
     FROM (SELECT * FROM live UNION ALL SELECT * FROM ended) AS l
     -- What was given back until a moment waits, as nexus.waiting has it.
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN l.state = 'queued' AND l.wait_until > clock_timestamp() THEN 'waiting' ELSE l.state END AS state,
+        SELECT CASE WHEN l.state = 'queued' AND l.wait_until > statement_timestamp() THEN 'waiting' ELSE l.state END AS state,
                coalesce(l.provider, l.lane,
                         CASE WHEN l.state = 'queued' AND l.wait_reason IN ('circuit_open', 'throttled', 'no_key', 'rate_limit')
                              THEN substring(l.wait_detail FROM '^(?:every key of provider )?([^/:[:space:]]+)') END) AS provider
     ) AS s
-    -- Which of the filters leave it out, as bits.
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN s.state <> $1::text THEN 1 ELSE 0 END
-               + CASE WHEN l.agent_id IS DISTINCT FROM $2::text AND $2 IS NOT NULL THEN 2 ELSE 0 END
-               + CASE WHEN l.task_type IS DISTINCT FROM $3::text AND $3 IS NOT NULL THEN 4 ELSE 0 END
-               + CASE WHEN s.provider IS DISTINCT FROM $4::text AND $4 IS NOT NULL THEN 8 ELSE 0 END
-               + CASE WHEN l.model IS DISTINCT FROM $5::text AND $5 IS NOT NULL THEN 16 ELSE 0 END
-               + CASE WHEN l.error_type IS DISTINCT FROM $6::text AND $6 IS NOT NULL THEN 32 ELSE 0 END AS missed
-    ) AS f
+),
+-- All that was looked at, in a few groups: what one filter alone leaves out counts for that filter's own values.
+grouped AS MATERIALIZED (
+    SELECT j.source, j.counts, j.missed,
+           CASE WHEN j.counts THEN
+               CASE j.missed
+                   WHEN 1 THEN j.state WHEN 2 THEN left(j.agent_id, 256) WHEN 4 THEN left(j.task_type, 256)
+                   WHEN 8 THEN left(j.provider, 256) WHEN 16 THEN left(j.model, 256) WHEN 32 THEN left(j.error_type, 256) END
+           END AS value,
+           count(*) AS requests, min(j.finished_at) AS at
+    FROM looked AS j
+    GROUP BY 1, 2, 3, 4
+),
+matching AS MATERIALIZED (
+    SELECT j.*, coalesce(j.finished_at, 'infinity') AS at FROM looked AS j WHERE j.counts AND j.missed = 0
 ),
 counted AS (
-    SELECT grouping(j.state, j.agent_id, j.task_type, j.provider, j.model, j.error_type) AS of,
-           coalesce(j.state, j.agent_id, j.task_type, j.provider, j.model, j.error_type) AS value,
-           count(*) FILTER (WHERE j.missed IN (0, 1)) AS states, count(*) FILTER (WHERE j.missed IN (0, 2)) AS agents,
-           count(*) FILTER (WHERE j.missed IN (0, 4)) AS tasks, count(*) FILTER (WHERE j.missed IN (0, 8)) AS providers,
-           count(*) FILTER (WHERE j.missed IN (0, 16)) AS models, count(*) FILTER (WHERE j.missed IN (0, 32)) AS errors
-    FROM looked AS j
-    WHERE j.counts
-    GROUP BY GROUPING SETS ((j.state), (j.agent_id), (j.task_type), (j.provider), (j.model), (j.error_type))
+    SELECT c.name, c.value, sum(c.requests) AS requests
+    FROM (
+        SELECT b.name, g.value, g.requests
+        FROM grouped AS g
+        JOIN (VALUES (1, 'state'), (2, 'agent'), (4, 'task'), (8, 'provider'), (16, 'model'), (32, 'error')) AS b (bit, name)
+             ON b.bit = g.missed
+        WHERE g.counts
+        UNION ALL
+        SELECT 'state', m.state, count(*) FROM matching AS m GROUP BY 2
+        UNION ALL
+        SELECT 'agent', left(m.agent_id, 256), count(*) FROM matching AS m GROUP BY 2
+        UNION ALL
+        SELECT 'task', left(m.task_type, 256), count(*) FROM matching AS m GROUP BY 2
+        UNION ALL
+        SELECT 'provider', left(m.provider, 256), count(*) FROM matching AS m GROUP BY 2
+        UNION ALL
+        SELECT 'model', left(m.model, 256), count(*) FROM matching AS m GROUP BY 2
+        UNION ALL
+        SELECT 'error', left(m.error_type, 256), count(*) FROM matching AS m GROUP BY 2
+    ) AS c
+    WHERE c.value IS NOT NULL
+    GROUP BY c.name, c.value
 )
-SELECT 'source' AS kind, l.source AS name, NULL AS value, count(*) AS requests, min(l.finished_at) AS at, NULL::jsonb AS request
-FROM looked AS l
-GROUP BY l.source
+SELECT 'source' AS kind, g.source AS name, NULL AS value, sum(g.requests)::bigint AS requests, min(g.at) AS at, NULL::jsonb AS request
+FROM grouped AS g
+GROUP BY g.source
 UNION ALL
-SELECT 'facet', f.name, f.value, f.requests, NULL, NULL
+SELECT 'facet', f.name, f.value, f.requests::bigint, NULL, NULL
 FROM (
-    SELECT t.name, c.value, t.requests, row_number() OVER (PARTITION BY t.name ORDER BY t.requests DESC, c.value) AS place
+    SELECT c.*, row_number() OVER (PARTITION BY c.name ORDER BY c.requests DESC, c.value) AS place
     FROM counted AS c
-    CROSS JOIN LATERAL (VALUES
-        (31, 'state', c.states), (47, 'agent', c.agents), (55, 'task', c.tasks), (59, 'provider', c.providers), (61, 'model', c.models),
-        (62, 'error', c.errors)) AS t (of, name, requests)
-    WHERE t.of = c.of AND c.value IS NOT NULL AND t.requests > 0
 ) AS f
 WHERE f.place <= 20
 UNION ALL
-SELECT 'match', NULL, NULL, count(*), min(j.finished_at), NULL FROM looked AS j WHERE j.counts AND j.missed = 0
+SELECT 'match', NULL, NULL, coalesce(sum(g.requests), 0)::bigint, min(g.at), NULL FROM grouped AS g WHERE g.counts AND g.missed = 0
 UNION ALL
-SELECT 'lane', NULL, NULL, count(*), NULL, NULL
-FROM looked AS j
-WHERE j.counts AND j.missed = 0 AND j.source = 'waiting' AND j.lane = $4::text
+SELECT 'lane', NULL, NULL, count(*), NULL, NULL FROM matching AS m WHERE m.source = 'waiting' AND m.lane = $4::text
 UNION ALL
-SELECT 'request', NULL, p.request_id, 1, p.finished_at,
+SELECT 'request', NULL, p.request_id, p.place, p.finished_at,
        jsonb_build_object(
-           'state', p.state, 'agent_id', p.agent_id, 'task_type', p.task_type, 'provider', p.provider, 'model', p.model,
-           'error_type', p.error_type, 'received_at', p.received_at, 'leased_at', p.leased_at, 'cost', p.cost::text, 'attempts', p.attempts,
-           'latency_ms', p.latency_ms, 'wait_reason', left(p.wait_reason, 256))
+           'state', p.state, 'agent_id', left(p.agent_id, 256), 'task_type', left(p.task_type, 256), 'provider', left(p.provider, 256),
+           'model', left(p.model, 256), 'error_type', left(p.error_type, 256), 'received_at', r.received_at, 'leased_at', r.leased_at,
+           'cost', r.cost::text, 'attempts', r.attempts, 'latency_ms', r.latency_ms, 'wait_reason', left(r.wait_reason, 256))
 FROM (
-    SELECT *
-    FROM looked AS j
-    WHERE j.counts AND j.missed = 0 AND ($10::text IS NULL OR (j.at, j.request_id) < ($10::text::timestamptz, $11::text))
-    ORDER BY j.at DESC, j.request_id DESC
-    LIMIT $12
+    SELECT o.*, row_number() OVER (ORDER BY o.at DESC, o.request_id DESC) AS place
+    FROM (
+        SELECT m.*
+        FROM matching AS m
+        WHERE $10::text IS NULL OR (m.at, m.request_id) < ($10::text::timestamptz, $11::text)
+        ORDER BY m.at DESC, m.request_id DESC
+        LIMIT $12
+    ) AS o
 ) AS p
+JOIN nexus.requests AS r ON r.request_id = p.request_id

@@ -92,7 +92,7 @@ async def test_a_slow_one_is_given_the_newest_and_never_less_than_all(
         assert (name, data["html"]) == ("part", "three /")
 
 
-async def test_rendering_takes_a_twentieth_of_the_time_at_most(autojump_clock: object) -> None:
+async def test_rendering_takes_a_thirtieth_of_the_time_at_most(autojump_clock: object) -> None:
     rendered = Rendered("x", cost=0.5)
     async with running(rendered) as hub:
         hub.enter(TOPIC, "joe")
