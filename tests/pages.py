@@ -73,6 +73,7 @@ async def visited(
         "service": "nexus",
         "navigation": [it for it in PAGES if it.label is not None],
         "section": page.path,
+        "path": page.path,
         "here": url,
         "viewer": visit.viewer,
         "signed_in": True,

@@ -23,7 +23,7 @@ from nexus_actors.storage.errors import StorageError, StorageRefused
 
 MOST_FORMS: Final = 8
 """That may be coming at once."""
-UNCOUNTED: Final = f"How many are meant was not counted: it takes more than {PREVIEW_TIMEOUT:g} s."
+UNCOUNTED: Final = f"Not counted: counting takes more than {PREVIEW_TIMEOUT:g} s."
 _ID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}")
 """As an id of a node begins."""
 _REFUSED: Final = "the database refused: "
@@ -94,7 +94,7 @@ class Acting:
         except FormError as error:
             return await self._form(request, session, name, act, form, str(error), 400)
         try:
-            done = await self._with_names(await action.carry_out(self._reader, session.viewer.by))
+            done = await action.carry_out(self._reader, session.viewer.by)
         except StorageRefused as error:
             told = f"{str(error).removeprefix(_REFUSED)}. Nothing was done."
             return await self._form(request, session, name, act, form, told, 409)
@@ -169,5 +169,5 @@ class Acting:
         return action.among(self._reader.queues)
 
     async def _foreign(self, request: Request, session: Session) -> Response:
-        told = "This was not sent by a page of ours, or the page is old. Nothing was done."
+        told = "This form was not sent by a current page of the dashboard. Nothing was done."
         return await self._answers.problem(request, session, 403, "Not allowed", told)

@@ -67,19 +67,19 @@ class Answers:
                 None,
                 401,
                 "Log in",
-                "You are not logged in any more; nothing was done.",
-                "Log in at /login, and try again.",
+                "You are no longer logged in; nothing was done.",
+                "Log in at /login and try again.",
             )
         return await self.problem(
             request,
             None,
             403,
             "The dashboard is closed here",
-            "No token is configured, so nobody is let in from where you are.",
-            "Write who may log in below [dashboard.tokens] in the config, such as"
+            "No tokens are configured, so nobody is let in from where you are.",
+            "Configure who may log in under [dashboard.tokens], such as"
             ' joe = { role = "operate", token_file = "joe" }, and reload the service. From the'
             ' machine itself, at http://127.0.0.1, [dashboard] loopback = "read" or "operate"'
-            " does without tokens.",
+            " needs no tokens.",
         )
 
     async def page(
@@ -115,6 +115,7 @@ class Answers:
             "service": self.settings().service.name,
             "navigation": self._navigation,
             "section": section,
+            "path": request.scope["path"],
             "here": where,
             "viewer": None if session is None else session.viewer,
             "signed_in": session is not None and session.until is not None,

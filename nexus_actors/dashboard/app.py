@@ -82,7 +82,8 @@ class Dashboard:
         except StorageError as error:
             title = "The database does not answer"
             return await self._answers.problem(request, session, 503, title, str(error))
-        return await self._answers.page(request, session, view, live=page.live, section=page.path)
+        section = page.under or page.path
+        return await self._answers.page(request, session, view, live=page.live, section=section)
 
     def _visit(self, request: Request, session: Session) -> Visit:
         return Visit(

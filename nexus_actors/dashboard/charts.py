@@ -224,7 +224,7 @@ def _grid(frame: _Frame, scale: scales.Scale, unit: Unit) -> list[Markup]:
         )
         drawn.append(
             Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(
-                LEFT - 6, f"{frame.y(tick) + 4:.1f}", scales.text(tick, unit)
+                LEFT - 6, f"{frame.y(tick) + 4:.1f}", scales.tick(tick, unit)
             )
         )
     return drawn

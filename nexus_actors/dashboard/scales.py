@@ -69,6 +69,15 @@ def text(value: float, unit: Unit) -> str:
             return _plain(value)
 
 
+def tick(value: float, unit: Unit) -> str:
+    """A value beside an axis, where there is room for seven characters: `1.5 min`."""
+    if unit == "seconds":
+        for size, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+            if value >= size:
+                return f"{value / size:.3g} {name}"
+    return text(value, unit)
+
+
 def bytes_text(value: float) -> str:
     """`512 B`, `1.5 MiB`."""
     units = ("B", "KiB", "MiB", "GiB", "TiB")

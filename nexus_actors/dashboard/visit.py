@@ -47,9 +47,9 @@ class Viewer:
 def why_no_messages(viewer: Viewer, settings: Settings) -> str | None:
     """Why somebody may not see what was asked and answered; None: he may."""
     if not viewer.may_operate:
-        return "Messages are shown to those who may act."
+        return "Messages are shown only to those who may act."
     if not settings.dashboard.show_messages:
-        return "Messages are shown where [dashboard] show_messages is true."
+        return "Messages are shown only if [dashboard] show_messages is true."
     return None
 
 
@@ -132,3 +132,5 @@ class Page:
     """The names of its query string that it reads."""
     live: bool = False
     """Its block `live` is renewed while somebody looks."""
+    under: str | None = None
+    """The path of the page in the navigation that it belongs to."""

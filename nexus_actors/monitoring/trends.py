@@ -1,7 +1,7 @@
 """How much was done over the last hour, day or week: from the sums that a leader keeps."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -43,6 +43,10 @@ class Trend:
     """Calls that may have been paid, at a cost nobody knows."""
     p50_of_all: float | None
     p95_of_all: float | None
+    backlog: list[float | None]
+    """The most requests that were in the queue."""
+    due_seconds: list[float | None]
+    """The longest that a request had been due."""
     until: datetime | None
     """What ended before it is summed; None: nothing is yet."""
 
@@ -76,10 +80,11 @@ async def read_trend(reader: Reader, window: Window) -> Trend:
     last = _floor(progress["now"], length)
     times = [last - place * length for place in range(count - 1, -1, -1)]
     rows = await reader.read("overview_totals", queue, span, times[0])
+    noted = {it["at"]: it for it in await reader.read("overview_backlog", queue, span, times[0])}
     bins: dict[datetime, _Bin] = defaultdict(_Bin)
     for row in rows:
         bins[_floor(row["at"], length)].add(row)
-    return _trend(window, times, length, bins, progress)
+    return _trend(window, times, length, bins, progress, [noted.get(at) for at in times])
 
 
 def _trend(
@@ -88,6 +93,7 @@ def _trend(
     length: timedelta,
     bins: Mapping[datetime, _Bin],
     progress: Mapping[str, Any],
+    noted: Sequence[Mapping[str, Any] | None],
 ) -> Trend:
     until, since, bounds = progress["minutes_until"], progress["hours_since"], progress["bounds"]
     spans: list[_Bin | None] = []
@@ -119,6 +125,8 @@ def _trend(
         unknown_costs=sum(it.unknown_costs for it in there),
         p50_of_all=percentile(whole, bounds, 0.5),
         p95_of_all=percentile(whole, bounds, 0.95),
+        backlog=[None if it is None else it["messages"] for it in noted],
+        due_seconds=[None if it is None else it["due_seconds"] for it in noted],
         until=until,
     )
 

@@ -1,4 +1,5 @@
-"""Sums the journal by minutes, hours and days (`nexus.sums`), for whoever wants to see how it went.
+"""Sums the journal by minutes, hours and days (`nexus.sums`), and notes how long the queue is
+(`nexus.backlog`), for whoever wants to see how it went.
 
 Of all processes on a database one does so, the leader of the chore `sum` (`nexus.chores`).
 """
@@ -46,9 +47,10 @@ class Rollup(Leader):
         self._store = store
 
     async def round(self, term: Term) -> None:
-        """Sum what is new, delete what is old; then go on with the past for a while. A round is
-        complete when nothing new is left: the past may take hours."""
+        """Note the backlog, sum what is new, delete what is old; then go on with the past for a
+        while. A round is complete when nothing new is left: the past may take hours."""
         keep = self._settings().sums_days * DAY
+        await self._store.note_backlog(term)
         while (portion := await self._store.sum_next(term, keep=keep)) == "new":
             await _pause()
         while await self._store.prune(term, keep=keep):

@@ -1,4 +1,4 @@
-"""The journal summed by minutes, hours and days, for whoever wants to see how it went: the port."""
+"""The journal summed by minutes, hours and days, for reports over time: the port."""
 
 from typing import Literal, Protocol
 
@@ -18,7 +18,13 @@ class SumStore(Protocol):
         than `keep` seconds ago (0: all). Nothing is summed once the term is over, nor twice."""
         ...
 
+    async def note_backlog(self, term: Term) -> None:
+        """Note how long the queue of requests is now, where that is the most of this minute or
+        hour. Nothing is noted once the term is over."""
+        ...
+
     async def prune(self, term: Term, *, keep: float) -> int:
-        """Delete some of the minutes that are three hours old, and of the hours and days that are
-        older than `keep` seconds (0: none); how many. To be repeated until that is 0."""
+        """Delete some of the minutes, of sums and backlog, that are three hours old, and of the
+        hours and days that are older than `keep` seconds (0: none); how many. To be repeated until
+        that is 0."""
         ...

@@ -143,6 +143,7 @@ def an_operator_runs_the_commands(nexus: Nexus, inside: Inside, url: str) -> Non
     query(url, "SELECT nexus.node_id(host) FROM nexus.nodes")
     query(url, "SELECT nexus.look(host, 'tree'), nexus.command(host, 'reload') FROM nexus.nodes")
     query(url, "SELECT FROM nexus.sums, nexus.totals, nexus.sums_progress, nexus.latency_bounds()")
+    query(url, "SELECT FROM nexus.backlog")
     query(url, "SELECT FROM nexus.looks, nexus.sights, nexus.commands, nexus.audit")
     an_operator_orders_a_node_and_is_on_record(inside, letter["number"], url)
     assert "not shown" not in inside.run("models").stderr
@@ -152,7 +153,7 @@ def an_operator_runs_the_commands(nexus: Nexus, inside: Inside, url: str) -> Non
     assert "is sent again under its id" in inside.run("dead", "retry", "--all", "--same-id").stdout
     letters = "SELECT count(msg_id) FROM pgmq.q_ai_requests_dead"
     wait_for(lambda: value(url, letters) == 1, "the letter of its second failure")
-    assert "sent again under its own id" in inside.run("explain", "bad").stdout
+    assert "sent again under the same id" in inside.run("explain", "bad").stdout
     assert inside.run("dead", "retry", "--all").returncode == 0
     wait_for(lambda: value(url, letters) == 1, "the letter of the request that was sent again")
     assert inside.run("dead", "purge", "--all").returncode == 0

@@ -14,7 +14,23 @@ from nexus_actors.dashboard.pages import PAGES
 
 AXE: Final = (Path(__file__).parent / "axe.min.js").read_text()
 PATHS: Final = tuple(page.path for page in PAGES if "{" not in page.path)
-"""Every page that can be opened by its path alone."""
+"""Every page that has no part in its path."""
+_REQUEST = """
+SELECT {} || request_id FROM nexus.requests WHERE attempts > 1 ORDER BY finished_at DESC LIMIT 1
+"""
+_LETTER = "SELECT {} || min(msg_id) FROM pgmq.q_ai_requests_dead HAVING count(*) > 0"
+QUERIED: Final = {
+    "/request": _REQUEST.format("'/request?id='"),
+    "/request/messages": _REQUEST.format("'/request/messages?id='"),
+    "/letter": _LETTER.format("'/letter?number='"),
+    "/letter/request": _LETTER.format("'/letter/request?number='"),
+}
+"""Pages that are of nothing without a query; SQL that gives their paths."""
+ACTOR: Final = (
+    "SELECT '/tree?actor=Router&node=' || node FROM nexus.node_states WHERE state = 'ready'"
+)
+SHOWN: Final = (*(QUERIED.get(it, it) for it in PATHS), ACTOR)
+"""All that can be looked at: paths, and SQL that gives them."""
 _LISTEN: Final = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', e => window.violations.push(

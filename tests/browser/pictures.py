@@ -19,7 +19,7 @@ from typing import Final, Literal
 from playwright.sync_api import Browser
 
 from tests.browser.bases import database, short_folder
-from tests.browser.looks import PATHS, chromium, look, open_browser
+from tests.browser.looks import SHOWN, chromium, look, open_browser
 from tests.browser.seed import fill
 from tests.browser.site import ROOT, Site, running_site
 from tests.browser.states import STATES, State, in_state
@@ -127,7 +127,8 @@ def sheet(browser: Browser, server: str, folder: Path, names: list[str], paths: 
             continue
         with served(server, state) as site:
             for path in paths or pages(site):
-                plain = path.strip("/").partition("?")[0] or "overview"
+                plain = path.strip("/").partition("?")[0].replace("/", "-") or "overview"
+                plain += "-actor" * ("actor=" in path)
                 shots = [
                     Shot(folder / f"{plain}-{state.name}-{width}-{scheme}.png", scheme, width, 900)
                     for width in (1440, 390)
@@ -137,13 +138,11 @@ def sheet(browser: Browser, server: str, folder: Path, names: list[str], paths: 
 
 
 def pages(site: Site) -> list[str]:
-    """All that can be opened, with one request and one letter."""
-    found = [it for it in PATHS if it not in ("/request", "/letter")]
-    for query in (
-        "SELECT '/request?id=' || request_id FROM nexus.requests ORDER BY attempts DESC LIMIT 1",
-        "SELECT '/letter?number=' || msg_id FROM pgmq.q_ai_requests_dead LIMIT 1",
-    ):
-        found += [next(iter(row.values())) for row in site.rows(query)]
+    """All that there is something of."""
+    found = []
+    for shown in SHOWN:
+        rows = [{"": shown}] if shown.startswith("/") else site.rows(shown)
+        found += [next(iter(row.values())) for row in rows]
     return found
 
 

@@ -59,7 +59,7 @@ async def show_one(visit: Visit) -> View:
     number = visit.number("number", -1)
     letter = await read_letter(visit.reader, number) if number >= 0 else None
     if letter is None:
-        raise PageError(404, "There is no such dead letter; it may have been retried or purged.")
+        raise PageError(404, "There is no such dead letter. It may have been retried or purged.")
     values = {
         "letter": letter,
         "edits": await read_edits(visit.reader, number),
@@ -77,7 +77,7 @@ async def show_request(visit: Visit) -> View:
     if number >= 0:
         found = await look_at_request(visit.reader, number, visit.viewer.by)
     if found is None:
-        raise PageError(404, "There is no such dead letter; it may have been retried or purged.")
+        raise PageError(404, "There is no such dead letter. It may have been retried or purged.")
     values = {"number": number, "request": found.message, "edits": found.edits}
     return View("letter_request.html", f"Request of dead letter {number}", values)
 

@@ -33,8 +33,10 @@ async def show(visit: Visit) -> View:
         "window": window,
         "windows": list(WINDOWS),
         "counted": COUNTED,
-        "rates": [Series("ended a minute", trend.rates)],
+        "rates": [Series("finished per minute", trend.rates)],
         "latencies": [Series("p50", trend.p50), Series("p95", trend.p95)],
+        "backlog": [Series("in the queue", trend.backlog)],
+        "due": [Series("overdue", trend.due_seconds)],
         "errors": [Series("failed", trend.error_shares)],
         "costs": [Series("known cost", trend.costs)],
     }

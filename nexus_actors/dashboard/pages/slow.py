@@ -10,15 +10,15 @@ from nexus_actors.monitoring.money import read_budgets
 from nexus_actors.monitoring.waiting import LOOKED_AT, MENDS, Group, read_waiting
 
 WORDS: Final[Mapping[str, str]] = {
-    "provider_full": "Its provider makes as many calls at once as it may",
-    "throttled": "Its provider, or our own limit, said to come later",
-    "circuit_open": "Calls to its model fail, so none is made for a while",
-    "no_key": "No key of its provider works",
-    "budget": "Its budget has no room until calls under way end, or the period does",
-    "rate_limit": "Our own limit of calls in a time is reached",
-    "paused": "Somebody has paused what it needs",
-    "not_before": "It was given back until a moment",
-    "lost_node": "The node that had it is gone; it is leased anew when its lease lapses",
+    "provider_full": "All workers of its provider are busy",
+    "throttled": "Its provider said to try later (429)",
+    "circuit_open": "Calls to its model keep failing, so none is made for a while",
+    "no_key": "Its provider accepts none of our keys",
+    "budget": "Running calls have reserved the rest of its budget",
+    "rate_limit": "The configured limit per minute is reached",
+    "paused": "An operator has paused what it needs",
+    "not_before": "It waits before a retry",
+    "lost_node": "The node that had it is gone; another node takes it when the lease lapses",
 }
 """What a reason of nexus.waiting means."""
 MANY: Final = 200
@@ -72,7 +72,7 @@ def _why(group: Group) -> Why:
             act, label = "resume", f"Resume {name}"
             parameters = {"subject": subject, "name": name}
         case "provider_full" | "throttled" | "rate_limit" if provider:
-            act, label = "scale", f"Resize {provider}"
+            act, label = "scale", f"Scale {provider}"
             parameters = {"provider": provider}
         case "circuit_open" | "no_key" if provider:
             act, label = "pause", f"Pause {provider} with fallback"

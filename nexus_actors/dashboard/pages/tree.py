@@ -56,7 +56,7 @@ def _chosen(visit: Visit, nodes: list[NodeLine]) -> NodeLine | None:
         return nodes[0] if nodes else None
     found = next((it for it in nodes if it.node == wanted), None)
     if found is None:
-        raise PageError(404, "there is no such node any more: choose one of /tree")
+        raise PageError(404, "there is no such node; choose one at /tree")
     return found
 
 
@@ -66,11 +66,11 @@ async def _look(visit: Visit, node: NodeLine, what: str) -> Answer:
     except StorageRefused as error:  # a node of before, too many looks
         return Answer(None, str(error))
     if not node.is_there:
-        return Answer(sight, f"the node is {node.state}; what it showed last is below, if anything")
+        return Answer(sight, f"the node is {node.state}; below is its last report, if any")
     if sight is None:
-        return Answer(None, "the node has not answered yet: it does within a second, if it can")
+        return Answer(None, "the node has not answered yet; it should within a second")
     if not sight.is_fresh:
-        return Answer(sight, "the node does not answer; this is what it showed last")
+        return Answer(sight, "the node does not answer; this is its last report")
     return Answer(sight, sight.error)
 
 

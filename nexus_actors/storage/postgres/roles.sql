@@ -74,7 +74,7 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE ON nexus.chores TO "{service}";
     GRANT SELECT, DELETE ON nexus.cancellations TO "{service}";
     GRANT SELECT, DELETE ON nexus.control TO "{service}";
-    GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.sums, nexus.totals TO "{service}";
+    GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.sums, nexus.totals, nexus.backlog TO "{service}";
     GRANT SELECT, INSERT, UPDATE ON nexus.sums_progress, nexus.sights TO "{service}";
     GRANT SELECT, DELETE ON nexus.looks, nexus.commands TO "{service}";
     GRANT UPDATE (taken_at, ended_at, outcome) ON nexus.commands TO "{service}";
@@ -121,7 +121,7 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON nexus.control TO "{operator}";
     GRANT SELECT ON nexus.requests, nexus.attempts, nexus.steps, nexus.spending, nexus.reservations, nexus.migrations,
         nexus.nodes, nexus.chores, nexus.node_states, nexus.control_log, nexus.waiting, nexus.request_queues, nexus.model_quirks,
-        nexus.sums, nexus.totals, nexus.sums_progress, nexus.looks, nexus.sights, nexus.commands, nexus.audit TO "{operator}";
+        nexus.sums, nexus.totals, nexus.backlog, nexus.sums_progress, nexus.looks, nexus.sights, nexus.commands, nexus.audit TO "{operator}";
     GRANT SELECT, INSERT (request_id, by, why), DELETE ON nexus.cancellations TO "{operator}";
     GRANT DELETE ON nexus.model_quirks TO "{operator}";
     GRANT EXECUTE ON FUNCTION nexus.send(jsonb, integer, text) TO "{operator}";

@@ -1,4 +1,4 @@
-"""`SumStore` in PostgreSQL: one transaction a portion, in which nobody else leads."""
+"""`SumStore` in PostgreSQL: one transaction per portion, fenced by the leadership."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +23,8 @@ MOST_ROWS: Final = 3000
 MOST_AT_ONCE: Final = 50_000
 """Requests of an hour of the past that are summed by one statement. Of more, each minute is."""
 BATCH: Final = 5000
+COUNTED: Final = 100_000
+"""Messages of the queue that are counted at most. Of more PostgreSQL's estimate is good enough."""
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -53,15 +55,25 @@ class PostgresSumStore:
         self._of_requests = queues.query("sum_requests")
         self._of_sums = queues.query("sum_sums")
         self._total = queues.query("sum_total")
+        self._backlog = queues.query("note_backlog")
         self._delay = max(LEAST_DELAY, statement_timeout + MARGIN)
 
     async def sum_next(self, term: Term, *, keep: float) -> Portion:
         """See `SumStore.sum_next`."""
         return await self._pool.run(self._sum_next, term, keep)
 
+    async def note_backlog(self, term: Term) -> None:
+        """See `SumStore.note_backlog`."""
+        await self._pool.run(self._note_backlog, term)
+
     async def prune(self, term: Term, *, keep: float) -> int:
         """See `SumStore.prune`."""
         return await self._pool.run(self._prune, term, keep)
+
+    async def _note_backlog(self, connection: Connection, term: Term) -> None:
+        async with connection.transaction():
+            if await holds(connection, term):
+                await connection.execute(self._backlog, COUNTED)
 
     async def _prune(self, connection: Connection, term: Term, keep: float) -> int:
         async with connection.transaction():

@@ -51,4 +51,13 @@ SELECT 'ai_requests', span, at, sum(requests), coalesce(sum(requests) FILTER (WH
 FROM nexus.sums
 GROUP BY span, at;
 
+-- How long the queue was: a day's wave, with a peak now and then.
+INSERT INTO nexus.backlog (queue, span, at, messages, due_seconds)
+SELECT 'ai_requests', l.span, at,
+       round(40 + 30 * sin(extract(epoch FROM at) / 13750) + CASE WHEN h.number % 23 = 0 THEN h.number % 400 ELSE h.number % 15 END),
+       round((1 + h.number % 3 + CASE WHEN h.number % 23 = 0 THEN h.number % 90 ELSE 0 END)::numeric, 1)
+FROM (VALUES ('minute', interval '1 minute', interval '3 hours'), ('hour', interval '1 hour', interval '8 days')) AS l (span, step, back)
+CROSS JOIN LATERAL generate_series(date_trunc(l.span, now() - l.back, 'UTC'), now(), l.step) AS g (at)
+CROSS JOIN LATERAL (SELECT abs(hashint8(extract(epoch FROM at)::bigint)) AS number) AS h;
+
 DROP TABLE nexus.seeded_parts;

@@ -31,6 +31,8 @@ READ_WHOLE = {
     "release_results",
     # For status, with a limit and a timeout.
     "queue_lengths",
+    # By one node, every 20 seconds, up to a bound.
+    "note_backlog",
     # What could not be opened, and only the message's number is known.
     "lease held",
 }

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from nexus_actors.dashboard.charts import Series, meter, plot, sparkline
-from nexus_actors.dashboard.scales import Unit, bytes_text, scale, text
+from nexus_actors.dashboard.scales import Unit, bytes_text, scale, text, tick
 
 START = datetime(2026, 1, 10, 12, tzinfo=UTC)
 HOSTILE = "<b>\"'&\u202e"
@@ -129,6 +129,13 @@ def test_what_is_whole_has_whole_ticks() -> None:
 )
 def test_values_are_short(value: float, unit: Unit, expected: str) -> None:
     assert text(value, unit) == expected
+
+
+@pytest.mark.parametrize("most", [2.0, 5.0, 90.0, 400.0, 5_400.0, 50_000.0, 700_000.0])
+def test_what_stands_beside_an_axis_of_time_fits_there(most: float) -> None:
+    told = [tick(it, "seconds") for it in scale(most, "seconds").ticks]
+    assert len(set(told)) == len(told)
+    assert max(map(len, told)) <= 7, told
 
 
 def test_bytes_have_units() -> None:

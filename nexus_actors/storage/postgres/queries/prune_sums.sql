@@ -1,4 +1,4 @@
--- Delete up to $3 sums of the queue $1, and as many totals, of each span: minutes that are three hours old, but for those of an hour that
+-- Delete up to $3 sums of the queue $1, and as many totals and notes of its length, of each span: minutes that are three hours old, but for those of an hour that
 -- is still to be summed by them; hours and days that are older than $2 seconds (0: none). How many.
 WITH over AS MATERIALIZED (
     SELECT l.span, CASE WHEN l.span = 'minute' THEN (
@@ -18,6 +18,12 @@ old_totals AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT t.ctid AS row FROM nexus.totals AS t
                         WHERE t.queue = $1 AND t.span = o.span AND t.at < o.before LIMIT $3) AS s
 ),
+old_backlog AS MATERIALIZED (
+    SELECT s.row FROM over AS o
+    CROSS JOIN LATERAL (SELECT t.ctid AS row FROM nexus.backlog AS t
+                        WHERE t.queue = $1 AND t.span = o.span AND t.at < o.before LIMIT $3) AS s
+),
 gone_sums AS (DELETE FROM nexus.sums WHERE ctid = ANY (ARRAY(SELECT row FROM old_sums)) RETURNING 1),
-gone_totals AS (DELETE FROM nexus.totals WHERE ctid = ANY (ARRAY(SELECT row FROM old_totals)) RETURNING 1)
-SELECT (SELECT count(*) FROM gone_sums) + (SELECT count(*) FROM gone_totals) AS count
+gone_totals AS (DELETE FROM nexus.totals WHERE ctid = ANY (ARRAY(SELECT row FROM old_totals)) RETURNING 1),
+gone_backlog AS (DELETE FROM nexus.backlog WHERE ctid = ANY (ARRAY(SELECT row FROM old_backlog)) RETURNING 1)
+SELECT (SELECT count(*) FROM gone_sums) + (SELECT count(*) FROM gone_totals) + (SELECT count(*) FROM gone_backlog) AS count
