@@ -8,18 +8,20 @@
         ChildSpec("Counter", Counter, name=registry.via("Counter")),
     ]))
 
-`docs/supervisors.md` leads from here to the rest. The rooms, in the order to read them; what stands
-in a room is not for users to import, but for the names below:
+`docs/supervisors.md` is the tutorial. Import these names from here, not from the modules below. The
+modules, in the order to read them:
 
-- errors, telemetry: whatever else there is uses them
-- _core: a process: its reasons and messages, its mailbox and its deadlines, its ref, its task
-- system: to look into an actor, hold it and trace it (OTP's sys)
+- errors, telemetry: used by all others
+- _core: a process: its reasons, messages, mailbox, deadlines, ref and task
+- system: inspect, suspend and trace an actor (OTP's sys)
 - servers: gen_server, agent
 - supervision: child_spec, strategies, restart_intensity, shutdown, hosting (one child),
-  supervisor_base (what all kinds share), supervisor, dynamic_supervisor
+  supervisor_base (shared by all kinds), ordered, supervisor, partition_supervisor,
+  dynamic_supervisor
 - tasks: task, task_stream, task_supervisor
 - registry, watchdog
-- to run and to watch: application, introspection, testing
+- to run, observe and test a tree: application, introspection, testing, pytest_plugin
+- contrib: connections to other packages; nothing else imports them
 """
 
 from supervisors import system, telemetry
@@ -90,6 +92,7 @@ from supervisors.servers.gen_server import GenServer
 from supervisors.supervision.administration import ChildCounts, ChildInfo
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.dynamic_supervisor import DynamicSupervisor
+from supervisors.supervision.partition_supervisor import PartitionSupervisor
 from supervisors.supervision.supervisor import Supervisor
 from supervisors.tasks.errors import AlreadyAwaited, NotOwner, TaskError, TaskExited, TaskTimeout
 from supervisors.tasks.task import Task, TaskResult
@@ -150,6 +153,7 @@ __all__ = [
     "NotRegistered",
     "NotUnique",
     "Ok",
+    "PartitionSupervisor",
     "Registered",
     "Registry",
     "RegistryEntry",

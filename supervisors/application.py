@@ -39,33 +39,37 @@ logger = logging.getLogger("supervisors")
 
 Root: TypeAlias = ChildSpec | Callable[[], Actor]
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
+SIGNALS: tuple[signal.Signals, ...] = tuple(
+    getattr(signal, name) for name in _NAMES if hasattr(signal, name)
+)
+"""Those of them that the platform has: Windows has no SIGHUP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program that is a tree ended."""
+    """How a program that was started with `run` or `serve` ended."""
 
     reason: ExitReason
-    """The root's. A supervisor that gives up ends with Shutdown, like one that is told to stop."""
+    """The root's. A supervisor that gives up ends with Shutdown, like one that was told to stop."""
     signal: signal.Signals | None
-    """The first that came; None: the root ended by itself, which for a service is a failure."""
+    """The first one received; None: the root ended by itself, which is a failure for a service."""
 
 
 @asynccontextmanager
 async def open_tree(root: Root, *, grace: float = math.inf) -> AsyncIterator[ActorRef]:
-    """Run a tree for as long as the block: start `root`, yield its ref, stop it in order at the
-    end.
+    """Run a tree for the duration of the block: start `root`, yield its ref, and stop it in order
+    at the end.
 
     root: a ChildSpec, or a function that makes the root actor (a Supervisor, or a single
     GenServer).
-    grace: seconds the stop may take in all; then everything left is killed.
+    grace: seconds the whole stop may take; then everything left is killed.
 
-    Raises the StartError if the root does not start (a FailedToStartChild with the exceptions that
-    led to it as its causes). The block goes on if the root ends by itself: `await ref.wait()`
-    tells. The stop is shielded, so that cancellation and exceptions of the block come through only
-    after it; they come out as they are. A KeyboardInterrupt or SystemExit of an actor cancels the
-    block, and comes out, bare, once the tree has been stopped in order. NotInTrio under asyncio.
+    Raises the StartError if the root does not start (a FailedToStartChild, with the exceptions that
+    led to it as its causes). If the root ends by itself, the block goes on; `await ref.wait()`
+    waits for that. The stop is shielded: cancellation and exceptions of the block come out after
+    it, unchanged. A KeyboardInterrupt or SystemExit of an actor cancels the block, and is raised,
+    in no group, once the tree has been stopped in order. NotInTrio under asyncio.
     """
     must_be_in_trio()
     spec = _as_spec(root)
@@ -127,10 +131,10 @@ def run(
 ) -> Ended:
     """Run a tree as the whole program, and return how it ended.
 
-    The first of `signals` stops the root in order, for `grace` seconds at most; the second kills
-    everything. They are heeded from before the start until after the end. Raises the StartError if
-    the root does not start, unless a signal came meanwhile; once it is stopped the SystemExit or
-    KeyboardInterrupt of an actor, the first if there are several.
+    The first of `signals` stops the root in order, within `grace` seconds; the second kills
+    everything. They are handled from before the start until after the end. Raises the StartError if
+    the root does not start, unless a signal came meanwhile. A SystemExit or KeyboardInterrupt of an
+    actor, the first of several, is raised once the tree is stopped.
     """
     return trio.run(partial(serve, start_root, grace=grace, signals=signals), clock=clock)
 
@@ -138,7 +142,7 @@ def run(
 async def serve(
     start_root: Root, *, grace: float = math.inf, signals: Iterable[signal.Signals] = SIGNALS
 ) -> Ended:
-    """`run` inside of trio.run, in the main thread. Raises NotInTrio elsewhere."""
+    """`run` within trio.run, in the main thread. Raises NotInTrio elsewhere."""
     must_be_in_trio()
     asked: signal.Signals | None = None
     killed = trio.Event()

@@ -275,6 +275,24 @@ class InvalidExtraArguments(SpecError):
     what = "extra_arguments must be a list or a tuple"
 
 
+class InvalidPartitions(SpecError):
+    """The number of partitions is not an integer >= 1."""
+
+    what = "partitions must be an integer of at least 1"
+
+
+class InvalidWithArguments(SpecError):
+    """Not callable, or what it returned is neither a list nor a tuple."""
+
+    what = "with_arguments must be a function from the partition's number to a list or a tuple"
+
+
+class NamedPartition(SpecError):
+    """All partitions are made from one spec, and a name stands for one process only."""
+
+    what = "the spec of a PartitionSupervisor must have no name"
+
+
 class InvalidMaxChildren(SpecError):
     """max_children is not an integer >= 0 (or math.inf)."""
 

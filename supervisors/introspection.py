@@ -1,7 +1,5 @@
 # ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""The live tree as data, read from the process table: nobody is asked, so a stuck actor hides
-nothing.
-"""
+"""The live tree as data. It is read without asking any actor, so a stuck actor hides nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ Status: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One process, or one child without a process. Moments are seconds since the epoch."""
+    """One process, or one child without a process. Times are seconds since the epoch."""
 
     name: str
     class_name: str
@@ -36,14 +34,14 @@ class Node:
     restarts: int
     """How often its supervisor has restarted it."""
     recent_restarts: int
-    """Of a supervisor: restarts of its children that still count towards max_restarts."""
+    """For a supervisor: restarts of its children that still count towards max_restarts."""
     max_restarts: int | None
-    """Of a supervisor; None for a worker."""
+    """For a supervisor; None for a worker."""
     mailbox_length: int
     current_message: str | None
     """The type of the message being handled, never its content."""
     since: float | None
-    """When it began to handle that."""
+    """When it began to handle that message."""
     started_at: float | None
     uptime: float
     """Seconds on trio's clock."""
@@ -52,7 +50,7 @@ class Node:
 
 
 async def tree(ref: ActorRef) -> Node:
-    """The tree below `ref` at this moment. For a name nobody has: a node that is stopped."""
+    """The tree below `ref` at this moment. For a name that nobody has: a stopped node."""
     running_task()
     await trio.lowlevel.checkpoint()
     process = as_process(ref._target())
@@ -63,9 +61,8 @@ async def tree(ref: ActorRef) -> Node:
 
 
 def unread(ref: ActorRef) -> dict[str, int]:
-    """How many messages wait in each mailbox of the tree below `ref`, by the actor's name; empty
-    ones are left out. Cheaper than `tree` by far, for who asks often. Of several actors of one name
-    the fullest counts."""
+    """The number of messages in each mailbox of the tree below `ref`, by the actor's name, without
+    empty ones. Much cheaper than `tree`. For several actors of one name, the fullest counts."""
     running_task()
     found: dict[str, int] = {}
     process = as_process(ref._target())

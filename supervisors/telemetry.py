@@ -1,22 +1,22 @@
-"""Telemetry: what happens in the runtime, as events that a metrics or alerting system attaches to.
+"""Telemetry: events of the runtime, for metrics and alerts.
 
     def count(event: telemetry.ChildRestarted) -> None:
         restarts.labels(event.supervisor, event.child).inc()
 
     telemetry.attach("metrics", telemetry.ChildRestarted, count)
 
-After Erlang's `:telemetry`. An event is a frozen value with a dotted `name` that does not change;
-`EVENTS` lists them all. It holds names, numbers and the types of things, never a message, a state
-or an exception. There is none for each message handled: that would cost more than many a handler.
+Modelled on Erlang's `:telemetry`. An event is a frozen value with a dotted `name` that does not
+change; `EVENTS` lists all kinds. It contains names, numbers and types, never a message, a state or
+an exception. There is no event for each handled message: it would cost more than many handlers.
 
-Handlers are plain functions, called at once where the event happens, often inside of the runtime
-and between two steps of it. So a handler is short, does not block, and does not await: what takes
-longer it casts to an actor of its own. One that raises is detached, and its error logged; whoever
-emitted the event does not notice. Handlers belong to the whole program, and outlive a tree.
+Handlers are plain functions, called at once where the event happens, often in the middle of the
+runtime's own work. So a handler must be short, and must not block or await; it casts longer work to
+an actor. A handler that raises is detached, and its error logged; the code that emitted the event
+does not notice. Handlers belong to the program, not to a tree.
 
-Events of one's own are made the same way: a subclass of `Event` with a `name`, and
+Define your own events in the same way: a subclass of `Event` with a `name`, and
 
-    if Billed.handlers:  # all that it costs while nobody listens
+    if Billed.handlers:  # the only cost while nobody listens
         telemetry.execute(Billed(...))
 """
 
@@ -46,9 +46,9 @@ class Event:
     __slots__ = ()
 
     name: ClassVar[str]
-    """Dotted and stable, for metrics."""
+    """Dotted; it does not change."""
     handlers: ClassVar[tuple[Handler, ...]] = ()
-    """Who is attached to this kind of event now; to be asked before one is made."""
+    """The handlers attached to this kind of event; check it before you make an event."""
 
     def __init_subclass__(cls) -> None:
         cls.handlers = ()  # its own, not those of the class it extends
@@ -64,7 +64,7 @@ class Handler:
 
 
 class AlreadyAttached(SupervisorsError, ValueError):
-    """There is a handler with this id (`already_exists`)."""
+    """There is a handler with this id already (`already_exists`)."""
 
     def __init__(self, handler_id: Hashable) -> None:
         self.handler_id = handler_id
@@ -76,7 +76,7 @@ class AlreadyAttached(SupervisorsError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ProcessStarted(Event):
-    """The init of a process went well."""
+    """The init of a process succeeded."""
 
     name = "supervisors.process.started"
 
@@ -88,7 +88,7 @@ class ProcessStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProcessExited(Event):
-    """A process has ended, well or not; one whose init failed, too."""
+    """A process has ended, for any reason; also one whose init failed."""
 
     name = "supervisors.process.exited"
 
@@ -106,7 +106,7 @@ class ProcessExited(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProcessUnkillable(Event):
-    """A process, or a task of it, did not end when it was killed, and was given up."""
+    """A process, or one of its linked tasks, did not end when killed, and was given up."""
 
     name = "supervisors.process.unkillable"
 
@@ -114,7 +114,7 @@ class ProcessUnkillable(Event):
     pid: int
     class_name: str
     task: str | None
-    """Its linked task that is meant; None: the process itself."""
+    """The name of its linked task; None: the process itself."""
     waited_seconds: float
 
 
@@ -137,7 +137,7 @@ class TaskExited(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChildRestarted(Event):
-    """A supervisor has started a child again, because the child, or one tied to it, had ended."""
+    """A supervisor has restarted a child, because it, or a sibling tied to it, had ended."""
 
     name = "supervisors.child.restarted"
 
@@ -145,16 +145,16 @@ class ChildRestarted(Event):
     child: str
     """Its id."""
     restarts: int
-    """How often this child was restarted in all."""
+    """How often this child has been restarted."""
     recent_restarts: int
-    """How many restarts of the supervisor's count towards max_restarts at the moment."""
+    """How many of the supervisor's restarts count towards max_restarts now."""
     max_restarts: int
 
 
 @dataclass(frozen=True, slots=True)
 class ChildStartFailed(Event):
-    """A supervisor could not start, or restart, a child of its own accord. (To the caller of
-    start_child a failure is an error, and no event.)
+    """A supervisor could not start or restart a child. (A failed `start_child` raises an error
+    instead.)
     """
 
     name = "supervisors.child.start_failed"
@@ -167,7 +167,7 @@ class ChildStartFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ShutdownTimedOut(Event):
-    """A process that was asked to stop did not within its time, and is killed."""
+    """A process did not stop in time, and is killed."""
 
     name = "supervisors.child.shutdown_timed_out"
 
@@ -179,8 +179,8 @@ class ShutdownTimedOut(Event):
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStopping(Event):
-    """A supervisor begins to stop its children, in order: it was told to, it gave up, or one of
-    them did not start. One that is killed emits none."""
+    """A supervisor begins to stop its children in order: it was told to, it gave up, or a child did
+    not start. A supervisor that is killed emits none."""
 
     name = "supervisors.supervisor.stopping"
 
@@ -191,13 +191,13 @@ class SupervisorStopping(Event):
 
 @dataclass(frozen=True, slots=True)
 class SupervisorGaveUp(Event):
-    """A supervisor stops with all its children: there were too many restarts."""
+    """A supervisor stops with all its children because of too many restarts."""
 
     name = "supervisors.supervisor.gave_up"
 
     supervisor: str
     child: str
-    """Whose end was the one too many."""
+    """The child whose end exceeded the limit."""
     max_restarts: int
     max_seconds: float
 
@@ -218,14 +218,14 @@ class CallTimedOut(Event):
     """The type of the request."""
     timeout_seconds: float
     unread: int
-    """The length of the server's mailbox: many, and it is too slow; none, and it is stuck, or it
-    forgot to reply.
+    """The length of the server's mailbox. Many: it is too slow. None: it is stuck, or does not
+    reply.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class MessageDropped(Event):
-    """A bounded mailbox was full: by its policy this message was refused, or another dropped."""
+    """A bounded mailbox was full: a message was refused or dropped, as its policy says."""
 
     name = "supervisors.mailbox.dropped"
 
@@ -242,41 +242,41 @@ class MessageDropped(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoopBlocked(Event):
-    """For a while no actor could run; the `Watchdog` has seen it and says why.
+    """For a while no actor could run; the `Watchdog` saw it and says why.
 
     cause:
-    "step": one step of a task, the named one: it was seen in it again and again.
-    "lock": a call that held the interpreter's lock (GIL), so that nobody could look. The named one
-    was running right after: most likely it, but not proven.
-    "collector": the garbage collector. Nobody is named.
-    "stall": neither the loop's thread nor the watchdog's could run: the machine stood still or had
-    no time for this program, or another thread held the interpreter's lock. Nobody is named.
-    "crowd": many short steps, none of which is to blame. Nobody is named.
+    "step": one step of the named task, which was seen in it repeatedly.
+    "lock": a call that held the interpreter's lock (GIL), so that nothing could be observed. The
+    named task ran right after: it is the likely cause, but this is not proven.
+    "collector": the garbage collector. No task is named.
+    "stall": neither the loop's thread nor the watchdog's could run: the machine was suspended or
+    overloaded, or another thread held the interpreter's lock. No task is named.
+    "crowd": many short steps, none of which is to blame. No task is named.
     """
 
     name = "supervisors.loop.blocked"
 
     seconds: float
-    """Real ones, also under a virtual clock. It may have been half a threshold more, for nobody
-    has seen it begin.
+    """Real seconds, also under a virtual clock. It may have been up to half a threshold more: the
+    beginning is not observed.
     """
     cause: BlockCause
     caused_seconds: float
-    """How many of them are that cause's; at least so many, for it is sampled."""
+    """How many of them are due to that cause, at least: it is sampled."""
     cpu_seconds: float
-    """How many of them the loop's thread computed, where the system tells, else 0. Near `seconds`:
-    a computation. Near 0: it waited.
+    """CPU time of the loop's thread, where the system reports it, else 0. Near `seconds`: it
+    computed. Near 0: it waited.
     """
     process: str | None
-    """The actor; None: a plain trio task, or nobody."""
+    """The actor; None: a plain trio task, or unknown."""
     class_name: str | None
     handler: str | None
-    """The callback; of a task that is no actor's own, its name."""
+    """The callback; for a task that is not an actor's own, the name of the task."""
     message: str | None
     """The type of the message that was being handled."""
     where: str | None
-    """`file:line function`, the innermost one that belongs neither to the standard library, nor to
-    trio, nor to this runtime, if there is such a one.
+    """`file:line function`: the innermost frame outside the standard library, trio and this
+    runtime, if there is one.
     """
 
 
@@ -294,7 +294,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     MessageDropped,
     LoopBlocked,
 )
-"""All events of the runtime."""
+"""All kinds of events of the runtime."""
 
 
 # --- attaching ---
@@ -310,8 +310,8 @@ def attach(
 ) -> None:
     """Call `function` with each event of these kinds from now on (`:telemetry.attach_many/4`).
 
-    Several kinds are best given as a tuple: type checkers then know them one by one. Raises
-    AlreadyAttached if there is a handler with this id, TypeError for what is no event.
+    Give several kinds as a tuple: type checkers then know each of them. Raises AlreadyAttached if
+    there is a handler with this id, TypeError for anything that is not a kind of event.
     """
     kinds: tuple[type[Event], ...] = (events,) if isinstance(events, type) else tuple(events)
     for kind in kinds:
@@ -330,7 +330,7 @@ def _is_event(kind: object) -> bool:
 
 
 def detach(handler_id: Hashable) -> bool:
-    """Take a handler away (`:telemetry.detach/1`). False if there is none: it may have raised."""
+    """Remove a handler (`:telemetry.detach/1`). False if there is none: it may have raised."""
     with _changing:
         handler = _attached.pop(handler_id, None)
         if handler is None:
@@ -341,7 +341,7 @@ def detach(handler_id: Hashable) -> bool:
 
 
 def list_handlers(event: type[Event] | None = None) -> list[Handler]:
-    """Every handler, or those of one kind of event, in the order they were attached
+    """All handlers, or those of one kind of event, in the order of attachment
     (`:telemetry.list_handlers/1`).
     """
     return list(_attached.values() if event is None else event.handlers)
@@ -351,7 +351,7 @@ def list_handlers(event: type[Event] | None = None) -> list[Handler]:
 def attached(
     handler_id: Hashable, events: type[E] | Iterable[type[E]], function: Callable[[E], object]
 ) -> Iterator[None]:
-    """`attach` for as long as the block, for tests above all: `attached("t", X, seen.append)`."""
+    """`attach` for the duration of the block, mainly for tests: `attached("t", X, seen.append)`."""
     attach(handler_id, events, function)
     try:
         yield
@@ -360,8 +360,8 @@ def attached(
 
 
 def execute(event: Event) -> None:
-    """Call every handler of this kind of event, in the order they were attached
-    (`:telemetry.execute/3`). Ask `handlers` first.
+    """Call every handler of this kind of event, in the order of attachment
+    (`:telemetry.execute/3`). Check `handlers` first.
     """
     for handler in type(event).handlers:
         try:

@@ -1,7 +1,7 @@
 """Helpers for tests of actors.
 
 Under trio's MockClock an hour of waiting takes no time: with pytest-trio, take its `autojump_clock`
-as a parameter; without, `trio.run(main, clock=MockClock(autojump_threshold=0))`.
+as a parameter; without, `trio.run(main, clock=MockClock(autojump_threshold=0))`:
 
     async def test_counts(autojump_clock):
         async with supervised(Counter) as ref:
@@ -9,6 +9,9 @@ as a parameter; without, `trio.run(main, clock=MockClock(autojump_threshold=0))`
             assert await ref.call(Value()) == 1
             await ref.stop()
             assert await down(ref) == Normal()
+
+The pytest plugin has a fixture of the same name that needs no block: see
+`supervisors.pytest_plugin`.
 """
 
 from __future__ import annotations
@@ -32,12 +35,12 @@ from supervisors.servers.gen_server import GenServer
 async def supervised(
     root: Root, *, grace: float = 5.0, may_crash: bool = False
 ) -> AsyncIterator[ActorRef]:
-    """Run an actor or a tree for as long as the block, and stop it in order at the end.
+    """Run an actor or a tree for the duration of the block, and stop it in order at the end.
 
-    root, grace: as for `open_tree`; it raises the StartError if the root does not start.
-    may_crash: unless it is True, a root that ends with Crashed makes the block's end raise an
-    AssertionError with the crash as its cause. Children that crash are their supervisor's business.
-    What the block raises comes out as it is.
+    root, grace: as for `open_tree`. Raises the StartError if the root does not start.
+    may_crash: unless it is True, the end of the block raises an AssertionError if the root crashed,
+    with the crash as its cause. Crashes of children are left to their supervisor.
+    Exceptions of the block come out unchanged.
     """
     async with open_tree(root, grace=grace) as ref:
         yield ref
@@ -47,8 +50,8 @@ async def supervised(
 
 
 async def down(ref: ActorRef, *, timeout: float = 60.0) -> ExitReason:
-    """The reason it ends with, once it has; TimeoutError if it still runs after `timeout` seconds
-    (ExUnit `assert_receive {:DOWN, ...}`).
+    """Wait until it has ended, and return its exit reason (ExUnit `assert_receive {:DOWN, ...}`).
+    TimeoutError if it still runs after `timeout` seconds.
     """
     with trio.move_on_after(timeout):
         return await ref.wait()
@@ -66,7 +69,7 @@ async def wait_until(condition: Callable[[], object], *, timeout: float = 60.0) 
 
 
 class Received(Call[list[object]]):
-    """To a Recorder: all it has got so far."""
+    """To a Recorder: everything it has received so far."""
 
 
 class Watch(Call[None]):
@@ -77,7 +80,7 @@ class Watch(Call[None]):
 
 
 class Recorder(GenServer):
-    """Keeps every cast and info it gets, Down and Exit included (it traps exits)."""
+    """Keeps every cast and info it receives, including Down and Exit (it traps exits)."""
 
     trap_exit = True
 

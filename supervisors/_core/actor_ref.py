@@ -80,7 +80,7 @@ class Caller(Pending):
 
     def reply(self, value: object) -> None:
         """Answer (OTP `gen_server:reply`). Only the first answer counts, and only while the caller
-        waits. Raises WrongThread.
+        still waits. Raises WrongThread.
         """
         if self.settled:
             return
@@ -98,8 +98,8 @@ class Caller(Pending):
             process.unanswered.pop(self, None)
 
     def fail(self, error: Exception) -> None:
-        """Make the caller's `call` raise `error`, without ending the server. One error object per
-        caller.
+        """Make the caller's `call` raise `error`; the server goes on. Use a new error object for
+        each caller.
         """
         if not self.settled:
             self.reply(None)
@@ -144,9 +144,7 @@ class Caller(Pending):
 
 
 class ActorRef(Alive):
-    """A process, as others see it (a pid). Equal to another ref of the same process, and only to
-    that.
-    """
+    """A process, as others see it (a pid). It equals only another ref of the same process."""
 
     __slots__ = ("__weakref__", "_process")
 
@@ -169,9 +167,10 @@ class ActorRef(Alive):
     async def call(self, request: Call[R], *, timeout: float = 5.0) -> R:
         """Ask, and wait at most `timeout` seconds for the answer (OTP `gen_server:call`).
 
-        Raises NoProcess at once if nobody is there, CallTimeout, ServerExited if the server ends
-        first, CallingSelf at once, MailboxFull if the server's mailbox is bounded, WrongThread.
-        Cancelled, the request may still be handled; its answer vanishes.
+        Raises NoProcess at once if there is no such process, CallTimeout, ServerExited if the
+        server ends first, CallingSelf at once, MailboxFull if the server's mailbox is bounded and
+        full, WrongThread. If this is cancelled, the request may still be handled; its answer is
+        dropped.
         """
         # All of it in one place, and no coroutine but this one: this is the runtime's hottest path.
         process = self._process
@@ -198,8 +197,8 @@ class ActorRef(Alive):
         return result
 
     def cast(self, message: object) -> None:
-        """Send to handle_cast (OTP `gen_server:cast`). Never blocks, promises nothing, and fails
-        with WrongThread alone.
+        """Send to handle_cast (OTP `gen_server:cast`). Never blocks, and raises only WrongThread;
+        the message is dropped if there is no such process.
         """
         mailbox = self._process.mailbox
         # What put does for a busy actor, spelled out: the call would cost more than all of it.
@@ -209,17 +208,18 @@ class ActorRef(Alive):
             mailbox.put((CAST, message, None))
 
     def send(self, info: object) -> None:
-        """Send to handle_info (OTP `!`). Never blocks, promises nothing, and fails with WrongThread
-        alone.
+        """Send to handle_info (OTP `!`). Never blocks, and raises only WrongThread;
+        the message is dropped if there is no such process.
         """
         self._process.mailbox.put((INFO, info, None))
 
     async def stop(self, reason: ExitReason = NORMAL, *, timeout: float = math.inf) -> None:
-        """Let it handle what it has, run terminate and end with `reason` (OTP `gen_server:stop`).
+        """Let it handle the messages it has, run terminate, and end with `reason` (OTP
+        `gen_server:stop`).
 
-        Returns once it has ended so. Raises NoProcess, CallingSelf, CallTimeout after `timeout`
-        seconds, ServerExited if it ended otherwise, TypeError for what is no
-        ExitReason. Cancelled, the request stands.
+        Returns once it has ended with that reason. Raises NoProcess, CallingSelf, CallTimeout after
+        `timeout` seconds, ServerExited if it ended with another reason, TypeError for anything that
+        is not an ExitReason. If this is cancelled, the request to stop stands.
         """
         check_reason(reason)
         if not timeout >= 0:
@@ -234,7 +234,7 @@ class ActorRef(Alive):
             raise ServerExited(self.name, reason, process.reason) from cause_of(process.reason)
 
     def kill(self) -> None:
-        """End it at its next checkpoint, without terminate, whether it traps exits or not."""
+        """End it at its next checkpoint, without terminate, even if it traps exits."""
         process = self._target()
         if process is not None:
             process.kill()
@@ -242,10 +242,10 @@ class ActorRef(Alive):
     def exit(self, reason: ExitReason) -> None:
         """Send an exit signal (OTP `exit/2`).
 
-        One that traps exits gets an `Exit` message. One that does not ends at its next checkpoint,
-        without terminate, unless the reason is Normal (which ends only who sends it to itself). The
-        root of a tree takes one from plain code for its owner's: it terminates. TypeError: not an
-        ExitReason.
+        A process that traps exits gets an `Exit` message. Any other ends at its next checkpoint,
+        without terminate, unless the reason is Normal (which ends only a process that sends it to
+        itself). For the root of a tree, a signal from plain code counts as its owner's: if it traps
+        exits, it terminates. TypeError: not an ExitReason.
         """
         check_reason(reason)
         process = self._target()
@@ -261,8 +261,8 @@ class ActorRef(Alive):
             process.exit_signal(None if sender is None else sender.ref, reason)
 
     async def wait(self) -> ExitReason:
-        """Wait until it has ended; its reason. NoProc for a name nobody has. CallingSelf in a
-        callback of its own, which it would wait for. Cancelled, nothing is left.
+        """Wait until it has ended, and return its reason; NoProc for a name that nobody has. Raises
+        CallingSelf in one of its own callbacks. Can be cancelled without consequences.
         """
         task = running_task()
         process = self._target()
@@ -276,19 +276,19 @@ class ActorRef(Alive):
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has started to run and not yet ended."""
+        """Whether it has started and not ended yet."""
         process = self._target()
         return process is not None and process.reason is None
 
     @property
     def name(self) -> str:
-        """What it is called in logs: its registered name, or its id in its supervisor."""
+        """Its name in logs: the registered name, or its id in its supervisor."""
         return self._process.name
 
     @property
     def pid(self) -> int:
-        """A number no other process of this program has; for a name, that of its holder (NoProcess
-        if none).
+        """A number that is unique in this program; for a name, that of its holder (NoProcess if
+        there is none).
         """
         process = self._target()
         if process is None:

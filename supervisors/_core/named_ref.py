@@ -1,4 +1,4 @@
-"""A ref that is a name; `Registry.via` makes them."""
+"""Refs that are looked up at each use: a name, or a place among several processes."""
 
 from __future__ import annotations
 
@@ -22,33 +22,39 @@ class AlreadyStarted(StartError):
         super().__init__(f"{name!s} is already started (pid {ref.pid})")
 
 
-class NamedRef(ActorRef):
-    """A name that stands for whoever holds it at the moment of use (`{:via, ...}`)."""
+class LookedUpRef(ActorRef):
+    """Stands for the process that is found at the moment of use (`{:via, ...}`)."""
 
     __slots__ = ()
 
     def _target(self) -> Process | None:
         raise NotImplementedError
 
-    def _claim(self, process: Process) -> None:
-        """Take the name for a process that is about to start; AlreadyStarted if it is taken."""
-        raise NotImplementedError
-
     async def call(self, request: Call[R], *, timeout: float = 5.0) -> R:
-        """Ask who holds the name now; see `ActorRef.call`."""
+        """Ask the process that is found now; see `ActorRef.call`."""
         process = self._target()
         if process is None:
             raise NoProcess(self.name, request)
         return await process.ref.call(request, timeout=timeout)
 
     def cast(self, message: object) -> None:
-        """Send to handle_cast of who holds the name now; lost if nobody does."""
+        """Send to handle_cast of the process that is found now; lost if there is none."""
         process = self._target()
         if process is not None:
             process.mailbox.put((CAST, message, None))
 
     def send(self, info: object) -> None:
-        """Send to handle_info of who holds the name now; lost if nobody does."""
+        """Send to handle_info of the process that is found now; lost if there is none."""
         process = self._target()
         if process is not None:
             process.mailbox.put((INFO, info, None))
+
+
+class NamedRef(LookedUpRef):
+    """A name: stands for the process that holds it. `Registry.via` makes them."""
+
+    __slots__ = ()
+
+    def _claim(self, process: Process) -> None:
+        """Take the name for a process that is about to start; AlreadyStarted if it is taken."""
+        raise NotImplementedError

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 
 import trio
+
+# trio's own dependency, where it says of itself that it runs: not declared beside it.
 from sniffio import thread_local as running
 
 PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)

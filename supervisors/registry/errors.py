@@ -20,7 +20,7 @@ class AlreadyRegistered(RegistryError):
 
 
 class NotRegistered(RegistryError):
-    """The process has no entry under `key`: nobody has, or only `holder` (else None)."""
+    """The process has no entry under `key`. `holder`: the process that has, or None."""
 
     def __init__(self, key: object, holder: ActorRef | None) -> None:
         self.key = key
@@ -30,7 +30,7 @@ class NotRegistered(RegistryError):
 
 
 class NotUnique(RegistryError):
-    """`what` needs a registry with unique keys: with duplicate ones there is not the one holder."""
+    """`what` needs unique keys: a duplicate key has no single holder."""
 
     def __init__(self, registry: str, what: str) -> None:
         super().__init__(f"{what} needs unique keys, and registry {registry} has duplicate ones")

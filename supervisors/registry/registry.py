@@ -35,7 +35,7 @@ KeysType: TypeAlias = Literal["unique", "duplicate"]
 
 
 class RegistryEntry(NamedTuple):
-    """What lookup finds: who registered, and the value given with it."""
+    """One entry: the registered process, and its value."""
 
     ref: ActorRef
     value: Any
@@ -53,7 +53,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Unregistered:
-    """To a registry's listeners: `ref` lives and gave up its last entry under `key`
+    """To a registry's listeners: `ref` is alive and gave up its last entry under `key`
     (`{:unregister, ...}`).
     """
 
@@ -65,22 +65,22 @@ class Unregistered:
 class Registry(Alive):
     """Keys that stand for processes, with a value for each entry (Elixir `Registry`).
 
-    Keys are "unique" (one entry each: a name) or "duplicate" (any number of entries, by the same
-    process too: a topic). A key is anything hashable, and equal keys are one key, so 1 and 1.0 are.
+    Keys are "unique" (one entry each: a name) or "duplicate" (any number of entries, also several
+    of one process: a topic). A key is anything hashable. Equal keys are one key: 1 and 1.0 are.
 
-    The table is plain data: to look something up sends no message, waits for nobody, and costs the
-    same however many keys there are. When a process ends, all of its entries are gone before anyone
-    hears of its end; one that was killed keeps them until it has ended. Whoever holds a ref may
-    register and unregister the process behind it: itself (`self.ref`, also in init) or another.
+    The table is plain data: a lookup sends no message, never waits, and costs the same for any
+    number of keys. When a process ends, its entries are gone before anyone hears of its end; a
+    killed process keeps them until it has ended. Code that has a ref can register and unregister
+    the process behind it: an actor itself (`self.ref`, also in init), or another one.
 
-    A registry runs while its own process does: put `child_spec()` into the tree before those who
-    use it, under rest_for_one or one_for_all, so that they are restarted when it is. When its
-    process ends, the entries and the metadata go with it, and one that starts again is empty, but
-    for `meta`. Registered processes live on without their keys, unless `linked`. Locks are not
-    affected: who holds one keeps it, who waits for one gets it. A registry that does not run finds
-    nobody; what would change it raises RegistryNotRunning.
+    A registry runs while its own process does: put `child_spec()` into the tree before its users,
+    under rest_for_one or one_for_all, so that they are restarted with it. When its process ends,
+    its entries and metadata are gone; after a restart it is empty except for `meta`. Registered
+    processes go on without their keys, unless `linked`. Locks are not affected: holders keep them,
+    and those who wait get them. A registry that does not run finds nobody; changing it raises
+    RegistryNotRunning.
 
-    Nothing in here waits, except for `lock`: there is nothing to cancel.
+    Only `lock` waits; nothing else can be cancelled.
     """
 
     def __init__(
@@ -92,15 +92,16 @@ class Registry(Alive):
         meta: Mapping[Hashable, Any] | None = None,
         linked: bool = False,
     ) -> None:
-        """A registry that does not run yet. Raises InvalidKeys.
+        """Make a registry that does not run yet. Raises InvalidKeys.
 
-        listeners: get Registered and Unregistered in handle_info; best names of another registry,
-        since a restarted listener has a new ref. They are not told when a process ends: they may
+        listeners: get Registered and Unregistered in handle_info. Use names of another registry,
+        since a restarted listener has a new ref. They are not told when a process ends: they can
         monitor it.
-        meta: the metadata it starts with, each time.
-        linked: as in Elixir, its end is an exit signal with its reason to each process that has an
-        entry: those that do not trap exits end too, and the others get an `Exit`. Not the default,
-        because a supervisor that restarts them stops them in order, while a signal cuts them off.
+        meta: the metadata at each start.
+        linked: as in Elixir, the registry's end sends an exit signal with its reason to each
+        process that has an entry: those that do not trap exits end, the others get an `Exit`. It is
+        not the default, because a supervisor stops its children in order, and a signal interrupts
+        them.
         """
         if keys not in ("unique", "duplicate"):
             raise InvalidKeys(keys)
@@ -121,9 +122,9 @@ class Registry(Alive):
     # --- entries ---
 
     def register(self, key: Hashable, ref: ActorRef, value: Any = None) -> None:
-        """Give the process of `ref` an entry under `key`; it may have entries under others too.
+        """Give the process of `ref` an entry under `key`; it may have entries under other keys.
 
-        Raises AlreadyRegistered if keys are unique and somebody has it, be it the process itself
+        Raises AlreadyRegistered if keys are unique and the key is taken, even by the same process
         (the first value stays); NoProcess if the process has ended; RegistryNotRunning;
         UnhashableKey.
         """
@@ -133,24 +134,24 @@ class Registry(Alive):
         self._register(key, process, value)
 
     def unregister(self, key: Hashable, ref: ActorRef) -> None:
-        """Drop every entry of the process of `ref` under `key`; nothing if it has none."""
+        """Remove all entries of the process of `ref` under `key`, if there are any."""
         self._unregister(self._table.of_both(key, as_process(ref._target())))
 
     def unregister_match(
         self, key: Hashable, ref: ActorRef, predicate: Callable[[Any], bool]
     ) -> None:
-        """Drop those entries of the process of `ref` under `key` whose value fits."""
+        """Remove the entries of the process of `ref` under `key` whose value matches."""
         rows = self._table.of_both(key, as_process(ref._target()))
         self._unregister([row for row in rows if predicate(row.value)])
 
     def update_value(
         self, key: Hashable, ref: ActorRef, function: Callable[[Any], Any]
     ) -> tuple[Any, Any]:
-        """Replace the value of the process of `ref` by `function(value)`; (new, old). Unique keys
-        only.
+        """Replace the value of the process of `ref` by `function(value)`; returns (new, old). For
+        unique keys only.
 
-        Raises NotRegistered, without calling, if nobody or somebody else has the key; NotUnique. If
-        `function` raises, the old value stays.
+        Raises NotRegistered, without calling `function`, if the process does not have the key;
+        NotUnique. If `function` raises, the old value stays.
         """
         self._require_unique("update_value")
         row = self._table.first(key)
@@ -165,17 +166,17 @@ class Registry(Alive):
     # --- looking up ---
 
     def lookup(self, key: Hashable) -> list[RegistryEntry]:
-        """Every entry under `key`, in the order of registration: (ref, value) pairs."""
+        """All entries under `key`, in the order of registration."""
         return [_entry(row) for row in self._table.of_key(key)]
 
     def whereis(self, key: Hashable) -> ActorRef | None:
-        """Who has the key now, or None (`whereis_name`). Raises NotUnique."""
+        """The process that has the key now, or None (`whereis_name`). Raises NotUnique."""
         self._require_unique("whereis")
         row = self._table.first(key)
         return None if row is None else row.process.ref
 
     def keys(self, ref: ActorRef | None = None) -> list[Hashable]:
-        """The keys of one process in the order of registration, or all; once for each entry."""
+        """The keys of one process, or of all, in the order of registration; one for each entry."""
         rows = self._table if ref is None else self._table.of_process(as_process(ref._target()))
         return [row.key for row in rows]
 
@@ -184,30 +185,31 @@ class Registry(Alive):
         return [row.value for row in self._table.of_both(key, as_process(ref._target()))]
 
     def match(self, key: Hashable, predicate: Callable[[Any], bool]) -> list[RegistryEntry]:
-        """The entries under `key` whose value fits."""
+        """The entries under `key` whose value matches."""
         return [_entry(row) for row in self._table.of_key(key) if predicate(row.value)]
 
     def count_match(self, key: Hashable, predicate: Callable[[Any], bool]) -> int:
-        """How many entries under `key` have a value that fits."""
+        """The number of entries under `key` whose value matches."""
         return len(self.match(key, predicate))
 
     def select(self) -> list[tuple[Hashable, ActorRef, Any]]:
-        """Everything, as (key, ref, value), to be picked from by a comprehension."""
+        """All entries, as (key, ref, value): select from them with a comprehension."""
         return [(row.key, row.process.ref, row.value) for row in self._table]
 
     def count(self) -> int:
-        """How many entries there are."""
+        """The number of entries."""
         return len(self._table)
 
     def dispatch(self, key: Hashable, function: Callable[[list[RegistryEntry]], None]) -> None:
-        """Call `function(entries)` once, here and now, if there is an entry under `key`."""
+        """Call `function(entries)` once, at once, if there are entries under `key`."""
         if entries := self.lookup(key):
             function(entries)
 
     def via(self, key: Hashable, value: Any = None) -> ActorRefVia:
-        """A ref that stands for whoever has the key at each use (`{:via, Registry, {name, key}}`).
+        """A ref that stands for the process that has the key at the time of use (`{:via, Registry,
+        {name, key}}`).
 
-        Given to ChildSpec(name=...), it is the name the child is started under, with `value`.
+        As `ChildSpec(name=...)` it is the name that the child is registered under, with `value`.
         Raises NotUnique, UnhashableKey.
         """
         self._require_unique("via")
@@ -217,19 +219,17 @@ class Registry(Alive):
     # --- metadata ---
 
     def put_meta(self, key: Hashable, value: Any) -> None:
-        """Store something beside the entries, for all to see. Raises RegistryNotRunning,
-        UnhashableKey.
-        """
+        """Store metadata of the registry. Raises RegistryNotRunning, UnhashableKey."""
         self._require_running()
         _require_hashable(key)
         self._meta[key] = value
 
     def meta(self, key: Hashable, default: Any = None) -> Any:
-        """What was stored, else `default`."""
+        """The metadata stored under `key`, or `default`."""
         return self._meta.get(key, default)
 
     def delete_meta(self, key: Hashable) -> None:
-        """Drop what was stored; nothing if there is nothing."""
+        """Remove the metadata under `key`, if there is any."""
         self._require_here()
         self._meta.pop(key, None)
 
@@ -237,14 +237,14 @@ class Registry(Alive):
 
     @asynccontextmanager
     async def lock(self, key: Hashable) -> AsyncIterator[None]:
-        """`async with registry.lock(key):` by one task at a time, in the order of asking (Elixir
-        `lock/3`).
+        """Mutual exclusion: `async with registry.lock(key):`. Tasks get it in the order in which
+        they asked (Elixir `lock/3`).
 
-        Its keys have nothing to do with those of the entries. It is released when the block is
-        left, also by an exception, a cancellation or a kill: before anyone hears that the process
-        ended. (One that was given up as unkillable holds it for as long as its task goes on.)
-        Cancelled while it waits, it leaves nothing behind. Raises RegistryNotRunning,
-        UnhashableKey, and RuntimeError in a task that already holds it.
+        Its keys are independent of those of entries. It is released when the block is left, also by
+        an exception, a cancellation or a kill, before anyone hears that the process ended. (A
+        process that was given up as unkillable holds it until its task ends.) Waiting for it can be
+        cancelled without consequences. Raises RegistryNotRunning, UnhashableKey, and RuntimeError
+        in a task that already holds it.
         """
         self._require_running()
         _require_hashable(key)
@@ -369,6 +369,7 @@ class RegistryOwner(GenServer):
         self._registry = registry
 
     async def init(self) -> None:
+        """Open the registry: it lives as long as this process."""
         self._registry._open(self._runtime_process)
 
 

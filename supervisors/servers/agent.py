@@ -31,7 +31,7 @@ class _GetAndUpdate(Call[T]):
 
 
 class Agent(GenServer, Generic[S]):
-    """Keeps a state for others; all it does is by plain (not async) functions of theirs.
+    """Keeps state that others read and change with plain (not async) functions.
 
         class Counter(Agent[int]):
             ...
@@ -39,14 +39,14 @@ class Agent(GenServer, Generic[S]):
         ChildSpec("counter", lambda: Counter(lambda: 0), name=registry.via("counter"))
         await Counter.update(registry.via("counter"), lambda n: n + 1)
 
-    A subclass, like Counter, says what the state is, so that the type checker knows what the
-    functions get; `Agent[int].update(...)` does so too. Functions run in the agent, one at a time:
-    one that blocks or takes long holds up all others, and one that raises ends the agent. Not for
-    state that has rules of its own: that is a GenServer.
+    A subclass like Counter states the type of the state, so that the type checker knows what the
+    functions get; `Agent[int].update(...)` does so, too. Functions run in the agent, one at a time:
+    a function that blocks or takes long delays all others, and one that raises ends the agent. Use
+    a GenServer for state that has its own rules.
     """
 
     def __init__(self, initial: Callable[[], S]) -> None:
-        """initial: makes the state, at each start; if it raises, the start fails."""
+        """initial: makes the state at each start; if it raises, the start fails."""
         self.__initial = initial
         self.__state: S
 
@@ -54,10 +54,10 @@ class Agent(GenServer, Generic[S]):
     async def get(
         cls: type[Agent[S]], agent: ActorRef, function: Callable[[S], T], *, timeout: float = 5.0
     ) -> T:
-        """What `function(state)` returns (Elixir `Agent.get/3`).
+        """Return `function(state)` (Elixir `Agent.get/3`).
 
-        Raises what ActorRef.call raises; ServerExited if the function raised. Cancelled, it may
-        still be run. All of that holds for the other calls too.
+        Raises what ActorRef.call raises; ServerExited if the function raised. If this is cancelled,
+        the function may still run. The same holds for the other calls.
         """
         return await agent.call(_Get(function), timeout=timeout)
 
@@ -85,7 +85,7 @@ class Agent(GenServer, Generic[S]):
 
     @classmethod
     def cast(cls: type[Agent[S]], agent: ActorRef, function: Callable[[S], S]) -> None:
-        """`update` without waiting, or hearing, for it (Elixir `Agent.cast/2`)."""
+        """`update` without waiting for it (Elixir `Agent.cast/2`)."""
         agent.cast(_Update(function))
 
     # --- in the agent ---

@@ -58,13 +58,14 @@ _FOREVER = math.inf
 
 
 class GenServer(Actor):
-    """Override what you need; every callback may await, and none runs beside another.
+    """Base class of servers: override the callbacks you need. Callbacks may await, and run one at a
+    time (OTP `gen_server`).
 
-    A callback that raises ends the server: terminate runs, then the reason is `Crashed(error)`.
+    A callback that raises ends the server: terminate runs, and the reason is `Crashed(error)`.
     """
 
     mailbox_bound: MailboxBound | None = None
-    """None: the mailbox takes whatever comes. Class attribute, read before init."""
+    """None: the mailbox is unbounded. A class attribute, read before init."""
 
     __idle_timeout: float = _FOREVER
     __farewell: tuple[Caller, object] | None = None
@@ -72,26 +73,26 @@ class GenServer(Actor):
     # --- callbacks ---
 
     async def init(self) -> InitResult:
-        """Set up; the starter waits for it (OTP `init/1`).
+        """Set up; whoever starts the server waits for it (OTP `init/1`).
 
-        None: running. Continue(x): running, handle_continue first. NoReply(timeout=s): running,
-        with a timeout. Ignore(): not started, and no error. Stop(reason): the start fails.
+        Return None to run, Continue(x) to run handle_continue first, NoReply(timeout=s) to run with
+        a timeout, Ignore() not to start, without an error, Stop(reason) to make the start fail.
         terminate does not run after an init that failed.
         """
         return None
 
     async def handle_call(self, request: Any, caller: Caller) -> CallResult:
-        """Answer a request: Reply(value), NoReply() and `caller.reply(value)` later, or
+        """Answer a request: return Reply(value), NoReply() and use `caller.reply(value)` later, or
         Stop(reason, reply=...).
         """
         raise NotImplementedError(f"{type(self).__name__} does not answer {type(request).__name__}")
 
     async def handle_cast(self, message: Any) -> HandleResult:
-        """Take a cast: None, NoReply(timeout=...), Continue(x) or Stop(reason)."""
+        """Handle a cast: return None, NoReply(timeout=...), Continue(x) or Stop(reason)."""
         raise NotImplementedError(f"{type(self).__name__} does not take {type(message).__name__}")
 
     async def handle_info(self, info: Any) -> HandleResult:
-        """Take anything else: timers, Down, Exit, Timeout. By default it is logged and dropped."""
+        """Handle anything else: timers, Down, Exit, Timeout. The default logs and drops it."""
         match info:
             case Exit(ref, Crashed(error)):
                 logger.error(
@@ -108,26 +109,27 @@ class GenServer(Actor):
         raise NotImplementedError(f"{type(self).__name__} does not continue")
 
     async def terminate(self, reason: ExitReason) -> ExitReason | None:
-        """Clean up; the tasks of spawn_link still run. A reason it returns replaces the given one.
+        """Clean up; tasks of spawn_link still run. If it returns a reason, that replaces the given
+        one.
 
-        Called when a callback stops or raises, at `ref.stop()`, and, if `trap_exit`, when the
-        supervisor asks; then it has what is left of the child's `shutdown` seconds. Never called on
-        a kill.
+        Called when a callback stops or raises, at `ref.stop()`, and, with `trap_exit`, when the
+        supervisor stops it; in that case it has what is left of the child's `shutdown` seconds.
+        Never called on a kill.
         """
         return None
 
     # --- what an actor may do ---
 
     def monitor(self, ref: ActorRef) -> Monitor:
-        """Get one `Down` when `ref` ends, at once with NoProc if it has."""
+        """Get one `Down` when `ref` ends; at once, with NoProc, if it has ended."""
         return self._runtime_process.monitor(ref)
 
     def demonitor(self, monitor: Monitor, *, flush: bool = False) -> None:
-        """Get no Down from it any more; `flush`: nor one that is in the mailbox already."""
+        """Get no Down from it any more; with `flush`, not even one that is in the mailbox."""
         self._runtime_process.demonitor(monitor, flush=flush)
 
     def link(self, ref: ActorRef) -> None:
-        """Share fates: an abnormal end of either is an exit signal to the other."""
+        """Link both: an abnormal end of either is an exit signal to the other."""
         self._runtime_process.link(as_process(ref._target()))
 
     def unlink(self, ref: ActorRef) -> None:
@@ -136,15 +138,15 @@ class GenServer(Actor):
 
     def send_after(self, seconds: float, info: object) -> Timer:
         """Get `info` in handle_info after `seconds`, unless the timer is cancelled or the actor
-        ends.
+        ends before.
         """
         return self._runtime_process.send_after(seconds, info)
 
     def spawn_link(self, function: Callable[..., Awaitable[Any]], *args: Any) -> LinkedTask:
-        """Run `function(*args)` beside the callbacks, for as long as the actor lives at most.
+        """Run `function(*args)` beside the callbacks; it ends with the actor at the latest.
 
-        If it raises, the actor gets the exit signal Crashed(error). It still runs while terminate
-        does; then it is cancelled and awaited before anyone hears that the actor has ended and
+        If it raises, the actor gets the exit signal Crashed(error). It goes on while terminate
+        runs; then it is cancelled and awaited, before anyone hears that the actor has ended and
         before its names are free.
         """
         return spawn_link(self._runtime_process, function, args)

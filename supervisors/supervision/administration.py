@@ -11,8 +11,8 @@ from supervisors.supervision.child_spec import ChildSpec, ChildType
 
 @dataclass(frozen=True, slots=True)
 class ChildInfo:
-    """A line of which_children: ref is None without a process; restarting while a restart is
-    pending.
+    """One child in which_children. `ref` is None if it has no process; `restarting` is True while a
+    restart is pending.
     """
 
     id: str
@@ -23,7 +23,7 @@ class ChildInfo:
 
 @dataclass(frozen=True, slots=True)
 class ChildCounts:
-    """count_children: how many specs, how many live, how many specs of which type."""
+    """The result of count_children: specs, live children, and specs of each type."""
 
     specs: int
     active: int

@@ -38,20 +38,20 @@ WORKER_SHUTDOWN = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """One child of a supervisor. Raises the SpecError that names all that is wrong (see `reject`).
+    """One child of a supervisor. Raises a SpecError that names everything that is wrong.
 
-    id: unique among its siblings (not under a DynamicSupervisor).
-    start: makes a NEW, not yet started actor at each start and restart; it may say Ignore(). Called
-    without arguments, or with the DynamicSupervisor's extra_arguments.
+    id: unique among its siblings (except under a DynamicSupervisor).
+    start: makes a NEW actor, not started yet, at each start and restart; it may return Ignore(). It
+    gets no arguments, or the DynamicSupervisor's extra_arguments.
     restart: "permanent" always, "transient" after an abnormal end, "temporary" never.
-    shutdown: seconds of grace between the request to stop and the kill; math.inf waits,
-    "brutal_kill" does not ask.
-        None is the default for the type: 5 seconds for a worker, math.inf for a supervisor.
+    shutdown: seconds between the request to stop and the kill; math.inf waits without limit,
+    "brutal_kill" kills at once. None is the default of the type: 5 seconds for a worker, math.inf
+    for a supervisor.
     type: "worker" or "supervisor".
-    significant: its end counts for the supervisor's auto_shutdown.
-    start_timeout: seconds its init may take; then it is killed and the start fails with
+    significant: whether its end counts for the supervisor's auto_shutdown.
+    start_timeout: seconds its init may take; then it is killed, and the start fails with
     StartTimeout.
-    name: a name it is registered under before its init runs, from `Registry.via`.
+    name: a name from `Registry.via`; it is registered before its init runs.
     """
 
     id: str
@@ -89,11 +89,11 @@ class ChildSpec:
 
     @property
     def grace(self) -> ShutdownType:
-        """`shutdown` with the default filled in."""
+        """`shutdown`, with the default of the type for None."""
         return math.inf if self.shutdown is None else self.shutdown
 
     def without_arguments(self) -> ChildSpec:
-        """The same, but of `start` the name alone, so that nothing is kept alive that it bears."""
+        """The same, but `start` keeps only its name, so that its arguments are not kept alive."""
         if isinstance(self.start, type):  # it bears nothing
             return self
 

@@ -55,8 +55,8 @@ class OnDemand(SupervisorBase):
         strategy: Literal["one_for_one"] = "one_for_one",
         auto_shutdown: Literal["never"] = "never",
     ) -> None:
-        """`extra_arguments` are given to each spec's start function. Raises the SpecError that
-        names all that is wrong.
+        """`extra_arguments` are passed to each spec's start function. Raises a SpecError that names
+        everything that is wrong.
         """
         has_limit = max_children == math.inf or is_whole(max_children)
         rules = (
@@ -76,7 +76,7 @@ class OnDemand(SupervisorBase):
 
     @staticmethod
     async def terminate_child(supervisor: ActorRef, child: ActorRef) -> None:
-        """Stop a child and forget it. Raises NotFound, also if it has ended before."""
+        """Stop a child and remove it. Raises NotFound, also if it had ended before."""
         await supervisor.call(_TerminateChild(child), timeout=math.inf)
 
     @property
@@ -134,18 +134,19 @@ class OnDemand(SupervisorBase):
 
 
 class DynamicSupervisor(OnDemand):
-    """Starts children on demand, many of one kind if need be; they have no order (Elixir
+    """Starts children on demand, any number from the same spec; they have no order (Elixir
     `DynamicSupervisor`).
 
-    Ids need not be unique: a child is known by its ref. Strategy: one_for_one. Its children are
-    stopped all at once, each with its own grace. At most `max_children`, those waiting for a
-    restart included.
+    Ids need not be unique: a child is identified by its ref. The strategy is one_for_one. Its
+    children are stopped all at once, each within its own `shutdown`. `max_children` also counts
+    children that wait for a restart.
     """
 
     @staticmethod
     async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
-        """Start a child; None if its start said Ignore, and then nothing is kept.
+        """Start a child; None if its start returned Ignore, in which case nothing is kept.
 
-        Raises MaxChildren, AlreadyStarted (its name), FailedToStartChild, StartTimeout, SpecError.
+        Raises MaxChildren, AlreadyStarted (its name is taken), FailedToStartChild, StartTimeout,
+        SpecError.
         """
         return await start_child(supervisor, spec)

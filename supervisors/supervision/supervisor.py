@@ -10,13 +10,11 @@ from supervisors._core.actor_ref import ActorRef
 from supervisors._core.checks import broken, reject
 from supervisors._core.messages import Call
 from supervisors._core.named_ref import AlreadyStarted
-from supervisors._core.reasons import Crashed
 from supervisors.errors import (
     AlreadyPresent,
     ChildRestarting,
     ChildRunning,
     DuplicateChildId,
-    FailedToStartChild,
     InvalidAutoShutdown,
     InvalidStrategy,
     NotFound,
@@ -25,18 +23,12 @@ from supervisors.errors import (
 )
 from supervisors.supervision.child_spec import ChildSpec
 from supervisors.supervision.hosting import Child
+from supervisors.supervision.ordered import Ordered
 from supervisors.supervision.restart_intensity import intensity_rules
-from supervisors.supervision.strategies import (
-    AUTO_SHUTDOWNS,
-    STRATEGIES,
-    AutoShutdown,
-    Strategy,
-    affected,
-)
+from supervisors.supervision.strategies import AUTO_SHUTDOWNS, STRATEGIES, AutoShutdown, Strategy
 from supervisors.supervision.supervisor_base import (
     MAX_RESTARTS,
     MAX_SECONDS,
-    SupervisorBase,
     start_child,
     wrong_child,
 )
@@ -62,19 +54,18 @@ class _GetChildSpec(Call[ChildSpec]):
     id: str
 
 
-class Supervisor(SupervisorBase):
-    """Starts its children in order, restarts them by its strategy, stops them in reverse order (OTP
-    `supervisor`).
+class Supervisor(Ordered):
+    """Starts its children in order, restarts them by its strategy, and stops them in reverse order
+    (OTP `supervisor`).
 
-    More than `max_restarts` within `max_seconds` seconds: it stops its children and exits with
-    Shutdown; its own supervisor decides what then. A child that fails to start at its own start:
-    those started are stopped in reverse, and the start fails with FailedToStartChild. Asked to stop
-    while a child is in its init, it does not wait for that init, but stops that child with the
-    others.
+    After more than `max_restarts` restarts within `max_seconds` seconds it stops its children and
+    exits with Shutdown; its own supervisor decides what happens then. If a child fails to start
+    when the supervisor starts, the children started so far are stopped in reverse order, and the
+    start fails with FailedToStartChild. If it is told to stop while a child is in its init, it does
+    not wait for that init, but stops that child with the others.
 
-    Administration is by static functions that take the supervisor's ref, also a registered name;
-    all raise NoProcess if it is not there, and wait as long as it takes: `await
-    Supervisor.which_children(ref)`.
+    Static functions that take the supervisor's ref, or a registered name, administer it: `await
+    Supervisor.which_children(ref)`. They raise NoProcess if it does not run, and have no timeout.
     """
 
     def __init__(
@@ -86,7 +77,7 @@ class Supervisor(SupervisorBase):
         auto_shutdown: AutoShutdown = "never",
         name: str | None = None,
     ) -> None:
-        """Raises the SpecError that names all that is wrong; nothing is started by then."""
+        """Raises a SpecError that names everything that is wrong, before anything is started."""
         specs = list(children)
         rules = (
             (strategy in STRATEGIES, InvalidStrategy, strategy),
@@ -95,80 +86,49 @@ class Supervisor(SupervisorBase):
         )
         reject([*broken(rules), *_wrong_children(specs, auto_shutdown)])
         super().__init__(
+            specs,
+            strategy,
             max_restarts=max_restarts,
             max_seconds=max_seconds,
             auto_shutdown=auto_shutdown,
             name=name,
         )
-        self.strategy: Strategy = strategy
-        self._table = {spec.id: Child(spec) for spec in specs}  # in start order
 
     # --- administration ---
 
     @staticmethod
     async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
-        """Add a child at the end and start it; None if its start said Ignore (OTP `start_child/2`).
+        """Add a child at the end and start it; None if its start returned Ignore (OTP
+        `start_child/2`).
 
-        Raises AlreadyStarted, AlreadyPresent, FailedToStartChild, StartTimeout, SpecError; the spec
-        is then not kept.
+        Raises AlreadyStarted, AlreadyPresent, FailedToStartChild, StartTimeout, SpecError. In these
+        cases the spec is not kept.
         """
         return await start_child(supervisor, spec)
 
     @staticmethod
     async def terminate_child(supervisor: ActorRef, id: str) -> None:  # noqa: A002
-        """Stop a child and keep its spec, unless it is temporary; fine if it is stopped. Raises
-        NotFound.
+        """Stop a child. Its spec is kept unless it is temporary. Does nothing to a child that is
+        stopped already. Raises NotFound.
         """
         await supervisor.call(_TerminateChild(id), timeout=math.inf)
 
     @staticmethod
     async def restart_child(supervisor: ActorRef, id: str) -> ActorRef | None:  # noqa: A002
-        """Start a child that is stopped. Raises NotFound, ChildRunning, ChildRestarting,
-        StartError.
+        """Start a stopped child; None if its start returned Ignore. Raises NotFound, ChildRunning,
+        ChildRestarting, StartError.
         """
         return await supervisor.call(_RestartChild(id), timeout=math.inf)
 
     @staticmethod
     async def delete_child(supervisor: ActorRef, id: str) -> None:  # noqa: A002
-        """Drop the spec of a stopped child. Raises NotFound, ChildRunning, ChildRestarting."""
+        """Remove the spec of a stopped child. Raises NotFound, ChildRunning, ChildRestarting."""
         await supervisor.call(_DeleteChild(id), timeout=math.inf)
 
     @staticmethod
     async def get_childspec(supervisor: ActorRef, id: str) -> ChildSpec:  # noqa: A002
-        """The spec of a child; of a temporary one `start` is but a name. Raises NotFound."""
+        """The spec of a child; of a temporary one, `start` is only a name. Raises NotFound."""
         return await supervisor.call(_GetChildSpec(id), timeout=math.inf)
-
-    # --- start, stop, restart ---
-
-    @property
-    def _children(self) -> list[Child]:
-        return list(self._table.values())
-
-    def _forget(self, child: Child) -> None:
-        del self._table[child.spec.id]
-
-    async def _start_all(self) -> None:
-        for child in self._children:
-            try:
-                await self._start(child)
-            except FailedToStartChild:
-                raise
-            except StartError as error:
-                raise FailedToStartChild(child.spec.id, Crashed(error)) from error
-
-    async def _stop_all(self) -> None:
-        for child in reversed(self._table.values()):
-            await self._stop(child)
-
-    async def _restart(self, child: Child) -> None:
-        group = affected(self.strategy, child, self._table.values())
-        for sibling in reversed(group):
-            await self._stop(sibling)
-            if sibling.spec.restart == "temporary":  # goes down with the others, never up
-                self._forget(sibling)
-        for sibling in group:
-            if sibling.spec.restart != "temporary" and not await self._start_again(sibling):
-                return  # its next try takes up the rest of the group too
 
     # --- requests ---
 

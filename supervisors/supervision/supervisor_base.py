@@ -79,8 +79,8 @@ class SupervisorBase(ChildHost):
         super().__init__(name)
 
     async def init(self) -> Ignore | Stop | None:
-        """Runs before any child starts. Ignore(): not started, no error. Stop(reason), or raising:
-        the start fails.
+        """Runs before any child starts. Return Ignore() not to start, without an error. If it
+        returns Stop(reason) or raises, the start fails.
         """
         return None
 
@@ -266,18 +266,19 @@ class SupervisorBase(ChildHost):
 
     @staticmethod
     async def which_children(supervisor: ActorRef) -> list[ChildInfo]:
-        """Every child, the last started first (OTP `which_children/1`). Raises NoProcess."""
+        """All children, the last started first (OTP `which_children/1`). Raises NoProcess."""
         return await supervisor.call(WhichChildren(), timeout=math.inf)
 
     @staticmethod
     async def count_children(supervisor: ActorRef) -> ChildCounts:
-        """How many children of what kind (OTP `count_children/1`). Raises NoProcess."""
+        """The number of children of each kind (OTP `count_children/1`). Raises NoProcess."""
         return await supervisor.call(CountChildren(), timeout=math.inf)
 
     @staticmethod
     async def set_intensity(supervisor: ActorRef, max_restarts: int, max_seconds: float) -> None:
-        """Change how many restarts it allows, those of the last seconds included: for who changes
-        how many children it has (in OTP, `code_change` of its flags). Raises NoProcess, SpecError.
+        """Change how many restarts a running supervisor allows; restarts in the last `max_seconds`
+        seconds count. Use it when the number of children changes (in OTP: `code_change` of the
+        flags). Raises NoProcess, SpecError.
         """
         reject(broken(intensity_rules(max_restarts, max_seconds)))
         await supervisor.call(SetIntensity(max_restarts, max_seconds), timeout=math.inf)

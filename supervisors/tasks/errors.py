@@ -1,4 +1,4 @@
-"""What may come of a task instead of its result. Part of the tree in `errors`."""
+"""Errors of tasks; part of the tree in `errors`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from supervisors.errors import SupervisorsError, describe
 
 
 class TaskError(SupervisorsError):
-    """A task, called `task`, gave no result."""
+    """The task named `task` gave no result."""
 
     def __init__(self, task: str, message: str) -> None:
         self.task = task
@@ -31,14 +31,14 @@ class TaskTimeout(TaskError):
 
 
 class AlreadyAwaited(TaskError):
-    """Its outcome was taken before, by an await or as a message, or given up by a timeout."""
+    """Its outcome was taken before, by an await or as a message, or given up after a timeout."""
 
     def __init__(self, task: str) -> None:
         super().__init__(task, "its outcome was already taken")
 
 
 class NotOwner(TaskError):
-    """Only the actor that started a task may ask for its outcome; or plain code, if that did."""
+    """Only the actor, or the plain trio code, that started a task may ask for its outcome."""
 
     def __init__(self, task: str) -> None:
         super().__init__(task, "only its owner may ask for its outcome")

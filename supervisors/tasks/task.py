@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar, TypeVarTuple
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 import trio
 
@@ -29,15 +30,16 @@ Ts = TypeVarTuple("Ts")
 
 
 class Task(Alive, Generic[T_co]):
-    """What `TaskSupervisor.async_` gives its owner: the actor that called it, or plain trio code.
+    """A running task, as its owner sees it: the actor, or plain trio code, that started it with
+    `TaskSupervisor.async_`.
 
-    The owner takes the outcome once, by `result`, `poll` or `shutdown`. An owner that is a
-    GenServer may leave that: then handle_info gets `TaskResult(task, value)` and after it
-    `Down(task.monitor, task.ref, Normal())`, or the Down alone, with the reason, if there is no
-    result. `self.demonitor(task.monitor)` spares it both, also if they are in its mailbox already.
+    The owner takes the outcome once, with `result`, `poll`, `shutdown` or `await_many`. If a
+    GenServer does not, its handle_info gets `TaskResult(task, value)`, then
+    `Down(task.monitor, task.ref, Normal())`; without a result it gets only the Down, with the
+    reason. After `self.demonitor(task.monitor)` it gets neither, even if they are in its mailbox.
 
-    Not for work nobody waits for (`TaskSupervisor.start_child`), nor for work that must not outlive
-    a block of code, which a trio nursery does with less.
+    For work that nobody waits for, use `TaskSupervisor.start_child`; for work that must not outlive
+    a block of code, a trio nursery.
     """
 
     __slots__ = ("_actor", "_awaiting", "_owner", "_taken", "_told", "monitor", "ref")
@@ -64,10 +66,10 @@ class Task(Alive, Generic[T_co]):
     async def result(self, timeout: float = 5.0) -> T_co:
         """Wait for what the function returns (Elixir `Task.await/2`).
 
-        Raises TaskExited (with the exception, if there was one, as its cause); TaskTimeout after
-        `timeout` seconds: the task goes on, but its outcome is given up, only `shutdown` is left;
-        NotOwner; AlreadyAwaited. A linked owner that does not trap exits ends with the task, before
-        this could raise. Cancelled, the task goes on and can still be awaited.
+        Raises TaskExited, with the task's exception, if any, as the cause; TaskTimeout after
+        `timeout` seconds: the task goes on, but its outcome is given up, and only `shutdown` is
+        left; NotOwner; AlreadyAwaited. A linked owner that does not trap exits ends with the task
+        before this can raise. If this is cancelled, the task goes on and can still be awaited.
         """
         match await self.poll(timeout):
             case Ok(value):
@@ -79,11 +81,11 @@ class Task(Alive, Generic[T_co]):
                 raise TaskTimeout(self.ref.name, timeout)
 
     async def poll(self, timeout: float = 5.0) -> Ok[T_co] | Exited | None:
-        """Wait for the outcome; None if there is none after `timeout` seconds, and then the task is
-        as it was (Elixir `Task.yield/2`).
+        """Wait for the outcome; None if there is none after `timeout` seconds, which changes
+        nothing (Elixir `Task.yield/2`).
 
-        `await task.poll(1.0) or await task.shutdown()` gives it a second and then ends it. Raises
-        NotOwner, AlreadyAwaited. Cancelled, the task goes on and can still be awaited.
+        `await task.poll(1.0) or await task.shutdown()` gives it a second, then ends it. Raises
+        NotOwner, AlreadyAwaited. If this is cancelled, the task goes on and can still be awaited.
         """
         self._require_owner()
         self._require_untaken()
@@ -97,13 +99,12 @@ class Task(Alive, Generic[T_co]):
         return self._actor.outcome
 
     async def shutdown(self, timeout: ShutdownType = WORKER_SHUTDOWN) -> Ok[T_co] | Exited | None:
-        """End the task, which is unlinked first, and wait until it has ended (Elixir
-        `Task.shutdown/2`).
+        """Unlink the task, end it, and wait until it has ended (Elixir `Task.shutdown/2`).
 
-        It has `timeout` seconds to end after it was cancelled, then it is killed; "brutal_kill"
-        kills at once. Ok: there was a result by then. None: it ended as it was told to. Exited: it
-        ended otherwise, `Killed()` if the time was not enough, `NoProc()` if its outcome was taken
-        before. Raises NotOwner. Cancelled, the task may still run, told but not waited for.
+        It is cancelled, and killed after `timeout` seconds; "brutal_kill" kills it at once. Returns
+        Ok if there was a result by then, None if it ended as it was told to, and Exited if it ended
+        otherwise: with `Killed()` if time ran out, with `NoProc()` if its outcome was taken before.
+        Raises NotOwner. If this is cancelled, the task has been told to end, but may still run.
         """
         self._require_owner()
         await trio.lowlevel.checkpoint()
@@ -118,6 +119,45 @@ class Task(Alive, Generic[T_co]):
         return None if outcome == Exited(asked) else outcome
 
     @staticmethod
+    async def await_many(tasks: Iterable[Task[T]], timeout: float = 5.0) -> list[T]:
+        """Wait for what all of these return, `timeout` seconds in all; in the order of `tasks`
+        (Elixir `Task.await_many/2`).
+
+        The first task that ends without a result raises TaskExited at once, with its exception as
+        the cause. TaskTimeout: not all have returned within `timeout` seconds. In both cases all
+        outcomes are given up, also those of tasks that have returned; tasks that still run go on,
+        and only `shutdown` is left for them. A linked owner that does not trap exits ends with the
+        first task that crashes, before this can raise, and so do its other linked tasks.
+
+        NotOwner or AlreadyAwaited of any of them is raised before anything is waited for.
+        If this is cancelled, the tasks go on and can still be awaited. A GenServer handles no
+        messages meanwhile.
+        """
+        every = list(tasks)
+        distinct = dict.fromkeys(every)
+        for task in distinct:
+            task._require_owner()
+            task._require_untaken()
+        with ExitStack() as awaiting:
+            for task in distinct:
+                awaiting.enter_context(_Awaiting(task))
+            ends = _Ends(distinct)
+            with trio.move_on_after(timeout):
+                await ends.wait()
+            for task in distinct:  # another task of the owner may have been quicker
+                task._require_untaken()
+            for task in distinct:
+                task._take()
+        if ends.failure is not None:
+            raise ends.failure
+        if ends.running:
+            first = next(iter(ends.running)).ref.name
+            others = f" and {len(ends.running) - 1} more" if len(ends.running) > 1 else ""
+            raise TaskTimeout(f"{first}{others}", timeout)
+        outcomes = (task._actor.outcome for task in every)
+        return [outcome.value for outcome in outcomes if isinstance(outcome, Ok)]
+
+    @staticmethod
     def child_spec(
         id: str,  # noqa: A002 - an id is an id
         function: Callable[[*Ts], Awaitable[object]],
@@ -125,8 +165,8 @@ class Task(Alive, Generic[T_co]):
         restart: RestartType = "temporary",
         shutdown: ShutdownType = WORKER_SHUTDOWN,
     ) -> ChildSpec:
-        """A task as a child of any supervisor: `function(*args)` beside its siblings, for nobody
-        (Elixir `Task.child_spec/1`).
+        """A task as a child of any supervisor; the result of `function(*args)` is dropped (Elixir
+        `Task.child_spec/1`).
         """
         return task_spec(id, function, partial(TaskActor, function, args), restart, shutdown)
 
@@ -170,8 +210,8 @@ class Task(Alive, Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class TaskResult(Generic[T_co]):
-    """A task of this actor returned `value`, and was not awaited (`{ref, value}`). Its Down comes
-    next.
+    """To handle_info: a task of this actor that was not awaited returned `value` (`{ref, value}`).
+    Its Down comes next.
     """
 
     task: Task[T_co]
@@ -192,6 +232,47 @@ class _Awaiting:
     def __exit__(self, *_: object) -> None:
         self._task._awaiting -= 1
         self._task._tell()
+
+
+class _Ends:
+    """Waits until all of these tasks have ended, or one has without a result."""
+
+    def __init__(self, tasks: Iterable[Task[Any]]) -> None:
+        self.running: dict[Task[Any], None] = {}
+        self.failure: TaskExited | None = None
+        """Of the first that ended without a result."""
+        self._done = trio.Event()
+        for task in tasks:
+            if task._process.reason is None:
+                self.running[task] = None
+            else:
+                self._note(task)
+
+    async def wait(self) -> None:
+        """Cancelled, it leaves nothing behind."""
+        if not self.running or self.failure is not None:
+            await trio.lowlevel.checkpoint()
+            return
+        watched = list(self.running)
+        for task in watched:
+            task._process.on_exit[self] = partial(self._ended, task)
+        try:
+            await self._done.wait()
+        finally:
+            for task in watched:
+                task._process.on_exit.pop(self, None)
+
+    def _ended(self, task: Task[Any]) -> None:
+        del self.running[task]
+        self._note(task)
+        if not self.running or self.failure is not None:
+            self._done.set()
+
+    def _note(self, task: Task[Any]) -> None:
+        match task._actor.outcome:
+            case Exited(reason) if self.failure is None:
+                self.failure = TaskExited(task.ref.name, reason)
+                self.failure.__cause__ = cause_of(reason)
 
 
 class _Message:

@@ -37,9 +37,9 @@ class Ok(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A task ended with `reason`, and without a result (`{:exit, reason}`).
+    """A task ended with `reason` and without a result (`{:exit, reason}`).
 
-    input: of a stream with zip_input_on_exit the item it was for (`{:exit, {input, reason}}`).
+    input: in a stream with zip_input_on_exit, the item of the task (`{:exit, {input, reason}}`).
     """
 
     reason: ExitReason

@@ -28,18 +28,18 @@ Ts = TypeVarTuple("Ts")
 
 
 class TaskSupervisor(OnDemand):
-    """Runs functions as processes: in the tree, each crash by itself, stopped in order (Elixir
-    `Task.Supervisor`).
+    """Runs functions as processes: they are in the tree, are stopped in order, and a crash is their
+    own (Elixir `Task.Supervisor`).
 
-    Put it into the tree before those who use it: `ChildSpec("tasks", TaskSupervisor,
-    type="supervisor")`. Everything else is by static functions that take its ref, also a registered
-    name; all raise NoProcess if it is not there.
+    Put it into the tree before the actors that use it: `ChildSpec("tasks", TaskSupervisor,
+    type="supervisor")`. Everything else is done with static functions that take its ref, or a
+    registered name; they raise NoProcess if it does not run.
 
-    A task is cancelled to end it: at its next checkpoint, by its supervisor's stop, an exit signal,
-    `ref.stop()` or a kill. What it does in a shield after that has `shutdown` seconds. It sees the
-    context variables of whoever started it. A crash is logged once, by this supervisor.
+    A task ends by cancellation at its next checkpoint when its supervisor stops, at an exit signal,
+    `ref.stop()` or a kill. What it then does in a shield may take `shutdown` seconds. It gets the
+    context variables of the code that started it. A crash is logged once, by this supervisor.
 
-    It is a DynamicSupervisor in all but `start_child`: `max_children`, `max_restarts` (of tasks of
+    Except for `start_child` it is a DynamicSupervisor: `max_children`, `max_restarts` (for tasks of
     start_child that are not temporary), which_children, count_children, terminate_child.
     """
 
@@ -53,10 +53,10 @@ class TaskSupervisor(OnDemand):
         """Run `function(*args)` as a task, owned by the calling actor and linked to it (Elixir
         `Task.Supervisor.async/3`).
 
-        If the task crashes, an owner that does not trap exits ends with the same reason, and one
-        that does gets an Exit besides the outcome. If the owner ends, other than normally, so does
-        the task. For plain trio code there is no link, as in async_nolink. Raises MaxChildren.
-        Cancelled, the task does not run, or no longer.
+        If the task crashes, an owner that does not trap exits ends with the same reason; one that
+        does gets an Exit in addition to the outcome. If the owner ends other than normally, so does
+        the task. Plain trio code is not linked, as with async_nolink. Raises MaxChildren. If this
+        is cancelled, the task is not started, or is ended.
         """
         return await _start(supervisor, function, args, "link", shutdown)
 
@@ -67,9 +67,8 @@ class TaskSupervisor(OnDemand):
         *args: *Ts,
         shutdown: ShutdownType = WORKER_SHUTDOWN,
     ) -> Task[T]:
-        """`async_` without the link: neither ends with the other (Elixir `async_nolink/3`).
-
-        What a server wants that must outlive its tasks' crashes.
+        """`async_` without the link: neither ends with the other (Elixir `async_nolink/3`). For a
+        server that must survive crashes of its tasks.
         """
         return await _start(supervisor, function, args, None, shutdown)
 
@@ -81,10 +80,10 @@ class TaskSupervisor(OnDemand):
         restart: RestartType = "temporary",
         shutdown: ShutdownType = WORKER_SHUTDOWN,
     ) -> ActorRef:
-        """Run `function(*args)` for nobody: what it returns is dropped (Elixir `start_child/3`).
+        """Run `function(*args)` and drop what it returns (Elixir `start_child/3`).
 
         `restart`: "transient" runs it again after a crash, "permanent" whenever it ends. Raises
-        MaxChildren. Cancelled, the task may run all the same.
+        MaxChildren. If this is cancelled, the task may still run.
         """
         start = partial(TaskActor, function, args, context=copy_context())
         spec = task_spec(name_of_function(function), function, start, restart, shutdown)
@@ -95,7 +94,7 @@ class TaskSupervisor(OnDemand):
 
     @staticmethod
     async def children(supervisor: ActorRef) -> list[ActorRef]:
-        """Every task that has a process, the last started first (Elixir `children/1`)."""
+        """All tasks that have a process, the last started first (Elixir `children/1`)."""
         infos = await OnDemand.which_children(supervisor)
         return [info.ref for info in infos if info.ref is not None]
 
@@ -106,7 +105,7 @@ class TaskSupervisor(OnDemand):
         function: Callable[[A], Awaitable[T]],
         **options: Unpack[StreamOptions],
     ) -> AbstractAsyncContextManager[TaskStream[T]]:
-        """A task `function(item)` for each item, and the outcomes as a stream (Elixir
+        """Run a task `function(item)` for each item, and stream the outcomes (Elixir
         `async_stream/4`).
 
             async with TaskSupervisor.async_stream(tasks, urls, fetch) as outcomes:
@@ -115,19 +114,19 @@ class TaskSupervisor(OnDemand):
                         case Ok(page): ...
                         case Exited(reason): ...
 
-        However the block is left, tasks that still run are ended before it is over. The tasks are
-        linked to the calling actor: if it does not trap exits, it ends with the first that crashes;
-        if it does, or is plain trio code, a crash is just an outcome. They send no messages. Raises
-        ValueError for options out of range.
+        When the block is left, in whatever way, tasks that still run are ended first. The tasks are
+        linked to the calling actor: if it does not trap exits, it ends with the first task that
+        crashes; otherwise, and in plain trio code, a crash is an outcome. They send no messages.
+        Raises ValueError for options out of range.
 
-        max_concurrency (10): so many items are taken from `items` ahead of the outcomes at most;
-        these run, or wait to be delivered. The next start when the next outcome is asked for.
-        ordered (True): in the order of the items; else in that of the ends.
-        timeout (5.0): seconds each task may take; then it is ended.
+        max_concurrency (10): how many items may be taken from `items` ahead of the outcomes; their
+        tasks run, or wait to be delivered. The next ones start when the next outcome is asked for.
+        ordered (True): outcomes come in the order of the items; False: in the order of their ends.
+        timeout (5.0): seconds each task may take before it is ended.
         on_timeout ("exit"): the iteration raises the TaskTimeout. "kill_task": the outcome is
         `Exited(Shutdown(TaskTimeout))`, and the stream goes on.
-        shutdown (5.0): seconds that tasks which are ended have for their cleanup, or "brutal_kill".
-        zip_input_on_exit (False): True: an outcome without a result bears the item it was for, as
+        shutdown (5.0): seconds that ended tasks get for their cleanup, or "brutal_kill".
+        zip_input_on_exit (False): True adds the item to an outcome without a result, as
         `Exited(reason, input)`.
         """
         return _stream(TaskStream(supervisor, items, function, linked=True, **options))
@@ -139,7 +138,7 @@ class TaskSupervisor(OnDemand):
         function: Callable[[A], Awaitable[T]],
         **options: Unpack[StreamOptions],
     ) -> AbstractAsyncContextManager[TaskStream[T]]:
-        """`async_stream` without the links: a crash is just an outcome, whoever asks (Elixir
+        """`async_stream` without the links: for any caller a crash is an outcome (Elixir
         `async_stream_nolink/4`).
         """
         return _stream(TaskStream(supervisor, items, function, linked=False, **options))

@@ -27,28 +27,28 @@ THREAD_NAME: Final = "supervisors-watchdog"
 
 
 class Watchdog(GenServer):
-    """Watches the loop it runs in: `ChildSpec("Watchdog", Watchdog)`, one in a program. Put first,
-    it is there from the first init to the last terminate.
+    """Watches the loop it runs in: `ChildSpec("Watchdog", Watchdog)`, once in a program. As the
+    first child it watches from the first init to the last terminate.
 
-    All actors share one thread. One that computes, or waits without `await` (time.sleep, a
-    synchronous client, a slow disk), holds up all others for as long; one that is slow but awaits
-    holds up nobody. When nobody could run for `threshold` seconds, the log says so, once, while it
-    lasts: the actor, its class, the callback, the type of the message, and the line it stood at.
-    When it is over, a second line gives the total, and `telemetry.LoopBlocked` is emitted.
+    All actors share one thread. An actor that computes, or waits without `await` (time.sleep, a
+    synchronous client, a slow disk), delays all others; one that is slow but awaits delays nobody.
+    When no actor could run for `threshold` seconds, this is logged once while it lasts: the actor,
+    its class, the callback, the type of the message, and the current line. When it is over, a
+    second line gives the total, and `telemetry.LoopBlocked` is emitted.
 
-    Only who was seen at it at several moments is named so. What cannot be laid at anyone's door is
-    reported as that, when it is over: the machine stalled, the garbage collector ran, a call held
-    the interpreter's lock so that nobody could look (see LoopBlocked.cause).
+    An actor is named only if it was seen at several moments. Otherwise the cause is reported when
+    the block is over: the machine stalled, the garbage collector ran, a call held the interpreter's
+    lock so that nothing could be observed (see LoopBlocked.cause).
 
-    Seconds are real ones, whatever clock trio runs on. A block of 1.5 times the threshold is always
-    seen, one shorter than the threshold never reported. Erlang needs none of this: it preempts. Its
+    Seconds are real seconds, whatever clock trio uses. A block of 1.5 times the threshold is always
+    seen; one shorter than the threshold is never reported. Erlang preempts, and needs none of this;
     `erlang:system_monitor(long_schedule)` comes closest.
 
-    It looks from a thread of its own, twice per threshold, and asks the loop to answer only if it
-    does not rest: it keeps no virtual clock from jumping. The thread ends with the actor, however
-    that ends, and with the loop; a block that outlasts it gets no second line.
+    It looks from its own thread, twice per threshold, and asks the loop to answer only if the loop
+    is not idle, so that a virtual clock can jump. The thread ends with the actor, and with the
+    loop; a block that outlasts it gets no second line.
 
-    When not to use it: under a debugger, which stops the loop too.
+    Do not use it under a debugger, which stops the loop, too.
     """
 
     def __init__(self, threshold: float = 0.5) -> None:

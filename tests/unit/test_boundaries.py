@@ -4,18 +4,21 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted(
     path
     for folder in ("supervisors", "nexus_actors", "tests", "benchmarks", "fuzz", "differential")
     for path in (ROOT / folder).rglob("*.py")
+    if "build" not in path.relative_to(ROOT).parts  # what pip leaves there
 )
 
 
@@ -28,6 +31,25 @@ def test_imports_go_one_way() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_runtime_imports_trio_alone_but_for_three_named_modules() -> None:
+    """Each of them is imported by nothing else: the contracts above see to that."""
+    ours = {"supervisors", "trio", "sniffio"}  # sniffio is trio's
+    project = tomllib.loads((ROOT / "supervisors" / "pyproject.toml").read_text())["project"]
+    assert {Requirement(it).name for it in project["dependencies"]} == {"trio"}
+    allowed = {
+        "supervisors.contrib.opentelemetry": {"opentelemetry"},
+        "supervisors.contrib.prometheus": {"prometheus_client"},
+        "supervisors.pytest_plugin": {"pytest"},
+    }
+    found: dict[str, set[str]] = {}
+    for path in CODE:
+        if path.is_relative_to(ROOT / "supervisors"):
+            foreign = _packages(path) - sys.stdlib_module_names - ours
+            if foreign:
+                found[_name_of(path)] = foreign
+    assert found == allowed
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
@@ -66,6 +88,18 @@ def test_no_init_takes_more_than_8_parameters() -> None:
 def _nodes(path: Path) -> list[ast.AST]:
     wanted = (ast.ClassDef, ast.Import, ast.ImportFrom)
     return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, wanted)]
+
+
+def _packages(path: Path) -> set[str]:
+    """The top-level packages that it imports."""
+    names: set[str] = set()
+    for node in _nodes(path):
+        match node:
+            case ast.Import(aliases):
+                names |= {alias.name for alias in aliases}
+            case ast.ImportFrom(str(module)):
+                names.add(module)
+    return {name.partition(".")[0] for name in names}
 
 
 def _name_of(path: Path) -> str:

@@ -23,6 +23,7 @@ async def tasks(ref: ActorRef) -> None:
     assert_type(await task.result(), float)
     assert_type(await task.poll(1.0), Ok[float] | Exited | None)
     assert_type(await task.shutdown("brutal_kill"), Ok[float] | Exited | None)
+    assert_type(await Task.await_many([task, task], timeout=1.0), list[float])
     anything: Task[object] = task
     assert_type(await anything.result(), object)
 

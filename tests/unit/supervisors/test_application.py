@@ -4,6 +4,8 @@
 import math
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import trio
@@ -183,3 +185,17 @@ async def test_a_root_made_by_a_lambda_is_called_root():
         assert top.name == "root"
     async with open_tree(Puppet) as top:
         assert top.name == "Puppet"
+
+
+def test_it_can_be_imported_where_there_is_no_sighup():
+    """As on Windows."""
+    program = (
+        "import signal\n"
+        "del signal.SIGHUP\n"
+        "from supervisors import run\n"
+        "print(*map(int, run.__kwdefaults__['signals']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.stderr, done.stdout) == ("", "15 2\n")

@@ -343,13 +343,16 @@ class Observer(trio.abc.Instrument):
         self._look_at_names()
 
     def _look_at_names(self) -> None:
-        for registry in (self.names, self.inner):
-            for key in list(registry.keys()):
-                holder = registry.whereis(key)
-                if holder is None or not holder.is_alive:
+        names = {key: ref for key, ref, _ in self.names.select()}
+        inner = {key: ref for key, ref, _ in self.inner.select()}
+        for holders in (names, inner):
+            for key, holder in holders.items():
+                if not holder.is_alive:
                     self.violation(f"the name {key} is that of the dead {holder}")
-        table = next((r for r in self.live if isinstance(r.plan, RegistryPlan)), None)
-        if table is None and self.inner.keys():
+        table = None
+        if self.has_inner:
+            table = next((r for r in self.live if isinstance(r.plan, RegistryPlan)), None)
+        if table is None and inner:
             self.violation(f"{self.inner} has names, and does not run")
         for record in self.live:
             key = getattr(record.plan, "key", None)
@@ -358,8 +361,9 @@ class Observer(trio.abc.Instrument):
             registry, name = self.name_of(key, record.path)
             if registry is self.inner and (table is None or table.number > record.number):
                 continue  # it was registered, if at all, in a life of the registry before this
-            if registry.whereis(name) != record.ref:
-                self.violation(f"{record} has lost its name {name} to {registry.whereis(name)}")
+            holder = (names if registry is self.names else inner).get(name)
+            if holder != record.ref:
+                self.violation(f"{record} has lost its name {name} to {holder}")
 
 
 def _many(owner: Record | None) -> bool:

@@ -1,0 +1,7 @@
+"""What ties the runtime to other packages. Nothing else imports it. Import what you use:
+
+- `supervisors.contrib.logging`: telemetry events as log records
+- `supervisors.contrib.prometheus`: as Prometheus metrics (extra `prometheus`)
+- `supervisors.contrib.opentelemetry`: as OpenTelemetry metrics (extra `opentelemetry`)
+- `supervisors.contrib.asyncio`: a tree in a thread of its own, called from asyncio code
+"""

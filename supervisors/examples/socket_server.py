@@ -1,0 +1,117 @@
+"""A TCP server: one actor accepts, one actor for each connection, and a fault stays in its own.
+
+It serves calculations, a line each. A client that sends nonsense loses its connection; nobody else
+notices. At the end the tree is stopped in order: first the listener, then the connections.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+import trio
+
+from supervisors import (
+    Call,
+    Caller,
+    ChildSpec,
+    DynamicSupervisor,
+    ExitReason,
+    GenServer,
+    Normal,
+    Registry,
+    Reply,
+    Stop,
+    Supervisor,
+    open_tree,
+)
+
+names = Registry("names")
+CONNECTIONS = names.via("connections")
+LISTENER = names.via("listener")
+
+
+@dataclass(frozen=True)
+class Port(Call[int]):
+    pass
+
+
+class Listener(GenServer):
+    async def init(self) -> None:
+        self.sockets = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        self.spawn_link(self.accept)  # beside the callbacks; it ends with this actor at the latest
+
+    async def handle_call(self, request: Port, caller: Caller) -> Reply:
+        return Reply(self.sockets[0].socket.getsockname()[1])
+
+    async def accept(self) -> None:
+        async with self.sockets[0] as listener:
+            while True:
+                stream = await listener.accept()
+                spec = ChildSpec("connection", partial(Connection, stream), restart="temporary")
+                await DynamicSupervisor.start_child(CONNECTIONS, spec)
+
+
+class Connection(GenServer):
+    """Reads in a linked task, which sends each line to the actor."""
+
+    trap_exit = True  # so that terminate runs when the supervisor stops it
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+
+    async def init(self) -> None:
+        self.sum = 0
+        self.spawn_link(self.read)
+
+    async def read(self) -> None:
+        async with self.stream:  # closed when this task is, with its actor
+            buffer = b""
+            async for chunk in self.stream:
+                *lines, buffer = (buffer + chunk).split(b"\n")
+                for line in lines:
+                    self.ref.cast(line)
+            self.ref.cast(None)  # the client has hung up
+            await trio.sleep_forever()
+
+    async def handle_cast(self, message: bytes | None) -> Stop | None:
+        if message is None:
+            return Stop(Normal())
+        self.sum += int(message)  # nonsense raises ValueError: this connection ends, and no other
+        await self.stream.send_all(b"%d\n" % self.sum)
+        return None
+
+    async def terminate(self, reason: ExitReason) -> None:
+        print("connection ends:", type(reason).__name__)
+
+
+def tree() -> Supervisor:
+    return Supervisor(
+        [
+            names.child_spec(),
+            ChildSpec("connections", DynamicSupervisor, type="supervisor", name=CONNECTIONS),
+            ChildSpec("listener", Listener, name=LISTENER),
+        ],
+        strategy="rest_for_one",
+    )
+
+
+async def ask(stream: trio.SocketStream, line: bytes) -> str:
+    await stream.send_all(line + b"\n")
+    return (await stream.receive_some()).decode().strip() or "hung up"
+
+
+async def main() -> None:
+    async with open_tree(tree):
+        port = await LISTENER.call(Port())
+        good = await trio.open_tcp_stream("127.0.0.1", port)
+        bad = await trio.open_tcp_stream("127.0.0.1", port)
+        print("good sends 2:", await ask(good, b"2"))
+        print("bad sends nonsense:", await ask(bad, b"two"))
+        print("good sends 40:", await ask(good, b"40"))
+        await bad.aclose()
+    await good.aclose()
+
+
+if __name__ == "__main__":
+    logging.getLogger("supervisors").addHandler(logging.NullHandler())  # no report of the crash
+    trio.run(main)
