@@ -1,0 +1,77 @@
+"""What is published: complete, and installed in an environment of its own it runs."""
+
+import re
+from pathlib import Path
+
+from tests.distributions import (
+    READMES,
+    ROOT,
+    Environment,
+    absolute_links,
+    build_wheel,
+    tracked,
+    try_library,
+    try_service,
+)
+
+FOR_SOURCES = ("supervisors/examples/", "supervisors/pyproject.toml", "supervisors/LICENSE")
+"""What source distributions have besides, as well as Markdown and *.in."""
+
+
+def files(*folders: str) -> set[str]:
+    """The files that a wheel of these packages must have."""
+    return {
+        name
+        for name in tracked(*folders)
+        if not name.startswith(FOR_SOURCES) and not name.endswith((".md", ".in"))
+    }
+
+
+def assert_stands_alone(text: str) -> None:
+    """Each link of a description leads to a host, and those to the forge to a file there is."""
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert [it for it in links if not it.startswith("https://")] == []
+    forge = r"https://github\.com/nexus-actors/nexus-actors/(blob|tree|raw)/main/([^#]+)"
+    ours = [found.groups() for it in links if (found := re.match(forge, it))]
+    assert ours
+    for kind, path in ours:
+        target = ROOT / path
+        assert target.is_dir() if kind == "tree" else target.is_file(), path
+        assert (kind == "raw") == (target.suffix in (".png", ".svg")), path
+
+
+def test_the_wheel_of_the_service_is_complete_and_runs(tmp_path: Path) -> None:
+    """With the dependencies that it declares, and nothing else."""
+    wheel = build_wheel(".", tmp_path)
+    assert wheel.files == files("nexus_actors", "supervisors")
+    assert wheel.description.startswith("# nexus-actors\n")
+    assert_stands_alone(wheel.description)
+    environment = Environment(tmp_path / "environment")
+    environment.borrow(wheel.requirements)
+    environment.install("--no-index", "--no-deps", wheel.path)
+    try_service(environment)
+
+
+def test_the_wheel_of_the_library_is_complete_and_needs_trio_alone(tmp_path: Path) -> None:
+    wheel = build_wheel("supervisors", tmp_path)
+    assert wheel.files == files("supervisors")
+    assert wheel.description.startswith("# supervisors\n")
+    assert_stands_alone(wheel.description)
+    environment = Environment(tmp_path / "environment")
+    environment.borrow(wheel.requirements)
+    environment.install("--no-index", "--no-deps", wheel.path)
+    try_library(environment, wheel)
+
+
+def test_links_of_a_readme_lead_to_the_forge_and_code_stays() -> None:
+    page = (
+        "![seen](../docs/pictures/overview.png), [all](examples/), [there](README.md#license),"
+        " [here](#license), [out](https://example.org)\n\n```python\ndone[0](page)\n```\n"
+    )
+    forge = "https://github.com/nexus-actors/nexus-actors"
+    here = f"{forge}/blob/main/supervisors/README.md#license"
+    assert absolute_links(page, READMES[1]) == (
+        f"![seen]({forge}/raw/main/docs/pictures/overview.png),"
+        f" [all]({forge}/tree/main/supervisors/examples), [there]({here}), [here]({here}),"
+        " [out](https://example.org)\n\n```python\ndone[0](page)\n```\n"
+    )
