@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.nexus import Inside, Nexus, query
+from tests.postgres import copy_cluster
 from tests.zygote import Zygote
 
 
@@ -27,6 +28,12 @@ def nexus(zygote: Zygote) -> Iterator[Nexus]:
         user.end()
         user.kill_left_over()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def cluster(nexus: Nexus, postgres_server: str) -> None:
+    """The user's data directory has a database cluster already: making one takes seconds."""
+    copy_cluster(postgres_server, nexus.data_dir)
 
 
 @pytest.fixture

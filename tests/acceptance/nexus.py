@@ -1,6 +1,5 @@
 """The `nexus` command as a user runs it: as processes, with a folder of their own."""
 
-import asyncio
 import io
 import json
 import logging
@@ -14,13 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, TypeVar
 
-import asyncpg
 import psutil
 import pytest
 import trio
 
 from nexus_actors.cli import report
 from nexus_actors.operations import asking, control
+from tests.sql import Client
 from tests.zygote import Child, Zygote
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +28,7 @@ LIMIT = 60.0
 """Seconds for anything to happen; long, since the machine may be busy, and hardly ever used up."""
 MARKER = "NEXUS_ACCEPTANCE_TEST"
 T = TypeVar("T")
+_client = Client()
 
 
 def wait_for(look: Callable[[], T | None], what: str) -> T:
@@ -90,6 +90,7 @@ class Nexus:
     def __init__(self, folder: Path, mark: str, zygote: Zygote) -> None:
         self.folder = folder
         self._zygote = zygote
+        self._strangers = frozenset(psutil.pids())
         self.data_dir = folder / "data"
         self.config = folder / "nexus.toml"
         (folder / "tmp").mkdir()
@@ -201,8 +202,9 @@ class Nexus:
 
     def _processes(self) -> list[tuple[int, str]]:
         found = []
-        for process in psutil.process_iter():
+        for pid in set(psutil.pids()) - self._strangers:
             try:
+                process = psutil.Process(pid)
                 command = " ".join(process.cmdline())
                 # PostgreSQL overwrites its environment, but names its folder.
                 ours = (
@@ -253,15 +255,7 @@ class Inside:
 
 def query(url: str, sql: str, *arguments: object) -> list[dict[str, Any]]:
     """Rows of the database, as any SQL client sees them."""
-
-    async def fetch() -> list[dict[str, Any]]:
-        connection = await asyncpg.connect(url)
-        try:
-            return [dict(row) for row in await connection.fetch(sql, *arguments)]
-        finally:
-            await connection.close()
-
-    return asyncio.run(fetch())
+    return _client.query(url, sql, *arguments)
 
 
 def value(url: str, sql: str, *arguments: object) -> Any:

@@ -147,6 +147,7 @@ def test_what_the_database_cannot_do_for_a_while_is_waited_for(
     _ended(service, database_url)
 
 
+@pytest.mark.usefixtures("cluster")
 def test_a_server_that_is_frozen_holds_up_nothing_but_itself(nexus: Nexus) -> None:
     url = embedded_url(nexus.data_dir)
     service = _begun(nexus, url, service_url="")

@@ -30,9 +30,9 @@ def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(nexus: Nexus) -
     nexus.wait_all_gone()
 
 
-def test_a_drill_without_faults_pays_for_each_request_once(nexus: Nexus) -> None:
+def test_a_drill_without_faults_pays_for_each_request_once(nexus: Nexus, database_url: str) -> None:
     calm = ("--kill", "0", "--db-restart", "0", "--provider-faults", "0", "--seconds", "1")
-    done = nexus.run("drill", "--requests", "50", *calm, "--json")
+    done = nexus.run("drill", "--url", database_url, "--requests", "50", *calm, "--json")
     verdict = json.loads(done.stdout)
     assert (verdict["results"], verdict["calls"], verdict["repeated_paid_calls"]) == (45, 45, 0)
     assert (verdict["told"], verdict["unknown_calls"]) == (verdict["billed"], 0)

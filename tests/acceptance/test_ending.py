@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from nexus_actors.storage.postgres.embedded import embedded_url
 from tests.acceptance.nexus import Nexus, Service, one_line, query, send, value, wait_for
 
@@ -82,6 +84,7 @@ def test_a_drain_has_an_end(nexus: Nexus, database_url: str) -> None:
     assert all(row["visible"] for row in left)
 
 
+@pytest.mark.usefixtures("cluster")
 def test_after_sigkill_a_new_start_finishes_everything_once(nexus: Nexus) -> None:
     _configure(nexus, "", latency=0.1)
     service = nexus.start()

@@ -121,6 +121,7 @@ def test_a_database_that_is_older_than_the_command_is_told(
     assert "model_quirks" in one_line(inside.run("models", "forget", "--all"), 4)
 
 
+@pytest.mark.usefixtures("cluster")
 def test_an_embedded_database_is_started_to_forget(nexus: Nexus) -> None:
     nexus.configure(CONFIG)
     assert nexus.run("db", "migrate").returncode == 0

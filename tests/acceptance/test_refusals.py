@@ -113,6 +113,7 @@ def test_missing_permission(nexus: Nexus, powerless: str) -> None:
     assert "permission denied" in one_line(nexus.run("start"), 4)
 
 
+@pytest.mark.usefixtures("cluster")
 def test_wrong_password(nexus: Nexus) -> None:
     """Against a server of its own, which asks for one."""
     assert nexus.run("db", "migrate").returncode == 0

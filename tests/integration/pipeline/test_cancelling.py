@@ -134,7 +134,7 @@ async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_wa
         await all_busy(service, server)
         assert await nexus.run("cancel", "request-0", "request-8", "--why", "too dear") == 0
         assert nexus.out == (
-            "request-0 is cut off\n"
+            "request-0 is interrupted\n"
             "request-8 ends as cancelled when a service leases it, now if one has room\n"
         )
         await service.stored(2)

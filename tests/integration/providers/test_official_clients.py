@@ -1,21 +1,21 @@
 """The same bad servers before the official clients and before ours: ours waits no less, and tries
 no more often."""
 
+import importlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import anthropic
-import openai
 import pytest
-from anthropic import _base_client as anthropic_base
-from openai import _base_client as openai_base
 
 from nexus_actors.contract.result import Answer
 from nexus_actors.providers.retry import backoff
 from tests.http_server import Reply, ScriptedServer, completion, scripted_server
 from tests.integration.providers.helpers import KEY, LONG, MODELS, REQUEST, connected
+from tests.lazy import Lazy
 
+anthropic = Lazy("anthropic")
+openai = Lazy("openai")
 RETRIES = 2
 MESSAGE = {
     "id": "msg_1",
@@ -80,7 +80,8 @@ class Calm(random.Random):
 
 async def official(kind: str, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The delays the official client would have waited, without waiting."""
-    base = anthropic_base if kind == "anthropic" else openai_base
+    package = "anthropic" if kind == "anthropic" else "openai"
+    base = importlib.import_module(f"{package}._base_client")
     monkeypatch.setattr(base, "random", lambda: 0.0)
     client: Any
     create: Callable[..., Awaitable[Any]]

@@ -22,6 +22,7 @@ from nexus_actors.storage.postgres.connection import Connection, fetch, open_pos
 from nexus_actors.storage.postgres.embedded import embedded_url, open_embedded
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 from tests.integration.storage.storage_helpers import until
+from tests.postgres import copy_cluster
 
 SETTINGS = ("fsync=off", "shared_buffers=16MB")
 OWNER = """
@@ -39,11 +40,18 @@ trio.run(main)
 
 
 @pytest.fixture
-def data_dir() -> Iterator[Path]:
+def new_dir() -> Iterator[Path]:
     """Not pytest's directory, which is private to its user: the server may run as another one."""
     directory = Path(tempfile.mkdtemp(prefix="nexus-tests-"))
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def data_dir(new_dir: Path, postgres_server: str) -> Path:
+    """One with a cluster in it."""
+    copy_cluster(postgres_server, new_dir)
+    return new_dir
 
 
 async def ask(url: str, statement: str) -> object:
@@ -70,15 +78,15 @@ async def gone(pid: int) -> None:
     await until(ended)
 
 
-async def test_it_runs_for_as_long_as_the_block_and_keeps_its_data(data_dir: Path) -> None:
-    async with open_embedded(data_dir, settings=SETTINGS) as url:
-        assert url == embedded_url(data_dir)
+async def test_it_runs_for_as_long_as_the_block_and_keeps_its_data(new_dir: Path) -> None:
+    async with open_embedded(new_dir, settings=SETTINGS) as url:
+        assert url == embedded_url(new_dir)
         await ask(url, "CREATE TABLE kept (n integer)")
         assert await ask(url, "SHOW fsync") == "off"
-        pid = postmaster(data_dir)
+        pid = postmaster(new_dir)
     await gone(pid)
-    assert not (data_dir / "postgres" / "postmaster.pid").exists()
-    async with open_embedded(data_dir, settings=SETTINGS) as url:
+    assert not (new_dir / "postgres" / "postmaster.pid").exists()
+    async with open_embedded(new_dir, settings=SETTINGS) as url:
         assert await ask(url, "SELECT count(*) FROM kept") == 0
 
 
@@ -90,9 +98,9 @@ async def test_the_second_to_come_is_a_guest(data_dir: Path) -> None:
         assert await ask(url, "SELECT 1") == 1
 
 
-async def test_two_that_start_together_share_one_server(data_dir: Path) -> None:
+async def test_two_that_start_together_share_one_server(new_dir: Path) -> None:
     async def start() -> None:
-        async with open_embedded(data_dir, settings=SETTINGS) as url:
+        async with open_embedded(new_dir, settings=SETTINGS) as url:
             assert await ask(url, "SELECT 1") == 1
             await arrived.send(None)
             await leave.wait()
@@ -244,8 +252,8 @@ async def test_a_server_that_cannot_start_says_where_to_look(data_dir: Path) -> 
     assert "no_such_setting" in (data_dir / "postgres.log").read_text()
 
 
-async def test_a_long_path_is_no_obstacle(data_dir: Path) -> None:
-    deep = data_dir / ("x" * 60) / ("y" * 60)
+async def test_a_long_path_is_no_obstacle(new_dir: Path) -> None:
+    deep = new_dir / ("x" * 60) / ("y" * 60)
     async with open_embedded(deep, settings=SETTINGS) as url:
         assert url == embedded_url(deep)
         assert await ask(url, "SELECT 1") == 1
@@ -254,11 +262,11 @@ async def test_a_long_path_is_no_obstacle(data_dir: Path) -> None:
     assert not sockets.exists()
 
 
-async def test_a_killed_attempt_to_make_the_cluster_is_made_again(data_dir: Path) -> None:
-    half = data_dir / "postgres.new.half"
+async def test_a_killed_attempt_to_make_the_cluster_is_made_again(new_dir: Path) -> None:
+    half = new_dir / "postgres.new.half"
     half.mkdir()
     (half / "PG_VERSION").write_text("18")
-    async with open_embedded(data_dir, settings=SETTINGS) as url:
+    async with open_embedded(new_dir, settings=SETTINGS) as url:
         assert await ask(url, "SELECT 1") == 1
     assert not half.exists()
 

@@ -271,7 +271,11 @@ async def test_attempts_of_a_request_that_is_sent_again_are_summed_once(
     assert await value(db, SEND_AGAIN, "r10", 10) is None
     assert (await sql(db, OF_BOTH))[0]["attempts"] == 18
     # Minutes are summed until now: those to come are to be waited for.
-    await sql(db, "UPDATE nexus.sums_progress SET minutes_until = date_trunc('minute', now())")
+    await sql(
+        db,
+        "UPDATE nexus.sums_progress SET minutes_until = date_trunc('minute', now()),"
+        " hours_until = least(hours_until, date_trunc('hour', now(), 'UTC'))",
+    )
     await sql(db, END_AGAIN, ["r5", "r10"])
     await sum_all(store, term)
     of_journal = "SELECT count(*)::int AS attempts, sum(cost) AS cost FROM nexus.attempts"

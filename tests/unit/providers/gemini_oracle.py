@@ -7,11 +7,12 @@ from functools import cache
 from typing import Any, Final
 
 import httpx2
-from google import genai
-from google.genai import types
 
 from nexus_actors.providers.http.api import Prepared
+from tests.lazy import Lazy
 
+genai: Any = Lazy("google.genai")
+types: Any = Lazy("google.genai.types")
 BASE: Final = "https://gemini.example/v1beta"
 KEY: Final = "AIza-canary"
 _FREE: Final = ("args", "response", "parametersJsonSchema", "responseJsonSchema")
@@ -34,7 +35,7 @@ def check_call(prepared: Prepared, model: str, *, stream: bool) -> None:
     assert sent == ours, f"{sent}\nis not\n{ours}"
 
 
-def check_answer(answer: Mapping[str, Any]) -> types.GenerateContentResponse:
+def check_answer(answer: Mapping[str, Any]) -> Any:
     """`answer` as the official client reads it; raises if a member is not one of the API's."""
     read = types.GenerateContentResponse.model_validate_json(json.dumps(answer))
     assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == answer
@@ -64,7 +65,7 @@ def _answer(request: httpx2.Request) -> httpx2.Response:
 
 
 @cache
-def _client() -> genai.Client:
+def _client() -> Any:
     transport = httpx2.Client(transport=httpx2.MockTransport(_answer))
     options = types.HttpOptions(
         base_url=BASE.removesuffix("/v1beta"), api_version="v1beta", httpx_client=transport

@@ -1,11 +1,13 @@
 """Answers as the official client's own models write them, and the events of streams."""
 
+from functools import cache
 from typing import Any
 
-from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-_EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+from tests.lazy import Lazy
+
+responses = Lazy("openai.types.responses")
 
 USAGE = {
     "input_tokens": 20,
@@ -62,12 +64,19 @@ def response(*output: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "tools": [],
         "usage": USAGE,
     }
-    return Response.model_validate(fields | changes, strict=False).model_dump(mode="json")
+    made = responses.Response.model_validate(fields | changes, strict=False)
+    dumped: dict[str, Any] = made.model_dump(mode="json")
+    return dumped
+
+
+@cache
+def _events() -> TypeAdapter[Any]:
+    return TypeAdapter(responses.ResponseStreamEvent)
 
 
 def event(kind: str, **fields: Any) -> dict[str, Any]:
     """One event of a stream as JSON, checked and written by the client's model of it."""
-    built = _EVENT.validate_python({"type": kind, "sequence_number": 1, **fields})
+    built = _events().validate_python({"type": kind, "sequence_number": 1, **fields})
     dumped: dict[str, Any] = built.model_dump(mode="json")
     assert dumped["type"] == kind
     return dumped

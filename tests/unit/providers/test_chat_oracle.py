@@ -3,18 +3,17 @@
 from typing import Any
 
 import pytest
-from openai.types.chat import completion_create_params as params
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.chat.request import chat_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import model_takes
+from tests.lazy import Lazy
 from tests.unit.providers.conversations import EVERY_KIND
 from tests.unit.providers.oracles import check_body
 
-WHOLE = params.CompletionCreateParamsNonStreaming
-STREAMED = params.CompletionCreateParamsStreaming
+params = Lazy("openai.types.chat.completion_create_params")
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-5", "o3"])
@@ -22,7 +21,11 @@ STREAMED = params.CompletionCreateParamsStreaming
 def test_is_what_the_official_client_sends(name: str, model: str) -> None:
     request = LLMRequest(request_id="r", complexity="simple", **EVERY_KIND[name])
     takes = model_takes("openai/chat", model)
-    for wanted, stream in ((WHOLE, False), (STREAMED, True)):
+    whole, streamed = (
+        params.CompletionCreateParamsNonStreaming,
+        params.CompletionCreateParamsStreaming,
+    )
+    for wanted, stream in ((whole, False), (streamed, True)):
         call = chat_call(request, model, takes, stream=stream)
         assert isinstance(call, Prepared), call
         check_body(wanted, call.body)
@@ -41,6 +44,6 @@ def test_is_what_the_official_client_sends(name: str, model: str) -> None:
 )
 def test_the_oracle_is_strict(wrong: dict[str, Any]) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
-    check_body(WHOLE, body)
+    check_body(params.CompletionCreateParamsNonStreaming, body)
     with pytest.raises(ValidationError):
-        check_body(WHOLE, body | wrong)
+        check_body(params.CompletionCreateParamsNonStreaming, body | wrong)

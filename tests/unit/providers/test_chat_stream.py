@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
-
 from nexus_actors.contract.result import Usage
 from nexus_actors.providers.apis.chat.answer import read_chat
 from nexus_actors.providers.apis.chat.stream import ChatStream
 from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.port import ProviderFailure
+from tests.lazy import Lazy
+
+chat = Lazy("openai.types.chat")
 
 USAGE = {
     "prompt_tokens": 7,
@@ -29,7 +30,8 @@ def chunk(*choices: dict[str, Any], **more: Any) -> dict[str, Any]:
         "choices": list(choices),
         **more,
     }
-    return ChatCompletionChunk.model_validate(fields).model_dump(mode="json")
+    dumped: dict[str, Any] = chat.ChatCompletionChunk.model_validate(fields).model_dump(mode="json")
+    return dumped
 
 
 def choice(finish: str | None = None, index: int = 0, **delta: Any) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def read(*events: dict[str, Any]) -> tuple[list[str], Any]:
 def whole(**message: Any) -> Reading:
     """The reading of the same answer unstreamed."""
     finish = message.pop("finish", "stop")
-    answer = ChatCompletion.model_validate(
+    answer = chat.ChatCompletion.model_validate(
         {
             "id": "chatcmpl-1",
             "object": "chat.completion",

@@ -4,13 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from google.genai import types
 
 from nexus_actors.contract.result import Usage
 from nexus_actors.providers.apis.generate_content.answer import FINISHES, read_generated
 from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.port import ProviderFailure
-from tests.unit.providers.gemini_oracle import check_answer
+from tests.unit.providers.gemini_oracle import check_answer, types
 
 COUNTS = {
     "promptTokenCount": 10,

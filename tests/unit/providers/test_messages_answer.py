@@ -5,25 +5,26 @@ import json
 from typing import Any
 
 import pytest
-from anthropic.types import Message, TextBlock, ThinkingBlock, ToolUseBlock
-from anthropic.types import Usage as SdkUsage
 
 from nexus_actors.contract.result import Usage
 from nexus_actors.providers.apis.messages.answer import FINISH, read_message
 from nexus_actors.providers.apis.messages.stream import MessageStream
 from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.port import ProviderFailure
+from tests.lazy import Lazy
+
+sdk = Lazy("anthropic.types")
 
 
 def message(*blocks: Any, stop: Any = "end_turn", **usage: int) -> dict[str, Any]:
-    made = Message(
+    made = sdk.Message(
         id="msg_1",
         content=list(blocks),
         model="claude-sonnet-5-5",
         role="assistant",
         type="message",
         stop_reason=stop,
-        usage=SdkUsage(**({"input_tokens": 7, "output_tokens": 2} | usage)),
+        usage=sdk.Usage(**({"input_tokens": 7, "output_tokens": 2} | usage)),
     )
     dumped: dict[str, Any] = json.loads(made.model_dump_json())
     return dumped
@@ -35,10 +36,14 @@ def good(value: dict[str, Any]) -> Reading:
     return reading
 
 
-TEXT = TextBlock(type="text", text="Hello.")
-TOOL = ToolUseBlock(
-    type="tool_use", id="toolu_1", name="weather", input={"city": "Oslo"}, caller=None
-)
+TEXT = {"type": "text", "text": "Hello."}
+TOOL = {
+    "type": "tool_use",
+    "id": "toolu_1",
+    "name": "weather",
+    "input": {"city": "Oslo"},
+    "caller": None,
+}
 
 
 def test_reads_a_whole_answer() -> None:
@@ -59,7 +64,7 @@ def test_what_went_in_counts_what_was_cached() -> None:
 
 
 def test_thinking_is_counted_and_not_told() -> None:
-    value = message(ThinkingBlock(type="thinking", thinking="hm", signature="s"), TEXT)
+    value = message({"type": "thinking", "thinking": "hm", "signature": "s"}, TEXT)
     value["usage"]["output_tokens_details"] = {"thinking_tokens": 1}
     reading = good(value)
     assert reading.response == "Hello."

@@ -3,18 +3,17 @@
 from typing import Any
 
 import pytest
-from anthropic.types.message_create_params import (
-    MessageCreateParamsNonStreaming,
-    MessageCreateParamsStreaming,
-)
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.messages.request import messages_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import model_takes
+from tests.lazy import Lazy
 from tests.unit.providers.conversations import EVERY_KIND
 from tests.unit.providers.oracles import check_body
+
+params = Lazy("anthropic.types.message_create_params")
 
 
 def call(*, stream: bool = False, version: str = "2023-06-01", **fields: Any) -> Prepared:
@@ -31,8 +30,10 @@ def test_is_what_the_official_client_sends(name: str, version: str) -> None:
     # The client's types are those of the newest version, which has these no more.
     gone = {"temperature", "top_p"} if version < "2026-10-21" else set()
     fields = {key: value for key, value in EVERY_KIND[name].items() if key not in gone}
-    check_body(MessageCreateParamsNonStreaming, call(version=version, **fields).body)
-    check_body(MessageCreateParamsStreaming, call(stream=True, version=version, **fields).body)
+    check_body(params.MessageCreateParamsNonStreaming, call(version=version, **fields).body)
+    check_body(
+        params.MessageCreateParamsStreaming, call(stream=True, version=version, **fields).body
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,6 @@ def test_is_what_the_official_client_sends(name: str, version: str) -> None:
 )
 def test_the_oracle_is_strict(wrong: dict[str, Any]) -> None:
     body = {"model": "m", "max_tokens": 7, "messages": [{"role": "user", "content": "x"}]}
-    check_body(MessageCreateParamsNonStreaming, body)
+    check_body(params.MessageCreateParamsNonStreaming, body)
     with pytest.raises(ValidationError):
-        check_body(MessageCreateParamsNonStreaming, body | wrong)
+        check_body(params.MessageCreateParamsNonStreaming, body | wrong)

@@ -6,14 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from anthropic import transform_schema
 from hypothesis import given as any_of
 from hypothesis import strategies as st
 
 from nexus_actors.providers.apis.messages.schema import MOST_SCHEMAS, Unwritable, written_schema
+from tests.lazy import Lazy
 from tests.unit.providers.test_messages_takes import call, told
 from tests.vendors.anthropic_schemas import wrong_schema
 
+anthropic = Lazy("anthropic")
 CITY = {"type": "string", "description": "Its name."}
 AS_THE_CLIENT: dict[str, dict[str, Any]] = {
     "bounds": {"type": "integer", "minimum": 1, "maximum": 10, "description": "How many."},
@@ -51,7 +52,7 @@ AS_THE_CLIENT: dict[str, dict[str, Any]] = {
 def test_is_written_as_the_official_client_writes_it(name: str) -> None:
     given = copy.deepcopy(AS_THE_CLIENT[name])
     written = written_schema(given)
-    assert written.schema == transform_schema(copy.deepcopy(given))
+    assert written.schema == anthropic.transform_schema(copy.deepcopy(given))
     assert wrong_schema(written.schema) is None
     assert given == AS_THE_CLIENT[name]
 

@@ -3,7 +3,6 @@
 from typing import Any, get_args
 
 import pytest
-from openai.types.chat import completion_create_params as params
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
@@ -14,9 +13,11 @@ from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.openai_compatible import OpenAICompatibleSettings
 from nexus_actors.providers.takes import model_takes
 from nexus_actors.settings import Settings, SettingsErrors, parse_settings
+from tests.lazy import Lazy
 from tests.unit.providers.conversations import EVERY_KIND, FLAT, USER
 from tests.unit.providers.oracles import check_body
 
+params = Lazy("openai.types.chat.completion_create_params")
 LOCAL = {"ollama", "vllm", "llama_cpp", "lm_studio"}
 EVERYTHING: dict[str, Any] = {
     "messages": ({**USER, "name": "ann"},),

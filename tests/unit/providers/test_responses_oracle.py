@@ -3,18 +3,17 @@
 from typing import Any
 
 import pytest
-from openai.types.responses import response_create_params as params
 from pydantic import ValidationError
 
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.apis.responses.request import responses_call
 from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.takes import model_takes
+from tests.lazy import Lazy
 from tests.unit.providers.conversations import CALLED, EVERY_KIND, NESTED, PNG, SCHEMA, USER
 from tests.unit.providers.oracles import check_body
 
-WHOLE = params.ResponseCreateParamsNonStreaming
-STREAMED = params.ResponseCreateParamsStreaming
+params = Lazy("openai.types.responses.response_create_params")
 CUSTOM_CALL = {"id": "call_9", "type": "custom", "custom": {"name": "shout", "input": "ho"}}
 
 MORE: dict[str, dict[str, Any]] = {
@@ -115,7 +114,8 @@ MORE: dict[str, dict[str, Any]] = {
 def test_is_what_the_official_client_sends(name: str, model: str) -> None:
     fields = {**EVERY_KIND, **MORE}[name]
     request = LLMRequest(request_id="r", complexity="simple", **fields)
-    for wanted, stream in ((WHOLE, False), (STREAMED, True)):
+    whole, streamed = params.ResponseCreateParamsNonStreaming, params.ResponseCreateParamsStreaming
+    for wanted, stream in ((whole, False), (streamed, True)):
         prepared = responses_call(
             request, model, model_takes("openai/responses", model), stream=stream
         )
@@ -138,6 +138,6 @@ def test_is_what_the_official_client_sends(name: str, model: str) -> None:
 )
 def test_the_oracle_is_strict(wrong: dict[str, Any]) -> None:
     body = {"model": "m", "input": [{"role": "user", "content": "x"}]}
-    check_body(WHOLE, body)
+    check_body(params.ResponseCreateParamsNonStreaming, body)
     with pytest.raises(ValidationError):
-        check_body(WHOLE, body | wrong)
+        check_body(params.ResponseCreateParamsNonStreaming, body | wrong)

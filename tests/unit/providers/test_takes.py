@@ -119,7 +119,9 @@ def test_a_limit_that_the_config_knows_is_the_models() -> None:
 
 
 def test_the_docs_say_what_each_field_means() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "providers_and_models.md").read_text(
+        encoding="utf-8"
+    )
     table = "".join(line for line in page.splitlines() if line.startswith("| `"))
     assert [name for name in Takes.model_fields if f"`{name}`" not in table] == []
 
