@@ -8,12 +8,12 @@ from nexus_actors.contract.result import Answer, Failure, LLMResult
 from nexus_actors.storage.job_results import cents
 
 CancelOutcome = Literal["queued", "running", "ended", "unknown"]
-"""What a request was found to be that was to be cancelled."""
+"""The state in which `LLMService.cancel` found the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAnswer:
-    """A call's answer; the first four fields are those the Elixir callers know."""
+    """A call's answer. The first four fields are those of the Elixir client."""
 
     text: str
     """Empty where the model answered with tool calls alone."""
@@ -24,12 +24,12 @@ class CallAnswer:
     request_id: str
     latency_ms: int
     answer: Answer
-    """Everything the provider said; its `message()` is what a conversation that goes on needs."""
+    """The whole answer. Its `message()` is what to send back to continue the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What `call(…, wait=False)` returns: the answer is fetched later with `result`."""
+    """What `call(…, wait=False)` returns. `result` fetches the answer later."""
 
     request_id: str
     status: Literal["enqueued"] = "enqueued"

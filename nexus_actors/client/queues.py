@@ -27,9 +27,9 @@ class QueueMessage:
 
     @property
     def body(self) -> Any:
-        """The JSON, decoded. Raises ValueError for what is too deep or too large a number.
+        """The JSON, decoded. Raises ValueError if it is nested too deeply or a number is too large.
 
-        Decoded message by message, so that one that cannot be hinders none that was read with it.
+        Each message is decoded by itself, so a bad one does not affect the others.
         """
         match parse("null" if self.text is None else self.text):
             case Parsed(value):
@@ -39,8 +39,8 @@ class QueueMessage:
 
 
 class QueueClient:
-    """`LLMService.queues`. Every method raises InvalidArguments for what can be no queue's name,
-    Unavailable if the database cannot do it (no such queue, no permission, away).
+    """`LLMService.queues`. Every method raises InvalidArguments if the queue's name is not valid,
+    and Unavailable if the database fails (no such queue, no permission, not reachable).
     """
 
     def __init__(self, database: ClientDatabase, settings: QueueSettings) -> None:
@@ -48,8 +48,8 @@ class QueueClient:
         self._settings = settings
 
     async def send_message(self, queue: str, message: Any, *, delay: float = 0.0) -> int:
-        """Put one JSON value into the queue, visible after `delay` seconds (rounded up); its
-        msg_id.
+        """Put one JSON value into the queue, visible after `delay` seconds (rounded up). Returns
+        its msg_id.
         """
         sql = "SELECT pgmq.send($1, $2::text::jsonb, $3::integer) AS msg_id"
         rows = await self._fetch(sql, _name(queue), dump(message), math.ceil(delay))

@@ -41,17 +41,17 @@ RETRY = 0.5
 
 
 class LLMService:
-    """A connection to the service's database; use it as `async with LLMService() as service`.
+    """A connection to the service's database: `async with LLMService() as service`.
 
-    Works in trio and in asyncio programs. `settings` are those of the service; without them they
-    are found as the `nexus` command finds them (`config`, else NEXUS_CONFIG, else
-    ./config/nexus.toml, else the defaults). `url` overrides the database only.
+    Works in trio and in asyncio programs. `settings` are those of the service. Without them, they
+    are found as the `nexus` command finds them: `config`, else `NEXUS_CONFIG`, else
+    `config/nexus.toml`, else the defaults. `url` overrides the database only.
 
-    Any number of calls may run at once, from any task of the block. They share up to `pool_size`
-    connections, and one more that hears of results once somebody waits for one. Waiting needs a
-    ResultPoller in the service: it stores the results and tells of them.
+    Any number of calls may run concurrently, from any task within the block. They share up to
+    `pool_size` connections, and one more that listens for results. Waiting for a result requires a
+    service that stores results (`[result_poller] enabled`, the default).
 
-    Raises InvalidArguments. Its methods raise RuntimeError outside of the block.
+    Raises InvalidArguments. Methods raise RuntimeError outside the block.
     """
 
     def __init__(
@@ -134,22 +134,21 @@ class LLMService:
         wait: bool = True,
         **options: Any,
     ) -> CallAnswer | Enqueued:
-        """Dispatch a request and wait for its answer (`LLM.Service.call`).
+        """Send a request and wait for its answer (`LLM.Service.call` in Elixir).
 
         `model_or_complexity` is `simple`, `medium`, `complex`, or a model: `PROVIDER/MODEL` or its
         bare name. `messages` are `{"role": …, "content": …}`. `options` are the request's other
-        fields (`task_type`, `max_tokens`, `tools`, …; docs/messages.md has them); `request_id` is
-        a new UUID unless given, and one that was used before gets the first request's answer.
-        `traceparent` (W3C) goes along in the message's headers: the trace goes on in the service,
-        and the result says from where. Unless given, it is that of the OpenTelemetry span that the
-        caller is in, if any.
+        fields (`task_type`, `max_tokens`, `tools` and others; docs/messages.md lists them).
+        `request_id` is a new UUID unless given; one that was used before gets the first request's
+        answer. `traceparent` (W3C) is sent in the message's headers and continues the trace in the
+        service. Without it, the OpenTelemetry span that the caller is in is used, if there is one.
 
-        `timeout` is in seconds, `DEFAULT_TIMEOUT` unless given, and also tells the service when to
-        give up. With `wait=False`, `Enqueued` is returned at once, `result` fetches the answer, and
-        the service has no time limit unless `timeout` is given.
+        `timeout` is in seconds, `DEFAULT_TIMEOUT` unless given. It also tells the service when to
+        give up. With `wait=False`, the call returns `Enqueued` at once and `result` fetches the
+        answer later; the service then has no time limit unless `timeout` is given.
 
-        Raises the errors of `client.errors`. Nothing is sent if the arguments are no valid request
-        or no service is running. Cancelled, nothing is left here; a request that was sent already
+        Raises CallError and its subclasses. Nothing is sent if the arguments make no valid request,
+        or if no service is running. If the caller is cancelled, a request that was already sent
         stays with the service, which answers it.
         """
         if wait and timeout is None:
@@ -200,15 +199,16 @@ class LLMService:
         timeout: float = DEFAULT_TIMEOUT,
         **options: Any,
     ) -> AsyncIterator[AnswerStream[CallAnswer]]:
-        """Dispatch a request and hear its answer as it comes.
+        """Send a request and receive its answer's text as it arrives.
 
             async with service.stream("simple", messages) as stream:
-                async for text in stream:       # or `Restarted`: what came before is void
+                async for text in stream:       # or `Restarted`: discard what came before
                     ...
             stream.answer                       # as `call` returns it
 
-        Arguments and errors as for `call`; those after the dispatch are raised by the iteration.
-        Leaving the block early, or being cancelled, leaves the request with the service.
+        Arguments and errors are those of `call`. Errors that occur after the request was sent are
+        raised by the iteration. If the block is left early, or cancelled, the request stays with
+        the service.
         """
         envelope = arguments.build_call(
             model_or_complexity, messages, timeout=timeout, options={**options, "stream": True}
@@ -249,8 +249,8 @@ class LLMService:
     ) -> str:
         """Put a request into the queue and return its id, whether or not a service is running.
 
-        (`LlmRequestWorker.enqueue_llm_request`.) `options` as for `call`, `timeout` in seconds
-        among them. Raises InvalidArguments, Unavailable if the database is.
+        (`LlmRequestWorker.enqueue_llm_request` in Elixir.) `options` are those of `call`, including
+        `timeout` in seconds. Raises InvalidArguments, and Unavailable if the database is.
         """
         envelope = arguments.build_task(task_type, messages, options)
         with _unavailable(envelope.request.request_id):
@@ -258,15 +258,15 @@ class LLMService:
         return envelope.request.request_id
 
     async def send(self, envelopes: Iterable[Envelope]) -> None:
-        """Put requests that `build_request` made into the queue, all or none."""
+        """Put several requests into the queue, all or none."""
         with _unavailable():
             await self._db.send(self._queue, envelopes)
 
     async def result(self, request_id: str, timeout: float = 0.0) -> LLMResult:
-        """The result of a request, waiting for it up to `timeout` seconds; 0: one look.
+        """The result of a request. Waits for it up to `timeout` seconds; 0 looks once.
 
-        A failed request's result is returned as any other, with a `Failure` as its `outcome`.
-        Raises Timeout if there is no result by then, Unavailable if the database is.
+        The result of a failed request is returned, too: its `outcome` is a `Failure`. Raises
+        Timeout if there is no result by then, and Unavailable if the database is.
         """
         if timeout != 0:
             deadline = anyio.current_time() + arguments.checked_timeout(timeout)
@@ -278,14 +278,14 @@ class LLMService:
         return found
 
     async def cancel(self, request_id: str, why: str | None = None) -> CancelOutcome:
-        """Have a request end unanswered, as the error `cancelled`; what it was found to be.
+        """Cancel a request: it ends with the error `cancelled`. Returns the state it was found in.
 
-        `queued`: it ends when a service leases it, soon. `running`: its call is cut off, and may
-        have been paid; an answer that comes first is published. `ended`: it stays as it is.
-        `unknown`: it ends so if it is sent within seven days. `why` stands in its result.
+        `queued`: it ends as soon as a service leases it. `running`: its call is interrupted, and
+        may have been paid for; an answer that arrives first is published. `ended`: nothing changes.
+        `unknown`: it is cancelled if it is sent within seven days. `why` is quoted in the result.
 
-        Cancelling the task that waits in `call`, or leaving a stream, cancels no request. Raises
-        InvalidArguments, Unavailable if the database is.
+        Cancelling the task that waits in `call`, or leaving a stream, does not cancel the request.
+        Raises InvalidArguments, and Unavailable if the database is.
         """
         with _unavailable(request_id):
             try:
@@ -297,15 +297,13 @@ class LLMService:
 
     @property
     def queues(self) -> QueueClient:
-        """PGMQ by hand, on this client's connections (`PgmqClient`)."""
+        """Direct access to PGMQ on this client's connections (`PgmqClient` in Elixir)."""
         return QueueClient(self._db, self._settings.queue)
 
     def determine_complexity_for_task(
         self, task_type: str | None, default: Complexity = "medium"
     ) -> Complexity:
-        """The complexity the contract's table gives a task type; `default` for one it does not
-        know.
-        """
+        """The complexity of a task type; `default` if the type is not known."""
         return determine_complexity_for_task(task_type, default)
 
     def get_available_models(self) -> tuple[str, ...]:

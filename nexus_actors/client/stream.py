@@ -17,7 +17,7 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """A call failed after some text had come; what follows is another answer from its beginning."""
+    """A call failed after some text had arrived. What follows is a new answer from its start."""
 
 
 StreamEvent: TypeAlias = str | Restarted
@@ -59,10 +59,10 @@ class PieceOrder:
 
 
 class AnswerStream(Generic[A]):
-    """Iterate for the text as it comes; `answer` has the whole once that is over.
+    """Iterate over the text as it arrives; afterwards `answer` has the whole answer.
 
-    The texts since the last `Restarted` are the answer's text, whatever was lost on the way: what
-    the provider cannot stream, or the database did not carry, comes in one piece at the end.
+    The texts since the last `Restarted` make up the answer's text, even if pieces were lost: what
+    the provider cannot stream, or the database did not deliver, comes in one piece at the end.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class AnswerStream(Generic[A]):
 
     @property
     def answer(self) -> A:
-        """The whole answer. RuntimeError before the iteration is over."""
+        """The whole answer. Raises RuntimeError before the iteration has ended."""
         if self._answer is None:
             raise RuntimeError("the stream is not at its end yet: iterate over it first")
         return self._answer

@@ -9,26 +9,26 @@ from datetime import datetime
 from typing import Any, Literal
 
 CostBasis = Literal["told", "list", "partial", "unknown"]
-"""Where a cost comes from: the provider said it; a list of prices; a list that lacks the price of
-something used (the cost is then None); nobody knows."""
+"""Where a cost comes from: the provider reported it; the price list; a price list that lacks the
+price of something used (the cost is then None); unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as every provider's answer is reported: input, output and their sum."""
+    """The tokens of a call, in the same form for every provider."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     cached_tokens: int = 0
-    """Those of `prompt_tokens` that were read from the provider's cache, at a lower price."""
+    """The part of `prompt_tokens` that was read from the provider's cache, at a lower price."""
     reasoning_tokens: int = 0
-    """Those of `completion_tokens` that the model spent on thinking."""
+    """The part of `completion_tokens` that the model spent on thinking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A successful end."""
+    """The outcome of a request that succeeded."""
 
     response: str | None
     """The text; None where the model answered with tool calls alone."""
@@ -36,25 +36,24 @@ class Answer:
     model: str
     usage: Usage
     cost: float | None
-    """US dollars; None where the price is unknown, never a false 0."""
+    """US dollars; None if the price is unknown. 0 only if it cost nothing."""
     cost_basis: CostBasis = "unknown"
     finish_reason: str | None = None
-    """`stop`, `length`, `tool_calls` or `content_filter`; any other as the provider says it."""
+    """`stop`, `length`, `tool_calls` or `content_filter`; otherwise the provider's own word."""
     native_finish_reason: str | None = None
-    """In the provider's own word."""
+    """The provider's own word."""
     dropped: tuple[str, ...] = ()
-    """Paths in the request of what this provider was not sent as it was asked for; where the path
-    does not say why, `PATH: why`."""
+    """Paths of what the provider was not sent, or not in the requested form; `PATH: why` if the
+    reason is not obvious."""
     provider_state: Mapping[str, Any] | None = None
-    """What the provider wants back with this message, sealed (`provider_state.py`). Those of calls
-    stand in the calls."""
+    """State that the provider wants back with this message, sealed. Tool calls carry their own."""
     seconds_to_first_text: float | None = None
-    """Of a streamed answer; not published."""
+    """For a streamed answer. Not published."""
     response_id: str | None = None
     tool_calls: tuple[Mapping[str, Any], ...] = ()
 
     def message(self) -> dict[str, Any]:
-        """The answer as the message to send back where the conversation goes on."""
+        """The answer as a message, to send back when the conversation continues."""
         message: dict[str, Any] = {"role": "assistant", "content": self.response or ""}
         if self.tool_calls:
             message["tool_calls"] = [*self.tool_calls]
@@ -65,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An unsuccessful end; `type` is one of the names in `errors.py`."""
+    """The outcome of a request that failed; `type` is one of the names in `errors.py`."""
 
     type: str
     message: str
@@ -73,13 +72,12 @@ class Failure:
     provider: str | None = None
     status_code: int | None = None
     path: str | None = None
-    """The field of the request that was refused; None where it is about none, or about several."""
+    """The field of the request that was refused; None if there is none, or several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LLMResult:
-    """The one result of one request, as published to the results queue; the second or a later one
-    only where it `supersedes`."""
+    """The result of one request. A request has a second one only if that `supersedes` the first."""
 
     request_id: str
     agent_id: str | None
@@ -89,10 +87,10 @@ class LLMResult:
     latency_ms: int
     """From the first lease of the request to its outcome."""
     attempts: int
-    """Calls made to providers, failed ones included."""
+    """Calls made to providers, including failed ones."""
     timestamp: datetime
     """When the outcome was known; UTC."""
     traceparent: str | None = None
-    """The trace goes on from here (W3C); None where there is none."""
+    """Where the trace continues (W3C); None if there is no trace."""
     supersedes: bool = False
-    """An operator sent the request again under its own id: an error was published before."""
+    """An operator sent a failed request again under its own id; this replaces its error."""

@@ -22,8 +22,8 @@ from nexus_actors.settings.model import (
     ServiceSettings,
     Settings,
     SupervisionSettings,
-    TracingSettings,
 )
+from nexus_actors.settings.tracing import TracingSettings
 
 __all__ = [
     "AdminSettings",

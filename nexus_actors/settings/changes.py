@@ -10,7 +10,7 @@ from nexus_actors.settings.display import masked
 from nexus_actors.settings.mistakes import mask_url
 from nexus_actors.settings.model import Provider, Settings
 
-_NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
+NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
     "service": ("name", "data_dir", "spool_megabytes", "log_format"),
     "database": ("url", "url_file", "pool_size", "statement_timeout", "wait"),
     "queue": ("requests", "results", "dead", "acknowledge", "memory_megabytes"),
@@ -21,7 +21,7 @@ _NEEDS_RESTART: Final[Mapping[str, tuple[str, ...]]] = {
     "supervision": ("max_restarts", "max_seconds"),
     "tracing": ("endpoint", "sample", "attributes"),
 }
-"""What is read once, at the start of the process, by section. All else can change under way."""
+"""Settings that are read once, at the start, by section. A reload changes all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Merged:
 def without_restart(before: Settings, wanted: Settings) -> Merged:
     """What is wanted, but for what only a restart changes: that is as before."""
     sections: dict[str, Any] = {}
-    for section, names in _NEEDS_RESTART.items():
+    for section, names in NEEDS_RESTART.items():
         old, new = getattr(before, section), getattr(wanted, section)
         sections[section] = new.model_copy(update={name: getattr(old, name) for name in names})
     providers = {

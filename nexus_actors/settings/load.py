@@ -44,17 +44,17 @@ from nexus_actors.settings.model import (
     RequestSettings,
     ResultPollerSettings,
     RetentionSettings,
-    Section,
     SecuritySettings,
     ServiceSettings,
     Settings,
     SupervisionSettings,
-    TracingSettings,
 )
 from nexus_actors.settings.reach import read_reach
 from nexus_actors.settings.routes import ROUTE_KEYS
 from nexus_actors.settings.secret_files import folder_beside
+from nexus_actors.settings.section import Section
 from nexus_actors.settings.toml_slips import Slip, toml_slips
+from nexus_actors.settings.tracing import TracingSettings
 from nexus_actors.settings.url_source import choose_dashboard_url, choose_url
 
 _MODELS: Final[Mapping[str, type[Section]]] = {
@@ -306,16 +306,17 @@ def _tell_parts_of_url(database: dict[str, Any], notes: Notes) -> None:
         del database[name]
 
 
-_OVERRIDES: Final = {
+OVERRIDES: Final = {
     "NEXUS_POLL_INTERVAL_MS": ("poll_interval", "milliseconds, above 0 up to 3600000"),
     "NEXUS_BATCH_SIZE": ("batch_size", "a whole number from 1 to 10000"),
 }
+"""Environment variables that take precedence over a setting of `[queue]`, and what they hold."""
 
 
 def _override_queue(
     queue: dict[str, Any], environ: Mapping[str, str], notes: Notes, sources: dict[str, str]
 ) -> None:
-    for variable, (name, expected) in _OVERRIDES.items():
+    for variable, (name, expected) in OVERRIDES.items():
         text = environ.get(variable, "").strip()
         if not text:
             continue

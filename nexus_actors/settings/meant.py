@@ -9,12 +9,14 @@ from typing import Any, Final
 _LONGEST: Final = 60
 """Characters of a text that is looked at."""
 _UNITS: Final = {
-    re.compile(r"(?:timeout|interval|wait|seconds(?:_max)?)$"): "seconds",
+    re.compile(r"(?:timeout|interval|wait|latency|seconds(?:_max)?)$"): "seconds",
     re.compile(r"_hours$"): "hours",
     re.compile(r"_days$"): "days",
     re.compile(r"_megabytes$"): "megabytes",
     re.compile(r"dollars$"): "US dollars",
     re.compile(r"_dollars_per_million$"): "US dollars",
+    re.compile(r"_price$"): "US dollars",
+    re.compile(r"(?:_tokens|context_window)$"): "tokens",
 }
 _MEASURES: Final[Mapping[str, Mapping[str, float]]] = {
     "seconds": {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400},

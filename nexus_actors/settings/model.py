@@ -5,22 +5,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from nexus_actors.config_file import DEFAULT_DATA_DIR, DRAIN_TIMEOUT, LONGEST_DRAIN
 from nexus_actors.contract.bounds import DEFAULTS, WIDEST, Bounds
 from nexus_actors.contract.request import Complexity
-from nexus_actors.providers.http.settings import has_good_port
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 from nexus_actors.settings.listen import EXPECTED, parse_listen
-
-
-class Section(BaseModel):
-    """What all sections have in common: no unknown keys, no change, no silent conversion."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+from nexus_actors.settings.section import Section
+from nexus_actors.settings.tracing import TracingSettings
 
 
 class ServiceSettings(Section):
@@ -33,30 +27,35 @@ class ServiceSettings(Section):
             json_schema_extra={"expected": "1 to 63 letters, digits, dots, - or _"},
         ),
     ] = "nexus"
-    """Stands in logs and in the name of the database connection."""
+    """The service's name, in logs and in the name of its database connections."""
     data_dir: Path = Path(DEFAULT_DATA_DIR)
-    """Lock, socket and the embedded server's files. Absolute, `~` expanded."""
+    """The folder for the lock, the control socket, the spool and the embedded PostgreSQL. Each
+    process needs its own. `~` is the home folder."""
     drain_timeout: Annotated[float, Field(ge=0, le=LONGEST_DRAIN)] = DRAIN_TIMEOUT
-    """Seconds running calls get to finish at a stop."""
+    """How long running calls may go on when the service stops."""
     spool_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = 256
-    """What `answers.spool` in `data_dir` may take: answers that the database cannot take yet."""
+    """The largest size of `answers.spool` in `data_dir`, which keeps answers while the database
+    cannot store them."""
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    """The least severe log lines that are written. `nexus log-level` overrides it for a time."""
     log_format: Literal["console", "json"] = "console"
+    """Log lines for people, or one JSON object a line."""
 
 
 class DatabaseSettings(Section):
     """`[database]`"""
 
     url: SecretStr = SecretStr("")
-    """Where it came from does not matter here. Empty: the embedded server in data_dir."""
+    """`postgresql://USER:PASSWORD@HOST:5432/DATABASE`. Empty: see `url_file`."""
     url_file: str = ""
-    """The file it was read from, if the config names one."""
+    """A file that holds the URL (mode 0600). Empty: `SHARED_QUEUE_DB_URL`, else `DATABASE_URL`,
+    else the file that `DATABASE_URL_FILE` names, else an embedded PostgreSQL in `data_dir`."""
     pool_size: Annotated[int, Field(ge=1, le=1000)] = 8
-    """Connections for statements; one more keeps the leases, and one listens."""
+    """Connections for statements. The service opens up to 5 more, and 3 for the dashboard."""
     statement_timeout: Annotated[float, Field(gt=0, le=3600)] = 10.0
-    """Seconds for one statement."""
+    """How long one statement may take; then it is cancelled and tried again."""
     wait: Annotated[float, Field(ge=0, le=86_400)] = 60.0
-    """Seconds that a start waits for a database that cannot be reached yet."""
+    """How long a start waits for a database that cannot be reached; 0: the start fails at once."""
 
     @property
     def embedded(self) -> bool:
@@ -77,26 +76,34 @@ class QueueSettings(Section):
     """`[queue]`"""
 
     requests: QueueName = "ai_requests"
+    """The PGMQ queue that requests are read from."""
     results: QueueName = "ai_results"
+    """The PGMQ queue of results."""
     dead: QueueName = "ai_requests_dead"
+    """The PGMQ queue of dead letters: failed requests, each with the reason."""
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """Messages read, and requests finished, in one statement at most."""
+    """The most messages read, or requests finished, in one statement."""
     poll_interval: Annotated[float, Field(gt=0, le=3600)] = 1.0
-    """Seconds between looks at an idle queue; a notification is quicker."""
+    """Time between two polls of an idle queue. A notification usually wakes the service sooner."""
     visibility_timeout: Annotated[float, Field(ge=1, le=43_200)] = 60.0
-    """Seconds a message in work stays invisible; extended while it is in work."""
+    """The length of a lease: how long a request stays invisible to other processes unless its lease
+    is extended, as it is while the request is in work. After a crash, other processes can take the
+    request when this time is over."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
-    """Calls to providers that one request may cost."""
+    """The most attempts of one request; then it fails with the last error."""
     max_throttled_hours: Annotated[float, Field(gt=0, le=8760)] = 24.0
-    """Hours that a request without a `timeout` waits while it is answered 429, or has no key."""
+    """How long a request without a `timeout` of its own may wait because of 429s, missing keys or
+    reserved budgets; then it fails."""
     on_no_key: Literal["hold", "fail"] = "hold"
-    """What becomes of a request while each provider of its route has refused all of its keys."""
+    """What happens to a request while every provider of its route refuses all of our keys: it
+    waits (`hold`), or fails as `authentication_failed` (`fail`)."""
     acknowledge: Literal["archive", "delete"] = "archive"
+    """Whether finished messages are moved to their queue's archive or deleted."""
     message_megabytes: Annotated[int, Field(ge=1, le=255)] = 10
-    """A request of more bytes as text is refused without being fetched."""
+    """The largest request, as JSON text. A larger one is refused unread."""
     memory_megabytes: Annotated[int, Field(ge=16, le=1_000_000)] = 256
-    """Of requests in work, as text, and of answers not yet published; while they take more, no
-    further ones are read."""
+    """The most memory for requests in work and answers not yet published, counted as JSON text.
+    While it is used up, no further requests are read."""
 
     @property
     def throttled_seconds(self) -> float:
@@ -108,13 +115,16 @@ class ResultPollerSettings(Section):
     """`[result_poller]`"""
 
     enabled: bool = True
+    """Whether this service stores results in `job_results`. `false`: results stay in the queue
+    `results` for another consumer, such as the Elixir application's poller."""
 
 
 class AdminSettings(Section):
     """`[admin]`"""
 
     listen: Annotated[str, Field(json_schema_extra={"expected": EXPECTED})] = ""
-    """Where `/metrics` and `/health` are served; empty: nowhere. See `listen.py`."""
+    """Where `/metrics`, `/health` and the dashboard are served: `HOST:PORT`, `[IPV6]:PORT` or
+    `unix:PATH` (relative to `data_dir`). Empty: nowhere."""
 
     @field_validator("listen")
     @classmethod
@@ -124,34 +134,40 @@ class AdminSettings(Section):
 
 
 class TokenSettings(Section):
-    """One of `[dashboard.tokens]`: who may look, or act, and with what he proves that it is he."""
+    """One of `[dashboard.tokens]`: a person's or program's access to the dashboard."""
 
     role: Literal["read", "operate"]
-    """`operate` may act; `read` only looks."""
+    """`read` may look; `operate` may also act."""
     token_file: Annotated[str, Field(min_length=1)]
-    """The file that holds the token; see `secret_files.read_secret`."""
+    """The file that holds the token: 16 to 512 printable ASCII characters (mode 0600)."""
 
 
 class DashboardSettings(Section):
-    """`[dashboard]`: pages where `[admin] listen` is."""
+    """`[dashboard]`. Served where `[admin] listen` is."""
 
     enabled: bool = True
+    """Whether the dashboard is served where `[admin] listen` is."""
     show_messages: bool = False
-    """Whether whoever may operate may look at what requests and answers say."""
+    """Whether users with the role `operate` may read the text of requests and answers."""
     loopback: Literal["read", "operate", "token"] = "read"
-    """What whoever connects from this machine may do without a token, where there are none."""
+    """What a connection from this machine may do without a token while no token is configured;
+    `token`: nothing."""
     url: SecretStr = SecretStr("")
-    """The database as the operator's role; empty: as the service's."""
+    """The database URL of the operator's role (`nexus db roles`). Empty: see `url_file`."""
     url_file: str = ""
+    """A file that holds that URL (mode 0600). Empty: the dashboard connects as the service does."""
     tokens: dict[str, TokenSettings] = Field(default_factory=dict)
-    """By the name that the audit has."""
+    """Who may log in. The table's name is the user's name in the audit."""
 
 
 class SupervisionSettings(Section):
-    """`[supervision]`: what is set holds for every supervisor, whatever its size."""
+    """`[supervision]`. What is set holds for every supervisor, whatever its size."""
 
     max_restarts: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """A supervisor that restarts its children more often than this within `max_seconds` gives up.
+    Without it: 2 for each child, at least 3."""
     max_seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    """The time in which restarts are counted. Without it: 1 second for each child, at least 5."""
 
     def limits(self, children: int) -> tuple[int, float]:
         """How many restarts a supervisor of so many children allows, within how many seconds.
@@ -170,20 +186,25 @@ class SecuritySettings(Section):
     """`[security]`"""
 
     allowed_hosts: tuple[str, ...] = ("*",)
-    """Globs for the hosts of URLs that requests bring along; of those that `*` or another glob
-    allows, public ones only."""
+    """Hosts of the URLs in requests (images, MCP servers) that are passed on to providers. A glob
+    allows public hosts only; an internal host must be named in full."""
     remote: bool = True
-    """Whether `nexus remote` may open a prompt inside the service."""
+    """Whether `nexus remote` may open a Python prompt inside the service."""
 
 
 class RequestSettings(Section):
-    """`[requests]`: what one request may hold; see `contract.bounds.Bounds`."""
+    """`[requests]`. The most that one request may contain. A larger one is refused."""
 
     max_values: Annotated[int, Field(ge=100, le=WIDEST.max_values)] = DEFAULTS.max_values
+    """JSON values, including those in the arguments of tool calls."""
     max_parts: Annotated[int, Field(ge=1, le=WIDEST.max_parts)] = DEFAULTS.max_parts
+    """Messages (or items of `input`), parts of their contents, and tool calls, together."""
     max_tools: Annotated[int, Field(ge=1, le=WIDEST.max_tools)] = DEFAULTS.max_tools
+    """Tools, functions and MCP servers, together."""
     max_urls: Annotated[int, Field(ge=0, le=WIDEST.max_urls)] = DEFAULTS.max_urls
+    """URLs that a provider would fetch. `data:` URLs do not count."""
     max_hosts: Annotated[int, Field(ge=0, le=WIDEST.max_hosts)] = DEFAULTS.max_hosts
+    """Different hosts in these URLs."""
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -192,70 +213,48 @@ class RequestSettings(Section):
 
 
 class RetentionSettings(Section):
-    """`[retention]`: 0 keeps for ever."""
+    """`[retention]`. What is finished and older, or beyond the count, is deleted. 0 keeps all."""
 
     archive_days: Annotated[float, Field(ge=0, le=36_500)] = 30.0
-    """Of requests and results that are finished, in their queues' archives."""
+    """How long finished requests and results stay in their queues' archives."""
     archive_count: Annotated[int, Field(ge=0)] = 0
-    """The most messages that each archive keeps, about."""
+    """The most messages that each archive keeps, approximately."""
     journal_days: Annotated[float, Field(ge=0, le=36_500)] = 90.0
-    """A request_id is known as a duplicate for as long."""
+    """How long finished requests stay in the journal (`nexus.requests`). A repeated `request_id` is
+    recognised as a duplicate for as long."""
     journal_count: Annotated[int, Field(ge=0)] = 0
+    """The most finished requests that the journal keeps, approximately."""
     dead_days: Annotated[float, Field(ge=0, le=36_500)] = 0.0
+    """How long dead letters are kept."""
     dead_count: Annotated[int, Field(ge=0)] = 0
+    """The most dead letters that are kept, approximately."""
     sums_days: Annotated[float, Field(ge=0, le=36_500)] = 400.0
-    """Of sums by hours and days, which the dashboard shows."""
-
-
-class TracingSettings(Section):
-    """`[tracing]`: off without an endpoint."""
-
-    endpoint: str = ""
-    """Where the collector takes OTLP over HTTP: what stands before `/v1/traces`."""
-    sample: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """The share of those requests traced that come without a `traceparent`."""
-    attributes: dict[str, str] = Field(default_factory=dict)
-    """Of the resource, such as `deployment.environment.name`."""
-
-    @field_validator("endpoint")
-    @classmethod
-    def _check_endpoint(cls, text: str) -> str:
-        text = text.strip().rstrip("/")
-        if not text:
-            return ""
-        url = urlsplit(text)
-        if url.scheme not in ("http", "https") or not url.hostname or not has_good_port(url):
-            raise ValueError("expected a URL like http://collector:4318")
-        if url.username is not None or url.password is not None:
-            raise ValueError(
-                "must hold no user name or password: OTEL_EXPORTER_OTLP_HEADERS is for secrets"
-            )
-        if "?" in text or "#" in text or not text.isascii() or not text.isprintable():
-            raise ValueError("must be printable ASCII without a query (?) and a fragment (#)")
-        if " " in text or text.endswith("/v1/traces"):
-            raise ValueError("must have no blanks, and end before /v1/traces, which is added")
-        return text
+    """How long the sums by hour and day are kept, which the dashboard shows."""
 
 
 class BudgetSettings(Section):
     """One of `[budgets.NAME]`: so many US dollars a day or month (UTC)."""
 
     dollars: Annotated[float, Field(ge=0, le=1e9)]
+    """The most that may be spent in one day or month."""
     per: Literal["day", "month"] = "day"
+    """The period, in UTC."""
     agent: str | None = None
-    """A glob for the request's `agent_id`; without one, every agent's calls count."""
+    """A glob for the request's `agent_id`. Without it, every agent's calls count."""
     provider: str | None = None
-    """A provider's name; without one, calls to every provider count."""
+    """A provider's name. Without it, calls to every provider count."""
     max_output_tokens: Annotated[int, Field(ge=1, le=10_000_000)] = 8192
-    """The limit of an answer that is sent where a request sets none, and reserved."""
+    """The output limit that is sent, and reserved, for a request that sets none."""
     when_reserved: Literal["wait", "refuse"] = "wait"
-    """A call for which there is enough but for what calls under way have reserved, most of which
-    they give back: its request waits in the queue, bounded by its timeout; or it is not made."""
+    """What happens to a request that would fit the budget if running calls gave back what they have
+    reserved but not spent: it waits in the queue, within its `timeout`, or is refused."""
     unknown_price: Literal["refuse", "count_as", "ignore"] = "refuse"
-    """A call whose most cost nobody knows: not made; reserved at the price given beside it; or made
-    without a reservation, and counted if its cost is told."""
+    """What happens to a call whose highest cost is unknown: it is refused; reserved at
+    `count_as_dollars_per_million`; or made without a reservation, and counted if its cost becomes
+    known."""
     count_as_dollars_per_million: Annotated[float, Field(ge=0, le=1e6)] | None = None
-    """What a million tokens, in or out, count as that have no known price."""
+    """The price of a million tokens, in or out, that have no known price. Only with
+    `unknown_price = "count_as"`."""
 
 
 class ModelRef(NamedTuple):
@@ -273,24 +272,30 @@ Pick = Literal["ordered", "weighted", "cheapest"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One of `[[routes]]`."""
+    """One of `[[routes]]`. One table for each route. Routes with `capabilities`, `agent` or `model`
+    are tried first, in the order of the file. Then, in this order: the route for the request's
+    complexity and task type, for its task type alone, for its complexity alone, and for everything.
+    """
 
     complexity: Complexity | Literal["*"]
+    """The requests' complexity; `*` is any."""
     task_type: str
-    """Normalised, or `*`."""
+    """The requests' task type, normalised; `*` is any."""
     models: tuple[ModelRef, ...]
-    """In order of preference; those of providers left out included. With `model`, a model `*` is
-    the one that was asked for."""
+    """`PROVIDER/MODEL`, the first choice first; those of providers that are left out are passed
+    over. Beside `model`, a model `*` is the one that the request asks for."""
     capabilities: frozenset[str] = frozenset()
-    """All of them must be among the request's."""
+    """The request must have all of them."""
     agent: str | None = None
     """A glob for the request's `agent_id`."""
     model: str | None = None
-    """A glob for the model that the request names; without one, the route is for requests that
-    name none."""
+    """A glob for the model that the request names. Without it, the route is for requests that name
+    none."""
     pick: Pick = "ordered"
+    """How the first choice is found: as written, by weight (the same for a request each time), or
+    by the lowest expected price."""
     weights: tuple[int, ...] = ()
-    """Of the models, for `weighted`."""
+    """A weight for each model, with `pick = "weighted"`."""
 
     @property
     def is_special(self) -> bool:

@@ -71,7 +71,12 @@ def test_every_mistake_is_told_at_once_with_its_place(kind: str) -> None:
         ({"stop": 1}, "takes.stop", "1", "true or false"),
         ({"most_stops": "4"}, "takes.most_stops", '"4"', "a whole number from 1"),
         ({"most_stops": 0}, "takes.most_stops", "0", "a whole number from 1"),
-        ({"max_output_tokens": 1.5}, "takes.max_output_tokens", "1.5", "a whole number from 1"),
+        (
+            {"max_output_tokens": 1.5},
+            "takes.max_output_tokens",
+            "1.5",
+            "a whole number from 1 (tokens)",
+        ),
         ({"thinking_budget": [1]}, "takes.thinking_budget[1]", "nothing", "a whole number"),
         (7, "takes", "7", "a table"),
     ],
