@@ -1,4 +1,4 @@
-"""The SQL that README and the pages of docs/ for users show does what they say."""
+"""The SQL that the pages show for some purpose serves it. That all of it runs: test_snippets.py."""
 
 import re
 from pathlib import Path
@@ -7,24 +7,13 @@ from uuid import UUID, uuid5
 import pytest
 
 from nexus_actors.storage.postgres.database import open_database
+from tests.docs.pages import pages
 from tests.integration.storage.storage_helpers import give_back
 from tests.service import open_sql, request, running_service
 
-ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = [
-    block
-    for name in ("README.md", "docs/messages.md", "docs/operating.md", "docs/tracing.md")
-    for block in re.findall(r"```sql\n(.*?)```", (ROOT / name).read_text(), re.S)
-]
+PAGES = pages()
+BLOCKS = [it.text for page in PAGES for it in page.of("sql")]
 ROUTE = [{"complexity": "*", "task_type": "*", "models": ["one/m"]}]
-
-
-async def test_every_statement_runs(database_url: str) -> None:
-    statements = [one.strip() for block in BLOCKS for one in block.split(";") if one.strip()]
-    assert len(statements) >= 6
-    async with open_sql(database_url) as sql:
-        for statement in statements:
-            await sql.rows(statement)
 
 
 async def test_a_failed_request_is_sent_again_under_a_new_id(
@@ -48,7 +37,7 @@ async def test_a_failed_request_is_sent_again_under_a_new_id(
 
 
 async def test_whose_requests_wait_is_asked_in_sql(database_url: str) -> None:
-    (whose,) = (block for block in BLOCKS if "whose requests wait" in block)
+    (whose,) = (block for block in BLOCKS if "GROUP BY lane" in block)
     async with open_database(database_url, instance_id="one") as db, open_sql(database_url) as sql:
         waiting = [request(n, agent_id="ab"[n % 2], task_type="chat") for n in range(3)]
         await sql.send(*waiting, request("other"))
@@ -78,10 +67,12 @@ async def test_a_request_is_cancelled_by_a_row(database_url: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["request-1", "ümlaut und Leerzeichen"])
-async def test_a_row_is_found_by_the_id_that_readme_tells(
+async def test_a_row_is_found_by_the_id_that_the_pages_tell(
     name: str, database_url: str, tmp_path: Path
 ) -> None:
-    (namespace,) = re.findall(r'UUID\.uuid5\("([0-9a-f-]+)"', (ROOT / "README.md").read_text())
+    named = r"""(?:UUID\(|dump!\(|uuid5\([^)"']*)["']([0-9a-f-]{36})"""
+    told = [re.findall(named, it.path.read_text()) for it in PAGES]
+    (namespace,) = {it for found in told for it in found}
     async with running_service(database_url, tmp_path) as service:
         await service.sql.send(request(1, request_id=name))
         await service.stored(1)

@@ -1,0 +1,19 @@
+"""One service, for the commands and the clients of all pages."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.docs.sandbox import Sandbox, open_sandbox
+from tests.postgres import TEMPLATE, new_database
+from tests.zygote import Zygote
+
+
+@pytest.fixture(scope="session")
+def sandbox(postgres_server: str, worker_id: str, zygote: Zygote) -> Iterator[Sandbox]:
+    """The service that the pages' commands run against."""
+    with (
+        new_database(postgres_server, worker_id, TEMPLATE) as url,
+        open_sandbox(url, zygote) as it,
+    ):
+        yield it

@@ -1,0 +1,133 @@
+"""What is looked at in the arguments of programs that are not run: what they name is there."""
+
+import importlib.util
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.docs.pages import ROOT
+
+MAKEFILE: Final = (ROOT / "Makefile").read_text()
+TARGETS: Final = frozenset(re.findall(r"(?m)^([a-z][a-z-]*):", MAKEFILE))
+FORGE: Final = "git+https://github.com/nexus-actors/nexus-actors"
+_WITH_FILE: Final = ("-r", "--requirement", "-c", "--constraint")
+_WITH_VALUE: Final = ("--only-binary", "--no-binary", "--python", "--index-url")
+_PACKAGE: Final = re.compile(r"([^\[\]<>=!~;@ ]+)(?:\[([\w, -]+)\])?(?:[<>=!~].*)?$")
+
+
+def mistake(name: str, words: Sequence[str]) -> str | None:
+    """What is wrong with a program's arguments."""
+    if name == "elixir":
+        return _file_mistake(words)
+    if name == "podman" and "-f" in words:
+        return _file_mistake(words[words.index("-f") + 1 :])
+    if name in ("pip", "pipx", "uv") and "install" in words:
+        return packages_mistake(words[words.index("install") + 1 :])
+    return None
+
+
+def script(program: str) -> bool:
+    """Whether it is a file of the repository."""
+    return "/" in program and (ROOT / program).is_file()
+
+
+def _file_mistake(words: Sequence[str]) -> str | None:
+    file = next((it for it in words if not it.startswith("-")), None)
+    return None if file is None or (ROOT / file).is_file() else f"there is no {file}"
+
+
+def packages_mistake(words: Sequence[str]) -> str | None:
+    """What is wrong with the packages that an installer is given: a folder here, the forge, or
+    what a lock pins. A distribution of ours is on no index yet."""
+    before = ""
+    for word in words:
+        if before in _WITH_FILE and not (ROOT / word).is_file():
+            return f"there is no {word}"
+        is_package = not word.startswith("-") and before not in (*_WITH_FILE, *_WITH_VALUE)
+        if is_package and (told := _package_mistake(word)):
+            return told
+        before = word
+    return None
+
+
+def _package_mistake(word: str) -> str | None:
+    ours, at, url = (it.strip() for it in word.partition("@"))
+    if url.startswith("git+") or ours.startswith("git+"):
+        return None if (url if at else ours).startswith(FORGE) else f"{word}: not our forge"
+    found = _PACKAGE.fullmatch(word)
+    if found is None:
+        return f"{word}: no package"
+    name, extras = found[1], found[2]
+    if name == "." or "/" in name:
+        return _folder_mistake(name, extras)
+    if name in _distributions():
+        return f"{name} is on no index yet: install it from its folder"
+    return None if re.sub(r"[._-]+", "-", name).lower() in _pinned() else f"no lock has {name}"
+
+
+def _folder_mistake(name: str, extras: str | None) -> str | None:
+    file = ROOT / name / "pyproject.toml"
+    if not file.is_file():
+        return f"there is no package in {name}"
+    there = tomllib.loads(file.read_text())["project"].get("optional-dependencies", {})
+    unknown = {it.strip() for it in (extras or "").split(",")} - {"", *there}
+    return f"{name} has no extra {', '.join(sorted(unknown))}" if unknown else None
+
+
+def _distributions() -> Iterator[str]:
+    for file in (ROOT / "pyproject.toml", ROOT / "supervisors" / "pyproject.toml"):
+        yield tomllib.loads(file.read_text())["project"]["name"]
+
+
+def _pinned() -> set[str]:
+    locks = ROOT.glob("requirements*.lock")
+    return {it for file in locks for it in re.findall(r"(?m)^([\w-]+)==", file.read_text())}
+
+
+def make_mistake(words: Sequence[str]) -> str | None:
+    """A target or a variable that the Makefile does not have."""
+    for word in words:
+        name, is_set, _ = word.partition("=")
+        if is_set and not re.search(rf"\b{re.escape(name)}\b", MAKEFILE):
+            return f"the Makefile knows no {name}"
+        if not is_set and not word.startswith("-") and word not in TARGETS:
+            return f"make {word}: there is no such target"
+    return None
+
+
+def python_mistake(words: Sequence[str]) -> str | None:
+    """A module, a script or a test that is not there."""
+    match words:
+        case ["-m", "pytest", *rest]:
+            return tests_mistake(rest)
+        case ["-m", "pip", "install", *rest]:
+            return packages_mistake(rest)
+        case ["-m", "cProfile", *rest] if "-m" in rest:
+            return python_mistake(rest[rest.index("-m") :])
+        case ["-m", module, *_]:
+            try:
+                found = importlib.util.find_spec(module)
+            except ModuleNotFoundError:
+                found = None
+            return f"python -m {module}: there is no such module" if found is None else None
+        case [file, *_] if file.endswith(".py"):
+            return None if (ROOT / file).is_file() else f"there is no {file}"
+        case _:
+            return f"python {' '.join(words)}: no module of -m and no script of the repository"
+
+
+def tests_mistake(words: Sequence[str]) -> str | None:
+    """A file of tests, or a test, that is not there."""
+    named = [it for it in words if not it.startswith("-") and ("/" in it or ".py" in it)]
+    for file, _, test in (it.partition("::") for it in named):
+        if not (ROOT / file).exists():
+            return f"there is no {file}"
+        if test and f"def {test.rpartition('::')[2].partition('[')[0]}(" not in _source(file):
+            return f"{file} has no {test}"
+    return None
+
+
+def _source(file: str) -> str:
+    return Path(ROOT / file).read_text()
