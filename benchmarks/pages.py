@@ -34,6 +34,8 @@ DEARER = Goal("≤", 1.05)
 SOCKET = "admin.sock"
 LOOKS = 5
 """At each page."""
+WRITTEN = 600.0
+"""Seconds."""
 PAUSE = 2.0
 """Seconds between two ends of the admin server."""
 PATHS = (
@@ -58,6 +60,11 @@ ONE = (
     "SELECT request_id FROM nexus.requests WHERE finished_at IS NOT NULL"
     " ORDER BY finished_at DESC LIMIT 1"
 )
+SUMMED = """
+SELECT minutes_until > now() - interval '2 minutes' FROM nexus.sums_progress
+WHERE queue = 'ai_requests'
+"""
+"""Whether the roll-up has caught up with what was filled in."""
 LETTER = "SELECT msg_id FROM pgmq.q_ai_requests_dead LIMIT 1"
 CONFIG = """
 [admin]
@@ -100,12 +107,25 @@ async def time_pages(found: Outcome, ground: Ground, url: str) -> None:
         one, letter = [(await pool.run(fetch, it))[0][0] for it in (ONE, LETTER)]
     async with service(ground, text, folder):
         port = await port_of(folder)
+        await settled(url)
         for path in (*PATHS, f"/request?id={one}", f"/letter?number={letter}"):
             await get(port, path)
             samples = [await get(port, path) for _ in range(LOOKS)]
             plain = path.partition("=")[0] if path.startswith(("/request?", "/letter?")) else path
             found.add(f"{plain}, the slowest of {LOOKS}", "ours", "ms", [max(samples)], SLOWEST)
             print(f"{plain}: {', '.join(f'{it:.0f}' for it in samples)} ms", flush=True)
+
+
+async def settled(url: str) -> None:
+    """Wait until what was filled in is written to disk, and the service has summed it: it does so
+    once, and is to be measured as it is on other days."""
+    async with open_postgres(
+        url, pool_size=1, application_name="bench", command_timeout=WRITTEN
+    ) as pool:
+        await pool.run(fetch, "CHECKPOINT")
+        with trio.fail_after(WRITTEN):
+            while not (await pool.run(fetch, SUMMED))[0][0]:
+                await trio.sleep(1)
 
 
 @dataclass(slots=True)
