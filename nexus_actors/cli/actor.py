@@ -25,9 +25,9 @@ LOOK: Final = 0.2
 def show(
     name: Name, /, *, node: OnNode = None, config: ConfigPath = None, json: AsJson = False
 ) -> None:
-    """Show what one actor is and does: its state (as far as it may be shown: mostly types), its
-    mailbox, the message that it handles, whom it is linked to, and what it has handled since
-    somebody looks.
+    """Show one actor: state, mailbox, current message, links, and message counts.
+
+    The state is shown as far as the actor allows, mostly as types.
 
     Example: nexus actor show Router
     Exit codes: 0 done; 1 no such actor, or it is stopped; 2 no such node; 3 no service is running
@@ -100,13 +100,14 @@ def stop(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Stop one actor: it ends its work, and its supervisor does not start it again until nexus
-    actor start, or its own restart. What the others stand on is not stopped: see nexus restart.
+    """Stop one actor until nexus actor start, or until its supervisor restarts.
+
+    It finishes its work first. Actors that others depend on cannot be stopped: see nexus restart.
 
     Example: nexus actor stop ResultPoller
-    Exit codes: 0 done, or under way, which is said; 1 no such actor, or it is not to be stopped; 2
-    no such node; 3 no service is running here; 4 --why cannot be put on record; 5 the node does not
-    take the order.
+    Exit codes: 0 done, or in progress, which is said; 1 no such actor, or it cannot be stopped; 2
+    no such node; 3 no service is running here; 4 --why cannot be recorded; 5 the node does not
+    accept the order.
     """
     if node is not None:
         give_order(read_settings(config), node, "stop", name, why=why, json=json)
@@ -129,11 +130,11 @@ def start(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Start one actor that nexus actor stop has stopped.
+    """Start an actor that nexus actor stop has stopped.
 
     Example: nexus actor start ResultPoller --node nexus@host2
-    Exit codes: 0 done; 1 no such actor, or it runs; 2 no such node; 3 no service is running here; 4
-    --why cannot be put on record; 5 the node does not take the order.
+    Exit codes: 0 done; 1 no such actor, or it is running; 2 no such node; 3 no service is running
+    here; 4 --why cannot be recorded; 5 the node does not accept the order.
     """
     if node is not None:
         give_order(read_settings(config), node, "start", name, why=why, json=json)

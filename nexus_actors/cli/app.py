@@ -17,66 +17,69 @@ _FAMILIES = {
     "Service": {
         "start": (
             "cli.service:start",
-            "Run the service in the foreground, until a signal stops it.",
+            "Run the service in the foreground until a signal stops it.",
         ),
-        "stop": ("cli.service:stop", "Let the running service finish its calls, and stop it."),
-        "status": ("cli.service:status", "Say what the running service does and has done."),
-        "doctor": ("cli.doctor:doctor", "Say what is wrong with an installation, and the mend."),
+        "stop": ("cli.service:stop", "Stop the running service after its calls."),
+        "status": ("cli.service:status", "Show the state and numbers of the running service."),
+        "doctor": ("cli.doctor:doctor", "Find what is wrong with an installation."),
         "tree": ("cli.service:tree", "Show the supervision tree of the running service."),
-        "observer": ("cli.observer:observer", "Look into the service, in a terminal, and act."),
+        "observer": ("cli.observer:observer", "Watch the service in a terminal, and act on it."),
         "actor": ("cli.actor:actor", "Show, stop or start one actor of a running service."),
         "remote": ("cli.remote:remote", "Open a Python prompt inside the running service."),
     },
     "Steering": {
-        "pause": ("cli.steering:pause", "Have a provider, model, agent, queue or node wait."),
-        "resume": ("cli.steering:resume", "Have what was paused or drained go on."),
-        "scale": ("cli.steering:scale", "Set how many calls to a provider are made at once."),
-        "drain": ("cli.steering:drain", "Have a node end its calls and begin none."),
-        "log-level": ("cli.steering:log_level", "Set from which level on services log."),
-        "cancel": ("cli.cancel:cancel", "End requests without an answer, also while they run."),
-        "waiting": ("cli.waiting:waiting", "Say whose requests wait, and for what."),
-        "nodes": ("cli.nodes:nodes", "Show every process of the service, wherever it runs."),
-        "top": ("cli.top:top", "Watch queues, providers, rates and spend, renewed as it runs."),
-        "reload": ("cli.reload:reload", "Put the config as it is now in force, while it runs."),
-        "restart": ("cli.reload:restart", "Start one actor of the running service anew."),
-        "audit": ("cli.audit:audit", "Say who has done what, the newest first."),
+        "pause": ("cli.steering:pause", "Pause a provider, model, agent, queue or node."),
+        "resume": ("cli.steering:resume", "End a pause or a drain."),
+        "scale": ("cli.steering:scale", "Set the number of concurrent calls to a provider."),
+        "drain": ("cli.steering:drain", "Let a node finish its calls and begin none."),
+        "log-level": ("cli.steering:log_level", "Set the log level of running services."),
+        "cancel": ("cli.cancel:cancel", "Cancel requests, also while they run."),
+        "waiting": ("cli.waiting:waiting", "Show what requests wait for."),
+        "nodes": ("cli.nodes:nodes", "Show every process of the service, on any host."),
+        "top": ("cli.top:top", "Watch queues, providers, rates and spend."),
+        "reload": ("cli.reload:reload", "Apply the config to the running service."),
+        "restart": ("cli.reload:restart", "Restart one actor of the running service."),
+        "audit": ("cli.audit:audit", "Show what operators have done, newest first."),
     },
     "Requests": {
         "ask": ("cli.ask:ask", "Ask one question and print the answer."),
-        "enqueue": ("cli.enqueue:enqueue", "Send requests from a file, one JSON object a line."),
+        "enqueue": ("cli.enqueue:enqueue", "Send requests from a file, one JSON object per line."),
         "result": ("cli.result:result", "Print the result of a request."),
         "route": (
             "cli.route:route",
-            "Say where a request would go, and why, without calling anybody.",
+            "Show where a request would go, why, and at what cost.",
         ),
-        "explain": ("cli.explain:explain", "Say what became of a request, attempt by attempt."),
-        "dead": ("cli.dead:dead", "List, send again or delete requests that failed for good."),
-        "budgets": ("cli.budgets:budgets", "Say what is spent of each budget, and what is left."),
+        "explain": ("cli.explain:explain", "Show the history of a request, attempt by attempt."),
+        "dead": ("cli.dead:dead", "List, retry, edit or delete failed requests."),
+        "budgets": ("cli.budgets:budgets", "Show what is spent and left of each budget."),
         "models": (
             "cli.models:models",
-            "List the models that can be reached, and what each takes.",
+            "List reachable models and what each accepts.",
         ),
     },
     "Setup": {
         "config": ("cli.config:config", "Check or show the configuration."),
         "db": ("cli.database:db", "Prepare or find the database."),
-        "service": ("cli.service_unit:service", "Have systemd run the service, by a unit."),
-        "completion": ("cli.completion:completion", "Print what completes commands in a shell."),
+        "service": ("cli.service_unit:service", "Install, show or remove a systemd unit."),
+        "completion": ("cli.completion:completion", "Print a completion script for a shell."),
         "local-model": (
             "cli.local_model:local_model",
-            "Install a small model that answers without key and network.",
+            "Install a small model that needs no key and no network.",
         ),
-        "drill": ("drill.command:drill", "Kill and break everything, and count what was kept."),
+        "drill": (
+            "drill.command:drill",
+            "Kill services and PostgreSQL under load, and count what was kept.",
+        ),
         "demo": (
             "demo.command:demo",
-            "See it all at work, with examples, and nothing left behind.",
+            "Show the service at work, with examples; leaves nothing behind.",
         ),
     },
 }
 
 app = App(
     name="nexus",
-    help="Moves LLM requests from a PostgreSQL queue to providers, and their answers back.",
+    help="Moves LLM requests from a PostgreSQL queue to HTTP providers, and results back.",
     help_epilogue=_EPILOGUE,
     help_format="plaintext",
     version=__version__,
@@ -100,11 +103,15 @@ _BREAK: Final = re.compile(r"\n(?!\n|\s|Example: |Exit codes: )(?<!\n\n)")
 
 
 def tell_whole(tokens: Sequence[str]) -> None:
-    """Have a command's own page tell all that its docstring does, with its example; the list of
-    commands, which imports none of them, has one line for each.
+    """Let a command's own page show its whole docstring, with its example; the list of commands,
+    which imports none of them, has one line for each.
     """
-    if not {"--help", "-h"} & {*tokens} or tokens[0] not in app:
+    if not {"--help", "-h"} & {*tokens}:
         return
-    command = app[tokens[0]]
-    if command.default_command is not None:
+    command = app
+    for token in tokens:
+        if token.startswith("-") or token not in command:
+            break
+        command = command[token]
+    if command is not app and command.default_command is not None:
         command.help = _BREAK.sub(" ", inspect.getdoc(command.default_command) or "")

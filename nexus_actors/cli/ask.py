@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from nexus_actors.contract.result import Answer
     from nexus_actors.settings import Settings
 
-Question = Annotated[str | None, Parameter(help="The question; else it is read from a pipe.")]
+Question = Annotated[str | None, Parameter(help="The question; default: read from a pipe.")]
 Complexity = Annotated[
     Literal["simple", "medium", "complex"] | None,
-    Parameter(help="What routes are chosen by; else what the task type says, else medium."),
+    Parameter(help="Selects the route; default: as the task type says, else medium."),
 ]
-TaskType = Annotated[str | None, Parameter(help="Such as coder, architect, classifier.")]
-Model = Annotated[str | None, Parameter(help="PROVIDER/MODEL, or a model's own name.")]
+TaskType = Annotated[str | None, Parameter(help="For example coder, architect, classifier.")]
+Model = Annotated[str | None, Parameter(help="PROVIDER/MODEL, or a model's name.")]
 Provider = Annotated[str | None, Parameter(help="The preferred provider.")]
 
 

@@ -30,15 +30,17 @@ LIMIT $1
 def audit(
     *,
     limit: Annotated[
-        int, Parameter(help="At most so many.", validator=Number(gte=1, lte=10_000))
+        int, Parameter(help="Maximum number of entries.", validator=Number(gte=1, lte=10_000))
     ] = 50,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """List what operators have done, the newest first: what nexus pause and its like have set, and
-    when it ended; orders to nodes; letters that were edited; and all acts of the dashboard.
+    """Show what operators have done, newest first.
 
-    Who did it is as they said; role is the database's own word. Times are UTC.
+    Lists pauses and other settings of nexus.control with their end, orders to nodes, edited dead
+    letters, and all actions of the dashboard.
+
+    "by" is who they said they were; "role" is the database role. Times are UTC.
 
     Example: nexus audit --limit 20
     Exit codes: 0 done; 4 the database cannot be read.

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 
 def budgets(*, config: ConfigPath = None, json: AsJson = False) -> None:
-    """Say what is spent of each budget in its current day or month, what calls under way have
-    reserved, what is left, and when the next one begins (UTC).
+    """Show what is spent, reserved and left of each budget.
+
+    For the current day or month (UTC), with the time when the next one begins. Reserved is what
+    running calls may cost at most.
 
     Example: nexus budgets --json
     """

@@ -18,44 +18,50 @@ OLDEST: Final = 1000 * 366 * 86_400.0
 """Seconds. No age is greater."""
 _BECAME: Final = {
     "queued": "ends as cancelled when a service leases it, now if one has room",
-    "running": "is cut off",
-    "ended": "has ended already, and stays as it is",
-    "unknown": "is not known; sent within 7 days, it ends as cancelled",
+    "running": "is interrupted",
+    "ended": "has already ended and stays as it is",
+    "unknown": "is not known; if it is sent within 7 days, it ends as cancelled",
 }
 
 
 def cancel(
     *ids: Annotated[str, Parameter(name="ID", help="The requests' ids.")],
-    agent: Annotated[str | None, Parameter(help="Those of this agent_id.")] = None,
+    agent: Annotated[str | None, Parameter(help="Requests of this agent_id.")] = None,
     provider: Annotated[
-        str | None, Parameter(help="Those that were leased and wait for room at this provider.")
+        str | None, Parameter(help="Requests that were leased and wait for room at this provider.")
     ] = None,
     older_than: OlderThan = None,
     state: Annotated[
-        Literal["queued", "running"] | None, Parameter(help="Those that wait, or that run.")
+        Literal["queued", "running"] | None, Parameter(help="Requests that wait, or that run.")
     ] = None,
     all_: Annotated[
-        bool, Parameter(name="--all", negative="", help="All that has not ended, up to the limit.")
+        bool, Parameter(name="--all", negative="", help="All unfinished requests, up to the limit.")
     ] = False,
     limit: Annotated[
-        int, Parameter(help="At most so many.", validator=validators.Number(gte=1, lte=100_000))
+        int,
+        Parameter(
+            help="Maximum number of requests.", validator=validators.Number(gte=1, lte=100_000)
+        ),
     ] = 10_000,
     yes: Annotated[
-        bool, Parameter(name="--yes", negative="", help="Do not ask whether so many are meant.")
+        bool, Parameter(name="--yes", negative="", help="Do not ask for confirmation.")
     ] = False,
     why: Annotated[
-        str | None, Parameter(help="Why; it stands in the result and in the dead letter.")
+        str | None, Parameter(help="The reason; it is in the result and in the dead letter.")
     ] = None,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
-    """End requests without an answer: the result is an error, cancelled, and a dead letter is kept,
-    which `dead retry` leaves out unless it is named. A call that runs is cut off at once; it may
-    have been paid. An answer that is there already is published.
+    """Cancel requests by id or by filter, also while they run.
 
-    Ids, or filters, of which all given must be true; then it says how many are meant, and asks.
-    Whose a request is, is as it was sent. Of messages that no service has leased yet, the first
-    100,000 are looked at. What waits ends when a service leases it: not while its queue is paused.
+    The result is an error of type cancelled, and a dead letter is kept, which dead retry skips
+    unless it is named. A running call is interrupted at once; it may have been billed. An answer
+    that is already there is published.
+
+    Give ids, or filters, which must all match; the command then says how many requests match and
+    asks. The agent is the one the request was sent with. Of messages that were never leased, the
+    first 100,000 are searched. A waiting request ends when a service leases it, so not while its
+    queue is paused.
 
     Example: nexus cancel request-1 request-2 --why "sent twice"
     Example: nexus cancel --agent crawler --state queued --yes

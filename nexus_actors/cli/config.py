@@ -37,13 +37,13 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 @config.command
 def check(
-    file: Annotated[Path | None, Parameter(help="Config file; else as --config says.")] = None,
+    file: Annotated[Path | None, Parameter(help="Config file; default: as for --config.")] = None,
     /,
     *,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
-    """Say whether a config is right; if not, list every mistake, with what was expected.
+    """Check a config. Lists every mistake, with what was expected.
 
     Example: nexus config check /etc/nexus/nexus.toml
     """
@@ -91,8 +91,9 @@ def doubts(settings: "Settings") -> Iterator[str]:
 
 @config.command
 def show(*, config: ConfigPath = None, json: AsJson = False) -> None:
-    """Print every setting in force, as TOML, and where it comes from: the file, a variable of the
-    environment, or built in (default). Secrets are masked.
+    """Print every setting in force, as TOML, and where it comes from.
+
+    The source is the file, an environment variable, or the default. Secrets are masked.
 
     Example: nexus config show
     """

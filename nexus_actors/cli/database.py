@@ -26,11 +26,12 @@ db = App(name="db", help="Prepare or find the database.", help_format="plaintext
 
 @db.command
 def migrate(*, config: ConfigPath = None) -> None:
-    """Create what is missing: PGMQ, the queues, the journal, job_results. Safe to repeat. It says
-    what it made, and the version of the schema: the number of its last migration.
+    """Create what is missing: PGMQ, the queues, the journal, job_results. Safe to repeat.
+
+    Prints what was created, and the version of the schema: the number of its last migration.
 
     The service does the same at each start. Without a database URL this starts the embedded server,
-    unless it runs already, and stops it again.
+    unless it is running, and stops it again.
 
     Example: nexus db migrate
     """
@@ -44,7 +45,7 @@ def migrate(*, config: ConfigPath = None) -> None:
 
 @db.command
 def url(*, config: ConfigPath = None) -> None:
-    """Print the URL of the database, password included: psql "$(nexus db url)".
+    """Print the URL of the database, password included.
 
     Example: psql "$(nexus db url)"
     """
@@ -69,12 +70,14 @@ def roles(
     operator: Role = "nexus_operator",
     config: ConfigPath = None,
 ) -> None:
-    """Print the SQL for three roles with just what they need: the service's, a producer's, and an
-    operator's, who runs the commands dead, ask, enqueue, result, explain, budgets, models, nodes
-    and top.
+    """Print the SQL for the roles of the service, of producers and of operators, with least
+    privileges.
 
-    Run it as the owner of the database, after `nexus db migrate`, and again after an upgrade:
-    nexus db roles | psql …. It is one statement: all of it is done, or nothing.
+    The operator's role is for the commands dead, ask, enqueue, result, explain, budgets, models,
+    nodes and top.
+
+    Run it as the owner of the database, after `nexus db migrate` and again after an upgrade: nexus
+    db roles | psql …. It is one statement: everything is done, or nothing.
 
     Example: nexus db roles --service app_nexus
     """

@@ -24,22 +24,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 dead = App(name="dead", help="Requests that failed for good.", help_format="plaintext")
-dead.command("nexus_actors.cli.dead_edit:edit", name="edit", help="Mend the request of a letter.")
+dead.command("nexus_actors.cli.dead_edit:edit", name="edit", help="Replace a letter's request.")
 
-Number = Annotated[int, Parameter(name="NUMBER", help="As `dead list` shows them.")]
-Reason = Annotated[str | None, Parameter(help="An error's name, such as timeout.")]
-Provider = Annotated[
-    str | None, Parameter(help="A provider's name; '' for letters that name none.")
-]
+Number = Annotated[int, Parameter(name="NUMBER", help="As shown by `dead list`.")]
+Reason = Annotated[str | None, Parameter(help="An error type, such as timeout.")]
+Provider = Annotated[str | None, Parameter(help="A provider; '' for letters without one.")]
 Limit = Annotated[
-    int, Parameter(help="At most so many, the oldest of them.", validator=validators.Number(gte=1))
+    int,
+    Parameter(help="Maximum number of letters, oldest first.", validator=validators.Number(gte=1)),
 ]
-Newest = Annotated[bool, Parameter(negative="", help="The newest of them, these first.")]
-All = Annotated[bool, Parameter(name="--all", negative="", help="All of them, up to the limit.")]
+Newest = Annotated[bool, Parameter(negative="", help="Newest first.")]
+All = Annotated[bool, Parameter(name="--all", negative="", help="All letters, up to the limit.")]
 Rate = Annotated[
-    float, Parameter(help="At most so many a second.", validator=validators.Number(gt=0))
+    float, Parameter(help="Maximum number per second.", validator=validators.Number(gt=0))
 ]
-SameId = Annotated[bool, Parameter(negative="", help="Each under the id that it had.")]
+SameId = Annotated[bool, Parameter(negative="", help="Keep the request ids.")]
 WIDE = 140
 """Columns of a terminal that shows all fields of a letter but what was wrong uncut."""
 CANCELLED = "cancelled"
@@ -59,7 +58,7 @@ def list_(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """List dead letters, the oldest first, with what was wrong.
+    """List dead letters with their reasons, oldest first.
 
     Example: nexus dead list --reason timeout --older-than 2h
     """
@@ -123,21 +122,21 @@ def _wrong(letter: "DeadLetter") -> str:
 @dead.command
 def show(
     which: Annotated[
-        str, Parameter(name="NUMBER", help="As `dead list` shows it; or its request's id.")
+        str, Parameter(name="NUMBER", help="As shown by `dead list`; or a request id.")
     ],
     /,
     *,
-    all_: Annotated[
-        bool, Parameter(name="--all", negative="", help="All of it, however long it is.")
-    ] = False,
+    all_: Annotated[bool, Parameter(name="--all", negative="", help="Print all of it.")] = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Print one dead letter as JSON: the request as it was sent, and why it failed; or the result,
-    and why `job_results` does not take it. By a request's id: the last letter about it.
+    """Print one dead letter as JSON: the request as it was sent, and why it failed.
 
-    A field of more than 64 KB, such as a long request, and a number of more than 100 characters are
-    shown as the beginning of their text; whole with --all or --json.
+    For a result that `job_results` refuses: the result, and why it is refused. A request id selects
+    the last letter about that request.
+
+    A field of more than 64 KB and a number of more than 100 digits are cut; --all or --json prints
+    them whole.
 
     Example: nexus dead show 17
     """
@@ -182,16 +181,15 @@ def retry(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
-    """Send the requests of these dead letters again, each under an id of its own (the old one, ~,
-    and what nobody can foretell), with all its attempts before it. The letters are archived. A
-    result that `job_results` did not take is put back into its queue, as it was. Requests that were
-    cancelled are left out, unless by their numbers, or with --reason cancelled.
+    """Send the requests of dead letters again, each under a new id, and archive the letters.
 
-    Says of each what became of it. The journal's `retry_of` names the request that failed. Exit
-    code 1 if some could not be sent: those stay, and are in the way of no other.
+    The new id is the old one, ~ and a random part; `retry_of` in the journal links them. Each
+    request gets all its attempts again. A result that `job_results` refused goes back to its queue
+    unchanged. Cancelled requests are skipped unless selected by number or with --reason cancelled.
 
-    With --same-id each is sent under the id it had, which others may wait for, unless a success was
-    published under it; its result will supersede the error in `job_results`.
+    Exit code 1 if some could not be sent: their letters stay and do not block others. With
+    --same-id each request keeps its id, unless a success was published under it, and its result
+    replaces the error in `job_results`.
 
     Example: nexus dead retry --reason timeout --rate 5
     """
@@ -278,7 +276,9 @@ def purge(
     all_: All = False,
     config: ConfigPath = None,
 ) -> int:
-    """Delete these dead letters for good, requests included. Exit code 1 if some could not be.
+    """Delete dead letters for good, requests included.
+
+    Exit code 1 if some could not be deleted.
 
     Example: nexus dead purge --older-than 30d
     """

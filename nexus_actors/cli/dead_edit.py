@@ -20,7 +20,7 @@ def edit(
         int,
         Parameter(
             name="NUMBER",
-            help="As `dead list` shows it.",
+            help="As shown by `dead list`.",
             validator=Number(gte=-(2**63), lt=2**63),
         ),
     ],
@@ -31,17 +31,18 @@ def edit(
         Parameter(
             name="--request",
             allow_leading_hyphen=True,  # of - itself
-            help="The file with the whole request, JSON; - is stdin.",
+            help="File with the whole request as JSON; - is standard input.",
         ),
     ],
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Put another request into a dead letter; its id stays. What was there is kept in the letter
-    (edits: the first and the last nine), and the names of the fields that changed are on record,
-    see nexus audit. Then send it: nexus dead retry NUMBER.
+    """Replace the request in a dead letter; its id stays the same.
 
-    Example: nexus dead edit 17 --request mended.json
+    The previous request is kept in the letter (edits: the first and the last nine), and the names
+    of the changed fields are recorded: see nexus audit. Then send it: nexus dead retry NUMBER.
+
+    Example: nexus dead edit 17 --request corrected.json
     Exit codes: 0 done; 2 no JSON object, another id, or no such letter; 4 the database refuses.
     """
     from nexus_actors.contract.json_text import Parsed, parse

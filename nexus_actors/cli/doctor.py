@@ -28,24 +28,26 @@ def doctor(
         Parameter(
             negative="",
             show_default=False,
-            help="Only this check (repeatable); docs/doctor.md lists them.",
+            help="Run only this check (repeatable); docs/doctor.md lists them.",
         ),
     ] = (),
     offline: Annotated[
-        bool, Parameter(negative="", help="Call no provider, not even what costs nothing.")
+        bool, Parameter(negative="", help="Do not call providers, not even for what costs nothing.")
     ] = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
-    """Look at all that can be wrong with an installation, with or without a service that runs: the
-    config, the database, keys, routes, this host, the work itself. A line a finding, and below it
-    what it leads to and the mend. Nothing is changed, and nothing costs anything.
+    """Find what is wrong with an installation, whether or not a service is running.
 
-    Run it as the service's user, with the service's environment: as another, it says what it
+    Checks the config, the database, keys, routes, this host and the work itself. Each finding has a
+    line; below it stand its consequence and the fix. Nothing is changed, and nothing costs
+    anything.
+
+    Run it as the service's user, in the service's environment: as another user it says what it
     cannot see. Each check has five seconds.
 
     Example: nexus doctor --only database --only keys
-    Exit codes: 0 all is well; 1 something keeps the service from its work; 6 there is advice.
+    Exit codes: 0 all is well; 1 something keeps the service from working; 6 there is advice.
     """
     from nexus_actors.doctor.check import Given
     from nexus_actors.doctor.examine import NAMES, examine

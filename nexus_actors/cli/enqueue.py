@@ -104,21 +104,22 @@ class Dropped:
 def enqueue(
     file: Annotated[
         str,
-        Parameter(help="A file of JSON lines, - for standard input.", allow_leading_hyphen=True),
+        Parameter(help="A file of JSON lines; - is standard input.", allow_leading_hyphen=True),
     ],
     /,
     *,
     traceparent: Annotated[
         str | None,
-        Parameter(help="W3C traceparent of the trace that they belong to; a line's own counts."),
+        Parameter(help="W3C traceparent of their trace; a line's own takes precedence."),
     ] = None,
     config: ConfigPath = None,
 ) -> int:
-    """Send requests, one JSON object a line, and print the id of each as it is sent.
+    """Send requests from a file, one JSON object per line, and print their ids.
 
-    A line without request_id gets one. Every line is checked by itself, as the service would: a bad
-    one is reported with its number and all that is wrong with it, the others are sent, and the exit
-    code is 1. No service need be running. An id that was used before begins no new request.
+    A line without request_id gets one. Every line is checked by the service's own rules: a bad line
+    is reported with its number and everything that is wrong with it, the other lines are sent, and
+    the exit code is 1. No service has to be running. An id that was used before does not start a
+    new request.
 
     Example: nexus enqueue requests.jsonl
     """

@@ -16,15 +16,14 @@ READER_GONE: Final = 141
 """128 + SIGPIPE, as shells count."""
 
 MEANING: Final = {
-    OK: "done",
-    FAILED: "it failed: a request, some lines, what nexus doctor calls wrong, or the data_dir is"
-    " another service's",
-    USAGE: "wrong usage or a wrong config; every mistake is listed",
+    OK: "success",
+    FAILED: "a request or some lines failed, nexus doctor found something wrong, or another"
+    " service uses the data_dir",
+    USAGE: "wrong usage or config; every mistake is listed",
     NOT_RUNNING: "no service is running",
-    DATABASE: "the database cannot be reached, refuses, or lacks a permission",
-    TIMED_OUT: "nothing came in time, or nobody knows of that id (yet)",
-    DEGRADED: "the service runs, but waits for what may have to be mended (nexus status), or there"
-    " is advice (nexus doctor)",
-    INTERRUPTED: "interrupted (Ctrl-C)",
-    READER_GONE: "nobody reads the output any more (a closed pipe)",
+    DATABASE: "database error: unreachable, refused, or a missing privilege",
+    TIMED_OUT: "timeout, or an id that nobody knows (yet)",
+    DEGRADED: "degraded (nexus status), or advice (nexus doctor)",
+    INTERRUPTED: "interrupted by Ctrl-C",
+    READER_GONE: "the reader of the output is gone (closed pipe)",
 }

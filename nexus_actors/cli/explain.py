@@ -47,12 +47,12 @@ def explain(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Say what became of a request: its steps, and each call to a provider with its outcome.
+    """Show the history of a request: its steps, and each call with its outcome.
 
-    From the journal, so also while the request is still in work: what it waits for, since when and
-    until when, how many come before it. What each model of the route would have cost is worked out
-    from the tokens that were used. One that nobody has read yet is looked for among the last that
-    were sent.
+    Comes from the journal, so it works while the request is in work: what it waits for, since when
+    and until when, how many are ahead of it. It also shows what each model of the route would have
+    cost for the tokens used. A request that was never leased is searched among the last that were
+    sent.
 
     Example: nexus explain 0b7c3f1e
     Exit codes: 0 done; 5 nobody knows it (yet), as for nexus result; 4 the database cannot be read.
@@ -126,15 +126,15 @@ def _waits(found: "Story", place: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"waits for {wait['reason']}: {wait['detail'] or '-'}"
         words = [f"since {_utc(wait['since'])}"]
         words += [] if wait["until"] is None else [f"until {_utc(wait['until'])}"]
-        words += [] if wait["before"] is None else [f"{wait['before']:,} before it"]
-        words += [] if wait["deadline"] is None else [f"its time ends {_utc(wait['deadline'])}"]
+        words += [] if wait["before"] is None else [f"{wait['before']:,} ahead of it"]
+        words += [] if wait["deadline"] is None else [f"its timeout ends {_utc(wait['deadline'])}"]
         yield f"      {', '.join(words)}"
     elif found.holder is not None:
         it = found.holder
         state = f" ({it['state']})" if it["state"] else ""
         lapse = _utc(it["lapses_at"])
         yield f"leased by {it['name'] or it['node']}{state}"
-        yield f"      without a sign of life of that it is leased anew at {lapse}"
+        yield f"      without a heartbeat from it, the lease lapses at {lapse}"
     if place is not None:
         told = [place["place"], place["provider"], place["waits_for"]]
         yield f"in work here: {', '.join(it for it in told if it)}"
@@ -179,7 +179,7 @@ def _print(
     console = Screen()
     console.print(_facts(entry))
     if (after := entry.request.get("sent_again_after")) is not None:
-        say(f"sent again under its own id, after {after} attempts: its result supersedes the error")
+        say(f"sent again under the same id, after {after} attempts: its result replaces the error")
     for step in steps:
         for line in _lines(step):
             say(line)

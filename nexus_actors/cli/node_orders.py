@@ -24,15 +24,15 @@ OnNode = Annotated[
     str | None,
     Parameter(
         name="--node",
-        help="On this node, by the database: its id, the beginning of that, its name or its host."
-        " Else on the one whose data_dir this config names.",
+        help="A node, through the database: its id, the beginning of the id, its name or host."
+        " Default: the one whose data_dir this config names.",
     ),
 ]
 Why = Annotated[
     str | None,
     Parameter(
         name="--why",
-        help="Why; it stays on record, see nexus audit. Nothing is done where it cannot be.",
+        help="The reason, recorded in nexus audit. If that fails, nothing is done.",
     ),
 ]
 

@@ -22,12 +22,13 @@ _STYLES = {"ready": "green", "stopped": "dim", "lost": "bold red", "degraded": "
 
 
 def nodes(*, config: ConfigPath = None, json: AsJson = False) -> None:
-    """Show every process of the service that uses this database: its state, version, since when it
-    is up, the requests it holds, how many calls it makes at once, restarts of its actors, its last
-    sign of life, and its last error.
+    """Show every process of the service that uses this database.
 
-    A node tells this every two seconds; one that has not for ten is lost, and what it had leased
-    is leased by others when that lapses. A node that is gone is shown for a day.
+    For each: state, version, start time, requests held, concurrent calls, actor restarts, last
+    heartbeat and last error.
+
+    A node sends a heartbeat every two seconds. After ten seconds without one it is lost, and other
+    nodes lease its requests when its leases lapse. A node that is gone is shown for a day.
 
     Example: nexus nodes --json
     """

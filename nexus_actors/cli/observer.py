@@ -16,32 +16,34 @@ def observer(
     *,
     all_: Annotated[
         bool,
-        Parameter(name="--all", negative="", help="All nodes on the database, wherever they run."),
+        Parameter(name="--all", negative="", help="All nodes of the database, on any host."),
     ] = False,
     node: Annotated[
         str | None,
-        Parameter(help="One node, wherever it runs: its id, how that begins, its name or host."),
+        Parameter(help="One node, on any host: its id, the beginning of the id, its name or host."),
     ] = None,
     refresh: Annotated[
         float,
         Parameter(
-            help="Seconds between two looks; more on a slow line.",
+            help="Seconds between two refreshes; use more on a slow line.",
             validator=validators.Number(gte=1, lte=3600),
         ),
     ] = 2.0,
     config: ConfigPath = None,
 ) -> int:
-    """Look into the running service: is it well, its supervision tree and each actor of it,
-    providers, requests, what waits, dead letters, its log. Pause, scale, restart, cancel and retry
-    from there; each asks once, and shows the SQL and the command that do the same.
+    """Watch the running service in a terminal, and act on it.
 
-    It asks the service that runs here with this config, and its database; with --all or --node the
-    database alone, which nodes write to. What cannot be asked is said, and looked for again. ?
-    shows the keys, q ends it.
+    Shows its state, its supervision tree and each actor, providers, requests, what waits, dead
+    letters and the log. Pause, scale, restart, cancel and retry from there: each action asks once
+    and shows the equivalent SQL and command.
+
+    It asks the service that runs here with this config, and its database; with --all or --node,
+    only the database. If something cannot be asked, it says so and tries again. ? shows the keys, q
+    quits.
 
     Example: nexus observer --all
-    Exit codes: 0 done; 1 a mistake of ours ended it; 2 wrong usage or config, or there is no
-    terminal; 129 ended by SIGHUP; 143 ended by SIGTERM.
+    Exit codes: 0 done; 1 internal error; 2 wrong usage or config, or no terminal; 129 ended by
+    SIGHUP; 143 ended by SIGTERM.
     """
     settings = read_settings(config)
     if not all(it is not None and it.isatty() for it in (sys.stdin, sys.stdout, sys.stderr)):

@@ -18,7 +18,7 @@ ConfigPath = Annotated[
     Path | None,
     Parameter(
         name=["--config", "-c"],
-        help="Config file; else NEXUS_CONFIG, else ./config/nexus.toml, else built-in defaults.",
+        help="Config file. Default: NEXUS_CONFIG, else ./config/nexus.toml, else the defaults.",
     ),
 ]
 AsJson = Annotated[
@@ -45,7 +45,7 @@ def _finite(_type: object, seconds: float | None) -> None:
 
 
 Timeout = Annotated[
-    float, Parameter(name="--timeout", help="Seconds to wait at most.", validator=_finite)
+    float, Parameter(name="--timeout", help="Maximum seconds to wait.", validator=_finite)
 ]
 
 

@@ -15,19 +15,17 @@ from nexus_actors.cli.service import ask_service
 def reload(
     *,
     config: ConfigPath = None,
-    dry_run: Annotated[
-        bool, Parameter(negative="", help="Only say what it would change; change nothing.")
-    ] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Only say what would change.")] = False,
     node: OnNode = None,
     why: Why = None,
     json: AsJson = False,
 ) -> int:
-    """Have the running service read its config file again, and the files of its keys, and go by
-    them: at once, without ending a call. Environment variables stay as they were at its start.
+    """Apply the config file to the running service, without interrupting a call.
 
-    The whole config is checked first; on any mistake the old one stays, and each is listed. What
-    changes is printed, and what needs a restart: that stays as it was until then. SIGHUP does the
-    same, and writes it to the log.
+    The config and its key files are read again. Environment variables stay as they were at the
+    start. The whole config is checked first; with any mistake the old one stays in force, and each
+    mistake is listed. The changes are printed, and also what needs a restart and therefore stays as
+    it is. SIGHUP does the same and writes to the log.
 
     Example: nexus reload --dry-run
     """
@@ -83,15 +81,18 @@ def restart(
     /,
     *,
     now: Annotated[
-        bool, Parameter(negative="", help="Kill it: calls below it are cut, and made again.")
+        bool,
+        Parameter(negative="", help="Kill it: its running calls are interrupted and repeated."),
     ] = False,
     node: OnNode = None,
     why: Why = None,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """End one actor of the tree, for its supervisor to start it anew. Calls are let end first: a
-    worker ends its own, a provider's supervisor waits until none runs, the pipeline drains.
+    """Restart one actor of the running service.
+
+    Its supervisor starts it again. Calls finish first: a worker finishes its own, a provider's
+    supervisor waits until none runs, the pipeline drains.
 
     Example: nexus restart openai.Worker.3
     """

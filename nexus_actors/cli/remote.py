@@ -34,19 +34,19 @@ Show = Callable[[str, str], None]
 """Is given each piece of what a statement prints: `out` or `err`, and the text."""
 Execute = Annotated[
     str | None,
-    Parameter(name=["--execute", "-e"], help="Run this and leave; else what a pipe brings."),
+    Parameter(name=["--execute", "-e"], help="Run this statement and exit; default: read a pipe."),
 ]
 
 
 def remote(*, execute: Execute = None, config: ConfigPath = None, json: AsJson = False) -> int:
     """Open a Python prompt inside the running service.
 
-    At hand are app (the Application), tree(), call(NAME, MESSAGE), cast, get_state(NAME),
-    whereis(NAME), in_work, gates, settings and more; await works as it stands. Ctrl-C interrupts
-    the statement, not the service; Ctrl-D leaves. What computes for long blocks the whole service
-    meanwhile. Every line goes to the service's log. [security] remote = false turns it off.
+    Names: app (the Application), tree(), call(NAME, MESSAGE), cast, get_state(NAME), whereis(NAME),
+    in_work, gates, settings and more; await works at the top level. Ctrl-C interrupts the
+    statement, not the service; Ctrl-D exits. A statement that computes for long blocks the whole
+    service. Every line is written to the service's log. [security] remote = false turns this off.
 
-    Exit code 1 if what --execute or the pipe names raises.
+    Exit code 1 if the statement of --execute or of the pipe raises.
 
     Example: nexus remote -e 'await tree()'
     """

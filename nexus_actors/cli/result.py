@@ -28,15 +28,15 @@ def result(
     /,
     *,
     wait: Annotated[
-        bool, Parameter(negative="", help="Wait for it, for as long as --timeout says.")
+        bool, Parameter(negative="", help="Wait for it, at most --timeout seconds.")
     ] = False,
     timeout: Timeout = 120.0,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
-    """Print the answer to a request that was sent before.
+    """Print the result of a request.
 
-    Exit code 1 if the request has failed, 5 if it has no result (yet).
+    Exit code 1 if the request failed, 5 if it has no result (yet).
 
     Example: nexus result 0b7c3f1e --wait --timeout 60
     """

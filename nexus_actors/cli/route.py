@@ -24,23 +24,21 @@ def route(
         str,
         Parameter(
             name="FILE",
-            help="A request as JSON, or one a line; - reads it from a pipe.",
+            help="A request as JSON, or one per line; - is standard input.",
             allow_leading_hyphen=True,
         ),
     ],
     /,
     *,
-    explain: Annotated[
-        bool, Parameter(negative="", help="Say why; this is what the command does anyway.")
-    ] = False,
+    explain: Annotated[bool, Parameter(negative="", help="Say why; this is always done.")] = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
-    """Say where a request would go, and why: which route is for it, which models it would try in
-    which order, which it cannot, and what the call would cost. Nobody is called.
+    """Show where a request would go, why, and what it would cost. No provider is called.
 
-    Several requests, one JSON object a line as `nexus enqueue` takes them, are told line by line.
-    None needs an id. Exit code 1 if one of them would fail.
+    Shows the matching route, the models it would try in order, the models it cannot use, and the
+    cost of the call. Several requests, one JSON object per line as for nexus enqueue, are shown
+    line by line. No id is needed. Exit code 1 if one of them would fail.
 
     Example: nexus route --explain request.json
     """

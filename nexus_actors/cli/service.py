@@ -20,10 +20,10 @@ from nexus_actors.operations.instance import running_pid
 
 
 def start(*, config: ConfigPath = None) -> int:
-    """Run the service in the foreground, until SIGTERM or Ctrl-C stops it.
+    """Run the service in the foreground until SIGTERM or Ctrl-C stops it.
 
-    At a stop it reads nothing more, gives running calls the time of [service] drain_timeout, and
-    makes what is left visible again for others.
+    A stop drains: nothing more is leased, running calls get [service] drain_timeout seconds, and
+    all other leases are released for other nodes.
 
     Example: nexus start --config /etc/nexus/nexus.toml
     """
@@ -41,7 +41,7 @@ def start(*, config: ConfigPath = None) -> int:
 
 
 def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
-    """Ask the running service to stop, and wait until its process is gone.
+    """Stop the running service and wait until its process is gone.
 
     Without --timeout it waits as long as the drain and the shutdown may take.
 
@@ -68,24 +68,25 @@ def status(
     *,
     all_: Annotated[
         bool,
-        Parameter(name="--all", negative="", help="Of all nodes on the database, as nexus nodes."),
+        Parameter(name="--all", negative="", help="All nodes of the database, as nexus nodes."),
     ] = False,
     alive: Annotated[
         bool,
         Parameter(
             negative="",
-            help="Only whether it lives: exit code 0, also while it is degraded, starts or stops.",
+            help="Only whether it answers: exit code 0, also while degraded, starting or stopping.",
         ),
     ] = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
-    """Say what the running service does and has done; with --all, what all nodes on the database
-    are, wherever they run.
+    """Show the state and the numbers of the running service; with --all, of every node of the
+    database.
 
-    Exit code 6 while it is degraded, or has not started: it waits for what an operator may have to
-    mend. With --all: while one is degraded or lost. With --alive, for the health check of a
-    container: 0 as long as it answers, since whoever restarts it then cuts off calls in vain.
+    Exit code 6 while the service is degraded or has not started, because an operator may have to
+    fix something. With --all: while any node is degraded or lost. With --alive, for a container's
+    health check: 0 as long as the service answers, because restarting it would interrupt running
+    calls.
 
     Example: nexus status --all
     """
@@ -122,8 +123,8 @@ def _say_alive(config: Path | None, *, json: bool) -> int:
 def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
     """Show the supervision tree of the running service.
 
-    Restarts: how often this actor was restarted; for a supervisor also, in brackets, how many
-    restarts of its children count at present, of how many it allows before it gives up.
+    Restarts: how often the actor was restarted. For a supervisor, the numbers in brackets are the
+    recent restarts of its children and how many it allows before it gives up.
 
     Example: nexus tree
     """

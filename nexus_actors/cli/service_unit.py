@@ -24,12 +24,12 @@ Config = Annotated[
     Path | None,
     Parameter(
         name=["--config", "-c"],
-        help="Config file, as the unit sees it: /etc/nexus/nexus.toml, with --user"
-        " ~/.config/nexus/nexus.toml, unless given.",
+        help="Config file, as the unit sees it; default: /etc/nexus/nexus.toml, with --user"
+        " ~/.config/nexus/nexus.toml.",
     ),
 ]
 Executable = Annotated[
-    Path | None, Parameter(help="The nexus that the unit starts: this one, unless given.")
+    Path | None, Parameter(help="The nexus that the unit starts; default: this one.")
 ]
 
 
@@ -38,12 +38,10 @@ def _is_name(_type: object, name: str) -> None:
         raise ValueError("expected letters, digits, - and _.")
 
 
-Name = Annotated[str, Parameter(help="The unit's name, and its user's.", validator=_is_name)]
-Root = Annotated[
-    Path | None, Parameter(help="A folder that stands for /, such as that of an image.")
-]
+Name = Annotated[str, Parameter(help="The name of the unit and of its user.", validator=_is_name)]
+Root = Annotated[Path | None, Parameter(help="A directory to use as /, such as an image's.")]
 User = Annotated[
-    bool, Parameter(negative="", help="A unit of your own service manager, without root.")
+    bool, Parameter(negative="", help="A unit for your own service manager, without root.")
 ]
 _VARIABLES: Final = """\
 # Variables of the service, NAME=value. What is secret is better kept as a file of the folder
@@ -60,11 +58,11 @@ def install(
     root: Root = None,
     user: User = False,
 ) -> None:
-    """Write the unit for a config, make the folder of its secrets and the file of its variables,
-    and say what to do next. Safe to repeat; systemctl is not called.
+    """Write the systemd unit for a config. Safe to repeat; systemctl is not called.
 
-    Nothing is written where the unit could not work: the config is missing or wrong, nexus or its
-    Python is not found or hidden from the unit's user (exit code 2).
+    Also creates the directory for its secrets and the file for its variables, and says what to do
+    next. Nothing is written if the unit could not work: the config is missing or wrong, or nexus or
+    its Python is missing or hidden from the unit's user (exit code 2).
 
     Example: nexus service install --config /etc/nexus/nexus.toml
     """
@@ -92,9 +90,9 @@ def install(
 
 @service.command
 def uninstall(*, name: Name = "nexus", root: Root = None, user: User = False) -> None:
-    """Remove the unit. The config, its secrets and the data stay where they are.
+    """Remove the systemd unit. Config, secrets and data stay.
 
-    One that is enabled is left, and you are told how to disable it (exit code 1).
+    An enabled unit is kept, and the command says how to disable it (exit code 1).
 
     Example: nexus service uninstall
     """
@@ -127,8 +125,10 @@ def show(
     user: User = False,
     json: AsJson = False,
 ) -> int:
-    """Print the unit that would be installed. Standard error says how it differs from the one that
-    is, and what keeps it from being installed (exit code 2).
+    """Print the systemd unit that would be installed.
+
+    Standard error says how it differs from the installed unit, and what prevents its installation
+    (exit code 2).
 
     Example: nexus service show
     """

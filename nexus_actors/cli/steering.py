@@ -32,21 +32,19 @@ Until = Annotated[
     str | None,
     Parameter(
         name="--until",
-        help="When it ends by itself: 30m, 2h, 18:30, 2026-01-31T18:30Z. Else never.",
+        help="When it ends: 30m, 2h, 18:30, 2026-01-31T18:30Z. Default: never.",
     ),
 ]
-Why = Annotated[
-    str | None, Parameter(name="--why", help="Why, for whoever asks; it stays on record.")
-]
+Why = Annotated[str | None, Parameter(name="--why", help="The reason; it is recorded.")]
 OnNode = Annotated[
     str | None,
     Parameter(
         name="--node",
-        help="For one node: its id, the beginning of that, its name or its host. Else for all.",
+        help="One node: its id, the beginning of the id, its name or host. Default: all.",
     ),
 ]
-Name = Annotated[str | None, Parameter(name="NAME", help="Its name; of models and agents a glob.")]
-What = Annotated[Subject, Parameter(name="WHAT", help="Of what kind.")]
+Name = Annotated[str | None, Parameter(name="NAME", help="Its name; a glob for models and agents.")]
+What = Annotated[Subject, Parameter(name="WHAT", help="The kind of thing.")]
 
 
 def pause(
@@ -61,18 +59,18 @@ def pause(
         Parameter(
             name="--fallback",
             negative="",
-            help="Of a provider or model: routes take their next model meanwhile.",
+            help="For a provider or model: routes take their next model meanwhile.",
         ),
     ] = False,
     node: OnNode = None,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Have no call begin to a provider or model, or of an agent's requests; or have nothing leased
-    from a queue; or drain a node. Calls that run go on.
+    """Pause a provider, a model, an agent's requests, a queue, or a node. Running calls continue.
 
-    Requests wait in the database meanwhile, and say why (nexus waiting, nexus explain). Their
-    timeout goes on. It holds for every node, over restarts, until nexus resume or --until.
+    No new call begins for what is paused; from a paused queue nothing is leased; a paused node
+    drains. Requests wait in the database and say why (nexus waiting, nexus explain). Their timeout
+    keeps running. The pause holds for every node and over restarts, until nexus resume or --until.
 
     Example: nexus pause provider openai --until 2h --why "incident 4711"
     Example: nexus pause model gpt-5 --fallback
@@ -103,10 +101,10 @@ def resume(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """End what nexus pause or nexus drain has set: what waits goes on at once.
+    """End a pause or a drain: what waits continues at once.
 
     Example: nexus resume provider openai
-    Exit codes: 0 done, also where nothing was paused, which is said; 2 no such node or queue; 4 the
+    Exit codes: 0 done, also if nothing was paused, which is said; 2 no such node or queue; 4 the
     database refuses.
     """
     settings = read_settings(config)
@@ -125,7 +123,7 @@ def resume(
 
 def scale(
     provider: Annotated[str, Parameter(name="PROVIDER", help="The provider's name.")],
-    calls: Annotated[str, Parameter(name="N", help="Calls at once, or default: the config's.")],
+    calls: Annotated[str, Parameter(name="N", help="Concurrent calls; default: the config's.")],
     /,
     *,
     until: Until = None,
@@ -134,8 +132,9 @@ def scale(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Set how many calls to a provider each node makes at once. It outranks the config, also after
-    a reload and a restart. Fewer: at once no more calls begin, and none that runs is cut off.
+    """Set how many calls to a provider each node makes concurrently.
+
+    It overrides the config, also after a reload or a restart. Scaling down interrupts no call.
 
     Example: nexus scale openai 64 --until 18:00
     Example: nexus scale openai default
@@ -163,7 +162,10 @@ def scale(
 def drain(
     node: Annotated[
         str | None,
-        Parameter(name="NODE", help="Its id, the beginning of that, its name or host; else this."),
+        Parameter(
+            name="NODE",
+            help="Its id, the beginning of the id, its name or host. Default: this node.",
+        ),
     ] = None,
     /,
     *,
@@ -172,13 +174,13 @@ def drain(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Have a node end its calls and begin none; others take what is left. Its process stays up,
-    idle (state drained), also after a restart, until nexus resume node.
+    """Drain a node: it finishes its calls and begins none.
 
-    Without NODE it is the one whose data_dir this config names.
+    Other nodes take the rest. Its process stays up and idle (state drained), also after a restart,
+    until nexus resume node. Without NODE it is the node whose data_dir this config names.
 
     Example: nexus drain nexus@host2 --why "new kernel"; nexus nodes; nexus resume node nexus@host2
-    Exit codes: 0 done, see nexus nodes for when it is drained; 2 no such node; 4 the database
+    Exit codes: 0 done, nexus nodes shows when it is drained; 2 no such node; 4 the database
     refuses.
     """
     settings = read_settings(config)
@@ -188,7 +190,7 @@ def drain(
 
 
 def log_level(
-    level: Annotated[Level, Parameter(name="LEVEL", help="default: the config's.")],
+    level: Annotated[Level, Parameter(name="LEVEL", help="default is the config's.")],
     /,
     *,
     until: Until = None,
@@ -197,7 +199,7 @@ def log_level(
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Set from which level on the running services log.
+    """Set the log level of running services.
 
     Example: nexus log-level debug --until 15m --node nexus@host2
     Exit codes: 0 done; 2 no such level or node; 4 the database refuses.

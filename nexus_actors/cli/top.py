@@ -26,17 +26,19 @@ FIRST_INTERVAL = 1.0
 def top(
     *,
     once: Annotated[
-        bool, Parameter(name="--once", negative="", help="Measure for a second, print, and end.")
+        bool, Parameter(name="--once", negative="", help="Measure for one second, print, and exit.")
     ] = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Watch the service: what waits in the queues and for how long; of each provider what runs and
-    waits, calls answered and failed a second and their mean latency since the last round, and what
-    was spent; how the nodes are. Renewed every two seconds; q or Ctrl-C ends it.
+    """Watch queues, providers, rates and spend, refreshed every two seconds.
 
-    Calls are those of the service that runs here with this config, queues, spend and nodes those of
-    the database. Spend counts requests that have ended, days begin at midnight UTC. With --json a
+    Shows what waits in the queues and for how long; per provider the running and waiting requests,
+    calls answered and failed per second, their mean latency since the last round, and spend; and
+    the state of the nodes. q or Ctrl-C ends it.
+
+    Calls are those of the service that runs here with this config; queues, spend and nodes come
+    from the database. Spend counts finished requests; days begin at midnight UTC. With --json each
     round is one line.
 
     Example: nexus top --once

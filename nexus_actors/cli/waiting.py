@@ -28,19 +28,21 @@ def waiting(
     ] = None,
     limit: Annotated[
         int,
-        Parameter(help="Requests to list, the longest waiting first.", validator=Number(gte=0)),
+        Parameter(
+            help="Number of requests to list, longest waiting first.", validator=Number(gte=0)
+        ),
     ] = 20,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> None:
-    """Say how many requests wait for what, since when and until when, and list those that wait
-    longest.
+    """Show what requests wait for, since when and until when.
 
-    A request that nobody has leased yet is counted as not_leased, all in one row: it waits for
-    room, or for a pause of its queue. Times are UTC.
+    Counts the requests by reason, then lists those that have waited longest. Requests that were
+    never leased are counted in one row, not_leased: they wait for room, or for a pause of their
+    queue. Times are UTC.
 
     Example: nexus waiting --agent billing --limit 5
-    Exit codes: 0 done, also where nothing waits; 4 the database cannot be read.
+    Exit codes: 0 done, also if nothing waits; 4 the database cannot be read.
     """
     settings = read_settings(config)
     queue = settings.queue.requests

@@ -45,7 +45,7 @@ _A_NODE: Final = Field(name="node", label="Node", required=True, longest=255, fo
 _ACTOR: Final = Field(name="actor", label="Actor", required=True, longest=255, folds=True)
 _PROVIDER: Final = Field(name="provider", label="Provider", required=True, longest=255, folds=True)
 _NOW: Final = Field(
-    name="now", label="At once, without waiting until it has ended in order", kind="tick"
+    name="now", label="Immediately, without waiting for an orderly end", kind="tick"
 )
 
 
@@ -70,7 +70,7 @@ def _resume(values: Values) -> Action:
 def _scale(values: Values) -> Action:
     return Scale(
         provider=values["provider"],
-        calls=whole(values, "calls", "Calls at once", least=1, most=9999),
+        calls=whole(values, "calls", "Concurrent calls", least=1, most=9999),
         until=until(values),
         why=optional(values, "why"),
         node=optional(values, "node"),
@@ -107,7 +107,7 @@ def _cancel(values: Values) -> Action:
 
 
 def _cancel_where(values: Values) -> Action:
-    minutes = whole(values, "minutes", "Sent at least so many minutes ago", least=0, most=10**6)
+    minutes = whole(values, "minutes", "Minimum age in minutes", least=0, most=10**6)
     state: Any = values.get("state", "any")
     return CancelWhere(
         agent=optional(values, "agent"),
@@ -141,7 +141,7 @@ ACTS: Final[dict[str, Act]] = {
             WHY,
             Field(
                 name="fallback",
-                label="Fallback: routes take their next model meanwhile (of a provider or model)",
+                label="Fallback: routes take their next model meanwhile (for a provider or model)",
                 kind="tick",
             ),
             NODE,
@@ -150,12 +150,12 @@ ACTS: Final[dict[str, Act]] = {
     ),
     "resume": Act(title="Resume", fields=(_SUBJECT, _NAME, NODE), make=_resume),
     "scale": Act(
-        title="Resize",
+        title="Scale",
         fields=(
             _PROVIDER,
             Field(
                 name="calls",
-                label="Calls at once, on each node",
+                label="Concurrent calls per node",
                 kind="number",
                 hint="1 to 9999",
                 required=True,
@@ -168,7 +168,7 @@ ACTS: Final[dict[str, Act]] = {
         make=_scale,
         fill=_present_calls,
     ),
-    "unscale": Act(title="Resize as the config says", fields=(_PROVIDER, WHY, NODE), make=_scale),
+    "unscale": Act(title="Scale as the config says", fields=(_PROVIDER, WHY, NODE), make=_scale),
     "drain": Act(title="Drain", fields=(_A_NODE, UNTIL, WHY), make=_drain),
     "log-level": Act(
         title="Set the log level",
@@ -200,12 +200,12 @@ ACTS: Final[dict[str, Act]] = {
             Field(
                 name="provider",
                 label="Provider",
-                hint="those that were leased and wait for room there",
+                hint="requests that were leased and wait for room there",
                 longest=255,
             ),
             Field(
                 name="minutes",
-                label="Sent at least so many minutes ago",
+                label="Minimum age in minutes",
                 kind="number",
                 longest=7,
             ),

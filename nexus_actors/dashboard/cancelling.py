@@ -6,8 +6,8 @@ from typing import Final
 from nexus_actors.monitoring.requests import LIVE, Filter, Found
 
 _KNOWN: Final = (
-    "Together they cannot be cancelled from here: that goes by agent and state, or by the provider"
-    " that they wait for, and would take others too."
+    "They cannot be cancelled together from here: cancelling selects by agent and state, or by the"
+    " provider they wait for, and would include others."
 )
 
 
@@ -40,7 +40,7 @@ def cancel_of(found: Found, which: Filter, due: int) -> Cancels:
     more = "" if all(it.is_all for it in found.kinds if it.name in LIVE) else "+"
     label = f"Cancel {number:,}{more} unfinished"
     if takes_due:
-        label = f"{label}, and what was never leased" if number else "Cancel what was never leased"
+        label = f"{label}, and those never leased" if number else "Cancel those never leased"
     parameters = {"agent": which.agent or "", "provider": which.provider or "", "state": state}
     return Cancels(label, parameters)
 

@@ -36,7 +36,7 @@ MOST_LOGINS: Final = 4
 MOST_LOGOUTS: Final = 4
 RECORD_TIMEOUT: Final = 3.0
 """Seconds that a login waits for its record."""
-FOREIGN: Final = "This was not sent by a page of ours."
+FOREIGN: Final = "This form was not sent by a page of the dashboard."
 
 log = structlog.get_logger("nexus.dashboard")
 
@@ -131,14 +131,14 @@ class Entrance:
         """Told so, and on record, as long as there are few of them."""
         wait = self._attempts.wait(peer, trio.current_time())
         if wait > 0:
-            told = f"Too many wrong tokens; the next one in {wait:.0f} s."
+            told = f"Too many wrong tokens; try again in {wait:.0f} s."
             answer = await self._form(request, back, told, 429)
             answer.headers["retry-after"] = f"{wait:.0f}"
             return answer
         self._attempts.begin(peer, trio.current_time())
         log.warning("a login to the dashboard failed", peer=peer)
         await self._record("login refused", json.dumps({"peer": peer}), "unknown", peer)
-        return await self._form(request, back, "That is no token of anybody.", 403)
+        return await self._form(request, back, "Unknown token.", 403)
 
     async def _record(self, action: str, detail: str | None, name: str, peer: str) -> None:
         """Whoever wants to see why the database is away is let in without it."""

@@ -38,7 +38,7 @@ _NUMBER: Final = Field(
     name="number", label="Letter", kind="number", required=True, longest=19, hint="its number"
 )
 _SAME_ID: Final = Field(
-    name="same_id", label="Under the id it had; its result supersedes the error", kind="tick"
+    name="same_id", label="Under the same id; its result replaces the error", kind="tick"
 )
 _REASON: Final = Field(
     name="reason", label="Reason", hint="an error's name", required=True, longest=256
@@ -46,9 +46,7 @@ _REASON: Final = Field(
 _PROVIDER: Final = Field(name="provider", label="Provider", hint="empty: any", longest=256)
 NO_PROVIDER: Final = "no_provider"
 """The name, in forms and query strings, of what asks for letters that name no provider."""
-_NO_PROVIDER: Final = Field(
-    name=NO_PROVIDER, label="Only letters that name no provider", kind="tick"
-)
+_NO_PROVIDER: Final = Field(name=NO_PROVIDER, label="Only letters without a provider", kind="tick")
 _SHOWN: Final = 40
 
 
@@ -105,7 +103,7 @@ def _provider(values: Values) -> str | None:
     if not ticked(values, NO_PROVIDER):
         return optional(values, "provider")
     if values.get("provider"):
-        raise FormError("Provider: expected none where only letters that name none are meant")
+        raise FormError("Provider: must be empty to select letters without a provider")
     return ""
 
 
@@ -160,8 +158,8 @@ _FILTER_LABELS: Final = {
     "provider": "Provider",
     "model": "Model",
     "error": "Error",
-    "from": "Ended from (UTC)",
-    "to": "Ended until (UTC)",
+    "from": "Finished from (UTC)",
+    "to": "Finished until (UTC)",
     "cost": "Cost from ($)",
 }
 
@@ -213,7 +211,7 @@ LETTER_ACTS: Final[dict[str, Act]] = {
         back="/letters",
     ),
     "retry-failed": Act(
-        title="Retry those that failed",
+        title="Retry the failed ones",
         fields=tuple(
             Field(
                 name=name,

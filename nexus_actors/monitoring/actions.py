@@ -77,12 +77,12 @@ class Pause(Action):
         """See Action."""
         effect = {
             "queue": "No node leases requests from it; they wait in the queue.",
-            "node": "It ends its calls and begins none.",
-            "agent": "No call begins for its requests; they wait.",
-        }.get(self.subject, "No call to it begins; its requests wait in the database.")
+            "node": "It finishes its calls and begins none.",
+            "agent": "No new call begins for its requests; they wait.",
+        }.get(self.subject, "No new call to it begins; its requests wait in the database.")
         if self.fallback:
-            effect = "No call to it begins; routes take their next model."
-        rest = " Calls that run go on, and timeouts go on."
+            effect = "No new call to it begins; routes take their next model."
+        rest = " Running calls continue, and timeouts keep running."
         return f"Pause the {_of(self.subject, self.name)}{_on(self.node)}? {effect}{rest}"
 
     @property
@@ -140,7 +140,7 @@ class Resume(Action):
         """See Action."""
         return (
             f"Resume the {_of(self.subject, self.name)}{_on(self.node, '')}? What waits for it"
-            " goes on at once."
+            " continues at once."
         )
 
     @property
@@ -177,8 +177,8 @@ class Scale(Action):
         count = "as many calls as the config says" if self.calls is None else _calls(self.calls)
         where = "each node" if self.node is None else f"the node {printable(self.node, SHOWN)}"
         return (
-            f"Have {where} make {count} to {printable(self.provider, SHOWN)} at once?"
-            " It outranks the config. No call that runs is cut off."
+            f"Let {where} make {count} to {printable(self.provider, SHOWN)} concurrently?"
+            " This overrides the config. No running call is interrupted."
         )
 
     async def preview(self, reader: Reader) -> str:
@@ -186,10 +186,10 @@ class Scale(Action):
         rows = await reader.read("control_concurrency", _MOST_CONCURRENCIES)
         now = [it for it in rows if it["provider"] == self.provider]
         if not now:
-            return "No node that runs tells of this provider."
+            return "No running node has this provider."
         said = [f"{it['calls']} on {told(it['name'], it['node'])}" for it in now[:_MOST_TOLD]]
         more = f" and {len(now) - _MOST_TOLD} more" if len(now) > _MOST_TOLD else ""
-        return f"Calls at once now: {printable(', '.join(said), 1000)}{more}."
+        return f"Concurrent calls now: {printable(', '.join(said), 1000)}{more}."
 
     @property
     def sql(self) -> str:
@@ -215,7 +215,7 @@ class Scale(Action):
         everywhere = None if self.calls is None else "*"
         node = self.node or everywhere
         await reader.act("act_scale", self.provider, self.calls, self.until, self.why, node, by)
-        count = "as the config says" if self.calls is None else f"{_calls(self.calls)} at once"
+        count = "as the config says" if self.calls is None else f"{_calls(self.calls)} concurrently"
         return f"Provider {printable(self.provider, SHOWN)}: {count}{_on(self.node)}."
 
 
@@ -231,8 +231,8 @@ class Drain(Action):
     def question(self) -> str:
         """See Action."""
         return (
-            f"Drain the {_of('node', self.node)}? It ends its calls and begins none; others take"
-            " what is left. Its process stays up, idle, until it is resumed."
+            f"Drain the {_of('node', self.node)}? It finishes its calls and begins none; other"
+            " nodes take the rest. Its process stays up, idle, until it is resumed."
         )
 
     @property
@@ -257,7 +257,7 @@ class Drain(Action):
         ]
         if not mine or others:
             return ""
-        return "No other node takes requests: until this one is resumed, none is begun."
+        return "No other node takes requests: nothing is processed until this one is resumed."
 
     async def carry_out(self, reader: Reader, by: str) -> str:
         """See Action."""
@@ -278,9 +278,9 @@ class LogLevel(Action):
     @property
     def question(self) -> str:
         """See Action."""
-        level = "the config's level" if self.level is None else f"the level {self.level}"
+        level = "the config's" if self.level is None else self.level
         where = "every node" if self.node is None else f"the {_of('node', self.node)}"
-        return f"Have {where} log from {level} on?"
+        return f"Set the log level of {where} to {level}?"
 
     @property
     def sql(self) -> str:

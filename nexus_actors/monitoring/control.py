@@ -49,7 +49,7 @@ class ControlRow:
                 way = "; its requests go to the next model" if self.value == "fallback" else ""
                 return f"{self.subject} {self.name} is paused{way}"
             case "concurrency":
-                return f"provider {self.name}: {self.value} calls at once"
+                return f"provider {self.name}: {self.value} concurrent calls"
             case "drain":
                 return "drained: it begins no call"
             case "log_level":
@@ -231,7 +231,7 @@ def compare(configs: Sequence[NodeConfig], filter_: str, only_different: bool) -
 
 
 def _compared(path: str, configs: Sequence[NodeConfig]) -> ConfigValue:
-    each = [(it.node.name, *it.values.get(path, ("", "not there"))) for it in configs]
+    each = [(it.node.name, *it.values.get(path, ("", "not set"))) for it in configs]
     _, value, source = each[0]
     alike = all((one, two) == (value, source) for _, one, two in each)
     return ConfigValue(path, value, source, () if alike else tuple(each))
@@ -243,9 +243,9 @@ async def _config(reader: Reader, node: NodeLine, by: str) -> NodeConfig:
     except StorageError as error:
         return NodeConfig(node, None, (), (), {}, str(error))
     if sight is None:
-        return NodeConfig(node, None, (), (), {}, "it has not answered yet: reload in a second")
+        return NodeConfig(node, None, (), (), {}, "it has not answered yet; reload in a second")
     trouble = sight.error or (
-        None if sight.is_fresh else "it does not answer; this is what it told last"
+        None if sight.is_fresh else "it does not answer; this is its last report"
     )
     return _told(node, sight, trouble)
 

@@ -212,7 +212,7 @@ def retention(settings: RetentionSettings) -> list[Kept]:
         _kept("dead letters", "dead", settings),
         Kept(
             what="sums of hours and days",
-            how_long=f"{settings.sums_days:g} days" if settings.sums_days else "for ever",
+            how_long=f"{settings.sums_days:g} days" if settings.sums_days else "forever",
             settings="retention.sums_days",
         ),
     ]
@@ -225,7 +225,7 @@ def _kept(what: str, name: str, settings: RetentionSettings) -> Kept:
     words += [f"the newest {count:,}"] if count else []
     return Kept(
         what=what,
-        how_long=", ".join(words) or "for ever",
+        how_long=", ".join(words) or "forever",
         settings=f"retention.{name}_days, retention.{name}_count",
     )
 
@@ -265,11 +265,11 @@ def _hint(name: str, row: dict[str, Any]) -> str | None:
     """Autovacuum comes at a fifth of the rows; at twice that, something keeps it away."""
     dead, live = row["dead_rows"], row["live_rows"]
     if dead > _MANY_DEAD and dead > 0.4 * live:
-        return f"many dead rows: VACUUM (ANALYZE) {name}; see below what keeps vacuum from it"
+        return f"many dead rows: VACUUM (ANALYZE) {name}; see what blocks vacuum"
     spare, heap = row["spare"], row["heap_bytes"]
     if spare is not None and spare > _MUCH_SPARE and spare > 0.5 * heap:
         return (
-            f"about {spare / heap:.0%} of the heap is spare: new rows use it; to give it back,"
+            f"about {spare / heap:.0%} of the heap is free: new rows use it; to return it,"
             f" VACUUM FULL {name} while the service is stopped, or pg_repack"
         )
     return None
@@ -306,7 +306,7 @@ async def _statements(reader: Reader) -> Part[Statement]:
         return Part(trouble=there.trouble)
     if not there.found:
         return Part(
-            trouble="pg_stat_statements is not installed in this database: put it into"
+            trouble="pg_stat_statements is not installed in this database: add it to"
             " shared_preload_libraries, restart the server, then CREATE EXTENSION"
             " pg_stat_statements"
         )
@@ -335,9 +335,9 @@ def _migrations(part: Part[dict[str, Any]]) -> Part[Migration]:
 def _chore(row: dict[str, Any]) -> Chore:
     trouble = None
     if row["idle"] > _CHORE_OVERDUE:
-        trouble = "overdue: nobody has completed a round for more than an hour"
+        trouble = "overdue: no round was completed for more than an hour"
     elif row["silent"]:
-        trouble = "nobody does it now"
+        trouble = "no node does it now"
     return Chore(
         chore=row["chore"],
         node=row["node_name"] or row["node"],

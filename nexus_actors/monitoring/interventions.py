@@ -15,9 +15,9 @@ _COMMANDS: Final = {"stop": "actor stop", "start": "actor start"}
 """`nexus stop` and `nexus start` are about the service."""
 _BECAME: Final = {
     "queued": "{} ends as cancelled as soon as a service leases it.",
-    "running": "{} is cut off.",
-    "ended": "{} has ended already, and stays as it is.",
-    "unknown": "{} is not known; sent within 7 days, it ends as cancelled.",
+    "running": "{} is interrupted.",
+    "ended": "{} has already ended and stays as it is.",
+    "unknown": "{} is not known; if it is sent within 7 days, it ends as cancelled.",
 }
 
 
@@ -33,7 +33,7 @@ class Cancel(Action):
         """See Action."""
         return (
             f"Cancel the request {printable(self.request_id, SHOWN)}? It ends without an answer,"
-            " and a dead letter is kept. A call that runs is cut off at once; it may have been"
+            " and a dead letter is kept. A running call is interrupted at once; it may have been"
             " paid."
         )
 
@@ -119,15 +119,13 @@ class CancelWhere(Action):
         which = (self.agent, self.provider, self._older, self.state, MOST_CANCELLED)
         [row] = await reader.read("cancellable", *which)
         more = " or more" if row["requests"] == MOST_CANCELLED else ""
-        running = f", {row['running']:,} of them in work, whose calls may have been paid"
-        told = f"{row['requests']:,}{more} requests are meant now"
+        running = f", {row['running']:,} of them in work, whose calls may have been billed"
+        told = f"{row['requests']:,}{more} requests match now"
         told += running if row["running"] else ""
         if self.provider is not None or self.state == "running":
-            return f"{told}." if row["requests"] else "There is no such request now."
+            return f"{told}." if row["requests"] else "No request matches now."
         # What is in a message is not looked at before it is to be.
-        return (
-            f"{told} of those that were leased once; and those in the queue, which are not counted."
-        )
+        return f"{told} of those leased before; those never leased are not counted."
 
     async def carry_out(self, reader: Reader, by: str) -> str:
         """See Action."""
@@ -154,14 +152,14 @@ class Order(Action):
         actor, node = printable(self.actor, SHOWN), printable(self.node, SHOWN)
         match self.action:
             case "reload":
-                return f"Have the node {node} read its config again, and put it in force?"
+                return f"Let the node {node} read its config again and apply it?"
             case "restart":
-                how = "It is killed" if self.now else "It ends in order"
-                return f"Restart {actor} on {node}? {how}, and its supervisor starts it anew."
+                how = "It is killed" if self.now else "It finishes its work first"
+                return f"Restart {actor} on {node}? {how}, and its supervisor starts it again."
             case "stop":
                 return (
-                    f"Stop {actor} on {node}? It ends in order, and stays stopped until it is"
-                    " started, or its supervisor is."
+                    f"Stop {actor} on {node}? It finishes its work first, and stays stopped"
+                    " until it is started or its supervisor restarts."
                 )
             case "start":
                 return f"Start {actor} on {node}?"
@@ -191,6 +189,6 @@ class Order(Action):
         [row] = await reader.act("act_order", *order, by)
         what = f"{self.action} {printable(self.actor, SHOWN)}".rstrip()
         return (
-            f"Order {row['number']} is given: {what}. The node carries it out within a minute, or"
+            f"Order {row['number']} is given: {what}. The node carries it out within a minute or"
             " not at all."
         )

@@ -113,11 +113,11 @@ class RetryLetter(_OfLetters):
     @property
     def question(self) -> str:
         """See Action."""
-        under = "the id it had: its result will supersede the error" if self.same_id else "a new id"
+        under = "the same id, so its result replaces the error," if self.same_id else "a new id"
         return (
-            f"Send the request of letter {self.number} again, under {under}? It has all its"
-            " attempts before it, and the letter is archived. A result that job_results did not"
-            " take is put back."
+            f"Send the request of letter {self.number} again, under {under}? It gets all its"
+            " attempts again, and the letter is archived. A result that job_results refused is"
+            " put back."
         )
 
     @property
@@ -152,7 +152,7 @@ class RetryLetter(_OfLetters):
         if not done.done:
             raise StorageRefused(f"letter {self.number} is not sent: {done.why_not}")
         if done.put_back:
-            return f"Letter {self.number}: its result is put back; job_results may take it now."
+            return f"Letter {self.number}: its result is put back; job_results may accept it now."
         return f"Letter {self.number} is sent as {printable(done.new_id or '', SHOWN)}."
 
 
@@ -200,8 +200,8 @@ class EditLetter(_OfLetters):
     def question(self) -> str:
         """See Action."""
         return (
-            f"Replace the request of letter {self.number} by what is below? What was there is kept"
-            " in the letter, and the names of the changed fields are on record."
+            f"Replace the request of letter {self.number} with the one below? The old one is kept"
+            " in the letter, and the names of the changed fields are recorded."
         )
 
     @property
@@ -222,7 +222,7 @@ class EditLetter(_OfLetters):
     async def carry_out(self, reader: Reader, by: str) -> str:
         """See Action."""
         await reader.act("act_edit_letter", self.number, self.request, by)
-        return f"Letter {self.number} holds the new request. It is not sent before it is retried."
+        return f"Letter {self.number} holds the new request. Retry it to send it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +238,7 @@ class RetryLetters(_OfLetters):
         """See Action."""
         return (
             f"Send the requests of letters {_kind(self.reason, self.provider)} again, each under a"
-            f" new id, {AT_ONCE} at most, the newest first? Each has all its attempts before it,"
+            f" new id, {AT_ONCE} at most, newest first? Each gets all its attempts again,"
             " and its letter is archived."
         )
 
@@ -283,7 +283,7 @@ class PurgeLetters(_OfLetters):
         """See Action."""
         return (
             f"Delete the letters {_kind(self.reason, self.provider)} for good, requests included,"
-            f" {AT_ONCE} at most, the newest first?"
+            f" {AT_ONCE} at most, newest first?"
         )
 
     @property
@@ -343,29 +343,29 @@ async def _of_kind(reader: Reader, reason: str, provider: str | None) -> list[De
     with trio.move_on_after(SEARCH_TIMEOUT):
         found = await dead_letters.find(Looking(reader), reader.queues, which)
         return [it for it in found if it.unreadable is None]
-    raise StorageUnavailable(f"looking for them takes more than {SEARCH_TIMEOUT:g} s")
+    raise StorageUnavailable(f"searching for them takes more than {SEARCH_TIMEOUT:g} s")
 
 
 async def _about(reader: Reader, number: int) -> str:
     which = Which(numbers=(number,), limit=1)
     found = await dead_letters.find(Looking(reader), reader.queues, which)
     if not found:
-        return "There is no such letter now."
+        return "No letter matches now."
     request_id = printable(found[0].request_id or "-", SHOWN)
     return f"It is about the request {request_id}: {printable(found[0].reason or '-', SHOWN)}."
 
 
 def _meant(letters: Sequence[DeadLetter]) -> str:
     if not letters:
-        return "There is no such letter now."
+        return "No letter matches now."
     more = " or more" if len(letters) == AT_ONCE else ""
-    return f"{len(letters)}{more} are meant now."
+    return f"{len(letters)}{more} match now."
 
 
 def _kind(reason: str, provider: str | None) -> str:
     of = f" and the provider {printable(provider or '', SHOWN)}"
     if not provider:
-        of = ", of any provider" if provider is None else ", that name no provider"
+        of = ", of any provider" if provider is None else ", without a provider"
     return f"with the reason {printable(reason, SHOWN)}{of}"
 
 

@@ -44,7 +44,7 @@ async def read_messages(reader: Reader, request: Mapping[str, Any], by: str) -> 
     await reader.act("record", "look", f"messages of {request['request_id']}", None, by)
     name = "story_request" if request["finished_at"] is not None else "story_queued"
     key = (request["request_id"], request["msg_id"])
-    gone = "It is in the archive no more, or never was: see [queue] acknowledge and [retention]."
+    gone = "It is not in the archive (any more): see [queue] acknowledge and [retention]."
     asked = await _read(reader, gone, name, *key, SHOWN + 1, LARGEST)
     none = "There is no result in job_results."
     result_id = job_result_id(request["request_id"])

@@ -276,7 +276,7 @@ def _mend(provider: str, model: str) -> str:
     return (
         f"[providers.{name}]\n"
         f"models.{json_text(model)} = {{ input_price = …, output_price = … }}"
-        "  # US dollars a million tokens"
+        "  # US dollars per million tokens"
     )
 
 

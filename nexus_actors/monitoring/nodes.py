@@ -33,7 +33,7 @@ class NodeLine:
     """A `NodeState`, or `lost`."""
     why: str | None
     beat_age: float
-    """Seconds since its last sign of life."""
+    """Seconds since its last heartbeat."""
 
     @property
     def is_there(self) -> bool:

@@ -34,7 +34,7 @@ class Node:
     last_error: str | None
     started_at: datetime
     beat_age: float
-    """Seconds since its last sign of life."""
+    """Seconds since its last heartbeat."""
     chores: list[str]
 
     @property

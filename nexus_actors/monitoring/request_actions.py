@@ -25,10 +25,10 @@ class RetryFailed(Action):
     def question(self) -> str:
         """See Action."""
         return (
-            f"Send those of these requests that failed again, {AT_ONCE} at most, those that ended"
-            " last? Each is sent under a new id, with all its attempts before it, and its dead"
-            f" letter is archived. Those without a letter among the newest {MOST_SEARCHED:,} stay"
-            " as they are."
+            f"Send the failed ones of these requests again, at most {AT_ONCE}, the last to finish"
+            " first? Each is sent under a new id with all its attempts, and its dead letter is"
+            f" archived. Requests without a letter among the newest {MOST_SEARCHED:,} stay as they"
+            " are."
         )
 
     @property
@@ -50,8 +50,8 @@ class RetryFailed(Action):
         """See Action."""
         found = await read_requests(reader, self.which, most=1)
         if not found.matching:
-            return "There is no such request now."
-        return f"{min(found.matching, AT_ONCE):,} of {found.matching:,} that were looked at."
+            return "No request matches now."
+        return f"{min(found.matching, AT_ONCE):,} of {found.matching:,} that were searched."
 
     async def carry_out(self, reader: Reader, by: str) -> str:
         """See Action."""

@@ -22,9 +22,9 @@ from nexus_actors.storage.postgres.journal import (
 from nexus_actors.storage.postgres.waiting import read_wait
 
 _WHY_UNCOUNTED: Final = {
-    "rate_limited": "the provider said to come later",
-    "authentication_failed": "its key suspended",
-    "quota_exceeded": "its key suspended",
+    "rate_limited": "the provider said to try later",
+    "authentication_failed": "its key was suspended",
+    "quota_exceeded": "its key was suspended",
 }
 
 
@@ -61,8 +61,8 @@ async def find_story(database: Runs, queue: str, request_id: str) -> Story:
         count, first = await database.run(read_reach, queue)
     except StorageError as error:
         return Story(unsearched=error)
-    back = "all that there are" if first is None else f"back to message {first}"
-    return Story(looked=f"looked at {count:,} messages of {queue}, {back}")
+    back = "all there are" if first is None else f"back to message {first}"
+    return Story(looked=f"searched {count:,} messages of {queue}, {back}")
 
 
 def steps_of(entry: JournalEntry) -> list[dict[str, Any]]:

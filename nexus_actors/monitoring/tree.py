@@ -211,7 +211,7 @@ def _trouble(given: Mapping[str, Any], busy: float | None) -> str | None:
         return "near max_restarts"
     uptime = _number(given, "uptime")
     if _whole(given, "restarts") and uptime is not None and uptime < LATELY:
-        return "restarted lately"
+        return "restarted recently"
     return None
 
 

@@ -13,15 +13,15 @@ LOOKED_AT: Final = 10_000
 NEXT: Final = 20
 """Requests that come next."""
 MENDS: Final[Mapping[str, str]] = {
-    "no_key": "run nexus doctor: its checks keys and providers; see docs/keys.md",
-    "not_before": "nothing: it is called again then",
-    "lost_node": "nothing: it is leased anew once its lease lapses",
-    "rate_limit": "a higher limit in the config, then nexus reload",
-    "paused": "nexus resume …; nexus waiting --reason paused says who paused it",
-    "budget": "nexus budgets; a larger one, then nexus reload",
-    "circuit_open": "run nexus doctor: its check providers; or pause it with fallback",
-    "throttled": "fewer calls (nexus scale), or a higher limit at the vendor",
-    "provider_full": "more calls at once (nexus scale PROVIDER N), or another node",
+    "no_key": "nexus doctor --only keys --only providers; see docs/keys.md",
+    "not_before": "nothing: it is retried then",
+    "lost_node": "nothing: another node takes it when the lease lapses",
+    "rate_limit": "raise the limit in the config, then nexus reload",
+    "paused": "nexus resume …; nexus waiting --reason paused shows who paused it",
+    "budget": "nexus budgets; raise it in the config, then nexus reload",
+    "circuit_open": "nexus doctor --only providers; or pause it with fallback",
+    "throttled": "fewer concurrent calls (nexus scale), or a higher limit at the provider",
+    "provider_full": "more concurrent calls (nexus scale PROVIDER N), or another node",
 }
 """What helps against a reason to wait."""
 OF_PROVIDER: Final = ("circuit_open", "throttled", "no_key", "rate_limit")

@@ -19,7 +19,7 @@ LOST_OF_LATE: Final = 1800.0
 """Seconds; a node that was lost longer ago is probably gone for good."""
 NOT_DONE: Final = 3600.0
 """Seconds after which a chore should have been done."""
-_CHORES: Final = {"prune": "deletes what is past its time", "sum": "sums what has ended"}
+_CHORES: Final = {"prune": "has pruned old rows", "sum": "has summed finished requests"}
 
 Level = Literal["bad", "care"]
 
@@ -58,8 +58,8 @@ def verdict(present: Present, trend: Trend) -> Verdict:
     findings.sort(key=lambda it: it.level != "bad")
     if not findings:
         running = sum(it.is_there for it in present.nodes)
-        nodes = "1 node runs" if running == 1 else f"{running} nodes run"
-        return Verdict("well", f"All is well: {nodes}, nothing is late.", [])
+        nodes = "1 node is running" if running == 1 else f"{running} nodes are running"
+        return Verdict("well", f"All is well: {nodes}, nothing is overdue.", [])
     first, more = findings[0], len(findings) - 1
     rest = "" if not more else f" And {more} more below."
     return Verdict(first.level, f"{first.text}{rest}", findings)
@@ -70,30 +70,30 @@ def _of_nothing_taken(present: Present) -> Iterator[Finding]:
     for control in present.controls:
         if (control.action, control.subject, control.node) == ("pause", "queue", "*"):
             by = printable(control.by, 60)
-            text = f"No request is taken: {by} has paused the queue."
+            text = f"No request is leased: {by} has paused the queue."
             yield Finding("bad", text, "/control")
     running = [it for it in present.nodes if it.is_there]
     drains = [present.drain_of(it) for it in running]
     by_whom = sorted({printable(it.by, 60) for it in drains if it is not None})
     if drains and None not in drains:
-        text = f"No request is taken: every node that runs is drained, by {', '.join(by_whom)}."
+        text = f"No request is leased: every running node is drained, by {', '.join(by_whom)}."
         yield Finding("bad", text, "/control")
 
 
 def _of_nodes(nodes: list[Node]) -> Iterator[Finding]:
     where = "/tree"
     if not any(it.is_there for it in nodes):
-        yield Finding("bad", "No node runs: nobody takes requests.", where)
+        yield Finding("bad", "No node is running: requests are not processed.", where)
     for node in nodes:
         name = printable(node.name, 60)
         match node.state:
             case "lost":
                 of_late = node.beat_age < LOST_OF_LATE
                 ago = f"{node.beat_age / 60:.0f} min" if node.beat_age >= 60 else "a moment"
-                text = f"The node {name} is lost: it said nothing more {ago} ago."
+                text = f"The node {name} is lost: its last heartbeat was {ago} ago."
                 yield Finding("bad" if of_late else "care", text, where)
             case "degraded":
-                why = printable(node.why or "it does not say why", 200)
+                why = printable(node.why or "it gives no reason", 200)
                 yield Finding("care", f"The node {name} is degraded: {why}.", where)
             case "starting":
                 yield Finding("care", f"The node {name} is starting.", where)
@@ -108,7 +108,7 @@ def _of_queues(present: Present) -> Iterator[Finding]:
         return
     minutes = f"{queue.due_seconds / 60:.0f} min"
     level: Level = "bad" if queue.due_seconds > TOO_LATE else "care"
-    yield Finding(level, f"A request has been due for {minutes} and is not taken.", "/slow")
+    yield Finding(level, f"A request has been due for {minutes} and is not leased.", "/slow")
 
 
 def _of_providers(present: Present) -> Iterator[Finding]:
@@ -119,16 +119,16 @@ def _of_providers(present: Present) -> Iterator[Finding]:
             state = provider.circuit.replace("_", " ")
             yield Finding("care", f"The circuit of {name} is {state}: {models}.", "/slow")
         elif provider.circuits:
-            yield Finding("care", f"{name} throttles us.", "/slow")
+            yield Finding("care", f"{name} throttles us (429).", "/slow")
         if provider.keys:
             keys = ", ".join(printable(it, 60) for it in list(provider.keys)[:3])
-            yield Finding("care", f"A key of {name} is not used: {keys}.", "/slow")
+            yield Finding("care", f"A key of {name} is suspended or throttled: {keys}.", "/slow")
 
 
 def _of_trend(trend: Trend) -> Iterator[Finding]:
     share = trend.error_share
     if share is not None and share > ERROR_SHARE and trend.requests >= FEW:
-        text = f"{share:.0%} of the requests that ended in the last hour failed."
+        text = f"{share:.0%} of the requests finished in the last hour failed."
         yield Finding("bad", text, "/requests?state=failed")
 
 
@@ -137,7 +137,7 @@ def _of_chores(present: Present) -> Iterator[Finding]:
         return
     for chore, idle in present.idle.items():
         if idle > NOT_DONE and chore in _CHORES:
-            text = f"For {idle / 3600:.0f} h nobody {_CHORES[chore]}."
+            text = f"For {idle / 3600:.0f} h no node {_CHORES[chore]}."
             yield Finding("care", text, "/database")
 
 

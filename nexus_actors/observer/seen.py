@@ -29,7 +29,7 @@ class NodeSeen:
     in_flight: int
     restarts: int
     beat_age: float
-    """Seconds since its last sign of life."""
+    """Seconds since its last heartbeat."""
     started_at: datetime
     last_error: str | None
     chores: Sequence[str]

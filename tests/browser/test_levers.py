@@ -34,11 +34,11 @@ def test_a_pool_is_paused_resized_and_resumed(eyes: Eyes, site: Site) -> None:
     expect(row(eyes, "groq")).to_contain_text("paused")
     found = site.rows("SELECT by, why FROM nexus.control WHERE action = 'pause' AND name = 'groq'")
     assert found == [{"by": WHO, "why": "incident 4711"}]
-    row(eyes, "groq").get_by_role("link", name="Resize").click()
-    eyes.page.get_by_label("Calls at once").fill("3")
+    row(eyes, "groq").get_by_role("link", name="Scale").click()
+    eyes.page.get_by_label("Concurrent calls").fill("3")
     eyes.page.get_by_role("button", name="Show as SQL and command").click()
     expect(eyes.page.get_by_label("Command")).to_contain_text("nexus scale groq 3")
-    confirm(eyes, "Resize")
+    confirm(eyes, "Scale")
     site.until(
         "SELECT bool_or(concurrency ->> 'groq' = '3') FROM nexus.node_states WHERE state = 'ready'"
     )
@@ -54,7 +54,7 @@ def test_a_running_request_is_cancelled(eyes: Eyes, site: Site) -> None:
     site.send("to-cancel", complexity="complex")
     site.until("SELECT bool_or(request_id = 'to-cancel') FROM nexus.requests")
     eyes.open("/request?id=to-cancel")
-    eyes.page.get_by_role("link", name="Cancel it").click()
+    eyes.page.get_by_role("link", name="Cancel", exact=True).click()
     confirm(eyes, "Cancel")
     site.until("SELECT error_type = 'cancelled' FROM nexus.requests WHERE request_id = 'to-cancel'")
     expect(eyes.page.locator("#facts")).to_contain_text("cancelled")

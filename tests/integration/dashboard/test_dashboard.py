@@ -97,7 +97,7 @@ ACTIONS: list[tuple[str, Mapping[str, str], str]] = [
     ("pause", {"subject": "provider", "name": "echo", "why": "x", "until": "2h"}, "Paused: the"),
     ("resume", {"subject": "provider", "name": "echo"}, "Resumed: the provider echo."),
     ("resume", {"subject": "provider", "name": "echo"}, "The provider echo was not paused."),
-    ("scale", {"provider": "echo", "calls": "3"}, "Provider echo: 3 calls at once"),
+    ("scale", {"provider": "echo", "calls": "3"}, "Provider echo: 3 calls concurrently"),
     ("unscale", {"provider": "echo"}, "Provider echo: as the config says"),
     ("log-level", {"level": "debug"}, "Log level: debug"),
     ("log-level", {}, "Log level: as the config says"),
@@ -167,7 +167,7 @@ async def test_the_overview_of_an_empty_installation_and_of_one_that_works(
         site.reader.act = reader.act  # type: ignore[method-assign]
         empty = await site.ask("/")
         assert empty.status == 200
-        assert "No node runs: nobody takes requests." in empty.text
+        assert "No node is running: requests are not processed." in empty.text
         assert "No chart yet" in empty.text
         await add_node(ask)
         await add_node(ask, "dead0000", seconds=300)
@@ -180,7 +180,7 @@ async def test_the_overview_of_an_empty_installation_and_of_one_that_works(
         assert [it["what"] for it in await ask("SELECT what FROM nexus.looks")] == ["status"]
         await show_status(ask)
         busy = await site.ask("/?window=day")
-        assert "is lost: it said nothing more 5 min ago" in busy.text
+        assert "is lost: its last heartbeat was 5 min ago" in busy.text
         assert "open for 5 s" in busy.text
         assert "<svg" in busy.text
         assert "<script>" not in busy.text
@@ -236,3 +236,12 @@ async def test_what_a_trend_says_is_what_was_summed(database_url: str) -> None:
         assert (found.requests, found.failed, found.cost) == (20, 2, 0.5)
         assert found.rates[-2:] == [pytest.approx(10 / 60), pytest.approx(10)]
         assert found.p95[-1] == pytest.approx(540.0)
+        assert set(found.backlog) == set(found.due_seconds) == {None}
+        await ask(
+            "INSERT INTO nexus.backlog (queue, span, at, messages, due_seconds)"
+            " SELECT q, s, date_trunc('hour', now(), 'UTC'), 7, 2.5"
+            " FROM unnest('{ai_requests,other}'::text[], '{hour,minute}'::text[]) AS t (q, s)"
+        )
+        found = await read_trend(reader, "day")
+        assert (found.backlog[-1], found.due_seconds[-1]) == (7, 2.5)
+        assert set(found.backlog[:-1]) == {None}

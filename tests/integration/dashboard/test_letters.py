@@ -163,15 +163,15 @@ async def test_a_group_without_a_provider_is_that_and_no_more(browser: Browser) 
         *(letter(f"r{n}", detail=nowhere if n == 1 else {"provider": "echo"}) for n in range(4)),
     )
     page = await browser.get("/letters", reason="timeout", no_provider=1)
-    assert "1 of those with the reason timeout without a provider" in page.words
+    assert "1 of them with the reason timeout without a provider" in page.words
     assert "/act/purge-many?reason=timeout&amp;no_provider=1" in page.body
     asked = {"reason": "timeout", "no_provider": "1"}
     form = await browser.get("/act/purge-many", **asked)
-    assert "the reason timeout, that name no provider for good" in form.words
+    assert "the reason timeout, without a provider for good" in form.words
     assert "--provider &#39;&#39; --newest" in form.body
-    assert "1 are meant now." in form.words
+    assert "1 match now." in form.words
     both = await browser.get("/act/purge-many", **asked, provider="echo")
-    assert "expected none where only letters that name none are meant" in both.words
+    assert "must be empty to select letters without a provider" in both.words
     assert "Deleted: 1 of 1." in (await browser.act("purge-many", **asked)).words
     left = await read_letters(browser.reader)
     assert [it.number for it in left.letters] == [numbers[3], numbers[2], numbers[0]]
@@ -234,7 +234,7 @@ async def test_a_question_is_asked_though_counting_takes_too_long(
     [number] = await dead(browser, letter("r"))
     for name, query in (("purge-many", {"reason": "timeout"}), ("retry", {"number": number})):
         form = await browser.get(f"/act/{name}", **query)
-        assert (form.status, "was not counted" in form.words) == (200, True)
+        assert (form.status, "Not counted" in form.words) == (200, True)
         assert 'name="token"' in form.body
     by_id = await browser.get("/act/retry", id="r")
     assert (by_id.status, "open it by its number" in by_id.words) == (503, True)
@@ -256,7 +256,7 @@ async def test_what_failed_is_retried_as_it_was_asked(browser: Browser) -> None:
         assert f"r.finished_at >= '{found['from']}+00:00'" in again.words
         assert f"r.finished_at <= '{found['to']}+00:00'" in again.words
     refused = await browser.act("retry-failed", window="hour")
-    assert (refused.status, "Ended from (UTC): expected a value" in refused.words) == (400, True)
+    assert (refused.status, "Finished from (UTC): expected a value" in refused.words) == (400, True)
 
 
 async def test_those_of_a_filter_that_failed_are_retried_by_their_letters(browser: Browser) -> None:

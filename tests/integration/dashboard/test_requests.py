@@ -80,13 +80,13 @@ async def test_what_to_cancel_is_counted_and_no_message_is_opened(browser: Brows
     await add(browser, waits("w", agent_id="x"), {"request_id": "l", "state": "leased"})
     await browser.sql("SELECT pgmq.send('ai_requests', '{\"request_id\": \"new\"}')")
     every = (await browser.get("/act/cancel-where", state="any")).words
-    assert "2 requests are meant now, 1 of them in work" in every
-    assert "and those in the queue, which are not counted." in every
+    assert "2 requests match now, 1 of them in work" in every
+    assert "of those leased before; those never leased are not counted." in every
     running = (await browser.get("/act/cancel-where", state="running")).words
-    assert "1 requests are meant now, 1 of them in work" in running
-    assert "in the queue, which" not in running
+    assert "1 requests match now, 1 of them in work" in running
+    assert "never leased" not in running
     none = (await browser.get("/act/cancel-where", state="running", agent="x")).words
-    assert "There is no such request now." in none
+    assert "No request matches now." in none
     assert "Cancelled: 3 requests." in (await browser.act("cancel-where", state="any")).words
 
 
@@ -155,7 +155,7 @@ async def test_the_story_of_a_request(browser: Browser) -> None:
         "not p/m: it is paused",
         "echo/echo-1: cost unknown",
         "Retried as s",
-        "Retry it",
+        "Retry",
         "nexus explain r",
     ):
         assert told in page.words, told
@@ -167,8 +167,8 @@ async def test_a_request_that_nobody_has_leased_is_found_in_the_queue(browser: B
     await browser.sql("SELECT pgmq.send('ai_requests', '{\"request_id\": \"fresh\"}')")
     page = await browser.get("/request", id="fresh")
     assert page.status == 200
-    assert "queued nobody has leased it yet: message" in page.words
-    assert "Cancel it" in page.words
+    assert "queued not leased yet: message" in page.words
+    assert "Cancel" in page.words
 
 
 async def test_messages_are_shown_to_who_may_see_them_and_that_is_on_record(
@@ -275,7 +275,7 @@ async def test_sums_of_all_stand_beside_what_was_looked_at(browser: Browser) -> 
     assert totals is not None
     assert (totals.requests, totals.failed, totals.cost) == (23_000, 230, Decimal("11.5"))
     assert (totals.since, totals.until) == (hour - timedelta(hours=23), hour)
-    assert "23,000 ended, 230 of them failed" in (await browser.get("/requests")).words
+    assert "23,000 finished, 230 of them failed" in (await browser.get("/requests")).words
     assert await read_totals(browser.reader, Filter(since=DAY.since, agent="x")) is None
     await browser.sql("DELETE FROM nexus.totals")
     assert await read_totals(browser.reader, DAY) is None
@@ -303,7 +303,7 @@ async def test_the_part_that_is_live_is_rendered_alone(browser: Browser) -> None
 
 
 async def test_an_empty_database_is_well(browser: Browser) -> None:
-    assert "No request is true of all of this." in (await browser.get("/requests")).words
+    assert "No request matches." in (await browser.get("/requests")).words
     assert "Nothing waits." in (await browser.get("/slow")).words
 
 

@@ -30,9 +30,9 @@ async def test_what_waits_is_told_by_reason_and_by_whom(browser: Browser) -> Non
     ]
     assert (waiting.due.messages, waiting.is_more) == (1, False)
     page = await browser.get("/slow")
-    assert "9 requests that were leased once wait; 1 messages" in page.words
+    assert "9 requests were leased before and wait; 1 messages" in page.words
     assert "provider b is paused, by joe since" in page.words
-    assert "Resize a" in page.words
+    assert "Scale a" in page.words
     assert "Resume b" in page.words
     done = await browser.act("resume", subject="provider", name="b")
     assert "Resumed: the provider b." in done.words
@@ -58,12 +58,12 @@ async def test_what_waits_for_a_circuit_is_told_alike_on_each_page(browser: Brow
     page = await browser.get("/requests", state="waiting", provider="p")
     assert "waiting circuit_open" in page.words
     assert "q1" in page.words
-    assert "would take others too" in page.words  # they are in no lane
+    assert "would include others" in page.words  # they are in no lane
     assert "waiting" in (await browser.get("/requests", id="q")).words
     slow = await browser.get("/slow")
     assert "Pause p with fallback" in slow.words
-    assert "Lane Requests p 2 k 1" in slow.words
-    assert "No request that was leased once waits." not in slow.words
+    assert "Waits for Requests p 2 k 1" in slow.words
+    assert "No request that was leased before waits." not in slow.words
 
 
 async def test_what_was_cancelled_did_not_fail(browser: Browser) -> None:
@@ -88,4 +88,4 @@ async def test_of_a_million_that_wait_a_share_of_each_lane_is_read(browser: Brow
     ]
     page = await browser.get("/slow")
     assert "5,001+" in page.words
-    assert "More wait than were counted" in page.words
+    assert "More requests wait than were counted" in page.words

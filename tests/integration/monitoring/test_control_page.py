@@ -58,7 +58,7 @@ async def test_what_holds_is_told_with_who_wants_it_and_a_lever(
     told = {it.told: (it.by, it.node, it.is_over) for it in rows if it.subject != "agent"}
     assert told == {
         "provider echo is paused": ("joe", "*", False),
-        "provider openai: 4 calls at once": ("ann", "*", False),
+        "provider openai: 4 concurrent calls": ("ann", "*", False),
         "drained: it begins no call": ("ann", "one", False),
         "log level debug": ("ann", "one", False),
     }
@@ -70,7 +70,7 @@ async def test_what_holds_is_told_with_who_wants_it_and_a_lever(
     assert openai.scale is not None
     _, html = await visited(reader, "/control")
     assert "incident 4711" in html
-    assert "</span> over</span>" in html
+    assert "</span> expired</span>" in html
     for lever in (
         "/act/resume?subject=provider&amp;name=echo",
         "/act/resume?subject=node&amp;name=one",
@@ -201,10 +201,10 @@ def test_a_setting_that_one_node_lacks_is_a_difference() -> None:
 async def test_empty_and_hostile(reader: LazyReader, shared_url: str) -> None:
     await execute(shared_url, EMPTY)
     for url, told in (
-        ("/control", "All is as the config says"),
-        ("/audit", "Nobody has done anything yet"),
-        ("/audit?by=x", "Nobody has done such a thing"),
-        ("/config", "No node runs"),
+        ("/control", "The config applies everywhere"),
+        ("/audit", "No entry yet"),
+        ("/audit?by=x", "No entry matches"),
+        ("/config", "No node is running"),
     ):
         assert told in (await visited(reader, url))[1]
     await execute(shared_url, NODE, HOSTILE, json.dumps({HOSTILE: HOSTILE}))

@@ -102,7 +102,7 @@ async def test_a_migration_that_lacks_or_is_of_a_later_program_is_told(
         migrations = (await read_database(reader)).migrations.found
         assert (migrations[0].number, migrations[0].known) == (9000, False)
         _, html = await visited(reader, "/database")
-        assert "of a later program" in html
+        assert "of a later release" in html
         await execute(shared_url, "DELETE FROM nexus.migrations WHERE number = 9000")
         migrations = (await read_database(reader)).migrations.found
         assert (migrations[0].number, migrations[0].applied_at) == (newest, None)
@@ -204,7 +204,7 @@ async def test_what_servers_and_sessions_call_themselves_is_shown_as_text() -> N
         database_held={"kind": "transaction", "name": HOSTILE, "since": None, "transactions": 9},
     )
     _, html = await visited(reader, "/database")
-    for told in ("not valid: REINDEX", "Lock: ", "behind 1", "what 2 sessions of nexus do"):
+    for told in ("invalid: REINDEX", "Lock: ", "behind 1", "may not see 2 sessions of nexus"):
         assert told in html
 
 
@@ -228,4 +228,4 @@ def test_retention_is_told_in_words() -> None:
     archives, journal, dead, sums = found
     assert archives.how_long == "1.5 days"
     assert journal.how_long == "90 days, the newest 5,000"
-    assert (dead.how_long, sums.how_long) == ("for ever", "400 days")
+    assert (dead.how_long, sums.how_long) == ("forever", "400 days")

@@ -240,7 +240,7 @@ async def test_the_page_is_there_without_sums_and_with_a_strangers_texts(
     await execute(shared_url, EMPTY)
     _, html = await visited(reader, "/money")
     assert "There are no sums yet" in html
-    assert "The config has no budgets" in html
+    assert "No budget is configured" in html
     now = datetime.now(UTC)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     await progress(shared_url, hours_until=today, since=today - DAY)

@@ -76,7 +76,7 @@ async def test_who_looks_keeps_the_node_showing_it(reader: LazyReader, shared_ur
     with pytest.raises(StorageRefused, match="no node"):
         await look(reader, "nobody", "tree", "joe")
     _, html = await visited(reader, f"/tree?node={ONE}")
-    assert "the node does not answer; this is what it showed last, 1 min" in html
+    assert "the node does not answer; this is its last report, 1 min" in html
     assert ">Root</a>" in html
     rows = await reader.read("nodes", 10)
     assert [(it["node"], it["state"]) for it in rows] == [(ONE, "ready")]
@@ -108,19 +108,25 @@ async def test_a_tree_is_shown_with_what_is_wrong_in_it(
     )
     view, html = await visited(reader, "/tree")
     assert view.title == "Tree"
-    for told in ("restarting", "restarted lately", "mailbox fills", "3 below", "5 actors, 3 worth"):
+    for told in (
+        "restarting",
+        "restarted recently",
+        "mailbox fills",
+        "3 below",
+        "5 actors, 3 need",
+    ):
         assert told in html
     for told in (
         "Worker.1: ValueError",
         "restart Pool",
-        "not taken yet",
+        "not accepted yet",
         f"/act/reload?node={ONE}",
     ):
         assert told in html
     assert "/act/" not in (await visited(reader, "/tree", role="read"))[1]
     _, html = await visited(reader, f"/tree?node={TWO}")
     assert "the node is stopped" in html
-    assert "Nothing to be seen yet" in html
+    assert "Nothing to show yet" in html
 
 
 async def test_one_actor_is_shown_from_within(reader: LazyReader, shared_url: str) -> None:
@@ -146,7 +152,7 @@ async def test_one_actor_is_shown_from_within(reader: LazyReader, shared_url: st
     )
     view, html = await visited(reader, "/tree?actor=Router")
     assert view.title == "Actor Router"
-    for told in ("{&#39;waiting&#39;: 3}", "30 calls", "3.0 a second", "/act/restart?node="):
+    for told in ("{&#39;waiting&#39;: 3}", "30 calls", "3.0 per second", "/act/restart?node="):
         assert told in html
     _, html = await visited(reader, "/tree?actor=Gone")
     assert "no actor is called Gone" in html
@@ -164,7 +170,7 @@ async def test_one_actor_is_shown_from_within(reader: LazyReader, shared_url: st
 async def test_what_a_query_string_must_not_ask(reader: LazyReader, shared_url: str) -> None:
     await nodes(shared_url)
     _, html = await visited(reader, "/tree")
-    assert "No node has told of itself yet" in html
+    assert "No node has reported yet" in html
     with pytest.raises(PageError, match="no such node"):
         await visited(reader, "/tree?node=nobody")
     await nodes(shared_url, one="ready")

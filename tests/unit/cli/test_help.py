@@ -8,7 +8,7 @@ import pytest
 from cyclopts import App
 
 from nexus_actors.cli import report
-from nexus_actors.cli.app import _FAMILIES, app
+from nexus_actors.cli.app import _FAMILIES, app, tell_whole
 
 
 def commands(of: App, *path: str) -> Iterator[tuple[tuple[str, ...], Callable[..., object]]]:
@@ -40,6 +40,13 @@ def test_a_commands_own_page_tells_all_of_it(capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     assert "Example: nexus remote -e 'await tree()'" in shown
     assert "Ctrl-C interrupts the statement" in " ".join(shown.split())
+
+
+def test_ends_of_source_lines_are_none_on_a_subcommands_page() -> None:
+    tell_whole(["actor", "stop", "--help"])
+    codes = app["actor"]["stop"].help.partition("Exit codes: ")[2]
+    assert codes.startswith("0 done, or in progress, which is said; 1 no such actor")
+    assert "\n" not in codes.strip()
 
 
 @pytest.mark.parametrize("name", _FAMILIES["Steering"])

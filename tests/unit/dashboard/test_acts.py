@@ -97,7 +97,9 @@ def test_each_field_is_looked_at(name: str) -> None:
 
 @pytest.mark.parametrize("calls", ["0", "-1", "1.5", "x", "²"])
 def test_a_number_is_one_in_its_bounds(calls: str) -> None:
-    with pytest.raises(FormError, match="Calls at once: expected a whole number from 1 to 9,999"):
+    with pytest.raises(
+        FormError, match="Concurrent calls: expected a whole number from 1 to 9,999"
+    ):
         made("scale", {"provider": "echo", "calls": calls})
 
 
@@ -105,12 +107,11 @@ async def test_how_many_are_meant_is_said_before() -> None:
     reader = FakeReader()
     reader.rows["cancellable"] = [{"requests": 1234, "running": 2}]
     told = await made("cancel-where", FULL["cancel-where"]).preview(reader)
-    assert told.startswith("1,234 requests are meant now, 2 of them in work")
+    assert told.startswith("1,234 requests match now, 2 of them in work")
     assert reader.arguments("cancellable")[0][2] == timedelta(minutes=5)
     reader.rows["cancellable"] = [{"requests": 0, "running": 0}]
     assert await made("cancel-where", LEAST["cancel-where"]).preview(reader) == (
-        "0 requests are meant now of those that were leased once; and those in the queue, which are"
-        " not counted."
+        "0 requests match now of those leased before; those never leased are not counted."
     )
 
 
@@ -154,8 +155,8 @@ async def test_the_form_of_a_resize_begins_with_what_is_and_asks_not_whose() -> 
     html = (await site.ask(f"/act/scale?provider=echo&node={node}")).text
     assert '<input name="calls" value="8"' in html
     assert '<input type="hidden" name="provider" value="echo">' in html
-    assert "Calls at once now: 8 on nexus@vm (eb67a7e3)." in html
-    assert "Have the node nexus@vm (eb67a7e3) make 8 calls" in html
+    assert "Concurrent calls now: 8 on nexus@vm (eb67a7e3)." in html
+    assert "Let the node nexus@vm (eb67a7e3) make 8 calls" in html
     empty = checked(ACTS["unscale"], {"provider": "echo"})
     assert "the config says" in ACTS["unscale"].make(empty).question
     with pytest.raises(FormError, match="expected a value"):

@@ -47,6 +47,7 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> None:
         Page("/", "Overview", _nothing_there),
         Page("/hostile", "Hostile", _hostile),
         Page("/crash", None, _crashing),
+        Page("/below", None, _nothing_there, under="/hostile"),
     )
     monkeypatch.setattr(app_module, "PAGES", found)
 
@@ -93,6 +94,12 @@ async def test_a_page_that_crashes_says_so_and_no_more() -> None:
     with pytest.raises(ZeroDivisionError):  # for the log, after the answer
         answer = await site.ask("/crash")
     assert answer.body == b""
+
+
+async def test_the_navigation_says_where_one_is() -> None:
+    for path, there, how in (("/", "/", "page"), ("/below", "/hostile", "true")):
+        text = (await Site().ask(path)).text
+        assert re.findall(r'href="([^"]*)" aria-current="(\w+)"', text) == [(there, how)]
 
 
 async def test_what_is_not_there_is_a_page() -> None:
@@ -253,7 +260,7 @@ async def test_what_takes_long_to_count_is_asked_without(
     monkeypatch.setattr(Pause, "preview", forever)
     answer = await Site(loopback="operate").ask("/act/pause?subject=provider&name=echo")
     assert answer.status == 200
-    assert "was not counted" in answer.text
+    assert "Not counted" in answer.text
     assert "Pause the provider echo on every node?" in answer.text
 
 

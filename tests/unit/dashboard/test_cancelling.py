@@ -47,7 +47,7 @@ def test_the_button_says_how_many_of_exactly_the_filter(
 def test_where_others_would_be_cancelled_it_says_so(which: Filter, of: Found) -> None:
     cancels = cancel_of(of, which, 5)
     assert not cancels.label
-    assert "would take others too" in cancels.why_not
+    assert "would include others" in cancels.why_not
 
 
 def test_where_nothing_of_the_filter_goes_on_nothing_is_offered() -> None:
@@ -60,6 +60,6 @@ def test_where_nothing_of_the_filter_goes_on_nothing_is_offered() -> None:
 
 
 def test_what_was_never_leased_is_named_and_what_was_not_counted() -> None:
-    assert cancel_of(found(), DAY, 5).label == "Cancel what was never leased"
+    assert cancel_of(found(), DAY, 5).label == "Cancel those never leased"
     many = replace(found(waiting=3), kinds=[Kind("waiting", LOOKED_AT, None)])
-    assert cancel_of(many, DAY, 5).label == "Cancel 3+ unfinished, and what was never leased"
+    assert cancel_of(many, DAY, 5).label == "Cancel 3+ unfinished, and those never leased"

@@ -34,7 +34,7 @@ def root(body: Body) -> Actor:
         ({"status": "restarting"}, "restarting"),
         ({"status": "stopped"}, "stopped"),
         ({"status": "suspended"}, "suspended"),
-        ({"restarts": 1, "uptime": 10.0}, "restarted lately"),
+        ({"restarts": 1, "uptime": 10.0}, "restarted recently"),
         ({"recent_restarts": 2, "max_restarts": 4}, None),
         ({"recent_restarts": 3, "max_restarts": 4}, "near max_restarts"),
     ],

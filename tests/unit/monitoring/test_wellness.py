@@ -42,6 +42,8 @@ QUIET = Trend(
     p95=[],
     error_shares=[],
     costs=[],
+    backlog=[],
+    due_seconds=[],
     requests=100,
     failed=1,
     cost=0.0,
@@ -69,7 +71,7 @@ def said(present: Present = WELL, trend: Trend = QUIET, **changed: Any) -> Verdi
 def test_where_nothing_is_wrong_it_says_so() -> None:
     found = said()
     assert (found.level, found.findings) == ("well", [])
-    assert found.line == "All is well: 1 node runs, nothing is late."
+    assert found.line == "All is well: 1 node is running, nothing is overdue."
 
 
 DRAIN = replace(PAUSE, action="drain", subject="", name="", node="7f1d")
@@ -79,7 +81,7 @@ OTHER = replace(NODE, node="8e2c", name="nexus@other", host="other")
 @pytest.mark.parametrize(
     ("changed", "level", "text"),
     [
-        ({"nodes": []}, "bad", "No node runs"),
+        ({"nodes": []}, "bad", "No node is running"),
         ({"nodes": [NODE, replace(NODE, state="lost", beat_age=300.0)]}, "bad", "lost"),
         ({"nodes": [NODE, replace(NODE, state="lost", beat_age=9e4)]}, "care", "lost"),
         ({"nodes": [replace(NODE, state="degraded", why="no\u202ekey")]}, "care", "no\\u202ekey"),
@@ -89,11 +91,11 @@ OTHER = replace(NODE, node="8e2c", name="nexus@other", host="other")
         ({"providers": [Provider("a", circuits={"m": "open for 5 s"})]}, "care", "circuit of a"),
         ({"providers": [Provider("a", circuits={"m": "throttled for 5 s"})]}, "care", "throttles"),
         ({"providers": [Provider("a", keys={"K": "refused, for 5 s"})]}, "care", "key of a"),
-        ({"idle": {"prune": 7200.0}}, "care", "2 h nobody deletes"),
-        ({"idle": {"sum": 7200.0}}, "care", "2 h nobody sums"),
-        ({"controls": [PAUSE]}, "bad", "No request is taken: joe has paused the queue."),
+        ({"idle": {"prune": 7200.0}}, "care", "2 h no node has pruned"),
+        ({"idle": {"sum": 7200.0}}, "care", "2 h no node has summed"),
+        ({"controls": [PAUSE]}, "bad", "No request is leased: joe has paused the queue."),
         ({"controls": [replace(PAUSE, node="7f1d")]}, "care", "Paused by joe: the queue"),
-        ({"controls": [DRAIN]}, "bad", "every node that runs is drained, by joe"),
+        ({"controls": [DRAIN]}, "bad", "every running node is drained, by joe"),
         ({"controls": [DRAIN], "nodes": [NODE, OTHER]}, "care", "the node nexus@host (7f1d)"),
     ],
     ids=str,
@@ -118,5 +120,5 @@ def test_a_paused_queue_is_not_late() -> None:
 def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
     found = said(controls=[replace(PAUSE, node="7f1d")], nodes=[])
     assert found.level == "bad"
-    assert found.line.startswith("No node runs")
+    assert found.line.startswith("No node is running")
     assert found.line.endswith("And 1 more below.")
