@@ -20,26 +20,28 @@ _WIDTH: Final = 160
 
 
 _HEAD: Final = """\
-# Compared with others
+# Compared with LiteLLM and the official clients
 
-Written by `make differential WRITE=1`. The same requests, answers and usages go through ours,
-LiteLLM's SDK and the vendors' official clients, against a server on 127.0.0.1: `differential/` has
-them. What differs is accepted with a reason (`differential/accepted.toml`), or it is unexplained,
-and the run fails. So does an accepted difference that is no more.
+`make differential WRITE=1` writes this page. It puts the same requests, answers and usages through
+nexus-actors, LiteLLM's SDK and the vendors' official clients, against a server on 127.0.0.1
+(`differential/`). Every difference is either accepted with a reason (`differential/accepted.toml`)
+or unexplained, which fails the run. An accepted difference that no longer occurs fails it, too.
 
 - **bodies**: what each side sends for the same request. The official clients are given the vendor's
-  own form, written by hand after its documentation.
-- **answers**, **streams**: what each side makes of the same answer: text, calls, end and usage.
+  own form, written by hand from its documentation.
+- **answers**, **streams**: what each side reads from the same answer: text, calls, finish reason,
+  usage.
 - **costs**: what the same usage costs.
 - **facts**: what `models.toml` says of a model, and LiteLLM's table of models.
 
 Compared: {versions}.
 
-A case agrees where nothing differs once equal spellings and defaults are made one
-(`differential/normal.py`); it is an accepted difference where everything that differs has a reason.
+A case agrees if nothing differs once equivalent spellings and defaults are normalised
+(`differential/normal.py`). It is an accepted difference if everything that differs has a reason.
+In the reasons, "ours" is nexus-actors, and "reports" means: in the result's `dropped`.
 """
 _REASONS: Final = """
-## What differs, and why
+## Accepted differences
 """
 
 

@@ -1,4 +1,4 @@
-"""Look for rows and answers that break what the README promises.
+"""Look for rows and answers that break what docs/delivery_guarantees.md promises.
 
     python -m fuzz [--inputs 100000] [--seed N] [--jobs 2] [--only PART]...
 

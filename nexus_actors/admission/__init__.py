@@ -1,3 +1,2 @@
-"""May a call be made, and when? Circuits, keys, limits a minute, budgets. (How many at once stands
-with the in-work table: `work/concurrency.py`.)
-"""
+"""May a call be made, and when? Circuits, keys, limits per minute, budgets. (How many calls at once
+is decided with the in-work table: `work/concurrency.py`.)"""

@@ -1,7 +1,7 @@
-"""What is sent of a request to one model, where our own limits bound its answer. Pure.
+"""What a model is sent of a request if our own limits bound the answer. Pure.
 
-Two settings do: a budget's `max_output_tokens`, where the request has no limit of its own; and a
-provider's `tokens_per_minute`, which a call can never exceed.
+Two settings do so: a budget's `max_output_tokens`, if the request has no limit of its own; and a
+provider's `tokens_per_minute`, which no single call can exceed.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
-"""What is asked before a call is made, besides the provider's own limits. Takes its time, so it is
-asked by workers, not by the Router."""
+"""The checks before a call that are not the provider's own limits. They may take time, so the
+workers make them, not the Router."""
 
 import math
 import random

@@ -1,13 +1,13 @@
-"""What of an account's limits this process may use: its share of buckets that all processes draw
-from. Pure.
+"""This process's share of an account's limits, drawn from token buckets that all processes share.
+Pure.
 
-The buckets themselves are the database's. A process takes what its next calls need, in shares that
-last for `SHARE_SECONDS` at most, so that no other starves; what a call turns out not to need goes
-to the next one here.
+The buckets themselves are in the database. A process draws what its next calls need, in shares that
+last `SHARE_SECONDS` at most, so that no other process starves. What a call turns out not to need
+goes to the next one here.
 
-First come, first served, but small calls pass large ones: of what comes in while the first waits,
-half at most goes to those that pass it. So it waits twice as long as alone at most, and none behind
-it waits for all that it needs.
+First come, first served, except that small calls may overtake large ones: while the first in line
+waits, at most half of the inflow goes to calls that overtake it. So it waits at most twice as long
+as it would alone, and no call behind it has to wait for all that it needs.
 """
 
 from collections.abc import Callable, Iterator, Sequence

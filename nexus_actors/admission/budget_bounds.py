@@ -1,8 +1,8 @@
-"""Which budgets a call counts towards, and what it may cost at most before it is made. Pure.
+"""Which budgets a call counts towards, and the most it may cost. Pure.
 
-What is reserved is an upper bound: of the input (`routing.estimate.most_input`), and of an answer
-as long as the limit that is sent (`admission.allowed`), thoughts included, at the dearest of the
-prices that may hold. So no number of calls at once spends more than a budget has.
+The reservation is an upper bound: of the input (`routing.estimate.most_input`), and of an answer as
+long as the limit that is sent (`admission.allowed`), thoughts included, at the highest of the
+prices that may apply. So calls in parallel never spend more than the budget has.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
-"""Who waits for a budget that calls under way have reserved, the longest first.
+"""Requests that wait for a budget that running calls have reserved, the longest waiting first.
 
-What they give back would go to whoever asks next, and that is mostly a small call: a dear one would
-wait as long as small ones come. So room is left for the one that has waited longest; what fits
-beside it passes, and when it has its turn, the next one's begins. Kept by each process for its own
-requests; pure.
+Whatever these calls give back would go to the next request that asks, which is mostly a small one;
+an expensive one would wait as long as small ones keep coming. So room is kept for the request that
+has waited longest. Those that fit beside it pass. Each process does this for its own requests;
+pure.
 """
 
 from collections.abc import Iterable

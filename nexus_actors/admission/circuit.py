@@ -1,8 +1,8 @@
-"""A circuit breaker: what keeps failing is not called for a while, then tried by one call. Pure.
+"""A circuit breaker: what keeps failing is not called for a while, then one call tries it. Pure.
 
-Closed: calls pass; so many failures in a row open it. Open: none passes for `open_seconds`, twice
-as long each time it opens anew, up to `open_seconds_max`. Half-open: one call passes, the probe;
-its success closes the circuit, its failure opens it again.
+Closed: calls pass; a number of failures in a row opens it. Open: no call passes for `open_seconds`,
+twice as long each time it opens again, up to `open_seconds_max`. Half-open: one call passes, the
+probe; its success closes the circuit, its failure opens it again.
 
 (M. Nygard, "Release It!", chapter 5.)
 """

@@ -1,9 +1,9 @@
-"""Which models may be called now: one gate for each that was ever called; and which providers have
-no key left.
+"""Which models may be called now: one gate for each model that was ever called; and which providers
+have no usable key left.
 
-A passive table, as the in-work table: the Router and the workers look, synchronously, before they
-place a job or call; the provider's breaker writes. No call passes a gate while its
-circuit is open, or until the moment a provider named when it throttled (429).
+A passive table, like the in-work table. The Router and the workers consult it, synchronously,
+before they place a job or call; the provider's breaker writes it. No call passes a gate while its
+circuit is open, or before the time that the provider named when it throttled (429).
 """
 
 from collections import Counter

@@ -1,11 +1,12 @@
-"""Which of a provider's keys the next call is made with. Pure.
+"""Which of a provider's keys the next call uses. Pure.
 
-Of the keys that may be used, the one with the fewest calls under way. A key that the provider
-refused, or whose allowance is spent, is suspended for a while; for a model that it
-throttled (429), until then, for that model.
+Of the usable keys, the one with the fewest running calls. A key that the provider refused, or whose
+allowance is spent, is suspended for a while; for a model that the provider throttled (429), until
+the delay is over, for that model only.
 
-What one request alone meets is its own: a refusal that only may be the key's fault, or a 429 that
-names no delay, says something of the key when another request meets it too, with no answer between.
+A refusal that may or may not be the key's fault, or a 429 without a delay, concerns only the
+request that met it. It says something about the key once the next request meets it, too, with no
+answer in between.
 """
 
 from collections.abc import Collection, Sequence

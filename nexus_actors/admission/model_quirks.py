@@ -1,4 +1,4 @@
-"""Beside stage 4: what one process learnt of a model, made known to all of them."""
+"""Beside stage 4: shares what one process learnt about a model with all of them."""
 
 from contextlib import suppress
 from dataclasses import replace

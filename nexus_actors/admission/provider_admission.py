@@ -1,5 +1,5 @@
-"""What one provider's workers ask before a call and tell after it. Passive and synchronous, so that
-what a call taught is known before the next is placed."""
+"""What one provider's workers ask before a call and report after it. Passive and synchronous, so
+what one call taught is known before the next is placed."""
 
 import math
 from collections.abc import Collection, Sequence

@@ -1,5 +1,5 @@
-"""The actor behind one provider's gates: says when a model must not be called,
-and wakes those who wait once it may."""
+"""The actor behind one provider's gates: decides when a model must not be called, and wakes waiting
+workers when it may be called again."""
 
 from dataclasses import dataclass, replace
 
@@ -59,6 +59,7 @@ class ProviderBreaker(GenServer):
         self._gates.open_all(self._provider)
 
     async def handle_cast(self, message: object) -> None:
+        """On `ModelBlocked` log why, and start a timer, unless the model has one already."""
         match message:
             case ModelBlocked(model, seconds, why) if model not in self._watched:
                 log.warning(
@@ -71,6 +72,7 @@ class ProviderBreaker(GenServer):
                 self._watch(model, seconds)
 
     async def handle_info(self, info: object) -> None:
+        """On `LookAgain` wake those who wait for the model, or wait on if it is still blocked."""
         match info:
             case LookAgain(model):
                 self._watched.discard(model)

@@ -1,7 +1,7 @@
-"""What models are known not to take, looked at before each call.
+"""What models are known to refuse, consulted before each call.
 
-A passive table, as the gates: the workers look and learn, synchronously, so that what one call
-taught is known before the next. The actor ModelQuirks keeps it and the store's table alike.
+A passive table, like the gates. The workers read it and write to it synchronously, so what one call
+taught is known before the next. The actor ModelQuirks keeps it equal to the store's table.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The actor that keeps one provider's limits of requests and tokens a minute, together with every
+"""The actor that keeps one provider's limits of requests and tokens per minute, together with every
 other process on the same database."""
 
 import math
@@ -86,6 +86,7 @@ class RateLimiter(GenServer):
         self.spawn_link(self._admit_all)
 
     async def handle_call(self, request: Admit, caller: Caller) -> CallResult:
+        """Queue the call at its account; the reply follows when the call may begin."""
         wait = self._accounts[request.key].want(caller, request.tokens)
         self._wake.set()
         if trio.current_time() + wait < self._pause_until:  # it may pass those before it
@@ -93,6 +94,8 @@ class RateLimiter(GenServer):
         return NoReply()
 
     async def handle_cast(self, message: object) -> None:
+        """Settle a call's tokens; take over other accounts, where whoever waits is told False and
+        asks again; or drop callers that have given up."""
         match message:
             case Settle(key, tokens):
                 self._accounts[key].settle(tokens)

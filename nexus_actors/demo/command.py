@@ -49,13 +49,13 @@ def demo(
     *,
     keep: Annotated[
         bool,
-        Parameter(negative=(), help="Leave the service up, with its dashboard, until Ctrl-C."),
+        Parameter(negative=(), help="Leave the service running, with its dashboard, until Ctrl-C."),
     ] = False,
 ) -> int:
-    """See the service at work: an embedded PostgreSQL, example requests, everything that came out.
+    """Show the service at work: an embedded PostgreSQL, example requests, all results.
 
-    Needs neither keys nor a network. It leaves nothing behind; exit code 1 if anything that it
-    shows is not as it must be.
+    Needs no keys and no network, and leaves nothing behind. Exit code 1 if anything it shows is not
+    as it must be.
 
     Example: nexus demo --keep
     """

@@ -66,31 +66,28 @@ def drill(
         int, Parameter(help="Messages sent, duplicates included.", validator=SOME)
     ] = 2000,
     duplicates: Annotated[
-        int | None, Parameter(help="Of them; a tenth, unless given.", validator=ANY)
+        int | None, Parameter(help="Duplicates among them; default: a tenth.", validator=ANY)
     ] = None,
     kill: Annotated[int, Parameter(help="SIGKILLs of services.", validator=ANY)] = 20,
     db_restart: Annotated[
         int, Parameter(help="Immediate restarts of PostgreSQL.", validator=ANY)
     ] = 5,
     provider_faults: Annotated[
-        float, Parameter(help="Share of the calls, 0 to 0.9.", validator=SHARE)
+        float, Parameter(help="Share of calls that fail, 0 to 0.9.", validator=SHARE)
     ] = 0.3,
-    seconds: Annotated[
-        float, Parameter(help="Over which all of that is spread.", validator=SOME)
-    ] = 60.0,
-    processes: Annotated[int, Parameter(help="Services on the one database.", validator=SOME)] = 2,
-    seed: Annotated[int | None, Parameter(help="Repeat a drill's chances.")] = None,
+    seconds: Annotated[float, Parameter(help="Duration of the drill.", validator=SOME)] = 60.0,
+    processes: Annotated[int, Parameter(help="Services on the database.", validator=SOME)] = 2,
+    seed: Annotated[int | None, Parameter(help="Repeat the random choices of a drill.")] = None,
     url: Annotated[
-        str | None, Parameter(help="A PostgreSQL to drill, instead of an embedded one.")
+        str | None, Parameter(help="A PostgreSQL server to use instead of an embedded one.")
     ] = None,
     json: AsJson = False,
 ) -> int:
-    """Drill for the worst: services are killed, PostgreSQL is shut down in the middle, a provider
-    fails, hangs and cuts short; then count what was promised.
+    """Kill services and PostgreSQL under load, let a provider misbehave, and check every promise.
 
-    All of it on an embedded server in a folder of its own, with a simulated provider; nothing is
-    left behind. On a server that is given (`--url`, by a role that may create databases) it makes a
-    database of its own, drops it in the end, and cuts all connections to it in place of a restart.
+    Runs on an embedded server in its own directory, with a simulated provider, and leaves nothing
+    behind. With `--url` (a role that may create databases) it uses that server: it creates its own
+    database, drops it at the end, and ends all connections to it instead of restarting the server.
     Exit code 1 if a promise was broken.
 
     Example: nexus drill --seed 2 --requests 500

@@ -24,7 +24,7 @@ log = structlog.get_logger("nexus.heartbeat")
 
 class Heartbeat(Stage):
     """Writes this node's row. Nothing waits for it: a store that is away, slow or refuses is tried
-    again at the next beat. It stops after the pipeline, so that a drain is seen to its end."""
+    again at the next heartbeat. It stops after the pipeline, so that a drain is seen to its end."""
 
     def __init__(
         self, *, store: NodeStore, report: Callable[[], NodeReport], outages: Outages

@@ -1,6 +1,7 @@
-"""The pipeline. Its files stand in the order a request walks them:
+"""The pipeline. A request passes its stages in this order:
 
 queue_consumer → router → provider_pool → provider_worker → result_publisher,
 
-with `lease_keeper` beside them, `job` and `in_work` in their hands, and `supervisor` above.
+with `lease_keeper` beside them, `work.job` and `work.in_work` in their hands, and `supervisor`
+above.
 """

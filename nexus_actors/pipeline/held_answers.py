@@ -1,9 +1,8 @@
-"""Answers that the store does not take, for no fault of theirs: they wait for that to be over.
+"""Answers that the store refuses for no fault of their own: they wait until the condition is over.
 
-What keeps one off may be another's condition than what keeps off the next, so they are held by
-kind: by what the store says, and whose request it is. One of each kind is tried from time to time;
-if it gets through, all of its kind are tried, and one of each other kind of which the store says
-the same.
+The conditions may differ between answers, so they are held by kind: the store's error, and the
+request's origin. One of each kind is tried from time to time. If it gets through, all of its kind
+are tried, and one of each other kind with the same error.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Keeps what is in work invisible to others, and gives back what is left at the stop."""
+"""Extends the leases of what is in work, and gives back what is left at the stop."""
 
 from dataclasses import replace
 

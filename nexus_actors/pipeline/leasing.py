@@ -1,4 +1,4 @@
-"""How the store is asked for requests: as much as it gives, around the one row that it cannot."""
+"""Leases as many requests as the store has, and works around the one row it cannot lease."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What one call is to a worker: bounded in time, crash-proof, and recorded as an attempt."""
+"""One call as a worker makes it: bounded in time, safe against crashes, recorded as an attempt."""
 
 import traceback
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Stage 3: the watchman of one provider's workers."""
+"""Stage 3: starts, watches and replaces the workers of one provider."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -86,11 +86,13 @@ class ProviderPool(GenServer):
         self.spawn_link(self._keep)
 
     async def handle_cast(self, message: object) -> None:
+        """Monitor a worker that has started."""
         match message:
             case WorkerStarted(worker=worker):
                 self.monitor(worker)
 
     async def handle_info(self, info: object) -> None:
+        """When a worker has ended, pick up the job that it held and look for missing workers."""
         match info:
             case Down(reason=Shutdown()):
                 self._pick_up("interrupted", again=False)

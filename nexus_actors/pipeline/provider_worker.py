@@ -1,4 +1,4 @@
-"""Stage 4: one call at a time."""
+"""Stage 4: makes one call at a time."""
 
 import random
 from dataclasses import dataclass, replace
@@ -82,6 +82,7 @@ class ProviderWorker(GenServer):
         self.spawn_link(self._work)
 
     async def handle_cast(self, message: object) -> HandleResult:
+        """On `Retire` end after the current call."""
         match message:
             case Retire():
                 self._retires = True

@@ -1,4 +1,4 @@
-"""Stage 1: lease requests, as many as there is room for, and decode each by itself."""
+"""Stage 1: leases as many requests as there is room for, and decodes each one separately."""
 
 import math
 from collections.abc import Sequence

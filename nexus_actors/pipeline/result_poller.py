@@ -1,4 +1,4 @@
-"""Moves results from the results queue into `job_results`, and so wakes whoever waits for them."""
+"""Moves results from the results queue into `job_results`, which wakes waiting clients."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

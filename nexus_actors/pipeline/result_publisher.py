@@ -1,6 +1,5 @@
-"""Stage 5: end requests, a batch in one statement: result sent, message acknowledged, journal
-closed.
-"""
+"""Stage 5: ends requests, one statement per batch: result stored, message acknowledged, journal row
+closed."""
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence

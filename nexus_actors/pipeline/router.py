@@ -1,4 +1,4 @@
-"""Stage 2: choose the candidates of a request and assign it to the first that is left."""
+"""Stage 2: chooses the candidates of a request and assigns it to the first available one."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace

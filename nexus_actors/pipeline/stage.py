@@ -1,4 +1,4 @@
-"""What the stages that end in order have in common."""
+"""What stages that stop in order have in common."""
 
 from supervisors import Crashed, Exit, GenServer, HandleResult, Stop
 

@@ -1,4 +1,4 @@
-"""Beside stage 4: the text of streamed answers, sent on as it comes."""
+"""Beside stage 4: sends the text of streamed answers as it arrives."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The pipeline's part of the tree: who is started in which order, and which channel joins whom."""
+"""The pipeline's part of the tree: the start order, and which channel connects which stages."""
 
 from dataclasses import dataclass
 from typing import Protocol

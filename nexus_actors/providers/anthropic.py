@@ -20,12 +20,12 @@ class AnthropicSettings(HttpSettings):
 
     base_url: str = "https://api.anthropic.com/v1"
     api_version: str = Field(default="2023-06-01", pattern=r"^\d{4}-\d{2}-\d{2}$")
-    """The API's version, sent as `anthropic-version`."""
+    """The API version, sent as `anthropic-version`."""
     max_tokens: int | None = Field(default=None, ge=1)
-    """For requests that set no limit of their own; None: the most that the model answers with."""
+    """The output limit of requests that set none. Without it, the model's own limit."""
     cache: bool = False
-    """Have every prompt cached as far as it goes: reading it again costs a tenth, writing it a
-    quarter more. Requests may ask for it themselves (`cache_control`)."""
+    """Cache every prompt in full: reading it again costs a tenth, writing it a quarter more.
+    Without it, requests ask for caching themselves (`cache_control`)."""
 
 
 def _api(settings: AnthropicSettings) -> "MessagesApi":

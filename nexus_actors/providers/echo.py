@@ -31,11 +31,11 @@ class EchoSettings(ProviderSettings):
     """Settings of the kind `echo`."""
 
     latency: float = Field(default=0.0, ge=0, le=3600)
-    """Seconds each call takes."""
+    """How long each call takes."""
     failure_rate: float = Field(default=0.0, ge=0, le=1)
-    """Share of the requests that fail: 0 none, 1 all."""
+    """The share of requests that fail."""
     seed: int = 0
-    """Another seed makes other requests fail."""
+    """Decides which requests fail."""
 
 
 class EchoSession:

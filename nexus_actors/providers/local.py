@@ -37,21 +37,21 @@ class LocalSettings(ProviderSettings):
     """Settings of the kind `local`."""
 
     pool_size: int = Field(default=2, ge=1, le=64)
-    """Calls in flight at once; each has its own part of the model's memory."""
+    """The most concurrent calls. Each has its own share of the model's memory."""
     model_file: str | None = None
-    """A GGUF file; else the weights that `nexus local-model install` brought."""
+    """A GGUF file. Without it, the model that `nexus local-model install` has installed."""
     model: str = weights.MODEL
-    """What the model is called in routes."""
+    """The model's name in routes. No other name is served."""
     context_window: int = Field(default=2048, ge=256)
-    """Tokens in and out together that one call may have."""
+    """The most tokens of one call, input and output together."""
     max_tokens: int = Field(default=512, ge=1)
     """The longest answer, in tokens."""
     threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) - 1), ge=1, le=1024)
-    """Processor threads that compute; all but one of the machine's, unless given."""
+    """Threads that compute. Without it, one less than the machine's processors."""
     start_timeout: float = Field(default=120.0, gt=0, le=3600)
-    """Seconds for loading the model."""
+    """How long loading the model may take."""
     idle_timeout: float = Field(default=60.0, gt=0)
-    """Seconds until a streamed answer begins, and between its pieces."""
+    """How long a streamed answer may take to begin, and to go on after each piece."""
 
     @model_validator(mode="after")
     def _describe_model(self) -> Self:

@@ -20,11 +20,10 @@ class OpenAICompatibleSettings(HttpSettings):
 
     base_url: str = Field(json_schema_extra={"expected": "a URL like https://host/v1, or a preset"})
     preset: PresetName | None = None
-    """Fills in `base_url` and `free`, unless they are given, and what the server wants otherwise
-    than OpenAI does."""
+    """A known server: sets `base_url` and `free` unless they are given, and adapts requests to what
+    the server accepts."""
     query: dict[str, str] = Field(default_factory=dict)
-    """What follows the `?` of each call's URL, such as Azure's `api-version`. No place for secrets.
-    """
+    """Query parameters of each call's URL, such as Azure's `api-version`. Not for secrets."""
 
     def server(self, request: LLMRequest) -> str:
         """The preset, where there is one."""

@@ -48,16 +48,18 @@ class ModelSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     context_window: int | None = Field(default=None, ge=1)
-    """Tokens in and out together."""
+    """The most tokens of input and output together."""
     max_output_tokens: int | None = Field(default=None, ge=1)
+    """The longest answer, in tokens."""
     input_price: float | None = Field(default=None, ge=0)
-    """US dollars per million tokens."""
+    """US dollars per million input tokens. Needs `output_price`."""
     cached_input_price: float | None = Field(default=None, ge=0)
-    """US dollars per million tokens read from the provider's cache; else as `input_price`."""
+    """US dollars per million tokens read from the provider's cache. Without it, `input_price`."""
     output_price: float | None = Field(default=None, ge=0)
-    """US dollars per million tokens."""
+    """US dollars per million output tokens. Needs `input_price`."""
     takes: Takes | None = None
-    """What you know better than `models.toml`; only what is given counts."""
+    """What the model accepts, where the built-in list (`models.toml`) is wrong or silent. What is
+    not given stays as the list has it."""
 
     def laid_over(self, takes: Takes) -> Takes:
         """What the model takes, with what stands here laid over it."""
@@ -87,33 +89,34 @@ class ProviderSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
+    """The kind of provider; it decides which further settings there are."""
     api_key_env: str | Names | None = None
-    """Name of the environment variable that holds the key, or several of them, for as many keys.
-    Without any of them the provider is left out.
-    """
+    """The name of the environment variable that holds the key, or a list of names for several keys.
+    A provider none of whose keys can be read is left out, with a warning."""
     api_key_file: str | Names | None = None
-    """File that holds the key, or several; a relative one is systemd's credential of that name."""
+    """The file that holds the key (mode 0600), or a list of files."""
     key_rest_seconds: float = Field(default=300.0, gt=0, le=86_400)
-    """For how many seconds a key that was refused, or is spent, is not used."""
+    """How long a key that was refused, or whose quota is spent, is not used."""
     pool_size: int = Field(default=8, ge=1, le=10_000)
-    """Workers, hence calls in flight at once."""
+    """The number of workers, and so the most concurrent calls of one process."""
     timeout: float = Field(default=120.0, gt=0)
-    """Seconds allowed for one call."""
+    """How long one call may take."""
     max_retries: int = Field(default=2, ge=0, le=100)
-    """How often a failed call is repeated on this provider before the route's next model is tried.
+    """How often a failed call is repeated at this provider before the route's next model is tried.
     """
     breaker_failures: int = Field(default=5, ge=1, le=10_000)
-    """Failures of a model in a row after which its circuit opens."""
+    """Consecutive failures of a model that open its circuit."""
     breaker_seconds: float = Field(default=10.0, gt=0, le=3600)
-    """For how many seconds at first; twice as long each time it fails again."""
+    """How long the circuit is open the first time; twice as long each time the probe fails."""
     breaker_seconds_max: float = Field(default=300.0, gt=0, le=86_400)
-    """For how many seconds at most."""
+    """The longest time that the circuit is open."""
     requests_per_minute: float | None = Field(default=None, gt=0)
-    """The most that each key may be used for, by all processes on the database together."""
+    """Rate limit of each key, shared by all processes on the database."""
     tokens_per_minute: float | None = Field(default=None, gt=0)
-    """In and out together; reserved by an estimate before a call, settled by its answer."""
+    """Rate limit of each key, input and output together, shared by all processes on the database.
+    An estimate is reserved before a call and corrected by its answer."""
     models: dict[str, ModelSettings] = Field(default_factory=dict)
-    """By the model's name."""
+    """Facts about models, by the model's name; see below."""
 
     def server(self, request: LLMRequest) -> str | None:
         """By which name `models.toml` knows who answers this request; None: it does not."""

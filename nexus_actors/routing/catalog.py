@@ -1,7 +1,7 @@
 """What is known of the models that can be reached: windows, limits, prices.
 
-From the price list that `genai-prices` carries (offline), from `models.toml`, and from the config
-where it says otherwise. What nobody knows is None, and keeps no request from a model.
+From the price list of `genai-prices` (offline), from `models.toml`, and from the config, which
+overrides both. Unknown values are None and keep no request from a model.
 """
 
 from dataclasses import dataclass

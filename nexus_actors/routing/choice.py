@@ -1,5 +1,5 @@
-"""Which route is for a request, in which order its models are tried, and which of them can answer
-it: those that are large enough, and can honour all of it."""
+"""Which route matches a request, in which order its models are tried, and which of them can answer
+it: those that are large enough and can honour all of it."""
 
 import random
 from collections.abc import Mapping, Sequence

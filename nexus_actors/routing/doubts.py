@@ -1,4 +1,4 @@
-"""What is probably not meant so, though it is no mistake: told by who checks a config."""
+"""Settings that are valid but probably not meant: reported by commands that check a config."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,14 +1,14 @@
 """How many tokens a request is, before anybody counts them. Pure, one pass over its texts.
 
 A token of English is four to five bytes, of code three to four, of Chinese three (one character).
-So a quarter of the bytes is the expectation, and a sixth is what no text is likely to fall below: a
-model is only passed over for its size where even that does not fit.
+So a quarter of the bytes is the expected value, and hardly any text has fewer than a sixth. A model
+is skipped for its size only if even the sixth does not fit.
 
-A budget is kept by what no input exceeds (`most_input`), by these rules:
+A budget needs an upper bound (`most_input`), computed by these rules:
 
-- text: a token for each byte, as no tokenizer makes more; and something around each of its parts;
-- a picture: 50,000, what the dearest model counts for the largest;
-- a recording: a token for ten bytes of its data, as none is packed so tightly;
+- text: one token per byte, since no tokenizer makes more; plus something around each of its parts;
+- a picture: 50,000, what the most expensive model counts for the largest one;
+- a recording: one token per ten bytes of its data, since none is packed more tightly;
 - a document, and `previous_response_id`, which brings a conversation along: the model's whole
   window, whatever else there is;
 - tools that the provider runs itself (a search, code, `mcp_servers`), as often as it likes: nothing

@@ -1,4 +1,4 @@
-"""What is configured now: the settings, and the routes made of them."""
+"""The config in force: the settings, and the routes made of them."""
 
 import trio
 

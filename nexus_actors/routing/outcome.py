@@ -1,4 +1,4 @@
-"""What routing ends in."""
+"""The possible outcomes of routing."""
 
 from dataclasses import dataclass
 

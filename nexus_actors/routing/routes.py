@@ -1,6 +1,6 @@
-"""The candidates of a request, in the order they are to be tried.
+"""The candidates of a request, in the order in which they are tried.
 
-What the request names decides how they are found:
+The fields `model` and `provider` of the request decide how they are found:
 
 | `model` | `provider` | candidates |
 |---|---|---|
@@ -10,21 +10,20 @@ What the request names decides how they are found:
 | P/M | auto | M at P, nothing else |
 | M | auto | as a route for M says; else M wherever a route has it, else at its maker |
 
-`provider` is a preference, so the route stands behind it; an explicit model is an order, so no
-other model ever takes its place. The route is the first that there is of:
+`provider` is a preference, so the rest of the route follows it. An explicit model is an order: no
+other model ever replaces it. The route is the first match of
 
-1. those that name `capabilities`, an `agent` or a `model`, in the config's order, if all they name
-   fits the request;
+1. the routes that name `capabilities`, an `agent` or a `model`, in the config's order, if
+   everything they name fits the request;
 2. complexity and task type, task type alone, complexity alone, `*` and `*`.
 
-Then the route's `pick` puts its models in order: as written; by chance in the proportion of their
-weights, the same for a `request_id` each time; or by the expected price, unknown ones last.
-Providers that are left out are skipped, and models that the request does not fit into; both are
-said to be.
+The route's `pick` then orders its models: as written; at random in proportion to their weights, but
+always the same for a `request_id`; or by the expected price, unknown prices last. Providers that
+are left out, and models that the request does not fit into, are skipped and reported.
 
 A request with `previous_response_id` goes to the provider that gave that answer, if the journal
-knows it: to its models of the route, else to the one that answered. Only a provider that is named
-together with a model is asked all the same.
+knows it: to its models of the route, else to the model that answered. Only an explicit pair of
+provider and model takes precedence over this.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,3 @@
-"""Where requests, results and the journal live.
+"""Where requests, results and the journal are stored.
 The pipeline sees the ports `requests`, `results`, `accounts`, `notices`, `quirks`, `retention`;
-`postgres` stands behind them.
-"""
+`postgres` implements them."""

@@ -1,5 +1,5 @@
-"""What calls may cost and how many there may be, counted by all processes together: the port.
-`requests.py` says what holds of its methods."""
+"""The port for what calls may cost and how many there may be, counted by all processes together.
+`requests.py` says what holds for its methods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

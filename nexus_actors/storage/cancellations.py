@@ -1,4 +1,4 @@
-"""Requests that somebody wants cancelled: the port, and the rows as it brings them."""
+"""Requests that somebody wants cancelled: the port, and the rows that it returns."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What operators want of the services: the port, and the rows as it brings them."""
+"""What operators want of the services: the port, and the rows that it returns."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

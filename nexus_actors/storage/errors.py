@@ -1,4 +1,4 @@
-"""What the storage fails with."""
+"""The errors that the storage raises."""
 
 
 class StorageError(Exception):

@@ -1,5 +1,5 @@
-"""What each process tells of itself, and which of them does what only one needs to: the ports.
-`requests.py` says what their methods raise."""
+"""What each process reports about itself, and which of them does the chores that one does for all:
+the ports. `requests.py` says what their methods raise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ NodeState = Literal["starting", "ready", "degraded", "draining", "drained", "sto
 """By a process's own word. One that says nothing more is `lost`, which the database tells."""
 Chore = Literal["prune", "sum"]
 SILENCE: Final = 10.0
-"""Seconds without a sign of life after which another may take over a chore. The view
+"""Seconds without a heartbeat after which another may take over a chore. The view
 nexus.node_states has the same number: so long until a node is lost."""
 
 
@@ -76,7 +76,7 @@ class ChoreStore(Protocol):
         ...
 
     async def hold(self, term: Term) -> bool:
-        """Give a sign of life; whether the term still is the current one."""
+        """Send a heartbeat; whether the term still is the current one."""
         ...
 
     async def end(self, term: Term) -> None:

@@ -1,4 +1,4 @@
-"""What is told at once to whoever listens, and what is heard: the ports."""
+"""Notifications, sent and received: the ports."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

@@ -1,6 +1,5 @@
-"""How a stage bears a database that is away: growing pauses, a line when it goes and one when it is
-back, and a word in `nexus status` meanwhile.
-"""
+"""How a stage waits for a database that is away: growing pauses, one log line when it goes and one
+when it is back, and an entry in `nexus status` in between."""
 
 from dataclasses import dataclass
 

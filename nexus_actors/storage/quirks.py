@@ -1,4 +1,4 @@
-"""What was learnt of models, as all processes on a database know it: the port."""
+"""What was learnt about models, as all processes on a database know it: the port."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
-"""What a refusal of the store shows. An answer is replaced only when it was shown that its value is
-at fault: the same end with something small in its place would be carried out.
-"""
+"""What a refusal by the store proves. An answer is replaced only if its value was shown to be at
+fault: the same statement with a small placeholder in its place would succeed."""
 
 import math
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
-"""Batches that the store refuses: smaller ones, down to the row that is refused alone, and whether
-it is that row's fault, or only the journal's that does not take it.
-"""
+"""Batches that the store refuses to lease: halved, down to the row that is refused alone; and
+whether that row is at fault, or the journal that does not accept it."""
 
 import math
 import random

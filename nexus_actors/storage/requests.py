@@ -1,9 +1,9 @@
-"""The requests queue and the journal: what the pipeline asks of them, and what it tells.
+"""The requests queue and the journal: what the pipeline asks of them and reports to them.
 
 Every method of a port is one round trip or one transaction for a whole batch. Each is bounded in
 time and raises `StorageUnavailable` when the database cannot be reached or does not answer; the
-caller then waits and tries again. Being cancelled leaves the batch either wholly done or wholly
-undone. PostgreSQL stands behind them (`storage/postgres/`).
+caller then waits and tries again. Cancelling a method leaves the batch either wholly done or wholly
+undone. PostgreSQL implements them (`storage/postgres/`).
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,5 +1,5 @@
-"""What moves results into `job_results` asks of its storage. `requests.py` says what holds of
-all ports."""
+"""What the ResultPoller, which moves results into `job_results`, asks of its storage. `requests.py`
+says what holds for all ports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What this node shows to whoever looks, and the orders that it is given: the port."""
+"""What this node shows to observers, and the orders that it is given: the port."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,13 +1,13 @@
 """Answers that the store could not take yet, on this machine's disk.
 
-An answer is paid for when it arrives. While the database is away it would live in memory alone, and
-a kill would have it paid twice; so what has waited for a moment is written here, and published
-from here by whoever runs with this `data_dir` next.
+An answer is paid for when it arrives. While the database is away, the answer would exist in memory
+only, and a kill would cause a second, paid call. So an answer that has waited for a moment is
+written here, and the next service that runs with this `data_dir` publishes it.
 
 The file is a log of lines, each `CRC32 KIND/VERSION JSON`: `answer` with a Finish, `done` with the
-id of a request whose answer was published. It is emptied when nothing is left to be published.
-Appending is durable when it returns (fsync); a `done` that gets lost only means that a request is
-ended twice, which the journal takes for once.
+id of a request whose answer was published. It is emptied when nothing is left to publish. An append
+is durable when it returns (fsync). A lost `done` only means that a request is ended twice, which
+the journal counts once.
 """
 
 import errno

@@ -1,1 +1,2 @@
-"""What this process has in work: each request's job, and the one table that says where it is."""
+"""What this process has in work: the job of each request, and the one table that says where it
+is."""

@@ -1,4 +1,4 @@
-"""How many calls at once a provider bears, found by trying: additive increase, multiplicative
+"""How many calls at once a provider can take, found by trial: additive increase, multiplicative
 decrease (Chiu and Jain, 1989; TCP's congestion avoidance, RFC 5681). Pure."""
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the store is told of a job that leaves: how it ended, or where it waits."""
+"""What the store is told about a job that leaves: how it ended, or what it waits for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

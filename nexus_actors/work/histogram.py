@@ -1,4 +1,5 @@
-"""Durations counted by size, for the histograms of `/metrics`. Plain numbers, on the hot path."""
+"""Durations counted by size, for the histograms of `/metrics`. Plain numbers: this is the hot
+path."""
 
 from bisect import bisect_left
 from collections.abc import Iterable

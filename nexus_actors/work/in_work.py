@@ -1,15 +1,16 @@
-"""The in-work table: every request this process holds a lease of, and where it stands.
+"""The in-work table: every request this process holds a lease of, and where it is.
 
-A passive object, made once in `application.py` and handed to every stage, as an ETS table owned by
-the root would be: it outlives each stage, so a stage that is restarted finds here what its
-predecessor held. Nothing else says where a job is: the provider queues are part of the table, and
-the channels between the stages carry no jobs, only word that there are some.
+A passive object, made once in `application.py` and handed to every stage, like an ETS table owned
+by the root. It outlives each stage, so a restarted stage finds here what its predecessor held.
+Nothing else says where a job is: the provider queues are part of the table, and the channels
+between the stages carry wake-ups, never jobs.
 
     add ─▶ Unrouted ─assign─▶ Assigned ─take─▶ Held ─answer─▶ Answered ─remove─▶
                ▲                  ▲              │
                └────── unroute ───┴── put_back ──┘        leave: of what has no outcome ─▶ Leaving
 
-One method a transition, all synchronous but `take`; so a kill never finds a job between two places.
+Each transition is one method, and all but `take` are synchronous, so a kill never finds a job
+between two places.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What the stages hand each other: one request while this process works on it."""
+"""What the stages hand to each other: one request while this process works on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

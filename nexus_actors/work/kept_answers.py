@@ -1,4 +1,4 @@
-"""Answers that wait for the store, made durable on this machine meanwhile."""
+"""Answers that wait for the store, made durable on this machine in the meantime."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

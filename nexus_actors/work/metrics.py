@@ -1,4 +1,4 @@
-"""What went through this process, as plain numbers. The workflow's last step."""
+"""Totals of what went through this process, as plain numbers."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field

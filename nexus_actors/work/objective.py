@@ -1,4 +1,4 @@
-"""The service objective of the contract: a request ends within two seconds of its first lease."""
+"""The service objective: a request ends within two seconds of its first lease."""
 
 from dataclasses import dataclass
 from typing import Final

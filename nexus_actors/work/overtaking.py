@@ -1,5 +1,6 @@
-"""Leasing past what would only go back to wait: behind thousands of requests for a provider that is
-full, those of others are found in the store, and need not wait until each of these was leased."""
+"""Leasing past requests that would only go back to wait. Behind thousands of requests for a
+provider whose queue is full, requests for other providers are found in the store and leased
+first."""
 
 import math
 from collections.abc import Awaitable, Callable, Container, Hashable, Sequence

@@ -1,4 +1,4 @@
-"""How many workers each provider is to have: what an operator has said, else what is configured."""
+"""How many workers each provider is to have: what an operator has set, else what is configured."""
 
 from collections.abc import Callable
 

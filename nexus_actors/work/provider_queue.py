@@ -1,8 +1,8 @@
-"""What waits for one provider's workers, and what they hold: its part of the in-work table, whose
-methods alone change it.
+"""The jobs that wait for one provider's workers, and those the workers hold. It is a part of the
+in-work table, whose methods alone change it.
 
-It has as many slots as the provider's concurrency limit, and a waiting room of the same size:
-enough that a worker never waits for the database, small enough that nothing is hoarded which
+It has as many slots as the provider's concurrency limit, plus a waiting room of the same size:
+enough that a worker never waits for the database, and small enough that nothing is hoarded that
 another process could start at once.
 """
 

@@ -1,5 +1,5 @@
-"""What a candidate's failures say of one request: that it is to be asked again, once, without a
-field; or once more, and what stands if that brings nothing better."""
+"""What a candidate's failures mean for one request: whether to ask again, once, without a field; or
+once more unchanged, and what stands if that brings nothing better."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,5 +1,5 @@
-"""What `/metrics` counts of each request and call, by labels that are few. Plain numbers: nothing
-of Prometheus is on the hot path. A passive object, and there only where `[admin] listen` is set."""
+"""Counts of requests and calls by a few labels, for `/metrics`. Plain numbers: nothing of
+Prometheus is on the hot path. A passive object that exists only where `[admin] listen` is set."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Text of streamed answers between the workers and the StreamPublisher. Passive objects."""
+"""The text of streamed answers, between the workers and the StreamPublisher. Passive objects."""
 
 from collections.abc import Callable, Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""A wake-up that is never lost: set while nobody waits, it is there for the next who does."""
+"""A wake-up that is never lost: set while nobody waits, it wakes the next waiter at once."""
 
 import trio
 

@@ -1,1 +1,2 @@
-"""The providers' part of the tree, which changes under way: who belongs to it, on which terms."""
+"""The providers' part of the tree, which changes with the config, and the terms of each
+provider."""

@@ -1,4 +1,4 @@
-"""Has the tree below Providers.Supervisor be the providers that are configured."""
+"""Keeps the tree below Providers.Supervisor equal to the providers that are configured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -65,6 +65,7 @@ class ProviderKeeper(GenServer):
         self.spawn_link(self._keep)
 
     async def handle_cast(self, message: object) -> None:
+        """Note a supervisor that is to be restarted once no call runs below it."""
         match message:
             case RestartIdle(supervisor):
                 self._restarts.add(supervisor)

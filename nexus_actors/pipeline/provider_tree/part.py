@@ -2,10 +2,10 @@
 
 NAME.Supervisor (one_for_one)
 ├─ NAME.Breaker
-├─ NAME.RateLimiter      where calls are limited by the minute
-├─ NAME.Server           of a kind that has one
-├─ NAME.Pool             keeps the children as `children` has them
-└─ NAME.Worker.1 …       so many as there are to be now
+├─ NAME.RateLimiter      only with limits per minute
+├─ NAME.Server           only for a kind that has one
+├─ NAME.Pool             keeps the children as `children` lists them
+└─ NAME.Worker.1 …       as many as there are to be now
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""On what terms a provider is called: all that is made of what is configured for it."""
+"""The terms of a provider: everything that is derived from its settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

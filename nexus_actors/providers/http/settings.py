@@ -39,19 +39,21 @@ class HttpSettings(ProviderSettings):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     base_url: str
-    """What stands before the API's own paths, such as `https://api.openai.com/v1`."""
+    """The URL that the API's paths are appended to, such as `https://api.openai.com/v1`."""
     allow_insecure: bool = False
-    """Allow plain http to other hosts than this one: keys and prompts can be read on the way."""
+    """Allow plain http to another host. Keys and prompts can then be read on the way."""
     headers: dict[str, str] = Field(default_factory=dict)
-    """Further headers of each call, such as `OpenAI-Organization`. No place for secrets."""
+    """Additional headers of each call, such as `OpenAI-Organization`. Not for secrets."""
     free: bool = False
-    """True for a server of one's own: answers cost 0. Otherwise an unknown price stays unknown."""
+    """Answers cost 0 unless the model has a price. Otherwise an unknown price stays unknown."""
     idle_timeout: float = Field(default=60.0, gt=0)
-    """Seconds allowed until the first byte of a streamed answer, and between its pieces."""
+    """How long a streamed answer may take to begin, and to go on after each piece."""
     transport: Literal["auto", "native", "httpx2"] = "auto"
-    """The HTTP client: our own or httpx2. `auto`: our own, unless there is a proxy."""
+    """The HTTP client. `auto` is `native`, or `httpx2` where there is a proxy, or where a server's
+    TLS does not work with `native`."""
     proxy: str | None = None
-    """URL of an HTTP proxy that all calls go through, such as `http://proxy.example:3128`."""
+    """The HTTP proxy for all calls, such as `http://proxy.example:3128`. Proxies that the
+    environment names (`HTTPS_PROXY`) are not used."""
 
     @field_validator("base_url")
     @classmethod

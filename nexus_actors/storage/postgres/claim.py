@@ -1,9 +1,9 @@
-"""One service an instance id, as the database sees it: a session of its own holds an advisory lock
-for as long as the service runs, and says in its application_name where that is.
+"""One service per instance id, as the database sees it: a session of its own holds an advisory lock
+as long as the service runs, and names the service's place in its application_name.
 
-A data directory's lock proves that no other process works in that directory. It proves nothing of a
-copy of the directory, which has the same instance id: two services with one id would each take the
-other's leases for those of a dead predecessor.
+The lock of a data directory proves that no other process works in that directory. It proves nothing
+about a copy of the directory, which has the same instance id: two services with one id would each
+take the other's leases for those of a dead predecessor.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from nexus_actors.storage.postgres.sessions import connect
 BEAT = 2.0
 """Seconds between signs of life of a session that holds a lock; 5 in earlier releases."""
 SILENCE = 20.0
-"""Seconds without a sign of life after which a session's process is taken for dead."""
+"""Seconds without a heartbeat after which a session's process is taken for dead."""
 PATIENCE = 3.0
 """Seconds that the end of a dead predecessor's session is waited for."""
 LOOK_AGAIN = 0.2
@@ -166,7 +166,7 @@ class Claim:
         return []
 
     async def _watch(self, connection: Connection) -> list[Holder]:
-        """Who holds the lock, once each service among them has given a sign of life, or none for
+        """Who holds the lock, once each service among them has sent a heartbeat, or none for
         long: a session outlives a host that was cut off, and a container that was killed.
         """
         before: dict[int, float] = {}
@@ -233,7 +233,7 @@ def key_of(instance_id: str) -> tuple[int, int]:
 def live_service(holder: Holder, here: Place) -> Place | None:
     """Where the service runs whose session holds the lock, as seen by who holds the lock of the
     directory `here`; None if it is none of our role's, or was left behind: by a process that had
-    that very directory, or by one that has given no sign of life for long.
+    that very directory, or by one that has sent no heartbeat for long.
     """
     found = _service(holder)
     if found is None or replace(found, pid=here.pid) == here:

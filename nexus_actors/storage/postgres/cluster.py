@@ -1,9 +1,9 @@
 """The embedded server's files, and the user it runs as.
 
-PostgreSQL refuses to run as root, so root runs it as a user of its own, who must reach the files.
-Nothing of others is opened for that user: a closed folder above the data directory is named, and
-the start refused. One above this program's own installation may be passed through after that, not
-listed, and a warning says so.
+PostgreSQL refuses to run as root, so root runs it as another user, who must be able to reach the
+files. No folder that belongs to others is opened for that user: if one above the data directory is
+closed, the start is refused with its name. A closed folder above this program's own installation is
+made passable, not listable, with a warning.
 """
 
 import logging

@@ -3,14 +3,14 @@
 Crossing from trio to asyncio and back costs more than a small query, so one crossing carries a
 whole operation: `await pool.run(operation, *arguments)`.
 
-Every operation is bounded three times. After `command_timeout` the server ends a statement, and
-says what it was doing; the connection stays good. If it says nothing, the driver gives up on the
-statement a moment later and asks the server to stop it. That request is lost on a server that is
-frozen, and the driver would then wait for the frozen connection: a watchdog cuts the connection's
-transport. A trio deadline alone bounds nothing here.
+Every operation is bounded three times. After `command_timeout` the server ends a statement and says
+what it was doing; the connection stays good. If the server says nothing, the driver gives up a
+moment later and asks it to stop the statement. A frozen server loses that request, and the driver
+would then wait for the frozen connection, so a watchdog closes the connection's transport. A trio
+deadline alone bounds nothing here.
 
-What happened to one connection has probably happened to all: a server that was restarted or failed
-over, a firewall that forgot us without a word. So after one that was lost, or did not answer in
+What happened to one connection has probably happened to all: the server was restarted or failed
+over, or a firewall silently dropped us. So after one connection was lost, or did not answer in
 time, the others are replaced before they are used.
 """
 

@@ -1,4 +1,4 @@
-"""What only the database knows of a service's work, in numbers."""
+"""The numbers about a service's work that only the database knows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Everything of PostgreSQL behind the storage ports, opened together."""
+"""Everything that implements the storage ports in PostgreSQL, opened together."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,8 +1,8 @@
-"""Dead letters, for the operator who looks through them, sends them again or throws them away.
+"""Dead letters, for operators who look through them, send them again or delete them.
 
-A letter may be anything, and huge as text. So a list fetches a few fields of each, cut; what is
-done to a letter is done by its number; and one that cannot be read, sent or deleted is in the way
-of no other.
+A letter may contain anything, and may be huge as text. So a list fetches a few fields of each, cut;
+an action on a letter uses its number; and a letter that cannot be read, sent or deleted does not
+affect the others.
 """
 
 import re

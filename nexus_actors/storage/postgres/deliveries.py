@@ -1,4 +1,4 @@
-"""What a statement that leases tells of each message."""
+"""What a leasing statement returns for each message."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""What waits in the queues, and what calls have cost lately: for who watches."""
+"""What waits in the queues, and what calls have cost lately: for monitoring."""
 
 from dataclasses import dataclass
 from typing import TypedDict

@@ -1,4 +1,4 @@
-"""Ending requests and storing their results in one statement, without the results queue between."""
+"""Ends requests and stores their results in one statement, without the results queue."""
 
 from collections.abc import Sequence
 from math import inf

@@ -1,7 +1,7 @@
 """The index by which requests are leased in the order in which they are due.
 
-A short queue is held up for the blink of an eye while it is made. A long one is not: there it is
-built beside the running work, which takes longer and waits for the transactions that are open.
+On a short queue it is built at once, which blocks the queue for a moment. On a long queue it is
+built beside the running work, which takes longer and waits for open transactions.
 """
 
 import asyncio

@@ -1,10 +1,10 @@
 """The embedded PostgreSQL server: for a laptop, the demo and the tests. Production gives a URL.
 
-Who holds the lock on `postgres.lock` in the data directory owns the server and runs it as a child
-process; whoever comes second is a guest and uses the running one. The server must never outlive its
-owner, even one killed with SIGKILL, so its parent is a small shell script that reads a pipe we
-hold. The kernel closes the pipe when we are gone, however that came about, and the script then
-stops the server.
+The process that holds the lock on `postgres.lock` in the data directory owns the server and runs it
+as a child process; a second process is a guest and uses the running one. The server must never
+outlive its owner, not even one killed with SIGKILL. So its parent is a small shell script that
+reads a pipe we hold. The kernel closes the pipe when we are gone, however that happened, and the
+script then stops the server.
 """
 
 import fcntl

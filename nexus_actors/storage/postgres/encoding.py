@@ -1,7 +1,7 @@
 """Batches as JSON text, the form in which they travel to the server.
 
-One JSON document per batch rather than an array per column: its fields are named on both sides,
-absent ones are null, and a number reaches `numeric` as it was written.
+One JSON document per batch rather than an array per column: both sides name its fields, absent ones
+are null, and a number reaches `numeric` as it was written.
 """
 
 import json

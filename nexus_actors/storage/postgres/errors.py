@@ -1,13 +1,13 @@
-"""What the driver and the server raise, turned into the ports' errors, in this one place.
+"""Errors of the driver and the server, turned into the ports' errors, in this one place.
 
     StorageError
     ├─ StorageUnavailable     worth trying again
-    │  └─ StorageStrained     with fewer rows, or others, it may pass
-    ├─ StorageRefused         a value it cannot hold: not worth repeating
-    └─ DatabaseStartError     the database cannot be used at all, `kind` says why
+    │  └─ StorageStrained     may succeed with fewer rows, or others
+    ├─ StorageRefused         a value it cannot store: not worth repeating
+    └─ DatabaseStartError     the database cannot be used at all; `kind` says why
 
 A message names the condition, its SQLSTATE, and the constraint, column, table or trigger function
-that it came from. The server's own sentence is added only for conditions whose sentence quotes no
+it came from. The server's own sentence is added only for conditions whose sentences quote no
 values, since a value may be a prompt, an answer or a password.
 """
 

@@ -1,4 +1,4 @@
-"""Wake-ups of the service by LISTEN/NOTIFY, and the sign that a consumer runs."""
+"""Wakes the service by LISTEN/NOTIFY, and shows clients that a consumer runs."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator

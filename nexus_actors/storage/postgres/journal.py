@@ -1,4 +1,4 @@
-"""What the journal says, for a person who asks: of one request, of what was spent."""
+"""What the journal says about one request, and about what was spent: for operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

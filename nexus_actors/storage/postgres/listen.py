@@ -1,7 +1,8 @@
-"""One connection that LISTENs, for whoever asks: the service's wake-ups and the client's results.
+"""One connection that LISTENs for any number of listeners: the service's wake-ups, the client's
+results.
 
-A notification is a hint: it may be lost with the connection, so whoever listens looks as well.
-After each (re)connect all listeners are called once, since something may have come in between.
+A notification is a hint: it may be lost with the connection, so every listener polls as well. After
+each (re)connect all listeners are called once, since something may have arrived in between.
 """
 
 import asyncio

@@ -1,6 +1,5 @@
-"""Who holds a lock. Any role can hold any advisory lock, and those of a table that it may read, so
-nobody waits for one without end, and who is in the way is named.
-"""
+"""Who holds a lock. Any role can hold any advisory lock, and locks on tables that it may read, so
+no wait for a lock is unbounded, and the holder is named."""
 
 import asyncio
 import logging

@@ -1,11 +1,11 @@
-"""The schema, brought up to date at each start.
+"""Brings the schema up to date at each start.
 
-It looks before it acts: where nothing is missing, no lock is taken, no DDL is attempted and a role
-with the bare working privileges suffices. What is missing is made in one transaction under an
+It looks before it acts: if nothing is missing, it takes no lock and attempts no DDL, and a role
+with the bare working privileges suffices. What is missing is created in one transaction under an
 advisory lock, so that services starting together take turns.
 
-Who waits for a table's lock holds up all who come after it. So none is waited for longer than
-`LOCK_TIMEOUT`; then all is undone, others have their turn, and it is tried again.
+A session that waits for a table's lock blocks all that come after it. So no wait is longer than
+`LOCK_TIMEOUT`; then everything is rolled back, others have their turn, and it is tried again.
 """
 
 import asyncio

@@ -92,7 +92,7 @@ class SeenNode:
     restarts: int
     last_error: str | None
     beat_age: float
-    """Seconds since its last sign of life."""
+    """Seconds since its last heartbeat."""
     chores: list[str]
     """What it does for all."""
 

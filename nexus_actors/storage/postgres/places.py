@@ -1,4 +1,4 @@
-"""Where a database is, and why it cannot be reached, in words that tell no user and no password."""
+"""Where a database is, and why it cannot be reached, without showing a user or password."""
 
 import errno
 import os

@@ -1,6 +1,5 @@
-"""Whether a service works on a queue: each holds a shared advisory lock named after it, for as long
-as it lives and takes requests.
-"""
+"""Whether a service works on a queue: each one holds a shared advisory lock named after the queue,
+as long as it lives and takes requests."""
 
 import hashlib
 

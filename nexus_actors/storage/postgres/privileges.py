@@ -1,6 +1,5 @@
-"""Whether the role of a session has what `roles.sql` grants a service: looked for at the start, so
-that what an upgrade needs is told by name.
-"""
+"""Whether the role of a session has what `roles.sql` grants a service: checked at the start, so
+that privileges missing after an upgrade are named."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`QuirkStore` in PostgreSQL, and what an operator may do with it."""
+"""`QuirkStore` in PostgreSQL, and what operators may do with it."""
 
 from dataclasses import dataclass
 from datetime import datetime

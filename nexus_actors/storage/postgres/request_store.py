@@ -1,8 +1,8 @@
 """The requests queue and the journal in PostgreSQL: `RequestStore`, one statement per operation.
 
-Cancelling an operation stops its statement on the server, which is then wholly undone, or had
-already been committed: a lease may then exist that nobody knows of, and lapses, or is released by
-`release_orphans`.
+Cancelling an operation stops its statement on the server, which is then rolled back, or had already
+committed. In the latter case a lease may exist that nobody knows of: it lapses, or
+`release_orphans` releases it.
 """
 
 from collections.abc import Collection, Mapping, Sequence

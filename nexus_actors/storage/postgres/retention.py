@@ -1,4 +1,4 @@
-"""`RetentionStore` in PostgreSQL: deletes in small batches, so that no lock is long."""
+"""`RetentionStore` in PostgreSQL: deletes in small batches, so that locks are short."""
 
 import logging
 from collections.abc import Mapping

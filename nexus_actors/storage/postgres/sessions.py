@@ -1,9 +1,10 @@
-"""Sessions of PostgreSQL that are alike, whatever a database, a role or a pooler sets for others.
+"""Sessions of PostgreSQL that behave alike, whatever a database, a role or a pooler sets by
+default.
 
-Settings are made by a statement, not with the connection's start: a pooler such as PgBouncer lets
-only a few pass there. What it may not do is change the server's session between transactions
-(PgBouncer's `pool_mode = transaction`): settings, prepared statements, LISTEN and the locks that
-prove who runs belong to a session. That is found out at the start, and refused.
+Settings are made by a statement, not at the connection's start, where a pooler such as PgBouncer
+lets only a few pass. A pooler must not change the server session between transactions (PgBouncer's
+`pool_mode = transaction`): settings, prepared statements, LISTEN and the locks that prove presence
+belong to a session. The start detects this and refuses.
 """
 
 from typing import TypeAlias

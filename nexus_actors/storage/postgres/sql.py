@@ -1,4 +1,4 @@
-"""SQL from files, and the names that go into it."""
+"""SQL from files, and the names that are inserted into it."""
 
 import re
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
-"""What stands in a database where ours belongs and is not ours, and what of ours has been dropped:
-told by name, with the mend, before anything is made or leased."""
+"""Objects of others where ours belong, and objects of ours that were dropped: reported by name,
+with the fix, before anything is created or leased."""
 
 import re
 from functools import cache

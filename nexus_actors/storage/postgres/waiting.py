@@ -1,4 +1,4 @@
-"""What waits, and for what, for a person who asks: the view `nexus.waiting`."""
+"""What waits, and for what: the view `nexus.waiting`, for operators."""
 
 from typing import Any
 
