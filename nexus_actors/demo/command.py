@@ -168,7 +168,7 @@ async def _send(screen: view.View, stage: Stage, pool: PostgresPool, examples: E
 def _tell_results(screen: view.View, examples: Examples, found: Evidence) -> None:
     screen.heading(
         "Every request has exactly one result",
-        "In the order they came. A cost would be unknown where the price is; imitations are free.",
+        "In the order they came. Without a known price a cost is unknown; mock providers are free.",
     )
     screen.show(view.results_table(found.results))
     if examples.local:
@@ -185,7 +185,7 @@ def _tell_results(screen: view.View, examples: Examples, found: Evidence) -> Non
     screen.show(view.attempts_table(found.attempts, promises.fallbacks(found)))
     screen.heading(
         "What can never succeed: a dead letter, and an error as its result",
-        "Its neighbours in the batch have not noticed.",
+        "The other requests of its batch were not affected.",
     )
     screen.show(view.dead_table(found.dead))
     for request_id in sorted(examples.duplicates):
