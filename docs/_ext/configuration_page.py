@@ -10,7 +10,6 @@ for sure, and nothing that runs the service needs it.
 import ast
 import inspect
 import json
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -18,28 +17,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from pydantic import BaseModel  # noqa: E402
-from pydantic.fields import FieldInfo  # noqa: E402
-
-from nexus_actors.providers.http.settings import HttpSettings  # noqa: E402
-from nexus_actors.providers.kinds import kind_names, load_kind  # noqa: E402
-from nexus_actors.providers.port import ModelSettings, ProviderSettings, ServedKind  # noqa: E402
-from nexus_actors.settings.changes import NEEDS_RESTART  # noqa: E402
-from nexus_actors.settings.load import OVERRIDES, parse_settings  # noqa: E402
-from nexus_actors.settings.meant import unit  # noqa: E402
-from nexus_actors.settings.model import (  # noqa: E402
+from nexus_actors.providers.http.settings import HttpSettings
+from nexus_actors.providers.kinds import kind_names, load_kind
+from nexus_actors.providers.port import ModelSettings, ProviderSettings, ServedKind
+from nexus_actors.settings.changes import NEEDS_RESTART
+from nexus_actors.settings.load import OVERRIDES, parse_settings
+from nexus_actors.settings.meant import unit
+from nexus_actors.settings.model import (
     BudgetSettings,
     Route,
     Settings,
     TokenSettings,
 )
-from nexus_actors.settings.routes import ROUTE_KEYS  # noqa: E402
-from nexus_actors.settings.section import Section  # noqa: E402
+from nexus_actors.settings.routes import ROUTE_KEYS
+from nexus_actors.settings.section import Section
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "configuration.md"
 MARK: Final = "<!-- Generated below by `make docs`: edit the docstrings of the settings. -->\n"
 
