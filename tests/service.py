@@ -50,10 +50,13 @@ class Sql:
         )
 
     async def until(self, query: str, *args: object) -> None:
-        """Wait until the query's value is true."""
+        """Wait until the query's value is true. It is asked for less often the longer it takes: the
+        machine is busy with what is waited for."""
         with trio.fail_after(PATIENCE):
+            pause = 0.01
             while not await self.value(query, *args):
-                await trio.sleep(0.02)
+                await trio.sleep(pause)
+                pause = min(pause * 1.3, 0.1)
 
     async def results(self) -> list[dict[str, Any]]:
         """Every result ever published to `ai_results`, archived ones included, in order."""
