@@ -1,12 +1,12 @@
-"""The text of a streamed answer on its way to who asked, piece by piece.
+"""The text of a streamed answer on its way to the caller, piece by piece.
 
-Pieces are a courtesy: each may be lost, and the result says everything once more. They travel as
-PostgreSQL notifications on a channel of the request's own.
+Pieces are best effort: each may be lost, and the result is authoritative. They travel as PostgreSQL
+notifications on a channel of the request's own.
 """
 
 import json
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 
 from nexus_actors.contract.json_text import Parsed, parse
 
@@ -26,8 +26,11 @@ class Piece:
 
 
 def stream_channel(request_id: str) -> str:
-    """The channel of one request's pieces; a name that PostgreSQL takes, whatever the id."""
-    return f"nexus_stream_{blake2b(request_id.encode(), digest_size=20).hexdigest()}"
+    """The channel of one request's pieces: a valid name, whatever the id.
+
+    Callers in other languages compute it as well, so its hash is one that SQL and OTP have.
+    """
+    return f"nexus_stream_{sha256(request_id.encode()).hexdigest()[:40]}"
 
 
 def encode_piece(piece: Piece) -> str:

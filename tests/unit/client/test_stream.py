@@ -90,6 +90,10 @@ def test_channels_are_names_that_postgresql_takes() -> None:
     assert stream_channel("a") != stream_channel("b")
 
 
+def test_a_channel_keeps_the_name_that_other_programs_compute() -> None:
+    assert stream_channel("r-1") == "nexus_stream_a5fa777a3dc67268caea6eea038ba14177e360db"
+
+
 def test_what_is_no_piece_is_none() -> None:
     for payload in ("", "x", "[]", '{"attempt": 1}', '{"attempt": "1", "number": 0, "text": "x"}'):
         assert decode_piece(payload) is None
