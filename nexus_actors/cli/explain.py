@@ -49,10 +49,10 @@ def explain(
 ) -> None:
     """Show the history of a request: its steps, and each call with its outcome.
 
-    Comes from the journal, so it works while the request is in work: what it waits for, since when
-    and until when, how many are ahead of it. It also shows what each model of the route would have
-    cost for the tokens used. A request that was never leased is searched among the last that were
-    sent.
+    It reads the journal, so it works while the request is in work. It then shows what the request
+    waits for, since when and until when, and how many are ahead of it. It also shows what each
+    model of the route would have cost for the tokens used. A request that was never leased is
+    looked up among the newest messages.
 
     Example: nexus explain 0b7c3f1e
     Exit codes: 0 done; 5 nobody knows it (yet), as for nexus result; 4 the database cannot be read.

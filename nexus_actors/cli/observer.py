@@ -38,8 +38,8 @@ def observer(
     and shows the equivalent SQL and command.
 
     It asks the service that runs here with this config, and its database; with --all or --node,
-    only the database. If something cannot be asked, it says so and tries again. ? shows the keys, q
-    quits.
+    only the database. If one of them does not answer, it says so and tries again. ? shows the keys,
+    q quits.
 
     Example: nexus observer --all
     Exit codes: 0 done; 1 internal error; 2 wrong usage or config, or no terminal; 129 ended by

@@ -34,7 +34,10 @@ Show = Callable[[str, str], None]
 """Is given each piece of what a statement prints: `out` or `err`, and the text."""
 Execute = Annotated[
     str | None,
-    Parameter(name=["--execute", "-e"], help="Run this statement and exit; default: read a pipe."),
+    Parameter(
+        name=["--execute", "-e"],
+        help="Run this statement and exit. Default: a prompt; from a pipe, its statements.",
+    ),
 ]
 
 

@@ -123,7 +123,9 @@ def resume(
 
 def scale(
     provider: Annotated[str, Parameter(name="PROVIDER", help="The provider's name.")],
-    calls: Annotated[str, Parameter(name="N", help="Concurrent calls; default: the config's.")],
+    calls: Annotated[
+        str, Parameter(name="N", help="Concurrent calls; the word default restores the config's.")
+    ],
     /,
     *,
     until: Until = None,
@@ -190,7 +192,9 @@ def drain(
 
 
 def log_level(
-    level: Annotated[Level, Parameter(name="LEVEL", help="default is the config's.")],
+    level: Annotated[
+        Level, Parameter(name="LEVEL", help="The word default restores the config's.")
+    ],
     /,
     *,
     until: Until = None,

@@ -54,8 +54,7 @@ def demo(
 ) -> int:
     """Show the service at work: an embedded PostgreSQL, example requests, all results.
 
-    Needs no keys and no network, and leaves nothing behind. Exit code 1 if anything it shows is not
-    as it must be.
+    Needs no keys and no network, and leaves nothing behind. Exit code 1 if a check fails.
 
     Example: nexus demo --keep
     """

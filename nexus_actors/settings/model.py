@@ -39,7 +39,7 @@ class ServiceSettings(Section):
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     """The least severe log lines that are written. `nexus log-level` overrides it for a time."""
     log_format: Literal["console", "json"] = "console"
-    """Log lines for people, or one JSON object a line."""
+    """Readable log lines, or one JSON object per line."""
 
 
 class DatabaseSettings(Section):
@@ -161,7 +161,7 @@ class DashboardSettings(Section):
 
 
 class SupervisionSettings(Section):
-    """`[supervision]`. What is set holds for every supervisor, whatever its size."""
+    """`[supervision]`. A value that is set applies to every supervisor, whatever its size."""
 
     max_restarts: Annotated[int, Field(ge=0, le=100_000)] | None = None
     """A supervisor that restarts its children more often than this within `max_seconds` gives up.
@@ -213,7 +213,7 @@ class RequestSettings(Section):
 
 
 class RetentionSettings(Section):
-    """`[retention]`. What is finished and older, or beyond the count, is deleted. 0 keeps all."""
+    """`[retention]`. Finished rows that are older or exceed the count are deleted. 0 keeps all."""
 
     archive_days: Annotated[float, Field(ge=0, le=36_500)] = 30.0
     """How long finished requests and results stay in their queues' archives."""
@@ -282,8 +282,8 @@ class Route:
     task_type: str
     """The requests' task type, normalised; `*` is any."""
     models: tuple[ModelRef, ...]
-    """`PROVIDER/MODEL`, the first choice first; those of providers that are left out are passed
-    over. Beside `model`, a model `*` is the one that the request asks for."""
+    """`PROVIDER/MODEL`, the first choice first; those of providers that are left out are skipped.
+    Beside `model`, a model `*` is the one that the request asks for."""
     capabilities: frozenset[str] = frozenset()
     """The request must have all of them."""
     agent: str | None = None
