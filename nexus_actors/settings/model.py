@@ -88,7 +88,7 @@ class QueueSettings(Section):
     visibility_timeout: Annotated[float, Field(ge=1, le=43_200)] = 60.0
     """The length of a lease: how long a request stays invisible to other processes unless its lease
     is extended, as it is while the request is in work. After a crash, other processes can take the
-    request when this time is over."""
+    request after this time."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
     """The most attempts of one request; then it fails with the last error."""
     max_throttled_hours: Annotated[float, Field(gt=0, le=8760)] = 24.0
