@@ -45,11 +45,11 @@ class House:
         return told
 
 
-def assert_told(told: Told, verdict: str, says: str, mend: str = "") -> None:
-    """That it was found, in these words among others, and with a mend that has these."""
+def assert_told(told: Told, verdict: str, says: str, fix: str = "") -> None:
+    """That it was found, in these words among others, and with a fix that has these."""
     assert told.verdict == verdict, told
     assert says in told.says, told
-    assert mend in told.mend, told
+    assert fix in told.fix, told
     if verdict in ("advice", "wrong"):
         assert told.leads_to, told
-        assert told.mend, told
+        assert told.fix, told

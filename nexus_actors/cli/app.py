@@ -11,6 +11,8 @@ from nexus_actors import __version__
 from nexus_actors.cli.exit_codes import MEANING
 
 _EPILOGUE = "Exit codes\n" + "\n".join(f"{code:>5}  {text}" for code, text in MEANING.items())
+_WHERE_CODES = "All exit codes: nexus --help"
+"""At the end of a command's own page, which says what they mean of it."""
 
 
 _FAMILIES = {
@@ -113,5 +115,8 @@ def tell_whole(tokens: Sequence[str]) -> None:
         if token.startswith("-") or token not in command:
             break
         command = command[token]
-    if command is not app and command.default_command is not None:
+    if command is app:
+        return
+    command.help_epilogue = _WHERE_CODES
+    if command.default_command is not None:
         command.help = _BREAK.sub(" ", inspect.getdoc(command.default_command) or "")

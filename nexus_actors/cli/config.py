@@ -65,14 +65,14 @@ def check(
     for warning in warnings:
         complain(f"warning: {warning}")
     say(
-        f"{settings.file or 'built-in defaults'}: right{_beside(len(warnings))};"
+        f"{settings.file or 'built-in defaults'}: valid{_beside(len(warnings))};"
         f" providers: {', '.join(settings.providers)}; routes: {len(settings.routes)}"
     )
     return exit_codes.OK
 
 
 def _beside(warnings: int) -> str:
-    return f", with {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
+    return f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
 
 
 def doubts(settings: "Settings") -> Iterator[str]:

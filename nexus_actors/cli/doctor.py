@@ -1,4 +1,4 @@
-"""`nexus doctor`: what is wrong with an installation, what it leads to, and the mend."""
+"""`nexus doctor`: what is wrong with an installation, what it leads to, and the fix."""
 
 import shutil
 import sys
@@ -47,7 +47,8 @@ def doctor(
     cannot see. Each check has five seconds.
 
     Example: nexus doctor --only database --only keys
-    Exit codes: 0 all is well; 1 something keeps the service from working; 6 there is advice.
+    Exit codes: 0 nothing is wrong, though there may be advice; 1 something keeps the service from
+    working.
     """
     from nexus_actors.doctor.check import Given
     from nexus_actors.doctor.examine import NAMES, examine
@@ -85,8 +86,8 @@ def _lines(found: "Sequence[Told]") -> "Iterator[str]":
         yield from _wrapped(begin, it.says, hanging=min(len(begin), 13 + width + 2))
         if it.leads_to:
             yield from _wrapped(f"{indent}leads to: ", it.leads_to)
-        if it.mend:
-            yield from _wrapped(f"{indent}mend:     ", it.mend)
+        if it.fix:
+            yield from _wrapped(f"{indent}fix:      ", it.fix)
 
 
 def _wrapped(begin: str, text: str, hanging: int | None = None) -> "Iterator[str]":
@@ -122,7 +123,5 @@ def _summary(found: "Sequence[Told]") -> str:
 
 
 def _exit_code(found: "Sequence[Told]") -> int:
-    verdicts = {it.verdict for it in found}
-    if "wrong" in verdicts:
-        return exit_codes.FAILED
-    return exit_codes.DEGRADED if "advice" in verdicts else exit_codes.OK
+    """Advice is no failure: the service works."""
+    return exit_codes.FAILED if any(it.verdict == "wrong" for it in found) else exit_codes.OK

@@ -57,13 +57,14 @@ class Done:
     """Of those, under ids that the journal knew before."""
     bad: int = 0
     next_line: int = 1
-    """The lines before it are sent, or were told to be bad."""
+    """The lines before it are sent, or were told to be invalid."""
     under_way: int = 0
     """Requests of the batch that is being sent."""
 
     def told(self, queue: str) -> str:
         """In words."""
-        bad = f", {self.bad} bad lines left out" if self.bad else ""
+        lines = "line" if self.bad == 1 else "lines"
+        bad = f", {self.bad} invalid {lines} skipped" if self.bad else ""
         known = f"{self.known} of them under ids that are known already: no new requests"
         return f"{self.sent} sent to {queue}{f', {known}' if self.known else ''}{bad}"
 
@@ -116,10 +117,10 @@ def enqueue(
 ) -> int:
     """Send requests from a file, one JSON object per line, and print their ids.
 
-    A line without request_id gets one. Every line is checked by the service's own rules: a bad line
-    is reported with its number and everything that is wrong with it, the other lines are sent, and
-    the exit code is 1. No service has to be running. An id that was used before does not start a
-    new request.
+    A line without request_id gets one. Every line is checked by the service's own rules: an invalid
+    line is skipped and reported with its number and everything that is wrong with it, the other
+    lines are sent, and the exit code is 1. No service has to be running. An id that was used before
+    does not start a new request.
 
     Example: nexus enqueue requests.jsonl
     """

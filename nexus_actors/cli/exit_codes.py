@@ -1,4 +1,5 @@
-"""What the exit codes say, for scripts. `nexus --help` ends with this list."""
+"""What the exit codes say, for scripts. `nexus --help` ends with this list; the page of
+a command says what its own mean."""
 
 from typing import Final
 
@@ -23,7 +24,7 @@ MEANING: Final = {
     NOT_RUNNING: "no service is running",
     DATABASE: "database error: unreachable, refused, or a missing privilege",
     TIMED_OUT: "timeout, or an id that nobody knows (yet)",
-    DEGRADED: "degraded (nexus status), or advice (nexus doctor)",
+    DEGRADED: "degraded (nexus status, nexus nodes)",
     INTERRUPTED: "interrupted by Ctrl-C",
     READER_GONE: "the reader of the output is gone (closed pipe)",
 }

@@ -97,7 +97,7 @@ def _notes(found: "Sequence[SeenNode]", width: int) -> "Iterator[str]":
         if it.why is not None and it.state not in _GONE:
             yield f"{it.name} is {it.state}: {it.why}"
         if it.chores:
-            yield f"{it.name} does for all: {', '.join(it.chores)}"
+            yield f"{it.name} is leader for: {', '.join(it.chores)}"
         if it.last_error is not None and width < WIDE:
             yield f"{it.name}: last error {it.last_error}"
 

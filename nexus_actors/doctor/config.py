@@ -12,7 +12,7 @@ from nexus_actors.doctor.check import Check, Configured, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.settings import Settings, SettingsErrors
 from nexus_actors.settings.database_url import exposed_password
-from nexus_actors.settings.reach import gap_warning
+from nexus_actors.settings.reach import echo_warning, gap_warning
 
 DISTRIBUTION: Final = "nexus-actors"
 _INSTALL: Final = "make setup, or: pip install --require-hashes -r requirements.lock"
@@ -33,7 +33,7 @@ def look_at_config(at: Configured) -> Sequence[Finding]:
         case Settings() as settings:
             told = list(_warnings(settings))
             file = settings.file or "built-in defaults"
-            return told or [Ok(f"{file}: right; database by {_source(settings)}")]
+            return told or [Ok(f"{file}: valid; database from {_source(settings)}")]
 
 
 def _closed(at: Configured) -> NotChecked | None:
@@ -58,11 +58,10 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
     elsewhere.add(gap_warning(settings.routes) or "")
     for warning in settings.warnings:
         if warning not in elsewhere:
-            yield Advice(
-                warning,
-                "the service starts, and does as it says",
-                f"mend it in {settings.file or 'the environment'}; then nexus config check",
-            )
+            fix = f"correct it in {settings.file or 'the environment'}; then nexus config check"
+            if warning == echo_warning(settings.left_out):
+                fix = "set one of these variables where the service gets its environment"
+            yield Advice(warning, "the service starts, and works as described", fix)
     if (file := exposed_password(settings)) is not None:
         yield Advice(
             f"[database] url has a password, and everybody on this machine can read {file}",

@@ -115,31 +115,31 @@ async def _unknown_name(url: str, where: str) -> Unreachable | None:
     if failed is None:
         return None
     told = "cannot be looked up at present" if failed.errno == socket.EAI_AGAIN else "is not known"
-    mend = (
+    fix = (
         f"correct the host in [database] url (or DATABASE_URL); getent hosts {names[-1]} asks as"
         " the service does"
     )
-    return _away(f"{where}: the host's name {told}", mend)
+    return _away(f"{where}: the host's name {told}", fix)
 
 
-def _away(cause: str, mend: str) -> Unreachable:
-    return Unreachable(Wrong(cause, _STOPS, mend), _SEE, _SEE)
+def _away(cause: str, fix: str) -> Unreachable:
+    return Unreachable(Wrong(cause, _STOPS, fix), _SEE, _SEE)
 
 
 def refused(error: DatabaseStartError, where: str) -> Unreachable:
     """What the start of a service would be refused for."""
     cause = error.__cause__
     if isinstance(cause, TransactionPooling):
-        told, _, mend = str(cause).rpartition(": ")
+        told, _, fix = str(cause).rpartition(": ")
         return Unreachable(
             Ok(f"{where}: there is a pooler, that lets us in"),
-            Wrong(told, "nexus start is refused", mend),
+            Wrong(told, "nexus start is refused", fix),
             NotChecked("see pooler"),
         )
-    return _away(str(error), _mend(error, cause, where))
+    return _away(str(error), _fix(error, cause, where))
 
 
-def _mend(error: DatabaseStartError, cause: BaseException | None, where: str) -> str:
+def _fix(error: DatabaseStartError, cause: BaseException | None, where: str) -> str:
     by_kind = {
         "wrong_password": "correct user and password in [database] url (or DATABASE_URL), or what"
         " pg_hba.conf allows: psql with the same URL asks likewise",
@@ -149,7 +149,7 @@ def _mend(error: DatabaseStartError, cause: BaseException | None, where: str) ->
         " service's role",
     }
     if cause is not None and is_tls(cause):
-        return _mend_of_tls(cause)
+        return _fix_of_tls(cause)
     if isinstance(cause, asyncpg.TooManyConnectionsError):
         return (
             "end sessions that nobody needs (pg_stat_activity), raise max_connections or the limit"
@@ -162,7 +162,7 @@ def _mend(error: DatabaseStartError, cause: BaseException | None, where: str) ->
     return by_kind.get(error.kind, _SILENT)
 
 
-def _mend_of_tls(cause: BaseException) -> str:
+def _fix_of_tls(cause: BaseException) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return "give the authority that signed it in [database] url: sslrootcert=FILE"
     return (
@@ -216,20 +216,20 @@ async def look_at_writing(at: Connected) -> Sequence[Finding]:
     row = await row_of(at, "server")
     leads_to = "nothing can be leased or stored; what runs keeps its answers in the spool"
     if row["standby"]:
-        mend = "name the primary in [database] url; of several hosts: target_session_attrs=primary"
-        return [Wrong(f"{at.where} is a standby, which is read-only", leads_to, mend)]
+        fix = "name the primary in [database] url; of several hosts: target_session_attrs=primary"
+        return [Wrong(f"{at.where} is a standby, which is read-only", leads_to, fix)]
     if not row["read_only"]:
         return [Ok("it takes what is written")]
     database, role = row["database"], row["role"]
-    mends = {
+    fixes = {
         "database": f"ALTER DATABASE {database} RESET default_transaction_read_only",
         "user": f"ALTER ROLE {role} RESET default_transaction_read_only",
         "database user": f"ALTER ROLE {role} IN DATABASE {database}"
         " RESET default_transaction_read_only",
     }
-    mend = mends.get(row["source"], "set default_transaction_read_only = off in postgresql.conf")
+    fix = fixes.get(row["source"], "set default_transaction_read_only = off in postgresql.conf")
     cause = f"default_transaction_read_only is on, set for the {row['source']}"
-    return [Wrong(cause, leads_to, mend)]
+    return [Wrong(cause, leads_to, fix)]
 
 
 async def look_at_connections(at: Connected) -> Sequence[Finding]:
@@ -253,10 +253,10 @@ async def look_at_connections(at: Connected) -> Sequence[Finding]:
         "database": f"ALTER DATABASE {row['database']}"
         f" CONNECTION LIMIT {row['database_used'] + wanted}",
     }[least]
-    mend = f"{more}, or [database] pool_size = {max(left[least] - beside, 1)}"
+    fix = f"{more}, or [database] pool_size = {max(left[least] - beside, 1)}"
     if await aside(running_pid, at.data_dir) is not None:
-        return [Advice(cause, "the one that runs has its own; no further node can start", mend)]
-    return [Wrong(cause, "nexus start waits for connections, or works with too few", mend)]
+        return [Advice(cause, "the one that runs has its own; no further node can start", fix)]
+    return [Wrong(cause, "nexus start waits for connections, or works with too few", fix)]
 
 
 async def look_at_clock(at: Connected) -> Sequence[Finding]:

@@ -159,6 +159,6 @@ async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ..
             examination.tell(OF_INSTALLATION, why)
         if loaded is None:
             cause = f"the config could not be read within {given.patience:g} s"
-            mend = "see whether the file system that it is on answers"
-            examination.tell(OF_CONFIG, Wrong(cause, "no service starts", mend))
+            fix = "see whether the file system that it is on answers"
+            examination.tell(OF_CONFIG, Wrong(cause, "no service starts", fix))
     return examination.told()

@@ -21,7 +21,7 @@ class NotChecked:
     """It could not be looked at, which says nothing of it."""
 
     why: str
-    mend: str = ""
+    fix: str = ""
     """How it could be."""
     subject: str = ""
 
@@ -32,7 +32,7 @@ class Advice:
 
     cause: str
     leads_to: str
-    mend: str
+    fix: str
     """A command, a line of config, or what else to do."""
     subject: str = ""
 
@@ -43,7 +43,7 @@ class Wrong:
 
     cause: str
     leads_to: str
-    mend: str
+    fix: str
     subject: str = ""
 
 
@@ -88,9 +88,9 @@ class Told:
                 return ""
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         """What to do about it; empty where there is nothing to be done."""
-        return "" if isinstance(self.finding, Ok) else self.finding.mend
+        return "" if isinstance(self.finding, Ok) else self.finding.fix
 
     def as_json(self) -> dict[str, str]:
         """For a script."""
@@ -100,5 +100,5 @@ class Told:
             "verdict": self.verdict,
             "says": self.says,
             "leads_to": self.leads_to,
-            "mend": self.mend,
+            "fix": self.fix,
         }

@@ -66,8 +66,8 @@ def look_at_data_dir(at: Installation) -> Sequence[Finding]:
     """Whether the service can keep its files there, and nobody else read them."""
     folder = at.data_dir
     if (why := trouble(folder)) is not None:
-        cause, _, mend = why.rpartition(": ")
-        return [Wrong(cause, "nexus start is refused", mend)]
+        cause, _, fix = why.rpartition(": ")
+        return [Wrong(cause, "nexus start is refused", fix)]
     if not folder.exists():
         return [Ok(f"{folder}: nexus start makes it")]
     mode = stat.S_IMODE(folder.stat().st_mode)
@@ -90,14 +90,14 @@ def look_at_disk(at: Installation) -> Sequence[Finding]:
     free = shutil.disk_usage(there).free
     wanted = at.settings.service.spool_megabytes * _MEGABYTE - kept
     room = f"{free // _MEGABYTE} MB are free in {there}"
-    mend = f"make room there, or set [service] spool_megabytes to {max(free // _MEGABYTE // 2, 1)}"
+    fix = f"make room there, or set [service] spool_megabytes to {max(free // _MEGABYTE // 2, 1)}"
     if free < _LEAST_DISK:
         leads_to = "no answer can be kept while the database is away, and nexus start may fail"
-        return [Wrong(room, leads_to, mend)]
+        return [Wrong(room, leads_to, fix)]
     if free < wanted:
         asked = f"{room}, and [service] spool_megabytes allows {ceil(wanted / _MEGABYTE)} more"
         leads_to = "while the database is away, the disk is full before the spool is"
-        return [Advice(asked, leads_to, mend)]
+        return [Advice(asked, leads_to, fix)]
     return [Ok(f"{room}; {max(wanted, 0) // _MEGABYTE} MB are what the spool may still take")]
 
 
@@ -138,11 +138,11 @@ def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
         ]
     except asking.ControlError as error:
         leads_to = "nexus status, stop, tree, reload and remote do not reach it"
-        mend = (
+        fix = (
             "ask again, and look at its log; one that is frozen (its log stands still) is ended by"
             f" kill -ABRT {found.pid}, then start it again"
         )
-        return [Advice(str(error), leads_to, mend)]
+        return [Advice(str(error), leads_to, fix)]
     state = answer.get("state") if isinstance(answer, dict) else None
     if not isinstance(answer, dict) or state != "degraded":
         return [Ok(f"one runs (pid {found.pid}): {state}")]

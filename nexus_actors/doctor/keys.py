@@ -34,13 +34,13 @@ def _present(provider: Provider) -> Finding:
 
 def _absent(settings: Settings, left_out: LeftOut) -> Finding:
     name, why = left_out.name, left_out.why
-    mend = _mend_of_key(name, why)
+    fix = _fix_of_key(name, why)
     if left_out.wrong_keys:
-        return Wrong(why, _LEFT_OUT, mend, subject=name)
+        return Wrong(why, _LEFT_OUT, fix, subject=name)
     if any(it.startswith(f"providers.{name}.") for it in settings.sources) or _is_named(
         settings, name
     ):
-        return Advice(why, _LEFT_OUT, mend, subject=name)
+        return Advice(why, _LEFT_OUT, fix, subject=name)
     return Ok(f"built in, in no file of yours, and left out: {why}", subject=name)
 
 
@@ -50,7 +50,7 @@ def _is_named(settings: Settings, provider: str) -> bool:
     return own and any(ref.provider == provider for it in settings.routes for ref in it.models)
 
 
-def _mend_of_key(provider: str, why: str) -> str:
+def _fix_of_key(provider: str, why: str) -> str:
     if why.endswith(": chmod 600"):
         return f"chmod 600 {why.partition(' can be read by others')[0]}"
     if why.endswith(_GONE):
@@ -113,17 +113,17 @@ def _failed(provider: str, key: str, failure: ProviderFailure) -> Finding:
     away = (ErrorType.CONNECTION_FAILED, ErrorType.TIMEOUT, ErrorType.INVALID_RESPONSE)
     if failure.type in away:
         leads_to = "its calls fail, and its circuits open; requests go to the route's next model"
-        mend = (
+        fix = (
             f"start that server, or correct [providers.{provider}] base_url; see whether this host"
             " gets there (DNS, firewall, proxy)"
         )
-        return Wrong(told, leads_to, mend, subject=provider)
+        return Wrong(told, leads_to, fix, subject=provider)
     if failure.status_code in (404, 405):
         return NotChecked(f"it has no free call that we know of ({told})", subject=provider)
     if failure.type == ErrorType.QUOTA_EXCEEDED:
         leads_to = "the key is suspended, and requests wait for it, or go to the next model"
-        mend = f"pay, or raise the limit of {key or 'the account'} at the vendor; docs/keys.md"
-        return Wrong(f"{key or 'the account'} is spent: {told}", leads_to, mend, subject=provider)
+        fix = f"pay, or raise the limit of {key or 'the account'} at the vendor; docs/keys.md"
+        return Wrong(f"{key or 'the account'} is spent: {told}", leads_to, fix, subject=provider)
     if failure.type == ErrorType.AUTHENTICATION_FAILED:
         return _refused(provider, key, failure)
     leads_to = "calls may fail likewise, at present"
@@ -133,14 +133,14 @@ def _failed(provider: str, key: str, failure: ProviderFailure) -> Finding:
 def _refused(provider: str, key: str, failure: ProviderFailure) -> Finding:
     name = key or "a call without a key"
     cause = f"{name} is refused: {failure.message}"
-    mend = f"put a good key into {key}, then nexus reload (a file) or a restart (a variable)"
+    fix = f"put a good key into {key}, then nexus reload (a file) or a restart (a variable)"
     if not key:
-        mend = f"name one in [providers.{provider}] api_key_env"
+        fix = f"name one in [providers.{provider}] api_key_env"
     if failure.scope != "key":
         leads_to = "its calls may be refused, too; a key may be good for calls and not for this one"
-        return Advice(cause, leads_to, f"{mend}; or try it: nexus ask", subject=provider)
+        return Advice(cause, leads_to, f"{fix}; or try it: nexus ask", subject=provider)
     leads_to = "its requests wait for a key that works ([queue] on_no_key), or go to the next model"
-    return Wrong(cause, leads_to, mend, subject=provider)
+    return Wrong(cause, leads_to, fix, subject=provider)
 
 
 def _unknown_models(settings: Settings, provider: str, seen: Seen) -> Sequence[Finding]:
@@ -155,10 +155,10 @@ def _unknown_models(settings: Settings, provider: str, seen: Seen) -> Sequence[F
         if seen.has(model):
             continue
         close = nearest(model, seen.models)
-        mend = f"did you mean {provider}/{close}?" if close else "see the vendor's list of models"
+        hint = f"did you mean {provider}/{close}?" if close else "see the vendor's list of models"
         cause = f"{provider}/{model}, which a route names, is not among the models it lists"
         leads_to = "calls to it probably end as model_unavailable"
-        told.append(Advice(cause, leads_to, f"{mend} Correct [[routes]]", subject=provider))
+        told.append(Advice(cause, leads_to, f"correct [[routes]]: {hint}", subject=provider))
     return told
 
 

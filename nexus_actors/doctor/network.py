@@ -45,8 +45,8 @@ def _port(where: Tcp, pid: int | None) -> Finding:
         _bind(where)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            mend = "give [admin] listen an address of this host, and a port above 1023"
-            return Wrong(f"{name}: {_lower(error)}", _REFUSED, mend)
+            fix = "give [admin] listen an address of this host, and a port above 1023"
+            return Wrong(f"{name}: {_lower(error)}", _REFUSED, fix)
         if pid is None:
             return _taken(name, f"ss -ltnp 'sport = :{where.port}'")
         ours = _holds(pid, where.port)
@@ -58,8 +58,8 @@ def _port(where: Tcp, pid: int | None) -> Finding:
 
 
 def _taken(name: str, who: str) -> Wrong:
-    mend = f"end what holds it ({who} names it), or give [admin] listen another address"
-    return Wrong(f"{name} is taken by another process", _REFUSED, mend)
+    fix = f"end what holds it ({who} names it), or give [admin] listen another address"
+    return Wrong(f"{name} is taken by another process", _REFUSED, fix)
 
 
 def _bind(where: Tcp) -> None:
@@ -142,8 +142,8 @@ async def look_at_tracing(at: Installation) -> Sequence[Finding]:
             await (await trio.open_tcp_stream(host, port)).aclose()
     except (OSError, trio.TooSlowError) as error:
         why = "no answer" if isinstance(error, trio.TooSlowError) else _lower(error)
-        mend = "start the collector, or correct [tracing] endpoint; docs/tracing.md"
-        return [Advice(f"{endpoint} cannot be connected to: {why}", leads_to, mend)]
+        fix = "start the collector, or correct [tracing] endpoint; docs/tracing.md"
+        return [Advice(f"{endpoint} cannot be connected to: {why}", leads_to, fix)]
     return [Ok(f"{endpoint} can be connected to")]
 
 

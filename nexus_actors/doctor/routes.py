@@ -22,8 +22,8 @@ def look_at_routes(at: Installation) -> Sequence[Finding]:
 def _gaps(settings: Settings) -> Iterator[Finding]:
     if (gap := gap_warning(settings.routes)) is not None:
         cause, _, leads_to = gap.partition(": ")
-        mend = 'a last route for the rest: [[routes]] complexity = "*", task_type = "*", models = …'
-        yield Advice(cause, leads_to, mend)
+        fix = 'a last route for the rest: [[routes]] complexity = "*", task_type = "*", models = …'
+        yield Advice(cause, leads_to, fix)
 
 
 def _left_out(settings: Settings) -> Iterator[Finding]:

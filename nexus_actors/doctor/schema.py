@@ -29,13 +29,13 @@ async def look_at_pgmq(at: Connected) -> Sequence[Finding]:
     upgrade = "ALTER EXTENSION pgmq UPDATE"
     if not row["headers"]:
         told = f"PGMQ {version or '(its SQL, without a version)'} is too old"
-        mend = upgrade if version and newest not in (None, version) else _NEWER_PGMQ
-        return [Wrong(f"{told}: {_PGMQ_TOO_OLD}", "nexus start fails, or nothing is leased", mend)]
+        fix = upgrade if version and newest not in (None, version) else _NEWER_PGMQ
+        return [Wrong(f"{told}: {_PGMQ_TOO_OLD}", "nexus start fails, or nothing is leased", fix)]
     if version is None:
         return [Ok("there, as SQL")]
     if newest is not None and newest != version:
         cause = f"the extension is {version}, and the server has {newest}"
-        return [Advice(cause, "mended faults of it stay", upgrade)]
+        return [Advice(cause, "faults of it that are fixed since stay", upgrade)]
     return [Ok(f"there, as the extension {version}")]
 
 
@@ -53,18 +53,18 @@ async def look_at_migrations(at: Connected) -> Sequence[Finding]:
         await at.pool.run(refuse_strangers, at.queues, at.where, stores_results=stores)
         missing = await at.pool.run(missing_parts, at.queues, at.where)
     except DatabaseStartError as error:
-        cause, mend = error.cause, error.mend
-        if not mend:
-            cause, _, mend = cause.rpartition(": ")
-        return [Wrong(cause, _REFUSED, mend)]
+        cause, fix = error.cause, error.mend
+        if not fix:
+            cause, _, fix = cause.rpartition(": ")
+        return [Wrong(cause, _REFUSED, fix)]
     if not missing:
         return [Ok("all of this program's are made")]
     cause = f"it has yet to be given {', '.join(missing)}"
     may = await at.pool.run(fetch, "SELECT has_database_privilege(current_database(), 'CREATE')")
-    mend = "nexus db migrate, as the owner of the database"
+    fix = "nexus db migrate, as the owner of the database"
     if may[0][0]:
-        return [Advice(cause, "the next nexus start makes it first", mend)]
-    return [Wrong(cause, f"{_REFUSED}: this role may not make it", mend)]
+        return [Advice(cause, "the next nexus start makes it first", fix)]
+    return [Wrong(cause, f"{_REFUSED}: this role may not make it", fix)]
 
 
 async def _is_prepared(at: Connected) -> bool:
@@ -86,8 +86,8 @@ async def look_at_privileges(at: Connected) -> Sequence[Finding]:
     role, found = await at.pool.run(lacking, at.queues)
     if not found:
         return [Ok(f"the role {role} has what a service needs")]
-    mend = f"as the owner of the database: nexus db roles --service {role} | psql …"
-    return [Wrong(f"the role {role} lacks {', '.join(found)}", _REFUSED, mend)]
+    fix = f"as the owner of the database: nexus db roles --service {role} | psql …"
+    return [Wrong(f"the role {role} lacks {', '.join(found)}", _REFUSED, fix)]
 
 
 async def look_at_producers(at: Connected) -> Sequence[Finding]:

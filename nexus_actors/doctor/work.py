@@ -126,8 +126,8 @@ async def look_at_waiting(at: Connected) -> Sequence[Finding]:
 def _waits(reason: str, count: int, seconds: float) -> Advice:
     cause = f"{count} requests wait ({reason}), one of them for {seconds / 3600:.0f} h"
     leads_to = "they end by their own timeout, or when that is over"
-    mend = MENDS.get(reason, f"nexus waiting --reason {reason}")
-    return Advice(cause, leads_to, mend, subject=reason)
+    fix = MENDS.get(reason, f"nexus waiting --reason {reason}")
+    return Advice(cause, leads_to, fix, subject=reason)
 
 
 async def look_at_pauses(at: Connected) -> Sequence[Finding]:
@@ -160,8 +160,8 @@ async def look_at_pruning(at: Connected) -> Sequence[Finding]:
         return [Ok("a round was complete within the hour")]
     cause = f"nobody has completed a round for {idle / 3600:.0f} h"
     leads_to = "archives and journal grow, and statements take longer"
-    mend = "nexus nodes shows who prunes, its log (pruning put off) why not"
-    return [Advice(cause, leads_to, mend)]
+    fix = "nexus nodes shows who prunes, its log (pruning put off) why not"
+    return [Advice(cause, leads_to, fix)]
 
 
 async def look_at_copies(at: Connected) -> Sequence[Finding]:

@@ -341,7 +341,7 @@ def _of_node(node: NodeSeen) -> str:
             ("started", f"{node.started_at:%Y-%m-%d %H:%M:%S %Z}"),
             ("at work", node.in_flight),
             ("restarts", node.restarts),
-            ("does for all", ", ".join(node.chores) or "-"),
+            ("leader for", ", ".join(node.chores) or "-"),
             ("last error", node.last_error or "-"),
         )
     ]

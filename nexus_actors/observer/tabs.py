@@ -125,7 +125,7 @@ _NODE_COLUMNS: Final = (
     Column("at work", 7, right=True),
     Column("restarts", 8, right=True),
     Column("seen", 6, right=True),
-    Column("why, or what it does for all", 16, 3),
+    Column("why, or leader for", 16, 3),
 )
 _PROVIDER_COLUMNS: Final = (
     Column("provider", 11, 1),
@@ -152,7 +152,7 @@ _REASON_COLUMNS: Final = (
     Column("requests", 8, right=True),
     Column("since", 11),
     Column("until", 11),
-    Column("what exactly", 20, 1),
+    Column("detail", 20, 1),
 )
 _WAITING_COLUMNS: Final = (
     Column("request", 18, 2),

@@ -94,12 +94,17 @@ def _refuse_wrong_keys(
         )
 
 
-def _echo_reach(left_out: dict[str, LeftOut], environ: Mapping[str, str], notes: Notes) -> Reach:
+def echo_warning(left_out: Mapping[str, LeftOut]) -> str:
+    """That `echo` stands in for the providers, since none of them has a key."""
     why = ", ".join(dict.fromkeys(it.why.removesuffix(" is not set") for it in left_out.values()))
-    notes.warnings.append(
+    return (
         f"no provider has a key ({why}): {defaults.ECHO} serves every route, "
         "so every answer only repeats its question"
     )
+
+
+def _echo_reach(left_out: dict[str, LeftOut], environ: Mapping[str, str], notes: Notes) -> Reach:
+    notes.warnings.append(echo_warning(left_out))
     providers: dict[str, Provider] = {}
     for name, table in defaults.ECHO_PROVIDERS.items():
         match read_provider(name, table, environ, notes):

@@ -120,5 +120,5 @@ def cancelled(wish: Cancellation | None) -> Failure:
     """How a request ends for which that was asked."""
     by = f" by {wish.by}" if wish is not None and wish.by else ""
     why = f": {wish.why}" if wish is not None and wish.why else ""
-    message = f"its cancellation was asked for{by}{why}"
+    message = f"cancelled{by}{why}"
     return Failure(type=ErrorType.CANCELLED, message=message, retryable=False)

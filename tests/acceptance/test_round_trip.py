@@ -94,7 +94,7 @@ def test_enqueue_sends_good_lines_and_names_bad_ones(nexus: Nexus, database_url:
     assert (first, last) == ("one", "five")
     assert "nexus: line 3: invalid_complexity" in done.stderr
     assert "nexus: line 4: invalid_request" in done.stderr
-    assert "3 sent to ai_requests, 3 bad lines left out" in done.stderr
+    assert "3 sent to ai_requests, 3 invalid lines skipped" in done.stderr
     assert "nexus: line 7: invalid_request: input" in done.stderr
     for request_id in (first, generated, last):
         assert nexus.run("result", request_id, "--wait").returncode == 0

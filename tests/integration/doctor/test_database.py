@@ -43,7 +43,7 @@ async def test_a_database_as_it_should_be_is_said_to_be_well(
 
 
 SABOTAGE: dict[str, tuple[Sequence[str], str, str, str, str]] = {
-    # what is done to it; the check that finds it; its verdict; words of cause and mend
+    # what is done to it; the check that finds it; its verdict; words of cause and fix
     "a migration that is pending": (
         ("DELETE FROM nexus.migrations WHERE number = 12",),
         "migrations",
@@ -145,7 +145,7 @@ SABOTAGE: dict[str, tuple[Sequence[str], str, str, str, str]] = {
 }
 
 
-async def test_each_broken_thing_is_found_and_its_mend_named(
+async def test_each_broken_thing_is_found_and_its_fix_named(
     house: House, database_url: str
 ) -> None:
     """All at once: none hides another."""
@@ -189,7 +189,7 @@ async def test_what_a_role_lacks_is_told_by_name(house: House, database_url: str
             "DROP INDEX nexus.requests_queued",
         )
         found = {it.check: it for it in await house.look(*NAMES)}
-        await execute(database_url, found["writing"].mend, found["connections"].mend.split(",")[0])
+        await execute(database_url, found["writing"].fix, found["connections"].fix.split(",")[0])
         after = {it.check: it.verdict for it in await house.look("writing", "connections")}
         await execute(database_url, f"ALTER ROLE {role} CONNECTION LIMIT 0")
         full = await house.find("database")
@@ -235,7 +235,7 @@ async def test_a_database_that_was_never_prepared_is_no_fault_of_its_own(
     assert {it.verdict for it in found.values()} == {"ok", "advice", "not checked"}
 
 
-async def test_what_is_newer_or_strange_is_refused_with_its_mend(
+async def test_what_is_newer_or_strange_is_refused_with_its_fix(
     house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.configure(url=database_url)
@@ -265,7 +265,7 @@ FULL = {
     "database": "app",
 }
 ROWS: dict[str, tuple[str, dict[str, Any], str, str]] = {
-    # what a server cannot easily be made to say; the check; words of cause and mend
+    # what a server cannot easily be made to say; the check; words of cause and fix
     "a standby": (
         "writing",
         {**OPEN, "standby": True},
@@ -299,7 +299,7 @@ ROWS: dict[str, tuple[str, dict[str, Any], str, str]] = {
 }
 
 
-async def test_what_the_server_says_of_itself_has_its_own_mend(
+async def test_what_the_server_says_of_itself_has_its_own_fix(
     house: House, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.configure(url=database_url)

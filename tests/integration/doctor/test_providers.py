@@ -51,7 +51,7 @@ async def looked(
 
 
 REPLIES: dict[str, tuple[Reply, str, str, str]] = {
-    # what its list of models is answered with; the verdict; words of cause and mend
+    # what its list of models is answered with; the verdict; words of cause and fix
     "well": (listed("m-1-2026-11-01", "m-2"), "ok", "answers, and takes WELL_KEY", ""),
     "refused": (
         Reply(status=401, body={"error": {"message": f"bad key {KEY}", "code": "invalid_api_key"}}),

@@ -55,7 +55,7 @@ class _Slow(_Resolver):
         await trio.sleep_forever()
 
 
-async def test_each_way_of_not_getting_there_has_its_own_mend(
+async def test_each_way_of_not_getting_there_has_its_own_fix(
     house: House, database_url: str
 ) -> None:
     nobody = user(database_url, "nobody_here")

@@ -60,7 +60,7 @@ async def test_wherever_a_request_is_it_ends_as_cancelled_and_the_service_goes_o
         results = {it["request_id"]: it["error"] for it in await sql.results()}
         assert results.keys() == set(names)
         assert {it["type"] for it in results.values()} == {"cancelled"}
-        told = {"its cancellation was asked for by joe: too dear"}
+        told = {"cancelled by joe: too dear"}
         assert {it["message"] for it in results.values()} == told
         assert [it["reason"] for it in await sql.dead()] == ["cancelled"] * 10
         assert await sql.value("SELECT count(*) FROM nexus.requests WHERE state = 'failed'") == 10

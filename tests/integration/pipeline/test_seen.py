@@ -69,7 +69,7 @@ async def test_a_node_is_seen_from_its_start_to_its_stop_and_as_lost(
         assert code == exit_codes.DEGRADED
         assert "other\\u202e@away" in shown
         assert "lost" in shown
-        assert f"{node['name']} does for all: prune" in shown
+        assert f"{node['name']} is leader for: prune" in shown
         await service.sql.send(request(1), request(2, complexity="medium"))
         await service.stored(2)
         told = await service.application.status()

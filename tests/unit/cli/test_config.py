@@ -27,7 +27,7 @@ def test_what_the_settings_cannot_know_is_doubted(
     config.chmod(0o644)
     assert report.run(["config", "check", str(config)]) == 0
     told, said = capsys.readouterr()[::-1]
-    assert "right, with 4 warnings; " in said
+    assert "valid, 4 warnings; " in said
     assert f"service.data_dir: {config} is a file, a directory was expected" in told
     assert "everybody on this machine can read" in told
     assert "openai/gpt-6.1-soll is in no price list; did you mean openai/gpt-6.1-sol?" in told

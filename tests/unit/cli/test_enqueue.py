@@ -6,7 +6,7 @@ import json
 import pytest
 
 from nexus_actors.cli import enqueue
-from nexus_actors.cli.enqueue import MOST_NAMES, Dropped, _check, _read_lines
+from nexus_actors.cli.enqueue import MOST_NAMES, Done, Dropped, _check, _read_lines
 from nexus_actors.contract.bounds import Bounds
 
 GOOD = {"request_id": "r", "complexity": "simple", "messages": [{"role": "user", "content": "x"}]}
@@ -20,6 +20,18 @@ def test_the_configs_bounds_count() -> None:
     assert good == []
     assert [number for number, _ in mistakes] == [4]
     assert "at most 2 tools ([requests] max_tools), found 3" in mistakes[0][1]
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (0, "7 sent to q"),
+        (1, "7 sent to q, 1 invalid line skipped"),
+        (2, "7 sent to q, 2 invalid lines skipped"),
+    ],
+)
+def test_how_many_lines_were_skipped_is_told(bad: int, told: str) -> None:
+    assert Done(sent=7, bad=bad).told("q") == told
 
 
 def test_names_that_nobody_is_sent_are_told_once_and_not_without_end(

@@ -42,6 +42,17 @@ def test_a_commands_own_page_tells_all_of_it(capsys: pytest.CaptureFixture[str])
     assert "Ctrl-C interrupts the statement" in " ".join(shown.split())
 
 
+@pytest.mark.parametrize("words", [["doctor"], ["dead"], ["dead", "edit"], ["ask"]])
+def test_the_list_of_exit_codes_stands_on_one_page_alone(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.run([*words, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "interrupted by Ctrl-C" not in shown
+    assert "All exit codes: nexus --help" in shown
+    assert shown.count("Exit codes") <= 1
+
+
 def test_ends_of_source_lines_are_none_on_a_subcommands_page() -> None:
     tell_whole(["actor", "stop", "--help"])
     codes = app["actor"]["stop"].help.partition("Exit codes: ")[2]

@@ -38,6 +38,13 @@ async def test_warnings_are_advice(house: House) -> None:
     assert_told(told, "advice", "queue.visibility_timeout: 3 s is short", str(house.file))
 
 
+async def test_that_no_provider_has_a_key_is_told_with_the_variables_to_set(house: House) -> None:
+    house.file.write_text(f'[service]\ndata_dir = "{house.file.parent / "data"}"\n')
+    told = await house.find("config", environ={})
+    assert_told(told, "advice", "no provider has a key (OPENAI_API_KEY", "set one of these")
+    assert str(house.file) not in told.fix  # the keys stand in no file
+
+
 async def test_a_password_that_everybody_can_read_is_told_and_not_shown(house: House) -> None:
     house.configure(url="postgresql://u:hunter2@h/d")
     house.file.chmod(0o644)
@@ -45,7 +52,7 @@ async def test_a_password_that_everybody_can_read_is_told_and_not_shown(house: H
     assert_told(told, "advice", "everybody on this machine can read", f"chmod 640 {house.file}")
     assert "hunter2" not in repr(told)
     house.file.chmod(0o600)
-    assert_told(await house.find("config"), "ok", "right; database by [database] url")
+    assert_told(await house.find("config"), "ok", "valid; database from [database] url")
 
 
 async def test_what_no_route_takes_is_told(house: House) -> None:
@@ -54,7 +61,7 @@ async def test_what_no_route_takes_is_told(house: House) -> None:
     )
     told = await house.find("routes")
     assert_told(told, "advice", "complexity simple, complex", 'complexity = "*"')
-    assert_told(await house.find("config"), "ok", "right")
+    assert_told(await house.find("config"), "ok", "valid")
 
 
 async def test_routes_that_do_without_a_model_and_names_that_are_misspelt_are_told(

@@ -150,7 +150,7 @@ async def test_a_service_that_is_not_well_is_told_by_its_own_word(
         assert_told(told, "advice", "is starting or stopping", "the check nodes says which")
         assert_told(told, "advice", "", "A second SIGTERM would cut off calls")
         assert "calls end first, for up to" in told.leads_to
-        assert "kill" not in told.mend
+        assert "kill" not in told.fix
         instance.wait_for("it waits for the database: connection refused")
         told = await house.find("service")
         assert_told(told, "advice", "has not started: it waits for the database")
