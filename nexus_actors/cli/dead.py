@@ -8,7 +8,7 @@ from cyclopts import App, Parameter, validators
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import queues_of, running_database
-from nexus_actors.cli.letters import SHOWN, check_found, outcome_of, show_begun, show_odd
+from nexus_actors.cli.letters import SHOWN, check_found, no_letter, outcome_of, show_begun, show_odd
 from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, age, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 from nexus_actors.cli.running import run as run_async
@@ -133,12 +133,11 @@ def show(
     """Print one dead letter as JSON: the request as it was sent, and why it failed.
 
     For a result that `job_results` refuses: the result, and why it is refused. A request id selects
-    the last letter about that request.
-
-    A field of more than 64 KB and a number of more than 100 digits are cut; --all or --json prints
-    them whole.
+    the last letter about that request. A field of more than 64 KB and a number of more than 100
+    digits are cut; --all or --json prints them whole.
 
     Example: nexus dead show 17
+    Exit codes: 0 done; 1 it is too large; 5 no such letter; 4 the database cannot be read.
     """
     from nexus_actors.contract.json_text import Parsed, parse
     from nexus_actors.contract.shown_text import as_seen_json
@@ -146,7 +145,7 @@ def show(
 
     number, letter = _run(config, lambda pool, queues: dead_letters.find_one(pool, queues, which))
     if letter is None:
-        raise CommandError(f"there is no dead letter {which}")
+        raise no_letter(which)
     if letter.text is None:
         told = f"at most {dead_letters.LARGEST:,} bytes are shown; it has {letter.bytes:,} or more"
         raise CommandError(f"dead letter {number} is not shown: {letter.fault} ({told})")
@@ -278,9 +277,8 @@ def purge(
 ) -> int:
     """Delete dead letters for good, requests included.
 
-    Exit code 1 if some could not be deleted.
-
     Example: nexus dead purge --older-than 30d
+    Exit codes: 0 done; 1 some could not be deleted; 4 the database cannot be read.
     """
     which = _chosen(numbers, reason, provider, older_than, limit, newest, all_)
     left: list[int] = []

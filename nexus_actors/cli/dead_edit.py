@@ -1,15 +1,21 @@
-"""`nexus dead edit`: mend the request of a dead letter, so that it can be sent again."""
+"""`nexus dead edit`: correct the request of a dead letter, so that it can be sent again."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from nexus_actors.cli import exit_codes
+from nexus_actors.cli.database import queues_of, running_database
+from nexus_actors.cli.letters import no_letter
 from nexus_actors.cli.operator_sql import ask, caller
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, note, print_json
+from nexus_actors.cli.running import run
 from nexus_actors.cli.sources import opened
+
+if TYPE_CHECKING:
+    from nexus_actors.settings import Settings
 
 LARGEST = 16 * 2**20
 """Bytes of a request, as nexus.edit_letter takes it."""
@@ -43,7 +49,7 @@ def edit(
     of the changed fields are recorded: see nexus audit. Then send it: nexus dead retry NUMBER.
 
     Example: nexus dead edit 17 --request corrected.json
-    Exit codes: 0 done; 2 no JSON object, another id, or no such letter; 4 the database refuses.
+    Exit codes: 0 done; 2 no JSON object, or another id; 5 no such letter; 4 the database refuses.
     """
     from nexus_actors.contract.json_text import Parsed, parse
 
@@ -58,15 +64,24 @@ def edit(
     if not isinstance(parse(text), Parsed):
         raise CommandError(f"{request}: expected one JSON object", exit_codes.USAGE)
     settings = read_settings(config)
-    ask(
-        settings,
-        "SELECT nexus.edit_letter($1, $2::jsonb, $3, $4)",
-        number,
-        text,
-        caller(),
-        settings.queue.dead,
-    )
+    statement = "SELECT nexus.edit_letter($1, $2::jsonb, $3, $4)"
+    try:
+        ask(settings, statement, number, text, caller(), settings.queue.dead)
+    except CommandError as refused:
+        if not run(_is_there, settings, number):
+            raise no_letter(number) from refused
+        raise
     if json:
         print_json({"number": number, "edited": True})
     else:
         note(f"dead letter {number} has another request; send it: nexus dead retry {number}")
+
+
+async def _is_there(settings: "Settings", number: int) -> bool:
+    """Whether the queue has a letter of this number, whatever it holds."""
+    from nexus_actors.storage.postgres import dead_letters
+    from nexus_actors.storage.postgres.connection import open_postgres
+
+    which = dead_letters.Which(numbers=(number,))
+    async with open_postgres(running_database(settings), pool_size=1) as pool:
+        return bool(await dead_letters.numbers(pool, queues_of(settings), which))

@@ -73,6 +73,11 @@ def _bounded(kind: Callable[[str], object]) -> Callable[[str], object]:
     return read
 
 
+def no_letter(which: object) -> CommandError:
+    """There is none of this number, or about the request of this id."""
+    return CommandError(f"there is no dead letter {which}", exit_codes.TIMED_OUT)
+
+
 def check_found(found: int, which: "Which", settings: "Settings") -> None:
     """Where nothing was found by a reason that no letter can have, or a provider that is not there,
     it was misspelt. Raises CommandError."""

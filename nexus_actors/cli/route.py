@@ -30,7 +30,6 @@ def route(
     ],
     /,
     *,
-    explain: Annotated[bool, Parameter(negative="", help="Say why; this is always done.")] = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
@@ -40,7 +39,7 @@ def route(
     cost of the call. Several requests, one JSON object per line as for nexus enqueue, are shown
     line by line. No id is needed. Exit code 1 if one of them would fail.
 
-    Example: nexus route --explain request.json
+    Example: nexus route request.json
     """
     settings = read_settings(config)
     lines = _requests(file, _read(file))

@@ -3,6 +3,7 @@
 import json
 import re
 
+from nexus_actors.cli import exit_codes
 from tests.acceptance.nexus import Inside, Nexus, one_line, query, value, wait_for
 
 CONFIG = """
@@ -64,6 +65,10 @@ def test_dead_letters_are_listed_sent_again_and_deleted(
     for whole in ("--all", "--json"):
         shown = json.loads(inside.run("dead", "show", number, whole).stdout)
         assert shown["request"]["trace"] == LONG
+    for unknown in (("show", "404"), ("edit", "404", "--request", "-")):
+        done = inside.run("dead", *unknown, stdin="{}")
+        assert done.returncode == exit_codes.TIMED_OUT
+        assert done.stderr == "nexus: there is no dead letter 404\n"
 
     nexus.configure(CONFIG.format(provider="sound"), url=database_url)
     service.process.terminate()

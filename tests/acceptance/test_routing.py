@@ -32,7 +32,7 @@ REQUEST = {
 
 def test_where_a_request_would_go(nexus: Nexus, inside: Inside) -> None:
     nexus.configure(CONFIG)
-    done = inside.run("route", "--explain", "-", stdin=json.dumps(REQUEST))
+    done = inside.run("route", "-", stdin=json.dumps(REQUEST))
     assert done.returncode == 0
     assert "routes[0]: complexity *" in done.stdout
     assert "about 57 of input" in done.stdout

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trio
 
+from nexus_actors.cli import exit_codes
 from nexus_actors.cli.report import run
 from nexus_actors.client import InvalidArguments, RequestFailed
 from tests.http_server import Reply, ScriptedServer, scripted_server
@@ -159,7 +160,7 @@ async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_wa
         assert await nexus.run("dead", "show", "request-0") == 0
         assert json.loads(nexus.out)["detail"]["message"].endswith(": too dear")
         await service.stored(11)
-        assert await nexus.run("dead", "show", "request-bad") == 1
+        assert await nexus.run("dead", "show", "request-bad") == exit_codes.TIMED_OUT
         assert await nexus.run("dead", "retry", "--reason", "cancelled", "--limit", "1") == 0
         assert nexus.out.count(" is sent as ") == 1
         assert await nexus.run("cancel", "--all", "--yes") == 0

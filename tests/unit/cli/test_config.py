@@ -50,7 +50,7 @@ def test_a_budget_that_refuses_models_without_a_price_is_doubted(
     (request := tmp_path / "request.json").write_text(
         '{"complexity": "complex", "messages": [{"role": "user", "content": "hello"}]}'
     )
-    route = ["route", "--explain", str(request), "--config", str(config)]
+    route = ["route", str(request), "--config", str(config)]
     config.write_text(given)
     assert report.run(["config", "check", str(config)]) == 0
     warned = "warning: budgets.day: refuses every call to openai/in-no-list: no price known; give"

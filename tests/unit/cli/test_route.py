@@ -32,7 +32,7 @@ def test_each_line_of_a_file_is_told_by_its_number(
     lines = [GOOD, None, {**GOOD, "complexity": "hard"}, {**GOOD, "complexity": "complex"}]
     file = tmp_path / "requests.jsonl"
     file.write_text("\n".join("" if it is None else json.dumps(it) for it in lines))
-    assert report.run(["route", "--explain", str(file), *config, "--json"]) == exit_codes.FAILED
+    assert report.run(["route", str(file), *config, "--json"]) == exit_codes.FAILED
     told = json.loads(capsys.readouterr().out)
     assert [it["line"] for it in told] == [1, 3, 4]
     models = [[one["model"] for one in it.get("candidates", ())] for it in told]

@@ -20,9 +20,7 @@ from supervisors import open_tree
 from tests.unit.pipeline.test_giving_back import routing
 from tests.unit.pipeline.worker_bench import ANSWER, Bench, bench, failure, job
 
-END = Failure(
-    type="cancelled", message="cancelled by joe: too dear", retryable=False
-)
+END = Failure(type="cancelled", message="cancelled by joe: too dear", retryable=False)
 AT_ONCE = 0.05
 """Seconds of virtual time within which what is told is done."""
 
