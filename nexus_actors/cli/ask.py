@@ -116,7 +116,8 @@ async def _ask(
             if error.failure is not None:  # the service has given up: nothing comes any more
                 _name(error.request_id)
                 raise CommandError(str(error)) from error
-            later = f"; it may still come: nexus result {error.request_id}"
+            later = "; the request has the same timeout, so it ends, too"
+            later += f": nexus result {error.request_id}"
             raise CommandError(f"{error}{later}", exit_codes.TIMED_OUT) from error
 
 

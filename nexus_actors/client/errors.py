@@ -1,7 +1,7 @@
 """What a call can fail with. The names are the contract's error names.
 
 CallError
-├─ Timeout             no answer in the time allowed; the request may still be answered later
+├─ Timeout             no result within the timeout; the request has ended, or still will
 ├─ Unavailable         no service is consuming the queue, or the database is away
 ├─ InvalidArguments    the arguments make no valid request; nothing was sent (`request_id` is None)
 ├─ ModelUnavailable    no provider that can be reached serves what was asked for
@@ -30,7 +30,8 @@ class CallError(Exception):
 
 
 class Timeout(CallError):
-    """No answer in the time allowed. `LLMService.result` can still fetch one that comes later."""
+    """No result within the timeout. The request has the same one, so it ends, too, mostly with the
+    error `timeout`; `LLMService.result` fetches what comes."""
 
     type = ErrorType.TIMEOUT
 

@@ -27,7 +27,7 @@ class ErrorType(StrEnum):
 
     # What a caller of the client knows (contract).
     TIMEOUT = "timeout"
-    """No answer in the time allowed."""
+    """The request's timeout passed without an answer, or a call's."""
     UNAVAILABLE = "unavailable"
     """No service is consuming the queue."""
     INVALID_ARGUMENTS = "invalid_arguments"

@@ -13,6 +13,7 @@ from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.pipeline.provider_calls import ProviderCalls, comes_too_early
 from nexus_actors.pipeline.provider_pool import WorkerStarted
 from nexus_actors.pipeline.provider_tree.terms import TermsInForce
+from nexus_actors.pipeline.timed_out import timed_out
 from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions
@@ -238,7 +239,9 @@ class ProviderWorker(GenServer):
         job.wait = Wait("rate_limit", str(job.candidate))
         with trio.CancelScope(deadline=job.deadline) as job.call:
             admitted = await self._admission.admit(request, key)
-        job.call = job.wait = None
+        job.call = None
+        if admitted:  # else what it waited for is told of it, if its time is over
+            job.wait = None
         return admitted and not self._is_halted(job)
 
     def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:
@@ -313,16 +316,9 @@ class ProviderWorker(GenServer):
     def _back_to_router(self, job: Job) -> None:
         """For the next candidate, or to wait until this one may be called."""
         job.tried_keys.clear()
+        job.wait = None
         self._in_work.unroute(job)
 
 
 def _out_of_time(job: Job) -> ProviderFailure:
-    tried = (
-        f" after {job.attempt_count} attempts" if job.attempt_count else " before a call was made"
-    )
-    return ProviderFailure(
-        type="timeout",
-        message=f"the time allowed was over{tried}",
-        retryable=False,
-        scope="request",
-    )
+    return ProviderFailure(type="timeout", message=timed_out(job), retryable=False, scope="request")

@@ -231,6 +231,7 @@ class QueueConsumer(Stage):
             used_before=delivery.used_candidates,
             previous=delivery.previous,
             waited_for=delivery.waited_for,
+            waited_detail=delivery.waited_detail,
             traceparent=_traceparent(delivery, body),
         )
         self._shared.leased(job, delivery.enqueued_at)

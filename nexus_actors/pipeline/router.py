@@ -14,6 +14,7 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
+from nexus_actors.pipeline.timed_out import timed_out
 from nexus_actors.providers.retry import LONG_PAUSE
 from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Candidate, Routed
@@ -109,8 +110,9 @@ class Router(GenServer):
                 self._overtaken.add(job)
                 self._in_work.leave(job)
             else:
-                self._in_work.answer(job, self._left_alone(job, wait.until))
+                self._in_work.answer(job, self._left_alone(job, wait))
         elif self._in_work.room(provider := job.candidate.provider) > 0:
+            job.wait = None
             self._in_work.assign(job, provider)
             reached("after_route")
         else:
@@ -191,18 +193,21 @@ class Router(GenServer):
             return job.tried_at + self._shared.throttled_seconds
         return job.deadline
 
-    def _left_alone(self, job: Job, until: float) -> Failure:
-        """Nobody may be called until then, and it has not so much time."""
+    def _left_alone(self, job: Job, wait: Wait) -> Failure:
+        """Nobody may be called until its end, and the request has not so much time."""
         if self._has_no_key(job):
             return self._without_key(job)
         provider, model = job.candidate
-        wait = until - trio.current_time()
+        seconds = wait.until - trio.current_time()
         why = ErrorType.RATE_LIMITED if job.is_throttled else self._gates.why(provider, model)
         count = f"; {_throttled(job)}" if job.is_throttled else ""
-        message = f"not to be called for {wait:.1f} s, and the request cannot wait so long{count}"
+        cause = f"{wait.reason}, {wait.detail}" if wait.detail else wait.reason
+        message = (
+            f"unavailable for another {seconds:.1f} s, longer than the request may wait: {cause}"
+        )
         return Failure(
             type=why or ErrorType.PROVIDER_ERROR,
-            message=message,
+            message=f"{message}{count}",
             retryable=True,
             provider=provider,
             status_code=job.attempts[-1].status_code if job.attempts else None,
@@ -253,14 +258,22 @@ class Router(GenServer):
     def _out_of_time(self, job: Job) -> Failure:
         if self._has_no_key(job):
             return self._without_key(job)
-        waited = "waiting for a worker" if job.attempt_count == 0 else "between attempts"
-        kind = ErrorType.TIMEOUT
+        message, kind = timed_out(job, self._held(job)), ErrorType.TIMEOUT
         if job.is_throttled:
-            waited, kind = f"it was throttled ({_throttled(job)})", ErrorType.RATE_LIMITED
+            message, kind = f"{message}; {_throttled(job)}", ErrorType.RATE_LIMITED
         elif self._shared.holds and job.last_outcome in _REFUSED:  # the key has just rested
-            waited, kind = "its provider took no key of ours", ErrorType(job.last_outcome)
-        message = f"the time allowed was over while {waited}"
+            message = f"{message}; its provider accepted no key of ours"
+            kind = ErrorType(job.last_outcome)
         return Failure(type=kind, message=message, retryable=False)
+
+    def _held(self, job: Job) -> Wait | None:
+        """Why no call may begin for it now; None: one may, or it is not routed yet."""
+        if not job.candidates:
+            return None
+        now = trio.current_time()
+        if (pause := self._desired.of_job(job)) is not None:
+            return _for_end(pause, job.candidate.provider, now)
+        return self._wait(job, job.candidate, now)
 
     # -- what waits in the store
 
@@ -325,7 +338,7 @@ def _is_short(wait: Wait | None, now: float) -> bool:
 
 
 def _throttled(job: Job) -> str:
-    return f"the provider said 'later' {job.early_count} times"
+    return f"the provider throttled it {job.early_count} time{'' if job.early_count == 1 else 's'}"
 
 
 def _exhausted(job: Job) -> Failure:

@@ -88,6 +88,8 @@ class Delivery:
     """When it began to wait for this lease, where an earlier one was given back."""
     waited_for: str | None = None
     """Why it was given back (`GiveBack.reason`), where that is known."""
+    waited_detail: str | None = None
+    """What exactly that was (`GiveBack.detail`)."""
     more_due: bool = False
     """Others were due that were left for the next time, for their bytes."""
 

@@ -143,6 +143,8 @@ class Job:
     """When it began to wait for this lease, by the same clock: it was sent, or given back."""
     waited_for: str | None = None
     """Why it was given back then, where that is known."""
+    waited_detail: str | None = None
+    """What exactly that was, in words of ours."""
     traceparent: TraceParent | None = None
     """Whose child its producer says that all this is."""
     span: TraceParent | None = None

@@ -39,6 +39,7 @@ def read_delivery(row: asyncpg.Record) -> Delivery:
         traceparent=row["traceparent"],
         waited_since=row["waited_since"],
         waited_for=row["waited_for"],
+        waited_detail=None if row["waited_for"] is None else row["waited_detail"],
     )
 
 

@@ -174,7 +174,7 @@ async def test_what_is_throttled_for_ever_ends_and_holds_nobody_on_its_own_count
         assert {results[f"request-{n}"]["attempts"] for n in range(3)} == {1}
         error = results["request-large"]["error"]
         assert error["type"] == "rate_limited"
-        assert "the provider said 'later'" in error["message"]
+        assert "the provider throttled it" in error["message"]
         assert service.application.in_work.concurrency("http").limit == 8
 
 

@@ -171,6 +171,8 @@ async def test_who_runs_out_of_time_while_waiting_for_a_share_says_so(
         await service.stored(2)
         result = (await service.sql.results())[1]
         assert (result["error"]["type"], result["attempts"]) == ("timeout", 0)
+        told = "timed out after 1 s while waiting for the rate limit of "
+        assert result["error"]["message"].startswith(told)
         assert len(server.requests) == 1
 
 

@@ -80,7 +80,10 @@ async def test_what_is_paused_gets_no_call_says_why_and_goes_on_after_it(
         await services[0].stored(21)
         assert len(server.requests) == 20
         results = {it["request_id"]: it for it in await sql.results()}
-        assert results.pop("request-late")["error"]["type"] == "timeout"
+        error = results.pop("request-late")["error"]
+        assert error["type"] == "timeout"
+        if pause[0] != "queue":
+            assert f"waiting for the end of a pause ({named} is paused by joe" in error["message"]
         assert {it["status"] for it in results.values()} == {"ok"}
 
 

@@ -136,21 +136,21 @@ async def test_each_lease_is_told_of_the_trace_and_of_what_was_waited_for(
     ] * 2
     await db.requests.give_back(
         [
-            replace(give_back(first[0], waits_for="p"), reason="provider_full"),
-            replace(give_back(first[1]), reason="throttled"),
+            replace(give_back(first[0], waits_for="p"), reason="provider_full", detail="p"),
+            replace(give_back(first[1]), reason="throttled", detail="p/m"),
         ]
     )
     [waited] = await db.requests.take_waiting({"p": 1}, 30)
     [queued] = await db.requests.lease(1, 30)
-    for it, why in ((waited, "provider_full"), (queued, "throttled")):
-        assert (it.traceparent, it.waited_for) == (TRACE, why)
+    for it, *why in ((waited, "provider_full", "p"), (queued, "throttled", "p/m")):
+        assert [it.traceparent, it.waited_for, it.waited_detail] == [TRACE, *why]
         assert it.waited_since is not None
         assert first[0].leased_at < it.waited_since < it.leased_at
     # What was said of an earlier wait does not hold of a lease that nobody gave back.
     await lapse(db)
     again = await db.requests.lease(2, 30)
-    assert [(it.traceparent, it.waited_since, it.waited_for) for it in again] == [
-        (TRACE, None, None)
+    assert [(it.traceparent, it.waited_since, it.waited_for, it.waited_detail) for it in again] == [
+        (TRACE, None, None, None)
     ] * 2
 
 

@@ -113,7 +113,7 @@ journal AS (
         )
     RETURNING r.request_id, r.queue, r.msg_id, r.read_ct, r.state, r.digest, r.attempts,
               r.spared_attempts, r.used_candidates, r.first_leased_at, coalesce(r.sent_again_after, 0) AS earlier_attempts,
-              r.traceparent, r.wait_reason, r.wait_since
+              r.traceparent, r.wait_reason, r.wait_detail, r.wait_since
 ),
 -- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
 interrupted AS (
@@ -165,7 +165,8 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
        -- What the journal says of waiting holds since the lease before, or is of an earlier one.
        CASE WHEN i.old_state = 'queued' THEN greatest(j.wait_since, i.old_leased_at, i.enqueued_at) END AS waited_since,
        CASE WHEN i.old_state = 'queued' AND j.wait_since >= i.old_leased_at AND j.wait_since >= i.enqueued_at
-            THEN j.wait_reason END AS waited_for
+            THEN j.wait_reason END AS waited_for,
+       j.wait_detail AS waited_detail
 FROM delivered AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
 LEFT JOIN cancelled AS c ON c.request_id = i.request_id

@@ -86,7 +86,7 @@ claimed AS (
     WHERE w.request_id = h.request_id AND w.request_id = ANY (ARRAY(SELECT request_id FROM held))
     RETURNING w.request_id, w.msg_id, w.read_ct, w.attempts, w.spared_attempts,
               w.used_candidates, w.leased_at, w.first_leased_at, w.received_at, coalesce(w.sent_again_after, 0) AS earlier_attempts,
-              w.traceparent, w.wait_reason, greatest(w.wait_since, h.leased_at) AS wait_since
+              w.traceparent, w.wait_reason, w.wait_detail, greatest(w.wait_since, h.leased_at) AS wait_since
 ),
 cancelled AS MATERIALIZED (
     SELECT c.request_id, coalesce(c.by, '') AS by, c.why
@@ -108,7 +108,7 @@ SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
        ) END AS last_outcome,
        c.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key, x.by AS cancelled_by, x.why AS cancelled_why,
-       c.traceparent, c.wait_since AS waited_since, c.wait_reason AS waited_for
+       c.traceparent, c.wait_since AS waited_since, c.wait_reason AS waited_for, c.wait_detail AS waited_detail
 FROM claimed AS c
 JOIN fitting AS f ON f.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id
