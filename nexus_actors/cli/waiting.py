@@ -1,7 +1,7 @@
 """`nexus waiting`: whose requests wait, and for what."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -14,6 +14,8 @@ from nexus_actors.cli.running import run
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from nexus_actors.cli.screen import Screen
 
 
 def waiting(
@@ -69,7 +71,7 @@ def _print(groups: Sequence[Mapping[str, Any]], requests: Sequence[Mapping[str, 
     from nexus_actors.cli.screen import Screen, one_line
 
     screen = Screen()
-    table = _table("requests", "waits for", "what exactly", "since", "until")
+    table = _table("requests", "waits for", "detail", "since", "until")
     for row in groups:
         table.add_row(
             str(row["requests"]),
@@ -79,30 +81,62 @@ def _print(groups: Sequence[Mapping[str, Any]], requests: Sequence[Mapping[str, 
             _time(row["until"]),
         )
     screen.print(table)
-    if not requests:
-        return
-    table = _table("request", "agent", "waits for", "since", "before it", "own time ends")
-    for row in requests:
-        table.add_row(
-            one_line(row["request_id"]),
-            one_line(row["agent_id"] or "-"),
-            row["reason"],
-            _time(row["since"]),
-            "-" if row["before"] is None else str(row["before"]),
-            _time(row["deadline"]),
-        )
-    screen.print(table)
+    if requests:
+        screen.print(requests_table(requests, screen))
 
 
-def _table(*names: str) -> "Table":
-    from rich import box
-    from rich.table import Table
+def requests_table(requests: Sequence[Mapping[str, Any]], screen: "Screen") -> "Table":
+    """One line a request. Where not all has room, agents are left out, then seconds, and the date
+    of what is today's. An id is never cut: what is longer still goes on below."""
+    from rich.measure import Measurement
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="ellipsis")
+    from nexus_actors.cli.screen import UNBOUNDED
+
+    anything = screen.options.update_width(UNBOUNDED)
+    for has_agents, is_short in ((True, False), (False, False), (False, True)):
+        table = _requests_table(requests, has_agents, is_short)
+        if Measurement.get(screen, anything, table).maximum <= screen.width:
+            break
     return table
 
 
-def _time(moment: datetime | None) -> str:
-    return "-" if moment is None else f"{moment:%m-%d %H:%M:%S}"
+def _requests_table(
+    requests: Sequence[Mapping[str, Any]], has_agents: bool, is_short: bool
+) -> "Table":
+    from nexus_actors.cli.screen import one_line
+
+    names = ["request", "agent", "waits for", "since", "ahead", "times out at"]
+    table = _table(*(it for it in names if has_agents or it != "agent"))
+    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+    if is_short:
+        table.show_edge, table.padding = False, (0, 0)
+    for row in requests:
+        table.add_row(
+            row["request_id"],
+            *([one_line(row["agent_id"] or "-")] if has_agents else []),
+            row["reason"],
+            _time(row["since"], is_short),
+            "-" if row["before"] is None else str(row["before"]),
+            _time(row["deadline"], is_short),
+        )
+    return table
+
+
+def _table(*names: str) -> "Table":
+    """With one column that gives way where the terminal is narrow, `detail`, if there is one."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in names:
+        table.add_column(name, overflow="ellipsis", no_wrap=name != "detail")
+    return table
+
+
+def _time(moment: datetime | None, is_short: bool = False) -> str:
+    if moment is None:
+        return "-"
+    if not is_short:
+        return f"{moment:%m-%d %H:%M:%S}"
+    is_today = moment.date() == datetime.now(UTC).date()
+    return f"{moment:%H:%M:%S}" if is_today else f"{moment:%m-%d %H:%M}"

@@ -160,7 +160,7 @@ _WAITING_COLUMNS: Final = (
     Column("waits for", 13),
     Column("since", 11),
     Column("until", 11),
-    Column("before", 6, right=True),
+    Column("ahead", 6, right=True),
 )
 _LETTER_COLUMNS: Final = (
     Column("number", 6, right=True),

@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio.testing
@@ -16,6 +16,7 @@ from nexus_actors.cli.dead import paced, table_of
 from nexus_actors.cli.letters import check_found
 from nexus_actors.cli.report import CommandError
 from nexus_actors.cli.screen import Screen
+from nexus_actors.cli.waiting import requests_table
 from nexus_actors.settings import Settings, load_settings
 from nexus_actors.storage.postgres.dead_letters import DeadLetter, Which, Whole
 
@@ -66,6 +67,27 @@ def test_dead_letters_fit_a_terminal_a_line_each(letters: list[DeadLetter], widt
     rows = [line for line in shown if line.strip() and "─" not in line][1:]
     assert [int(row.split()[0]) for row in rows] == [letter.number for letter in letters]
     assert sum("messages[0].con" in row for row in rows) == len(letters) - 1
+
+
+@pytest.mark.parametrize("days", [0, 3])
+@pytest.mark.parametrize("agent", ["a", "an agent whose name is a long one"])
+@pytest.mark.parametrize("length", [8, 36, 90])
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_waits_fits_a_terminal_with_its_whole_id(
+    width: int, length: int, agent: str, days: int
+) -> None:
+    since = datetime.now(UTC) - timedelta(days=days)
+    names = {"request_id": "r" * length, "agent_id": agent, "reason": "circuit_open"}
+    row = {**names, "since": since, "before": 12345, "deadline": since}
+    screen = Screen(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    shown = lines(requests_table([row], screen), screen)
+    assert all(cell_len(line) <= width for line in shown)
+    head, _, first, *rest = (line for line in shown if line.strip())
+    assert all(word in head for word in ("request", "waits for", "ahead", "times out at"))
+    assert first.split()[0].startswith("r" * min(length, 36))
+    assert "circuit_open" in first
+    assert "12345" in first
+    assert first.split()[0] + "".join(rest).replace(" ", "") == "r" * length
 
 
 async def test_what_is_sent_again_is_paced(autojump_clock: trio.testing.MockClock) -> None:
