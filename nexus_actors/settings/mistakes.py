@@ -1,4 +1,4 @@
-"""Mistakes in a config, told so that they can be mended: where, what was found, what was expected.
+"""Mistakes in a config, told so that they can be corrected: where, what was found, what was expected.
 
 A value that may be a secret is never shown, whatever is wrong with it.
 """
@@ -112,7 +112,7 @@ class Notes:
         for provider, paths in self.unknown.items():
             if nameless and nearest(provider, names) is None:
                 continue  # perhaps the one whose name is missing
-            found = f"the unknown provider {shown(provider)}{also(paths[1:])}"
+            found = f"no provider {shown(provider)}{also(paths[1:])}"
             before = " before the first /" if paths[0].startswith("routes") else ""
             expected = f"one of {', '.join(names)}{before}"
             vendor = VENDORS.get(provider.lower())
@@ -155,9 +155,13 @@ def shown(value: Any, name: str = "") -> str:
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
-        return f"a list of {len(value)}"
+        return _list_of(len(value)) if value else "an empty list"
     text = _KEY_AS_NAME.sub("***", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"
+
+
+def _list_of(count: int) -> str:
+    return f"a list of {count} value{'' if count == 1 else 's'}"
 
 
 def mask_url(url: str) -> str:
@@ -284,7 +288,7 @@ def _describe(schema: Mapping[str, Any]) -> str | None:
         case {"type": "object"}:
             return "a table"
         case {"type": "array", "prefixItems": list(items)}:
-            return f"a list of {len(items)}"
+            return _list_of(len(items))
         case {"type": "array"}:
             return "a list"
         case {"type": "boolean"}:

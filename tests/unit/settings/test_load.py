@@ -101,9 +101,9 @@ def test_every_mistake_is_told_at_once() -> None:
         'queue.batch_size: found "many", expected a whole number from 1 to 10000',
         'queue.dead: found "it\'s", expected 1 to 47 lower-case letters, digits or _',
         "providers.e.pool_size: found 0, expected a whole number from 1 to 10000",
-        'routes[0].models[0]: found the unknown provider "f"',
+        'routes[0].models[0]: found no provider "f"',
         'routes[1].complexity: found "hard"',
-        "routes[1].models: found a list of 0",
+        "routes[1].models: found an empty list",
         'environment: NEXUS_BATCH_SIZE: found "x"',
     ):
         assert path in told

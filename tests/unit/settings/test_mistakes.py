@@ -45,7 +45,7 @@ def lines(mapping: dict[str, Any], **environ: str) -> list[str]:
                 "routes": [{"models": ["f/a", "f/b"]}, {"models": ["f/a"]}],
                 "budgets": {"b": {"dollars": 1, "provider": "f"}},
             },
-            ['routes[0].models[0]: found the unknown provider "f" (also in routes[0].models[1],'],
+            ['routes[0].models[0]: found no provider "f" (also in routes[0].models[1],'],
         ),
         # a provider with a mistake is not unknown besides
         (routed({"kind": "ehco"}), ["providers.x.kind", "did you mean echo?"]),
