@@ -49,6 +49,9 @@ class Trend:
     """The longest that a request had been due."""
     until: datetime | None
     """What ended before it is summed; None: nothing is yet."""
+    newest_requests: int = 0
+    """Those that ended in the newest span that is over and wholly summed."""
+    newest_failed: int = 0
 
     @property
     def error_share(self) -> float | None:
@@ -107,6 +110,8 @@ def _trend(
         else:  # of a span that is not over there are a few minutes
             rates.append(one.requests / (min(length, until - at).total_seconds() / 60))
     there = [it for it in spans if it is not None]
+    over = (it for at, it in zip(times, spans, strict=True) if until and at + length <= until)
+    newest = next((it for it in reversed([*over]) if it is not None), _Bin())
     whole = added(counts for it in there for counts in it.latency)
     return Trend(
         window=window,
@@ -128,6 +133,8 @@ def _trend(
         backlog=[None if it is None else it["messages"] for it in noted],
         due_seconds=[None if it is None else it["due_seconds"] for it in noted],
         until=until,
+        newest_requests=newest.requests,
+        newest_failed=newest.failed,
     )
 
 

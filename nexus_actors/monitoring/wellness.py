@@ -15,6 +15,8 @@ TOO_LATE: Final = 900.0
 ERROR_SHARE: Final = 0.1
 FEW: Final = 20
 """Requests of which a share says nothing."""
+FEW_OF_A_MINUTE: Final = 5
+"""The same of requests that failed one and all."""
 LOST_OF_LATE: Final = 1800.0
 """Seconds; a node that was lost longer ago is probably gone for good."""
 NOT_DONE: Final = 3600.0
@@ -126,10 +128,16 @@ def _of_providers(present: Present) -> Iterator[Finding]:
 
 
 def _of_trend(trend: Trend) -> Iterator[Finding]:
-    share = trend.error_share
+    """Of the hour; and of its newest minute, since an hour of success hides what has just begun."""
+    share, where = trend.error_share, "/requests?state=failed"
     if share is not None and share > ERROR_SHARE and trend.requests >= FEW:
         text = f"{share:.0%} of the requests finished in the last hour failed."
-        yield Finding("bad", text, "/requests?state=failed")
+        yield Finding("bad", text, where)
+    count, failed = trend.newest_requests, trend.newest_failed
+    few = FEW_OF_A_MINUTE if failed == count else FEW
+    if count >= few and failed / count > ERROR_SHARE:
+        text = f"{failed / count:.0%} of the requests finished in the newest full minute failed."
+        yield Finding("bad", text, where)
 
 
 def _of_chores(present: Present) -> Iterator[Finding]:

@@ -112,6 +112,25 @@ def test_many_that_fail_are_bad_and_few_say_nothing() -> None:
     assert said(trend=replace(QUIET, requests=10, failed=9)).level == "well"
 
 
+@pytest.mark.parametrize(
+    ("requests", "failed", "level"),
+    [
+        (50, 50, "bad"),  # though the hour had one failure in a hundred
+        (20, 3, "bad"),
+        (20, 2, "well"),
+        (19, 18, "well"),
+        (5, 5, "bad"),
+        (4, 4, "well"),
+        (0, 0, "well"),
+    ],
+)
+def test_the_newest_full_minute_counts_by_itself(requests: int, failed: int, level: str) -> None:
+    found = said(trend=replace(QUIET, newest_requests=requests, newest_failed=failed))
+    assert found.level == level
+    if level == "bad":
+        assert "newest full minute failed" in found.line
+
+
 def test_a_paused_queue_is_not_late() -> None:
     found = said(controls=[PAUSE], queues={"requests": Queue(5, 5, 9999.0)})
     assert not any("due" in it.text for it in found.findings)
