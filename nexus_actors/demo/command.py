@@ -97,7 +97,9 @@ async def _demo(screen: view.View, stay: _Stay | None) -> bool:
         await _tell_tree(screen, stage)
         if stay is not None:
             _tell_dashboard(screen, stage)
+            looking = time.monotonic()
             await stay.wait()
+            began += time.monotonic() - looking
         with screen.console.status("stopping"):
             stopped = await stage.stop()
         log = stage.log_end()
@@ -199,7 +201,7 @@ def _tell_results(screen: view.View, examples: Examples, found: Evidence) -> Non
             f"{request_id}: messages {sent}, calls to a provider {attempts}, results {results}"
         )
     screen.heading(
-        "The rows in job_results, as Singularity reads them",
+        "The same results in SQL, as your program reads them",
         "SELECT id, status, tokens_used, cost_cents, duration_ms, output ->> 'response'"
         " FROM job_results",
     )

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from nexus_actors.contract.encode import decode_result, encode_result
 from nexus_actors.contract.errors import ErrorType
@@ -194,12 +195,16 @@ async def test_whatever_fails_is_tried_again_after_growing_pauses(
     way = db.requests.direct
     assert way is not None
     pauses = []
+    levels = []
     for name in ("a", "b", "c"):
         way._shut_until = 0.0
         before = trio.current_time()
-        await ended(db, name)
+        with capture_logs() as logged:
+            await ended(db, name)
+        levels.append([it["log_level"] for it in logged if "results queue" in it["event"]])
         pauses.append(round(way._shut_until - before, -3))
     assert pauses == [1000, 2000, 3000]
+    assert levels == [["info"], ["warning"], []]  # once, and only of what lasts
     assert "cost_cents" in str(way.trouble)
     await sql(db, "ALTER TABLE job_results RENAME COLUMN cents TO cost_cents")
     way._shut_until = 0.0
