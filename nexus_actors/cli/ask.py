@@ -69,7 +69,7 @@ def ask(
         _name(error.request_id)
         raise
     except KeyboardInterrupt:
-        complain(f"interrupted; what was sent is answered all the same: nexus result {request_id}")
+        complain(f"interrupted; the service goes on with the request: nexus result {request_id}")
         raise
     if json:
         print_json(_as_dict(answer))
@@ -133,7 +133,7 @@ async def _print_as_it_comes(
         async for event in stream:
             if isinstance(event, Restarted) and live:
                 say("")
-                note("the call failed on the way; the answer begins anew")
+                note("the call failed halfway; the answer starts again")
             elif isinstance(event, str) and live:
                 say_text(event, end="")
     say_text("" if live else stream.answer.text)

@@ -220,7 +220,7 @@ def retry(
     if which.other_than is not None:
         left = len(_find(config, replace(which, reason=CANCELLED, other_than=None)))
         if left:
-            note(f"left out, since they were cancelled: {left} (--reason {CANCELLED})")
+            note(f"skipped, because they were cancelled: {left} (--reason {CANCELLED})")
     _tell_limit(chosen, limit)
     return exit_codes.OK if all(one.done for one in told) else exit_codes.FAILED
 

@@ -74,7 +74,7 @@ def edit(
     if json:
         print_json({"number": number, "edited": True})
     else:
-        note(f"dead letter {number} has another request; send it: nexus dead retry {number}")
+        note(f"dead letter {number} has a new request; send it: nexus dead retry {number}")
 
 
 async def _is_there(settings: "Settings", number: int) -> bool:

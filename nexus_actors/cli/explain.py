@@ -127,7 +127,7 @@ def _waits(found: "Story", place: Mapping[str, Any] | None) -> Iterator[str]:
         words = [f"since {_utc(wait['since'])}"]
         words += [] if wait["until"] is None else [f"until {_utc(wait['until'])}"]
         words += [] if wait["before"] is None else [f"{wait['before']:,} ahead of it"]
-        words += [] if wait["deadline"] is None else [f"its timeout ends {_utc(wait['deadline'])}"]
+        words += [] if wait["deadline"] is None else [f"times out at {_utc(wait['deadline'])}"]
         yield f"      {', '.join(words)}"
     elif found.holder is not None:
         it = found.holder
@@ -137,7 +137,7 @@ def _waits(found: "Story", place: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"      without a heartbeat from it, the lease lapses at {lapse}"
     if place is not None:
         told = [place["place"], place["provider"], place["waits_for"]]
-        yield f"in work here: {', '.join(it for it in told if it)}"
+        yield f"in progress here: {', '.join(it for it in told if it)}"
 
 
 def _utc(moment: datetime | None) -> str:

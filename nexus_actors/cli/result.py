@@ -53,7 +53,7 @@ async def _find(settings: "Settings", url: str, request_id: str, timeout: float)
     try:
         async with LLMService(settings, url=url, pool_size=1) as service:
             if timeout > 0 and await _is_unknown(service, settings, url, request_id):
-                note(f"{request_id} is unknown so far: {UNKNOWN}; it is waited for all the same")
+                note(f"{request_id} is unknown so far: {UNKNOWN}; waiting for it anyway")
             return await _newest(service, url, request_id, timeout)
     except Timeout as error:
         if (reason := await _held_up(settings, url, request_id)) is None:

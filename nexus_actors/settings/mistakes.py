@@ -1,4 +1,4 @@
-"""Mistakes in a config, told so that they can be corrected: where, what was found, what was expected.
+"""Mistakes in a config: where each is, what was found and what was expected.
 
 A value that may be a secret is never shown, whatever is wrong with it.
 """

@@ -51,8 +51,8 @@ class DatabaseSettings(Section):
     """A file that holds the URL (mode 0600). Empty: `SHARED_QUEUE_DB_URL`, else `DATABASE_URL`,
     else the file that `DATABASE_URL_FILE` names, else an embedded PostgreSQL in `data_dir`."""
     pool_size: Annotated[int, Field(ge=1, le=1000)] = 8
-    """Connections for statements. A node takes up to 5 more for itself, and up to 3 more if it serves
-    the dashboard."""
+    """Connections for statements. A node takes up to 5 more for itself, and up to 3 more if it
+    serves the dashboard."""
     statement_timeout: Annotated[float, Field(gt=0, le=3600)] = 10.0
     """How long one statement may take; then it is cancelled and tried again."""
     wait: Annotated[float, Field(ge=0, le=86_400)] = 60.0

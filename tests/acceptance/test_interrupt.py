@@ -133,7 +133,7 @@ def test_what_is_asked_can_be_fetched_later(nexus: Nexus, database_url: str) -> 
     process.send_signal(signal.SIGINT)
     assert process.wait(LIMIT) == 130
     assert output.read_text() == (
-        "nexus: interrupted; what was sent is answered all the same:"
+        "nexus: interrupted; the service goes on with the request:"
         f" nexus result {row['request_id']}\n"
     )
     told = one_line(nexus.run("result", row["request_id"]), 5)

@@ -156,7 +156,7 @@ async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_wa
         # What was cancelled is sent again only if that is said.
         assert await nexus.run("dead", "retry", "--all") == 0
         assert nexus.out.count(" is sent as ") == 1
-        assert "left out, since they were cancelled: 9 (--reason cancelled)" in nexus.err
+        assert "skipped, because they were cancelled: 9 (--reason cancelled)" in nexus.err
         assert await nexus.run("dead", "show", "request-0") == 0
         assert json.loads(nexus.out)["detail"]["message"].endswith(": too dear")
         await service.stored(11)
