@@ -13,12 +13,12 @@ from nexus_actors.contract.result import Answer, Failure
 from nexus_actors.pipeline.provider_calls import ProviderCalls, comes_too_early
 from nexus_actors.pipeline.provider_pool import WorkerStarted
 from nexus_actors.pipeline.provider_tree.terms import TermsInForce
-from nexus_actors.pipeline.timed_out import timed_out
 from nexus_actors.providers.port import ProviderFailure, ProviderSettings
 from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions
 from nexus_actors.shared import Shared
 from nexus_actors.work.job import Held, Job, Reason, Wait
+from nexus_actors.work.timed_out import timed_out
 from supervisors import ActorRef, GenServer, HandleResult, Normal, Status, Stop
 
 

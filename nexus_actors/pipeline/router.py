@@ -14,7 +14,6 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Failure
 from nexus_actors.failpoints import reached
-from nexus_actors.pipeline.timed_out import timed_out
 from nexus_actors.providers.retry import LONG_PAUSE
 from nexus_actors.providers.urls import refusal
 from nexus_actors.routing import Candidate, Routed
@@ -25,6 +24,7 @@ from nexus_actors.storage.requests import GiveBack
 from nexus_actors.work.deadlines import Deadlines
 from nexus_actors.work.ending import give_back
 from nexus_actors.work.job import Assigned, Job, Unrouted, Wait
+from nexus_actors.work.timed_out import timed_out
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer, Status
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.pipeline.timed_out import timed_out
 from nexus_actors.storage.requests import Lease
 from nexus_actors.work.job import Assigned, Job, Unrouted, Wait
+from nexus_actors.work.timed_out import timed_out
 
 PAUSE = "provider p is paused by joe: maintenance"
 
