@@ -63,11 +63,17 @@ class Unknown:
 Part: TypeAlias = Text | Media | Thought | Unknown
 
 
+def kind_by_name(name: str) -> str | None:
+    """The media type that the end of a path tells. `mimetypes` is given no more than that: it takes
+    anything longer for a URL, and raises ValueError where that is none."""
+    return mimetypes.guess_type(name.rpartition("/")[2].rpartition(":")[2])[0]
+
+
 def file_name(file: Media) -> str:
     """The name of a document that is sent as data, with a suffix that tells its kind: OpenAI
     requires one."""
     name = file.name or "document"
-    if mimetypes.guess_type(name)[0] is not None:
+    if kind_by_name(name) is not None:
         return name
     kind = file.media_type or ""
     return f"{name}{_SUFFIXES.get(kind) or mimetypes.guess_extension(kind) or ''}"

@@ -151,6 +151,7 @@ def test_further_keys_of_a_mark_are_told() -> None:
         {"type": "text", "text": {"a": 1}},
         {"type": "image_url", "image_url": "https://[::1"},
         {"type": "image_url", "image_url": {"url": "https://[::1?x=.png"}},
+        {"type": "file", "file": {"file_data": "JVBERi0=", "filename": "https://[::1"}},
     ],
 )
 @pytest.mark.parametrize("role", ["user", "tool"])

@@ -11,7 +11,6 @@ Source: https://ai.google.dev/api/caching#Content, and the types of the official
 - A picture's `detail` is dropped, and told, as is `cache_control`, and another provider's thoughts.
 """
 
-import mimetypes
 import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -21,7 +20,7 @@ from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.provider_state import STATE, UNREADABLE
 from nexus_actors.providers.apis.conversation import ToolCall, Turn
 from nexus_actors.providers.apis.generate_content.state import read_call_state, read_signed_texts
-from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown
+from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknown, kind_by_name
 from nexus_actors.providers.takes import Takes
 
 UNCHECKED: Final = "skip_thought_signature_validator"
@@ -149,7 +148,7 @@ def _part(part: Part) -> dict[str, Any]:
         case Media(data=str(data), media_type=str(media_type)):
             return {"inlineData": {"mimeType": media_type, "data": data}}
         case Media(url=str(url)):
-            kind, _ = mimetypes.guess_type(_END_OF_PATH.split(url, maxsplit=1)[0])
+            kind = kind_by_name(_END_OF_PATH.split(url, maxsplit=1)[0])
             return {"fileData": {"fileUri": url, **({"mimeType": kind} if kind else {})}}
         case Media():
             raise Unsayable("the API does not know a file by the id it has elsewhere")
