@@ -9,16 +9,17 @@ marker `trio`, or the option `trio_mode = true` marks all async tests:
         counter = await supervised(Counter)
         assert await counter.call(Add(2)) == 2
 
-Installing otp-supervisors registers the plugin. Where that is not installed (a source tree,
-nexus-actors' wheel), say `pytest_plugins = ["supervisors.pytest_plugin"]` in the top-level
-conftest.py; with both it is still one plugin. Once registered, it imports trio in every run of
-pytest in that environment; `-p no:supervisors.pytest_plugin` turns it off. For tests without
-pytest-trio there is the context manager `supervisors.testing.supervised`.
+Installing otp-supervisors registers the plugin; it imports the runtime, and trio, once a test uses
+the fixture. Where that is not installed (a source tree, nexus-actors' wheel), say
+`pytest_plugins = ["supervisors.pytest_plugin"]` in the top-level conftest.py; with both it is still
+one plugin. `-p no:supervisors.pytest_plugin` turns it off. For tests without pytest-trio there is
+the context manager `supervisors.testing.supervised`.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -124,6 +125,13 @@ async def supervised() -> AsyncIterator[Supervised]:
     crashed that was not started with `may_crash=True`; the exception of the first crash is the
     cause. Needs pytest-trio; NotInTrio under anything else, as anyio's plugin on asyncio.
     """
+    async with trees_of_a_test() as trees:
+        yield trees
+
+
+@asynccontextmanager
+async def trees_of_a_test() -> AsyncIterator[Supervised]:
+    """What the fixture does, for the one here and for the one that pytest finds by itself."""
     if not in_trio():
         raise NotInTrio from RuntimeError(
             "the fixture `supervised` needs pytest-trio: mark the test with pytest.mark.trio"

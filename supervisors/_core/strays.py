@@ -11,16 +11,14 @@ from __future__ import annotations
 import math
 
 import trio
-
-# trio's own dependency, where it says of itself that it runs: not declared beside it.
 from sniffio import thread_local as running
 
 PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)
 
 
 def in_trio() -> bool:
-    """Whether it is trio that runs this: not asyncio, not even one on top of trio, and no run of
-    trio's that is over (as which trio.lowlevel.in_trio_task would count both).
+    """Whether trio runs this code. `trio.lowlevel.in_trio_task` says so also of asyncio code on top
+    of trio (trio-asyncio) and after a run that broke down; sniffio, which trio tells, does not.
     """
     return running.name == "trio"
 

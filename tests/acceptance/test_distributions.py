@@ -43,7 +43,7 @@ def assert_stands_alone(text: str) -> None:
 def test_the_wheel_of_the_service_is_complete_and_runs(tmp_path: Path) -> None:
     """With the dependencies that it declares, and nothing else."""
     wheel = build_wheel(".", tmp_path)
-    assert wheel.files == files("nexus_actors", "supervisors")
+    assert wheel.files == files("nexus_actors", "supervisors") - files("supervisors/plugin")
     assert wheel.description.startswith("# nexus-actors\n")
     assert_stands_alone(wheel.description)
     environment = Environment(tmp_path / "environment")
@@ -52,9 +52,10 @@ def test_the_wheel_of_the_service_is_complete_and_runs(tmp_path: Path) -> None:
     try_service(environment)
 
 
-def test_the_wheel_of_the_library_is_complete_and_needs_trio_alone(tmp_path: Path) -> None:
+def test_the_wheel_of_the_library_is_complete_and_needs_what_trio_brings(tmp_path: Path) -> None:
     wheel = build_wheel("supervisors", tmp_path)
-    assert wheel.files == files("supervisors")
+    plugin = files("supervisors/plugin")
+    assert wheel.files == files("supervisors") - plugin | {Path(it).name for it in plugin}
     assert wheel.description.startswith("# supervisors\n")
     assert_stands_alone(wheel.description)
     environment = Environment(tmp_path / "environment")

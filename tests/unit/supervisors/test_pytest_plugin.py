@@ -49,6 +49,20 @@ async def child(top):
     return info.ref
 """
 
+INSTALLED = """
+import sys
+
+imported = [name for name in sys.modules if name.partition(".")[0] == "supervisors"]
+
+def test_collecting_imports_none_of_the_runtime():
+    assert imported == []
+
+async def test_uses_it(supervised):
+    from supervisors import GenServer
+
+    assert (await supervised(GenServer)).is_alive
+"""
+
 
 def run(pytester, tests, *words):
     """The outcomes of these tests, with settings of their own."""
@@ -199,13 +213,14 @@ def test_installed_it_may_also_be_named_in_a_conftest(pytester, monkeypatch):
     (metadata / "METADATA").write_text("Name: otp-supervisors\nVersion: 0\n")
     lines = [f"{name} = {module}" for name, module in entry_points.items()]
     (metadata / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines, ""]))
-    monkeypatch.setenv("PYTHONPATH", f"{installed}:{PROJECT.parents[1]}")
+    places = (installed, PROJECT.parent / "plugin", PROJECT.parents[1])
+    monkeypatch.setenv("PYTHONPATH", ":".join(map(str, places)))
     pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error")
-    test = "async def test_uses_it(supervised):\n    await supervised(Echo)\n"
-    pytester.makepyfile(f"{ACTORS}\n{test}")
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.makepyfile(INSTALLED)
+    pytester.runpytest_subprocess().assert_outcomes(passed=2)
     pytester.makeconftest('pytest_plugins = ["supervisors.pytest_plugin"]')
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    done = pytester.runpytest_subprocess("-k", "uses_it")
+    done.assert_outcomes(passed=1, deselected=1)
 
 
 def test_under_asyncio_it_names_what_it_needs(pytester):
