@@ -216,9 +216,7 @@ async def _await_start(process: Process, spec: ChildSpec) -> StartError | None:
         return StartTimeout(spec.id, spec.start_timeout)
     reason = process.reason
     if isinstance(reason, Shutdown) and isinstance(reason.detail, StartError):
-        return (
-            reason.detail
-        )  # a supervisor's: it names the child, which says more than the root's id
+        return reason.detail  # a supervisor's: it names the child, which says more than the root
     failure = FailedToStartChild(spec.id, reason)
     failure.__cause__ = cause_of(reason)
     return failure

@@ -276,7 +276,9 @@ class ActorRef(Alive):
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has started and not ended yet."""
+        """Whether it has not ended yet; for a name, whether a process has it. True already during
+        init.
+        """
         process = self._target()
         return process is not None and process.reason is None
 

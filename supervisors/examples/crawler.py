@@ -92,10 +92,10 @@ async def crawl(port: int) -> None:
     seen, new = {"/"}, ["/"]
     while new:
         pages, new = new, []
-        fetch = partial(links_of, port)
+        fetched, fetch = iter(pages), partial(links_of, port)
         async with TaskSupervisor.async_stream_nolink(TASKS, pages, fetch) as outcomes:
             async for outcome in outcomes:  # in the order of `pages`
-                page = pages.pop(0)
+                page = next(fetched)
                 match outcome:
                     case Ok(links):
                         print(page, "has", len(links), "links")

@@ -5,6 +5,7 @@ notices. At the end the tree is stopped in order: first the listener, then the c
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,9 +16,9 @@ from supervisors import (
     Caller,
     ChildSpec,
     DynamicSupervisor,
+    Exit,
     ExitReason,
     GenServer,
-    Normal,
     Registry,
     Reply,
     Stop,
@@ -51,10 +52,15 @@ class Listener(GenServer):
                 await DynamicSupervisor.start_child(CONNECTIONS, spec)
 
 
-class Connection(GenServer):
-    """Reads in a linked task, which sends each line to the actor."""
+@dataclass(frozen=True)
+class Line(Call[None]):
+    text: bytes
 
-    trap_exit = True  # so that terminate runs when the supervisor stops it
+
+class Connection(GenServer):
+    """Reads in a linked task, which gives the actor one line at a time."""
+
+    trap_exit = True  # so that terminate runs when the supervisor stops it, and for handle_info
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
@@ -68,31 +74,26 @@ class Connection(GenServer):
             buffer = b""
             async for chunk in self.stream:
                 *lines, buffer = (buffer + chunk).split(b"\n")
-                for line in lines:
-                    self.ref.cast(line)
-            self.ref.cast(None)  # the client has hung up
-            await trio.sleep_forever()
+                for line in lines:  # who sends faster than we answer has to wait
+                    await self.ref.call(Line(line), timeout=math.inf)
 
-    async def handle_cast(self, message: bytes | None) -> Stop | None:
-        if message is None:
-            return Stop(Normal())
-        self.sum += int(message)  # nonsense raises ValueError: this connection ends, and no other
+    async def handle_call(self, request: Line, caller: Caller) -> Reply:
+        self.sum += int(request.text)  # nonsense raises ValueError: only this connection ends
         await self.stream.send_all(b"%d\n" % self.sum)
-        return None
+        return Reply(None)
+
+    async def handle_info(self, info: object) -> Stop | None:
+        # The reader's end is the connection's: Normal if the client has hung up.
+        return Stop(info.reason) if isinstance(info, Exit) else None
 
     async def terminate(self, reason: ExitReason) -> None:
         print("connection ends:", type(reason).__name__)
 
 
 def tree() -> Supervisor:
-    return Supervisor(
-        [
-            names.child_spec(),
-            ChildSpec("connections", DynamicSupervisor, type="supervisor", name=CONNECTIONS),
-            ChildSpec("listener", Listener, name=LISTENER),
-        ],
-        strategy="rest_for_one",
-    )
+    connections = ChildSpec("connections", DynamicSupervisor, type="supervisor", name=CONNECTIONS)
+    listener = ChildSpec("listener", Listener, name=LISTENER)
+    return Supervisor([names.child_spec(), connections, listener], strategy="rest_for_one")
 
 
 async def ask(stream: trio.SocketStream, line: bytes) -> str:

@@ -67,9 +67,10 @@ class PartitionSupervisor(Ordered):
         with_arguments: `with_arguments(n)` gives the arguments that `start` gets for partition n,
         at its restarts too. Without it `start` gets none.
         """
+        usable = with_arguments is None or callable(with_arguments)
         rules = (
             (is_whole(partitions) and partitions > 0, InvalidPartitions, partitions),
-            (with_arguments is None or callable(with_arguments), InvalidWithArguments, None),
+            (usable, InvalidWithArguments, with_arguments),
             (strategy in STRATEGIES, InvalidStrategy, strategy),
             *intensity_rules(max_restarts, max_seconds),
         )

@@ -1,10 +1,17 @@
 """Each example runs as its readers run it, and prints what it is to show."""
 
+import runpy
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
+
+from supervisors import DynamicSupervisor, open_tree
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "supervisors" / "examples"
@@ -78,3 +85,44 @@ def test_every_example_is_run_and_short() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} == PRINTS.keys()
     for path in FOLDER.glob("*.py"):
         assert len(path.read_text().splitlines()) <= 120, path.name
+
+
+def example(name: str) -> dict[str, Any]:
+    """Its names, in a module of its own."""
+    return runpy.run_path(str(FOLDER / f"{name}.py"))
+
+
+async def test_the_crawler_gets_each_page_of_a_site_wider_than_its_stream(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    crawler = example("crawler")
+    pages = [f"/{number}" for number in range(25)]
+    crawler["SITE"].clear()
+    crawler["SITE"].update(
+        dict.fromkeys(pages, ""), **{"/": " ".join(f"<a href={it}>" for it in pages)}
+    )
+    await crawler["main"]()
+    assert capsys.readouterr().out.split() == [
+        *("/", "has", "25", "links"),
+        *(word for page in pages for word in (page, "has", "0", "links")),
+    ]
+
+
+@pytest.mark.parametrize("resets", [False, True])
+async def test_the_socket_server_keeps_no_connection_that_its_client_has_closed(
+    resets: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = example("socket_server")
+
+    async with open_tree(server["tree"]):
+        stream = await trio.open_tcp_stream(
+            "127.0.0.1", await server["LISTENER"].call(server["Port"]())
+        )
+        assert await server["ask"](stream, b"1") == "1"
+        if resets:  # closed with no time to linger
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await stream.aclose()
+        with trio.fail_after(30):
+            while (await DynamicSupervisor.count_children(server["CONNECTIONS"])).active:
+                await trio.sleep(0.001)
+        assert capsys.readouterr().out.split()[-1] == ("Crashed" if resets else "Normal")

@@ -267,3 +267,8 @@ PLAIN = ChildSpec("p", Partition)
 def test_what_is_wrong_is_told_before_anything_starts(spec, partitions, options, error):
     with pytest.raises(error):
         PartitionSupervisor(spec, partitions, **options)
+
+
+def test_the_error_shows_the_arguments_that_are_no_function():
+    with pytest.raises(errors.InvalidWithArguments, match="7"):
+        PartitionSupervisor(PLAIN, 1, with_arguments=7)
