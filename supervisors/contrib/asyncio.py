@@ -6,6 +6,10 @@ The thread runs trio. Actors stay on trio; asyncio code calls and casts across:
         total = await bridge.call(names.via("counter"), Add(2))
 
 Both threads see what is sent: requests and answers must be immutable, or given away.
+
+`trio.from_thread.run` alone would be shorter, but it blocks its thread: each call that waits needs
+one (`asyncio.to_thread`), and a cancelled asyncio task would leave its thread and call behind. So
+calls cross over as callbacks: there by `TrioToken.run_sync_soon`, back by `call_soon_threadsafe`.
 """
 
 from __future__ import annotations
@@ -83,9 +87,10 @@ class Bridge:
         """Ask, and wait at most `timeout` seconds for the answer, as `ActorRef.call` does.
 
         ref: a ref of this tree, or a name of one of its registries. Raises what `ActorRef.call`
-        raises: ServerExited if the tree stops meanwhile, NoProcess if it has ended. Cancelled, the
-        request may still be handled; its answer vanishes. While an actor blocks the trio thread,
-        CallTimeout is raised half a second late.
+        raises: ServerExited if the tree stops meanwhile, NoProcess if it has ended. Cancelled, or
+        after a CallTimeout, the request may still be handled, unless it was not sent yet; its
+        answer is dropped. While an actor blocks the trio thread, CallTimeout is raised half a
+        second late. Calls of different asyncio tasks arrive in any order.
         """
         if not timeout >= 0:
             raise bad_timeout(timeout)
@@ -95,6 +100,7 @@ class Bridge:
         async def ask() -> None:
             try:
                 with scope:
+                    await trio.lowlevel.checkpoint_if_cancelled()  # given up before it was sent
                     self._post(answer, (await ref.call(request, timeout=timeout), None))
             except Exception as error:  # noqa: BLE001 - the caller gets it
                 self._post(answer, (None, error))
