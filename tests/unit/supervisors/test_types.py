@@ -1,4 +1,4 @@
-"""Wrong requests, replies and results of callbacks are errors before the program runs."""
+"""Wrong requests, replies, arguments of tasks, and results are errors before the program runs."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
-MYPY = ["-m", "mypy", "--strict", str(HERE / "actor_types.py")]
+MYPY = ["-m", "mypy", "--strict", str(HERE / "actor_types.py"), str(HERE / "task_types.py")]
 PYRIGHT = ["-m", "pyright", "-p", str(HERE / "pyright_types.json")]
 
 
