@@ -174,7 +174,7 @@ async def statistics(
 
 def install(ref: ActorRef, tracer: Tracer) -> None:
     """Call `tracer` with each TraceEvent of it from now on (OTP `sys:install`). Raises
-    NoProcess. A tracer that raises crashes the actor: it runs within its task.
+    NoProcess. A tracer that raises is removed, and its error logged; the actor does not notice.
     """
     _running(ref).tracers.append(tracer)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from supervisors._core.actor_ref import ActorRef
+from supervisors._core.strays import ends_program
+
+logger = logging.getLogger("supervisors")
 
 Callback: TypeAlias = Literal["handle_call", "handle_cast", "handle_info", "handle_continue"]
 
@@ -39,4 +43,17 @@ class Did:
 TraceEvent: TypeAlias = Got | Did
 
 Tracer: TypeAlias = Callable[[TraceEvent], None]
-"""Called within the traced actor's task, so it must neither block nor raise."""
+"""Called within the traced actor's task, so it must not block. One that raises is removed."""
+
+
+def tell(tracers: list[Tracer], event: TraceEvent) -> None:
+    """Call each of an actor's tracers; one that raises is logged and taken out."""
+    for tracer in list(tracers):
+        try:
+            tracer(event)
+        except BaseException as error:
+            if ends_program(error):
+                raise
+            logger.exception("a tracer of %s raised, and is removed", event.ref.name)
+            if tracer in tracers:
+                tracers.remove(tracer)

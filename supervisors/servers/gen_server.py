@@ -49,7 +49,7 @@ from supervisors._core.process import IDLE, as_process
 from supervisors._core.reasons import Crashed, ExitReason, Normal, reason_of
 from supervisors._core.signals import Exit, Timeout
 from supervisors._core.strays import ends_tree, passes_on
-from supervisors._core.trace import Callback, Did, Got
+from supervisors._core.trace import Callback, Did, Got, tell
 from supervisors.errors import BadReturnValue
 
 logger = logging.getLogger("supervisors")
@@ -347,13 +347,11 @@ class GenServer(Actor):
         process = self._runtime_process
         began = process.timekeeper.now()
         got = Got(self.ref, callback, message, None if caller is None else caller.ref, began)
-        for tracer in list(process.tracers):
-            tracer(got)
+        tell(process.tracers, got)
         arguments = (message,) if caller is None else (message, caller)
         result = await getattr(self, callback)(*arguments)
         did = Did(self.ref, callback, message, result, process.timekeeper.now() - began)
-        for tracer in list(process.tracers):
-            tracer(did)
+        tell(process.tracers, did)
         return result
 
     def __note(self, message: object) -> None:

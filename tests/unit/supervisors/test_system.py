@@ -345,13 +345,6 @@ async def test_log_event_logs_types_only(autojump_clock, caplog):
     assert "secret" not in caplog.text
 
 
-async def test_a_tracer_that_raises_crashes_the_actor(autojump_clock, caplog):
-    async with open_tree(puppet("a", trap=False)) as ref:
-        system.install(ref, lambda _: 1 // 0)
-        ref.send("info")
-        assert isinstance((await ref.wait()).exception, ZeroDivisionError)
-
-
 @pytest.mark.parametrize("ask", EACH)
 async def test_they_raise_what_calls_raise(autojump_clock, ask):
     gate = trio.Event()
