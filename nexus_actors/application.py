@@ -1,11 +1,12 @@
-"""The tree, as one ordered list, and what stands behind each port. Nothing else knows the adapters.
+"""The supervision tree as one ordered list, and the adapter behind each port. No other module
+imports the adapters.
 
 Nexus.Supervisor (rest_for_one)
 ├─ Registry
-├─ ServiceManager.Supervisor   of ServiceManager alone; only where a service manager is to be told
-├─ Admin.Supervisor        of Admin alone; only where `[admin] listen` is set
+├─ ServiceManager.Supervisor   only ServiceManager below it; only where NOTIFY_SOCKET is set
+├─ Admin.Supervisor        only Admin below it; only where `[admin] listen` is set
 ├─ Database
-├─ Heartbeat.Supervisor    of Heartbeat and ObserverBackend, so that a crash takes nobody along
+├─ Heartbeat.Supervisor    Heartbeat and ObserverBackend, so that their crash stops nothing else
 ├─ Pipeline.Supervisor     see pipeline/supervisor.py
 ├─ ResultPoller
 ├─ Pruner
@@ -83,7 +84,8 @@ class Application:
     def __init__(
         self, settings: Settings, instance: Instance, *, notifier: Notifier | None = None
     ) -> None:
-        """`notifier`: who started this process, and wants to be told of it."""
+        """`notifier` reports the service's state to the service manager; None where there is
+        none."""
         self.in_force = InForce(settings)
         self.instance = instance
         self.registry = Registry("Registry")
@@ -167,28 +169,28 @@ class Application:
         self._database: PostgresDatabase | None = None
         self._root: Supervisor | None = None
         self.taken: InstanceTaken | None = None
-        """Another service has this instance's lock: why this one was stopped."""
+        """Set when this service was stopped because another one holds the instance's lock."""
 
     @property
     def settings(self) -> Settings:
-        """What is configured now."""
+        """The settings in force."""
         return self.in_force.settings
 
     @property
     def database(self) -> PostgresDatabase:
-        """The open database. Only for what starts after the Database actor."""
-        assert self._database is not None  # noqa: S101 - the start order says so
+        """The open database. Only actors that start after Database may use it."""
+        assert self._database is not None  # noqa: S101 - guaranteed by the start order
         return self._database
 
     @property
     def root(self) -> Supervisor:
-        """The root of the tree that runs."""
-        assert self._root is not None  # noqa: S101 - whoever asks runs below it
+        """The root of the running tree."""
+        assert self._root is not None  # noqa: S101 - callers run below it
         return self._root
 
     @property
     def node_name(self) -> str:
-        """What operators call this process."""
+        """The name that operators see for this process."""
         return f"{self.settings.service.name}@{socket.gethostname()}"
 
     def _is_routed_by_agent(self) -> bool:
@@ -196,18 +198,18 @@ class Application:
         return self.desired.by_agent or any(it.agent is not None for it in routes)
 
     def _set_level(self) -> None:
-        """Log from the level on that an operator wants, else the config's."""
+        """Set the log level: the operator's if one is set, else the config's."""
         set_level(self.desired.log_level or self.settings.service.log_level)
 
     def _takes_no_key(self, provider: str) -> bool:
-        """Whether requests wait until the provider takes a key of ours again."""
+        """Whether requests wait until one of the provider's keys works again."""
         holds = self.settings.queue.on_no_key == "hold"
         return holds and self.gates.no_key(provider, trio.current_time()) is not None
 
     @contextmanager
     def observing(self) -> Iterator[None]:
-        """Heed, while this is open, what the runtime tells of its actors, and send what is traced;
-        what is left of that at the end, for seconds, and not for trio's sake: it blocks."""
+        """Listen to the runtime's telemetry and export traces while this is open. Closing it
+        exports the remaining spans, which may block for seconds: do it after trio has ended."""
         counted = telemetry.ChildRestarted, telemetry.LoopBlocked
         with ExitStack() as stack:
             if self._exporting is not None:
@@ -223,7 +225,7 @@ class Application:
             yield
 
     def supervisor(self) -> Supervisor:
-        """The root, not started; once a run."""
+        """Make the root, not started yet. To be called once per run."""
         children = self.children()
         max_restarts, max_seconds = self.settings.supervision.limits(len(children))
         self._root = Supervisor(
@@ -236,30 +238,30 @@ class Application:
         return self._root
 
     def children(self) -> Sequence[ChildSpec]:
-        """In the order they start; they stop in reverse."""
+        """The root's children in start order; they stop in reverse."""
         poller = [ChildSpec("ResultPoller", self._result_poller)]
-        # Transient: should its supervisor give up, an end in order, the root goes on without it.
+        # Transient: if its supervisor gives up, an orderly exit, the root continues without it.
         named = "ServiceManager.Supervisor"
         manager = ChildSpec(named, self._service_managers, type="supervisor", restart="transient")
         return [
             self.registry.child_spec(),
-            # Before all that takes its time to start, or to stop.
+            # Before everything that may take long to start or to stop.
             *([] if self._notifier is None else [manager]),
             *self.admin.children(),
             ChildSpec("Database", self._database_owner, shutdown=DATABASE_SHUTDOWN),
-            # Before the pipeline, so that it tells of the drain to its end.
+            # Before the pipeline, so that it reports a drain to the end.
             ChildSpec("Heartbeat.Supervisor", self._telling, type="supervisor"),
             ChildSpec("Pipeline.Supervisor", self._pipeline, type="supervisor"),
             *(poller if self.settings.result_poller.enabled else []),
             *self.operations.working(),
-            # Last: one that crashes must not take the rest along.
+            # Last, so that its crash stops nothing else.
             ChildSpec("Watchdog", self._watchdog),
         ]
 
-    # -- one factory a child, called at each start and restart
+    # -- one factory per child, called at each start and restart
 
     def _database_owner(self) -> DatabaseOwner:
-        self._database = None  # an earlier one is closed, and nobody is left who uses it
+        self._database = None  # an earlier one is closed, and no actor uses it any more
 
         def on_open(database: PostgresDatabase) -> None:
             self._database = database
@@ -278,7 +280,7 @@ class Application:
         )
 
     def _load(self) -> Settings | SettingsErrors:
-        """What is configured at this moment, where it was at the start."""
+        """Read the config again, from the file that was used at the start."""
         return load_settings(self.settings.file, os.environ)
 
     def _tell_wait(self, why: str) -> None:
@@ -292,19 +294,19 @@ class Application:
             self._notifier.changed.set()
 
     def _on_taken(self, taken: InstanceTaken) -> None:
-        """Two must not work under one id: end as if told to."""
+        """Two services must not share an instance id: stop as if by SIGTERM."""
         self.taken = taken
         log.critical("stopping: another service took this one for dead", error=str(taken))
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _apart(self, name: str, *children: ChildSpec) -> Supervisor:
-        """A supervisor of their own, so that a crash of them takes nobody along."""
+        """Give these children a supervisor of their own, so that their crash stops nothing else."""
         max_restarts, max_seconds = self.settings.supervision.limits(len(children))
         return Supervisor(children, name=name, max_restarts=max_restarts, max_seconds=max_seconds)
 
     def _service_managers(self) -> Supervisor:
         def start() -> ServiceManager:
-            assert self._notifier is not None  # noqa: S101 - else it is not in the tree
+            assert self._notifier is not None  # noqa: S101 - otherwise it is not in the tree
             line, running = self.status.line, lambda: self.in_work.running
             return ServiceManager(self._notifier, line=line, running=running)
 
@@ -347,10 +349,10 @@ class Application:
         )
 
     def _watchdog(self) -> Watchdog:
-        self.status.started = True  # all but this one
+        self.status.started = True  # the watchdog is the last child
         return Watchdog()
 
-    # -- what Admin is told, and the prompt
+    # -- for Admin, and for the remote prompt
 
     async def _count(self) -> Counted:
         if self._database is None:
@@ -359,7 +361,7 @@ class Application:
         return await self._database.counted(budgets)
 
     def _names(self) -> Mapping[str, object]:
-        """What is at hand at the prompt of nexus remote."""
+        """The names that are defined at the prompt of `nexus remote`."""
         return {
             "app": self,
             "service": self,

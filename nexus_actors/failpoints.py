@@ -1,7 +1,8 @@
-"""Places at which a test can have the process die: `NEXUS_FAILPOINT=after_receive:kill`.
+"""Points at which a test can make the process die: `NEXUS_FAILPOINT=after_receive:kill`.
 
-`NAME:kill` ends the process with SIGKILL when it gets there, `NAME:stop` freezes it with SIGSTOP;
-`NAME:kill:3` only the third time. Where the variable is not set, a place costs one comparison.
+`NAME:kill` ends the process with SIGKILL when it reaches the point, `NAME:stop` freezes it with
+SIGSTOP; `NAME:kill:3` acts the third time. If the variable is not set, a point costs one
+comparison.
 """
 
 import os
@@ -29,7 +30,7 @@ class FailpointError(ValueError):
 
 
 class _Armed:
-    """The one place that was chosen."""
+    """The failpoint that the variable names."""
 
     def __init__(self, text: str) -> None:
         name, _, rest = text.partition(":")
@@ -52,6 +53,6 @@ _armed: Final = _Armed(_text) if _text else None
 
 
 def reached(name: Failpoint) -> None:
-    """The process is at this place."""
+    """Mark this place in the code as the failpoint `name`."""
     if _armed is not None and _armed.name == name:
         _armed.hit()

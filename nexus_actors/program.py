@@ -1,4 +1,4 @@
-"""The service as a program: its tree run until a signal stops it, and what its exit code is."""
+"""The service as a program: runs the tree until a signal stops it, and returns the exit code."""
 
 import gc
 import os
@@ -19,8 +19,8 @@ log = structlog.get_logger("nexus")
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    """What stops the service. A hang-up does so only at a terminal, which is then gone: elsewhere
-    it is how operators ask for a reload, and must not be an outage."""
+    """The signals that stop the service. SIGHUP stops it only at a terminal, which is then gone.
+    Elsewhere SIGHUP asks for a reload."""
     try:
         at_terminal = os.isatty(0)
     except OSError:
@@ -51,13 +51,14 @@ async def _serve(application: Application) -> Ended:
 
 
 def tune_collector() -> None:
-    """Have Python look for cycles less often, and never again through what is there now: the
-    modules and the settings, which stay.
+    """Make garbage collection rarer, and exclude everything that exists now: modules and settings
+    live as long as the process.
 
-    A request is some hundred objects that live until its answer, so thousands in flight would be
-    gone through again and again. They are no cycles: memory does not wait for the collector.
+    A request is about a hundred objects that live until its answer, so with thousands in flight
+    the collector would traverse them again and again. They contain no cycles, so reference counts
+    free them without the collector.
 
-    `nexus start` has it off while it imports; this puts it on.
+    `nexus start` disables the collector while it imports; this enables it.
     """
     gc.freeze()
     gc.enable()
@@ -65,7 +66,7 @@ def tune_collector() -> None:
 
 
 def run_service(settings: Settings) -> int:
-    """Run the service until it is told to stop; the process's exit code.
+    """Run the service until a signal stops it. Returns the process's exit code.
 
     Raises `InstanceError` if another one runs with this data directory, `InstanceTaken` if it was
     stopped because a copy of that runs, and the runtime's StartError, whose innermost cause is a

@@ -1,4 +1,4 @@
-"""What the actors of one service share. None of it is an actor, so it outlives each of them."""
+"""What the actors of one service share. None of it is an actor, so it survives their crashes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,12 +27,12 @@ from supervisors import Registry
 
 
 class Store(RequestStore, AccountStore, Notifier, Protocol):
-    """One store behind several ports: its users name the one that they need."""
+    """One store that implements several ports. Each user declares the port that it needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What is configured, the store's ports, and the passive tables."""
+    """The settings in force, the store's ports, and the passive tables."""
 
     in_force: InForce
     registry: Registry
@@ -49,39 +49,43 @@ class Shared:
     streams: TextStreams
     outages: Outages
     tracer: Tracer | None = None
-    """None where nothing is traced."""
+    """None if tracing is not configured."""
 
     def leased(self, job: Job, sent_at: datetime | None) -> None:
-        """Have it traced, if it is to be; `sent_at` where a process that leases it reads that."""
+        """Begin the trace of a leased job, if it is to be traced. `sent_at` is when its message was
+        enqueued; None if that is not known."""
         if self.tracer is not None:
             self.tracer.begin(job, sent_at)
 
     def left(self, job: Job, how: How) -> None:
-        """Have it traced, if it is, that a job has left this process's hands."""
+        """End the trace of a job that this process no longer works on, if it is traced."""
         if self.tracer is not None:
             self.tracer.left(job, how)
 
     @property
     def settings(self) -> Settings:
-        """What is configured now: to be looked at at each use, since a reload changes it."""
+        """The settings in force. Read them at each use and keep no copy, since a reload swaps
+        them."""
         return self.in_force.settings
 
     @property
     def routes(self) -> Routes:
-        """As `settings`."""
+        """The routes in force. Like `settings`, to be read at each use."""
         return self.in_force.routes
 
     @property
     def max_attempts(self) -> int:
-        """Calls that one request may cost."""
+        """The most calls that may be made for one request."""
         return self.settings.queue.max_attempts
 
     @property
     def holds(self) -> bool:
-        """Whether a request waits while no key of its providers is taken."""
+        """Whether a request waits (instead of failing) while none of its providers has a usable
+        key."""
         return self.settings.queue.on_no_key == "hold"
 
     @property
     def throttled_seconds(self) -> float:
-        """How long a request without a timeout waits for what only time mends, at most."""
+        """The longest that a request without a timeout waits while it is throttled, without a
+        usable key, or kept from its budget by running calls."""
         return self.settings.queue.throttled_seconds

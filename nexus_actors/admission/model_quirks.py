@@ -39,7 +39,7 @@ class ModelQuirks(GenServer):
         self._patience = outages.patience("ModelQuirks")
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={

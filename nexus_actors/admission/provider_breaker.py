@@ -44,7 +44,7 @@ class ProviderBreaker(GenServer):
         """Models with a timer under way."""
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={

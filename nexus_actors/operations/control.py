@@ -67,7 +67,7 @@ class Control(GenServer):
         self._sessions = sessions or {}
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={

@@ -36,7 +36,7 @@ class Heartbeat(Stage):
         self._turn = trio.Lock()
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={

@@ -69,7 +69,7 @@ class ObserverBackend(GenServer):
         """A digest of what each sight in the store is."""
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return dataclasses.replace(
             status.shapes(),
             state={

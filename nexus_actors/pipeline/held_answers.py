@@ -1,8 +1,9 @@
-"""Answers that the store refuses for no fault of their own: they wait until the condition is over.
+"""Answers that the store refuses although their content is not at fault. They wait until the
+condition is over.
 
-The conditions may differ between answers, so they are held by kind: the store's error, and the
-request's origin. One of each kind is tried from time to time. If it gets through, all of its kind
-are tried, and one of each other kind with the same error.
+Conditions may differ between answers, so they are grouped by kind: the store's error and the
+request's agent. One answer of each kind is tried from time to time. If it is stored, all others of
+its kind are tried, and one of each other kind with the same error.
 """
 
 from collections.abc import Iterator
@@ -15,11 +16,11 @@ from nexus_actors.work.job import Job
 from nexus_actors.work.wake import Wake
 
 KINDS = 32
-"""So many are told apart. What the store says may be another thing each time: all further ones
-share a kind."""
+"""The most kinds that are distinguished. Error texts may vary without end, so all further ones
+share one kind."""
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
-"""Seconds until one of a kind is tried again."""
+"""Seconds until another answer of a kind is tried."""
 
 
 @dataclass(slots=True)
@@ -31,11 +32,11 @@ class _Kind:
 
 
 _Name = tuple[str | None, str | None]
-"""What the store says, and the agent's id; of the kind that the rest share, nothing."""
+"""The store's error and the agent's id; two Nones for the kind that the rest share."""
 
 
 class HeldAnswers:
-    """Those held, by kind. All methods but `next` are synchronous."""
+    """The held answers, by kind. All methods but `next` are synchronous."""
 
     def __init__(self) -> None:
         self._kinds: dict[_Name, _Kind] = {}
@@ -53,11 +54,11 @@ class HeldAnswers:
 
     @property
     def condition(self) -> str | None:
-        """What some are held for, if any are."""
+        """One of the conditions that answers are held for; None if none is known."""
         return next((it.condition for it in self._kinds.values() if it.condition), None)
 
     def add(self, job: Job, condition: str) -> None:
-        """Hold one for what the store says now, whatever it was held for before."""
+        """Hold an answer for this condition, whatever it was held for before."""
         name: _Name = (condition, job.body.agent_id)
         if name not in self._kinds and len(self._kinds) >= KINDS:
             name = (None, None)
@@ -73,7 +74,7 @@ class HeldAnswers:
         self._wake.set()
 
     def discard(self, job: Job) -> None:
-        """It is held no longer; the others of its kind are."""
+        """Stop holding this answer; the others of its kind stay held."""
         name = self._names.pop(job, None)
         if name is not None:
             kind = self._kinds[name]
@@ -82,8 +83,8 @@ class HeldAnswers:
                 del self._kinds[name]
 
     def release(self, job: Job) -> list[Job]:
-        """It got through: what its kind was held for is over. Returns the others of its kind, which
-        are held no longer; one of each kind with the same condition is due at once.
+        """The answer was stored, so the condition of its kind is over. Returns the others of its
+        kind, which are no longer held. One of each kind with the same condition is due at once.
         """
         name = self._names.get(job)
         if name is None:
@@ -98,8 +99,8 @@ class HeldAnswers:
         return [one for one in gone.jobs if one is not job]
 
     def postpone(self, job: Job) -> None:
-        """It was tried and is held still: its kind pauses, for longer each time, and the next of it
-        is tried then.
+        """The answer was tried and is still held: its kind pauses, longer each time, and another
+        answer of it is tried next.
         """
         name = self._names.get(job)
         if name is not None:
@@ -109,7 +110,7 @@ class HeldAnswers:
             kind.pause = min(2 * kind.pause, LONGEST_PAUSE)
 
     async def next(self) -> Job:
-        """Wait until one is due: of the kind that has been for longest. It stays held."""
+        """Wait until an answer is due, the longest overdue kind first. It stays held."""
         while True:
             kind = min(self._kinds.values(), key=lambda it: it.due, default=None)
             left = inf if kind is None else kind.due - trio.current_time()

@@ -1,4 +1,4 @@
-"""Extends the leases of what is in work, and gives back what is left at the stop."""
+"""Extends the leases of jobs in work, and gives back what is left when the service stops."""
 
 from dataclasses import replace
 
@@ -15,14 +15,14 @@ from supervisors import ExitReason, Shutdown, Status
 log = structlog.get_logger("nexus.lease_keeper")
 
 RELEASE_TIMEOUT = 10.0
-"""Seconds that a stop waits for the store to take back what is left."""
+"""Seconds that a stop waits for the store to take back the remaining leases."""
 
 
 class LeaseKeeper(Stage):
-    """Extends all leases three times in a visibility timeout, in one statement.
+    """Extends all leases in one statement, three times per visibility timeout.
 
-    A lease that turns out to be another's by now ends the work on it: the call is cancelled and
-    nothing is published. First to start and last to stop of the pipeline.
+    If a lease turns out to be lost to another process, work on the job ends: its call is cancelled
+    and nothing is published. It is the first of the pipeline to start and the last to stop.
     """
 
     def __init__(self, shared: Shared) -> None:
@@ -32,7 +32,7 @@ class LeaseKeeper(Stage):
         self._patience = shared.outages.patience("LeaseKeeper")
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -46,7 +46,7 @@ class LeaseKeeper(Stage):
         self.spawn_link(self._keep)
 
     async def terminate(self, reason: ExitReason) -> None:
-        """On an orderly shutdown, make all that is not finished visible at once."""
+        """On an orderly shutdown, make all unfinished requests visible at once."""
         if isinstance(reason, Shutdown):
             with trio.move_on_after(RELEASE_TIMEOUT):
                 await self._release()
@@ -60,7 +60,7 @@ class LeaseKeeper(Stage):
             else:
                 self._patience.worked()
                 with trio.move_on_after(self._visibility_timeout / 3):
-                    await self._shared.in_force.changed.wait()  # it may be shorter now
+                    await self._shared.in_force.changed.wait()  # the timeout may be shorter now
 
     @property
     def _visibility_timeout(self) -> float:
@@ -72,14 +72,14 @@ class LeaseKeeper(Stage):
             return
         held = await self._store.extend(set(asked.values()), self._visibility_timeout)
         for job, lease in asked.items():
-            # A job may have ended, or been leased anew, while the statement ran. One with an
-            # outcome is the publisher's, one on its way back the Router's: their fences decide.
+            # A job may have ended, or been leased again, while the statement ran. Jobs with an
+            # outcome (publisher) or on their way back (Router) are fenced by those statements.
             changed = job not in self._in_work or job.lease != lease
             if changed or isinstance(job.place, Answered | Leaving):
                 continue
             current = held.get(job.request_id or "")
             if current is not None and current.msg_id == lease.msg_id:
-                self._in_work.renew(job, current)  # by ourselves, a moment ago
+                self._in_work.renew(job, current)  # this process leased it again meanwhile
                 continue
             log.warning("lease lost, call given up", **job.ids, msg_id=lease.msg_id)
             if job.call is not None:
@@ -97,7 +97,7 @@ class LeaseKeeper(Stage):
             for job in jobs:
                 self._in_work.remove(job)
                 self._shared.left(job, "given_back")
-            # What was leased and never reached the table, and what waits for a provider.
+            # Also what was leased and never reached the table, and what waits for a provider.
             await self._store.release_orphans(
                 [job.lease.msg_id for job in self._in_work], called=False
             )

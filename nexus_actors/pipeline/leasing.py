@@ -1,4 +1,4 @@
-"""Leases as many requests as the store has, and works around the one row it cannot lease."""
+"""Leases requests, and works around rows that the store cannot lease."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,13 +22,13 @@ from nexus_actors.work.overtaking import Overtaken, Overtaking
 log = structlog.get_logger("nexus.queue_consumer")
 
 READ_BYTES = 8 * 2**20
-"""Of texts read at once: decoding them holds up all else."""
+"""The most text that one statement reads: decoding it blocks the event loop."""
 SUSPECT_PAUSE = 1.0
 """Seconds that a row which the store refuses to lease stays invisible."""
 MANY = 3
-"""So many failing in succession may be everybody."""
+"""After so many single failures in succession, the store may be refusing everything."""
 HELD = "held requests"
-"""Under which name `nexus status` tells of those that the journal does not take."""
+"""The name under which `nexus status` shows requests that the journal does not accept."""
 LOCKED = "somebody holds its row in the journal locked"
 
 
@@ -41,10 +41,12 @@ class Leased:
 
 
 class Leasing:
-    """Of one process. A row that the store refuses, or that takes more time than a statement has,
-    is held, and opened by itself. If its content cannot be opened, again and again, it ends without
-    its text (see `Suspects`). If it can, it is the journal that does not take it: then it is tried
-    again at growing pauses, which `trouble` tells (see `HeldBack`).
+    """Leases for one process.
+
+    A row that the store refuses, or on which a statement times out, is held (made invisible) and
+    its content is opened by itself. If that fails repeatedly, the content is at fault, and the
+    request ends without its text (see `Suspects`). If it succeeds, the journal does not accept the
+    row: it is retried at growing intervals and reported through `trouble` (see `HeldBack`).
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Leasing:
         self._held = HeldBack()
         self._told: str | None = None
         self._failures = 0
-        """Rows that failed alone since one was leased."""
+        """Rows that failed by themselves since the last successful lease."""
         self._small_first = True
         overtaken = Overtaken() if overtaken is None else overtaken
         self._overtaking = Overtaking(store, in_work, overtaken)
@@ -91,13 +93,13 @@ class Leasing:
                 return Leased((), more=True)
             return Leased(await self._suspect(error), more=True)
         except StorageStrained as error:
-            # Each try costs a statement's whole time, so the next is the smallest.
+            # Each try costs a whole statement timeout, so the next one is the smallest possible.
             if self._portions.strained(quantity):
                 raise
             return Leased(await self._suspect(error), more=True)
         self._portions.passed()
         left = any(delivery.more_due for delivery in deliveries)
-        # In turns: else small ones that keep coming would hold up the others for ever.
+        # Alternate: otherwise a steady stream of small messages would starve the large ones.
         self._small_first = not (self._small_first and left)
         return Leased(self._passed(deliveries), more=left or len(deliveries) >= quantity)
 
@@ -113,9 +115,9 @@ class Leasing:
     async def take_waiting(
         self, rooms: Mapping[str, int], expired: int
     ) -> Sequence[Delivery] | None:
-        """What was taken of those that wait; None if that failed, and less is to be tried.
+        """Lease waiting requests. None if that failed and a smaller quantity is to be tried.
 
-        What is wrong with a row that the store refuses, `lease` finds out: it is made visible.
+        A row that the store refuses is made visible, so that `lease` finds out what is wrong.
         """
         rooms, expired = self._waiting_portions.of_rooms(rooms, expired)
         quantity = sum(rooms.values()) + expired
@@ -140,8 +142,8 @@ class Leasing:
     async def _leave_to_lease(
         self, rooms: Mapping[str, int], expired: int, error: StorageError
     ) -> None:
-        """Make visible what waits, taken unread; or without the journal, if that does not take it.
-        Raises StorageUnavailable if there is nothing to be made visible."""
+        """Make the waiting messages visible: lease them unread and give them back, or bypass the
+        journal if it does not accept them. Raises StorageUnavailable if there are none."""
         limits = {"expired": expired, "largest": 0}
         try:
             taken = await self._store.take_waiting(rooms, SUSPECT_PAUSE, **limits)
@@ -152,11 +154,11 @@ class Leasing:
             raise StorageUnavailable(str(error)) from error
 
     async def _suspect(self, error: StorageError) -> Sequence[Delivery]:
-        """The store does not lease one row alone: hold the first that is due, and open it by
-        itself. It is returned, leased without its text, if it is shown that it is that row's fault.
+        """The store refused to lease a single row: hold the first row that is due, and open it by
+        itself. If its content is shown to be at fault, it is leased without its text and returned.
 
-        It may be another row by now, or the store's own condition: each shows by itself what it is.
-        Raises StorageUnavailable where it may be the store that takes nobody.
+        The row that is due first may be another one by now, and the store itself may be at fault.
+        Raises StorageUnavailable if the store may be refusing every row.
         """
         self._failures += 1
         try:
@@ -168,7 +170,7 @@ class Leasing:
         try:
             request_id = await self._store.open_held(held, largest=self._largest)
         except (StorageRefused, StorageStrained) as fault:
-            # A slow store is slow with what is large, and yet it may be nobody's fault.
+            # A timeout proves nothing: a slow store times out on large rows first.
             unclear = not isinstance(fault, StorageRefused) or not await self._opens_unread(held)
             if self._suspects.is_guilty(held.msg_id, unclear=unclear):
                 return await self._end(held, fault)
@@ -186,8 +188,8 @@ class Leasing:
         return True
 
     async def _end(self, held: Lease, fault: StorageError) -> Sequence[Delivery]:
-        """Lease a message that cannot be opened, so that its request ends by its id; unread, where
-        it cannot be looked at even for that. Nothing where the journal does not take it."""
+        """Lease a message that cannot be opened, so that its request can end under its id. The id
+        is not read if even that fails. Returns nothing if the journal does not accept the row."""
         unread = not await self._opens_unread(held)
         timeout = self._queue().visibility_timeout
         try:
@@ -199,14 +201,14 @@ class Leasing:
         return [replace(it, fault=str(fault)) for it in deliveries if it.verdict != "locked"]
 
     async def _hold_back(self, held: Lease, request_id: str | None, error: StorageError) -> None:
-        """The journal does not take it: let it be for a while, and say so if that lasts."""
+        """The journal does not accept the row: postpone it, and report it if that lasts."""
         told = _told(held, request_id, str(error))
         pause = self._held.failed(held.msg_id, told, trio.current_time())
         await self._store.postpone(held, pause)
         self._tell()
 
     def _passed(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-        """Note what was leased, and what was left because its row in the journal is locked."""
+        """Record what was leased, and what was skipped because its journal row is locked."""
         now = trio.current_time()
         leased = [it for it in deliveries if it.verdict != "locked"]
         for it in deliveries:
@@ -238,7 +240,7 @@ class Leasing:
 
 
 def _returned(it: Delivery) -> GiveBack:
-    assert it.request_id is not None  # noqa: S101 - what waits is the journal's
+    assert it.request_id is not None  # noqa: S101 - a waiting request has a journal row, so an id
     return GiveBack(
         lease=it.lease,
         request_id=it.request_id,

@@ -1,4 +1,4 @@
-"""One call as a worker makes it: bounded in time, safe against crashes, recorded as an attempt."""
+"""One provider call: bounded in time, isolated from adapter bugs, recorded as an attempt."""
 
 import traceback
 from dataclasses import replace
@@ -19,12 +19,12 @@ from nexus_actors.storage.requests import Attempt
 from nexus_actors.work.job import Allowed, Job
 
 GRACE = 5.0
-"""Seconds beyond a call's timeout after which a provider that does not keep it is cut off."""
+"""Seconds beyond a call's timeout after which an adapter that ignores the timeout is cancelled."""
 log = structlog.get_logger("nexus.worker")
 
 
 class ProviderCalls:
-    """Those of one worker."""
+    """Makes the calls of one worker."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class ProviderCalls:
         self._quirks = shared.quirks
 
     async def make(self, job: Job, key: int) -> Outcome | None:
-        """One call with the key at this place, recorded. None if the lease was lost meanwhile, or
-        there was no answer and the request is to be cancelled.
+        """Make one call with the key at index `key`, and record it. None if the lease was lost
+        meanwhile, or if the call failed and the request is to be cancelled.
 
-        A failure has a `refused_field` only if the call is to be repeated without it.
+        A failure has a `refused_field` only if the call is to be repeated without that field.
         """
-        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests are never routed
         timeout = min(self._settings.timeout, job.deadline - trio.current_time())
         job.call_started = datetime.now(UTC)
         started = job.call_began = trio.current_time()
@@ -67,7 +67,7 @@ class ProviderCalls:
             return None
         if isinstance(outcome, ProviderFailure) and not job.refused.note(outcome):
             outcome = replace(outcome, refused_field=None)
-        if isinstance(outcome, Answer) or outcome.instead is not None:  # an empty one is one, too
+        if isinstance(outcome, Answer) or outcome.instead is not None:  # an empty answer counts
             self._learn(job, job.body)
         attempt = self._attempt(job, outcome, seconds, key, knew=knew)
         job.attempts.append(attempt)
@@ -80,8 +80,8 @@ class ProviderCalls:
         return outcome
 
     def _log(self, job: Job, attempt: Attempt) -> None:
-        """Each failed call with its error. What is uncounted (too early, a key that is refused
-        again) is told once elsewhere, and may be thousands."""
+        """Log a failed call. Uncounted ones (throttled, or a key refused again) may be thousands
+        and are logged once elsewhere, so they are debug lines here."""
         write = log.debug if attempt.uncounted else log.info
         write(
             "call failed",
@@ -97,22 +97,22 @@ class ProviderCalls:
     def _tell(
         self, job: Job, failure: ProviderFailure, key: int, took: float
     ) -> tuple[ProviderFailure, bool]:
-        """Tell others what a failure says to them."""
+        """Report a failure to the provider's admission: throttling, and what it says of the key.
+        Returns the failure, and whether the key was already known not to work."""
         if comes_too_early(failure):
             self._admission.throttled(job.candidate.model, key, failure, took, job.key)
         return self._admission.blamed(key, failure, job.key)
 
     def _is_uncounted(self, failure: ProviderFailure, *, knew: bool) -> bool:
-        """Whether the call does not count towards the most a request may cost: it came too early,
-        is repeated without a field, or only showed what stands between all requests and their
-        provider: that it takes no key of ours."""
+        """Whether the call does not count towards `max_attempts`: it was throttled, it is repeated
+        without a refused field, or the provider has no usable key for any request."""
         if comes_too_early(failure) or failure.refused_field is not None:
             return True
         waits = self._shared.holds and failure.scope == "key"
         return waits and (knew or self._admission.no_key is not None)
 
     def _learn(self, job: Job, request: LLMRequest) -> None:
-        """Now it is known that it was for the refused fields that there was no answer before."""
+        """Remember the refused fields: the call was answered once they were left out."""
         if not job.refused.reasons:
             return
         effort = request.reasoning_effort or ""
@@ -122,7 +122,7 @@ class ProviderCalls:
     def _attempt(
         self, job: Job, outcome: Outcome, seconds: float, key: int, *, knew: bool
     ) -> Attempt:
-        assert job.call_started is not None  # noqa: S101 - this call
+        assert job.call_started is not None  # noqa: S101 - set by `make`
         failure = outcome if isinstance(outcome, ProviderFailure) else None
         answer = outcome if isinstance(outcome, Answer) else None
         return Attempt(
@@ -146,8 +146,8 @@ class ProviderCalls:
     async def _call(
         self, request: LLMRequest, job: Job, timeout: float, key: int
     ) -> Outcome | None:
-        """The call itself. None if it was cut off because the lease was lost. One that was cut off
-        because its request is cancelled says nothing of the provider."""
+        """The call itself. None if it was cancelled because the lease was lost. A call that ended
+        because its request was cancelled says nothing about the provider."""
         model = job.candidate.model
         started = trio.current_time()
         outcome: Outcome | None = None
@@ -188,8 +188,8 @@ class ProviderCalls:
         return self._streams.open(job.request_id, job.attempt_count + 1).tell
 
     def _says_nothing(self, outcome: Outcome | None, timeout: float) -> bool:
-        """Whether it was the request's haste or cancellation, not the provider, that made it
-        fail."""
+        """Whether the failure says nothing about the provider: the request was cancelled, or its
+        own timeout was shorter than the provider's."""
         match outcome:
             case ProviderFailure(type=ErrorType.CANCELLED):
                 return True
@@ -199,10 +199,10 @@ class ProviderCalls:
                 return False
 
     def _crashed(self, job: Job, error: Exception) -> ProviderFailure:
-        """A mistake in a provider is one request's trouble: if the worker crashed of it, a few such
-        requests would take the provider's other calls along.
+        """A bug in an adapter fails this request only. If it crashed the worker, a few such
+        requests would exceed the restart intensity and end the provider's other calls.
         """
-        # Where, but not what it says: it may quote the prompt or the key.
+        # The place, but not the message: it may quote the prompt or the key.
         log.error(
             "a call crashed",
             **job.ids,
@@ -220,7 +220,7 @@ class ProviderCalls:
 
 
 def _cut_off(job: Job) -> ProviderFailure:
-    """No answer came, for the time was over, or the request was cancelled first."""
+    """The failure of a call that was cancelled: its time was over, or the request was cancelled."""
     if job.cancelled is None:
         return ProviderFailure(
             type=ErrorType.TIMEOUT, message="no answer in time", retryable=True, maybe_paid=True
@@ -235,7 +235,7 @@ def _cut_off(job: Job) -> ProviderFailure:
 
 
 def comes_too_early(failure: ProviderFailure) -> bool:
-    """Whether the provider says no more than: later."""
+    """Whether the provider only asks to come later (throttling)."""
     return failure.type == ErrorType.RATE_LIMITED and failure.retryable
 
 

@@ -25,33 +25,32 @@ from supervisors import (
 log = structlog.get_logger("nexus.pool")
 
 SETTLE_PAUSE = 1.0
-"""Seconds until who is there is looked at again after that failed."""
+"""Seconds until the workers are adjusted again after that failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerStarted:
-    """A worker tells its pool that it is there, to be watched."""
+    """Message from a worker that has started and is to be monitored."""
 
     worker: ActorRef
 
 
 def worker_name(provider: str, number: int | str = "") -> str:
-    """What a worker is called."""
+    """The id and registered name of a worker; without a number, the prefix of all of them."""
     return f"{provider}.Worker.{number}"
 
 
 class ProviderPool(GenServer):
-    """Watches the workers, and has them be as many as there are to be. When one is gone, what it
-    held is tried again at once, as one more attempt.
+    """Monitors the provider's workers and keeps their number as configured. When a worker dies, the
+    job that it held is tried again at once, as one more attempt.
 
-    A pool that starts looks for jobs whose worker is gone: it finds what was held by one that died
-    while there was no pool.
+    A pool that starts also looks for jobs whose worker died while there was no pool.
     """
 
     def __init__(
         self, shared: Shared, provider: str, children: Callable[[], Sequence[ChildSpec]]
     ) -> None:
-        """`children` says who belongs below the provider's supervisor at present."""
+        """`children` returns the specs that belong below the provider's supervisor now."""
         self._provider = provider
         self._children = children
         self._supervisor = shared.registry.via(f"{provider}.Supervisor")
@@ -61,7 +60,7 @@ class ProviderPool(GenServer):
         self._in_work = shared.in_work
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -72,7 +71,7 @@ class ProviderPool(GenServer):
         )
 
     async def init(self) -> None:
-        """Watch the workers that are there already, and pick up what nobody holds."""
+        """Monitor the workers that exist already, and pick up the jobs of dead ones."""
         held = self._in_work.held(self._provider)
         workers = {job.place.worker for job in held if isinstance(job.place, Held)}
         for number in range(1, self._in_work.workers(self._provider) + 1):
@@ -92,7 +91,7 @@ class ProviderPool(GenServer):
                 self.monitor(worker)
 
     async def handle_info(self, info: object) -> None:
-        """When a worker has ended, pick up the job that it held and look for missing workers."""
+        """When a worker has ended, pick up its job and start missing workers."""
         match info:
             case Down(reason=Shutdown()):
                 self._pick_up("interrupted", again=False)
@@ -101,7 +100,7 @@ class ProviderPool(GenServer):
                 self._pick_up("worker_crashed")
                 self._wake.set()
 
-    # -- so many as there are to be
+    # -- the number of workers
 
     async def _heed(self) -> None:
         while True:
@@ -116,13 +115,13 @@ class ProviderPool(GenServer):
             try:
                 await self._settle()
                 pause = inf
-            except SupervisorsError as error:  # somebody does the same by hand, or it restarts
+            except SupervisorsError as error:  # an operator does the same, or a restart
                 log.info("workers are put right later", provider=self._provider, why=str(error))
                 pause = SETTLE_PAUSE
 
     async def _settle(self) -> None:
-        """Start who belongs here and is not there, drop who does not. A worker too many is left
-        to end its call: then it ends by itself."""
+        """Start missing children and remove surplus ones. A surplus worker is left alone: it ends
+        by itself after its call."""
         wanted = {spec.id: spec for spec in self._children()}
         there = {it.id: it for it in await Supervisor.which_children(self._supervisor)}
         for it in there.values():
@@ -141,12 +140,12 @@ class ProviderPool(GenServer):
             if name not in there:
                 await Supervisor.start_child(self._supervisor, spec)
 
-    # -- what is left of workers
+    # -- jobs of dead workers
 
     def _pick_up(self, outcome: str, *, again: bool = True) -> None:
-        """Find the jobs whose worker is gone. `again`: try them here at once; else, where workers
-        are being stopped, none of the remaining ones shall begin a call that is cut off too: back
-        to the Router, if there is one.
+        """Handle jobs whose worker is gone. With `again`, they are tried here at once. Otherwise
+        workers are being stopped, and a remaining one must not begin a call that is cut off, too:
+        the jobs go back to the Router.
         """
         for job in self._in_work.held(self._provider):
             if isinstance(job.place, Held) and job.place.worker.is_alive:
@@ -154,7 +153,7 @@ class ProviderPool(GenServer):
             if job.call_started is not None:
                 log.warning("call cut off", **job.ids, outcome=outcome)
             job.cut_off(outcome)
-            late = job.deadline <= trio.current_time()  # the Router's to end
+            late = job.deadline <= trio.current_time()  # the Router ends it
             if again and job.has_used(self._shared.max_attempts):
                 self._give_up(job, outcome)
             elif late or not again or self._in_work.draining:

@@ -24,20 +24,20 @@ from supervisors import ActorRef, GenServer, HandleResult, Normal, Status, Stop
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """To a worker: end, but your call first. Its pool starts another, if there is to be one."""
+    """Message to a worker: end after your current call. Its pool starts another if one is due."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Retired:
-    """To itself: its call has ended."""
+    """Message to itself: its last call has ended."""
 
 
 class ProviderWorker(GenServer):
     """Takes jobs from its provider's queue and calls the provider, with a session of its own.
 
-    A failed call is repeated as the provider's settings allow, and at once without a field that was
-    refused; what is beyond goes back to the Router for the next candidate. It does not trap exits:
-    by the time it is told to stop, the drain is over.
+    It repeats a failed call as the provider's settings allow, and at once if the provider refused
+    an optional field, without that field. A job that it cannot complete goes back to the Router for
+    the next candidate. It does not trap exits: when it is stopped, the drain is over.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ProviderWorker(GenServer):
         *,
         number: int = 1,
     ) -> None:
-        """The `number`th of its provider: where there are to be fewer, it is one too many."""
+        """The provider's `number`th worker: it retires if the pool is to be smaller than that."""
         self._shared = shared
         self._provider = terms.name
         self._number = number
@@ -63,7 +63,7 @@ class ProviderWorker(GenServer):
         self._random = random.Random()  # noqa: S311 - jitter, not secrecy
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -78,12 +78,12 @@ class ProviderWorker(GenServer):
         )
 
     async def init(self) -> None:
-        """Let the pool watch us before anything is in our hands."""
+        """Have the pool monitor this worker before it takes a job."""
         self._pool.cast(WorkerStarted(self.ref))
         self.spawn_link(self._work)
 
     async def handle_cast(self, message: object) -> HandleResult:
-        """On `Retire` end after the current call."""
+        """On `Retire`, end after the current call."""
         match message:
             case Retire():
                 self._retires = True
@@ -93,7 +93,7 @@ class ProviderWorker(GenServer):
         return None
 
     async def _work(self) -> None:
-        """Work on the terms in force, until there is one worker too many."""
+        """Take jobs on the terms in force, until this worker is one too many."""
         while self._is_wanted():
             terms = self._terms = self._terms_in_force.now
             async with open_sessions(
@@ -118,17 +118,17 @@ class ProviderWorker(GenServer):
         return self._terms.admission
 
     async def _serve(self, calls: ProviderCalls, job: Job) -> None:
-        """Call until there is an answer, or nothing left to try here."""
+        """Call until there is an answer, or nothing is left to try at this provider."""
         retries = 0
         while (key := await self._permit(job)) is not None:
             outcome = await calls.make(job, key)
             match outcome:
                 case None:
-                    continue  # the job is no longer ours, or is to be cancelled
+                    continue  # lease lost, or to be cancelled: `_permit` finds out
                 case Answer():
                     return self._in_work.answer(job, outcome)
                 case ProviderFailure(refused_field=str()):
-                    continue  # at once, without it
+                    continue  # repeat at once, without that field
                 case ProviderFailure() if self._has_another_key(job, key, outcome):
                     continue
                 case ProviderFailure() if comes_too_early(outcome):
@@ -141,15 +141,15 @@ class ProviderWorker(GenServer):
             retries += 1
             if not self._may_retry(job, outcome, retries, pause):
                 return self._fail(job, outcome)
-            if not may_wait(pause):  # it would keep others' calls from being made
+            if not may_wait(pause):  # a sleeping worker would hold up other jobs
                 wait = self._wait(job, "not_before", outcome, pause)
                 return self._come_later(job, wait, is_told=True)
             await self._pause(job, pause)
         return None
 
     async def _permit(self, job: Job) -> int | None:
-        """The key for a call that may begin now; None if none may, and the job has gone elsewhere
-        or is ours no more."""
+        """Pass all checks before a call. Returns the key to use; None if no call may begin, and the
+        job is no longer in this worker's hands."""
         while self._may_call(job):
             if self._is_outdated(job):
                 self._back_to_router(job)
@@ -187,7 +187,7 @@ class ProviderWorker(GenServer):
         return None
 
     def _may_call(self, job: Job) -> bool:
-        """Whether it is ours, and to be called for. One that is to be cancelled ends here."""
+        """Whether the lease is still held and the job not cancelled. A cancelled job ends here."""
         if job not in self._in_work:
             return False
         if job.cancelled is not None:
@@ -196,16 +196,16 @@ class ProviderWorker(GenServer):
         return True
 
     def _is_outdated(self, job: Job) -> bool:
-        """Whether it was meant for a call that would not be made so any more."""
+        """Whether the routes or the provider's terms have changed since the job was assigned."""
         return job.routes is not self._shared.routes or self._terms is not self._terms_in_force.now
 
     def _is_halted(self, job: Job) -> bool:
-        """Whether no call may begin for it: an operator wants it so, or this process stops."""
+        """Whether no call may begin for the job: it is paused, or this process drains."""
         return self._in_work.draining or self._desired.of_job(job) is not None
 
     def _begin(self, job: Job, request: LLMRequest) -> int | None:
-        """The key for a call that begins now; None if there is none to be made here, and the job
-        has gone elsewhere."""
+        """Reserve a key for a call that begins now. None if no call may begin here: the job has
+        then gone back to the Router, or ended."""
         if job.deadline <= trio.current_time():
             self._fail(job, _out_of_time(job))
             return None
@@ -225,14 +225,14 @@ class ProviderWorker(GenServer):
         return key
 
     def _home(self, job: Job, request: LLMRequest) -> str | None:
-        """The key with which the conversation began, which alone may know what it refers to."""
+        """The key with which the conversation began, by name: provider state may belong to it."""
         before = job.previous
         name = before.key_name if before and before.provider == self._provider else None
         return name or key_of_states(request, self._provider)
 
     async def _is_admitted(self, job: Job, request: LLMRequest, key: int) -> bool:
-        """Wait until the key's limits allow the call. False if the job's time was over first, its
-        lease lost, or it must not begin any more."""
+        """Wait until the key's limits per minute allow the call. False if the deadline passed, the
+        lease was lost, or the job was paused meanwhile."""
         if not self._admission.are_counted:
             return True
         admitted = False
@@ -245,7 +245,7 @@ class ProviderWorker(GenServer):
         return admitted and not self._is_halted(job)
 
     def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:
-        """Whether it may be the key's fault, and another is left, to be tried at once."""
+        """Whether the key may be at fault and another one can be tried at once."""
         if failure.scope != "key" and failure.suspects != "key":
             return False
         job.tried_keys.add(key)
@@ -253,15 +253,15 @@ class ProviderWorker(GenServer):
         return is_left and not job.has_used(self._shared.max_attempts)
 
     def _waits_for_key(self, job: Job) -> bool:
-        """Whether the request is to wait until the provider takes a key of ours again: the Router
-        knows whether another of its candidates has one."""
+        """Whether the request is to wait for a usable key. It goes to the Router, which knows
+        whether another candidate has one."""
         has_time = (
             not job.has_used(self._shared.max_attempts) and job.deadline > trio.current_time()
         )
         return self._shared.holds and has_time and self._admission.no_key is not None
 
     def _may_retry(self, job: Job, failure: ProviderFailure, retries: int, pause: float) -> bool:
-        # What came back from the queue has been repeated before.
+        # A job that came back from the queue may have been retried under an earlier lease.
         earlier = 0 if job.used_candidates else job.prior_attempts - job.prior_uncounted
         return (
             failure.retryable
@@ -273,16 +273,16 @@ class ProviderWorker(GenServer):
         )
 
     def _wait(self, job: Job, reason: Reason, failure: ProviderFailure, pause: float) -> Wait:
-        """In words of ours: what the provider said stands with the attempt."""
+        """A wait, in our own words: the provider's message is recorded with the attempt only."""
         status = "" if failure.status_code is None else f" (HTTP {failure.status_code})"
         return Wait(reason, f"{job.candidate}: {failure.type}{status}", trio.current_time() + pause)
 
     def _come_later(self, job: Job, wait: Wait, *, is_told: bool) -> None:
-        """Wait in the queue, or be put to another model of the route, as the Router sees fit."""
+        """Have the Router decide: wait in the queue, or go to the route's next model."""
         now = trio.current_time()
         left = job.deadline - now
         if not is_told and left > 1.0:
-            # A pause of our own choice shall not outlive the request.
+            # A pause that we chose ourselves must not outlast the request.
             wait = replace(wait, until=min(wait.until, now + left / 2))
         job.pauses[job.candidate] = wait
         self._back_to_router(job)
@@ -293,7 +293,7 @@ class ProviderWorker(GenServer):
         job.call = None
 
     def _fail(self, job: Job, failure: ProviderFailure) -> None:
-        """The next candidate, or the end; an answer that says nothing is better than neither."""
+        """Move to the next candidate, or end the request. An empty answer beats a failure."""
         if job.refused.instead is not None:
             self._in_work.answer(job, job.refused.instead)
             return
@@ -314,7 +314,7 @@ class ProviderWorker(GenServer):
             )
 
     def _back_to_router(self, job: Job) -> None:
-        """For the next candidate, or to wait until this one may be called."""
+        """Hand the job to the Router: for the next candidate, or to wait for this one."""
         job.tried_keys.clear()
         job.wait = None
         self._in_work.unroute(job)

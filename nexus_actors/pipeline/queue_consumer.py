@@ -33,10 +33,10 @@ FIRST_PAUSE = 0.02
 
 
 class QueueConsumer(Stage):
-    """Reads by demand, woken by hints and by room that opens, and polls besides.
+    """Leases on demand. Notifications and newly free room wake it; it also polls.
 
-    Its `terminate` is the drain of the whole pipeline: it is the first to stop, gives back what no
-    worker has started, and waits for the calls that run.
+    Its `terminate` is the drain of the whole pipeline: it stops first, has everything given back
+    that no worker has started, and waits for the running calls.
     """
 
     def __init__(self, shared: Shared) -> None:
@@ -63,7 +63,7 @@ class QueueConsumer(Stage):
         return self._shared.settings.queue
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -77,10 +77,10 @@ class QueueConsumer(Stage):
         )
 
     async def init(self) -> None:
-        """Start reading. What a predecessor leased but did not hand on is released first."""
+        """Start reading. First release what a predecessor leased but did not add to the table."""
         self._in_work.stopping = False
         if self._desired.drain is None:
-            self._in_work.resume()  # it may have been stopped alone, and started again
+            self._in_work.resume()  # it may have been stopped by itself and started again
             self._hints.announce()
         self._in_work.on_room = self._wake.set
         self.spawn_link(self._consume)
@@ -126,12 +126,12 @@ class QueueConsumer(Stage):
 
     @property
     def _may_lease(self) -> bool:
-        """Not before it is known what operators want; not while this node drains."""
+        """False until `nexus.control` has been read once, and while this node drains."""
         return self._desired.known and self._desired.drain is None
 
     async def _read(self) -> tuple[bool, bool]:
-        """Whether there was something of what waits, and whether there may be more of the rest.
-        What is wrong with the one is no reason to leave the other."""
+        """Lease waiting requests, then new ones. Returns whether any had been waiting, and whether
+        there may be more new ones. If the first fails, the second is still tried."""
         try:
             waiting = await self._take_waiting()
         except StorageError:
@@ -147,11 +147,11 @@ class QueueConsumer(Stage):
         self._in_work.inherited = False
 
     async def _take_waiting(self) -> bool:
-        """Lease what waits for providers that have room. True if there was some.
+        """Lease requests that wait for providers with room. True if there were any.
 
-        Providers for which this process put requests to wait are looked at as soon as they have
-        room; all of them, and for requests whose time is over, once in a poll interval, since other
-        processes put requests to wait too.
+        A provider for which this process gave back requests to wait is queried as soon as it has
+        room. All providers, and requests whose timeout has passed, are queried once per poll
+        interval, since other processes give back requests, too.
         """
         rooms = self._in_work.demand()
         waiting_providers = self._in_work.waiting_providers
@@ -159,9 +159,9 @@ class QueueConsumer(Stage):
             rooms = {name: room for name, room in rooms.items() if name in waiting_providers}
             if not rooms:
                 return False
-        # Decided before the await: what the Router puts to wait meanwhile marks its provider anew.
+        # Before the await: what the Router gives back during it marks its provider again.
         waiting_providers.difference_update(rooms)
-        found = True  # until it is known that there is none: also if this is cut off
+        found = True  # assumed until the store has answered, also if this is cancelled
         try:
             spare = min(self._queue.batch_size, self._in_work.places)
             deliveries = await self._leasing.take_waiting(rooms, max(spare, 0))
@@ -170,7 +170,7 @@ class QueueConsumer(Stage):
             self._look_everywhere_at = trio.current_time() + self._queue.poll_interval
             self._accept(deliveries)
             found = bool(deliveries)
-            # The Router first: until it has placed them, their queues look emptier than they are.
+            # Let the Router place them first: until then, the queues look emptier than they are.
             await trio.lowlevel.checkpoint()
         finally:
             if found:
@@ -178,7 +178,7 @@ class QueueConsumer(Stage):
         return found
 
     async def _lease(self) -> bool:
-        """Lease as many as there is room for. True if there may be more."""
+        """Lease as many new requests as there is room for. True if there may be more."""
         if self._desired.queue is not None:
             return False
         leased = await self._leasing.lease()
@@ -188,23 +188,23 @@ class QueueConsumer(Stage):
         return leased.more
 
     async def _work_on(self, deliveries: Sequence[Delivery]) -> None:
-        """Hand on what was leased; acknowledge duplicates."""
+        """Put what was leased into the in-work table; acknowledge duplicates."""
         if duplicates := self._accept(deliveries):
             await self._store.discard(duplicates)
             ids = sorted({d.request_id or "" for d in deliveries if d.lease in duplicates})
             log.info("duplicates acknowledged", messages=len(duplicates), request_ids=ids[:20])
 
     def _accept(self, deliveries: Sequence[Delivery]) -> list[Lease]:
-        """Make jobs of deliveries and hand them on. Returns the leases of duplicates.
+        """Add a job to the in-work table for each delivery. Returns the leases of duplicates.
 
-        No checkpoint from the store's answer to here: a lease is in the table as soon as we know
-        it.
+        There is no checkpoint between the store's answer and this, so a lease that is known is in
+        the table.
         """
         duplicates: list[Lease] = []
         for delivery in deliveries:
             job = self._in_work.get(delivery.lease.msg_id, _request_id(delivery))
             if job is not None and self._in_work.renew(job, delivery.lease):
-                continue  # its lease had lapsed while we worked on it
+                continue  # the lease had lapsed while this process worked on it
             if delivery.verdict == "duplicate":
                 duplicates.append(delivery.lease)
             else:
@@ -277,7 +277,7 @@ class QueueConsumer(Stage):
 
     async def _drain(self) -> None:
         """Have the Router give back what no worker has started, and wait until no call is running.
-        What it has not given back by then, the LeaseKeeper does, the last to stop."""
+        Whatever is left then is given back by LeaseKeeper, which stops last."""
         self._stopping = self._in_work.stopping = True
         self._in_work.drain()
         self._wake.set()
@@ -294,11 +294,11 @@ def _seconds(since: datetime, until: datetime) -> float:
 
 
 def _traceparent(delivery: Delivery, body: LLMRequest | Refusal) -> TraceParent | None:
-    """That of the message's headers; else the one that the request has as a field."""
+    """From the message's headers, else from the request's own field."""
     text = delivery.traceparent or body.traceparent
     return None if text is None else parse_traceparent(text)
 
 
 def _request_id(delivery: Delivery) -> str | None:
-    """The id that a result may be published under: the one of another message's request is not."""
+    """The id to publish the result under. None for a conflict: the id is another request's."""
     return None if delivery.verdict == "conflict" else delivery.request_id

@@ -21,29 +21,28 @@ from supervisors import GenServer, Status
 log = structlog.get_logger("nexus.result_poller")
 
 VISIBILITY_TIMEOUT = 10.0
-"""Seconds a result stays invisible while it is being stored."""
+"""Seconds for which a result stays invisible while it is being stored."""
 DELIVERIES = 5
-"""So often a result that `job_results` refuses is tried, then it is set aside with the reason."""
+"""Tries before a result that `job_results` refuses is set aside, with the reason."""
 FIRST_DELAY = 10.0
-"""Seconds until a refused result is tried again; three times as many each further time, so that who
-mends the table has a few minutes."""
-
-
+"""Seconds until a refused result is tried again, tripled each time, so that an operator has a few
+minutes to repair the table."""
 LONGEST_DELAY = 30.0
-"""The most of one that is refused for no fault of its own."""
+"""The longest delay of a result whose content is not at fault."""
 LONGEST_ACCUSED = FIRST_DELAY * 3 ** (DELIVERIES - 1) + 60.0
-"""Seconds after which one that was refused by itself and does not come again is forgotten."""
+"""Seconds after which a suspect result that was not delivered again is forgotten."""
 GRACE = 60.0
-"""Seconds after its time until a result that does not come again is taken for stored by others."""
+"""Seconds beyond its delay after which a result that was not delivered again counts as stored by
+another process."""
 
 
 class ResultPoller(GenServer):
-    """Each batch is stored, acknowledged and announced in one transaction; twice is once.
+    """Stores, acknowledges and announces each batch in one transaction. Doing it twice is harmless.
 
-    A batch that fails is halved, so that a bad row harms no other. A row that is refused alone
-    while a placeholder is not is tried a few times more, then set aside with the reason; where even
-    a placeholder is refused, it is the table's fault: the row waits for that to be mended. So it is
-    where several are refused each by itself, and none was stored since.
+    A batch that fails is halved, so that a bad row harms no other. If a single row is refused while
+    a placeholder is accepted, it is tried a few times more and then set aside with the reason. If
+    even a placeholder is refused, the table is at fault, and the row waits until it is repaired.
+    The same holds if several rows are refused one by one and none was stored in between.
     """
 
     def __init__(
@@ -54,19 +53,19 @@ class ResultPoller(GenServer):
         hints: Hints,
         outages: Outages,
     ) -> None:
-        """`queue` gives the settings that hold now."""
+        """`queue` returns the settings in force."""
         self._queue = queue
         self._store = store
         self._hints = hints
         self._wake = Wake()
         self._patience = outages.patience("ResultPoller")
         self._refused: dict[int, float] = {}
-        """Messages that wait for the table to be mended, and until when they are believed to."""
+        """Messages that wait for the table to be repaired, and when to forget each."""
         self._accused: dict[int, Accused] = {}
-        """Messages that were refused while a placeholder was not."""
+        """Messages that were refused while a placeholder was accepted."""
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -101,7 +100,7 @@ class ResultPoller(GenServer):
                     await self._wake.wait(self._queue().poll_interval)
 
     async def _move(self) -> bool:
-        """Move one batch; whether there may be more that could be read at once."""
+        """Move one batch. Returns whether more messages are due."""
         messages = await self._store.read(self._queue().batch_size, VISIBILITY_TIMEOUT)
         rows: list[JobResult] = []
         garbage: list[tuple[ResultMessage, str]] = []
@@ -114,7 +113,7 @@ class ResultPoller(GenServer):
                     rows.append(job_result(result, message.lease))
                 case reason:
                     garbage.append((message, reason))
-        # Somebody waits for the rows, nobody for the garbage.
+        # Rows first: clients may wait for them, but not for garbage.
         if rows:
             reached("before_store")
         await self._save(rows, {message.lease.msg_id: message for message in messages})
@@ -125,7 +124,7 @@ class ResultPoller(GenServer):
         return any(message.more_due for message in messages)
 
     async def _save(self, rows: Sequence[JobResult], messages: dict[int, ResultMessage]) -> None:
-        """Store all together, and what was delivered before, or is refused, by halves."""
+        """Store new rows together; bisect those that were delivered before or are refused."""
         fresh = [row for row in rows if row.lease.read_ct == 1]
         suspects = [row for row in rows if row.lease.read_ct != 1]
         try:
@@ -139,7 +138,7 @@ class ResultPoller(GenServer):
         self._passed(halves.stored)
         mended = [self._refused.pop(row.lease.msg_id, None) for row in halves.stored]
         if any(until is not None for until in mended):
-            await self._store.release(refused=True)  # it is mended: all at once
+            await self._store.release(refused=True)  # the table is repaired: retry all of them now
         for row, error, condition in await self._judged(halves.refused):
             await self._refuse(row, messages[row.lease.msg_id], error, condition)
         if halves.trouble is not None and not halves.stored:
@@ -155,12 +154,12 @@ class ResultPoller(GenServer):
     async def _judged(
         self, refused: Sequence[tuple[JobResult, StorageRefused]]
     ) -> list[tuple[JobResult, StorageRefused, StorageRefused | None]]:
-        """Each with what keeps off all of them; None where it is its own fault."""
+        """Each refused row with the condition that stops all rows; None if the row is at fault."""
         conditions: dict[str, StorageRefused | None] = {}
         judged: list[tuple[JobResult, StorageRefused, StorageRefused | None]] = []
         for row, error in refused:
-            # What is said of one may be the table's fault and of another its own: shared with those
-            # that are only postponed.
+            # The same error may be the table's fault for one row and the row's own for another. So
+            # a verdict is shared only among rows that are merely postponed.
             if str(error) not in conditions or row.lease.read_ct >= DELIVERIES:
                 conditions[str(error)] = await self._condition(row)
             judged.append((row, error, conditions[str(error)]))
@@ -176,7 +175,7 @@ class ResultPoller(GenServer):
         ]
 
     async def _divide(self, rows: Sequence[JobResult], halves: "Halves") -> None:
-        """Store the rows; those that fail together by halves, down to those that fail alone."""
+        """Store the rows. If they fail, bisect them, down to single rows."""
         if not rows:
             return
         try:
@@ -190,13 +189,13 @@ class ResultPoller(GenServer):
                 halves.refused.append((rows[0], error))
             else:
                 if halves.trouble is not None and not halves.stored:
-                    raise  # two in a row: it is not the rows
+                    raise  # two in a row: the store is at fault, not the rows
                 halves.trouble = error
         else:
             halves.stored += rows
 
     async def _persist(self, rows: Sequence[JobResult]) -> None:
-        """Store, trying again while the database is away, for as long as nobody else reads them."""
+        """Store, retrying while the database is away, until the messages become visible again."""
         until = trio.current_time() + VISIBILITY_TIMEOUT
         while True:
             try:
@@ -209,7 +208,7 @@ class ResultPoller(GenServer):
                 return
 
     async def _condition(self, row: JobResult) -> StorageRefused | None:
-        """What keeps off even a row with next to nothing in it, if anything does."""
+        """Why even an almost empty row is refused; None if it is accepted."""
         try:
             await self._store.rehearse(
                 replace(
@@ -233,9 +232,9 @@ class ResultPoller(GenServer):
         error: StorageRefused,
         condition: StorageRefused | None,
     ) -> None:
-        if condition in (None, error) and row.lease.read_ct >= DELIVERIES:  # a placeholder passes
+        if condition in (None, error) and row.lease.read_ct >= DELIVERIES:  # placeholder passed
             try:
-                # Once more after the rehearsal: what was refused of all may just have been mended.
+                # Once more after the rehearsal: the table may just have been repaired.
                 await self._store.store([row])
             except StorageRefused as again:
                 if condition is None:
@@ -265,7 +264,7 @@ class ResultPoller(GenServer):
         try:
             await self._store.set_aside(message, reason, request_id)
         except StorageRefused as error:
-            # It stays in its queue, where it harms nobody.
+            # It stays in its queue, where it does no harm.
             log.warning("result not set aside", msg_id=message.lease.msg_id, error=str(error))
         else:
             self._refused.pop(message.lease.msg_id, None)
@@ -275,20 +274,20 @@ class ResultPoller(GenServer):
 
 @dataclass(slots=True)
 class Accused:
-    """A result that was refused, as it seems, for what it says."""
+    """A result that was refused, apparently because of its content."""
 
     until: float = 0.0
-    """When it is forgotten, by `trio.current_time()`."""
+    """When to forget it, by `trio.current_time()`."""
     others_passed: bool = False
-    """Another was stored since."""
+    """Whether another result was stored since."""
 
 
 @dataclass(slots=True)
 class Halves:
-    """What became of rows that were stored by halves."""
+    """The outcome of bisecting a batch."""
 
     stored: list[JobResult] = field(default_factory=list)
     refused: list[tuple[JobResult, StorageRefused]] = field(default_factory=list)
-    """Each alone."""
+    """Rows that were refused one by one."""
     trouble: StorageError | None = None
-    """Of a row alone, which the store could not do now."""
+    """Why the store could not take a single row for the moment."""

@@ -1,5 +1,5 @@
-"""Stage 5: ends requests, one statement per batch: result stored, message acknowledged, journal row
-closed."""
+"""Stage 5: ends requests in batches. One statement stores the results, acknowledges the messages
+and closes the journal rows."""
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -26,31 +26,33 @@ from supervisors import ExitReason, Shutdown, Status
 log = structlog.get_logger("nexus.result_publisher")
 
 FLUSH_TIMEOUT = 10.0
-"""Seconds that a stop waits for the store to take what is finished."""
+"""Seconds that a stop waits for the store to take the finished requests."""
 SLOW = 0.25
-"""Seconds after which answers that the store has not taken are kept on this machine."""
+"""Seconds after which answers that the store has not taken are spooled to disk."""
 
 
 class ResultPublisher(Stage):
-    """Takes finished jobs as they come. While one batch is being written, the next gathers.
+    """Takes finished jobs as they come. While one batch is being written, the next one gathers.
 
-    An answer stays in the in-work table until its transaction has committed: a publisher that
-    crashes does not lose it. One that the store does not take at once goes to the spool besides, so
-    that no kill loses it either; what an earlier process left there is published before anything
-    is leased. A batch that fails is halved, one that succeeds lets the next be twice as large: what
-    the store refuses is soon alone, and the others get through. Those of a batch that it did not do
-    in its time are doubtful: each is tried alone, in turn with what else there is, since another
-    such batch costs as long again.
+    An answer stays in the in-work table until its transaction has committed, so a crash of the
+    publisher does not lose it. An answer that the store does not take at once is also spooled to
+    disk, so a kill does not lose it either. What an earlier process left in the spool is published
+    before anything is leased.
 
-    What is refused alone is replaced only if a placeholder is not, twice (see
-    `storage/refused_answers.py`). Else it is held (`held_answers.py`) until one of its kind gets
-    through; so is what has failed alone though others got through since it first failed. One of
-    each kind is tried from time to time, beside all else. Those held hold up no leasing, once they
-    are durable and the store is seen to take others.
+    A batch that fails is halved; after one that succeeds, the next may be twice as large. So a
+    result that the store refuses is soon alone, and the others get through. The jobs of a batch
+    that timed out are *doubtful*: each is tried alone, alternating with new batches, since another
+    batch of them would cost a timeout again.
 
-    What is in the spool is not paid twice: whoever leased it meanwhile, while the store or we
-    were away, loses it (`RequestStore.reclaim`). If that one was quicker, our attempts are recorded
-    all the same, for what they cost.
+    A result that is refused alone is replaced only if the store accepts a placeholder instead,
+    twice (see `storage/refused_answers.py`). Otherwise it is *held* (`held_answers.py`) until one
+    of its kind gets through. A result that times out alone is held, too, if others got through
+    since it first failed. One of each kind is tried from time to time. Held results do not keep
+    requests from being leased, once they are spooled and the store is seen to take others.
+
+    A spooled answer is not paid for twice: if another process leased the request meanwhile, the
+    lease is taken back (`RequestStore.reclaim`). If that process has already ended the request, our
+    attempts are still recorded, for their cost.
     """
 
     def __init__(self, shared: Shared, answered: trio.MemoryReceiveChannel[None]) -> None:
@@ -64,21 +66,21 @@ class ResultPublisher(Stage):
         self._kept = KeptAnswers(shared.spool, shared.in_work)
         self._refused = HeldAnswers()
         self._slow = HeldAnswers()
-        """What the store cannot do in its time, apart: trying one takes long."""
+        """Results on which the store times out. Kept apart, since trying one takes long."""
         self._suspects: WeakSet[Job] = WeakSet()
-        """Those that were refused while a placeholder was not."""
+        """Jobs whose result was refused once while a placeholder was accepted."""
         self._failed: WeakKeyDictionary[Job, int] = WeakKeyDictionary()
-        """Doubtful ones, and what others had got through by then."""
+        """Doubtful jobs, with the value of `_passes` when they first failed."""
         self._doubtful: deque[Job] = deque()
-        """Those of them that are to be tried."""
+        """Doubtful jobs that are to be tried next."""
         self._passes = 0
-        """Statements that ended something."""
+        """How many statements have ended at least one request."""
         self._passed: Finish | None = None
-        """One of those that got through last."""
+        """A result that was stored by the last successful statement."""
         self._unproven: dict[Job, None] = {}
-        """Those held since another got through."""
+        """Jobs that were held after the last success: it is not known that others get through."""
         self._earlier: set[Job] = set()
-        """Answers of an earlier process that were not tried to the end yet."""
+        """Answers of an earlier process that are neither published nor held yet."""
         self._waiting = trio.CancelScope()
         self._patience = shared.outages.patience("ResultPublisher")
         self._idle = trio.Event()
@@ -88,7 +90,7 @@ class ResultPublisher(Stage):
         return self._shared.settings.queue.batch_size
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -104,7 +106,7 @@ class ResultPublisher(Stage):
         )
 
     async def init(self) -> None:
-        """Begin with what a predecessor did not get published."""
+        """Begin with what a predecessor, or an earlier process, did not publish."""
         if not self._in_work.recovered:
             self._kept.adopt()
             for job in self._in_work.answered():
@@ -118,8 +120,8 @@ class ResultPublisher(Stage):
         self.spawn_link(self._try_again, self._slow)
 
     async def terminate(self, reason: ExitReason) -> None:
-        """On an orderly shutdown, publish what is finished, unless the store has ended already, or
-        is away and all is kept for the next start."""
+        """On an orderly shutdown, publish what is finished, unless the store is already closed, or
+        is away and everything is spooled for the next start."""
         if isinstance(reason, Shutdown) and not self._store.closed:
             with trio.move_on_after(FLUSH_TIMEOUT):
                 while self._in_work.answered() and not (
@@ -145,8 +147,8 @@ class ResultPublisher(Stage):
             self._idle.set()
 
     def _settle(self, jobs: Iterable[Job]) -> None:
-        """Nothing is leased while one of an earlier process is left that may still be published at
-        once."""
+        """These jobs are published, held or lost. Leasing begins once no answer of an earlier
+        process is left that might still be published at once."""
         if self._in_work.recovered:
             return
         self._earlier.difference_update(jobs)
@@ -169,7 +171,7 @@ class ResultPublisher(Stage):
             await self._publish([job])
 
     def _batch(self) -> list[Job]:
-        """The next few. Doubtful ones go where they are tried alone."""
+        """The next batch. Doubtful jobs go to the queue of those that are tried alone."""
         batch: dict[Job, None] = {}
         together = 0
         while self._pending and len(batch) < min(self._size, self._batch_size):
@@ -205,7 +207,7 @@ class ResultPublisher(Stage):
             self._size = min(2 * self._size, self._batch_size)
 
     async def _try(self, job: Job) -> None:
-        """Try one of those held."""
+        """Try to publish a held result."""
         if job not in self._in_work:
             return
         try:
@@ -225,7 +227,7 @@ class ResultPublisher(Stage):
             self._patience.worked()
         for job in lost:
             if job in self._in_work and not self._is_held(job):
-                self._pending.append(job)  # leased anew meanwhile, by whichever way
+                self._pending.append(job)  # its lease was renewed or reclaimed meanwhile
         await self._kept.forget([job.request_id for job in leases if job not in self._in_work])
 
     def _got_through(self, ended: Collection[Job]) -> None:
@@ -245,7 +247,8 @@ class ResultPublisher(Stage):
             self._failed.setdefault(jobs[0], self._passes) < self._passes
             or (self._in_work.is_full and await self._others_pass(jobs[0]))
         ):
-            await self._hold(jobs[0], self._slow, error)  # it is this one: others get through
+            # Others get through, so this result is at fault.
+            await self._hold(jobs[0], self._slow, error)
             return
         if len(jobs) == 1 and isinstance(error, StorageStrained):
             self._settle(jobs)
@@ -258,7 +261,7 @@ class ResultPublisher(Stage):
         await self._patience.failed(error)
 
     async def _finish(self, jobs: Sequence[Job]) -> tuple[set[Lease], dict[Job, Lease]]:
-        """Which leases were ended, and under which lease each job was to be."""
+        """Reclaim and end. Returns the leases that were ended, and the lease used for each job."""
         kept = {job.request_id: job for job in jobs if job in self._kept}
         error: StorageError | None = None
         ended: set[Lease] = set()
@@ -279,15 +282,15 @@ class ResultPublisher(Stage):
         return ended, leases
 
     async def _reclaim(self, jobs: Iterable[Job]) -> None:
-        """Take back the leases of those that have not ended."""
+        """Take back the leases of these requests, unless they have ended."""
         wanted = {str(job.request_id): job for job in jobs}
         requests = {request_id: job.lease.msg_id for request_id, job in wanted.items()}
         for request_id, lease in (await self._store.reclaim(requests)).items():
             self._in_work.renew(wanted[request_id], lease)
 
     async def _lose(self, jobs: Sequence[Job]) -> None:
-        """Their leases were lost. An answer takes its request back; if that has ended, what was
-        paid for is recorded.
+        """Handle jobs whose leases were lost. For an answer, the lease is reclaimed. If the request
+        has ended already, the attempts are recorded, for their cost.
         """
         if not jobs:
             return
@@ -312,10 +315,10 @@ class ResultPublisher(Stage):
             await trio.sleep(SLOW)
             await self._kept.keep()
 
-    # -- what the store refuses
+    # -- results that the store refuses
 
     async def _alone(self, job: Job, error: StorageRefused) -> None:
-        """The store has refused this one by itself."""
+        """The store has refused this result in a batch of its own."""
         try:
             instead = await replacement(self._store, self._kept.encode(job), error)
             if instead is None:
@@ -338,7 +341,8 @@ class ResultPublisher(Stage):
             self._pending.appendleft(job)
 
     async def _hold(self, job: Job, held: HeldAnswers, condition: StorageError) -> None:
-        """Not for what it says: it waits, durable, for the condition to be over."""
+        """Hold a result whose content is not at fault: spool it, and wait for the condition to
+        end."""
         for other in (self._refused, self._slow):
             if other is not held:
                 other.discard(job)
@@ -355,19 +359,19 @@ class ResultPublisher(Stage):
         return await others_pass(self._store, self._kept.encode(job), self._passed)
 
     def _set_apart(self) -> None:
-        """Others get through: those held are in the way of no leasing."""
+        """Others get through, so the spooled ones among the held no longer limit leasing."""
         for job in [it for it in self._unproven if it in self._kept or it not in self._in_work]:
             self._in_work.set_apart(job)
             del self._unproven[job]
 
     def _let_go(self, job: Job) -> None:
-        """What it was held for, if it was, is over."""
+        """Release the job, and the others of its kind, if it was held."""
         self._failed.pop(job, None)
         if self._is_held(job):
             for held in (self._refused, self._slow):
                 self._pending.extend(held.release(job))
             if condition := self._refused.condition or self._slow.condition:
-                self._patience.note(StorageError(condition))  # no longer that which is over
+                self._patience.note(StorageError(condition))  # one that still lasts
             self._waiting.cancel()
 
     def _replace(self, job: Job, instead: Finish, error: StorageRefused) -> None:

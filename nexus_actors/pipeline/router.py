@@ -31,18 +31,18 @@ from supervisors import GenServer, Status
 log = structlog.get_logger("nexus.router")
 
 ELSEWHERE = 5.0
-"""Seconds after which a request is seen again that this node alone must not call for."""
+"""Seconds after which a request is due again that only this node must not call for."""
 _REFUSED = (ErrorType.AUTHENTICATION_FAILED, ErrorType.QUOTA_EXCEEDED)
 
 
 class Router(GenServer):
-    """Never waits for a provider, nor for the store: a job whose provider's queue is full goes back
-    to the store, to wait there, by a task of its own.
+    """Never waits for a provider or for the store: if a provider's queue is full, a separate task
+    gives the job back to the store, to wait there.
 
-    Fallback is for failure, not for load: a full first choice is waited for, also one that must not
-    be called for a moment; the next choice is for failures, and for a circuit that is open for
-    long. The order of a route's models is a preference of quality and price, which a busy moment
-    does not change.
+    Fallback is for failure, not for load. A job waits for its first choice while that is full or
+    must not be called for a moment; it moves on to the next one after a failure, or if the circuit
+    is open for long. The order of a route's models expresses quality and price, and a busy moment
+    changes neither.
     """
 
     def __init__(self, shared: Shared, bell: trio.MemoryReceiveChannel[None]) -> None:
@@ -58,7 +58,7 @@ class Router(GenServer):
         self._patience = shared.outages.patience("Router")
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -71,8 +71,8 @@ class Router(GenServer):
         )
 
     async def init(self) -> None:
-        """Begin with the jobs a predecessor did not place, or had not given back for certain."""
-        # The price list takes a moment to import, and nothing else shall wait for it.
+        """Begin with jobs that a predecessor did not place, or did not certainly give back."""
+        # Importing the price list takes a moment; other tasks must not wait for it.
         await trio.to_thread.run_sync(self._shared.routes.warm_up)
         for job in self._in_work:
             self._deadlines.watch(job)
@@ -121,11 +121,12 @@ class Router(GenServer):
             self._in_work.leave(job)
 
     def _choose(self, job: Job) -> Wait | None:
-        """Go on to the first candidate that may be called soon. What is to be waited for, if its
-        call may not begin now.
+        """Move to the first candidate that may be called soon. Returns what to wait for if its call
+        may not begin now, else None.
 
-        Where none may be called for long, none is used up: the first that may be again is waited
-        for. An operator's pause is waited for, however long it is, unless routes are to fall back.
+        If no candidate may be called soon, none is used up: the job waits for the one that may be
+        called first. It waits for an operator's pause however long that lasts, unless the pause
+        tells routes to fall back.
         """
         now = trio.current_time()
         if job.passed_over and all(self._is_shut(it, now) for it in job.left):
@@ -153,7 +154,7 @@ class Router(GenServer):
         return wait
 
     def _wait(self, job: Job, candidate: Candidate, now: float) -> Wait | None:
-        """Why this request may not be sent there now, as far as is known: what takes longest."""
+        """Why this request may not be sent to the candidate now: the longest known wait."""
         wait = self._gates.shut(candidate, now)
         if job.pauses and (told := job.pauses.get(candidate)) is not None and told.until > now:
             wait = _longer(wait, told)
@@ -165,26 +166,26 @@ class Router(GenServer):
         return wait
 
     def _is_shut(self, candidate: Candidate, now: float) -> bool:
-        """Whether it is to be passed over, and yet not used up."""
+        """Whether to skip the candidate without using it up."""
         pause = self._desired.of_candidate(*candidate)
         falls_back = pause is not None and pause.fallback
         return falls_back or self._no_key(candidate, now) is not None
 
     def _no_key(self, candidate: Candidate, now: float) -> NoKey | None:
-        """Why its provider can be asked by nobody; where requests do not wait for that to be over,
-        the worker ends them."""
+        """Why the candidate's provider has no usable key, if requests wait for one. None if it has
+        one, or if they do not wait: then the worker ends them."""
         if not self._gates.refused or not self._shared.holds:
             return None
         return self._gates.no_key(candidate.provider, now)
 
     def _has_no_key(self, job: Job) -> bool:
-        """Whether each candidate that is left lacks a key that it takes."""
+        """Whether no remaining candidate has a usable key."""
         now = trio.current_time()
         return bool(job.left) and all(self._no_key(it, now) is not None for it in job.left)
 
     def _may_wait_until(self, job: Job) -> float:
-        """When the request's patience is over: with its `timeout`; what has none, and is throttled
-        or without a key, waits for so many hours since that began."""
+        """Until when the request may wait: until its deadline. If it is throttled without a
+        timeout, or no candidate has a usable key, `max_throttled_hours` bounds the wait."""
         if self._has_no_key(job):
             now = trio.current_time()
             since = min(it.since for one in job.left if (it := self._no_key(one, now)))
@@ -226,7 +227,7 @@ class Router(GenServer):
         )
 
     def _find_candidates(self, job: Job) -> Failure | None:
-        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests are never routed
         settings, routes = self._shared.settings, self._shared.routes
         hosts, bounds = settings.security.allowed_hosts, settings.requests.bounds
         if (why := refusal(job.body, hosts, bounds)) is not None:
@@ -251,7 +252,7 @@ class Router(GenServer):
                 return Failure(type=unroutable.type, message=unroutable.message, retryable=False)
 
     def _expire(self, job: Job) -> None:
-        """Its time is over. A call that runs is bounded by its worker."""
+        """The job's deadline has passed. A running call is bounded by its worker."""
         if isinstance(job.place, Unrouted | Assigned):
             self._in_work.answer(job, self._out_of_time(job))
 
@@ -278,7 +279,7 @@ class Router(GenServer):
     # -- what waits in the store
 
     async def _give_back_all(self) -> None:
-        """Whoever put them on their way back."""
+        """Give back all jobs that are leaving, whoever marked them."""
         while True:
             if leaving := self._in_work.leaving():
                 await self._give_back(leaving)
@@ -286,7 +287,7 @@ class Router(GenServer):
                 await self._left.wait(inf)
 
     async def _give_back(self, jobs: Sequence[Job]) -> None:
-        """Return these leases, however long the store is away."""
+        """Give back these leases. Retries for as long as the store is away."""
         while jobs := [job for job in jobs if job in self._in_work]:
             try:
                 reached("before_give_back")
@@ -297,7 +298,7 @@ class Router(GenServer):
                     for job in jobs:
                         await self._give_back([job])
                     return
-                # Its lease lapses by itself; then it is leased again, with fewer attempts told.
+                # The lease lapses by itself. The next lease then knows of fewer attempts.
                 log.error("not given back", **jobs[0].ids, error=str(error))  # noqa: TRY400
                 self._in_work.remove(jobs[0])
                 self._shared.left(jobs[0], "lost")
@@ -314,13 +315,14 @@ class Router(GenServer):
                 self._in_work.on_room()
 
     def _return(self, job: Job) -> GiveBack:
-        """To wait as the Router found; visible at once while we stop and others may have room."""
+        """With what it waits for; visible at once if this process stops, since others may have
+        room."""
         return give_back(job, None if self._in_work.draining else job.wait)
 
 
 def _for_end(pause: Pause, provider: str, now: float) -> Wait:
-    """Where the pause is this node's alone, others take what waits: for room at the provider, or
-    else as soon as they come to it, before this node does if they can."""
+    """A wait for the end of a pause. If only this node is paused, other nodes take the request: it
+    waits for room at the provider, or becomes due again soon."""
     if pause.everywhere:
         return Wait("paused", pause.told(), pause.ends_at, pause.lane)
     if pause.subject == "provider":
@@ -342,7 +344,7 @@ def _throttled(job: Job) -> str:
 
 
 def _exhausted(job: Job) -> Failure:
-    """The last error, for there is no better reason."""
+    """The failure of a request that has used up its attempts: it quotes the last error."""
     count = f"gave up after {job.attempt_count} attempts"
     if not job.attempts:
         return Failure(type=ErrorType.MAX_ATTEMPTS_EXCEEDED, message=count, retryable=False)

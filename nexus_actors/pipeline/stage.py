@@ -1,13 +1,13 @@
-"""What stages that stop in order have in common."""
+"""The base class of stages that do work when they stop."""
 
 from supervisors import Crashed, Exit, GenServer, HandleResult, Stop
 
 
 class Stage(GenServer):
-    """A stage whose `terminate` matters, hence one that traps exits.
+    """A stage whose `terminate` matters, so it traps exits.
 
-    Its work runs in a linked task. Who traps exits would outlive that task's crash, and stand there
-    doing nothing; so the crash is made the stage's own, and its supervisor starts it anew.
+    Its work runs in a linked task. Because the stage traps exits, it would survive a crash of that
+    task and do nothing from then on. So it crashes with the task, and its supervisor restarts it.
     """
 
     trap_exit = True

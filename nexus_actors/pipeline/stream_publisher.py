@@ -1,4 +1,4 @@
-"""Beside stage 4: sends the text of streamed answers as it arrives."""
+"""Sends the text of streamed answers as it arrives, while stage 4 makes the call."""
 
 import math
 from dataclasses import replace
@@ -13,14 +13,14 @@ from nexus_actors.work.wake import Wake
 from supervisors import GenServer, Status
 
 LOOK_AGAIN = 1.0
-"""Seconds after which a store that has failed is asked again though there is nothing to send: it
-may have been back for long, and status would still say that it is away."""
+"""Seconds after which a store that has failed is tried again although there is nothing to send:
+otherwise status would report it as away long after it is back."""
 LINGER = 0.02
-"""Seconds between two statements: what all streams told meanwhile goes out in one."""
+"""Seconds between two statements: the text of all streams in between goes out in one."""
 
 
 class StreamPublisher(GenServer):
-    """Notifies whoever listens. What cannot be sent now is dropped: the result says it again."""
+    """Notifies listeners. Text that cannot be sent now is dropped: the result has all of it."""
 
     def __init__(self, shared: Shared) -> None:
         self._store: Notifier = shared.store
@@ -29,7 +29,7 @@ class StreamPublisher(GenServer):
         self._patience = shared.outages.patience("StreamPublisher")
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -38,7 +38,7 @@ class StreamPublisher(GenServer):
         )
 
     async def init(self) -> None:
-        """Begin with what a predecessor left."""
+        """Begin with text that a predecessor did not send."""
         self._streams.on_text = self._wake.set
         self._wake.set()
         self.spawn_link(self._publish_all)

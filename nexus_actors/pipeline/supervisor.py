@@ -1,4 +1,4 @@
-"""The pipeline's part of the tree: the start order, and which channel connects which stages."""
+"""The pipeline's part of the tree: the start order, and the channels that connect the stages."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,11 +24,11 @@ from nexus_actors.storage.quirks import QuirkStore
 from supervisors import ChildSpec, Ignore, Supervisor
 
 MARGIN = 5.0
-"""Seconds that a child is given beyond its own deadline before it is killed."""
+"""Seconds beyond its own deadline after which a child that is stopping is killed."""
 
 
 class Stores(Protocol):
-    """Those that one actor alone needs."""
+    """Stores that only one actor uses each."""
 
     @property
     def cancellations(self) -> CancellationStore:
@@ -48,17 +48,19 @@ class Stores(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Makes the pipeline's supervisors, each with its channels and specs anew."""
+    """Builds the pipeline's supervisors. Each call makes new channels and child specs."""
 
     shared: Shared
     stores: Stores
     scope: Scope
-    """What Steering is to read, and to move."""
+    """Which rows of `nexus.control` concern this process, and what they act on."""
 
     def supervisor(self) -> Supervisor:
-        """Start order is the reverse of a request's way, so that stopping in reverse is the drain.
+        """Children start in the reverse order of a request's path, so stopping them in reverse
+        start order is the drain.
 
-        The in-work table rings the Router and the publisher when there are jobs for them.
+        Through the two channels, the in-work table wakes the Router and the publisher when there
+        are jobs for them.
         """
         shared = self.shared
         to_router, unrouted = trio.open_memory_channel[None](1)
@@ -96,7 +98,7 @@ class Pipeline:
             ChildSpec(
                 "QueueConsumer",
                 lambda: QueueConsumer(shared),
-                shutdown=LONGEST_DRAIN + MARGIN,  # it keeps to the setting, which may change
+                shutdown=LONGEST_DRAIN + MARGIN,  # `terminate` applies drain_timeout
             ),
         )
 
@@ -143,8 +145,8 @@ class Pipeline:
         )
 
     def _provider(self, name: str, checks: Checks) -> Supervisor | Ignore:
-        """One provider: its circuits, its limits, its pool, its workers. None of one that is
-        configured no more."""
+        """One provider's breaker, limits, pool and workers. Ignored if the provider is no longer
+        configured."""
         provider = self.shared.settings.providers.get(name)
         if provider is None:
             return Ignore()

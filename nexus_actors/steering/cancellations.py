@@ -45,7 +45,7 @@ class Cancellations(GenServer):
         """Of those on their way back, nobody knows whether the store has them already."""
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={

@@ -59,7 +59,7 @@ class DatabaseOwner(GenServer):
         self._error: StorageError | None = None
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={

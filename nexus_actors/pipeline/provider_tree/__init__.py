@@ -1,2 +1,1 @@
-"""The providers' part of the tree, which changes with the config, and the terms of each
-provider."""
+"""The providers' part of the tree, which changes with the config, and each provider's terms."""

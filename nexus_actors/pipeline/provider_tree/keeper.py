@@ -1,4 +1,4 @@
-"""Keeps the tree below Providers.Supervisor equal to the providers that are configured."""
+"""Keeps the children of Providers.Supervisor equal to the configured providers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,40 +16,40 @@ log = structlog.get_logger("nexus.providers")
 
 ALL = "Providers.Supervisor"
 LOOK = 0.1
-"""Seconds between looks at a provider whose last calls are awaited."""
+"""Seconds between checks whether a provider that is to end still has calls."""
 AGAIN = 1.0
-"""Seconds until it is tried again after that failed."""
+"""Seconds until the next try after a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestartIdle:
-    """To the keeper: end this supervisor, of one provider or of all, as soon as no call runs below
-    it; until then none begins there."""
+    """Message to the keeper: stop this supervisor (of one provider, or of all) as soon as no call
+    runs below it, so that it is restarted. Until then no call begins there."""
 
     supervisor: str
 
 
 class ProviderKeeper(GenServer):
-    """Starts a provider that is new. One that is configured no more begins no call; once the last
-    of those that run has ended, it leaves the tree, and what waits for it in the store is made
-    visible, to be routed anew.
+    """Starts new providers and removes those that are no longer configured. A provider that is to
+    be removed begins no call; when its last call has ended, it leaves the tree, and requests that
+    wait for it in the store become visible, to be routed again.
 
-    It goes by what it finds, not by what it was told: so its crash, another actor's, or a change
-    that comes on top of one leaves nothing half done.
+    The keeper compares the tree with the settings instead of following events, so neither a crash
+    nor a second change leaves anything half done.
     """
 
     def __init__(self, shared: Shared, spec: Callable[[str], ChildSpec]) -> None:
-        """`spec` gives that of the supervisor of the provider of this name."""
+        """`spec` returns the child spec of the supervisor of a named provider."""
         self._shared = shared
         self._spec = spec
         self._in_work = shared.in_work
         self._supervisor = shared.registry.via(ALL)
         self._restarts: set[str] = set()
-        """Supervisors that are to be ended once no call runs below them."""
+        """Supervisors that are to be restarted once no call runs below them."""
         self._patience = shared.outages.patience("ProviderKeeper")
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
@@ -60,7 +60,7 @@ class ProviderKeeper(GenServer):
         )
 
     async def init(self) -> None:
-        """Begin with what a predecessor left."""
+        """Apply the settings, which also completes what a predecessor began."""
         self._shared.sizes.apply()
         self.spawn_link(self._keep)
 
@@ -83,12 +83,12 @@ class ProviderKeeper(GenServer):
                 await changed.wait()
 
     async def _settle(self) -> bool:
-        """Whether calls of some are still awaited."""
+        """Apply the settings. True if some provider or restart still waits for running calls."""
         there = {it.id for it in await Supervisor.which_children(self._supervisor)}
         leaving = [name for name in self._in_work.providers if not self._is_configured(name)]
         for name in leaving:
             if self._is_idle(name):
-                self._in_work.drop(name)  # before the await: from here on nobody can revive it
+                self._in_work.drop(name)  # before the await: nobody can revive it then
                 await self._end(name, there)
         for name in self._orphans(there):
             await self._end(name, there)
@@ -112,13 +112,14 @@ class ProviderKeeper(GenServer):
                 for name in self._in_work.providers
                 if self._is_configured(name) and supervisor in (ALL, f"{name}.Supervisor")
             ]
-            idle = [self._is_idle(name) for name in below]  # asked of each, so none begins a call
+            # A list, not a generator: each check also keeps that provider from beginning calls.
+            idle = [self._is_idle(name) for name in below]
             if all(idle):
                 self._restarts.discard(supervisor)
                 await self._shared.registry.via(supervisor).stop(Shutdown())
 
     def _orphans(self, there: set[str]) -> list[str]:
-        """Providers that are no more, and whose supervisors a predecessor did not get to end."""
+        """Providers that are gone, but whose supervisors a predecessor did not end."""
         named = {
             self._spec(name).id
             for name in (*self._in_work.providers, *self._shared.settings.providers)
@@ -129,8 +130,8 @@ class ProviderKeeper(GenServer):
         return name in self._shared.settings.providers
 
     def _is_idle(self, name: str) -> bool:
-        """Whether nothing is in its workers' hands, nor on its way to wait for one in the store.
-        What they left goes to the Router."""
+        """Whether the provider's workers hold no job, and none is being given back to wait for it.
+        Also stops new calls, and hands the jobs of dead workers to the Router."""
         for job in self._in_work.held(name):
             if isinstance(job.place, Held) and not job.place.worker.is_alive:
                 job.cut_off("worker_crashed")

@@ -3,9 +3,9 @@
 NAME.Supervisor (one_for_one)
 ├─ NAME.Breaker
 ├─ NAME.RateLimiter      only with limits per minute
-├─ NAME.Server           only for a kind that has one
-├─ NAME.Pool             keeps the children as `children` lists them
-└─ NAME.Worker.1 …       as many as there are to be now
+├─ NAME.Server           only for a kind with a process of its own
+├─ NAME.Pool             keeps the children equal to what `children` lists
+└─ NAME.Worker.1 …       as many as `PoolSizes` says
 """
 
 from collections.abc import Callable, Sequence
@@ -24,10 +24,10 @@ from supervisors import ChildSpec, GenServer
 
 
 class ProviderPart:
-    """Made anew with each start of the provider's supervisor, of what is configured then."""
+    """Child specs of one provider. Made at each start of the provider's supervisor."""
 
     def __init__(self, shared: Shared, provider: Provider, checks: Checks) -> None:
-        """The provider has its queue."""
+        """The provider must have its queue in the in-work table already."""
         self._shared = shared
         self._checks = checks
         self._name = provider.name
@@ -36,7 +36,7 @@ class ProviderPart:
         self._specs: dict[str, ChildSpec] = {}
 
     def children(self) -> Sequence[ChildSpec]:
-        """Who belongs to it now, on the terms that are configured now, in the order they start."""
+        """Renew the terms, and list the children that belong here now, in start order."""
         self._terms.renew()
         name, workers = self._name, self._shared.in_work.workers(self._name)
         pool = f"{name}.Pool"
@@ -54,7 +54,7 @@ class ProviderPart:
         return self._specs[name]
 
     def _worker(self, number: int) -> ChildSpec:
-        """One that ends its work by itself is one too many, or is started again by the pool."""
+        """Transient: a worker that ends normally is one too many, or its pool starts it again."""
         name = worker_name(self._name, number)
         if name not in self._specs:
             via = self._shared.registry.via
@@ -77,7 +77,7 @@ class ProviderPart:
 
 
 def _served(provider: Provider) -> tuple[ProviderKind, Sequence[ChildSpec]]:
-    """The kind as the workers use it, and the server that it wants beside them, if it does."""
+    """The kind as the workers use it, and the spec of its server, if it has one."""
     if not isinstance(provider.kind, ServedKind):
         return provider.kind, []
     served = provider.kind.serve(provider.name, provider.settings)

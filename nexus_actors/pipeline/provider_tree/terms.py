@@ -16,23 +16,23 @@ from supervisors import Caller
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """Those of one moment. A call keeps to the ones it began with."""
+    """A snapshot. A call keeps the terms that it began with."""
 
     provider: Provider
     kind: ProviderKind
     accounts: Mapping[int, Account[Caller]]
-    """What each key may be used for a minute, by its place; none where there is no limit."""
+    """Limits per minute of each key, by the key's index; empty if there are none."""
     admission: ProviderAdmission
 
     @property
     def secrets(self) -> Sequence[SecretStr | None]:
-        """Its keys by their place; one that is none where it needs none."""
+        """The provider's keys by index; `[None]` if it needs no key."""
         return [key.secret for key in self.provider.api_keys] or [None]
 
 
 class TermsInForce:
-    """A provider's terms now, for as long as its supervisor lives. Workers look here between two
-    calls."""
+    """The current terms of a provider, for the life of its supervisor. Workers look them up between
+    two calls."""
 
     def __init__(self, shared: Shared, provider: Provider, kind: ProviderKind) -> None:
         self._shared = shared
@@ -42,12 +42,13 @@ class TermsInForce:
 
     @property
     def limiter(self) -> str:
-        """The name of the actor that keeps the limits by the minute, where there are some."""
+        """The name of the actor that applies the limits per minute, if there are any."""
         return f"{self.name}.RateLimiter"
 
     def renew(self) -> None:
-        """Take up what is configured now, if it differs. What was found out of the provider is
-        forgotten then, since it may be another. If it is configured no more, nobody is admitted."""
+        """Apply the provider's current settings if they differ. What was learnt about the provider
+        is then forgotten, since it may be another one. If it is no longer configured, no call is
+        admitted."""
         before, limiter = self.now, self._shared.registry.via(self.limiter)
         provider = self._shared.settings.providers.get(self.name)
         if provider is None:

@@ -61,7 +61,7 @@ class LocalModelServer(GenServer):
         self._address = address
 
     def format_status(self, status: Status) -> Status:
-        """Counts and names, for whoever looks; nothing of what a request says."""
+        """Counts and names only: nothing that a request contains."""
         return replace(
             status.shapes(),
             state={
