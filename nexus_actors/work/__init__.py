@@ -1,2 +1,2 @@
-"""What this process has in work: the job of each request, and the one table that says where it
-is."""
+"""What this process has in work: a job for each leased request, and the table that says where each
+job is."""

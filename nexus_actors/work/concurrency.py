@@ -1,5 +1,5 @@
-"""How many calls at once a provider can take, found by trial: additive increase, multiplicative
-decrease (Chiu and Jain, 1989; TCP's congestion avoidance, RFC 5681). Pure."""
+"""A provider's concurrency limit, found by AIMD: additive increase, multiplicative decrease (Chiu
+and Jain, 1989; TCP's congestion avoidance, RFC 5681). Pure."""
 
 from collections.abc import Callable
 
@@ -8,28 +8,27 @@ DECREASE = 0.5
 
 
 class Concurrency:
-    """One provider's concurrency limit. Nobody else keeps the number.
+    """One provider's concurrency limit.
 
-    It begins at the most there can be, is halved when the provider says "too many", and grows by
-    one for each round of as many answers as it allows. `on_change` is called when it has changed;
-    it must not block.
+    It begins at the maximum, is halved when the provider throttles, and grows by one for each round
+    of as many answers as it allows. `on_change` is called when it has changed; it must not block.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.on_change: Callable[[], None] = lambda: None
         self.limit = most
-        """Calls that may be made at once; at least 1, if `most` is. Only to be looked at."""
+        """Calls that may run at once; at least 1, unless `most` is 0. Read only."""
         self._allowed = float(most)
         self._calm_until = 0.0
 
     def resize(self, most: int) -> None:
-        """There can be so many from now on; 0: none. What was found out below that stays."""
+        """Set the maximum; 0 allows no call. A lower limit that was found stays."""
         was_full, self.most = self._allowed >= self.most, most
         self._allow(float(most) if was_full else min(self._allowed, float(most)))
 
     def reset(self) -> None:
-        """Begin anew: what was found out is forgotten."""
+        """Forget what was found: begin at the maximum again."""
         self._calm_until = 0.0
         self._allow(float(self.most))
 
@@ -39,10 +38,10 @@ class Concurrency:
             self._allow(min(self._allowed + 1 / self._allowed, float(self.most)))
 
     def refused(self, now: float, took: float) -> None:
-        """A call that began `took` seconds ago was refused for being one too many.
+        """A call that began `took` seconds ago was throttled.
 
-        Those that were under way together are refused together: what began before the last
-        decrease says nothing new.
+        Calls that ran together are throttled together. So one that began before the last decrease
+        changes nothing.
         """
         if now - took >= self._calm_until:
             self._calm_until = now

@@ -1,4 +1,4 @@
-"""Ends requests whose time is over while they wait for a worker."""
+"""Expires requests whose deadline passes while they wait for a worker."""
 
 import heapq
 import itertools
@@ -12,14 +12,14 @@ from nexus_actors.work.job import Job
 from nexus_actors.work.wake import Wake
 
 SLACK = 1000
-"""Entries of ended jobs that are borne before the heap is swept."""
+"""Entries of ended jobs that are tolerated before the heap is swept."""
 
 
 class Deadlines:
-    """A heap of jobs by their deadline. `expire` is called for each that is reached.
+    """A heap of jobs by deadline. `expire` is called for each job whose deadline is reached.
 
-    Most jobs end long before their deadline. The heap does not keep them alive, and sheds their
-    entries when they have become more than those of the living.
+    Most jobs end long before their deadline. The heap holds weak references, and is swept when
+    entries of ended jobs outnumber the others.
     """
 
     def __init__(self, expire: Callable[[Job], None]) -> None:
@@ -33,7 +33,7 @@ class Deadlines:
         return len(self._heap)
 
     def watch(self, job: Job) -> None:
-        """Call `expire(job)` at its deadline, if it has one. It may have ended long before."""
+        """Call `expire(job)` at its deadline, if it has one. The job may have ended by then."""
         if job.deadline == inf:
             return
         if len(self._heap) >= self._sweep_at:
@@ -45,7 +45,7 @@ class Deadlines:
             self._sooner.set()
 
     async def keep(self) -> None:
-        """Call `expire` as time goes by, for ever."""
+        """Call `expire` for each deadline that passes. Runs until cancelled."""
         while True:
             now = trio.current_time()
             while self._heap and self._heap[0][0] <= now:

@@ -1,4 +1,4 @@
-"""What the store is told about a job that leaves: how it ended, or what it waits for."""
+"""A job as the store takes it when it leaves this process: its end, or what it waits for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,15 +16,15 @@ from nexus_actors.work.job import Job, Wait
 from nexus_actors.work.objective import OBJECTIVE_MS
 
 LONGEST_DETAIL = 500
-"""Characters of what the journal has of a wait."""
+"""The most characters of a wait's detail in the journal."""
 
 
 def give_back(job: Job, wait: Wait | None = None) -> GiveBack:
-    """Return the job's lease, to wait so; None: visible at once."""
-    assert job.request_id is not None  # noqa: S101 - what has no id was refused, and has an outcome
+    """Return the job's lease, with what it waits for; None: visible at once."""
+    assert job.request_id is not None  # noqa: S101 - a request without an id has ended
     now = trio.current_time()
     left = job.deadline - now
-    # What waits for somebody to take it has no moment of its own, but may know one.
+    # A request in a lane is taken by a process, so its time is for information only.
     delay = 0.0 if wait is None or wait.until == inf else wait.until - now
     return GiveBack(
         lease=job.lease,
@@ -42,8 +42,8 @@ def give_back(job: Job, wait: Wait | None = None) -> GiveBack:
 
 
 def finish(job: Job) -> Finish:
-    """End the job with its outcome. Only for jobs that have one. It is encoded once: from then on
-    the encoded answer stands for the answer, whose text the job keeps no longer.
+    """The end of a job that has its outcome. It is encoded once. From then on the job keeps the
+    encoded answer only, no longer its text.
     """
     if job.end is None:
         job.end = _finish(job)
@@ -68,7 +68,7 @@ def _without_text(answer: Answer) -> Answer:
 
 
 def size(end: Finish) -> int:
-    """About how many bytes it takes, here and on its way."""
+    """About how many bytes it takes in memory and in a statement."""
     return 1000 if end.result is None else 1000 + len(end.result.encode("utf-8", "surrogatepass"))
 
 
@@ -118,13 +118,14 @@ def _dead_detail(job: Job, failure: Failure) -> Mapping[str, object]:
 
 
 def _steps(job: Job, failure: Failure | None) -> Sequence[Step]:
-    """The steps so far, closed by publishing and metrics, which the same transaction makes true."""
+    """The steps so far, then publish_result and track_metrics, which the same transaction
+    performs."""
     now = datetime.now(UTC)
     steps = list(job.steps)
     if failure is not None:
         last = steps[-1]
         outcome = failure.type if last.outcome == "ok" else last.outcome
-        # What a provider said stands with its attempt.
+        # A provider's message is recorded with its attempt only.
         why = {"message": failure.message} if failure.provider is None else {}
         steps[-1] = replace(last, outcome=outcome, detail={**(last.detail or {}), **why} or None)
     if job.request_id is not None:

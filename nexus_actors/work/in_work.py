@@ -1,4 +1,4 @@
-"""The in-work table: every request this process holds a lease of, and where it is.
+"""The in-work table: every request that this process has leased, and where it is.
 
 A passive object, made once in `application.py` and handed to every stage, like an ETS table owned
 by the root. It outlives each stage, so a restarted stage finds here what its predecessor held.
@@ -7,7 +7,7 @@ between the stages carry wake-ups, never jobs.
 
     add ─▶ Unrouted ─assign─▶ Assigned ─take─▶ Held ─answer─▶ Answered ─remove─▶
                ▲                  ▲              │
-               └────── unroute ───┴── put_back ──┘        leave: of what has no outcome ─▶ Leaving
+               └────── unroute ───┴── put_back ──┘        leave (any without an outcome) ─▶ Leaving
 
 Each transition is one method, and all but `take` are synchronous, so a kill never finds a job
 between two places.
@@ -28,17 +28,17 @@ from nexus_actors.work.provider_queue import ProviderQueue, new_queue
 from supervisors import ActorRef
 
 Bell = trio.MemorySendChannel[None]
-"""Rung when there is something for the stage at its other end; one ring is as good as many."""
+"""Wakes the stage at the other end. Several wake-ups count as one."""
 DEEPEST = 5
-"""Batches that may be leased in one statement, where most of the last ones went back to wait."""
+"""The most batches that one statement leases, if most of the last ones went back to wait."""
 UNROUTED, LEAVING, ANSWERED = Unrouted(), Leaving(), Answered()
 
 
 class InWork:
-    """Jobs by message, and by where they are.
+    """Jobs by message and by place.
 
     `pool_sizes` maps each provider's name to its number of workers. `on_room` is called when more
-    can be leased than before, `on_rest` when no call is running any more; they must not block.
+    can be leased than before, `on_rest` when no call is running any more. Neither may block.
     """
 
     def __init__(
@@ -54,42 +54,42 @@ class InWork:
         self._leaving: dict[Job, None] = {}
         self._answered: dict[Job, None] = {}
         self._fresh: dict[Job, None] = {}
-        """Those of `_answered` that the publisher has not taken up yet."""
+        """Those of `_answered` that the publisher has not seen yet."""
         self._apart: set[Job] = set()
         self._running = 0
         self._router: Bell | None = None
         self._publisher: Bell | None = None
         self.bytes_left = memory_bytes
-        """What further messages and answers may take; below 0 after one that was larger."""
+        """Memory left for further messages and answers. Negative after one that exceeded it."""
         self.draining = False
         self.stopping = False
-        """No new call shall begin: this node drains; or the pipeline is `stopping`."""
+        """No new call may begin: this node drains, or the pipeline is `stopping`."""
         self.inherited = True
-        """Leases of an earlier process of this instance may exist: nobody has looked yet."""
+        """Leases of an earlier process of this instance may exist: they were not released yet."""
         self.recovered = False
-        """What an earlier process of this instance was answered is published: until then nothing
-        may be leased, or it would be paid twice."""
+        """Whether the answers of an earlier process of this instance are published. Nothing is
+        leased before that, or they would be paid for twice."""
         self.is_stopped: Callable[[str], bool] = lambda _: False
-        """Whether no call to a provider may begin; `heed` is to be called when that changes."""
+        """Whether no call to a provider may begin. Call `heed` when that changes."""
         self.is_shut: Callable[[str], bool] = lambda _: False
-        """Whether a provider would be called in vain at present: what waits for it waits on."""
+        """Whether a provider has no usable key: requests that wait for it keep waiting."""
         self.waiting_providers: set[str] = set()
-        """Providers that requests may be waiting for in the store; at first, any."""
+        """Providers that requests in the store may be waiting for. Initially all of them."""
         self.on_room: Callable[[], None] = lambda: None
         self.on_rest: Callable[[], None] = lambda: None
         self.batch_size = batch_size
-        """Requests that are leased in one statement, usually."""
+        """Requests that one statement leases, usually."""
         self._capacity = 0
-        """What all queues take together."""
+        """The capacity of all provider queues together."""
         for name, size in pool_sizes.items():
             self.resize(name, size)
 
     def connect(self, router: Bell, publisher: Bell) -> None:
-        """From now on these are rung when there are jobs for the Router (to be routed, or to be
-        given back), or for the publisher."""
+        """Wake these from now on when there are jobs for the Router (to be routed or given back) or
+        for the publisher."""
         self._router, self._publisher = router, publisher
 
-    # -- looking
+    # -- queries
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -103,13 +103,14 @@ class InWork:
     def get(self, msg_id: int, request_id: str | None) -> Job | None:
         """The job of this request in this message, if this process works on it.
 
-        A number may be another message's by now: after a failover a sequence may begin anew.
+        The number alone does not identify it: after a failover, a sequence may reuse numbers.
         """
         return self._jobs.get((msg_id, request_id))
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """Those that have a queue: one that is configured no more has it until its calls ended."""
+        """Providers that have a queue. One that is no longer configured keeps it until its calls
+        end."""
         return tuple(self._queues)
 
     def workers(self, provider: str) -> int:
@@ -118,16 +119,16 @@ class InWork:
         return 0 if queue is None else queue.concurrency.most
 
     def held(self, provider: str) -> tuple[Job, ...]:
-        """What the provider's workers hold."""
+        """The jobs that the provider's workers hold."""
         queue = self._queues.get(provider)
         return () if queue is None else tuple(queue.held)
 
     def queue(self, provider: str) -> ProviderQueue:
-        """What waits for a provider's workers, and what they hold. To be looked at only."""
+        """The provider's queue. Read only: this table's methods alone change it."""
         return self._queues[provider]
 
     def concurrency(self, provider: str) -> Concurrency:
-        """How many of the provider's jobs may be held at once; the table goes by its changes."""
+        """The provider's concurrency limit. The table follows its changes."""
         return self._queues[provider].concurrency
 
     def unrouted(self) -> tuple[Job, ...]:
@@ -144,17 +145,17 @@ class InWork:
 
     @property
     def running(self) -> int:
-        """Calls being made now, pauses between retries included."""
+        """Running calls, including pauses between retries."""
         return self._running
 
     def room(self, provider: str) -> int:
-        """How many jobs more the provider's queue can take."""
+        """How many more jobs the provider's queue can take."""
         queue = self._queues.get(provider)
         return 0 if queue is None else queue.capacity - len(queue)
 
     def demand(self) -> dict[str, int]:
-        """How many jobs each provider wants now; those that want none are absent, and so are those
-        that are not to be called at present."""
+        """How many jobs each provider wants now. Providers that want none, or must not be called at
+        present, are absent."""
         wanted = self._wanted()
         return {
             name: room
@@ -169,42 +170,42 @@ class InWork:
 
     @property
     def is_full(self) -> bool:
-        """Whether too much waits for the publisher, or takes the memory, for more to be leased."""
+        """Whether to lease nothing: the publisher has a backlog, or the memory is used up."""
         waiting = len(self._answered) - len(self._apart)
         return waiting >= self._capacity or self.bytes_left <= 0
 
     @property
     def places(self) -> int:
-        """How many jobs more there can be: what the queues take, as many answers not yet published,
-        and the deepest batch on its way back; those set apart besides.
+        """How many more jobs the table can take. The limit is what the queues hold, as many
+        unpublished answers, and the deepest batch on its way back. Jobs set apart do not count.
         """
         limit = DEEPEST * self.batch_size + 2 * self._capacity
         return limit - len(self._jobs) + len(self._apart)
 
     def quantity(self) -> int:
-        """How many jobs to lease now: what the providers want and nobody is on the way to yet, and
-        twice as many as are just going back to wait.
+        """How many jobs to lease now: what the providers want beyond what is still to be routed,
+        plus twice as many as are just going back to wait.
 
         The latter is for a queue that begins with requests for a provider whose queue is full: each
-        look at it is then deeper, until it finds those of others. What would only wait for a
-        provider that is not to be called is leased too, so that it is on record what it waits for.
+        lease is then deeper, until it reaches other providers' requests. Requests for a provider
+        that must not be called are leased, too, so that their reason to wait is on record.
         """
         wanted = sum(self._wanted().values())
         if wanted == 0:
             return 0
         return min(wanted - len(self._unrouted) + 2 * len(self._leaving), self.places)
 
-    # -- the way of a job
+    # -- transitions of a job
 
     def add(self, job: Job) -> None:
-        """A lease was taken."""
+        """Take a newly leased job into the table: the Router is next."""
         self._jobs[job.key] = job
         self.bytes_left -= job.size
         self._to_router(job)
 
     def renew(self, job: Job, lease: Lease) -> bool:
-        """The same message was leased again by this process: work goes on under the newer lease.
-        False if the job was being given back: it is gone, and the new lease begins a new job."""
+        """This process has leased the message again: continue under the newer lease. False if the
+        job was being given back: then it is removed, and the lease needs a new job."""
         if isinstance(job.place, Leaving):
             self.remove(job)
             return False
@@ -212,14 +213,13 @@ class InWork:
         return True
 
     def assign(self, job: Job, provider: str) -> None:
-        """The Router chose this provider: append it to its queue."""
+        """The Router chose this provider: append the job to its queue."""
         self._withdraw(job)
         self._to_queue(job, provider)
 
     async def take(self, provider: str, worker: ActorRef) -> Job | None:
-        """The job that has waited longest, as soon as there is one and the concurrency limit allows
-        it. None if the provider's workers are to be others now: look at what you are to be.
-        Cancelled, the worker has taken none."""
+        """Wait for the longest waiting job, within the concurrency limit. None if the workers were
+        roused: the worker may have to retire or use other terms. Cancelled, none is taken."""
         queue = self._queues[provider]
         if not await queue.may_take(lambda: not self.draining and not self.is_stopped(provider)):
             return None
@@ -230,7 +230,7 @@ class InWork:
         return job
 
     def put_back(self, job: Job) -> None:
-        """Its worker is gone: it is the next to be taken by another."""
+        """The job's worker is gone: put it at the head of the queue."""
         if isinstance(job.place, Held):
             provider = job.place.provider
             self._withdraw(job)
@@ -243,8 +243,8 @@ class InWork:
         self._to_router(job)
 
     def leave(self, job: Job) -> None:
-        """It is being given back, by the Router. It stays in the table until the store has said so,
-        since nobody knows of a statement that was cut off whether it was carried out.
+        """Have the Router give the job back. It stays in the table until the store has confirmed
+        that, since a statement that was cut off may have been carried out or not.
         """
         self._withdraw(job)
         job.place = LEAVING
@@ -253,7 +253,7 @@ class InWork:
             _ring(self._router)
 
     def answer(self, job: Job, outcome: Answer | Failure) -> None:
-        """The job has its outcome."""
+        """Set the job's outcome: the publisher is next."""
         job.outcome = outcome
         job.finished_at = datetime.now(UTC)
         seconds = job.leased_before + trio.current_time() - job.leased_at
@@ -261,23 +261,23 @@ class InWork:
         self._withdraw(job)
         job.place = ANSWERED
         self._answered[job] = self._fresh[job] = None
-        if len(self._fresh) == 1:  # it takes up all that there are
+        if len(self._fresh) == 1:  # the publisher takes all there are
             _ring(self._publisher)
 
     def take_answered(self) -> tuple[Job, ...]:
-        """The jobs that were answered since the publisher asked last. They stay answered."""
+        """The jobs answered since the last call. They stay in place."""
         fresh, self._fresh = self._fresh, {}
         return tuple(fresh)
 
     def weigh(self, job: Job, size: int) -> None:
-        """Its answer takes so many bytes until it is published."""
+        """Count the bytes of the job's answer until it is published."""
         if job in self:
             self.bytes_left -= size - job.end_bytes
             job.end_bytes = size
 
     def set_apart(self, job: Job) -> None:
-        """Its answer is durable, and the store takes others' but not this one for now: it is not
-        for a publisher that is behind. It counts by its bytes alone.
+        """The job's answer is spooled, and the store takes other answers but not this one for now.
+        So it no longer counts as a backlog of the publisher, only by its bytes.
         """
         if isinstance(job.place, Answered):
             was_full = self.is_full
@@ -298,22 +298,22 @@ class InWork:
                 self.on_room()
 
     def drain(self) -> None:
-        """No new call shall begin."""
+        """Let no new call begin."""
         self.draining = True
 
     def resume(self) -> None:
-        """Calls may begin again."""
+        """Let calls begin again."""
         self.draining = False
         self.heed()
 
     def heed(self) -> None:
-        """More may begin than before, perhaps: who waits looks again."""
+        """More calls may be allowed than before: wake the workers and the consumer."""
         for queue in self._queues.values():
             queue.wake()
         self.on_room()
 
     def leave_unbegun(self) -> None:
-        """What no worker has begun is given back; a worker that only waits with one gives it up."""
+        """Give back jobs whose call has not begun; a worker that holds such a job gives it up."""
         for job in self:
             if isinstance(job.place, Unrouted | Assigned):
                 self.leave(job)
@@ -323,8 +323,8 @@ class InWork:
     # -- the providers
 
     def resize(self, provider: str, workers: int) -> None:
-        """The provider, which may be a new one, is to have so many workers: at once no more calls
-        than that begin. With 0 none does; what waits there is to be routed to another."""
+        """Set how many workers a provider, perhaps a new one, is to have. From now on no more calls
+        than that run. With 0, no call begins, and waiting jobs are routed elsewhere."""
         queue = self._queues.get(provider)
         if queue is None:
             queue = self._queues[provider] = new_queue(provider, workers, self)
@@ -338,20 +338,20 @@ class InWork:
                 self.unroute(job)
 
     def rouse(self, provider: str) -> None:
-        """Have its workers look up, each after the job that it has: `take` gives them none."""
+        """Make `take` return None to the provider's workers, each after its current job."""
         if (queue := self._queues.get(provider)) is not None:
             queue.rouse()
 
     def drop(self, provider: str) -> None:
-        """It has no workers, and nothing waits for any."""
-        assert not len(self._queues[provider])  # noqa: S101 - who drops it has looked
+        """Forget a provider that has no workers and no jobs."""
+        assert not len(self._queues[provider])  # noqa: S101 - the caller has checked
         del self._queues[provider]
         self.waiting_providers.discard(provider)
 
-    # -- within
+    # -- internals
 
     def _withdraw(self, job: Job) -> None:
-        """Take it out of where it is; it is to be put elsewhere, or out of the table."""
+        """Take the job out of its place. The caller puts it elsewhere, or out of the table."""
         place = job.place
         if isinstance(place, Assigned):
             queue = self._queues[place.provider]
@@ -383,7 +383,7 @@ class InWork:
     def _to_router(self, job: Job) -> None:
         job.place = UNROUTED
         self._unrouted[job] = None
-        if len(self._unrouted) == 1:  # it takes all that there are
+        if len(self._unrouted) == 1:  # the Router takes all there are
             _ring(self._router)
 
     def _to_queue(self, job: Job, provider: str) -> None:

@@ -1,4 +1,4 @@
-"""What the stages hand to each other: one request while this process works on it."""
+"""A job: one request while this process works on it. The stages hand jobs to each other."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,33 +18,34 @@ from nexus_actors.work.refusals import Refusals
 from supervisors import ActorRef
 
 Key = tuple[int, str | None]
-"""A message's number and its request's id."""
+"""A message's number and its request's id: together they identify a job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What is sent of a request to one candidate."""
+    """The request as it is sent to one candidate, within our own limits
+    (`admission/allowed.py`)."""
 
     request: LLMRequest
     notes: tuple[str, ...] = ()
-    """What `dropped` is to say of it."""
+    """What the result's `dropped` is to say about the changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unrouted:
-    """It waits for the Router."""
+    """The job waits for the Router."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """It is in this provider's queue."""
+    """The job is in this provider's queue."""
 
     provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A worker of this provider has it."""
+    """A worker of this provider holds the job."""
 
     provider: str
     worker: ActorRef
@@ -52,12 +53,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """It is being given back. Whether the store has done so already is not known yet."""
+    """The job is being given back. It is not known yet whether the store has done so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """It has its outcome and waits for the ResultPublisher."""
+    """The job has its outcome and waits for the ResultPublisher."""
 
 
 Reason = Literal[
@@ -74,15 +75,15 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Why a request cannot be called for now."""
+    """Why no call may begin for a request now."""
 
     reason: Reason
     detail: str = ""
-    """What exactly, in words of ours."""
+    """Details in our own words, never a provider's."""
     until: float = inf
-    """By `trio.current_time()`; inf where nobody knows."""
+    """When the wait is over, by `trio.current_time()`; inf if that is not known."""
     lane: str | None = None
-    """Under which name it waits in the store until somebody takes it; None: until that time."""
+    """The lane in the store from which a process takes it. None: it becomes visible at `until`."""
 
 
 Place = Unrouted | Assigned | Held | Leaving | Answered
@@ -90,102 +91,103 @@ Place = Unrouted | Assigned | Held | Leaving | Answered
 
 @dataclass(slots=True, eq=False, kw_only=True, weakref_slot=True)
 class Job:
-    """One leased request on its way. The in-work table writes its place, the stage that holds it
-    the rest.
+    """One leased request. Only the in-work table writes `place`; the stage that holds the job
+    writes the rest.
 
-    Two jobs are the same only if they are the same object: a message that is leased again, after
-    its job was given up, is another job.
+    Jobs compare by identity: if a message is leased again after its job was given up, that is
+    another job.
     """
 
     lease: Lease
     body: LLMRequest | Refusal
     request_id: str | None
     place: Place | None = None
-    """Where it is, as the in-work table says; None while it is not in the table."""
+    """Where the job is; None while it is not in the in-work table."""
     size: int = 0
-    """Bytes that its message takes as text; 0 where it is not read."""
+    """Bytes of the message's text; 0 if the text was not read."""
     prior_attempts: int = 0
     """Attempts made under earlier leases."""
     prior_uncounted: int = 0
-    """Those of them that do not count towards the most allowed."""
+    """Those of `prior_attempts` that do not count towards `max_attempts`."""
     prior_earlier: int = 0
-    """Those of these that were made before the request was sent again under its own id."""
+    """Those of `prior_uncounted` made before the request was sent again under its own id."""
     prior_outcome: str | None = None
-    """How the last of them ended; None where there was none, or none that the journal knows."""
+    """How the last of `prior_attempts` ended; None if there was none or the journal has none."""
     used_before: tuple[str, ...] = ()
-    """Names of candidates that were used up under earlier leases."""
+    """Names of the candidates that earlier leases used up."""
     candidate_index: int = 0
-    """Position in `candidates` of the one to try now; earlier ones are used up."""
+    """Index in `candidates` of the one to try now. Those before it are used up or passed over."""
     previous: Previous | None = None
-    """Who gave the answer that the request goes on with, as far as the journal knows."""
+    """Who gave the answer that `previous_response_id` names, if the journal knows it."""
     deadline: float = inf
-    """When the request's own `timeout` is over, by `trio.current_time()`."""
+    """When the request's `timeout` ends, by `trio.current_time()`."""
     leased_at: float = field(default_factory=trio.current_time)
     leased_before: float = 0.0
-    """Seconds from its first lease, whoever had it, to this one."""
+    """Seconds from the request's first lease, by any process, to this one."""
     sent_at: float = -inf
-    """When it was put into the queue, by the same clock."""
+    """When the message was sent to the queue, by the same clock."""
     tried_at: float | None = None
-    """When its first call began, by the same clock; None before."""
+    """When the request's first call began, by the same clock; None before that."""
     pauses: dict[Candidate, Wait] = field(default_factory=dict)
-    """Until when this request leaves a candidate alone that told it to come later."""
+    """Candidates that throttled this request, and until when it does not call each."""
     tried_keys: set[int] = field(default_factory=set)
-    """Places of the candidate's keys that were no good for it, since it was assigned there."""
+    """Indexes of the candidate's keys that failed this request since it was assigned there."""
     passed_over: set[Candidate] = field(default_factory=set)
-    """Candidates that were passed over, since no key of theirs could be used, or an operator wants
-    it so: not used up."""
+    """Candidates that were skipped because they had no usable key, or by an operator's order. They
+    are not used up."""
     candidates: tuple[Candidate, ...] = ()
     routes: Routes | None = None
-    """What chose them. Once others are in force, it is routed anew before its next call."""
+    """The routes that chose `candidates`. If others are in force, the job is routed again before
+    its next call."""
     allowed: Allowed | None = None
-    """What is sent of it to the candidate to try now."""
+    """What is sent to the candidate to try now."""
     waits_since: float = inf
-    """When it began to wait for this lease, by the same clock: it was sent, or given back."""
+    """When the wait for this lease began: when the request was sent, or last given back."""
     waited_for: str | None = None
     """Why it was given back then, where that is known."""
     waited_detail: str | None = None
     """What exactly that was, in words of ours."""
     traceparent: TraceParent | None = None
-    """Whose child its producer says that all this is."""
+    """The parent span that the producer has sent."""
     span: TraceParent | None = None
-    """The span of this lease, where it is traced; in its result it is the parent of what comes."""
+    """The span of this lease, if it is traced. The result names it as the parent of what
+    follows."""
     wait: Wait | None = None
-    """What it waits for in the store, or will; None where its call may begin."""
+    """What the request waits for, or is about to; None if its call may begin."""
     call: trio.CancelScope | None = None
-    """Around the call that is being made: cancelled when the lease is lost, or the request is to be
+    """The scope of the running call. It is cancelled if the lease is lost or the request
     cancelled."""
     call_started: datetime | None = None
     call_began: float = 0.0
-    """The same moment on trio's clock, which nobody sets."""
+    """The same moment by `trio.current_time()`, which is monotonic."""
     cancelled: Failure | None = None
-    """How it is to end instead of being called, while a worker has it: somebody wants it
-    cancelled."""
+    """Set while a worker holds the job and somebody has cancelled it: the failure to end with."""
     outcome: Answer | Failure | None = None
     end: Finish | None = None
-    """What the store is told of its outcome: encoded once, for as long as it is answered."""
+    """The outcome as the store takes it, encoded once."""
     end_bytes: int = 0
-    """What that takes of the memory."""
+    """Bytes of memory that `end` takes."""
     finished_at: datetime | None = None
     latency_ms: int = 0
     attempts: list[Attempt] = field(default_factory=list)
-    """Attempts made under this lease; not in the journal yet."""
+    """Attempts made under this lease. They are not in the journal yet."""
     refusals: dict[Candidate, Refusals] = field(default_factory=dict)
-    """What the candidates refused of it under this lease."""
+    """What each candidate refused under this lease."""
     steps: list[Step] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
-        """What it is found by among all jobs of this process."""
+        """Identifies the job among all jobs of this process."""
         return self.lease.msg_id, self.request_id
 
     @property
     def trace(self) -> TraceParent | None:
-        """What goes on from it: the span of this lease, else what its producer has sent."""
+        """The span of this lease, else the producer's span; None if there is neither."""
         return self.span or self.traceparent
 
     @property
     def ids(self) -> Mapping[str, str | None]:
-        """What a line of the log about it has: the ids of its request and of its trace, if any."""
+        """Fields of log lines about the job: the ids of its request and of its trace, if any."""
         if (trace := self.trace) is None:
             return {"request_id": self.request_id}
         return {"request_id": self.request_id, "trace_id": trace.trace_id}
@@ -197,17 +199,18 @@ class Job:
 
     @property
     def uncounted_count(self) -> int:
-        """Those of them that do not count: too early, or repeated without a refused field."""
+        """Attempts that do not count towards `max_attempts`: throttled, or repeated without a
+        refused field."""
         return self.prior_uncounted + sum(attempt.uncounted for attempt in self.attempts)
 
     @property
     def early_count(self) -> int:
-        """How often a provider said to come later."""
+        """How often a provider throttled the request."""
         early = (attempt.outcome == ErrorType.RATE_LIMITED for attempt in self.attempts)
         return self.prior_uncounted - self.prior_earlier + sum(early)
 
     def has_used(self, attempts: int) -> bool:
-        """Whether it has made so many attempts, those that do not count left out."""
+        """Whether it has made this many attempts that count."""
         return self.attempt_count - self.uncounted_count >= attempts
 
     @property
@@ -217,17 +220,17 @@ class Job:
 
     @property
     def is_throttled(self) -> bool:
-        """Whether what came of it last was no more than: later."""
+        """Whether its last attempt was throttled."""
         return self.last_outcome == ErrorType.RATE_LIMITED
 
     @property
     def last_outcome(self) -> str | None:
-        """How its last attempt ended; None where there was none."""
+        """How its last attempt ended; None if there was none."""
         return self.attempts[-1].outcome if self.attempts else self.prior_outcome
 
     @property
     def used_candidates(self) -> tuple[str, ...]:
-        """Names of the candidates that are used up."""
+        """Names of the candidates that are used up, under this lease or earlier ones."""
         if not self.candidates:
             return self.used_before
         passed = self.candidates[: self.candidate_index]
@@ -239,7 +242,7 @@ class Job:
         return self.candidates[self.candidate_index :]
 
     def regain_passed_over(self) -> None:
-        """Those passed over may be tried again, in their order."""
+        """Make the candidates that were passed over available again, in their order."""
         passed = self.candidates[: self.candidate_index]
         used = [it for it in passed if it not in self.passed_over]
         self.candidates = (*used, *(it for it in self.candidates if it not in used))
@@ -247,8 +250,8 @@ class Job:
         self.passed_over.clear()
 
     def set_candidates(self, candidates: Sequence[Candidate], routes: Routes | None = None) -> None:
-        """Take the route's candidates; those used up before come first, whatever their order was
-        then. Of none but used ones the last is left: the config may have changed since."""
+        """Take the route's candidates. Those already used up come first. If all of them are, the
+        last one is tried again: the config may have changed since."""
         self.used_before, self.routes = self.used_candidates, routes
         self.passed_over.clear()
         used = [it for it in candidates if str(it) in self.used_before]
@@ -257,16 +260,16 @@ class Job:
 
     @property
     def has_next_candidate(self) -> bool:
-        """Whether the route has another model after this one."""
+        """Whether there is another candidate after this one."""
         return self.candidate_index + 1 < len(self.candidates)
 
     @property
     def refused(self) -> Refusals:
-        """What the candidate to try now refused of it."""
+        """What the candidate to try now has refused."""
         return self.refusals.setdefault(self.candidate, Refusals())
 
     def cut_off(self, outcome: str) -> None:
-        """If a call was being made, note that it ended without an answer. It may have been paid."""
+        """If a call was running, record that it ended without an answer and may have been paid."""
         if self.call_started is None:
             return
         took = trio.current_time() - self.call_began
@@ -287,7 +290,7 @@ class Job:
         self.call_started = None
 
     def step(self, name: str, outcome: str = "ok", **detail: object) -> None:
-        """Note the outcome of one step of the workflow."""
+        """Record the outcome of one step of the workflow."""
         self.steps.append(
             Step(name=name, outcome=outcome, at=datetime.now(UTC), detail=detail or None)
         )

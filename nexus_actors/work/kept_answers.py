@@ -1,4 +1,4 @@
-"""Answers that wait for the store, made durable on this machine in the meantime."""
+"""Answers that wait for the store, spooled to this machine's disk in the meantime."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -19,12 +19,12 @@ from nexus_actors.work.job import Job
 log = structlog.get_logger("nexus.result_publisher")
 
 BATCH_BYTES = 16 * 2**20
-"""That many bytes of answers go into one statement, or are written at once, or one answer."""
+"""The most bytes of answers in one statement or one write, unless a single answer has more."""
 
 
 class KeptAnswers:
-    """The spool as the publisher uses it. What cannot be written there stays in memory; that is
-    logged once, until it can be.
+    """The spool as the publisher uses it. Answers that cannot be spooled stay in memory, which is
+    logged once until it works again.
     """
 
     def __init__(self, spool: AnswerSpool, in_work: InWork) -> None:
@@ -36,8 +36,8 @@ class KeptAnswers:
         return job.request_id in self._spool
 
     def adopt(self) -> None:
-        """Take into work what an earlier process was answered and could not publish, as if it had
-        been answered now.
+        """Add the answers that an earlier process could not publish to the in-work table, as if
+        they had just arrived.
         """
         known = {job.request_id for job in self._in_work.answered()}
         for end in self._spool.unpublished():
@@ -71,7 +71,7 @@ class KeptAnswers:
         )
 
     def encode(self, job: Job) -> Finish:
-        """How it ends; what that takes counts as memory from now on."""
+        """The job's end, encoded once. Its size counts as memory from then on."""
         fresh = job.end is None
         end = finish(job)
         if fresh:
@@ -79,7 +79,7 @@ class KeptAnswers:
         return end
 
     async def keep(self, jobs: Iterable[Job] | None = None) -> None:
-        """Make durable here what the store has not taken yet: these, or all."""
+        """Spool answers that the store has not taken yet: these, or all."""
         waiting = self._in_work.answered() if jobs is None else jobs
         for chunk in self._chunks([job for job in waiting if job not in self]):
             # Some may have been published while the others were written.
@@ -95,7 +95,7 @@ class KeptAnswers:
                 self._failed = False
 
     def _chunks(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
-        """A few at a time, so that encoding them leaves the others their turns."""
+        """Divide the jobs into chunks, so that encoding does not block the event loop for long."""
         chunk: list[Job] = []
         together = 0
         for job in jobs:
@@ -109,16 +109,16 @@ class KeptAnswers:
             yield chunk
 
     def count(self) -> int:
-        """How many of those that wait are durable here."""
+        """How many waiting answers are spooled."""
         return sum(job in self for job in self._in_work.answered())
 
     def has_all(self) -> bool:
-        """Whether none that waits would be lost with this process."""
+        """Whether all waiting answers are spooled, so that none would be lost with this process."""
         return all(job in self for job in self._in_work.answered())
 
     async def forget(self, request_ids: Sequence[str | None]) -> None:
-        """They are published."""
+        """Remove published answers from the spool."""
         try:
             await self._spool.discard([it for it in request_ids if it is not None])
-        except SpoolError as error:  # the next start says them again, which changes nothing
+        except SpoolError as error:  # the next start publishes them again, which is harmless
             log.warning("published answers stay in the spool", error=str(error))

@@ -1,4 +1,4 @@
-"""Totals of what went through this process, as plain numbers."""
+"""Totals of this process's work, as plain numbers."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class ProviderCalls:
 
 @dataclass(slots=True)
 class Metrics:
-    """Totals since the process started. A passive object, as the in-work table."""
+    """Totals since the process started. A passive object, like the in-work table."""
 
     succeeded: int = 0
     failed: int = 0
@@ -37,33 +37,33 @@ class Metrics:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
-    """US dollars, of answers whose price is known."""
+    """US dollars that answers with a known price have cost."""
     cost_unknown: int = 0
-    """Answers whose price is not known, and not in `cost`."""
+    """Answers whose price is unknown. They are not in `cost`."""
     by_provider: Counter[str] = field(default_factory=Counter)
-    """Requests ended, by the provider that ended them: it may not have been called at all, where
-    its key or its circuit was in the way."""
+    """Ended requests by the provider of their outcome. It may not have been called at all, if its
+    keys or its circuit prevented that."""
     sent_to: Counter[str] = field(default_factory=Counter)
-    """Requests ended, by each provider that was called for them under their last lease."""
+    """Ended requests by each provider that was called under their last lease."""
     errors: Counter[str] = field(default_factory=Counter)
-    """Failed requests, by the error's name."""
+    """Failed requests by error type."""
 
     restarts: Counter[str] = field(default_factory=Counter)
-    """How often each actor of the tree was restarted, by its id."""
+    """Restarts of each actor, by its id."""
     calls: dict[str, ProviderCalls] = field(default_factory=lambda: defaultdict(ProviderCalls))
-    """Of each provider."""
+    """By provider."""
     last_error: str | None = None
-    """The last call or request that failed: its error's name, and the provider."""
+    """The error type, and the provider, of the last call or request that failed."""
     leases_lost: int = 0
-    """Of requests in work: others have them, or nobody."""
+    """Leases of requests in work that were lost."""
     blocked: Counter[str] = field(default_factory=Counter)
-    """How often the loop was blocked, by cause."""
+    """How often the event loop was blocked, by cause."""
     blocked_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     tallies: Tallies | None = None
-    """The same and more by labels, where somebody looks at it."""
+    """Counts by label, for `/metrics`; None unless `[admin] listen` is set."""
 
     def heard(self, event: telemetry.Event) -> None:
-        """Count what the runtime tells: a restart, or that nobody could run for a while."""
+        """Count an event of the runtime: a restart, or a blocked event loop."""
         match event:
             case telemetry.ChildRestarted():
                 self.restarts[event.child] += 1
@@ -85,7 +85,7 @@ class Metrics:
             self.tallies.called(provider, attempt)
 
     def track(self, job: Job) -> None:
-        """Count one ended request, whose end is stored, and log its outcome, without a word of its
+        """Count one ended request once its end is stored, and log its outcome, but none of its
         content."""
         outcome, now = job.outcome, trio.current_time()
         self.sent_to.update({attempt.provider for attempt in job.attempts})

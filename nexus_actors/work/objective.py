@@ -4,44 +4,44 @@ from dataclasses import dataclass
 from typing import Final
 
 OBJECTIVE_MS: Final = 2000
-"""The service objective for one request, in milliseconds. Breaches are counted."""
+"""The most milliseconds from first lease to end. Breaches are counted."""
 MINUTES: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Of the requests that ended in a while."""
+    """The share of requests that met the objective in some period."""
 
     requests: int
     within: int
-    """Those of them that kept to the objective."""
+    """How many of them met the objective."""
 
     @property
     def ratio(self) -> float | None:
-        """From 0 to 1; None where none ended."""
+        """From 0 to 1; None if no request ended."""
         return self.within / self.requests if self.requests else None
 
 
 class Objective:
-    """Since the process started, and in the last hour: a ring of minutes, the one that runs among
-    them. Counting one costs the same whatever was before."""
+    """Counts requests against the objective, since the start and in the last hour. The hour is a
+    ring buffer of minutes, the current one included, so counting takes constant time."""
 
     __slots__ = ("_ended", "_hour_ended", "_hour_within", "_minute", "_within", "beyond", "within")
 
     def __init__(self) -> None:
         self.within = 0
-        """Requests that kept to it, since the start."""
+        """Requests that met the objective, since the start."""
         self.beyond = 0
         self._minute = 0
-        """The one that runs, by the clock that `count` is told."""
+        """The current minute, by the clock of `count`'s `now`."""
         self._ended = [0] * MINUTES
         self._within = [0] * MINUTES
         self._hour_ended = 0
         self._hour_within = 0
 
     def count(self, latency_ms: int, now: float) -> bool:
-        """A request has ended `now`, in seconds of any clock that only goes on; whether it kept to
-        the objective."""
+        """Count a request that ended at `now` (seconds of any monotonic clock). Returns whether it
+        met the objective."""
         minute = int(now // 60)
         if minute != self._minute:
             self._turn(minute)
@@ -58,21 +58,21 @@ class Objective:
         return kept
 
     def last_hour(self, now: float) -> Share:
-        """Of the last 59 to 60 minutes."""
+        """The share of the last 59 to 60 minutes."""
         minute = int(now // 60)
         if minute != self._minute:
             self._turn(minute)
         return Share(self._hour_ended, self._hour_within)
 
     def told(self, now: float) -> dict[str, object]:
-        """For `nexus status`. `share` is from 0 to 1, None where no request ended."""
+        """For `nexus status`. `share` is from 0 to 1; None if no request ended."""
         hour = self.last_hour(now)
         share = None if hour.ratio is None else round(hour.ratio, 4)
         last = {"requests": hour.requests, "within": hour.within, "share": share}
         return {"seconds": OBJECTIVE_MS / 1000, "last_hour": last}
 
     def _turn(self, minute: int) -> None:
-        """Drop what is older than an hour: each minute that began since, once around at most."""
+        """Clear the slots of all minutes that began since the last call, at most the whole ring."""
         for past in range(max(self._minute + 1, minute - MINUTES + 1), minute + 1):
             place = past % MINUTES
             self._hour_ended -= self._ended[place]

@@ -16,16 +16,16 @@ from nexus_actors.work.in_work import InWork
 from nexus_actors.work.job import Job
 
 MOST = 64
-"""Kinds of requests that are remembered."""
+"""The most kinds of requests that are remembered."""
 EACH = 4
-"""Messages of each: the same may have been said in several ways."""
+"""Messages remembered per kind: producers may spell the same fields in different ways."""
 MEMORY = 1.0
-"""Seconds after which all of them are forgotten, and all that is due is looked at again: so a wrong
+"""Seconds after which all examples are forgotten and everything due is searched again. So a wrong
 guess costs no more than that."""
 SHARE = 5
-"""Looking takes one part of so many of the time, at most."""
+"""The search may take at most one part in this many of the time."""
 REST = 60.0
-"""Seconds for which nothing is overtaken after the store refused it."""
+"""Seconds for which nothing is overtaken after the store refused the search."""
 
 Take = Callable[[Sequence[int]], Awaitable[Sequence[Delivery]]]
 """Leases these messages, by their numbers."""
@@ -39,16 +39,16 @@ class _Example:
     until: float
 
     def stands(self, rooms: Container[str], now: float) -> bool:
-        """Whether another like it would have to wait as well."""
+        """Whether a similar request would have to wait, too."""
         return self.provider not in rooms if self.until == math.inf else now < self.until
 
 
 class Overtaken:
-    """Messages as examples, by what they are routed by. `is_by_agent` says whether the agent counts
-    at present.
+    """Examples of messages that have just gone back to wait, by the fields that routing looks at.
+    `is_by_agent` says whether routing looks at the agent at present.
 
-    A guess, for order alone: requests that are like one of these may yet be routed in another way,
-    and are then leased a little later.
+    This is a guess, and affects order only: a request that is like one of the examples may still
+    be routed differently, and is then leased a little later.
     """
 
     def __init__(self, is_by_agent: Callable[[], bool] = lambda: False) -> None:
@@ -56,9 +56,9 @@ class Overtaken:
         self._examples: dict[Hashable, list[_Example]] = {}
 
     def add(self, job: Job) -> None:
-        """It has to wait, for what its `wait` says: room at its candidate's provider, a moment, or
-        the end of a pause, of which nobody can say whether it has come. One with a past of its own
-        is no example."""
+        """Remember a job that has to wait (`job.wait`): for room at its provider, until a time, or
+        for the end of a pause, which may come at any time. A job that was tried before is no
+        example, since its candidates depend on its history."""
         it = job.body
         if job.attempt_count or job.used_before or job.previous or not isinstance(it, LLMRequest):
             return
@@ -77,17 +77,17 @@ class Overtaken:
             del self._examples[next(iter(self._examples))]
         examples = self._examples.setdefault(kind, [])
         examples.append(_Example(job.lease.msg_id, job.size, provider, _until(job, provider)))
-        if len(examples) > EACH:  # a large one may say nothing to the store
+        if len(examples) > EACH:  # the store may not look into a large one
             examples.remove(max(examples, key=lambda it: it.size))
 
     @property
     def by_agent(self) -> bool:
-        """Whether requests that are alike but for their agent may go different ways."""
+        """Whether requests that differ only in their agent may be routed differently."""
         return self._is_by_agent()
 
     def examples(self, rooms: Container[str], now: float) -> list[int]:
-        """The numbers of those that would still have to wait, `rooms` being the providers that want
-        more. The others are forgotten."""
+        """The message numbers of examples that would still have to wait, given the providers that
+        want more (`rooms`). The others are forgotten."""
         for kind, examples in list(self._examples.items()):
             if not all(it.stands(rooms, now) for it in examples):
                 del self._examples[kind]
@@ -99,7 +99,7 @@ class Overtaken:
         return not self._examples
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all examples."""
         self._examples.clear()
 
 
@@ -111,11 +111,11 @@ def _until(job: Job, provider: str) -> float:
 
 
 class Overtaking:
-    """Takes turns with the usual way, in which each request comes in its order: nobody is overtaken
-    for ever.
+    """Searches for requests that need not wait, and leases them. It alternates with leasing in
+    order, so no request is overtaken for ever.
 
-    Looks on where it looked last. `store`'s errors are `lease`'s, but for what it refuses: that is
-    left to the usual way, which finds out what is wrong with a row.
+    Each search continues where the last one stopped. Rows that the store refuses are left to
+    leasing in order, which finds out what is wrong with them; other errors are raised.
     """
 
     def __init__(self, store: RequestStore, in_work: InWork, overtaken: Overtaken) -> None:
@@ -128,7 +128,8 @@ class Overtaking:
         self._is_usual_turn = False
 
     async def lease(self, quantity: int, take: Take) -> Sequence[Delivery]:
-        """At most so many of others; nothing if it is not their turn, or there are none."""
+        """Lease at most this many requests past those that wait. Nothing if it is not the turn of
+        the search, or it finds none."""
         now = trio.current_time()
         if now >= self._forgets_at:
             self._overtaken.clear()
@@ -156,6 +157,6 @@ class Overtaking:
         ended = trio.current_time()
         self._looks_at = ended + (SHARE - 1) * (ended - began)
         deliveries = await take(found.msg_ids) if found.msg_ids else []
-        if len(deliveries) == len(found.msg_ids):  # else others were too large, or are being taken
+        if len(deliveries) == len(found.msg_ids):  # else some were too large or taken
             self._looked_until = found.looked_until
         return deliveries

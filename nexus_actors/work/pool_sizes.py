@@ -7,9 +7,9 @@ from nexus_actors.work.in_work import InWork
 
 
 class PoolSizes:
-    """Nobody else says so. Passive; made once, beside the in-work table.
+    """The only source of the wanted pool sizes. Passive; made once, beside the in-work table.
 
-    `said` gives what an operator wants of a provider, which outranks the config; None: nothing.
+    `said` returns what an operator has set for a provider, which outranks the config, or None.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class PoolSizes:
         self._said = said
 
     def of(self, provider: str) -> int:
-        """For one provider now; 0 for one that is configured no more."""
+        """The wanted workers of a provider; 0 if it is no longer configured."""
         configured = self._in_force.settings.providers.get(provider)
         if configured is None:
             return 0
@@ -31,8 +31,8 @@ class PoolSizes:
         return configured.settings.pool_size if said is None else said
 
     def apply(self) -> None:
-        """To be called when one may have changed: at once no more calls begin than there are to be
-        workers; the pools start those that lack, and those too many end after their calls."""
+        """Call this when a size may have changed. The limit on calls changes at once. Then the
+        pools start missing workers, and surplus ones end after their calls."""
         for name in self._in_work.providers:
             if self._in_work.workers(name) != (workers := self.of(name)):
                 self._in_work.resize(name, workers)

@@ -1,9 +1,9 @@
-"""The jobs that wait for one provider's workers, and those the workers hold. It is a part of the
-in-work table, whose methods alone change it.
+"""A provider's queue: the jobs that wait for its workers, and those that the workers hold. It is
+part of the in-work table, and only that table's methods change it.
 
-It has as many slots as the provider's concurrency limit, plus a waiting room of the same size:
-enough that a worker never waits for the database, and small enough that nothing is hoarded that
-another process could start at once.
+It has as many slots as the provider's concurrency limit, plus a waiting room of the same size. That
+is enough that a worker never waits for the database, and small enough that this process hoards
+nothing that another one could start at once.
 """
 
 from collections import OrderedDict
@@ -20,7 +20,7 @@ from nexus_actors.work.job import Assigned, Job
 
 @dataclass(slots=True, eq=False)
 class ProviderQueue:
-    """One provider's part of the table: what waits for its workers, and what they hold."""
+    """One provider's part of the in-work table."""
 
     assigned: Assigned
     concurrency: Concurrency
@@ -29,9 +29,9 @@ class ProviderQueue:
     takers: ParkingLot = field(default_factory=ParkingLot)
     """Workers that wait for a job."""
     woken: int = 0
-    """Takers that were woken and have not looked yet."""
+    """Takers that were woken but have not run yet."""
     edition: int = 0
-    """Rises with each change of what its workers are to be."""
+    """Incremented by each `rouse`."""
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self.held)
@@ -43,7 +43,7 @@ class ProviderQueue:
 
     @property
     def wants_more(self) -> bool:
-        """Whether half of the waiting room is empty: the store is to be asked for batches."""
+        """Whether half of the waiting room is empty, so that the store is asked for batches."""
         limit = self.concurrency.limit
         return limit > 0 and len(self) <= limit + limit // 2
 
@@ -53,36 +53,37 @@ class ProviderQueue:
         return max(min(len(self.waiting), self.concurrency.limit - len(self.held)), 0)
 
     def wake(self) -> None:
-        """Wake as many takers as there are jobs for, but for those under way already."""
+        """Wake as many takers as there are jobs for, minus those already woken."""
         if (wanted := self.ready - self.woken) > 0 and self.takers:
             self.woken += len(self.takers.unpark(count=wanted))
 
     def rouse(self) -> None:
-        """Have every taker look up: it may be one too many, or to call on other terms."""
+        """Make `may_take` return False to every taker: it may be surplus, or have to use other
+        terms."""
         self.edition += 1
         self.woken += len(self.takers.unpark_all())
 
     async def may_take(self, may_begin: Callable[[], bool]) -> bool:
-        """Wait until a job may be taken, and one may begin. False if the takers were roused: look
-        at what you are to be. Cancelled, nobody was woken in vain."""
+        """Wait until a job is ready and `may_begin()`. False if the takers were roused. If a woken
+        taker is cancelled, it wakes another one instead."""
         edition = self.edition
         while True:
             try:
                 await checkpoint_if_cancelled()
             except trio.Cancelled:
-                self.wake()  # it is another's turn
+                self.wake()  # another taker's turn
                 raise
             if self.edition != edition:
-                self.wake()  # it was woken for a job, perhaps
+                self.wake()  # this one may have been woken for a job
                 return False
             if self.ready and may_begin():
                 return True
-            await self.takers.park()  # once woken it is not cancelled any more
+            await self.takers.park()  # once unparked, it cannot be cancelled here
             self.woken -= 1
 
 
 class Table(Protocol):
-    """Whose part it is."""
+    """The in-work table, as far as a queue needs it."""
 
     @property
     def on_room(self) -> Callable[[], None]:
@@ -91,7 +92,7 @@ class Table(Protocol):
 
 
 def new_queue(provider: str, workers: int, table: Table) -> ProviderQueue:
-    """An empty one, that tells the table when more is wanted since its concurrency changed."""
+    """Make an empty queue. It tells the table when a change of its concurrency makes room."""
     queue = ProviderQueue(Assigned(provider), Concurrency(workers))
 
     def changed() -> None:

@@ -1,5 +1,5 @@
-"""What a candidate's failures mean for one request: whether to ask again, once, without a field; or
-once more unchanged, and what stands if that brings nothing better."""
+"""What one candidate has refused of one request, and so whether to repeat the call: without a
+refused field, or once more unchanged after a useless response."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,24 +9,24 @@ from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.storage.quirks import Quirk
 
 MOST_REPEATS = 5
-"""Calls of one request to one candidate at most that are repeated for a refused field."""
+"""The most calls that are repeated without a refused field, per request and candidate."""
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Of one request and one candidate."""
+    """The refusals of one request by one candidate."""
 
     reasons: dict[str, str] = field(default_factory=dict)
-    """The refused fields of `LLMRequest`, each with what `dropped` is to say of it."""
+    """Refused fields of `LLMRequest`, each with what the result's `dropped` is to say."""
     instead: Answer | None = None
-    """An answer that says nothing, and stands if no better one comes."""
+    """An empty answer, to be used if no better one comes."""
     _is_repeated: bool = False
-    """It was paid for what was no answer, and is asked once more."""
+    """A paid response was no usable answer, so the call was repeated once."""
     _values: set[str] = field(default_factory=set)
-    """Those of which the value was refused: that says nothing of the field."""
+    """Fields of which only the value was refused, which proves nothing about the field."""
 
     def note(self, failure: ProviderFailure) -> bool:
-        """Take in what a call failed of; whether it is to be repeated at once without a field."""
+        """Record a failed call. Returns whether to repeat it at once without the refused field."""
         self.instead = failure.instead or self.instead
         refused = failure.refused_field
         if refused is None or refused in self.reasons or len(self.reasons) >= MOST_REPEATS:
@@ -38,14 +38,14 @@ class Refusals:
         return True
 
     def may_repeat(self, failure: ProviderFailure) -> bool:
-        """False for the second of the failures that are worth one more try at most."""
+        """Whether a retry is allowed: after a failure with `repeat_once`, only the first time."""
         if not failure.repeat_once:
             return True
         first, self._is_repeated = not self._is_repeated, True
         return first
 
     def learnt(self, provider: str, model: str, effort: str) -> Iterator[Quirk]:
-        """What an answer without the refused fields teaches of the model."""
+        """What an answer without the refused fields proves about the model."""
         for refused, reason in self.reasons.items():
             if refused not in self._values:
                 yield Quirk(
@@ -53,5 +53,5 @@ class Refusals:
                 )
 
     def besides(self, known: Mapping[str, str]) -> Mapping[str, str]:
-        """These fields, and those that are known already."""
+        """The fields to leave out: those already `known` and those refused here."""
         return {**known, **self.reasons} if self.reasons else known

@@ -1,5 +1,5 @@
-"""Counts of requests and calls by a few labels, for `/metrics`. Plain numbers: nothing of
-Prometheus is on the hot path. A passive object that exists only where `[admin] listen` is set."""
+"""Counts of requests and calls by a few labels, for `/metrics`. Plain numbers, so that Prometheus'
+library is not on the hot path. A passive object that exists only if `[admin] listen` is set."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -18,17 +18,17 @@ from nexus_actors.work.job import Job
 NONE: Final = "none"
 """Provider and model of a request that ended before it had one."""
 OTHER: Final = "other"
-"""A model that neither the config nor the price list knows; a provider that is configured no
-more."""
+"""A model that neither the config nor the price list knows, or a provider that is no longer
+configured."""
 LAG_BOUNDS: Final = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
 """Seconds."""
 MOST_MODELS: Final = 500
-"""Models that are told apart, of all providers together; further ones are `other`."""
+"""The most models with labels of their own, over all providers; further ones are `other`."""
 MOST_KEPT: Final = 1024
-"""Names that it is remembered of what they count as: requests can name any number of models."""
+"""Names whose labels are cached: requests can name any number of models."""
 
 
 CALL_OUTCOMES: Final = (
@@ -42,8 +42,8 @@ CALL_OUTCOMES: Final = (
     ErrorType.INVALID_RESPONSE,
     ErrorType.MODEL_UNAVAILABLE,
 )
-"""What calls end with, and what requests do that have had one: there at 0, for every model of a
-route, before the first of them. A counter that is born as 1 shows no increase."""
+"""Outcomes of calls, and of requests that had a call. They are exported as 0 for every model of a
+route before the first one occurs: a counter that first appears as 1 shows no increase."""
 EARLY_OUTCOMES: Final = (
     ErrorType.INVALID_REQUEST,
     ErrorType.MISSING_FIELDS,
@@ -52,7 +52,7 @@ EARLY_OUTCOMES: Final = (
     ErrorType.MODEL_UNAVAILABLE,
     ErrorType.CANCELLED,
 )
-"""Likewise, of requests that had no model yet."""
+"""Likewise for requests that had no model yet."""
 BASES: Final = ("told", "list")
 UNPRICED: Final = ("partial", "unknown", "maybe_paid")
 
@@ -62,20 +62,20 @@ class ModelTally:
     """One model of one provider."""
 
     ended: Counter[str] = field(default_factory=Counter)
-    """Requests, by outcome: `ok`, or the error's name."""
+    """Requests by outcome: `ok`, or the error type."""
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     dollars: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """What calls have cost, by the basis of the figure."""
+    """Cost of calls, by the basis of the figure."""
     unpriced: Counter[str] = field(default_factory=Counter)
-    """Calls of which nobody knows what they cost, by why."""
+    """Calls of unknown cost, by reason."""
 
     def foresee(
         self, outcomes: Iterable[str], bases: Iterable[str] = (), unpriced: Iterable[str] = ()
     ) -> None:
-        """They are there, at 0 if they were not."""
+        """Make these labels exist, at 0 if they are new."""
         self.ended.update(dict.fromkeys(outcomes, 0))
         self.unpriced.update(dict.fromkeys(unpriced, 0))
         for basis in bases:
@@ -88,22 +88,22 @@ class ProviderTally:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     retries: int = 0
-    """Those that were not their request's first."""
+    """Calls that were not their request's first."""
     throttled: int = 0
     seconds: Histogram = field(default_factory=Histogram)
     first_text: Histogram = field(default_factory=Histogram)
 
 
 class Tallies:
-    """Since the process started."""
+    """All counts since the process started."""
 
     def __init__(self, in_force: InForce) -> None:
         self._in_force = in_force
         self._routes = in_force.routes
         self._known: dict[tuple[str, str], ModelTally] = {}
-        """By the names that requests use."""
+        """Tallies by the names that requests use: a cache of `models`."""
         self.models: dict[tuple[str, str], ModelTally] = {}
-        """By the labels: provider and model."""
+        """Tallies by their labels: provider and model."""
         self.providers: defaultdict[str, ProviderTally] = defaultdict(ProviderTally)
         self.request = Histogram()
         """From the first lease to the outcome."""
@@ -114,11 +114,11 @@ class Tallies:
         self.publish = Histogram()
         """From the outcome to its being stored."""
         self.loop_lag = Histogram(LAG_BOUNDS)
-        """How late sleepers were woken."""
+        """How late the event loop woke sleeping tasks."""
         self._foresee()
 
     def keep_up(self) -> None:
-        """See to it that what the config of now names is there, at 0: before all is read."""
+        """Make everything that the current config names exist, at 0. Call this before reading."""
         if self._in_force.routes is not self._routes:
             self._renew()
 
@@ -141,14 +141,14 @@ class Tallies:
             self._of(provider, attempt.model).unpriced["maybe_paid"] += 1
 
     def ended(self, job: Job, now: float) -> None:
-        """A request has ended, and that is stored: `now`, by `trio.current_time()`."""
+        """A request has ended, and its end was stored at `now` (`trio.current_time()`)."""
         outcome = job.outcome
         assert outcome is not None  # noqa: S101 - it has ended
         leased = job.leased_at - job.leased_before
         seconds = job.latency_ms / 1000
         self.request.observe(seconds)
         self.publish.observe(now - leased - seconds)
-        if job.sent_at > -inf:  # else it is not known
+        if job.sent_at > -inf:  # otherwise it is unknown
             self.queue_wait.observe(leased - job.sent_at)
         if job.tried_at is not None:
             self.admission.observe(job.tried_at - leased)
@@ -156,7 +156,7 @@ class Tallies:
             tally = self._of(NONE, NONE)
         elif job.candidates:
             tally = self._of(*job.candidate)
-        else:  # of an earlier process
+        else:  # an earlier process made the calls
             tally = self._of(outcome.provider, outcome.model if isinstance(outcome, Answer) else "")
         if isinstance(outcome, Answer):
             usage = outcome.usage
@@ -179,7 +179,7 @@ class Tallies:
         return tally
 
     def _renew(self) -> None:
-        """Other models are known, perhaps."""
+        """The routes have changed, and with them perhaps the known models."""
         self._routes = self._in_force.routes
         self._known.clear()
         self._foresee()

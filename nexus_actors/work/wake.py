@@ -1,20 +1,21 @@
-"""A wake-up that is never lost: set while nobody waits, it wakes the next waiter at once."""
+"""A wake-up that is not lost: if it is set while nobody waits, the next wait returns at once."""
 
 import trio
 
 
 class Wake:
-    """One waiter, any number of callers. `set` is for any callback on trio's thread."""
+    """For one waiter and any number of setters. `set` may be called by any callback on trio's
+    thread."""
 
     def __init__(self) -> None:
         self._event = trio.Event()
 
     def set(self) -> None:
-        """Let the waiter go on; many calls before it looks count as one."""
+        """Wake the waiter. Several calls before it runs count as one."""
         self._event.set()
 
     async def wait(self, timeout: float) -> bool:
-        """Wait for `set`, at most `timeout` seconds. True if woken, False if the time was over."""
+        """Wait for `set`, at most `timeout` seconds. True if woken, False on timeout."""
         with trio.move_on_after(timeout) as scope:
             await self._event.wait()
         self._event = trio.Event()
