@@ -1,2 +1,2 @@
-"""May a call be made, and when? Circuits, keys, limits per minute, budgets. (How many calls at once
-is decided with the in-work table: `work/concurrency.py`.)"""
+"""Admission: whether and when a call may be made. Circuits, keys, limits per minute, budgets. (The
+concurrency limit belongs to the in-work table: `work/concurrency.py`.)"""

@@ -1,4 +1,4 @@
-"""What a model is sent of a request if our own limits bound the answer. Pure.
+"""The request as it is sent if our own settings limit the length of the answer. Pure.
 
 Two settings do so: a budget's `max_output_tokens`, if the request has no limit of its own; and a
 provider's `tokens_per_minute`, which no single call can exceed.
@@ -18,7 +18,7 @@ from nexus_actors.settings.model import BudgetSettings, ModelRef
 from nexus_actors.work.job import Allowed
 
 LEAST_ROOM = 1024
-"""Tokens of an answer that are asked for however full the model's window seems to be."""
+"""The least limit of an answer, in tokens, however full the model's window seems to be."""
 
 
 def allowed(
@@ -28,8 +28,8 @@ def allowed(
     catalog: Catalog,
     budgets: Mapping[str, BudgetSettings],
 ) -> Allowed | ProviderFailure:
-    """The request with the limits of its answer that hold for it; or why it can never be sent.
-    `budgets`: those that it counts towards."""
+    """The request with the limit of its answer applied, or why it can never be sent. `budgets` are
+    those that the call counts towards."""
     limit, note = request.max_tokens, None
     if limit is None and budgets:
         limit, note = _by_budget(request, ref, settings, catalog, budgets)

@@ -1,5 +1,5 @@
-"""The checks before a call that are not the provider's own limits. They may take time, so the
-workers make them, not the Router."""
+"""Checks before a call other than the provider's own limits: hosts of URLs, and budgets. They may
+take time, so the workers make them, not the Router."""
 
 import math
 import random
@@ -29,32 +29,33 @@ from nexus_actors.storage.errors import StorageError, StorageUnavailable
 from nexus_actors.work.job import Allowed, Job
 
 LEAST_PAUSE = 0.25
-"""Seconds after which a budget is asked again that calls under way have reserved, about: an eighth
-of the time that the request is old."""
+"""The least seconds until a request asks again for a budget that running calls have reserved. The
+pause is about an eighth of the request's age."""
 LONGEST_PAUSE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Of one pipeline."""
+    """The checks of one pipeline."""
 
     in_force: InForce
     store: AccountStore
     turns: BudgetTurns = field(default_factory=BudgetTurns)
 
     def allowed(self, job: Job, settings: ProviderSettings) -> Allowed | ProviderFailure:
-        """What is sent of a job to its candidate; or why it can never be called."""
-        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        """What is sent of a job to its candidate, or why it can never be sent."""
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests are never routed
         budgets = counted(self.in_force.settings.budgets, job.body, job.candidate.provider)
         return allowed(job.body, job.candidate, settings, _catalog(job), budgets)
 
     async def refusal(self, job: Job) -> ProviderFailure | None:
-        """Why the call must not be made, or not now (`retry_after`). None: it may be, and what it
-        may cost is reserved.
+        """Why the call must not be made, or not yet (`retry_after`). None if it may be made: then
+        the most that it may cost is reserved.
 
-        Cancelled, a reservation may stand; the attempt's number holds it until it is recorded.
+        If this is cancelled, a reservation may remain. It belongs to the attempt's number, and is
+        settled when an attempt with that number is recorded.
         """
-        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests never come here
+        assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests are never routed
         hosts = self.in_force.settings.security.allowed_hosts
         try:
             left = job.deadline - trio.current_time()
@@ -93,7 +94,7 @@ class Checks:
         except StorageError as error:
             told = f"the budget cannot be asked: {error}"
             away = _refused(ErrorType.INTERNAL_ERROR, told)
-            # A database that is away for a moment costs no request.
+            # A database that is away for a moment fails no request.
             is_passing = isinstance(error, StorageUnavailable)
             return replace(away, retry_after=_pause(job)) if is_passing else away
         age, longest = _age(job), self.in_force.settings.queue.throttled_seconds
@@ -107,13 +108,13 @@ class Checks:
             return refused
         if age > longest:
             return replace(refused, message=f"{why}: others had it reserved for {age:.0f} s")
-        # Calls under way have reserved it, and most give much of it back.
+        # Running calls have reserved it, and most will give much of it back.
         self.turns.wait(poor, job.request_id, now - age, dollars, now)
         return replace(refused, retry_after=_pause(job))
 
 
 def _catalog(job: Job) -> Catalog:
-    """That of the routes which named its candidates: a reload may have left one out since."""
+    """The catalog of the routes that chose the candidates: a reload may have removed a provider."""
     assert job.routes is not None  # noqa: S101 - the Router sets them with the candidates
     return job.routes.catalog
 
@@ -124,7 +125,7 @@ def _age(job: Job) -> float:
 
 def _pause(job: Job) -> float:
     pause = min(max(_age(job) / 8, LEAST_PAUSE), LONGEST_PAUSE)
-    return pause * random.uniform(0.5, 1.5)  # noqa: S311 - so that not all come back at once
+    return pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
 
 
 def _refused(name: ErrorType, why: str) -> ProviderFailure:

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import Generic, Literal, TypeVar
 
 BURST_SECONDS = 1.0
-"""What a bucket that nobody drew from holds, in seconds of its rate; at least one request."""
+"""Capacity of a bucket, in seconds of its rate; at least one request."""
 SHARE_SECONDS = 0.5
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One limit of one account, as the database keeps it."""
+    """One limit of one account: a token bucket in the database."""
 
     name: str
     what: Literal["requests", "tokens"]
@@ -32,20 +32,20 @@ class Bucket:
 
     @property
     def rate(self) -> float:
-        """A second."""
+        """How much it fills per second."""
         return self.per_minute / 60
 
     @property
     def capacity(self) -> float:
-        """The most it holds."""
+        """The most that it holds."""
         return max(self.rate * BURST_SECONDS, 1.0)
 
 
 def make_buckets(
     provider: str, key: str, *, requests_per_minute: float | None, tokens_per_minute: float | None
 ) -> tuple[Bucket, ...]:
-    """One for each limit there is. Their names are the same for all processes with the same key,
-    and tell nothing of it."""
+    """One bucket for each limit. All processes with the same key use the same names, which do not
+    reveal the key."""
     of_key = blake2b(key.encode(), digest_size=12).hexdigest()
     limits: dict[Literal["requests", "tokens"], float | None] = {
         "requests": requests_per_minute,
@@ -66,7 +66,7 @@ class _Balance:
 
 @dataclass(slots=True)
 class Want(Generic[T]):
-    """Somebody waits for so much of each bucket."""
+    """A waiting caller, and how much it needs from each bucket."""
 
     who: T
     amounts: tuple[float, ...]
@@ -74,38 +74,38 @@ class Want(Generic[T]):
 
 @dataclass(slots=True)
 class Account(Generic[T]):
-    """One key's limits, and who waits for them.
+    """One key's limits, and the callers that wait for them.
 
-    Whoever waits is served before more than twice what it needs, and what those before it need, was
-    taken of a bucket.
+    A caller waits no longer than it takes the bucket to yield twice what that caller, and those
+    before it, need.
     """
 
     buckets: tuple[Bucket, ...]
     balances: list[_Balance] = field(init=False)
     waiting: list[Want[T]] = field(init=False, default_factory=list)
     passed: list[float] = field(init=False)
-    """How much of each bucket went past the first that waits."""
+    """How much of each bucket has gone to callers that overtook the first one."""
 
     def __post_init__(self) -> None:
         self.balances = [_Balance(bucket) for bucket in self.buckets]
         self._begin_first()
 
     def want(self, who: T, tokens: float) -> float:
-        """Queue for one request of so many tokens; the seconds until it can be served, if nobody
-        else draws, and none of those before it is served first."""
+        """Queue a caller that needs one request of so many tokens. Returns the seconds until it
+        could be served, if no other process draws and it overtakes those before it."""
         needs = {"requests": 1.0, "tokens": tokens}
         self.waiting.append(Want(who, tuple(needs[bucket.what] for bucket in self.buckets)))
         return self._seconds(len(self.waiting) - 1)
 
     def leave(self, has_left: Callable[[T], bool]) -> None:
-        """Forget those who wait no more; what was kept for them is the next one's."""
+        """Remove callers that no longer wait. What was drawn for them goes to the next ones."""
         first = self.waiting[0] if self.waiting else None
         self.waiting = [want for want in self.waiting if not has_left(want.who)]
         if not self.waiting or self.waiting[0] is not first:
             self._begin_first()
 
     def ready(self) -> Iterator[Want[T]]:
-        """Those whose turn it is and for whom there is enough: it is theirs then."""
+        """Serve the callers whose turn it is and for whom there is enough, one by one."""
         while (place := self._served()) is not None:
             served = self.waiting.pop(place)
             for balance, amount in zip(self.balances, served.amounts, strict=True):
@@ -125,8 +125,9 @@ class Account(Generic[T]):
         self.passed = [0.0 for _ in self.buckets]
 
     def _missing(self, place: int) -> list[float]:
-        """What must come in until the one at this place is served: what it needs; and where it
-        passes the first, as much as has passed that one then, or all that the first needs."""
+        """What must be drawn from each bucket before the caller at this place is served. To
+        overtake the first, as much again must remain as will then have overtaken it, at most its
+        need."""
         first, want = self.waiting[0], self.waiting[place]
         columns = zip(self.balances, want.amounts, first.amounts, self.passed, strict=True)
         return [
@@ -135,7 +136,7 @@ class Account(Generic[T]):
         ]
 
     def wanted(self) -> list[float]:
-        """What to take of each bucket now."""
+        """How much to draw from each bucket now."""
         if not self.waiting:
             return [0.0 for _ in self.balances]
         sums = [sum(column) for column in zip(*(w.amounts for w in self.waiting), strict=True)]
@@ -145,18 +146,18 @@ class Account(Generic[T]):
         ]
 
     def take(self, taken: Sequence[float]) -> None:
-        """So much was taken of each."""
+        """Add what was drawn from each bucket."""
         for balance, amount in zip(self.balances, taken, strict=True):
             balance.left += amount
 
     def settle(self, tokens: float) -> None:
-        """A call needed so many tokens less (negative: more) than it was given."""
+        """Return the tokens that a call did not need (negative: it needed more)."""
         for balance in self.balances:
             if balance.bucket.what == "tokens":
                 balance.left += tokens
 
     def wait(self) -> float:
-        """Seconds until somebody who waits can be served, if nobody else draws."""
+        """Seconds until some waiting caller can be served, if no other process draws."""
         return min(map(self._seconds, range(len(self.waiting))), default=0.0)
 
     def _seconds(self, place: int) -> float:

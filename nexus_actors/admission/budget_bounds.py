@@ -1,8 +1,8 @@
 """Which budgets a call counts towards, and the most it may cost. Pure.
 
-The reservation is an upper bound: of the input (`routing.estimate.most_input`), and of an answer as
-long as the limit that is sent (`admission.allowed`), thoughts included, at the highest of the
-prices that may apply. So calls in parallel never spend more than the budget has.
+The reservation is an upper bound: the largest input (`routing.estimate.most_input`) and an answer
+as long as the limit that is sent (`admission.allowed`), reasoning included, at the highest price
+that may apply. So parallel calls never spend more than the budget has.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from nexus_actors.settings.model import BudgetSettings, ModelRef
 from nexus_actors.storage.accounts import BudgetShare
 
 LONG_ANSWER = BudgetSettings(dollars=0).max_output_tokens
-"""Tokens that are reserved for an answer whose length nobody limits."""
+"""Tokens that are reserved for an answer without a limit."""
 SHORTEST_LIMIT = 16
-"""The least limit of an answer that the Responses API takes: what is less is sent as this."""
+"""The smallest limit that the Responses API accepts. A smaller one is sent as this."""
 _MILLION = 1_000_000
 
 
@@ -37,7 +37,7 @@ def counted(
 
 
 def shares(budgets: Mapping[str, BudgetSettings]) -> tuple[BudgetShare, ...]:
-    """As the store knows them."""
+    """The budgets as the store takes them."""
     return tuple(BudgetShare(name, it.per, it.dollars) for name, it in budgets.items())
 
 
@@ -48,7 +48,7 @@ def most_it_may_cost(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> fl
 
 
 def most_cost(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> float | str:
-    """US dollars that a call costs at most; or why nobody knows."""
+    """The most US dollars that a call may cost, or why that is unknown."""
     if catalog.is_free(ref):
         return 0.0
     given, answer = most_input(request), _longest_answer(ref, request, catalog)
@@ -69,14 +69,14 @@ def most_cost(ref: ModelRef, request: LLMRequest, catalog: Catalog) -> float | s
     usual = catalog.cost(ref, kinds[0])
     if usual is None:
         return f"the price of {ref} is not known"
-    # The tier asked for may be dearer; that it is cheaper is known by the answer only.
+    # The requested tier may cost more. Whether it costs less is known only from the answer.
     costs = [catalog.cost(ref, it, tier) for it in kinds for tier in (None, request.service_tier)]
     return max(usual, *(it for it in costs if it is not None))
 
 
 def refused_as_unknown(budgets: Mapping[str, BudgetSettings], dollars: float | str) -> str | None:
-    """Why one of the budgets that a call counts towards lets nothing of its cost, which `most_cost`
-    gave, be made; None if none does."""
+    """Why one of these budgets refuses a call of unknown cost. `dollars` is the result of
+    `most_cost`. None if no budget refuses it."""
     refusing = next((name for name, it in budgets.items() if it.unknown_price == "refuse"), None)
     if refusing is None or not isinstance(dollars, str):
         return None
@@ -86,7 +86,7 @@ def refused_as_unknown(budgets: Mapping[str, BudgetSettings], dollars: float | s
 def counted_as(
     ref: ModelRef, request: LLMRequest, catalog: Catalog, budgets: Mapping[str, BudgetSettings]
 ) -> float:
-    """US dollars to reserve for a call of unknown price, by what the budgets say."""
+    """US dollars to reserve for a call of unknown price, at the rate that the budgets set."""
     given, answer = most_input(request), _longest_answer(ref, request, catalog)
     window = catalog.facts(ref).context_window or 0
     tokens = max(given.tokens + given.heard, window if given.fills_window else 0) + answer

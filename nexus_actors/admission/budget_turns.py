@@ -1,19 +1,19 @@
-"""Requests that wait for a budget that running calls have reserved, the longest waiting first.
+"""A queue of requests that wait for a budget that running calls have reserved, oldest first.
 
-Whatever these calls give back would go to the next request that asks, which is mostly a small one;
-an expensive one would wait as long as small ones keep coming. So room is kept for the request that
-has waited longest. Those that fit beside it pass. Each process does this for its own requests;
-pure.
+What these calls give back would go to the next request that asks, usually a small one, and an
+expensive one would wait for as long as small ones keep coming. So room is kept for the request that
+has waited longest; others pass if they fit beside it. Each process does this for its own requests.
+Pure.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 ABSENT = 45.0
-"""Seconds after which one that has not asked again has its place no longer: it ended, or another
-process has it. The longest pause between two times that one asks is half of it."""
+"""Seconds after which a request that has not asked again loses its place: it has ended, or another
+process has it. The longest pause between two tries is half of this."""
 MOST = 64
-"""So many that wait for a budget are remembered, those that have waited longest."""
+"""The most waiting requests that are remembered per budget: those that have waited longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class _Waiting:
 
 
 class BudgetTurns:
-    """Those that wait, of each budget. Times are trio's, in seconds."""
+    """The waiting requests of each budget. Times are by `trio.current_time()`."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, dict[str, _Waiting]] = {}
 
     def room(self, budget: str, request_id: str, now: float) -> float:
-        """US dollars of a budget that this request leaves to one that has waited for longer."""
+        """US dollars of a budget that this request must leave to one that has waited longer."""
         waiting = self._waiting.get(budget)
         if not waiting:
             return 0.0
@@ -43,7 +43,7 @@ class BudgetTurns:
     def wait(
         self, budget: str, request_id: str, sent_at: float, dollars: float, now: float
     ) -> None:
-        """It asked for so many, and there is enough only when calls under way are over."""
+        """The request has asked for this much and must wait until running calls end."""
         waiting = self._waiting.setdefault(budget, {})
         waiting[request_id] = _Waiting(request_id, sent_at, dollars, now)
         if len(waiting) > MOST:
@@ -51,6 +51,6 @@ class BudgetTurns:
             del waiting[latest.request_id]
 
     def leave(self, budgets: Iterable[str], request_id: str) -> None:
-        """It waits no longer: it has them, or is refused."""
+        """The request no longer waits: its reservation was made or refused."""
         for budget in budgets:
             self._waiting.get(budget, {}).pop(request_id, None)

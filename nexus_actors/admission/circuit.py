@@ -1,4 +1,4 @@
-"""A circuit breaker: what keeps failing is not called for a while, then one call tries it. Pure.
+"""A circuit breaker: what keeps failing is not called for a while, then one call probes it. Pure.
 
 Closed: calls pass; a number of failures in a row opens it. Open: no call passes for `open_seconds`,
 twice as long each time it opens again, up to `open_seconds_max`. Half-open: one call passes, the
@@ -25,7 +25,7 @@ class CircuitSettings:
 
 
 class Circuit:
-    """One circuit; every method is told the time, in seconds of any clock that only goes on."""
+    """One circuit. `now` is in seconds of any monotonic clock."""
 
     def __init__(self, settings: CircuitSettings) -> None:
         self._settings = settings
@@ -34,17 +34,17 @@ class Circuit:
         self._until = -inf
         self._probing = False
         self.failing_since: float | None = None
-        """When the first failure was since the last answer; None where there was none."""
+        """Time of the first failure since the last answer; None if there was none."""
 
     def state(self, now: float) -> State:
-        """What it is now."""
+        """The state at this time."""
         if not self._opened:
             return "closed"
         return "open" if now < self._until else "half_open"
 
     def wait(self, now: float) -> float:
-        """Seconds until a call may pass; 0: now. While a probe is under way nobody knows, so the
-        caller is told how long the circuit was open last."""
+        """Seconds until a call may pass; 0: now. While a probe is running that is unknown; the
+        result is then how long the circuit was open last."""
         if not self._opened:
             return 0.0
         if now < self._until:
@@ -52,14 +52,14 @@ class Circuit:
         return self._open_seconds() if self._probing else 0.0
 
     def begin(self, now: float) -> bool:
-        """A call is to begin; False if it may not. Half-open, it becomes the probe."""
+        """Begin a call; False if it may not. In state half-open, the call becomes the probe."""
         if self.wait(now) > 0:
             return False
         self._probing = self._opened > 0
         return True
 
     def abandon(self) -> None:
-        """A call that began ended without saying anything of the provider."""
+        """A call ended in a way that says nothing about the provider."""
         self._probing = False
 
     def succeeded(self) -> None:
@@ -70,8 +70,8 @@ class Circuit:
         self.failing_since = None
 
     def failed(self, now: float) -> None:
-        """A call failed by the provider's fault. What began before the circuit opened and fails
-        after does not open it further."""
+        """A call failed by the provider's fault. If the circuit has opened since the call began,
+        that does not lengthen the time it stays open."""
         self._failures += 1
         if self.failing_since is None:
             self.failing_since = now

@@ -1,5 +1,4 @@
-"""Which models may be called now: one gate for each model that was ever called; and which providers
-have no usable key left.
+"""Gates: which models may be called now, and which providers have no usable key left.
 
 A passive table, like the in-work table. The Router and the workers consult it, synchronously,
 before they place a job or call; the provider's breaker writes it. No call passes a gate while its
@@ -20,15 +19,15 @@ MOST_GATES = 4096
 
 @dataclass(slots=True)
 class Gate:
-    """One model's."""
+    """The gate of one model."""
 
     circuit: Circuit
     throttled_until: float = -inf
     """By `trio.current_time()`."""
     why: str = ""
-    """The error that closed the way last."""
+    """The type of the last error that closed the gate."""
     cause: str = ""
-    """The same in words of ours: of a failed connection also to where, and why."""
+    """The same in our own words; for a failed connection also the address and the reason."""
 
     def wait(self, now: float) -> float:
         """Seconds until a call may begin; 0: now."""
@@ -40,15 +39,15 @@ class NoKey:
     """A provider's keys are all suspended."""
 
     since: float
-    """By `trio.current_time()`; it stays while they are tried now and then and refused again."""
+    """By `trio.current_time()`. Unchanged while keys are tried now and then and refused again."""
     until: float
-    """When the first of them has rested."""
+    """When the first suspension ends."""
     type: str
     """The error that the last one was refused with."""
     status_code: int | None
 
     def told(self, provider: str, now: float) -> str:
-        """In words of ours: what the provider said may be about another's request."""
+        """The reason in our own words: the provider's message may concern another request."""
         status = "" if self.status_code is None else f" (HTTP {self.status_code})"
         rest = f", for {self.until - now:.0f} s more" if self.until > now else ""
         return f"every key of provider {provider} is suspended: {self.type}{status}{rest}"
@@ -56,26 +55,26 @@ class NoKey:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """How many models cannot simply be called."""
+    """How many models cannot be called at present."""
 
     circuits: Counter[tuple[str, str]]
-    """By provider and state, those whose circuit is not closed."""
+    """Models whose circuit is not closed, by provider and state."""
     throttled: Counter[str]
-    """By provider, those that said: later."""
+    """Throttled models, by provider."""
 
 
 class Gates:
-    """Every provider's gates."""
+    """The gates of all providers, one for each model that was ever called."""
 
     def __init__(self) -> None:
         self._gates: dict[tuple[str, str], Gate] = {}
         self.refused: dict[str, NoKey] = {}
-        """Providers of which no key has worked since all were suspended."""
+        """Providers whose keys are all suspended, until one has worked again."""
         self.keys: dict[str, KeyRing] = {}
         """Each provider's keys; for `nexus status`."""
 
     def no_key(self, provider: str, now: float) -> NoKey | None:
-        """Why no call to the provider may begin now; None if one may, as far as its keys go."""
+        """Why no call to the provider may begin now, as far as its keys go; None if one may."""
         refused = self.refused.get(provider)
         return refused if refused is not None and refused.until > now else None
 
@@ -85,8 +84,8 @@ class Gates:
         return 0.0 if gate is None else gate.wait(now)
 
     def shut(self, candidate: tuple[str, str], now: float) -> Wait | None:
-        """Why this provider's model may not be called now, and until when; None: it may, as far as
-        is known."""
+        """Why this model may not be called now, and until when; None if it may, as far as is
+        known."""
         gate = self._gates.get(candidate)
         if gate is None or (wait := gate.wait(now)) <= 0:
             return None
@@ -96,12 +95,12 @@ class Gates:
         return Wait(reason, f"{'/'.join(candidate)}: {detail}", now + wait)
 
     def why(self, provider: str, model: str) -> str:
-        """The error that closed the way last; "" if none did."""
+        """The type of the last error that closed the gate; "" if none did."""
         gate = self._gates.get((provider, model))
         return "" if gate is None else gate.why
 
     def begin(self, provider: str, model: str, now: float) -> bool:
-        """A call is to begin; False if it may not. To be followed by its outcome."""
+        """Begin a call; False if it may not. Its outcome must be reported."""
         gate = self._gates.get((provider, model))
         return gate is None or (gate.throttled_until <= now and gate.circuit.begin(now))
 
@@ -109,7 +108,7 @@ class Gates:
         return len(self._gates)
 
     def gate(self, provider: str, model: str, settings: CircuitSettings, now: float) -> Gate:
-        """The gate, made where there is none yet."""
+        """The gate of a model; it is made if there is none yet."""
         key = (provider, model)
         if key not in self._gates:
             if len(self._gates) >= MOST_GATES:
@@ -118,26 +117,26 @@ class Gates:
         return self._gates[key]
 
     def _forget_open(self, now: float) -> None:
-        """Requests can name any number of models, and what is said of most is nothing."""
+        """Drop gates that are open: requests can name any number of models."""
         self._gates = {key: gate for key, gate in self._gates.items() if gate.wait(now) > 0}
 
     def find(self, provider: str, model: str) -> Gate | None:
-        """The gate, if there is one."""
+        """The gate of a model, if there is one."""
         return self._gates.get((provider, model))
 
     def open_all(self, provider: str) -> None:
-        """Forget all gates of a provider."""
+        """Open all gates of a provider, by forgetting them."""
         for key in [key for key in self._gates if key[0] == provider]:
             del self._gates[key]
 
     def forget(self, provider: str) -> None:
-        """The provider is no more."""
+        """Forget a provider that is no longer configured."""
         self.open_all(provider)
         self.refused.pop(provider, None)
         self.keys.pop(provider, None)
 
     def failing(self, provider: str, now: float) -> Mapping[str, Gate]:
-        """Of each model whose circuit has opened and that has not answered since, its gate."""
+        """The gates of models whose circuit has opened and that have not answered since."""
         return {
             model: gate
             for (name, model), gate in self._gates.items()
@@ -145,7 +144,7 @@ class Gates:
         }
 
     def census(self, now: float) -> Census:
-        """Of all providers."""
+        """Count over all providers."""
         found = Census(Counter(), Counter())
         for (provider, _), gate in self._gates.items():
             if (state := gate.circuit.state(now)) != "closed":
@@ -155,7 +154,7 @@ class Gates:
         return found
 
     def describe(self, provider: str, now: float) -> Mapping[str, str]:
-        """Each model whose gate is not simply open, in a few words, for `nexus status`."""
+        """Each model whose gate is not open, in a few words, for `nexus status`."""
         described = {}
         for (name, model), gate in self._gates.items():
             state, wait = gate.circuit.state(now), gate.wait(now)

@@ -1,11 +1,11 @@
 """Which of a provider's keys the next call uses. Pure.
 
-Of the usable keys, the one with the fewest running calls. A key that the provider refused, or whose
-allowance is spent, is suspended for a while; for a model that the provider throttled (429), until
-the delay is over, for that model only.
+It is the usable key with the fewest running calls. A key that the provider refused, or whose quota
+is used up, is suspended for a while. If the provider throttled a model (429), the key is blocked
+for that model only, until the delay is over.
 
 A refusal that may or may not be the key's fault, or a 429 without a delay, concerns only the
-request that met it. It says something about the key once the next request meets it, too, with no
+request that met it. It counts against the key only if the next request meets it, too, with no
 answer in between.
 """
 
@@ -14,17 +14,18 @@ from dataclasses import dataclass, field
 from math import inf
 
 MOST_BLOCKED = 256
-"""Models that a key is throttled for at once; of more, those for the shortest are forgotten."""
+"""The most models that a key is blocked for at once. Beyond that, the block that ends first is
+forgotten."""
 
 
 @dataclass(slots=True)
 class _Throttled:
-    """429s of one model in a row."""
+    """Consecutive 429s of one model."""
 
     first: object
-    """Whose was the first."""
+    """The request that met the first."""
     proven: int = 0
-    """How many there were since another's came too."""
+    """How many there were since a second request met one."""
 
 
 @dataclass(slots=True)
@@ -32,12 +33,12 @@ class _Key:
     name: str
     calls: int = 0
     blocked: dict[str, tuple[float, str]] = field(default_factory=dict)
-    """By model, `*` for all: until when, and why."""
+    """Until when the key is blocked and why, by model; `*` means all models."""
     suspect: object | None = None
-    """Whose call was refused last, perhaps for the key."""
+    """The request whose call was refused last, perhaps because of the key."""
     refused_at: float | None = None
-    """When it was suspended, if no call that began later has shown since that it works. Long ago
-    where it was no more than suspected: then any answer shows it."""
+    """When the key was suspended; None once a call that began later has shown that it works. -inf
+    if it was only suspected: then any answer shows that it works."""
     throttled: dict[str, _Throttled] = field(default_factory=dict)
     """By model."""
 
@@ -48,7 +49,8 @@ class _Key:
 
 
 class KeyRing:
-    """Keys by their place; what they are does not matter here, and their names are no secret."""
+    """A provider's keys by index. The keys themselves are not known here; their names are no
+    secret."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._keys = [_Key(name) for name in names]
@@ -56,8 +58,8 @@ class KeyRing:
     def take(
         self, model: str, now: float, preferred: str | None = None, without: Collection[int] = ()
     ) -> int | None:
-        """The key for a call that begins now: the one of the preferred name, if it may be used;
-        none of `without`. None if none may be. `put_back` must follow."""
+        """Take the key for a call that begins now: the one with the preferred name, if that is
+        usable; none of `without`. None if no key is usable. `put_back` must follow."""
         usable = self._usable(model, now, without)
         if not usable:
             return None
@@ -67,7 +69,7 @@ class KeyRing:
         return place
 
     def has_another(self, model: str, now: float, without: Collection[int]) -> bool:
-        """Whether `take` would find one besides these."""
+        """Whether `take` would find another key than these."""
         return bool(self._usable(model, now, without))
 
     def _usable(self, model: str, now: float, without: Collection[int]) -> list[int]:
@@ -78,11 +80,11 @@ class KeyRing:
         ]
 
     def put_back(self, place: int) -> None:
-        """The call ended."""
+        """The call that took the key has ended."""
         self._keys[place].calls -= 1
 
     def block(self, place: int, until: float, why: str, model: str = "*") -> None:
-        """Use a key no more until then, for one model or all."""
+        """Do not use a key until then, for one model or for all."""
         key = self._keys[place]
         before, _ = key.blocked.get(model, (until - 1.0, ""))
         if before < until:
@@ -92,23 +94,23 @@ class KeyRing:
             key.blocked[model] = until, why
 
     def suspend(self, place: int, now: float, seconds: float, why: str, *, sure: bool) -> bool:
-        """Use a key for nothing for so long. False if it was suspended before, and has not been
-        seen to work since."""
+        """Suspend a key for all models. False if it was suspended before and has not been seen to
+        work since."""
         key = self._keys[place]
         is_new, key.refused_at = key.refused_at is None, now if sure else -inf
         self.block(place, now + seconds, why)
         return is_new
 
     def suspect(self, place: int, who: object) -> bool:
-        """A call was refused, perhaps for the key. True if the one before was, too, and another
-        request's."""
+        """A call was refused, perhaps because of the key. True if the previous call was, too, and
+        belonged to another request."""
         key = self._keys[place]
         before, key.suspect = key.suspect, who
         return before is not None and before != who
 
     def throttled(self, place: int, model: str, who: object) -> int:
-        """A 429 came that names no delay. How many there were in a row since they were those of two
-        requests at least; 0: one request alone meets them."""
+        """A 429 without a delay came. Returns how many came in a row since two different requests
+        had met them; 0 if a single request has met all of them."""
         throttled = self._keys[place].throttled
         if model not in throttled:
             if len(throttled) >= MOST_BLOCKED:
@@ -120,11 +122,12 @@ class KeyRing:
         return of_model.proven
 
     def answered(self, place: int, model: str) -> None:
-        """A model answered: whatever it throttled is over."""
+        """The model has answered, so its throttling is over."""
         self._keys[place].throttled.pop(model, None)
 
     def works(self, place: int, began: float) -> bool:
-        """The key was taken by a call that began then. True if it had been suspended."""
+        """The provider accepted the key in a call that began then. True if it had been
+        suspended."""
         key = self._keys[place]
         key.suspect = None
         if key.refused_at is None or began < key.refused_at:
@@ -142,7 +145,7 @@ class KeyRing:
         return max(min(key.wait(model, now) for key in self._keys), 0.0)
 
     def all_refused_until(self, now: float) -> float | None:
-        """When the first of the keys has rested, if all are suspended; else None."""
+        """When the first suspension ends, if all keys are suspended; else None."""
         untils = [key.blocked.get("*", (now, ""))[0] for key in self._keys]
         return min(untils) if min(untils) > now else None
 
@@ -150,7 +153,7 @@ class KeyRing:
         return len(self._keys)
 
     def suspended(self, now: float) -> int:
-        """How many may not be used at present, whatever the model."""
+        """How many keys are suspended for all models at present."""
         return sum(key.blocked.get("*", (now, ""))[0] > now for key in self._keys)
 
     def describe(self, now: float) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Beside stage 4: shares what one process learnt about a model with all of them."""
+"""The actor that shares what one process has learnt about models with all others."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -15,17 +15,17 @@ from nexus_actors.work.wake import Wake
 from supervisors import GenServer, Status
 
 INTERVAL = 60.0
-"""Seconds after which the table is read again although nobody said that it changed."""
+"""Seconds after which the table is read again without a notification."""
 FIRST_READ = 2.0
-"""Seconds that the start waits for it at most."""
+"""The most seconds that the start waits for the first read."""
 log = structlog.get_logger("nexus.model_quirks")
 
 
 class ModelQuirks(GenServer):
-    """Keeps the table that the workers look into and the store's alike: writes what they learn,
-    reads what others have learnt or an operator has forgotten.
+    """Keeps `Quirks`, which the workers consult, equal to the store's table: writes what workers
+    learn, and reads what others have learnt or an operator has deleted.
 
-    While the store is away, calls go by what is known, and what is learnt waits.
+    While the store is away, calls use what is known, and what is learnt waits to be written.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class ModelQuirks(GenServer):
         )
 
     async def init(self) -> None:
-        """Read, so that the first call goes by what is known; but keep nobody waiting for it."""
+        """Read the table, so that the first call uses it, but do not delay the start for long."""
         self._quirks.on_learnt = self._wake.set
         with trio.move_on_after(FIRST_READ), suppress(StorageError):
             await self._read()
-        self._changed = True  # it may have, until we listen; and what failed is told below
+        self._changed = True  # it may change before LISTEN; and a failed read is retried
         self.spawn_link(self._keep)
 
     async def _keep(self) -> None:
@@ -76,7 +76,7 @@ class ModelQuirks(GenServer):
         self._wake.set()
 
     async def _read(self) -> None:
-        self._changed = False  # what changes during the read is read once more
+        self._changed = False  # a change during the read causes another read
         stored = await self._store.read()
         self._quirks.replace(stored, trio.current_time())
 

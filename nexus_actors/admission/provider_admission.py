@@ -1,5 +1,5 @@
-"""What one provider's workers ask before a call and report after it. Passive and synchronous, so
-what one call taught is known before the next is placed."""
+"""Admission to one provider: its workers ask before a call and report after it. Passive and
+synchronous, so what one call shows is known before the next one is placed."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -23,16 +23,16 @@ from nexus_actors.work.concurrency import Concurrency
 from supervisors import ActorRef, NoProcess, ServerExited
 
 SUCCESSOR = 0.05
-"""Seconds between looks for the successor of a limiter that has ended."""
+"""Seconds between tries to reach the successor of a limiter that has ended."""
 
 log = structlog.get_logger("nexus.limits")
 _TAKEN = (400, 404, 413, 422)
-"""Statuses of a request that was refused itself, by who took its key."""
+"""Statuses that refuse the request itself, which shows that the key was accepted."""
 
 
 class ProviderAdmission:
-    """Made anew with each start of the provider's supervisor, and with each change of its settings:
-    what was found out of its keys and its concurrency is forgotten then."""
+    """Made at each start of the provider's supervisor, and at each change of its settings. What was
+    learnt about its keys and its concurrency is forgotten then."""
 
     def __init__(
         self,
@@ -59,21 +59,21 @@ class ProviderAdmission:
         self._ring = KeyRing(keys or ("no key",))
         self._rest_seconds = settings.key_rest_seconds
         self.is_retired = False
-        """Another one is in force, or none any more."""
+        """Whether another one has replaced this, or the provider was removed."""
         gates.refused.pop(provider, None)
         gates.keys[provider] = self._ring
         concurrency.reset()
 
     def retire(self) -> None:
-        """It is not in force any more. What calls that began before teach is of no use to another:
-        its keys are others."""
+        """This is no longer in force. Calls that began before keep reporting here, but that must
+        not affect the successor, whose keys are others."""
         self._gates, self._concurrency = Gates(), Concurrency(self._concurrency.most)
         self._limiter = None
         self.is_retired = True
 
     @property
     def no_key(self) -> ProviderFailure | None:
-        """Why no call is worth making until one of the keys has rested, if all are suspended."""
+        """Why no call is worth making, if all keys are suspended; else None."""
         now = trio.current_time()
         refused = self._gates.no_key(self.provider, now)
         if refused is None:
@@ -89,11 +89,11 @@ class ProviderAdmission:
     def begin(
         self, model: str, key_name: str | None = None, without: Collection[int] = ()
     ) -> int | None:
-        """A call is to begin: the place of its key, the one of this name if possible, none of
-        `without`; None if none may begin now. `ended` must follow."""
+        """Begin a call. Returns the index of its key: the named one if possible, none of `without`.
+        None if no call may begin now. `ended` must follow."""
         now = trio.current_time()
         key = self._ring.take(model, now, key_name, without)
-        if key is None:  # only for a moment: else the gate would say so
+        if key is None:  # only for a moment, or the gate would be closed
             gate = self._gates.gate(self.provider, model, self._circuits, now)
             gate.throttled_until = max(gate.throttled_until, now + self._ring.wait(model, now))
             gate.why = ErrorType.RATE_LIMITED
@@ -104,23 +104,23 @@ class ProviderAdmission:
         return key
 
     def has_another_key(self, model: str, without: Collection[int]) -> bool:
-        """Whether a call might begin now with a key that is none of these."""
+        """Whether a call might begin now with another key than these."""
         return self._ring.has_another(model, trio.current_time(), without)
 
     def key_name(self, key: int) -> str | None:
-        """Where the key at this place comes from; None where the provider needs none."""
+        """The name of the key at this index; None if the provider needs no key."""
         return self._ring.name(key) if self._has_keys else None
 
     @property
     def are_counted(self) -> bool:
-        """Whether calls are limited by the minute."""
+        """Whether there are limits per minute."""
         return self._limiter is not None
 
     async def admit(self, request: LLMRequest, key: int) -> bool:
-        """Wait for a call's share of the key's limits. False if other ones are in force meanwhile.
-        Cancelled, the share goes to another.
+        """Wait until the key's limits allow the call. False if other limits are in force by then.
+        If this is cancelled, the share goes to another call.
 
-        Who waits for a limiter that ends asks its successor, which knows of nobody.
+        If the limiter ends meanwhile, its successor is asked: it does not know the caller.
         """
         while (limiter := self._limiter) is not None:
             try:
@@ -134,7 +134,7 @@ class ProviderAdmission:
         return not self.is_retired
 
     def settle(self, request: LLMRequest, key: int, outcome: Outcome | None) -> None:
-        """Tell what a call took of the key's limits. One that may have been paid counts."""
+        """Report how much of the key's limits a call used. One that may have been paid counts."""
         if self._limiter is None:
             return
         expected = expected_tokens(request)
@@ -145,8 +145,7 @@ class ProviderAdmission:
                 self._limiter.cast(Settle(key, expected))
 
     def ended(self, model: str, key: int, outcome: Outcome | None, took: float) -> None:
-        """A call ended after `took` seconds. None: it was cut off, and says nothing of the
-        provider."""
+        """A call ended after `took` seconds. An outcome of None says nothing about the provider."""
         now = trio.current_time()
         self._ring.put_back(key)
         match outcome:
@@ -198,8 +197,8 @@ class ProviderAdmission:
     def blamed(
         self, key: int, failure: ProviderFailure, who: object
     ) -> tuple[ProviderFailure, bool]:
-        """What a failed call of `who` says of its key: the failure, as the key's if that is shown;
-        and whether the provider had shown before that it takes the key no more."""
+        """What a failed call by `who` says about its key. Returns the failure, with scope `key` if
+        the key is shown to be at fault, and whether the key was already suspended."""
         if failure.suspects == "key" and self._ring.suspect(key, who):
             failure = replace(failure, scope="key")
         if failure.scope != "key" or failure.type == ErrorType.RATE_LIMITED:
@@ -232,7 +231,7 @@ class ProviderAdmission:
         return is_new
 
     def _works(self, key: int, began: float) -> None:
-        """The provider took this key in a call that began then."""
+        """The provider accepted this key in a call that began then."""
         if not self._ring.works(key, began):
             return
         log.info("key works again", provider=self.provider, key=self._ring.name(key))

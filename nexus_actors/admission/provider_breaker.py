@@ -1,5 +1,5 @@
-"""The actor behind one provider's gates: decides when a model must not be called, and wakes waiting
-workers when it may be called again."""
+"""The actor behind one provider's gates. It logs when a model must not be called, and has waiting
+requests looked at when it may be called again."""
 
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ log = structlog.get_logger("nexus.breaker")
 
 @dataclass(frozen=True, slots=True)
 class ModelBlocked:
-    """A model must not be called for so many seconds."""
+    """Message: a model must not be called for so many seconds."""
 
     model: str
     seconds: float
@@ -25,15 +25,15 @@ class ModelBlocked:
 
 @dataclass(frozen=True, slots=True)
 class LookAgain:
-    """From a timer: the gate may be open now."""
+    """Message from a timer: the gate may be open now."""
 
     model: str
 
 
 class ProviderBreaker(GenServer):
-    """Circuit breaker of each of a provider's models, closed when it starts.
+    """The circuit breakers of a provider's models. All circuits are closed when it starts.
 
-    The circuits themselves stand in `Gates`, where the Router and the workers look without asking.
+    The circuits themselves are in `Gates`, which the Router and the workers read synchronously.
     """
 
     def __init__(self, provider: str, gates: Gates, in_work: InWork) -> None:
@@ -41,7 +41,7 @@ class ProviderBreaker(GenServer):
         self._gates = gates
         self._in_work = in_work
         self._watched: set[str] = set()
-        """Models with a timer under way."""
+        """Models with a running timer."""
 
     def format_status(self, status: Status) -> Status:
         """Counts and names only: nothing that a request contains."""
@@ -55,11 +55,11 @@ class ProviderBreaker(GenServer):
         )
 
     async def init(self) -> None:
-        """Whatever a predecessor thought of the provider is forgotten."""
+        """Forget what a predecessor knew about the provider."""
         self._gates.open_all(self._provider)
 
     async def handle_cast(self, message: object) -> None:
-        """On `ModelBlocked` log why, and start a timer, unless the model has one already."""
+        """On `ModelBlocked`, log it and start a timer, unless the model already has one."""
         match message:
             case ModelBlocked(model, seconds, why) if model not in self._watched:
                 log.warning(
@@ -72,7 +72,7 @@ class ProviderBreaker(GenServer):
                 self._watch(model, seconds)
 
     async def handle_info(self, info: object) -> None:
-        """On `LookAgain` wake those who wait for the model, or wait on if it is still blocked."""
+        """On `LookAgain`, wake the requests that wait, or set the timer again if still blocked."""
         match info:
             case LookAgain(model):
                 self._watched.discard(model)

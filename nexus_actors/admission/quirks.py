@@ -1,7 +1,7 @@
 """What models are known to refuse, consulted before each call.
 
-A passive table, like the gates. The workers read it and write to it synchronously, so what one call
-taught is known before the next. The actor ModelQuirks keeps it equal to the store's table.
+A passive table, like the gates. The workers read and write it synchronously, so what one call shows
+is known before the next. The actor ModelQuirks keeps it equal to the store's table.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,25 +16,25 @@ Key = tuple[str, str, str, str]
 
 
 class Quirks:
-    """Every provider's. `on_learnt` is called when there is something to be stored; it must not
-    block."""
+    """The quirks of all providers' models. `on_learnt` is called when there is something to store;
+    it must not block."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, str], dict[str, tuple[str, float]]] = {}
-        """By provider, model and effort: each field's reason, and until when it holds, by
+        """By provider, model and effort: for each field the reason, and until when it holds by
         `trio.current_time()`."""
         self._unwritten: dict[Key, Quirk] = {}
         self.on_learnt: Callable[[], None] = lambda: None
 
     def without(self, provider: str, model: str, effort: str, now: float) -> Mapping[str, str]:
-        """The fields that this model does not take in a request of this effort, and why."""
+        """The fields that this model does not accept in a request of this effort, and why."""
         known = self._known.get((provider, model, effort))
         if known is None:
             return _NONE
         return {field: reason for field, (reason, until) in known.items() if until > now}
 
     def learn(self, quirk: Quirk, now: float) -> None:
-        """An answer came only without this field. Learnt before, it is nothing new."""
+        """Remember a field without which an answer came, unless it is known already."""
         known = self.without(quirk.provider, quirk.model, quirk.effort, now)
         if quirk.field not in known and len(self._unwritten) < PROVIDER_QUIRKS:
             self._unwritten[_key(quirk)] = quirk
@@ -42,15 +42,15 @@ class Quirks:
             self.on_learnt()
 
     def unwritten(self) -> tuple[Quirk, ...]:
-        """What the store does not have yet, as far as is known."""
+        """What is still to be written to the store."""
         return tuple(self._unwritten.values())
 
     def written(self, quirk: Quirk) -> None:
-        """The store has it, or will never take it."""
+        """The store has it, or has refused it for good."""
         self._unwritten.pop(_key(quirk), None)
 
     def replace(self, stored: Iterable[Quirk], now: float) -> None:
-        """What the store has, and what it has not been told yet, is all that is known."""
+        """Replace everything by what the store has and what is still to be written."""
         self._known = {}
         for quirk in (*stored, *self._unwritten.values()):
             self._know(quirk, now)

@@ -1,5 +1,5 @@
-"""The actor that keeps one provider's limits of requests and tokens per minute, together with every
-other process on the same database."""
+"""The actor that applies one provider's limits of requests and tokens per minute, together with all
+other processes on the same database."""
 
 import math
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from nexus_actors.work.wake import Wake
 from supervisors import Call, Caller, CallResult, GenServer, NoReply, Status
 
 SHORTEST_PAUSE = 0.02
-"""Seconds between two looks into an empty bucket; others may draw from it too."""
+"""Seconds between two draws from an empty bucket, from which others may draw, too."""
 LONGEST_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Admit(Call[bool]):
-    """May a call with this key be made that needs so many tokens? True when it may; False if the
-    keys or their limits are others meanwhile: ask anew."""
+    """Ask to make a call with this key that needs so many tokens. The reply is True when it may be
+    made, or False if the keys or limits have changed meanwhile: ask again."""
 
     key: int
     tokens: float
@@ -30,7 +30,7 @@ class Admit(Call[bool]):
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """A call with this key needed so many tokens less than it was given; negative: more."""
+    """A call with this key needed fewer tokens than it was given, by this much (negative: more)."""
 
     key: int
     tokens: float
@@ -38,24 +38,24 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """Who waited for this key waits no more."""
+    """A caller that waited for this key has given up."""
 
     key: int
 
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """These keys and limits hold from now on."""
+    """Replace the keys and limits."""
 
     accounts: Mapping[int, Account[Caller]]
 
 
 class RateLimiter(GenServer):
-    """Answers each `Admit` when its turn has come; small calls pass large ones within bounds (see
-    `Account`). Who gives up waiting loses its place, and what it was given goes to the next.
+    """Replies to each `Admit` when its turn has come. Small calls may overtake large ones within
+    bounds (see `Account`). If a caller gives up, its share goes to the next one.
 
-    A request's share is the account's; which process makes it does not matter. While the database
-    is away nobody is admitted.
+    The limits are the account's, whichever process makes the calls. While the database is away, no
+    call is admitted.
     """
 
     def __init__(
@@ -80,22 +80,22 @@ class RateLimiter(GenServer):
         )
 
     async def init(self) -> None:
-        """Those who waited for a predecessor were told that it ended, and ask again."""
+        """Drop callers that waited for a predecessor: they have noticed its end and ask again."""
         for account in self._accounts.values():
             account.leave(lambda _: True)
         self.spawn_link(self._admit_all)
 
     async def handle_call(self, request: Admit, caller: Caller) -> CallResult:
-        """Queue the call at its account; the reply follows when the call may begin."""
+        """Queue the caller at its account. The reply follows when the call may begin."""
         wait = self._accounts[request.key].want(caller, request.tokens)
         self._wake.set()
-        if trio.current_time() + wait < self._pause_until:  # it may pass those before it
+        if trio.current_time() + wait < self._pause_until:  # it may overtake those before it
             self._sooner.set()
         return NoReply()
 
     async def handle_cast(self, message: object) -> None:
-        """Settle a call's tokens; take over other accounts, where whoever waits is told False and
-        asks again; or drop callers that have given up."""
+        """Settle a call's tokens, drop callers that have given up, or replace the accounts: then
+        waiting callers get False and ask again."""
         match message:
             case Settle(key, tokens):
                 self._accounts[key].settle(tokens)
@@ -106,7 +106,7 @@ class RateLimiter(GenServer):
                         want.who.reply(False)
                     account.leave(lambda _: True)
                 self._accounts = accounts
-            case GaveUp(key) if key in self._accounts:  # else of a key that is no more
+            case GaveUp(key) if key in self._accounts:  # else the key is gone
                 self._accounts[key].leave(lambda caller: caller.settled)
                 self._wake.set()
                 self._sooner.set()
@@ -133,7 +133,7 @@ class RateLimiter(GenServer):
             waits = [account.wait() for account in hungry if account.waiting]
             pause = min(max(min(waits), SHORTEST_PAUSE), LONGEST_PAUSE) if waits else math.inf
             if waits:
-                # Most new requests change nothing for those who wait for an empty bucket.
+                # Most new calls change nothing for callers that wait for an empty bucket.
                 self._pause_until = trio.current_time() + pause
                 await self._sooner.wait(pause)
                 self._pause_until = -math.inf

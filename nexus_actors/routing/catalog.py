@@ -1,7 +1,7 @@
 """What is known of the models that can be reached: windows, limits, prices.
 
-From the price list of `genai-prices` (offline), from `models.toml`, and from the config, which
-overrides both. Unknown values are None and keep no request from a model.
+The facts come from the price list of `genai-prices` (offline), from `models.toml`, and from the
+config, which overrides both. An unknown value is None and excludes no model.
 """
 
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from nexus_actors.settings.model import ModelRef, Settings
 
 _MILLION = 1_000_000
 _FEW = 1_000
-"""Tokens that no model has a dearer tier for."""
+"""So few tokens that every model charges its first tier for them."""
 _KEPT = 1024
-"""Models at most: requests can name any number of them."""
+"""The most models that are cached: requests can name any number of them."""
 _ANY = LLMRequest(request_id="any", complexity="simple", messages=())
-"""Stands for all requests."""
+"""A placeholder for requests in general."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """One model. Prices are US dollars per million tokens, at its first tier."""
+    """Facts about one model. Prices are US dollars per million tokens, at its first tier."""
 
     context_window: int | None = None
-    """Tokens in and out together."""
+    """Input and output tokens together."""
     max_output_tokens: int | None = None
     input_price: float | None = None
     cached_input_price: float | None = None
@@ -42,8 +42,8 @@ class Misfit:
 
     why: str
     firm: bool = True
-    """False: it is asked all the same if there is no other. It then gets the nearest form of what
-    it does not take; and a limit that our own file has may be older than the model."""
+    """False: the model is used if there is no other. It then gets the nearest form of what it does
+    not support. A limit from our own file is not firm: it may be older than the model."""
 
 
 class Catalog:
@@ -59,8 +59,8 @@ class Catalog:
         return self._facts(ref)
 
     def known_name(self, ref: ModelRef) -> str | None:
-        """What a model is called in numbers, which must not have a name for whatever a request
-        names: as the config calls it, else as the price list does; None where neither knows it."""
+        """The model's name for metrics: from the config, else from the price list. None if neither
+        knows it: requests can name any model, and each name would be a time series."""
         if ref.model != "*" and (ref in self._named or self._configured(ref) is not None):
             return ref.model
         base_url = getattr(self._providers[ref.provider].settings, "base_url", None)
@@ -68,36 +68,37 @@ class Catalog:
 
     @property
     def kept(self) -> int:
-        """Of how many models it keeps the facts."""
+        """How many models' facts are cached."""
         return self._facts.cache_info().currsize
 
     def cost(self, ref: ModelRef, tokens: pricing.Tokens, tier: str | None = None) -> float | None:
-        """US dollars for so many tokens in a service tier (None: the usual one); None where the
-        price is not known."""
+        """US dollars for these tokens in a service tier (None: the default one). None if the price
+        is unknown."""
         cost = pricing.configured_cost(self._configured(ref), tokens)
         return self._listed(ref, tokens, tier) if cost is None else cost
 
     def is_free(self, ref: ModelRef) -> bool:
-        """Whether nothing it does is paid: a model of one's own, or an imitation."""
+        """Whether its calls cost nothing: a local model or a mock."""
         if pricing.configured_cost(self._configured(ref), pricing.Tokens(0, 0)) is not None:
             return False
         settings = self._providers[ref.provider].settings
         return getattr(settings, "base_url", None) is None or getattr(settings, "free", False)
 
     def server(self, ref: ModelRef, request: LLMRequest) -> str | None:
-        """By which name `models.toml` knows who answers this request; None: it does not."""
+        """The name in `models.toml` of the server that answers this request; None if it has
+        none."""
         return self._providers[ref.provider].settings.server(request)
 
     def own_limit(self, ref: ModelRef) -> int | None:
-        """The most tokens of an answer, if the config says it."""
+        """The most tokens of an answer that the config allows; None if it sets no limit."""
         configured = self._configured(ref)
         return None if configured is None else configured.max_output_tokens
 
     def misfit(
         self, ref: ModelRef, request: LLMRequest, estimate: Estimate, wants: Wanted | None
     ) -> Misfit | None:
-        """Why a request is too large for a model, or the model cannot honour what it `wants`; None
-        where it can be asked, or nobody knows."""
+        """Why a request is too large for a model, or why the model cannot honour what it `wants`.
+        None if the model can be used, as far as is known."""
         facts, wanted = self.facts(ref), request.max_tokens or 0
         window, most = facts.context_window, facts.max_output_tokens
         if window is not None and estimate.least + wanted > window:
@@ -112,7 +113,7 @@ class Catalog:
         return None if why is None else Misfit(why, firm=False)
 
     def takes(self, ref: ModelRef, request: LLMRequest = _ANY) -> Takes:
-        """What a model takes, by the API that this request goes to."""
+        """What a model accepts through the API that this request uses."""
         return self._providers[ref.provider].settings.takes(ref.model, request)
 
     def _configured(self, ref: ModelRef) -> ModelSettings | None:
@@ -135,7 +136,7 @@ class Catalog:
         )
 
     def _per_million(self, ref: ModelRef, few: pricing.Tokens) -> float | None:
-        """At the first tier, without what a request costs by itself."""
+        """The price at the first tier, without a fixed price per request."""
         some, none = self.cost(ref, few), self.cost(ref, pricing.Tokens(0, 0))
         if some is None or none is None:
             return None

@@ -1,5 +1,5 @@
-"""Which route matches a request, in which order its models are tried, and which of them can answer
-it: those that are large enough and can honour all of it."""
+"""Which route matches a request, in which order its models are tried, and which of them can serve
+it: those with a large enough window that can honour all of its fields."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from nexus_actors.routing.outcome import Candidate, Routed, Skipped, Unroutable,
 from nexus_actors.settings.model import ModelRef, Route
 
 EXPECTED_OUTPUT = 500
-"""Tokens that an answer is taken to have where prices are compared and the request says nothing."""
+"""The assumed tokens of an answer for which the request sets no limit, to compare prices."""
 
 
 def matches(route: Route, request: LLMRequest) -> bool:
-    """Whether all that a route names fits the request."""
+    """Whether the request matches everything that the route names."""
     if route.complexity not in ("*", request.complexity):
         return False
     if route.task_type not in ("*", request.task_type):
@@ -35,7 +35,7 @@ def matches(route: Route, request: LLMRequest) -> bool:
 
 
 def in_order(routed: Routed, request: LLMRequest, catalog: Catalog) -> Routed:
-    """The candidates as the route's `pick` has it. One that the request prefers stays first."""
+    """Order the candidates by the route's `pick`. Those at a preferred provider stay first."""
     route = routed.route
     if route is None or route.pick == "ordered" or len(routed.candidates) == 1:
         return routed
@@ -49,12 +49,11 @@ def in_order(routed: Routed, request: LLMRequest, catalog: Catalog) -> Routed:
 
 
 def _shuffled(candidates: Sequence[Candidate], route: Route, request_id: str) -> list[Candidate]:
-    """Drawn one after another, each with the chance its weight gives it among those left.
-
-    (Efraimidis and Spirakis, 2006: the largest of u ** (1 / weight) first.)
+    """Weighted random order without replacement: descending u ** (1 / weight), with u uniform
+    (Efraimidis and Spirakis, 2006).
     """
     weights = dict(zip(route.models, route.weights, strict=True))
-    chance = random.Random(request_id)  # noqa: S311 - for balance, and the same each time
+    chance = random.Random(request_id)  # noqa: S311 - for balance, and reproducible
     keys = {
         c: chance.random() ** (1 / (weights.get(c) or weights.get(ModelRef(c.provider, "*"), 1)))
         for c in candidates
@@ -63,12 +62,12 @@ def _shuffled(candidates: Sequence[Candidate], route: Route, request_id: str) ->
 
 
 def expected_tokens(request: LLMRequest) -> int:
-    """In and out together, as far as can be said before the call."""
+    """Input and output tokens together, estimated before the call."""
     return estimate_input(request).expected + (request.max_tokens or EXPECTED_OUTPUT)
 
 
 def expected_cost(candidate: Candidate, request: LLMRequest, catalog: Catalog) -> float | None:
-    """US dollars that the call is likely to cost; None where the price is not known."""
+    """US dollars that the call is likely to cost; None if the price is unknown."""
     tokens = Tokens(estimate_input(request).expected, request.max_tokens or EXPECTED_OUTPUT)
     return catalog.cost(candidate, tokens)
 
@@ -79,8 +78,8 @@ def _price_key(candidate: Candidate, request: LLMRequest, catalog: Catalog) -> t
 
 
 def fitting(routed: Routed, request: LLMRequest, catalog: Catalog) -> Routed | Unroutable:
-    """The candidates that the request fits into; of those, the ones that can honour all of it, if
-    there are any."""
+    """The candidates whose windows and limits suffice. If some of these can honour the whole
+    request, only those."""
     estimate = estimate_input(request)
     wants = wanted(request, media=estimate.media > 0)
     misfits: dict[Candidate, str] = {}
@@ -104,7 +103,7 @@ def fitting(routed: Routed, request: LLMRequest, catalog: Catalog) -> Routed | U
 
 
 def _without(routed: Routed, passed_over: Mapping[Candidate, str]) -> Routed:
-    """Without these candidates, and saying why."""
+    """Move these candidates to `skipped`, with the reasons."""
     if not passed_over:
         return routed
     skipped = (Skipped(c.provider, short(c.model), why) for c, why in passed_over.items())

@@ -1,4 +1,4 @@
-"""How many tokens a request is, before anybody counts them. Pure, one pass over its texts.
+"""Estimates how many tokens a request has. Pure, one pass over its texts.
 
 A token of English is four to five bytes, of code three to four, of Chinese three (one character).
 So a quarter of the bytes is the expected value, and hardly any text has fewer than a sixth. A model
@@ -23,12 +23,12 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.honours import AUDIO, IMAGES, MEDIA
 
 MEDIA_TOKENS: Final = 1_000
-"""For an image or a file, whatever its size: providers count them by rules of their own."""
+"""Assumed for an image or a file of any size: each provider has its own rules."""
 AROUND_A_MESSAGE: Final = 4
-"""Who speaks, and where it begins and ends."""
+"""Tokens for the role and the boundaries of a message."""
 AROUND_ALL: Final = 3
 MOST_OF_TOOLS: Final = 2_000
-"""What a provider says to its model of tools, or of a form of the answer, besides those."""
+"""Tokens of a provider's own prompt about tools, or about the format of the answer."""
 MOST_AROUND_A_PART: Final = 4
 """Quotes, brackets, commas."""
 MOST_OF_A_PICTURE: Final = 50_000
@@ -40,7 +40,7 @@ BYTES_OF_A_SOUND: Final = 10
 OWN_TOOLS: Final = (
     "function", "custom", "computer", "bash", "text_editor", "memory", "local_shell", "apply_patch"
 )  # fmt: skip
-"""What the types of tools begin with that the caller runs. All others run at the provider."""
+"""Prefixes of the types of tools that the caller runs. All others run at the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class Estimate:
 
     expected: int
     least: int
-    """Hardly ever fewer."""
+    """A lower bound that hardly any text falls below."""
     media: int = 0
-    """Parts that are no text."""
+    """Parts that are not text."""
 
 
 def estimate_input(request: LLMRequest) -> Estimate:
-    """Of messages, tools and the wanted format together."""
+    """Estimate messages, tools and the response format together."""
     size, media = 0, 0
     for message in request.messages:
         texts, pictures = _content(message.get("content"))
@@ -79,7 +79,7 @@ def _content(content: Any) -> tuple[int, int]:
 
 
 def _size(value: Any) -> int:
-    """Bytes of all the texts in a value, names of keys included."""
+    """Bytes of all texts in a value, including keys."""
     match value:
         case None:
             return 0
@@ -95,20 +95,20 @@ def _size(value: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class MostInput:
-    """What the input has at most."""
+    """An upper bound of the input."""
 
     tokens: int
-    """All but those of recordings."""
+    """All tokens except those of recordings."""
     heard: int = 0
     """Tokens of recordings."""
     fills_window: bool = False
-    """It may be as much as the model's window holds, whatever stands here."""
+    """Whether the input may fill the model's whole window."""
     unbounded: str | None = None
-    """What nothing bounds, if there is such a thing."""
+    """What makes the input unbounded; None if it is bounded."""
 
 
 def most_input(request: LLMRequest) -> MostInput:
-    """Of all that a request sends, or has a provider add."""
+    """Bound everything that a request sends, or makes a provider add."""
     size = AROUND_ALL + _most(request.tools) + _most(request.response_format)
     if request.tools or request.response_format is not None:
         size += MOST_OF_TOOLS
@@ -138,7 +138,7 @@ def most_input(request: LLMRequest) -> MostInput:
 
 
 def _media_within(part: Any) -> tuple[int, int]:
-    """Pictures and other media in what a tool gave back."""
+    """Counts pictures and other media in a tool's result."""
     if not isinstance(part, Mapping) or not isinstance(part.get("content"), list | tuple):
         return 0, 0
     kinds = [it.get("type") for it in part["content"] if isinstance(it, Mapping)]
@@ -154,7 +154,7 @@ def _hosted(request: LLMRequest) -> str | None:
 
 
 def _most(value: Any) -> int:
-    """Tokens of a value at most, written as JSON."""
+    """The most tokens of a value, written as JSON."""
     match value:
         case str():
             return len(value.encode("utf-8", "replace")) + MOST_AROUND_A_PART

@@ -1,4 +1,4 @@
-"""The config in force: the settings, and the routes made of them."""
+"""The config in force: the settings, and the routes derived from them."""
 
 import trio
 
@@ -7,23 +7,23 @@ from nexus_actors.settings.model import Settings
 
 
 class InForce:
-    """One for the life of a process. Actors look here whenever they need a setting, so that a
-    reload holds from then on; both are swapped as one. Only a reload writes.
+    """The current settings and routes, for the life of the process. Actors read them at each use,
+    so that a reload takes effect. A reload swaps both together, and nothing else writes here.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.routes = Routes(settings)
         self.changed = trio.Event()
-        """Set at the next change, and then another: for who sleeps for as long as a setting says,
-        or keeps something in accordance with them."""
+        """Set at the next change, then replaced by a new event. For actors that sleep for a
+        configured time, or keep something in accordance with the settings."""
 
     def swap(self, settings: Settings, routes: Routes) -> None:
-        """From now on these hold."""
+        """Put these in force."""
         self.settings, self.routes = settings, routes
         self.tell()
 
     def tell(self) -> None:
-        """Wake who waits for a change."""
+        """Wake everyone who waits for a change."""
         self.changed.set()
         self.changed = trio.Event()

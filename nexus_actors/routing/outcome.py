@@ -25,12 +25,12 @@ class Routed:
     candidates: tuple[Candidate, ...]
     skipped: tuple[Skipped, ...] = ()
     route: Route | None = None
-    """The route they come from; None where the request itself named the model or its provider."""
+    """The route of the candidates; None if the request named the model or its provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unroutable:
-    """Nothing that can be reached serves the request; it ends with this error."""
+    """No reachable model can serve the request. It ends with this error."""
 
     message: str
     skipped: tuple[Skipped, ...] = ()
@@ -39,5 +39,5 @@ class Unroutable:
 
 
 def short(text: str, limit: int = 100) -> str:
-    """A name from a request, fit for a message."""
+    """Truncate a name from a request for use in a message."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -50,12 +50,12 @@ _MAKERS: Final = (
     ("claude-", "anthropic"),
     ("gemini-", "gemini"),
 )
-"""How a model's name begins → what its maker's provider is usually called in a config. A model that
-no route names can then still be asked for by its name alone."""
+"""Prefix of a model's name → the usual name of its maker's provider in a config. So a request can
+name a model alone even if no route names it."""
 
 
 class Routes:
-    """The routing table of one config, worked out once: a request costs a few look-ups."""
+    """The routing table of one config, computed once, so that a request costs a few look-ups."""
 
     def __init__(self, settings: Settings) -> None:
         self._providers = settings.providers
@@ -72,7 +72,7 @@ class Routes:
                 self._learn(route)
                 continue
             key = (route.complexity, route.task_type)
-            if key not in self._table:  # of equals the first is the one
+            if key not in self._table:  # the first of equal routes counts
                 self._table[key] = self._split(route.models, route)
             self._learn(route)
         self._preferred = {
@@ -90,7 +90,8 @@ class Routes:
     def candidates(
         self, request: LLMRequest, previous: Candidate | None = None
     ) -> Routed | Unroutable:
-        """The candidates for one request. `previous`: who gave the answer that it goes on with."""
+        """The candidates for one request. `previous`: the model that gave the answer that the
+        request continues."""
         found = self._find(request)
         if previous is not None:
             found = self._where_it_lives(found, request, previous)
@@ -101,7 +102,7 @@ class Routes:
                 return refusal
 
     def unheard(self, request: LLMRequest) -> str | None:
-        """See `unheard`, of a request that has candidates."""
+        """See the function `unheard`. For a request that has candidates."""
         return unheard(request, self._settings)
 
     def _find(self, request: LLMRequest) -> Routed | Unroutable:
@@ -123,7 +124,7 @@ class Routes:
             found = self._table[key]
         if provider == AUTO:
             return found
-        # Not there, and only preferred: the route takes it.
+        # The preferred provider does not exist: the route decides.
         skipped = (self._skip(provider, AUTO), *found.skipped)
         match found:
             case Routed():
@@ -134,10 +135,10 @@ class Routes:
     def _where_it_lives(
         self, found: Routed | Unroutable, request: LLMRequest, previous: Candidate
     ) -> Routed | Unroutable:
-        """Only what is at the provider that holds the conversation; at least one model of it."""
+        """Keep only the candidates at the provider that holds the conversation, at least one."""
         home, model = previous.provider, request.model
         if model != AUTO and (request.provider.lower() != AUTO or self._names_provider(model)):
-            return found  # an order, for this provider and no other
+            return found  # an explicit provider and model take precedence
         if home not in self._providers:
             skipped = self._skip(home, previous.model if model == AUTO else model)
             message = f"{short(home)}, which holds the conversation: {skipped.why}"
@@ -154,18 +155,18 @@ class Routes:
         return Routed((Candidate(home, previous.model if model == AUTO else model),), skipped_too)
 
     def name_of(self, route: Route | None) -> str:
-        """Which of the config's routes it is, and what it is for."""
+        """The route's index in the config and what it matches, in words."""
         if route is None:
             return "none: the request names the model or the provider itself"
         return self._names[id(route)]
 
     def warm_up(self) -> None:
-        """Look up the facts of all models, which imports the price list where one is needed."""
+        """Look up the facts of all models, which imports the price list if one is needed."""
         for ref in self.models():
             self.catalog.facts(ref)
 
     def models(self) -> tuple[Candidate, ...]:
-        """Every model that a route names and that can be reached, in the routes' order."""
+        """Every reachable model that a route names, in the order of the routes."""
         return tuple(ref for refs in self._by_model.values() for ref in refs)
 
     def _names_provider(self, model: str) -> bool:
@@ -185,9 +186,10 @@ class Routes:
         return None
 
     def _named(self, model: str, provider: str) -> Routed | Unroutable:
-        """An explicit model: at the provider named, else wherever it is found."""
+        """The candidates for an explicit model: at the named provider, else where a route has
+        it."""
         if provider != AUTO:
-            # openai and openai/gpt-x say the same twice.
+            # provider "openai" with model "openai/gpt-x" names the provider twice.
             return self._at(provider, model.removeprefix(f"{provider}/"))
         prefix, slash, rest = model.partition("/")
         if slash and rest and (prefix in self._providers or prefix in self._left_out):
@@ -242,8 +244,8 @@ def _append_once(refs: list[Candidate], ref: Candidate) -> None:
 
 
 def unheard(request: LLMRequest, settings: Settings) -> str | None:
-    """What `dropped` says of a preferred provider that is not there, so that the route decides.
-    None: nothing is to be said."""
+    """The note in `dropped` about a preferred provider that cannot be used, so that the route
+    decides. None if there is nothing to note."""
     provider = request.provider.lower()
     if provider == AUTO or provider in settings.providers:
         return None
@@ -257,7 +259,7 @@ def unheard(request: LLMRequest, settings: Settings) -> str | None:
 
 
 def candidates(request: LLMRequest, settings: Settings) -> Routed | Unroutable:
-    """The candidates for one request. Who asks often keeps a `Routes`."""
+    """The candidates for one request. Keep a `Routes` to route many."""
     return Routes(settings).candidates(request)
 
 

@@ -1,1 +1,1 @@
-"""What an operator wants of this service, by rows in `nexus.control`, and how it comes about."""
+"""Desired state: what operators want, as rows of `nexus.control`, and how it takes effect here."""

@@ -1,4 +1,4 @@
-"""Beside the stages: requests in hand that somebody wants cancelled."""
+"""The actor that ends requests in work which somebody has cancelled."""
 
 from dataclasses import replace
 
@@ -17,19 +17,20 @@ from nexus_actors.work.wake import Wake
 from supervisors import GenServer, Status
 
 INTERVAL = 2.0
-"""Seconds between two looks, where nobody notifies."""
+"""Seconds between two reads without a notification."""
 RETURNING = 0.1
-"""Seconds between two looks while a request that is to end is on its way back to the store."""
+"""Seconds between two checks while a cancelled request is on its way back to the store."""
 LINGER = 0.02
-"""Seconds between two looks at least: what many ask for at once is read together."""
+"""The least seconds between two reads, so that simultaneous cancellations are read together."""
 log = structlog.get_logger("nexus.cancellations")
 
 
 class Cancellations(GenServer):
-    """Reads, when it is notified and every two seconds, which requests in hand are to be cancelled.
+    """Reads which requests in work are cancelled: on each notification, and every two seconds.
 
-    One whose call runs is its worker's to end: the call is cut off. One that has its answer keeps
-    it. What is not in hand ends at its lease, so nothing is lost where this process ends before.
+    If the request's call is running, the call is aborted, and its worker ends the request. A
+    request that has its answer keeps it. A request that is not in work ends at its next lease, so
+    no cancellation is lost if this process ends first.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Cancellations(GenServer):
         self._wake = Wake()
         self._is_told = True
         self._returning: dict[str, Job] = {}
-        """Of those on their way back, nobody knows whether the store has them already."""
+        """Cancelled requests on their way back to the store, which may have them already."""
 
     def format_status(self, status: Status) -> Status:
         """Counts and names only: nothing that a request contains."""
@@ -55,7 +56,7 @@ class Cancellations(GenServer):
         )
 
     async def init(self) -> None:
-        """Begin with a look."""
+        """Begin with a read."""
         self._told()
         self.spawn_link(self._keep)
 
@@ -77,7 +78,8 @@ class Cancellations(GenServer):
                 await trio.sleep(LINGER)
 
     def _told(self, _payload: str | None = None) -> None:
-        """Who has asked may have found a request in hand that was just given back."""
+        """A cancellation may concern a request that was given back a moment ago: check those,
+        too."""
         self._is_told = True
         self._wake.set()
 
@@ -95,7 +97,7 @@ class Cancellations(GenServer):
             self._end(request_id, in_hand[request_id], cancelled(wish))
 
     def _end(self, request_id: str, job: Job, failure: Failure) -> None:
-        """No checkpoint: what is found here is still so when it is ended."""
+        """No checkpoint, so the job's place cannot change in between."""
         match job.place:
             case Unrouted() | Assigned():
                 self._in_work.answer(job, failure)
@@ -104,11 +106,11 @@ class Cancellations(GenServer):
                 job.cancelled = failure
                 if job.call is not None:
                     job.call.cancel()
-            case Leaving() | None:  # it may wait in the store by now, or will
+            case Leaving() | None:  # it waits in the store now, or soon will
                 self._returning[request_id] = job
 
     async def _hasten(self) -> None:
-        """What has been given back meanwhile waits in the store, where it is to end now."""
+        """Make cancelled requests visible that are back in the store by now, so that they end."""
         returned = [name for name, job in self._returning.items() if job not in self._in_work]
         if returned:
             await self._store.hasten(returned)
@@ -117,7 +119,7 @@ class Cancellations(GenServer):
 
 
 def cancelled(wish: Cancellation | None) -> Failure:
-    """How a request ends for which that was asked."""
+    """The failure that a cancelled request ends with."""
     by = f" by {wish.by}" if wish is not None and wish.by else ""
     why = f": {wish.why}" if wish is not None and wish.why else ""
     message = f"cancelled{by}{why}"

@@ -1,7 +1,7 @@
-"""What is to be, as far as this process knows: who is paused, how many calls at once, who drains.
+"""Desired state as this process knows it: pauses, pool sizes, drains, the log level.
 
-A passive table, as the in-work table: Steering writes it, the Router and the workers look,
-synchronously, before they place a job or call.
+A passive table, like the in-work table. Steering writes it; the Router and the workers read it
+synchronously before they place a job or make a call.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from nexus_actors.storage.control import ControlRow
 from nexus_actors.work.job import Job
 
 LANE: Final = "paused "
-"""What the lanes of pauses begin with. No provider's name has a blank."""
+"""Prefix of the lanes of pauses. It has a blank, which no provider's name has."""
 LONGEST_WHY: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """One that holds: of a queue, provider, model or agent, or of this node (a drain)."""
+    """A pause in force: of a queue, provider, model or agent, or of this node (a drain)."""
 
     subject: str
     name: str
@@ -31,21 +31,20 @@ class Pause:
     since: datetime
     until: datetime | None
     ends_at: float
-    """By `trio.current_time()`; inf where it has no end."""
+    """By `trio.current_time()`; inf if it has no end."""
     fallback: bool = False
-    """Routes take their next model meanwhile."""
+    """Whether routes fall back to their next model meanwhile."""
     everywhere: bool = True
-    """It is all nodes', not this one's alone."""
+    """Whether it holds for all nodes, not for this one alone."""
 
     @property
     def lane(self) -> str:
-        """Under which name requests wait for its end, if it is all nodes'; no provider has such a
-        name. Where it begins or ends to let routes take their next model, it is another: all look
-        again."""
+        """The lane in which requests wait for the end of a pause of all nodes. If the pause changes
+        its `fallback`, the lane changes, too, so that all waiting requests are routed again."""
         return f"{LANE}{self.subject} {self.name}{' (fallback)' if self.fallback else ''}"
 
     def told(self) -> str:
-        """In words: what, by whom, until when, why. One line, whatever was said."""
+        """One line for operators: what is paused, by whom, until when, why."""
         until = "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M:%S} UTC"
         why = f": {self.why}" if self.why else ""
         what = f"{self.subject} {self.name} is paused" if self.name else "this node is drained"
@@ -54,31 +53,31 @@ class Pause:
 
 
 class Desired:
-    """Of this process. Empty, and not `known`, until the rows were read for the first time: nothing
-    is leased before that."""
+    """The desired state of this process. It is empty, and not `known`, until the rows were read for
+    the first time. Nothing is leased before that."""
 
     def __init__(self) -> None:
         self.known = False
         self.drain: Pause | None = None
-        """This node is to finish its calls and begin none."""
+        """Set while this node is to finish its calls and begin none."""
         self.log_level: str | None = None
-        """None: the config's."""
+        """None: the config's level holds."""
         self.concurrency: dict[str, int] = {}
-        """Calls at once by provider, where the config's number does not hold."""
+        """Pool sizes that operators have set, by provider."""
         self.lanes: tuple[str, ...] = ()
-        """In which requests wait for the ends of pauses, by the rows of all nodes."""
+        """The lanes of all pauses that hold for all nodes."""
         self.queue: Pause | None = None
-        """Of the queue: nothing is leased, and nothing begun."""
+        """A pause of the queue: nothing is leased and no call begins."""
         self._providers: dict[str, Pause] = {}
         self._models: list[Pause] = []
         self._agents: list[Pause] = []
         self._is_of_none = True
-        """No provider, model or agent is paused: the usual, and asked of each call."""
+        """No provider, model or agent is paused: the usual case, checked before each call."""
 
     def replace(self, rows: Sequence[ControlRow], queue: str, read_at: float) -> None:
-        """Take these rows, of all nodes or of this one, for what is to be. A row of this node alone
-        outranks one of all. `queue`: the one that this process leases from. `read_at`: when that
-        was so, by `trio.current_time()`."""
+        """Replace the desired state by these rows, which concern all nodes or this one. A row for
+        this node alone outranks one for all. `queue`: the one that this process leases from.
+        `read_at`: when the rows were read, by `trio.current_time()`."""
         drain: Pause | None = None
         level: str | None = None
         concurrency: dict[str, int] = {}
@@ -104,28 +103,28 @@ class Desired:
         self.known = True
 
     def stops(self, provider: str) -> bool:
-        """Whether no call to the provider may begin, whichever its model."""
+        """Whether no call to any model of the provider may begin."""
         return self.queue is not None or provider in self._providers
 
     def concurrency_of(self, provider: str) -> int | None:
-        """Calls at once, where an operator has said so."""
+        """The pool size that an operator has set; None if none has."""
         return self.concurrency.get(provider)
 
     @property
     def pauses(self) -> tuple[Pause, ...]:
-        """All that hold."""
+        """All pauses in force."""
         queue = () if self.queue is None else (self.queue,)
         drain = () if self.drain is None else (self.drain,)
         return (*drain, *queue, *self._providers.values(), *self._models, *self._agents)
 
     @property
     def by_agent(self) -> bool:
-        """Whether it matters to a request whose it is."""
+        """Whether an agent is paused, so that a request's agent matters."""
         return bool(self._agents)
 
     @property
     def passed_over(self) -> tuple[str, ...]:
-        """Providers that no node calls, and for whose room nobody is to wait."""
+        """Providers that are paused on all nodes with fallback: no request waits for their room."""
         return tuple(it.name for it in self._providers.values() if it.fallback and it.everywhere)
 
     @property
@@ -148,11 +147,11 @@ class Desired:
         )
 
     def of_agent(self, agent: str) -> Pause | None:
-        """Why none of its requests may be called for."""
+        """Why no call for the agent's requests may begin."""
         return next((it for it in self._agents if _is_meant(agent, it.name)), None)
 
     def of_job(self, job: Job) -> Pause | None:
-        """Why the call that would come next may not begin."""
+        """Why the job's next call may not begin."""
         if self._is_of_none:
             return self.queue
         if self._agents and (pause := self.of_agent(job.body.agent_id or "")) is not None:
@@ -161,7 +160,7 @@ class Desired:
 
 
 def _is_meant(name: str, by: str) -> bool:
-    """By itself, whatever is in it, or by a glob."""
+    """Whether `by` is this name literally, or a glob that matches it."""
     return name == by or fnmatchcase(name, by)
 
 

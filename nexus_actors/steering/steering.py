@@ -1,4 +1,4 @@
-"""Beside the pipeline: what operators want, by the rows of `nexus.control`, made known to it."""
+"""The actor that applies the rows of `nexus.control`, which say what operators want."""
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -18,12 +18,12 @@ from nexus_actors.work.wake import Wake
 from supervisors import GenServer, Status
 
 INTERVAL = 2.0
-"""Seconds after which the rows are read again although nobody said that they changed."""
+"""Seconds after which the rows are read again without a notification."""
 FIRST_READ = 2.0
-"""Seconds that the start waits for them at most."""
+"""The most seconds that the start waits for the first read."""
 RELEASING = 60.0
-"""Seconds after the end of a pause for which requests are looked for that still wait for it: a
-process that had not heard of it may have put them there."""
+"""Seconds after the end of a pause for which waiting requests are still released: a process that
+learnt of the end later may have put more there."""
 BATCH = 1000
 """Requests made visible in one statement."""
 log = structlog.get_logger("nexus.steering")
@@ -31,31 +31,31 @@ log = structlog.get_logger("nexus.steering")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levers:
-    """How what is wanted comes about where this package does not reach. None of them blocks."""
+    """Callbacks that apply what this package cannot reach. They must not block."""
 
     resize: Callable[[], None] = lambda: None
-    """Have as many workers of each provider as `Desired` and the config say now."""
+    """Apply the pool sizes that `Desired` and the config say now."""
     set_level: Callable[[], None] = lambda: None
-    """Log from the level on that `Desired` and the config say now."""
+    """Apply the log level that `Desired` and the config say now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whom the rows are about: this process."""
+    """Which rows concern this process, and what applies them."""
 
     nodes: tuple[str, ...]
-    """Its names."""
+    """The names of this node."""
     queue: str
-    """The queue that it leases from."""
+    """The queue that this process leases from."""
     levers: Levers = field(default_factory=Levers)
 
 
 class Steering(GenServer):
-    """Reads the rows when it is notified, and every two seconds; writes what holds into `Desired`,
-    where all look, and does what a change asks for.
+    """Reads the rows on each notification and every two seconds, writes them into `Desired`, and
+    carries out changes.
 
-    While the store is away, all goes on as was wanted last. A pause whose end has come ends without
-    it. Nothing is leased before the rows were read for the first time.
+    While the store is away, the last known state holds, and pauses still end on time. Nothing is
+    leased before the rows were read for the first time.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Steering(GenServer):
         )
 
     async def init(self) -> None:
-        """Read, so that the first request goes by it; but keep the start waiting no longer than a
-        moment. What a predecessor may have left half done is done again."""
+        """Read the rows, so that they apply to the first request, but do not delay the start for
+        long. What a predecessor may have left half done is done again."""
         self._releases_until = trio.current_time() + RELEASING
         with trio.move_on_after(FIRST_READ), suppress(StorageError):
             await self._read()
@@ -124,7 +124,7 @@ class Steering(GenServer):
         self._obey(rows)
 
     def _end_what_is_over(self) -> None:
-        """The store is away, and cannot say so."""
+        """End pauses whose time has come while the store is away."""
         now = trio.current_time()
         if self._desired.ends_at <= now:
             over = {
@@ -133,7 +133,7 @@ class Steering(GenServer):
             self._obey([it for it in self._rows if (it.subject, it.name, it.until) not in over])
 
     def _obey(self, rows: Sequence[ControlRow]) -> None:
-        """No checkpoint: nobody sees half of it."""
+        """Apply the rows. There is no checkpoint, so no other task sees a half-applied state."""
         before = self._desired.pauses
         drained, level = self._desired.drain, self._desired.log_level
         concurrency = self._desired.concurrency
@@ -159,13 +159,13 @@ class Steering(GenServer):
             self._in_work.heed()
 
     def _take_back(self) -> None:
-        """What is in a provider's queue, and whose call may not begin, is the Router's again."""
+        """Return jobs from provider queues to the Router if their calls may not begin."""
         for job in self._in_work:
             if isinstance(job.place, Assigned) and self._desired.of_job(job) is not None:
                 self._in_work.unroute(job)
 
     def _drain(self, *, is_wanted: bool) -> None:
-        """Clients are not to count on a node that drains."""
+        """Begin or end a drain. Clients do not see a draining node as a consumer."""
         if is_wanted:
             self._hints.withdraw()
             self._in_work.drain()
@@ -175,7 +175,7 @@ class Steering(GenServer):
             self._hints.announce()
 
     async def _release(self) -> None:
-        """Make visible what waits for a pause that is over, or could go elsewhere now."""
+        """Make requests visible that wait for a pause that is over, or that can now fall back."""
         if trio.current_time() < self._releases_until:
             lanes, passed_over = self._desired.lanes, self._desired.passed_over
             while await self._store.release(lanes, passed_over, BATCH) == BATCH:
@@ -185,7 +185,7 @@ class Steering(GenServer):
 def _changes(
     before: Collection[Pause], after: Collection[Pause]
 ) -> tuple[list[Pause], list[Pause]]:
-    """Those that have ended, and those that are new, or of another kind than before."""
+    """The pauses that have ended, and those that are new or have changed."""
     old = {_key(it) for it in before}
     new = {_key(it) for it in after}
     gone = {(it.subject, it.name) for it in after}
