@@ -1,3 +1,2 @@
-"""Where requests, results and the journal are stored.
-The pipeline sees the ports `requests`, `results`, `accounts`, `notices`, `quirks`, `retention`;
+"""Where requests, results and the journal are stored. The pipeline depends on the ports here only;
 `postgres` implements them."""

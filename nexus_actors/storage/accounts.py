@@ -1,5 +1,5 @@
-"""The port for what calls may cost and how many there may be, counted by all processes together.
-`requests.py` says what holds for its methods."""
+"""The port for budgets and rate limits, which all processes share. `requests.py` says what holds
+for its methods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ class BudgetShare:
     name: str
     per: Literal["day", "month"]
     dollars: float
-    """What may be spent."""
+    """The most that may be spent in the period."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What is wanted of one token bucket that all processes draw from."""
+    """A draw from one token bucket that all processes share."""
 
     bucket: str
     capacity: float
     rate: float
-    """What it fills by, a second."""
+    """How much it fills per second."""
     wanted: float
 
 
@@ -31,16 +31,17 @@ class AccountStore(Protocol):
     """Token buckets and budgets."""
 
     async def take_quota(self, quotas: Sequence[Quota]) -> list[float]:
-        """Take of each bucket as much as there is and no more than wanted; what was taken."""
+        """Draw from each bucket what it has, at most what is wanted. Returns the amounts drawn."""
         ...
 
     async def reserve(
         self, request_id: str, number: int, dollars: float, budgets: Sequence[BudgetShare]
     ) -> str | None:
-        """Reserve for the attempt that will have this number, of all the budgets or of none; the
-        name of one that has not so much left. Recording the attempt settles it."""
+        """Reserve dollars of all these budgets for the attempt with this number. Returns None, or
+        the name of a budget that has too little left: then nothing is reserved. Recording the
+        attempt settles the reservation."""
         ...
 
     async def may_come_back(self, dollars: float, budgets: Sequence[BudgetShare]) -> bool:
-        """Whether each of the budgets would have so much left if calls under way cost nothing."""
+        """Whether each budget would have this much left if the running calls cost nothing."""
         ...

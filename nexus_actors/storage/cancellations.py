@@ -1,19 +1,19 @@
-"""Requests that somebody wants cancelled: the port, and the rows that it returns."""
+"""The port for cancellations of requests, and the rows that it returns."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 CANCEL_CHANNEL = "nexus_cancel"
-"""Notified of each new row of `nexus.cancellations`. Anybody may notify: the rows alone count."""
+"""Notified for each new row of `nexus.cancellations`. Any role can notify, so only rows count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """A wish that a request be cancelled."""
+    """An order to cancel a request."""
 
     by: str | None
-    """Who asked for it, as they say; None, or empty, where nobody said."""
+    """Who gave it, by their own word; None or empty if they did not say."""
     why: str | None
 
 
@@ -25,10 +25,10 @@ class CancellationStore(Protocol):
         ...
 
     async def hasten(self, request_ids: Collection[str]) -> int:
-        """Make visible those of these requests that wait in the store, so that whoever leases them
-        ends them; how many. Safe to repeat."""
+        """Make those of these requests visible that wait in the store, so that their next lease
+        ends them. Returns how many. Safe to repeat."""
         ...
 
     async def hasten_recent(self) -> int:
-        """The same of all whose cancellation was asked for within the last seconds."""
+        """The same for all requests that were cancelled within the last seconds."""
         ...

@@ -1,4 +1,4 @@
-"""What operators want of the services: the port, and the rows that it returns."""
+"""The port for what operators want (`nexus.control`), and the rows that it returns."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ class ControlRow:
     since: datetime
     until: datetime | None
     seconds_left: float | None
-    """Until `until`, by the database's clock, when the row was read; None where it has none."""
+    """Until `until`, by the database's clock, when the row was read; None if it has no end."""
 
 
 class ControlStore(Protocol):
     """Raises what `RequestStore` raises."""
 
     async def read(self, nodes: Collection[str]) -> Sequence[ControlRow]:
-        """The rows that hold at present for nodes of these names, and for all."""
+        """The rows in force for nodes with these names, and for all nodes."""
         ...
 
     async def release(self, lanes: Collection[str], providers: Collection[str], most: int) -> int:
-        """Make visible up to so many requests that wait for the end of a pause which is none of
-        `lanes` (`steering.desired.Pause.lane`), or for room at one of these providers; how many.
-        Safe to repeat, and for several nodes at once."""
+        """Make up to `most` requests visible that wait for the end of a pause that is not among
+        `lanes` (`steering.desired.Pause.lane`), or for room at one of these providers. Returns how
+        many. Safe to repeat, and for several nodes at once."""
         ...

@@ -27,12 +27,12 @@ log = structlog.get_logger("nexus.database")
 
 
 class DatabaseOwner(GenServer):
-    """Opens the database when it starts and closes it when it ends, whatever ends it.
+    """Opens the database when it starts, and closes it however it ends.
 
-    Its siblings after it are restarted with it (rest_for_one), so they get the one it has opened
-    from `on_open`, which is called before `init` returns. Lost connections are the pool's to mend,
-    and an embedded server that ends is started again, so this actor outlives both; it ends as a
-    guest of another process's server, when that ends.
+    Siblings that start after it are restarted with it (rest_for_one). `on_open` is called before
+    `init` returns, so they get the database that it has opened. The pool replaces lost connections,
+    and an embedded server that ends is started again, so this actor survives both. If it uses an
+    embedded server that another process has started, it ends with that server.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class DatabaseOwner(GenServer):
         )
 
     async def init(self) -> None:
-        """Open. Raises `StorageError` with one line for the operator if that cannot be done.
+        """Open the database. Raises `StorageError`, with one line for the operator, if it cannot.
 
-        One that is elsewhere and cannot be reached is waited for, `wait` seconds: after a power cut
-        it may come up later than we do.
+        If an external database cannot be reached, this retries for `wait` seconds: after a power
+        cut, the database may come up later than this service.
         """
         self.spawn_link(self._hold)
         await self._opened.wait()

@@ -1,29 +1,30 @@
-"""The errors that the storage raises."""
+"""The errors of the storage ports."""
 
 
 class StorageError(Exception):
-    """The storage refused or failed; the message is one line for an operator, without secrets."""
+    """The storage refused or failed. The message is one line for an operator, without secrets."""
 
 
 class StorageUnavailable(StorageError):
-    """The database cannot be reached, does not answer, or is not as it must be: worth repeating."""
+    """The database cannot be reached, does not answer, or lacks something. Worth retrying."""
 
 
 class StorageStrained(StorageUnavailable):
-    """These rows took more time or memory than there is, or one is locked or damaged: fewer, or
-    others, may pass. Or the database is slow for all."""
+    """These rows took too much time or memory, or one of them is locked or damaged: fewer rows, or
+    others, may pass. Or the database is slow in general."""
 
 
 class DataDirUnusable(StorageError):
-    """The data directory is read-only, or closed to who must use it."""
+    """The data directory is read-only, or its user lacks access."""
 
 
 class StorageRefused(StorageError):
-    """The database cannot hold a value of the batch: the very same values are not worth repeating.
+    """The database cannot hold a value of the batch, so retrying the same values is pointless.
 
-    Only that. A missing table or permission is an operator's to mend, and until then `Unavailable`.
+    A missing table or permission is not meant: an operator can repair it, so that is
+    `StorageUnavailable`.
     """
 
 
 class SpoolError(Exception):
-    """An answer cannot be kept on this machine; the message is one line for an operator."""
+    """An answer cannot be spooled to disk. The message is one line for an operator."""

@@ -1,4 +1,4 @@
-"""How a published result becomes a row of `job_results` (the columns are the contract's)."""
+"""Converts a result to a row of `job_results`, whose columns are part of the contract."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
@@ -16,8 +16,8 @@ INT4_MAX = 2**31 - 1
 
 
 def job_result(result: LLMResult, lease: Lease, output: str | None = None) -> JobResult:
-    """The row of one result. `output` holds all of the result, more than the contract asks: it is
-    what `encode_result` makes, given where that was done already.
+    """The row of one result. The column `output` holds the whole result, more than the contract
+    requires. `output` is the result's encoding, if that was made already.
     """
     answer = result.outcome if isinstance(result.outcome, Answer) else None
     return JobResult(
@@ -44,8 +44,8 @@ def job_result(result: LLMResult, lease: Lease, output: str | None = None) -> Jo
 
 
 def cents(cost: float | None) -> int:
-    """US dollars in whole cents, half a cent up, within what the column holds; 0 where the price is
-    unknown (the column is not null).
+    """US dollars in whole cents, half a cent rounded up, limited to the column's range. 0 if the
+    price is unknown, since the column is not null.
     """
     if cost is None:
         return 0

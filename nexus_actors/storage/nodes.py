@@ -1,5 +1,5 @@
-"""What each process reports about itself, and which of them does the chores that one does for all:
-the ports. `requests.py` says what their methods raise."""
+"""The ports for what each process reports about itself, and for chores, which one process does for
+all. `requests.py` says what their methods raise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Final, Literal, Protocol
 
 NodeState = Literal["starting", "ready", "degraded", "draining", "drained", "stopped"]
-"""By a process's own word. One that says nothing more is `lost`, which the database tells."""
+"""As the process reports it. If it stops reporting, the database calls it `lost`."""
 Chore = Literal["prune", "sum"]
 SILENCE: Final = 10.0
-"""Seconds without a heartbeat after which another may take over a chore. The view
-nexus.node_states has the same number: so long until a node is lost."""
+"""Seconds without a heartbeat after which another node may take over a chore. The view
+nexus.node_states has the same number: after this time, a node is lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReport:
-    """One process, at one moment. Texts are what the table takes: bounded, and without content."""
+    """One process at one moment. Texts are bounded and contain nothing of any request."""
 
     node: str
     """The instance's id."""
@@ -29,11 +29,11 @@ class NodeReport:
     started_at: datetime
     state: NodeState
     why: str | None
-    """What it waits for, where it is degraded."""
+    """What it waits for, if it is degraded."""
     in_flight: int
     """Requests of which it holds a lease."""
     concurrency: Mapping[str, int]
-    """Calls at once at most, by provider."""
+    """The most parallel calls, by provider."""
     restarts: int
     last_error: str | None
 
@@ -52,37 +52,37 @@ class Term:
 
     chore: Chore
     queue: str
-    """Of the services that it is for."""
+    """The queue of the services that the chore is done for."""
     node: str
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What came of trying to take a chore."""
+    """The result of trying to take a chore."""
 
     term: Term | None
-    """None: another has it."""
+    """None if another node has the chore."""
     idle: float
-    """Seconds for which nobody has completed a round of it."""
+    """Seconds since any node completed a round of the chore."""
 
 
 class ChoreStore(Protocol):
     """The table `nexus.chores`."""
 
     async def take(self, chore: Chore, *, node: str, running: float) -> Turn:
-        """Hold the chore, or hold it further: if it is free, the node's own, or its holder silent
-        for `SILENCE` seconds. The node has run for `running` seconds, and `idle` is not more."""
+        """Take or keep the chore, if it is free, the node's own, or if its holder has been silent
+        for `SILENCE` seconds. The node has run for `running` seconds; `idle` is at most that."""
         ...
 
     async def hold(self, term: Term) -> bool:
-        """Send a heartbeat; whether the term still is the current one."""
+        """Send a heartbeat. Returns whether the term is still current."""
         ...
 
     async def end(self, term: Term) -> None:
-        """Note that a round is complete. Nothing where the term is over, as the next."""
+        """Record that a round is complete. Does nothing once the term is over, nor does `leave`."""
         ...
 
     async def leave(self, term: Term) -> None:
-        """Let another have it at once."""
+        """Release the chore, so that another node can take it at once."""
         ...

@@ -1,4 +1,4 @@
-"""Notifications, sent and received: the ports."""
+"""The ports for notifications, sent and received."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something for whoever listens to a channel at this moment."""
+    """A notification for those who listen to a channel now."""
 
     channel: str
     payload: str
@@ -16,30 +16,30 @@ class Notice:
 
 
 class Notifier(Protocol):
-    """What others hear."""
+    """Sends notifications."""
 
     async def notify(self, notices: Sequence[Notice]) -> None:
-        """Tell who listens, in this order; nothing is kept for others."""
+        """Notify current listeners, in this order. Nothing is kept for later ones."""
         ...
 
 
 class Hints(Protocol):
-    """Wake-ups from the database, and what clients see of this process. A hint may be lost, so who
-    listens also polls.
+    """Wake-ups from the database, and the presence that clients see of this process. A hint may be
+    lost, so listeners also poll.
     """
 
     @property
     def connected(self) -> bool:
-        """Whether they arrive at present."""
+        """Whether hints arrive at present."""
         ...
 
     def announce(self) -> None:
-        """Be seen by clients as a consumer of the requests queue, as from the beginning."""
+        """Let clients see this process as a consumer of the requests queue. This is the default."""
         ...
 
     def withdraw(self) -> None:
-        """Be seen as none, until `announce`: what is sent now may wait for somebody else. Both take
-        effect soon after, and hold for connections to come."""
+        """Stop being visible as a consumer until `announce`, since requests sent now may have to
+        wait for another process. Both take effect soon after, and also hold after a reconnect."""
         ...
 
     def listen(self, queue: str, callback: Callable[[], None]) -> AbstractContextManager[None]:

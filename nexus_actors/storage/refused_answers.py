@@ -1,5 +1,5 @@
-"""What a refusal by the store proves. An answer is replaced only if its value was shown to be at
-fault: the same statement with a small placeholder in its place would succeed."""
+"""Decides what a refusal by the store proves. An answer is replaced only if its value is shown to
+be at fault: the same statement with a small placeholder instead would succeed."""
 
 import math
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from nexus_actors.storage.requests import Attempt, Finish, RequestStore
 
 
 async def replacement(store: RequestStore, end: Finish, error: StorageRefused) -> Finish | None:
-    """What the store would take in the place of an end that it has refused with `error`; None if
-    the lease is held no more.
+    """What the store accepts instead of an end that it has refused with `error`. None if the lease
+    is no longer held.
 
-    Raises StorageRefused if it takes not even a placeholder: then it is not for the value's sake.
+    Raises StorageRefused if the store refuses even a placeholder: then the value is not at fault.
     """
     if not await store.rehearse(_placeholder(end, _told(end))):
         return None
@@ -35,8 +35,8 @@ async def replacement(store: RequestStore, end: Finish, error: StorageRefused) -
 
 
 async def others_pass(store: RequestStore, end: Finish, other: Finish | None) -> bool:
-    """Whether the store would take a small end in the place of this one if the request were that of
-    `other`, which it took, or a stranger's: whatever it has against this one's request.
+    """Whether the store would accept a small end under another request's id: that of `other`, which
+    it has accepted before, or an unknown one. This shows that it does not refuse everything.
     """
     return (other is not None and await _passes(store, end, other)) or await _passes(
         store, end, None
@@ -53,12 +53,12 @@ async def _passes(store: RequestStore, end: Finish, other: Finish | None) -> boo
 
 
 def is_unstorable(end: Finish) -> bool:
-    """Whether it is one that took the place of an answer."""
+    """Whether this end is an `unstorable_result` error that replaced an answer."""
     return end.failure is not None and end.failure["type"] == ErrorType.UNSTORABLE_RESULT
 
 
 def _candidates(end: Finish, error: StorageRefused) -> Iterator[Finish]:
-    """The paid answer without what is told besides it; then without the answer."""
+    """Replacements to try: the answer without its details, then an error instead of the answer."""
     bare = _bare(end)
     if bare != end:
         yield bare
@@ -68,7 +68,7 @@ def _candidates(end: Finish, error: StorageRefused) -> Iterator[Finish]:
 
 
 def unstorable(end: Finish, error: StorageRefused) -> Finish:
-    """The same request, ended with an error instead of its answer. What it has cost stays told."""
+    """End the request with an error instead of its answer. Its cost stays on record."""
     told = _told(end)
     failure = Failure(
         type=ErrorType.UNSTORABLE_RESULT,
@@ -91,7 +91,7 @@ def unstorable(end: Finish, error: StorageRefused) -> Finish:
 
 
 def _bare(end: Finish) -> Finish:
-    """Without what an adapter may have told wrongly of the way to it."""
+    """Without details of attempts and steps, which an adapter may have filled with bad values."""
     return replace(
         end,
         failure=None if end.failure is None else {"type": end.failure["type"]},
@@ -109,7 +109,7 @@ def _finite(cost: float | None) -> float | None:
 
 
 def _placeholder(end: Finish, who: LLMResult) -> Finish:
-    """An end of the same kind, with next to nothing in it, as that of `who`."""
+    """A minimal end of the same kind, under the ids of `who`."""
     provider = who.outcome.provider
     small: Answer | Failure
     if end.failure is None:
@@ -130,7 +130,7 @@ def _placeholder(end: Finish, who: LLMResult) -> Finish:
 
 
 def _told(end: Finish | None) -> LLMResult:
-    """What the result says; a stranger's where there is none."""
+    """The decoded result, or a made-up one if there is none."""
     result = decode_result(None if end is None else end.result)
     if isinstance(result, LLMResult):
         return result

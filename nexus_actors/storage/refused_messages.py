@@ -1,5 +1,5 @@
-"""Batches that the store refuses to lease: halved, down to the row that is refused alone; and
-whether that row is at fault, or the journal that does not accept it."""
+"""How to proceed when the store refuses to lease a batch. The batch is halved down to a single row;
+then evidence decides whether that row is at fault, or the journal that does not accept it."""
 
 import math
 import random
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 from nexus_actors.storage.requests import Delivery
 
 ENOUGH = 2
-"""So often must a thing be seen to be believed."""
+"""How often something must be observed to count as proven."""
 MOST = 1000
-"""Suspects that are remembered."""
+"""The most messages that are remembered."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
-"""Seconds until a request is tried again that the journal does not take; doubled each time."""
+"""Seconds until a request that the journal does not accept is tried again; doubled each time."""
 SHOWN = 5
-"""So many of them are named at once."""
+"""The most of them that are named in one report."""
 MEMORY = 60.0
-"""Seconds for which one is remembered that has not come again when it was due."""
+"""Seconds beyond its retry time for which a request that did not come again is remembered."""
 
 
 class Portions:
-    """How much to ask the store for: half of what it refused, twice as much as it gave."""
+    """How much to ask the store for: half after a refusal, twice as much after a success."""
 
     def __init__(self) -> None:
         self._most = math.inf
 
     def of(self, quantity: int) -> int:
-        """So many of that many."""
+        """The quantity to ask for, at most `quantity`."""
         return int(min(quantity, self._most))
 
     def of_rooms(self, rooms: Mapping[str, int], expired: int) -> tuple[Mapping[str, int], int]:
-        """So many for each provider, and of those whose time is over. Not always the same ones."""
+        """Divide the portion at random among the providers and the expired requests."""
         wanted = [*rooms.items(), ("", expired)]
         left = self.of(sum(quantity for _, quantity in wanted))
         chosen: dict[str, int] = {}
@@ -42,25 +42,25 @@ class Portions:
         return chosen, expired
 
     def refused(self, quantity: int) -> bool:
-        """So many were refused. False if there is no smaller portion."""
+        """A portion of this size was refused. False if there is no smaller one."""
         self._most = max(quantity // 2, 1)
         return quantity > 1
 
     def strained(self, quantity: int) -> bool:
-        """So many took too long. False if there is no smaller portion; the next is the smallest."""
+        """A portion of this size took too long, so the next one is 1. False if it was 1 already."""
         self._most = 1
         return quantity > 1
 
     def passed(self) -> None:
-        """It gave what was asked for."""
+        """The store gave what was asked for."""
         self._most = 2 * self._most if self._most < MOST else math.inf
 
 
 class Suspects:
-    """Messages of which the content could not be opened, each by itself, without the journal.
+    """Messages whose content could not be opened, each by itself and without the journal.
 
-    One is guilty if that happened twice. Where it was not refused but took too long, it may be the
-    store that is slow: then others must have been leased meanwhile.
+    A message is guilty if that happened twice. If it was not refused but timed out, the store may
+    just be slow; then others must also have been leased meanwhile.
     """
 
     def __init__(self) -> None:
@@ -68,8 +68,8 @@ class Suspects:
         self._others: dict[int, int] = {}
 
     def is_guilty(self, msg_id: int, *, unclear: bool) -> bool:
-        """Its content could not be opened; `unclear`: that may be so with any other. True if it is
-        its own fault; it is then forgotten."""
+        """The message's content could not be opened. `unclear`: the store may be at fault. True if
+        the message is at fault; it is then forgotten."""
         self._seen[msg_id] = self._seen.get(msg_id, 0) + 1
         others = self._others.setdefault(msg_id, 0)
         guilty = self._seen[msg_id] >= ENOUGH and (not unclear or others >= ENOUGH)
@@ -78,7 +78,7 @@ class Suspects:
         return guilty
 
     def others_passed(self, deliveries: Sequence[Delivery]) -> None:
-        """These were leased as any other."""
+        """These messages were leased normally."""
         for delivery in deliveries:
             self._forget(delivery.lease.msg_id)
         for msg_id in self._others:
@@ -91,20 +91,20 @@ class Suspects:
 
 @dataclass(frozen=True, slots=True)
 class Untaken:
-    """A request that the journal did not take."""
+    """A request that the journal did not accept."""
 
     times: int
-    """Each time others had been taken meanwhile."""
+    """How often it was not accepted although others were, in between."""
     until: float
-    """When it is tried again."""
+    """When to try it again."""
     told: str
     taken: int
-    """How many others had been taken by then."""
+    """How many others had been accepted by then."""
 
 
 class HeldBack:
-    """Requests that the journal does not take, though they can be opened: nobody's fault but the
-    journal's, so they are only tried again, at growing pauses, and never end for it.
+    """Requests that can be opened but that the journal does not accept. That is the journal's
+    fault, so they are retried at growing intervals and never end because of it.
     """
 
     def __init__(self) -> None:
@@ -112,9 +112,9 @@ class HeldBack:
         self._taken = 0
 
     def failed(self, msg_id: int, told: str, now: float) -> float:
-        """It was not taken: seconds until it is to be tried again. They grow only where others are
-        taken: else it is the store that takes nobody. What is too much to remember waits
-        longest."""
+        """A request was not accepted. Returns the seconds until its next try. They grow only while
+        others are accepted; otherwise the store accepts nothing. If too many are remembered
+        already, they are the longest pause."""
         if len(self._rows) >= MOST and msg_id not in self._rows:
             return LONGEST_PAUSE
         before = self._rows.get(msg_id, Untaken(0, 0.0, "", -1))
@@ -124,7 +124,7 @@ class HeldBack:
         return pause
 
     def passed(self, deliveries: Sequence[Delivery], now: float) -> None:
-        """These were leased. What has not come again for long is forgotten: another took it."""
+        """These were leased. Forget requests that are overdue: another process has taken them."""
         self._taken += len(deliveries)
         for delivery in deliveries:
             self._rows.pop(delivery.lease.msg_id, None)
@@ -134,7 +134,8 @@ class HeldBack:
 
     @property
     def told(self) -> str | None:
-        """What is to be told of those that were not taken more than once, the oldest first."""
+        """A report of the requests that were refused repeatedly, lowest message number first; None
+        if there are none."""
         lasting = sorted(msg_id for msg_id, it in self._rows.items() if it.times >= ENOUGH)
         words = [self._rows[msg_id].told for msg_id in lasting[:SHOWN]]
         return "; ".join(words + ["and others"] * (len(lasting) > SHOWN)) or None

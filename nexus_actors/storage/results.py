@@ -1,5 +1,5 @@
-"""What the ResultPoller, which moves results into `job_results`, asks of its storage. `requests.py`
-says what holds for all ports."""
+"""The port for the results queue and `job_results`, used by the ResultPoller. `requests.py` says
+what holds for all ports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from nexus_actors.storage.requests import Lease
 
 RESULT_BYTES = 128 * 2**20
-"""What a result may have, to be read: more than any answer of ours."""
+"""The largest result that is read. No result of this service is as large."""
 BATCH_BYTES = 16 * 2**20
 
 
@@ -20,9 +20,9 @@ class ResultMessage:
     lease: Lease
     body: str | None
     fault: str | None = None
-    """Why there is no body, where that is not because the message is SQL NULL."""
+    """Why there is no body; None if there is one or the message is SQL NULL."""
     more_due: bool = False
-    """Others that were due were left for the next reading, for their bytes or their number."""
+    """Whether more messages are due that did not fit into this batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class JobResult:
     duration_ms: int | None
     completed_at: datetime | None
     supersedes: bool = False
-    """It takes the place of an error under its id; others leave alone what is there."""
+    """Whether it replaces an error under the same id. Other rows never replace anything."""
 
 
 class ResultStore(Protocol):
@@ -57,38 +57,39 @@ class ResultStore(Protocol):
         largest: int = RESULT_BYTES,
         together: int = BATCH_BYTES,
     ) -> list[ResultMessage]:
-        """Up to `quantity` results, invisible to other readers for `visibility_timeout` seconds.
+        """Read up to `quantity` results, which are invisible to other readers for
+        `visibility_timeout` seconds.
 
-        One of more than `largest` bytes comes without its text. `together`: bytes that all of them
-        may have; one comes in any case.
+        A result of more than `largest` bytes is returned without its text. `together` bounds the
+        bytes of all of them, but at least one is returned.
         """
         ...
 
     async def store(self, rows: Sequence[JobResult]) -> None:
-        """Insert the rows, acknowledge their messages and notify who waits, in one transaction;
-        those that supersede are written in one of their own, before. Idempotent.
+        """Insert the rows, acknowledge their messages and notify waiting clients, in one
+        transaction. Rows that supersede errors are written before, in a transaction of their own.
+        Idempotent.
 
-        `StorageRefused`: some row cannot be stored and none was.
+        `StorageRefused` means that some row cannot be stored and none was.
         """
         ...
 
     async def rehearse(self, row: JobResult) -> None:
-        """Try whether a row could be stored, and undo it. Raises as `store` does where it would
-        not be."""
+        """Store a row and roll that back. Raises what `store` would raise."""
         ...
 
     async def set_aside(
         self, message: ResultMessage, reason: str, request_id: str | None = None
     ) -> None:
-        """Move a result that no row can be made from to the dead-letter queue, with the reason,
-        which is noted with the request."""
+        """Move a result that cannot become a row to the dead-letter queue, with the reason, and
+        record that with the request."""
         ...
 
     async def postpone(self, row: JobResult, delay: float, reason: str) -> None:
-        """Keep a result invisible for another `delay` seconds, fenced; `reason` is why."""
+        """Keep a result invisible for another `delay` seconds, fenced, and record the reason."""
         ...
 
     async def release(self, *, refused: bool = False) -> None:
-        """Make visible what was read for the first time and not stored, by whomever: at start. With
-        `refused` also what was refused."""
+        """Make results visible that any process has read once and not stored; called at the start.
+        With `refused`, also those that were refused."""
         ...

@@ -1,4 +1,4 @@
-"""What is kept after it has ended, and for how long: the port."""
+"""The port for retention: deletes what has ended and is old enough."""
 
 from typing import Literal, Protocol
 
@@ -15,17 +15,18 @@ Kept = Literal[
     "looks",
     "commands",
 ]
-"""The archives of both queues, the journal, the dead letters; the nodes that are gone; what
-operators wanted until a time that is over; wishes to cancel what has ended, or was never leased;
-looks that are over, with what they saw; orders to nodes."""
+"""The archives of both queues, the journal, dead letters, lost nodes, expired rows of
+`nexus.control`, cancellations of requests that have ended or were never leased, expired looks with
+their sights, and orders to nodes."""
 
 
 class RetentionStore(Protocol):
-    """What is kept after it has ended."""
+    """Deletes old rows."""
 
     async def prune(self, what: Kept, term: Term, *, seconds: float, count: int, batch: int) -> int:
-        """Delete up to `batch` of the oldest that are older than `seconds` or beyond the `count`
-        newest (0: no such limit); how many were deleted. To be repeated until that is 0. A row
-        that cannot be deleted is in the way of no other. Nothing is deleted once the term is over.
+        """Delete up to `batch` of the oldest rows that are older than `seconds` or not among the
+        `count` newest (0: no such limit). Returns how many; repeat until that is 0. A row that
+        cannot be deleted does not prevent others from being deleted. Nothing is deleted once the
+        term is over.
         """
         ...

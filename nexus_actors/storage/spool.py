@@ -1,8 +1,8 @@
-"""Answers that the store could not take yet, on this machine's disk.
+"""The spool: answers that the store could not take yet, on this machine's disk.
 
-An answer is paid for when it arrives. While the database is away, the answer would exist in memory
-only, and a kill would cause a second, paid call. So an answer that has waited for a moment is
-written here, and the next service that runs with this `data_dir` publishes it.
+An answer is paid for when it arrives. While the database is away, it would exist in memory only,
+and a kill would cause a second, paid call. So an answer that has waited for a moment is written
+here. If this process dies, the next service that runs with this `data_dir` publishes it.
 
 The file is a log of lines, each `CRC32 KIND/VERSION JSON`: `answer` with a Finish, `done` with the
 id of a request whose answer was published. It is emptied when nothing is left to publish. An append
@@ -30,16 +30,16 @@ from nexus_actors.storage.requests import Finish
 log = structlog.get_logger("nexus.spool")
 
 FILE: Final = "answers.spool"
-"""In data_dir."""
+"""The file's name in `data_dir`."""
 VERSION = b"3"
-"""Of the lines that are written."""
+"""The version of lines that are written."""
 OLDER = (b"", b"2")
-"""Those of earlier releases, which are read as well."""
+"""Versions of earlier releases, which can be read, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Older:
-    """What earlier releases wrote of a failure. What else they wrote, the result says too."""
+    """How earlier releases wrote a failure. The result contains everything else they wrote."""
 
     dead_reason: str | None = None
     dead_detail: Mapping[str, object] | None = None
@@ -50,7 +50,7 @@ _FINISH: TypeAdapter[Finish] = TypeAdapter(Finish)
 _ID: TypeAdapter[str] = TypeAdapter(str)
 
 RENAMED = ((b'"spared":', b'"uncounted":'), (b'"spared_count":', b'"uncounted_count":'))
-"""Keys of earlier releases. No text of an answer reads so, for its quotes are escaped."""
+"""Keys of earlier releases. An answer's text cannot contain them, since its quotes are escaped."""
 
 T = TypeVar("T")
 
@@ -63,35 +63,35 @@ class _Line:
 
 
 class AnswerSpool(Protocol):
-    """Answers that are durable on this machine until the store has them."""
+    """Answers that are kept on this machine's disk until the store has them."""
 
     def __contains__(self, request_id: str | None) -> bool:
-        """Whether the answer to this request is kept."""
+        """Whether the answer to this request is spooled."""
         ...
 
     def __len__(self) -> int:
-        """How many are kept."""
+        """How many answers are spooled."""
         ...
 
     def unpublished(self) -> Sequence[Finish]:
-        """What is kept, oldest first: at first that of an earlier process."""
+        """The spooled answers, oldest first. At the start, those of an earlier process."""
         ...
 
     async def keep(self, answers: Sequence[Finish]) -> None:
-        """Make these durable, those of requests with an id. Raises `SpoolError` if some could not
-        be; those that are, are in it (`in`)."""
+        """Spool these answers durably, except those without a request id. Raises `SpoolError` if
+        some could not be; `in` tells which ones are."""
         ...
 
     async def discard(self, published: Collection[str]) -> None:
-        """The answers to these requests need not be kept any longer. Raises `SpoolError`."""
+        """Drop the answers to these requests: they are published. Raises `SpoolError`."""
         ...
 
 
 class FileSpool:
-    """The answers of one `data_dir`. Made once in a process; whoever runs it owns the lock there.
+    """The spool of one `data_dir`. Made once per process, which holds the lock of that directory.
 
-    Reading happens when it is made. Raises SpoolError if the file cannot be read or written, or is
-    none of our own.
+    It reads the file when it is made. Raises SpoolError if the file cannot be read or written, or
+    does not belong to this user.
     """
 
     def __init__(self, file: Path, *, limit_bytes: int) -> None:
@@ -114,15 +114,15 @@ class FileSpool:
 
     @property
     def size(self) -> int:
-        """Bytes that its file takes."""
+        """Bytes of the file."""
         return self._size
 
     def unpublished(self) -> tuple[Finish, ...]:
-        """The answers that are not known to be published, oldest first."""
+        """See `AnswerSpool.unpublished`."""
         return tuple(self._kept.values())
 
     async def keep(self, answers: Sequence[Finish]) -> None:
-        """See `AnswerSpool.keep`. Cancelled, they are written all the same."""
+        """See `AnswerSpool.keep`. If this is cancelled, the answers are still written."""
         async with self._writing:
             fresh = {
                 it.request_id: it
@@ -156,7 +156,8 @@ class FileSpool:
             raise SpoolError(f"cannot write {self._file}: {error.strerror}") from error
 
     def _append_answers(self, answers: Mapping[str, Finish]) -> tuple[list[str], str | None]:
-        """Append what the limit and the disk take, durably: whose that is, and why not the rest."""
+        """Append what the limit and the disk allow, durably. Returns the request ids that were
+        written, and why the others were not."""
         kept: list[str] = []
         problem = None
         with self._appending() as descriptor:
@@ -194,8 +195,8 @@ class FileSpool:
 
     @contextmanager
     def _appending(self) -> Iterator[int]:
-        """Where the next line begins. What a write that failed has left, and could not be taken off
-        then, is taken off now; else it gets a line of its own.
+        """Open the file for appending. If a failed write left a partial line that could not be
+        removed then, it is removed now, or else terminated, so that it stays a line of its own.
         """
         with _opened(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
             end = os.fstat(descriptor).st_size
@@ -208,7 +209,7 @@ class FileSpool:
             yield descriptor
 
     def _sync(self, descriptor: int) -> None:
-        """Make durable what was appended; what may not be is taken off again."""
+        """Make the appended lines durable, or remove them again if that fails."""
         try:
             os.fsync(descriptor)
             _sync_directory(self._file.parent)
@@ -217,7 +218,8 @@ class FileSpool:
             raise
 
     def _compact(self) -> None:
-        """Leave only what is still kept; the old file stands until the new one is durable."""
+        """Rewrite the file with unpublished answers only. The old file stays until the new one is
+        durable."""
         draft = self._file.with_suffix(".draft")
         draft.unlink(missing_ok=True)
         size = 0
@@ -260,8 +262,8 @@ class FileSpool:
                     self._truncate(self._size - len(text))
 
     def _take(self, text: bytes) -> None:
-        """Note what one line says. Of whatever bytes, it raises no more than OSError."""
-        if not text:  # ends what a write that failed has left
+        """Apply one line. Whatever its bytes are, this raises nothing but OSError."""
+        if not text:  # terminates what a failed write has left
             return
         line = _parsed(text)
         if isinstance(line, str):
@@ -280,7 +282,7 @@ class FileSpool:
             self._set_aside(text, f"{error.error_count()} fields are not as expected")
 
     def _set_aside(self, line: bytes, why: str) -> None:
-        """What cannot be read may be an answer all the same: it is kept for a person."""
+        """Keep a line that cannot be read, for a person to look at: it may be an answer."""
         damaged = self._file.with_suffix(".damaged")
         with _opened(damaged, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as descriptor:
             _write_all(descriptor, line + b"\n")
@@ -288,7 +290,7 @@ class FileSpool:
 
 
 def count_kept(file: Path) -> int:
-    """How many answers in a spool that nobody runs are to be published. Nothing in it is changed.
+    """How many unpublished answers a spool has whose service is not running. Changes nothing.
     Raises OSError."""
     kept: set[str] = set()
     with _opened(file, os.O_RDONLY) as descriptor, os.fdopen(os.dup(descriptor), "rb") as lines:
@@ -308,10 +310,10 @@ def count_kept(file: Path) -> int:
 
 @contextmanager
 def _opened(file: Path, flags: int) -> Iterator[int]:
-    """A regular file of our own, no link to another: who can write into the folder of the spool
-    shall not have us write, or publish, what is elsewhere. Raises OSError.
+    """Open a regular file of our own, never a link: a user who can write to the spool's directory
+    must not make us write to, or publish, a file elsewhere. Raises OSError.
     """
-    # Not to wait for who opens the other end of a pipe.
+    # O_NONBLOCK: do not wait for the other end if it is a pipe.
     descriptor = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     try:
         found = os.fstat(descriptor)
@@ -328,7 +330,7 @@ def _opened(file: Path, flags: int) -> Iterator[int]:
 
 def _write_all(descriptor: int, text: bytes) -> None:
     left = memoryview(text)
-    while left:  # a disk that is nearly full takes a part
+    while left:  # a nearly full disk may take only a part
         left = left[os.write(descriptor, left) :]
 
 
@@ -338,7 +340,7 @@ def _line(kind: bytes, content: bytes) -> bytes:
 
 
 def _parsed(text: bytes) -> _Line | str:
-    """A line, or why it is none."""
+    """Parse a line, or return why it cannot be parsed."""
     checksum, _, rest = text.partition(b" ")
     if checksum != _checksum(rest):
         return "its checksum is wrong"
@@ -350,7 +352,7 @@ def _parsed(text: bytes) -> _Line | str:
 
 
 def _answer(line: _Line) -> Finish:
-    """Raises ValidationError."""
+    """Decode an answer of any version. Raises ValidationError."""
     content = line.content
     if line.version in OLDER:
         for before, now in RENAMED:
