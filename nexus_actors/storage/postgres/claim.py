@@ -1,9 +1,9 @@
-"""One service per instance id, as the database sees it: a session of its own holds an advisory lock
-as long as the service runs, and names the service's place in its application_name.
+"""Ensures one service per instance id. A separate session holds an advisory lock for as long as the
+service runs, and names the place where it runs in its application_name.
 
-The lock of a data directory proves that no other process works in that directory. It proves nothing
-about a copy of the directory, which has the same instance id: two services with one id would each
-take the other's leases for those of a dead predecessor.
+The lock of a data directory proves that no other process uses that directory. It proves nothing
+about a copy of the directory, which has the same instance id. Two services with one id would each
+mistake the other's leases for those of a dead predecessor.
 """
 
 import asyncio
@@ -28,27 +28,27 @@ from nexus_actors.storage.postgres.locks import Holder, lock_holders
 from nexus_actors.storage.postgres.sessions import connect
 
 BEAT = 2.0
-"""Seconds between signs of life of a session that holds a lock; 5 in earlier releases."""
+"""Seconds between heartbeats of a session that holds a lock; 5 in earlier releases."""
 SILENCE = 20.0
-"""Seconds without a heartbeat after which a session's process is taken for dead."""
+"""Seconds without a heartbeat after which a session's process is considered dead."""
 PATIENCE = 3.0
-"""Seconds that the end of a dead predecessor's session is waited for."""
+"""Seconds to wait until the session of a dead predecessor has ended."""
 LOOK_AGAIN = 0.2
-"""Seconds between looks at the session that holds it."""
+"""Seconds between checks of the session that holds the lock."""
 AGAIN = 1.0
 """Seconds between tries to take the lock while the service runs without it."""
 _CLASS = 0x6E657869
-"""Sets these locks apart from other users' of advisory locks: "nexi" in ASCII."""
+"""The key space of these advisory locks: "nexi" in ASCII."""
 NAME = re.compile(
     r"nexus [0-9a-f]{8} ([^/]{1,20})/([0-9a-f]{8})/(\d+)/([0-9a-f]{6})(?:/([0-9a-f]{8}))?"
 )
-"""Earlier releases' names end after the directory."""
+"""The application_name of such a session. In earlier releases it ends after the directory."""
 
 log = logging.getLogger(__name__)
 
 
 class InstanceTaken(StorageError):
-    """Another service works under this instance's id."""
+    """Another service runs with this instance's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +56,24 @@ class Place:
     """Where a service runs."""
 
     host: str
-    """The beginning of its name, to be shown: containers' names may begin alike."""
+    """The beginning of the host's name, for messages. It may not be unique among containers."""
     boot: str
-    """Eight hexadecimal digits that change whenever the host starts."""
+    """Eight hexadecimal digits that change at each boot of the host."""
     pid: int
     directory: str
-    """Six hexadecimal digits that tell one data directory of a host from another."""
+    """Six hexadecimal digits that distinguish data directories on a host."""
     machine: str | None
-    """Eight hexadecimal digits that tell containers of a host apart; None where an earlier release
-    did not say."""
+    """Eight hexadecimal digits that distinguish containers on a host; None for an earlier
+    release."""
 
     def session_name(self, instance_id: str) -> str:
-        """An application_name, 63 bytes at most."""
+        """The application_name of its session, at most 63 bytes."""
         parts = (self.host, self.boot, str(self.pid), self.directory, self.machine)
         return f"nexus {_short(instance_id, 8)} {'/'.join(filter(None, parts))}"
 
 
 def place(host: str, boot: str, pid: int, directory: str, namespace: str = "") -> Place:
-    """A place, from texts of any length and characters. `namespace`: that of the process ids."""
+    """Make a place from texts of any length and characters. `namespace`: that of process ids."""
     return Place(
         host=re.sub(r"[^A-Za-z0-9._-]", "-", host)[:15] or "-",
         boot=_short(boot, 8),
@@ -100,14 +100,15 @@ class Claim:
         self._key = key_of(instance_id)
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self.trouble: str | None = None
-        """Why the lock is not held at present; None where it is."""
+        """Why the lock is not held at present; None if it is held."""
 
     async def take(self) -> None:
-        """Hold the lock, or know who does.
+        """Take the lock, or find out who holds it.
 
-        Raises InstanceTaken if that is a live service elsewhere. A session that proves nothing is
-        told of in `trouble`. It takes `SILENCE` seconds at most, and only where another service's
-        session holds it. An asyncio coroutine, for the pool's loop, as the others.
+        Raises InstanceTaken if a live service elsewhere holds it. Another session is reported in
+        `trouble`, since it proves nothing. This takes at most `SILENCE` seconds, and only if
+        another service's session holds the lock. Like the others, an asyncio coroutine for the
+        pool's loop.
         """
         try:
             connection = await self._connect()
@@ -122,9 +123,9 @@ class Claim:
         self._judge(holders)
 
     async def keep(self) -> None:
-        """Give signs of life, and take the lock again whenever it is lost, for ever.
+        """Send heartbeats, and take the lock again whenever it is lost, until cancelled.
 
-        `on_taken` is called once if a live service has it by then: it took us for dead.
+        `on_taken` is called once if a live service holds it by then, which took us for dead.
         """
         while True:
             await asyncio.sleep(BEAT if self.trouble is None else AGAIN)
@@ -157,17 +158,17 @@ class Claim:
         return self._connection
 
     async def _try(self, connection: Connection) -> list[Holder]:
-        """Who holds the lock; nobody, if it is ours now."""
+        """Try to take the lock. Returns its holders; empty if it is ours now."""
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._key):
-            # Nobody: who held it has let go since, and it is not ours yet.
+            # Without a holder, it was released in between: try again.
             if holders := await lock_holders(connection, *self._key):
                 return holders
             await asyncio.sleep(0.02)
         return []
 
     async def _watch(self, connection: Connection) -> list[Holder]:
-        """Who holds the lock, once each service among them has sent a heartbeat, or none for
-        long: a session outlives a host that was cut off, and a container that was killed.
+        """The lock's holders, once a service among them has sent a heartbeat, or all have been
+        silent for long: a session survives a host that was cut off, or a killed container.
         """
         before: dict[int, float] = {}
         while holders := await self._try(connection):
@@ -183,7 +184,7 @@ class Claim:
         return holders
 
     async def _end_the_dead(self, connection: Connection, holders: list[Holder]) -> bool:
-        """Whether there was one."""
+        """End the sessions of dead services. Returns whether there were any."""
         dead = [holder for holder in holders if self._is_dead(holder)]
         for holder in dead:
             log.warning("ending the session that a dead predecessor left behind: %s", holder)
@@ -226,14 +227,14 @@ class Claim:
 
 
 def key_of(instance_id: str) -> tuple[int, int]:
-    """The lock's key. Positive, as pg_locks shows its halves unsigned."""
+    """The lock's key. Its halves are positive, since pg_locks shows them unsigned."""
     return _CLASS, int(_short(instance_id, 8), 16) & 0x7FFFFFFF
 
 
 def live_service(holder: Holder, here: Place) -> Place | None:
-    """Where the service runs whose session holds the lock, as seen by who holds the lock of the
-    directory `here`; None if it is none of our role's, or was left behind: by a process that had
-    that very directory, or by one that has sent no heartbeat for long.
+    """Where the live service runs whose session holds the lock. None if the session is not a
+    service's of our role, or was left behind: by a process with the same directory as `here`,
+    whose lock we hold, or by one that has sent no heartbeat for long.
     """
     found = _service(holder)
     if found is None or replace(found, pid=here.pid) == here:
@@ -242,7 +243,7 @@ def live_service(holder: Holder, here: Place) -> Place | None:
 
 
 def _service(holder: Holder) -> Place | None:
-    """Where the service runs whose session that is; None if it is none of our role's."""
+    """Where the session's service runs; None if it is not a service's of our role."""
     found = NAME.fullmatch(holder.name)
     if found is None or not holder.ours:
         return None
@@ -259,9 +260,9 @@ async def open_claim(
 ) -> AsyncIterator[Claim | None]:
     """Hold the instance's lock until the block ends. Raises InstanceTaken.
 
-    Where it cannot be had for another reason, the block goes on without it, and it is tried again.
-    `on_taken` is told, in the pool's loop, if it was lost and another service has it: two must not
-    work under one id, and it is the other one that is seen to live.
+    If the lock cannot be taken for another reason, the block runs without it, and taking it is
+    retried. `on_taken` is called, in the pool's loop, if the lock was lost to another live service:
+    two services must not share an id, so this one has to stop.
     """
     if here is None:
         yield None

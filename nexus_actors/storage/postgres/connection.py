@@ -3,14 +3,14 @@
 Crossing from trio to asyncio and back costs more than a small query, so one crossing carries a
 whole operation: `await pool.run(operation, *arguments)`.
 
-Every operation is bounded three times. After `command_timeout` the server ends a statement and says
-what it was doing; the connection stays good. If the server says nothing, the driver gives up a
-moment later and asks it to stop the statement. A frozen server loses that request, and the driver
-would then wait for the frozen connection, so a watchdog closes the connection's transport. A trio
-deadline alone bounds nothing here.
+Every operation is bounded three times. After `command_timeout` the server ends the statement with
+an error that says what it was doing; the connection stays usable. If the server does not respond,
+the driver gives up a moment later and sends a cancel request. A frozen server ignores that, and the
+driver would wait for it, so a watchdog closes the connection's transport. A trio deadline alone
+bounds nothing here.
 
 What happened to one connection has probably happened to all: the server was restarted or failed
-over, or a firewall silently dropped us. So after one connection was lost, or did not answer in
+over, or a firewall silently dropped them. So after one connection was lost, or did not answer in
 time, the others are replaced before they are used.
 """
 
@@ -59,25 +59,25 @@ __all__ = [
 ]
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds for a new connection, and for a free one of a busy pool."""
+"""Seconds to wait for a new connection, or for a free one in a busy pool."""
 COMMAND_TIMEOUT = 10.0
 """Seconds for one statement."""
 GRACE = 2.0
-"""Seconds after `command_timeout` in which a cancelled statement may still end orderly."""
+"""Seconds beyond `command_timeout` for a cancelled statement to end in an orderly way."""
 HELD = 2
-"""Idle connections that are held: one that leases, and one that finishes."""
+"""Idle connections that are held outside the driver's pool: one for leasing, one for finishing."""
 INACTIVE = 300.0
-"""Seconds after which an idle one is not used any more, as in the driver's pool."""
+"""Seconds after which an idle connection is no longer used, as in the driver's pool."""
 _SERVERS_WORD = 1.0
-"""Seconds after `command_timeout` in which the server tells that it has ended a statement."""
+"""Seconds beyond `command_timeout` for the server to report that it has ended a statement."""
 
 log = logging.getLogger(__name__)
-# It tells with a traceback what each operation tells in a line of ours; it tries again anyhow.
+# It logs a traceback for errors that each operation raises anyway.
 logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 class Runs(Protocol):
-    """What runs operations, as a pool does."""
+    """Runs operations on a connection, like a pool."""
 
     async def run(
         self,
@@ -90,7 +90,7 @@ class Runs(Protocol):
 
 
 class PostgresPool:
-    """A pool of connections; made by `open_postgres`, valid while that is open."""
+    """A pool of connections. Made by `open_postgres`, and valid while that is open."""
 
     def __init__(
         self,
@@ -105,13 +105,13 @@ class PostgresPool:
         """Seconds that a statement may take."""
         self._limit = command_timeout + GRACE
         self._held: list[tuple[_Pooled, float]] = []
-        """Idle ones that the next operations take, and since when."""
+        """Idle connections for the next operations, each with the time since when it is idle."""
         self._waiting = 0
         """Operations that wait for the driver's pool."""
         self.closed = False
-        """True once it is closing: every operation then fails."""
+        """True once the pool is closing: every operation then fails."""
         self.url = url
-        """Holds the password: for further connections, never for a message."""
+        """Contains the password: use it for further connections, never in a message."""
 
     async def run(
         self,
@@ -148,8 +148,8 @@ class PostgresPool:
             result = await operation(connection, *args, **kwargs)
         except DRIVER_ERRORS as error:
             if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-                # A standby, or a server that was told so: a session may stay that way for ever, a
-                # new one finds what there is then.
+                # A standby, or a read-only server. This session may stay read-only for ever; a new
+                # one finds the server's current state.
                 _terminate(connection)
             if isinstance(error, TimeoutError) or _lost(connection):
                 for other, _ in self._held:
@@ -157,7 +157,7 @@ class PostgresPool:
                 self._held.clear()
                 await self._pool.expire_connections()
             if loop.time() >= end and not isinstance(error, asyncpg.PostgresError):
-                # Cut by the watchdog: what the driver says then is of the cut, not of why.
+                # The watchdog has cut the connection. The driver's error is a consequence of that.
                 raise TimeoutError from error
             raise
         else:
@@ -181,8 +181,8 @@ class PostgresPool:
             self._waiting -= 1
 
     def _hold(self, connection: _Pooled) -> bool:
-        """Keep one that did its work out of the driver's pool, which takes longer to go through
-        than a small statement; not where somebody waits for one there."""
+        """Keep a connection outside the driver's pool, whose overhead exceeds that of a small
+        statement. Not if another operation waits for one there."""
         if self._waiting or self.closed or len(self._held) >= HELD or _lost(connection):
             return False
         if connection.is_in_transaction():
@@ -191,8 +191,8 @@ class PostgresPool:
         return True
 
     async def _release(self, connection: _Pooled) -> None:
-        # A release that fails has terminated the connection, and the pool makes a new one: nothing
-        # to report.
+        # If this fails, the connection has been terminated and the pool makes a new one, so there
+        # is nothing to report.
         with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await self._pool.release(connection, timeout=GRACE)
 
@@ -224,10 +224,10 @@ async def open_postgres(
     application_name: str = "nexus",
     settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[PostgresPool]:
-    """A pool of up to `pool_size` connections, on an asyncio loop of its own. `settings`: of their
-    sessions, besides those that all have.
+    """Open a pool of up to `pool_size` connections, on an asyncio loop of its own. `settings` are
+    session settings in addition to the common ones.
 
-    Raises DatabaseStartError when the first connection cannot be made.
+    Raises DatabaseStartError if the first connection cannot be made.
     """
     with collapsed_groups():
         async with trio_asyncio.open_loop() as loop:
@@ -241,7 +241,7 @@ async def open_postgres(
 
 
 async def fetch(connection: Connection, sql: str, *arguments: object) -> list[asyncpg.Record]:
-    """One statement as an operation of its own."""
+    """Run one statement as an operation of its own."""
     return await connection.fetch(sql, *arguments)
 
 
@@ -263,7 +263,7 @@ async def _connect(
             command_timeout=command_timeout + _SERVERS_WORD,
             reset=_no_reset,
             init=partial(configure, settings=settings),
-            # Ours are longer than what is kept prepared by default, where queues have long names.
+            # 0: no limit. With long queue names, our statements exceed the default.
             max_cacheable_statement_size=0,
             server_settings={"application_name": name},
         )
@@ -287,7 +287,7 @@ async def _no_reset(_connection: object) -> None:
 
 
 def _terminate(connection: _Pooled) -> None:
-    """One whose server went is the pool's again by itself, and is no more to be ended by us."""
+    """Terminate a connection, unless the pool has taken it back after its server went away."""
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
@@ -295,12 +295,12 @@ def _terminate(connection: _Pooled) -> None:
 def _lost(connection: Connection) -> bool:
     try:
         return connection.is_closed()
-    except asyncpg.InterfaceError:  # terminated, by the watchdog or us: no longer the pool's
+    except asyncpg.InterfaceError:  # already terminated, so no longer the pool's
         return True
 
 
 def _log_stray_exception(_loop: object, context: dict[str, Any]) -> None:
-    """Without a handler of ours, an exception in any asyncio callback ends the whole loop."""
+    """Log it. Without this handler, an exception in any asyncio callback ends the whole loop."""
     error = context.get("exception")
     reason = describe(error) if isinstance(error, BaseException) else ""
     log.warning("asyncio: %s %s", context.get("message", ""), reason)
@@ -308,8 +308,8 @@ def _log_stray_exception(_loop: object, context: dict[str, Any]) -> None:
 
 @contextmanager
 def collapsed_groups() -> Iterator[None]:
-    """Raise the one exception inside a nursery's group as itself, so that callers can name what
-    they catch.
+    """Unwrap a nursery's exception group that contains one exception, so that callers can catch it
+    by its type.
     """
     try:
         yield

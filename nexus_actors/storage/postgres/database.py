@@ -1,4 +1,4 @@
-"""Everything that implements the storage ports in PostgreSQL, opened together."""
+"""Opens everything that implements the storage ports in PostgreSQL."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -46,7 +46,7 @@ stores results and holds the instance's lock on one each, and needs one to look 
 
 
 class PostgresDatabase:
-    """The ports' implementations on one pool."""
+    """The implementations of all storage ports on one pool."""
 
     def __init__(
         self,
@@ -69,15 +69,15 @@ class PostgresDatabase:
         self.hints = hints
         self.queues = queues
         self.claim = claim
-        """The lock of this instance; None where none was asked for."""
+        """The lock of this instance; None if none was requested."""
 
     async def queue_lengths(self) -> dict[str, QueueLength]:
         """See `read_queue_lengths`."""
         return await self.run(read_queue_lengths, self.queues)
 
     async def waiting_counts(self) -> dict[str, dict[str, object]]:
-        """For each reason, how many requests that were leased once wait: `requests`, `since` the
-        oldest does, `until` the first may be called; times as text, None where nobody knows."""
+        """For each reason, the requests that were given back to wait: how many (`requests`), since
+        when the oldest waits, and until when the first does. Times are text, None if unknown."""
         rows = await self.run(fetch, self.queues.query("waiting_counts"))
         return {
             row["reason"]: {
@@ -120,12 +120,13 @@ async def open_database(
 ) -> AsyncIterator[PostgresDatabase]:
     """Connect, bring the schema up to date, and listen.
 
-    Timeouts are in seconds. `announce_consumer`: tell clients that this process consumes the
-    requests queue. `stores_results`: results are stored in job_results;
-    `direct_results`: by the statement that ends the request. `here`: hold the lock of
-    this instance, as what runs there; `on_taken` is called if another live service has it later on.
+    Timeouts are in seconds. `announce_consumer`: show clients that this process consumes the
+    requests queue. `stores_results`: this service stores results in job_results; `direct_results`:
+    in the statement that ends the request. `here`: hold the instance's lock, under this place;
+    `on_taken` is called if another live service takes it later.
+
     Raises DatabaseStartError, and InstanceTaken if another service holds that lock. Errors inside
-    the block come out as themselves, not in a group.
+    the block are raised as themselves, not in a group.
     """
     queues = queues or Queues()
     with collapsed_groups():
@@ -144,7 +145,7 @@ async def open_database(
             consumer_of = queues.requests if announce_consumer else None
             async with (
                 open_claim(pool, instance_id, here, on_taken) as claim,
-                # Whatever the others wait for, leases are kept in time.
+                # A connection of its own, so that extending leases never waits.
                 open_postgres(
                     url,
                     pool_size=1,

@@ -1,4 +1,4 @@
-"""What a leasing statement returns for each message."""
+"""Converts the rows of leasing statements to deliveries."""
 
 from typing import cast
 
@@ -9,12 +9,12 @@ from nexus_actors.storage.requests import Delivery, Lease, Previous, Verdict
 
 
 def read_lease(row: asyncpg.Record) -> Lease:
-    """A row's `msg_id` and `read_ct`."""
+    """The lease in a row: `msg_id` and `read_ct`."""
     return Lease(row["msg_id"], row["read_ct"])
 
 
 def read_delivery(row: asyncpg.Record) -> Delivery:
-    """A row of lease.sql or take_waiting.sql."""
+    """Convert a row of lease.sql or take_waiting.sql."""
     return Delivery(
         lease=read_lease(row),
         body=row["body"],

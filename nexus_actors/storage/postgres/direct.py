@@ -1,4 +1,5 @@
-"""Ends requests and stores their results in one statement, without the results queue."""
+"""The direct way: ends requests and stores their results in one statement, bypassing the results
+queue."""
 
 from collections.abc import Sequence
 from math import inf
@@ -14,20 +15,20 @@ from nexus_actors.storage.postgres.sql import Queues
 from nexus_actors.storage.requests import Finish
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds in which results go by the results queue, once this way has failed."""
+"""Seconds for which results go through the results queue after the direct way has failed."""
 _NOT_OF_ROWS = ("08", "25", "28", "3D", "57P")
-"""How the states begin that tell of a connection or a server, which the queue's way would meet
-too."""
+"""Prefixes of SQLSTATEs that concern the connection or the server: the results queue would fail in
+the same way."""
 
 log = structlog.get_logger("nexus.storage")
 
 
 class DirectWay:
-    """Tried first where this service stores results; the queue's way takes what it does not do.
+    """Tried first if this service stores results. What it cannot do goes through the results queue.
 
-    If job_results refuses a row, or cannot be written at all, the batch goes by the queue: its
-    poller finds out whose fault that is, and tells. So do others, for growing pauses. `pool` is one
-    connection, on which a table's lock is waited for as briefly as a row's: whoever holds up
+    If job_results refuses a row, or cannot be written at all, the batch goes through the queue, and
+    ResultPoller finds out and reports what is at fault. Later batches do the same, for growing
+    pauses. `pool` is one connection with a short lock_timeout for tables, too, so a lock on
     job_results holds up no request.
     """
 
@@ -42,13 +43,13 @@ class DirectWay:
 
     @property
     def trouble(self) -> str | None:
-        """Why it fails, where that is for no result's sake: a privilege, a column, a lock. None
-        once it is to be tried again: without requests nobody knows more."""
+        """Why the direct way fails, if no single result is at fault: a privilege, a column, a lock.
+        None once it is to be tried again, since without requests nothing more is known."""
         return self._trouble if trio.current_time() < self._shut_until else None
 
     async def finish(self, batch: Sequence[Finish]) -> list[asyncpg.Record] | None:
-        """As `queries/finish.sql`, all or nothing; None where the queue's way is to do it. Raises
-        StorageUnavailable if that could not do it either."""
+        """End requests as `queries/finish.sql` does, all or nothing. None if the batch must go
+        through the results queue. Raises StorageUnavailable if that would fail, too."""
         if self._busy or trio.current_time() < self._shut_until:
             return None
         self._busy = True

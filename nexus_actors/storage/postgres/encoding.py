@@ -1,7 +1,7 @@
-"""Batches as JSON text, the form in which they travel to the server.
+"""Encodes batches as JSON text, the form in which they are sent to the server.
 
-One JSON document per batch rather than an array per column: both sides name its fields, absent ones
-are null, and a number reaches `numeric` as it was written.
+There is one JSON document per batch instead of an array per column: both sides name the fields,
+absent ones are null, and a number reaches `numeric` as it was written.
 """
 
 import json
@@ -17,26 +17,25 @@ from nexus_actors.storage.errors import StorageRefused
 from nexus_actors.storage.requests import Attempt, Finish, GiveBack, Step
 
 JOB_RESULTS_NAMESPACE = UUID("6e657875-732d-5163-8000-6a6f62726573")
-"""A row's id is the uuid5 of its request_id in this namespace, so that a result stored twice is one
-row.
-"""
+"""A row's id is the uuid5 of its request_id in this namespace, so a result that is stored twice is
+one row."""
 
 
 def job_result_id(request_id: str) -> UUID:
     """The id of the row in `job_results` that holds this request's result."""
-    # surrogatepass: a text that PostgreSQL will refuse is refused there, with the other errors.
+    # surrogatepass: PostgreSQL refuses such a text later, like other bad values.
     text = request_id.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     return uuid5(JOB_RESULTS_NAMESPACE, text)
 
 
 def document(rows: Iterable[Mapping[str, object]]) -> str:
-    """The rows as JSON text. Raises StorageRefused for what JSON cannot say, NaN for one."""
+    """The rows as JSON text. Raises StorageRefused for values that JSON lacks, such as NaN."""
     listed = list(rows)
     try:
         if not any(_is_infinite(value) for row in listed for value in row.values()):
             return _ENCODER.encode(listed).decode()
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
-        pass  # the standard way takes more, lone surrogates for one, or says what is wrong
+        pass  # `json` accepts more (lone surrogates), or says what is wrong
     try:
         return json.dumps(listed, ensure_ascii=False, allow_nan=False, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
@@ -44,8 +43,8 @@ def document(rows: Iterable[Mapping[str, object]]) -> str:
 
 
 def finishes(batch: Sequence[Finish], *, stored: bool = False) -> str:
-    """What `queries/finish.sql` takes as its items. `stored`: with the ids of rows in job_results,
-    where it puts the results."""
+    """The items for `queries/finish.sql`. `stored`: with ids of rows in job_results, for the
+    variant that stores the results there."""
     return document(
         {
             "msg_id": item.lease.msg_id,
@@ -64,7 +63,7 @@ def finishes(batch: Sequence[Finish], *, stored: bool = False) -> str:
 
 
 def returns(batch: Sequence[GiveBack]) -> str:
-    """What `queries/give_back.sql` takes as its items."""
+    """The items for `queries/give_back.sql`."""
     return document(
         {
             "msg_id": item.lease.msg_id,
@@ -84,7 +83,7 @@ def returns(batch: Sequence[GiveBack]) -> str:
 
 
 def attempts(batch: Sequence[Finish] | Sequence[GiveBack]) -> str:
-    """The attempts of all items, each with the request it belongs to."""
+    """The attempts of all items, each with its request's id."""
     return document(
         _attempt(item, attempt) for item in batch if item.request_id for attempt in item.attempts
     )
@@ -120,8 +119,8 @@ def _step(step: Step) -> dict[str, object]:
 
 
 def _is_infinite(value: object) -> bool:
-    """Whether the fast way would write null in its place. Only a column's value can be a float:
-    what is nested in one is made of texts and whole numbers."""
+    """Whether msgspec would write null for the value. Only top-level values can be floats: nested
+    ones are texts and integers."""
     return type(value) is float and not math.isfinite(value)
 
 

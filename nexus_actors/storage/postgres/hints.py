@@ -1,4 +1,4 @@
-"""Wakes the service by LISTEN/NOTIFY, and shows clients that a consumer runs."""
+"""Wakes the service by LISTEN/NOTIFY, and shows clients that a consumer is running."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,16 +17,13 @@ from nexus_actors.storage.postgres.presence import announce, withdraw
 from nexus_actors.storage.postgres.sql import channel
 
 ANNOUNCE_AGAIN = 1.0
-"""Seconds between tries to announce a consumer that somebody else keeps from it."""
+"""Seconds between tries to announce this consumer while another session prevents that."""
 
 log = logging.getLogger(__name__)
 
 
 class PostgresHints:
-    """`Hints`; made by `open_hints`.
-
-    Also gives the notifications of any channel, with their payload.
-    """
+    """`Hints` in PostgreSQL; made by `open_hints`."""
 
     def __init__(self, url: str, consumer_of: str | None) -> None:
         self._consumer_of = consumer_of
@@ -34,7 +31,8 @@ class PostgresHints:
         self._announced_on: OwnConnection | None = None
         self.loop = ListenLoop(url, "nexus listener", self._look)
         self.unannounced: str | None = None
-        """Who keeps this process from being announced as a consumer; None where nobody does."""
+        """The session that prevents announcing this process as a consumer; None if there is
+        none."""
 
     @property
     def connected(self) -> bool:
@@ -58,18 +56,18 @@ class PostgresHints:
             self.loop.remove(name, listener)
 
     def announce(self) -> None:
-        """Be seen by clients as a consumer, as from the beginning."""
+        """See `Hints.announce`."""
         self._announces = True
         self.loop.look_soon()
 
     def withdraw(self) -> None:
-        """Be seen as none, until `announce`."""
+        """See `Hints.withdraw`."""
         self._announces = False
         self.loop.look_soon()
 
     async def _look(self, connection: "OwnConnection | None") -> float:
-        """Announce this process as a consumer, unless somebody holds the lock alone, or it is to be
-        seen as none."""
+        """Announce this process as a consumer, unless it is withdrawn or another session holds the
+        lock exclusively."""
         if connection is None or self._consumer_of is None:
             return PROBE_INTERVAL
         if not self._announces:
@@ -93,11 +91,12 @@ class PostgresHints:
 async def open_hints(
     pool: PostgresPool, *, consumer_of: str | None = None
 ) -> AsyncIterator[PostgresHints]:
-    """Hints on a connection of their own, kept for as long as the block lasts.
+    """Open hints on a connection of their own, for as long as the block lasts.
 
-    `consumer_of` names a requests queue to announce this process as a consumer of; the block then
-    begins after the first attempt to, so that who is told that the service is ready can dispatch to
-    it. Does not fail without a connection: hints are then missing until it can be made.
+    `consumer_of` names the requests queue of which this process is announced as a consumer. The
+    block then begins after the first attempt, so that a client can dispatch as soon as the service
+    is reported as ready. This does not fail without a connection: hints are then missing until it
+    can be made.
     """
     hints = PostgresHints(pool.url, consumer_of)
     async with trio.open_nursery() as nursery:

@@ -1,8 +1,8 @@
-"""One connection that LISTENs for any number of listeners: the service's wake-ups, the client's
-results.
+"""One connection that LISTENs for any number of listeners. The service uses it for wake-ups, the
+client for results.
 
-A notification is a hint: it may be lost with the connection, so every listener polls as well. After
-each (re)connect all listeners are called once, since something may have arrived in between.
+A notification is a hint: it may be lost with the connection, so every listener also polls. After
+each (re)connect all listeners are called once, since they may have missed notifications.
 """
 
 import asyncio
@@ -21,23 +21,23 @@ FIRST_DELAY = 0.05
 """Seconds before the first attempt to reconnect; doubled each time."""
 LONGEST_DELAY = 5.0
 PROBE_INTERVAL = 15.0
-"""Seconds between questions to the server, which find a connection whose other end is gone without
-a word."""
+"""Seconds between probes, which detect a connection whose other end is silently gone."""
 
 OwnConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Listener = Callable[[str | None], None]
 """Called with each notification's payload, and with None after each (re)connect. It must not block
 or raise."""
 Look: TypeAlias = "Callable[[OwnConnection | None], Awaitable[float]]"
-"""Called with the connection once it listens, and again after as many seconds as it returned;
-between attempts to connect, with None. The driver's errors that it raises count as a lost
-connection."""
+"""Called with the connection once it listens, and again after the number of seconds that it
+returned; called with None between attempts to connect. If it raises an error of the driver, the
+connection counts as lost."""
 
 log = logging.getLogger(__name__)
 
 
 class ListenLoop:
-    """The connection, made anew whenever it is lost. Lives on asyncio; `run` does the work."""
+    """A connection that is re-established whenever it is lost. Runs on asyncio; `run` does the
+    work."""
 
     def __init__(self, url: str, name: str, look: Look) -> None:
         self._url = url
@@ -45,7 +45,7 @@ class ListenLoop:
         self._look = look
         self._listeners: dict[str, list[Listener]] = {}
         self._heard: set[str] = set()
-        """Channels that are listened to, and whose listeners know it."""
+        """Channels that are listened to, and whose listeners have been called since."""
         self._changed = asyncio.Event()
         self._look_wanted = False
         self._settled = asyncio.Event()
@@ -54,7 +54,7 @@ class ListenLoop:
         """Whether notifications arrive at present."""
 
     def add(self, channel: str, listener: Listener) -> None:
-        """Call `listener` for the channel from now on, as soon as it is listened to."""
+        """Call `listener` for notifications on the channel from now on."""
         self._listeners.setdefault(channel, []).append(listener)
         if self.connected and channel not in self._heard:
             self._settled.clear()
@@ -70,16 +70,16 @@ class ListenLoop:
             self._changed.set()
 
     def look_soon(self) -> None:
-        """Have `look` called at once, where there is a connection."""
+        """Have `look` called at once, if there is a connection."""
         self._look_wanted = True
         self._changed.set()
 
     async def settled(self) -> None:
-        """Until every channel is listened to, or the attempt to connect for it has failed."""
+        """Wait until every channel is listened to, or the attempt to connect has failed."""
         await self._settled.wait()
 
     async def run(self) -> None:
-        """Connect, listen, and connect again, for ever. Cancelled, it closes the connection."""
+        """Connect, listen, and reconnect, until cancelled. Then the connection is closed."""
         delay = FIRST_DELAY
         while True:
             with self._tolerated():
@@ -119,7 +119,7 @@ class ListenLoop:
             connection.terminate()
 
     async def _agree(self, connection: OwnConnection, channels: set[str]) -> None:
-        """Listen to what is asked for and nothing else. `channels`: those of the connection."""
+        """Make the connection's channels (`channels`) equal to those that have listeners."""
         for channel in channels - self._listeners.keys():
             await connection.remove_listener(channel, self._notified)
             channels.discard(channel)
@@ -150,7 +150,7 @@ class ListenLoop:
 
     @contextmanager
     def _tolerated(self) -> Iterator[None]:
-        """Go on after the driver's errors; the first of an outage is logged."""
+        """Suppress errors of the driver. The first of an outage is logged."""
         try:
             yield
         except asyncio.CancelledError:
@@ -163,8 +163,8 @@ class ListenLoop:
 
 @contextmanager
 def _watched(connection: OwnConnection) -> Iterator[None]:
-    """Cut the connection if this takes too long: a frozen server ignores the driver's own timeout,
-    and the driver then waits for it even where it is cancelled."""
+    """Terminate the connection if the block takes too long. A frozen server ignores the driver's
+    own timeout, and the driver waits for it even when it is cancelled."""
     limit = COMMAND_TIMEOUT + GRACE
     watchdog = asyncio.get_running_loop().call_later(limit, connection.terminate)
     try:

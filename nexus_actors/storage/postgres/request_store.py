@@ -1,7 +1,7 @@
 """The requests queue and the journal in PostgreSQL: `RequestStore`, one statement per operation.
 
-Cancelling an operation stops its statement on the server, which is then rolled back, or had already
-committed. In the latter case a lease may exist that nobody knows of: it lapses, or
+Cancelling an operation stops its statement on the server. The statement is then rolled back, unless
+it had already committed. In that case a lease may exist that nobody knows of: it lapses, or
 `release_orphans` releases it.
 """
 
@@ -31,12 +31,12 @@ from nexus_actors.storage.requests import (
 )
 
 WAITING_TIMEOUT = 900.0
-"""Seconds after which a request that waits for a provider is visible to everybody again, at most
-twice that. Long, because who has room takes it before: it is for providers that no running process
+"""A request that waits for a provider becomes visible again after once to twice this many seconds.
+Long, because a process with room takes it earlier: this is for providers that no running process
 has."""
 
 NOTIFICATIONS_FULL = 0.5
-"""Of the server's queue of notifications, as in the statements that notify."""
+"""Usage of the server's notification queue (0 to 1) at which statements stop notifying."""
 
 Statement = Literal[
     "find_others",
@@ -64,9 +64,9 @@ Statement = Literal[
 class PostgresRequestStore:
     """`RequestStore`, `AccountStore` and `Notifier` for one service instance.
 
-    `keeper`: connections for `extend` alone, so that it waits for nobody. `direct`: what ends
-    requests where their results are stored here. Errors are the ports': StorageUnavailable,
-    StorageRefused.
+    `keeper` is a pool for `extend` alone, so that leases never wait for a connection. `direct` ends
+    requests and stores their results at once, if this service stores results. Errors are those of
+    the ports: StorageUnavailable, StorageRefused.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class PostgresRequestStore:
     async def give_back(self, returns: Sequence[GiveBack]) -> None:
         """See `RequestStore.give_back`.
 
-        What waits for a provider is visible again after `waiting_timeout`.
+        A request that waits for a provider becomes visible again after `waiting_timeout`.
         """
         if returns:
             await self._fetch(
@@ -310,8 +310,8 @@ class PostgresRequestStore:
     async def release_orphans(self, held: Collection[int], *, called: bool) -> int:
         """See `RequestStore.release_orphans`.
 
-        Without the instance's lock nothing is released: what nobody here works on may be another's
-        of the same id, and lapses by itself.
+        Nothing is released while the instance's lock is not held: another service with the same id
+        may work on these requests. Their leases lapse by themselves.
         """
         if self._claim is not None and self._claim.trouble is not None:
             return 0
@@ -330,9 +330,9 @@ class PostgresRequestStore:
 async def rehearsal(
     connection: Connection, sql: str, *arguments: object, before: Sequence[Any] = ()
 ) -> tuple[list[asyncpg.Record], float]:
-    """One statement, its deferred constraints too, wholly undone; with how full the server's queue
-    of notifications is, which would fail it only when it is committed. `before`: another statement
-    that comes first, and its arguments.
+    """Run one statement, including its deferred constraints, and roll it back. Also returns how
+    full the server's notification queue is, since a full one would fail only the commit. `before`
+    is a statement to run first, with its arguments.
     """
     transaction = connection.transaction()
     await transaction.start()
@@ -346,13 +346,13 @@ async def rehearsal(
         try:
             await transaction.rollback()
         except BaseException:
-            connection.terminate()  # nobody else shall find an open transaction in the pool
+            connection.terminate()  # never return an open transaction to the pool
             raise
     return rows, float(usage)
 
 
 def refuse_if_full(usage: float) -> None:
-    """Raise StorageRefused where the server's queue of notifications may be what fails a commit."""
+    """Raise StorageRefused if a full notification queue may be what fails the commits."""
     if usage >= NOTIFICATIONS_FULL:
         raise StorageRefused(f"the server's queue of notifications is {usage:.0%} full")
 

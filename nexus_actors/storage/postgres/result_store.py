@@ -20,13 +20,13 @@ from nexus_actors.storage.results import (
 )
 
 RESULTS_CHANNEL = "nexus_results"
-"""Notified with the request_id of each row stored."""
+"""Notified with the request_id of each stored row."""
 
 
 class PostgresResultStore:
-    """`ResultStore`, one statement per operation, and one more where results supersede errors.
+    """`ResultStore`, with one statement per operation, and another if results supersede errors.
 
-    Errors are the ports'; a cancelled operation is wholly undone.
+    Errors are those of the ports. A cancelled operation is rolled back.
     """
 
     def __init__(self, pool: PostgresPool, queues: Queues) -> None:
@@ -102,8 +102,8 @@ class PostgresResultStore:
 
 @contextmanager
 def _grant_told() -> Iterator[None]:
-    """A role without the privilege is refused this row alone, as by a condition of the table: what
-    supersedes nothing is stored all the same."""
+    """If the role lacks UPDATE, refuse only rows that supersede errors: the others can be
+    stored."""
     try:
         yield
     except StorageUnavailable as error:
@@ -131,7 +131,7 @@ def _row(row: JobResult) -> dict[str, object]:
 
 
 def _aware(moment: datetime | None) -> datetime | None:
-    """A time without a zone is UTC, as the column's are."""
+    """Take a time without a zone as UTC, like the column's."""
     if moment is not None and moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     return moment
