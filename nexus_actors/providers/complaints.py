@@ -1,9 +1,9 @@
-"""What a provider says is wrong, however it words it: codes, words, delay, the field it refuses.
+"""Reads the error in a response, whatever its form: codes, message, delay, the refused field.
 
-Every server has a form of its own: `{"error": {…}}`, `{"error": "text"}`, `{"message": …}`,
+Every server has its own form: `{"error": {…}}`, `{"error": "text"}`, `{"message": …}`,
 `{"detail": […]}` (FastAPI), `{"message": {"detail": …}}` (Mistral), `{"errors": […]}`, one form in
-another's text (gateways), a page of HTML. Read leniently; what is said stays bounded, and is masked
-where it leaves (`redact.py`).
+another's text (gateways), an HTML page. Reading is lenient. Messages are bounded here, and masked
+before they leave this process (`redact.py`).
 """
 
 import html
@@ -18,13 +18,13 @@ from nexus_actors.providers.http.event_stream import BLANK, EventStream, begins_
 from nexus_actors.providers.refused_fields import Refused, refused_field
 
 LONGEST_WAIT: Final = 86_400.0
-"""Seconds; who asks for more is taken to mean this."""
+"""The longest delay that is accepted, in seconds. Longer ones are shortened to this."""
 _MOST_WORDS: Final = 1_000
-"""Characters kept of what a provider says."""
+"""Characters of a provider's message that are kept."""
 _MOST_ITEMS: Final = 5
-"""Of a list of complaints."""
+"""The most items that are read from a list of errors."""
 _MOST_LEVELS: Final = 8
-"""Of complaints inside complaints."""
+"""The deepest nesting of errors that is read."""
 _SAID_AT: Final = (
     "message",
     "error",
@@ -39,32 +39,32 @@ _TITLE: Final = re.compile(r"<title[^>]*>([^<]{1,200})</title", re.IGNORECASE)
 _PASSED_ON: Final = frozenset(
     {"content_filter", "content_policy_violation", "context_length_exceeded", "model_not_found"}
 )
-"""Codes that count also where they come from behind a gateway: they speak of the request. Others
-may speak of the gateway's key."""
+"""Codes that also count if they come from behind a gateway, since they concern the request. Others
+may concern the gateway's key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """An error as a provider words it."""
+    """An error as a provider reports it."""
 
     codes: frozenset[str] = frozenset()
     """Its `code`, `type`, Google's `status` and the `reason` of its details, lower-case."""
     message: str = ""
     status: int | None = None
-    """The status that stands in the error itself, as with OpenRouter."""
+    """The HTTP status inside the error, as OpenRouter sends it."""
     retry_after: float | None = None
-    """Seconds to wait, as Google's `RetryInfo` has it."""
+    """Seconds to wait, from Google's `RetryInfo`."""
     refused: Refused | None = None
-    """The field of the call that it names as the reason."""
+    """The field of the call that the error names as its reason."""
     is_page: bool = False
-    """It is a page of HTML: a front end's word, not the API's."""
+    """Whether it is an HTML page, which comes from a front end and not from the API."""
 
 
 NOTHING_SAID: Final = Complaint()
 
 
 def read_body(text: str) -> Complaint:
-    """The body of an answer that is no success."""
+    """Read the body of an unsuccessful response."""
     parsed = parse(text)
     if not isinstance(parsed, Parsed):
         is_page = text.lstrip("\ufeff \t\r\n").startswith("<")
@@ -82,7 +82,7 @@ def read_body(text: str) -> Complaint:
 
 
 def _in_events(text: str) -> Complaint | None:
-    """The first event of a body that is an event stream: some servers send even errors as one."""
+    """Read the first event, if the body is an event stream: some servers send errors so."""
     body = text.encode("utf-8", "replace")
     if not begins_stream(body.lstrip(BLANK)[:64]):
         return None
@@ -92,7 +92,7 @@ def _in_events(text: str) -> Complaint | None:
 
 
 def read_complaint(value: Any) -> Complaint:
-    """What is at `error` in a body, or the whole body of a server that has no such member."""
+    """Read the value of `error` in a body, or a whole body that has no `error`."""
     return _read(value, _MOST_LEVELS)
 
 
@@ -127,7 +127,7 @@ def _read(value: Any, levels: int) -> Complaint:
 
 
 def _read_text(text: str, levels: int) -> Complaint:
-    """Words, or another's complaint that was put into a text."""
+    """A message, or another error as JSON inside a text."""
     if text.lstrip()[:1] in ("{", "[") and levels:
         parsed = parse(text)
         if isinstance(parsed, Parsed):
@@ -141,7 +141,7 @@ def _read_text(text: str, levels: int) -> Complaint:
 
 
 def _read_items(items: list[Any], levels: int) -> Complaint:
-    """Several complaints, such as FastAPI's `[{"loc": […], "msg": …}]`."""
+    """Several errors, such as FastAPI's `[{"loc": […], "msg": …}]`."""
     read = [(_place(it), _read(it, levels - 1)) for it in items[:_MOST_ITEMS]] if levels else []
     said = [f"{place}: {it.message}" if place else it.message for place, it in read if it.message]
     return Complaint(
@@ -158,7 +158,7 @@ def _place(item: Any) -> str:
 
 
 def _page(text: str) -> str:
-    """What a body that is no JSON says: a page's title, or a plain text."""
+    """The message of a body that is not JSON: a page's title, or plain text."""
     if title := _TITLE.search(text[:10_000]):
         return " ".join(html.unescape(title.group(1)).split())
     words = " ".join(text[:_MOST_WORDS].split())
@@ -178,7 +178,7 @@ def _joined(inner: Complaint, around: Complaint) -> Complaint:
 
 
 def _behind_gateway(metadata: Any, levels: int) -> Complaint:
-    """What OpenRouter was told by the provider behind it."""
+    """The error that OpenRouter passes on from the provider behind it."""
     raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
     return _read(raw, levels - 1) if raw and levels else NOTHING_SAID
 
@@ -204,7 +204,7 @@ def _details(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _violations(detail: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Those of a `QuotaFailure`, each with its quota's name and, at times, size."""
+    """The violations of a `QuotaFailure`, each with its quota's name and sometimes its size."""
     return _details(detail.get("violations"))
 
 
@@ -222,7 +222,7 @@ def _status(value: Any) -> int | None:
 
 
 def number_of(text: str | None) -> float | None:
-    """A number that is finite and not negative."""
+    """Parse a finite number that is not negative; None for anything else."""
     try:
         number = float(text or "")
     except ValueError:

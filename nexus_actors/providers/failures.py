@@ -1,8 +1,8 @@
-"""What a provider's error means: told by status, headers and codes.
+"""Classifies a provider's error by its status, headers and codes.
 
-By its words only where no code says it, and then by a closed list of sentences, matched from their
-first character on, with the statuses that they come with (`_SENTENCES`): a message may quote the
-prompt, but then begins otherwise.
+The wording counts only if no code does, and only by a closed list of sentences with their statuses
+(`_SENTENCES`), matched from the message's first character on. A message that quotes the prompt
+begins differently.
 
 Sources: RFC 9110 (statuses, `retry-after`), OpenAI's error codes
 (https://platform.openai.com/docs/guides/error-codes), the official clients' retry rules.
@@ -31,10 +31,10 @@ QUOTA_CODES = frozenset(
         "per_day_quota",
     }
 )
-"""Codes of a spent allowance, sent with 429 or 403: not worth a second try. The last is ours, for a
-`QuotaFailure` of Google's that names a quota per day."""
+"""Codes of an exhausted quota, sent with 429 or 403: not worth a retry. The last is our own, for
+Google's `QuotaFailure` that names a quota per day."""
 NO_QUOTA = "no_quota"
-"""Ours, for one that names a quota of 0: this model is not to be had with the account's plan."""
+"""Our own, for one that names a quota of 0: the account's plan does not include this model."""
 MODEL_CODES = frozenset(
     {
         "deploymentnotfound",
@@ -45,7 +45,7 @@ MODEL_CODES = frozenset(
         "model_terms_required",
     }
 )
-"""Some come with 403, and speak of one model, not of the key."""
+"""Some of these come with 403, but concern one model and not the key."""
 KEY_CODES = frozenset(
     {
         "invalid_api_key",
@@ -60,8 +60,7 @@ KEY_CODES = frozenset(
         "service_disabled",
     }
 )
-"""Those from `api_key_invalid` on are reasons of Google's (google.rpc.ErrorInfo), with 400 or 403.
-"""
+"""From `api_key_invalid` on, these are Google's reasons (google.rpc.ErrorInfo), with 400 or 403."""
 TOO_LONG_CODES = frozenset(
     {"context_length_exceeded", "context_window_exceeded", "exceed_context_size_error"}
 )
@@ -88,13 +87,15 @@ _IMPLIED = {
     "overloaded_error": 529,
     "unavailable": 503,
 }
-"""The status that an error's code stands for, where it comes without one: inside a 200, or in a
-stream that has begun (Anthropic's `type`, Google's `status`)."""
+"""The status that a code implies if the error has none: inside a 200, or in a stream that has begun
+(Anthropic's `type`, Google's `status`)."""
 _REFUSED = (400, 413, 422)
 _NO_CAPACITY = 498
-"""Groq's, in its tier `flex`: worth another try. https://console.groq.com/docs/flex-processing"""
+"""Groq's status for no capacity in its tier `flex`: worth a retry.
+https://console.groq.com/docs/flex-processing"""
 _GAVE_UP_WAITING = (408, 502, 504, 520, 524)
-"""Statuses of a front end that heard no more of what stands behind it, which may be at work still.
+"""Statuses of a front end that got no response from the server behind it, which may still be
+working.
 """
 
 
@@ -108,9 +109,9 @@ class _Class(NamedTuple):
 def failed_status(
     status: int, headers: Mapping[str, str], body: bytes, *, now: float
 ) -> ProviderFailure:
-    """The failure that an answer with an HTTP status other than 2xx means.
+    """Classify a response with an HTTP status other than 2xx.
 
-    `now` is the time in seconds since 1970, to which a date in `retry-after` is compared.
+    `now` is the Unix time, to compare a date in `retry-after` with.
     """
     complaint = read_body(body.decode("utf-8", "replace"))
     failure = _failure(status, complaint)
@@ -130,9 +131,9 @@ def _is_too_large(failure: ProviderFailure) -> bool:
 
 
 def failed_inside(complaint: Complaint) -> ProviderFailure:
-    """The failure that an error inside an answer with status 200 means (OpenRouter sends them).
+    """Classify an error inside a response with status 200 (OpenRouter sends them).
 
-    Without a status or a known code it counts as the provider's own trouble, and as paid for.
+    Without a status or a known code, the provider is at fault and the call counts as paid.
     """
     failure = _failure(complaint.status or _implied_status(complaint.codes), complaint)
     return replace(
@@ -201,7 +202,7 @@ _SENTENCES: Final = tuple(
         (_REFUSED, r"Your input exceeds the context window of this model", _TOO_LONG),
         (_REFUSED, r"Prompt contains \d+ tokens(?: and \d+ draft tokens)?, too large", _TOO_LONG),
         (_REFUSED, r"the request exceeds the available context size", _TOO_LONG),
-        # A limit that the request exceeds by itself: to wait is no use, and the key is well.
+        # A limit that the request exceeds by itself: waiting does not help, and the key works.
         ((429,), r"Request too large for ", _TOO_LARGE),
         ((402,), r"This request requires more credits, or fewer max_tokens", _UNAFFORDABLE),
         ((402,), r"Prompt tokens limit exceeded: \d+ > \d+", _UNAFFORDABLE),

@@ -1,8 +1,8 @@
-"""Whether a model can honour what would change the question if it were left out.
+"""Whether a model can honour the fields that would change the question if they were left out.
 
-Routing passes over a model that cannot, if another can: a tool that must be called, an answer begun
-for the model, where it is to stop, the form of the answer, pictures, files and recordings. All else
-of a request may be left out, and is told. Pure; `models.toml` says what each model takes.
+These are a forced tool call, a prefilled answer, stop sequences, the response format, images, files
+and audio. Routing prefers models that can honour them. All other fields may be left out, which the
+result reports. Pure; `models.toml` says what each model accepts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,31 +24,31 @@ _WHY: Final[Mapping[str, str]] = {
     "file_urls": "it takes files as data only, not by URL",
     "audio": "it takes no audio",
 }
-"""A field of `Takes` → what is told where it is false."""
+"""A field of `Takes` → the reason to report if it is false."""
 IMAGES: Final = frozenset({"image_url", "input_image", "image"})
 _FILES: Final = frozenset({"file", "input_file", "document"})
 AUDIO: Final = frozenset({"input_audio"})
 MEDIA: Final = IMAGES | _FILES | AUDIO
-"""Types of the parts of a message's content that are no text."""
+"""Types of parts of a message's content that are not text."""
 _OF_FUNCTIONS: Final = frozenset({"any", "required", "tool", "function", "allowed_tools"})
-"""Types of a choice that is one among functions."""
+"""Types of a tool choice that concern functions."""
 _SYSTEM: Final = ("system", "developer")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What one request wants honoured."""
+    """What one request requires of a model."""
 
     flags: tuple[str, ...]
     """Fields of `Takes` that must be true."""
     stops: int
     output: str | None
-    """The form of the answer: `json_object` or `json_schema`."""
+    """The response format: `json_object` or `json_schema`."""
 
 
 def wanted(request: LLMRequest, *, media: bool = True) -> Wanted | None:
-    """What must be honoured; None where it is nothing, as with most requests. `media`: whether
-    messages may have parts that are no text."""
+    """What a request requires; None for most requests. `media`: whether messages may have parts
+    that are not text."""
     output = None if request.response_format is None else request.response_format.get("type")
     flags: list[str] = []
     if request.tool_choice is not None and _is_forced(request):
@@ -69,7 +69,7 @@ def wanted(request: LLMRequest, *, media: bool = True) -> Wanted | None:
 
 
 def unhonoured(wanted: Wanted | None, takes: Takes) -> str | None:
-    """Why a model cannot honour it; None where it can."""
+    """Why a model cannot honour what is wanted; None if it can."""
     if wanted is None:
         return None
     for flag in wanted.flags:
@@ -83,7 +83,7 @@ def unhonoured(wanted: Wanted | None, takes: Takes) -> str | None:
 
 
 def _is_forced(request: LLMRequest) -> bool:
-    """Whether a tool must be called, and there is one."""
+    """Whether the request forces the call of a tool that it has."""
     asked = request.tool_choice
     match asked:
         case {"type": "auto" | "none"}:
@@ -94,7 +94,7 @@ def _is_forced(request: LLMRequest) -> bool:
         } if mode != "required":
             return False
         case {"type": str(kind)} if kind not in _OF_FUNCTIONS:
-            # One of a kind of its own: it is forced where there is one.
+            # A type of tool of its own: forced if the request has such a tool.
             return any(tool.get("type") == kind for tool in request.tools)
         case "auto" | "none" | None:
             return False
@@ -103,8 +103,8 @@ def _is_forced(request: LLMRequest) -> bool:
 
 
 def _is_begun(request: LLMRequest) -> bool:
-    """Whether the answer is begun for the model. Instructions may stand behind it: they have a
-    place of their own with some APIs."""
+    """Whether the answer is prefilled: the last message is the assistant's. Instructions may follow
+    it, since some APIs send them separately."""
     for message in reversed(request.messages):
         if message["role"] not in _SYSTEM:
             return message["role"] == "assistant" and _says_something(message)
@@ -112,7 +112,7 @@ def _is_begun(request: LLMRequest) -> bool:
 
 
 def _says_something(message: Message) -> bool:
-    """Whether an assistant's message is text, and no calls."""
+    """Whether an assistant's message has text and no calls."""
     if message.get("tool_calls"):
         return False
     content = message.get("content")

@@ -1,8 +1,8 @@
-"""Looking up names of hosts in threads that no other work waits for.
+"""DNS lookups in threads that no other work waits for.
 
-`getaddrinfo` can be given up but not ended: where a name server is silent, its thread stays for
-half a minute. So lookups have limiters of their own, and those of hosts that requests bring along
-another than the providers': however many are dead, files are written, and providers are called.
+`getaddrinfo` can be abandoned but not stopped: if a name server does not respond, the thread is
+busy for half a minute. So lookups have their own thread limiters: one for hosts that requests name,
+and one for providers. However many lookups hang, files are written and providers are called.
 """
 
 import socket
@@ -15,16 +15,16 @@ from typing import Any, Final, cast
 import trio
 
 MOST_FOREIGN: Final = 64
-"""Lookups at once of hosts that requests bring along, those that were given up among them."""
+"""The most parallel lookups of hosts that requests name, including abandoned ones."""
 MOST_OWN: Final = 64
-"""Of all others, such as the providers'."""
+"""The most parallel lookups of other hosts, such as the providers'."""
 _patience: ContextVar["_Patience | None"] = ContextVar("nexus_lookup_patience", default=None)
 _resolver: trio.lowlevel.RunVar["_Resolver"] = trio.lowlevel.RunVar("nexus_resolver")
 
 
 async def look_up(host: str, seconds: float) -> list[Any]:
-    """What `getaddrinfo` says of a host; nothing where it is unknown, or nobody says anything for
-    `seconds`. They begin when there is a thread: waiting for one takes as long as the caller has.
+    """The result of `getaddrinfo`; empty if the host is unknown or there is no response within
+    `seconds`. The time starts once there is a thread; the wait for one is bounded by the caller.
     """
     use_own_threads()
     found: list[Any] = []
@@ -34,8 +34,8 @@ async def look_up(host: str, seconds: float) -> list[Any]:
 
 
 def use_own_threads() -> None:
-    """From here on, no lookup of this run takes a thread from the default limiter. A resolver that
-    somebody else has set stays."""
+    """From now on, no lookup of this trio run uses the default thread limiter. A resolver that was
+    set by other code stays."""
     try:
         _resolver.get()
     except LookupError:
@@ -50,7 +50,7 @@ def use_own_threads() -> None:
 
 
 class _Patience:
-    """How long one lookup may take, once it has a thread."""
+    """The timeout of one lookup, which starts once it has a thread."""
 
     def __init__(self, scope: trio.CancelScope, seconds: float) -> None:
         self._scope = scope
@@ -97,7 +97,7 @@ class _Resolver(trio.abc.HostnameResolver):
 
 
 class _Told:
-    """A limiter that tells a lookup when it has to wait, and when it begins."""
+    """A limiter that tells a lookup when it waits for a thread and when it begins."""
 
     def __init__(self, limiter: trio.CapacityLimiter, patience: _Patience) -> None:
         self._limiter = limiter

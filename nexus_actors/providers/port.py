@@ -1,10 +1,10 @@
-"""The port every provider stands behind.
+"""The port behind which all providers are.
 
-A provider is one file in this folder, named as its `kind` in the config, with a module-level
+A provider kind is one file in this folder, named like the `kind` in the config, with a module-level
 `PROVIDER: ProviderKind`. Nothing else has to change to add one: `catalog.py` finds it.
 
-A worker holds one session and makes one call at a time on it, so a session never needs a pool of
-connections: one shared pool is what makes thousands of calls in flight slow.
+A worker holds one session and makes one call at a time on it, so a session needs no connection
+pool. A shared pool is what makes thousands of parallel calls slow.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from supervisors import GenServer
 
 Scope = Literal["request", "key", "provider"]
-"""What a failure says about: this request alone, the key used, or the provider as a whole."""
+"""What is at fault: this request, the key that was used, or the provider as a whole."""
 
 
 def _as_tuple(given: Any) -> Any:
-    # Where a kind looks at its table before it is checked, a list of TOML's is one of Python's.
+    # A kind may read its table before validation, when TOML arrays are still lists.
     return tuple(given) if isinstance(given, list) else given
 
 
@@ -62,7 +62,7 @@ class ModelSettings(BaseModel):
     not given stays as the list has it."""
 
     def laid_over(self, takes: Takes) -> Takes:
-        """What the model takes, with what stands here laid over it."""
+        """Merge these settings into what is known of the model."""
         changed = with_changes(takes, self.takes)
         if self.max_output_tokens is None:
             return changed
@@ -79,7 +79,7 @@ class ModelSettings(BaseModel):
 
     @field_serializer("takes")
     def _show_changes(self, takes: Takes | None) -> dict[str, Any] | None:
-        # The rest is the file's to say, and would look like an order of the config's.
+        # Show only what the config sets: the rest comes from models.toml.
         return None if takes is None else takes.model_dump(mode="json", exclude_unset=True)
 
 
@@ -119,11 +119,12 @@ class ProviderSettings(BaseModel):
     """Facts about models, by the model's name; see below."""
 
     def server(self, request: LLMRequest) -> str | None:
-        """By which name `models.toml` knows who answers this request; None: it does not."""
+        """The name in `models.toml` of the server that answers this request; None if it has
+        none."""
         return None
 
     def takes(self, model: str, request: LLMRequest) -> Takes:
-        """What `model` takes, by the API that this request goes to; everything where `models.toml`
+        """What `model` accepts through the API that this request uses. Everything, if `models.toml`
         does not know the server."""
         server = self.server(request)
         known = Takes() if server is None else model_takes(server, model)
@@ -133,7 +134,7 @@ class ProviderSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFailure:
-    """A call that failed, classified by what happened, never by the text of a message."""
+    """A failed call, classified by evidence (`providers/failures.py`)."""
 
     type: str
     """A name from `contract.errors`."""
@@ -142,41 +143,41 @@ class ProviderFailure:
     retryable: bool
     """True if the same call may succeed on this provider a moment later."""
     scope: Scope = "provider"
-    """`request` failures end the request's stay at this provider but say nothing of the provider.
-    """
+    """A failure of scope `request` ends the request's stay at this provider, but says nothing about
+    the provider."""
     suspects: Literal["key"] | None = None
-    """It may be the key's fault, as far as one answer shows: the next request's will tell."""
+    """The key may be at fault. One response does not prove it: the next request's will."""
     status_code: int | None = None
     retry_after: float | None = None
-    """Seconds the provider asked to wait."""
+    """Seconds that the provider asked to wait."""
     maybe_paid: bool = False
-    """True if the provider may have done the work although no answer arrived."""
+    """Whether the provider may have done the work although no answer arrived."""
     dropped: tuple[str, ...] = ()
-    """As `Answer.dropped`."""
+    """See `Answer.dropped`."""
     refused_field: str | None = None
-    """An optional field of the request, by its name in `LLMRequest`, that the provider named as the
-    reason: the call is worth repeating once without it."""
+    """The optional field that the provider refused, by its name in `LLMRequest`: the call is worth
+    repeating once without it."""
     refused_value: bool = False
-    """It was the field's value that was refused, or the field beside another: nothing is learnt."""
+    """Only the field's value, or a combination of fields, was refused: nothing is remembered."""
     repeat_once: bool = False
-    """Worth one more try at most: each is paid."""
+    """Worth at most one more try, since each is paid for."""
     cost: float | None = None
-    """US dollars that it is known to have cost all the same."""
+    """US dollars that the failed call has cost, if known."""
     cost_basis: CostBasis | None = None
-    """Where `cost` comes from; None where it is not known to have cost anything."""
+    """Where `cost` comes from; None if the call is not known to have cost anything."""
     instead: Answer | None = None
-    """An answer that says nothing: it stands, at the cost that was recorded with its own attempt,
-    if the one more try (`repeat_once`) brings no better one."""
+    """An empty answer. It is used if the one more try (`repeat_once`) brings no better one; its
+    cost is recorded with its own attempt."""
 
 
 Outcome = Answer | ProviderFailure
 NOTHING: Mapping[str, str] = MappingProxyType({})
 OnText = Callable[[str], None]
-"""Is given each stretch of a streamed answer's text as it arrives. Must not block or raise."""
+"""Called with each piece of a streamed answer's text as it arrives. Must not block or raise."""
 
 
 class ProviderSession(Protocol):
-    """One worker's way to the provider."""
+    """One worker's session with the provider."""
 
     async def complete(
         self,
@@ -190,12 +191,12 @@ class ProviderSession(Protocol):
     ) -> Outcome:
         """Make one call, without retrying, bounded by `timeout` seconds.
 
-        `without`: fields of the request that are left out of it, and why; told in `dropped`.
-        `key_name`: where the session's key came from. It seals what the provider wants back.
+        `without`: fields of the request to leave out, with the reasons, which `dropped` reports.
+        `key_name`: the name of the session's key; provider state is sealed for it.
 
-        With `on_text` the answer is read as a stream where the provider has one; what is returned
-        is the whole answer all the same. Text told before a failure belongs to no answer.
-        Cancellation leaves no connection behind; the provider may still have been paid.
+        With `on_text`, the answer is streamed if the provider supports that. The whole answer is
+        returned in any case. Text that was passed on before a failure belongs to no answer.
+        Cancellation closes the connection; the provider may still charge for the call.
         """
         ...
 
@@ -208,26 +209,26 @@ class ProviderKind(Protocol):
     def open(
         self, name: str, settings: Any, api_key: SecretStr | None
     ) -> AbstractAsyncContextManager[ProviderSession]:
-        """A session for one worker. `name` is the provider's name in the config."""
+        """Open a session for one worker. `name` is the provider's name in the config."""
         ...
 
 
 class Served(ProviderKind, Protocol):
-    """A kind bound to one provider, whose server runs beside its workers, below the same
-    supervisor. Its sessions find that server, also after a restart."""
+    """A kind bound to one provider whose server runs beside the workers, below the same supervisor.
+    Its sessions find the server, also after a restart."""
 
     def server(self) -> "GenServer":
-        """A new actor that is the server; called at each start and restart."""
+        """Make the actor that runs the server; called at each start and restart."""
         ...
 
 
 @runtime_checkable
 class ServedKind(Protocol):
-    """What the module of such a kind exports as `PROVIDER`, instead of a ProviderKind."""
+    """What the module of a kind with a server exports as `PROVIDER`, instead of a ProviderKind."""
 
     settings: type[ProviderSettings]
     server_settings: frozenset[str]
-    """Names of those that the server is started with: only its next start sees them change."""
+    """Names of settings that apply only when the server is started."""
 
     def missing(self, settings: Any) -> str | None:
         """Why the server cannot run on this machine, and what to do about it; None if it can. The
@@ -235,5 +236,5 @@ class ServedKind(Protocol):
         ...
 
     def serve(self, name: str, settings: Any) -> Served:
-        """The kind for the provider of this name in the config."""
+        """Bind the kind to the provider of this name."""
         ...

@@ -1,4 +1,4 @@
-"""What a provider says may quote the key or the prompt. What we repeat of it may not."""
+"""Masks keys and prompts that a provider's message may quote."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,14 +7,14 @@ from typing import Any
 from nexus_actors.contract.request import LLMRequest
 
 MESSAGE_LIMIT = 300
-"""Characters of a failure's message."""
+"""The most characters of a failure's message."""
 _READ_LIMIT = 1_000
-"""Characters of a provider's message that are looked at, and read from it at all."""
+"""Characters of a provider's message that are read at all."""
 _SHORTEST_SECRET = 4
 _KEY_WINDOW = 6
-"""Characters of a key in a row that count as quoting it."""
+"""Consecutive characters of a key that count as quoting it."""
 _PROMPT_WINDOW = 20
-"""Characters of a prompt in a row that count as quoting it; fewer occur by chance."""
+"""Consecutive characters of a prompt that count as quoting it; fewer may match by chance."""
 _MOST_REMEMBERED = 10_000
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
@@ -22,9 +22,9 @@ _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 def safe_message(text: str, *, secrets: Iterable[str], prompt: Iterable[str]) -> str:
     """`text` on one line, with secrets and prompt masked, in at most `MESSAGE_LIMIT` characters.
 
-    Also parts of a secret are masked: servers cut what they quote. Cutting comes last here, for
-    the half of a key would no longer be known as one. Takes time in proportion to the secrets and
-    the prompt together, whatever number of texts they are.
+    Parts of a secret are masked, too, since servers truncate what they quote. Truncation is the
+    last step here, since half a key would not be recognized. Takes time linear in the total length
+    of secrets and prompt.
     """
     text = text[:_READ_LIMIT]
     by_window: dict[int, list[str]] = {}
@@ -39,7 +39,7 @@ def safe_message(text: str, *, secrets: Iterable[str], prompt: Iterable[str]) ->
 
 
 def _mask(text: str, wholes: Iterable[str], window: int, mark: str) -> str:
-    """Replace each stretch of `text` all of whose windows occur in `wholes`."""
+    """Replace each part of `text` all of whose windows occur in `wholes`."""
     quoted = _quoted(text, wholes, window)
     if not quoted:
         return text
@@ -59,8 +59,8 @@ def _mask(text: str, wholes: Iterable[str], window: int, mark: str) -> str:
 
 
 def _quoted(text: str, wholes: Iterable[str], window: int) -> set[str]:
-    """Windows of `text` that occur in one of `wholes`, which may be long and many: they are gone
-    through once, by blocks so short that every window has a whole one in it."""
+    """The windows of `text` that occur in one of `wholes`, which may be long and many. They are
+    scanned once, in blocks so short that every window contains a whole block."""
     step = window // 2
     block = window - step + 1
     windows = {text[at : at + window] for at in range(len(text) - window + 1)}
@@ -85,7 +85,8 @@ def _quoted(text: str, wholes: Iterable[str], window: int) -> set[str]:
 
 
 def request_texts(request: LLMRequest) -> Iterator[str]:
-    """Every text in a request that may be its prompt; not the ids of calls, which errors name."""
+    """All texts of a request that may be its prompt, but not the ids of calls, which errors
+    name."""
     for message in request.messages:
         yield from texts(message.get("content"))
         calls = message.get("tool_calls")
@@ -95,13 +96,13 @@ def request_texts(request: LLMRequest) -> Iterator[str]:
 
 
 def request_secrets(request: LLMRequest) -> Iterator[str]:
-    """What a request brings along for MCP servers to know it by."""
+    """The credentials for MCP servers that a request contains."""
     for server in (*request.mcp_servers, *request.tools):
         yield from texts((server.get("authorization"), server.get("headers")))
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in a value of JSON."""
+    """All texts in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,6 +1,7 @@
-"""How long to wait before a failed call is repeated. Pure: the worker does the waiting.
+"""How long to wait before a failed call is repeated. Pure: the worker waits.
 
-As the official clients do it (`_calculate_retry_timeout` in openai-python, anthropic-sdk-python).
+The same rule as in the official clients (`_calculate_retry_timeout` in openai-python,
+anthropic-sdk-python).
 """
 
 import random
@@ -8,26 +9,26 @@ import random
 from nexus_actors.providers.port import ProviderFailure
 
 LONG_PAUSE = 5.0
-"""Seconds that are too long to be waited out by who makes the call, or for a provider while the
-route has another model."""
+"""Seconds above which a worker does not sleep between calls, and a request does not wait for a
+provider if its route has another model."""
 FIRST = 0.5
 LONGEST = 8.0
 LONGEST_THROTTLED = 60.0
 BELIEVED = 5
-"""So many times in a row a provider is believed that a moment is enough."""
+"""How many times in a row the delay that a provider names is taken at its word."""
 
 
 def may_wait(seconds: float) -> bool:
-    """Whether a pause is short enough to be waited out by who makes the call."""
+    """Whether a pause is short enough for the worker to sleep through it."""
     return seconds <= LONG_PAUSE
 
 
 def backoff(attempt: int, failure: ProviderFailure, rng: random.Random) -> float:
     """Seconds to wait after attempt number `attempt`, counted from 0, ended in `failure`.
 
-    What the provider asked for, however long; else, or if it asked for nothing, twice as long each
-    time, from half a second to eight, less up to a quarter at random, so that callers do not come
-    back together.
+    The delay that the provider named, however long. If it named none (or 0), exponential backoff
+    from half a second to eight seconds, minus up to a quarter at random, so that callers do not
+    come back together.
     """
     if failure.retry_after:
         return failure.retry_after
@@ -37,8 +38,8 @@ def backoff(attempt: int, failure: ProviderFailure, rng: random.Random) -> float
 def throttled(count: int, failure: ProviderFailure, rng: random.Random) -> float:
     """Seconds that a request waits after its 429 number `count`, counted from 0.
 
-    What the provider asked for, or more where that did not help so often; where it asked for
-    nothing, twice as long each time, from half a second to a minute, less up to a quarter.
+    The delay that the provider named, or more once that has not helped several times. If it named
+    none, exponential backoff from half a second to a minute, minus up to a quarter at random.
     """
     asked = failure.retry_after
     if not asked:

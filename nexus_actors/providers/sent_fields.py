@@ -1,8 +1,8 @@
-"""Which field of a request it is that a provider refuses by name.
+"""Maps the name that a provider refuses to a field of the request.
 
-A name is believed only where it stands for something that was sent in this very call, and that the
-request may go without: a prompt that quotes an error, or a server that names whatever it likes, can
-take nothing else away.
+A name is believed only if it stands for a field that this very call sent and that the request can
+do without. So a prompt that quotes an error, or a server that names anything, cannot remove other
+fields.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
 from nexus_actors.providers.port import ProviderFailure
 
 LIMIT = "max_tokens"
-"""Is never left out: it goes under the other name that chat completions have for it."""
+"""This field is never left out, but sent under its other name in chat completions."""
 _LONGEST = 200
 _SHORTEST = 4
 
@@ -29,8 +29,8 @@ def dispensable(
     """The field of the request that a failure names (`refused_field`, as the provider worded it),
     if the call is worth repeating without it.
 
-    `request`: what the body was written from. `names`: places in the body that stand for a field of
-    another name. `without`: fields that were left out of it already.
+    `request` is what the body was made from. `names` maps places in the body to fields of another
+    name. `without` are fields that were left out already.
     """
     refused = failure.refused_field
     rejected = failure.type == ErrorType.REQUEST_REJECTED and failure.status_code != 413
@@ -48,8 +48,8 @@ def dispensable(
 
 
 def names_a_value(refused: str, field: str, names: Mapping[str, str]) -> bool:
-    """Whether what is named lies inside the field (`metadata.x`, a key that the producer chose), or
-    is one of the forms that it may have: that says nothing of the field itself."""
+    """Whether the name is inside the field (`metadata.x`, a key that the producer chose) or one of
+    the field's forms. That says nothing about the field itself."""
     path, places = _path(refused), {_path(place) for place in names}
     known = next((end for end in range(len(path), 0, -1) if path[:end] in places), 1)
     return known < len(path) or field == "thinking"
@@ -58,8 +58,8 @@ def names_a_value(refused: str, field: str, names: Mapping[str, str]) -> bool:
 def _place(
     body: Mapping[str, Any], path: tuple[str, ...], places: Collection[tuple[str, ...]]
 ) -> tuple[str, ...]:
-    """Where it stands in the body: some servers say the last part alone (`effort`), run the parts
-    together (`reasoningEffort`), or name a kind (`penalty`)."""
+    """The path in the body. Some servers name its last part only (`effort`), join the parts
+    (`reasoningEffort`), or name a group of fields (`penalty`)."""
     word = path[0]
     if len(path) > 1 or _is_in(body, path):
         return path
@@ -69,8 +69,8 @@ def _place(
 
 
 def _meant(path: tuple[str, ...], renamed: Mapping[tuple[str, ...], str]) -> str | None:
-    """By the nearest place at or above what is named; else by the only one below it; else by its
-    own name."""
+    """The field of the nearest place at or above the path; else of the only place below it; else
+    the field with this name."""
     for end in range(len(path), 0, -1):
         if path[:end] in renamed:
             return renamed[path[:end]]
@@ -81,7 +81,7 @@ def _meant(path: tuple[str, ...], renamed: Mapping[tuple[str, ...], str]) -> str
 
 
 def _is_in(body: Mapping[str, Any], path: tuple[str, ...]) -> bool:
-    """Whether the body has the place, or one above it that holds no object: Anthropic's
+    """Whether the body has this path, or a parent that is not an object: Anthropic's
     `thinking.type.enabled` names a value."""
     inner: Any = body
     for depth, word in enumerate(path):
@@ -99,6 +99,6 @@ def _path(name: str) -> tuple[str, ...]:
 
 
 def _word(word: str) -> str:
-    """Without an index. Google says `generation_config.top_p` of what was sent as
-    `generationConfig.topP`."""
+    """Normalize a name: no index, no underscores, lower case. Google names what was sent as
+    `generationConfig.topP` `generation_config.top_p`."""
     return word.partition("[")[0].replace("_", "").lower()

@@ -1,4 +1,4 @@
-"""One worker's sessions with its provider: one for each key it has called with."""
+"""One worker's sessions with its provider, one for each key that it uses."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +9,7 @@ from nexus_actors.providers.port import ProviderKind, ProviderSession, ProviderS
 
 
 class Sessions:
-    """Opened when first needed, closed together at the end."""
+    """Sessions are opened when first needed and closed together at the end."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Sessions:
         self._open: dict[int, ProviderSession] = {}
 
     async def get(self, key: int) -> ProviderSession:
-        """The session with the key at this place."""
+        """The session for the key at this index."""
         if key not in self._open:
             session = self._kind.open(self._name, self._settings, self._keys[key])
             self._open[key] = await self._stack.enter_async_context(session)
@@ -41,7 +41,7 @@ async def open_sessions(
     settings: ProviderSettings,
     keys: Sequence[SecretStr | None],
 ) -> AsyncIterator[Sessions]:
-    """The first is opened at once, so that what is wrong with a provider shows at its start."""
+    """Open the first session at once, so that a broken provider fails at its start."""
     async with AsyncExitStack() as stack:
         sessions = Sessions(kind, name, settings, keys, stack)
         await sessions.get(0)

@@ -1,7 +1,8 @@
-"""How long a provider asks to wait: `retry-after`, or when it says that its limit is filled again.
+"""How long a provider asks to wait: `retry-after`, or the reset time of an exhausted limit.
 
 Sources: RFC 9110, 10.2.3; https://docs.anthropic.com/en/api/rate-limits#response-headers;
-https://platform.openai.com/docs/guides/rate-limits; https://openrouter.ai/docs/api-reference/limits.
+https://platform.openai.com/docs/guides/rate-limits;
+https://openrouter.ai/docs/api-reference/limits.
 """
 
 import re
@@ -19,7 +20,7 @@ _RESET: Final = re.compile(
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _EPOCH: Final = 1e9
-"""A number above is a moment, in seconds or milliseconds since 1970; below, seconds from now."""
+"""A larger number is a Unix time in seconds or milliseconds; a smaller one, seconds from now."""
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -41,8 +42,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def reset_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until the last of the limits of which nothing remains is filled again, by the headers
-    of a 429; None where they name no such limit."""
+    """Seconds until all exhausted limits are reset, by the headers of a 429. None if the headers
+    name no exhausted limit."""
     waits = (_until(text, now) for name, text in headers.items() if _is_spent(name, headers))
     return max((it for it in waits if it is not None), default=None)
 
@@ -61,7 +62,7 @@ def _is_spent(name: str, headers: Mapping[str, str]) -> bool:
 
 
 def _until(text: str, now: float) -> float | None:
-    """Seconds from now: a number, a span such as `6m0s`, a moment since 1970, or a date."""
+    """Seconds from now. Accepts a number, a span such as `6m0s`, a Unix time, or a date."""
     if (number := number_of(text)) is not None:
         moment = number / 1000 if number > 1000 * _EPOCH else number
         return min(max(moment - now, 0.0) if moment > _EPOCH else moment, LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""A streamed answer on its way from pieces of bytes to one value."""
+"""Turns the bytes of a streamed answer into text for the listener and one final value."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,14 +12,14 @@ from nexus_actors.providers.port import OnText
 
 _NO_OBJECT = "an event of the stream is no JSON object"
 _OF_ANSWERS = frozenset({"candidates", "choices", "content", "output", "promptFeedback", "type"})
-"""Of these, every answer and every event of one has one."""
+"""Every answer, and every event of one, has one of these keys."""
 _OF_ERRORS = frozenset({"detail", "details", "error_msg", "errors", "message", "msg"})
-"""Of these, every error has one that has no `error`."""
+"""Every error without the key `error` has one of these keys."""
 _OF_FLAT_ERRORS = frozenset({"code", "message", "param", "type"})
 
 
 class AnswerStream:
-    """Feeds an API's reader with the events, and the listener with the text."""
+    """Passes events to an API's reader, and text to the listener."""
 
     def __init__(self, reader: StreamReader, on_text: OnText) -> None:
         self._reader = reader
@@ -31,18 +31,18 @@ class AnswerStream:
         self.seconds_to_first_text: float | None = None
 
     def take(self, piece: bytes) -> None:
-        """Take what arrived. An event that is no JSON object is passed over; it is told if no
-        answer comes."""
+        """Take the next bytes. An event that is not a JSON object is skipped, and reported only if
+        no answer comes."""
         for data in self._events.feed(piece):
             self._take_data(data)
 
     def close(self) -> None:
-        """The body came to its end."""
+        """The body is complete."""
         for data in self._events.close():
             self._take_data(data)
 
     def take_event(self, event: Mapping[str, Any]) -> None:
-        """Take one event's JSON."""
+        """Take one event."""
         if self._error is None and _is_error(event):
             self._error = with_error(event)
         text = self._reader.take(event)
@@ -56,7 +56,7 @@ class AnswerStream:
             return
         parsed = parse(data)
         value = parsed.value if isinstance(parsed, Parsed) else None
-        if isinstance(value, list) and len(value) == 1:  # as Google wraps an error
+        if isinstance(value, list) and len(value) == 1:  # Google wraps errors in a list
             value = value[0]
         if isinstance(value, Mapping):
             self.take_event(value)
@@ -64,19 +64,19 @@ class AnswerStream:
             self._fault = _NO_OBJECT
 
     def whole(self) -> Mapping[str, Any] | str:
-        """The answer, or why there is none."""
+        """The complete answer, or why there is none."""
         whole = self._reader.whole()
-        # What looks like an error, beside an answer that came to its end, has spoiled nothing.
+        # An apparent error beside a complete answer does no harm.
         if whole is not None:
             return whole
         return self._error or self._fault or "the stream ended early"
 
 
 def whole_answer(body: bytes, reader_of: Callable[[], StreamReader]) -> Mapping[str, Any] | str:
-    """The answer in a body that was not read as it came, or why there is none.
+    """The answer in a complete body, or why there is none.
 
-    The content type is not looked at: servers get it wrong. A body that begins as an event stream
-    is one; a list holds the events of a stream, or an error; else it is one JSON object.
+    The content type is ignored, since it is often wrong. A body that begins like an event stream is
+    one; a list contains the events of a stream, or an error; anything else is one JSON object.
     """
     stream = AnswerStream(reader_of(), lambda _: None)
     if begins_stream(body.removeprefix(BOM).lstrip(BLANK)):
@@ -85,7 +85,7 @@ def whole_answer(body: bytes, reader_of: Callable[[], StreamReader]) -> Mapping[
         return stream.whole()
     value = _read_json(body)
     if isinstance(value, str):
-        # JSON by lines, such as an error with something behind it, is a stream without `data:`.
+        # JSON lines, such as an error with something after it, are a stream without `data:`.
         stream.take(body)
         stream.close()
         lines = stream.whole()
@@ -117,13 +117,13 @@ def _read_json(body: bytes) -> Mapping[str, Any] | list[Any] | str:
 
 
 def with_error(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An error, at the key `error` if it does not stand there by itself."""
+    """Wrap an error under the key `error`, unless it already has that key."""
     return value if value.get("error") else {"error": value}
 
 
 def _is_error(value: Mapping[str, Any]) -> bool:
-    """Whether it is no part of an answer, but an error: by its key, or in the form of servers that
-    have no such key (`{"detail": …}`, `{"message": …, "code": …}`)."""
+    """Whether the value is an error instead of a part of an answer: it has the key `error`, or the
+    form that some servers use instead (`{"detail": …}`, `{"message": …, "code": …}`)."""
     if value.keys() & _OF_ANSWERS:
         is_flat = value.keys() <= _OF_FLAT_ERRORS and isinstance(value.get("message"), str)
         return is_flat or value.get("object") == "error"

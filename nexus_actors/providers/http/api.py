@@ -1,7 +1,7 @@
-"""The port between an HTTP session and an API: pure translation, both ways.
+"""The port between an HTTP session and an API: pure translation in both directions.
 
-`http/provider.py` does what all of them have in common (the connection, the deadline, the stream,
-masking secrets, the price); an API says how a request is written and what an answer means.
+`http/provider.py` does what all APIs have in common: connection, deadline, stream, masking, price.
+An API defines how a request is written and what an answer means.
 """
 
 from collections.abc import Mapping
@@ -16,77 +16,77 @@ from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
 
 MOST_TOKENS = 2**31 - 1
-"""Counts beyond are nonsense, and would not fit the database's column."""
+"""Larger counts make no sense, and would not fit into the database's column."""
 MOST_COUNTS: Final = 64
-"""Counts of one answer's usage; there are a dozen."""
+"""The most counts that are kept of one answer's usage. Real ones have about a dozen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """One call, written."""
+    """A call that is ready to be sent."""
 
     path: str
-    """What follows the provider's `base_url`; names in it percent-encoded."""
+    """The path below the provider's `base_url`, with names percent-encoded."""
     body: Mapping[str, Any]
-    """To be sent as JSON."""
+    """The body, to be sent as JSON."""
     dropped: tuple[str, ...] = ()
-    """As `Answer.dropped`: what `body` leaves out, or has in a form that is the nearest only."""
+    """See `Answer.dropped`: what `body` leaves out or only approximates."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """Where the body has an optional field under another name than the request: the place there,
-    such as `reasoning.effort`, to the field of `LLMRequest`."""
+    """Optional fields that have another name in the body: the path there, such as
+    `reasoning.effort`, to the field of `LLMRequest`."""
     check: Mapping[str, Any] | None = None
-    """A JSON Schema that an answer's text is to be held against, since the provider does not."""
+    """A JSON Schema to validate an answer's text with, since the provider does not enforce it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """An answer as the API told it."""
+    """An answer as the API gave it."""
 
     response: str | None
-    """The text; None where there are tool calls alone."""
+    """The text; None if there are only tool calls."""
     usage: Usage | None = None
-    """None: it did not say."""
+    """None if the answer has no usage."""
     finish_reason: str | None = None
-    """`stop`, `length`, `tool_calls` or `content_filter`; any other as the provider says it."""
+    """`stop`, `length`, `tool_calls` or `content_filter`; others unchanged from the provider."""
     native_finish_reason: str | None = None
     response_id: str | None = None
     tool_calls: tuple[Mapping[str, Any], ...] = ()
-    """In the chat API's form, whatever the API."""
+    """In the form of chat completions, whatever the API."""
     served_model: str | None = None
-    """The model that answered, by the name the provider has for it."""
+    """The provider's name of the model that answered."""
     cache_write_tokens: int = 0
-    """Those of the prompt's that were written to the provider's cache, at a higher price."""
+    """Prompt tokens that were written to the provider's cache, at a higher price."""
     cache_write_1h_tokens: int = 0
-    """Those of them that are kept for an hour, at a higher price still."""
+    """Those of `cache_write_tokens` that are kept for an hour, at an even higher price."""
     audio_input_tokens: int = 0
     audio_output_tokens: int = 0
     told_cost: float | None = None
-    """US dollars, as the provider says; not checked."""
+    """US dollars as the provider reports them, unchecked."""
     service_tier: str | None = None
-    """That the answer was given in, such as `flex` or `priority`; None for the usual one."""
+    """The tier of the answer, such as `flex` or `priority`; None for the default one."""
     geo: str | None = None
-    """Where it was computed, if that has a price."""
+    """Where the answer was computed, if that affects the price."""
     hosted_calls: Mapping[str, int] = field(default_factory=dict)
-    """Calls of the provider's own tools that cost by the call: `web_search` and the like."""
+    """Calls of the provider's own tools that are charged per call, such as `web_search`."""
     state: str | None = None
-    """What is to be sent back with this message, as JSON text; those of calls stand in the calls,
-    as `provider_state`."""
+    """Provider state to be sent back with this message, as JSON text. The state of a call is in the
+    call itself, as `provider_state`."""
     dropped: tuple[str, ...] = ()
-    """What of the answer was left out, told with what of the request was."""
+    """What was left out of the answer; reported together with what was left out of the request."""
     fault: str | None = None
-    """Why it is no answer although it was paid for: worth one more try at most."""
+    """Why this paid response is not a usable answer: worth at most one more try."""
 
 
 class StreamReader(Protocol):
-    """Puts one streamed answer together."""
+    """Assembles one streamed answer."""
 
     def take(self, event: Mapping[str, Any]) -> str:
-        """Take the next event's JSON; returns the text that it adds to the answer, or ""."""
+        """Take the next event. Returns the text that it adds to the answer, or ""."""
         ...
 
     def whole(self) -> Mapping[str, Any] | None:
-        """The answer in the form it would have had unstreamed, for `HttpApi.read`; with an `error`
-        where one came. None if the stream ended before the answer did."""
+        """The answer in its unstreamed form, for `HttpApi.read`, with an `error` if one came. None
+        if the stream ended before the answer was complete."""
         ...
 
 
@@ -95,54 +95,54 @@ class FreeCall:
     """A GET that costs nothing."""
 
     path: str = "/models"
-    """What follows the provider's `base_url`."""
+    """The path below the provider's `base_url`."""
     proves_key: bool = True
-    """It wants the key that calls want. False: everybody is answered."""
+    """Whether it needs the same key as other calls. False: it works without a key."""
     lists_models: bool = True
-    """The answer lists every model that calls may name, by that name."""
+    """Whether the response lists all models by the names that calls use."""
 
 
 class HttpApi(Protocol):
     """One of the APIs that providers speak."""
 
     free_call: FreeCall
-    """To see whether a provider is there, and takes a key."""
+    """Checks whether a provider is reachable and accepts a key."""
 
     def headers(self, key: str) -> Mapping[str, str]:
-        """What each call carries besides the content's: the key, a version. `key` may be ""."""
+        """Headers of each call, such as the key and a version. `key` may be ""."""
         ...
 
     def prepare(
         self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
     ) -> Prepared | ProviderFailure:
-        """Write the call as the model takes it. A failure refuses what must not be dropped, before
-        anything is sent."""
+        """Write the call so that the model accepts it. Returns a failure, before anything is sent,
+        if the call would lose something that must not be dropped."""
         ...
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:
-        """What a 2xx answer means: a failure where it holds an error, or no answer."""
+        """Read a 2xx response. Returns a failure if it has an error, or no answer."""
         ...
 
     def failed(
         self, status: int, headers: Mapping[str, str], body: bytes, *, now: float
     ) -> ProviderFailure:
-        """What any other answer means. `now`: seconds since 1970, to compare dates with."""
+        """Classify any other response. `now` is the Unix time, to compare dates with."""
         ...
 
     def reader(self) -> StreamReader:
-        """For one streamed answer."""
+        """Make the reader of one streamed answer."""
         ...
 
 
 def refused(message: str) -> ProviderFailure:
-    """The API cannot say this request, and to leave a part out would change the question."""
+    """The API cannot express the request, and leaving a part out would change the question."""
     return ProviderFailure(
         type=ErrorType.REQUEST_REJECTED, message=message, retryable=False, scope="request"
     )
 
 
 def invalid(why: str) -> ProviderFailure:
-    """An answer that cannot be understood: worth another try, and maybe paid for."""
+    """A response that cannot be understood: worth another try, and perhaps paid for."""
     return ProviderFailure(
         type=ErrorType.INVALID_RESPONSE,
         message=f"the answer cannot be understood: {why}",
@@ -153,8 +153,8 @@ def invalid(why: str) -> ProviderFailure:
 
 
 def count(counts: Any, name: str) -> int:
-    """A number of tokens in `counts`; 0 where there is none that makes sense."""
-    # Most answers tell few of those that are asked for.
+    """A number of tokens in `counts`; 0 if it is missing or makes no sense."""
+    # Most answers have few of the counts that are looked up.
     match counts.get(name) if counts is not None and isinstance(counts, Mapping) else None:
         case None | bool():
             return 0
@@ -165,11 +165,11 @@ def count(counts: Any, name: str) -> int:
 
 
 def few(counts: Mapping[str, Any]) -> dict[str, Any]:
-    """The first `MOST_COUNTS` of them. What a stream adds to with each of its events is kept short:
-    else the last would cost as much as all before it."""
+    """The first `MOST_COUNTS` counts. A stream may add to them with each event, and merging an
+    unbounded number each time would take quadratic time."""
     return dict(islice(counts.items(), MOST_COUNTS))
 
 
 def text_or_none(value: Any) -> str | None:
-    """Text that says something."""
+    """The value, if it is a text that is not empty."""
     return value if isinstance(value, str) and value else None

@@ -1,11 +1,10 @@
-"""What an answer cost, and who says so.
+"""What an answer cost, and the basis of that figure.
 
-1. A server of one's own (`free`) costs 0, but for models that the config gives a price.
-2. What the provider says it took (`told`), where that makes sense: finite, not negative, and at
-   most ten times what the list says, where the list says more than 0.
-3. By the config's prices for the tokens, else by the list's, with fees (`list`).
-4. None where something without a price was used (`partial`), or there is no price, or nothing was
-   counted (`unknown`).
+1. A server of one's own (`free`) costs 0, except for models with a price in the config. 2. The
+provider's own figure (`told`), if it is plausible: finite, not negative, and at most ten times the
+list's figure, if that is more than 0. 3. The tokens times the config's prices, else the price
+list's, plus fees (`list`). 4. None if something without a price was used (`partial`), or if there
+is no price or no token count (`unknown`).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,15 +17,15 @@ from nexus_actors.providers.http.api import Reading
 from nexus_actors.providers.http.settings import HttpSettings
 
 MOST_TIMES_THE_LIST: Final = 10.0
-"""More than this many times the list's figure is not believed."""
+"""A provider's figure above this many times the list's figure is not believed."""
 COST_HEADER: Final = "x-litellm-response-cost"
-"""US dollars, from a LiteLLM proxy. https://docs.litellm.ai/docs/proxy/response_headers"""
+"""US dollars, sent by a LiteLLM proxy. https://docs.litellm.ai/docs/proxy/response_headers"""
 T = TypeVar("T")
 _NOTHING: Final = pricing.Tokens(0, 0)
 
 
 class Cost(NamedTuple):
-    """US dollars, and where they come from."""
+    """US dollars, and the basis of that figure."""
 
     dollars: float | None
     basis: CostBasis
@@ -39,7 +38,7 @@ def answer_price(
     reading: Reading,
     headers: Mapping[str, str],
 ) -> Cost:
-    """Of one answer of `model`, by the name it was asked for."""
+    """The cost of one answer. `model` is the requested model."""
     if settings.free and pricing.configured_cost(settings.models.get(model), _NOTHING) is None:
         return Cost(0.0, "list")
 
@@ -60,9 +59,10 @@ def answer_price(
 def answer_cost(
     reading: Reading, asked: str, price_of: Callable[[str, pricing.Tokens], T | None]
 ) -> T | None:
-    """By the model that answered, which a gateway may have chosen; else by the one asked for.
+    """The cost by the model that answered, which a gateway may have chosen; else by the requested
+    one.
 
-    None where nothing was counted, which is not to say that it was free.
+    None if there is no token count, which does not mean that the answer was free.
     """
     tokens = reading_tokens(reading)
     if tokens is None:
@@ -73,7 +73,7 @@ def answer_cost(
 
 
 def reading_tokens(reading: Reading) -> pricing.Tokens | None:
-    """What is to be paid for; None where nothing was counted."""
+    """The tokens to be paid for; None if the answer has no counts."""
     usage = reading.usage
     if usage is None or not (usage.prompt_tokens or usage.completion_tokens):
         return None
@@ -90,7 +90,7 @@ def reading_tokens(reading: Reading) -> pricing.Tokens | None:
 
 
 def _told_beside(headers: Mapping[str, str]) -> float | None:
-    """What a gateway says in a header. It says 0 also where it does not know."""
+    """The cost in a gateway's header. It also sends 0 if it does not know."""
     try:
         told = float(headers.get(COST_HEADER) or "")
     except ValueError:

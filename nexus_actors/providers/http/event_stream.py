@@ -1,8 +1,8 @@
-"""Server-sent events, taken apart as they arrive (WHATWG HTML, 9.2.6). Pure.
+"""Parses server-sent events as they arrive (WHATWG HTML, 9.2.6). Pure.
 
-Only the data is told: the APIs repeat an event's name in it, or do without one. Beyond the
-standard, JSON that stands in the stream as it is, without `data:` before it, is an event too: so
-servers write an error when the stream has begun already.
+Only the data of events is returned: the APIs repeat an event's name in it, or have no names. As an
+extension of the standard, JSON without `data:` is an event, too: some servers write an error so
+when the stream has already begun.
 """
 
 import codecs
@@ -12,16 +12,16 @@ from nexus_actors.contract.json_text import Parsed, parse
 
 _FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
 _MOST_RAW: Final = 64 * 1024
-"""Characters of JSON that goes over several lines; errors are shorter."""
+"""The most characters of such JSON over several lines. Errors are shorter."""
 _MOST_TRIES: Final = 8
-"""How often it is looked whether such JSON is whole."""
+"""How often such JSON is tested for completeness."""
 BLANK: Final = b" \t\r\n"
 BOM: Final = b"\xef\xbb\xbf"
 
 
 def begins_stream(head: bytes) -> bool | None:
-    """Whether a body that begins so, after white space, is an event stream, whatever its content
-    type says; None if that takes more bytes. A body of JSON is none."""
+    """Whether a body is an event stream, judged by its first bytes after white space. None if more
+    bytes are needed. JSON is not an event stream."""
     if head[:1] == b":" or head.startswith(_FIELDS):
         return True
     return None if any(field.startswith(head) for field in _FIELDS) else False
@@ -32,7 +32,7 @@ class EventStream:
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
-        self._line: list[str] = []  # pieces: adding to one text would copy all of it each time
+        self._line: list[str] = []  # in pieces: appending to one string would copy it each time
         self._after_cr = False
         self._data: list[str] = []
         self._raw: list[str] = []
@@ -55,8 +55,7 @@ class EventStream:
         return [data for line in lines for data in self._take(line)]
 
     def close(self) -> list[str]:
-        """The data of the last event, where the body came to its end without the empty line that
-        should have been there."""
+        """The data of the last event, if the body ended without the required empty line."""
         line = "".join((*self._line, self._decode(b"", final=True)))
         self._line = []
         return [*self._take(line), *self._take("")]
@@ -82,7 +81,7 @@ class EventStream:
         return []
 
     def _ends_raw(self, line: str) -> bool:
-        """JSON in one line, or up to a line that begins with the last bracket."""
+        """Whether the JSON is complete: on one line, or up to a line with the closing bracket."""
         if not line or self._raw_length > _MOST_RAW:
             return True
         if len(self._raw) > 1 and line[0] not in "}]":

@@ -1,8 +1,9 @@
-"""One exchange over HTTP: what every transport is given, and what comes of it.
+"""The port for HTTP transports: one request, and a response or what went wrong.
 
-A `Transport` posts below one URL for one worker. What a client library adds (redirects, cookies,
-netrc, proxies from the environment, a log line a request) is what a call carrying a key must not
-do. What can go wrong on the wire comes back as a `Broken`; anything else is unexpected and raised.
+A `Transport` makes the requests of one worker below one URL. It does none of what HTTP client
+libraries add (redirects, cookies, netrc, proxies from the environment, a log line per request),
+since a call that carries a key must not do that. Failures of the connection are returned as
+`Broken`; anything else is unexpected and raised.
 """
 
 import zlib
@@ -15,59 +16,58 @@ from nexus_actors import __version__
 from nexus_actors.providers.http.event_stream import BLANK, BOM, begins_stream
 
 ANSWER_LIMIT = 16 * 1024 * 1024
-"""Bytes of a decoded answer; more is a fault of the server's, not an answer."""
+"""The most bytes of a decoded answer. More is a fault of the server."""
 ERROR_LIMIT = 64 * 1024
-"""Bytes read of an answer that is no success: its status says most, the rest is a sentence."""
+"""Bytes that are read of an unsuccessful response. A status and a sentence suffice."""
 CONNECT_TIMEOUT = 10.0
-"""Seconds for each of connecting and the TLS handshake: a dead host is to be known as one early."""
+"""Seconds for connecting, and again for the TLS handshake, so that a dead host is noticed early."""
 PACKED = ("gzip", "x-gzip", "deflate")
-"""Encodings that are unpacked, at the end of an answer."""
+"""Content encodings that are decompressed, at the end of the response."""
 KEEP_ALIVE = 30.0
-"""Seconds an idle connection is kept; less than public providers' front ends allow."""
+"""Seconds for which an idle connection is kept: less than public providers' front ends allow."""
 USER_AGENT: Final = f"nexus-actors/{__version__}"
-"""So that a server's operator can tell whose calls these are; `headers` may say otherwise."""
+"""Identifies the client to a server's operator. The setting `headers` may override it."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A whole answer."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
-    """To be looked up in lower case."""
+    """By lower-case name."""
     body: bytes
-    """Decoded. Of an answer that is no success, what arrived of the first `ERROR_LIMIT` bytes."""
+    """Decoded. Of an unsuccessful response, what arrived of the first `ERROR_LIMIT` bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An exchange without a whole answer."""
+    """An exchange without a complete response."""
 
     how: Literal["unconnected", "lost", "malformed", "too_large", "stalled", "late"]
-    """No connection; connection lost; answer cut short or not HTTP; more than the answer's limit;
-    nothing arrived for the idle timeout; the time was over."""
+    """No connection; connection lost; response truncated or not HTTP; larger than the limit;
+    nothing arrived for the idle timeout; the timeout was over."""
     sent: bool
-    """True if any of the request's body was sent, so the work may have been done."""
+    """Whether any of the request's body was sent, so that the work may have been done."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Of the answer, where it had begun."""
+    """Headers of the response, if it had begun."""
     why: str = field(default="", compare=False)
-    """For eyes, of one that is unconnected: the host, the port, and the cause; of one that is
-    malformed: what is wrong with it, where that is known."""
+    """For people. `unconnected`: host, port and cause. `malformed`: what is wrong, if known."""
     is_tls: bool = field(default=False, compare=False)
-    """Unconnected, since the TLS handshake failed: another transport may get on with this peer."""
+    """Whether the TLS handshake failed, so that another transport may be able to connect."""
 
 
 @dataclass(slots=True)
 class Body:
-    """A request's body that knows whether sending it has begun."""
+    """A request's body, and whether sending it has begun."""
 
     content: bytes
     sent: bool = False
 
 
 class Transport(Protocol):
-    """Posts below one URL over one kept-alive connection; one call at a time. It also gets, for who
-    asks what costs nothing."""
+    """Makes requests below one URL over one kept-alive connection, one at a time. Calls are POSTs;
+    GET is for free calls."""
 
     async def post(
         self,
@@ -78,16 +78,16 @@ class Transport(Protocol):
         timeout: float = inf,
         idle_timeout: float = inf,
     ) -> HttpAnswer | Broken:
-        """Send `body`, read the whole answer. Cancelled at any point, it closes the connection.
+        """Send `body` and read the complete response. If cancelled, it closes the connection.
 
-        `take` is given the pieces of a successful body as they arrive; that answer's `body` is then
-        empty. `timeout`: seconds for all of it. `idle_timeout`: seconds allowed until the first
-        byte and between two pieces.
+        `take` is called with the pieces of a successful body as they arrive; the response's `body`
+        is then empty. `timeout`: seconds for the whole exchange. `idle_timeout`: seconds allowed
+        before the first byte and between two pieces.
         """
         ...
 
     async def get(self, path: str, *, timeout: float) -> HttpAnswer | Broken:
-        """Ask, and read the whole answer, within `timeout` seconds. Cancelled at any point, it
+        """Send a GET and read the complete response within `timeout` seconds. If cancelled, it
         closes the connection."""
         ...
 
@@ -97,11 +97,11 @@ class Transport(Protocol):
 
 
 def request_headers(host: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """What every call to `host` carries, besides its length and what it accepts."""
+    """The headers of every call to `host`, except Content-Length and Accept."""
     usual = {
         "Host": host,
         "Content-Type": "application/json",
-        # Answers are small: compressing them buys nothing and would only have to be watched.
+        # Answers are small, so compression gains nothing and only adds risk (bombs).
         "Accept-Encoding": "identity",
     }
     named = {name.lower() for name in headers}
@@ -110,7 +110,7 @@ def request_headers(host: str, headers: Mapping[str, str]) -> dict[str, str]:
 
 
 class Incoming:
-    """One answer as it comes, whatever brings it: within its limit, handed on or collected."""
+    """One response while it arrives: limited in size, and passed on or collected."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Incoming:
     ) -> None:
         self.headers = headers
         self.is_too_much = False
-        """True once more came than is read: the rest need not be waited for."""
+        """True once the limit is exceeded: the rest need not be awaited."""
         self._status = status
         self._is_success = 200 <= status < 300
         self._take = take if self._is_success else None
@@ -133,7 +133,7 @@ class Incoming:
         self._came = _Arriving(None if is_packed else self._take, self._content_type)
 
     def add(self, piece: bytes) -> None:
-        """The next of the body's bytes, as they were sent."""
+        """Add the next bytes of the body, as they were sent."""
         self._length += len(piece)
         if self._length > self._limit:
             self.is_too_much = True
@@ -143,11 +143,11 @@ class Incoming:
             self._came.add(piece)
 
     def end(self, broken: Broken | None = None) -> HttpAnswer | Broken:
-        """Nothing more comes; `broken`: before the answer's end, and why."""
+        """Nothing more comes. `broken`: why, if the response is not complete."""
         self._came.end()
         body = decoded(bytes(self._came.content), self._encoding, self._limit)
         if not self._is_success:
-            broken = None  # the status alone tells enough
+            broken = None  # the status alone suffices
         elif self.is_too_much or len(body) > self._limit:
             broken = Broken("too_large", sent=True)
         elif self._encoding in PACKED:
@@ -159,22 +159,23 @@ class Incoming:
 
 
 class _Arriving:
-    """A body as it comes: handed on piece by piece if it is an event stream, else collected.
+    """A body while it arrives: passed on piece by piece if it is an event stream, else collected.
 
-    Its first bytes decide, since servers get the content type wrong: one that cannot stream answers
-    whole, and one that streams calls it JSON. The type decides where they say nothing.
+    The first bytes decide which it is, since content types are often wrong: servers that cannot
+    stream send a whole answer, and some call a stream JSON. The type counts only if the bytes do
+    not decide.
     """
 
     def __init__(self, take: Callable[[bytes], None] | None, content_type: str) -> None:
         self.content = bytearray()
-        """What was not handed on."""
+        """What was not passed on."""
         self._take = take
         self._is_stream = False if take is None else None
         self._otherwise = "json" not in content_type.lower()
         self._head = b""
 
     def add(self, piece: bytes, *, is_last: bool = False) -> None:
-        """`is_last`: the rest is too much, and no listener is to have half of it."""
+        """Add a piece. `is_last`: it exceeds the limit, so it is not passed on."""
         if self._is_stream is None:
             self._is_stream = self._look_at(piece)
         if not self._is_stream:
@@ -183,7 +184,7 @@ class _Arriving:
             self._hand_on(piece)
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """The body is complete."""
         if self._is_stream is None and self._otherwise:
             self._hand_on(b"")
 
@@ -203,10 +204,10 @@ class _Arriving:
 
 
 def decoded(content: bytes, encoding: str | None, limit: int) -> bytes:
-    """`content` unpacked, no further than just beyond `limit`.
+    """Decompress `content`, to at most one byte more than `limit`.
 
-    Nothing packed was asked for, but some front ends pack all the same. What cannot be unpacked
-    stays as it is, and the reader finds that it is no answer.
+    The request asks for no compression, but some front ends compress anyway. Content that cannot be
+    decompressed is returned unchanged, and will be found not to be an answer.
     """
     if encoding not in PACKED:
         return content

@@ -1,7 +1,7 @@
-"""The exchange on httpx2's transport: for proxies and what the native one does not speak, and the
-native one's oracle in tests.
+"""A `Transport` on httpx2: for proxies and for servers that the native one cannot talk to. In tests
+it is the native one's oracle.
 
-On its transport rather than its client: a client adds what a call with a key must not do.
+It uses httpx2's transport instead of its client, which adds what a call with a key must not do.
 """
 
 import logging
@@ -24,12 +24,12 @@ from nexus_actors.providers.http.exchange import (
 from nexus_actors.providers.http.trust import trusting_context
 from nexus_actors.providers.http.unconnected import why_unconnected
 
-# Its debug lines quote the headers of answers, and a server may send back there what it was sent.
+# Its debug lines quote response headers, in which a server may echo the key.
 logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 
 class _Sending(httpx2.AsyncByteStream):
-    """The transport asks for it only when it is connected and the headers are written."""
+    """The body. The transport iterates over it only after it has connected and sent the headers."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -56,7 +56,7 @@ class Httpx2Transport:
         self._place = f"{host}:{url.port or (443 if url.scheme == 'https' else 80)}"
         self._headers = request_headers(url.netloc.decode("ascii"), headers)
         self._answer_limit = answer_limit
-        # Only connecting has a time limit of its own: the deadline of the call is the caller's.
+        # Only connecting has its own timeout. The deadline of the call is applied by `post`.
         self._extensions = {"timeout": {"connect": connect_timeout}}
         self._transport = httpx2.AsyncHTTPTransport(
             verify=trusting_context() if url.scheme == "https" else _untrusting_context(),
@@ -134,15 +134,15 @@ class Httpx2Transport:
         take: Callable[[bytes], None] | None,
         idle_timeout: float,
     ) -> HttpAnswer | Broken:
-        """Read all of `response`. However that ends, reading has released the connection: to the
-        next call if the body came to its end, else by closing it."""
+        """Read the whole response. However that ends, the connection is released: for the next call
+        if the body is complete, else by closing it."""
         incoming = Incoming(response.status_code, response.headers, take, self._answer_limit)
         broken: Broken | None = None
-        # Leaving an asynchronous generator early would leave its inner ones to the garbage
-        # collector; cancelled, they unwind here and now, and the connection is closed.
+        # Leaving an asynchronous generator early would leave its inner generators to the garbage
+        # collector. If they are cancelled instead, they unwind now and close the connection.
         with trio.move_on_after(idle_timeout) as enough:
             try:
-                # Not decoded on the way: an error of the decoder's would leave them just so.
+                # Raw: a decoding error would leave the generators in the same way.
                 async for piece in response.aiter_raw():
                     enough.deadline = trio.current_time() + idle_timeout
                     incoming.add(piece)
@@ -158,12 +158,12 @@ class Httpx2Transport:
 
 
 def _is_of_parser(error: httpx2.RemoteProtocolError) -> bool:
-    """Whether what came was not HTTP; else nothing came."""
+    """Whether the response was not HTTP. Otherwise there was no response."""
     inner = error.__cause__
     return inner is not None and inner.__context__ is not None
 
 
 @cache
 def _untrusting_context() -> ssl.SSLContext:
-    """For plain HTTP, where a context is asked for and never used. It trusts no certificate."""
+    """A context that trusts no certificate. httpx2 requires one even for plain HTTP."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

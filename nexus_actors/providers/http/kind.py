@@ -1,6 +1,7 @@
-"""A kind of provider behind HTTP, as `catalog.py` finds it: its settings, and how to its API.
+"""A kind of provider behind HTTP, as `catalog.py` finds it: its settings and its API.
 
-What makes calls is imported with the first session: who only reads settings needs none of it.
+The code that makes calls is imported with the first session, since reading settings does not need
+it.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,8 @@ class HttpKind(Generic[S]):
     def open(
         self, name: str, settings: S, api_key: SecretStr | None
     ) -> AbstractAsyncContextManager[ProviderSession]:
-        """A session for one worker; ValueError, at once, for a key that cannot be sent."""
+        """Open a session for one worker. Raises ValueError, at once, for a key that cannot be
+        sent."""
         from nexus_actors.providers.http.provider import open_session
 
         return open_session(name, settings, _checked_key(settings, api_key), self._api_of(settings))
@@ -37,8 +39,8 @@ class HttpKind(Generic[S]):
     async def look(
         self, settings: ProviderSettings, api_key: SecretStr | None, *, timeout: float
     ) -> "Seen | ProviderFailure":
-        """See `look.look`. The settings are of this kind; ValueError for a key that cannot be
-        sent."""
+        """See `look.look`. The settings must be of this kind. Raises ValueError for a key that
+        cannot be sent."""
         from nexus_actors.providers.http.look import look
 
         own = cast("S", settings)
@@ -48,7 +50,7 @@ class HttpKind(Generic[S]):
 def _checked_key(settings: HttpSettings, api_key: SecretStr | None) -> str:
     if api_key is None:
         return ""
-    # A line end at the end is what files and shells leave there; it is no part of a key.
+    # Files and shells add a line end, which is not part of the key.
     key = api_key.get_secret_value().strip()
     if not key or not is_header_value(key):
         where = settings.api_key_env or "the variable of the API key"

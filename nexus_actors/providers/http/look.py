@@ -1,4 +1,4 @@
-"""A look at a provider by a call that costs nothing: can its server be reached, does it take the
+"""Probes a provider with a call that costs nothing: can its server be reached, does it accept the
 key, which models does it have.
 """
 
@@ -23,15 +23,15 @@ _MOST_MODELS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """It answered."""
+    """What a successful probe showed."""
 
     models: frozenset[str]
-    """By the names that calls have for them; none where it does not list them, or not all."""
+    """The names of all models, as calls use them; empty if the provider does not list all."""
     proves_key: bool
-    """A key that it refuses would have been refused here."""
+    """Whether the probe would have failed with a key that does not work."""
 
     def has(self, model: str) -> bool:
-        """Whether a model is listed, or a dated or tagged one of its name, for which it stands."""
+        """Whether the model is listed, or a dated or tagged version of it."""
         longer = (f"{model}-", f"{model}:", f"{model}@")
         return model in self.models or any(it.startswith(longer) for it in self.models)
 
@@ -39,8 +39,8 @@ class Seen:
 async def look(
     settings: HttpSettings, key: str, api: HttpApi, *, timeout: float
 ) -> Seen | ProviderFailure:
-    """Make the API's free call, within `timeout` seconds. `key` is empty where there is none; no
-    message quotes it."""
+    """Make the API's free call, within `timeout` seconds. `key` is empty if there is none. No
+    message contains it."""
     use_own_threads()
     call = api.free_call
     headers = {**settings.headers, **api.headers(key)}
@@ -67,7 +67,7 @@ def _masked(failure: ProviderFailure, key: str) -> ProviderFailure:
 
 
 def _models(answer: HttpAnswer) -> Iterator[str]:
-    """The names of a list that is whole: `data` with an `id` each, or Gemini's `models`."""
+    """The names in a complete list: `data` with an `id` each, or Gemini's `models`."""
     try:
         value: Any = json.loads(answer.body)
     except (ValueError, RecursionError):

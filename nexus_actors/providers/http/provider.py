@@ -1,13 +1,12 @@
-"""What all providers behind HTTP have in common: settings, the connection, the deadline, streams,
-the price, and that no message of a failure holds a key or a prompt.
+"""What all providers behind HTTP have in common: the connection, the deadline, streams, the price,
+and masking, so that no failure's message contains a key or a prompt.
 
-How a call is written and what an answer means is an `HttpApi`'s business (`api.py`). A provider is
-then a file of its own with its settings and the choice of the API: see `openai_compatible.py`.
-`Answer.model` is the model that was asked for, by the name the routes know it by; the price goes by
-the one that answered.
+An `HttpApi` (`api.py`) defines how a call is written and what an answer means. A provider is a file
+with its settings and its API: see `openai_compatible.py`. `Answer.model` is the requested model,
+under the name in the routes; the price is that of the model that answered.
 
-Expected trouble comes back as a `ProviderFailure`; anything else is raised, and the worker deals
-with it.
+Expected failures are returned as a `ProviderFailure`. Anything else is raised, and handled by the
+worker.
 """
 
 import re
@@ -49,18 +48,18 @@ from nexus_actors.providers.sent_fields import LIMIT, dispensable, names_a_value
 from nexus_actors.providers.takes import Takes
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}")
-"""What a model may be called; it becomes part of a path with some APIs."""
+"""A valid model name. With some APIs it becomes part of the path."""
 
 _OF_A_MODEL = re.compile(r"model|deployment", re.IGNORECASE)
 _OF_A_PATH = re.compile(
     r"(?:.*(?:not.?found|\b(?:url|path|page|route|resource|endpoint)\b).*)?",
     re.IGNORECASE | re.DOTALL,
 )
-"""What servers say of a path that they do not have, if anything."""
+"""Messages of servers about a path that does not exist; some have none."""
 
 
 class HttpProviderSession:
-    """One worker's connection. Its repr shows no key."""
+    """One worker's session with one key. Its repr does not show the key."""
 
     def __init__(
         self, name: str, settings: HttpSettings, key: str, api: HttpApi, http: Transport
@@ -84,7 +83,7 @@ class HttpProviderSession:
         without: Mapping[str, str] = NOTHING,
         key_name: str | None = None,
     ) -> Outcome:
-        """Make one call. The deadline of `timeout` seconds is for all of it, connecting too."""
+        """See `ProviderSession.complete`. `timeout` includes connecting."""
         owner = Owner(self._name, model, key_name)
         asked, left_out = without_fields(request, without)
         takes = self._settings.takes(model, request)
@@ -149,8 +148,8 @@ class HttpProviderSession:
         if isinstance(answer, HttpAnswer):
             url, _, _query = f"{self._settings.base_url}{prepared.path}".partition("?")
             return _with_place(self._read(answer, owner, stream), url, owner.model)
-        # A stream that came to its last event is an answer, and paid for, whatever came after; also
-        # where nothing of that event is missing but the empty line.
+        # A stream with its last event is an answer, and paid for, whatever happened after it. The
+        # empty line after that event may be missing.
         told = None if stream is None else stream.whole()
         if stream is not None and not isinstance(told, Mapping):
             stream.close()
@@ -213,7 +212,7 @@ class HttpProviderSession:
         )
 
     def _masked(self, failure: ProviderFailure, request: LLMRequest) -> ProviderFailure:
-        # Here and nowhere else, so that no failure can leave without it.
+        # In this one place, so that no failure can bypass it.
         message = safe_message(
             failure.message,
             secrets=(*self._secrets, *request_secrets(request)),
@@ -223,14 +222,14 @@ class HttpProviderSession:
 
 
 def says_nothing(reading: Reading) -> bool:
-    """Whether a finished answer has neither text nor calls: worth asking once more. One that was
-    cut off or filtered has its reason, and what was left out of it was something."""
+    """Whether a finished answer has neither text nor calls, so that it is worth asking once more.
+    Not if it was truncated or filtered, or if parts of it were left out."""
     cut = reading.finish_reason in ("length", "content_filter")
     return not (reading.response or reading.tool_calls or reading.dropped or cut)
 
 
 def _checked(outcome: Outcome, check: Mapping[str, Any] | None) -> Outcome:
-    """A finished answer held against the schema that its provider does not hold it to."""
+    """Validate a finished answer with the schema that its provider does not enforce."""
     if check is None or not isinstance(outcome, Answer) or outcome.tool_calls:
         return outcome
     if outcome.finish_reason not in ("stop", None):
@@ -241,12 +240,12 @@ def _checked(outcome: Outcome, check: Mapping[str, Any] | None) -> Outcome:
 
 
 def _faulty(why: str, cost: Cost) -> ProviderFailure:
-    """Paid for, but no answer."""
+    """A paid response that is not a usable answer."""
     return replace(invalid(why), repeat_once=True, cost=cost.dollars, cost_basis=cost.basis)
 
 
 def _with_place(outcome: Outcome, url: str, model: str) -> Outcome:
-    """A 404 that speaks of no model is probably about the path: then with what was asked."""
+    """Add the URL to a 404 that does not mention a model: the path is probably wrong."""
     if not isinstance(outcome, ProviderFailure) or outcome.status_code != 404:
         return outcome
     said = outcome.message.removeprefix("HTTP 404")
@@ -256,7 +255,7 @@ def _with_place(outcome: Outcome, url: str, model: str) -> Outcome:
 
 
 def broken_failure(exchange: Broken, timeout: float) -> ProviderFailure:
-    """The failure that an exchange without a whole answer is."""
+    """Classify an exchange without a complete response."""
     kind = ErrorType.CONNECTION_FAILED
     match exchange.how:
         case "malformed":
@@ -280,7 +279,7 @@ def broken_failure(exchange: Broken, timeout: float) -> ProviderFailure:
 async def open_session(
     name: str, settings: HttpSettings, key: str, api: HttpApi
 ) -> AsyncIterator[ProviderSession]:
-    """One worker's connection; `key` is empty where there is none."""
+    """Open a session for one worker. `key` is empty if there is none."""
     if not settings.free and not pricing.load.cache_info().currsize:
         await trio.to_thread.run_sync(pricing.load)
     use_own_threads()

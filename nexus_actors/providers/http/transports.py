@@ -1,4 +1,4 @@
-"""Which transport makes a provider's calls: our own, or httpx2's."""
+"""Chooses the transport of a provider's calls: our own, or httpx2's."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -35,14 +35,14 @@ async def http_session(
     transport: Choice = "auto",
     proxy: str | None = None,
 ) -> AsyncIterator[Transport]:
-    """A `Transport` for posts below `base_url`, closed at the end.
+    """Open a `Transport` for calls below `base_url`.
 
-    `auto`: our own, but httpx2's with a proxy, also where the environment names one; that one is
-    not used, since calls carry keys and the environment is not the config. Where a handshake of TLS
-    fails with our own, httpx2 is tried, and kept if it gets on.
+    `auto` uses our own. It uses httpx2's if a proxy is configured, or if the environment names one
+    (which is itself ignored: calls carry keys, and the environment is not the config). If a TLS
+    handshake fails with our own, httpx2's is tried, and kept if it connects.
     """
     if urlsplit(base_url).scheme == "https" and not trusting_context.cache_info().currsize:
-        await trio.to_thread.run_sync(trusting_context)  # 150 ms that would hold up all others
+        await trio.to_thread.run_sync(trusting_context)  # takes 150 ms, which would block the loop
 
     def by_httpx2() -> Transport:
         from nexus_actors.providers.http.httpx2_transport import Httpx2Transport
@@ -64,7 +64,7 @@ async def http_session(
 
 
 class FallingBack:
-    """A `Transport`: our own, until httpx2 gets on with a server that it does not."""
+    """A `Transport`: our own, until it fails in TLS and httpx2's connects."""
 
     def __init__(self, native: Transport, other: Callable[[], Transport], base_url: str) -> None:
         self._transport = native
@@ -126,12 +126,12 @@ class FallingBack:
 
 @cache
 def _tell(base_url: str, why: str) -> None:
-    """Once for each server: every worker finds it out for itself."""
+    """Log it once per server, since every worker finds it out for itself."""
     log.warning("calls go by httpx2, which gets on with this server", url=base_url, why=why)
 
 
 def _is_proxied(url: str) -> bool:
-    """Whether the environment names a proxy for it (HTTP_PROXY, …, and not NO_PROXY)."""
+    """Whether the environment names a proxy for the URL (HTTP_PROXY, …, but not NO_PROXY)."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return False
     from urllib.request import getproxies_environment, proxy_bypass

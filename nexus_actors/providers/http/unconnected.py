@@ -1,4 +1,4 @@
-"""Why no connection to a server came about, in words that say what to mend."""
+"""Why a connection to a server failed, in words that say what to fix."""
 
 import os
 import socket
@@ -12,12 +12,12 @@ _UNKNOWN_NAME: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.
 
 
 def why_unconnected(error: BaseException) -> str:
-    """The cause behind the transport's error; of several, the one that says most."""
+    """The cause of the transport's error; of several, the most specific."""
     return min(map(_told, _causes(error, set())))[1]
 
 
 def _told(cause: BaseException) -> tuple[int, str]:
-    """The less the number, the more it says."""
+    """Rank (lower is more specific) and description of a cause."""
     match cause:
         case socket.gaierror(errno=number) if number in _UNKNOWN_NAME:
             return 0, "there is no such name"
@@ -38,7 +38,7 @@ def _told(cause: BaseException) -> tuple[int, str]:
 
 
 def _causes(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
-    """The error, what it came from, and what stands in groups."""
+    """The error, its causes, and the members of groups."""
     if id(error) in seen:
         return
     seen.add(id(error))

@@ -1,5 +1,5 @@
 """A small HTTP/1.1 client on trio's sockets, with httptools' parser (llhttp, Node's own).
 
-It knows one thing: to post and to read the answer, over one kept-alive connection. Everything that
-is more than that (proxies, HTTP/2) is httpx2's.
+It sends a request and reads the response, over one kept-alive connection. Anything more (proxies,
+HTTP/2) is left to httpx2.
 """

@@ -1,4 +1,4 @@
-"""One connection to a server, plain or with TLS. Its parser takes apart what comes on it."""
+"""One connection to a server, plain or with TLS, with the parser of its responses."""
 
 import socket
 import ssl
@@ -12,10 +12,9 @@ from nexus_actors.providers.http.native.parser import AnswerParser
 from nexus_actors.providers.http.unconnected import why_unconnected
 
 READ: Final = 65_536
-"""Bytes read at once at most."""
+"""The most bytes per read."""
 MOST_AGE: Final = 300.0
-"""Seconds after which a connection takes no further call: names may stand for other servers then,
-and so are looked up anew."""
+"""Seconds after which a connection is not reused, so that its host's name is resolved again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Origin:
     host: str
     port: int
     context: ssl.SSLContext | None
-    """Of TLS; None for plain HTTP."""
+    """The TLS context; None for plain HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +36,14 @@ class Unconnected:
 
 
 class Connection:
-    """Plain: on the socket itself, since a stream of trio's does not tell how much it sent, and
-    that decides whether a call may be made once more. One call at a time."""
+    """A plain connection. It uses the socket directly: a trio stream does not say how much it has
+    sent, which decides whether a call may be repeated. One call at a time."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.parser = AnswerParser()
         self.is_reused = False
         self.handed_over = 0
-        """Bytes of the last request that left this program."""
+        """Bytes of the current request that were passed to the operating system."""
         self.born = self.idle_since = trio.current_time()
         self._socket = sock
 
@@ -65,7 +64,7 @@ class Connection:
             await trio.lowlevel.wait_writable(self._socket)
 
     async def receive(self) -> bytes | None:
-        """What came; nothing at the end; None if the connection broke."""
+        """Receive bytes; empty at the end; None if the connection broke."""
         while True:
             await trio.lowlevel.wait_readable(self._socket)
             try:
@@ -76,8 +75,8 @@ class Connection:
                 return None
 
     def is_stale(self, now: float) -> bool:
-        """Whether it is of no further use. Between two calls a server has nothing to say: if there
-        is something to read, it is the end."""
+        """Whether the connection must not be reused. Between two calls a server sends nothing, so
+        readable data means that it has closed the connection, or misbehaves."""
         if now - self.idle_since > KEEP_ALIVE or now - self.born > MOST_AGE:
             return True
         try:
@@ -89,15 +88,15 @@ class Connection:
         return True
 
     def close(self) -> None:
-        """At once, whatever was going on."""
+        """Close at once, whatever is in progress."""
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         self.parser.close()
 
 
 class TlsConnection(Connection):
-    """The same inside TLS. Not on trio's stream for TLS, which does not tell whether something came
-    that nobody asked for: that would be taken for the next call's answer."""
+    """A connection with TLS. It does not use trio's SSLStream, which does not show unsolicited
+    data: that would be mistaken for the response to the next call."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
         super().__init__(sock)
@@ -106,7 +105,7 @@ class TlsConnection(Connection):
         self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
 
     async def shake_hands(self) -> None:
-        """Raises ssl.SSLError, or ConnectionError where the connection broke meanwhile."""
+        """Do the TLS handshake. Raises ssl.SSLError, or ConnectionError if the connection broke."""
         while True:
             try:
                 self._tls.do_handshake()
@@ -142,7 +141,7 @@ class TlsConnection(Connection):
                 except ConnectionError:
                     return None
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""  # as everybody's servers do, some leave out to say that it is the end
+                return b""  # many servers close without close_notify
             except ssl.SSLError:
                 return None
 
@@ -150,7 +149,7 @@ class TlsConnection(Connection):
         return bool(self._in.pending or self._tls.pending()) or super().is_stale(now)
 
     async def _take_in(self) -> None:
-        # What TLS itself has to say goes first: the other side may wait for that.
+        # Send pending TLS records first: the peer may wait for them.
         if not await self._send_out() or (data := await super().receive()) is None:
             raise ConnectionResetError
         if data:
@@ -166,10 +165,10 @@ class TlsConnection(Connection):
 
 
 async def connect(origin: Origin, timeout: float) -> Connection | Unconnected:
-    """A new connection. `timeout`: seconds for each of connecting and the handshake of TLS.
+    """Open a connection. `timeout`: seconds for connecting, and again for the TLS handshake.
 
-    The name is looked up each time; of several addresses the first that answers is taken
-    (RFC 8305). Cancelled, it leaves nothing open.
+    The name is resolved each time. Of several addresses, the first that connects is used
+    (RFC 8305). If this is cancelled, nothing stays open.
     """
     try:
         with trio.fail_after(timeout):

@@ -1,7 +1,7 @@
-"""The answers that come on one connection, taken apart. Pure.
+"""Parses the responses on one connection. Pure.
 
-What llhttp leaves open is closed here: how large a head may be, which framings there are, where a
-body ends that ends with the connection, and what comes behind an answer.
+It defines what llhttp leaves open: how large a head may be, which framings are accepted, where a
+body ends that ends with the connection, and what may follow a response.
 """
 
 from typing import Final
@@ -9,9 +9,9 @@ from typing import Final
 import httptools
 
 MOST_HEAD: Final = 100 * 1024
-"""Bytes of a head, of the trailers, or of anything else between two pieces of a body."""
+"""The most bytes of a head, of trailers, or of anything else between two pieces of a body."""
 MOST_HEADERS: Final = 512
-"""Of a head and its trailers; those of interim answers count, too."""
+"""The most headers of a head and its trailers, including those of interim responses."""
 
 NOT_HTTP: Final = "it is not HTTP/1.1"
 SWITCHES: Final = "it switches protocols"
@@ -41,7 +41,7 @@ _BY_LLHTTP: Final = (
 
 
 class AnswerParser:
-    """Fed with what arrives. After `feed` and `finish` its attributes tell the rest."""
+    """Parses what is fed. After `feed` and `finish`, its attributes have the result."""
 
     __slots__ = (
         "_count",
@@ -61,20 +61,20 @@ class AnswerParser:
     def __init__(self) -> None:
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self.pieces: list[bytes] = []
-        """Of the body, those that came with the last feed."""
+        """Pieces of the body from the last feed."""
         self.expect()
 
     def expect(self) -> None:
-        """Another answer is to come."""
+        """Get ready for the next response."""
         self.has_begun = False
-        """Whether any byte came."""
+        """Whether any byte has arrived."""
         self.status = 0
-        """0 until the head is whole."""
+        """0 until the head is complete."""
         self.headers: dict[str, str] = {}
-        """By name in lower case; of those that came twice, one value with a comma."""
+        """By lower-case name. Repeated headers are joined with a comma."""
         self.is_complete = False
         self.is_last = False
-        """Whether nothing more can be asked on this connection; told when it is complete."""
+        """Whether the connection cannot be reused. Valid once the response is complete."""
         self._is_interim = False
         self._to_the_end = False
         self._refusal: str | None = None
@@ -83,7 +83,7 @@ class AnswerParser:
         self.pieces.clear()
 
     def feed(self, data: bytes) -> str | None:
-        """Take what arrived; why it is no answer, if it is none. Not to be fed after that."""
+        """Parse bytes. Returns why they are not a valid response, if so: then feed no more."""
         self.has_begun = True
         self.pieces.clear()
         if self._parser is None:
@@ -93,7 +93,7 @@ class AnswerParser:
         except httptools.HttpParserUpgrade:
             return SWITCHES
         except httptools.HttpParserError as error:
-            if self.is_complete:  # what comes behind an answer is no part of it
+            if self.is_complete:  # bytes after a response do not belong to it
                 self.is_last = True
                 return None
             return self._refusal or _named(str(error))
@@ -106,7 +106,7 @@ class AnswerParser:
         return self._refusal
 
     def finish(self) -> str | None:
-        """The connection has ended; why that is no answer's end, if it is none."""
+        """The connection has ended. Returns why the response is not complete, if so."""
         self.pieces.clear()
         if not self._to_the_end:
             return CUT_SHORT
@@ -114,10 +114,10 @@ class AnswerParser:
         return None
 
     def close(self) -> None:
-        """Nothing more is to be parsed. It and its parser hold each other: this lets them go."""
+        """Break the reference cycle with httptools' parser. Nothing can be parsed any more."""
         self._parser = None
 
-    # What httptools calls. It would wrap what is raised here, so nothing is.
+    # Callbacks of httptools. It would wrap exceptions, so these raise nothing.
 
     def on_message_begin(self) -> None:
         if self.is_complete:
@@ -129,7 +129,7 @@ class AnswerParser:
         self._count += 1
         if self._count > MOST_HEADERS:
             self._refusal = self._refusal or MANY_HEADERS
-        elif not self.status:  # else it is one of the trailers
+        elif not self.status:  # otherwise it is a trailer
             key = name.decode("ascii").lower()
             text = _text(value)
             headers = self.headers

@@ -1,4 +1,4 @@
-"""A `Transport` of our own: one kept-alive connection, one call at a time, one scope a call."""
+"""Our own `Transport`: one kept-alive connection, one call at a time, one cancel scope per call."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,15 +21,15 @@ from nexus_actors.providers.http.trust import trusting_context
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 _STAYS: Final = "!#$%&'()*+,-./:;=?@[\\]^_|~"
-"""What is not escaped in a target: what has a meaning there, and escapes."""
+"""Characters that are not escaped in a target: those with a meaning there, and `%`."""
 _MOST_HEADS: Final = 64
-"""Of calls to as many paths: one for each model and way of answering."""
+"""The most request heads that are cached: one per path, which may contain the model."""
 _ONE_SEND: Final = 65_536
-"""Bytes of a body up to which copying it behind the head is cheaper than sending it by itself."""
+"""The largest body for which copying it behind the head is cheaper than a second send."""
 
 
 class NativeTransport:
-    """A `Transport` over HTTP/1.1. ValueError for a URL or headers that cannot be sent."""
+    """A `Transport` over HTTP/1.1. Raises ValueError for a URL or headers that cannot be sent."""
 
     def __init__(
         self,
@@ -99,8 +99,8 @@ class NativeTransport:
     async def _once(
         self, call: "_Call", take: Callable[[bytes], None] | None
     ) -> HttpAnswer | Broken | None:
-        """None where the connection had been closed before the request was taken: it is to be made
-        once more, on a new one."""
+        """Make the call once. None if a reused connection was closed before the request was sent
+        completely: then it is made once more, on a new one."""
         connection = self._reusable() or await connect(self._origin, self._connect_timeout)
         if isinstance(connection, Unconnected):
             why = f"{self._place}: {connection.why}"
@@ -131,7 +131,7 @@ class NativeTransport:
         return idle
 
     def _head(self, path: str, is_stream: bool) -> bytes:
-        """All but the length, which stands at the end."""
+        """The request head up to the value of Content-Length, its last header."""
         head = self._heads.get((path, is_stream))
         if head is None:
             accept = "text/event-stream" if is_stream else "application/json"
@@ -152,7 +152,7 @@ class NativeTransport:
 
 
 class _Call:
-    """One call, and how far it got: that tells what its end means, whoever ends it."""
+    """One call and its progress, which decides what its end means."""
 
     def __init__(self, head: bytes, body: Body, timeout: float, idle_timeout: float) -> None:
         self._head = head
@@ -164,7 +164,7 @@ class _Call:
         self.scope = trio.CancelScope(deadline=min(self._end, now + idle_timeout))
 
     def too_late(self) -> HttpAnswer | Broken:
-        """What comes of it when the scope has ended."""
+        """The outcome once the scope's deadline has passed."""
         if trio.current_time() >= self._end:
             return Broken("late", self._body.sent)
         if self._incoming is None:
@@ -172,7 +172,7 @@ class _Call:
         return self._incoming.end(Broken("stalled", True, self._incoming.headers))
 
     async def send(self, connection: Connection) -> bool:
-        """False if the connection broke before all was sent."""
+        """Send the request. False if the connection broke before all of it was sent."""
         content = self._body.content
         try:
             if len(content) <= _ONE_SEND:
@@ -189,7 +189,8 @@ class _Call:
         *,
         is_sent: bool,
     ) -> HttpAnswer | Broken | None:
-        """Also where not all was sent: servers refuse what is too large before it is there."""
+        """Read the response, even if the request was not sent completely: a server may refuse a
+        large one early."""
         parser = connection.parser
         incoming: Incoming | None = None
         while True:
@@ -218,8 +219,8 @@ class _Call:
                 self.scope.deadline = min(self._end, trio.current_time() + self._idle_timeout)
 
     def _unanswered(self, connection: Connection, *, is_sent: bool) -> Broken | None:
-        # A request that was not sent whole cannot have been taken. One that was may have been, also
-        # where the server closed an idle connection at that very moment: that is not to be known.
+        # A server cannot process a request that was not sent completely. It may have processed one
+        # that was, even if it closed an idle connection at that moment.
         if connection.is_reused and not is_sent and not connection.parser.has_begun:
             self._body.sent = False
             return None
@@ -227,7 +228,7 @@ class _Call:
 
 
 def _without_dots(path: str) -> str:
-    """With `.` and `..` resolved (RFC 3986, 5.2.4), as far as there is something to resolve."""
+    """Resolve `.` and `..` in a path (RFC 3986, 5.2.4)."""
     if "/." not in path:
         return path
     path, mark, query = path.partition("?")
