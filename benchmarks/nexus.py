@@ -12,7 +12,7 @@ import trio
 
 from benchmarks.ground import ROOT, SERVICE_CORES, Ground, child
 from benchmarks.race import Load
-from nexus_actors.operations import asking, control
+from nexus_actors.operations import control, control_client
 
 REVISION = "adc0287"
 READY = 60.0
@@ -72,7 +72,7 @@ async def service(
         with trio.fail_after(READY):
             # Its control socket is the last thing that it starts.
             while process.poll() is None:
-                with suppress(asking.ControlError):
+                with suppress(control_client.ControlError):
                     await control.ask(data_dir, "status")
                     break
                 await trio.sleep(look)

@@ -29,10 +29,10 @@ from nexus_actors.admin.sources import Sources
 from nexus_actors.admission.gates import Gates
 from nexus_actors.admission.quirks import Quirks
 from nexus_actors.operations.crashes import Crashes
-from nexus_actors.operations.here import here
 from nexus_actors.operations.inspection import Inspection
 from nexus_actors.operations.instance import Instance
 from nexus_actors.operations.logs import set_level
+from nexus_actors.operations.own_place import own_place
 from nexus_actors.operations.part import OperationsPart
 from nexus_actors.operations.reloading import Reloading
 from nexus_actors.operations.remote import Remote
@@ -272,7 +272,7 @@ class Application:
             settings=self.settings,
             data_dir=self.instance.data_dir,
             instance_id=self.instance.id,
-            here=here(self.instance.data_dir),
+            here=own_place(self.instance.data_dir),
             outages=self.outages,
             on_open=on_open,
             on_wait=self._tell_wait,

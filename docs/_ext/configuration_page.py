@@ -25,7 +25,6 @@ from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.providers.port import ModelSettings, ProviderSettings, ServedKind
 from nexus_actors.settings.changes import NEEDS_RESTART
 from nexus_actors.settings.load import OVERRIDES, parse_settings
-from nexus_actors.settings.meant import unit
 from nexus_actors.settings.model import (
     BudgetSettings,
     Route,
@@ -34,6 +33,7 @@ from nexus_actors.settings.model import (
 )
 from nexus_actors.settings.routes import ROUTE_KEYS
 from nexus_actors.settings.section import Section
+from nexus_actors.settings.suggestions import unit
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "configuration.md"

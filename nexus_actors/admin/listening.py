@@ -9,7 +9,7 @@ from typing import Final
 
 import trio
 
-from nexus_actors.operations.asking import LONGEST_SOCKET_PATH
+from nexus_actors.operations.control_client import LONGEST_SOCKET_PATH
 from nexus_actors.settings.listen import Tcp, Unix, parse_listen
 
 BACKLOG: Final = 64

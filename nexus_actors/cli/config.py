@@ -58,7 +58,7 @@ def check(
             for mistake in settings.mistakes:
                 complain(str(mistake))
         return exit_codes.USAGE
-    warnings = [*settings.warnings, *doubts(settings)]
+    warnings = [*settings.warnings, *config_warnings(settings)]
     if json:
         print_json({"ok": True, "mistakes": [], "warnings": warnings})
         return exit_codes.OK
@@ -75,9 +75,9 @@ def _beside(warnings: int) -> str:
     return f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
 
 
-def doubts(settings: "Settings") -> Iterator[str]:
+def config_warnings(settings: "Settings") -> Iterator[str]:
     """What the settings alone do not tell: of the folder, of the file, of the models' names."""
-    from nexus_actors.routing.doubts import misspelt, without_price
+    from nexus_actors.routing.config_warnings import misspelt, without_price
     from nexus_actors.settings.database_url import exposed_password
 
     if (why := trouble(settings.service.data_dir)) is not None:

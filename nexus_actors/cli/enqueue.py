@@ -281,7 +281,7 @@ def _all_told(text: str, first: "Refusal", bounds: "Bounds") -> str:
 def _close(name: str) -> str | None:
     """The field that was probably meant; what has more in it than a name is no misspelt one."""
     from nexus_actors.contract.wire import FIELDS
-    from nexus_actors.settings.meant import nearest
+    from nexus_actors.settings.suggestions import nearest
 
     is_name = name.isidentifier() and name != "request"
     return nearest(name, FIELDS, cutoff=0.75) if is_name else None

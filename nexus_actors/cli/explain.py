@@ -109,12 +109,12 @@ async def _find(url: str, queue: str, request_id: str) -> "Story":
 
 def _place(settings: "Settings", entry: "JournalEntry") -> Mapping[str, Any] | None:
     """Where the service that runs here has it, if it does."""
-    from nexus_actors.operations import asking
+    from nexus_actors.operations import control_client
 
     key = {"msg_id": entry.request["msg_id"], "request_id": entry.request["request_id"]}
     try:
-        place: Any = asking.ask(settings.service.data_dir, "job", key)
-    except asking.ControlError:
+        place: Any = control_client.ask(settings.service.data_dir, "job", key)
+    except control_client.ControlError:
         return None
     return place if isinstance(place, dict) else None
 

@@ -82,7 +82,7 @@ def check_found(found: int, which: "Which", settings: "Settings") -> None:
     """Where nothing was found by a reason that no letter can have, or a provider that is not there,
     it was misspelt. Raises CommandError."""
     from nexus_actors.contract.errors import ErrorType
-    from nexus_actors.settings.meant import nearest
+    from nexus_actors.settings.suggestions import nearest
     from nexus_actors.storage.postgres.dead_letters import RESULT
 
     if found:

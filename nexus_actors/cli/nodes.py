@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from nexus_actors.storage.postgres.node_store import SeenNode
+    from nexus_actors.storage.postgres.node_store import NodeStatus
 
 _GONE = ("stopped", "lost")
 _STYLES = {"ready": "green", "stopped": "dim", "lost": "bold red", "degraded": "bold yellow"}
@@ -53,7 +53,7 @@ def show_nodes(config: Path | None, *, json: bool) -> int:
     return exit_codes.DEGRADED if troubled else exit_codes.OK
 
 
-def nodes_table(found: "Sequence[SeenNode]", width: int) -> "Table":
+def nodes_table(found: "Sequence[NodeStatus]", width: int) -> "Table":
     """One line a node; on a usual terminal without what `_notes` tells then. Of two with one name,
     their ids tell which is which."""
     from rich import box
@@ -89,7 +89,7 @@ def nodes_table(found: "Sequence[SeenNode]", width: int) -> "Table":
     return table
 
 
-def _notes(found: "Sequence[SeenNode]", width: int) -> "Iterator[str]":
+def _notes(found: "Sequence[NodeStatus]", width: int) -> "Iterator[str]":
     """What a node waits for, and what has no room in the table."""
     from nexus_actors.cli.service_view import WIDE
 
@@ -102,7 +102,7 @@ def _notes(found: "Sequence[SeenNode]", width: int) -> "Iterator[str]":
             yield f"{it.name}: last error {it.last_error}"
 
 
-async def _read(url: str) -> "list[SeenNode]":
+async def _read(url: str) -> "list[NodeStatus]":
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.node_store import list_nodes
 

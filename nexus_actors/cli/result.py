@@ -128,7 +128,7 @@ def _is_newest(found: "LLMResult", request: "Mapping[str, object] | None") -> bo
 
 async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:
     """Why there is no result, as far as journal, queue and service know; None if they do not."""
-    from nexus_actors.operations import asking, control
+    from nexus_actors.operations import control, control_client
     from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
     from nexus_actors.storage.postgres.journal import read_entry, read_queued
@@ -151,7 +151,7 @@ async def _held_up(settings: "Settings", url: str, request_id: str) -> str | Non
     if trouble is None:
         try:
             status = await control.ask(settings.service.data_dir, "status")
-        except (asking.ControlError, OSError):
+        except (control_client.ControlError, OSError):
             status = None
         outages = status.get("outages", {}) if isinstance(status, dict) else {}
         trouble = outages.get(stage, {}).get("error")

@@ -15,7 +15,7 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
 from nexus_actors.cli.report import CommandError, note, print_json, say
 from nexus_actors.config_file import Place, read_place
-from nexus_actors.operations import asking
+from nexus_actors.operations import control_client
 from nexus_actors.operations.instance import running_pid
 
 
@@ -111,7 +111,7 @@ def _say_alive(config: Path | None, *, json: bool) -> int:
     try:
         answer = ask_service(config, "status", {"queues": False})
         pid, state = answer["pid"], answer["state"]
-    except asking.Stopping as stopping:  # it starts, or stops
+    except control_client.Stopping as stopping:  # it starts, or stops
         pid, state = stopping.pid, "starting or stopping"
     if json:
         print_json({"pid": pid, "state": state})
@@ -154,7 +154,7 @@ def ask_service(
     config: Path | None, command: str, arguments: Mapping[str, object] | None = None
 ) -> Any:
     """The running service's answer to a command of its control socket."""
-    return asking.ask(service_place(config).data_dir, command, arguments)
+    return control_client.ask(service_place(config).data_dir, command, arguments)
 
 
 def _kept(data_dir: Path) -> int:
@@ -176,15 +176,15 @@ def _stop(data_dir: Path, limit: float) -> int | None:
     pid = told = 0
     while pid == 0 or running_pid(data_dir) == pid:
         try:
-            answer: Any = asking.ask(data_dir, "stop")
+            answer: Any = control_client.ask(data_dir, "stop")
             pid = answer["pid"]
             break
-        except asking.Starting as starting:
+        except control_client.Starting as starting:
             # It has no socket yet, and may wait for long. Its lock tells that it is this process.
             pid = starting.pid
             if told != pid:
                 _terminate(told := pid)
-        except asking.Stopping as stopping:
+        except control_client.Stopping as stopping:
             # It has been asked before, and then goes; or it is only starting: ask again.
             pid = stopping.pid
         if time.monotonic() >= deadline:

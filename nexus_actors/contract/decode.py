@@ -25,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 from nexus_actors.contract.bounds import DEFAULTS, Bounds, beyond, too_many
 from nexus_actors.contract.errors import ErrorType, Refusal
 from nexus_actors.contract.excerpt import excerpt, kind_of, shown
+from nexus_actors.contract.fast_decode import choice, decode_fast
 from nexus_actors.contract.foreign import bounded, fields_outside, refused_field, unknown_fields
 from nexus_actors.contract.instructions import Instructed, instructed, read_system
 from nexus_actors.contract.json_text import (
@@ -46,7 +47,6 @@ from nexus_actors.contract.tasks import (
 )
 from nexus_actors.contract.trace import parse_traceparent
 from nexus_actors.contract.unknown_keys import in_items, in_messages, in_system
-from nexus_actors.contract.usual import choice, read_usual
 from nexus_actors.contract.wire import MAX_ID_LENGTH, WireRequest
 from nexus_actors.contract.wording import expected, with_path
 from nexus_actors.contract.wrong import Wrong
@@ -65,7 +65,7 @@ def decode_request(body: str | None, bounds: Bounds = DEFAULTS) -> LLMRequest | 
         message = "expected a JSON object, found no message"
         return _refuse({}, ErrorType.INVALID_REQUEST, message, shape="no message")
     found = _too_many_values(body, bounds)
-    if found is None and (usual := read_usual(body, bounds)) is not None:
+    if found is None and (usual := decode_fast(body, bounds)) is not None:
         return usual
     match found or parse_counted(body):
         case Parsed(value):

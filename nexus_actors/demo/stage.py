@@ -16,7 +16,7 @@ import trio
 
 from nexus_actors.cli.report import CommandError
 from nexus_actors.demo.examples import ROOT
-from nexus_actors.operations import asking, control
+from nexus_actors.operations import control, control_client
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 
 START_TIMEOUT = 60.0
@@ -55,7 +55,7 @@ class Stage:
             while self.process.poll() is None:
                 try:
                     await self.ask("status")
-                except asking.ControlError:
+                except control_client.ControlError:
                     await trio.sleep(0.02)
                 else:
                     return

@@ -12,7 +12,7 @@ from typing import Final
 from nexus_actors.data_dir import trouble
 from nexus_actors.doctor.check import Check, Installation, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
-from nexus_actors.operations import asking
+from nexus_actors.operations import control_client
 from nexus_actors.operations.instance import Holder, holder
 from nexus_actors.storage.spool import FILE as SPOOL
 from nexus_actors.storage.spool import count_kept
@@ -124,8 +124,8 @@ def _none_runs(data_dir: Path) -> str:
 
 def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
     try:
-        answer = asking.ask(at.data_dir, "status", {"queues": False}, timeout=ASKED)
-    except asking.Stopping as error:
+        answer = control_client.ask(at.data_dir, "status", {"queues": False}, timeout=ASKED)
+    except control_client.Stopping as error:
         drain = at.settings.service.drain_timeout
         return [
             Advice(
@@ -136,7 +136,7 @@ def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
                 " are paid for",
             )
         ]
-    except asking.ControlError as error:
+    except control_client.ControlError as error:
         leads_to = "nexus status, stop, tree, reload and remote do not reach it"
         fix = (
             "ask again, and look at its log; one that is frozen (its log stands still) is ended by"
@@ -163,14 +163,14 @@ def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
 
 def look_at_socket(at: Installation) -> Sequence[Finding]:
     """Where the control socket is: in data_dir, unless that is too long a name for one."""
-    plain = at.data_dir / asking.SOCKET
+    plain = at.data_dir / control_client.SOCKET
     length = len(os.fsencode(plain))
-    if length <= asking.LONGEST_SOCKET_PATH:
+    if length <= control_client.LONGEST_SOCKET_PATH:
         return [Ok(str(plain))]
     return [
         Advice(
             f"{plain} is too long a name for a socket ({length} bytes, of"
-            f" {asking.LONGEST_SOCKET_PATH})",
+            f" {control_client.LONGEST_SOCKET_PATH})",
             "the socket stands in a folder of its own, among temporary files, where a cleaner may"
             " delete it: nexus status and stop then do not reach the service",
             "give a [service] data_dir with a shorter name",

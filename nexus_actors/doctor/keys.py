@@ -10,10 +10,10 @@ from nexus_actors.contract.errors import ErrorType
 from nexus_actors.doctor.check import Check, Installation, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.providers.http.kind import HttpKind
-from nexus_actors.providers.http.look import Seen
+from nexus_actors.providers.http.probe import ProbeResult
 from nexus_actors.providers.port import ProviderFailure
-from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.model import LeftOut, Provider, Settings
+from nexus_actors.settings.suggestions import nearest
 
 _GONE: Final = ": no such file or directory"
 _SHARE: Final = 0.8
@@ -94,13 +94,13 @@ async def _ask(
     if not isinstance(provider.kind, HttpKind):
         why = f"kind {provider.settings.kind}: it has no server that could be asked"
         return [NotChecked(why, subject=provider.name)]
-    seen = await provider.kind.look(provider.settings, secret, timeout=timeout)
+    seen = await provider.kind.probe(provider.settings, secret, timeout=timeout)
     if isinstance(seen, ProviderFailure):
         return [_failed(provider.name, key, seen)]
     return [_answered(key, seen, provider), *_unknown_models(settings, provider.name, seen)]
 
 
-def _answered(key: str, seen: Seen, provider: Provider) -> Finding:
+def _answered(key: str, seen: ProbeResult, provider: Provider) -> Finding:
     place = getattr(provider.settings, "base_url", "")
     if key and not seen.proves_key:
         why = f"{place} answers; whether it takes {key} only a call that costs would tell"
@@ -143,7 +143,7 @@ def _refused(provider: str, key: str, failure: ProviderFailure) -> Finding:
     return Wrong(cause, leads_to, fix, subject=provider)
 
 
-def _unknown_models(settings: Settings, provider: str, seen: Seen) -> Sequence[Finding]:
+def _unknown_models(settings: Settings, provider: str, seen: ProbeResult) -> Sequence[Finding]:
     named = {
         ref.model
         for route in settings.routes

@@ -16,7 +16,7 @@ import trio
 from nexus_actors.doctor.check import Check, Installation, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.doctor.host import closed
-from nexus_actors.operations.asking import LONGEST_SOCKET_PATH
+from nexus_actors.operations.control_client import LONGEST_SOCKET_PATH
 from nexus_actors.operations.instance import running_pid
 from nexus_actors.settings.listen import Tcp, Unix, parse_listen
 

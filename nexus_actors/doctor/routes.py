@@ -5,7 +5,7 @@ from typing import Final
 
 from nexus_actors.doctor.check import Check, Installation, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, Ok
-from nexus_actors.routing.doubts import misspelt, without_price
+from nexus_actors.routing.config_warnings import misspelt, without_price
 from nexus_actors.settings import Settings
 from nexus_actors.settings.reach import gap_warning
 
@@ -43,14 +43,14 @@ def _left_out(settings: Settings) -> Iterator[Finding]:
 def _misspelt(settings: Settings) -> Iterator[Finding]:
     for it in misspelt(settings):
         yield Advice(
-            f"{it.path}: {it.what}", "calls to it probably end as model_unavailable", it.mend
+            f"{it.path}: {it.what}", "calls to it probably end as model_unavailable", it.fix
         )
 
 
 def look_at_budgets(at: Installation) -> Sequence[Finding]:
     """Budgets that refuse every call to a model, since nobody knows its price."""
     told = [
-        Advice(f"{it.path}: {it.what}", "its requests end as quota_exceeded", it.mend)
+        Advice(f"{it.path}: {it.what}", "its requests end as quota_exceeded", it.fix)
         for it in without_price(at.settings)
     ]
     count = len(at.settings.budgets)

@@ -10,7 +10,7 @@ from nexus_actors.storage.postgres.connection import fetch
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 from nexus_actors.storage.postgres.migrate import missing_parts
 from nexus_actors.storage.postgres.privileges import lacking
-from nexus_actors.storage.postgres.strangers import refuse_strangers
+from nexus_actors.storage.postgres.schema_checks import refuse_conflicting_objects
 
 _PGMQ_TOO_OLD: Final = "its messages have no headers, by which traces go and every lease looks"
 _NOTHING: Final = NotChecked("there is nothing of ours yet: see migrations")
@@ -50,7 +50,7 @@ async def look_at_migrations(at: Connected) -> Sequence[Finding]:
     stores = at.settings.result_poller.enabled
 
     try:
-        await at.pool.run(refuse_strangers, at.queues, at.where, stores_results=stores)
+        await at.pool.run(refuse_conflicting_objects, at.queues, at.where, stores_results=stores)
         missing = await at.pool.run(missing_parts, at.queues, at.where)
     except DatabaseStartError as error:
         cause, fix = error.cause, error.mend

@@ -11,13 +11,13 @@ from nexus_actors.doctor.finding import Advice, Finding, Ok, Wrong
 from nexus_actors.doctor.host import closed
 from nexus_actors.doctor.schema import of_tables
 from nexus_actors.monitoring.waiting import MENDS
-from nexus_actors.operations.here import here
 from nexus_actors.operations.instance import instance_id, running_pid
+from nexus_actors.operations.own_place import own_place
 from nexus_actors.operations.pruner import OVERDUE
 from nexus_actors.storage.postgres.claim import Place, key_of, live_service
 from nexus_actors.storage.postgres.connection import fetch
 from nexus_actors.storage.postgres.locks import lock_holders
-from nexus_actors.storage.postgres.node_store import SeenNode, list_nodes
+from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 from nexus_actors.storage.postgres.presence import consumer_is_running
 
 MANY_LETTERS: Final = 100
@@ -60,13 +60,13 @@ def _own(data_dir: Path) -> tuple[str, int] | None:
     return None if own is None or pid is None else (own, pid)
 
 
-def _passing(node: SeenNode) -> Ok:
+def _passing(node: NodeStatus) -> Ok:
     """What the service here is about to be; it may answer nothing meanwhile."""
     here = f"{node.name}, the service here (pid {node.pid}), is {node.state}"
     return Ok(f"{here}{_PASSING[node.state].format(node.in_flight)}", subject=node.name)
 
 
-def _lost(at: Connected, node: SeenNode) -> Advice:
+def _lost(at: Connected, node: NodeStatus) -> Advice:
     held = f", with {node.in_flight} requests in hand" if node.in_flight else ""
     timeout = at.settings.queue.visibility_timeout
     return Advice(
@@ -194,7 +194,7 @@ def _instance(data_dir: Path) -> tuple[str, Place] | Finding:
         return Ok("this data_dir has no instance-id yet")
     if running_pid(data_dir) is not None:
         return Ok("the service that runs here has it")
-    return own, here(data_dir)
+    return own, own_place(data_dir)
 
 
 CHECKS: Final = (

@@ -15,7 +15,7 @@ import trio
 
 from nexus_actors.cli.report import CommandError
 from nexus_actors.drill.provider import PRICE
-from nexus_actors.operations import asking, control
+from nexus_actors.operations import control, control_client
 
 START_TIMEOUT = 60.0
 """Seconds for a service to answer."""
@@ -110,7 +110,7 @@ class Service:
                     self.start()
                 try:
                     await control.ask(self._data_dir, "status")
-                except asking.ControlError:
+                except control_client.ControlError:
                     await trio.sleep(LOOK)
                 else:
                     return

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Final, Literal, Self
 
 from nexus_actors.contract.shown_text import printable
+from nexus_actors.monitoring.command_text import command_line, sql_call
 from nexus_actors.monitoring.nodes import read_nodes, told
 from nexus_actors.monitoring.reading import Reader
-from nexus_actors.monitoring.spelled import command_line, sql_call
 from nexus_actors.storage.postgres.sql import Queues
 
 Subject = Literal["queue", "provider", "model", "agent", "node"]

@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.monitoring.actions import SHOWN, Action
+from nexus_actors.monitoring.command_text import command_line, sql_call, sql_recorded
 from nexus_actors.monitoring.reading import Reader
-from nexus_actors.monitoring.spelled import command_line, sql_call, sql_recorded
 
 MOST_CANCELLED: Final = 10_000
 """At once."""

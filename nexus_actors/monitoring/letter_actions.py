@@ -11,6 +11,12 @@ import trio
 
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.monitoring.actions import SHOWN, Action
+from nexus_actors.monitoring.command_text import (
+    command_line,
+    sql_call,
+    sql_recorded,
+    sql_value,
+)
 from nexus_actors.monitoring.letter_statements import (
     MOST_NUMBERS,
     chosen_letters,
@@ -19,12 +25,6 @@ from nexus_actors.monitoring.letter_statements import (
     send_again,
 )
 from nexus_actors.monitoring.reading import Looking, Reader
-from nexus_actors.monitoring.spelled import (
-    command_line,
-    sql_call,
-    sql_recorded,
-    sql_value,
-)
 from nexus_actors.storage.errors import StorageError, StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.connection import Connection

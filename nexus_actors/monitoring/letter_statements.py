@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nexus_actors.monitoring.spelled import sql_transaction, sql_value
+from nexus_actors.monitoring.command_text import sql_transaction, sql_value
 from nexus_actors.storage.postgres.dead_letters import RESULT
 from nexus_actors.storage.postgres.sql import Queues
 

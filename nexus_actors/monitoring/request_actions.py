@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from nexus_actors.monitoring.actions import Action
+from nexus_actors.monitoring.command_text import shell_word, sql_value
 from nexus_actors.monitoring.letter_actions import AT_ONCE, retry_all
 from nexus_actors.monitoring.letters import MOST_SEARCHED, find_letters
 from nexus_actors.monitoring.reading import Reader
 from nexus_actors.monitoring.requests import Filter, read_requests
-from nexus_actors.monitoring.spelled import shell_word, sql_value
 from nexus_actors.storage.postgres.sql import Queues
 
 

@@ -17,7 +17,7 @@ from textual.widgets import Footer, Static
 from nexus_actors.contract.shown_text import printable, readable
 from nexus_actors.observer import levers
 from nexus_actors.observer.dialogs import Confirm
-from nexus_actors.observer.seen import ActorSeen, TraceSeen
+from nexus_actors.observer.snapshots import ActorSnapshot, TraceSnapshot
 from nexus_actors.observer.source import OFTEN, Action, Away, Source
 
 LONGEST_STATE = 20_000
@@ -75,7 +75,7 @@ class ActorScreen(ModalScreen[None]):
                 due = time.monotonic() + self._every
             await asyncio.sleep(min(due - time.monotonic(), OFTEN))
 
-    def _draw(self, said: str, seen: ActorSeen | None, traced: TraceSeen | None) -> None:
+    def _draw(self, said: str, seen: ActorSnapshot | None, traced: TraceSnapshot | None) -> None:
         if seen is None:
             self._before = None
         else:
@@ -94,7 +94,7 @@ class ActorScreen(ModalScreen[None]):
         title = Text(printable(self._actor, 100), "bold", no_wrap=True, overflow="ellipsis")
         self._set("#actor-title", title.append(f"  {printable(said, 300)}" if said else ""))
 
-    def _facts(self, seen: ActorSeen) -> Iterator[Text]:
+    def _facts(self, seen: ActorSnapshot) -> Iterator[Text]:
         names = {
             "class": seen.class_name,
             "is": seen.sys_state,
@@ -108,7 +108,7 @@ class ActorScreen(ModalScreen[None]):
         for name, value in names.items():
             yield Text(f"{name:<13}", "dim") + Text(printable(value, 2000))
 
-    def _rate(self, seen: ActorSeen) -> str:
+    def _rate(self, seen: ActorSnapshot) -> str:
         if seen.messages is None:
             return "-"
         now, before = time.monotonic(), self._before
@@ -150,13 +150,13 @@ class ActorScreen(ModalScreen[None]):
         self.dismiss(None)
 
 
-def _state(seen: ActorSeen) -> Iterator[Text]:
+def _state(seen: ActorSnapshot) -> Iterator[Text]:
     yield Text("state", "dim")
     state = seen.state[:LONGEST_STATE]
     yield Text("\n".join(f"  {line}" for line in readable(state).split("\n")))
 
 
-def _trace(traced: TraceSeen) -> Iterator[Text]:
+def _trace(traced: TraceSnapshot) -> Iterator[Text]:
     yield Text("trace: types, never contents", "dim")
     if not traced.lines:
         yield Text("  nothing yet")

@@ -15,8 +15,14 @@ from nexus_actors.contract.shown_text import printable
 from nexus_actors.observer.actor_screen import ActorScreen
 from nexus_actors.observer.dialogs import Ask, ChooseColumn, Confirm, Reading
 from nexus_actors.observer.levers import LEVERS, Lever
-from nexus_actors.observer.seen import LetterSeen, LogLine, NodeSeen, RequestSeen, WaitingSeen
 from nexus_actors.observer.sheet_view import SheetView
+from nexus_actors.observer.snapshots import (
+    LetterSnapshot,
+    LogLine,
+    NodeSnapshot,
+    RequestSnapshot,
+    WaitingSnapshot,
+)
 from nexus_actors.observer.source import OFTEN, Action, Away, Source
 from nexus_actors.observer.tabs import TABS
 from nexus_actors.observer.tree_rows import ActorRow
@@ -246,15 +252,15 @@ class Observer(App[None]):
         match None if row is None else row.subject:
             case ActorRow(node=node, name=name):
                 self.push_screen(ActorScreen(self._source, node, name, self._every))
-            case RequestSeen(request_id=request_id):
+            case RequestSnapshot(request_id=request_id):
                 self._read(f"request {request_id}", request_id)
-            case WaitingSeen(request_id=str(request_id)):
+            case WaitingSnapshot(request_id=str(request_id)):
                 self._read(f"request {request_id}", request_id)
-            case LetterSeen(number=number):
+            case LetterSnapshot(number=number):
                 self._read(f"dead letter {number}", number)
             case LogLine(text=text):
                 self.push_screen(Reading("log", text))
-            case NodeSeen() as node:
+            case NodeSnapshot() as node:
                 self.push_screen(Reading(node.name, _of_node(node)))
 
     @work(exclusive=True, group="read")
@@ -330,7 +336,7 @@ class Observer(App[None]):
         self._wanted.set()
 
 
-def _of_node(node: NodeSeen) -> str:
+def _of_node(node: NodeSnapshot) -> str:
     lines = [
         f"{name:<12} {printable(str(value))}"
         for name, value in (

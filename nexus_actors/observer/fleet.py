@@ -10,20 +10,26 @@ import trio
 
 from nexus_actors.monitoring.nodes import Sight, look
 from nexus_actors.monitoring.reading import Reader
-from nexus_actors.observer.local import actor_seen, mean, providers_seen, queues_seen, total
+from nexus_actors.observer.local import (
+    actor_snapshot,
+    mean,
+    provider_snapshots,
+    queue_snapshots,
+    total,
+)
 from nexus_actors.observer.rounds import Calls, Rounds, calls_between
-from nexus_actors.observer.seen import (
-    ActorSeen,
+from nexus_actors.observer.snapshots import (
+    ActorSnapshot,
     LogLine,
     Overview,
-    ProviderSeen,
-    TraceSeen,
-    TreeSeen,
+    ProviderSnapshot,
+    TraceSnapshot,
+    TreeSnapshot,
 )
 from nexus_actors.observer.source import Away
-from nexus_actors.observer.stored import Stored, answering, node_seen
+from nexus_actors.observer.stored import Stored, answering, node_snapshot
 from nexus_actors.storage.postgres.connection import collapsed_groups
-from nexus_actors.storage.postgres.node_store import SeenNode, list_nodes
+from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 
 MOST_NODES: Final = 20
 """That are looked at, of those that run."""
@@ -64,12 +70,12 @@ class FleetSource(Stored):
             failed_rate=total([it.failed_per_second for it in calls]),
             mean_ms=mean(calls),
             spent_day=total([it.spent_day for it in now.providers.values()]),
-            queues=list(queues_seen(now)),
-            nodes=[node_seen(it) for it in nodes],
+            queues=list(queue_snapshots(now)),
+            nodes=[node_snapshot(it) for it in nodes],
             trouble=now.trouble,
         )
 
-    async def providers(self) -> Sequence[ProviderSeen]:
+    async def providers(self) -> Sequence[ProviderSnapshot]:
         """See Source."""
         nodes = await self._nodes()
         statuses = await self._statuses(nodes)
@@ -77,10 +83,10 @@ class FleetSource(Stored):
             it
             for node in nodes
             if node.node in statuses
-            for it in providers_seen(node.name, statuses[node.node], self._calls[node.node])
+            for it in provider_snapshots(node.name, statuses[node.node], self._calls[node.node])
         ]
 
-    async def trees(self) -> Sequence[TreeSeen]:
+    async def trees(self) -> Sequence[TreeSnapshot]:
         """See Source."""
         nodes = _running(await self._nodes())
         sights = await self._look(nodes, "tree")
@@ -95,30 +101,30 @@ class FleetSource(Stored):
             if it.last_error
         ]
 
-    async def actor(self, node: str, name: str) -> ActorSeen:
+    async def actor(self, node: str, name: str) -> ActorSnapshot:
         """See Source."""
         with answering():
             sight = await look(self._reader, node, f"actor {name}", self._by)
-        return actor_seen(_body(sight))
+        return actor_snapshot(_body(sight))
 
-    async def trace(self, node: str, name: str) -> TraceSeen:
+    async def trace(self, node: str, name: str) -> TraceSnapshot:
         """See Source."""
-        return TraceSeen(lines=[], ended="an actor is traced at its node: nexus observer there")
+        return TraceSnapshot(lines=[], ended="an actor is traced at its node: nexus observer there")
 
     async def end_trace(self, node: str, name: str) -> None:
         """See Source."""
 
-    async def _nodes(self) -> Sequence[SeenNode]:
+    async def _nodes(self) -> Sequence[NodeStatus]:
         with answering():
             return self._meant(await self._looking.run(list_nodes))
 
-    def _meant(self, nodes: Sequence[SeenNode]) -> Sequence[SeenNode]:
+    def _meant(self, nodes: Sequence[NodeStatus]) -> Sequence[NodeStatus]:
         which = self._which
         if which is None:
             return nodes
         return [it for it in nodes if which in (it.name, it.host) or it.node.startswith(which)]
 
-    async def _look(self, nodes: Sequence[SeenNode], what: str) -> Mapping[str, Sight | None]:
+    async def _look(self, nodes: Sequence[NodeStatus], what: str) -> Mapping[str, Sight | None]:
         found: dict[str, Sight | None] = {}
 
         async def see(node: str) -> None:
@@ -130,7 +136,7 @@ class FleetSource(Stored):
                     nursery.start_soon(see, it.node)
         return found
 
-    async def _statuses(self, nodes: Sequence[SeenNode]) -> Mapping[str, Mapping[str, Any]]:
+    async def _statuses(self, nodes: Sequence[NodeStatus]) -> Mapping[str, Mapping[str, Any]]:
         """What each node says that shows itself; the calls since it said so before are kept."""
         statuses: dict[str, Mapping[str, Any]] = {}
         for node, sight in (await self._look(_running(nodes), "status")).items():
@@ -154,7 +160,7 @@ class FleetSource(Stored):
         }
 
 
-def _running(nodes: Sequence[SeenNode]) -> Sequence[SeenNode]:
+def _running(nodes: Sequence[NodeStatus]) -> Sequence[NodeStatus]:
     return [it for it in nodes if it.state not in ("lost", "stopped")][:MOST_NODES]
 
 
@@ -164,12 +170,12 @@ def _worst(counts: Mapping[str, int]) -> str:
     return next((it for it in ("lost", "degraded") if it in counts), "ready")
 
 
-def _tree(node: SeenNode, sight: Sight | None) -> TreeSeen:
+def _tree(node: NodeStatus, sight: Sight | None) -> TreeSnapshot:
     try:
         root = _body(sight)["tree"]
     except Away as away:
-        return TreeSeen(node=node.node, name=node.name, root=None, why=str(away))
-    return TreeSeen(node=node.node, name=node.name, root=root)
+        return TreeSnapshot(node=node.node, name=node.name, root=None, why=str(away))
+    return TreeSnapshot(node=node.node, name=node.name, root=root)
 
 
 def _body(sight: Sight | None) -> Mapping[str, Any]:

@@ -6,15 +6,15 @@ from functools import partial
 from typing import Any, Final
 
 from nexus_actors.monitoring.actions import Drain, Pause, Resume, Scale
+from nexus_actors.monitoring.command_text import command_line
 from nexus_actors.monitoring.interventions import Cancel, Order
 from nexus_actors.monitoring.letter_actions import PurgeLetter, RetryLetter
-from nexus_actors.monitoring.spelled import command_line
-from nexus_actors.observer.seen import (
-    LetterSeen,
-    NodeSeen,
-    ProviderSeen,
-    RequestSeen,
-    WaitingSeen,
+from nexus_actors.observer.snapshots import (
+    LetterSnapshot,
+    NodeSnapshot,
+    ProviderSnapshot,
+    RequestSnapshot,
+    WaitingSnapshot,
 )
 from nexus_actors.observer.source import Action
 from nexus_actors.observer.tree_rows import ActorRow
@@ -69,7 +69,7 @@ def restart(node: str, actor: str, *, now: bool) -> Action:
     return Order(node=node, action="restart", actor=actor, now=now)
 
 
-def _scale(it: ProviderSeen, value: str) -> Action:
+def _scale(it: ProviderSnapshot, value: str) -> Action:
     if value == "default":
         return Scale(provider=it.name, calls=None)
     if not (value.isascii() and value.isdecimal() and int(value[:9]) <= MOST_CALLS):
@@ -82,21 +82,21 @@ def _is_actor(it: object) -> bool:
 
 
 def _is_provider(it: object) -> bool:
-    return isinstance(it, ProviderSeen)
+    return isinstance(it, ProviderSnapshot)
 
 
 def _has_not_ended(it: object) -> bool:
-    if isinstance(it, WaitingSeen):
+    if isinstance(it, WaitingSnapshot):
         return it.request_id is not None
-    return isinstance(it, RequestSeen) and it.state not in ("done", "failed")
+    return isinstance(it, RequestSnapshot) and it.state not in ("done", "failed")
 
 
 def _is_letter(it: object) -> bool:
-    return isinstance(it, LetterSeen)
+    return isinstance(it, LetterSnapshot)
 
 
 def _is_node(it: object) -> bool:
-    return isinstance(it, NodeSeen)
+    return isinstance(it, NodeSnapshot)
 
 
 def _actors(name: str, key: str, label: str, *, now: bool) -> Lever:
@@ -128,7 +128,7 @@ _letter = partial(Lever, tabs=frozenset({"letters"}), needs="a letter", fits=_is
 _node = partial(Lever, tabs=frozenset({"overview"}), needs="a node", fits=_is_node)
 
 
-def _ask_calls(it: ProviderSeen) -> str:
+def _ask_calls(it: ProviderSnapshot) -> str:
     return f"Calls at once to {it.name}, on each node: a number, or default"
 
 

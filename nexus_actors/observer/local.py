@@ -13,20 +13,20 @@ from nexus_actors.contract.shown_text import json_text
 from nexus_actors.monitoring.reading import Reader
 from nexus_actors.observer.levers import RestartHere
 from nexus_actors.observer.rounds import PATIENCE, Calls, Round, Rounds
-from nexus_actors.observer.seen import (
-    ActorSeen,
+from nexus_actors.observer.sheet import age, moment
+from nexus_actors.observer.snapshots import (
+    ActorSnapshot,
     LogLine,
     Overview,
-    ProviderSeen,
-    QueueSeen,
+    ProviderSnapshot,
+    QueueSnapshot,
     TraceLine,
-    TraceSeen,
-    TreeSeen,
+    TraceSnapshot,
+    TreeSnapshot,
 )
-from nexus_actors.observer.sheet import age, moment
 from nexus_actors.observer.source import Action, Away
-from nexus_actors.observer.stored import Stored, node_seen
-from nexus_actors.operations import asking
+from nexus_actors.observer.stored import Stored, node_snapshot
+from nexus_actors.operations import control_client
 from nexus_actors.storage.errors import StorageError
 
 LOG_LINES: Final = 500
@@ -69,22 +69,22 @@ class LocalSource(Stored):
             failed_rate=total([it.failed_per_second for it in calls]),
             mean_ms=mean(calls),
             spent_day=total([it.spent_day for it in calls]),
-            queues=list(queues_seen(now)),
-            nodes=[node_seen(it) for it in self._rounds.nodes],
+            queues=list(queue_snapshots(now)),
+            nodes=[node_snapshot(it) for it in self._rounds.nodes],
             trouble=now.trouble if one is not None else now.trouble[1:],
         )
 
-    async def providers(self) -> Sequence[ProviderSeen]:
+    async def providers(self) -> Sequence[ProviderSnapshot]:
         """See Source."""
         now = await self._rounds.next()
         status = self._rounds.status
         if status is None:
             raise Away("; ".join(now.trouble))
-        return list(providers_seen("", status, now.providers))
+        return list(provider_snapshots("", status, now.providers))
 
-    async def trees(self) -> Sequence[TreeSeen]:
+    async def trees(self) -> Sequence[TreeSnapshot]:
         """See Source."""
-        return [TreeSeen(node="", name=self.subject, root=await self._ask("tree"))]
+        return [TreeSnapshot(node="", name=self.subject, root=await self._ask("tree"))]
 
     async def log(self) -> Sequence[LogLine]:
         """See Source."""
@@ -97,13 +97,13 @@ class LocalSource(Stored):
         self._log_from = told["of"], told["last"]
         return list(self._log)
 
-    async def actor(self, node: str, name: str) -> ActorSeen:
+    async def actor(self, node: str, name: str) -> ActorSnapshot:
         """See Source."""
-        return actor_seen(await self._ask("inspect", {"actor": name}))
+        return actor_snapshot(await self._ask("inspect", {"actor": name}))
 
-    async def trace(self, node: str, name: str) -> TraceSeen:
+    async def trace(self, node: str, name: str) -> TraceSnapshot:
         """See Source."""
-        return trace_seen(await self._ask("trace", {"actor": name}))
+        return trace_snapshot(await self._ask("trace", {"actor": name}))
 
     async def end_trace(self, node: str, name: str) -> None:
         """See Source."""
@@ -140,10 +140,10 @@ class LocalSource(Stored):
         *,
         patience: float = PATIENCE,
     ) -> Any:
-        ask = partial(asking.ask, self._data_dir, command, arguments, timeout=patience)
+        ask = partial(control_client.ask, self._data_dir, command, arguments, timeout=patience)
         try:
             return await trio.to_thread.run_sync(ask, abandon_on_cancel=True)
-        except asking.ControlError as error:
+        except control_client.ControlError as error:
             raise Away(str(error)) from error
 
 
@@ -172,10 +172,10 @@ def mean(calls: Sequence[Calls]) -> float | None:
     return sum(value * weight for value, weight in weighed) / rate if rate else None
 
 
-def queues_seen(now: Round) -> Iterator[QueueSeen]:
+def queue_snapshots(now: Round) -> Iterator[QueueSnapshot]:
     """Those of a round."""
     for name, length in now.queues.items():
-        yield QueueSeen(
+        yield QueueSnapshot(
             name=name,
             total=length["total"],
             visible=length["visible"],
@@ -183,15 +183,15 @@ def queues_seen(now: Round) -> Iterator[QueueSeen]:
         )
 
 
-def providers_seen(
+def provider_snapshots(
     node: str, status: Mapping[str, Any], calls: Mapping[str, Calls]
-) -> Iterator[ProviderSeen]:
+) -> Iterator[ProviderSnapshot]:
     """Each provider, of a status and the calls since the one before. `node`: its name."""
     paused = status["paused"]
     for name, it in calls.items():
         told = status["providers"].get(name)
         state, why = ("not here", "") if told is None else _gate(name, told, paused)
-        yield ProviderSeen(
+        yield ProviderSnapshot(
             name=name,
             node=node,
             state=state,
@@ -221,9 +221,9 @@ def _gate(name: str, told: Mapping[str, Any], paused: Sequence[str]) -> tuple[st
     return ("key held", why) if keys else ("ok", "")
 
 
-def actor_seen(told: Mapping[str, Any]) -> ActorSeen:
+def actor_snapshot(told: Mapping[str, Any]) -> ActorSnapshot:
     """An actor, of what a node tells of it."""
-    return ActorSeen(
+    return ActorSnapshot(
         name=told["name"],
         class_name=told["class"],
         sys_state=told["sys_state"],
@@ -238,10 +238,10 @@ def actor_seen(told: Mapping[str, Any]) -> ActorSeen:
     )
 
 
-def trace_seen(told: Mapping[str, Any]) -> TraceSeen:
+def trace_snapshot(told: Mapping[str, Any]) -> TraceSnapshot:
     """Events, of what the service tells."""
     lines = [
         TraceLine(number=number, at=datetime.fromtimestamp(at, UTC), what=what)
         for number, at, what in told["events"]
     ]
-    return TraceSeen(lines=lines, ended=told["ended"])
+    return TraceSnapshot(lines=lines, ended=told["ended"])

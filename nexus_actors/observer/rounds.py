@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import trio
 
-from nexus_actors.operations import asking
+from nexus_actors.operations import control_client
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.connection import Runs
 from nexus_actors.storage.postgres.depths import (
@@ -20,7 +20,7 @@ from nexus_actors.storage.postgres.depths import (
     read_spend,
     read_waiting,
 )
-from nexus_actors.storage.postgres.node_store import SeenNode, list_nodes
+from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 from nexus_actors.storage.postgres.sql import Queues
 
 PATIENCE: Final = 2.0
@@ -91,7 +91,7 @@ class Round:
 class _Found:
     """What the database has told so far."""
 
-    nodes: list[SeenNode] = field(default_factory=list)
+    nodes: list[NodeStatus] = field(default_factory=list)
     queues: Mapping[str, QueueLength] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
 
@@ -109,7 +109,7 @@ class Rounds:
         self._trouble: list[str] = []
         self.status: Mapping[str, Any] | None = None
         """What the service said in this round; None: nobody answered."""
-        self.nodes: list[SeenNode] = []
+        self.nodes: list[NodeStatus] = []
 
     async def next(self) -> Round:
         """The state now. What cannot be found out is left out, and told in `trouble`."""
@@ -147,10 +147,12 @@ class Rounds:
     async def _status(self) -> Mapping[str, Any] | None:
         if self._data_dir is None:
             return None
-        ask = partial(asking.ask, self._data_dir, "status", {"queues": False}, timeout=PATIENCE)
+        ask = partial(
+            control_client.ask, self._data_dir, "status", {"queues": False}, timeout=PATIENCE
+        )
         try:
             answer: Any = await trio.to_thread.run_sync(ask, abandon_on_cancel=True)
-        except asking.ControlError as error:
+        except control_client.ControlError as error:
             self._trouble.append(str(error))
             return None
         found: Mapping[str, Any] = answer

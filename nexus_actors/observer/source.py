@@ -4,16 +4,16 @@ what it looks at, which is asked on trio (`thread.py`), or is made up for a test
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from nexus_actors.observer.seen import (
-    ActorSeen,
-    LetterSeen,
+from nexus_actors.observer.snapshots import (
+    ActorSnapshot,
+    LetterSnapshot,
     LogLine,
     Overview,
-    ProviderSeen,
-    RequestSeen,
-    TraceSeen,
-    TreeSeen,
-    WaitingSeen,
+    ProviderSnapshot,
+    RequestSnapshot,
+    TraceSnapshot,
+    TreeSnapshot,
+    WaitingSnapshot,
 )
 
 OFTEN: Final = 5.0
@@ -57,15 +57,15 @@ class Source(Protocol):
         """How it is."""
         ...
 
-    async def trees(self) -> Sequence[TreeSeen]:
+    async def trees(self) -> Sequence[TreeSnapshot]:
         """The supervision tree of each node that is looked at."""
         ...
 
-    async def providers(self) -> Sequence[ProviderSeen]:
+    async def providers(self) -> Sequence[ProviderSnapshot]:
         """The providers, by node."""
         ...
 
-    async def requests(self) -> Sequence[RequestSeen]:
+    async def requests(self) -> Sequence[RequestSnapshot]:
         """Those in work, then those that ended last: a bounded number."""
         ...
 
@@ -73,11 +73,11 @@ class Source(Protocol):
         """One request's story, as text of several lines."""
         ...
 
-    async def waiting(self) -> Sequence[WaitingSeen]:
+    async def waiting(self) -> Sequence[WaitingSnapshot]:
         """What waits: groups that have no id first, then those that wait longest."""
         ...
 
-    async def letters(self) -> Sequence[LetterSeen]:
+    async def letters(self) -> Sequence[LetterSnapshot]:
         """The newest dead letters."""
         ...
 
@@ -89,11 +89,11 @@ class Source(Protocol):
         """The last lines, oldest first."""
         ...
 
-    async def actor(self, node: str, name: str) -> ActorSeen:
+    async def actor(self, node: str, name: str) -> ActorSnapshot:
         """One actor of a node; '' is the service that runs here."""
         ...
 
-    async def trace(self, node: str, name: str) -> TraceSeen:
+    async def trace(self, node: str, name: str) -> TraceSnapshot:
         """What it did since it is traced, which begins with the first call, and ends by itself."""
         ...
 

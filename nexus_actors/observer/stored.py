@@ -10,12 +10,17 @@ from nexus_actors.monitoring import actions
 from nexus_actors.monitoring.letters import look_at_request, read_letter, read_letters
 from nexus_actors.monitoring.reading import Looking, Reader
 from nexus_actors.monitoring.story import Story, find_story, notes_of, steps_of
-from nexus_actors.observer.seen import LetterSeen, NodeSeen, RequestSeen, WaitingSeen
+from nexus_actors.observer.snapshots import (
+    LetterSnapshot,
+    NodeSnapshot,
+    RequestSnapshot,
+    WaitingSnapshot,
+)
 from nexus_actors.observer.source import Action, Away
 from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.dead_letters import DeadLetter
 from nexus_actors.storage.postgres.journal import JournalEntry
-from nexus_actors.storage.postgres.node_store import SeenNode
+from nexus_actors.storage.postgres.node_store import NodeStatus
 from nexus_actors.storage.postgres.waiting import read_waiting
 
 MOST: Final = 100
@@ -55,7 +60,7 @@ class Stored:
         self._by = by
         self._shows_messages = shows_messages
 
-    async def requests(self) -> Sequence[RequestSeen]:
+    async def requests(self) -> Sequence[RequestSnapshot]:
         """See Source."""
         with answering():
             return [_request(row) for row in await self._reader.read("recent_requests", MOST)]
@@ -66,7 +71,7 @@ class Stored:
             queue = self._reader.queues.requests
             return "\n".join(_told(await find_story(self._looking, queue, request_id), request_id))
 
-    async def waiting(self) -> Sequence[WaitingSeen]:
+    async def waiting(self) -> Sequence[WaitingSnapshot]:
         """See Source."""
         queue = self._reader.queues.requests
         with answering():
@@ -75,7 +80,7 @@ class Stored:
         seen = [_waits(nobody | row) for row in groups]
         return seen + [_waits({"requests": 1} | row) for row in rows]
 
-    async def letters(self) -> Sequence[LetterSeen]:
+    async def letters(self) -> Sequence[LetterSnapshot]:
         """See Source."""
         with answering():
             return [_letter(it) for it in (await read_letters(self._reader)).letters]
@@ -124,24 +129,24 @@ def answering() -> Iterator[None]:
         raise Away(str(error).removeprefix("the database refused: ")) from error
 
 
-def node_seen(it: SeenNode) -> NodeSeen:
+def node_snapshot(it: NodeStatus) -> NodeSnapshot:
     """A row of nexus.node_states."""
-    return NodeSeen(**{name: getattr(it, name) for name in NodeSeen.__slots__})
+    return NodeSnapshot(**{name: getattr(it, name) for name in NodeSnapshot.__slots__})
 
 
-def _waits(row: Mapping[str, Any]) -> WaitingSeen:
-    return WaitingSeen(**{name: row[name] for name in WaitingSeen.__slots__})
+def _waits(row: Mapping[str, Any]) -> WaitingSnapshot:
+    return WaitingSnapshot(**{name: row[name] for name in WaitingSnapshot.__slots__})
 
 
-def _request(row: Mapping[str, Any]) -> RequestSeen:
-    known: dict[str, Any] = {name: row[name] for name in RequestSeen.__slots__}
+def _request(row: Mapping[str, Any]) -> RequestSnapshot:
+    known: dict[str, Any] = {name: row[name] for name in RequestSnapshot.__slots__}
     if known["cost"] is not None:
         known["cost"] = float(known["cost"])
-    return RequestSeen(**known)
+    return RequestSnapshot(**known)
 
 
-def _letter(it: DeadLetter) -> LetterSeen:
-    return LetterSeen(
+def _letter(it: DeadLetter) -> LetterSnapshot:
+    return LetterSnapshot(
         number=it.number,
         request_id=it.request_id,
         reason=it.reason,

@@ -7,18 +7,18 @@ from typing import Any, Final
 from rich.text import Text
 
 from nexus_actors.observer import sheet
-from nexus_actors.observer.seen import (
-    LetterSeen,
-    LogLine,
-    NodeSeen,
-    Overview,
-    ProviderSeen,
-    QueueSeen,
-    RequestSeen,
-    TreeSeen,
-    WaitingSeen,
-)
 from nexus_actors.observer.sheet import Column, Row, Sheet, Table
+from nexus_actors.observer.snapshots import (
+    LetterSnapshot,
+    LogLine,
+    NodeSnapshot,
+    Overview,
+    ProviderSnapshot,
+    QueueSnapshot,
+    RequestSnapshot,
+    TreeSnapshot,
+    WaitingSnapshot,
+)
 from nexus_actors.observer.source import Source
 from nexus_actors.observer.tree_rows import tree_sheet
 
@@ -46,7 +46,7 @@ def overview(seen: Overview, _folded: frozenset[str]) -> Sheet:
     )
 
 
-def providers(seen: Sequence[ProviderSeen], _folded: frozenset[str]) -> Sheet:
+def providers(seen: Sequence[ProviderSnapshot], _folded: frozenset[str]) -> Sheet:
     """Each provider at each node."""
     several = any(it.node for it in seen)
     # What was spent is not known by node.
@@ -56,12 +56,12 @@ def providers(seen: Sequence[ProviderSeen], _folded: frozenset[str]) -> Sheet:
     return Sheet(lines[:5], [Table("providers", columns, rows, "no provider is seen")])
 
 
-def requests(seen: Sequence[RequestSeen], _folded: frozenset[str]) -> Sheet:
+def requests(seen: Sequence[RequestSnapshot], _folded: frozenset[str]) -> Sheet:
     """Those in work, and those that ended last."""
     return Sheet([], [Table("requests", _REQUEST_COLUMNS, [_request(it) for it in seen], "none")])
 
 
-def waiting(seen: Sequence[WaitingSeen], _folded: frozenset[str]) -> Sheet:
+def waiting(seen: Sequence[WaitingSnapshot], _folded: frozenset[str]) -> Sheet:
     """By reason, then one by one."""
     groups = [it for it in seen if it.request_id is None]
     single = [it for it in seen if it.request_id is not None]
@@ -74,7 +74,7 @@ def waiting(seen: Sequence[WaitingSeen], _folded: frozenset[str]) -> Sheet:
     )
 
 
-def letters(seen: Sequence[LetterSeen], _folded: frozenset[str]) -> Sheet:
+def letters(seen: Sequence[LetterSnapshot], _folded: frozenset[str]) -> Sheet:
     """One line a letter."""
     rows = [_letter(it) for it in seen]
     return Sheet([], [Table("letters", _LETTER_COLUMNS, rows, "there are no dead letters")])
@@ -99,7 +99,7 @@ def log(seen: Sequence[LogLine], _folded: frozenset[str]) -> Sheet:
     return Sheet([], [Table("log", _LOG_COLUMNS, rows, nothing, follows=True)])
 
 
-def trees(seen: Sequence[TreeSeen], folded: frozenset[str]) -> Sheet:
+def trees(seen: Sequence[TreeSnapshot], folded: frozenset[str]) -> Sheet:
     """See `tree_rows`."""
     return tree_sheet(seen, folded)
 
@@ -199,12 +199,12 @@ def _head(seen: Overview) -> Iterator[Text]:
         yield sheet.line(text, "bold red")
 
 
-def _queue(it: QueueSeen) -> Row:
+def _queue(it: QueueSnapshot) -> Row:
     numbers = sheet.number(it.total), sheet.number(it.visible), sheet.seconds(it.oldest_seconds)
     return Row(it.name, (sheet.word(it.name), *numbers), it)
 
 
-def _node(it: NodeSeen) -> Row:
+def _node(it: NodeSnapshot) -> Row:
     told = it.why or ", ".join(it.chores) or it.last_error
     cells = (
         sheet.word(it.name),
@@ -217,7 +217,7 @@ def _node(it: NodeSeen) -> Row:
     return Row(it.node, cells, it)
 
 
-def _provider(it: ProviderSeen, *, several: bool) -> Row:
+def _provider(it: ProviderSnapshot, *, several: bool) -> Row:
     failed = "bold yellow" if it.failed_rate else ""
     cells = (
         *([sheet.word(it.node)] if several else []),
@@ -234,7 +234,7 @@ def _provider(it: ProviderSeen, *, several: bool) -> Row:
     return Row(f"{it.node}\0{it.name}", cells, it)
 
 
-def _request(it: RequestSeen) -> Row:
+def _request(it: RequestSnapshot) -> Row:
     cells = (
         sheet.moment(it.at),
         sheet.state(it.state),
@@ -247,7 +247,7 @@ def _request(it: RequestSeen) -> Row:
     return Row(it.request_id, cells, it)
 
 
-def _group(it: WaitingSeen) -> Row:
+def _group(it: WaitingSnapshot) -> Row:
     cells = (
         sheet.word(it.reason),
         sheet.number(it.requests),
@@ -258,7 +258,7 @@ def _group(it: WaitingSeen) -> Row:
     return Row(f"{it.reason}\0{it.detail}", cells, it)
 
 
-def _waits(it: WaitingSeen) -> Row:
+def _waits(it: WaitingSnapshot) -> Row:
     cells = (
         sheet.word(it.request_id),
         sheet.word(it.agent_id),
@@ -270,7 +270,7 @@ def _waits(it: WaitingSeen) -> Row:
     return Row(str(it.request_id), cells, it)
 
 
-def _letter(it: LetterSeen) -> Row:
+def _letter(it: LetterSnapshot) -> Row:
     cells = (
         sheet.number(it.number),
         sheet.moment(it.dead_at),

@@ -10,16 +10,16 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 import trio
 
-from nexus_actors.observer.seen import (
-    ActorSeen,
-    LetterSeen,
+from nexus_actors.observer.snapshots import (
+    ActorSnapshot,
+    LetterSnapshot,
     LogLine,
     Overview,
-    ProviderSeen,
-    RequestSeen,
-    TraceSeen,
-    TreeSeen,
-    WaitingSeen,
+    ProviderSnapshot,
+    RequestSnapshot,
+    TraceSnapshot,
+    TreeSnapshot,
+    WaitingSnapshot,
 )
 from nexus_actors.observer.source import Action, Source
 
@@ -148,15 +148,15 @@ class ThreadedSource:
         """See Source."""
         return await self._thread.run(self._source.overview)
 
-    async def trees(self) -> Sequence[TreeSeen]:
+    async def trees(self) -> Sequence[TreeSnapshot]:
         """See Source."""
         return await self._thread.run(self._source.trees)
 
-    async def providers(self) -> Sequence[ProviderSeen]:
+    async def providers(self) -> Sequence[ProviderSnapshot]:
         """See Source."""
         return await self._thread.run(self._source.providers)
 
-    async def requests(self) -> Sequence[RequestSeen]:
+    async def requests(self) -> Sequence[RequestSnapshot]:
         """See Source."""
         return await self._thread.run(self._source.requests)
 
@@ -164,11 +164,11 @@ class ThreadedSource:
         """See Source."""
         return await self._thread.run(self._source.request, request_id)
 
-    async def waiting(self) -> Sequence[WaitingSeen]:
+    async def waiting(self) -> Sequence[WaitingSnapshot]:
         """See Source."""
         return await self._thread.run(self._source.waiting)
 
-    async def letters(self) -> Sequence[LetterSeen]:
+    async def letters(self) -> Sequence[LetterSnapshot]:
         """See Source."""
         return await self._thread.run(self._source.letters)
 
@@ -180,11 +180,11 @@ class ThreadedSource:
         """See Source."""
         return await self._thread.run(self._source.log)
 
-    async def actor(self, node: str, name: str) -> ActorSeen:
+    async def actor(self, node: str, name: str) -> ActorSnapshot:
         """See Source."""
         return await self._thread.run(self._source.actor, node, name)
 
-    async def trace(self, node: str, name: str) -> TraceSeen:
+    async def trace(self, node: str, name: str) -> TraceSnapshot:
         """See Source."""
         return await self._thread.run(self._source.trace, node, name)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nexus_actors.observer import sheet
-from nexus_actors.observer.seen import TreeSeen
 from nexus_actors.observer.sheet import Column, Row, Sheet, Table
+from nexus_actors.observer.snapshots import TreeSnapshot
 
 _COLUMNS: Final = (
     Column("actor", 34, 2),
@@ -30,7 +30,7 @@ class ActorRow:
     is_root: bool
 
 
-def tree_sheet(seen: Sequence[TreeSeen], folded: frozenset[str]) -> Sheet:
+def tree_sheet(seen: Sequence[TreeSnapshot], folded: frozenset[str]) -> Sheet:
     """All trees, one below the other."""
     rows: list[Row] = []
     lines = []
@@ -45,7 +45,7 @@ def tree_sheet(seen: Sequence[TreeSeen], folded: frozenset[str]) -> Sheet:
 
 
 def _rows(
-    tree: TreeSeen, node: Mapping[str, Any], above: str, depth: int, folded: frozenset[str]
+    tree: TreeSnapshot, node: Mapping[str, Any], above: str, depth: int, folded: frozenset[str]
 ) -> Iterator[Row]:
     key = f"{above}/{node['name']}"
     children = node["children"]

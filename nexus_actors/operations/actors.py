@@ -7,7 +7,7 @@ import trio
 
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.operations.control import CommandRefused
-from nexus_actors.settings.meant import nearest
+from nexus_actors.settings.suggestions import nearest
 from supervisors import ActorRef, Supervisor, SupervisorsError
 
 PATIENCE: Final = 5.0

@@ -1,4 +1,4 @@
-"""The local socket that `nexus status`, `tree` and `stop` talk to (`asking.py`).
+"""The local socket that `nexus status`, `tree` and `stop` talk to (`control_client.py`).
 
 One request a connection, each way one line of JSON: `{"command": "status"}`, with `"arguments"`
 for a command that takes some → `{"ok": …}` or `{"error": "…"}`. A session's name instead of a
@@ -20,8 +20,8 @@ import structlog
 import trio
 
 from nexus_actors.data_dir import told
-from nexus_actors.operations import asking, private
-from nexus_actors.operations.asking import (
+from nexus_actors.operations import control_client, private
+from nexus_actors.operations.control_client import (
     LONGEST_SOCKET_PATH,
     REQUEST_TIMEOUT,
     SOCKET,
@@ -158,9 +158,9 @@ class Control(GenServer):
 async def ask(
     data_dir: Path, command: str, arguments: Mapping[str, object] | None = None
 ) -> object:
-    """As `asking.ask`, from a task. Cancelled, it leaves a thread that ends by itself."""
+    """As `control_client.ask`, from a task. Cancelled, it leaves a thread that ends by itself."""
     return await trio.to_thread.run_sync(
-        asking.ask, data_dir, command, arguments, abandon_on_cancel=True
+        control_client.ask, data_dir, command, arguments, abandon_on_cancel=True
     )
 
 

@@ -35,8 +35,8 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.routing.choice import fitting, in_order, matches
 from nexus_actors.routing.outcome import Candidate, Routed, Skipped, Unroutable, short
-from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.model import ModelRef, Route, Settings
+from nexus_actors.settings.suggestions import nearest
 
 AUTO: Final = "auto"
 _ANY: Final = "*"

@@ -26,7 +26,6 @@ from nexus_actors.settings.budgets import read_budgets
 from nexus_actors.settings.database_url import EXAMPLE, PARTS
 from nexus_actors.settings.defaults import PROVIDERS
 from nexus_actors.settings.lines import line_numbers, line_of
-from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.mistakes import (
     Mistake,
     Notes,
@@ -53,6 +52,7 @@ from nexus_actors.settings.reach import read_reach
 from nexus_actors.settings.routes import ROUTE_KEYS
 from nexus_actors.settings.secret_files import folder_beside
 from nexus_actors.settings.section import Section
+from nexus_actors.settings.suggestions import nearest
 from nexus_actors.settings.toml_slips import Slip, toml_slips
 from nexus_actors.settings.tracing import TracingSettings
 from nexus_actors.settings.url_source import choose_dashboard_url, choose_url

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from nexus_actors.contract.json_text import format_path
-from nexus_actors.settings.meant import VENDORS, nearest, unit, value_meant
+from nexus_actors.settings.suggestions import VENDORS, nearest, suggested_value, unit
 
 _FOUND_LENGTH: Final = 60
 _ALSO: Final = 3
@@ -226,7 +226,7 @@ def _add_wrong_value(
     expected = _expected(wanted, told) + (f" ({counted})" if counted else "")
     close = nearest(given, map(str, choices)) if isinstance(given, str) and choices else None
     if wanted is not None and close is None and not is_secret_name(name):
-        close = value_meant(wanted, given, name)
+        close = suggested_value(wanted, given, name)
     notes.add(format_path((prefix, *location)), found, expected, close)
 
 

@@ -13,7 +13,6 @@ from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKi
 from nexus_actors.settings import defaults
 from nexus_actors.settings.key_names import checked_names
 from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
-from nexus_actors.settings.meant import VENDORS, nearest
 from nexus_actors.settings.mistakes import (
     HIDDEN,
     Notes,
@@ -22,6 +21,7 @@ from nexus_actors.settings.mistakes import (
     to_json,
 )
 from nexus_actors.settings.model import LeftOut, Provider
+from nexus_actors.settings.suggestions import VENDORS, nearest
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _KEYS: Final = frozenset({*HttpSettings.model_fields, *ProviderSettings.model_fields, "preset"})

@@ -11,11 +11,11 @@ from typing import Any
 
 from nexus_actors.contract.tasks import CAPABILITIES, COMPLEXITIES
 from nexus_actors.settings import defaults
-from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.mistakes import Mistake, Notes, also, is_secret_name, shown
 from nexus_actors.settings.model import LeftOut, Provider, Route
 from nexus_actors.settings.providers import provider_tables, read_provider
 from nexus_actors.settings.routes import read_routes
+from nexus_actors.settings.suggestions import nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Any, Final, cast, get_args
 from nexus_actors.contract.request import Complexity
 from nexus_actors.contract.tasks import COMPLEXITIES, normalize_capabilities, normalize_task_type
 from nexus_actors.settings import defaults
-from nexus_actors.settings.meant import nearest
 from nexus_actors.settings.mistakes import Notes, shown
 from nexus_actors.settings.model import ModelRef, Pick, Route
+from nexus_actors.settings.suggestions import nearest
 
 ROUTE_KEYS: Final = (
     "complexity",

@@ -18,7 +18,7 @@ import pytest
 import trio
 
 from nexus_actors.cli import report
-from nexus_actors.operations import asking, control
+from nexus_actors.operations import control, control_client
 from tests.sql import Client
 from tests.zygote import Child, Zygote
 
@@ -65,7 +65,7 @@ class Service:
             assert self.process.poll() is None, f"the service has ended:\n{self.log}"
             try:
                 return bool(self.status())
-            except asking.ControlError:
+            except control_client.ControlError:
                 return False
 
         wait_for(ready, "the service")

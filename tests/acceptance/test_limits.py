@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from nexus_actors.admission.buckets import BURST_SECONDS
-from nexus_actors.operations import asking, control
+from nexus_actors.operations import control, control_client
 from tests.acceptance.nexus import Nexus, query, value, wait_for
 
 CONFIG = """
@@ -66,5 +66,5 @@ def test_three_processes_together_use_a_limit_to_the_full_and_not_beyond(
 def answers(folder: object) -> bool:
     try:
         return bool(trio.run(control.ask, folder, "status"))
-    except asking.ControlError:
+    except control_client.ControlError:
         return False

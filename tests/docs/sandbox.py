@@ -24,7 +24,7 @@ from typing import Any, Final
 import asyncpg
 import trio
 
-from nexus_actors.operations import asking, control
+from nexus_actors.operations import control, control_client
 from tests.docs.pages import ROOT
 from tests.zygote import Child, Zygote
 
@@ -187,7 +187,7 @@ def _wait_ready(sandbox: Sandbox, service: Child, log: Path) -> None:
         assert service.poll() is None, f"the service has ended:\n{log.read_text()}"
         try:
             return bool(trio.run(control.ask, sandbox.folder / "data", "status"))
-        except asking.ControlError:
+        except control_client.ControlError:
             return False
 
     wait_for(ready, "the service")

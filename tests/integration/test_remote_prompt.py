@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from nexus_actors.operations.asking import ControlError
 from nexus_actors.operations.control import ask
+from nexus_actors.operations.control_client import ControlError
 from tests.acceptance.nexus import NEXUS
 from tests.service import PATIENCE, running_service
 

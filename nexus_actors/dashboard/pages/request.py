@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 from nexus_actors.contract.trace import parse_traceparent
 from nexus_actors.dashboard.visit import PageError, View, Visit
+from nexus_actors.monitoring.command_text import shell_word
 from nexus_actors.monitoring.messages import read_messages
 from nexus_actors.monitoring.reading import Looking
-from nexus_actors.monitoring.spelled import shell_word
 from nexus_actors.monitoring.story import Story, candidate_costs, find_story, notes_of, steps_of
 from nexus_actors.monitoring.timeline import Span, outcome_of, timeline
 from nexus_actors.storage.postgres.journal import JournalEntry, read_entry

@@ -15,7 +15,7 @@ from nexus_actors.providers.port import ProviderFailure, ProviderSession, Provid
 
 if TYPE_CHECKING:
     from nexus_actors.providers.http.api import HttpApi
-    from nexus_actors.providers.http.look import Seen
+    from nexus_actors.providers.http.probe import ProbeResult
 
 S = TypeVar("S", bound=HttpSettings)
 
@@ -36,15 +36,15 @@ class HttpKind(Generic[S]):
 
         return open_session(name, settings, _checked_key(settings, api_key), self._api_of(settings))
 
-    async def look(
+    async def probe(
         self, settings: ProviderSettings, api_key: SecretStr | None, *, timeout: float
-    ) -> "Seen | ProviderFailure":
-        """See `look.look`. The settings must be of this kind. Raises ValueError for a key that
+    ) -> "ProbeResult | ProviderFailure":
+        """See `probe.probe`. The settings must be of this kind. Raises ValueError for a key that
         cannot be sent."""
-        from nexus_actors.providers.http.look import look
+        from nexus_actors.providers.http.probe import probe
 
         own = cast("S", settings)
-        return await look(own, _checked_key(own, api_key), self._api_of(own), timeout=timeout)
+        return await probe(own, _checked_key(own, api_key), self._api_of(own), timeout=timeout)
 
 
 def _checked_key(settings: HttpSettings, api_key: SecretStr | None) -> str:

@@ -28,13 +28,13 @@ from nexus_actors.storage.postgres.errors import (
 )
 from nexus_actors.storage.postgres.locks import Holder, lock_holders, named, watched
 from nexus_actors.storage.postgres.places import location
+from nexus_actors.storage.postgres.schema_checks import (
+    missing_indexes,
+    refuse_conflicting_objects,
+    refuse_newer,
+)
 from nexus_actors.storage.postgres.sessions import configure, connect, session_settings
 from nexus_actors.storage.postgres.sql import Queues, channel, numbered_migrations, read
-from nexus_actors.storage.postgres.strangers import (
-    missing_indexes,
-    refuse_newer,
-    refuse_strangers,
-)
 
 LOCK: Final = 0x6E65787573
 """The advisory lock of the migrations: "nexus" in ASCII."""
@@ -98,7 +98,7 @@ async def _migrate(url: str, queues: Queues, stores_results: bool) -> Migrated:
     try:
         where = location(url)
         await check_encoding(connection, where)
-        await refuse_strangers(connection, queues, where, stores_results=stores_results)
+        await refuse_conflicting_objects(connection, queues, where, stores_results=stores_results)
         made = await _make_patiently(connection, queues, url)
         async with watched(url, connection) as blockers:
             for queue in (queues.requests, queues.results):

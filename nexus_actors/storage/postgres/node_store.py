@@ -73,7 +73,7 @@ async def _of(connection: Connection, query: str, term: Term) -> list[asyncpg.Re
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenNode:
+class NodeStatus:
     """A row of nexus.node_states."""
 
     node: str
@@ -97,7 +97,7 @@ class SeenNode:
     """What it does for all."""
 
 
-async def list_nodes(connection: Connection) -> list[SeenNode]:
+async def list_nodes(connection: Connection) -> list[NodeStatus]:
     """All of them, those that run first: run it as `pool.run(list_nodes)`."""
     rows = await connection.fetch(read("queries", "list_nodes"), MOST_LISTED)
-    return [SeenNode(**{**row, "concurrency": json.loads(row["concurrency"])}) for row in rows]
+    return [NodeStatus(**{**row, "concurrency": json.loads(row["concurrency"])}) for row in rows]

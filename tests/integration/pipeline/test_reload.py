@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from nexus_actors.operations import control
-from nexus_actors.operations.asking import ControlError
+from nexus_actors.operations.control_client import ControlError
 from nexus_actors.operations.reloading import Reloaded
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server

@@ -1,4 +1,4 @@
-"""What `nexus config check` doubts, and where `config show` says that values come from."""
+"""The warnings of `nexus config check`, and where `config show` says that values come from."""
 
 import os
 from pathlib import Path

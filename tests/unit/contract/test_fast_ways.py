@@ -13,9 +13,9 @@ from nexus_actors.contract import decode
 from nexus_actors.contract.bounds import DEFAULTS, Bounds
 from nexus_actors.contract.decode import decode_request
 from nexus_actors.contract.errors import Refusal
+from nexus_actors.contract.fast_decode import decode_fast
 from nexus_actors.contract.json_text import MAX_DEPTH, Parsed, dump, parse, parse_closely, sendable
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.contract.usual import read_usual
 
 USER = {"role": "user", "content": "Design a feature"}
 USUAL: dict[str, Any] = {
@@ -107,7 +107,7 @@ def spoilt(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> str:
 
 def closely(body: str, bounds: Bounds = DEFAULTS) -> LLMRequest | Refusal:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "read_usual", lambda _body, _bounds: None)
+        patch.setattr(decode, "decode_fast", lambda _body, _bounds: None)
         patch.setattr(decode, "parse_counted", parse_closely)
         return decode_request(body, bounds)
 
@@ -152,7 +152,7 @@ def body(**changed: Any) -> str:
     ],
 )
 def test_the_usual_request_is_taken(changed: dict[str, Any]) -> None:
-    usual = read_usual(body(**changed), DEFAULTS)
+    usual = decode_fast(body(**changed), DEFAULTS)
     assert isinstance(usual, LLMRequest)
     assert repr(usual) == repr(closely(body(**changed)))
 
@@ -181,7 +181,7 @@ def test_the_usual_request_is_taken(changed: dict[str, Any]) -> None:
     ],
 )
 def test_what_must_be_explained_is_left_to_whom_explains(changed: dict[str, Any]) -> None:
-    assert read_usual(body(**changed), DEFAULTS) is None
+    assert decode_fast(body(**changed), DEFAULTS) is None
     assert repr(decode_request(body(**changed))) == repr(closely(body(**changed)))
 
 

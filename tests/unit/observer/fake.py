@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from nexus_actors.observer.seen import (
-    ActorSeen,
-    LetterSeen,
+from nexus_actors.observer.snapshots import (
+    ActorSnapshot,
+    LetterSnapshot,
     LogLine,
-    NodeSeen,
+    NodeSnapshot,
     Overview,
-    ProviderSeen,
-    QueueSeen,
-    RequestSeen,
+    ProviderSnapshot,
+    QueueSnapshot,
+    RequestSnapshot,
     TraceLine,
-    TraceSeen,
-    TreeSeen,
-    WaitingSeen,
+    TraceSnapshot,
+    TreeSnapshot,
+    WaitingSnapshot,
 )
 from nexus_actors.observer.source import Action, Away
 
@@ -81,12 +81,12 @@ class FakeSource:
                 mean_ms=812.0,
                 spent_day=4.2,
                 queues=[
-                    QueueSeen(name="ai_requests", total=1200, visible=20, oldest_seconds=75.0),
-                    QueueSeen(name="ai_results", total=0, visible=0, oldest_seconds=None),
+                    QueueSnapshot(name="ai_requests", total=1200, visible=20, oldest_seconds=75.0),
+                    QueueSnapshot(name="ai_results", total=0, visible=0, oldest_seconds=None),
                 ],
                 nodes=[node("nexus@host1", "ready"), node("nexus@host2", "lost")],
             ),
-            "trees": [TreeSeen(node="", name="this service", root=TREE)],
+            "trees": [TreeSnapshot(node="", name="this service", root=TREE)],
             "providers": [provider("openai", "open"), provider("anthropic", "ok")],
             "requests": [request("request-1", "leased"), request("request-2", "failed")],
             "waiting": [waits(None, "not_leased"), waits("request-3", "paused")],
@@ -108,27 +108,27 @@ class FakeSource:
         found: Overview = self._answer("overview")
         return found
 
-    async def trees(self) -> Sequence[TreeSeen]:
-        found: Sequence[TreeSeen] = self._answer("trees")
+    async def trees(self) -> Sequence[TreeSnapshot]:
+        found: Sequence[TreeSnapshot] = self._answer("trees")
         return found
 
-    async def providers(self) -> Sequence[ProviderSeen]:
-        found: Sequence[ProviderSeen] = self._answer("providers")
+    async def providers(self) -> Sequence[ProviderSnapshot]:
+        found: Sequence[ProviderSnapshot] = self._answer("providers")
         return found
 
-    async def requests(self) -> Sequence[RequestSeen]:
-        found: Sequence[RequestSeen] = self._answer("requests")
+    async def requests(self) -> Sequence[RequestSnapshot]:
+        found: Sequence[RequestSnapshot] = self._answer("requests")
         return found
 
     async def request(self, request_id: str) -> str:
         return f"the story of {request_id}"
 
-    async def waiting(self) -> Sequence[WaitingSeen]:
-        found: Sequence[WaitingSeen] = self._answer("waiting")
+    async def waiting(self) -> Sequence[WaitingSnapshot]:
+        found: Sequence[WaitingSnapshot] = self._answer("waiting")
         return found
 
-    async def letters(self) -> Sequence[LetterSeen]:
-        found: Sequence[LetterSeen] = self._answer("letters")
+    async def letters(self) -> Sequence[LetterSnapshot]:
+        found: Sequence[LetterSnapshot] = self._answer("letters")
         return found
 
     async def letter(self, number: int) -> str:
@@ -138,10 +138,10 @@ class FakeSource:
         found: Sequence[LogLine] = self._answer("log")
         return found
 
-    async def actor(self, node: str, name: str) -> ActorSeen:
+    async def actor(self, node: str, name: str) -> ActorSnapshot:
         self._answer("actor")
         self.messages += 10
-        return ActorSeen(
+        return ActorSnapshot(
             name=name,
             class_name="Worker",
             sys_state="running",
@@ -155,10 +155,10 @@ class FakeSource:
             busy_seconds=1.0,
         )
 
-    async def trace(self, node: str, name: str) -> TraceSeen:
+    async def trace(self, node: str, name: str) -> TraceSnapshot:
         self.traced.add(name)
         line = TraceLine(number=1, at=NOW, what="got Run in handle_cast")
-        return TraceSeen(lines=[line], ended=self.ended)
+        return TraceSnapshot(lines=[line], ended=self.ended)
 
     async def end_trace(self, node: str, name: str) -> None:
         self.traced.discard(name)
@@ -173,7 +173,7 @@ class FakeSource:
         return "done"
 
 
-def node(name: str, state: str, **more: Any) -> NodeSeen:
+def node(name: str, state: str, **more: Any) -> NodeSnapshot:
     known: dict[str, Any] = {
         "node": f"id-of-{name}",
         "name": name,
@@ -187,10 +187,10 @@ def node(name: str, state: str, **more: Any) -> NodeSeen:
         "last_error": None,
         "chores": ["prune"],
     }
-    return NodeSeen(**(known | more))
+    return NodeSnapshot(**(known | more))
 
 
-def provider(name: str, state: str, **more: Any) -> ProviderSeen:
+def provider(name: str, state: str, **more: Any) -> ProviderSnapshot:
     known: dict[str, Any] = {
         "name": name,
         "node": "",
@@ -204,10 +204,10 @@ def provider(name: str, state: str, **more: Any) -> ProviderSeen:
         "spent_hour": 0.5,
         "spent_day": 4.25,
     }
-    return ProviderSeen(**(known | more))
+    return ProviderSnapshot(**(known | more))
 
 
-def request(request_id: str, state: str, **more: Any) -> RequestSeen:
+def request(request_id: str, state: str, **more: Any) -> RequestSnapshot:
     known: dict[str, Any] = {
         "request_id": request_id,
         "state": state,
@@ -220,10 +220,10 @@ def request(request_id: str, state: str, **more: Any) -> RequestSeen:
         "cost": 0.01,
         "error_type": "timeout" if state == "failed" else None,
     }
-    return RequestSeen(**(known | more))
+    return RequestSnapshot(**(known | more))
 
 
-def waits(request_id: str | None, reason: str, **more: Any) -> WaitingSeen:
+def waits(request_id: str | None, reason: str, **more: Any) -> WaitingSnapshot:
     known: dict[str, Any] = {
         "request_id": request_id,
         "agent_id": "crawler",
@@ -234,10 +234,10 @@ def waits(request_id: str | None, reason: str, **more: Any) -> WaitingSeen:
         "until": NOW + timedelta(hours=1),
         "before": 4 if request_id else None,
     }
-    return WaitingSeen(**(known | more))
+    return WaitingSnapshot(**(known | more))
 
 
-def letter(number: int, **more: Any) -> LetterSeen:
+def letter(number: int, **more: Any) -> LetterSnapshot:
     known: dict[str, Any] = {
         "number": number,
         "request_id": f"request-{number}",
@@ -246,4 +246,4 @@ def letter(number: int, **more: Any) -> LetterSeen:
         "dead_at": NOW,
         "wrong": "no answer in 60 s",
     }
-    return LetterSeen(**(known | more))
+    return LetterSnapshot(**(known | more))

@@ -14,16 +14,16 @@ from nexus_actors.observer.fleet import FleetSource
 from nexus_actors.observer.levers import RestartHere
 from nexus_actors.observer.local import LocalSource
 from nexus_actors.observer.source import Away
-from nexus_actors.operations.asking import ControlError
+from nexus_actors.operations.control_client import ControlError
 from nexus_actors.storage.errors import StorageError, StorageRefused, StorageUnavailable
-from nexus_actors.storage.postgres.node_store import SeenNode, list_nodes
+from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 from nexus_actors.storage.postgres.sql import Queues
 from tests.unit.observer.fake import NOW, TREE
 from tests.unit.parts import settings
 
 
-def seen_node(name: str) -> SeenNode:
-    return SeenNode(
+def node_status(name: str) -> NodeStatus:
+    return NodeStatus(
         node=f"id-{name}",
         name=name,
         host="host",
@@ -82,7 +82,7 @@ class FakeReader:
         if self.fails is not None:
             raise self.fails
         assert operation is list_nodes
-        return [seen_node("a"), seen_node("b")]
+        return [node_status("a"), node_status("b")]
 
     writing = reading
 
@@ -150,7 +150,7 @@ class Service:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     it = Service()
-    monkeypatch.setattr(local.asking, "ask", it.ask)
+    monkeypatch.setattr(local.control_client, "ask", it.ask)
     return it
 
 

@@ -9,7 +9,7 @@ from textual.worker import WorkerFailed
 
 from nexus_actors.observer import actor_screen
 from nexus_actors.observer import app as app_module
-from nexus_actors.observer.seen import LogLine, TreeSeen
+from nexus_actors.observer.snapshots import LogLine, TreeSnapshot
 from tests.unit.observer.fake import (
     TREE,
     FakeSource,
@@ -163,7 +163,7 @@ def test_the_tree_folds_and_a_filter_looks_into_what_is_folded() -> None:
 def test_children_of_one_name_are_rows_of_their_own() -> None:
     twins = actor("Root", actor("same"), actor("same"), actor("other"))
     source = FakeSource()
-    source.answers["trees"] = [TreeSeen(node="", name="x", root=twins)]
+    source.answers["trees"] = [TreeSnapshot(node="", name="x", root=twins)]
 
     async def play(pilot: Pilot[None]) -> None:
         await pilot.press("2")
@@ -176,8 +176,8 @@ def test_children_of_one_name_are_rows_of_their_own() -> None:
 def test_a_node_that_shows_no_tree_is_named_beside_those_that_do() -> None:
     source = FakeSource()
     source.answers["trees"] = [
-        TreeSeen(node="id-1", name="nexus@host1", root=TREE),
-        TreeSeen(node="id-2", name="nexus@host2", root=None, why="it shows nothing yet"),
+        TreeSnapshot(node="id-1", name="nexus@host1", root=TREE),
+        TreeSnapshot(node="id-2", name="nexus@host2", root=None, why="it shows nothing yet"),
     ]
 
     async def play(pilot: Pilot[None]) -> None:
@@ -224,7 +224,9 @@ def test_where_the_screen_is_drawn_seldom_what_is_seen_is_asked_for_often(
     async def play(pilot: Pilot[None]) -> None:
         await pilot.press("2")
         await until(pilot, "Router")
-        source.answers["trees"] = [TreeSeen(node="", name="x", root=actor("Root", actor("New")))]
+        source.answers["trees"] = [
+            TreeSnapshot(node="", name="x", root=actor("Root", actor("New")))
+        ]
         await asked_again(pilot, "trees")
         assert "Router" in text(pilot)
         await pilot.press("r")
@@ -251,7 +253,7 @@ def test_texts_of_strangers_steer_nothing_and_are_escaped_everywhere() -> None:
         "waiting": [waits(None, HOSTILE, detail=HOSTILE), waits(HOSTILE, HOSTILE)],
         "letters": [letter(17, request_id=HOSTILE, reason=HOSTILE, wrong=HOSTILE)],
         "log": [LogLine(key="1", when="", level="info", text=HOSTILE)],
-        "trees": [TreeSeen(node="", name="x", root=actor(HOSTILE, actor("below")))],
+        "trees": [TreeSnapshot(node="", name="x", root=actor(HOSTILE, actor("below")))],
     }
     overview = source.answers["overview"]
     bad = node(HOSTILE, HOSTILE, why=HOSTILE)

@@ -13,8 +13,8 @@ import pytest
 import trio
 
 from nexus_actors.operations import private
-from nexus_actors.operations.asking import ControlError, NotRunning, socket_path
 from nexus_actors.operations.control import REQUEST_LIMIT, CommandRefused, Control, ask
+from nexus_actors.operations.control_client import ControlError, NotRunning, socket_path
 from supervisors import open_tree
 from supervisors.errors import StartError
 

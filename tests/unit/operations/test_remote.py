@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from nexus_actors.operations import remote as remote_module
-from nexus_actors.operations.asking import ControlError, socket_path
 from nexus_actors.operations.control import Control, ask
+from nexus_actors.operations.control_client import ControlError, socket_path
 from nexus_actors.operations.remote import Remote
 from nexus_actors.operations.remote_names import Actors
 from nexus_actors.operations.remote_output import LONGEST_SHOWN, MOST_UNSENT

@@ -22,7 +22,7 @@ _MOST_MODELS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProbeResult:
     """What a successful probe showed."""
 
     models: frozenset[str]
@@ -36,9 +36,9 @@ class Seen:
         return model in self.models or any(it.startswith(longer) for it in self.models)
 
 
-async def look(
+async def probe(
     settings: HttpSettings, key: str, api: HttpApi, *, timeout: float
-) -> Seen | ProviderFailure:
+) -> ProbeResult | ProviderFailure:
     """Make the API's free call, within `timeout` seconds. `key` is empty if there is none. No
     message contains it."""
     use_own_threads()
@@ -58,7 +58,7 @@ async def look(
         now = time.time()
         return _masked(api.failed(answer.status, answer.headers, answer.body, now=now), key)
     models = _models(answer) if call.lists_models else ()
-    return Seen(frozenset(models), call.proves_key)
+    return ProbeResult(frozenset(models), call.proves_key)
 
 
 def _masked(failure: ProviderFailure, key: str) -> ProviderFailure:

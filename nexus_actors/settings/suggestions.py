@@ -1,4 +1,5 @@
-"""What somebody may have meant who wrote something else. A guess is told, never taken."""
+"""Suggests what a wrong name or value was probably meant to be. Suggestions are shown, never
+applied."""
 
 import difflib
 import json
@@ -7,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 _LONGEST: Final = 60
-"""Characters of a text that is looked at."""
+"""The most characters of a text that are compared."""
 _UNITS: Final = {
     re.compile(r"(?:timeout|interval|wait|latency|seconds(?:_max)?)$"): "seconds",
     re.compile(r"_hours$"): "hours",
@@ -40,23 +41,23 @@ VENDORS: Final[Mapping[str, str]] = {
     "chatgpt": "openai",
     "grok": "xai",
 }
-"""What providers are called by the names of their models, or those by theirs."""
+"""Names by which people call providers → the provider."""
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known name most like `name`, if any is much like it; capitals are no difference."""
+    """The known name most similar to `name`, if any is similar enough. Case is ignored."""
     names = {it.lower(): it for it in reversed(list(known))}
     matches = difflib.get_close_matches(name[:_LONGEST].strip().lower(), names, 1, cutoff)
     return names[matches[0]] if matches else None
 
 
 def unit(name: str) -> str | None:
-    """What the number of a setting counts."""
+    """The unit of a setting's number, judged by the setting's name."""
     return next((it for ending, it in _UNITS.items() if ending.search(name)), None)
 
 
-def value_meant(schema: Mapping[str, Any], given: Any, name: str) -> str | None:
-    """How a value that is none of its kind should probably have been written."""
+def suggested_value(schema: Mapping[str, Any], given: Any, name: str) -> str | None:
+    """How to write a value of the wrong type correctly; None if there is no suggestion."""
     kinds = [it for it in schema.get("anyOf", [schema]) if it.get("type") != "null"]
     kind = kinds[0].get("type") if len(kinds) == 1 else None
     if kind == "array":
@@ -80,14 +81,14 @@ def value_meant(schema: Mapping[str, Any], given: Any, name: str) -> str | None:
 
 
 def _truth(given: Any) -> str | None:
-    """A truth that stands in quotes, or in another language's words."""
+    """A boolean in quotes, or in words such as yes and on."""
     word = str(given).strip().lower()[:_LONGEST]
     quoted = " without quotes" if isinstance(given, str) else ""
     return f"true{quoted}" if word in _TRUE else f"false{quoted}" if word in _FALSE else None
 
 
 def _number(text: str, name: str, *, whole: bool) -> str | None:
-    """A number that stands in quotes, perhaps with its unit."""
+    """A number in quotes, perhaps with its unit."""
     if len(text) > _LONGEST:
         return None
     plain = _WORDS.sub(lambda it: _SHORT[it[1]], text.strip().lower())

@@ -1,5 +1,5 @@
-"""What there is to see, as data: what a source finds out and the tabs show. Texts are foreign, and
-made fit to be shown where they are shown. None is what nobody knows (yet). Moments have a zone."""
+"""Snapshots: the data that a source reads and the tabs show. Texts are foreign, and are made
+printable where they are shown. None means unknown (yet). Times have a zone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueSeen:
-    """A queue, and how many messages it holds."""
+class QueueSnapshot:
+    """A queue and the number of its messages."""
 
     name: str
     total: int
@@ -18,7 +18,7 @@ class QueueSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeSeen:
+class NodeSnapshot:
     """One process of the service."""
 
     node: str
@@ -37,38 +37,38 @@ class NodeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Is it well? What is missing is told in `trouble`."""
+    """The overview. `trouble` says what could not be read."""
 
     state: str
-    """Of what is looked at: `ready`, `degraded` …, or `unknown`."""
+    """The state of what is shown: `ready`, `degraded` …, or `unknown`."""
     told: str
-    """More about it, in a line."""
+    """More about the state, in a line."""
     outages: Mapping[str, str] = field(default_factory=dict)
     """What it waits for, and why."""
     paused: Sequence[str] = ()
-    """In words."""
+    """What is paused, in words."""
     waiting: Mapping[str, int] = field(default_factory=dict)
     """Requests by what they wait for."""
     rate: float | None = None
-    """Calls answered a second."""
+    """Answered calls per second."""
     failed_rate: float | None = None
     mean_ms: float | None = None
     spent_day: float | None = None
     """US dollars since midnight UTC."""
-    queues: Sequence[QueueSeen] = ()
-    nodes: Sequence[NodeSeen] = ()
+    queues: Sequence[QueueSnapshot] = ()
+    nodes: Sequence[NodeSnapshot] = ()
     trouble: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderSeen:
-    """One provider at one node, or at the service that runs here."""
+class ProviderSnapshot:
+    """One provider on one node, or in the service that runs here."""
 
     name: str
     node: str
     """The node's name; empty for the service that runs here."""
     state: str
-    """`open` and the like: what keeps calls from it, in a word; `ok` if nothing does."""
+    """What keeps calls from it, in a word such as `open`; `ok` if nothing does."""
     why: str = ""
     running: int | None = None
     waiting: int | None = None
@@ -81,13 +81,13 @@ class ProviderSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestSeen:
+class RequestSnapshot:
     """One request of the journal."""
 
     request_id: str
     state: str
     at: datetime
-    """When it ended; when it was leased, if it has not."""
+    """When it ended, or else when it was leased."""
     agent_id: str | None
     task_type: str | None
     provider: str | None
@@ -98,8 +98,8 @@ class RequestSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingSeen:
-    """One request that waits; `requests` of them where they are told of together."""
+class WaitingSnapshot:
+    """A waiting request, or a group of them (`requests`)."""
 
     request_id: str | None
     agent_id: str | None
@@ -113,7 +113,7 @@ class WaitingSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LetterSeen:
+class LetterSnapshot:
     """A dead letter."""
 
     number: int
@@ -125,15 +125,15 @@ class LetterSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TreeSeen:
-    """The tree of one node. `root` is as `supervisors.tree` has it; None where nobody answers."""
+class TreeSnapshot:
+    """The tree of one node. `root` has the form of `supervisors.tree`; None without a response."""
 
     node: str
     """The node's id; empty for the service that runs here."""
     name: str
     root: Mapping[str, Any] | None
     why: str = ""
-    """What keeps it from being seen."""
+    """Why there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,34 +142,34 @@ class LogLine:
 
     key: str
     when: str
-    """As it is written there; empty where the text has it."""
+    """The time as it was written; empty if it is part of the text."""
     level: str
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActorSeen:
-    """One actor: its state through `format_status`, and whom it knows."""
+class ActorSnapshot:
+    """One actor: its state by `format_status`, its links and monitors."""
 
     name: str
     class_name: str
     sys_state: str
     state: str
-    """A text of several lines."""
+    """The state as text of several lines."""
     mailbox_length: int
     links: Sequence[str]
     monitors: Sequence[str]
     monitored_by: Sequence[str]
     linked_tasks: Sequence[str]
     messages: int | None
-    """That it has handled since somebody looks."""
+    """Messages that it has handled since the first look."""
     busy_seconds: float | None
-    """That it has spent on them."""
+    """Seconds that it has spent on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceLine:
-    """One thing that a traced actor did: types, never contents."""
+    """One event of a traced actor: types, never contents."""
 
     number: int
     at: datetime
@@ -177,8 +177,8 @@ class TraceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TraceSeen:
-    """The newest events of an actor. `ended` tells why no more come."""
+class TraceSnapshot:
+    """The newest events of an actor. `ended` says why no more come."""
 
     lines: Sequence[TraceLine]
     ended: str = ""

@@ -1,7 +1,7 @@
-"""The usual request, straight from its text: fields of plain types, and nothing to be explained.
+"""A fast path of decoding for usual requests: msgspec reads fields of plain types from the text.
 
-What is not taken here is no fault: `decode.py` reads it, and has the words for what is wrong. What
-is taken here is the request that it would have made.
+A request that is not accepted here need not be wrong: `decode.py` reads it, and explains errors. A
+request that is accepted here is the same as `decode.py` would make it.
 """
 
 from typing import Annotated, Any, Final
@@ -25,7 +25,7 @@ from nexus_actors.contract.wrong import Wrong
 
 
 class _Usual(msgspec.Struct, forbid_unknown_fields=True):
-    """A part of `wire.WireRequest`, by the same names; null counts as absent."""
+    """The usual fields of `wire.WireRequest`, under the same names. null counts as absent."""
 
     request_id: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
     messages: tuple[dict[str, Any], ...]
@@ -52,7 +52,7 @@ _DECODER: Final = msgspec.json.Decoder(_Usual)
 _ROLES: Final = ("user", "assistant", "system")
 
 
-def read_usual(body: str, bounds: Bounds) -> LLMRequest | None:
+def decode_fast(body: str, bounds: Bounds) -> LLMRequest | None:
     """The request, if it is a usual one. The text's values were counted, see `bounds`."""
     if not is_plain_text(body):
         return None

@@ -1,7 +1,7 @@
-"""Statements and commands as an operator would type them, values and all.
+"""SQL statements and shell commands as text that an operator could type, with all values.
 
-What is not seen in a value stands there as an escape of SQL's or the shell's own, so that what is
-shown is what is meant.
+Invisible characters in a value are shown as escapes of SQL or of the shell, so that the text is
+complete.
 """
 
 import json
@@ -15,12 +15,12 @@ from nexus_actors.contract.shown_text import printable
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 _SUSPECT: Final = re.compile(r"[^ -~]|[\\']")
-"""All but plain ASCII, of which only these mean something: a text may be a megabyte."""
+"""Characters to escape: all but plain ASCII, and the two with a meaning in SQL and shells."""
 _PLACE: Final = re.compile(r"\$(\d+)")
 
 
 def sql_value(value: object) -> str:
-    """A literal."""
+    """A value as an SQL literal."""
     match value:
         case None:
             return "NULL"
@@ -39,7 +39,7 @@ def sql_value(value: object) -> str:
 
 
 def sql_call(function: str, *arguments: object, **named: object) -> str:
-    """`SELECT function(…);`. Of those by name, what is None is left out, as its default is."""
+    """`SELECT function(…);`. Named arguments that are None are left out, so their defaults hold."""
     assert _NAME.fullmatch(function)  # noqa: S101 - ours
     given = [sql_value(it) for it in arguments]
     given += [f"{name} => {sql_value(it)}" for name, it in named.items() if it is not None]
@@ -47,33 +47,34 @@ def sql_call(function: str, *arguments: object, **named: object) -> str:
 
 
 def sql_recorded(action: str, subject: str, detail: Mapping[str, object], *acts: str) -> str:
-    """One transaction: statements, and that they were done on record in nexus.audit, as it is where
-    the dashboard does it. What is None in `detail` is left out."""
+    """One transaction of statements and their record in nexus.audit, as the dashboard makes it.
+    Values of `detail` that are None are left out."""
     told = json.dumps({name: it for name, it in detail.items() if it is not None})
     record = sql_call("nexus.record", action, subject, told)
     return sql_transaction(*acts, record)
 
 
 def sql_transaction(*statements: str) -> str:
-    """All of them, or none."""
+    """The statements in one transaction."""
     return "\n".join(["BEGIN;", *statements, "COMMIT;"])
 
 
 def sql_filled(statement: str, *arguments: object) -> str:
-    """A statement with its `$1`, `$2` … filled in."""
+    """A statement with `$1`, `$2` … replaced by values."""
     return _PLACE.sub(lambda found: sql_value(arguments[int(found[1]) - 1]), statement)
 
 
 def shell_word(text: str) -> str:
-    """One word for a shell; with what is not seen as bash, ksh and zsh have it: `$'\\u202e'`."""
+    """One word for a shell. Invisible characters are escaped for bash, ksh and zsh:
+    `$'\\u202e'`."""
     if printable(text) == text:
         return shlex.quote(text)
     return f"$'{_escaped(text)}'"
 
 
 def command_line(command: str, *words: object, **options: object) -> str:
-    """`nexus command word … --option value`. A word that is None is left out, and an option that is
-    None or False; True stands alone; `_` in its name is `-`."""
+    """`nexus command word … --option value`. Words that are None, and options that are None or
+    False, are left out. An option that is True has no value. `_` in its name becomes `-`."""
     given = [shell_word(str(it)) for it in words if it is not None]
     named = [
         _named(f"--{name.replace('_', '-')}", value)
@@ -89,7 +90,7 @@ def _named(option: str, value: object) -> str:
     if value is True:
         return option
     text = _option(value)
-    # What begins as an option does is joined to its name.
+    # A value that looks like an option is joined with `=`.
     return f"{option}{'=' if text.startswith('-') else ' '}{shell_word(text)}"
 
 

@@ -1,5 +1,5 @@
-"""Objects of others where ours belong, and objects of ours that were dropped: reported by name,
-with the fix, before anything is created or leased."""
+"""Checks the schema before anything is created or leased: foreign objects where ours belong, a
+newer version, and indexes that were dropped. Each is reported by name, with the fix."""
 
 import re
 from functools import cache
@@ -15,21 +15,20 @@ _INDEX: Final = re.compile(
 _COLUMNS: Final = re.compile(r"INSERT INTO public\.job_results \(([^)]+)\)")
 
 
-async def refuse_strangers(
+async def refuse_conflicting_objects(
     connection: Connection, queues: Queues, where: str, *, stores_results: bool
 ) -> None:
-    """Raise DatabaseStartError for what another has put where ours belongs, and for a database that
-    a newer program has migrated."""
+    """Raise DatabaseStartError if objects of others are where ours belong."""
     names = [queues.requests, queues.results, queues.dead]
     columns = _result_columns(queues) if stores_results else []
-    rows = await connection.fetch(read("queries", "strangers"), names, columns)
+    rows = await connection.fetch(read("queries", "conflicting_objects"), names, columns)
     if rows:
         told = "; ".join(row["what"] for row in rows)
         raise DatabaseStartError("unusable", f"cannot use the database {where}: {told}")
 
 
 async def refuse_newer(connection: Connection, where: str) -> None:
-    """Raise DatabaseStartError where a migration was applied that this program does not have, and
+    """Raise DatabaseStartError if a migration was applied that this program does not know and
     cannot work with."""
     last = numbered_migrations()[-1][0]
     newer = await connection.fetchrow(
@@ -48,7 +47,7 @@ async def refuse_newer(connection: Connection, where: str) -> None:
 
 
 async def missing_indexes(connection: Connection) -> dict[str, str]:
-    """The indexes of our tables that have been dropped, and what makes each."""
+    """The indexes of our tables that have been dropped, each with the statement that creates it."""
     rows = await connection.fetch(
         "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('nexus')"
         " AND relkind = 'i'"
@@ -68,5 +67,5 @@ def _indexes() -> dict[str, str]:
 
 def _result_columns(queues: Queues) -> list[str]:
     found = _COLUMNS.search(queues.query("store_results"))
-    assert found is not None  # noqa: S101 - a file of ours
+    assert found is not None  # noqa: S101 - our own file
     return [name.strip() for name in found[1].split(",")]

@@ -1,4 +1,4 @@
-"""Where this process runs: what tells its data directory from a copy of it."""
+"""The place where this process runs, which distinguishes its data directory from a copy."""
 
 import os
 import socket
@@ -8,8 +8,8 @@ from nexus_actors.operations.instance import boot_id, pid_namespace
 from nexus_actors.storage.postgres.claim import Place, place
 
 
-def here(data_dir: Path) -> Place:
-    """This process in that directory, on this host, or in this container of it."""
+def own_place(data_dir: Path) -> Place:
+    """The place of this process: its data directory, host and container."""
     directory = data_dir.resolve()
     found = directory.stat()
     name = f"{directory}:{found.st_dev}:{found.st_ino}"

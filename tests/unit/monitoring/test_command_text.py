@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nexus_actors.monitoring.spelled import command_line, sql_call, sql_filled, sql_value
+from nexus_actors.monitoring.command_text import command_line, sql_call, sql_filled, sql_value
 
 TEXTS = [
     "plain",

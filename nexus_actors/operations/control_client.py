@@ -1,6 +1,6 @@
-"""How `nexus status`, `tree` and `stop` ask the running service, by its socket (`control.py`).
+"""The client of the control socket (`control.py`), for `nexus status`, `tree`, `stop` and others.
 
-They are asked every few seconds by whoever watches a service: nothing is imported but Python's own.
+These commands may run every few seconds, so this imports the standard library only.
 """
 
 import json
@@ -16,14 +16,14 @@ from nexus_actors.operations.instance import holder
 
 SOCKET = "control.sock"
 LONGEST_SOCKET_PATH = 100
-"""Bytes; the kernel takes 107, on macOS 103."""
+"""Bytes. The kernel allows 107, on macOS 103."""
 REQUEST_TIMEOUT = 10.0
 """Seconds for one connection."""
 _CHUNK = 1 << 16
 
 
 class ControlError(Exception):
-    """The service did not answer; the message is one line for the operator."""
+    """The service did not respond. The message is one line for the operator."""
 
 
 class NotRunning(ControlError):
@@ -31,7 +31,7 @@ class NotRunning(ControlError):
 
 
 class Stopping(ControlError):
-    """A service holds the data directory, but answers no more (or not yet)."""
+    """A service holds the data directory, but no longer responds, or not yet."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(f"the service (pid {pid}) is starting or stopping; it answers nothing now")
@@ -39,7 +39,7 @@ class Stopping(ControlError):
 
 
 class Starting(Stopping):
-    """It has not started: it waits for something."""
+    """The service has not started yet: it waits for something."""
 
     def __init__(self, pid: int, waits_for: str) -> None:
         ControlError.__init__(self, f"the service (pid {pid}) is starting: {waits_for}")
