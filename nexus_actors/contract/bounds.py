@@ -1,7 +1,8 @@
-"""How much one request may hold, whatever its size in bytes, so that no request costs all others.
+"""How much one request may contain, whatever its size in bytes, so that it does not slow down
+others.
 
-A request is read in several passes (decoding, URLs, the estimate, each provider's form), and each
-costs by the value, not by the byte. They are counted before anything else is done.
+A request is read in several passes (decoding, URLs, the estimate, each provider's form), and the
+cost of each depends on values, not bytes. So values are counted before anything else is done.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,11 +37,11 @@ WIDEST: Final = Bounds(
     max_urls=100_000,
     max_hosts=1_000,
 )
-"""The most that a config can allow: for those who send requests, and know no config."""
+"""The most that a config can allow. For producers, which do not know the config."""
 
 
 def too_many(fields: Mapping[str, Any], bounds: Bounds) -> Wrong | None:
-    """Where a request holds more than it may."""
+    """Where a request exceeds the bounds; None if it does not."""
     return (
         _too_many_tools(fields, bounds)
         or _too_many_parts(fields, bounds)
@@ -49,12 +50,12 @@ def too_many(fields: Mapping[str, Any], bounds: Bounds) -> Wrong | None:
 
 
 def beyond(setting: str, most: int, what: str) -> str:
-    """What was expected, for an error."""
+    """The expected value, for an error message."""
     return f"at most {most:,} {what} ([requests] {setting})"
 
 
 def too_large(size: str, megabytes: int) -> str:
-    """Why a message of this size is not read."""
+    """The error message for a message that is too large to be read."""
     return (
         f"a request of {size} is more than the {megabytes} MB allowed ([queue] message_megabytes)"
     )
@@ -94,7 +95,7 @@ def _too_many_parts(fields: Mapping[str, Any], bounds: Bounds) -> Wrong | None:
 
 
 def _too_many_in_calls(fields: Mapping[str, Any], bounds: Bounds) -> Wrong | None:
-    """Arguments are JSON in a text: read as often as the rest, and counted with it."""
+    """Count arguments of calls, which are JSON in a text and are read as often as the rest."""
     count = 0
     for path, text in _arguments(fields):
         count += values_within(text, bounds.max_values)

@@ -1,4 +1,4 @@
-"""The calls in an assistant's message, as a producer sends them back."""
+"""Checks the tool calls in an assistant's message that a producer sends back."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from nexus_actors.contract.wrong import Path, Wrong
 
 
 def read_calls(message: dict[str, Any], path: Path) -> dict[str, Any] | Wrong:
-    """The message with its calls' arguments as JSON text. An empty list of calls is left out, as
-    APIs refuse one, and every result of ours has one. Further keys of a call are kept."""
+    """The message with the arguments of its calls as JSON text. An empty list of calls is removed:
+    APIs refuse it, but results of this service contain it. Further keys of a call are kept."""
     calls = message.get("tool_calls")
     if calls is None:
         return message
@@ -42,8 +42,8 @@ def _read_call(call: Any, path: Path) -> dict[str, Any] | Wrong:
 
 
 def read_arguments(value: Any, path: Path) -> str | Wrong:
-    """A call's arguments as JSON text. Text that is no JSON stays: models write such, and every API
-    has its way with it. JSON that cannot be sent on as JSON is refused."""
+    """A call's arguments as JSON text. Text that is not JSON is kept: models write such, and each
+    API handles it in its way. JSON that cannot be sent is refused."""
     if isinstance(value, dict):
         return dump(value)
     if not isinstance(value, str):

@@ -1,20 +1,20 @@
-"""From the text of one message to a request, or to the reason why it can never be one.
+"""Decodes the text of one message to a request, or to the reason why it can never be one.
 
-Faults are looked for in this order, and the first one found is told:
+Faults are looked for in this order, and the first one found is reported:
 
-1. `invalid_request`: no JSON object, nested too deep, a number out of range, too many values.
-2. `missing_fields`: those of `request_id`, `complexity`, `messages` that are absent or null, all
-   together. `complexity` may be absent where `task_type` is known. Where nothing is missing but the
-   conversation, the name is `missing_input`: the contract has both, so each says its own thing.
-3. `invalid_complexity`, also where the task type is known: what was asked for is not guessed at.
+1. `invalid_request`: not a JSON object, nested too deep, a number out of range, too many values.
+2. `missing_fields`: those of `request_id`, `complexity`, `messages` that are absent or null, all in
+   one error. `complexity` may be absent if `task_type` is known. If only the conversation is
+   missing, the error is `missing_input`: the contract has both names.
+3. `invalid_complexity`, even if the task type is known: the service does not guess what was meant.
 4. `empty_messages`, then `missing_input` for an empty `input`.
 5. `unsupported_api_version`; `invalid_request` for more parts or tools than `[requests]` allows.
-6. `invalid_request` for a field of another API without which it would be another question, then
-   for every other field, in the contract's order, the conversation last.
+6. `invalid_request` for a field of another API that would change the question if it were ignored,
+   then for every other field, in the contract's order, the conversation last.
 
-A valid `complexity` stands as it is sent; a known `task_type` decides it only where it is absent.
-Where both `messages` and `input` are given, `messages` counts, unless it is the empty list, and
-`input` is told in `unknown`, as is every field that no API has a place for.
+A valid `complexity` is kept as sent; a known `task_type` decides only if it is absent. If both
+`messages` and `input` are given, `messages` counts unless it is empty, and `input` is listed in
+`unknown`, like every field that no API has a place for.
 """
 
 from collections.abc import Mapping
@@ -55,11 +55,12 @@ API_VERSIONS: Final = ("responses", "chat_completions")
 
 
 def decode_request(body: str | None, bounds: Bounds = DEFAULTS) -> LLMRequest | Refusal:
-    """One message's jsonb as text (None: SQL NULL) to a request. Never raises.
+    """Decode one message, a jsonb as text (None: SQL NULL). Never raises.
 
-    Takes time in proportion to the text; beyond `bounds` it is refused before much is done with it.
+    Takes time linear in the text. A request that exceeds `bounds` is refused early.
 
-    Both the bare form and `{"request": {…}}` are read; paths in a refusal are the bare form's.
+    Both the bare form and `{"request": {…}}` are accepted. Paths in a refusal are those of the bare
+    form.
     """
     if body is None:
         message = "expected a JSON object, found no message"
@@ -90,7 +91,7 @@ def decode_request(body: str | None, bounds: Bounds = DEFAULTS) -> LLMRequest | 
 
 
 def _too_many_values(body: str, bounds: Bounds) -> Unparsable | None:
-    if len(body) < bounds.max_values:  # no text has more values than characters
+    if len(body) < bounds.max_values:  # a text has no more values than characters
         return None
     count = values_within(body, bounds.max_values)
     if count <= bounds.max_values:
@@ -100,24 +101,24 @@ def _too_many_values(body: str, bounds: Bounds) -> Unparsable | None:
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
-    """The request's fields without null ones, unwrapped. None if the value is no object."""
+    """The request's fields, unwrapped and without nulls. None if the value is not an object."""
     if not isinstance(value, dict):
         return None
     holder = holder_of(value)
     fields = {key: item for key, item in holder.items() if item is not None}
     if holder is not value and (trace := value.get("traceparent")) is not None:
-        fields.setdefault("traceparent", trace)  # of the envelope, on either side of it
+        fields.setdefault("traceparent", trace)  # it may be outside the wrapper, too
     return fields
 
 
 def holder_of(value: dict[str, Any]) -> dict[str, Any]:
-    """The object that has the request's fields: a message, or what is wrapped in it."""
+    """The object with the request's fields: the message, or the object wrapped in it."""
     request: dict[str, Any] = value["request"] if _is_wrapped(value) else value
     return request
 
 
 def _is_wrapped(value: dict[str, Any]) -> bool:
-    # Exactly as the lease reads the id in SQL: the outer one counts if it is text.
+    # Exactly as `lease` reads the id in SQL: the outer one counts if it is text.
     return isinstance(value.get("request"), dict) and not isinstance(value.get("request_id"), str)
 
 
@@ -148,7 +149,7 @@ def _decode_fields(
     said = instructed(spoken, wire.instructions or "", system)
     complexity = cast("Complexity", fields.get("complexity", from_task))
     unknown = [*outside, *unknown_fields(fields), *spelt.unknown, *said.lost, *in_system(system)]
-    if spoken.input is None:  # an input goes to its own API with all that it has
+    if spoken.input is None:  # an `input` is sent unchanged to its own API
         uses_input = _uses_input(fields) and isinstance(fields["input"], list)
         unknown += in_items(fields["input"]) if uses_input else in_messages(spoken.messages)
     notes = [*spelt.notes]
@@ -162,7 +163,7 @@ def _decode_fields(
 
 
 def _uses_input(fields: dict[str, Any]) -> bool:
-    """Whether `input` is the conversation: `messages` is absent, or the empty list beside it."""
+    """Whether `input` is the conversation: `messages` is absent or empty."""
     return "input" in fields and fields.get("messages", []) == []
 
 
@@ -190,7 +191,7 @@ def _find_missing(fields: dict[str, Any], from_task: Complexity | None) -> Refus
 
 
 def _find_named_fault(fields: dict[str, Any]) -> Refusal | None:
-    """The faults that have a name of their own in the contract."""
+    """Find a fault that has its own name in the contract."""
     complexity = fields.get("complexity", "simple")
     if not isinstance(complexity, str) or complexity not in COMPLEXITIES:
         message = f"expected simple, medium or complex, found {shown(complexity)}"

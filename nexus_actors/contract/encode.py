@@ -1,7 +1,7 @@
-"""Requests and results as JSON text that a jsonb column takes, and results read back.
+"""Encodes requests and results as JSON text for a jsonb column, and decodes results.
 
-An answer that cannot be stored would be paid for again and again, so whatever a model said is made
-storable here, before anything is sent: see `json_text.storable`.
+An answer that cannot be stored would be paid for again and again. So everything that a model
+returns is made storable here, before anything is sent: see `json_text.storable`.
 """
 
 import math
@@ -29,11 +29,11 @@ class Envelope:
     """A request ready to be sent to the requests queue."""
 
     request: LLMRequest
-    """As the service will read it."""
+    """The request as the service will read it."""
     body: str
     """JSON text."""
     traceparent: str | None = None
-    """Goes along in the message's headers."""
+    """Sent in the message's headers."""
 
 
 def build_request(
@@ -44,13 +44,13 @@ def build_request(
     timestamp: datetime | None = None,
     **fields: Any,
 ) -> Envelope | Refusal:
-    """A request from a caller's arguments, checked as the service will check it; how much it may
-    hold is the service's config to say.
+    """Build a request from a caller's arguments. It is checked like the service checks it, except
+    for size limits, which are the service's config.
 
-    `request_id` is a new UUID unless given, `timeout` is in seconds, `timestamp` is now unless
-    given; the other fields are the contract's (`complexity`, `task_type`, `model`, `input`, …).
-    Those that are None are left out. A field the contract does not know is refused here, although
-    the service would only tell it: it is a misspelt argument.
+    `request_id` defaults to a new UUID and `timestamp` to now; `timeout` is in seconds. The other
+    fields are the contract's (`complexity`, `task_type`, `model`, `input`, …). Fields that are None
+    are left out. An unknown field is refused, although the service would only report it: it is
+    probably a misspelt argument.
     """
     unknown = sorted(fields.keys() - _REQUEST_FIELDS)
     if unknown:
@@ -81,12 +81,12 @@ def _invalid(path: str, message: str) -> Refusal:
 
 
 def encode_result(result: LLMResult) -> str:
-    """The result as JSON text, every field of the contract in it, storable whatever it contains."""
+    """The result as JSON text, with all fields of the contract, storable whatever it contains."""
     return dump(result_fields(result))
 
 
 def result_fields(result: LLMResult) -> dict[str, Any]:
-    """The result's fields by their names on the wire; `encode_result` without the JSON."""
+    """The result's fields by their names on the wire: `encode_result` before JSON."""
     fields: dict[str, Any] = {
         "request_id": result.request_id,
         "agent_id": result.agent_id,
@@ -162,11 +162,11 @@ def format_time(moment: datetime) -> str:
 
 
 def decode_result(body: str | None, *, now: datetime | None = None) -> LLMResult | str:
-    """A result as published, or one sentence why it is none. Never raises.
+    """Decode a published result, or return one sentence why it is not one. Never raises.
 
-    Lenient: another publisher's result need have no more than its `request_id`. Names it does not
-    give are `unknown`, numbers 0, the cost None, the time `now`. It has failed if its status is
-    `error` or it has an `error`. Numbers are kept within what an integer column holds.
+    Lenient: another publisher's result needs no more than a `request_id`. Missing names become
+    `unknown`, numbers 0, the cost None, the time `now`. The result has failed if its status is
+    `error` or it has an `error`. Numbers are limited to the range of an integer column.
     """
     if body is None:
         return "expected a JSON object, found no message"
@@ -256,7 +256,7 @@ def _count(value: Any) -> int:
 
 
 def _read_cost(value: Any) -> float | None:
-    """US dollars. Decimals arrive as text where the publisher's JSON library writes them so."""
+    """US dollars. Some publishers' JSON libraries write decimals as text."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

@@ -1,7 +1,8 @@
-"""All that is wrong with a request, for whoever can still mend it: the service tells the first.
+"""Finds all faults of a request, for producers who can still correct it. The service reports only
+the first.
 
-There is one rule, `decode_request`. What it refuses is put right here with a stand-in, or left out,
-and the rest is decoded again.
+The only rules are those of `decode_request`. After each fault, the field is replaced by a valid
+value or removed, and the request is decoded again.
 """
 
 import json
@@ -15,15 +16,15 @@ from nexus_actors.contract.foreign import MOST_NAMES, clean_name, unknown_fields
 from nexus_actors.contract.json_text import parse_loosely
 
 MOST: Final = 20
-"""Faults that are told of one request."""
+"""The most faults that are reported per request."""
 _SAID: Final = {"role": "user", "content": "x"}
 _STAND_INS: Final = {"request_id": "x", "complexity": "simple", "messages": [_SAID]}
 _PLACE: Final = re.compile(r"(\w+)(?:\[(\d+)\])?")
 
 
 def every_fault(body: str, first: Refusal, bounds: Bounds = DEFAULTS) -> list[Refusal]:
-    """The faults of a request, in the order in which they are found; `first` is what
-    `decode_request` says of it. In a list that is no conversation, the first one only."""
+    """The faults of a request, in the order in which they are found. `first` is the result of
+    `decode_request`. In a list other than the conversation, only the first fault is found."""
     faults = [first]
     try:
         value = parse_loosely(body)
@@ -34,12 +35,12 @@ def every_fault(body: str, first: Refusal, bounds: Bounds = DEFAULTS) -> list[Re
                 break
             faults.append(found)
     except (ValueError, RecursionError):
-        pass  # what is no JSON has one fault
+        pass  # text that is not JSON has one fault
     return faults
 
 
 def unknown_names(body: str) -> list[str]:
-    """The names of a request's fields that mean nothing: cleaned, and not without end."""
+    """The names of a request's unknown fields, cleaned and bounded."""
     try:
         value = parse_loosely(body)
     except (ValueError, RecursionError):
@@ -49,7 +50,7 @@ def unknown_names(body: str) -> list[str]:
 
 
 def _mend(fields: dict[str, Any], fault: Refusal) -> bool:
-    """Take one fault away. False where its place is not known."""
+    """Remove one fault. False if its place is unknown."""
     for name in fault.fields:
         fields[name] = _STAND_INS[name]
     place = _PLACE.match(fault.path or "")

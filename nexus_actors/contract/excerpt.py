@@ -1,4 +1,4 @@
-"""What may be told of a message that was refused: its shape, never its prompt."""
+"""What may be reported of a refused message: its shape, never its prompt."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ _SHOWN: Final = (
     "provider",
     "api_version",
 )
-"""Fields whose short text is shown: routing words, which cannot hold a prompt unless misused."""
+"""Fields whose short text is shown: routing words, which hold no prompt unless misused."""
 _COUNTED: Final = (
     "messages",
     "input",

@@ -53,7 +53,8 @@ _ROLES: Final = ("user", "assistant", "system")
 
 
 def decode_fast(body: str, bounds: Bounds) -> LLMRequest | None:
-    """The request, if it is a usual one. The text's values were counted, see `bounds`."""
+    """Decode a usual request; None if it is not one. Its values were counted before
+    (`bounds.py`)."""
     if not is_plain_text(body):
         return None
     try:
@@ -92,7 +93,7 @@ def decode_fast(body: str, bounds: Bounds) -> LLMRequest | None:
 def _spoken(
     messages: tuple[dict[str, Any], ...], body: str, bounds: Bounds
 ) -> tuple[tuple[Message, ...], tuple[str, ...]] | None:
-    """The messages as `read_messages` has them, and the keys that no API has a place for."""
+    """The messages as `read_messages` returns them, and their unknown keys."""
     if not messages or len(messages) > bounds.max_parts:
         return None
     if all(map(_is_plain, messages)):
@@ -105,7 +106,7 @@ def _spoken(
 
 
 def _is_plain(message: dict[str, Any]) -> bool:
-    """Whether it is a role and a text, and stays as it is."""
+    """Whether the message is just a role and a text, and needs no change."""
     return (
         len(message) == 2 and type(message.get("content")) is str and message.get("role") in _ROLES
     )
@@ -122,6 +123,6 @@ def _is_wrong(trace: str | None) -> bool:
 
 
 def choice(text: str | None) -> str:
-    """A model or provider: `auto` in any case, and blank text, are the default."""
+    """A model or provider. `auto` in any case, and blank text, mean the default."""
     text = (text or "").strip()
     return text if text.lower() not in ("", "auto") else "auto"

@@ -1,8 +1,7 @@
-"""Fields of other APIs' requests that are none of ours: refused where the question would be another
-without them, told by their names everywhere else.
+"""Fields of other APIs that the contract does not have. They are refused if ignoring them would
+change the question, and otherwise reported by name.
 
-Names come from a producer: they are foreign text, so they are cleaned, and bounded in length and
-number.
+Names are a producer's text, so they are cleaned, and bounded in length and number.
 """
 
 import re
@@ -20,22 +19,22 @@ LONGEST_NOTE: Final = 300
 """Characters."""
 
 _OWN: Final = frozenset({"timestamp", "retry_of", "traceparent"})
-"""Of the envelope: known, and nothing that a provider could be sent."""
+"""Fields of the envelope: known, but not for providers."""
 _HARMLESS: Final[Mapping[str, Any]] = {
     "background": False,
     "inference_geo": "global",
     "response_mime_type": "text/plain",
 }
-"""With this value the field asks for what happens anyway."""
+"""Values with which a field asks for what happens anyway."""
 _REFUSED: Final[Mapping[str, str]] = {
-    # Responses: what is to be answered, or how, is kept by the provider.
+    # Responses: the provider stores what is to be answered, or how.
     "background": "false: the answer is waited for",
     "conversation": "messages, or previous_response_id",
     "prompt": "messages: no template that a provider keeps is known here",
     # Anthropic
     "inference_geo": "a provider that answers there: the place is not ours to promise",
     "thread": "messages",
-    # Gemini, in its client's names; its API writes them in camel case.
+    # Gemini, with the names of its client. Its API writes them in camel case.
     "cached_content": "messages",
     "contents": "messages",
     "continuation_token": "messages",
@@ -45,15 +44,15 @@ _REFUSED: Final[Mapping[str, str]] = {
     "system_instruction": "system, or a system message",
     "tool_config": "tool_choice",
 }
-"""What is expected in the field's place."""
+"""What to use instead of the field."""
 _CAPITAL: Final = re.compile(r"(?<=[a-z])[A-Z]")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What ends lines, steers terminals, turns the direction of what is written, or is no text."""
+"""Line ends, control characters, direction marks, and surrogates."""
 _ODD: Final = re.compile(r"[^\w.\-\[\]…]")
 
 
 def refused_field(fields: Mapping[str, Any]) -> Wrong | None:
-    """The first field without which it would be another question."""
+    """The first field that would change the question if it were ignored."""
     for name, value in fields.items():
         if name not in FIELDS:
             plain = _snake(name)
@@ -63,13 +62,13 @@ def refused_field(fields: Mapping[str, Any]) -> Wrong | None:
 
 
 def fields_outside(value: Mapping[str, Any]) -> list[str]:
-    """The names beside a request that came wrapped as `{"request": {…}}`."""
+    """The names beside the wrapped request in `{"request": {…}}`."""
     envelope = _OWN | {"request", "request_id"}
     return [name for name, item in value.items() if item is not None and name not in envelope]
 
 
 def unknown_fields(fields: Mapping[str, Any]) -> list[str]:
-    """The names, as they were sent, of all others that we have no use for."""
+    """The names of all other unknown fields, as sent."""
     return [
         name
         for name, value in fields.items()
@@ -78,15 +77,15 @@ def unknown_fields(fields: Mapping[str, Any]) -> list[str]:
 
 
 def bounded(names: Sequence[str]) -> tuple[str, ...]:
-    """The first names, cleaned, and how many more there are."""
+    """The first names, cleaned, and the number of further ones."""
     shown = tuple(clean_name(name) for name in names[:MOST_NAMES])
     rest = len(names) - len(shown)
     return (*shown, f"… and {rest} more") if rest else shown
 
 
 def bounded_notes(notes: Iterable[str]) -> tuple[str, ...]:
-    """What `dropped` is to say, each thing once, whoever's words are in it: on one line, bounded in
-    length and number."""
+    """The notes for `dropped`, which may contain foreign text: without duplicates, each on one
+    line, bounded in length and number."""
     different = tuple(dict.fromkeys(map(_clean_note, notes)))
     rest = len(different) - MOST_NOTES
     return (*different[:MOST_NOTES], f"… and {rest} more") if rest > 0 else different
@@ -99,7 +98,7 @@ def _clean_note(note: str) -> str:
 
 
 def _snake(name: str) -> str:
-    # No name of the table is nearly as long, and a name may be as long as a message.
+    # Known names are much shorter, and a name may be as long as a message.
     if len(name) > LONGEST_NAME:
         return ""
     return _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
@@ -110,7 +109,7 @@ def _is_harmless(name: str, value: Any) -> bool:
 
 
 def clean_name(name: str) -> str:
-    """A name that cannot be taken for a sentence of ours, which have blanks and colons."""
+    """Clean a name so that it cannot be mistaken for our own text, which has blanks and colons."""
     if len(name) > LONGEST_NAME:
         name = name[: LONGEST_NAME - 1] + "…"
     return _ODD.sub("\ufffd", name) or "\ufffd"

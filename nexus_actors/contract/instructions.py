@@ -1,4 +1,4 @@
-"""What is said to the model before the conversation: `instructions`, and Anthropic's `system`."""
+"""System prompts beside the conversation: `instructions`, and Anthropic's `system`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,17 +12,17 @@ System = str | list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Instructed:
-    """What is said, with the instructions in front."""
+    """The conversation with its system prompts in front."""
 
     spoken: Spoken
     beside_input: str | None
-    """The instructions as the Responses API has them beside an `input`."""
+    """The instructions to send beside an `input` to the Responses API."""
     lost: tuple[str, ...]
-    """Paths of what has no place there."""
+    """Paths of what cannot be expressed."""
 
 
 def read_system(value: Any) -> System | Wrong:
-    """Anthropic's `system`: text, or blocks of text."""
+    """Check Anthropic's `system`: text, or blocks of text."""
     if isinstance(value, str):
         return value
     if not isinstance(value, list):
@@ -37,7 +37,7 @@ def read_system(value: Any) -> System | Wrong:
 
 
 def instructed(spoken: Spoken, instructions: str, system: System) -> Instructed:
-    """As messages of their own in front; beside an `input` as one text."""
+    """Put the prompts in front as messages; beside an `input`, as one text."""
     if spoken.input is None:
         return Instructed(_in_front(spoken, (instructions, system)), None, ())
     lost: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""JSON text in both directions, bounded so that one hostile message hurts no other.
+"""Reads and writes JSON text, bounded so that one hostile message does not affect others.
 
 `parse` never raises; `storable` makes any value fit for a jsonb column.
 """
@@ -15,14 +15,14 @@ import msgspec
 from nexus_actors.contract.shown_text import printable
 
 MAX_DEPTH: Final = 100
-"""Levels of nesting accepted: more than any tool's schema needs, less than recursion bears."""
+"""The deepest nesting: more than any tool's schema needs, less than recursion allows."""
 MOST_VALUES: Final = 500_000
-"""Values accepted: more than any answer has tokens for. Each takes up to a hundred bytes once it is
-read, however few it has as text."""
+"""The most values: more than any answer has tokens for. Each takes up to a hundred bytes of memory,
+however short its text is."""
 _MAX_DIGITS: Final = 300
-"""Digits of an integer accepted. jsonb turns the 10 characters `1e131071` into 131,072 digits."""
+"""The most digits of an integer. jsonb turns the 8 characters `1e131071` into 131,072 digits."""
 _LONGEST_NUMBER: Final = 400
-"""Characters of any other number."""
+"""The most characters of any other number."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED_UNSTORABLE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 _REPLACEMENT: Final = "\ufffd"
@@ -31,26 +31,27 @@ _MAX_INT_BITS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A JSON value: nested at most MAX_DEPTH deep, all numbers finite, all text storable."""
+    """A JSON value, nested at most MAX_DEPTH deep, with finite numbers and storable text."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Unparsable:
-    """Why a text is not accepted. `value` is what could be read, of unknown depth."""
+    """Why a text is not accepted. `value` is what could be read, at any depth."""
 
     reason: str
     path: str | None = None
     value: Any = None
     is_json: bool = True
-    """False for what is no JSON at all; else it is JSON that is not taken."""
+    """False if it is not JSON at all; True for JSON that is not accepted."""
     word: str = ""
-    """`NaN`, `Infinity` or `-Infinity`, if that stands where a number is expected."""
+    """`NaN`, `Infinity` or `-Infinity`, if that is in the place of a number."""
 
 
 class _OutOfRange(ValueError):
-    """A number that Python or JSON cannot carry. Its text is what was found, if that is a word."""
+    """A number that Python or JSON cannot represent. The text is what was found, if it is a
+    word."""
 
 
 def _strict_int(digits: str) -> int:
@@ -87,19 +88,19 @@ _LENIENT = json.JSONDecoder(parse_int=_lenient_int, parse_float=_lenient_float, 
 
 
 def parse(text: str, most_values: int = MOST_VALUES) -> Parsed | Unparsable:
-    """Read one JSON text. Of a key that stands twice, the last counts, as in jsonb.
+    """Parse one JSON text. Of duplicate keys the last counts, as in jsonb.
 
-    Takes time and memory in proportion to `text`, and no more memory than `most_values` take:
-    they are counted before any of them is made.
+    Takes time and memory linear in `text`. Values are counted before any is made, so memory is also
+    bounded by `most_values`.
     """
-    # No text has more values than characters.
+    # A text has no more values than characters.
     if len(text) >= most_values and values_within(text, most_values) > most_values:
         return Unparsable(f"more than {most_values:,} values")
     return parse_counted(text)
 
 
 def parse_counted(text: str) -> Parsed | Unparsable:
-    """`parse`, for a text whose values were counted."""
+    """`parse` for a text whose values were counted already."""
     if not is_plain_text(text):
         return parse_closely(text)
     try:
@@ -112,24 +113,24 @@ def parse_counted(text: str) -> Parsed | Unparsable:
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether the fast decoder can be asked: it would take NUL, and numbers of any length. False
-    also for a text that only may hold such a number.
+    """Whether the fast decoder can be used, which accepts NUL and numbers of any length. Also False
+    for a text that only might contain such a number.
     """
     return not _ESCAPED_NUL.search(text) and not _may_hold_long_number(text)
 
 
 def _may_hold_long_number(text: str) -> bool:
-    # Of any so many characters in a row, these are some; prose has no six such in a row.
+    # Sample positions of any run that long. Prose has no six digits in a row.
     return len(text) > _MAX_DIGITS and _NUMERIC.search(text[:: _MAX_DIGITS // 6]) is not None
 
 
 _ESCAPED_NUL: Final = re.compile(r"\\u0000")
-"""Sought this way in two thirds of the time that `in` takes."""
+"""A regular expression, which takes two thirds of the time of `in`."""
 _NUMERIC: Final = re.compile("[-+.0-9eE]{6}")
 
 
 def parse_closely(text: str) -> Parsed | Unparsable:
-    """By the standard library: what the fast decoder refuses or changes, and why it is refused."""
+    """Parse with the standard library what the fast decoder refuses or changes, and say why."""
     try:
         value = _STRICT.decode(text)
     except _OutOfRange as error:
@@ -138,7 +139,7 @@ def parse_closely(text: str) -> Parsed | Unparsable:
         return Unparsable(f"not JSON from character {error.pos} on", is_json=False)
     except RecursionError:
         return Unparsable(f"nested more than {MAX_DEPTH} levels deep")
-    # Depth cannot exceed the number of opening brackets, which is cheap to count.
+    # The depth cannot exceed the number of opening brackets, which is cheap to count.
     if text.count("{") + text.count("[") > MAX_DEPTH and (path := _too_deep(value)) is not None:
         return Unparsable(f"nested more than {MAX_DEPTH} levels deep", path, value)
     if "\0" in text or _ESCAPED_UNSTORABLE.search(text) or not _encodable(text):
@@ -147,12 +148,12 @@ def parse_closely(text: str) -> Parsed | Unparsable:
 
 
 def values_within(text: str, most: int) -> int:
-    """How many values a JSON text has at most; looked at closely if it seems more than `most`."""
+    """An upper bound of the values in a JSON text; more exact if the first one exceeds `most`."""
     found = _marks(text)
     if found <= most:
         return found
-    # Prose has commas too: only those outside of texts count. Each text is a value or its key, so
-    # there are not many pieces to take apart where the values are few.
+    # Texts may contain commas, too: only those outside of texts count. Each text is a value or a
+    # key, so if there are few values there are few pieces.
     bare = text.replace("\\\\", "").replace('\\"', "")
     if bare.count('"') > 4 * most + 2:
         return most + 1
@@ -168,16 +169,16 @@ def values_within(text: str, most: int) -> int:
 
 
 _PIECE: Final = 2**16
-"""Characters taken apart at once: of a long text, the parts would take many times its memory."""
+"""Characters that are split at once: the parts of a long text would take many times its memory."""
 
 
 def _marks(text: str) -> int:
-    """All but the first value of a list or object have a comma before them, that has a bracket."""
+    """Count commas and brackets: one precedes each value of a list or object."""
     return 1 + text.count(",") + text.count("[") + text.count("{")
 
 
 def parse_loosely(text: str) -> Any:
-    """The value of a JSON text, with infinity for the numbers that `parse` refuses, and NaN. Raises
+    """The value of a JSON text. Numbers that `parse` refuses become infinity or NaN. Raises
     ValueError and RecursionError."""
     return _LENIENT.decode(text)
 
@@ -196,12 +197,12 @@ def _is_infinite(value: Any, _depth: int) -> bool:
 
 
 def _too_deep(root: Any) -> str | None:
-    """The path of the first value beyond MAX_DEPTH."""
+    """The path of the first value deeper than MAX_DEPTH."""
     return _find(root, lambda _value, depth: depth > MAX_DEPTH) if _is_too_deep(root) else None
 
 
 def _is_too_deep(root: Any) -> bool:
-    """Level by level, and lists and objects alone: what holds nothing can hold nothing deep."""
+    """Go level by level, through non-empty lists and objects only."""
     level = [root]
     for _ in range(MAX_DEPTH):
         level = [inner for it in level for inner in _held(it) if isinstance(inner, _HOLDERS)]
@@ -220,8 +221,8 @@ def _held(holder: Any) -> Any:
 
 
 def _find(root: Any, wanted: Callable[[Any, int], bool]) -> str | None:
-    """The path of the first value that `wanted(value, depth)` accepts. Not recursive: any depth.
-    Only the way to where it is at is kept, whatever lies beside it."""
+    """The path of the first value that `wanted(value, depth)` accepts. Works at any depth, since it
+    is not recursive, and keeps only the current path in memory."""
     path: list[str | int] = []
     ways = [_places(root)]
     while ways:
@@ -244,8 +245,8 @@ def _places(holder: Any) -> Iterator[tuple[str | int, Any]]:
 
 
 def format_path(parts: tuple[str | int, ...], limit: int = 200) -> str:
-    """`("messages", 2, "role")` as `messages[2].role`, at most `limit` characters. Keys are
-    foreign: what is not seen is an escape."""
+    """Format `("messages", 2, "role")` as `messages[2].role`, in at most `limit` characters. Keys
+    are foreign text, so invisible characters are escaped."""
     text = ""
     for part in parts:
         if len(text) > limit:
@@ -264,15 +265,15 @@ def _encodable(text: str) -> bool:
 
 
 def clean_text(text: str) -> str:
-    """The text with U+FFFD for what jsonb refuses: NUL and lone surrogates."""
+    """The text with U+FFFD instead of what jsonb refuses: NUL and lone surrogates."""
     if "\0" not in text and (text.isascii() or _encodable(text)):
         return text
     return _UNSTORABLE.sub(_REPLACEMENT, text)
 
 
 def unstorable_at(text: str, value: Any) -> str | None:
-    """The path of the first text in a JSON text's value that jsonb refuses, see `clean_text`, or of
-    the object that has such a key: empty for the outermost.
+    """The path of the first text that jsonb refuses (see `clean_text`), or of the object with such
+    a key; empty for the outermost object.
     """
     if not _ESCAPED_UNSTORABLE.search(text):
         return None
@@ -285,8 +286,8 @@ def _texts(value: Any) -> Iterable[str]:
 
 
 def storable(value: Any, depth: int = 0) -> Any:
-    """The value as jsonb can hold it: see `clean_text`; NaN, infinities and numbers beyond
-    1,000 bits are None, as is what is nested too deep. Unknown types become their text."""
+    """The value in a form that jsonb can hold. Texts: see `clean_text`. NaN, infinities, numbers
+    beyond 1,000 bits and values nested too deep become None. Unknown types become text."""
     if isinstance(value, str):
         return clean_text(value)
     if value is None or isinstance(value, bool):
@@ -305,8 +306,8 @@ def storable(value: Any, depth: int = 0) -> Any:
 
 
 def dump(value: Any) -> str:
-    """Compact JSON text of a value of JSON's types, made storable first; see `dump_any`."""
-    # Nearly every value is storable as it is. That is shown by its text, at a fraction of the cost.
+    """Compact JSON text of a value of JSON's types, made storable. See also `dump_any`."""
+    # Nearly every value is storable already, which its text shows at a fraction of the cost.
     try:
         text = _ENCODER.encode(value).decode()
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
@@ -321,21 +322,21 @@ def dump(value: Any) -> str:
 
 
 def sendable(value: Any) -> bytes | None:
-    """Compact JSON of a value of JSON's types, nothing changed: None for what JSON cannot carry."""
+    """Compact JSON of a value of JSON's types, unchanged. None if JSON cannot represent it."""
     try:
         written = _ENCODER.encode(value)
-        if b"null" not in written:  # which NaN becomes, too
+        if b"null" not in written:  # NaN also becomes null
             return written
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         pass
-    try:  # escaped to ASCII, so that no text can fail to encode
+    try:  # ASCII, so that encoding cannot fail
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
     except (ValueError, RecursionError):
         return None
 
 
 def dump_any(value: Any) -> str:
-    """Compact JSON text of whatever a caller gave: unknown types become their text."""
+    """Compact JSON text of any value that a caller gave. Unknown types become text."""
     return _STANDARD_ENCODER.encode(storable(value))
 
 
@@ -343,4 +344,4 @@ _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 _STANDARD_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LONG_DIGITS: Final = re.compile(r"(?<![0-9])[0-9]{301}")
-"""Numbers of 1,000 bits have as many. Begun at the first digit alone, so that it is linear."""
+"""Numbers of 1,000 bits have that many digits. Matches begin at a first digit, so it is linear."""

@@ -1,6 +1,6 @@
-"""What PostgreSQL makes of a JSON text: a jsonb, whose text is what the service reads.
+"""Converts JSON text to the text of PostgreSQL's jsonb, which is what the service reads.
 
-A number is stored by its digits: `1e300` comes back as one and 300 noughts, `1e3` as `1000`.
+Numbers are written with all digits: `1e300` becomes a one and 300 zeros, `1e3` becomes `1000`.
 """
 
 import json
@@ -13,11 +13,11 @@ _TEXT_OR_NUMBER: Final = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*"|(-?\d+(?:\.\d+)?)[eE]([+-]?\d+)', re.DOTALL
 )
 _MOST_DIGITS: Final = 131_072
-"""Of a number; jsonb refuses larger ones itself."""
+"""The most digits of a number. jsonb itself refuses larger ones."""
 
 
 class TooLarge(Exception):
-    """The text has more bytes than allowed; the argument is how many were counted."""
+    """The text has more bytes than allowed. The argument is how many were counted."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -25,11 +25,11 @@ class TooLarge(Exception):
 
 
 def as_jsonb_has_it(text: str, largest: int) -> str:
-    """A JSON text with its numbers as jsonb has them. Raises TooLarge where jsonb's text of it has
-    more than `largest` bytes."""
+    """The JSON text with numbers in jsonb's form. Raises TooLarge if jsonb's text has more than
+    `largest` bytes."""
     if _EXPONENT.search(text):
         text = _plain(text, largest)
-    # Blanks behind commas and colons are all that jsonb can add.
+    # Apart from digits, jsonb only adds blanks after commas and colons.
     if 2 * len(text) > largest or 2 * len(text.encode(errors="replace")) > largest:
         _check_size(text, largest)
     return text

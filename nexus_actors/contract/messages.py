@@ -1,7 +1,8 @@
-"""The conversation of a request: `messages` checked, the Responses API's `input` made messages.
+"""The conversation of a request: checks `messages`, and converts the Responses API's `input` to
+messages.
 
-What says the same in several forms has one here: the role `developer` is `system`, an assistant's
-refusal is its content, an empty list of calls is none, and calls are as `calls.py` has them.
+Equivalent forms are unified: the role `developer` becomes `system`, an assistant's refusal becomes
+its content, an empty list of calls is removed, and calls are in the form of `calls.py`.
 """
 
 from dataclasses import dataclass
@@ -19,11 +20,11 @@ _ROLES: Final = {
     "assistant": "assistant",
     "tool": "tool",
 }
-"""What is written, and what it means."""
+"""Roles as sent → roles as used."""
 HAVE_MESSAGE: Final = ("message", "function_call", "function_call_output")
-"""Types of items of an `input` that are told by messages."""
+"""Types of `input` items that messages can express."""
 _TEXTS: Final = ("text", "input_text", "output_text")
-"""Parts that are nothing without their text."""
+"""Types of parts that require a text."""
 _WITHOUT_CONTENT: Final = (
     "tool_calls",
     STATE,
@@ -31,20 +32,20 @@ _WITHOUT_CONTENT: Final = (
     "reasoning",
     "reasoning_details",
 )
-"""An assistant's message that has one of these needs no content."""
+"""An assistant's message with one of these keys needs no content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What is said in a request: as messages, and as the Responses API is to have it."""
+    """The conversation: as messages, and as `input` for the Responses API."""
 
     messages: tuple[Message, ...]
     input: str | tuple[dict[str, Any], ...] | None = None
-    """None: only the messages say all of it."""
+    """None if only the messages have all of it."""
 
 
 def read_messages(value: Any) -> tuple[Message, ...] | Wrong:
-    """`messages` as sent: a list of objects with role and content. Further keys are kept."""
+    """Check `messages`: a list of objects with role and content. Further keys are kept."""
     if not isinstance(value, list):
         return Wrong(("messages",), "a list of messages", value)
     messages: list[Message] = []
@@ -79,7 +80,7 @@ def _check_keys(item: dict[str, Any], path: Path) -> Wrong | None:
         if not isinstance(item.get(key), str | None):
             return Wrong((*path, key), expected, item[key])
     if item.get("function_call") is not None:
-        # The call of a time before there were tools: whoever answers would not know of it.
+        # The form of calls before there were tools: current models do not know it.
         return Wrong((*path, "function_call"), "tool_calls", item["function_call"])
     if item.get(STATE) is not None and item["role"] != "assistant":
         return Wrong((*path, STATE), "none but in an assistant's message", item[STATE])
@@ -87,7 +88,7 @@ def _check_keys(item: dict[str, Any], path: Path) -> Wrong | None:
 
 
 def _fill_content(message: dict[str, Any]) -> None:
-    """The chat API's own forms of answers that have no content."""
+    """Fill in the content of the chat API's answers that have none."""
     if message.get("content") in (None, ""):
         refusal = message.pop("refusal", None)
         if refusal:
@@ -112,9 +113,9 @@ def _check_content(content: Any, path: Path) -> Wrong | None:
 
 
 def read_input(value: Any) -> Spoken | Wrong:
-    """`input` as messages: a text is one user message; of a list of Responses items, messages,
-    function calls and their outputs are translated. Other items (reasoning, references) exist
-    only in that API: they have no message and stay in `LLMRequest.input` alone."""
+    """Convert `input` to messages. A text is one user message. Of a list of items, messages,
+    function calls and their outputs are converted. Other items (reasoning, references) exist only
+    in the Responses API, so they are kept in `LLMRequest.input` only."""
     if isinstance(value, str):
         return Spoken(({"role": "user", "content": value},), value)
     if not isinstance(value, list):
@@ -132,8 +133,8 @@ def read_input(value: Any) -> Spoken | Wrong:
 
 
 def _spoken(messages: tuple[Message, ...], items: tuple[dict[str, Any], ...]) -> Spoken | Wrong:
-    """Items are the provider's, to be sent as they are; a state of ours can be in messages alone.
-    Where there is one, messages say it all, or not everything can be said."""
+    """Items are sent to the provider unchanged, but sealed states can only be in messages. If there
+    is one, the messages must express everything, or the request is refused."""
     states = [index for index, item in enumerate(items) if item.get(STATE) is not None]
     if not states:
         return Spoken(messages, items)
@@ -144,7 +145,7 @@ def _spoken(messages: tuple[Message, ...], items: tuple[dict[str, Any], ...]) ->
 
 
 def _add_item(messages: list[dict[str, Any]], item: Any, path: Path) -> dict[str, Any] | Wrong:
-    """The item as it is to be sent."""
+    """Add the item to the messages. Returns the item as it is to be sent."""
     if not isinstance(item, dict):
         return Wrong(path, "a Responses item (an object)", item)
     match item.get("type", "message"):
@@ -173,7 +174,7 @@ def _chat_message(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _chat_part(part: dict[str, Any]) -> dict[str, Any]:
-    """A Responses content part in the chat API's form; one without such a form stays as it is."""
+    """Convert a Responses content part to the chat API's form, if it has one."""
     match part:
         case {"type": "input_text" | "output_text", "text": str(text)}:
             return {"type": "text", "text": text}
@@ -207,9 +208,9 @@ def _add_function_call(
         "function": {"name": item["name"], "arguments": arguments},
         **({STATE: item[STATE]} if item.get(STATE) is not None else {}),
     }
-    # The chat API wants all calls of one turn in one assistant message.
+    # The chat API requires all calls of one turn in one assistant message.
     if messages and messages[-1]["role"] == "assistant":
-        # Ours, list and all (`_chat_message`): copied for each call, many would cost their square.
+        # Our own list (`_chat_message`): copying it for each call would take quadratic time.
         last = messages[-1]
         if last.get("tool_calls") is None:
             last["tool_calls"] = []

@@ -1,4 +1,4 @@
-"""`--until`: when something ends, as an operator writes it."""
+"""Parses the times of `--until`."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,8 +13,8 @@ EXPECTED: Final = (
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """The time that is meant, `now` being now with its zone: `30m`, `2h`, `1d` from now; `18:30`
-    when it is so next on this clock; or a time as ISO 8601 has it, of this zone if it names none.
+    """Parse a time: `30m`, `2h`, `1d` from now; `18:30`, the next time that the clock shows it; or
+    an ISO 8601 time, in `now`'s zone if it names none.
 
     Raises ValueError that says what is expected.
     """

@@ -1,10 +1,9 @@
-"""State that belongs to a provider and travels with a message: sealed thoughts, signatures, ids.
+"""Provider state that travels with a message: encrypted reasoning, signatures, ids.
 
-An answer, and each of its calls, may carry a `provider_state`: JSON text that only the provider can
-make sense of, with the name of its owner. A producer sends it back where it stood, in the message
-and its calls; it is replayed to its owner and to nobody else. Coming from a producer it is foreign
-text like any other: it is bounded here, and the API that replays it takes from it what has the
-expected form and nothing else.
+An answer, and each of its calls, may have a `provider_state`: JSON text that only the provider
+understands, sealed with the name of its owner. A producer sends it back in the same place, in the
+message and its calls, and it is replayed to its owner only. Since it comes from a producer, it is
+foreign text: it is bounded here, and the API that replays it uses only what has the expected form.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,28 +16,28 @@ from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.contract.wrong import Path, Wrong
 
 STATE: Final = "provider_state"
-"""The key in a message, a call and a result."""
+"""The key of the state in a message, a call and a result."""
 _SAID_TWICE: Final = "extra_content"
-"""Where Google's chat API has a signature, which stands there beside a state of the same."""
+"""The key under which Google's chat API has a signature that is also in the state."""
 UNREADABLE: Final = "nothing in it can be sent back"
-"""Why a state of the owner's own is told: somebody changed it on its way."""
+"""Why a state is reported although its owner is right: it was changed in between."""
 STATE_LIMIT: Final = 256 * 1024
-"""Bytes that the states of one message and its calls may have together; larger, they are left out
-and told."""
+"""The most bytes of all states of one message and its calls. Larger ones are left out and
+reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who a state belongs to."""
+    """The owner of a state."""
 
     provider: str
-    """By its name in the config."""
+    """The provider's name in the config."""
     model: str
     key_name: str | None = None
-    """Where the key came from, never the key."""
+    """The name of the key, never the key itself."""
 
     def seal(self, text: str) -> dict[str, Any]:
-        """`text` with the owner's name on it."""
+        """Seal a state: put the owner's name on it."""
         return {
             "provider": self.provider,
             "model": self.model,
@@ -47,7 +46,7 @@ class Owner:
         }
 
     def opened(self, sealed: Any) -> str | None:
-        """The text of a state of ours; None for another's, and for what is none."""
+        """The text of a state of this owner; None for another owner's, or if it is not a state."""
         match sealed:
             case {"provider": self.provider, "model": self.model, "state": str(text), **more}:
                 return text if more.get("key") == self.key_name else None
@@ -56,7 +55,8 @@ class Owner:
 
 
 def wrong_state(holder: Mapping[str, Any], path: Path) -> Wrong | None:
-    """What is wrong with the state of this message or call, by its form; None also for no state."""
+    """What is wrong with the form of a message's or call's state; None if nothing, or without
+    one."""
     sealed = holder.get(STATE)
     if sealed is None:
         return None
@@ -73,8 +73,8 @@ def wrong_state(holder: Mapping[str, Any], path: Path) -> Wrong | None:
 def seal_answer(
     owner: Owner, state: str | None, calls: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, Any] | None, tuple[Mapping[str, Any], ...], bool]:
-    """An answer's state and its calls' (`provider_state`, as text), sealed; and whether they had to
-    be left out for their size."""
+    """Seal the states (`provider_state`, as text) of an answer and its calls. Also returns whether
+    they were left out because of their size."""
     texts = [text for text in (state, *(call.get(STATE) for call in calls)) if text]
     fits = sum(len(text.encode("utf-8", "replace")) for text in texts) <= STATE_LIMIT
     sealed = owner.seal(state) if state and fits else None
@@ -86,8 +86,8 @@ def seal_answer(
 
 
 def open_states(request: LLMRequest, owner: Owner) -> tuple[LLMRequest, tuple[str, ...]]:
-    """The request with the states that are `owner`'s as text in their places, and without others;
-    and what `dropped` is to say of those."""
+    """The request with the states of `owner` opened and others removed, and the notes for `dropped`
+    about the removed ones."""
     if not any(True for _ in _sealed(request)):
         return request, ()
     dropped: list[str] = []
@@ -99,7 +99,7 @@ def open_states(request: LLMRequest, owner: Owner) -> tuple[LLMRequest, tuple[st
 
 
 def key_of_states(request: LLMRequest, provider: str) -> str | None:
-    """The key that the newest state of this provider's in the request was made with."""
+    """The name of the key with which this provider's newest state in the request was made."""
     names = [
         sealed.get("key")
         for sealed in _sealed(request)

@@ -1,4 +1,4 @@
-"""A request as the pipeline knows it: validated, its defaults filled in, never changed again."""
+"""A request as the pipeline uses it: validated, with defaults, immutable."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -11,28 +11,28 @@ ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "
 Verbosity = Literal["low", "medium", "high"]
 ReasoningSummary = Literal["auto", "concise", "detailed"]
 Message = Mapping[str, Any]
-"""One chat message, at least `role` and `content`. An assistant's may have `tool_calls`, and it and
-each call a `provider_state` (`provider_state.py`); further keys are the producer's own."""
+"""One chat message with at least `role` and `content`. An assistant's message may have
+`tool_calls`. The message and each call may have a `provider_state` (`provider_state.py`). Further
+keys are the producer's own."""
 
 
 class LLMRequest(Struct, frozen=True, kw_only=True):
-    """One validated request. `decode.decode_request` makes it; nothing else should.
+    """One validated request. Only `decode.decode_request` should make it.
 
-    No dataclass, which takes ten times as long to make: there is one for each message.
+    A msgspec Struct, since one is made for each message and a dataclass takes ten times as long.
     """
 
     request_id: str
     complexity: Complexity
     messages: tuple[Message, ...]
-    """The conversation. Where the producer sent `input`, its form as messages."""
+    """The conversation. If the producer sent `input`, that converted to messages."""
     agent_id: str | None = None
     input: str | tuple[Mapping[str, Any], ...] | None = None
-    """`input` as the producer sent it, for a provider that has the Responses API; None where
-    `messages` was sent."""
+    """`input` as sent, for a provider with the Responses API; None if `messages` was sent."""
     instructions: str | None = None
-    """`instructions` that came beside `input`; `messages` has it too, as its first message."""
+    """`instructions` sent with `input`. `messages` also has it, as its first message."""
     task_type: str | None = None
-    """Lower-case, runs of white space turned into `_`."""
+    """Lower-case, with white space replaced by `_`."""
     model: str = "auto"
     provider: str = "auto"
     api_version: ApiVersion = "responses"
@@ -44,8 +44,8 @@ class LLMRequest(Struct, frozen=True, kw_only=True):
     mcp_servers: tuple[Mapping[str, Any], ...] = ()
     store: bool | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
-    """As sent: function tools in the chat API's nested or the Responses API's flat form, others as
-    the Responses API has them."""
+    """As sent: function tools in the nested form of chat completions or the flat form of the
+    Responses API, other tools in the form of the Responses API."""
     tool_choice: str | Mapping[str, Any] | None = None
     """`auto`, `none`, `required`, or an object that names the function."""
     parallel_tool_calls: bool | None = None
@@ -60,23 +60,23 @@ class LLMRequest(Struct, frozen=True, kw_only=True):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     verbosity: Verbosity | None = None
-    """How much to say: `verbosity`, or the Responses API's `text.verbosity`."""
+    """From `verbosity`, or the Responses API's `text.verbosity`."""
     reasoning_summary: ReasoningSummary | None = None
     """The Responses API's `reasoning.summary`."""
     thinking: Mapping[str, Any] | None = None
-    """Anthropic's own, such as `{"type": "enabled", "budget_tokens": 2048}`."""
+    """Anthropic's `thinking`, such as `{"type": "enabled", "budget_tokens": 2048}`."""
     include: tuple[str, ...] = ()
-    """The Responses API's: what the answer is to have besides."""
+    """The Responses API's `include`: further data to return."""
     cache_control: Mapping[str, Any] | None = None
-    """Anthropic's: `{"type": "ephemeral"}` has the longest prompt possible cached."""
+    """Anthropic's `cache_control`: `{"type": "ephemeral"}` caches the longest possible prefix."""
     prompt_cache_key: str | None = None
     service_tier: str | None = None
     user: str | None = None
-    """Whom the request is for, as the provider is to know it."""
+    """The end user's id for the provider."""
     metadata: Mapping[str, Any] | None = None
     unknown: tuple[str, ...] = ()
-    """Names of fields that no API of ours has a place for: told in `dropped`. Bounded."""
+    """Names of fields that no supported API has: reported in `dropped`. Bounded."""
     timeout: float | None = None
-    """Seconds allowed for the whole answer (milliseconds on the wire)."""
+    """Seconds for the whole request, from being sent (milliseconds on the wire)."""
     traceparent: str | None = None
-    """The valid one that it has as a field; what the message's headers say counts before it."""
+    """The field `traceparent`, if valid. The message's headers take precedence."""

@@ -1,8 +1,8 @@
-"""Foreign text as it is shown: in tables, in the log, in errors, on standard output.
+"""Makes foreign text safe to show: in tables, in the log, in errors, on standard output.
 
-What a producer, a provider or a config wrote may steer a terminal, forge a line of a log, or turn
-the direction of what stands beside it. Here all that is not seen becomes an escape that is:
-`\\x1b`, `\\n`, `\\u202e`. What is seen stays: accents, CJK, emoji.
+Text from a producer, a provider or a config may control a terminal, forge a log line, or change the
+direction of text beside it. So invisible characters become visible escapes: `\\x1b`, `\\n`,
+`\\u202e`. Visible ones are kept: accents, CJK, emoji.
 """
 
 import json
@@ -11,21 +11,21 @@ import unicodedata
 from typing import Final
 
 _SUSPECT: Final = re.compile(r"[^ -~]+")
-"""All but plain ASCII, which is looked at character by character."""
+"""Everything but printable ASCII. It is checked character by character."""
 _UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
-"""Fillers and joiners that count as letters or marks."""
+"""Invisible fillers and joiners that Unicode classifies as letters or marks."""
 _OF_PROSE: Final = frozenset("\n\t\xad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff")
-"""What an answer is laid out with, words are joined by or parted at: no command to a terminal."""
+"""Layout characters, joiners and word breaks of normal text, which are harmless to a terminal."""
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """Text for one line: what is not seen as an escape; `limit` characters at most, the last of
-    them `…` where there was more.
+    """Text for one line, with invisible characters escaped. At most `limit` characters, ending in
+    `…` if it was longer.
     """
     if limit is None:
         return _SUSPECT.sub(_escaped, text)
     if len(text) > limit:
-        text = text[: limit + 1]  # an escape is longer than what it stands for
+        text = text[: limit + 1]  # an escape is longer than its character
     shown = _SUSPECT.sub(_escaped, text)
     if len(shown) <= limit:
         return shown
@@ -41,29 +41,27 @@ def printable(text: str, limit: int | None = None) -> str:
 
 
 def readable(text: str) -> str:
-    """A text of many lines, such as an answer: as `printable`, but its lines, tabs, joiners and
-    marks of direction stay, save those that turn the direction of what follows.
+    """A text of several lines, such as an answer. Like `printable`, but lines, tabs, joiners and
+    harmless direction marks are kept.
     """
     return _SUSPECT.sub(_escaped_in_prose, text.replace("\r\n", "\n"))
 
 
 def json_text(data: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
-    """Data as JSON in which no character is unseen: those are JSON's own escapes. What is no JSON
-    is told as text.
-    """
+    """Data as JSON, with invisible characters as JSON escapes. Values of other types become text."""
     text = json.dumps(data, ensure_ascii=ascii_only, indent=indent, default=str)
     return as_seen_json(text)
 
 
 def as_seen_json(text: str) -> str:
-    """JSON with JSON's own escapes for what is not seen; what stands between its texts is kept."""
+    """Escape invisible characters in the texts of a JSON text; everything else is kept."""
     return _SUSPECT.sub(_escaped_in_json, text)
 
 
 def _is_seen(character: str) -> bool:
     if character in _UNSEEN:
         return False
-    # Blanks of other widths are as visible as the plain one.
+    # Blanks of other widths are as visible as a plain one.
     return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
@@ -84,5 +82,5 @@ def _escaped_in_json(found: re.Match[str]) -> str:
 
 
 def _json_escape(character: str) -> str:
-    # json.dumps leaves DEL, which is ASCII.
+    # json.dumps does not escape DEL, since it is ASCII.
     return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]

@@ -1,7 +1,7 @@
-"""One form for what the APIs call by several names: limits, tools, efforts, formats of the answer.
+"""Unifies fields that the APIs call by different names: limits, tools, efforts, response formats.
 
-Where a request has one thing under two names that differ, the first of ours counts and the other is
-told; of several limits the least counts, for a limit bounds what is spent.
+If a request has different values under two names, the first in our order counts and the other is
+reported. Of several limits the lowest counts, since a limit bounds the cost.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ SPELT: Final = frozenset(
         "verbosity",
     }
 )
-"""What is looked at here, but for `max_tokens`. Most requests have none of it."""
+"""The fields that this module handles, except `max_tokens`. Most requests have none."""
 _UNSPELT: Final[Mapping[str, Any]] = {
     "tools": (),
     "tool_choice": None,
@@ -58,17 +58,17 @@ _UNSPELT: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spelt:
-    """Fields of `LLMRequest`, by their names there."""
+    """Fields by their names in `LLMRequest`."""
 
     fields: Mapping[str, Any]
     unknown: tuple[str, ...]
-    """Names within fields that have no place, as they were sent."""
+    """Unknown names within fields, as sent."""
     notes: tuple[str, ...]
-    """What `dropped` is to say of names that do not count."""
+    """Notes for `dropped` about names that do not count."""
 
 
 def one_spelling(wire: WireRequest) -> Spelt | Wrong:
-    """What the fields of `wire` that have several names come to."""
+    """Unify the fields of `wire` that have several names."""
     if wire.model_fields_set.isdisjoint(SPELT):
         return Spelt(fields={**_UNSPELT, "max_tokens": wire.max_tokens}, unknown=(), notes=())
     return _spell(wire)
@@ -119,7 +119,7 @@ def _spell(wire: WireRequest) -> Spelt | Wrong:
 
 
 def _first(notes: list[str], *given: tuple[str, Any]) -> Any:
-    """The first that is there; others that say something else are told."""
+    """The first given value. Others with a different value are noted."""
     there = [(name, value) for name, value in given if value is not None]
     if not there:
         return None
@@ -129,7 +129,7 @@ def _first(notes: list[str], *given: tuple[str, Any]) -> Any:
 
 
 def _least(notes: list[str], *given: tuple[str, int | None]) -> int | None:
-    """The least; larger ones are told."""
+    """The lowest given value. Higher ones are noted."""
     least = min((limit for _, limit in given if limit is not None), default=None)
     notes += [f"{name}: the least counts" for name, limit in given if limit not in (None, least)]
     return least
@@ -138,7 +138,7 @@ def _least(notes: list[str], *given: tuple[str, int | None]) -> int | None:
 def _response_format(
     wire: WireRequest, text: TextOptions, output: OutputConfig, notes: list[str]
 ) -> Mapping[str, Any] | None:
-    """Plain text is what every model answers with anyway."""
+    """Unify the response format. Plain text is the default, so it is left out."""
     found: ResponseFormat | None = _first(
         notes,
         ("response_format", wire.response_format),
@@ -168,7 +168,7 @@ def _tools(wire: WireRequest, unknown: list[str]) -> tuple[Tool, ...] | Wrong:
 
 
 def _without_nulls(tool: Tool) -> Tool:
-    """Null counts as absent, in a function too. What is another's tool is its own affair."""
+    """Null counts as absent, also in a function. Tools of other types are not changed."""
     if tool.get("type") not in (None, "function"):
         return tool
     inner = tool.get("function")
@@ -184,7 +184,7 @@ _OF_FUNCTION = {
     "input_schema": "parameters",
     "strict": "strict",
 }
-"""Keys of Anthropic's tools, and what the chat API calls them."""
+"""Keys of Anthropic's tools → their names in the chat API."""
 
 
 def _from_anthropic(tool: Tool, path: str, unknown: list[str]) -> Tool:
@@ -200,7 +200,7 @@ def _from_anthropic(tool: Tool, path: str, unknown: list[str]) -> Tool:
 def _tool_choice(
     wire: WireRequest, notes: list[str]
 ) -> tuple[str | Mapping[str, Any] | None, bool | None]:
-    """The choice, and whether several calls may be made at once, which Anthropic has in it."""
+    """The choice, and whether parallel calls are allowed, which Anthropic puts into it."""
     chosen, parallel = wire.tool_choice, wire.parallel_tool_calls
     match chosen:
         case {"type": "auto" | "any" | "none" | "tool", "disable_parallel_tool_use": bool(alone)}:
@@ -218,7 +218,7 @@ def _tool_choice(
 
 
 def _in_choice(choice: str | Mapping[str, Any] | None) -> list[str]:
-    """Keys that have no place, of a choice that is written anew."""
+    """Unknown keys of a choice that is rewritten."""
     match choice:
         case {"type": "auto" | "none" | "any" | "tool", **others}:
             known = ("name", "disable_parallel_tool_use")
@@ -231,7 +231,7 @@ def _in_choice(choice: str | Mapping[str, Any] | None) -> list[str]:
 
 
 def _choice(choice: str | Mapping[str, Any]) -> str | Mapping[str, Any]:
-    """In the chat API's form."""
+    """Convert a choice to the chat API's form."""
     match choice:
         case {"type": "auto" | "none" as word}:
             return str(word)

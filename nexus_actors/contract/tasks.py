@@ -1,4 +1,4 @@
-"""Task types, the complexity each stands for, and the words for capabilities."""
+"""Task types with their complexity, and the words for capabilities."""
 
 import re
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ _BY_COMPLEXITY: dict[Complexity, tuple[str, ...]] = {
 TASK_COMPLEXITY: dict[str, Complexity] = {
     task: complexity for complexity, tasks in _BY_COMPLEXITY.items() for task in tasks
 }
-"""The contract's table. A task type that is not in it says nothing about complexity."""
+"""The contract's table. An unlisted task type implies no complexity."""
 
 _CAPABILITY_SYNONYMS: dict[str, tuple[str, ...]] = {
     "code": ("codegen", "coding"),
@@ -37,30 +37,31 @@ _CAPABILITY: dict[str, str] = {
     for word in (capability, *synonyms)
 }
 CAPABILITIES: tuple[str, ...] = tuple(_CAPABILITY)
-"""The words that the contract has; any other may be used, too."""
+"""The contract's words. Others may be used, too."""
 _WHITE_SPACE = re.compile(r"\s+")
 
 
 def normalize_task_type(task_type: str) -> str:
-    """Lower-case, outer white space off, inner runs of it as one `_`. May end empty."""
+    """Lower-case, stripped, inner white space replaced by one `_`. The result may be empty."""
     return _WHITE_SPACE.sub("_", task_type.strip().lower())
 
 
 def known_complexity(task_type: str) -> Complexity | None:
-    """The complexity the table gives this task type, or None if the table does not know it."""
+    """The complexity of this task type in the table; None if it is not listed."""
     return TASK_COMPLEXITY.get(normalize_task_type(task_type))
 
 
 def determine_complexity_for_task(
     task_type: str | None, default: Complexity = "medium"
 ) -> Complexity:
-    """The complexity of a task type; `default` where the table does not know it."""
+    """The complexity of a task type; `default` if it is not listed."""
     if task_type is None:
         return default
     return known_complexity(task_type) or default
 
 
 def normalize_capabilities(words: Iterable[str]) -> tuple[str, ...]:
-    """Capability words, synonyms resolved, in order, each once. Unknown ones stay, lower-case."""
+    """Capability words in order, with synonyms resolved and duplicates removed. Unknown words are
+    kept, in lower case."""
     lowered = (normalize_task_type(word) for word in words)
     return tuple(dict.fromkeys(_CAPABILITY.get(word, word) for word in lowered if word))

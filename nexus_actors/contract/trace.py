@@ -1,7 +1,7 @@
-"""W3C trace context: which trace a request belongs to, and whose child what is done for it is.
+"""W3C trace context: which trace a request belongs to, and its parent span.
 
-Of `traceparent` version 00 is read, strictly; what is anything else is as if there were none.
-`tracestate` is for the vendor of a tracing system, means nothing here, and is not passed on.
+Only version 00 of `traceparent` is accepted, strictly; anything else is ignored. `tracestate` is
+specific to tracing vendors and is not passed on.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import Final
 _FORM: Final = re.compile(
     r"00-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})", re.ASCII
 )
-"""As the SQL function nexus.traceparent has it."""
+"""The same as in the SQL function nexus.traceparent."""
 SAMPLED: Final = 0x01
-"""The flag that says: whoever began the trace records it."""
+"""The flag that says that the caller records the trace."""
 
 
 @dataclass(frozen=True, slots=True)
 class TraceParent:
-    """A span of a trace, as its children are told of it. `str` of it is the W3C header."""
+    """A span, as it is passed to its children. `str` makes the W3C header."""
 
     trace_id: str
     """32 hexadecimal digits."""
@@ -37,6 +37,6 @@ class TraceParent:
 
 
 def parse_traceparent(value: object) -> TraceParent | None:
-    """The `traceparent` that a producer sent; None where it is none, whatever it is."""
+    """Parse a producer's `traceparent`; None if it is not valid, whatever its type."""
     found = _FORM.fullmatch(value) if isinstance(value, str) else None
     return None if found is None else TraceParent(found[1], found[2], int(found[3], 16))

@@ -1,7 +1,8 @@
-"""Keys within messages, their parts and calls, and within tools, that no API has a place for: told
-by the names they stand under, each once, wherever it stood (`messages.content.annotations`).
+"""Finds keys in messages, their parts and calls, and in tools, that no API has. Each is reported
+once, by its path without indexes (`messages.content.annotations`).
 
-Only of what every API writes anew. A part of an unknown type goes on as it is, or is refused.
+This covers only what every API rewrites. A part of an unknown type is passed on unchanged, or
+refused.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,23 +46,23 @@ _PARTS: Final[Mapping[str, frozenset[str]]] = {
     "file": frozenset({"file"}),
     "input_file": _FILE,
 }
-"""Types of parts → what one API or another has in them."""
+"""Types of parts → the keys that any API has in them."""
 _WITHIN: Final[Mapping[str, frozenset[str]]] = {
     "image_url": _PICTURE,
     "source": _SOURCE,
     "input_audio": frozenset({"data", "format"}),
     "file": _FILE,
 }
-"""The same of the objects in parts."""
+"""The same for objects in parts."""
 _ITEM: Final = frozenset(
     {"type", "id", "status", "call_id", "name", "arguments", "output", "cache_control", STATE}
 )
-"""Of a call, or of a result, in an `input`."""
+"""Keys of a call or a result in an `input`."""
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
 def in_messages(messages: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Of `messages`."""
+    """The unknown keys in `messages`."""
     found: dict[str, None] = {}
     for message in messages:
         found.update(_others("messages", message, _MESSAGE))
@@ -78,7 +79,7 @@ def _in_call(call: Mapping[str, Any]) -> Iterator[tuple[str, None]]:
 
 
 def in_content(path: str, content: Any) -> Iterator[tuple[str, None]]:
-    """Of parts of content that stand at `path`."""
+    """The unknown keys in the content at `path`."""
     for part in content if isinstance(content, list | tuple) else ():
         known = _PARTS.get(part["type"])
         if known is not None:
@@ -89,7 +90,7 @@ def in_content(path: str, content: Any) -> Iterator[tuple[str, None]]:
 
 
 def in_items(items: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Of an `input`, where another API than its own answers."""
+    """The unknown keys in an `input`, for another API than Responses."""
     found: dict[str, None] = {}
     for item in items:
         kind = item.get("type", "message")
@@ -103,7 +104,7 @@ def in_items(items: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def in_system(blocks: Any) -> list[str]:
-    """Of Anthropic's `system`, where it is a list of blocks."""
+    """The unknown keys in Anthropic's `system`, if it is a list of blocks."""
     return list(dict(in_content("system", blocks)))
 
 
@@ -112,9 +113,9 @@ def _others(
 ) -> Iterator[tuple[str, None]]:
     for key, value in holder.items():
         if key not in known and value not in _NOTHING:
-            # Bounded here too: a key may be as long as a message, and stand in all of them.
+            # Bounded here, too: a key may be as long as a message and occur in every one.
             yield f"{path}.{key[:_LONGEST]}", None
 
 
 _LONGEST: Final = 65
-"""Characters of a key: one more than is told."""
+"""Characters of a key that are kept: one more than are reported."""

@@ -1,7 +1,8 @@
-"""A request's fields on the wire as pydantic checks them; the conversation is `messages.py`'s.
+"""The fields of a request on the wire, validated by pydantic. `messages.py` checks the
+conversation.
 
-Where the APIs have several names for one thing, all of them are read: `spellings.py` makes them
-one. Errors say what was expected, never what was found: that may be a prompt or a secret.
+If APIs have several names for one thing, all of them are accepted, and `spellings.py` unifies them.
+Errors say what was expected, never what was found, which may be a prompt or a secret.
 """
 
 from collections.abc import Mapping
@@ -34,11 +35,12 @@ _Name = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 _T = TypeVar("_T")
 _List = Annotated[list[_T] | None, FailFast()]
-"""The first fault is told, so the others are not looked for: each takes 300 times its text."""
+"""Stops at the first fault, since only that is reported, and each error takes 300 times its
+text."""
 
 
 def _whole(value: Any) -> Any:
-    """4000.0 is 4000: JSON has one kind of number, and some encoders write the fraction."""
+    """Accept 4000.0 as 4000: JSON has one type of number, and some encoders write the fraction."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -51,7 +53,7 @@ def _nothing(value: Any) -> Any:
 
 
 def _tool_choice(value: Any) -> str | dict[str, Any] | None:
-    """Not a union: pydantic would put the names of its members into the path of the fault."""
+    """Not a union type: pydantic would add its members' names to the path of an error."""
     if value is None or isinstance(value, dict) or value in ("auto", "none", "required"):
         return cast("str | dict[str, Any] | None", value)
     raise wanted("auto, none, required or an object")
@@ -106,7 +108,7 @@ class ResponseFormat(BaseModel):
 
 
 class Reasoning(BaseModel):
-    """The Responses API's `reasoning`. Further keys are told."""
+    """The Responses API's `reasoning`. Further keys are reported."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -117,7 +119,7 @@ class Reasoning(BaseModel):
 
 
 class TextOptions(BaseModel):
-    """The Responses API's `text`. Further keys are told."""
+    """The Responses API's `text`. Further keys are reported."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -126,7 +128,7 @@ class TextOptions(BaseModel):
 
 
 class OutputConfig(BaseModel):
-    """Anthropic's `output_config`. Further keys are told."""
+    """Anthropic's `output_config`. Further keys are reported."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -152,9 +154,9 @@ class CacheControl(BaseModel):
 
 
 class WireRequest(BaseModel):
-    """All fields but `complexity`, `messages`, `input` and `system`. Others are told by name.
+    """All fields but `complexity`, `messages`, `input` and `system`. Others are reported by name.
 
-    Lists that are absent are None: pydantic would copy an empty one for each request.
+    Absent lists are None: pydantic would copy an empty one for each request.
     """
 
     model_config = ConfigDict(extra="ignore", strict=True)
@@ -178,7 +180,7 @@ class WireRequest(BaseModel):
     tool_choice: Annotated[str | dict[str, Any] | None, PlainValidator(_tool_choice)] = None
     parallel_tool_calls: bool | None = None
     functions: _List[dict[str, Any]] = None
-    """What `tools` was called before there were others, and `function_call` `tool_choice`."""
+    """The older name of `tools`; `function_call` is that of `tool_choice`."""
     function_call: Annotated[str | dict[str, Any] | None, PlainValidator(_function_call)] = None
     response_format: ResponseFormat | None = None
     text: TextOptions | None = None
@@ -205,7 +207,7 @@ class WireRequest(BaseModel):
     """OpenAI's newer name of `user`."""
     metadata: dict[str, Any] | None = None
     instructions: str | None = None
-    """The Responses API's: a system message before all others."""
+    """The Responses API's system message, before all others."""
     timeout: Annotated[float | None, Field(gt=0, le=MAX_TIMEOUT_MS)] = None
     """Milliseconds."""
 
@@ -216,4 +218,4 @@ FIELDS: Final = frozenset(WireRequest.model_fields) | {
     "input",
     "system",
 }
-"""All fields of a request that mean something."""
+"""All known fields of a request."""

@@ -1,6 +1,6 @@
-"""What a refusal says: our words, with the path of the field in front, once.
+"""The wording of refusals: our own, with the path of the field in front.
 
-pydantic's own sentences speak of Python, and change with its versions. None is shown.
+pydantic's messages are about Python and change between versions, so they are never shown.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Final, LiteralString
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 _OURS: Final = "expected"
-"""The type of the errors that validators of ours raise."""
+"""The type of errors raised by our own validators."""
 _EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "missing": lambda _: "a value",
     "string_type": lambda _: "text",
@@ -29,16 +29,17 @@ _EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "model_type": lambda _: "an object",
     "literal_error": lambda bound: str(bound["expected"]).replace("'", ""),
 }
-"""By pydantic's types of errors."""
+"""What was expected, by pydantic's error type."""
 
 
 def wanted(expected: LiteralString) -> PydanticCustomError:
-    """What a validator of ours raises. No brace may be in it: pydantic would fill it in."""
+    """The error that our own validators raise. It must not contain braces, which pydantic
+    formats."""
     return PydanticCustomError(_OURS, expected)
 
 
 def expected(error: ErrorDetails) -> str:
-    """What was expected where pydantic found a fault."""
+    """What was expected at the place of a pydantic error."""
     if error["type"] == _OURS:
         return error["msg"]
     words = _EXPECTED.get(error["type"])
@@ -46,7 +47,7 @@ def expected(error: ErrorDetails) -> str:
 
 
 def with_path(path: str | None, message: str) -> str:
-    """The message as it is told, with the field it is about in front, and only once."""
+    """The message with its field in front, unless it begins with that already."""
     if path is None or message == path or message.startswith(f"{path}: "):
         return message
     return f"{path}: {message}"

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
-"""Such as `("messages", 2, "role")`."""
+"""A path, such as `("messages", 2, "role")`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Where, and what was expected there."""
+    """A fault: its path, and what was expected there."""
 
     path: Path
     expected: str
     found: Any = None
-    """Only its type may be told."""
+    """The value. Only its type may be reported."""
     count: int | None = None
-    """How many were found, where there are too many."""
+    """How many were found, if there are too many."""
