@@ -113,15 +113,7 @@ class Application:
             instance.data_dir / SPOOL,
             limit_bytes=settings.service.spool_megabytes * 2**20,
         )
-        tables = Tables(
-            in_work=self.in_work,
-            desired=self.desired,
-            metrics=self.metrics,
-            gates=self.gates,
-            outages=self.outages,
-            spool=self.spool,
-            spans=None if self._exporting is None else self._exporting.counts,
-        )
+        tables = self._tables()
         self.status = Status(
             in_force=self.in_force,
             instance_id=instance.id,
@@ -137,25 +129,44 @@ class Application:
             announced=nullcontext if notifier is None else notifier.reloading,
         )
         self._notifier = notifier
-        self.admin = AdminPart(
-            Sources(
-                in_force=self.in_force,
-                status=self.status,
-                tables=tables,
-                reloading=self.reloading,
-                hints=lambda: None if self._database is None else self._database.hints,
-                ask=self._count,
-                unread=lambda: unread(self.root.ref),
-            ),
-            instance.data_dir,
-        )
+        self.admin = self._admin(tables)
         self.crashes = Crashes()
-        remote = Remote(
-            settings.service.name, self._names, allowed=lambda: self.settings.security.remote
+        self.operations = self._operations()
+        self._database: PostgresDatabase | None = None
+        self._root: Supervisor | None = None
+        self.taken: InstanceTaken | None = None
+        """Set when this service was stopped because another one holds the instance's lock."""
+
+    def _tables(self) -> Tables:
+        return Tables(
+            in_work=self.in_work,
+            desired=self.desired,
+            metrics=self.metrics,
+            gates=self.gates,
+            outages=self.outages,
+            spool=self.spool,
+            spans=None if self._exporting is None else self._exporting.counts,
         )
-        self.operations = OperationsPart(
+
+    def _admin(self, tables: Tables) -> AdminPart:
+        sources = Sources(
             in_force=self.in_force,
-            instance=instance,
+            status=self.status,
+            tables=tables,
+            reloading=self.reloading,
+            hints=lambda: None if self._database is None else self._database.hints,
+            ask=self._count,
+            unread=lambda: unread(self.root.ref),
+        )
+        return AdminPart(sources, self.instance.data_dir)
+
+    def _operations(self) -> OperationsPart:
+        remote = Remote(
+            self.settings.service.name, self._names, allowed=lambda: self.settings.security.remote
+        )
+        return OperationsPart(
+            in_force=self.in_force,
+            instance=self.instance,
             registry=self.registry,
             status=self.status,
             reloading=self.reloading,
@@ -166,10 +177,6 @@ class Application:
             root=lambda: self.root.ref,
             sessions={"remote": remote},
         )
-        self._database: PostgresDatabase | None = None
-        self._root: Supervisor | None = None
-        self.taken: InstanceTaken | None = None
-        """Set when this service was stopped because another one holds the instance's lock."""
 
     @property
     def settings(self) -> Settings:

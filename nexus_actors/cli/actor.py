@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Parameter
 
@@ -109,15 +109,8 @@ def stop(
     no such node; 3 no service is running here; 4 --why cannot be recorded; 5 the node does not
     accept the order.
     """
-    if node is not None:
-        give_order(read_settings(config), node, "stop", name, why=why, json=json)
-        return
-    told = order_here(config, "stop", "stop_actor", {"actor": name}, why=why)
-    if json:
-        print_json(told)
-    else:
-        ends = "is stopped" if told["ended"] else "ends its work first; then it is stopped"
-        note(f"{told['actor']} {ends}")
+    done = "is stopped", "ends its work first; then it is stopped"
+    _order("stop", name, node, config, why=why, json=json, done=done)
 
 
 @actor.command
@@ -136,11 +129,28 @@ def start(
     Exit codes: 0 done; 1 no such actor, or it is running; 2 no such node; 3 no service is running
     here; 4 --why cannot be recorded; 5 the node does not accept the order.
     """
+    done = "is started", "is being started"
+    _order("start", name, node, config, why=why, json=json, done=done)
+
+
+def _order(
+    action: Literal["stop", "start"],
+    name: str,
+    node: str | None,
+    config: ConfigPath,
+    *,
+    why: str | None,
+    json: bool,
+    done: tuple[str, str],
+) -> None:
+    """Give the order to `node`, or to the service here. `done`: what to print once it is carried
+    out, and while it is in progress."""
     if node is not None:
-        give_order(read_settings(config), node, "start", name, why=why, json=json)
+        give_order(read_settings(config), node, action, name, why=why, json=json)
         return
-    told = order_here(config, "start", "start_actor", {"actor": name}, why=why)
+    answer = order_here(config, action, f"{action}_actor", {"actor": name}, why=why)
     if json:
-        print_json(told)
+        print_json(answer)
     else:
-        note(f"{told['actor']} {'is started' if told['started'] else 'is being started'}")
+        is_done = answer["ended" if action == "stop" else "started"]
+        note(f"{answer['actor']} {done[0] if is_done else done[1]}")

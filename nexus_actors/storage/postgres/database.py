@@ -138,10 +138,7 @@ async def open_database(
         ) as pool:
             await migrate(pool, queues, stores_results=stores_results)
             await pool.run(check_privileges, queues)
-            fair = await pool.run(has_due_index, queues.requests)
-            there = await pool.run(fetch, queues.query("archived_columns"))
-            columns = tuple(row["name"] for row in there)
-            queues = replace(queues, fair=fair, columns=columns)
+            queues = await _with_layout(pool, queues)
             consumer_of = queues.requests if announce_consumer else None
             async with (
                 open_claim(pool, instance_id, here, on_taken) as claim,
@@ -164,20 +161,22 @@ async def open_database(
                         application_name=f"{application_name} results",
                         settings={"lock_timeout": LOCK_TIMEOUT},
                     )
-                    finisher_pool = await stack.enter_async_context(finisher)
-                    direct = DirectWay(finisher_pool, queues, instance_id)
-                yield PostgresDatabase(
+                    direct_pool = await stack.enter_async_context(finisher)
+                    direct = DirectWay(direct_pool, queues, instance_id)
+                requests = PostgresRequestStore(
                     pool,
-                    PostgresRequestStore(
-                        pool,
-                        queues,
-                        instance_id,
-                        keeper=keeper,
-                        waiting_timeout=waiting_timeout,
-                        claim=claim,
-                        direct=direct,
-                    ),
-                    hints,
                     queues,
-                    claim,
+                    instance_id,
+                    keeper=keeper,
+                    waiting_timeout=waiting_timeout,
+                    claim=claim,
+                    direct=direct,
                 )
+                yield PostgresDatabase(pool, requests, hints, queues, claim)
+
+
+async def _with_layout(pool: PostgresPool, queues: Queues) -> Queues:
+    """The queues with what depends on the database: an index, and the archive's columns."""
+    fair = await pool.run(has_due_index, queues.requests)
+    rows = await pool.run(fetch, queues.query("archived_columns"))
+    return replace(queues, fair=fair, columns=tuple(row["name"] for row in rows))
