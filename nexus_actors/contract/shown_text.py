@@ -48,7 +48,7 @@ def readable(text: str) -> str:
 
 
 def json_text(data: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
-    """Data as JSON, with invisible characters as JSON escapes. Values of other types become text."""
+    """Data as JSON, with invisible characters as JSON escapes. Other types become text."""
     text = json.dumps(data, ensure_ascii=ascii_only, indent=indent, default=str)
     return as_seen_json(text)
 

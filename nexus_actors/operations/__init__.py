@@ -1,1 +1,1 @@
-"""What operators hold on to: the instance's lock, its control socket, its log."""
+"""What operators work with: the instance's lock, the control socket, logs, chores, orders."""

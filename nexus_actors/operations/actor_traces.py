@@ -1,4 +1,4 @@
-"""What an actor does, event by event, for as long as somebody looks: types, never contents."""
+"""Traces an actor, event by event, while an observer looks: types, never contents."""
 
 import time
 from collections import deque
@@ -15,26 +15,26 @@ from supervisors import ActorRef, NoProcess, system
 log = structlog.get_logger("nexus.trace")
 
 LONGEST: Final = 60.0
-"""Seconds that a trace lasts."""
+"""The most seconds that a trace lasts."""
 UNSEEN: Final = 10.0
-"""Seconds without a question after which it ends: whoever looked has gone."""
+"""Seconds without a query after which a trace ends: the observer has gone."""
 MOST_EVENTS: Final = 200
 MOST_TRACES: Final = 10
 
 
 class ActorTrace:
-    """A tracer that keeps the last events. It outlives the actor."""
+    """A tracer that keeps an actor's last events. It outlives the actor."""
 
     def __init__(self, ref: ActorRef) -> None:
         self.ref = ref
         self.began = self.asked = trio.current_time()
         self.ended = ""
-        """Why it has."""
+        """Why the trace has ended; empty while it runs."""
         self._events: deque[tuple[int, float, str]] = deque(maxlen=MOST_EVENTS)
         self._count = 0
 
     def __call__(self, event: system.TraceEvent) -> None:
-        """Keep what happened, by the names of types."""
+        """Record an event, by the names of types."""
         match event:
             case system.Got(callback=callback, message=message, sender=sender):
                 whose = "" if sender is None else f" from {sender.name}"
@@ -46,31 +46,31 @@ class ActorTrace:
         self._events.append((self._count, time.time(), what))
 
     def told(self) -> object:
-        """As JSON can hold it: number, moment (seconds since the epoch) and words of each."""
+        """The events for JSON: number, time (seconds since the epoch) and text of each."""
         return {"events": list(self._events), "ended": self.ended}
 
     @property
     def due(self) -> float:
-        """When it ends, on trio's clock."""
+        """When the trace ends, by `trio.current_time()`."""
         return min(self.began + LONGEST, self.asked + UNSEEN)
 
     def end(self, why: str) -> None:
-        """Take no more. Nothing if it has ended."""
+        """End the trace, unless it has ended already."""
         if not self.ended:
             self.ended = why
             system.remove(self.ref, self)
 
 
 class ActorTraces:
-    """The traces that run, by the actor's name. They end by themselves."""
+    """The running traces, by the actor's name. They end by themselves."""
 
     def __init__(self, root: Callable[[], ActorRef]) -> None:
         self._root = root
         self._traces: dict[str, ActorTrace] = {}
 
     async def __call__(self, arguments: Mapping[str, Any]) -> object:
-        """The answer to `trace`: what the `actor` did since the first question, newest last. With
-        `end` it ends. A trace that has ended is told of once, and the next question begins anew."""
+        """The answer to `trace`: what `actor` did since the first query, newest last. With `end`,
+        the trace ends. The end of a trace is reported once; the next query begins a new one."""
         name, end = arguments.get("actor"), arguments.get("end", False)
         if not isinstance(name, str) or not isinstance(end, bool):
             raise CommandRefused("actor: expected a name; end: true or false")
@@ -82,7 +82,7 @@ class ActorTraces:
             return {"events": [], "ended": "it was ended"}
         if trace is None:
             ref = await self._find(name)
-            trace = self._traces.get(name) or self._begin(name, ref)  # another asked meanwhile
+            trace = self._traces.get(name) or self._begin(name, ref)  # begun meanwhile?
         trace.asked = trio.current_time()
         if not trace.ref.is_alive:
             trace.end("the actor has ended")
@@ -112,13 +112,13 @@ class ActorTraces:
 
     async def _end_in_time(self, name: str, trace: ActorTrace) -> None:
         due = 0.0
-        while due != trace.due:  # whoever asks meanwhile moves it
+        while due != trace.due:  # each query moves it
             due = trace.due
             await trio.sleep_until(due)
         if due < trace.began + LONGEST:
             trace.end(f"nobody asked for it for {UNSEEN:.0f} s")
         else:
             trace.end(f"it was traced for {LONGEST:.0f} s")
-        await trio.sleep(UNSEEN)  # for the last question
+        await trio.sleep(UNSEEN)  # for the last query
         if self._traces.get(name) is trace:
             del self._traces[name]

@@ -1,4 +1,4 @@
-"""The actors of the tree that runs, found by the names that `nexus tree` shows."""
+"""Finds actors of the running tree by the names that `nexus tree` shows."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ from nexus_actors.settings.suggestions import nearest
 from supervisors import ActorRef, Supervisor, SupervisorsError
 
 PATIENCE: Final = 5.0
-"""Seconds that supervisors are asked for their children: one that starts or ends some is busy."""
+"""Seconds to wait for supervisors' lists of children. One that starts or stops a child is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,14 @@ class Found:
     name: str
     supervisor: ActorRef
     id: str
-    """In its supervisor."""
+    """The child's id in its supervisor."""
     ref: ActorRef | None
-    """None: it is stopped, or about to be started again."""
+    """None if it is stopped or about to be restarted."""
 
 
 async def find_actor(root: ActorRef, name: str) -> Found:
-    """The actor of this name below `root`. Raises CommandRefused where there is none, with the
-    nearest name there is, and where the tree is too busy to tell."""
+    """The actor of this name below `root`. Raises CommandRefused if there is none, with the most
+    similar name, or if the tree is too busy."""
     there: dict[str, Found] = {}
     with trio.move_on_after(PATIENCE) as limit:
         there = {it.name: it for it in await _below(root)}
@@ -45,7 +45,7 @@ async def _below(supervisor: ActorRef) -> list[Found]:
     found: list[Found] = []
     try:
         children = await Supervisor.which_children(supervisor)
-    except SupervisorsError:  # it has ended meanwhile, and what was below it
+    except SupervisorsError:  # it has ended meanwhile, with everything below it
         return found
     for child in children:
         name = child.id if child.ref is None else child.ref.name

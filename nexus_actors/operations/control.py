@@ -1,10 +1,10 @@
 """The local socket that `nexus status`, `tree` and `stop` talk to (`control_client.py`).
 
-One request a connection, each way one line of JSON: `{"command": "status"}`, with `"arguments"`
-for a command that takes some → `{"ok": …}` or `{"error": "…"}`. A session's name instead of a
-command's hands it the connection, for as long as it likes (`remote.py`). Only the user who runs the
+There is one request per connection, and each side sends one line of JSON: `{"command": "status"}`,
+with `"arguments"` if the command takes any → `{"ok": …}` or `{"error": "…"}`. If the name is that
+of a session, the session takes over the connection (`remote.py`). Only the user who runs the
 service, and root, can connect: the socket has mode 0600 in a directory that others cannot write to,
-and both sides look who the other is.
+and both sides check the peer's user.
 """
 
 import json
@@ -35,23 +35,23 @@ from supervisors import GenServer, Status
 log = structlog.get_logger("nexus.control")
 
 Command = Callable[[Mapping[str, Any]], Awaitable[object]]
-"""Takes the arguments that came along, as JSON has them: to be looked at, they are a stranger's.
-Gives what is answered, as JSON can hold it. Raises CommandRefused with a line for the operator."""
+"""Takes the arguments as JSON values, which must be validated, and returns the answer as a JSON
+value. Raises CommandRefused with a line for the operator."""
 
 Session = Callable[[trio.SocketStream], Awaitable[None]]
-"""Has a connection to itself; begins with an answer, as a command's."""
+"""Takes over a connection. It begins with an answer like a command's."""
 
 REQUEST_LIMIT = 65_536
-"""Bytes of one request line."""
+"""The most bytes of a request line."""
 
 
 class CommandRefused(Exception):
-    """The command cannot be carried out; the message is one line for the operator."""
+    """The command cannot be carried out. The message is one line for the operator."""
 
 
 class Control(GenServer):
-    """Answers commands about the running service. `commands` and `sessions` map each name to what
-    answers it.
+    """Answers commands about the running service. `commands` and `sessions` map names to their
+    handlers.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class Control(GenServer):
         )
 
     async def init(self) -> None:
-        """Listen. The instance's lock is held, so a socket that is there is a dead one's."""
+        """Listen. The instance's lock is held, so an existing socket was left by a dead process."""
         try:
             listener = trio.SocketListener(await self._bind())
         except OSError as error:
             raise DataDirError(told(self._data_dir, error)) from error
         self.spawn_link(self._serve, listener)
-        log.info("ready", pid=os.getpid(), socket=str(self._path))  # the last of the tree to start
+        log.info("ready", pid=os.getpid(), socket=str(self._path))  # only Watchdog starts later
 
     async def _bind(self) -> trio.socket.SocketType:
         self._path = self._place()
@@ -145,12 +145,12 @@ class Control(GenServer):
             return {"ok": await command(arguments)}
         except CommandRefused as refused:
             return {"error": str(refused)}
-        except Exception:  # a console's mistake must not end the service
+        except Exception:  # a bug in a session must not end the service
             log.exception("a command failed", command=name)
             return {"error": f"{name} failed; the service's log says why"}
 
     async def _stop(self, _arguments: Mapping[str, Any]) -> object:
-        """The same way as from a terminal or a service manager: one signal, one path to drain."""
+        """Stop by SIGTERM, like a terminal or a service manager: there is one path to the drain."""
         os.kill(os.getpid(), signal.SIGTERM)
         return {"pid": os.getpid()}
 
@@ -158,14 +158,14 @@ class Control(GenServer):
 async def ask(
     data_dir: Path, command: str, arguments: Mapping[str, object] | None = None
 ) -> object:
-    """As `control_client.ask`, from a task. Cancelled, it leaves a thread that ends by itself."""
+    """`control_client.ask` from a task. If cancelled, it leaves a thread that ends by itself."""
     return await trio.to_thread.run_sync(
         control_client.ask, data_dir, command, arguments, abandon_on_cancel=True
     )
 
 
 def read_request(line: bytes) -> tuple[str, Mapping[str, Any]]:
-    """The name and the arguments; no name, which nobody has, where it makes no sense."""
+    """The name and the arguments of a request. An empty name if the request is not valid."""
     try:
         request = json.loads(line)
         return str(request["command"]), dict(request.get("arguments", {}))

@@ -47,8 +47,8 @@ class Starting(Stopping):
 
 
 def socket_path(data_dir: Path) -> Path:
-    """Where the socket stands: in `data_dir`, or, if that is too long a name for a socket, in the
-    directory that the service has made for it and noted there.
+    """The path of the socket: in `data_dir`, or, if that path is too long for a socket, in a
+    directory that the service has made for it and recorded in `data_dir`.
     """
     path = data_dir / SOCKET
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
@@ -60,7 +60,7 @@ def socket_path(data_dir: Path) -> Path:
 
 
 def note_of(data_dir: Path) -> Path:
-    """The file that names the directory of a socket that stands elsewhere."""
+    """The file that names the directory of a socket outside `data_dir`."""
     return data_dir / "control.dir"
 
 
@@ -88,7 +88,7 @@ def open_session(
     *,
     timeout: float = REQUEST_TIMEOUT,
 ) -> tuple[socket.socket, object]:
-    """As `ask`; the connection stays open, and is the caller's to close."""
+    """Like `ask`, but the connection stays open. The caller must close it."""
     deadline = time.monotonic() + timeout
     request = {"command": name} | ({"arguments": dict(arguments)} if arguments else {})
     with ExitStack() as stack:
@@ -119,7 +119,7 @@ def _no_answer(data_dir: Path, name: str, error: OSError | ValueError) -> Contro
 
 
 def _check_server(data_dir: Path, sock: socket.socket) -> None:
-    """The one who answers must be ourselves, or root; root also believes the directory's owner."""
+    """Check that the server is our user, or root. Root also accepts the directory's owner."""
     trusted = {0, os.geteuid()}
     if os.geteuid() == 0:
         trusted.add(data_dir.stat().st_uid)
@@ -132,7 +132,7 @@ def _check_server(data_dir: Path, sock: socket.socket) -> None:
 
 
 def _read_line(sock: socket.socket, deadline: float) -> bytes:
-    """TimeoutError if it has not come by then."""
+    """Read a line. Raises TimeoutError at the deadline."""
     data = bytearray()
     while not data.endswith(b"\n"):
         left = deadline - time.monotonic()

@@ -1,4 +1,4 @@
-"""The last crashes of actors, as their supervisors have told them: for eyes, after the fact."""
+"""Keeps the last crash reports of actors, as their supervisors logged them."""
 
 import copy
 import logging
@@ -14,12 +14,12 @@ from nexus_actors.contract.shown_text import printable, readable
 MOST: Final = 20
 LONGEST_REASON: Final = 500
 LONGEST_TEXT: Final = 4000
-"""Characters of one report: its end, where the cause stands."""
+"""The most characters of one report. Its end is kept, which has the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """One report. It tells what the log tells: no prompt, no answer, no secret."""
+    """One report, the same text as in the log: no prompt, no answer, no secret."""
 
     at: str
     """ISO 8601, UTC."""
@@ -30,14 +30,14 @@ class Crash:
 
 
 class Crashes(logging.Handler):
-    """The newest `MOST`, kept in memory. It costs nothing until an actor crashes."""
+    """Keeps the newest `MOST` reports in memory. Costs nothing until an actor crashes."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self._kept: deque[Crash] = deque(maxlen=MOST)
 
     def newest_first(self) -> list[Crash]:
-        """What is kept."""
+        """The reports, newest first."""
         return list(reversed(self._kept))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -45,7 +45,7 @@ class Crashes(logging.Handler):
         actor = getattr(record, "offender", None)
         if not isinstance(actor, str):
             return
-        text = readable(_TRACEBACK.format(copy.copy(record)))  # it notes the traceback in it
+        text = readable(_TRACEBACK.format(copy.copy(record)))  # format() changes it
         self._kept.append(
             Crash(
                 at=datetime.fromtimestamp(record.created, UTC).isoformat(),
@@ -57,7 +57,7 @@ class Crashes(logging.Handler):
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep them while this is open."""
+        """Keep reports while this is open."""
         logger = logging.getLogger("supervisors")
         logger.addHandler(self)
         try:

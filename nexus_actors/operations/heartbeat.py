@@ -1,4 +1,4 @@
-"""Tells the store what this process is and does, so that all nodes can be seen from anywhere."""
+"""Reports this process's state to the store, so that all nodes are visible from anywhere."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,22 +14,22 @@ from nexus_actors.storage.outages import Outages
 from supervisors import ExitReason, Shutdown, Status
 
 BEAT: Final = 2.0
-"""Seconds between two reports, and the most that one may take: it shares the connections of those
-that work."""
+"""Seconds between two reports, and the most that one may take: it shares the pool's connections."""
 STARTING: Final = 0.2
-"""Seconds between the reports of a start, so that it is seen when it is over."""
+"""Seconds between reports during the start, so that its end is visible soon."""
 
 log = structlog.get_logger("nexus.heartbeat")
 
 
 class Heartbeat(Stage):
-    """Writes this node's row. Nothing waits for it: a store that is away, slow or refuses is tried
-    again at the next heartbeat. It stops after the pipeline, so that a drain is seen to its end."""
+    """Writes this node's row. Nothing depends on it: if the store is away, slow or refuses, it
+    tries again at the next heartbeat. It stops after the pipeline, so that it reports a drain to
+    the end."""
 
     def __init__(
         self, *, store: NodeStore, report: Callable[[], NodeReport], outages: Outages
     ) -> None:
-        """`report` says what holds at the moment; it must not wait."""
+        """`report` returns the current state. It must not block."""
         self._store = store
         self._report = report
         self._patience = outages.patience("Heartbeat")
@@ -46,11 +46,11 @@ class Heartbeat(Stage):
         )
 
     async def init(self) -> None:
-        """Begin; keep nobody waiting."""
+        """Begin to report, without delaying the start."""
         self._beating = self.spawn_link(self._beat_on)
 
     async def terminate(self, reason: ExitReason) -> None:
-        """At an orderly stop, say so."""
+        """On an orderly stop, report it."""
         if not isinstance(reason, Shutdown):
             return
         self._beating.cancel()
@@ -67,13 +67,13 @@ class Heartbeat(Stage):
             except StorageError as error:
                 self._patience.note(error)
             else:
-                if self._patience.tried:  # and the report said that it was
+                if self._patience.tried:  # and the report said that the store was away
                     self._patience.worked()
                     continue
             await trio.sleep(STARTING if report.state == "starting" else BEAT)
 
     async def _beat(self, report: NodeReport) -> None:
-        """One at a time, so that what is said last stands last."""
+        """Write one report at a time, so that the last one stays."""
         async with self._turn:
             with trio.move_on_after(BEAT) as limit:
                 await self._store.beat(report)

@@ -1,5 +1,5 @@
-"""What is to be seen of one actor: its state as it may be shown, its mailbox, whom it knows, and
-how much it has done since somebody looks."""
+"""Inspects one actor: its state as far as it may be shown, mailbox, links, and counts of its
+messages since the first look."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -12,18 +12,18 @@ from nexus_actors.operations.control import CommandRefused
 from supervisors import ActorRef, SupervisorsError, system, tree
 
 ANSWER: Final = 1.0
-"""Seconds that an actor is waited for. One that is busy for longer is shown without its state."""
+"""Seconds to wait for an actor. One that is busy for longer is shown without its state."""
 FORGOTTEN: Final = 10.0
-"""Seconds without a look, after which an actor's messages are counted no longer."""
+"""Seconds without a look after which an actor's messages are no longer counted."""
 LONGEST_STATE: Final = 100_000
-"""Characters of a state that is shown."""
+"""The most characters of a state that are shown."""
 MOST_NAMES: Final = 200
-"""Of its links, monitors and tasks, each."""
+"""The most names of links, monitors and tasks, each."""
 
 
 class Counting:
-    """A tracer that counts an actor's messages for as long as somebody looks. With the first
-    message after that it takes itself out."""
+    """A tracer that counts an actor's messages while somebody looks. It removes itself at the first
+    message after that."""
 
     def __init__(self) -> None:
         now = trio.current_time()
@@ -31,7 +31,7 @@ class Counting:
         self.looked_at = now
 
     def __call__(self, event: system.TraceEvent) -> None:
-        """Count; or be gone."""
+        """Count the event, or remove the tracer."""
         if trio.current_time() - self.looked_at > FORGOTTEN:
             system.remove(event.ref, self)
         else:
@@ -39,26 +39,25 @@ class Counting:
 
 
 class Inspection:
-    """Looks into actors, and changes nothing but that it counts. Outlives them."""
+    """Inspects actors, and changes nothing except for counting. Outlives them."""
 
     def __init__(self, root: Callable[[], ActorRef]) -> None:
         self._root = root
         self._counting: dict[ActorRef, Counting] = {}
 
     async def __call__(self, arguments: Mapping[str, Any]) -> object:
-        """The answer to `inspect`, of the argument `actor`."""
+        """The answer to `inspect`, for the argument `actor`."""
         name = arguments.get("actor")
         if not isinstance(name, str):
             raise CommandRefused("actor: expected a name")
         return await self.inspect(name)
 
     async def inspect(self, name: str) -> Mapping[str, object]:
-        """The actor of this name, as JSON can hold it. `state` is a text, through `format_status`:
-        types, where the actor does not say otherwise. It is None, and `sys_state` busy, where the
-        actor did not answer in time; `calls`, `casts`, `infos` and `seconds` (spent on them) are
-        counted since the first look, `since` is when it began with the message that it handles
-        (seconds since the epoch). Raises CommandRefused where there is no such actor, or it has no
-        process."""
+        """Inspect the actor of this name, for JSON. `state` is a text from `format_status`: types,
+        unless the actor shows more. If the actor does not respond in time, it is None and
+        `sys_state` is busy. `calls`, `casts`, `infos` and `seconds` (spent on them) are counted
+        since the first look. `since` is when it began to handle its current message (seconds since
+        the epoch). Raises CommandRefused if there is no such actor, or it has no process."""
         ref = await self._find(name)
         if ref is None:
             raise CommandRefused(f"{name} is stopped: there is no process")
@@ -87,7 +86,7 @@ class Inspection:
         }
         try:
             status = await system.get_status(ref, timeout=ANSWER)
-        except SupervisorsError:  # it is busy, or has just ended: the rest is told all the same
+        except SupervisorsError:  # it is busy or has just ended: return the rest
             return told
         return {
             **told,
@@ -101,7 +100,7 @@ class Inspection:
         }
 
     async def _find(self, name: str) -> ActorRef | None:
-        """Without asking the whole tree for one that was looked at just now."""
+        """Find the actor, without a search of the tree if it was inspected just now."""
         for ref in self._counting:
             if ref.name == name and ref.is_alive:
                 return ref

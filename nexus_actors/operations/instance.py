@@ -1,4 +1,5 @@
-"""One service a data directory: the lock that proves it, the name its leases are kept under."""
+"""Ensures one service per data directory: the lock that proves it, and the owner id of its
+leases."""
 
 import fcntl
 import os
@@ -14,33 +15,33 @@ from nexus_actors.data_dir import is_full, told
 
 _ID: Final = "instance-id"
 _MOST_TOLD: Final = 4096
-"""Characters that are read of what the lock's file tells."""
+"""The most characters that are read of the lock file."""
 
 
 class InstanceError(Exception):
-    """The data directory cannot be used; the message is one line for the operator."""
+    """The data directory cannot be used. The message is one line for the operator."""
 
 
 class DataDirError(InstanceError):
-    """It cannot be one until somebody changes what is configured: read-only, not ours."""
+    """The data directory cannot be used until the config or its permissions change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """This service, as the journal names it."""
+    """This instance of the service, as the journal names it."""
 
     id: str
-    """A UUID, made once per data directory. Who holds the lock and finds leases under this id knows
-    that whoever took them is dead."""
+    """A UUID, made once per data directory. If the holder of the lock finds leases under this id,
+    it knows that the process that took them is dead."""
     data_dir: Path
     lock: int
-    """The descriptor of the lock's file, which tells others who holds it."""
+    """The descriptor of the lock file, which also tells others who holds the lock."""
 
     def wait_for(self, what: str | None) -> None:
-        """Tell others what the start waits for; None: it waits no longer."""
+        """Record what the start waits for; None once it no longer waits."""
         text = f"{os.getpid()}\n{' '.join(what.split()) if what else ''}".encode(errors="replace")
-        with suppress(OSError):  # a full disk: they are told less
-            # In this order: whoever reads meanwhile finds who holds it all the time.
+        with suppress(OSError):  # a full disk: others learn less
+            # In this order, so that a concurrent reader always finds the holder.
             os.pwrite(self.lock, text, 0)
             os.ftruncate(self.lock, len(text))
 
@@ -50,7 +51,7 @@ class Holder(NamedTuple):
 
     pid: int
     waits_for: str | None
-    """What keeps it from having started."""
+    """What the start waits for."""
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def _unusable(data_dir: Path, error: OSError) -> InstanceError:
 
 
 def boot_id() -> str:
-    """What changes whenever this host starts; empty where the system does not tell."""
+    """An id that changes at each boot; empty if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -99,7 +100,7 @@ def boot_id() -> str:
 
 
 def pid_namespace() -> str:
-    """What tells the containers of a host apart; empty where the system does not tell."""
+    """An id that distinguishes containers on a host; empty if the system has none."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -107,7 +108,7 @@ def pid_namespace() -> str:
 
 
 def _lock(descriptor: int) -> bool:
-    # A few tries: `running_pid` of another command holds the lock for the blink of an eye.
+    # A few tries: `running_pid` in another command holds the lock for a moment.
     for _ in range(10):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -139,7 +140,7 @@ def holder(data_dir: Path) -> Holder | None:
 
 
 def instance_id(data_dir: Path) -> str | None:
-    """The id of the directory's instance; None where it has none yet. Raises OSError."""
+    """The instance id of a data directory; None if it has none yet. Raises OSError."""
     try:
         return str(uuid.UUID((data_dir / _ID).read_text().strip()))
     except (FileNotFoundError, ValueError):

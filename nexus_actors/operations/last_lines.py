@@ -1,4 +1,4 @@
-"""The last lines of this process's log, for whoever looks at it from a terminal."""
+"""Keeps the last lines of this process's log, for `nexus observer`."""
 
 import threading
 import uuid
@@ -11,22 +11,22 @@ from nexus_actors.operations.control import CommandRefused
 MOST_LINES: Final = 500
 MOST_CHARACTERS: Final = 256 * 1024
 LONGEST: Final = 8192
-"""Characters of one entry, a traceback included."""
+"""The most characters of one entry, including its traceback."""
 
 
 class LastLines:
-    """Keeps what is logged, up to bounds; the oldest gives way. Threads log too."""
+    """Keeps the newest log entries, up to bounds. May be called from any thread."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
-        """Tells these numbers from another process's."""
+        """Distinguishes these line numbers from another process's."""
         self._lines: deque[tuple[int, str, str]] = deque()
         self._characters = 0
         self._last = 0
         self._lock = threading.Lock()
 
     def add(self, level: str, text: str) -> None:
-        """An entry as it was written."""
+        """Add an entry as it was written."""
         cut = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
         with self._lock:
             self._last += 1
@@ -36,8 +36,8 @@ class LastLines:
                 self._characters -= len(self._lines.popleft()[2])
 
     async def __call__(self, arguments: Mapping[str, Any]) -> object:
-        """The answer to `log`: the lines after number `after` of the process `of`; all of them,
-        where that is another one."""
+        """The answer to `log`: the lines after number `after` of the process `of`, or all lines if
+        that is another process."""
         after, of = arguments.get("after", 0), arguments.get("of", self.id)
         if not isinstance(after, int) or isinstance(after, bool) or not isinstance(of, str):
             raise CommandRefused("after: expected a number; of: what the answer before said")
@@ -47,4 +47,4 @@ class LastLines:
 
 
 LAST_LINES: Final = LastLines()
-"""Of this process, which has one log."""
+"""The lines of this process."""

@@ -1,4 +1,4 @@
-"""What only one of all processes on a database does: the leader of a chore (`nexus.chores`)."""
+"""Leadership in a chore (`nexus.chores`): work that one of all processes on a database does."""
 
 import math
 from collections.abc import Callable
@@ -15,36 +15,37 @@ from nexus_actors.storage.outages import Outages
 from supervisors import ExitReason, Shutdown, Status
 
 LOOK = 3.0
-"""Seconds between the leader's signs of life, and between others' looks whether it is silent."""
+"""Seconds between the leader's heartbeats, and between checks by others whether it is silent."""
 LEAVE_TIMEOUT = 2.0
-"""Seconds that a stop waits for the store to note that the leader has gone."""
+"""Seconds that a stop waits for the store to record that the leader has gone."""
 
 log = structlog.get_logger("nexus.leader")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leadership:
-    """What it takes to lead: the same for all chores of a process."""
+    """What all leaders of a process need."""
 
     chores: ChoreStore
     node: str
     """This instance's id."""
     running: Callable[[], float]
-    """For how many seconds this service has run."""
+    """The seconds for which this service has run."""
     outages: Outages
 
 
 class Leader(Stage):
-    """Does a round of its chore each `interval`, and only while it leads: others look whether the
-    leader is silent, and take over. Somebody is told when nobody has completed a round for long."""
+    """Does a round of its chore every `interval`, but only while it leads. The others check whether
+    the leader is silent, and take over. If no node has completed a round for long, the service
+    reports it."""
 
     chore: ClassVar[Chore]
     doing: ClassVar[str]
-    """What is told of it, in a word."""
+    """The chore's name in logs and status."""
     interval: ClassVar[float]
     """Seconds between two rounds."""
     overdue: ClassVar[float]
-    """Seconds without a complete round, after which the service says so."""
+    """Seconds without a complete round after which the service reports it."""
 
     def __init__(self, leadership: Leadership) -> None:
         self.chores = leadership.chores
@@ -53,13 +54,13 @@ class Leader(Stage):
         self._turn = trio.Lock()
         self._term: Term | None = None
         self._told: Term | None = None
-        """The last that was logged. A look that finds the chore locked, by a statement of ours that
-        the server has not ended yet, says nothing of whose it is."""
+        """The last term that was logged. If a check finds the chore locked by a statement of our
+        own that the server has not ended yet, it does not show who leads."""
         self._due = -math.inf
 
     async def round(self, term: Term) -> None:
-        """Do one, and `chores.end(term)` when it is complete. Whatever it writes does nothing once
-        the term is over. Raises StorageError: then it is tried again, after a pause."""
+        """Do one round, then call `chores.end(term)`. Its writes must have no effect once the term
+        is over. If it raises StorageError, it is tried again after a pause."""
         raise NotImplementedError
 
     def format_status(self, status: Status) -> Status:
@@ -75,11 +76,11 @@ class Leader(Stage):
         )
 
     async def init(self) -> None:
-        """A leader begins with a round."""
+        """Try to lead. A leader begins with a round."""
         self._leading = self.spawn_link(self._lead)
 
     async def terminate(self, reason: ExitReason) -> None:
-        """At an orderly stop, let another lead at once."""
+        """On an orderly stop, let another node lead at once."""
         if not isinstance(reason, Shutdown):
             return
         self._leading.cancel()
@@ -91,7 +92,7 @@ class Leader(Stage):
     async def _leave(self, term: Term) -> None:
         try:
             await self.chores.leave(term)
-        except StorageError as error:  # others wait until it has been silent for long
+        except StorageError as error:  # another node takes over after the silence
             log.debug("the chore could not be left", error=str(error))
 
     async def _lead(self) -> None:

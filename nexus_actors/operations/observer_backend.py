@@ -1,4 +1,4 @@
-"""The node's end of the dashboard: it shows what somebody looks at, and takes orders."""
+"""The node's side of dashboard and observer: shows what is looked at, and takes orders."""
 
 import dataclasses
 import json
@@ -23,16 +23,15 @@ from nexus_actors.work.wake import Wake
 from supervisors import GenServer, Status
 
 PERIOD: Final = 1.0
-"""Seconds between two sights, while somebody looks."""
+"""Seconds between two updates while somebody looks."""
 IDLE: Final = 15.0
-"""Seconds after which a node looks whether it is looked at although nobody said so: a notification
-may be lost."""
+"""Seconds between checks for observers without a notification, which may be lost."""
 LARGEST: Final = 2**20
-"""Characters of one sight."""
+"""The most characters of one sight."""
 MOST: Final = 4 * 2**20
-"""Characters of all that is shown at once."""
+"""The most characters of all sights together."""
 ACTOR: Final = "actor "
-"""What the name of an actor to look at begins with."""
+"""Prefix of the name of a look at an actor."""
 
 Sight = Callable[[], Awaitable[object]]
 _ONE: Final = trio.CapacityLimiter(1)
@@ -40,8 +39,8 @@ log = structlog.get_logger("nexus.observer")
 
 
 class ObserverBackend(GenServer):
-    """Reads who looks at what when it is notified, and each second while somebody does; else it
-    does nothing. Whatever the store does, nothing waits for this actor."""
+    """Reads what is looked at on each notification, and every second while anything is. Otherwise
+    it does nothing. Nothing depends on this actor, whatever the store does."""
 
     def __init__(
         self,
@@ -54,8 +53,8 @@ class ObserverBackend(GenServer):
         orders: Orders,
         outages: Outages,
     ) -> None:
-        """`node` is this instance's id. `sights` make the body of each thing to be looked at,
-        `inspect` that of an actor by its name: as JSON can hold it, or CommandRefused."""
+        """`node` is this instance's id. `sights` makes the body of each thing that can be looked
+        at, `inspect` that of a named actor. Both return JSON values or raise CommandRefused."""
         self._node = node
         self._store = store
         self._hints = hints
@@ -66,7 +65,7 @@ class ObserverBackend(GenServer):
         self._looked = Wake()
         self._ordered = Wake()
         self._shown: dict[str, bytes] = {}
-        """A digest of what each sight in the store is."""
+        """A digest of each sight that is in the store."""
 
     def format_status(self, status: Status) -> Status:
         """Counts and names only: nothing that a request contains."""
@@ -80,7 +79,7 @@ class ObserverBackend(GenServer):
         )
 
     async def init(self) -> None:
-        """Begin with what came while nobody listened."""
+        """Begin with looks and orders that came before."""
         self.spawn_link(self._listen)
         self.spawn_link(self._show)
         self.spawn_link(self._obey)
@@ -95,7 +94,7 @@ class ObserverBackend(GenServer):
             self._ordered.set()
 
     async def _show(self) -> None:
-        """The one that tells of a store that is away: two would."""
+        """Show sights. Only this task reports a store that is away, so that it is reported once."""
         while True:
             try:
                 looks = await self._store.looks(self._node)
@@ -108,7 +107,7 @@ class ObserverBackend(GenServer):
             await self._looked.wait(PERIOD if looks else IDLE)
 
     async def _write(self, seen: Mapping[str, str]) -> None:
-        """Of what is there already only that it still is so."""
+        """Write sights; of unchanged ones only that they are unchanged."""
         digests = {what: sha256(body.encode()).digest() for what, body in seen.items()}
         before, self._shown = self._shown, {}
         changed = {
@@ -118,7 +117,7 @@ class ObserverBackend(GenServer):
         self._shown = {what: digests[what] for what in there}
 
     async def _seen(self, looks: Sequence[str]) -> Mapping[str, str]:
-        """The body of each, as JSON text."""
+        """The body of each sight, as JSON text."""
         seen: dict[str, str] = {}
 
         async def see(what: str) -> None:
@@ -155,7 +154,7 @@ class ObserverBackend(GenServer):
         while True:
             try:
                 order = await self._store.take(self._node)
-            except StorageError as error:  # told by the other
+            except StorageError as error:  # reported by `_show`
                 log.debug("no orders are taken", error=str(error))
                 await trio.sleep(PERIOD)
                 continue
@@ -166,7 +165,7 @@ class ObserverBackend(GenServer):
             await end(await self._orders.carry_out(order, foretell=end))
 
     async def _end(self, number: int, outcome: str) -> None:
-        """Until the store has taken it: the order is not given again."""
+        """Store the outcome, however long that takes: the order is not carried out again."""
         while True:
             try:
                 await self._store.end(number, outcome)
@@ -178,7 +177,7 @@ class ObserverBackend(GenServer):
 
 
 async def off_loop(function: Callable[[Any], str], value: object) -> str:
-    """Large ones take a quarter of a second, in which requests are to move."""
+    """Run in a thread if the value is large: that takes up to a quarter of a second."""
     return await trio.to_thread.run_sync(function, value, limiter=_ONE)
 
 
@@ -187,7 +186,7 @@ def _text(sight: object) -> str:
 
 
 def _storable(value: Any) -> Any:
-    """What jsonb takes of it: no character 0, no half of a character, no infinite number."""
+    """The value as jsonb accepts it: no NUL, lone surrogates or infinite numbers."""
     match value:
         case str():
             return clean_text(value)

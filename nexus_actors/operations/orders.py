@@ -1,4 +1,4 @@
-"""Orders to this node, by rows of `nexus.commands`: carried out as its socket's commands are."""
+"""Carries out orders to this node (`nexus.commands`) like commands on its control socket."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -10,7 +10,7 @@ from nexus_actors.operations.control import Command, CommandRefused
 from nexus_actors.storage.sights import Order
 
 LONGEST: Final = 1000
-"""Characters of an outcome."""
+"""The most characters of an outcome."""
 ORDERS: Final = ("restart", "stop_actor", "start_actor", "reload")
 """The commands that change something."""
 FATAL: Final = frozenset(
@@ -23,25 +23,25 @@ FATAL: Final = frozenset(
         "ObserverBackend",
     }
 )
-"""Whose restart ends the one who would tell of it: they start before it, or are it."""
+"""Actors whose restart also ends ObserverBackend, which would report the outcome."""
 Tell = Callable[[str], Awaitable[None]]
 """Stores the outcome of an order."""
 Restart = Callable[[Mapping[str, Any], Callable[[], Awaitable[None]]], Awaitable[Any]]
-"""Restarts what the arguments name; what is given with them is awaited once it is found, before it
-is ended. Raises CommandRefused."""
+"""Restarts the named actor. The callback is awaited once the actor is found, before it is ended.
+Raises CommandRefused."""
 log = structlog.get_logger("nexus.orders")
 
 
 class Orders:
-    """Carries out one order after another. `commands` are those that Control answers."""
+    """Carries out orders, one at a time. `commands` are those of Control."""
 
     def __init__(self, commands: Mapping[str, Command], restart: Restart) -> None:
         self._commands = commands
         self._restart = restart
 
     async def carry_out(self, order: Order, *, foretell: Tell) -> str:
-        """What came of it, in a line. One that was refused begins with `refused: `. Where nobody
-        here will see the end, the outcome is told by `foretell` once it is certain."""
+        """Carry out an order. Returns its outcome in a line; `refused: ` in front if it was
+        refused. If the order ends ObserverBackend itself, `foretell` stores the outcome before."""
         log.warning(
             "an order",
             number=order.number,
@@ -54,7 +54,7 @@ class Orders:
             outcome = await self._carry_out(order, foretell)
         except CommandRefused as refused:
             outcome = f"refused: {refused}"
-        except Exception:  # one order must not end who takes the others
+        except Exception:  # a failed order must not end the actor
             log.exception("an order failed", number=order.number)
             outcome = "refused: it failed; the node's log says why"
         return printable(outcome, LONGEST)
@@ -88,8 +88,8 @@ class Orders:
 
 
 def announced(name: str, command: Command) -> Command:
-    """The command of this name, as Control is to answer it: the log says who gave the order. They
-    have put it on record themselves: the service may not write there."""
+    """A command of Control that also logs who gave the order. The caller has recorded the order in
+    nexus.audit, to which the service may not write."""
 
     async def carry_out(arguments: Mapping[str, Any]) -> object:
         said = {it: arguments.get(it) for it in ("actor", "by", "why")}

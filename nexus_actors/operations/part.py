@@ -1,5 +1,5 @@
-"""The part of the tree that is for operators: who tells of this node, who does what one of all
-nodes does, and Control, with the commands that it answers."""
+"""The part of the tree for operators: actors that report this node, actors for chores, and Control
+with its commands."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -30,7 +30,7 @@ from supervisors import ActorRef, ChildSpec, Registry, tree
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationsPart:
-    """Makes the actors, each at its start and restarts. They outlive none of what is here."""
+    """Makes the child specs. All objects here outlive the actors."""
 
     in_force: InForce
     instance: Instance
@@ -41,19 +41,19 @@ class OperationsPart:
     crashes: Crashes
     inspection: Inspection
     database: Callable[[], PostgresDatabase]
-    """The open one: asked by what starts after the Database actor."""
+    """Returns the open database. For actors that start after Database."""
     root: Callable[[], ActorRef]
     sessions: Mapping[str, Session]
 
     def telling(self) -> list[ChildSpec]:
-        """Who tells the database of this node; neither takes the other along."""
+        """Heartbeat and ObserverBackend. A crash of one does not affect the other."""
         return [
             ChildSpec("Heartbeat", self._heartbeat),
             ChildSpec("ObserverBackend", self._observer_backend),
         ]
 
     def working(self) -> list[ChildSpec]:
-        """Who works for all nodes, and who answers operators on this one."""
+        """The actors for chores, and Control."""
         return [
             ChildSpec("Pruner", self._pruner),
             ChildSpec("Rollup", self._rollup),
@@ -61,7 +61,7 @@ class OperationsPart:
         ]
 
     def stopping(self) -> Stopping:
-        """Who stops actors, and heeds whatever starts them."""
+        """Stops and starts single actors, and notices when they are started otherwise."""
         return Stopping(self.root, self.outages)
 
     def _heartbeat(self) -> Heartbeat:

@@ -1,4 +1,4 @@
-"""A directory that is ours alone, and who is at the other end of a local socket."""
+"""Private directories, and the user at the other end of a local socket."""
 
 import os
 import socket
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import trio
 
 LONGEST_BASE = 60
-"""Characters: what is made in it must be short enough a name for a socket."""
+"""The most characters of the base directory, so that a socket's path in it is short enough."""
 
 
 def is_ours(directory: Path) -> bool:
-    """Whether it is a directory of this user, no link to one, that admits nobody else."""
+    """Whether it is a directory (not a link) of this user that no other user can access."""
     try:
         found = directory.lstat()
     except OSError:
@@ -27,20 +27,20 @@ def is_ours(directory: Path) -> bool:
 
 
 def new_directory() -> Path:
-    """A new directory of mode 0700 under a name that nobody can foretell: in the user's runtime
-    directory if there is one of theirs alone, else among the temporary files.
+    """Make a directory of mode 0700 with an unpredictable name: in the user's runtime directory if
+    that is private, else in the directory for temporary files.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     bases = [runtime] if runtime and is_ours(Path(runtime)) else []
-    bases += [tempfile.gettempdir(), "/tmp"]  # noqa: S108 - the name is made up
+    bases += [tempfile.gettempdir(), "/tmp"]  # noqa: S108 - mkdtemp makes the name
     base = next((it for it in bases if len(os.fsencode(it)) <= LONGEST_BASE), bases[-1])
     return Path(tempfile.mkdtemp(prefix="nexus-", dir=base))
 
 
 def peer(sock: "trio.socket.SocketType | socket.socket") -> int:
-    """The user at the other end of a connected local socket, as the kernel knows it."""
+    """The user id at the other end of a connected local socket, from the kernel."""
     if sys.platform == "darwin":
-        # SOL_LOCAL, LOCAL_PEERCRED: a struct xucred begins with its version and the user.
+        # SOL_LOCAL, LOCAL_PEERCRED: a struct xucred begins with a version and the user id.
         return int(struct.unpack("II", sock.getsockopt(0, 1, 8))[1])
     size = struct.calcsize("3i")
     credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)

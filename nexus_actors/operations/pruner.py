@@ -1,6 +1,6 @@
-"""Deletes what has been kept for long enough: archives, journal, dead letters, nodes that are gone.
+"""Deletes what exceeds its retention: archives, journal, dead letters, lost nodes and others.
 
-Of all processes on a database one does so, the leader of the chore `prune` (`nexus.chores`).
+Only one of all processes on a database does so: the leader of the chore `prune` (`nexus.chores`).
 """
 
 from collections.abc import Callable, Mapping
@@ -18,27 +18,27 @@ from nexus_actors.storage.retention import Kept, RetentionStore
 INTERVAL = 600.0
 """Seconds between two rounds."""
 BATCH = 500
-"""Rows of a statement."""
+"""Rows per statement."""
 PAUSE = 0.05
-"""Seconds between two statements, for others."""
+"""Seconds between two statements, so that others get their turn."""
 OVERDUE = 3600.0
-"""Seconds without a round, after which the service says so: tables grow."""
+"""Seconds without a round after which the service reports it, since tables grow."""
 OVER: Final = 60.0
-"""Seconds for which a row of nexus.control, or a look, whose time is over stays where it is."""
+"""Seconds for which an expired row of nexus.control, or an expired look, is kept."""
 DAY: Final = 86_400.0
 NODES: Final = 100
-"""Of nodes that are gone, so many are kept, for a day."""
+"""The most lost nodes that are kept, for a day."""
 CANCELLATIONS: Final = 7 * DAY
-"""So long a request that is cancelled before anybody has leased it stays so."""
+"""How long a cancellation is kept for a request that was never leased."""
 COMMANDS: Final = 30 * DAY
-"""So long it is told what came of an order."""
+"""How long orders and their outcomes are kept."""
 
 log = structlog.get_logger("nexus.pruner")
 
 
 class Pruner(Leader):
-    """A round at a time, a small batch at a time, and only in its own term: each statement that
-    deletes does nothing once another leads. A round that is interrupted is done by the next one."""
+    """Prunes in small batches, and only in its own term: a deleting statement has no effect once
+    another node leads. An interrupted round is completed by the next one."""
 
     chore = "prune"
     doing = "pruning"
@@ -52,13 +52,13 @@ class Pruner(Leader):
         store: RetentionStore,
         leadership: Leadership,
     ) -> None:
-        """`settings` gives those that hold now."""
+        """`settings` returns the settings in force."""
         super().__init__(leadership)
         self._settings = settings
         self._store = store
 
     async def round(self, term: Term) -> None:
-        """Prune all there is."""
+        """Prune everything."""
         complete = True
         for what, (seconds, count) in _limits(self._settings()).items():
             if not (seconds or count):
@@ -67,7 +67,7 @@ class Pruner(Leader):
                 return
             try:
                 await self._prune(what, term, seconds, count)
-            except StorageError as error:  # perhaps of this kind alone
+            except StorageError as error:  # perhaps only this kind fails
                 complete = False
                 log.warning("pruning put off", what=what, error=str(error))
         if complete:
@@ -85,7 +85,7 @@ class Pruner(Leader):
 
 
 def _limits(settings: RetentionSettings) -> Mapping[Kept, tuple[float, int]]:
-    """For how many seconds, and how many, each is kept; 0: no such limit."""
+    """For each kind, how many seconds and how many rows are kept; 0: no such limit."""
     return {
         "requests": (settings.archive_days * DAY, settings.archive_count),
         "results": (settings.archive_days * DAY, settings.archive_count),

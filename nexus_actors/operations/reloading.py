@@ -1,4 +1,4 @@
-"""A new config for the running service: checked as a whole, and only then put in force."""
+"""Puts a new config in force in the running service, after it was checked as a whole."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
@@ -22,21 +22,21 @@ log = structlog.get_logger("nexus.reload")
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What is in force now; with a dry run, what would be."""
+    """The config that is in force now, or would be (dry run)."""
 
     changes: tuple[Change, ...]
     needs_restart: tuple[Change, ...]
-    """What differs and keeps its old value until the next start."""
+    """Settings that differ but keep their old value until the next start."""
     warnings: tuple[str, ...]
 
 
 class Reloading:
-    """Of one process. `load` reads config and environment; it may take its time. `sizes` has the
-    providers have as many workers as they are to have, `set_level` the log its level. Whoever is
-    to know that a reload is under way is told by `announced`.
+    """Reloads the config of one process. `load` reads config and environment, and may block.
+    `sizes` applies the pool sizes, `set_level` the log level. `announced` reports a reload in
+    progress to the service manager.
 
-    It only swaps what is in force, in one step: the actors that keep the tree in accordance with it
-    do the rest by themselves. So whoever asks may go away at any moment.
+    A reload only swaps what is in force, in one step. Actors then adapt the tree by themselves, so
+    the caller may be cancelled at any moment.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Reloading:
         self._announced = announced
         self._turn = trio.Lock()
         self.counts = {"ok": 0, "refused": 0}
-        """How often a config was put in force, and how often refused; dry runs are none."""
+        """How often a config was put in force or refused, without dry runs."""
 
     async def __call__(self, arguments: Mapping[str, Any]) -> object:
-        """The answer to `reload`, as JSON can hold it."""
+        """The answer to `reload`, for JSON."""
         dry_run = arguments.get("dry_run", False)
         if not isinstance(dry_run, bool):
             raise CommandRefused("dry_run: expected true or false")
@@ -71,7 +71,8 @@ class Reloading:
                 return {"ok": True, "dry_run": dry_run, **asdict(done)}
 
     async def reload(self, *, dry_run: bool = False) -> Reloaded | SettingsErrors:
-        """Put the config of now in force, whole; on any mistake nothing of it. One at a time."""
+        """Put the current config in force, completely, or nothing if it has a mistake. One reload
+        runs at a time."""
         async with self._turn:
             with nullcontext() if dry_run else self._announced():
                 done = await self._reload(dry_run=dry_run)
@@ -111,14 +112,14 @@ def _new_routes(settings: Settings) -> Routes:
 
 
 def _routing(settings: Settings) -> object:
-    """What the routes are made of. How many workers there are does not matter to them."""
+    """The settings that routes depend on: everything but pool sizes."""
     providers = {name: it.but_for_size for name, it in settings.providers.items()}
     return providers, dict(settings.left_out), settings.routes
 
 
 async def _cannot_open(before: Settings, settings: Settings) -> tuple[Mistake, ...]:
-    """What keeps a worker from calling a provider that is new or changed, which no rule sees: it
-    would crash of it, again and again."""
+    """Providers, new or changed, whose sessions cannot be opened, which validation does not detect:
+    their workers would crash again and again."""
     mistakes = []
     for name, provider in settings.providers.items():
         if provider == before.providers.get(name) or isinstance(provider.kind, ServedKind):
@@ -129,7 +130,7 @@ async def _cannot_open(before: Settings, settings: Settings) -> tuple[Mistake, .
                     secret = None if key is None else key.secret
                     session = provider.kind.open(name, provider.settings, secret)
                     await stack.enter_async_context(session)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the worker would meet it, too
+        except Exception as error:  # noqa: BLE001 - the worker would get any error
             found = f"settings with which no call can be made ({type(error).__name__})"
             source = "config" if settings.file is None else str(settings.file)
             mistakes.append(

@@ -1,15 +1,15 @@
 """`nexus remote`: a Python prompt inside the running service, over its control socket.
 
-After the request that opens a session (`control.py`), each way one JSON object a line:
+After the request that opens a session (`control.py`), both sides send one JSON object per line:
 
     {"run": SOURCE}      → any number of {"out": TEXT} and {"err": TEXT}, then {"done": HOW}
-    {"interrupt": true}  → the statement that runs is cancelled, and its HOW is "interrupted"
+    {"interrupt": true}  → the running statement is cancelled, and its HOW is "interrupted"
     {"complete": TEXT}   → {"completions": [TEXT, …], "of": TEXT}
 
-HOW is "ok", "failed", "interrupted" or "exit". A session has a nursery of its own, in which all
-runs that it started: whatever that raises is told to its asker and ends nothing else, and what
-still runs when the asker goes is cancelled. What blocks the event loop blocks the service: nobody
-can keep that from one who may run anything.
+HOW is "ok", "failed", "interrupted" or "exit". Each session has its own nursery for everything that
+it starts. An exception is reported to its client and ends nothing else, and what still runs when
+the client leaves is cancelled. Code that blocks the event loop blocks the service: this cannot be
+prevented, since a session may run any code.
 """
 
 import ast
@@ -38,7 +38,7 @@ How = Literal["ok", "failed", "interrupted", "exit"]
 
 MOST_SESSIONS: Final = 4
 LONGEST_LINE: Final = 1_000_000
-"""Bytes of a line that the asker sends."""
+"""The most bytes of a line from the client."""
 _FILENAME: Final = "<nexus remote>"
 _BANNER: Final = """\
 {service}: Python {python}, inside the service's process. Top-level await works; Ctrl-C interrupts a
@@ -47,8 +47,8 @@ meanwhile. Every line is logged. At hand: {names}."""
 
 
 class Remote:
-    """Holds the sessions. `names` gives what is at hand, anew for each; `allowed` tells, for each,
-    whether it may begin."""
+    """Runs the sessions. `names` returns the names at the prompt, for each session; `allowed` says
+    whether a session may begin."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Remote:
         self._sessions = 0
 
     async def __call__(self, stream: trio.SocketStream) -> None:
-        """One session, until its asker goes. Raises nothing but Cancelled."""
+        """Run one session until its client leaves. Raises nothing but Cancelled."""
         user = _user(private.peer(stream.socket))
         if not self._allowed():
             told = "it is turned off: [security] remote = false in the service's config"
@@ -78,7 +78,7 @@ class Remote:
         try:
             await self._converse(stream, user)
         except (Exception, BaseExceptionGroup, SystemExit, KeyboardInterrupt):
-            # Its own nursery has come to harm, say by a scope that was left open.
+            # The session has broken its own nursery, for example by leaving a cancel scope open.
             await trio.lowlevel.checkpoint_if_cancelled()
             log.exception("a remote session failed", user=user)
         finally:
@@ -99,7 +99,7 @@ class Remote:
 
 
 class _Session:
-    """What one asker has running. Statements come one after the other."""
+    """One client's session. Statements run one after the other."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class _Session:
         self._wake = Wake()
         self._output = Output(self._wake.set)
         self._answers: list[Mapping[str, object]] = []
-        """What is sent after what was printed before."""
+        """Answers to be sent after earlier output."""
         self._statement: trio.CancelScope | None = None
         self.names: dict[str, Any] = {
             **names,
@@ -125,7 +125,7 @@ class _Session:
         }
 
     async def serve(self) -> None:
-        """Answer until the asker goes, or says what nobody understands."""
+        """Serve until the client leaves or sends something invalid."""
         self._nursery.start_soon(self._send_all)
         lines = _Lines(self._stream)
         while (line := await lines.next()) is not None:
@@ -142,8 +142,8 @@ class _Session:
                     return
 
     def spawn(self, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
-        """Run an async function beside the prompt, until this session ends; what it prints, or
-        ends by, is shown here."""
+        """Run an async function in the background until this session ends. Its output and exception
+        are shown here."""
 
         async def run() -> None:
             await self._guarded(_calling(partial(function, *arguments)), trio.CancelScope())
@@ -166,7 +166,8 @@ class _Session:
     async def _guarded(
         self, coroutine: Coroutine[Any, Any, object], scope: trio.CancelScope
     ) -> How:
-        """Run it, whatever it raises: that is its asker's alone. A cancellation of ours passes."""
+        """Run a function and report any exception to this client only. Cancellation by us
+        passes."""
         with scope:
             try:
                 await captured(coroutine, partial(self._output.taking, self._show))
@@ -205,14 +206,14 @@ class _Session:
 
 
 class _Lines:
-    """JSON objects, one a line."""
+    """Reads JSON objects, one per line."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._data = bytearray()
 
     async def next(self) -> object:
-        """None where there are no more, or where one is none, or too long."""
+        """The next object; None at the end, or if a line is invalid or too long."""
         while (end := self._data.find(b"\n")) < 0:
             try:
                 chunk = await self._stream.receive_some()
@@ -230,7 +231,7 @@ class _Lines:
 
 
 def _compiled(source: str) -> types.CodeType:
-    """As Python's own prompt does: what each expression gives goes to `sys.displayhook`."""
+    """Compile like Python's prompt: values of expressions go to `sys.displayhook`."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     parsed = compile(source, _FILENAME, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
     statements = ast.Interactive(parsed.body)
@@ -245,7 +246,7 @@ async def _calling(function: Callable[[], object]) -> None:
 
 
 def _from_its_statement(error: BaseException) -> BaseException:
-    """Without the frames of ours that lead to it."""
+    """Remove our own frames from the traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != _FILENAME:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""What is at hand at the prompt of `nexus remote`: actors by their names, and the tree."""
+"""Helpers at the prompt of `nexus remote`: actors by name, and the tree."""
 
 import builtins
 import keyword
@@ -13,7 +13,7 @@ MOST_COMPLETIONS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class TreeView:
-    """The supervision tree at a moment; its `repr` is for eyes."""
+    """A snapshot of the supervision tree, with a readable `repr`."""
 
     root: Node
 
@@ -28,7 +28,7 @@ class Tree:
         self._root = root
 
     async def __call__(self) -> TreeView:
-        """As it is now."""
+        """The tree as it is now."""
         return TreeView(await tree(self._root()))
 
     def __await__(self) -> Generator[Any, Any, TreeView]:
@@ -39,29 +39,30 @@ class Tree:
 
 
 class Actors:
-    """Ways to the actors below `root`. They take a name, such as nexus tree shows, or a ref."""
+    """Functions for actors below `root`. They accept a name from nexus tree, or a ref."""
 
     def __init__(self, root: Callable[[], ActorRef]) -> None:
         self._root = root
 
     async def whereis(self, name: str) -> ActorRef | None:
-        """The actor that has this name now; None if nobody has."""
+        """The actor with this name; None if there is none."""
         return await _find(self._root(), name)
 
     async def call(self, actor: str | ActorRef, message: Call[Any], timeout: float = 5.0) -> object:
-        """Call it, and wait for its reply. Raises what `ActorRef.call` raises; LookupError."""
+        """Call an actor and wait for its reply. Raises LookupError, and what `ActorRef.call`
+        raises."""
         return await (await self._ref(actor)).call(message, timeout=timeout)
 
     async def cast(self, actor: str | ActorRef, message: object) -> None:
-        """Send it a cast. Raises LookupError."""
+        """Send a cast to an actor. Raises LookupError."""
         (await self._ref(actor)).cast(message)
 
     async def get_state(self, actor: str | ActorRef, timeout: float = 5.0) -> dict[str, Any]:
-        """Its attributes as they are. Raises as `call`."""
+        """An actor's attributes. Raises what `call` raises."""
         return await system.get_state(await self._ref(actor), timeout=timeout)
 
     def names(self) -> Mapping[str, object]:
-        """Each under its own name."""
+        """These functions by their names."""
         ways: list[Callable[..., Awaitable[object]]]
         ways = [self.whereis, self.call, self.cast, self.get_state]
         return {it.__name__: it for it in ways} | {"tree": Tree(self._root)}
@@ -103,15 +104,14 @@ def _lines(node: Node, first: str, below: str) -> Iterator[str]:
 
 
 def completions(text: str, names: Mapping[str, object]) -> list[str]:
-    """What a name, or names joined by dots, may go on with. Attributes are read on the way; nothing
-    is called."""
+    """Completions of a name, or of names joined by dots. Attributes are read; nothing is called."""
     head, dot, stem = text.rpartition(".")
     if not dot:
         found = {*names, *keyword.kwlist, *dir(builtins)}
     else:
         try:
             found = set(dir(_value(head, names)))
-        except BaseException:  # noqa: BLE001 - whatever an attribute raises, SystemExit too
+        except BaseException:  # noqa: BLE001 - an attribute may raise anything
             return []
     hidden = not stem.startswith("_")
     fitting = (it for it in found if it.startswith(stem) and not (hidden and it.startswith("_")))

@@ -1,4 +1,4 @@
-"""What a statement of `nexus remote` prints and gives: to its asker alone, and bounded."""
+"""Output and values of statements of `nexus remote`: bounded, and only for their own client."""
 
 import contextlib
 import inspect
@@ -17,11 +17,11 @@ Piece = tuple[Channel, str]
 T = TypeVar("T")
 
 MOST_UNSENT: Final = 1_000_000
-"""Characters that wait to be sent; what a statement prints beyond that is cut."""
+"""The most characters that wait to be sent. Further output of a statement is dropped."""
 LONGEST_SHOWN: Final = 20_000
-"""Characters of a value; what is longer is cut in its middle, and `print` shows it whole."""
+"""The most characters of a value. A longer one is cut in the middle; `print` shows all of it."""
 _EACH: Final = 50
-"""Characters that a piece counts as besides its own."""
+"""The overhead of a piece, counted in characters."""
 _CUT: Final = "\n… cut: more was printed than could be sent meanwhile\n"
 
 _bounded = reprlib.Repr()
@@ -31,7 +31,7 @@ _bounded.maxstring = _bounded.maxlong = _bounded.maxother = LONGEST_SHOWN
 
 
 class Output:
-    """What was printed and is not sent. `on_more` is called when there is something to send."""
+    """Output that is not sent yet. `on_more` is called when there is something to send."""
 
     def __init__(self, on_more: Callable[[], None]) -> None:
         self._on_more = on_more
@@ -40,7 +40,7 @@ class Output:
         self._out, self._err = _Stream(self, "out"), _Stream(self, "err")
 
     def put(self, channel: Channel, text: str) -> None:
-        """Have a text sent, or what there is room for."""
+        """Append a text, or as much of it as there is room for."""
         room = MOST_UNSENT - self._size
         if not text or room <= 0:
             return
@@ -51,26 +51,26 @@ class Output:
         self._on_more()
 
     def take(self) -> list[Piece]:
-        """What is to be sent, in order; what follows each other on a channel is one piece."""
+        """Take everything in order. Consecutive texts of a channel become one piece."""
         pieces, self._pieces, self._size = self._pieces, [], 0
         runs = groupby(pieces, key=itemgetter(0))
         return [(channel, "".join(text for _, text in run)) for channel, run in runs]
 
     def show(self, value: object) -> None:
-        """As Python's own prompt shows what an expression gives: None is not shown."""
+        """Show a value like Python's prompt does: None is not shown."""
         if value is None:
             return
         told = "  # not awaited: put await before it" if inspect.iscoroutine(value) else ""
         self.put("out", f"{shown(value)}{told}\n")
 
     def tell(self, error: BaseException) -> None:
-        """What a statement was ended by, with its traceback."""
+        """Show the exception that ended a statement, with its traceback."""
         self.put("err", "".join(traceback.format_exception(error)))
 
     @contextlib.contextmanager
     def taking(self, show: Callable[[object], None]) -> Iterator[None]:
-        """Take what is printed, and what expressions give; only for what has no checkpoint. Who
-        asks for input learns that there is none."""
+        """Capture output and values of expressions. Only for code without checkpoints. Reading
+        input raises an error."""
         hook, stdin = sys.displayhook, sys.stdin
         sys.displayhook, sys.stdin = show, io.StringIO()
         try:
@@ -100,7 +100,7 @@ def captured(
     coroutine: Coroutine[Any, Any, T],
     taking: Callable[[], contextlib.AbstractContextManager[None]],
 ) -> Generator[Any, Any, T]:
-    """Run it, `taking` what each step of it prints; while it waits, others print as ever."""
+    """Run a coroutine and capture the output of each step. Other tasks print normally meanwhile."""
     step: Callable[[Any], Any] = coroutine.send
     value: Any = None
     while True:
@@ -112,12 +112,12 @@ def captured(
                 return result
         try:
             step, value = coroutine.send, (yield trap)
-        except BaseException as error:  # noqa: BLE001 - handed on, as it is
+        except BaseException as error:  # noqa: BLE001 - passed on unchanged
             step, value = coroutine.throw, error
 
 
 def shown(value: object) -> str:
-    """Its `repr`, with bounds. Raises what its `repr` does."""
+    """The bounded `repr` of a value. Raises what its `repr` raises."""
     text = _bounded.repr(value)
     if len(text) <= LONGEST_SHOWN:
         return text

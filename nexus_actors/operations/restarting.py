@@ -1,4 +1,4 @@
-"""`nexus restart ACTOR`: end one actor of the tree, for its supervisor to start it anew."""
+"""`nexus restart ACTOR`: ends one actor of the tree, so that its supervisor restarts it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -15,20 +15,20 @@ from supervisors import ActorRef, CallTimeout, Registry, ServerExited, Shutdown
 log = structlog.get_logger("nexus.restart")
 
 PATIENCE = 5.0
-"""Seconds that the asker waits for the end."""
+"""Seconds that the caller waits for the end."""
 REPLY = 0.1
-"""Seconds after which Control is ended, which is to answer first."""
+"""Seconds after which Control itself is ended, so that it can answer first."""
 _PROVIDERS = "Providers.Supervisor"
 
 
 class Restarting:
-    """One actor by its name, as `nexus tree` shows it. It is only asked to end, in the way that its
-    supervisor would: that starts it anew by its strategy, others with it if they depend on it. So
-    whoever asks may go away at any moment.
+    """Restarts one actor, named as in `nexus tree`. The actor is asked to end like its supervisor
+    would ask it. The supervisor then restarts it by its strategy, with others if they depend on it.
+    So the caller may be cancelled at any moment.
 
-    Calls are let end first: a worker ends its own, a provider's supervisor, or that of all, waits
-    until none runs, and the pipeline drains as at a stop. With `now` it is killed, and calls are
-    cut: they are made again.
+    Running calls end first: a worker ends its own; the supervisor of one provider or of all waits
+    until none runs; the pipeline drains as at a stop. With `now` the actor is killed, and calls are
+    cut off and made again.
     """
 
     def __init__(self, root: Callable[[], ActorRef], registry: Registry) -> None:
@@ -36,13 +36,13 @@ class Restarting:
         self._registry = registry
 
     async def __call__(self, arguments: Mapping[str, Any]) -> object:
-        """The answer to `restart`: what was ended, and whether it has ended already."""
+        """The answer to `restart`: which actor, and whether it has ended already."""
         return await self.restart(arguments, trio.lowlevel.checkpoint)
 
     async def restart(
         self, arguments: Mapping[str, Any], first: Callable[[], Awaitable[None]]
     ) -> Mapping[str, Any]:
-        """The same; `first` is awaited once the actor is found, before it is ended."""
+        """Restart an actor. `first` is awaited once the actor is found, before it is ended."""
         name, now = arguments.get("actor"), arguments.get("now", False)
         if not isinstance(name, str) or not isinstance(now, bool):
             raise CommandRefused("actor: expected a name; now: true or false")
@@ -70,7 +70,7 @@ class Restarting:
             try:
                 await ref.stop(Shutdown(), timeout=PATIENCE)
             except (CallTimeout, ServerExited):
-                return  # it drains yet, or ended in another way
+                return  # it still drains, or has ended otherwise
 
     async def _find(self, name: str) -> ActorRef:
         root = self._root()

@@ -1,7 +1,7 @@
-"""Sums the journal by minutes, hours and days (`nexus.sums`), and notes how long the queue is
-(`nexus.backlog`), for whoever wants to see how it went.
+"""Sums the journal by minutes, hours and days (`nexus.sums`), and records the queue's length
+(`nexus.backlog`), for reports over time.
 
-Of all processes on a database one does so, the leader of the chore `sum` (`nexus.chores`).
+Only one of all processes on a database does so: the leader of the chore `sum` (`nexus.chores`).
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ from nexus_actors.storage.sums import SumStore
 INTERVAL: Final = 20.0
 """Seconds between two rounds."""
 OVERDUE: Final = 600.0
-"""Seconds without a round, after which the service says so: the dashboard shows what was."""
+"""Seconds without a round after which the service reports it: the dashboard is then out of date."""
 PAUSE: Final = 0.05
-"""Seconds between two statements, for others."""
+"""Seconds between two statements, so that others get their turn."""
 PAST: Final = 20.0
-"""Seconds of a round that may be spent on the past."""
+"""The most seconds of a round for the past."""
 DAY: Final = 86_400.0
 
 
 class Rollup(Leader):
-    """A minute or an hour at a time, each wholly or not at all, and only in its own term. Requests
-    do not wait for it, nor does it count anything when they end: it reads what the journal has."""
+    """Sums a minute or an hour at a time, each in one transaction, and only in its own term. It
+    reads the journal, so requests neither wait for it nor do anything for it."""
 
     chore = "sum"
     doing = "roll-up"
@@ -41,14 +41,14 @@ class Rollup(Leader):
         store: SumStore,
         leadership: Leadership,
     ) -> None:
-        """`settings` gives those that hold now."""
+        """`settings` returns the settings in force."""
         super().__init__(leadership)
         self._settings = settings
         self._store = store
 
     async def round(self, term: Term) -> None:
-        """Note the backlog, sum what is new, delete what is old; then go on with the past for a
-        while. A round is complete when nothing new is left: the past may take hours."""
+        """Record the backlog, sum what is new, delete what is old, then continue with the past for
+        a while. A round is complete when nothing new is left, since the past may take hours."""
         keep = self._settings().sums_days * DAY
         await self._store.note_backlog(term)
         while (portion := await self._store.sum_next(term, keep=keep)) == "new":

@@ -1,7 +1,7 @@
-"""What systemd, or whoever else has started this process so, is told of it: sd_notify(3).
+"""Reports the service's state to systemd, or another service manager, by sd_notify(3).
 
-A message is one datagram of `NAME=VALUE` lines to the socket that `NOTIFY_SOCKET` names. Where that
-is not set nothing here exists.
+A message is one datagram of `NAME=VALUE` lines, sent to the socket in `NOTIFY_SOCKET`. If that is
+not set, nothing here is used.
 """
 
 import os
@@ -20,40 +20,40 @@ from nexus_actors.work.wake import Wake
 from supervisors import GenServer, Status, telemetry
 
 BEAT: Final = 2.0
-"""Seconds between two looks at what the status line has to say."""
+"""Seconds between two updates of the status line."""
 EXTENSION: Final = 60.0
-"""Seconds that a start or a drain asks for, again at each beat, while it takes its time."""
+"""Seconds by which a long start or drain extends its timeout, at each update."""
 LONGEST_STATUS: Final = 300
-"""Characters of the status line."""
+"""The most characters of the status line."""
 
 log = structlog.get_logger("nexus.service_manager")
 
 
 class Notifier:
-    """The way to the service manager, and what it knows of this process. A passive object: it
-    outlives the actor, and whoever sees a state begin tells it by itself, at once."""
+    """Sends messages to the service manager, and knows which state was reported. A passive object:
+    it outlives the actor, and code that sees a state begin reports it directly."""
 
     def __init__(self, address: str, *, watchdog: float | None = None) -> None:
-        """`address` is the path of a datagram socket, or, after an `@`, its abstract name.
-        `watchdog`: seconds after which the service manager takes a silent process for frozen."""
+        """`address` is the path of a datagram socket, or its abstract name after an `@`.
+        `watchdog`: seconds after which the service manager considers a silent process frozen."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        # Kept open: a process that has no file descriptor left can still say that it runs.
+        # Kept open, so that a process without free file descriptors can still send.
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self.watchdog = watchdog
         self.started = False
-        """All of the tree has been."""
+        """Whether the whole tree has been started."""
         self.stopping = False
         self.changed = Wake()
-        """Rung where the status line has something else to say."""
+        """Set when the status line has changed."""
         self._owed: tuple[str, ...] = ()
-        """The state that it could not be told. What was before that is of no interest any more."""
+        """The last state that could not be sent. Earlier ones no longer matter."""
         self._silent = False
 
     @classmethod
     def from_environ(cls, environ: MutableMapping[str, str]) -> "Notifier | None":
-        """The one that the environment names, which then names it no more: what this process starts
-        must not speak for it. None where it names none."""
+        """Make the notifier for the socket in the environment, and remove it from there, so that
+        child processes do not use it. None if there is none."""
         address = environ.pop("NOTIFY_SOCKET", "")
         microseconds = environ.pop("WATCHDOG_USEC", "")
         meant = environ.pop("WATCHDOG_PID", "") in ("", str(os.getpid()))
@@ -66,11 +66,11 @@ class Notifier:
         return cls(address, watchdog=int(microseconds) / 1e6 if watched else None)
 
     def close(self) -> None:
-        """Nothing more will be sent."""
+        """Close the socket."""
         self._socket.close()
 
     def send(self, *lines: str) -> bool:
-        """Send one message, now. False: it was not taken, which the log says once."""
+        """Send one message now. False if it could not be sent, which is logged once."""
         try:
             self._socket.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
@@ -82,8 +82,8 @@ class Notifier:
 
     @contextmanager
     def heeding(self, root: str) -> Iterator[None]:
-        """Tell, while this is open, when all of the tree of this root has been started, and when
-        its stop begins, whatever the reason."""
+        """While this is open, report when the whole tree of this root has been started, and when
+        its stop begins, for whatever reason."""
 
         def heed(event: telemetry.ProcessStarted | telemetry.SupervisorStopping) -> None:
             match event:
@@ -100,19 +100,19 @@ class Notifier:
             yield
 
     def ready(self) -> None:
-        """All of the tree has been started."""
+        """Report that the whole tree has been started."""
         self.started = True
         self._tell("READY=1")
 
     def stop(self) -> None:
-        """The stop begins, whatever the reason."""
+        """Report that the stop begins."""
         self.stopping = True
         self._tell("STOPPING=1")
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """For as long as a reload takes. One before the start is over is no reload to the service
-        manager, who would take its end for that of the start."""
+        """Report a reload for as long as it takes. Not before the start is over: the service
+        manager would take the end of the reload for the end of the start."""
         if self.started and not self.stopping:
             self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
@@ -124,7 +124,7 @@ class Notifier:
             yield
 
     def settle(self) -> None:
-        """Try again to tell the state that could not be told."""
+        """Try again to send the last state that could not be sent."""
         if self._owed and self.send(*self._owed):
             self._owed = ()
 
@@ -134,13 +134,14 @@ class Notifier:
 
 
 class ServiceManager(GenServer):
-    """Says in a line what the service does, asks for time while a start or a drain takes it, and
-    shows that the loop runs. A crash of it takes nobody along."""
+    """Updates the status line, extends the timeout of a long start or drain, and sends the watchdog
+    messages. Its crash stops nothing else."""
 
     def __init__(
         self, notifier: Notifier, *, line: Callable[[], str], running: Callable[[], int]
     ) -> None:
-        """`line` says what holds at the moment, `running` how many calls run; neither may wait."""
+        """`line` returns the status line, `running` the number of running calls. Neither may
+        block."""
         self._notifier = notifier
         self._line = line
         self._running = running
@@ -157,14 +158,14 @@ class ServiceManager(GenServer):
         )
 
     async def init(self) -> None:
-        """Begin at once: a predecessor may have been about to."""
+        """Begin at once, since a message of a predecessor may be overdue."""
         if self._notifier.watchdog is not None:
             self.spawn_link(self._show_that_the_loop_runs, self._notifier.watchdog / 2)
         self.spawn_link(self._tell_on)
 
     async def _show_that_the_loop_runs(self, pause: float) -> None:
-        """As a task of the loop, so that a frozen one shows nothing. Whether the database is there
-        does not matter: a restart would not bring it back, and would cut off calls."""
+        """Send watchdog messages from a task, so that a frozen event loop sends none. An absent
+        database does not matter: a restart would not bring it back, and would cut off calls."""
         while True:
             taken = self._notifier.send("WATCHDOG=1")
             await trio.sleep(pause if taken else pause / 10)
@@ -189,7 +190,7 @@ class ServiceManager(GenServer):
         return f"draining: {running} calls left" if running else "stopping"
 
     def _takes_its_time(self) -> bool:
-        """The tree bounds how long a start and a drain may take; here it is only seen that the loop
-        still runs."""
+        """Extend the timeout while a start or a drain runs. The tree itself bounds both; this only
+        shows that the event loop still runs."""
         notifier = self._notifier
         return self._running() > 0 if notifier.stopping else not notifier.started

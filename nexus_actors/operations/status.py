@@ -1,4 +1,4 @@
-"""What `nexus status` is told: numbers about this process, and what keeps it from its work."""
+"""The answer to `nexus status`: numbers about this process, and what impairs its work."""
 
 import os
 import socket
@@ -28,14 +28,14 @@ from nexus_actors.work.in_work import InWork
 from nexus_actors.work.metrics import Metrics
 
 STATUS_TIMEOUT = 2.0
-"""Seconds that a status waits for the database."""
+"""The most seconds that a status waits for the database."""
 LONGEST_TEXT = 500
-"""Characters of a text in the report of a node."""
+"""The most characters of a text in a node's report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """What it looks at."""
+    """The tables that a status reads."""
 
     in_work: InWork
     desired: Desired
@@ -44,12 +44,12 @@ class Tables:
     outages: Outages
     spool: FileSpool
     spans: Counts | None
-    """None where nothing is traced."""
+    """None if tracing is not configured."""
 
 
 class Status:
-    """Looks at the service's tables, and changes nothing. `database` gives the open one, or None
-    before the first was opened."""
+    """Reads the service's tables. `database` returns the open one; None before the first was
+    opened."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class Status:
         self.started_at = datetime.now(UTC)
         self._began = time.monotonic()
         self.started = False
-        """Whether all of the tree has been started."""
+        """Whether the whole tree has been started."""
         self.waits_for: str | None = None
-        """What keeps the database from being opened."""
+        """Why the database is not open yet; None if it is."""
 
     def uptime(self) -> float:
         """Seconds since the service began."""
@@ -82,18 +82,18 @@ class Status:
 
     @property
     def awaits_database(self) -> bool:
-        """Whether none has been opened, at the start or again."""
+        """Whether the service waits for a database to be opened."""
         return self.waits_for is not None or self._database() is None
 
     @property
     def database_url(self) -> str | None:
-        """Of the database that was opened last, with its password: for connections, never for a
-        message."""
+        """The URL of the database that was opened last, with its password: use it for connections,
+        never in a message."""
         database = self._database()
         return None if database is None else database.pool.url
 
     def state(self, outages: Mapping[str, object]) -> NodeState:
-        """What the service is, these being its outages."""
+        """The service's state, given its outages."""
         if self._in_work.draining:
             rests = self._desired.drain is not None and not self._in_work
             return "drained" if rests else "draining"
@@ -102,7 +102,7 @@ class Status:
         return "degraded" if outages else "ready"
 
     def line(self) -> str:
-        """The same in one line; also before there is a database."""
+        """The state in one line. Also works before there is a database."""
         if self.waits_for is not None:
             return f"waits for the database: {self.waits_for}"
         if not self.started:
@@ -119,7 +119,7 @@ class Status:
                 return f"{state}: {len(self._in_work)} in flight"
 
     def report(self) -> NodeReport:
-        """What all who look at the database are told of this process."""
+        """The report of this process for `nexus.nodes`."""
         outages = self.outages()
         host, providers = socket.gethostname(), self._in_work.providers
         error = self._metrics.last_error
@@ -144,8 +144,8 @@ class Status:
         return self._in_force.settings
 
     async def __call__(self, arguments: Mapping[str, Any] | None = None) -> object:
-        """The answer to `status`; what waits in the queues is the database's to tell, unless the
-        argument `queues` is false."""
+        """The answer to `status`. It includes queue lengths from the database, unless the argument
+        `queues` is false."""
         outages = self.outages()
         counted = arguments is None or arguments.get("queues") is not False
         queues, waiting = await self._counted() if counted else ({}, {})
@@ -174,7 +174,7 @@ class Status:
         }
 
     async def job(self, arguments: Mapping[str, Any]) -> object:
-        """Where this process has a request (`msg_id`, `request_id`); None if it does not."""
+        """Where this process has a request (`msg_id`, `request_id`); None if it has not."""
         try:
             job = self._in_work.get(int(arguments["msg_id"]), str(arguments["request_id"]))
         except (KeyError, TypeError, ValueError) as error:
@@ -208,7 +208,7 @@ class Status:
             "running": len(queue.held),
             "waiting": len(queue.waiting),
             "queued": len(queue),
-            # Names of earlier releases for the last five.
+            # The last five have names from earlier releases.
             "calls": calls.succeeded,
             "calls_at_once": queue.concurrency.limit,
             "keys_held": keys_suspended,
@@ -217,8 +217,8 @@ class Status:
         }
 
     def outages(self) -> dict[str, dict[str, object]]:
-        """Who waits for the database, and why; what is not delivered by it; which provider takes no
-        key of ours, and which cannot be reached."""
+        """The stages that wait for the database, and why; what the database does not deliver;
+        providers without a usable key; providers that cannot be reached."""
         now = trio.current_time()
         outages = {**self._outages.describe(now)}
         for name, refused in self._gates.refused.items():
@@ -232,8 +232,8 @@ class Status:
         return outages
 
     def _unreachable(self, provider: str, now: float) -> dict[str, object] | None:
-        """Why nothing of the provider can be used, and for how long: its server is away, or each of
-        the models that the routes name has failed. None if something can, as far as is known."""
+        """Why the provider cannot be used, and for how long: its server is away, or all models that
+        the routes name have failed. None if it can be used, as far as is known."""
         failing = self._gates.failing(provider, now)
         away = [it for it in failing.values() if it.cause.startswith(ErrorType.CONNECTION_FAILED)]
         routes = self._settings.routes
@@ -246,8 +246,8 @@ class Status:
         return {"seconds": round(now - since, 1), "error": away[0].cause}
 
     async def _counted(self) -> tuple[object, object]:
-        """How long the queues are, and how many requests wait for what. Counting takes time in a
-        long queue, and a status must not."""
+        """The queue lengths, and how many requests wait for what. Bounded in time, since counting a
+        long queue takes long."""
         database = self._database()
         if database is None:
             raise CommandRefused("no database is open yet")
@@ -272,7 +272,7 @@ def _why(outages: Mapping[str, Mapping[str, object]]) -> str:
 
 
 def _of_database(database: PostgresDatabase) -> Mapping[str, dict[str, object]]:
-    """What it does not do as it should."""
+    """What the database does not do as it should."""
     outages: dict[str, dict[str, object]] = {}
     hints, claim, direct = database.hints, database.claim, database.requests.direct
     if direct is not None and direct.trouble is not None:

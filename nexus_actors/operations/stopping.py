@@ -1,4 +1,4 @@
-"""`nexus actor stop|start`: hold one actor of the tree, and let it go again."""
+"""`nexus actor stop|start`: stops one actor of the tree, and starts it again."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -25,26 +25,26 @@ STOPPABLE: Final = frozenset(
         "Rollup",
     }
 )
-"""Actors without which the service does the rest of its work. All others are not stopped: it would
-end of it, do nothing, or hear its operator no more; and a provider's pool starts its own again."""
+"""Actors without which the service still does the rest of its work. Others cannot be stopped: the
+service would end, do nothing, or no longer hear its operator. A provider's pool restarts its own
+workers."""
 
 
 class Stopping:
-    """One actor by its name. It is stopped by its supervisor, in its own time, and not started
-    again until somebody says so, or what it depends on is started anew. Until then `outages` tell
-    of it."""
+    """Stops one actor by its name, through its supervisor. It stays stopped until an operator
+    starts it, or until its supervisor restarts. Meanwhile `outages` report it."""
 
     def __init__(self, root: Callable[[], ActorRef], outages: Outages) -> None:
         self._root = root
         self._outages = outages
 
     def heed(self, event: telemetry.ProcessStarted) -> None:
-        """An actor has been started, whatever the reason."""
+        """An actor has been started, for whatever reason."""
         self._outages.tell(_outage(event.process), None)
 
     async def stop(self, arguments: Mapping[str, Any]) -> object:
-        """Stop the argument `actor`: `ended` is whether it has ended already. One that ends its
-        work first is awaited for `PATIENCE` seconds, and goes on ending. Raises CommandRefused."""
+        """Stop the argument `actor`. `ended` says whether it has ended already: an actor that
+        finishes its work first is awaited for `PATIENCE` seconds. Raises CommandRefused."""
         found = await self._find(arguments)
         if found.name not in STOPPABLE:
             told = "nexus restart starts it anew; nexus drain, pause and scale stop work"
@@ -62,7 +62,7 @@ class Stopping:
         return {"actor": found.name, "ended": ended}
 
     async def start(self, arguments: Mapping[str, Any]) -> object:
-        """Start the argument `actor`, which was stopped. Raises CommandRefused."""
+        """Start the argument `actor`, which must be stopped. Raises CommandRefused."""
         found = await self._find(arguments)
         log.warning("an actor is started, as asked", actor=found.name)
         started = await _patiently(Supervisor.restart_child, found)
@@ -83,7 +83,7 @@ def _outage(actor: str) -> str:
 
 
 async def _patiently(act: Callable[[ActorRef, str], Any], found: Found) -> bool:
-    """Have its supervisor do that; whether it has, within `PATIENCE`. It does it all the same."""
+    """Make the supervisor act. Returns whether it has within `PATIENCE`; it acts in any case."""
     with trio.move_on_after(PATIENCE) as limit:
         try:
             await act(found.supervisor, found.id)
