@@ -1,6 +1,6 @@
--- Part of the statements that end or return the requests `owned` (request_id, msg_id): their attempts are told in $3 (JSON) by
--- instance $1.
--- All that the attempts settle or correct, in one order, before any of it is changed: the triggers take it row by row.
+-- Part of the statements that end or return the requests `owned` (request_id, msg_id): instance $1 reports their
+-- attempts in $3 (JSON). Lock everything that the attempts settle or correct, in one order, before any change: the
+-- triggers lock row by row.
 money AS MATERIALIZED (
     SELECT s.budget
     FROM nexus.spending AS s
@@ -23,7 +23,8 @@ told AS MATERIALIZED (
     )
     JOIN owned AS o ON o.request_id = a.request_id AND a.msg_id = o.msg_id
 ),
--- What this instance reserved for them, or is taken to have spent; what it reserved for a call that it never made comes back.
+-- What this instance has reserved for them, or is assumed to have spent. Reservations for calls that were never made
+-- are returned.
 settled AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT m.request_id, m.number, true AS reserved
@@ -57,7 +58,7 @@ attempted AS (
             AND t.request_id = ANY (ARRAY(SELECT request_id FROM owned))
     WHERE (SELECT count FROM settled) >= 0
     ORDER BY a.request_id, a.number
-    -- An attempt that was taken for interrupted, because its lease lapsed meanwhile, is told rightly now.
+    -- Correct an attempt that was assumed to be interrupted because its lease had lapsed.
     ON CONFLICT (request_id, number) DO UPDATE SET
         provider = excluded.provider, model = excluded.model, outcome = excluded.outcome,
         status_code = excluded.status_code, duration_ms = excluded.duration_ms,

@@ -1,5 +1,5 @@
--- What routing goes by of message q, without a wrapping. Null where it cannot be told by that, or not at once: of what is no object,
--- goes on with an answer, or has more than 64 KB. No value is made a text.
+-- The fields of message q that routing looks at, unwrapped. Null if they do not decide routing or cannot be read
+-- quickly: the message is not an object, continues an answer, or has more than 64 KB. No value is converted to text.
 CASE WHEN pg_column_size(q.message) <= 65536 THEN (
     SELECT CASE WHEN jsonb_typeof(h.fields) = 'object' AND NOT h.fields ? 'previous_response_id'
                 THEN jsonb_build_array(h.fields -> 'provider', h.fields -> 'model', h.fields -> 'complexity', h.fields -> 'task_type',

@@ -3,7 +3,7 @@
 published AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT array_agg(
-                     -- Here alone, so that it holds of every way to an end.
+                     -- Only here, so that it applies to every kind of end.
                      CASE WHEN d.sent_again_after IS NULL THEN d.result
                           ELSE d.result || '{"supersedes": true}' END
                      ORDER BY d.msg_id) AS messages

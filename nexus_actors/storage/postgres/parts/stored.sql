@@ -1,6 +1,6 @@
--- Part of finish.sql, where this service stores results: they are put into job_results here, as store_results.sql does it with
--- what comes from the results queue, and filed as if they had come from there. `storage/job_results.py` says what a row holds.
--- What takes the place of an error goes to the queue: it needs a privilege that not every role has.
+-- Part of finish.sql if this service stores results: they are put into job_results here, as store_results.sql does with
+-- those from the results queue, and archived as if they had come from there. `storage/job_results.py` says what a row
+-- holds. A result that replaces an error goes to the queue, since that needs a privilege that not every role has.
 -- Locks: job_results by id, last.
 stored AS (
     INSERT INTO public.job_results (
@@ -27,7 +27,7 @@ stored AS (
     ORDER BY d.row_id
     ON CONFLICT (id) DO NOTHING
 ),
--- A number that the archive has already is another's, which stays.
+-- A number that is in the archive already belongs to another message, which stays.
 filed AS (
     INSERT INTO pgmq.a_{results} (msg_id, read_ct, vt, message)
     SELECT nextval('pgmq.q_{results}_msg_id_seq'), 1, clock_timestamp(),
@@ -35,7 +35,7 @@ filed AS (
     FROM (SELECT * FROM said WHERE sent_again_after IS NULL AND '{acknowledge}' = 'archive' ORDER BY msg_id) AS d
     ON CONFLICT DO NOTHING
 ),
--- A full queue of notifications would fail the whole: who waits also polls.
+-- A full notification queue would fail the statement. Waiting clients also poll.
 told_of AS MATERIALIZED (
     SELECT count(*)
     FROM said AS d

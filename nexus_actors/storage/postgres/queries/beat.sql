@@ -1,4 +1,4 @@
--- Write the row of the node $1 anew, whatever it was before.
+-- Insert or replace the row of the node $1.
 INSERT INTO nexus.nodes (
     node, name, host, version, pid, queue, started_at, beat_at, state, why, in_flight, concurrency, restarts, last_error)
 VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8, $9, $10, $11::jsonb, $12, $13)

@@ -1,4 +1,4 @@
--- Who keeps the session $1 waiting. A prepared transaction has no session, and stands here as 0.
+-- The sessions that block the session $1. A prepared transaction has no session and is shown as 0.
 SELECT b.pid, CASE WHEN b.pid = 0 THEN 'a prepared transaction' ELSE coalesce(a.usename, 'an unknown role') END AS role,
        coalesce(a.application_name, '') AS name,
        a.usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user) AS ours,

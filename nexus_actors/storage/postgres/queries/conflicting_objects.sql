@@ -1,5 +1,5 @@
--- What stands where ours belongs and is not ours, with the mend. $1: the queues; $2: the columns of job_results that results
--- are written to, none where nobody writes them. Of the catalogs alone, which every role may read.
+-- Foreign objects where ours belong, each with the fix. $1: the queues; $2: the columns of job_results that results are
+-- written to, empty if this service does not write them. Reads only the catalogs, which every role may read.
 WITH ours AS (
     SELECT c.oid, n.nspname || '.' || c.relname AS name,
            ARRAY(SELECT a.attname::text FROM pg_attribute AS a

@@ -1,6 +1,7 @@
--- Send the request of the dead letter $1 again, under an id of its own that nobody can foretell, and archive the letter. No text
--- is made of the request. One that cannot be sent stays: `why`; or `archived`, the number under which it is in the archive. No row
--- if the letter is gone, or in the hands of another: two who retry at once send it once. `is_result`: see dead_retry_result.sql.
+-- Send the request of the dead letter $1 again, under a new, unpredictable id, and archive the letter. The request is
+-- not converted to text. A letter that cannot be sent stays: `why`; or `archived`, the number under which it is in the
+-- archive. No row if the letter is gone or locked: two simultaneous retries send it once. `is_result`: see
+-- dead_retry_result.sql.
 WITH letter AS MATERIALIZED (
     SELECT d.msg_id, d.message
     FROM pgmq.q_{dead} AS d

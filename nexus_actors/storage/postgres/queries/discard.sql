@@ -1,5 +1,5 @@
--- Acknowledge the deliveries ($1, $2) (msg_id, read_ct), fenced: what was delivered again is left alone. One whose number is in
--- the archive already (the sequence began anew, or a producer chose it) is deleted.
+-- Acknowledge the deliveries ($1, $2) (msg_id, read_ct). Fenced: a message that was delivered again is left alone. A
+-- message whose number is in the archive already (the sequence was reset, or a producer chose the number) is deleted.
 --
 -- Locks: queue rows in order of msg_id.
 WITH held AS MATERIALIZED (

@@ -1,7 +1,7 @@
 -- Keep the messages of instance $1's leases ($2, $3) (msg_id, read_ct) invisible for another $4 seconds.
 --
--- The journal row is the fence: a lease that was given back still has its read_ct on the queue. Every row is looked up by its
--- key, as in finish.sql. Locks: queue rows in order of msg_id, then journal rows in order of request_id.
+-- The journal row is the fence, since a lease that was given back keeps its read_ct in the queue. Every row is looked
+-- up by key, as in finish.sql. Locks: queue rows in order of msg_id, then journal rows in order of request_id.
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest($2::bigint[], $3::integer[]) AS a (msg_id, read_ct)
 ),
@@ -17,7 +17,7 @@ named AS MATERIALIZED (
     FROM nexus.requests AS r
     WHERE r.owner = $1 AND r.state = 'leased' AND r.queue = '{requests}' AND r.msg_id = ANY ($2)
 ),
--- Under whichever lease: a statement of ours that runs beside this one may just have leased a request anew.
+-- Under any lease of ours: a concurrent statement of this instance may just have leased the request again.
 owned AS MATERIALIZED (
     SELECT r.request_id, r.msg_id, r.read_ct, r.received_at
     FROM nexus.requests AS r
@@ -38,5 +38,5 @@ extended AS (
     FROM held AS h
     WHERE q.msg_id = h.msg_id AND q.msg_id = ANY ($2) AND {same_h}
 )
--- A message that an operator has purged is still ours to end.
+-- If an operator has purged the message, this instance still has to end the request.
 SELECT request_id, msg_id, read_ct FROM owned

@@ -1,6 +1,7 @@
--- Find up to $2 messages that are due, from $3 on, and are unlike all of the messages $1 by what routing goes by ($4: the agent
--- too); and up to when it was looked: the next time may begin there. It looks for 0.1 s; what comes then is late. What was sent
--- before that, but committed later, is not seen from there; so it is a moment ago at most.
+-- Find up to $2 messages that are due, from $3 on, and that differ from all messages $1 in a field that routing looks
+-- at ($4: including the agent). Also return the time up to which all were examined, where the next search may begin. A
+-- search takes 0.1 s at most. That time is at least a moment ago, since a message may be sent before it and committed
+-- after it.
 --
 -- Nothing is locked: `lease` takes them if they are still there.
 WITH alike AS MATERIALIZED (
@@ -15,12 +16,12 @@ found AS MATERIALIZED (
           FROM pgmq.q_{requests} AS q
           WHERE {due} <= now() AND {due} >= coalesce($3::timestamptz, '-infinity') AND EXISTS (SELECT FROM alike)
           ORDER BY {due}
-          LIMIT 1000000) AS n  -- the limit says that few are read, so they are read in this order
+          LIMIT 1000000) AS n  -- the limit makes the planner read them in this order
     WHERE n.late OR n.labels NOT IN (SELECT labels FROM alike)
     LIMIT $2
 )
 SELECT ARRAY(SELECT msg_id FROM found WHERE NOT late) AS msg_ids,
-       -- A time that a datetime can hold.
+       -- A time within the range of a datetime.
        greatest('1970-01-01 00:00:00+00', least(
            now() - interval '200 milliseconds',
            (SELECT min(due) FROM found WHERE late),

@@ -1,14 +1,14 @@
--- End the requests of $2 (JSON) for instance $1: publish results, send dead letters, acknowledge the messages, close the
--- journal rows and record the attempts $3 (JSON). Each item is fenced; the rest of the batch does not mind.
+-- End the requests of $2 (JSON) for instance $1: publish results, send dead letters, acknowledge the messages, close
+-- the journal rows and record the attempts $3 (JSON). Each item is fenced; a lost lease does not affect the others.
 --
--- An item with a result is fenced by its journal row, which every lease of ours writes: it holds even where an
--- operator has purged or peeked at the message. An item without one (nothing identifies it, or the id is another
--- message's) has no journal row of its own and is fenced by its queue row.
--- Every row is looked up by a list of keys, once, beside the join by hash that says the same (our sessions make no other): the
--- planner may take a table for empty, which it was when it was analysed last or when the plan was made, and would join by reading
--- all of it; and a batch for one row, and would go through it for each row.
--- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period. One that
--- another holds for long is not waited for until the statement's time is over: it is one request's, and others are to end.
+-- An item with a result is fenced by its journal row, which every lease writes: the fence holds even if an operator has
+-- purged or read the message. An item without a result (it has no id, or the id is another message's) has no journal
+-- row of its own and is fenced by its queue row. Every row is looked up by a list of keys, in addition to the hash join
+-- with the same condition (our sessions allow no other kind): a table may have been empty when it was last analysed or
+-- when the plan was made, and the planner would then read all of it; or it would expect a batch of one row, and scan
+-- the batch for each row.
+-- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period.
+-- The wait for each lock is short, so that one locked row does not keep the other requests from ending.
 WITH item AS MATERIALIZED (
     SELECT row_number() OVER () AS place, i.msg_id, i.read_ct, i.request_id, i.row_id, i.result::jsonb AS result, i.journal::jsonb AS journal, i.failure,
            i.attempt_count, i.spared_count, i.steps
@@ -29,16 +29,16 @@ owned AS MATERIALIZED (
     SELECT i.place, r.request_id, r.msg_id, r.read_ct, r.received_at, r.sent_again_after, r.traceparent
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
-    -- Counting forces all of the queue's locks before the first of the journal's.
+    -- Counting makes it take all locks on the queue before the first on the journal.
     WHERE (SELECT count(*) FROM queued) >= 0
           AND i.result IS NOT NULL AND r.request_id = ANY (ARRAY(SELECT request_id FROM item))
           AND r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
-          -- Not by an index on these, which would tell all that this instance has in work.
+          -- Written so that no index on these is used, which would return everything that this instance has in work.
           AND (r.owner, r.state) IS NOT DISTINCT FROM ($1, 'leased')
     ORDER BY r.request_id
     FOR UPDATE OF r
 ),
--- The sequence began anew meanwhile, and the number is another request's, whose message stays, unless it ends here, too.
+-- The sequence was reset meanwhile and the number is another request's. Its message stays, unless that ends here, too.
 others AS MATERIALIZED (
     SELECT r.place
     FROM owned AS r
@@ -52,7 +52,7 @@ ended AS MATERIALIZED (
     FROM queued AS q
     JOIN item AS i ON i.msg_id = q.msg_id AND i.read_ct = q.read_ct AND i.result IS NULL
 ),
--- Ended by an earlier call whose answer was lost on its way.
+-- Ended by an earlier call whose response was lost.
 already AS MATERIALIZED (
     SELECT r.msg_id, r.read_ct
     FROM nexus.requests AS r
@@ -61,10 +61,10 @@ already AS MATERIALIZED (
           AND r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
           AND r.owner = $1 AND r.state IN ('done', 'failed')
 ),
--- What the results say: `contract/encode.py` has the names.
+-- The fields of the results: `contract/encode.py` has the names.
 said AS MATERIALIZED (
     SELECT i.place, i.msg_id, i.request_id, i.row_id, i.attempt_count, i.spared_count, i.steps, o.sent_again_after,
-           -- A span of ours, if there is one, else what came with the message. Here, so that it holds of every way to an end.
+           -- Our own span, if there is one, else the producer's. Here, so that it applies to every kind of end.
            coalesce(i.result ->> 'traceparent', o.traceparent) AS traceparent,
            CASE WHEN o.traceparent IS NULL OR i.result ? 'traceparent' THEN i.result
                 ELSE i.result || jsonb_build_object('traceparent', o.traceparent) END AS result, d.*
@@ -85,13 +85,13 @@ closed AS (
     FROM said AS d
     WHERE r.request_id = d.request_id AND r.request_id = ANY (ARRAY(SELECT request_id FROM owned))
 ),
--- The wish to cancel it is fulfilled, or came too late.
+-- A cancellation has taken effect, or came too late.
 forgotten AS (
     DELETE FROM nexus.cancellations AS c WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM owned))
 ),
 {attempts},
 {stored}{published},
--- The request is copied from the queue's row, so that it need not travel back here.
+-- The request is copied from the queue's row, so that it need not be sent to the server again.
 letters AS MATERIALIZED (
     SELECT i.msg_id,
            nexus.dead_letter(
@@ -111,14 +111,14 @@ letters AS MATERIALIZED (
             AND i.place NOT IN (SELECT place FROM others)
     WHERE i.failure IS NOT NULL
 ),
--- Each by itself: together they may be more than an array can hold.
+-- One by one: together they may exceed the size of an array.
 buried AS MATERIALIZED (
     SELECT count(*)
     FROM (SELECT letter FROM letters ORDER BY msg_id) AS l
     CROSS JOIN LATERAL pgmq.send('{dead}', l.letter)
 ),
--- What the archive has under this number already can only be deleted. What a dead letter refers to is kept in any case.
--- One look-up for each: for EXISTS, all of the archive may be read.
+-- A message whose number is in the archive already can only be deleted. A message that a dead letter refers to is
+-- always kept. One look-up per message: for EXISTS, the planner may read the whole archive.
 fate AS MATERIALIZED (
     SELECT e.msg_id,
            ('{acknowledge}' = 'archive'
@@ -128,7 +128,7 @@ fate AS MATERIALIZED (
     FROM ended AS e
     WHERE e.place NOT IN (SELECT place FROM others)
 ),
--- As pgmq.archive and pgmq.delete do it, which build and plan their statements anew at each call.
+-- The same as pgmq.archive and pgmq.delete, which build and plan their statements again at each call.
 gone AS (
     DELETE FROM pgmq.q_{requests} AS q
     WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM fate))
@@ -143,7 +143,7 @@ archived AS (
 )
 SELECT e.msg_id, e.read_ct
 FROM ended AS e
--- A part that nothing refers to would not be executed, unless it writes.
+-- A CTE without a reference is executed only if it writes.
 WHERE (SELECT count FROM published) >= 0 AND (SELECT count FROM buried) >= 0
 UNION ALL
 SELECT msg_id, read_ct FROM already

@@ -1,4 +1,5 @@
--- Make visible what instance $1 put to wait for a provider: it stops, and others may have no such lane.
+-- Make requests visible that instance $1 gave back to wait for a provider: it stops, and others may not have that
+-- provider.
 --
 -- Every row is looked up by its key, as in finish.sql.
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id.

@@ -1,8 +1,8 @@
--- Return leases of instance $1: the items of $2 (JSON) become visible after their delay, or wait for a provider, invisible for $4 seconds
--- (up to twice that, so that many do not come back at once). $3 (JSON) are attempts made. What another process has since leased is
--- left alone.
+-- Return leases of instance $1: the items of $2 (JSON) become visible after their delay, or wait for a provider,
+-- invisible for $4 seconds (up to twice that, so that many do not come back at once). $3 (JSON) are the attempts.
+-- Messages that another process has leased since are left alone.
 --
--- The journal row is the fence, as every lease of ours writes it. Every row is looked up by its key, as in finish.sql.
+-- The journal row is the fence, since every lease writes it. Every row is looked up by its key, as in finish.sql.
 -- Locks: queue rows in order of msg_id, then journal rows in order of request_id, then spending by budget and period.
 WITH item AS MATERIALIZED (
     SELECT *
@@ -18,7 +18,7 @@ queued AS MATERIALIZED (
     ORDER BY q.msg_id
     FOR UPDATE OF q
 ),
--- What is to be cancelled waits for nothing: it ends at its next lease.
+-- A cancelled request does not wait: it ends at its next lease.
 cancelled AS MATERIALIZED (
     SELECT c.request_id FROM nexus.cancellations AS c WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM item))
 ),
@@ -29,7 +29,7 @@ owned AS MATERIALIZED (
     FROM nexus.requests AS r
     JOIN item AS i ON i.request_id = r.request_id
     LEFT JOIN cancelled AS c ON c.request_id = i.request_id
-    -- Counting forces all of the queue's locks before the first of the journal's.
+    -- Counting makes it take all locks on the queue before the first on the journal.
     WHERE (SELECT count(*) FROM queued) >= 0
           AND r.request_id = ANY (ARRAY(SELECT request_id FROM item))
           AND r.queue = '{requests}' AND r.msg_id = i.msg_id AND r.read_ct = i.read_ct
@@ -59,6 +59,6 @@ visible AS (
     WHERE q.msg_id = h.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM owned)) AND {same_h}
 ),
 {attempts}
--- An update fires no trigger of ours, and other processes may have room.
+-- An update does not fire our trigger, and other processes may have room.
 SELECT CASE WHEN EXISTS (SELECT FROM owned WHERE lane IS NULL AND delay <= 0) AND pg_notification_queue_usage() < 0.5
             THEN pg_notify('{channel}', '') END

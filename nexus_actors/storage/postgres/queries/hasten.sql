@@ -1,2 +1,2 @@
--- Make visible those of the requests $1 that wait; how many.
+-- Make those of the requests $1 visible that wait. Returns how many.
 SELECT nexus.hasten($1::text[]) AS count

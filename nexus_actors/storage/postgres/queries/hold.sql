@@ -1,5 +1,5 @@
--- Make the message that is due first invisible for $1 seconds, as another delivery. Nothing of it is looked at, and the journal
--- does not hear of it: this passes where `lease` fails for what that one message is.
+-- Make the message that is due first invisible for $1 seconds; this counts as a delivery. It neither reads the message
+-- nor touches the journal, so it succeeds where `lease` fails because of that message.
 UPDATE pgmq.q_{requests} AS q
 SET vt = clock_timestamp() + make_interval(secs => $1),
     read_ct = CASE WHEN q.read_ct BETWEEN 0 AND 2147483000 THEN q.read_ct ELSE 0 END + 1

@@ -1,5 +1,5 @@
--- Make visible, as another delivery, what `take_waiting` would take first: up to $2 of each of the lanes $1, and $3 whose time is
--- over. The journal does not hear of it, and `lease` will find it.
+-- Make messages visible that `take_waiting` would take first: up to $2 of each of the lanes $1, and $3 whose timeout
+-- has passed. This counts as a delivery. The journal is not touched, and `lease` will find them.
 WITH free AS MATERIALIZED (
     SELECT picked.msg_id
     FROM unnest($1::text[], $2::integer[]) AS room (lane, places)

@@ -1,4 +1,5 @@
--- What the role of this session lacks, of the privileges $2 on the tables $1 (each its schema and name) and of our functions.
+-- The privileges that the role of this session lacks, of $2 on the tables $1 (schema and name each) and on our
+-- functions.
 SELECT 'USAGE on schema ' || n.nspname AS what
 FROM pg_namespace AS n
 WHERE n.nspname IN ('pgmq', 'nexus') AND NOT has_schema_privilege(n.oid, 'USAGE')

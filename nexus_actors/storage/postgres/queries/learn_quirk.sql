@@ -1,5 +1,5 @@
--- Provider $1's model $2 does not take field $3 in a request of effort $4, which is told as $5. What was learnt more than $6
--- seconds ago goes, and of this provider's all beyond the $7 newest.
+-- Record that provider $1's model $2 does not accept field $3 in a request of effort $4; $5 is the reason to report.
+-- Delete what was learnt more than $6 seconds ago, and of this provider everything but the $7 newest.
 WITH gone AS (
     DELETE FROM nexus.model_quirks AS q
     USING (

@@ -1,13 +1,14 @@
--- Lease up to $3 visible messages for $2 seconds and claim their requests for instance $1. A message of more than $4 bytes
--- comes without its text; the texts of the others have no more than $5 bytes together, but one comes at least.
+-- Lease up to $3 visible messages for $2 seconds and claim their requests for instance $1. A message of more than $4
+-- bytes is returned without its text. The texts of the others have at most $5 bytes together, but at least one is
+-- returned.
 --
--- Read and claim are one statement, so that a lease and its journal row exist together or not at all.
--- What pgmq.read does, but by an index on the time it is due and in that order: pgmq.read walks the queue by msg_id, past all that
--- is invisible, which takes 100 ms where a hundred thousand requests wait for a provider. First sent is still first read.
--- Every row is looked up by a list of keys, beside the join that says the same, as in finish.sql.
--- What a row says of itself is a producer's word: nothing here may fail for it.
--- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. One whose journal row is locked is
--- left for a second.
+-- Read and claim are one statement, so that a lease and its journal row exist together or not at all. The same as
+-- pgmq.read, but by an index on the time at which a message is due, and in that order. pgmq.read scans the queue by
+-- msg_id, past all invisible messages, which takes 100 ms if a hundred thousand requests wait. First sent is still
+-- first read. Every row is looked up by a list of keys, in addition to the join with the same condition, as in
+-- finish.sql. A producer may have written anything into a row, so no value of it may make this statement fail.
+-- Locks: queue rows, skipping those that are locked, then journal rows in order of request_id. A message whose journal
+-- row is locked is skipped for a second.
 WITH seen AS MATERIALIZED (
     SELECT q.msg_id, {due} AS due, q.read_ct, q.message,
            {weight} AS weight
@@ -23,7 +24,7 @@ few AS MATERIALIZED (
           FROM seen
           WHERE {turn}
           WINDOW first_come AS (ORDER BY due, msg_id)) AS s
-    -- Numbers take half a second for so many bytes, all else less.
+    -- Numbers of this many bytes take half a second, anything else takes less.
     WHERE place = 1 OR together <= 8388608
 ),
 opened AS MATERIALIZED (
@@ -34,7 +35,7 @@ opened AS MATERIALIZED (
 identified AS MATERIALIZED (
     SELECT o.*, old.state AS old_state, old.owner AS old_owner, old.leased_at AS old_leased_at,
            coalesce(old.queue = '{requests}' AND old.msg_id = o.msg_id, false) AS known,
-           -- Greater than any before, whatever the row says; far from where it would not fit any more it begins anew.
+           -- Greater than any before, whatever the row says. Long before the type's limit, it starts again.
            CASE WHEN old.queue = '{requests}' AND old.msg_id = o.msg_id AND old.read_ct BETWEEN 0 AND 2147483000
                 THEN old.read_ct ELSE 0 END AS old_read_ct
     FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY due, msg_id) AS together,
@@ -44,7 +45,7 @@ identified AS MATERIALIZED (
          ON old.request_id = o.request_id AND old.request_id = ANY (ARRAY(SELECT request_id FROM opened))
     WHERE o.place = 1 OR o.body IS NULL OR o.together <= $5
 ),
--- Those that the journal has are locked before they are written: whoever holds one holds up nobody else.
+-- Existing journal rows are locked before they are written, so that a locked one does not block the others.
 free AS MATERIALIZED (
     SELECT r.request_id
     FROM nexus.requests AS r
@@ -60,7 +61,7 @@ taken AS (
     FROM (SELECT msg_id, old_read_ct, old_state IS NOT NULL AND request_id NOT IN (SELECT request_id FROM free) AS locked
           FROM identified) AS i
     WHERE q.msg_id = i.msg_id AND q.msg_id = ANY (ARRAY(SELECT msg_id FROM identified))
-    -- A time that a datetime can hold, and not to come.
+    -- A time within the range of a datetime, and not in the future.
     RETURNING q.msg_id, q.read_ct, i.locked, nexus.traceparent(q.headers) AS traceparent,
               least(greatest(q.enqueued_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at
 ),
@@ -77,8 +78,8 @@ ranked AS MATERIALIZED (
     FROM delivered AS d
     WHERE d.request_id IS NOT NULL AND NOT d.locked
 ),
--- A row that may not be claimed is written too, unchanged: only so does RETURNING tell what it says now. A row that
--- another process committed after this statement began is invisible to every other way of looking.
+-- A row that cannot be claimed is written, too, unchanged, so that RETURNING shows its current values. A row that
+-- another process has committed after this statement began is visible in no other way.
 journal AS (
     INSERT INTO nexus.requests AS r (
         request_id, queue, msg_id, read_ct, owner, state, digest, attempts, received_at, leased_at,
@@ -97,9 +98,9 @@ journal AS (
                    CASE WHEN ours THEN r.attempts + 1 ELSE r.attempts END,
                    CASE WHEN ours THEN NULL ELSE r.lane END,
                    CASE WHEN ours THEN excluded.leased_at ELSE r.leased_at END,
-                   -- One that was sent again under its id has none yet.
+                   -- A request that was sent again under its id has none yet.
                    CASE WHEN ours THEN coalesce(r.first_leased_at, excluded.leased_at) ELSE r.first_leased_at END,
-                   -- One that was not read then may be read now, which tells more.
+                   -- A text that was not read then may be read now, and has more information.
                    CASE WHEN ours AND r.digest LIKE '%:%' THEN excluded.digest ELSE r.digest END,
                    coalesce(r.agent_id, CASE WHEN ours THEN excluded.agent_id END),
                    coalesce(r.complexity, CASE WHEN ours THEN excluded.complexity END),
@@ -115,7 +116,7 @@ journal AS (
               r.spared_attempts, r.used_candidates, r.first_leased_at, coalesce(r.sent_again_after, 0) AS earlier_attempts,
               r.traceparent, r.wait_reason, r.wait_detail, r.wait_since
 ),
--- A lease that ended without a word is an attempt that did: its process was killed, or too slow.
+-- A lease that ended without a report is an attempt that did: its process was killed, or too slow.
 interrupted AS (
     INSERT INTO nexus.attempts (
         request_id, number, outcome, error, maybe_paid, owner, started_at
@@ -160,9 +161,9 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
        ) END AS last_outcome,
        j.spared_attempts, j.earlier_attempts, j.used_candidates, p.provider AS previous_provider, p.model AS previous_model,
        p.key_name AS previous_key, c.by AS cancelled_by, c.why AS cancelled_why,
-       -- Of a message that is not the one that the journal has: its own.
+       -- From the message itself, if the journal row belongs to another message.
        CASE WHEN j.msg_id = i.msg_id AND j.read_ct = i.read_ct THEN j.traceparent ELSE i.traceparent END AS traceparent,
-       -- What the journal says of waiting holds since the lease before, or is of an earlier one.
+       -- The journal's values about waiting date from the previous lease, or from an earlier one.
        CASE WHEN i.old_state = 'queued' THEN greatest(j.wait_since, i.old_leased_at, i.enqueued_at) END AS waited_since,
        CASE WHEN i.old_state = 'queued' AND j.wait_since >= i.old_leased_at AND j.wait_since >= i.enqueued_at
             THEN j.wait_reason END AS waited_for,
@@ -170,7 +171,7 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
 FROM delivered AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
 LEFT JOIN cancelled AS c ON c.request_id = i.request_id
--- Who gave the answer that this request goes on with. Some servers give all answers the same id: the last one counts.
+-- Who gave the answer that this request continues. Some servers give all answers the same id: the last one counts.
 LEFT JOIN LATERAL (
     SELECT h.provider, h.model,
            (SELECT a.key_name FROM nexus.attempts AS a
@@ -181,8 +182,8 @@ LEFT JOIN LATERAL (
     ORDER BY h.finished_at DESC
     LIMIT 1
 ) AS p ON true
--- The message that the journal means, unfinished, but not the candidate: it was given back after this statement began.
--- It stays invisible until its time is over, and is then leased again.
+-- The journal row belongs to this message, unfinished, but it is not the candidate: it was given back after this
+-- statement began. It stays invisible until its timeout, and is then leased again.
 WHERE NOT coalesce(
     j.queue = '{requests}' AND j.msg_id = i.msg_id AND j.read_ct <> i.read_ct
     AND j.state IN ('leased', 'waiting', 'queued'), false)

@@ -1,2 +1,2 @@
--- As hold_chore.sql: let another have it.
+-- Like hold_chore.sql, but release the chore.
 UPDATE nexus.chores SET node = NULL, beat_at = NULL WHERE chore = $1 AND queue = $2 AND node = $3 AND term = $4

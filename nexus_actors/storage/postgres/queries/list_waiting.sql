@@ -1,5 +1,5 @@
--- What waits in queue $1, of agent $2 and for reason $3, if these are given: how many for each reason and detail, and up to $4
--- requests, those that wait longest first.
+-- The waiting requests of queue $1, optionally of agent $2 and for reason $3: the number for each reason and detail,
+-- and up to $4 requests, longest waiting first.
 WITH found AS MATERIALIZED (
     SELECT w.*
     FROM nexus.waiting AS w

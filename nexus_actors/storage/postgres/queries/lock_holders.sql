@@ -1,5 +1,6 @@
--- Who holds the advisory lock whose halves are $1 and $2 (and $3: 1 for a key of one number, 2 for one of two). The name and the
--- times of another role's session are hidden from most, and where the server tracks no activities they stand still, so are not told.
+-- The holders of the advisory lock whose halves are $1 and $2 (and $3: 1 for a key of one number, 2 for one of two).
+-- The name and times of another role's session are hidden from most roles. If the server does not track activities,
+-- they are stale and left out.
 SELECT coalesce(l.pid, 0) AS pid,
        CASE WHEN l.pid IS NULL THEN 'a prepared transaction' ELSE coalesce(a.usename, 'an unknown role') END AS role,
        coalesce(a.application_name, '') AS name,

@@ -1,4 +1,5 @@
--- What of the schema is missing, of the tables $1 (each its schema and name). Of the catalogs alone, which every role may read.
+-- The missing parts of the schema, of the tables $1 (schema and name each). Reads only the catalogs, which every role
+-- may read.
 SELECT 'the schema pgmq' AS what WHERE to_regnamespace('pgmq') IS NULL
 UNION ALL
 SELECT 'the table ' || w.name

@@ -1,4 +1,5 @@
--- Note how long the queue of requests is now, where that is the most of its minute or hour. $1: messages that are counted at most.
+-- Record the length of the requests queue if it is the maximum of its minute or hour. $1: the most messages that are
+-- counted.
 INSERT INTO nexus.backlog AS b (queue, span, at, messages, due_seconds)
 SELECT '{requests}', s.span, date_trunc(s.span, clock_timestamp(), 'UTC'),
        CASE WHEN n.counted < $1::bigint THEN n.counted

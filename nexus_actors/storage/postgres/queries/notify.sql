@@ -1,4 +1,4 @@
--- Notify the channels $1 with the payloads $2, in this order; nobody while the server's queue of notifications is half full.
+-- Notify the channels $1 with the payloads $2, in this order. Does nothing while the notification queue is half full.
 SELECT count(pg_notify(n.channel, n.payload))
 FROM (
     SELECT channel, payload

@@ -1,6 +1,7 @@
--- Let request $4 hold what request $3 does: message $1, delivered $2 times. Only in a transaction that is undone, where it is seen
--- whether another would be ended. Request $4 may be one that has ended, or none that was ever seen. $5: its result.
--- Locks: as finish.sql.
+-- Give request $4 the lease of request $3: message $1, delivered $2 times. Only for a transaction that is rolled back
+-- and tests whether another request could be ended. Request $4 may have ended, or may never have existed. $5: its
+-- result.
+-- Locks: the same as finish.sql.
 WITH posed AS MATERIALIZED (
     UPDATE pgmq.q_{requests} AS q
     SET message = q.message || jsonb_build_object('request_id', $4::text, 'agent_id', $5::jsonb -> 'agent_id')

@@ -1,5 +1,5 @@
--- The result ($1, $2) (msg_id, read_ct) stays invisible for $3 seconds more, fenced. Why, $5, is noted in the journal with the
--- request $4, if there is one.
+-- Keep the result ($1, $2) (msg_id, read_ct) invisible for another $3 seconds, fenced. The reason $5 is recorded in the
+-- journal with the request $4, if that exists.
 WITH noted AS (
     UPDATE nexus.requests SET result_trouble = $5 WHERE request_id = $4 AND finished_at IS NOT NULL
 )

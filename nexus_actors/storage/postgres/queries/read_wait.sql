@@ -1,4 +1,4 @@
--- What request $1 waits for, as nexus.waiting has it, without looking at the others but for its place among them.
+-- What request $1 waits for, as in nexus.waiting. Other requests are only counted, for its position.
 SELECT CASE WHEN p.name IS NOT NULL THEN 'paused' ELSE coalesce(r.wait_reason, 'provider_full') END AS reason,
        CASE WHEN p.name IS NOT NULL THEN format('provider %s is paused by %s%s%s', p.name, p.by, ' until ' || p.until, ': ' || p.why)
             ELSE coalesce(r.wait_detail, r.lane) END AS detail,

@@ -1,5 +1,5 @@
--- Lease for instance $1 the requests $2 (messages $3), whose answers it has: whoever else holds them loses them. Those that
--- have ended are left alone. Locks are waited for no longer than in finish.sql.
+-- Lease for instance $1 the requests $2 (messages $3), for which it has answers: other holders lose their leases.
+-- Requests that have ended are left alone. The wait for locks is as short as in finish.sql.
 WITH held AS MATERIALIZED (
     SELECT r.request_id
     FROM nexus.requests AS r

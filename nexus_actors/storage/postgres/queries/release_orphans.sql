@@ -1,8 +1,8 @@
--- Make visible what instance $1 has leased but does not work on: its leases except the messages $2.
+-- Make messages visible that instance $1 has leased but does not work on: all its leases except the messages $2.
 --
--- $3: a call may have been made under them. Then the journal still says 'leased', so that the next lease records an
--- interrupted attempt; else the attempt that was counted ahead is taken back.
--- Every row is looked up by its key, as in finish.sql.
+-- $3: calls may have been made under these leases. Then the journal row stays 'leased', so that the next lease records
+-- an interrupted attempt. Otherwise the attempt that was counted ahead is subtracted. Every row is looked up by its
+-- key, as in finish.sql.
 -- Locks: queue rows in order of msg_id, then journal rows.
 WITH mine AS MATERIALIZED (
     SELECT r.request_id, r.msg_id, r.read_ct, r.received_at

@@ -1,7 +1,8 @@
--- Make visible up to $3 requests that wait for the end of a pause (column lane) that is none of $1, since it is over; or for room at one
--- of the providers $2, which are passed over now.
+-- Make up to $3 requests visible that wait for the end of a pause (column lane) that is not among $1 and so is over, or
+-- for room at one of the providers $2, which are passed over now.
 --
--- Every row is looked up by its key, as in finish.sql. The lanes are found one by one in their index, past what waits in each.
+-- Every row is looked up by its key, as in finish.sql. The lanes are found one by one in their index, skipping
+-- the requests in each.
 -- Locks: queue rows in order of msg_id, skipping those that are locked, then journal rows in order of request_id.
 WITH RECURSIVE lanes AS (
     (SELECT r.lane FROM nexus.requests AS r

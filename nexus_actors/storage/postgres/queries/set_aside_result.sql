@@ -1,5 +1,5 @@
--- Move the result ($1, $2) (msg_id, read_ct) to the dead-letter queue with the reason $3, fenced. One that is too large for a
--- letter stays in the archive. The journal notes it with the request $4, if that is known.
+-- Move the result ($1, $2) (msg_id, read_ct) to the dead-letter queue with the reason $3, fenced. One that is too large
+-- for a letter stays in the archive. The journal records it with the request $4, if that is known.
 --
 -- Locks: the queue's row.
 WITH held AS MATERIALIZED (

@@ -1,7 +1,7 @@
--- Insert the rows of $1 (JSON) into job_results, acknowledge their messages and notify who waits for them.
+-- Insert the rows of $1 (JSON) into job_results, acknowledge their messages and notify waiting clients.
 --
--- Idempotent: the id is derived from the request's, and the acknowledgement needs no fence, since whoever reads the
--- message again finds its row. Locks: queue rows in order of msg_id, then job_results by id.
+-- Idempotent: the id is derived from the request's, and the acknowledgement needs no fence, since another reader of
+-- the message finds its row. Locks: queue rows in order of msg_id, then job_results by id.
 WITH item AS MATERIALIZED (
     SELECT *
     FROM json_to_recordset($1::json) AS i (
@@ -13,7 +13,7 @@ WITH item AS MATERIALIZED (
 queued AS MATERIALIZED (
     SELECT q.msg_id
     FROM pgmq.q_{results} AS q
-    -- Not joined: the planner may take the queue for empty, which it often is when it is analysed, and read all of it.
+    -- Not a join: the queue is often empty when it is analysed, and the planner would then read all of it.
     WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM item))
     ORDER BY q.msg_id
     FOR UPDATE OF q
@@ -31,8 +31,8 @@ stored AS (
     ORDER BY i.id
     ON CONFLICT (id) DO NOTHING
 ),
--- What the archive has under this number already can only be deleted. One look-up for each: for EXISTS, all of the archive may
--- be read.
+-- A message whose number is in the archive already can only be deleted. One look-up per message: for EXISTS, the
+-- planner may read the whole archive.
 fate AS MATERIALIZED (
     SELECT q.msg_id,
            '{acknowledge}' = 'archive'
@@ -51,7 +51,7 @@ deleted AS MATERIALIZED (
     CROSS JOIN LATERAL pgmq.delete('{results}', f.ids)
     WHERE f.ids IS NOT NULL
 )
--- A full queue of notifications would fail the whole: who waits also polls.
+-- A full notification queue would fail the statement. Waiting clients also poll.
 SELECT CASE WHEN (SELECT pg_notification_queue_usage()) < 0.5 THEN pg_notify('nexus_results', i.request_id) END
 FROM item AS i
 WHERE (SELECT count FROM archived) >= 0 AND (SELECT count FROM deleted) >= 0

@@ -1,8 +1,8 @@
--- Put the results $1 (JSON) of requests that were sent again under their ids in the place of the errors that are in job_results, or
--- in a free one. Their messages are not acknowledged: store_results.sql does that. A success stays, and so does a newer error: that
--- an old message is read again changes nothing. It alone needs UPDATE on the table.
+-- Insert the results $1 (JSON) of requests that were sent again under their ids, replacing errors in job_results. Their
+-- messages are not acknowledged: store_results.sql does that. A success stays, and so does a newer error, so reading an
+-- old message again changes nothing. Only this statement needs UPDATE on the table.
 --
--- A success needs no comparison of times, which may be those of two machines: there is one at most, and it is the last.
+-- For a success, times (perhaps of two machines) need no comparison: there is at most one, and it is the last result.
 -- Locks: job_results by id.
 INSERT INTO public.job_results AS r (
     id, workflow, instance_id, status, input, output, error, tokens_used, cost_cents, duration_ms, inserted_at, updated_at,
@@ -11,7 +11,7 @@ INSERT INTO public.job_results AS r (
 SELECT id, workflow, NULL, status, input::jsonb, output::jsonb, error, tokens_used, cost_cents, duration_ms,
        now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC', completed_at AT TIME ZONE 'UTC'
 FROM (
-    -- Of several of one id the last: one statement may touch a row only once.
+    -- Of several results with one id the last, since a statement may change a row only once.
     SELECT DISTINCT ON (id) *
     FROM json_to_recordset($1::json) AS i (
         msg_id bigint, id uuid, workflow text, status text, input text, output text, error text, tokens_used integer,

@@ -1,5 +1,6 @@
--- Hold the chore $1 of the queue $2 as the node $3: if it is free, its own, or its holder has given no sign of life for $4 seconds.
--- term: null where it is another's. idle: for how many of the last $5 seconds nobody has completed a round.
+-- Hold the chore $1 of the queue $2 as the node $3: if it is free, its own, or its holder has sent no heartbeat for $4
+-- seconds.
+-- term: null if another node holds it. idle: seconds since any node completed a round, at most $5.
 WITH free AS MATERIALIZED (
     SELECT chore, queue
     FROM nexus.chores

@@ -1,5 +1,5 @@
--- Take the first order to the node $1 that waits: it is carried out only if this is committed. One after the other, so that whatever ends
--- the node, or who takes them, costs one at most. All that have waited for $2 seconds are not carried out.
+-- Take the first waiting order to the node $1. It is carried out only after this is committed. Orders are taken one by
+-- one, so that a crash costs one at most. Orders that have waited for $2 seconds are not carried out.
 WITH stale AS MATERIALIZED (
     SELECT c.number
     FROM nexus.commands AS c

@@ -1,4 +1,5 @@
--- Take up to $4 from each of the buckets $1, which hold $2 and fill at $3 a second. Locks: buckets in order of name.
+-- Draw up to $4 from each of the buckets $1, which hold at most $2 and fill at $3 per second. Locks: buckets in order
+-- of name.
 SELECT w.place, nexus.take_quota(w.bucket, w.capacity, w.rate, w.wanted) AS taken
 FROM (
     SELECT *

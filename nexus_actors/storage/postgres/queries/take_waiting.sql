@@ -1,10 +1,10 @@
--- Lease for instance $1, for $2 seconds, requests that wait for the providers $3 (column lane), at most $4 of each, oldest first; and up to
--- $5 that wait for any provider and whose own time is over. A message of more than $6 bytes comes without its text; the texts of the
--- others have no more than $7 bytes together, but one comes at least.
+-- Lease for instance $1, for $2 seconds, requests that wait for the providers $3 (column lane), at most $4 of each,
+-- oldest first; and up to $5 whose timeout has passed, whatever they wait for. A message of more than $6 bytes is
+-- returned without its text. The texts of the others have at most $7 bytes together, but at least one is returned.
 --
 -- Every row is looked up by its key, as in finish.sql.
--- Locks: queue rows and journal rows, skipping those of which one is locked, so whoever holds a row holds up nobody else. Two
--- processes that take at once get different requests: a row whose delivery has moved on since this statement began no longer
+-- Locks: queue rows and journal rows; a request with a locked row is skipped, so it does not block the others. Two
+-- processes that run this at once get different requests: a row that was delivered since this statement began no longer
 -- has the journal's read_ct.
 WITH free AS MATERIALIZED (
     SELECT picked.*
@@ -19,7 +19,7 @@ WITH free AS MATERIALIZED (
             FOR UPDATE SKIP LOCKED
         ) AS q
         WHERE w.state = 'waiting' AND w.queue = '{requests}' AND w.lane = room.lane
-              AND w.read_ct < 2147483000  -- one that cannot be counted on is leased when it is visible again
+              AND w.read_ct < 2147483000  -- a row beyond this counter is leased when it is visible again
         ORDER BY w.msg_id
         LIMIT room.places
         FOR NO KEY UPDATE OF w SKIP LOCKED

@@ -1,4 +1,5 @@
--- Write the sights $2 (JSON: what → body; null: it is as it was) of the node $1, of what was looked at; those that are there now.
+-- Write those sights $2 (JSON: name → body; null: unchanged) of the node $1 that are looked at. Returns those that are
+-- stored now.
 WITH seen AS MATERIALIZED (
     SELECT l.what, nullif(s.body, 'null') AS body
     FROM jsonb_each($2::jsonb) AS s (what, body)
