@@ -1,7 +1,7 @@
-"""What operators may do: each action with what will happen in words, as SQL and as a command.
+"""Actions of operators: each is described in words, as SQL and as a command.
 
-The dashboard asks before it carries one out, and the observer does. Each is on record with who
-wanted it: rows of nexus.control in nexus.control_log, by themselves; all others in nexus.audit.
+Dashboard and observer ask for confirmation before they carry one out. Each is recorded with who did
+it: changes of nexus.control in nexus.control_log, by a trigger; all others in nexus.audit.
 """
 
 from abc import ABC, abstractmethod
@@ -20,13 +20,13 @@ SUBJECTS: Final = ("queue", "provider", "model", "agent", "node")
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _MOST_CONCURRENCIES: Final = 2_000
 _MOST_TOLD: Final = 10
-"""Nodes in a sentence."""
+"""The most nodes that are named in a sentence."""
 SHOWN: Final = 80
-"""Characters of a name in a sentence."""
+"""The most characters of a name in a sentence."""
 
 
 class Action(ABC):
-    """One thing to do; a value."""
+    """An action, as a value."""
 
     @property
     @abstractmethod
@@ -36,41 +36,41 @@ class Action(ABC):
     @property
     @abstractmethod
     def sql(self) -> str:
-        """The statement, as one would type it in psql."""
+        """The statement, as typed in psql."""
 
     @property
     @abstractmethod
     def cli(self) -> str:
-        """The command, as one would type it in a shell."""
+        """The command, as typed in a shell."""
 
     def among(self, queues: Queues) -> Self:
-        """The same where the queues have these names."""
+        """The same action for queues with these names."""
         return self
 
     async def preview(self, reader: Reader) -> str:
-        """What it would touch now, in words; empty where there is nothing to add. Raises
+        """What it would affect now, in words; empty if there is nothing to add. Raises
         StorageError."""
         return ""
 
     @abstractmethod
     async def carry_out(self, reader: Reader, by: str) -> str:
-        """Do it in the name of `by`; what was done, in words. Raises StorageError; StorageRefused
-        where it cannot be meant. Cancelled, it may have been done."""
+        """Carry it out in the name of `by`. Returns what was done, in words. Raises StorageError,
+        or StorageRefused if it makes no sense. If cancelled, it may have been done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause(Action):
-    """No call begins, or nothing is leased."""
+    """Pause: no call begins, or nothing is leased."""
 
     subject: str
     name: str
-    """A glob of models and agents."""
+    """The subject's name; a glob for models and agents."""
     until: datetime | None = None
     why: str | None = None
     fallback: bool = False
-    """Of a provider or model: routes take their next one."""
+    """For a provider or model: routes fall back to their next model."""
     node: str | None = None
-    """None: all of them."""
+    """None: all nodes."""
 
     @property
     def question(self) -> str:
@@ -128,12 +128,12 @@ class Pause(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume(Action):
-    """What a pause or a drain holds goes on."""
+    """End a pause or a drain."""
 
     subject: str
     name: str
     node: str | None = None
-    """None: wherever it is paused."""
+    """None: all nodes on which it is paused."""
 
     @property
     def question(self) -> str:
@@ -162,7 +162,7 @@ class Resume(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale(Action):
-    """How many calls each node makes to a provider at once."""
+    """Set how many parallel calls each node makes to a provider."""
 
     provider: str
     calls: int | None
@@ -221,7 +221,7 @@ class Scale(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain(Action):
-    """A node ends what it has and begins nothing."""
+    """Drain a node: it finishes its calls and begins none."""
 
     node: str
     until: datetime | None = None
@@ -267,7 +267,7 @@ class Drain(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLevel(Action):
-    """From which level on services log."""
+    """Set the log level."""
 
     level: str | None
     """None: as the config says."""

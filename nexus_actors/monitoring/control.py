@@ -1,4 +1,4 @@
-"""What operators want of the services, who has done what, and what each node's config says."""
+"""Reads what operators have set, the audit log, and each node's config."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +14,9 @@ from nexus_actors.storage.errors import StorageError
 MOST_ROWS: Final = 500
 MOST_CONCURRENCIES: Final = 2_000
 PAGE: Final = 50
-"""Lines of the audit on one page."""
+"""Entries per page of the audit."""
 SCANNED: Final = 5_000
-"""Lines of each log that a filter looks through at once."""
+"""The most entries of each log that one page scans for a filter."""
 NEWEST: Final = 2**63 - 1
 MOST_CONFIGS: Final = 10
 _PLACES: Final = re.compile(r"([^\[]+|\[)(\d{0,9})")
@@ -39,11 +39,11 @@ class ControlRow:
     why: str | None
     since: datetime
     is_over: bool
-    """Its time is over: nobody obeys it any more."""
+    """Whether the row has expired, and has no effect any more."""
 
     @property
     def told(self) -> str:
-        """What it says, in words."""
+        """The row in words."""
         match self.action:
             case "pause":
                 way = "; its requests go to the next model" if self.value == "fallback" else ""
@@ -59,19 +59,19 @@ class ControlRow:
 
 @dataclass(frozen=True, slots=True)
 class ProviderLine:
-    """A provider, and what may be done about it."""
+    """A provider, with its pause and pool size."""
 
     name: str
     calls: tuple[tuple[str, str], ...]
-    """For each node that has it: its name, and its calls at once."""
+    """The name of each node that has it, and its parallel calls there."""
     pause: ControlRow | None
-    """For all nodes, if there is one."""
+    """The pause on all nodes, if there is one."""
     scale: ControlRow | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One act on record."""
+    """One entry of the audit."""
 
     number: int
     at: datetime
@@ -82,56 +82,56 @@ class Entry:
     detail: str | None
     """JSON."""
     is_control: bool
-    """Of nexus.control_log; else of nexus.audit."""
+    """Whether it is from nexus.control_log, not from nexus.audit."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """A page of what is on record."""
+    """A page of the audit."""
 
     entries: tuple[Entry, ...]
     older: tuple[int, int] | None
-    """Where the next page begins, in nexus.control_log and nexus.audit; None: this is the last."""
+    """Where the next page begins in nexus.control_log and nexus.audit; None on the last page."""
     looked: int
-    """Acts that were looked through."""
+    """How many entries were scanned."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigValue:
-    """One setting in force. `by_node` is empty where all nodes have it alike."""
+    """One setting in force. `by_node` is empty if all nodes have the same value."""
 
     path: str
     value: str
     """JSON."""
     source: str
     by_node: tuple[tuple[str, str, str], ...]
-    """Of each node its name, the value, and where that comes from."""
+    """Each node's name, value, and the value's source."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """What one node told of its config."""
+    """The config that one node has reported."""
 
     node: NodeLine
     file: str | None
     left_out: tuple[tuple[str, str], ...]
-    """Providers that it cannot use, and why."""
+    """Providers that the node cannot use, and why."""
     warnings: tuple[str, ...]
     values: Mapping[str, tuple[str, str]]
     """By path: the value as JSON, and its source."""
     trouble: str | None
-    """Why it is not known, or may be old."""
+    """Why the config is unknown or may be outdated."""
 
 
 async def read_control(reader: Reader) -> list[ControlRow]:
-    """The rows, the newest first; `MOST_ROWS` at most. Raises StorageError."""
+    """The rows of nexus.control, newest first, at most `MOST_ROWS`. Raises StorageError."""
     return [ControlRow(**row) for row in await reader.read("control_rows", MOST_ROWS)]
 
 
 async def read_providers(
     reader: Reader, configured: Sequence[str], rows: Sequence[ControlRow]
 ) -> list[ProviderLine]:
-    """Those that are configured here, then those that other nodes or rows name. Raises
+    """The providers configured here, then those of other nodes and of rows. Raises
     StorageError."""
     calls: dict[str, list[tuple[str, str]]] = {name: [] for name in configured}
     for it in await reader.read("control_concurrency", MOST_CONCURRENCIES):
@@ -150,8 +150,8 @@ async def read_providers(
 async def read_audit(
     reader: Reader, *, by: str = "", action: str = "", before: tuple[int, int] = (NEWEST, NEWEST)
 ) -> AuditPage:
-    """Both logs as one, the newest first: what `by` did whose action has `action` in it; both may
-    be parts of names, of any case. `before` is another page's `older`. Raises StorageError."""
+    """Both logs merged, newest first. `by` and `action` filter by parts of names, in any case.
+    `before` is another page's `older`. Raises StorageError."""
     logs = [
         _Log(await reader.read(query, start, by, action, PAGE + 1, SCANNED), start, is_control)
         for query, start, is_control in (
@@ -168,7 +168,7 @@ async def read_audit(
 
 
 class _Log:
-    """One of the logs, as far as it was read."""
+    """The entries read from one of the logs."""
 
     def __init__(self, rows: list[dict[str, Any]], start: int, is_control: bool) -> None:
         self.looked: int = rows[0]["looked"]
@@ -182,28 +182,27 @@ class _Log:
         self._taken = start
 
     def take(self) -> Entry:
-        """The newest that is left."""
+        """Take the newest remaining entry."""
         entry = self.left.pop(0)
         self._taken = entry.number
         return entry
 
     @property
     def has_more(self) -> bool:
-        """Whether another page may find something: what was found and not taken, or what was not
-        looked at."""
+        """Whether another page may have entries: some were not taken, or not scanned."""
         return bool(self.left) or self.looked == SCANNED
 
     @property
     def older(self) -> int:
-        """Where the next page begins; 0 where nothing is left."""
+        """Where the next page begins; 0 if nothing is left."""
         if self.left:
             return self._taken
         return int(self._last) if self.looked == SCANNED else 0
 
 
 async def read_configs(reader: Reader, nodes: Sequence[NodeLine], by: str) -> list[NodeConfig]:
-    """What the first nodes that run say is in force; `MOST_CONFIGS` at most. Of one that cannot be
-    asked, why."""
+    """The configs in force on the first running nodes, at most `MOST_CONFIGS`. For a node that does
+    not respond, the reason."""
     running = [it for it in nodes if it.is_there][:MOST_CONFIGS]
     found: dict[str, NodeConfig] = {}
 
@@ -217,7 +216,7 @@ async def read_configs(reader: Reader, nodes: Sequence[NodeLine], by: str) -> li
 
 
 def compare(configs: Sequence[NodeConfig], filter_: str, only_different: bool) -> list[ConfigValue]:
-    """The settings of all nodes by path: those with `filter_` in their path, value or source."""
+    """The settings of all nodes by path, filtered by `filter_` in path, value or source."""
     told = [it for it in configs if it.values]
     paths = sorted({path for it in told for path in it.values}, key=_in_order)
     found = (_compared(path, told) for path in paths)
@@ -272,12 +271,12 @@ def _told(node: NodeLine, sight: Sight, trouble: str | None) -> NodeConfig:
 
 
 def _in_order(path: str) -> list[tuple[str, int]]:
-    """So that `routes[10]` comes after `routes[9]`."""
+    """A sort key by which `routes[10]` comes after `routes[9]`."""
     return [(word, int(number or 0)) for word, number in _PLACES.findall(path)]
 
 
 def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
-    """The value as JSON; of a list of tables, as routes are, each by itself."""
+    """The value as JSON. The tables of a list, such as routes, are listed one by one."""
     if isinstance(value, list) and any(isinstance(it, dict) for it in value):
         for place, it in enumerate(value[:MOST_VALUES]):
             yield f"{path}[{place}]", json_text(it)

@@ -1,8 +1,8 @@
-"""The database from within: sizes, dead rows, what runs for long, what keeps vacuum from its work.
+"""The state of the database: sizes, dead rows, long statements, what holds up vacuum.
 
 Everything is read from the server's catalogues and statistics, nothing from the tables themselves,
-so it costs the same at any number of rows. A role may lack the right for a part: that part then
-says so, and the others stand.
+so the cost does not depend on the number of rows. If the role lacks a privilege, only that part
+reports it.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,11 +31,11 @@ _CHORE_OVERDUE: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[T]):
-    """What was found for one part of the page, or why it could not be read."""
+    """The rows of one part of the page, or why they could not be read."""
 
     found: Sequence[T] = ()
     trouble: str | None = None
-    """A line for the operator; None where it was read."""
+    """A line for the operator; None if the part was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +44,18 @@ class Table:
 
     name: str
     row_estimate: float | None
-    """By the planner; None where it was never analysed."""
+    """The planner's estimate; None if the table was never analysed."""
     bytes: int
-    """With its indexes and what is stored outside of its rows."""
+    """Including indexes and TOAST."""
     heap_bytes: int
     index_bytes: int
     dead_rows: int
     vacuumed_at: datetime | None
     analyzed_at: datetime | None
     spare: float | None
-    """Bytes of the heap that hold no row; None where nobody knows."""
+    """Unused bytes of the heap; None if unknown."""
     hint: str | None
-    """What to do about it; None where nothing is to be done."""
+    """What to do; None if there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A session of ours that is at something for long."""
+    """A session of ours with a long statement or transaction."""
 
     pid: int
     name: str
@@ -81,13 +81,13 @@ class Running:
     statement_seconds: float | None
     transaction_seconds: float | None
     blockers: int
-    """Sessions that hold a lock it waits for."""
+    """How many sessions block it."""
     query: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One statement of ours, over all of its calls. Times in milliseconds."""
+    """Statistics of one of our statements. Times are in milliseconds."""
 
     calls: int
     total_ms: float
@@ -105,56 +105,56 @@ class Migration:
     number: int
     name: str
     applied_at: datetime | None
-    """None: this program has it, and the database does not."""
+    """None if the database lacks a migration of this program."""
     works_with: int | None
-    """Programs that know this migration work with the database since."""
+    """Programs that know this migration can work with the migrated database."""
     known: bool
-    """Whether this program has it."""
+    """Whether this program has the migration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chore:
-    """Who does what only one process does."""
+    """A chore and its leader."""
 
     chore: str
     node: str | None
-    """The holder's name, or its id where that is all that is known; None: nobody."""
+    """The leader's name, or its id if nothing else is known; None if there is none."""
     done_at: datetime | None
     idle: float
-    """Seconds since a round was complete, or since there is the chore."""
+    """Seconds since a round was completed, or since the chore exists."""
     trouble: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
-    """How many there are, and the server."""
+    """Numbers of connections, and facts about the server."""
 
     most: int
     used: int
     here: int
-    """In this database."""
+    """Connections to this database."""
     ours: int
     version: str
     database: str
     role: str
     bytes: int
-    """Of the whole database."""
+    """The size of the whole database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """What keeps vacuum from removing dead rows."""
+    """Something that keeps vacuum from removing dead rows."""
 
     kind: str
     name: str
     since: datetime | None
     transactions: int | None
-    """How many transaction ids ago it began."""
+    """Its age in transaction ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Age:
-    """How near the server is to a vacuum that must be."""
+    """How close the server is to a forced vacuum (transaction id wraparound)."""
 
     transactions: int
     most: int
@@ -163,7 +163,7 @@ class Age:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """One line of `[retention]`."""
+    """One setting of `[retention]`, in words."""
 
     what: str
     how_long: str
@@ -172,7 +172,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """The page's parts. Those of one thing alone have it as their only element."""
+    """The parts of the page. A part of a single thing has one element."""
 
     connections: Part[Connections]
     age: Part[Age]
@@ -180,7 +180,7 @@ class Database:
     indexes: Part[Index]
     running: Part[Running]
     hidden: int
-    """Sessions of ours whose statements the server does not show to this role."""
+    """How many of our sessions have statements that the server hides from this role."""
     statements: Part[Statement]
     migrations: Part[Migration]
     chores: Part[Chore]
@@ -188,7 +188,7 @@ class Database:
 
 
 async def read_database(reader: Reader) -> Database:
-    """All parts, one after the other. Raises nothing of the database: a part says its trouble."""
+    """Read all parts one by one. Raises no error of the database: each part reports its own."""
     hidden = await _part(reader, "database_hidden")
     return Database(
         connections=_made(Connections, await _part(reader, "database_connections")),
@@ -205,7 +205,7 @@ async def read_database(reader: Reader) -> Database:
 
 
 def retention(settings: RetentionSettings) -> list[Kept]:
-    """What is kept for how long, as the config in force says."""
+    """What is kept for how long, by the config in force."""
     return [
         _kept("archives of requests and results", "archive", settings),
         _kept("journal: requests and their attempts", "journal", settings),
@@ -262,7 +262,7 @@ def _table(row: dict[str, Any]) -> Table:
 
 
 def _hint(name: str, row: dict[str, Any]) -> str | None:
-    """Autovacuum comes at a fifth of the rows; at twice that, something keeps it away."""
+    """Autovacuum runs at a fifth of dead rows. At twice that, something holds it up."""
     dead, live = row["dead_rows"], row["live_rows"]
     if dead > _MANY_DEAD and dead > 0.4 * live:
         return f"many dead rows: VACUUM (ANALYZE) {name}; see what blocks vacuum"
@@ -314,12 +314,12 @@ async def _statements(reader: Reader) -> Part[Statement]:
 
 
 def _migrations(part: Part[dict[str, Any]]) -> Part[Migration]:
-    """Those of the database, and before them those of this program that it lacks."""
+    """The migrations that the database lacks, then those that it has."""
     if part.trouble is not None:
         return Part(trouble=part.trouble)
     ours = dict(numbered_migrations())
     applied = {row["number"] for row in part.found}
-    # Of those that are not listed any more, all were applied.
+    # Migrations that are no longer listed were all applied.
     lacking = sorted((it for it in ours if it > max(applied, default=0)), reverse=True)
     return Part(
         [

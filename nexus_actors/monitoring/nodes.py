@@ -1,4 +1,4 @@
-"""Nodes, and what they show of themselves while somebody looks."""
+"""Nodes, and the sights that they write while somebody looks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from nexus_actors.monitoring.reading import Reader, parsed
 MOST_NODES: Final = 200
 MOST_ORDERS: Final = 10
 FRESH: Final = 5.0
-"""Seconds: a node writes a sight each second."""
+"""Seconds for which a sight is current. A node writes one each second."""
 _SHOWN: Final = 8
-"""Characters of an id, in a sentence."""
+"""Characters of an id in a sentence."""
 _WAITS: Final = (0.02, 0.04, 0.06, 0.08)
-"""Seconds between looks for the first sight, which a node writes as soon as it hears."""
+"""Seconds between checks for the first sight, which a node writes once it is notified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeLine:
-    """A process, in a line."""
+    """A node, for a list."""
 
     node: str
     name: str
@@ -37,19 +37,19 @@ class NodeLine:
 
     @property
     def is_there(self) -> bool:
-        """Whether it runs, by its own word and the database's clock."""
+        """Whether the node runs, by its own report and the database's clock."""
         return self.state not in ("lost", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a node wrote of itself."""
+    """A sight: what a node has written about itself."""
 
     at: datetime
     age: float
     """Seconds, by the database's clock."""
     body: dict[str, Any]
-    """As the node wrote it: nothing in it is sure."""
+    """The content as the node wrote it. It must be validated."""
 
     @property
     def is_fresh(self) -> bool:
@@ -58,14 +58,14 @@ class Sight:
 
     @property
     def error(self) -> str | None:
-        """Why there is nothing to be seen."""
+        """Why there is nothing to show; None if there is."""
         text = self.body.get("error")
         return text if isinstance(text, str) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A command that somebody gave a node, and what came of it."""
+    """An order to a node, and its outcome."""
 
     number: int
     action: str
@@ -80,29 +80,29 @@ class Order:
 
 
 def told(name: str, node: str) -> str:
-    """A node in words: `nexus@host (eb67a7e3)`. Others may have the name, and nobody knows ids."""
+    """A node in words: `nexus@host (eb67a7e3)`. Names may not be unique, and ids are unreadable."""
     return f"{name} ({node[:_SHOWN]})"
 
 
 def with_names(text: str, nodes: Iterable[NodeLine]) -> str:
-    """The text with nodes' names in place of their ids."""
+    """Replace nodes' ids in the text by their names."""
     for it in nodes:
-        if len(it.node) > _SHOWN:  # what is as short may be a word of the text
+        if len(it.node) > _SHOWN:  # a short id may be a word of the text
             text = text.replace(it.node, told(it.name, it.node))
     return text
 
 
 async def read_nodes(reader: Reader) -> list[NodeLine]:
-    """All of them, those that run first; `MOST_NODES` at most. Raises StorageError."""
+    """All nodes, running ones first, at most `MOST_NODES`. Raises StorageError."""
     return [NodeLine(**row) for row in await reader.read("nodes", MOST_NODES)]
 
 
 async def look(reader: Reader, node: str, what: str, by: str) -> Sight | None:
-    """Have the node show `what` (`tree`, `status`, `config`, `actor NAME`) for ten seconds more,
-    and what it has shown last: at the first look that is waited for, a fifth of a second at most.
-    None: the node has shown nothing. `node` is an id.
+    """Make the node show `what` (`tree`, `status`, `config`, `actor NAME`) for another ten seconds,
+    and return its last sight. The first one is awaited for at most a fifth of a second. None if
+    the node has shown nothing. `node` is an id.
 
-    Raises StorageError; StorageRefused where there is no such node.
+    Raises StorageError; StorageRefused if there is no such node.
     """
     sight = await _sight(await reader.act("nodes_look", node, what, by))
     for seconds in _WAITS:
@@ -114,12 +114,12 @@ async def look(reader: Reader, node: str, what: str, by: str) -> Sight | None:
 
 
 async def read_orders(reader: Reader, node: str) -> list[Order]:
-    """The last commands to a node, the newest first. Raises StorageError."""
+    """The last orders to a node, newest first. Raises StorageError."""
     return [Order(**row) for row in await reader.read("nodes_orders", node, MOST_ORDERS)]
 
 
 async def _sight(rows: list[dict[str, Any]]) -> Sight | None:
-    """Read off the loop, which others need meanwhile: a tree may be a megabyte."""
+    """Parse in a thread, since a tree may have a megabyte."""
     if not rows or rows[0]["at"] is None:
         return None
     body = await trio.to_thread.run_sync(parsed, rows[0]["body"])

@@ -1,5 +1,5 @@
-"""How the eyes ask the database: a few connections of their own, so that whoever looks never waits
-for the pipeline's, nor it for theirs."""
+"""Reads the database for dashboard and observer, through a few connections of their own, so that
+they and the pipeline never wait for each other's connections."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,13 +17,13 @@ from nexus_actors.storage.postgres.connection import Connection, PostgresPool, o
 from nexus_actors.storage.postgres.sql import Queues
 
 READ_TIMEOUT: Final = 2.0
-"""Seconds for one statement that only looks."""
+"""Seconds for one reading statement."""
 CONNECTIONS: Final = 3
-"""At most: pages and what is renewed share them."""
+"""The most connections. Pages and live updates share them."""
 OPEN_TIMEOUT: Final = 3.0
-"""Seconds that somebody waits for a connection to a database that does not answer."""
+"""Seconds to wait for a connection to a database that does not respond."""
 UNUSED: Final = 60.0
-"""Seconds without a question after which the connections are closed."""
+"""Seconds without a query after which the connections are closed."""
 APPLICATION_NAME: Final = "nexus dashboard"
 _PLANS: Final = {
     "plan_cache_mode": "force_custom_plan",
@@ -32,10 +32,10 @@ _PLANS: Final = {
     "enable_bitmapscan": "off",
     "work_mem": "32MB",
 }
-"""Questions of eyes are few and each another: the planner is to look at their parameters, which the
-pipeline's statements do without. Sequential scans stay the last resort; and an index is read in its
-order, as far as a LIMIT goes, where a bitmap would be of all that there is. What is looked at, up
-to its bounds, fits into this memory, so that it is not written to a file."""
+"""Session settings. Queries for people are rare and differ, so they are planned with their
+parameters, unlike the pipeline's statements. Sequential scans stay the last resort. Bitmap scans
+are off: an index is read in its order up to the LIMIT, but a bitmap would cover all rows. The
+memory is enough for everything that the queries read, so that nothing is written to files."""
 
 Row = dict[str, Any]
 P = ParamSpec("P")
@@ -43,27 +43,27 @@ T = TypeVar("T")
 
 
 def connections_of(settings: Settings) -> int:
-    """How many a service takes at most for those who look at its pages."""
+    """The most connections that a service opens for its dashboard."""
     return CONNECTIONS if settings.admin.listen and settings.dashboard.enabled else 0
 
 
 class Reader(Protocol):
-    """What the modules of `monitoring` ask. `jsonb` comes as text; see `parsed`."""
+    """The database as the modules of `monitoring` use it. `jsonb` is returned as text; see
+    `parsed`."""
 
     @property
     def queues(self) -> Queues:
-        """Of the installation that is looked at."""
+        """The queues of the installation."""
         ...
 
     async def read(self, name: str, *arguments: object) -> list[Row]:
-        """The rows of `monitoring/sql/NAME.sql`, in a transaction that cannot write, within
-        `READ_TIMEOUT` seconds a statement. Raises StorageError."""
+        """Run `monitoring/sql/NAME.sql` in a read-only transaction, with `READ_TIMEOUT` seconds per
+        statement. Raises StorageError."""
         ...
 
     async def act(self, name: str, *arguments: object) -> list[Row]:
-        """The rows of `monitoring/sql/NAME.sql`, which may write: wholly done, or not at all.
-        Raises StorageError; StorageRefused has a line for whoever wanted it. Cancelled, it may have
-        been done."""
+        """Run `monitoring/sql/NAME.sql`, which may write, in one transaction. Raises StorageError;
+        StorageRefused has a line for the operator. If cancelled, it may have been done."""
         ...
 
     async def reading(
@@ -72,8 +72,7 @@ class Reader(Protocol):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What an operation of the storage gives, as `PostgresPool.run` has it; bounded as `read`
-        is."""
+        """Run an operation of the storage, like `PostgresPool.run`, with the limits of `read`."""
         ...
 
     async def writing(
@@ -82,13 +81,13 @@ class Reader(Protocol):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """The same of one that may write, as `act` does it: one transaction."""
+        """Run an operation that may write, in one transaction, like `act`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """A reader as what the storage asks by: whatever it runs cannot write."""
+    """A reader with the interface of a pool. Everything that it runs is read-only."""
 
     reader: Reader
 
@@ -104,7 +103,7 @@ class Looking:
 
 @dataclass(slots=True)
 class _Opening:
-    """One try to connect, for all who wait for it."""
+    """One attempt to connect, shared by all who wait for it."""
 
     done: trio.Event = field(default_factory=trio.Event)
     pool: PostgresPool | None = None
@@ -112,8 +111,8 @@ class _Opening:
 
 
 class LazyReader:
-    """A Reader that connects when it is asked, and parts when nobody asks for a minute. It works
-    while `run` does."""
+    """A Reader that connects at the first query, and disconnects after a minute without one. It
+    works while `run` runs."""
 
     def __init__(
         self,
@@ -123,8 +122,8 @@ class LazyReader:
         command_timeout: float,
         application_name: str = APPLICATION_NAME,
     ) -> None:
-        """`url`: where the database is; None: nobody knows yet. `command_timeout`: seconds of a
-        statement of `act`."""
+        """`url` returns the database's URL; None if it is not known yet. `command_timeout`: seconds
+        per statement of `act`."""
         self.queues = queues
         self._url = url
         self._command_timeout = command_timeout
@@ -135,12 +134,12 @@ class LazyReader:
         self._used_at = float("-inf")
 
     async def run(self) -> None:
-        """Connect and part, as wanted. Never returns; cancelled, it closes the connections."""
+        """Connect and disconnect on demand, until cancelled. Then the connections are closed."""
         while True:
             await self._wanted.wait()
             self._wanted = trio.Event()
             opening = self._opening
-            assert opening is not None  # noqa: S101 - it is made before it is wanted
+            assert opening is not None  # noqa: S101 - made before `run` is woken
             try:
                 await self._keep(opening)
             except StorageError as error:
@@ -196,10 +195,10 @@ class LazyReader:
             while left > 0:
                 await trio.sleep(left)
                 left = self._left()
-            self._opening = None  # who comes now waits for the next
+            self._opening = None  # later queries wait for the next attempt
 
     def _left(self) -> float:
-        """Seconds until the connections are to be closed, as it looks now."""
+        """Seconds until the connections are to be closed, unless there is another query."""
         return UNUSED if self._busy else self._used_at + UNUSED - trio.current_time()
 
     async def _run(self, within: Callable[[Connection, Any], Any], operation: Any) -> Any:
@@ -229,7 +228,7 @@ class LazyReader:
 async def open_reader(
     url: str, queues: Queues, *, command_timeout: float, application_name: str = APPLICATION_NAME
 ) -> AsyncIterator[LazyReader]:
-    """A reader for as long as the block runs."""
+    """Open a reader for the duration of the block."""
     reader = LazyReader(
         lambda: url, queues, command_timeout=command_timeout, application_name=application_name
     )
@@ -241,8 +240,8 @@ async def open_reader(
 
 @asynccontextmanager
 async def together() -> AsyncIterator[trio.Nursery]:
-    """A nursery for questions that are asked at once. Where the store refuses some of them, the
-    first StorageError is raised as itself, so that whoever asked can name what he catches."""
+    """A nursery for parallel queries. If some fail, the first StorageError is raised by itself, so
+    that callers can catch it by its type."""
     try:
         async with trio.open_nursery() as nursery:
             yield nursery
@@ -257,7 +256,7 @@ async def together() -> AsyncIterator[trio.Nursery]:
 
 
 def parsed(text: str | None) -> Any:
-    """A value of `jsonb`. None for SQL's NULL, and for what is deeper or larger than we read."""
+    """A value of `jsonb`. None for SQL NULL, and for values too deep or too large."""
     if text is None:
         return None
     match parse(text):
