@@ -1,8 +1,8 @@
-"""What spans and attributes are called, all of it in this table.
+"""The names of all spans and attributes.
 
-Names of the OpenTelemetry semantic conventions of `VERSION`, those of GenAI and messaging among
-them, which are still in development there; a test holds them against the installed
-`opentelemetry-semantic-conventions`. What they have no name for begins with `nexus.`.
+They follow the OpenTelemetry semantic conventions of `VERSION`, including those of GenAI and
+messaging, which are still in development there. A test compares them with the installed package
+`opentelemetry-semantic-conventions`. Names that the conventions lack begin with `nexus.`.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ PROCESS_PID: Final = "process.pid"
 
 ERROR_TYPE: Final = "error.type"
 OTHER: Final = "_OTHER"
-"""As `ERROR_TYPE` of what has no name."""
+"""The `ERROR_TYPE` of errors without a name."""
 
 # -- of a lease
 
@@ -73,8 +73,7 @@ PROVIDER_NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "xai": "x_ai",
     }
 )
-"""What the conventions call whom a preset, or else a kind, of a provider stands for. Any other is
-called as the config calls it."""
+"""The conventions' names of providers, by preset or kind. Others have their name in the config."""
 
 # -- ours
 
@@ -82,7 +81,7 @@ REQUEST_ID: Final = "nexus.request.id"
 COMPLEXITY: Final = "nexus.complexity"
 TASK_TYPE: Final = "nexus.task_type"
 DELIVERY: Final = "nexus.delivery"
-"""How often the message was delivered so far, this time included."""
+"""How often the message was delivered so far, including this time."""
 OUTCOME: Final = "nexus.outcome"
 """`ok`, the error's name, `given_back` or `lost`."""
 WAIT_REASON: Final = "nexus.wait.reason"
@@ -95,4 +94,4 @@ COST: Final = "nexus.cost"
 """US dollars."""
 COST_BASIS: Final = "nexus.cost.basis"
 PROVIDER: Final = "nexus.provider"
-"""As the config calls it."""
+"""The provider's name in the config."""

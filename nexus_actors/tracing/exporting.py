@@ -1,7 +1,7 @@
-"""Spans on their way to a collector, by a thread of their own.
+"""Exports spans to a collector in a thread of its own.
 
-Not by a batch processor of the SDK's: at a stop that waits for half a minute, and what it drops it
-tells in its own log alone.
+The SDK's batch processor is not used: it may wait half a minute at a stop, and reports dropped
+spans only in its own log.
 """
 
 import threading
@@ -15,50 +15,50 @@ import structlog
 from nexus_actors.tracing.spans import Span
 
 MOST: Final = 8192
-"""Spans that wait at most, of about a kilobyte each. What comes beyond is dropped, and counted."""
+"""The most waiting spans, of about a kilobyte each. Further ones are dropped and counted."""
 BATCH: Final = 512
-"""Spans that are sent at once, about."""
+"""About the number of spans that are sent together."""
 LINGER: Final = 1.0
-"""Seconds in which a batch gathers."""
+"""Seconds for which a batch gathers."""
 CLOSE_TIMEOUT: Final = 5.0
-"""Seconds that a stop waits until what is left is sent."""
+"""Seconds that a stop waits until the remaining spans are sent."""
 
 log = structlog.get_logger("nexus.tracing")
 
 
 class Collector(Protocol):
-    """What is known here of a collector (`otlp.Collector`)."""
+    """The interface of `otlp.Collector`."""
 
     def send(self, spans: Sequence[Span]) -> str | None:
-        """Send them; why they were not taken, None if they were."""
+        """Send the spans. Returns why they were not accepted; None if they were."""
         ...
 
     def shutdown(self) -> None:
-        """Let a `send` that another thread is in end soon."""
+        """Make a `send` that runs in another thread end soon."""
         ...
 
 
 @dataclass(slots=True)
 class Counts:
-    """Of spans, since the process started."""
+    """Counts of spans since the process started."""
 
     sent: int = 0
     dropped: int = 0
-    """Because too many waited, or the stop came first."""
+    """Dropped because too many waited, or because of the stop."""
     failed: int = 0
-    """Because the collector did not take them."""
+    """Not accepted by the collector."""
 
 
 class Exporting:
-    """`put` is called on the loop and waits for nobody; all else is the thread's.
+    """The exporter. `put` is called on the event loop and never blocks; the thread does the rest.
 
-    A collector that is away, slow, or refuses what it is sent harms nothing but the spans: that is
-    told once in the log, and once it takes some again.
+    A collector that is away, slow or refuses spans affects nothing else. The log says so once, and
+    again when it accepts spans.
     """
 
     def __init__(self, connect: Callable[[], Collector], where: str) -> None:
-        """`connect` is called by the thread, since it imports what takes a second. `where` it is,
-        for the log."""
+        """`connect` is called in the thread, since its imports take a second. `where` is the
+        collector's address, for the log."""
         self._connect = connect
         self._where = where
         self.counts = Counts()
@@ -76,7 +76,7 @@ class Exporting:
         self._thread.start()
 
     def put(self, spans: list[Span]) -> None:
-        """Have them sent, or drop them where too many wait."""
+        """Queue the spans, or drop them if too many wait."""
         with self._lock:
             if self._closed or self._waiting + len(spans) > MOST:
                 self.counts.dropped += len(spans)
@@ -88,8 +88,8 @@ class Exporting:
                 self._enough.set()
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Send what is left, for so many seconds at most, and drop the rest. It blocks: it is for
-        when the loop has ended."""
+        """Send the remaining spans for at most `timeout` seconds, and drop the rest. This blocks,
+        so call it after the event loop has ended."""
         with self._lock:
             self._closed = True
         self._enough.set()
@@ -112,14 +112,14 @@ class Exporting:
             while batch := self._next():
                 self._send(collector, batch)
             collector.shutdown()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it harms no request
-            # Not what it says: it may quote a header.
+        except Exception as error:  # noqa: BLE001 - tracing must not affect requests
+            # Without its message, which may quote a header.
             log.error("nothing is traced any more", error=type(error).__name__)  # noqa: TRY400
             with self._lock:
                 self._closed = True
 
     def _next(self) -> Sequence[Span]:
-        """What has gathered; nothing once no more will come."""
+        """The next batch; empty once no more will come."""
         self._some.wait()
         self._enough.wait(LINGER)
         with self._lock:

@@ -1,4 +1,4 @@
-"""Tracing as it is configured, if it is."""
+"""Sets up tracing by the config."""
 
 from nexus_actors.routing.in_force import InForce
 from nexus_actors.tracing import conventions as name
@@ -7,7 +7,7 @@ from nexus_actors.tracing.tracer import Tracer
 
 
 def new_tracing(in_force: InForce, instance_id: str) -> tuple[Tracer, Exporting]:
-    """Who makes spans, and who sends them. For a service that has a collector."""
+    """The tracer and the exporter of a service with a configured collector."""
     settings = in_force.settings.tracing
     service = in_force.settings.service.name
     resource = {name.SERVICE_NAME: service, name.SERVICE_INSTANCE_ID: instance_id}

@@ -1,7 +1,7 @@
-"""Spans as a collector takes them: OTLP over HTTP, by OpenTelemetry's own exporter.
+"""Sends spans to a collector by OTLP over HTTP, with OpenTelemetry's own exporter.
 
-The one module that imports opentelemetry, so it is imported late. What that and its HTTP client log
-is not heard: it quotes headers, which hold secrets.
+This is the only module that imports opentelemetry, so it is imported late. Log lines of
+opentelemetry and its HTTP client are suppressed, since they quote headers, which contain secrets.
 """
 
 import logging
@@ -36,14 +36,14 @@ _UNWRITTEN: Final = "they cannot be written"
 
 
 class Collector:
-    """Where spans are sent. What the standard variables OTEL_EXPORTER_OTLP_* say of headers,
-    certificates, compression and timeout holds; what they cannot mean is raised."""
+    """The collector. The standard variables OTEL_EXPORTER_OTLP_* for headers, certificates,
+    compression and timeout apply. Invalid values raise an error."""
 
     def __init__(
         self, endpoint: str, resource: Mapping[str, str], attributes: Mapping[str, str]
     ) -> None:
-        """`resource`: what names this service, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES
-        do. `attributes`: what outranks both."""
+        """`resource` names this service, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES do.
+        `attributes` take precedence over both."""
         for library in ("opentelemetry", "requests", "urllib3"):
             logging.getLogger(library).setLevel(logging.CRITICAL + 1)
         self._session = _Session()
@@ -51,8 +51,8 @@ class Collector:
         self._resource = _resource(resource, attributes)
 
     def send(self, spans: Sequence[Span]) -> str | None:
-        """Send them, with a few tries for as long as OTEL_EXPORTER_OTLP_TIMEOUT says (10 s); why
-        they were not taken, in our words, or None if they were."""
+        """Send the spans, with retries within OTEL_EXPORTER_OTLP_TIMEOUT (10 s). Returns why they
+        were not accepted, in our own words; None if they were."""
         self._session.trouble = _UNWRITTEN
         done = self._exporter.export([self._readable(span) for span in spans])
         if done is SpanExportResult.SUCCESS:
@@ -60,7 +60,7 @@ class Collector:
         return self._session.trouble or _UNWRITTEN
 
     def shutdown(self) -> None:
-        """Let `send` try no more, and close the connection."""
+        """Make `send` stop retrying, and close the connection."""
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _readable(self, span: Span) -> ReadableSpan:
@@ -85,7 +85,7 @@ class Collector:
 
 
 class _Session(requests.Session):
-    """An HTTP session that knows what came of its last request: the exporter says only whether."""
+    """An HTTP session that records why its last request failed, which the exporter does not say."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class _Session(requests.Session):
         except Exception as error:
             self.trouble = type(error).__name__
             raise
-        taken = 200 <= answer.status_code < 300  # the exporter takes a redirection for success
+        taken = 200 <= answer.status_code < 300  # the exporter takes a redirect for success
         self.trouble = None if taken else f"HTTP {answer.status_code}"
         return answer
 

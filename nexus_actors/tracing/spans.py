@@ -1,12 +1,12 @@
-"""A job that leaves this process's hands, as spans: its lease, and below it what was done.
+"""Makes the spans of a job that leaves this process: its lease, and below it what was done.
 
-    process ai_requests      from when it began to wait for this lease, to when it left
+    process ai_requests      from the beginning of the wait for this lease until the job left
     ├─ wait                  in the queue
     ├─ route                 from the lease to the candidates
     ├─ chat MODEL            one for each attempt
     └─ publish               from the outcome to the statement that stored it
 
-Nothing of a prompt or an answer is in them, and no word of a provider's: names, numbers, times.
+They contain names, numbers and times only: nothing of a prompt, an answer or a provider's message.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,18 +27,18 @@ from nexus_actors.work.job import Job
 
 Kind = Literal["internal", "client", "consumer"]
 How = Literal["ended", "given_back", "lost"]
-"""How a job left: its result is stored; it waits in the store; another process has it, or will."""
+"""How a job left: its result is stored; it waits in the store; its lease was lost."""
 Value = str | int | float | bool | Sequence[str]
 Attributes = dict[str, Value]
 
 LONGEST: Final = 255
-"""Characters of a text that others have written."""
+"""The most characters of a foreign text."""
 
 
 class Span(Struct, frozen=True, kw_only=True):
     """One finished span. Ids are hexadecimal, times nanoseconds since 1970.
 
-    No dataclass, which takes ten times as long to make: there are five for each request.
+    A msgspec Struct, since each request has five and a dataclass takes ten times as long.
     """
 
     name: str
@@ -46,9 +46,9 @@ class Span(Struct, frozen=True, kw_only=True):
     trace_id: str
     span_id: str
     flags: int
-    """Of its `traceparent`."""
+    """The flags of its `traceparent`."""
     parent: str | None
-    """Its parent's id; None: it has none."""
+    """Its parent's id; None for a root span."""
     parent_is_remote: bool = False
     start: int
     end: int
@@ -58,26 +58,26 @@ class Span(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What a monotonic clock's seconds are in nanoseconds since 1970, at one moment's reading."""
+    """Converts monotonic seconds to nanoseconds since 1970, by one reading of both clocks."""
 
     monotonic: float
     """Seconds."""
     wall: int
 
     def at(self, moment: float) -> int:
-        """`moment` on the monotonic clock."""
+        """Convert `moment`, a time of the monotonic clock."""
         return self.wall - int((self.monotonic - moment) * 1e9)
 
 
 def nanoseconds(moment: datetime) -> int:
-    """Since 1970."""
+    """Convert a time to nanoseconds since 1970."""
     return int(moment.timestamp() * 1e6) * 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """The span of a lease, for making those below it. The wall clock may be set meanwhile: none of
-    them begins before it, ends after it, or ends before it begins."""
+    """Makes the child spans of a lease's span. The wall clock may be changed meanwhile, so each
+    child is limited to the lease's time, and never ends before it begins."""
 
     trace: TraceParent
     start: int
@@ -94,7 +94,7 @@ class Below:
         kind: Kind = "internal",
         error: bool = False,
     ) -> Span:
-        """One of them."""
+        """Make one child span."""
         start = min(max(start, self.start), self.end)
         return Span(
             name=name,
@@ -119,8 +119,8 @@ def spans_of(
     new_ids: Iterator[str],
     providers: Mapping[str, Attributes],
 ) -> list[Span]:
-    """The spans of a job that leaves now. Only for one that has a span. `providers`: what is the
-    same for all calls to a provider."""
+    """The spans of a job that leaves now and is traced. `providers`: the attributes that all calls
+    to a provider have in common."""
     assert job.span is not None  # noqa: S101
     begins = clock.at(min(job.waits_since, job.leased_at))
     below = Below(job.span, begins, clock.wall)
@@ -135,7 +135,8 @@ def spans_of(
     for attempt in job.attempts:
         told = answer if attempt is job.attempts[-1] and attempt.outcome == "ok" else None
         fixed = providers.get(attempt.provider, {})
-        # What it took is known in milliseconds only: the next begins no earlier than it ends.
+        # Durations are known in milliseconds only, so the next span begins no earlier than this
+        # ends.
         start = max(nanoseconds(attempt.started_at), spans[-1].end)
         spans.append(
             below.span(
@@ -192,7 +193,7 @@ def _lease(job: Job, how: How, below: Below, queue: str) -> Span:
 
 
 def _route(job: Job, below: Below, leased: int, new_ids: Iterator[str]) -> Iterator[Span]:
-    """The first time that it was routed; later ones are told by the attempts."""
+    """The span of the first routing. Later ones are visible from the attempts."""
     step = next((it for it in job.steps if it.name == "route_llm"), None)
     if step is None:
         return
@@ -210,7 +211,7 @@ def _route(job: Job, below: Below, leased: int, new_ids: Iterator[str]) -> Itera
 
 
 def _asked(body: object) -> Attributes:
-    """What the request asks for, but for its words."""
+    """The parameters of the request, without its texts."""
     if not isinstance(body, LLMRequest):
         return {}
     asked: Attributes = {}
@@ -268,14 +269,14 @@ def _answered(answer: Answer | None) -> Attributes:
 
 
 def _shown(text: str) -> str:
-    """What others have written, bounded, and nothing in it that is not seen."""
+    """A foreign text, bounded and with invisible characters escaped."""
     if len(text) <= LONGEST and text.isascii() and text.isprintable():
         return text
     return printable(text, LONGEST)
 
 
 def _error(outcome: str) -> str:
-    """The error's name, which is one of ours; never a sentence."""
+    """The error type, one of our own names, never a message."""
     return str(outcome) if outcome in _NAMES else name.OTHER
 
 

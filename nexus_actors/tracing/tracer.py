@@ -1,4 +1,4 @@
-"""What the stages tell of requests: which are traced, and how each left this process's hands."""
+"""Decides which requests are traced, and makes their spans when they leave this process."""
 
 import hashlib
 import random
@@ -24,36 +24,36 @@ log = structlog.get_logger("nexus.tracing")
 
 
 class Sink(Protocol):
-    """Where finished spans go."""
+    """The receiver of finished spans."""
 
     def put(self, spans: list[Span]) -> None:
-        """Take them, or drop them; never waits, never raises."""
+        """Take the spans, or drop them. Never blocks, never raises."""
         ...
 
 
 class Tracer:
-    """A passive object, as the in-work table. Spans are made when a job leaves, from what it says
-    of itself: what is not traced costs a look at it, and a kill loses the spans of what is in hand.
+    """A passive object, like the in-work table. Spans are made when a job leaves, from what the job
+    has on record. So untraced jobs cost one check, and a kill loses the spans of jobs in work.
 
-    A request with a `traceparent` is traced if its producer traces it (the flag `sampled`). Of
-    those without one, a `sample` is; their trace's id is made of the request, so that each process
-    that leases it finds the same, and comes to the same decision.
+    A request with a `traceparent` is traced if its producer traces it (the flag `sampled`). Of the
+    others, the share `sample` is traced. Their trace id is derived from the request, so all
+    processes that lease it get the same id and make the same decision.
     """
 
     def __init__(self, in_force: InForce, sink: Sink) -> None:
         self._in_force = in_force
         self._sink = sink
         self._bound = round(in_force.settings.tracing.sample * 2**64)
-        self._random = random.Random()  # noqa: S311 - ids, not secrets
+        self._random = random.Random()  # noqa: S311 - ids are not secrets
         self._ids = self._new_ids()
         self._providers: Mapping[str, Provider] = {}
         self._fixed: dict[str, Attributes] = {}
         self._failed = False
-        """Spans could not be made once, which was told."""
+        """Whether making spans has failed once, which was logged."""
 
     def begin(self, job: Job, sent_at: datetime | None) -> None:
-        """It was leased: give it a span, if it is to be traced. `sent_at`: as each process that
-        leases it reads it; None where that is not known."""
+        """Give a leased job a span, if it is to be traced. `sent_at`: when its message was
+        enqueued, the same for all processes; None if unknown."""
         parent = job.traceparent
         if parent is not None:
             if parent.is_sampled:
@@ -64,7 +64,7 @@ class Tracer:
                 job.span = TraceParent(trace_id, next(self._ids), SAMPLED)
 
     def left(self, job: Job, how: How) -> None:
-        """It leaves this process's hands now: hand on its spans, if it is traced."""
+        """Pass on the spans of a job that leaves now, if it is traced."""
         if job.span is None:
             return
         clock = Clock(trio.current_time(), time.time_ns())
@@ -74,8 +74,8 @@ class Tracer:
                 job, how, clock, queue=queue, new_ids=self._ids, providers=self._of_providers()
             )
         except Exception:
-            # A bug, but the stage that tells of it has a batch in hand: no request is worth less
-            # than its trace.
+            # A bug. But the calling stage is handling a batch, and requests matter more than
+            # traces.
             if not self._failed:
                 log.exception("a request could not be traced", **job.ids)
             self._failed = True
@@ -87,7 +87,7 @@ class Tracer:
             yield f"{self._random.getrandbits(64) or 1:016x}"
 
     def _of_providers(self) -> Mapping[str, Attributes]:
-        """What is the same for all calls to a provider; worked out anew after a reload."""
+        """Common attributes of all calls to a provider, computed again after a reload."""
         providers = self._in_force.settings.providers
         if providers is not self._providers:
             self._fixed = {key: _fixed(key, it.settings) for key, it in providers.items()}
@@ -96,7 +96,7 @@ class Tracer:
 
 
 def _trace_id(request_id: str, msg_id: int, sent_at: datetime) -> str:
-    """Of a request that came without one. Elsewhere others may have its id, but not all three."""
+    """The trace id of a request without one. Only the three values together are unique."""
     text = f"{msg_id} {sent_at.timestamp():.6f} {request_id}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

@@ -1,10 +1,11 @@
-"""Ids of calls as a target takes them. Providers are strict about the ids of others: Mistral wants
-nine alphanumerics, OpenAI's chat at most 40 characters, Anthropic letters, digits, `_` and `-`, and
-no id twice, where some servers number the calls of each answer anew.
+"""Rewrites ids of tool calls so that a provider accepts them. Providers are strict about ids made
+by others: Mistral requires nine alphanumerics, OpenAI's chat at most 40 characters, Anthropic
+letters, digits, `_` and `-`, and unique ids, while some servers number the calls of each answer
+from the beginning.
 
-One deterministic rewrite: an id that fits stays as it is where it is first used; any other becomes
-a digest of itself and of how often it was used before, the same in a call and in its result, and
-different from every other id of the conversation. No id is the empty one.
+The rewrite is deterministic. A valid id is kept at its first use. Any other becomes a digest of
+itself and of how often it was used before. It is the same in a call and its result, and differs
+from all other ids of the conversation. Ids are never empty.
 """
 
 import re
@@ -16,35 +17,35 @@ from typing import Any, Final
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _Key = tuple[str, int]
-"""An id, and the how manieth call it is that has it, from one."""
+"""An id, and the ordinal of its use, from one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One place of a conversation that an id stands in."""
+    """One place of an id in a conversation."""
 
     path: str
     """The call or the result, such as `messages[2].tool_calls[0]`."""
     id: str
     turn: int
-    """Calls that are made at once have the same."""
+    """The same for all parallel calls."""
     is_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What of a message its ids hang on."""
+    """The parts of a message that determine its ids."""
 
     path: str
     role: str
     calls: Sequence[Any] = ()
-    """The ids of its calls, whatever they are."""
+    """The ids of its calls, of any type."""
     answered: Any = None
-    """A tool's: the id of the call."""
+    """For a tool's result: the id of the call."""
 
 
 def uses_in(said: Iterable[Said]) -> Iterator[Use]:
-    """Those in a conversation, by `messages[i]` and `messages[i].tool_calls[j]`."""
+    """The uses of ids in a conversation, with paths like `messages[i].tool_calls[j]`."""
     turn = 0
     for message in said:
         if message.role == "tool":
@@ -55,7 +56,7 @@ def uses_in(said: Iterable[Said]) -> Iterator[Use]:
 
 
 def uses_in_messages(messages: Iterable[Mapping[str, Any]]) -> Iterator[Use]:
-    """Those in messages as chat completions have them."""
+    """The uses of ids in messages in the form of chat completions."""
     return uses_in(
         Said(f"messages[{index}]", message["role"], _ids(message), message.get("tool_call_id"))
         for index, message in enumerate(messages)
@@ -74,14 +75,15 @@ def _text(call_id: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CallIds:
-    """What a target takes for the id of a call."""
+    """The ids that a provider accepts."""
 
     pattern: re.Pattern[str]
     length: int
-    """Characters of an id that is made; it must fit the pattern when made of letters and digits."""
+    """The length of a generated id, which consists of letters and digits and must match the
+    pattern."""
 
     def rewritten(self, uses: Iterable[Use]) -> Mapping[str, str]:
-        """For each place of one conversation, by its path, the id to send."""
+        """The id to send for each place of one conversation, by its path."""
         keys = _keys(uses)
         distinct = tuple(dict.fromkeys(keys.values()))
         sent = {key: key[0] for key in distinct if key[1] == 1 and self.pattern.fullmatch(key[0])}
@@ -109,8 +111,9 @@ class CallIds:
 
 
 def _keys(uses: Iterable[Use]) -> dict[str, _Key]:
-    """A result belongs to the nearest call before it; of calls that were made at once under one id,
-    each result to the next. One that no call stands before has the id of the first."""
+    """Assign results to calls. A result belongs to the nearest call before it with its id; parallel
+    calls with the same id get their results in order. A result without a call before it belongs to
+    the first one."""
     keys: dict[str, _Key] = {}
     count: dict[str, int] = {}
     turns: dict[str, int] = {}

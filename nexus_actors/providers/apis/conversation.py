@@ -1,9 +1,9 @@
-"""A request's conversation, tools and output format in one neutral form, for every API that does
-not speak as the chat API does.
+"""Converts a request's conversation, tools and response format to a neutral form, for all APIs
+other than chat completions.
 
-Producers write the chat API's forms, or the Responses API's, or both mixed; here each thing has one
-form. What is none of these (a part of an unknown type, a tool that is no function) is kept as
-`Unknown` or told by its path: the API that cannot say it drops or refuses it, by its own rule.
+Producers use the forms of chat completions or of the Responses API, or a mixture. Here each thing
+has one form. Anything else (a part of an unknown type, a tool that is not a function) is kept as
+`Unknown` or listed by its path. An API that cannot express it drops or refuses it, by its own rule.
 """
 
 import json
@@ -22,20 +22,20 @@ NOT_ALLOWED: Final = "left out, as tool_choice does not allow it"
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model asked for a function."""
+    """A function call by the model."""
 
     id: str
     name: str
     arguments: str
-    """JSON text, as the model wrote it."""
+    """JSON text as the model wrote it."""
     signature: str | None = None
-    """What the model thought, sealed: Google's, in the place its own chat API has for it."""
+    """Google's thought signature, from its place in Google's chat API."""
     state: str | None = None
     """The provider's own, unsealed: JSON text, not checked."""
     cache: Cache | None = None
 
     def arguments_object(self) -> dict[str, Any]:
-        """The arguments as an object; a model may have written none, or no JSON at all."""
+        """The arguments as an object. A model may have written none, or invalid JSON."""
         try:
             value = json.loads(self.arguments or "{}")
         except ValueError:
@@ -45,20 +45,20 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message that is not the system's."""
+    """One message other than a system message."""
 
     role: Literal["user", "assistant", "tool"]
     parts: tuple[Part, ...] = ()
     calls: tuple[ToolCall, ...] = ()
-    """An assistant's."""
+    """For an assistant: its calls."""
     call_id: str = ""
-    """Of a tool's result."""
+    """For a tool's result: the id of the call."""
     tool_name: str = ""
-    """Of a tool's result: the function that was called, where the conversation tells."""
+    """For a tool's result: the called function, if the conversation has it."""
     state: str | None = None
     """An assistant's: the provider's own, unsealed: JSON text, not checked."""
     path: str = ""
-    """Where it stands in the request, such as `messages[2]`."""
+    """Its path in the request, such as `messages[2]`."""
 
     @property
     def text(self) -> str:
@@ -68,7 +68,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A tool the model may call."""
+    """A function that the model may call."""
 
     name: str
     description: str | None
@@ -77,19 +77,19 @@ class Function:
     strict: bool | None = None
     cache: Cache | None = None
     path: str = field(default="", compare=False)
-    """Where it stands in the request, such as `tools[2]`."""
+    """Its path in the request, such as `tools[2]`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Call this function."""
+    """The model must call this function."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Choose among these functions alone."""
+    """The model may call only these functions."""
 
     mode: Literal["auto", "required"]
     names: tuple[str, ...]
@@ -115,22 +115,22 @@ class JsonSchema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """All that is said in a request."""
+    """A request's conversation, tools and response format."""
 
     system: tuple[Text, ...]
-    """Every system message's texts, wherever they stood."""
+    """The texts of all system messages, wherever they were."""
     system_paths: tuple[str, ...] = ()
-    """For each of them where its message stands, such as `messages[2]`."""
+    """For each text, the path of its message, such as `messages[2]`."""
     turns: tuple[Turn, ...]
     functions: tuple[Function, ...]
     choice: ToolChoice | None
     output: JsonObject | JsonSchema | None
     unsaid: tuple[str, ...]
-    """Paths of what has no form here, such as `messages[2].content[0]` or `input[1]`."""
+    """Paths of what has no neutral form, such as `messages[2].content[0]` or `input[1]`."""
 
 
 def read_conversation(request: LLMRequest) -> Conversation:
-    """The neutral form of `request`."""
+    """Convert `request` to the neutral form."""
     system: list[Text] = []
     system_paths: list[str] = []
     turns: list[Turn] = []
@@ -141,7 +141,7 @@ def read_conversation(request: LLMRequest) -> Conversation:
         unsaid += [
             f"messages[{index}].content[{place}]"
             for place, part in enumerate(parts)
-            # A system message has its text alone here: a picture in it would be lost unseen.
+            # Only a system message's text is kept, so a picture in it must be listed.
             if isinstance(part, Unknown)
             or (message["role"] == "system" and not isinstance(part, Text))
         ]
@@ -189,8 +189,8 @@ def read_conversation(request: LLMRequest) -> Conversation:
 
 
 def names_of_speakers(request: LLMRequest) -> Iterator[str]:
-    """Paths of what chat completions alone have in a message: the name of who speaks, and thoughts
-    in words. A tool's name is told otherwise."""
+    """Paths of what only chat completions have in a message: the speaker's name, and reasoning as
+    text. A tool's name is handled elsewhere."""
     for index, message in enumerate(request.messages):
         if message.get("name") is not None and message["role"] != "tool":
             yield f"messages[{index}].name"
@@ -198,15 +198,15 @@ def names_of_speakers(request: LLMRequest) -> Iterator[str]:
 
 
 def thoughts_in_words(message: Message, path: str) -> Iterator[str]:
-    """Paths of an assistant's thoughts as some servers of chat completions have them."""
+    """Paths of an assistant's reasoning text, as some chat completion servers return it."""
     for key in ("reasoning_content", "reasoning", "reasoning_details"):
         if message.get(key):
             yield f"{path}.{key}"
 
 
 def items_without_message(request: LLMRequest) -> Iterator[str]:
-    """Paths of what was sent as `input` and exists in the Responses API alone (references,
-    reasoning, calls of its own tools): `messages` are without it."""
+    """Paths of items of `input` that exist only in the Responses API (references, reasoning, calls
+    of its own tools), so that `messages` lacks them."""
     if request.input is not None and not isinstance(request.input, str):
         for index, item in enumerate(request.input):
             if item.get("type", "message") not in HAVE_MESSAGE:
@@ -214,7 +214,7 @@ def items_without_message(request: LLMRequest) -> Iterator[str]:
 
 
 def _is_nothing(part: Part) -> bool:
-    """An empty text, but for one that marks where a cache ends."""
+    """Whether the part is an empty text without a cache mark."""
     return isinstance(part, Text) and not part.text and part.cache is None
 
 
@@ -227,7 +227,7 @@ def _parts(content: Any) -> tuple[Part, ...]:
 
 
 def _calls(message: Message) -> tuple[tuple[ToolCall, ...], tuple[int, ...]]:
-    """The calls of functions, and the places of others."""
+    """The function calls, and the indexes of other calls."""
     calls = message.get("tool_calls")
     found = [_call(call) for call in calls] if isinstance(calls, list | tuple) else []
     lost = tuple(place for place, call in enumerate(found) if call is None)
@@ -278,7 +278,7 @@ def _cache(holder: Mapping[str, Any]) -> Cache | None:
 
 
 def read_choice(choice: Any) -> ToolChoice | None:
-    """The choice in `tool_choice`; None where it names no functions."""
+    """The choice in `tool_choice`; None if it names no function."""
     match choice:
         case "auto":
             return "auto"
@@ -297,7 +297,7 @@ def read_choice(choice: Any) -> ToolChoice | None:
 
 
 def _allowed(inner: Mapping[str, Any]) -> Allowed | None:
-    """Tools that are no functions are none of its names."""
+    """The named functions. Other tools are ignored."""
     mode, tools = inner.get("mode"), inner.get("tools")
     if mode not in ("auto", "required") or not isinstance(tools, list | tuple):
         return None
@@ -313,7 +313,7 @@ def is_forced(choice: ToolChoice | str | None) -> bool:
 
 
 def sayable(choice: ToolChoice | None, names: Collection[str]) -> tuple[ToolChoice | None, str]:
-    """The choice among the functions that are sent, by their names; and what is to be told."""
+    """The choice, limited to the functions that are sent, and a note about the difference."""
     if not isinstance(choice, Allowed):
         return choice, ""
     kept = tuple(name for name in choice.names if name in names)
@@ -323,8 +323,8 @@ def sayable(choice: ToolChoice | None, names: Collection[str]) -> tuple[ToolChoi
 
 
 def narrowed(conversation: Conversation) -> Conversation:
-    """For an API that has no choice among some of the functions: the others are left out, and
-    told."""
+    """For an API that cannot limit the choice to some functions: leave out the others, and note
+    that."""
     choice = conversation.choice
     if not isinstance(choice, Allowed):
         return conversation

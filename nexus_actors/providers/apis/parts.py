@@ -1,4 +1,5 @@
-"""The parts of a message's content in one neutral form, whoever's API a producer wrote them for."""
+"""Converts the parts of a message's content to a neutral form, whichever API they were written
+for."""
 
 import base64
 import binascii
@@ -12,13 +13,12 @@ from urllib.parse import unquote_to_bytes
 from nexus_actors.providers.http.api import text_or_none
 
 Cache: TypeAlias = Mapping[str, Any]
-"""Anthropic's `cache_control`, such as `{"type": "ephemeral"}`: the prompt up to here is to be
-cached."""
+"""Anthropic's `cache_control`, such as `{"type": "ephemeral"}`: cache the prompt up to here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A stretch of text."""
+    """A text."""
 
     text: str
     cache: Cache | None = None
@@ -26,29 +26,28 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """An image, a document or a recording: by its URL, by the id of an upload, or as it is, in
-    base64."""
+    """An image, a document or a recording: as a URL, as the id of an upload, or as base64 data."""
 
     kind: Literal["image", "file", "audio"]
     url: str | None = None
     data: str | None = None
-    """Base64, without white space."""
+    """Base64 without white space."""
     media_type: str | None = None
-    """Of `data`, such as `image/png`."""
+    """The type of `data`, such as `image/png`."""
     file_id: str | None = None
     name: str | None = None
     detail: str | None = None
     """`low`, `high` or `auto`."""
     cache: Cache | None = None
     context: str | None = None
-    """Anthropic's: what is said of a document beside it."""
+    """Anthropic's `context` of a document."""
     citations: bool | None = None
-    """Anthropic's: whether the answer is to cite a document."""
+    """Anthropic's `citations`: whether the answer is to cite the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """A block of thinking as Anthropic's API writes it, `thinking` or `redacted_thinking`."""
+    """Anthropic's block `thinking` or `redacted_thinking`."""
 
     block: Mapping[str, Any]
 
@@ -70,8 +69,8 @@ def kind_by_name(name: str) -> str | None:
 
 
 def file_name(file: Media) -> str:
-    """The name of a document that is sent as data, with a suffix that tells its kind: OpenAI
-    requires one."""
+    """The file name of a document that is sent as data, with a suffix for its type, as OpenAI
+    requires."""
     name = file.name or "document"
     if kind_by_name(name) is not None:
         return name
@@ -83,7 +82,7 @@ _SUFFIXES: Final = {"application/pdf": ".pdf", "text/plain": ".txt", "text/markd
 
 
 def read_part(part: Any) -> Part:
-    """One content part, in whichever form it was sent."""
+    """Convert one content part, in any known form."""
     known = _read(part)
     cache = part.get("cache_control") if isinstance(part, Mapping) else None
     if isinstance(cache, Mapping) and isinstance(known, Text | Media):
@@ -127,8 +126,8 @@ def _read_media(part: Any) -> Part:
 
 
 def has_odd_data(part: Any) -> bool:
-    """Whether the part has data that is neither base64 nor a `data:` URL. What it is then, some
-    server may find out: a URL or a path, to be fetched there."""
+    """Whether the part has data that is neither base64 nor a `data:` URL. A server might take it
+    for a URL or a path, and fetch that."""
     match part:
         case (
             {"type": "file", "file": {"file_data": data}}
@@ -149,7 +148,7 @@ def has_odd_data(part: Any) -> bool:
 def _from_source(
     kind: Literal["image", "file"], source: Mapping[str, Any], part: Mapping[str, Any]
 ) -> Part:
-    """Anthropic's own form of an image or a document."""
+    """Convert Anthropic's form of an image or a document."""
     name = text_or_none(part.get("title"))
     match source:
         case {"type": "base64", "data": str(data), "media_type": str(media_type)}:
@@ -197,14 +196,14 @@ def _file(file: Mapping[str, Any]) -> Part:
 
 
 def _as_pdf(data: str) -> str:
-    """Bare base64: of the kinds of documents the APIs take, PDF is the one that all do."""
+    """Bare base64 as a `data:` URL. PDF is the one type of document that all APIs accept."""
     return f"data:application/pdf;base64,{data}"
 
 
 def _media(
     kind: Literal["image", "file"], url: str, *, detail: str | None = None, name: str | None = None
 ) -> Part:
-    """By URL; what a `data:` URL (RFC 2397) holds comes as data."""
+    """Media by its URL. The content of a `data:` URL (RFC 2397) becomes data."""
     if url[:5].lower() != "data:":
         return Media(kind, url=url, name=name, detail=detail)
     head, comma, body = url[5:].partition(",")
@@ -227,13 +226,13 @@ def _media(
 _MEDIA_TYPE: Final = re.compile(
     r"[a-zA-Z0-9][\w!#$&^.+-]{0,63}/[a-zA-Z0-9][\w!#$&^.+-]{0,63}", re.A
 )
-"""As RFC 6838 has it, but for its length. What is of another type is quoted in messages of ours."""
+"""A media type (RFC 6838) of limited length, since our own messages quote unsupported types."""
 _MEDIA_TYPES: Final = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}
-"""Names that are written for others, and that the APIs do not know."""
+"""Common wrong names → the names that the APIs know."""
 
 
 def _base64(text: str) -> str | None:
-    """Without white space, with its padding, in the usual alphabet; None where it is no base64."""
+    """Normalize base64: no white space, padded, standard alphabet. None if it is not base64."""
     data = "".join(text.split()).translate(_USUAL).rstrip("=")
     data += "=" * (-len(data) % 4)
     try:
