@@ -195,7 +195,7 @@ class Router(GenServer):
         return job.deadline
 
     def _left_alone(self, job: Job, wait: Wait) -> Failure:
-        """Nobody may be called until its end, and the request has not so much time."""
+        """No candidate may be called before `wait` ends, and the request may not wait so long."""
         if self._has_no_key(job):
             return self._without_key(job)
         provider, model = job.candidate
@@ -262,13 +262,13 @@ class Router(GenServer):
         message, kind = timed_out(job, self._held(job)), ErrorType.TIMEOUT
         if job.is_throttled:
             message, kind = f"{message}; {_throttled(job)}", ErrorType.RATE_LIMITED
-        elif self._shared.holds and job.last_outcome in _REFUSED:  # the key has just rested
+        elif self._shared.holds and job.last_outcome in _REFUSED:  # the suspension has just ended
             message = f"{message}; its provider accepted no key of ours"
             kind = ErrorType(job.last_outcome)
         return Failure(type=kind, message=message, retryable=False)
 
     def _held(self, job: Job) -> Wait | None:
-        """Why no call may begin for it now; None: one may, or it is not routed yet."""
+        """Why no call may begin for the job now; None if one may, or if it is not routed yet."""
         if not job.candidates:
             return None
         now = trio.current_time()

@@ -87,9 +87,9 @@ class Delivery:
     waited_since: datetime | None = None
     """When the wait for this lease began, if an earlier lease was given back."""
     waited_for: str | None = None
-    """Why it was given back (`GiveBack.reason`), where that is known."""
+    """Why it was given back (`GiveBack.reason`), if that is known."""
     waited_detail: str | None = None
-    """What exactly that was (`GiveBack.detail`)."""
+    """Details of that (`GiveBack.detail`)."""
     more_due: bool = False
     """Whether more messages were due that did not fit into the bytes allowed."""
 

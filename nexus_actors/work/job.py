@@ -144,9 +144,9 @@ class Job:
     waits_since: float = inf
     """When the wait for this lease began: when the request was sent, or last given back."""
     waited_for: str | None = None
-    """Why it was given back then, where that is known."""
+    """Why it was given back then, if that is known."""
     waited_detail: str | None = None
-    """What exactly that was, in words of ours."""
+    """Details of that, in our own words."""
     traceparent: TraceParent | None = None
     """The parent span that the producer has sent."""
     span: TraceParent | None = None

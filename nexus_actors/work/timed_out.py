@@ -1,4 +1,4 @@
-"""What is said of a request whose timeout has passed: what it waited for then."""
+"""The message of a timeout: what the request was waiting for."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,12 +16,12 @@ _WAITED: Final[Mapping[str, str]] = {
     "paused": "the end of a pause ({})",
     "not_before": "a retry ({})",
 }
-"""By `Wait.reason`, with its detail."""
+"""`Wait.reason` → what it waited for; {} is the detail."""
 
 
 def timed_out(job: Job, held: Wait | None = None) -> str:
-    """`timed out after 30 s while waiting for …`. `held`: why no call may begin for it now. What it
-    waited for in the store before its last lease is told, too."""
+    """`timed out after 30 s while waiting for …`. `held`: why no call may begin for the job now.
+    The message also says what it waited for in the store before its last lease."""
     seconds = job.body.timeout if isinstance(job.body, LLMRequest) else None
     told = "timed out" if seconds is None else f"timed out after {seconds:g} s"
     stored = "" if job.waited_for is None else _waited(job.waited_for, job.waited_detail)
