@@ -1,13 +1,13 @@
-"""Is it well?"""
+"""The overview: the installation's health."""
 
 from typing import cast
 
 from nexus_actors.dashboard.charts import Series
 from nexus_actors.dashboard.visit import View, Visit
+from nexus_actors.monitoring.health import verdict
 from nexus_actors.monitoring.overview import COUNTED, read_present
 from nexus_actors.monitoring.recent import read_recent
 from nexus_actors.monitoring.trends import WINDOWS, Window, read_trend
-from nexus_actors.monitoring.wellness import verdict
 
 
 async def show(visit: Visit) -> View:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from nexus_actors.monitoring.health import Verdict, verdict
 from nexus_actors.monitoring.overview import Control, Node, Present, Provider, Queue
 from nexus_actors.monitoring.trends import Trend
-from nexus_actors.monitoring.wellness import Verdict, verdict
 
 NODE = Node(
     node="7f1d",

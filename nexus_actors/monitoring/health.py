@@ -1,5 +1,5 @@
-"""Is it well? What is not, the worst first; each with where to look. The thresholds are those of
-the shipped alerts (config/prometheus/alerts.yml), where there is one."""
+"""The health of the installation: findings, the worst first, each with the page that has more.
+Thresholds are those of the shipped alerts (config/prometheus/alerts.yml), if there is one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from nexus_actors.monitoring.overview import COUNTED, Node, Present
 from nexus_actors.monitoring.trends import Trend
 
 LATE: Final = 120.0
-"""Seconds for which a request that is due may wait."""
+"""Seconds that a due request may wait."""
 TOO_LATE: Final = 900.0
 ERROR_SHARE: Final = 0.1
 FEW: Final = 20
-"""Requests of which a share says nothing."""
+"""Too few requests for their error rate to mean anything."""
 FEW_OF_A_MINUTE: Final = 5
-"""The same of requests that failed one and all."""
+"""The same if all of them failed."""
 LOST_OF_LATE: Final = 1800.0
-"""Seconds; a node that was lost longer ago is probably gone for good."""
+"""Seconds after which a lost node is probably gone for good."""
 NOT_DONE: Final = 3600.0
-"""Seconds after which a chore should have been done."""
+"""Seconds within which each chore should be done."""
 _CHORES: Final = {"prune": "has pruned old rows", "sum": "has summed finished requests"}
 
 Level = Literal["bad", "care"]
@@ -28,18 +28,18 @@ Level = Literal["bad", "care"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not well."""
+    """One thing that is wrong."""
 
     level: Level
     text: str
-    """A sentence; what is foreign in it is printable."""
+    """A sentence, with foreign text made printable."""
     where: str
-    """The page that has more of it."""
+    """The page with details."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """In one line, and the rest."""
+    """The health in one line, and all findings."""
 
     level: Literal["bad", "care", "well"]
     line: str
@@ -47,7 +47,7 @@ class Verdict:
 
 
 def verdict(present: Present, trend: Trend) -> Verdict:
-    """What there is to say, the worst first. `trend`: of the last hour."""
+    """Judge the installation. `trend` is that of the last hour."""
     findings = [
         *_of_nothing_taken(present),
         *_of_nodes(present.nodes),
@@ -68,7 +68,7 @@ def verdict(present: Present, trend: Trend) -> Verdict:
 
 
 def _of_nothing_taken(present: Present) -> Iterator[Finding]:
-    """No request is begun, by somebody's order."""
+    """An operator keeps all requests from being begun."""
     for control in present.controls:
         if (control.action, control.subject, control.node) == ("pause", "queue", "*"):
             by = printable(control.by, 60)
@@ -128,7 +128,7 @@ def _of_providers(present: Present) -> Iterator[Finding]:
 
 
 def _of_trend(trend: Trend) -> Iterator[Finding]:
-    """Of the hour; and of its newest minute, since an hour of success hides what has just begun."""
+    """The hour and its newest minute, since an hour of success hides what has just begun."""
     share, where = trend.error_share, "/requests?state=failed"
     if share is not None and share > ERROR_SHARE and trend.requests >= FEW:
         text = f"{share:.0%} of the requests finished in the last hour failed."
