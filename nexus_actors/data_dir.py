@@ -30,7 +30,7 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def told(data_dir: Path, error: OSError) -> str:
+def explain(data_dir: Path, error: OSError) -> str:
     """What the system refused, in one line for the operator."""
     why = None
     if is_full(error):

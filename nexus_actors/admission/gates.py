@@ -46,7 +46,7 @@ class NoKey:
     """The error that the last one was refused with."""
     status_code: int | None
 
-    def told(self, provider: str, now: float) -> str:
+    def describe(self, provider: str, now: float) -> str:
         """The reason in our own words: the provider's message may concern another request."""
         status = "" if self.status_code is None else f" (HTTP {self.status_code})"
         rest = f", for {self.until - now:.0f} s more" if self.until > now else ""

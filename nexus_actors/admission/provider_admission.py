@@ -80,7 +80,7 @@ class ProviderAdmission:
             return None
         return ProviderFailure(
             type=refused.type,
-            message=refused.told(self.provider, now),
+            message=refused.describe(self.provider, now),
             retryable=False,
             scope="key",
             status_code=refused.status_code,

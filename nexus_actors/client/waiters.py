@@ -45,12 +45,12 @@ class Waiters:
         """The ids that somebody waits for."""
         return list(self._waiting)
 
-    def told(self, request_id: str) -> None:
-        """The result of this id is stored."""
+    def wake(self, request_id: str) -> None:
+        """Wake those who wait for this id: its result is stored."""
         for stored in self._waiting.get(request_id, ()):
             stored.set()
 
     def wake_all(self) -> None:
         """Let everybody look."""
         for request_id in self._waiting:
-            self.told(request_id)
+            self.wake(request_id)

@@ -67,7 +67,7 @@ class Watch:
 
     def _stored(self, request_id: str | None) -> None:
         if request_id is not None:
-            self._waiters.told(request_id)
+            self._waiters.wake(request_id)
 
     async def _look(self, connection: "OwnConnection | None") -> float:
         ids = {job_result_id(request_id): request_id for request_id in self._waiters.ids()}
@@ -77,5 +77,5 @@ class Watch:
                 "SELECT id FROM public.job_results WHERE id = ANY($1::uuid[])", list(ids)
             )
             for row in rows:
-                self._waiters.told(ids[row["id"]])
+                self._waiters.wake(ids[row["id"]])
         return LOOK_AGAIN

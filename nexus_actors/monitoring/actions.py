@@ -11,7 +11,7 @@ from typing import Final, Literal, Self
 
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.monitoring.command_text import command_line, sql_call
-from nexus_actors.monitoring.nodes import read_nodes, told
+from nexus_actors.monitoring.nodes import node_label, read_nodes
 from nexus_actors.monitoring.reading import Reader
 from nexus_actors.storage.postgres.sql import Queues
 
@@ -187,7 +187,7 @@ class Scale(Action):
         now = [it for it in rows if it["provider"] == self.provider]
         if not now:
             return "No running node has this provider."
-        said = [f"{it['calls']} on {told(it['name'], it['node'])}" for it in now[:_MOST_TOLD]]
+        said = [f"{it['calls']} on {node_label(it['name'], it['node'])}" for it in now[:_MOST_TOLD]]
         more = f" and {len(now) - _MOST_TOLD} more" if len(now) > _MOST_TOLD else ""
         return f"Concurrent calls now: {printable(', '.join(said), 1000)}{more}."
 

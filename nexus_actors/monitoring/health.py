@@ -150,7 +150,7 @@ def _of_chores(present: Present) -> Iterator[Finding]:
 
 
 def _of_controls(present: Present) -> Iterator[Finding]:
-    names = {it.node: it.told for it in present.nodes}
+    names = {it.node: it.label for it in present.nodes}
     for control in present.controls:
         what = f"{control.subject} {printable(control.name, 60)}".rstrip()
         by = f"by {printable(control.by, 60)}"

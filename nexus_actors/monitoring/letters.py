@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from nexus_actors.contract.shown_text import as_seen_json
-from nexus_actors.monitoring.messages import LARGEST, SHOWN, Message, told
+from nexus_actors.monitoring.messages import LARGEST, SHOWN, Message, message_of
 from nexus_actors.monitoring.reading import Looking, Reader, parsed
 from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.dead_letters import DeadLetter, Which
@@ -149,7 +149,7 @@ async def look_at_request(reader: Reader, number: int, by: str) -> LetterRequest
         return None
     [row] = rows
     edits: Any = parsed(row["edits"]) or []
-    return LetterRequest(told(row), [_edit(it) for it in edits])
+    return LetterRequest(message_of(row), [_edit(it) for it in edits])
 
 
 async def editable_request(reader: Reader, number: int, by: str) -> str | None:

@@ -52,7 +52,7 @@ async def read_messages(reader: Reader, request: Mapping[str, Any], by: str) -> 
     return Messages(asked, answered)
 
 
-def told(row: Row) -> Message:
+def message_of(row: Row) -> Message:
     """A row of `body`, `bytes` and `fault` as what is shown."""
     body: str | None = row["body"]
     if body is None:
@@ -71,4 +71,4 @@ async def _read(reader: Reader, none: str, name: str, *arguments: object) -> Mes
         rows = await reader.read(name, *arguments)
     except StorageError as error:  # a role that may not, or a message that is in the way
         return Message(None, why_not=f"It cannot be read: {error}")
-    return told(rows[0]) if rows else Message(None, why_not=none)
+    return message_of(rows[0]) if rows else Message(None, why_not=none)

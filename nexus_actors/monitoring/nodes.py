@@ -79,7 +79,7 @@ class Order:
     outcome: str | None
 
 
-def told(name: str, node: str) -> str:
+def node_label(name: str, node: str) -> str:
     """A node in words: `nexus@host (eb67a7e3)`. Names may not be unique, and ids are unreadable."""
     return f"{name} ({node[:_SHOWN]})"
 
@@ -88,7 +88,7 @@ def with_names(text: str, nodes: Iterable[NodeLine]) -> str:
     """Replace nodes' ids in the text by their names."""
     for it in nodes:
         if len(it.node) > _SHOWN:  # a short id may be a word of the text
-            text = text.replace(it.node, told(it.name, it.node))
+            text = text.replace(it.node, node_label(it.name, it.node))
     return text
 
 

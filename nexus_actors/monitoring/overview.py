@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from nexus_actors.monitoring.nodes import told
+from nexus_actors.monitoring.nodes import node_label
 from nexus_actors.monitoring.reading import Reader, Row, parsed, together
 
 MOST_NODES: Final = 200
@@ -43,9 +43,9 @@ class Node:
         return self.state not in ("lost", "stopped")
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """Its name, and the beginning of its id, since others may have the name."""
-        return told(self.name, self.node)
+        return node_label(self.name, self.node)
 
 
 @dataclass(frozen=True, slots=True)

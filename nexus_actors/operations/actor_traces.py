@@ -45,7 +45,7 @@ class ActorTrace:
         self._count += 1
         self._events.append((self._count, time.time(), what))
 
-    def told(self) -> object:
+    def as_dict(self) -> object:
         """The events for JSON: number, time (seconds since the epoch) and text of each."""
         return {"events": list(self._events), "ended": self.ended}
 
@@ -88,7 +88,7 @@ class ActorTraces:
             trace.end("the actor has ended")
         if trace.ended:
             del self._traces[name]
-        return trace.told()
+        return trace.as_dict()
 
     async def _find(self, name: str) -> ActorRef:
         root = self._root()

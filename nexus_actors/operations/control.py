@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 import trio
 
-from nexus_actors.data_dir import told
+from nexus_actors.data_dir import explain
 from nexus_actors.operations import control_client, private
 from nexus_actors.operations.control_client import (
     LONGEST_SOCKET_PATH,
@@ -81,7 +81,7 @@ class Control(GenServer):
         try:
             listener = trio.SocketListener(await self._bind())
         except OSError as error:
-            raise DataDirError(told(self._data_dir, error)) from error
+            raise DataDirError(explain(self._data_dir, error)) from error
         self.spawn_link(self._serve, listener)
         log.info("ready", pid=os.getpid(), socket=str(self._path))  # only Watchdog starts later
 

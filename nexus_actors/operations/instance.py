@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from nexus_actors.data_dir import is_full, told
+from nexus_actors.data_dir import explain, is_full
 
 _ID: Final = "instance-id"
 _MOST_TOLD: Final = 4096
@@ -88,7 +88,7 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
 
 def _unusable(data_dir: Path, error: OSError) -> InstanceError:
     kind = InstanceError if is_full(error) else DataDirError
-    return kind(told(data_dir, error))
+    return kind(explain(data_dir, error))
 
 
 def boot_id() -> str:

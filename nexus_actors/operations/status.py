@@ -159,7 +159,7 @@ class Status:
             "started_at": self.started_at.isoformat(),
             "uptime_seconds": round(self.uptime(), 1),
             "database": "embedded" if self._settings.database.embedded else "external",
-            "paused": [pause.told() for pause in self._desired.pauses],
+            "paused": [pause.describe() for pause in self._desired.pauses],
             "queues": queues,
             "waiting": waiting,
             "tasks": trio.lowlevel.current_statistics().tasks_living,
@@ -168,7 +168,7 @@ class Status:
             "unpublished": len(self._in_work.answered()),
             "spooled": len(self._spool),
             "providers": {name: self._provider(name) for name in self._in_work.providers},
-            "objective": self._metrics.objective.told(trio.current_time()),
+            "objective": self._metrics.objective.as_dict(trio.current_time()),
             "totals": self._metrics.as_dict(),
             "spans": None if self._spans is None else asdict(self._spans),
         }
@@ -223,7 +223,7 @@ class Status:
         outages = {**self._outages.describe(now)}
         for name, refused in self._gates.refused.items():
             seconds = round(now - refused.since, 1)
-            outages[f"keys of {name}"] = {"seconds": seconds, "error": refused.told(name, now)}
+            outages[f"keys of {name}"] = {"seconds": seconds, "error": refused.describe(name, now)}
         for name in self._settings.providers:
             if (told := self._unreachable(name, now)) is not None:
                 outages[f"provider {name}"] = told

@@ -223,7 +223,7 @@ class Leasing:
         return leased
 
     def _tell(self) -> None:
-        told = self._held.told
+        told = self._held.report
         if told is None:
             self._trouble.worked()
         elif told != self._told:

@@ -159,7 +159,7 @@ class Router(GenServer):
         if job.pauses and (told := job.pauses.get(candidate)) is not None and told.until > now:
             wait = _longer(wait, told)
         if (no_key := self._no_key(candidate, now)) is not None:
-            why = no_key.told(candidate.provider, now)
+            why = no_key.describe(candidate.provider, now)
             wait = _longer(wait, Wait("no_key", why, no_key.until, candidate.provider))
         if (pause := self._desired.of_candidate(*candidate)) is not None and pause.fallback:
             wait = _longer(wait, _for_end(pause, candidate.provider, now))
@@ -220,7 +220,7 @@ class Router(GenServer):
         limit = "" if job.deadline == inf else ", longer than the request's timeout allows"
         return Failure(
             type=told[0][1].type,
-            message="; ".join(dict.fromkeys(it.told(name, now) for name, it in told)) + limit,
+            message="; ".join(dict.fromkeys(it.describe(name, now) for name, it in told)) + limit,
             retryable=False,
             provider=told[0][0],
             status_code=told[0][1].status_code,
@@ -324,11 +324,11 @@ def _for_end(pause: Pause, provider: str, now: float) -> Wait:
     """A wait for the end of a pause. If only this node is paused, other nodes take the request: it
     waits for room at the provider, or becomes due again soon."""
     if pause.everywhere:
-        return Wait("paused", pause.told(), pause.ends_at, pause.lane)
+        return Wait("paused", pause.describe(), pause.ends_at, pause.lane)
     if pause.subject == "provider":
-        return Wait("paused", pause.told(), pause.ends_at, provider)
+        return Wait("paused", pause.describe(), pause.ends_at, provider)
     later = 0.0 if pause.subject == "queue" else ELSEWHERE
-    return Wait("paused", pause.told(), min(pause.ends_at, now + later))
+    return Wait("paused", pause.describe(), min(pause.ends_at, now + later))
 
 
 def _longer(one: Wait | None, other: Wait) -> Wait:

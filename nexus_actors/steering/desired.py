@@ -43,7 +43,7 @@ class Pause:
         its `fallback`, the lane changes, too, so that all waiting requests are routed again."""
         return f"{LANE}{self.subject} {self.name}{' (fallback)' if self.fallback else ''}"
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """One line for operators: what is paused, by whom, until when, why."""
         until = "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M:%S} UTC"
         why = f": {self.why}" if self.why else ""

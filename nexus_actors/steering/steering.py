@@ -142,7 +142,7 @@ class Steering(GenServer):
         self._desired.replace(rows, self._scope.queue, self._read_at)
         ended, begun = _changes(before, self._desired.pauses)
         for pause in begun:
-            log.warning("paused", what=pause.told())
+            log.warning("paused", what=pause.describe())
         for pause in ended:
             log.warning("resumed", subject=pause.subject, name=pause.name)
         if begun:

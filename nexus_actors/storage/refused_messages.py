@@ -133,7 +133,7 @@ class HeldBack:
             del self._rows[msg_id]
 
     @property
-    def told(self) -> str | None:
+    def report(self) -> str | None:
         """A report of the requests that were refused repeatedly, lowest message number first; None
         if there are none."""
         lasting = sorted(msg_id for msg_id, it in self._rows.items() if it.times >= ENOUGH)

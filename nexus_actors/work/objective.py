@@ -64,7 +64,7 @@ class Objective:
             self._turn(minute)
         return Share(self._hour_ended, self._hour_within)
 
-    def told(self, now: float) -> dict[str, object]:
+    def as_dict(self, now: float) -> dict[str, object]:
         """For `nexus status`. `share` is from 0 to 1; None if no request ended."""
         hour = self.last_hour(now)
         share = None if hour.ratio is None else round(hour.ratio, 4)

@@ -22,7 +22,7 @@ class TextStream:
         """Append text. Never blocks, never fails."""
         if self._streams.has_room(len(text)):
             self._texts.append(text)
-            self._streams.told(self, len(text))
+            self._streams.gather(self, len(text))
         else:
             self._number += 1  # the gap in the numbers shows listeners that text is missing
 
@@ -51,7 +51,7 @@ class TextStreams:
         """Whether this many more characters can be buffered."""
         return self._buffered + length <= MOST_BUFFERED
 
-    def told(self, stream: TextStream, length: int) -> None:
+    def gather(self, stream: TextStream, length: int) -> None:
         """A stream has new text."""
         self._told[stream] = None
         self._buffered += length

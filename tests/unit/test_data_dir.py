@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nexus_actors.data_dir import told, trouble
+from nexus_actors.data_dir import explain, trouble
 from nexus_actors.operations.instance import DataDirError, claim_instance
 
 
@@ -44,6 +44,8 @@ def test_a_folder_where_a_file_of_ours_belongs(tmp_path: Path) -> None:
 
 def test_a_full_disk_and_what_nobody_knows_are_told(tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
-    assert "no space left on device: make room" in told(tmp_path, full)
-    assert told(tmp_path, OSError(errno.EIO, "Input/output error")).endswith("Input/output error")
+    assert "no space left on device: make room" in explain(tmp_path, full)
+    assert explain(tmp_path, OSError(errno.EIO, "Input/output error")).endswith(
+        "Input/output error"
+    )
     assert trouble(tmp_path / "new" / "one") is None

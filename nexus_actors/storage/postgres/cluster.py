@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nexus_actors.data_dir import is_full, told
+from nexus_actors.data_dir import explain, is_full
 from nexus_actors.storage.errors import DataDirUnusable, StorageError
 from nexus_actors.storage.postgres.errors import DatabaseStartError
 
@@ -37,7 +37,7 @@ def usable(data_dir: Path) -> Iterator[None]:
         yield
     except OSError as error:
         kind = StorageError if is_full(error) else DataDirUnusable
-        raise kind(told(data_dir, error)) from error
+        raise kind(explain(data_dir, error)) from error
 
 
 def initialise(data_dir: Path, socket_dir: Path) -> None:

@@ -20,8 +20,8 @@ async def test_all_who_wait_for_an_id_are_woken_and_nobody_else() -> None:
         for name, request_id in (("one", "a"), ("two", "a"), ("three", "b")):
             nursery.start_soon(wait, name, request_id)
         await trio.testing.wait_all_tasks_blocked()
-        waiters.told("unknown")
-        waiters.told("a")
+        waiters.wake("unknown")
+        waiters.wake("a")
         await trio.testing.wait_all_tasks_blocked()
         assert sorted(woken) == ["one", "two"]
         assert waiters.ids() == ["b"]

@@ -199,7 +199,7 @@ async def test_without_a_key_a_request_waits_and_loses_no_attempt(
         assert len(b.provider.calls) == 1
         refused = b.gates.no_key("p", trio.current_time())
         assert refused is not None
-        assert refused.told("p", refused.until - 7) == (
+        assert refused.describe("p", refused.until - 7) == (
             "every key of provider p is suspended: authentication_failed (HTTP 401), for 7 s more"
         )
         await trio.sleep(60)

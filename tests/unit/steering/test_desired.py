@@ -82,11 +82,11 @@ def test_what_is_told_of_a_pause_is_one_line_whatever_was_said() -> None:
     until = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     told = control_row("pause", "provider", "p", by="j\x1b[2Joe", why="a\nb" * 200, until=until)
     (pause,) = known_desired(told).pauses
-    assert pause.told().startswith(
+    assert pause.describe().startswith(
         r"provider p is paused by j\x1b[2Joe until 2026-01-02 03:04:05 UTC: a\nb"
     )
-    assert len(pause.told()) <= 200
-    assert "\n" not in pause.told()
+    assert len(pause.describe()) <= 200
+    assert "\n" not in pause.describe()
 
 
 def test_who_waits_for_a_pause_waits_for_another_once_routes_may_fall_back() -> None:

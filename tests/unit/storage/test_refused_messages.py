@@ -63,15 +63,15 @@ def test_what_the_journal_does_not_take_is_tried_at_growing_pauses_while_it_take
     held = HeldBack()
     # It takes nobody: that is told elsewhere.
     assert [held.failed(7, "r", 0.0) for _ in range(3)] == [1.0] * 3
-    assert held.told is None
+    assert held.report is None
     pauses = []
     for _ in range(10):
         held.passed([delivery(1)], 0.0)
         pauses.append(held.failed(7, "r", 0.0))
     assert pauses == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, LONGEST_PAUSE, LONGEST_PAUSE]
-    assert held.told == "r"
+    assert held.report == "r"
     held.passed([delivery(7)], 0.0)
-    assert held.told is None
+    assert held.report is None
     assert held.failed(7, "r", 0.0) == 1.0
 
 
@@ -82,8 +82,8 @@ def test_of_those_that_the_journal_does_not_take_a_few_are_named_and_none_for_ev
         for msg_id in range(MOST, 0, -1):
             held.failed(msg_id, f"r{msg_id}", 0.0)
     assert held.failed(MOST + 1, "one more", 0.0) == LONGEST_PAUSE
-    assert held.told == "; ".join([f"r{n}" for n in range(1, SHOWN + 1)] + ["and others"])
+    assert held.report == "; ".join([f"r{n}" for n in range(1, SHOWN + 1)] + ["and others"])
     held.passed([], 2.0 + MEMORY)
-    assert held.told is not None
+    assert held.report is not None
     held.passed([], 2.1 + MEMORY)  # others have taken them
-    assert held.told is None
+    assert held.report is None

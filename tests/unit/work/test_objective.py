@@ -26,11 +26,11 @@ def test_without_requests_there_is_no_share() -> None:
 def test_a_status_has_the_share_of_the_last_hour() -> None:
     objective = Objective()
     none = {"requests": 0, "within": 0, "share": None}
-    assert objective.told(0.0) == {"seconds": 2.0, "last_hour": none}
+    assert objective.as_dict(0.0) == {"seconds": 2.0, "last_hour": none}
     for latency_ms in (1, 2, 9000):
         objective.count(latency_ms, 0.0)
     last = {"requests": 3, "within": 2, "share": 0.6667}
-    assert objective.told(0.0) == {"seconds": 2.0, "last_hour": last}
+    assert objective.as_dict(0.0) == {"seconds": 2.0, "last_hour": last}
 
 
 def test_what_is_older_than_an_hour_does_not_count() -> None:
