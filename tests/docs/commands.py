@@ -9,23 +9,13 @@ from typing import Any, Final
 Words = tuple[str, ...]
 
 PARSED: Final[dict[Words, str]] = {
-    ("start",): "one runs, and a second one of its data_dir is refused; acceptance/test_start.py",
-    ("stop",): "the other commands need the service; acceptance/test_ending.py",
     ("drill",): "takes minutes; acceptance/test_drill.py",
-    ("observer",): "needs a terminal; acceptance/test_observer.py",
-    ("service",): "looks at and changes systemd's units; acceptance/test_service_manager.py",
     ("local-model", "install"): "installs packages",
-    ("dead", "purge"): "other pages show these letters; acceptance/test_dead.py",
-    ("actor", "stop"): "the other commands need the actor; acceptance/test_steering.py",
-    ("actor", "start"): "only what was stopped is started; acceptance/test_steering.py",
 }
 """Commands of `nexus` that are not run; their arguments are those that the command line takes."""
 
-UNENDING: Final[dict[Words, tuple[str, ...]]] = {
-    ("top",): ("--once",),
-    ("remote",): ("-e", "--execute"),
-}
-"""Commands that run until they are ended, but for these options; parsed without one of them."""
+SCREENS: Final = frozenset({"observer", "top"})
+"""Commands that have a terminal to themselves. `q` ends them once they show the queues."""
 
 CODES: Final[dict[Words, tuple[int, ...]]] = {
     ("doctor",): (0, 1, 6),  # it has advice: the sandbox's data_dir is below /tmp, for one
@@ -35,12 +25,28 @@ CODES: Final[dict[Words, tuple[int, ...]]] = {
 """Exit codes of commands that may have others than 0 here."""
 
 RUN: Final[dict[Words, str]] = {
-    ("nexus",): "in this process' own database and folder",
-    ("psql",): "on the sandbox's database",
+    ("$EDITOR",): "writes a config",
+    ("cd",): "the lines below find its folder",
+    ("createdb",): "on the server of the sandbox's database",
+    ("export",): "the lines below find its variables",
+    ("git", "clone"): "of this repository, by its folder",
     ("head",): "of a pipe or a file of the sandbox",
+    ("install",): "in the user's folders",
+    ("ln",): "in the user's folders",
+    ("ls",): "in the user's folders",
+    ("nexus",): "in this process' own database and folder",
+    ("openssl", "rand"): "into a file of the user's",
+    ("pg_dump",): "of the sandbox's database",
+    ("pg_restore",): "into a database beside the sandbox's",
+    ("psql",): "on the sandbox's database",
     ("tail",): "of a pipe or a file of the sandbox",
+    ("umask",): "in the shell of its line",
 }
-"""Programs that are run, in a shell, where a line has no others, and where they are installed."""
+"""Programs that are run, in a shell, where a line has no others, and where they are installed. An
+absolute path is one below the user's home."""
+
+OF_SHELL: Final = frozenset({"$EDITOR", "cd", "export", "umask"})
+"""Those of them that are no file."""
 
 INNER: Final = "INNER"
 """Stands for what a line has within `$(…)`."""
@@ -50,24 +56,14 @@ WRAPPERS: Final[dict[Words, str]] = {
     ("podman", "exec"): "there are no images",
     ("systemd-run",): "systemd is not there, or is the machine's own",
 }
-"""Programs that run `nexus`. They are not run; what they give to it is parsed."""
+"""Programs that run `nexus`. They are not run; the command that they give to it is."""
 
 NOT_RUN: Final[dict[Words, str]] = {
-    ("cd",): "the commands run in the sandbox's folder",
-    ("createdb",): "changes the server",
     ("elixir",): "acceptance/test_elixir.py runs the script; that it is there is looked at",
-    ("export",): "the environment is the sandbox's",
-    ("git", "clone"): "needs the network",
-    ("install",): "changes the machine",
     ("journalctl",): "systemd is not there, or is the machine's own",
-    ("ln",): "changes the machine",
-    ("ls",): "the folder is the sandbox's",
-    ("openssl", "rand"): "makes keys",
     ("perf", "record"): "needs the kernel's leave",
     ("perf", "report"): "needs a record",
     ("pg_basebackup",): "needs leave to replicate, and the server's own release",
-    ("pg_dump",): "needs the server's own release",
-    ("pg_restore",): "needs the server's own release",
     ("pip", "install"): "installs packages; that these are ours, or pinned, is looked at",
     ("pipx", "install"): "installs packages; that these are ours, or pinned, is looked at",
     ("podman", "build"): "there are no images",
@@ -79,7 +75,6 @@ NOT_RUN: Final[dict[Words, str]] = {
     ("systemctl", "restart"): "systemd is not there, or is the machine's own",
     ("systemctl", "show"): "systemd is not there, or is the machine's own",
     ("systemctl", "status"): "systemd is not there, or is the machine's own",
-    ("umask",): "changes the shell",
     ("uv", "tool", "install"): "installs packages; that these are ours, or pinned, is looked at",
 }
 """Other programs, with their subcommands: that a shell takes the line is looked at, and what

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,18 +12,22 @@ from cyclopts import CycloptsError
 
 from nexus_actors.cli.app import app
 from tests.docs import commands, output, programs
-from tests.docs.pages import ROOT, Snippet
-from tests.docs.sandbox import ANSWERED, FAILED, PATIENCE, Said, Sandbox, new_id
+from tests.docs.pages import Snippet
+from tests.docs.sandbox import ANSWERED, FAILED, Said, Sandbox, new_id
 from tests.docs.shell import Command, read_console, simple_commands, written
+from tests.docs.user import User, new_user
 
 _HELP: Final = frozenset({"--help", "-h", "--version"})
+_ASKED: Final = re.compile(r"\$\(nexus ([^()|&;<>]*)\)")
 _HOST: Final = re.compile(r"(?:[\w-]+@)?(?:host|node|db)\d(?:\.[\w.]+)?|[\w-]+@[\w.-]+")
 
 
 def console_mistakes(snippets: Sequence[Snippet], sandbox: Sandbox) -> list[str]:
-    """What is wrong with a page's commands. After each section nothing is paused any more."""
+    """What is wrong with a page's commands. After each section the service runs, and
+    nothing is paused any more."""
     told: list[str] = []
     section = 0
+    user = new_user(sandbox)
     for snippet in snippets:
         if snippet.section != section:
             sandbox.reset()
@@ -32,7 +35,7 @@ def console_mistakes(snippets: Sequence[Snippet], sandbox: Sandbox) -> list[str]
         read, faults = read_console(snippet)
         told += faults
         for command in read if not faults else ():
-            told += [f"{command.where}: {it}" for it in _Held(command, sandbox).mistakes()]
+            told += [f"{command.where}: {it}" for it in _Held(command, user).mistakes()]
     sandbox.reset()
     return told
 
@@ -40,16 +43,19 @@ def console_mistakes(snippets: Sequence[Snippet], sandbox: Sandbox) -> list[str]
 class _Held:
     """One command line, held to what it says."""
 
-    def __init__(self, command: Command, sandbox: Sandbox) -> None:
+    def __init__(self, command: Command, user: User) -> None:
         self._command = command
-        self._sandbox = sandbox
-        self._programs = simple_commands(command.text)
+        self._user = user
+        self._sandbox = user.sandbox
+        found = simple_commands(command.text)
+        self._programs = [_behind(it) for it in found]
+        self._is_wrapped = self._programs != found
         self._lacks = False
         """A program that would be run is not installed."""
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong with it."""
-        if told := _shell_refuses(self._command.text):
+        if not self._command.is_plain and (told := _shell_refuses(self._command.text)):
             yield told
             return
         is_run, found = True, False
@@ -61,7 +67,7 @@ class _Held:
                 yield told
         if found:
             return
-        if is_run and self._programs and (self._is_plain or self._writes_here()):
+        if is_run and self._programs and (self._is_plain or self._is_for_shell):
             yield from self._run()
         elif (self._command.shown or self._command.typed) and not self._lacks:
             yield "it is not run, so what stands below it is compared with nothing: leave it out"
@@ -71,9 +77,11 @@ class _Held:
         """Whether it is run without a shell."""
         return self._command.is_plain and len(self._programs) == 1 and self._is_nexus
 
-    def _writes_here(self) -> bool:
-        """Whether what it prints goes to no file outside of the sandbox."""
-        return all(_is_inside(it) for it in written(self._command.text))
+    @property
+    def _is_for_shell(self) -> bool:
+        """Whether bash can run it, and what it prints goes to no file outside of the sandbox."""
+        text = self._user.here(self._command.text)
+        return not self._is_wrapped and all(map(self._is_inside, written(text)))
 
     def _look(self, words: Sequence[str]) -> tuple[bool, str | None]:
         """Whether a program is to be run, and what is wrong with it."""
@@ -85,22 +93,25 @@ class _Held:
         if name.startswith("python"):
             return False, self._look_at_python(words[1:])
         if name == "make":
+            self._user.set_up()
             return False, programs.make_mistake(words[1:])
         if name == "pytest":
             return False, programs.tests_mistake(words[1:])
         if commands.key(words, commands.WRAPPERS):
-            return False, self._look_behind(words)
+            return False, f"{shlex.join(words)}: no nexus behind {name}"
         if commands.key(words, commands.RUN):
-            self._lacks |= shutil.which(name) is None
+            self._lacks |= not self._user.has(name)
             return not self._lacks and self._is_ours(name), None
+        if name == commands.INNER:
+            return True, None  # what is printed there is a program's name
         if commands.key(words, commands.NOT_RUN):
             return False, programs.mistake(name, words[1:])
         return False, self._unknown(words, program)
 
     @staticmethod
     def _unknown(words: Sequence[str], program: str) -> str | None:
-        """A variable's or a command's output, or a script of ours, is no mistake."""
-        if program[0] == "$" or words[0] == commands.INNER or programs.script(program):
+        """A variable, or a script of ours, is no mistake."""
+        if program[0] == "$" or programs.script(program):
             return None
         return f"{shlex.join(words[:2])} is in no table of tests/docs/commands.py"
 
@@ -108,13 +119,6 @@ class _Held:
         if "nexus_actors.cli" in words:
             return self._look_at_nexus(words[words.index("nexus_actors.cli") + 1 :])[1]
         return programs.python_mistake(words)
-
-    def _look_behind(self, words: Sequence[str]) -> str | None:
-        """What is wrong with what a program gives to the `nexus` that it runs."""
-        places = [n for n, it in enumerate(words) if n and Path(it).name == "nexus"]
-        if not places:
-            return f"{shlex.join(words)}: no nexus behind {words[0]}"
-        return self._look_at_nexus(words[places[-1] + 1 :])[1]
 
     def _is_ours(self, name: str) -> bool:
         """Whether it asks the database that is here, not another one."""
@@ -129,15 +133,16 @@ class _Held:
             app.parse_args(words, print_error=False, exit_on_error=False)
         except CycloptsError as error:
             return False, f"nexus {shlex.join(words)}: {' '.join(str(error).split())}"
-        unending = next((it for n, it in commands.UNENDING.items() if n == tuple(words[:1])), None)
-        if unending is not None and not {*unending} & {*words} and not self._command.typed:
-            return False, None
+        if words[0] in (*commands.SCREENS, "start", "stop", "service"):
+            return self._is_plain and not written(self._command.text), None
         return commands.key(words, commands.PARSED) is None, None
 
     def _here(self, given: Sequence[str]) -> list[str]:
         """The words, with what is here in place of examples."""
-        words = [self._word(n, given) for n in range(len(given))]
-        return [self._sandbox.here(it) for it in words]
+        return [self._user.here(it) for it in self._with_examples_put(given)]
+
+    def _with_examples_put(self, given: Sequence[str]) -> list[str]:
+        return [self._word(n, given) for n in range(len(given))]
 
     def _word(self, place: int, given: Sequence[str]) -> str:
         word, before = given[place], given[place - 1] if place else ""
@@ -153,24 +158,22 @@ class _Held:
 
     def _text_here(self) -> str:
         """The line, with what is here in place of examples."""
-        text = self._sandbox.here(self._command.text)
+        text = self._command.text
         for words in self._programs:
             if Path(words[0]).name == "nexus":
-                for word, put in zip(words[1:], self._here(words[1:]), strict=True):
+                for word, put in zip(words[1:], self._with_examples_put(words[1:]), strict=True):
                     if word != put:
                         text = re.sub(rf"(?<![\w./@-]){re.escape(word)}(?![\w./@-])", put, text)
-        return text
+        return self._user.here(text)
 
     def _is_here(self, file: str) -> bool:
-        return (self._sandbox.folder / file).exists()
+        return (self._user.folder / file).exists()
 
     def _run(self) -> Iterator[str]:
         command = self._command
         if self._is_plain:
-            words = self._here(self._programs[0][1:])
-            words = self._prepared(words)
-            said = self._sandbox.nexus(words, "".join(f"{it}\n" for it in command.typed))
-            for name in filter(_is_inside, written(command.text)):
+            said = self._nexus(self._prepared(self._here(self._programs[0][1:])))
+            for name in filter(self._is_inside, written(command.text)):
                 self._writable(name).write_text(said.text)
         else:
             said = self._in_shell()
@@ -182,6 +185,18 @@ class _Held:
         elif command.shown:
             for line in output.mistakes(command.shown, said.text):
                 yield f"it does not print {line.strip()!r}, but: {said.text.strip()[-800:]}"
+
+    def _nexus(self, words: list[str]) -> Said:
+        if _HELP & {*words}:
+            return self._user.nexus(words)
+        if words[0] == "start":
+            return self._sandbox.start(words, self._user.environ)
+        if words[0] in commands.SCREENS and "--once" not in words:
+            return self._user.screen(words, "ai_requests")
+        said = self._user.nexus(words, "".join(f"{it}\n" for it in self._command.typed))
+        if words[0] == "stop" and said.code == 0:
+            return Said(self._sandbox.stop(), said.text)
+        return said
 
     @property
     def _is_nexus(self) -> bool:
@@ -200,7 +215,9 @@ class _Held:
             self._sandbox.sent(which, fails=True)
         file = given.get("file")
         if words[0] in ("enqueue", "route") and isinstance(file, str) and file != "-":
-            self._write_requests(self._sandbox.folder / file)
+            self._write_requests(self._user.folder / file)
+        if words[0] == "service":
+            return [*words, *self._user.of_service(words[1])]
         numbers = {*given.get("numbers", ()), given.get("number"), which} - {None}
         letters = {str(it) for it in numbers if str(it).isdecimal()}
         return self._numbered(words, letters) if letters else words
@@ -218,38 +235,48 @@ class _Held:
         self._sandbox.sent(failed, fails=True)
         number = self._sandbox.query("SELECT max(msg_id) FROM pgmq.q_ai_requests_dead")
         if words[1] == "edit":  # a letter's request is mended, not exchanged for another one
-            file = self._sandbox.folder / "mended.json"
+            file = self._user.folder / "mended.json"
             file.write_text(_request(failed))
             words = [str(file) if words[n - 1] == "--request" else it for n, it in enumerate(words)]
         return [str(number) if it in letters else it for it in words]
 
     def _writable(self, name: str) -> Path:
         """A file of the sandbox; its folder is made."""
-        file = self._sandbox.folder / name.removeprefix("~/")
+        file = Path(name.replace("~", str(self._user.home), 1))
+        file = self._user.folder / file
         file.parent.mkdir(parents=True, exist_ok=True)
         return file
 
     def _in_shell(self) -> Said:
         """The whole line, by bash."""
         text = self._text_here()
-        path = f"{ROOT / '.venv/bin'}:{self._sandbox.environ['PATH']}"
         for name in {"requests.jsonl", *re.findall(r"[\w-]+\.jsonl", text)} - {*written(text)}:
             if not self._is_here(name):
-                self._write_requests(self._sandbox.folder / name)
+                self._write_requests(self._user.folder / name)
         for name in written(text):
             self._writable(name)
-        done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", text],
-            cwd=self._sandbox.folder,
-            env={**self._sandbox.environ, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        return Said(done.returncode, done.stdout)
+        return self._user.shell(_ASKED.sub(self._asked, text))
+
+    def _asked(self, found: re.Match[str]) -> str:
+        """A variable with what `nexus` prints: to import it anew for a shell takes longer."""
+        said = self._user.nexus(shlex.split(found[1]))
+        assert said.code == 0, said.text
+        name = f"SAID_{found.start()}"
+        self._user.environ[name] = said.text.rstrip("\n")
+        return f"${{{name}}}"
+
+    def _is_inside(self, file: str) -> bool:
+        """Whether this is a file of the user's."""
+        if file == "/dev/null" or file.startswith(f"{self._user.home}/"):
+            return True
+        return file[0] != "/" and "$" not in file and ".." not in file
+
+
+def _behind(words: list[str]) -> list[str]:
+    """What a program that runs `nexus` runs; other words as they are."""
+    places = [n for n, it in enumerate(words) if n and Path(it).name == "nexus"]
+    is_wrapper = commands.key([Path(words[0]).name, *words[1:]], commands.WRAPPERS)
+    return words[places[-1] :] if is_wrapper and places else words
 
 
 def _helpless(words: Sequence[str]) -> str | None:
@@ -257,10 +284,6 @@ def _helpless(words: Sequence[str]) -> str | None:
     asked = next(n for n, it in enumerate(words) if it in _HELP)
     _, _, rest = app.parse_commands(words[:asked])
     return f'nexus {shlex.join(words)}: Unknown command "{rest[0]}"' if rest else None
-
-
-def _is_inside(file: str) -> bool:
-    return file == "/dev/null" or (file[0] != "/" and "$" not in file and ".." not in file)
 
 
 def _request(request_id: str) -> str:

@@ -6,6 +6,7 @@ A snippet is a fenced block. Its language says what it is held to; `LANGUAGES` h
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ LANGUAGES: Final = {
     "python": "runs, in the order of its page",
     "sql": "runs on a migrated database",
     "toml": "is accepted as a config",
-    "console": "commands that run, or that the command line accepts; what they print",
+    "console": "commands that run, or that what would run them accepts; what they print",
     "json": "parses; a request or a result is one by the contract",
     "elixir": "parses",
     "yaml": "parses",
@@ -93,6 +94,7 @@ def paths() -> list[Path]:
     return [*top, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+@cache
 def pages() -> list[Page]:
     """All of them, read."""
     return [read_page(path) for path in paths()]

