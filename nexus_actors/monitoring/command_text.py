@@ -15,7 +15,7 @@ from nexus_actors.contract.shown_text import printable
 
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 _SUSPECT: Final = re.compile(r"[^ -~]|[\\']")
-"""Characters to escape: all but plain ASCII, and the two with a meaning in SQL and shells."""
+"""Characters to escape: all but printable ASCII, and the two with a meaning in SQL and shells."""
 _PLACE: Final = re.compile(r"\$(\d+)")
 
 

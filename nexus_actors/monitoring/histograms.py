@@ -1,10 +1,10 @@
-"""Latencies as counts of buckets, which can be added up; and percentiles of them."""
+"""Histograms of latencies: sums of them, and percentiles."""
 
 from collections.abc import Iterable, Sequence
 
 
 def added(arrays: Iterable[Sequence[int]]) -> list[int]:
-    """The counts of several, bucket by bucket; an empty one counts nothing."""
+    """Add histograms bucket by bucket. They may differ in length."""
     total: list[int] = []
     for counts in arrays:
         if len(counts) > len(total):
@@ -15,9 +15,9 @@ def added(arrays: Iterable[Sequence[int]]) -> list[int]:
 
 
 def percentile(counts: Sequence[int], bounds: Sequence[int], share: float) -> float | None:
-    """Seconds within which `share` of what was counted lies, by a straight line within its bucket;
-    None where nothing was counted. `bounds`: milliseconds; of the last bucket, which has no end,
-    its beginning is told."""
+    """Seconds below which this share of the values lies, interpolated linearly within a bucket.
+    None if there are no values. `bounds` are in milliseconds. For the last bucket, which has no
+    upper bound, the result is its lower bound."""
     whole = sum(counts)
     if not whole:
         return None

@@ -1,4 +1,4 @@
-"""What ends requests, and orders to one node: actions that are not rows of nexus.control."""
+"""Cancellations, and orders to one node: actions that do not change nexus.control."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,9 +10,9 @@ from nexus_actors.monitoring.command_text import command_line, sql_call, sql_rec
 from nexus_actors.monitoring.reading import Reader
 
 MOST_CANCELLED: Final = 10_000
-"""At once."""
+"""The most requests of one action."""
 _COMMANDS: Final = {"stop": "actor stop", "start": "actor start"}
-"""`nexus stop` and `nexus start` are about the service."""
+"""`nexus stop` and `nexus start` concern the service, not an actor."""
 _BECAME: Final = {
     "queued": "{} ends as cancelled as soon as a service leases it.",
     "running": "{} is interrupted.",
@@ -23,7 +23,7 @@ _BECAME: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel(Action):
-    """One request ends unanswered."""
+    """Cancel one request: it ends without an answer."""
 
     request_id: str
     why: str | None = None
@@ -60,13 +60,13 @@ class Cancel(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelWhere(Action):
-    """All requests of a kind end unanswered, `MOST_CANCELLED` at most."""
+    """Cancel all requests of a kind, `MOST_CANCELLED` at most."""
 
     agent: str | None = None
     provider: str | None = None
-    """Those that were leased and wait for room there."""
+    """Only requests that were leased and now wait for room at this provider."""
     older_than: float | None = None
-    """Seconds since they were sent."""
+    """Only requests sent more than so many seconds ago."""
     state: Literal["queued", "running", "any"] = "any"
     why: str | None = None
 
@@ -124,7 +124,7 @@ class CancelWhere(Action):
         told += running if row["running"] else ""
         if self.provider is not None or self.state == "running":
             return f"{told}." if row["requests"] else "No request matches now."
-        # What is in a message is not looked at before it is to be.
+        # Messages are opened only when the action is carried out.
         return f"{told} of those leased before; those never leased are not counted."
 
     async def carry_out(self, reader: Reader, by: str) -> str:
@@ -141,9 +141,9 @@ class Order(Action):
     node: str
     action: Literal["restart", "stop", "start", "reload"]
     actor: str = ""
-    """Empty: `reload` is about none."""
+    """Empty for `reload`, which concerns no actor."""
     now: bool = False
-    """Restart it without waiting until it has ended in order."""
+    """Kill the actor instead of letting it finish its work before the restart."""
     why: str | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""What may be done about dead letters: send again, change, throw away; one, or those of a kind."""
+"""Actions on dead letters, one or all of a kind: send again, edit, delete."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -36,18 +36,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 AT_ONCE: Final = 500
-"""Letters of one act."""
+"""The most letters of one action."""
 SEARCH_TIMEOUT: Final = 20.0
-"""Seconds to look for letters of a kind."""
+"""Seconds allowed to search for letters of a kind."""
 _LONGEST_IN_SQL: Final = 4_000
-"""Characters of a request that stands in a statement itself."""
+"""The longest request, in characters, that is written into the statement itself."""
 _MOST_REASONS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A reader as what the storage asks by: what it runs and does is on record in the same
-    transaction."""
+    """The reader in the form that `dead_letters` takes. What it changes is recorded in nexus.audit,
+    in the same transaction."""
 
     reader: Reader
     action: str
@@ -79,7 +79,7 @@ class Recording:
 
 
 def _done(found: object, args: Sequence[object]) -> dict[str, Any] | None:
-    """What a statement has done, by its row; None: nothing."""
+    """What a statement has done, read from its result; None: nothing."""
     if not isinstance(found, asyncpg.Record):
         return None
     chosen = args[1]
@@ -104,11 +104,11 @@ class _OfLetters(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryLetter(_OfLetters):
-    """One request is sent again."""
+    """Send one request again."""
 
     number: int
     same_id: bool = False
-    """Under the id it had; else under a new one."""
+    """Keep the request's id; otherwise it gets a new one."""
 
     @property
     def question(self) -> str:
@@ -158,7 +158,7 @@ class RetryLetter(_OfLetters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeLetter(_OfLetters):
-    """One letter is deleted."""
+    """Delete one letter."""
 
     number: int
 
@@ -190,7 +190,7 @@ class PurgeLetter(_OfLetters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditLetter(_OfLetters):
-    """The request of a letter is replaced."""
+    """Replace the request of a letter."""
 
     number: int
     request: str
@@ -227,11 +227,11 @@ class EditLetter(_OfLetters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryLetters(_OfLetters):
-    """The requests of a kind of letters are sent again, `AT_ONCE` at most, the newest of them."""
+    """Send the requests of a kind of letters again, the newest `AT_ONCE` at most."""
 
     reason: str
     provider: str | None = None
-    """Empty: they name none; None: any, or none."""
+    """Empty: letters that name no provider; None: all letters."""
 
     @property
     def question(self) -> str:
@@ -266,17 +266,17 @@ class RetryLetters(_OfLetters):
     async def carry_out(self, reader: Reader, by: str) -> str:
         """See Action."""
         letters = await _of_kind(reader, self.reason, self.provider)
-        # In the order in which they came.
+        # Oldest first, the order in which they became dead letters.
         return await retry_all(reader, sorted(it.number for it in letters), by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeLetters(_OfLetters):
-    """Letters of a kind are deleted, `AT_ONCE` at most, the newest of them."""
+    """Delete the letters of a kind, the newest `AT_ONCE` at most."""
 
     reason: str
     provider: str | None = None
-    """Empty: they name none; None: any, or none."""
+    """Empty: letters that name no provider; None: all letters."""
 
     @property
     def question(self) -> str:
@@ -310,8 +310,8 @@ class PurgeLetters(_OfLetters):
 
 
 async def retry_all(reader: Reader, numbers: Sequence[int], by: str) -> str:
-    """Send the requests of these letters again, one by one; how many were sent, and why others were
-    not. Raises StorageError once the database does nothing: what is sent by then stays so."""
+    """Send the requests of these letters again, one by one. Returns how many were sent, and why not
+    the others. Raises StorageError if the database fails; those sent before remain sent."""
     recording = Recording(reader, "retry", by)
     told: list[Retried] = []
     for number in numbers:
@@ -377,7 +377,7 @@ def _whys(left: Sequence[str]) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    """The same JSON; of numbers as they are written."""
+    """The same JSON without line breaks. Numbers keep their spelling."""
     shorter: str = msgspec.json.format(text, indent=-1)
     return shorter
 

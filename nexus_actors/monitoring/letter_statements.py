@@ -1,4 +1,4 @@
-"""The statements about dead letters that an operator is shown; the storage runs its own."""
+"""Statements about dead letters as shown to operators. The service runs its own."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ from nexus_actors.storage.postgres.dead_letters import RESULT
 from nexus_actors.storage.postgres.sql import Queues
 
 MOST_NUMBERS: Final = 400
-"""Numbers of letters in a line on record."""
+"""The most numbers of letters in one record of nexus.audit."""
 
 
 def send_again(queues: Queues) -> str:
-    """Sends what letters hold under new ids; the WHERE is yet to come."""
+    """A statement that sends letters' requests under new ids. The caller appends a WHERE clause."""
     return (
         f"SELECT pgmq.send({sql_value(queues.requests)}, (message -> 'request')"
         " || jsonb_build_object(\n"
@@ -23,7 +23,7 @@ def send_again(queues: Queues) -> str:
 
 
 def put_back(queues: Queues) -> str:
-    """Sends the results that letters hold; the WHERE is yet to come."""
+    """A statement that sends letters' results. The caller appends a WHERE clause."""
     return (
         f"SELECT pgmq.send({sql_value(queues.results)}, message -> 'result')\n"
         f"FROM pgmq.q_{queues.dead}"
@@ -31,7 +31,7 @@ def put_back(queues: Queues) -> str:
 
 
 def of_chosen(chosen: str, action: str, *acts: str) -> str:
-    """What is done to the letters of a query, on record, as one transaction."""
+    """One transaction that applies statements to the letters of a query, and records it."""
     return sql_transaction(
         f"CREATE TEMPORARY TABLE chosen ON COMMIT DROP AS\n{chosen};",
         *acts,
@@ -42,8 +42,8 @@ def of_chosen(chosen: str, action: str, *acts: str) -> str:
 
 
 def chosen_letters(queues: Queues, reason: str, provider: str | None, most: int) -> str:
-    """Asks for the numbers of a kind of letters, as `dead_letters.matches` has it, the newest
-    first. `provider`: empty: they name none."""
+    """A query for the numbers of letters of a kind, newest first; the same kind as
+    `dead_letters.matches`. `provider`: empty for letters that name none, None for all."""
     is_result = "(message ? 'result' AND NOT message ? 'request')"
     wanted = is_result
     if reason != RESULT:

@@ -1,4 +1,4 @@
-"""Dead letters: what they are about, in groups; one of them; its request, for who may see it."""
+"""Dead letters: groups of them, a single one, and its request for those who may see it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.dead_letters import DeadLetter, Which
 
 LOOKED_AT: Final = 2_000
-"""Letters that are read at once, the newest first."""
+"""The most letters read at once, newest first."""
 EXACT: Final = 10_000
-"""So many are counted."""
+"""The highest count. Beyond it, only "more" is known."""
 PAGE: Final = 50
 EDITABLE: Final = 2**20
-"""Bytes of a request that is edited."""
+"""The largest request that can be edited, in bytes."""
 MOST_SEARCHED: Final = 20_000
-"""Letters that are looked through for one about a request."""
+"""The most letters searched for one about a given request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,48 +29,48 @@ class Group:
     """Letters of one reason and provider."""
 
     reason: str | None
-    """None: the letter has none, or cannot be read."""
+    """None if the letter has no reason or is unreadable."""
     provider: str | None
     letters: int
     oldest: datetime
     newest: datetime
     example: DeadLetter
-    """The newest of them."""
+    """The newest one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """Dead letters, as far as was looked."""
+    """Dead letters, as far as they were read."""
 
     groups: Sequence[Group]
-    """Of all that were read, the largest first."""
+    """Groups of all letters that were read, largest first."""
     letters: Sequence[DeadLetter]
-    """A page of those that were asked for, the newest first."""
+    """A page of the matching letters, newest first."""
     matching: int
-    """How many of those that were read were asked for."""
+    """How many of the letters that were read match."""
     total: int
-    """How many there are, up to `EXACT` + 1."""
+    """How many exist, up to `EXACT` + 1."""
     looked: int
     """How many were read."""
     after: int | None
-    """The number to go on before with the next page; None: this was the last."""
+    """`after` of the next page; None if this was the last."""
     further: int | None
-    """The number before which the next were not read; None: these are all."""
+    """`begin` for the next letters that were not read; None if all were."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change of a letter's request."""
+    """One change of a letter's request."""
 
     at: str
     by: str
     changed: Sequence[str]
-    """The names of the fields."""
+    """Names of the changed fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class LetterRequest:
-    """The request of a letter."""
+    """The request of a letter, and its changes."""
 
     message: Message
     edits: Sequence[Edit]
@@ -84,9 +84,9 @@ async def read_letters(
     begin: int | None = None,
     after: int | None = None,
 ) -> Letters:
-    """The newest letters, `LOOKED_AT` at most: those with numbers before `begin`; and a page of
-    those of a reason and a provider (empty: that name none), where these are given, with numbers
-    before `after`. Raises StorageError."""
+    """Read the newest letters with numbers below `begin`, `LOOKED_AT` at most, and group them. The
+    page holds those with this reason and provider (empty: letters that name none; None: any), with
+    numbers below `after`. Raises StorageError."""
     rows = await reader.read("letters_newest", begin, LOOKED_AT)
     [count] = await reader.read("letters_count", EXACT + 1)
     numbers = tuple(int(row["number"]) for row in rows)
@@ -108,15 +108,15 @@ async def read_letters(
 
 
 async def read_letter(reader: Reader, number: int) -> DeadLetter | None:
-    """One of them; None: there is none of this number. Raises StorageError."""
+    """One letter, or None if there is none with this number. Raises StorageError."""
     which = Which(numbers=(number,), limit=1)
     found = await dead_letters.find(Looking(reader), reader.queues, which)
     return found[0] if found else None
 
 
 async def find_letters(reader: Reader, request_ids: Collection[str]) -> dict[str, DeadLetter]:
-    """The newest letter about each of these requests, by their ids, among the newest
-    `MOST_SEARCHED`; of others there is none. Raises StorageError."""
+    """The newest letter about each of these requests, by request id, among the newest
+    `MOST_SEARCHED` letters. Raises StorageError."""
     about: dict[str, DeadLetter] = {}
     begin: int | None = None
     for _ in range(MOST_SEARCHED // LOOKED_AT):
@@ -133,16 +133,16 @@ async def find_letters(reader: Reader, request_ids: Collection[str]) -> dict[str
 
 
 async def read_edits(reader: Reader, number: int) -> list[Edit]:
-    """Who changed the request of a letter, when, and which of its fields; never what they hold.
-    Raises StorageError."""
+    """Who changed the request of a letter, when, and the names of the changed fields, without their
+    values. Raises StorageError."""
     rows = await reader.read("letter_request", number, 0, 0)
     edits: Any = parsed(rows[0]["edits"]) if rows else None
     return [_edit(it) for it in edits or []]
 
 
 async def look_at_request(reader: Reader, number: int, by: str) -> LetterRequest | None:
-    """The request of a letter. That `by` looks is on record first, or nothing is read. None: there
-    is no such letter. Raises StorageError."""
+    """The request of a letter, after recording that `by` looks. None if there is no such letter.
+    Raises StorageError; if the record fails, nothing is read."""
     await reader.act("record", "look", f"letter {number}", None, by)
     rows = await reader.read("letter_request", number, SHOWN + 1, LARGEST)
     if not rows:
@@ -153,14 +153,14 @@ async def look_at_request(reader: Reader, number: int, by: str) -> LetterRequest
 
 
 async def editable_request(reader: Reader, number: int, by: str) -> str | None:
-    """The request of a letter as JSON text on many lines, all of it; that `by` looks is on record
-    first. None: there is no such letter, or it holds no request of `EDITABLE` bytes at most. Raises
-    StorageError."""
+    """The whole request of a letter as indented JSON text, after recording that `by` looks. None if
+    there is no such letter, it holds no request, or the request is larger than `EDITABLE` bytes.
+    Raises StorageError."""
     await reader.act("record", "look", f"letter {number}", None, by)
     rows = await reader.read("letter_request", number, EDITABLE, EDITABLE)
     if not rows or rows[0]["body"] is None:
         return None
-    # Its numbers stay as they are written.
+    # Numbers keep their spelling.
     text: str = msgspec.json.format(rows[0]["body"], indent=2)
     return as_seen_json(text)
 
@@ -172,7 +172,7 @@ def _edit(told: Mapping[str, Any]) -> Edit:
 
 
 def _groups(letters: Sequence[DeadLetter]) -> list[Group]:
-    """The newest letter comes first."""
+    """Group letters that are sorted newest first."""
     of: dict[tuple[str | None, str | None], list[DeadLetter]] = {}
     for it in letters:
         of.setdefault((it.reason, it.provider or None), []).append(it)

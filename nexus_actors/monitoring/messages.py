@@ -1,4 +1,4 @@
-"""What was asked and what was answered: the only content that is ever shown. Looking is on record
+"""A request's message and its answer, the only content that is ever shown. Each look is recorded
 before anything is read."""
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.encoding import job_result_id
 
 SHOWN: Final = 1 << 16
-"""Characters of a message that are shown."""
+"""The most characters of a message that are shown."""
 LARGEST: Final = 16 * 2**20
-"""Bytes of a message that is opened."""
+"""The largest message that is opened, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Message:
     """A message as text."""
 
     text: str | None
-    """JSON, its beginning where it is long; None: it is not shown."""
+    """JSON, only its beginning if it is long; None: it is not shown."""
     bytes: int = 0
-    """Of all of it."""
+    """The size of the whole message."""
     is_cut: bool = False
     why_not: str = ""
     """Why it is not shown."""
@@ -32,15 +32,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Of one request."""
+    """The messages of one request."""
 
     request: Message
     answer: Message
 
 
 async def read_messages(reader: Reader, request: Mapping[str, Any], by: str) -> Messages:
-    """Those of a row of the journal. That `by` looks is on record first, or nothing is read. Raises
-    StorageError where it cannot be."""
+    """Read the messages of a row of the journal, after recording that `by` looks. Raises
+    StorageError if the record fails; nothing is read then."""
     await reader.act("record", "look", f"messages of {request['request_id']}", None, by)
     name = "story_request" if request["finished_at"] is not None else "story_queued"
     key = (request["request_id"], request["msg_id"])
@@ -53,7 +53,7 @@ async def read_messages(reader: Reader, request: Mapping[str, Any], by: str) -> 
 
 
 def message_of(row: Row) -> Message:
-    """A row of `body`, `bytes` and `fault` as what is shown."""
+    """The message of a row with `body`, `bytes` and `fault`."""
     body: str | None = row["body"]
     if body is None:
         return Message(None, row["bytes"] or 0, why_not=str(row["fault"] or "It is empty."))
@@ -69,6 +69,6 @@ def message_of(row: Row) -> Message:
 async def _read(reader: Reader, none: str, name: str, *arguments: object) -> Message:
     try:
         rows = await reader.read(name, *arguments)
-    except StorageError as error:  # a role that may not, or a message that is in the way
+    except StorageError as error:  # a privilege is missing, or a message is unreadable
         return Message(None, why_not=f"It cannot be read: {error}")
     return message_of(rows[0]) if rows else Message(None, why_not=none)

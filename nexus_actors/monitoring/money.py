@@ -1,8 +1,8 @@
-"""What calls cost: by day, by agent, by provider, by model; what budgets leave; what nobody knows.
+"""Costs of calls by day, agent, provider and model; calls of unknown cost; the state of budgets.
 
-It is read from the sums of the roll-up; from the journal only what ended since. Of one day there
-may be thousands of rows: as many days are read as there is time for, and one that is summed for
-good is kept.
+Costs come from the sums of the roll-up, and from the journal for what ended since. One day may have
+thousands of rows, so as many days are read as time allows, and a day whose sums are final is
+cached.
 """
 
 import re
@@ -22,14 +22,14 @@ from nexus_actors.storage.postgres.journal import read_spending
 
 DAYS: Final = 30
 TOP: Final = 20
-"""Names of each kind that are listed; the others are one line."""
+"""The most names listed of each kind. The others share one line."""
 MOST_NAMES: Final = 1_000
-"""Names of each kind that are told apart in a day, as in the roll-up."""
+"""The most names of each kind in the sums of a day, as in the roll-up."""
 OTHERS: Final = "(others)"
 PATIENCE: Final = 0.1
-"""Seconds for days that are not kept yet; the rest comes with the next look."""
+"""Seconds for reading days that are not cached. Later calls read the rest."""
 EARLY: Final = 1 / 24
-"""Of a period: before, what was spent says nothing of its end."""
+"""Share of a period before which no forecast is made."""
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -42,10 +42,10 @@ class Spent:
     """Calls and what they cost."""
 
     dollars: float = 0.0
-    """Of those whose cost is known."""
+    """The known costs of these calls."""
     calls: int = 0
     unknown: int = 0
-    """Calls that were or may have been paid, and nobody knows how much."""
+    """Calls that were or may have been paid, at an unknown cost."""
 
     def __add__(self, other: "Spent") -> "Spent":
         return Spent(
@@ -55,7 +55,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day, UTC."""
+    """One day, in UTC."""
 
     begins_at: datetime
     spent: Spent
@@ -63,17 +63,17 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One agent, provider or model."""
+    """One agent, provider or model; or all others together."""
 
     name: str
-    """Empty: none was given."""
+    """Empty if the requests gave none."""
     provider: str
-    """Of a model."""
+    """For a model; otherwise empty."""
     spent: Spent
     share: float | None
-    """Of the dollars of all."""
+    """Its share of all dollars, of 1."""
     names: int = 1
-    """How many the line stands for, at least."""
+    """How many names the line stands for, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +84,16 @@ class Unpriced:
     model: str
     calls: int
     mend: str
-    """The lines of a config that give it a price; empty where the model is not known."""
+    """Lines of the config that give it a price; empty if the model is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """A budget in its day or month. US dollars."""
+    """A budget in its current day or month. US dollars."""
 
     name: str
     counts: str
-    """Whose calls, in words."""
+    """Which calls count, in words."""
     per: str
     dollars: float
     spent: float
@@ -102,10 +102,10 @@ class Budget:
     begins_at: datetime
     renews_at: datetime
     forecast: float | None
-    """Spent at the period's end, if it goes on as it has since the period began; None: it is too
-    early to tell."""
+    """Spending at the period's end at the average rate since it began; None if it is too early to
+    tell."""
     ends_at: datetime | None
-    """When nothing would be left then; None where that is not within the period."""
+    """When the budget would be used up at that rate; None if not within the period."""
     state: Literal["ok", "tight", "spent"]
 
 
@@ -114,19 +114,19 @@ class Money:
     """What the page shows."""
 
     days: Sequence[Day]
-    """The last `DAYS`, the earliest first, none left out."""
+    """The last `DAYS` days without gaps, earliest first."""
     total: Spent
-    """Of the period that was asked for."""
+    """Of the requested period."""
     groups: Mapping[Kind, Sequence[Line]]
     unpriced: Sequence[Unpriced]
     until: datetime | None
-    """All before it is summed; None: nothing is yet."""
+    """End of what is summed; None if nothing is."""
     since: datetime | None
-    """The earliest that is summed."""
+    """Beginning of what is summed."""
     missing: Sequence[datetime]
-    """Days of the period that were not read yet, for want of time."""
+    """Days of the period that there was no time to read."""
     is_complete: bool
-    """Whether the tables have all calls of the period."""
+    """Whether the tables cover all calls of the period."""
 
 
 _Key = tuple[Kind, str, str]
@@ -136,20 +136,20 @@ _Sums = Mapping[_Key, Spent]
 
 @dataclass(slots=True)
 class _Kept:
-    """Days that were read, by their beginning; with what they were read under."""
+    """A cache of days by their beginning, each with the stamp under which it was read."""
 
     days: dict[datetime, tuple[object, _Sums]] = field(default_factory=dict)
 
 
 _KEPT: "weakref.WeakKeyDictionary[Reader, _Kept]" = weakref.WeakKeyDictionary()
-"""For each reader, `DAYS` days at most."""
+"""The caches of each reader, at most `DAYS` days each."""
 
 
 async def read_money(
     reader: Reader, *, days: int, now: datetime, patience: float = PATIENCE
 ) -> Money:
-    """The last `days` days (UTC, today among them), by who and what they were for; and the last
-    `DAYS` in sum. `patience`: seconds after which no further day is begun that is not kept. Raises
+    """Costs of the last `days` days (UTC, including today) by agent, provider and model, and the
+    totals of the last `DAYS` days. After `patience` seconds no further uncached day is read. Raises
     StorageError."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     wanted = [today - timedelta(days=place) for place in range(DAYS)]
@@ -169,7 +169,7 @@ async def read_money(
         )
         if day in wanted[:days]:
             sums.append(recent)
-    # Some ten thousand additions where there are a thousand agents: not on the loop.
+    # A thousand agents need some ten thousand additions: not on the event loop.
     groups, unpriced = await trio.to_thread.run_sync(_grouped, sums)
     return Money(
         days=_days(wanted, by_day),
@@ -184,7 +184,7 @@ async def read_money(
 
 
 async def read_budgets(reader: Reader, budgets: Mapping[str, BudgetSettings]) -> list[Budget]:
-    """Those of the config, in their order. Raises StorageError."""
+    """The budgets of the config, in its order. Raises StorageError."""
     if not budgets:
         return []
     names, periods = list(budgets), [it.per for it in budgets.values()]
@@ -193,7 +193,7 @@ async def read_budgets(reader: Reader, budgets: Mapping[str, BudgetSettings]) ->
 
 
 async def _read_recent(reader: Reader, since: datetime) -> dict[datetime, dict[_Key, Spent]]:
-    """What no sum has yet, by day: of the newest requests, from the journal."""
+    """The newest requests that are in no sum yet, from the journal, by day."""
     found: dict[datetime, dict[_Key, Spent]] = {}
     for row in await reader.read("money_recent", since, MOST_RECENT):
         key: _Key = (row["kind"], row["provider"], row["name"])
@@ -204,7 +204,7 @@ async def _read_recent(reader: Reader, since: datetime) -> dict[datetime, dict[_
 async def _read_days(
     reader: Reader, wanted: Sequence[datetime], progress: Mapping[str, datetime], patience: float
 ) -> tuple[list[_Sums], list[datetime]]:
-    """The sums of the days, and those for which there was no time, the newest first."""
+    """The sums of the days that were read, and the days for which there was no time."""
     kept = _KEPT.setdefault(reader, _Kept()).days
     for day in [it for it in kept if it <= wanted[0] - timedelta(days=DAYS)]:
         del kept[day]
@@ -218,12 +218,12 @@ async def _read_days(
         for row in await reader.read("money_names", days, MOST_NAMES):
             found[row["day"]][row["kind"], row["provider"], row["name"]] = _spent(row)
         kept.update({day: (stamps[day], sums) for day, sums in found.items()})
-        most *= 2  # as long again as what was read so far, about
+        most *= 2  # takes about as long as everything so far
     return [kept[day][1] for day in wanted if day not in left], left
 
 
 def _stamp(day: datetime, progress: Mapping[str, datetime]) -> object:
-    """While it stays the same, so do the day's sums."""
+    """A day's sums stay the same as long as this value does."""
     if progress["hours_since"] <= day and day + timedelta(days=1) <= progress["hours_until"]:
         return "for good"
     return tuple(progress[name] for name in ("minutes_until", "hours_until", "hours_since"))
@@ -244,7 +244,7 @@ def _merged(days: Sequence[_Sums]) -> dict[_Key, Spent]:
 
 
 def _lines(kind: Kind, merged: Mapping[_Key, Spent]) -> list[Line]:
-    """The `TOP` that cost most; then all others in one line."""
+    """The `TOP` most expensive ones, then one line for all others."""
     mine = [(key, spent) for key, spent in merged.items() if key[0] == kind]
     total = sum(spent.dollars for _, spent in mine)
     mine.sort(key=lambda it: (it[0][2] == OTHERS, -it[1].dollars, -it[1].unknown, it[0]))
@@ -269,8 +269,8 @@ def _unpriced(merged: Mapping[_Key, Spent]) -> list[Unpriced]:
 
 
 def _mend(provider: str, model: str) -> str:
-    """JSON's texts are TOML's."""
-    if not provider or not model:  # a call that was cut off, of which no more is known
+    """JSON strings are valid in TOML."""
+    if not provider or not model:  # an interrupted call
         return ""
     name = provider if _BARE.fullmatch(provider) else json_text(provider)
     return (
@@ -281,7 +281,7 @@ def _mend(provider: str, model: str) -> str:
 
 
 def reckoned(row: Mapping[str, Any], budget: BudgetSettings) -> Budget:
-    """A budget's state and forecast from what `read_spending` says of it."""
+    """A budget's state and forecast from a row of `read_spending`."""
     whose = [f"{name} {value}" for name, value in _whose(budget) if value]
     length = row["renews_at"] - row["begins_at"]
     spent, share = row["spent"], row["seconds"] / length.total_seconds()

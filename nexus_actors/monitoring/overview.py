@@ -1,4 +1,4 @@
-"""How the installation is, now: nodes, queues, providers, what operators have set."""
+"""The present state of the installation: nodes, queues, providers, and what operators have set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from nexus_actors.monitoring.reading import Reader, Row, parsed, together
 
 MOST_NODES: Final = 200
 MOST_LOOKED_AT: Final = 20
-"""Nodes whose providers are asked for; of more the first are enough."""
+"""The most nodes whose providers are read. A sample is enough."""
 MOST_CONTROLS: Final = 100
 COUNTED: Final = 10_000
-"""Messages and requests are counted up to it."""
+"""The highest exact count of messages and requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Node:
     why: str | None
     in_flight: int
     concurrency: dict[str, int]
-    """Calls at once at most, by provider."""
+    """The concurrency limit of each provider."""
     restarts: int
     last_error: str | None
     started_at: datetime
@@ -39,29 +39,29 @@ class Node:
 
     @property
     def is_there(self) -> bool:
-        """Whether it runs."""
+        """Whether the node runs."""
         return self.state not in ("lost", "stopped")
 
     @property
     def label(self) -> str:
-        """Its name, and the beginning of its id, since others may have the name."""
+        """Its name and the beginning of its id, since names may not be unique."""
         return node_label(self.name, self.node)
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One of three; counts stop at `COUNTED` + 1."""
+    """One of the three queues. Counts stop at `COUNTED` + 1."""
 
     total: int
     visible: int | None
-    """That may be leased now."""
+    """Messages that may be leased now."""
     due_seconds: float | None
-    """How long the one that has been due for longest has been so."""
+    """How long the oldest due message has been due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """What an operator has set."""
+    """A setting of an operator that is in force."""
 
     action: str
     subject: str
@@ -75,56 +75,56 @@ class Control:
 
 @dataclass(slots=True)
 class Provider:
-    """One provider, over all nodes that show it."""
+    """One provider, over all nodes that have it."""
 
     name: str
     nodes: int = 0
     limit: int = 0
-    """Calls at once, of all nodes."""
+    """The sum of all nodes' concurrency limits."""
     running: int = 0
     waiting: int = 0
     answered: int = 0
-    """Calls, since each node started."""
+    """Answered calls since each node started."""
     failed: int = 0
     last_error: str | None = None
     circuits: dict[str, str] = field(default_factory=dict)
-    """Models whose circuit is not closed, or that are throttled, and for how long."""
+    """Models whose circuit is not closed, or that are throttled, with state and duration."""
     keys: dict[str, str] = field(default_factory=dict)
     """Keys that are not used now, and why."""
     is_shown: bool = False
-    """Whether a node shows more than the limit."""
+    """Whether any node shows more than the limit."""
 
     @property
     def circuit(self) -> str:
-        """The worst state of its models' circuits, `open` or `half_open`; empty: none is so."""
+        """The worst state of its circuits: `open`, `half_open`, or empty if all are closed."""
         told = [it.split(" ", 1)[0] for it in self.circuits.values()]
         return next((it for it in ("open", "half_open") if it in told), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """All of it, at one moment."""
+    """The state of the installation at one moment."""
 
     nodes: list[Node]
     queues: dict[str, Queue]
     """`requests`, `results`, `dead`."""
     waiting: dict[str, int]
-    """Requests that were leased once, by what they wait for."""
+    """How many once-leased requests wait, by reason."""
     idle: dict[str, float]
-    """Seconds since each chore was done for all."""
+    """Seconds since the last complete round of each chore."""
     controls: list[Control]
     providers: list[Provider]
 
     def drain_of(self, node: Node) -> Control | None:
-        """What drains it, if anything does."""
+        """The drain that applies to the node, or None."""
         ways = ("*", node.node, node.name, node.host)
         drains = (it for it in self.controls if it.action == "drain")
         return next((it for it in drains if it.node in ways), None)
 
 
 async def read_present(reader: Reader, by: str) -> Present:
-    """How it is, and has the nodes show their providers for ten seconds more: `by` looks. Raises
-    StorageError."""
+    """Read the present state. Makes the nodes show their providers for another ten seconds, in the
+    name of `by`. Raises StorageError."""
     queue = reader.queues.requests
     found: dict[str, list[Row]] = {}
 
@@ -155,13 +155,13 @@ async def read_present(reader: Reader, by: str) -> Present:
 
 
 async def read_nodes(reader: Reader) -> list[Node]:
-    """Those of the installation, those that run first; `MOST_NODES` at most."""
+    """Nodes of the queue, running ones first, at most `MOST_NODES`."""
     rows = await reader.read("overview_nodes", reader.queues.requests, MOST_NODES)
     return [Node(**{**row, "concurrency": _limits(row["concurrency"])}) for row in rows]
 
 
 def _providers(nodes: list[Node], sights: list[Row]) -> list[Provider]:
-    """By what nodes show; of those that show nothing yet, by what they tell of themselves."""
+    """From the nodes' sights. For a node without one, only the limits of its heartbeat count."""
     shown = {row["node"]: _table(row["providers"]) for row in sights}
     found: dict[str, Provider] = {}
     for node in nodes:

@@ -1,5 +1,5 @@
-"""What ended since the sums' end, from the journal: the sums are a minute or two behind, and there
-are none at the first look at a new installation."""
+"""Requests that ended after the end of the sums, from the journal. The sums are a minute or two
+behind, and a new installation has none."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from nexus_actors.monitoring.reading import Reader
 from nexus_actors.monitoring.trends import WINDOWS, Window
 
 MOST_RECENT: Final = 10_000
-"""Requests that are looked at, the newest."""
+"""The most requests that are read, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +18,17 @@ class Recent:
 
     requests: int
     failed: int
-    """Those of them that failed; what was cancelled did not."""
+    """Failed requests, without cancelled ones."""
     cost: float
-    """US dollars, as far as they are known."""
+    """US dollars, as far as costs are known."""
     unknown_costs: int
-    """Calls that may have been paid, at a cost nobody knows."""
+    """Calls that may have been paid, at an unknown cost."""
     is_cut: bool
-    """There are more than were looked at."""
+    """Whether there are more requests than were read."""
 
 
 async def read_recent(reader: Reader, window: Window, now: datetime | None = None) -> Recent:
-    """Those of the window that no sum has yet. Raises StorageError."""
+    """Requests of the window that are in no sum yet. Raises StorageError."""
     _, length, count = WINDOWS[window]
     since = (now or datetime.now(UTC)) - length * count
     queue = reader.queues.requests

@@ -1,4 +1,4 @@
-"""What may be done about requests of a filter."""
+"""Actions on the requests of a filter."""
 
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -14,8 +14,8 @@ from nexus_actors.storage.postgres.sql import Queues
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryFailed(Action):
-    """Requests of a filter that failed are sent again through their dead letters, `AT_ONCE` at
-    most, those that ended last."""
+    """Send failed requests of a filter again through their dead letters, at most `AT_ONCE`, newest
+    first."""
 
     which: Filter
     """Its state is `failed`."""

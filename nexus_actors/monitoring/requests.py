@@ -1,4 +1,4 @@
-"""Requests by what is true of them: a page of them, and how many there are of each value."""
+"""Search for requests by a filter: one page of them, and how many have each value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from nexus_actors.monitoring.reading import Reader, parsed
 LIVE: Final = ("waiting", "queued", "leased")
 STATES: Final = (*LIVE, "failed", "done")
 LOOKED_AT: Final = 10_001
-"""Requests of a kind that are read at most, so that counts are exact up to one less."""
+"""The most requests read of each kind. Counts are exact up to one less."""
 EXACT: Final = LOOKED_AT - 1
 PAGE: Final = 50
 IDS_LOOKED_AT: Final = 1_000
-"""Ids that are read for one that begins like this."""
+"""The most ids that are read when searching for a prefix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which requests are meant: those that everything given is true of."""
+    """Which requests are meant: those to which all given fields apply."""
 
     since: datetime
-    """When they ended, at the earliest. What has not ended is among them where `until` is None."""
+    """The earliest end. If `until` is None, requests that have not ended are included."""
     until: datetime | None = None
-    """When they ended, at the latest; None: until now."""
+    """The latest end; None: now."""
     state: str | None = None
     agent: str | None = None
     task: str | None = None
     provider: str | None = None
-    """That answered, or failed last; of one that waits, for whose room."""
+    """The last one that was called; if the request waits, the one for whose room it waits."""
     model: str | None = None
     error: str | None = None
     least_cost: Decimal | None = None
@@ -39,10 +39,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """The last row of the page before."""
+    """The last row of the previous page."""
 
     ended_at: datetime | None
-    """None: it has not ended."""
+    """None if it has not ended."""
     request_id: str
 
 
@@ -69,37 +69,37 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Requests that were read together."""
+    """A kind of requests that are read together."""
 
     name: str
-    """`waiting`, `queued`, `leased`; `ended`, or `failed` of these alone."""
+    """`waiting`, `queued`, `leased`; `ended`, or `failed` if only failed ones are read."""
     requests: int
     oldest: datetime | None
-    """When the first of them ended; None where they have not."""
+    """The earliest end among them; None if they have not ended."""
 
     @property
     def is_all(self) -> bool:
-        """Whether there are no more of it."""
+        """Whether all requests of this kind were read."""
         return self.requests < LOOKED_AT
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is true of the filter, as far as was looked."""
+    """The requests of a filter, among those that were read."""
 
     requests: Sequence[Request]
-    """A page: those that have not ended, then those that ended last."""
+    """A page: requests that have not ended, then ended ones, newest first."""
     matching: int
     counts: Mapping[str, Mapping[str, int]]
-    """By `state`, `agent`, `task`, `provider`, `model` and `error`: how many there are of each
-    value beside all other filters, the twenty that are most."""
+    """For each of `state`, `agent`, `task`, `provider`, `model` and `error`: the twenty most
+    frequent values with their counts, under all filters but its own."""
     kinds: Sequence[Kind]
     in_lane: int = 0
-    """How many of the matching wait for room at the provider that is filtered by."""
+    """How many of the matching requests wait for room at the provider of the filter."""
 
     @property
     def next_page(self) -> After | None:
-        """Where the next page goes on; None: this was the last."""
+        """Where the next page begins; None if this was the last."""
         if len(self.requests) < PAGE:
             return None
         last = self.requests[-1]
@@ -108,19 +108,19 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Of all requests that ended in some full hours."""
+    """Totals of all requests that ended in a range of full hours."""
 
     since: datetime
     until: datetime
     requests: int
     failed: int
     cost: Decimal
-    """US dollars, as far as they are known."""
+    """US dollars, as far as costs are known."""
 
 
 async def read_totals(reader: Reader, which: Filter) -> Totals | None:
-    """Of the hours of a filter that are summed already; None where it filters by more than time and
-    state, or none of them is. Raises StorageError."""
+    """Totals for the hours of a filter that are already summed. None if there are none, or the
+    filter has more than times and a state. Raises StorageError."""
     told = (which.agent, which.task, which.provider, which.model, which.error, which.least_cost)
     if any(it is not None for it in told):
         return None
@@ -131,8 +131,8 @@ async def read_totals(reader: Reader, which: Filter) -> Totals | None:
 async def read_requests(
     reader: Reader, which: Filter, after: After | None = None, *, most: int = PAGE
 ) -> Found:
-    """A page of those, `most` of them, and the counts. Reads `LOOKED_AT` requests of each kind at
-    most. Raises StorageError."""
+    """A page of at most `most` requests, and the counts. Reads at most `LOOKED_AT` requests of each
+    kind. Raises StorageError."""
     cursor = None if after is None else after.ended_at or "infinity"
     rows = await reader.read(
         "requests_scan",
@@ -158,15 +158,15 @@ async def read_requests(
 
 
 async def find_ids(reader: Reader, begin: str) -> list[Request]:
-    """The request of this id, then those whose ids begin so, up to `PAGE`; of the `IDS_LOOKED_AT`
-    that come next in order. Raises StorageError."""
+    """The request with this id, then at most `PAGE` whose ids begin with it, among the next
+    `IDS_LOOKED_AT` ids in order. Raises StorageError."""
     rows = await reader.read("requests_by_id", begin, IDS_LOOKED_AT, PAGE)
     return [_request(row) for row in rows]
 
 
 async def count_due(reader: Reader) -> int:
-    """Messages in the queue that a service could lease now, up to `LOOKED_AT`: requests that nobody
-    has leased yet, and those that were given back. Raises StorageError."""
+    """How many messages of the queue a service could lease now, up to `LOOKED_AT`: never leased, or
+    given back and due. Raises StorageError."""
     [row] = await reader.read("requests_due", LOOKED_AT)
     return int(row["requests"])
 

@@ -1,4 +1,4 @@
-"""What became of one request: where it is, what it waits for, its steps and its attempts."""
+"""The story of one request: where it is, what it waits for, its steps and its attempts."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,26 +30,26 @@ _WHY_UNCOUNTED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What the database has of a request."""
+    """What the database knows about a request."""
 
     entry: JournalEntry | None = None
     wait: Mapping[str, Any] | None = None
-    """What it waits for, if it does."""
+    """What it waits for, if anything."""
     holder: Mapping[str, Any] | None = None
-    """Which process has it in hand, if one does."""
+    """The process that holds its lease, if any."""
     queued: Queued | None = None
-    """Its message, if nobody has leased it yet."""
+    """Its message, if it was never leased."""
     pauses: Sequence[Mapping[str, Any]] = ()
-    """What may keep it from being leased."""
+    """Pauses that may keep it from being leased."""
     looked: str = ""
-    """Where it was looked for in vain."""
+    """Where it was searched for without success."""
     unsearched: StorageError | None = None
-    """Why the queue was not searched."""
+    """Why the queue could not be searched."""
 
 
 async def find_story(database: Runs, queue: str, request_id: str) -> Story:
-    """From the journal; what it does not know, from the last messages of the queue. Raises
-    StorageError where the journal cannot be read."""
+    """Find a request in the journal, or else among the last messages of the queue. Raises
+    StorageError if the journal cannot be read."""
     entry = await database.run(read_entry, request_id)
     if entry is not None:
         wait = await database.run(read_wait, request_id)
@@ -66,16 +66,15 @@ async def find_story(database: Runs, queue: str, request_id: str) -> Story:
 
 
 def steps_of(entry: JournalEntry) -> list[dict[str, Any]]:
-    """Its steps, with each `detail` as a mapping: the database hands it out as JSON text."""
+    """The steps of a request with `detail` parsed; the database returns it as JSON text."""
     return [{**step, "detail": _read(step["detail"])} for step in entry.steps]
 
 
 def candidate_costs(
     settings: Settings, entry: JournalEntry, steps: Sequence[Mapping[str, Any]]
 ) -> dict[str, float | None]:
-    """Each model that was considered, in order, and what it costs (US dollars) for the tokens that
-    were used; None where the price or the tokens are unknown, or the config has no such provider
-    now."""
+    """What each considered model, in order, costs (US dollars) for the tokens that were used. None
+    if the price or the tokens are unknown, or the config no longer has the provider."""
     routed = [step["detail"]["candidates"] for step in steps if "candidates" in step["detail"]]
     prompt, completion = (entry.request[f"{name}_tokens"] for name in ("prompt", "completion"))
     tokens: Tokens | None = None
@@ -93,7 +92,7 @@ def candidate_costs(
 
 
 def notes_of(attempt: Mapping[str, Any]) -> Iterator[str]:
-    """What happened at an attempt, beside its outcome."""
+    """What else there is to say about an attempt, besides its outcome."""
     if attempt["error"]:
         yield str(attempt["error"])
     if attempt["spared"]:

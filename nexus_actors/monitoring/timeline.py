@@ -1,4 +1,4 @@
-"""A request's story in order of time."""
+"""The story of a request in chronological order."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,37 +9,37 @@ from nexus_actors.monitoring.story import notes_of
 from nexus_actors.storage.postgres.journal import JournalEntry
 
 ROUTED: Final = "route_llm"
-"""The step that chooses models."""
+"""The name of the step that chooses models."""
 Kind = Literal["wait", "call", "step", "end"]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One thing that happened, and how long it took."""
+    """One event, or something that lasted."""
 
     kind: Kind
     label: str
     at: datetime
     """When it began."""
     seconds: float | None = None
-    """How long it took; None: it was a moment, or nobody knows."""
+    """How long it took; None: it was a moment, or its duration is unknown."""
     first_text: float | None = None
-    """Of a call whose answer was streamed: seconds until its first text."""
+    """For a streamed call: seconds until the first text."""
     outcome: str | None = None
     note: str = ""
     is_open: bool = False
-    """It goes on."""
+    """Whether it is still going on."""
     number: int | None = None
-    """Of an attempt."""
+    """The number of the attempt."""
 
     @property
     def until(self) -> datetime:
-        """When it ended, as far as is known."""
+        """When it ended, as far as known."""
         return self.at + timedelta(seconds=max(0.0, self.seconds or 0.0))
 
 
 def timeline(entry: JournalEntry, steps: Sequence[Mapping[str, Any]], now: datetime) -> list[Span]:
-    """What happened to a request, and between two calls how long it waited."""
+    """The events of a request, and the waits between its calls."""
     request = cast("Mapping[str, Any]", entry.request)
     sent, first, ended = request["received_at"], request["first_leased_at"], request["finished_at"]
     leased = max(sent, first or request["leased_at"])
@@ -64,8 +64,8 @@ def timeline(entry: JournalEntry, steps: Sequence[Mapping[str, Any]], now: datet
 
 
 def outcome_of(step: Mapping[str, Any]) -> str:
-    """A step's own outcome. The one that routes is written with what came of the calls after it: it
-    went well if it found models."""
+    """A step's own outcome. The routing step is recorded with the outcome of the calls after it,
+    but succeeded if it found models."""
     detail = step.get("detail")
     found = isinstance(detail, Mapping) and bool(detail.get("candidates"))
     return "ok" if step["name"] == ROUTED and found else str(step["outcome"])
@@ -93,8 +93,8 @@ def _call(attempt: Mapping[str, Any]) -> Span:
 
 
 def _route(steps: Sequence[Mapping[str, Any]], spans: Sequence[Span]) -> Iterator[Span]:
-    """When it was routed: before its first call, though it may be written later. By another clock
-    that may be before it was sent, or after its end: then it is not told here."""
+    """When the request was routed: before its first call, though the step may be recorded later.
+    The clocks of two machines may differ, so a step outside the request's life is left out."""
     begin, end = spans[0].at, max(it.until for it in spans)
     first_call = min((it.at for it in spans if it.kind == "call" and it.number), default=end)
     for step in steps:
@@ -104,5 +104,5 @@ def _route(steps: Sequence[Mapping[str, Any]], spans: Sequence[Span]) -> Iterato
 
 
 def _between(begin: datetime, end: datetime) -> float:
-    """Seconds. The two may be of two clocks: never less than 0."""
+    """Seconds, at least 0: the two times may come from different clocks."""
     return max(0.0, (end - begin).total_seconds())

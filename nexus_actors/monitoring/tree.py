@@ -1,7 +1,7 @@
-"""A node's supervision tree and one of its actors, read from what the node wrote of itself.
+"""A node's supervision tree and one of its actors, read from the node's sights.
 
-Whatever stands there was written by a process: it is taken for what it should be as far as it is
-that, and bounded.
+Another process wrote them, so every value is validated and bounded. An invalid one is replaced by
+an empty value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,12 @@ ALIKE: Final = 4
 MOST_CRASHES: Final = 20
 MOST_NAMES: Final = 200
 LONGEST_STATE: Final = 100_000
-"""Characters of an actor's state, and of a crash report."""
+"""The most characters of an actor's state that are shown."""
 FULL_MAILBOX: Final = 100
 STUCK: Final = 10.0
-"""Seconds at one message while others wait."""
+"""Seconds in one message, with others waiting, after which an actor is called stuck."""
 LATELY: Final = 600.0
-"""Seconds since a restart that are worth a look."""
+"""Seconds for which a restart is shown as trouble."""
 _UNUSUAL: Final = ("restarting", "stopped", "suspended", "stopping")
 
 
@@ -31,17 +31,17 @@ class Actor:
 
     name: str
     key: str
-    """Its place in the tree, unlike all others': for ids in a page."""
+    """Its path in the tree, unique: for element ids of a page."""
     class_name: str
     is_supervisor: bool
     status: str
     restarts: int
     recent_restarts: int
-    """Of a supervisor: those of its children that still count."""
+    """For a supervisor: the restarts that count towards `max_restarts`."""
     max_restarts: int | None
     mailbox_length: int
     message: str | None
-    """The type of what it handles now."""
+    """The type of the message that it handles now."""
     busy_seconds: float | None
     uptime: float | None
     """Seconds; None without a process."""
@@ -49,14 +49,14 @@ class Actor:
     trouble: str | None
     """What is wrong with it, in a few words."""
     troubles: int
-    """Actors with a trouble, it and all below it."""
+    """How many actors of the subtree have a trouble, this one included."""
     size: int
-    """Actors, it and all below it."""
+    """How many actors the subtree has, this one included."""
 
     @property
     def rows(self) -> "list[tuple[Actor, ...]]":
-        """Its children, each by itself; but of those that follow each other and are alike and well,
-        `ALIKE` or more, as a pool's workers, all together."""
+        """The children, each in a group of its own. `ALIKE` or more adjacent ones of the same
+        class, such as a pool's workers, share a group if they are well and have no children."""
         return [
             group
             for _, alike in groupby(self.children, key=_likeness)
@@ -76,35 +76,35 @@ class Crash:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What the sight `tree` says."""
+    """The content of the sight `tree`."""
 
     root: Actor | None
-    """None where the sight holds no tree."""
+    """None if the sight holds no tree."""
     crashes: tuple[Crash, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActorState:
-    """What the sight `actor NAME` says."""
+    """The content of the sight `actor NAME`."""
 
     name: str
     class_name: str
     sys_state: str
     state: str | None
-    """Of many lines; None: it did not answer in time, being busy."""
+    """Many lines; None: the actor was too busy to answer in time."""
     state_cut: int
-    """Characters that were left out at its end."""
+    """How many characters were cut off its end."""
     mailbox_length: int
     links: tuple[str, ...]
     monitors: tuple[str, ...]
     monitored_by: tuple[str, ...]
     linked_tasks: tuple[str, ...]
     counts: Mapping[str, int]
-    """`calls`, `casts`, `infos` since it is looked at."""
+    """`calls`, `casts` and `infos` since observation began."""
     handled_seconds: float | None
-    """Spent on these."""
+    """Seconds spent on handling these."""
     counted_for: float | None
-    """Seconds for which they were counted."""
+    """Seconds since observation began."""
 
 
 def _likeness(actor: Actor) -> tuple[str, bool]:
@@ -118,7 +118,7 @@ def _parted(alike: tuple[Actor, ...]) -> list[tuple[Actor, ...]]:
 
 
 def read_tree(body: Mapping[str, Any], now: float) -> Tree:
-    """The sight `tree`, written at `now` (seconds since the epoch)."""
+    """Read the sight `tree`, written at `now` (seconds since the epoch)."""
     given = body.get("tree")
     budget = [MOST_ACTORS]
     root = _actor(given, "t", now, 0, budget) if isinstance(given, dict) else None
@@ -134,19 +134,19 @@ def read_tree(body: Mapping[str, Any], now: float) -> Tree:
 
 
 def find(root: Actor, name: str) -> Actor | None:
-    """The first actor of that name."""
+    """The first actor with that name."""
     return next((it for it in walk(root) if it.name == name), None)
 
 
 def walk(root: Actor) -> Iterator[Actor]:
-    """The actor and all below it, in start order."""
+    """The actor and all below it, depth first, in start order."""
     yield root
     for child in root.children:
         yield from walk(child)
 
 
 def read_actor(body: Mapping[str, Any]) -> ActorState:
-    """The sight `actor NAME`."""
+    """Read the sight `actor NAME`."""
     state = body.get("state")
     text = state if isinstance(state, str) else None
     return ActorState(
@@ -249,7 +249,7 @@ def _names(given: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def _moment(value: object) -> datetime | None:
-    """Seconds since the epoch, or ISO 8601; None for what is neither."""
+    """Parse seconds since the epoch, or ISO 8601. None for anything else."""
     try:
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, UTC)

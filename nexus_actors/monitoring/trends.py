@@ -1,4 +1,4 @@
-"""How much was done over the last hour, day or week: from the sums that a leader keeps."""
+"""Throughput, latency, errors and costs of the last hour, day or week, from the leader's sums."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,47 +15,47 @@ WINDOWS: Final[Mapping[Window, tuple[str, timedelta, int]]] = {
     "day": ("hour", timedelta(hours=1), 24),
     "week": ("hour", timedelta(hours=1), 168),
 }
-"""Of each: what is summed, how long that is, and how many of them."""
+"""Of each window: the kind of its spans, their length, and how many it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """Values of each span, the oldest first; None where a span is not summed, or there is none."""
+    """Values of each span, oldest first. None if the span is not summed or has no such value."""
 
     window: Window
     seconds: float
-    """Of one span."""
+    """The length of a span."""
     times: list[datetime]
-    """When each begins."""
+    """When each span begins."""
     rates: list[float | None]
-    """Requests a minute that ended."""
+    """Requests ended per minute."""
     p50: list[float | None]
-    """Seconds, of requests that were answered."""
+    """Seconds, of answered requests."""
     p95: list[float | None]
     error_shares: list[float | None]
-    """Of 1."""
+    """Share of failed requests, of 1."""
     costs: list[float | None]
-    """US dollars a span, as far as they are known."""
+    """US dollars per span, as far as costs are known."""
     requests: int
     failed: int
     cost: float
     unknown_costs: int
-    """Calls that may have been paid, at a cost nobody knows."""
+    """Calls that may have been paid, at an unknown cost."""
     p50_of_all: float | None
     p95_of_all: float | None
     backlog: list[float | None]
-    """The most requests that were in the queue."""
+    """The most messages in the queue."""
     due_seconds: list[float | None]
-    """The longest that a request had been due."""
+    """The longest time that a request had been due."""
     until: datetime | None
-    """What ended before it is summed; None: nothing is yet."""
+    """End of what is summed; None if nothing is."""
     newest_requests: int = 0
-    """Those that ended in the newest span that is over and wholly summed."""
+    """Requests ended in the newest span that is over and fully summed."""
     newest_failed: int = 0
 
     @property
     def error_share(self) -> float | None:
-        """Of all, of 1; None where nothing ended."""
+        """Share of failed requests in the whole window, of 1; None if no request ended."""
         return self.failed / self.requests if self.requests else None
 
 
@@ -76,7 +76,7 @@ class _Bin:
 
 
 async def read_trend(reader: Reader, window: Window) -> Trend:
-    """Of the installation. Raises StorageError."""
+    """The trend of the installation. Raises StorageError."""
     span, length, count = WINDOWS[window]
     queue = reader.queues.requests
     [progress] = await reader.read("overview_progress", queue)
@@ -107,7 +107,7 @@ def _trend(
         spans.append(one)
         if one is None or until is None:
             rates.append(None)
-        else:  # of a span that is not over there are a few minutes
+        else:  # a span that is not over is summed in part
             rates.append(one.requests / (min(length, until - at).total_seconds() / 60))
     there = [it for it in spans if it is not None]
     over = (it for at, it in zip(times, spans, strict=True) if until and at + length <= until)
@@ -143,6 +143,6 @@ def _share(one: _Bin | None, bounds: list[int], share: float) -> float | None:
 
 
 def _floor(moment: datetime, length: timedelta) -> datetime:
-    """When the span began that it is in; spans are UTC's, and so are our sessions."""
+    """When the span of this moment began. Spans are in UTC, as are our sessions."""
     hour = moment.replace(minute=0, second=0, microsecond=0)
     return hour if length >= timedelta(hours=1) else hour.replace(minute=moment.minute)

@@ -1,4 +1,4 @@
-"""What requests wait for, whose they are, and which come next."""
+"""Waiting requests: for what they wait, whose they are, and which are next."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ from typing import Any, Final
 from nexus_actors.monitoring.reading import Reader
 
 LOOKED_AT: Final = 10_000
-"""Requests that are read: in the lanes together, and of each other kind."""
+"""The most requests that are read: from all lanes together, and of each other kind."""
 NEXT: Final = 20
-"""Requests that come next."""
+"""How many of the next requests are listed."""
 MENDS: Final[Mapping[str, str]] = {
     "no_key": "nexus doctor --only keys --only providers; see docs/keys.md",
     "not_before": "nothing: it is retried then",
@@ -23,34 +23,34 @@ MENDS: Final[Mapping[str, str]] = {
     "throttled": "fewer concurrent calls (nexus scale), or a higher limit at the provider",
     "provider_full": "more concurrent calls (nexus scale PROVIDER N), or another node",
 }
-"""What helps against a reason to wait."""
+"""What an operator can do about each reason to wait."""
 OF_PROVIDER: Final = ("circuit_open", "throttled", "no_key", "rate_limit")
 """Reasons whose detail begins with the provider."""
 _PROVIDER: Final = re.compile(r"(?:every key of provider )?([^/:\s]+)")
-"""Where a detail has it."""
+"""Matches the provider at the beginning of a detail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Requests that wait for the same, or are one agent's."""
+    """Waiting requests with the same reason, or of the same agent."""
 
     name: str | None
-    """The reason, as nexus.waiting has it; or the agent."""
+    """The reason, as in nexus.waiting; or the agent."""
     detail: str | None
     lane: str | None
-    """The provider for whose room they wait, or the pause for whose end."""
+    """The provider for whose room they wait, or the pause whose end they wait for."""
     requests: int
     is_more: bool
-    """Not all were counted."""
+    """Whether there are more than were counted."""
     since: datetime | None
-    """Since when the oldest waits."""
+    """Since when the oldest has waited."""
     until: datetime | None
-    """When the first may be called again, as far as is known."""
+    """When the first may be called again, if known."""
 
     @property
     def provider(self) -> str | None:
-        """Whose room or recovery they wait for: the lane; else the one that the detail begins with,
-        as in `openai/gpt-5: it times out`; None: none is told."""
+        """The provider whose room or recovery they wait for: the lane, or else the one at the
+        beginning of the detail, as in `openai/gpt-5: it times out`. None if there is none."""
         if self.lane is not None or self.detail is None or self.name not in OF_PROVIDER:
             return self.lane
         found = _PROVIDER.match(self.detail)
@@ -59,11 +59,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Next:
-    """A request that comes soon."""
+    """A request that is among the next."""
 
     request_id: str
     place: int | None
-    """In its lane: 1 comes first; None: it waits for a moment, in no lane."""
+    """Its place in its lane, from 1; None: it waits for a time, in no lane."""
     lane: str | None
     detail: str | None
     agent_id: str | None
@@ -80,12 +80,12 @@ class Due:
     messages: int
     is_more: bool
     oldest: datetime | None
-    """Since when the first of them is due."""
+    """Since when the oldest has been due."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits in a queue, as far as was looked."""
+    """The waiting requests of a queue, as far as they were read."""
 
     reasons: Sequence[Group]
     agents: Sequence[Group]
@@ -94,13 +94,13 @@ class Waiting:
 
     @property
     def is_more(self) -> bool:
-        """Whether more wait than were counted."""
+        """Whether more are waiting than were counted."""
         return any(it.is_more for it in self.reasons)
 
 
 async def read_waiting(reader: Reader) -> Waiting:
-    """What waits. Reads `LOOKED_AT` requests of the lanes at most, and as many of what waits for a
-    moment, of what a lost node had, and of the queue. Raises StorageError."""
+    """What is waiting. Reads at most `LOOKED_AT` requests of the lanes, and as many each of those
+    that wait for a time, those of lost nodes, and those in the queue. Raises StorageError."""
     rows = await reader.read("waiting_scan", LOOKED_AT, NEXT)
     of_kind: dict[str, list[dict[str, Any]]] = {"reason": [], "agent": [], "next": [], "due": []}
     for row in rows:

@@ -1,2 +1,2 @@
--- nexus.control_log has it by itself.
+-- nexus.control_log records it, by a trigger.
 SELECT (nexus.pause($1, $2, $3, $4, $5, $6, $7)).action

@@ -1,5 +1,5 @@
--- How many requests nexus.cancel_where would cancel, up to $5, of those that the journal has: agent $1, waiting for room at provider $2,
--- sent longer than $3 ago (each null: any), state $4 (queued, running or any). No message in a queue is opened.
+-- How many requests in the journal nexus.cancel_where would cancel, up to $5: agent $1, waiting for room at provider $2, sent longer than
+-- $3 ago (each null: any), state $4 (queued, running or any). No message in a queue is opened.
 SELECT count(*) AS requests, count(*) FILTER (WHERE m.state = 'leased') AS running
 FROM (
     SELECT r.state

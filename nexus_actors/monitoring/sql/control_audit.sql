@@ -1,5 +1,5 @@
--- Changes of nexus.control numbered below $1, the newest first, at most $4: those by whom $2 is in the name and whose action has $3 in
--- it, of the newest $5. `looked`: how many these were; `last`: the number of the last of them.
+-- The newest $5 changes of nexus.control numbered below $1; of these at most $4, newest first, whose `by` contains $2 and whose action
+-- contains $3. `looked`: how many were read; `last`: the lowest number among them.
 WITH looked AS MATERIALIZED (
     SELECT l.* FROM nexus.control_log AS l WHERE l.number < $1 ORDER BY l.number DESC LIMIT $5
 ),

@@ -1,4 +1,4 @@
--- As control_audit.sql, of nexus.audit.
+-- The same as control_audit.sql, for nexus.audit.
 WITH looked AS MATERIALIZED (
     SELECT l.* FROM nexus.audit AS l WHERE l.number < $1 ORDER BY l.number DESC LIMIT $5
 ),

@@ -1,6 +1,6 @@
--- What sessions of ours do now, those that do it longest first, at most $1: statements and transactions that have run for $2 seconds
--- or more. Of another role's sessions the server tells this role only that they are there (hidden), unless it is in pg_read_all_stats.
--- Values are parameters in our statements; a text in quotes is left out all the same.
+-- Our sessions with a statement or transaction that has run for $2 seconds or more, longest first, at most $1. The server hides the
+-- statements of other roles' sessions, unless this role is in pg_read_all_stats. Our statements pass values as parameters; string literals
+-- are removed all the same.
 SELECT a.pid, a.application_name AS name, a.usename::text AS role, a.state, a.wait_event_type, a.wait_event,
        extract(epoch FROM clock_timestamp() - a.query_start)::float8 AS statement_seconds,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS transaction_seconds,

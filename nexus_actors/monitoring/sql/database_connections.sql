@@ -1,4 +1,4 @@
--- Connections: how many the server allows (those kept for superusers not counted), how many there are, in this database, and of ours.
+-- Connections: how many the server allows (without those reserved for superusers), and how many it has, this database has, and we have.
 SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
            - coalesce(current_setting('reserved_connections', true)::integer, 0) AS most,
        (SELECT sum(s.numbackends) FROM pg_stat_database AS s)::integer AS used,

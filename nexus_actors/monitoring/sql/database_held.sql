@@ -1,5 +1,5 @@
--- What keeps vacuum from removing rows that are dead, the oldest first, at most $1: transactions, prepared transactions, replication
--- slots. `transactions`: how many transaction ids ago it began. Of sessions of other roles only those that this role may see.
+-- What keeps vacuum from removing dead rows, oldest first, at most $1: transactions, prepared transactions, replication slots.
+-- `transactions`: its age in transaction ids. Of other roles' sessions, only those that this role may see.
 SELECT h.kind, h.name, h.since, h.transactions
 FROM (
     SELECT 'transaction' AS kind, a.application_name || ' (pid ' || a.pid || ', ' || a.usename || ')' AS name, a.xact_start AS since,

@@ -1,5 +1,5 @@
--- The largest of our indexes, at most $1, in bytes; how often each was read since the server's statistics began, and whether it is
--- valid: one that a build left behind unfinished is none.
+-- Our largest indexes, at most $1: bytes, scans since the server's statistics began, and whether the index is valid. An index whose build
+-- was interrupted is not.
 SELECT n.nspname::text AS schema, t.relname::text AS table, c.relname::text AS name, pg_relation_size(c.oid) AS bytes,
        coalesce(s.idx_scan, 0) AS scans, i.indisvalid AS valid
 FROM pg_index AS i

@@ -1,5 +1,5 @@
--- Statements on our tables by the time that they took in all, at most $1; times in milliseconds. pg_stat_statements has put parameters
--- in place of their values. Those of other roles are hidden from this one, unless it is in pg_read_all_stats.
+-- Statements on our tables, by total time, at most $1. Times are in milliseconds. pg_stat_statements replaces values by parameters.
+-- Statements of other roles are hidden, unless this role is in pg_read_all_stats.
 SELECT s.calls, s.total_exec_time AS total_ms, s.mean_exec_time AS mean_ms, s.max_exec_time AS max_ms, s.rows,
        s.shared_blks_read AS blocks_read, left(regexp_replace(left(s.query, 4000), '\s+', ' ', 'g'), 600) AS query
 FROM pg_stat_statements AS s

@@ -1,6 +1,6 @@
--- Our tables: their sizes in bytes, rows by the planner's estimate (null: never analysed), dead rows, and when they were vacuumed.
--- `spare`: bytes of the heap that hold no row, by the columns' average widths; null where this role cannot read those, or where they
--- were never analysed. Nothing of the tables themselves is read.
+-- Our tables: sizes in bytes, the planner's estimate of rows (null: never analysed), dead rows, and times of the last vacuum and analyze.
+-- `spare`: unused bytes of the heap, estimated from average column widths; null if this role cannot read those or the table was never
+-- analysed. The tables themselves are not read.
 WITH ours AS MATERIALIZED (
     SELECT c.oid, n.nspname AS schema, c.relname AS name, nullif(c.reltuples, -1)::float8 AS row_estimate,
            coalesce((SELECT o.option_value::float8 FROM pg_options_to_table(c.reloptions) AS o WHERE o.option_name = 'fillfactor'), 100)
@@ -23,7 +23,7 @@ SELECT o.schema::text AS schema, o.name::text AS name, o.row_estimate,
        coalesce(s.n_live_tup, 0) AS live_rows, coalesce(s.n_dead_tup, 0) AS dead_rows,
        greatest(s.last_vacuum, s.last_autovacuum) AS vacuumed_at,
        greatest(s.last_analyze, s.last_autoanalyze) AS analyzed_at,
-       -- 28 bytes: a row's header and its pointer.
+       -- 28 bytes: a row's header and its line pointer.
        greatest(pg_relation_size(o.oid) * o.fill - o.row_estimate * (w.width + 28), 0)::float8 AS spare
 FROM ours AS o
 LEFT JOIN pg_stat_all_tables AS s ON s.relid = o.oid

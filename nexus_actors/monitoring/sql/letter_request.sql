@@ -1,5 +1,5 @@
--- Of the dead letter $1 the request as text, its first $2 characters; `bytes` of all of it. One of more than $3 bytes is not opened:
--- `fault` says why. `edits`: who changed it when, and which fields.
+-- The request of the dead letter $1 as text, its first $2 characters; `bytes` is its full size. A larger one than $3 bytes is not opened;
+-- `fault` says why. `edits`: who changed it, when, and which fields.
 SELECT left(o.body, $2::integer) AS body, o.bytes, o.fault, e.edits
 FROM pgmq.q_{dead} AS d
 CROSS JOIN LATERAL (SELECT d.message #> '{}' AS letter OFFSET 0) AS p

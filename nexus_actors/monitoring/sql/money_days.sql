@@ -1,4 +1,4 @@
--- Dollars and calls of each day (UTC) from $1 on: the days' own sums, and the minutes that are in no hour yet.
+-- Dollars and calls of each day (UTC) from $1 on: the sums of days, plus those minutes that are in no hour yet.
 SELECT date_trunc('day', t.at, 'UTC') AS day, sum(t.cost)::float8 AS dollars, sum(t.attempts)::bigint AS calls,
        sum(t.unknown_costs)::bigint AS unknown
 FROM (

@@ -1,5 +1,5 @@
--- Dollars and calls of the days (UTC) that begin at $1, by agent, by provider and by model; of each day and kind the $2 that cost most,
--- the others together as '(others)'. The days' own sums, and those of minutes that are in no hour yet.
+-- Dollars and calls of the days (UTC) that begin at $1, by agent, by provider and by model: for each day and kind the $2 most expensive,
+-- and the rest as '(others)'. The sums of days, plus those of minutes that are in no hour yet.
 WITH counted AS MATERIALIZED (
     SELECT s.at AS day, s.agent_id, s.provider, s.model, s.cost, s.attempts, s.unknown_costs
     FROM nexus.sums AS s

@@ -1,4 +1,4 @@
--- As money_names.sql, of the calls of requests that ended after the sums' end, not before $1: of the newest $2 requests, by the index.
+-- The same as money_names.sql for requests that ended after the end of the sums and not before $1: the newest $2 requests, by the index.
 WITH ended AS MATERIALIZED (
     SELECT r.request_id, r.queue, r.agent_id, r.finished_at
     FROM nexus.requests AS r

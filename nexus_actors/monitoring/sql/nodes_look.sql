@@ -1,4 +1,4 @@
--- Look at $2 of the node $1 as $3, for ten seconds; and what the node wrote of it last, with its age in seconds.
+-- Makes the node $1 show $2 for ten seconds, in the name of $3, and returns its last sight of it with its age in seconds.
 WITH looked AS MATERIALIZED (SELECT nexus.look($1, $2, $3) AS done)
 SELECT s.at, s.body::text AS body, extract(epoch FROM clock_timestamp() - s.at)::float8 AS age
 FROM looked

@@ -1,4 +1,4 @@
--- The nodes of the queue $1, those that run first; at most $2.
+-- Nodes of the queue $1, running ones first, at most $2.
 SELECT node, name, host, version, state, why, in_flight, concurrency::text AS concurrency, restarts, last_error,
        started_at, beat_age, chores
 FROM nexus.node_states

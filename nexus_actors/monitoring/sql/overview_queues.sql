@@ -1,4 +1,4 @@
--- How long the queues are, counted up to $1; how long the oldest that may be leased has been due, by the queue's index.
+-- The lengths of the queues, counted up to $1, and how long the oldest visible message has been due, by the queue's index.
 SELECT 'requests' AS queue,
        (SELECT count(*) FROM (SELECT 1 FROM pgmq.q_{requests} LIMIT $1::bigint) AS m) AS total,
        (SELECT count(*) FROM (SELECT 1 FROM pgmq.q_{requests} WHERE vt <= now() LIMIT $1::bigint) AS m) AS visible,

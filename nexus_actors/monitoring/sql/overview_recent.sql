@@ -1,4 +1,4 @@
--- What ended in the queue $1 after its sums' end, not before $2: of the newest $3 requests, by the index. `is_cut`: there are more.
+-- Requests of the queue $1 that ended after the end of its sums and not before $2: the newest $3, by the index. `is_cut`: there are more.
 WITH ended AS MATERIALIZED (
     SELECT r.request_id, r.queue, r.state, r.error_type
     FROM nexus.requests AS r

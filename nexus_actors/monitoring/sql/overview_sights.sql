@@ -1,4 +1,4 @@
--- What these nodes show of their providers, if it is of the last seconds.
+-- What these nodes have shown about their providers in the last seconds.
 SELECT s.node, extract(epoch FROM clock_timestamp() - s.at)::float8 AS age, (s.body -> 'providers')::text AS providers,
        (s.body -> 'outages')::text AS outages, (s.body -> 'objective')::text AS objective
 FROM nexus.sights AS s

@@ -1,4 +1,4 @@
--- What ended in each span of the queue $1 from $3 on: span $2; and, beside hours, the minutes since the last whole hour.
+-- The totals of the queue $1 for each span of kind $2 from $3 on. For hours, also the minutes since the last full hour.
 SELECT t.span, t.at, t.requests, t.failed, t.latency, t.cost, t.unknown_costs, t.prompt_tokens, t.completion_tokens
 FROM nexus.totals AS t
 WHERE t.queue = $1 AND t.span = $2 AND t.at >= $3

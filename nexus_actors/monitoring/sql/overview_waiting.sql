@@ -1,4 +1,4 @@
--- Requests that were leased once and wait, by what for; $2 of them at most are looked at.
+-- How many once-leased requests wait, by reason. At most $2 of each kind are read.
 SELECT w.reason, count(*) AS requests
 FROM (
     (SELECT coalesce(r.wait_reason, 'provider_full') AS reason

@@ -1,5 +1,5 @@
--- Up to $1 requests of this queue that are in work, the latest lease first, then up to $1 that ended, the latest first; of the 5,000 of
--- each kind, of all queues, that are looked at. Texts are cut.
+-- Up to $1 leased requests of this queue, latest lease first, then up to $1 ended ones, latest first. At most 5,000 of each, of all queues,
+-- are read. Texts are cut.
 (SELECT l.request_id, l.state, l.leased_at AS at, left(l.agent_id, 300) AS agent_id, l.task_type, l.provider, left(l.model, 300) AS model,
         l.latency_ms, l.cost, l.error_type
  FROM (SELECT r.* FROM nexus.requests AS r WHERE r.state = 'leased' LIMIT 5000) AS l

@@ -1,4 +1,4 @@
--- The request $1, then those of this queue whose ids begin so, up to $3, of the $2 ids that come next in order.
+-- The request $1, then up to $3 of this queue whose ids begin with $1, among the next $2 ids in order.
 WITH next AS MATERIALIZED (
     SELECT r.* FROM nexus.requests AS r WHERE r.request_id >= $1::text ORDER BY r.request_id LIMIT $2
 )

@@ -1,11 +1,11 @@
--- The requests of a filter: how many there are of each value beside the other filters, a page of them, and what was looked at.
+-- The requests of a filter: counts for each value under all other filters, one page of requests, and how many rows were read.
 --
--- $1 state, $2 agent_id, $3 task_type, $4 provider, $5 model, $6 error_type, $7 from, $8 to (of the end; null: until now, and then what
--- has not ended is among them), $9 the least cost; each null: any. $10, $11: the end and the id of the last row of the page before (null:
--- the first page); $12: rows of a page; $13: rows that are looked at of each kind.
+-- $1 state, $2 agent_id, $3 task_type, $4 provider, $5 model, $6 error_type; $7 and $8: the earliest and latest end (null: now, and
+-- requests that have not ended are included); $9: the least cost; each null: any. $10, $11: end and id of the last row of the previous page
+-- (null: first page); $12: rows per page; $13: the most rows read of each kind.
 --
--- Each kind is read from an index of its own, the newest first, up to the bound; all else is told from what was read. Of other queues
--- nothing is told: what of them was read counts for the bound alone.
+-- Each kind is read from its own index, newest first, up to the bound. Everything else is derived from the rows read. Rows of other queues
+-- count towards the bound but are not reported.
 WITH live AS (
     (SELECT 'waiting' AS source, r.* FROM nexus.requests AS r
      WHERE r.state = 'waiting' AND r.queue = '{requests}' AND $8::timestamptz IS NULL
@@ -20,7 +20,7 @@ WITH live AS (
      ORDER BY r.owner, r.msg_id LIMIT $13)
 ),
 ended AS (
-    -- Of all agents; of one; and those that failed alone, where these are asked for.
+    -- Requests of all agents; of one agent; and only failed ones, if the filter asks for them.
     (SELECT 'ended' AS source, r.* FROM nexus.requests AS r
      WHERE $2::text IS NULL AND r.finished_at IS NOT NULL
            AND r.finished_at >= $7::timestamptz AND r.finished_at <= coalesce($8::timestamptz, 'infinity')
@@ -37,12 +37,12 @@ ended AS (
      ORDER BY r.finished_at DESC LIMIT $13)
 ),
 looked AS MATERIALIZED (
-    -- Narrow: these are tens of thousands, and only a page of them is shown whole.
+    -- Few columns: there are tens of thousands of rows, and only a page of them is shown in full.
     SELECT l.source, l.request_id, s.state, l.lane, l.agent_id, l.task_type, s.provider, l.model, l.error_type, l.finished_at,
            l.queue = '{requests}' AND ($9::numeric IS NULL OR l.cost >= $9)
-           -- Those that failed are read by themselves, where they are asked for.
+           -- If the filter asks for failed requests, they are read separately.
            AND NOT (l.source = 'ended' AND l.state = 'failed' AND $1::text IS NOT DISTINCT FROM 'failed' AND $2::text IS NULL) AS counts,
-           -- Which of the filters leave it out, as bits.
+           -- Which filters exclude the row, as bits.
            CASE WHEN s.state <> $1::text THEN 1 ELSE 0 END
            + CASE WHEN l.agent_id IS DISTINCT FROM $2::text AND $2 IS NOT NULL THEN 2 ELSE 0 END
            + CASE WHEN l.task_type IS DISTINCT FROM $3::text AND $3 IS NOT NULL THEN 4 ELSE 0 END
@@ -50,7 +50,7 @@ looked AS MATERIALIZED (
            + CASE WHEN l.model IS DISTINCT FROM $5::text AND $5 IS NOT NULL THEN 16 ELSE 0 END
            + CASE WHEN l.error_type IS DISTINCT FROM $6::text AND $6 IS NOT NULL THEN 32 ELSE 0 END AS missed
     FROM (SELECT * FROM live UNION ALL SELECT * FROM ended) AS l
-    -- What was given back until a moment waits, as nexus.waiting has it.
+    -- A request given back until a certain time counts as waiting, as in nexus.waiting.
     CROSS JOIN LATERAL (
         SELECT CASE WHEN l.state = 'queued' AND l.wait_until > statement_timestamp() THEN 'waiting' ELSE l.state END AS state,
                coalesce(l.provider, l.lane,
@@ -58,7 +58,7 @@ looked AS MATERIALIZED (
                              THEN substring(l.wait_detail FROM '^(?:every key of provider )?([^/:[:space:]]+)') END) AS provider
     ) AS s
 ),
--- All that was looked at, in a few groups: what one filter alone leaves out counts for that filter's own values.
+-- All rows read, in a few groups. A row that only one filter excludes counts for that filter's own values.
 grouped AS MATERIALIZED (
     SELECT j.source, j.counts, j.missed,
            CASE WHEN j.counts THEN

@@ -1,4 +1,4 @@
--- As story_request.sql, of a request that has not ended: from the queue.
+-- The same as story_request.sql for a request that has not ended: its message is still in the queue.
 SELECT left(o.body, $3::integer) AS body, o.bytes, o.fault
 FROM pgmq.q_{requests} AS q
 CROSS JOIN LATERAL nexus.read_message(q.message, $4, false) AS o

@@ -1,5 +1,5 @@
--- What waits in the queue, and for what: as nexus.waiting has it, but of each lane no more than a share of $1 rows, the first in turn,
--- and $1 of each other kind. `kind`: reason (with its detail), agent, lane, due, or next: the $2 that come first.
+-- Waiting requests and what they wait for, as in nexus.waiting, but at most a share of $1 rows from each lane, in order, and $1 of each
+-- other kind. `kind`: reason (with its detail), agent, lane, due, or next: the $2 that are next.
 WITH RECURSIVE lanes AS (
     (SELECT r.lane FROM nexus.requests AS r
      WHERE r.state = 'waiting' AND r.queue = '{requests}' AND r.lane IS NOT NULL ORDER BY r.lane LIMIT 1)
