@@ -1,4 +1,4 @@
-"""What a call comes to, where it does not fail."""
+"""What calls return."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,15 +16,15 @@ class CallAnswer:
     """A call's answer. The first four fields are those of the Elixir client."""
 
     text: str
-    """Empty where the model answered with tool calls alone."""
+    """Empty if the model answered with tool calls only."""
     model: str
     tokens_used: int
     cost_cents: int
-    """Whole US cents, as in `job_results`; `answer.cost` has the dollars, None where unknown."""
+    """Whole US cents, as in `job_results`; `answer.cost` has dollars, None if unknown."""
     request_id: str
     latency_ms: int
     answer: Answer
-    """The whole answer. Its `message()` is what to send back to continue the conversation."""
+    """The whole answer. Send its `message()` back to continue the conversation."""
 
 
 @dataclass(frozen=True, slots=True)

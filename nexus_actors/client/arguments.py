@@ -1,4 +1,4 @@
-"""What callers pass, checked before anything is sent. Everything here raises InvalidArguments."""
+"""Checks of callers' arguments before anything is sent. All functions raise InvalidArguments."""
 
 import math
 import os
@@ -20,7 +20,7 @@ from nexus_actors.settings.model import Settings
 
 
 def read_settings(config: Path | None) -> Settings:
-    """The settings as the `nexus` command finds them."""
+    """The settings, found as the `nexus` command finds them."""
     match load_settings(config, os.environ):
         case Settings() as settings:
             return settings
@@ -29,7 +29,7 @@ def read_settings(config: Path | None) -> Settings:
 
 
 def checked_url(url: str) -> str:
-    """A PostgreSQL URL; Ecto's scheme is PostgreSQL's. It may hold a password: never quoted."""
+    """A PostgreSQL URL, also with Ecto's scheme. Errors do not quote it: it may hold a password."""
     url = url.strip()
     if url.startswith("ecto://"):
         url = "postgresql://" + url.removeprefix("ecto://")
@@ -75,7 +75,7 @@ def build_task(
 
 
 def _complexity(task_type: object) -> str | None:
-    """What the task type stands for; one that is no text is left for the request's own check."""
+    """The complexity of a task type. The request's own check rejects one that is not text."""
     if task_type is None or isinstance(task_type, str):
         return determine_complexity_for_task(task_type)
     return "medium"

@@ -1,7 +1,7 @@
-"""From the caller's library, trio or asyncio, to asyncpg, which lives on asyncio.
+"""A bridge from the caller's library, trio or asyncio, to asyncpg, which runs on asyncio.
 
-In an asyncio program the driver runs on the program's own loop; in a trio program on a trio-asyncio
-loop that is open for as long as the client is.
+In an asyncio program the driver runs on the program's own loop. In a trio program it runs on a
+trio-asyncio loop that is open as long as the client.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class Bridge(Protocol):
     """Runs an asyncio coroutine function for a task of the caller's library.
 
-    Raises the storage ports' errors in place of the driver's. Cancelling the caller cancels the
-    operation, and comes out as the caller's own kind of cancellation.
+    Raises the storage ports' errors instead of the driver's. Cancelling the caller cancels the
+    operation; the caller sees its own library's cancellation.
     """
 
     async def __call__(
@@ -36,7 +36,7 @@ class Bridge(Protocol):
 
 @asynccontextmanager
 async def open_bridge() -> AsyncIterator[Bridge]:
-    """A bridge for the library that is running."""
+    """Open a bridge for the running library."""
     if sniffio.current_async_library() == "asyncio":
         yield _direct
         return
@@ -47,8 +47,8 @@ async def open_bridge() -> AsyncIterator[Bridge]:
             async def across(
                 operation: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
             ) -> Any:
-                # An asyncio CancelledError that arrives here is no cancellation of the caller's,
-                # which would be trio's: the loop is closing.
+                # The caller's cancellation would be trio's. An asyncio CancelledError means that
+                # the loop is closing.
                 with translated():
                     return await trio_asyncio.aio_as_trio(operation, loop=loop)(*args, **kwargs)
 
@@ -59,16 +59,14 @@ async def _direct(operation: Callable[..., Awaitable[Any]], *args: Any, **kwargs
     try:
         return await operation(*args, **kwargs)
     except asyncio.CancelledError:
-        # Here it is the caller's own, and to turn it into an error would undo the cancellation.
+        # The caller's own cancellation must not become an error.
         raise
     except DRIVER_ERRORS as error:
         raise translate(error) from error
 
 
 def _log_stray_exception(_loop: object, context: dict[str, Any]) -> None:
-    """Without a handler of ours, an exception in any asyncio callback would end the caller's
-    block.
-    """
+    """Log an exception of an asyncio callback. Otherwise it would end the caller's block."""
     error = context.get("exception")
     reason = describe(error) if isinstance(error, BaseException) else ""
     log.warning("asyncio: %s %s", context.get("message", ""), reason)

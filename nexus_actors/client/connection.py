@@ -38,14 +38,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LAST_LOOK = 1.0
-"""Seconds beyond a call's time in which it is found out why it was not enough."""
+"""Seconds after a call's timeout that may be spent on finding its cause."""
 
 
 class ClientDatabase:
-    """What a caller needs of the database. Every method raises the storage ports' errors.
+    """The caller's database operations. Every method raises the storage ports' errors.
 
-    There is no limit to how long an operation waits for a free connection: it is the caller's
-    timeout that bounds it, not how many others call at the same time.
+    The wait for a free connection has no timeout of its own: the caller's timeout bounds it, not
+    the number of concurrent calls.
     """
 
     def __init__(self, bridge: Bridge, pool: Pool, watch: Watch) -> None:
@@ -63,7 +63,7 @@ class ClientDatabase:
 
         async def operate() -> T:
             connection = await self._pool.acquire()
-            # A frozen server ignores the driver's timeout and its request to cancel.
+            # A frozen server honours neither the driver's timeout nor its cancel request.
             watchdog = asyncio.get_running_loop().call_later(
                 COMMAND_TIMEOUT + GRACE, connection.terminate
             )
@@ -71,15 +71,15 @@ class ClientDatabase:
                 return await operation(connection, *args, **kwargs)
             finally:
                 watchdog.cancel()
-                # One that cannot be released has been terminated: the pool makes another.
+                # If the release fails, the connection was terminated: the pool opens another.
                 with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                     await self._pool.release(connection, timeout=GRACE)
 
         return await self._bridge(operate)
 
     async def send(self, queue: str, envelopes: Iterable[Envelope]) -> None:
-        """Put requests into the queue, all or none, within the caller's trace where they name no
-        other."""
+        """Put requests into the queue, all or none. A request without a traceparent gets that of
+        the caller's span."""
         sent, here = list(envelopes), current_traceparent()
         bodies = [it.body for it in sent]
         traces = [it.traceparent or here for it in sent]
@@ -88,12 +88,12 @@ class ClientDatabase:
         await self.run(fetch, statement, queue, bodies, headers)
 
     async def consumer_is_running(self, queue: str) -> bool:
-        """Whether a service works on the queue."""
+        """Whether a service is consuming the queue."""
         return await self.run(consumer_is_running, queue)
 
     async def why_late(self, queue: str) -> str | None:
-        """That nobody takes requests any more, where it is so: who did is drained, stopped or dead.
-        What was sent stays in the queue, for the next. Takes `LAST_LOOK` seconds at most."""
+        """Why no service takes requests, if so: all are drained, stopped or dead. The request stays
+        in the queue for the next one. Takes at most `LAST_LOOK` seconds."""
         with anyio.move_on_after(LAST_LOOK), suppress(StorageError):
             if not await self.consumer_is_running(queue):
                 return f"no service is consuming the queue {queue} any more"
@@ -109,13 +109,13 @@ class ClientDatabase:
         return next((row["body"] or "null" for row in rows), None)
 
     async def cancel(self, request_id: str, why: str | None) -> CancelOutcome:
-        """Have a request end as cancelled; what it was found to be."""
+        """Cancel a request. Returns the state it was found in."""
         rows = await self.run(fetch, "SELECT nexus.cancel($1, $2) AS found", request_id, why)
         found: CancelOutcome = rows[0]["found"]
         return found
 
     async def watch(self) -> None:
-        """Begin to wake waiters, if that has not begun."""
+        """Begin to wake waiters, unless it already has begun."""
         await self._bridge(self._watch.start)
 
     async def hear(self, channel: str, listener: Callable[[str], None]) -> None:

@@ -2,9 +2,9 @@
 
 CallError
 ├─ Timeout             no result within the timeout; the request has ended, or still will
-├─ Unavailable         no service is consuming the queue, or the database is away
+├─ Unavailable         no service is consuming the queue, or the database is unavailable
 ├─ InvalidArguments    the arguments make no valid request; nothing was sent (`request_id` is None)
-├─ ModelUnavailable    no provider that can be reached serves what was asked for
+├─ ModelUnavailable    no reachable provider serves the model
 ├─ RateLimited         the provider asks to slow down
 ├─ QuotaExceeded       the allowance is used up
 └─ RequestFailed       any other failure; `type` says which
@@ -15,7 +15,7 @@ from nexus_actors.contract.result import Failure
 
 
 class CallError(Exception):
-    """A call without an answer. `type` is the error's name on the wire."""
+    """A call without an answer. `type` is the error's name in messages."""
 
     type: str = ErrorType.INTERNAL_ERROR
 
@@ -24,14 +24,14 @@ class CallError(Exception):
     ) -> None:
         super().__init__(message)
         self.request_id = request_id
-        """None if nothing was sent, or nobody knows it; else `LLMService.result` can ask for it."""
+        """None if nothing was sent or the id is unknown; else `LLMService.result` accepts it."""
         self.failure = failure
-        """What the service published, if it did."""
+        """The failure that the service published, if it did."""
 
 
 class Timeout(CallError):
-    """No result within the timeout. The request has the same one, so it ends, too, mostly with the
-    error `timeout`; `LLMService.result` fetches what comes."""
+    """No result within the timeout. The request has the same timeout, so it ends as well, mostly
+    with the error `timeout`; `LLMService.result` fetches that result."""
 
     type = ErrorType.TIMEOUT
 
@@ -46,14 +46,14 @@ class InvalidArguments(CallError):
     """The arguments or the configuration are not valid; the message says which and what is
     expected.
 
-    Nothing was sent. It has a `request_id` only if it was the service that refused the request.
+    Nothing was sent, unless `request_id` is set: then the service refused the request.
     """
 
     type = ErrorType.INVALID_ARGUMENTS
 
 
 class ModelUnavailable(CallError):
-    """No provider that can be reached serves what was asked for."""
+    """No reachable provider serves the requested model."""
 
     type = ErrorType.MODEL_UNAVAILABLE
 

@@ -1,4 +1,4 @@
-"""PGMQ by hand: what `PgmqClient` is to the Elixir applications."""
+"""Direct access to PGMQ, as `PgmqClient` gives it to Elixir applications."""
 
 import math
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from nexus_actors.storage.postgres.sql import queue_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMessage:
-    """One message as read."""
+    """A message that was read."""
 
     msg_id: int
     read_ct: int
-    """How often it was read, this time included."""
+    """How often it was read, including this time."""
     enqueued_at: datetime
     text: str | None
-    """The JSON as text; None where the message is SQL NULL."""
+    """The JSON as text; None for SQL NULL."""
 
     @property
     def body(self) -> Any:
@@ -69,19 +69,19 @@ class QueueClient:
         return [QueueMessage(**row) for row in rows]
 
     async def ack_message(self, queue: str, msg_id: int) -> bool:
-        """Archive the message, or delete it where the settings say so; False if it is not there."""
+        """Archive the message, or delete it if the settings say so. False if it does not exist."""
         sql = f"SELECT pgmq.{self._settings.acknowledge}($1, $2::bigint) AS done"
         rows = await self._fetch(sql, _name(queue), msg_id)
         return bool(rows[0]["done"])
 
     async def ensure_queue(self, queue: str) -> None:
-        """Create the queue where it is absent."""
+        """Create the queue if it does not exist."""
         name = _name(queue)
         if not (await self._fetch("SELECT to_regclass($1) AS q", f"pgmq.q_{name}"))[0]["q"]:
             await self._fetch("SELECT pgmq.create($1)", name)
 
     async def ensure_all_queues(self) -> None:
-        """Create whichever is absent of the three queues that the settings name."""
+        """Create those of the three queues in the settings that do not exist."""
         for queue in (self._settings.requests, self._settings.results, self._settings.dead):
             await self.ensure_queue(queue)
 

@@ -1,4 +1,4 @@
-"""The client that callers know: dispatch a request, wait for its answer, or pick it up later."""
+"""The client: send a request and wait for its answer, or fetch it later."""
 
 import math
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -35,9 +35,9 @@ from nexus_actors.storage.postgres.embedded import embedded_url
 from nexus_actors.storage.postgres.errors import is_for_the_owner
 
 DEFAULT_TIMEOUT = 120.0
-"""Seconds a call waits for its answer."""
+"""Seconds that a call waits for its answer."""
 RETRY = 0.5
-"""Seconds before a look for an answer that failed because the database was away is repeated."""
+"""Seconds until the next query for a result if the database was unavailable."""
 
 
 class LLMService:
@@ -94,11 +94,11 @@ class LLMService:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the connections. Calls that other tasks still make end with an error."""
+        """Close the connections. Calls that still run in other tasks end with an error."""
         self._database = None
         self._waiters.wake_all()
-        # The block's own exception does not pass through what is closed here: trio-asyncio's
-        # nurseries would put it into groups, or take it out of the caller's.
+        # The block's exception is kept out of this stack: trio-asyncio's nurseries would wrap it
+        # into a group, or take it out of the caller's group.
         await self._stack.aclose()
 
     # -- calling
@@ -293,7 +293,7 @@ class LLMService:
             except StorageRefused as error:
                 raise InvalidArguments(str(error)) from error
 
-    # -- knowing
+    # -- information
 
     @property
     def queues(self) -> QueueClient:
@@ -330,10 +330,10 @@ class LLMService:
             await self._db.send(self._queue, [envelope])
 
     async def _wait(self, request_id: str, deadline: float, timeout: float) -> LLMResult:
-        """Look, wait until something is heard, look again. A database that is away is borne until
-        the time is over: the request is safe in its queue. What its owner has to mend is not."""
+        """Query for the result at each wake-up until the deadline. Tolerates passing failures of
+        the database, as the request is safe in the queue, but not those an operator must fix."""
         trouble: StorageUnavailable | None = None
-        # Waiting begins before the first look, so that what is stored in between is heard of.
+        # Registered before the first query, so that no notification is missed.
         with anyio.CancelScope(deadline=deadline), self._waiters.expect(request_id) as stored:
             await self._db.watch()
             while True:

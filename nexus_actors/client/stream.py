@@ -1,4 +1,4 @@
-"""An answer as it comes: pieces of text, then the whole."""
+"""A streamed answer: pieces of text, then the whole answer."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,16 +17,16 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """A call failed after some text had arrived. What follows is a new answer from its start."""
+    """A call failed after some text had arrived. A new answer follows from its beginning."""
 
 
 StreamEvent: TypeAlias = str | Restarted
 Heard: TypeAlias = Piece | LLMResult | CallError
-"""What comes in while a stream is read; after a result or an error, nothing more."""
+"""What arrives while a stream is read. After a result or an error, nothing more arrives."""
 
 
 class PieceOrder:
-    """Puts pieces into one text. A piece that was lost ends what can be told before the result."""
+    """Puts the pieces of a text in order. After a lost piece, only the result has the rest."""
 
     def __init__(self) -> None:
         self._attempt = -1
@@ -35,7 +35,7 @@ class PieceOrder:
         self._lost = False
 
     def take(self, piece: Piece) -> Iterator[StreamEvent]:
-        """What one more piece lets the listener hear."""
+        """The events for the caller after one more piece."""
         if piece.attempt > self._attempt:
             if self._told:
                 yield Restarted()
@@ -49,7 +49,7 @@ class PieceOrder:
             yield piece.text
 
     def rest(self, response: str) -> Iterator[StreamEvent]:
-        """What is left to hear of the whole answer."""
+        """The remaining events, from the whole answer."""
         told = "".join(self._told)
         if not response.startswith(told):
             yield Restarted()

@@ -1,4 +1,4 @@
-"""The trace of the caller's program, where that uses OpenTelemetry."""
+"""The trace context of the caller's program, if it uses OpenTelemetry."""
 
 import sys
 
@@ -6,8 +6,8 @@ from nexus_actors.contract.trace import TraceParent
 
 
 def current_traceparent() -> str | None:
-    """Of the span that the calling task is in; None where it is in none. Nothing is imported for
-    it: who has a span has imported what makes it."""
+    """The traceparent of the calling task's current span; None if it has none. Imports nothing: a
+    program with spans has already imported OpenTelemetry."""
     api = sys.modules.get("opentelemetry.trace")
     if api is None:
         return None

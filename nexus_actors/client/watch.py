@@ -1,4 +1,4 @@
-"""One connection that hears of every result that is stored, for all who wait."""
+"""One connection that listens for results on behalf of all waiting calls."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from nexus_actors.storage.postgres.listen import Listener, ListenLoop, OwnConnec
 from nexus_actors.storage.postgres.result_store import RESULTS_CHANNEL
 
 LOOK_AGAIN = 2.0
-"""Seconds between looks for every result that is waited for, in case a notification was lost."""
+"""Seconds between queries for all awaited results, in case a notification was lost."""
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 class Watch:
-    """Wakes waiters: at a notification, and by looking for the ids of all of them in one query
-    after each (re)connect and every `LOOK_AGAIN` seconds. Lives on asyncio.
+    """Wakes waiters when a notification arrives. Also queries for the results of all waiters at
+    once, after each (re)connect and every `LOOK_AGAIN` seconds. Runs on asyncio.
     """
 
     def __init__(self, url: str, pool: Pool, waiters: Waiters) -> None:
@@ -31,16 +31,16 @@ class Watch:
         self._listeners: dict[str, Listener] = {}
 
     async def start(self) -> None:
-        """Watch from now on; does nothing if it does so already.
+        """Begin to watch, unless it already does.
 
-        Who waits need not wait for the connection: once it listens, it looks for what came before.
+        Callers need not wait for the connection: once it listens, it queries for earlier results.
         """
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen.run(), name="nexus client watch")
 
     async def hear(self, channel: str, listener: Callable[[str], None]) -> None:
-        """Call `listener(payload)` for each notification on the channel from now on, as long as
-        the connection holds and again once there is another. It must not block or raise.
+        """Call `listener(payload)` for each notification on the channel, also after a reconnect.
+        `listener` must not block or raise.
         """
 
         def heard(payload: str | None) -> None:
@@ -59,10 +59,10 @@ class Watch:
             self._listen.remove(channel, listener)
 
     async def stop(self) -> None:
-        """End, and wait for the end."""
+        """Stop and wait for the end."""
         if self._task is not None:
             self._task.cancel()
-            # `wait` raises nothing of the task's, and so only a cancellation of our own.
+            # `wait` does not raise the task's exceptions, only the caller's own cancellation.
             await asyncio.wait([self._task])
 
     def _stored(self, request_id: str | None) -> None:
@@ -72,7 +72,7 @@ class Watch:
     async def _look(self, connection: "OwnConnection | None") -> float:
         ids = {job_result_id(request_id): request_id for request_id in self._waiters.ids()}
         if ids:
-            # On the listening connection, which this proves alive. Without one, looking must do.
+            # The listening connection is preferred: the query proves that it is alive.
             rows = await (connection or self._pool).fetch(
                 "SELECT id FROM public.job_results WHERE id = ANY($1::uuid[])", list(ids)
             )
