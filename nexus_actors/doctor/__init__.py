@@ -1,7 +1,7 @@
-"""What can be wrong with an installation, looked for: `nexus doctor`.
+"""`nexus doctor`: checks that find what is wrong with an installation.
 
-A check looks at one thing and says what it found (`finding.py`); it changes nothing, and costs
-nothing. `examine` runs them beside each other, each with a time limit, so that none holds up
-another. They need no service that runs, and no database that can be reached: what cannot be looked
-at for want of one is said to be not checked.
+Each check inspects one thing and returns findings (`finding.py`); it changes nothing and costs
+nothing. `examine` runs the checks in parallel, each with a time limit, so none blocks another. They
+need neither a running service nor a reachable database: what cannot be inspected is reported as not
+checked.
 """

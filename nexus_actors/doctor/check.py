@@ -1,5 +1,5 @@
-"""What a check is, and what it is given. By that it is known what it needs: the config file, the
-settings in it, the database."""
+"""A check, and its input. The input's type says what the check needs: the config file, its
+settings, or the database."""
 
 import os
 import time
@@ -18,22 +18,22 @@ from nexus_actors.storage.postgres.sql import Queues
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What an examination begins with."""
+    """The options of an examination."""
 
     config: Path | None = None
-    """As `load_settings` takes it."""
+    """Passed to `load_settings`."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     offline: bool = False
-    """No provider is called."""
+    """Call no provider."""
     patience: float = 5.0
-    """Seconds that each check may take."""
+    """Seconds allowed for each check."""
     now: Callable[[], float] = time.time
-    """This host's clock, in seconds since 1970."""
+    """This host's clock, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """The config was read."""
+    """The config was read; it may have mistakes."""
 
     given: Given
     loaded: Settings | SettingsErrors
@@ -41,7 +41,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """The config was read, and is right."""
+    """The config was read and is valid."""
 
     given: Given
     settings: Settings
@@ -54,7 +54,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected(Installation):
-    """The database can be reached, and gives each connection a session of its own."""
+    """The database is reachable and gives each connection its own session."""
 
     pool: PostgresPool
     queues: Queues
@@ -70,11 +70,11 @@ Run = Callable[[G], Awaitable[Sequence[Finding]]]
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[G]):
-    """One look at one thing.
+    """One check of one thing.
 
-    `run` says at least one thing, unless what it looks at is off. It may raise `StorageError` and
-    OSError, which say that it could not look; anything else is a bug, which is told by its type. It
-    is cancelled when its time is over.
+    `run` returns at least one finding, unless the feature it checks is off. It may raise
+    StorageError and OSError if it could not check. Any other exception is a bug, reported by its
+    type. It is cancelled when its time is up.
     """
 
     name: str
@@ -82,13 +82,13 @@ class Check(Generic[G]):
 
 
 async def aside(look: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
-    """Ask the system, which may take its time. A file system that hangs must hold up nobody else:
-    its thread is then left to itself."""
+    """Run a blocking function in a thread. If it is cancelled, the thread is abandoned, so a file
+    system that hangs delays only its own check."""
     return await trio.to_thread.run_sync(look, *arguments, abandon_on_cancel=True)
 
 
 def in_thread(look: Callable[[G], Sequence[Finding]]) -> Run[G]:
-    """A look that asks the system alone."""
+    """Make a check of a blocking function."""
 
     async def run(at: G) -> Sequence[Finding]:
         return await aside(look, at)

@@ -1,4 +1,4 @@
-"""The config and what it was written in; this program's packages."""
+"""Checks of the config and its sources, and of installed packages."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ _INSTALL: Final = "make setup, or: pip install --require-hashes -r requirements.
 
 
 def look_at_config(at: Configured) -> Sequence[Finding]:
-    """Every mistake and warning of the file and the environment."""
+    """Report every mistake and warning of the file and the environment."""
     match at.loaded:
         case SettingsErrors(mistakes):
             if (closed := _closed(at)) is not None:
@@ -37,7 +37,7 @@ def look_at_config(at: Configured) -> Sequence[Finding]:
 
 
 def _closed(at: Configured) -> NotChecked | None:
-    """For another user than the service's: it says nothing of the config."""
+    """The finding for a user who may not read the file, which says nothing about the config."""
     file = find_file(at.given.config, at.given.environ)
     if file is None or not os.path.lexists(file) or os.access(file, os.R_OK):
         return None
@@ -53,7 +53,7 @@ def _source(settings: Settings) -> str:
 
 
 def _warnings(settings: Settings) -> Iterator[Finding]:
-    """Those that no other check speaks of."""
+    """Warnings that no other check reports."""
     elsewhere = {it.told for it in settings.left_out.values()}
     elsewhere.add(gap_warning(settings.routes) or "")
     for warning in settings.warnings:
@@ -71,7 +71,7 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_packages(_: Configured) -> Sequence[Finding]:
-    """This Python, and the packages that the program asks for."""
+    """Check the Python version and the required packages."""
     try:
         ours = distribution(DISTRIBUTION)
     except PackageNotFoundError:
@@ -97,13 +97,13 @@ def _lacking(python: str, requirements: Sequence[str]) -> Iterator[Finding]:
 
 
 def least_versions(requirements: Sequence[str]) -> Mapping[str, str]:
-    """Name and least version of what is always asked for; extras are not."""
+    """Names and least versions of the required packages, without those of extras."""
     found = (fullmatch(r"([A-Za-z0-9._-]+)>=([0-9.]+)", it) for it in requirements)
     return {it[1]: it[2] for it in found if it is not None}
 
 
 def is_enough(found: str, least: str) -> bool:
-    """Whether a version is another or newer, by its numbers."""
+    """Whether a version is at least the other, by its numbers."""
     return _numbers(found) >= _numbers(least)
 
 

@@ -1,4 +1,4 @@
-"""The database: whether it can be reached, and whether it is one that the service can work with."""
+"""Checks of the database: whether it is reachable and suitable for the service."""
 
 import math
 import socket
@@ -26,14 +26,14 @@ from nexus_actors.storage.postgres.sessions import TransactionPooling
 from nexus_actors.storage.postgres.sql import Queues, read
 
 NAME: Final = "nexus doctor"
-"""Of its sessions."""
+"""Application name of its sessions."""
 OLDEST: Final = 14
-"""PostgreSQL's version: before it, pg_column_compression is unknown, which every lease asks for."""
+"""The oldest PostgreSQL version. Older ones lack pg_column_compression, which each lease uses."""
 MOST_SKEW: Final = 5.0
-"""Seconds that two clocks may differ."""
+"""Seconds by which two clocks may differ."""
 _CONNECTIONS: Final = 2
 _STATEMENT: Final = 3.0
-"""Seconds for one statement."""
+"""Timeout of one statement in seconds."""
 _STOPS: Final = "no service can start; one that runs keeps answers in its spool, and reads nothing"
 _SILENT: Final = (
     "see whether it runs, whether the host and port of [database] url are right, and whether a"
@@ -44,7 +44,7 @@ _SEE: Final = NotChecked("see database")
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """Why the database's checks could not look."""
+    """Findings of the database checks if there is no connection."""
 
     database: Finding
     pooler: Finding
@@ -52,7 +52,7 @@ class Unreachable:
 
 
 def url_of(at: Installation) -> str | NotChecked:
-    """Where the database is; the service's own one is there only while the service runs."""
+    """The database's URL. An embedded one exists only while the service runs."""
     settings = at.settings
     if not settings.database.embedded:
         return settings.database.url.get_secret_value()
@@ -66,8 +66,8 @@ def url_of(at: Installation) -> str | NotChecked:
 
 @asynccontextmanager
 async def connected(at: Installation) -> AsyncIterator[Connected | Unreachable]:
-    """The database, until the block ends; or why not. Getting there takes `patience` seconds.
-    Raises OSError where data_dir must be looked into for it, and cannot be."""
+    """Connect for the duration of the block; yields the reason if that fails. Connecting takes at
+    most `patience` seconds. Raises OSError if data_dir must be read for it but cannot be."""
     where = "the database"
     found: Unreachable | None = None
     with trio.CancelScope(deadline=trio.current_time() + at.given.patience) as scope:
@@ -85,7 +85,7 @@ async def connected(at: Installation) -> AsyncIterator[Connected | Unreachable]:
                     command_timeout=_STATEMENT,
                     application_name=NAME,
                 ) as pool:
-                    scope.deadline = math.inf  # it is there: each check has a time of its own
+                    scope.deadline = math.inf  # from here, each check has its own time limit
                     yield Connected(
                         given=at.given,
                         settings=at.settings,
@@ -102,8 +102,8 @@ async def connected(at: Installation) -> AsyncIterator[Connected | Unreachable]:
 
 
 async def _unknown_name(url: str, where: str) -> Unreachable | None:
-    """Why none of its hosts can be looked up; None where one can, or none need be. The driver's own
-    look-up cannot be broken off, so it comes second."""
+    """The finding if none of the URL's host names resolves; None if one does, or there are none.
+    This comes first, since the driver's own look-up cannot be cancelled."""
     names, failed = host_names(url), None
     for name in names:
         try:
@@ -127,7 +127,7 @@ def _away(cause: str, fix: str) -> Unreachable:
 
 
 def refused(error: DatabaseStartError, where: str) -> Unreachable:
-    """What the start of a service would be refused for."""
+    """The reason for which the start of a service would be refused."""
     cause = error.__cause__
     if isinstance(cause, TransactionPooling):
         told, _, fix = str(cause).rpartition(": ")
@@ -171,28 +171,28 @@ def _fix_of_tls(cause: BaseException) -> str:
 
 
 def examined(at: Connected, name: str) -> str:
-    """A statement of `storage/postgres/examination/`."""
+    """A statement of `storage/postgres/examination/`, with this queue's names."""
     return at.queues.named(read("examination", name))
 
 
 async def row_of(at: Connected, name: str, *arguments: object) -> dict[str, Any]:
-    """Its one row."""
+    """The only row of such a statement."""
     rows = await at.pool.run(fetch, examined(at, name), *arguments)
     return dict(rows[0])
 
 
 async def look_at_database(at: Connected) -> Sequence[Finding]:
-    """That it was reached."""
+    """Report that the database was reached."""
     return [Ok(f"{at.where} is reached")]
 
 
 async def look_at_pooler(_: Connected) -> Sequence[Finding]:
-    """`open_postgres` has compared the sessions of two connections."""
+    """Report what `open_postgres` found by comparing the sessions of two connections."""
     return [Ok("each connection has a session of its own")]
 
 
 async def look_at_server(at: Connected) -> Sequence[Finding]:
-    """Its version."""
+    """Check the server's version."""
     row = await row_of(at, "server")
     if row["number"] // 10_000 < OLDEST:
         cause = f"it is PostgreSQL {row['version']}, and {OLDEST} or newer is needed"
@@ -202,7 +202,7 @@ async def look_at_server(at: Connected) -> Sequence[Finding]:
 
 
 async def look_at_encoding(at: Connected) -> Sequence[Finding]:
-    """Whether it holds every character of an answer."""
+    """Check that the encoding can store every character of an answer."""
     try:
         await at.pool.run(check_encoding, at.where)
     except DatabaseStartError as error:
@@ -212,7 +212,7 @@ async def look_at_encoding(at: Connected) -> Sequence[Finding]:
 
 
 async def look_at_writing(at: Connected) -> Sequence[Finding]:
-    """Whether anything can be written there."""
+    """Check that the database is writable."""
     row = await row_of(at, "server")
     leads_to = "nothing can be leased or stored; what runs keeps its answers in the spool"
     if row["standby"]:
@@ -233,7 +233,7 @@ async def look_at_writing(at: Connected) -> Sequence[Finding]:
 
 
 async def look_at_connections(at: Connected) -> Sequence[Finding]:
-    """Whether there is room for those of one more service."""
+    """Check that the server has room for the connections of one more service."""
     row = await row_of(at, "connections", NAME)
     beside = BESIDE_POOL + connections_of(at.settings)
     wanted = at.settings.database.pool_size + beside
@@ -260,12 +260,12 @@ async def look_at_connections(at: Connected) -> Sequence[Finding]:
 
 
 async def look_at_clock(at: Connected) -> Sequence[Finding]:
-    """How far this host's clock is from the database's."""
+    """Compare this host's clock with the database's."""
     before = at.given.now()
     row = await row_of(at, "server")
     after = at.given.now()
     between = min(max(row["clock"], before), after)
-    skew = row["clock"] - between  # what the question took is no skew
+    skew = row["clock"] - between  # the round trip is not skew
     if abs(skew) <= MOST_SKEW:
         return [Ok(f"within {MOST_SKEW:g} s of the database's")]
     way = "behind" if skew > 0 else "ahead of"

@@ -1,4 +1,4 @@
-"""All checks, beside each other."""
+"""Runs all checks in parallel."""
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
@@ -41,11 +41,11 @@ NAMES: Final = (
     *(it.name for it in OF_DATABASE),
     *(it.name for it in OF_INSTALLATION),
 )
-"""Of all checks, in the order in which they are told."""
+"""The names of all checks, in the order of the report."""
 
 
 class _Examination:
-    """What was found so far."""
+    """The findings so far."""
 
     def __init__(self, given: Given, only: Collection[str]) -> None:
         self._given = given
@@ -53,20 +53,20 @@ class _Examination:
         self._found: dict[str, Sequence[Finding]] = {}
 
     def told(self) -> tuple[Told, ...]:
-        """All of it, in the order of `NAMES`."""
+        """All findings, in the order of `NAMES`."""
         return tuple(Told(name, it) for name in NAMES for it in self._found.get(name, ()))
 
     def asked(self, checks: Iterable[Check[G]]) -> Sequence[Check[G]]:
-        """Those that are to be run."""
+        """The checks that were selected."""
         return [it for it in checks if not self._only or it.name in self._only]
 
     def tell(self, checks: Iterable[Check[G]], finding: Finding) -> None:
-        """The same of several."""
+        """Give several checks the same finding."""
         for it in self.asked(checks):
             self._found[it.name] = [finding]
 
     async def run(self, check: Check[G], at: G) -> None:
-        """One check, within its time."""
+        """Run one check within its time limit."""
         self._found[check.name] = [_late(check.name, self._given.patience)]
         with trio.move_on_after(self._given.patience):
             try:
@@ -79,7 +79,7 @@ class _Examination:
                 self._found[check.name] = [_crashed(error)]
 
     async def of_database(self, at: Installation) -> None:
-        """All that need it, over connections that they share."""
+        """Run all checks of the database over shared connections."""
         if not self.asked(OF_DATABASE):
             return
         try:
@@ -110,8 +110,8 @@ def _late(name: str, patience: float) -> Advice:
 
 
 def _crashed(error: Exception) -> Advice:
-    """A bug of one check costs no other finding. Its type alone is told: the text of what nobody
-    expected may have a secret in it."""
+    """A bug in one check must not cost the other findings. Only the type is reported, since the
+    text of an unexpected error may contain a secret."""
     return Advice(
         f"this check crashed: {_type_of(error)}",
         "what it looks at was not looked at; the other findings stand",
@@ -126,17 +126,17 @@ def _type_of(error: Exception) -> str:
 
 
 def _told(error: OSError) -> str:
-    """What the system does not let us see."""
+    """What the system denied."""
     why = (error.strerror or type(error).__name__).lower()
     return f"{error.filename}: {why}" if error.filename else why
 
 
 async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ...]:
-    """Run all checks, or those of the names in `only`; what each found, in a fixed order.
+    """Run all checks, or those named in `only`. Returns their findings in a fixed order.
 
-    Each takes `given.patience` seconds at most, and getting to the database as many before its own
-    begin; they run beside each other. Cancelled, it leaves nothing behind but threads that wait for
-    a file system that hangs.
+    The checks run in parallel, each for at most `given.patience` seconds, after connecting to the
+    database, which may take as long. If cancelled, only threads remain that wait for a file system
+    that hangs.
     """
     examination = _Examination(given, only)
     loaded: Settings | SettingsErrors | None = None

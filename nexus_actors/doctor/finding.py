@@ -1,5 +1,4 @@
-"""What a check finds. Values, without secrets; whatever in them is foreign is escaped where it is
-shown."""
+"""Findings of checks: values without secrets. Foreign text in them is escaped when it is shown."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -9,37 +8,37 @@ Verdict = Literal["ok", "advice", "wrong", "not checked"]
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """It is as it should be."""
+    """What was checked is as it should be."""
 
     says: str
     subject: str = ""
-    """Which of several it speaks of, such as a provider."""
+    """The one of several things that this is about, such as a provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotChecked:
-    """It could not be looked at, which says nothing of it."""
+    """It could not be checked, which says nothing about it."""
 
     why: str
     fix: str = ""
-    """How it could be."""
+    """How to make the check possible."""
     subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The service does its work; somebody should look at this all the same."""
+    """The service works, but somebody should look at this."""
 
     cause: str
     leads_to: str
     fix: str
-    """A command, a line of config, or what else to do."""
+    """A command, a line of config, or other instructions."""
     subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """It keeps the service from its work, or from a part of it."""
+    """It prevents the service, or a part of it, from working."""
 
     cause: str
     leads_to: str
@@ -59,19 +58,19 @@ _VERDICTS: Final[dict[type, Verdict]] = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A finding, and whose it is."""
+    """A finding and the name of its check."""
 
     check: str
     finding: Finding
 
     @property
     def verdict(self) -> Verdict:
-        """In a word."""
+        """The kind of finding, in a word."""
         return _VERDICTS[type(self.finding)]
 
     @property
     def says(self) -> str:
-        """What was found, in a sentence."""
+        """The finding in a sentence."""
         match self.finding:
             case Ok(says) | NotChecked(says):
                 return says
@@ -80,7 +79,7 @@ class Told:
 
     @property
     def leads_to(self) -> str:
-        """What comes of it; empty where nothing does."""
+        """Its consequence; empty if there is none."""
         match self.finding:
             case Advice(leads_to=effect) | Wrong(leads_to=effect):
                 return effect
@@ -89,11 +88,11 @@ class Told:
 
     @property
     def fix(self) -> str:
-        """What to do about it; empty where there is nothing to be done."""
+        """What to do about it; empty if there is nothing to do."""
         return "" if isinstance(self.finding, Ok) else self.finding.fix
 
     def as_json(self) -> dict[str, str]:
-        """For a script."""
+        """The finding for scripts."""
         return {
             "check": self.check,
             "subject": self.finding.subject,

@@ -1,5 +1,4 @@
-"""This host: the service's folder, its disk, its socket, what it left behind, and what the system
-allows it."""
+"""Checks of this host: data_dir, disk, control socket, spool, and whether a service runs here."""
 
 import os
 import shutil
@@ -18,15 +17,15 @@ from nexus_actors.storage.spool import FILE as SPOOL
 from nexus_actors.storage.spool import count_kept
 
 ASKED: Final = 2.0
-"""Seconds that a service that runs is given to answer."""
+"""Seconds within which a running service should answer."""
 _MEGABYTE: Final = 2**20
 _LEAST_DISK: Final = 16 * _MEGABYTE
-"""Bytes without which not even the lock and the next answers have room."""
+"""Bytes that the lock and the next answers need at least."""
 
 
 def closed(data_dir: Path) -> NotChecked | None:
-    """Why another user than the service's sees nothing of its folder; None for one who does, and
-    where there is none yet. Raises OSError."""
+    """The finding for a user who may not read the service's folder. None for one who may, or if the
+    folder does not exist. Raises OSError."""
     try:
         found = data_dir.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -53,7 +52,7 @@ def _name_of(uid: int) -> str:
 def of_data_dir(
     look: Callable[[Installation], Sequence[Finding]],
 ) -> Callable[[Installation], Sequence[Finding]]:
-    """For a look into the folder, that needs to be let in."""
+    """Make a check of the folder return `closed`'s finding, if there is one."""
 
     def looked(at: Installation) -> Sequence[Finding]:
         shut = closed(at.data_dir)
@@ -63,7 +62,7 @@ def of_data_dir(
 
 
 def look_at_data_dir(at: Installation) -> Sequence[Finding]:
-    """Whether the service can keep its files there, and nobody else read them."""
+    """Check that the service can write files there and that others cannot read them."""
     folder = at.data_dir
     if (why := trouble(folder)) is not None:
         cause, _, fix = why.rpartition(": ")
@@ -71,7 +70,7 @@ def look_at_data_dir(at: Installation) -> Sequence[Finding]:
     if not folder.exists():
         return [Ok(f"{folder}: nexus start makes it")]
     mode = stat.S_IMODE(folder.stat().st_mode)
-    # To pass is let those who run an embedded server for root.
+    # Others may have the x bit: root's embedded server runs as another user.
     if mode & (stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH):
         others = f"{folder} is open to others (mode {mode:o})"
         return [Advice(others, "others can read kept answers, or move files in", _chmod(folder))]
@@ -83,7 +82,7 @@ def _chmod(folder: Path) -> str:
 
 
 def look_at_disk(at: Installation) -> Sequence[Finding]:
-    """Room for what is kept of answers while the database is away."""
+    """Check that the disk has room for answers kept while the database is unavailable."""
     there = next((it for it in (at.data_dir, *at.data_dir.parents) if it.exists()), Path("/"))
     spool = at.data_dir / SPOOL
     kept = spool.stat().st_size if spool.exists() else 0
@@ -102,7 +101,7 @@ def look_at_disk(at: Installation) -> Sequence[Finding]:
 
 
 def look_at_service(at: Installation) -> Sequence[Finding]:
-    """Whether a service runs here, answers, and is well by its own word."""
+    """Check whether a service runs here, answers, and reports itself healthy."""
     found = holder(at.data_dir)
     if found is None:
         return [Ok(_none_runs(at.data_dir))]
@@ -146,7 +145,7 @@ def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
     state = answer.get("state") if isinstance(answer, dict) else None
     if not isinstance(answer, dict) or state != "degraded":
         return [Ok(f"one runs (pid {found.pid}): {state}")]
-    # A database that is away is told by every part that asks it: one finding a reason.
+    # Several parts report the same outage of the database: one finding for each reason.
     outages: dict[str, list[str]] = {}
     for name, told in (answer.get("outages") or {}).items():
         outages.setdefault(str(told.get("error")), []).append(str(name))
@@ -162,7 +161,7 @@ def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
 
 
 def look_at_socket(at: Installation) -> Sequence[Finding]:
-    """Where the control socket is: in data_dir, unless that is too long a name for one."""
+    """Report where the control socket is: in data_dir, unless its path would be too long."""
     plain = at.data_dir / control_client.SOCKET
     length = len(os.fsencode(plain))
     if length <= control_client.LONGEST_SOCKET_PATH:
@@ -179,7 +178,7 @@ def look_at_socket(at: Installation) -> Sequence[Finding]:
 
 
 def look_at_spool(at: Installation) -> Sequence[Finding]:
-    """Answers that were paid for and are not published."""
+    """Check for paid answers that are not published."""
     file = at.data_dir / SPOOL
     runs = holder(at.data_dir) is not None
     told: list[Finding] = []

@@ -1,4 +1,4 @@
-"""Keys as they are configured, and what the providers say of them."""
+"""Checks of the configured keys, and of what the providers say about them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,12 +17,12 @@ from nexus_actors.settings.suggestions import nearest
 
 _GONE: Final = ": no such file or directory"
 _SHARE: Final = 0.8
-"""Of a check's time, for one call: what it came to is then told in its own words."""
+"""Share of a check's time for one call, so that its own error is reported before the time is up."""
 _LEFT_OUT: Final = "it is left out: what is for it goes to the route's next model, or fails"
 
 
 def look_at_keys(at: Installation) -> Sequence[Finding]:
-    """Whether each provider has the keys that its table names; nobody is called."""
+    """Check that each provider has the keys that its table names. Calls nothing."""
     told: list[Finding] = [_present(it) for it in at.settings.providers.values()]
     return told + [_absent(at.settings, it) for it in at.settings.left_out.values()]
 
@@ -45,7 +45,7 @@ def _absent(settings: Settings, left_out: LeftOut) -> Finding:
 
 
 def _is_named(settings: Settings, provider: str) -> bool:
-    """Whether a route of the file's own names it."""
+    """Whether a route in the config file names the provider."""
     own = "routes" in settings.sources
     return own and any(ref.provider == provider for it in settings.routes for ref in it.models)
 
@@ -66,8 +66,8 @@ def _fix_of_key(provider: str, why: str) -> str:
 
 
 async def look_at_providers(at: Installation) -> Sequence[Finding]:
-    """A call that costs nothing, with each key: can the server be reached, does it take the key,
-    does it have the models that routes name."""
+    """Make a free call with each key: is the server reachable, does it accept the key, does it have
+    the models that routes name?"""
     if at.given.offline:
         return [NotChecked("--offline: nobody is called")]
     timeout = at.given.patience * _SHARE
@@ -83,7 +83,7 @@ async def look_at_providers(at: Installation) -> Sequence[Finding]:
     async with trio.open_nursery() as nursery:
         for number, call in enumerate(calls):
             nursery.start_soon(ask, number, *call)
-    # In the order of the config, whoever answered first.
+    # In the order of the config, not of the answers.
     found = [it for number in range(len(calls)) for it in told[number]]
     return found or [NotChecked("no provider can be used")]
 

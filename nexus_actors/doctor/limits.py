@@ -1,4 +1,4 @@
-"""What the system allows the service: open files, memory."""
+"""Checks of system limits: open files and memory."""
 
 import re
 import resource
@@ -15,18 +15,18 @@ from nexus_actors.settings import Settings
 from nexus_actors.storage.postgres.database import BESIDE_POOL
 
 _OWN_FILES: Final = 64
-"""Files, pipes and sockets that a service has open beside connections."""
+"""Files, pipes and sockets of a service, without connections."""
 _VISITORS: Final = 192
-"""Connections to the admin server: those that ask, and 160 that look at what is live."""
+"""Connections to the admin server: 160 live views, and requests."""
 _BASE_MEGABYTES: Final = 96
-"""Memory of a service that has nothing to do."""
+"""Memory of an idle service."""
 _CALL_BYTES: Final = 30_000
-"""Memory of a call in flight."""
+"""Memory per running call."""
 _MEGABYTE: Final = 2**20
 
 
 def look_at_open_files(at: Installation) -> Sequence[Finding]:
-    """A file descriptor for each connection."""
+    """Check the limit of file descriptors; each connection needs one."""
     wanted = files_wanted(at.settings)
     pid = running_pid(at.data_dir)
     limit, whose = _of_process(pid) if pid is not None else (None, "")
@@ -45,7 +45,7 @@ def look_at_open_files(at: Installation) -> Sequence[Finding]:
 
 
 def files_wanted(settings: Settings) -> int:
-    """A worker keeps a connection for each key that it has called with."""
+    """The most open files. Each worker keeps one connection per key that it has used."""
     calls = sum(
         it.settings.pool_size * max(len(it.api_keys), 1) for it in settings.providers.values()
     )
@@ -59,7 +59,7 @@ def _number(limit: int) -> str:
 
 
 def _of_process(pid: int) -> tuple[int | None, str]:
-    """The soft limit of another process, where the system lets us see it."""
+    """The soft limit of another process, if the system shows it."""
     try:
         text = Path(f"/proc/{pid}/limits").read_text()
     except OSError:
@@ -73,14 +73,14 @@ def _of_process(pid: int) -> tuple[int | None, str]:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a process here may use, in bytes."""
+    """Memory available to a process here, in bytes."""
 
     available: int
     why: str
 
 
 def look_at_memory(at: Installation) -> Sequence[Finding]:
-    """What requests and calls may take, beside what there is."""
+    """Compare the memory that requests and calls may need with what is available."""
     if running_pid(at.data_dir) is not None:
         return [Ok("a service runs; what it takes is taken already")]
     memory = available()
@@ -105,7 +105,7 @@ def look_at_memory(at: Installation) -> Sequence[Finding]:
 
 
 def available(root: Path = Path("/")) -> Memory | None:
-    """The least of what the machine and this process's control group have left."""
+    """The smaller of what the machine and this process's control group have left."""
     found = list(_known(root))
     return min(found, key=lambda it: it.available) if found else None
 

@@ -1,4 +1,4 @@
-"""Where the service listens (`[admin]`), and where its spans go (`[tracing]`). Both may be off."""
+"""Checks of the admin server's address (`[admin]`) and the span collector (`[tracing]`), if set."""
 
 import errno
 import os
@@ -22,14 +22,14 @@ from nexus_actors.settings.listen import Tcp, Unix, parse_listen
 
 _GRPC: Final = 4317
 _SHARE: Final = 0.8
-"""Of a check's time, for one connection: what it came to is then told in its own words."""
+"""Share of a check's time for one connection, so that its own error is reported in time."""
 _LISTENS: Final = "0A"
-"""A socket's state, as /proc/net/tcp has it."""
+"""The state LISTEN in /proc/net/tcp."""
 _REFUSED: Final = "nexus start is refused"
 
 
 def look_at_admin(at: Installation) -> Sequence[Finding]:
-    """Whether the service can listen there; nothing where it is not to."""
+    """Check that the service can listen at `[admin] listen`. No finding if that is off."""
     where = parse_listen(at.settings.admin.listen)
     if where is None:
         return []
@@ -63,7 +63,7 @@ def _taken(name: str, who: str) -> Wrong:
 
 
 def _bind(where: Tcp) -> None:
-    """To each address of it, as the service does; nobody is listened to. Raises OSError."""
+    """Bind each of its addresses as the service does, without listening. Raises OSError."""
     found = socket.getaddrinfo(
         where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -76,7 +76,7 @@ def _bind(where: Tcp) -> None:
 
 
 def _holds(pid: int, port: int) -> bool | None:
-    """Whether that process listens at the port; None where the system does not show it."""
+    """Whether the process listens at the port; None if the system does not show it."""
     try:
         process = Path(f"/proc/{pid}")
         open_files = set(_open_files(process / "fd"))
@@ -122,7 +122,7 @@ def _path(data_dir: Path, where: Unix, pid: int | None) -> Finding:
 
 
 async def look_at_tracing(at: Installation) -> Sequence[Finding]:
-    """Whether the collector can be connected to; nothing where no spans are sent."""
+    """Check that the collector accepts connections. No finding if tracing is off."""
     endpoint = at.settings.tracing.endpoint
     if not endpoint:
         return []
@@ -148,7 +148,7 @@ async def look_at_tracing(at: Installation) -> Sequence[Finding]:
 
 
 def _lower(error: OSError) -> str:
-    """Of several, what the first came to."""
+    """The reason of the first of several errors."""
     while isinstance(error.__cause__, OSError):
         error = error.__cause__
     if isinstance(error.__cause__, BaseExceptionGroup):

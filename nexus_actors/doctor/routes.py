@@ -1,4 +1,4 @@
-"""Requests that would find no model, and budgets that would refuse them."""
+"""Checks for requests without a model, and for budgets that refuse calls."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -11,7 +11,7 @@ from nexus_actors.settings.reach import gap_warning
 
 
 def look_at_routes(at: Installation) -> Sequence[Finding]:
-    """What no route takes, and what of a route cannot be reached."""
+    """Check for requests that match no route, and for models in routes that cannot be reached."""
     settings = at.settings
     told = [*_gaps(settings), *_left_out(settings), *_misspelt(settings)]
     where = "in the file" if "routes" in settings.sources else "built in"
@@ -27,7 +27,7 @@ def _gaps(settings: Settings) -> Iterator[Finding]:
 
 
 def _left_out(settings: Settings) -> Iterator[Finding]:
-    """Of the file's own routes; the built-in ones name models for keys that few have all of."""
+    """Only for the file's own routes: few installations have keys for all built-in ones."""
     for index, route in enumerate(settings.routes if "routes" in settings.sources else ()):
         lost = [it for it in route.models if it.provider in settings.left_out]
         if not lost:
@@ -48,7 +48,7 @@ def _misspelt(settings: Settings) -> Iterator[Finding]:
 
 
 def look_at_budgets(at: Installation) -> Sequence[Finding]:
-    """Budgets that refuse every call to a model, since nobody knows its price."""
+    """Check for budgets that refuse all calls to a model because its price is unknown."""
     told = [
         Advice(f"{it.path}: {it.what}", "its requests end as quota_exceeded", it.fix)
         for it in without_price(at.settings)

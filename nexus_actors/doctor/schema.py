@@ -1,4 +1,4 @@
-"""What of ours stands in the database, and who may use it."""
+"""Checks of our objects in the database and of the roles' privileges."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -18,7 +18,7 @@ _REFUSED: Final = "nexus start is refused"
 
 
 async def look_at_pgmq(at: Connected) -> Sequence[Finding]:
-    """Whether it is there, and new enough; as an extension, or as SQL of its package."""
+    """Check that PGMQ is installed and new enough, as an extension or as plain SQL."""
     row = await row_of(at, "pgmq")
     version, newest = row["version"], row["newest"]
     if not row["there"]:
@@ -46,7 +46,7 @@ _NEWER_PGMQ: Final = (
 
 
 async def look_at_migrations(at: Connected) -> Sequence[Finding]:
-    """What stands where ours belongs; what is missing of ours; whether it is newer than we are."""
+    """Check for foreign objects in place of ours, missing ones, and a newer schema than ours."""
     stores = at.settings.result_poller.enabled
 
     try:
@@ -73,7 +73,7 @@ async def _is_prepared(at: Connected) -> bool:
 
 
 def of_tables(look: Run[Connected]) -> Run[Connected]:
-    """For a look at our tables: not before they are made."""
+    """Make a check of our tables run only if they exist."""
 
     async def looked(at: Connected) -> Sequence[Finding]:
         return await look(at) if await _is_prepared(at) else [_NOTHING]
@@ -82,7 +82,7 @@ def of_tables(look: Run[Connected]) -> Run[Connected]:
 
 
 async def look_at_privileges(at: Connected) -> Sequence[Finding]:
-    """What this role lacks of what a service needs."""
+    """Check that this role has the privileges of a service."""
     role, found = await at.pool.run(lacking, at.queues)
     if not found:
         return [Ok(f"the role {role} has what a service needs")]
@@ -91,7 +91,7 @@ async def look_at_privileges(at: Connected) -> Sequence[Finding]:
 
 
 async def look_at_producers(at: Connected) -> Sequence[Finding]:
-    """What roles lack that may send something."""
+    """Check that roles that may send requests have all privileges of a producer."""
     rows = await at.pool.run(fetch, examined(at, "senders"))
     told: list[Finding] = [
         Advice(

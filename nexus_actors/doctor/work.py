@@ -1,4 +1,4 @@
-"""The work itself: what waits, what failed, who is gone, what was forgotten."""
+"""Checks of the work: waiting and failed requests, lost nodes, forgotten pauses."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,13 +21,13 @@ from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 from nexus_actors.storage.postgres.presence import consumer_is_running
 
 MANY_LETTERS: Final = 100
-"""Dead letters, of all time or of a day, that are worth a look."""
+"""How many dead letters are worth a look."""
 LONG_WAIT: Final = 3600.0
-"""Seconds that a request may wait for the same before somebody looks."""
+"""Seconds that a request may wait for one reason before it is worth a look."""
 FORGOTTEN: Final = 86_400.0
-"""Seconds after which a pause without an end may have been forgotten."""
+"""Seconds after which an open-ended pause may have been forgotten."""
 _MOST: Final = 10_000
-"""Rows that are counted."""
+"""The most rows that are counted."""
 _PASSING: Final = {
     "starting": "",
     "draining": ": {} requests in hand, whose calls end first",
@@ -35,7 +35,7 @@ _PASSING: Final = {
 
 
 async def look_at_nodes(at: Connected) -> Sequence[Finding]:
-    """Processes that fell silent and did not stop."""
+    """Check for lost nodes and for nodes of different versions."""
     nodes = [it for it in await at.pool.run(list_nodes) if it.queue == at.queues.requests]
     lost = [it for it in nodes if it.state == "lost"]
     live = [it for it in nodes if it.state not in ("lost", "stopped")]
@@ -51,7 +51,7 @@ async def look_at_nodes(at: Connected) -> Sequence[Finding]:
 
 
 def _own(data_dir: Path) -> tuple[str, int] | None:
-    """Id and process of the service that runs here, as far as this user can see them."""
+    """Id and pid of the service that runs here, if this user may see them."""
     try:
         own = None if closed(data_dir) is not None else instance_id(data_dir)
     except OSError:
@@ -61,7 +61,7 @@ def _own(data_dir: Path) -> tuple[str, int] | None:
 
 
 def _passing(node: NodeStatus) -> Ok:
-    """What the service here is about to be; it may answer nothing meanwhile."""
+    """The service here is starting or draining, and may not answer now."""
     here = f"{node.name}, the service here (pid {node.pid}), is {node.state}"
     return Ok(f"{here}{_PASSING[node.state].format(node.in_flight)}", subject=node.name)
 
@@ -79,7 +79,7 @@ def _lost(at: Connected, node: NodeStatus) -> Advice:
 
 
 async def look_at_queue(at: Connected) -> Sequence[Finding]:
-    """Requests that nobody works on, with nobody there who would."""
+    """Check for due requests that no service takes."""
     row = await row_of(at, "requests", _MOST)
     count = row["requests"]
     many = f"{count}{' or more' * (count == _MOST)}"
@@ -95,7 +95,7 @@ async def look_at_queue(at: Connected) -> Sequence[Finding]:
 
 
 async def look_at_letters(at: Connected) -> Sequence[Finding]:
-    """Requests that failed for good."""
+    """Check for many dead letters."""
     row = await row_of(at, "letters", _MOST)
     count, fresh = row["letters"], row["fresh"]
     if count < MANY_LETTERS:
@@ -111,7 +111,7 @@ async def look_at_letters(at: Connected) -> Sequence[Finding]:
 
 
 async def look_at_waiting(at: Connected) -> Sequence[Finding]:
-    """Requests that have waited for the same for long."""
+    """Check for requests that have waited long for one reason."""
     rows = await at.pool.run(fetch, at.queues.query("waiting_counts"))
     now = datetime.fromtimestamp((await row_of(at, "server"))["clock"], UTC)
     told: list[Finding] = []
@@ -131,7 +131,7 @@ def _waits(reason: str, count: int, seconds: float) -> Advice:
 
 
 async def look_at_pauses(at: Connected) -> Sequence[Finding]:
-    """Pauses and drains that nobody may remember."""
+    """Check for open-ended pauses and drains that may be forgotten."""
     rows = await at.pool.run(fetch, examined(at, "forgotten"), FORGOTTEN)
     told = [_forgotten(dict(row)) for row in rows]
     return told or [Ok("none without an end is older than a day")]
@@ -151,7 +151,7 @@ def _forgotten(row: Mapping[str, Any]) -> Advice:
 
 
 async def look_at_pruning(at: Connected) -> Sequence[Finding]:
-    """Whether somebody deletes what was kept for long enough."""
+    """Check that a node prunes old rows."""
     if not await at.pool.run(consumer_is_running, at.queues.requests):
         return [Ok("no service runs, so nobody has to")]
     rows = await at.pool.run(fetch, examined(at, "chores"))
@@ -165,7 +165,7 @@ async def look_at_pruning(at: Connected) -> Sequence[Finding]:
 
 
 async def look_at_copies(at: Connected) -> Sequence[Finding]:
-    """Whether another service works under the id of this data_dir."""
+    """Check whether another service runs under the id of this data_dir."""
     seen = await aside(_instance, at.data_dir)
     if not isinstance(seen, tuple):
         return [seen]
@@ -186,7 +186,7 @@ async def look_at_copies(at: Connected) -> Sequence[Finding]:
 
 
 def _instance(data_dir: Path) -> tuple[str, Place] | Finding:
-    """The id that this directory has, and its place; or what there is to say without a look."""
+    """The id of this directory and its place, or a finding that needs no query."""
     if (shut := closed(data_dir)) is not None:
         return shut
     own = instance_id(data_dir)
