@@ -1,6 +1,6 @@
-"""`nexus demo`: the whole service at work on a few examples, explained, and gone when it is over.
+"""`nexus demo`: the whole service at work on a few examples, with explanations.
 
-`command` tells the story, `examples` is what is sent, `stage` is the service as a child process,
-`evidence` what the database knows afterwards, `promises` what must be true of it, `view` how all
-that looks in a terminal.
+`command` is the sequence of chapters, `examples` what is sent, `stage` the service as a child
+process, `evidence` what the database holds afterwards, `promises` the checks, `view` the output on
+a terminal.
 """

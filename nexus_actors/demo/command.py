@@ -1,4 +1,4 @@
-"""The story of the demo, chapter by chapter."""
+"""The demo, chapter by chapter."""
 
 import json
 import math
@@ -22,23 +22,23 @@ from nexus_actors.storage.postgres.connection import PostgresPool, open_postgres
 from nexus_actors.storage.postgres.embedded import embedded_url
 
 WORK_TIMEOUT = 30.0
-"""Seconds for answering all examples."""
+"""Seconds allowed for answering all examples."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Stay:
-    """The time in which the reader looks around, until a signal ends it."""
+    """With `--keep`: the time in which the user looks around, until a signal ends it."""
 
     def __init__(self) -> None:
         self._over: trio.Event | None = None
 
     async def wait(self) -> None:
-        """Until `end`."""
+        """Wait until `end` is called."""
         self._over = trio.Event()
         await self._over.wait()
 
     def end(self) -> bool:
-        """Whether that was what there was to end."""
+        """End the wait. False if there is none, or it has already ended."""
         if self._over is None or self._over.is_set():
             return False
         self._over.set()
@@ -62,7 +62,7 @@ def demo(
 
 
 async def _until_signal(stay: _Stay | None) -> int:
-    """Run the demo; a signal ends it early, in order, but for one that only ends the staying."""
+    """Run the demo. A signal ends it early and in order; during `stay`, it ends only that."""
     code = exit_codes.FAILED
     with trio.open_signal_receiver(*SIGNALS) as arrivals:
         async with trio.open_nursery() as nursery:
@@ -82,7 +82,7 @@ async def _until_signal(stay: _Stay | None) -> int:
 
 
 async def _demo(screen: view.View, stay: _Stay | None) -> bool:
-    """The whole of it; whether every promise was kept."""
+    """Run the whole demo. Returns whether all checks passed."""
     began = time.monotonic()
     examples = read_examples()
     async with open_stage(examples.config, dashboard=stay is not None) as stage:
@@ -137,7 +137,7 @@ def _tell_start(screen: view.View, stage: Stage, seconds: float, examples: Examp
 
 
 async def _send(screen: view.View, stage: Stage, pool: PostgresPool, examples: Examples) -> None:
-    """Send the examples, and wait until all of them are answered."""
+    """Send the examples and wait until all are answered."""
     queue = stage.settings.queue
     screen.heading("A producer that knows only SQL")
     first = json.loads(examples.messages[0])["request_id"]

@@ -1,4 +1,4 @@
-"""What the database knows: read with SQL that anybody may run against it."""
+"""What the database holds after the demo, read with SQL that anybody could run."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,33 +28,33 @@ _STEPS = "SELECT request_id, name, outcome FROM nexus.steps ORDER BY request_id,
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Every row that matters, as column → value."""
+    """All relevant rows, as column → value."""
 
     results: list[Row]
-    """Of `job_results`, in the order they came."""
+    """Rows of `job_results` in order of completion."""
     attempts: list[Row]
-    """Of the journal, request by request."""
+    """Rows of nexus.attempts, by request."""
     steps: list[Row]
     dead: list[Row]
     """Dead letters: `reason`, `message`, `path`, `request_id`, `request`."""
     archived: Row
-    """Messages in the archive of the requests queue, and how many ids they carry."""
+    """How many messages the archive of the requests queue has, and how many distinct ids."""
     waiting: int
-    """Messages left in the requests and the results queue."""
+    """How many messages are left in the requests and results queues."""
 
 
 async def send(pool: PostgresPool, queue: str, message: str) -> None:
-    """What a producer does: one plain statement."""
+    """Send a message as a producer does: with one plain statement."""
     await pool.run(_execute, SEND, queue, message)
 
 
 async def count_results(pool: PostgresPool) -> int:
-    """Rows in `job_results`."""
+    """The number of rows in `job_results`."""
     return int((await pool.run(_fetch, "SELECT count(*) AS n FROM job_results"))[0]["n"])
 
 
 async def count_waiting(pool: PostgresPool, queue: QueueSettings) -> int:
-    """Messages that are not yet out of the requests and the results queue."""
+    """The number of messages still in the requests and results queues."""
     sql = (
         f"SELECT (SELECT count(*) FROM pgmq.q_{queue.requests})"  # noqa: S608 - checked names
         f" + (SELECT count(*) FROM pgmq.q_{queue.results}) AS n"
@@ -63,7 +63,7 @@ async def count_waiting(pool: PostgresPool, queue: QueueSettings) -> int:
 
 
 async def collect(pool: PostgresPool, queue: QueueSettings) -> Evidence:
-    """Read everything."""
+    """Read all evidence."""
     dead = f"""
         SELECT message ->> 'request_id' AS request_id, message ->> 'reason' AS reason,
                message #>> '{{detail,message}}' AS message, message #>> '{{detail,path}}' AS path

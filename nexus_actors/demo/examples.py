@@ -1,4 +1,4 @@
-"""What the demo sends, and what may be expected of it: read from the files, not known by heart."""
+"""The example requests and their expected outcomes, derived from the files."""
 
 import json
 from collections import Counter
@@ -16,24 +16,24 @@ FOLDER = ROOT / "config" / "examples"
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The messages in the order they are sent, and their ids by what becomes of them."""
+    """The messages in order of sending, and the request ids by their fate."""
 
     config: str
-    """TOML, without a [service] section."""
+    """TOML without a [service] section."""
     messages: tuple[str, ...]
     """JSON text, as a producer sends it."""
     ids: tuple[str, ...]
-    """Each once."""
+    """Every id once."""
     refused: frozenset[str]
-    """Those that no provider will ever see."""
+    """Requests that are refused before any provider sees them."""
     duplicates: frozenset[str]
-    """Those that are sent more than once."""
+    """Requests that are sent more than once."""
     local: frozenset[str]
-    """Those for the model on this machine; none where it is not installed."""
+    """Requests for the local model; none if it is not installed."""
 
 
 def read_examples() -> Examples:
-    """The examples of this repository."""
+    """Read the examples of this repository."""
     try:
         config, lines = _read("demo.toml"), _read("requests.jsonl").splitlines()
         local = _read("local.jsonl").splitlines() if weights.missing(None) is None else []

@@ -1,4 +1,4 @@
-"""What must be true when the demo is over; it fails if anything is not."""
+"""Checks at the end of the demo. It fails if any of them does."""
 
 from collections import Counter
 
@@ -6,11 +6,11 @@ from nexus_actors.demo.evidence import Evidence
 from nexus_actors.demo.examples import Examples
 
 Promise = tuple[bool, str]
-"""Whether it was kept, and what it says."""
+"""Whether it holds, and its text."""
 
 
 def check(examples: Examples, evidence: Evidence) -> list[Promise]:
-    """Each promise about the data, kept or not."""
+    """Check the data. Returns each promise and whether it holds."""
     results = Counter(row["request_id"] for row in evidence.results)
     failed = {row["request_id"] for row in evidence.results if row["status"] != "success"}
     dead = Counter(row["request_id"] for row in evidence.dead)
@@ -39,7 +39,7 @@ def check(examples: Examples, evidence: Evidence) -> list[Promise]:
 
 
 def fallbacks(evidence: Evidence) -> list[str]:
-    """The requests that one model failed and another one answered."""
+    """Requests that failed with one model and were answered by another."""
     first: dict[str, tuple[str, str]] = {}
     changed: dict[str, None] = {}
     for row in evidence.attempts:

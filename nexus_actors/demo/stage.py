@@ -1,4 +1,4 @@
-"""The service of the demo: a real `nexus start` in a folder of its own, both gone at the end."""
+"""The demo's service: a real `nexus start` in a temporary folder. Both are gone at the end."""
 
 import os
 import re
@@ -20,11 +20,11 @@ from nexus_actors.operations import control, control_client
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 
 START_TIMEOUT = 60.0
-"""Seconds until the service answers, making a database cluster included."""
+"""Seconds until the service must respond, including the creation of a database cluster."""
 STOP_TIMEOUT = 30.0
 LOG_LINES = 15
-"""Of the service's log, shown if it ends when it should not."""
-# Beside the examples' config, where the dashboard is to be looked at.
+"""Lines of the service's log that are shown if it exits unexpectedly."""
+# Added to the examples' config if the dashboard is wanted.
 _DASHBOARD = """
 [admin]
 listen = "127.0.0.1:0"
@@ -33,7 +33,7 @@ listen = "127.0.0.1:0"
 loopback = "operate"
 """
 _LISTENS = re.compile(r"the admin server listens.*'127\.0\.0\.1', (\d+)")
-# Whatever these say is about the reader's own service, which the demo must not touch.
+# These variables concern the user's own service, which the demo must not touch.
 _FOREIGN = ("SHARED_QUEUE_DB_URL", "DATABASE_URL", "NEXUS_")
 
 
@@ -46,11 +46,11 @@ class Stage:
     log: Path
 
     async def ask(self, command: str) -> Any:
-        """What the control socket answers."""
+        """The control socket's answer to a command."""
         return await control.ask(self.settings.service.data_dir, command)
 
     async def wait_ready(self) -> None:
-        """Until the service answers: its control socket is the last thing that it starts."""
+        """Wait until the service responds. Its control socket is the last thing that it starts."""
         with trio.move_on_after(START_TIMEOUT):
             while self.process.poll() is None:
                 try:
@@ -62,14 +62,14 @@ class Stage:
         raise CommandError("the service did not start; the end of its log:", details=self.log_end())
 
     async def stop(self) -> int | None:
-        """Ask it to end, as a service manager does; its exit code, None if it does not end."""
+        """Stop it as a service manager does. Returns the exit code, or None if it does not exit."""
         self.process.terminate()
         with trio.move_on_after(STOP_TIMEOUT):
             return await self.process.wait()
         return None
 
     def dashboard(self) -> str | None:
-        """Where it is, as the service's log says; None where it has none."""
+        """The dashboard's URL from the service's log; None if there is none."""
         found = _LISTENS.search(self.log.read_text(errors="replace"))
         return None if found is None else f"http://127.0.0.1:{found[1]}/"
 
@@ -80,8 +80,8 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(config: str, *, dashboard: bool = False) -> AsyncIterator[Stage]:
-    """Start the service in a new folder, with a dashboard for whoever uses this machine if that is
-    wanted. However the block ends, process and folder are gone."""
+    """Start the service in a new folder, on request with a dashboard for local users. However the
+    block ends, the process and the folder are gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="nexus-demo-", dir=_short_folder()))
     try:
         file = folder / "demo.toml"
@@ -104,7 +104,7 @@ async def open_stage(config: str, *, dashboard: bool = False) -> AsyncIterator[S
 
 
 def _short_folder() -> str | None:
-    """Where sockets' paths stay short enough to be in the folder, and are removed along with it."""
+    """A folder whose path is short enough for the sockets in it; None: the default folder."""
     folder = tempfile.gettempdir()
     return folder if len(folder) <= 32 or not os.access("/tmp", os.W_OK) else "/tmp"  # noqa: S108
 
@@ -118,14 +118,14 @@ async def _start(settings: Settings, file: Path, log: Path, environ: dict[str, s
             stderr=subprocess.STDOUT,
             cwd=ROOT,
             env=environ,
-            # Ctrl-C is for the demo, which then stops the service in order.
+            # Ctrl-C goes to the demo, which stops the service in order.
             start_new_session=True,
         )
     return Stage(settings, process, log)
 
 
 async def _end(process: trio.Process) -> None:
-    """Stop what is still running: in order, and by force if that does not help."""
+    """Stop the process if it still runs: with SIGTERM, then with SIGKILL."""
     if process.poll() is not None:
         return
     process.terminate()

@@ -1,4 +1,4 @@
-"""How the demo looks: numbered headings, a sentence on what follows, a table."""
+"""The demo's output: numbered headings, a sentence about what follows, a table."""
 
 from collections.abc import Collection, Sequence
 from itertools import groupby
@@ -15,12 +15,12 @@ from nexus_actors.demo.evidence import Row
 from nexus_actors.demo.promises import Promise
 
 WIDTH_WITHOUT_TERMINAL = 120
-"""Columns for a log or a pipe; rich would take 80."""
+"""Columns for a log or a pipe. The default of rich is 80."""
 INDENT = (0, 0, 0, 2)
 
 
 class View:
-    """The demo on standard output."""
+    """The demo's standard output."""
 
     def __init__(self) -> None:
         self.console = Screen()
@@ -29,7 +29,7 @@ class View:
         self._chapter = 0
 
     def heading(self, title: str, *sentences: str) -> None:
-        """A new chapter, and what the reader is looking at."""
+        """Begin a chapter, and say what it shows."""
         self._chapter += 1
         self.console.print()
         self.console.print(Text(f" {self._chapter} ", "bold reverse cyan"), Text(title, "bold"))
@@ -38,16 +38,16 @@ class View:
         self.console.print()
 
     def say(self, text: str, style: str = "") -> None:
-        """One paragraph."""
+        """Print one paragraph."""
         self.console.print(Padding(Text(text, style), INDENT, expand=False))
 
     def show(self, what: Table) -> None:
-        """A table, indented."""
+        """Print a table, indented."""
         fit(what, self.console)
         self.console.print(Padding(what, INDENT, expand=False))
 
     def promises(self, promises: Sequence[Promise]) -> None:
-        """What was promised, and whether it is true."""
+        """Print the promises, and whether they hold."""
         for kept, text in promises:
             mark = Text("✓ ", "bold green") if kept else Text("✗ ", "bold red")
             line = mark + Text(text, "" if kept else "bold red")
@@ -55,7 +55,7 @@ class View:
 
 
 def results_table(rows: Sequence[Row]) -> Table:
-    """One line a result."""
+    """One line per result."""
     table = _table("request", "complexity", "task", "model")
     for name in ("tokens", "cost", "latency"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -76,7 +76,7 @@ def results_table(rows: Sequence[Row]) -> Table:
 
 
 def answers_table(rows: Sequence[Row], requests: Collection[str]) -> Table:
-    """What some requests were answered with."""
+    """The answers to some requests."""
     table = _table("request", "answer")
     for row in rows:
         if row["request_id"] in requests:
@@ -105,7 +105,7 @@ def attempts_table(rows: Sequence[Row], requests: Sequence[str]) -> Table:
 
 
 def dead_table(rows: Sequence[Row]) -> Table:
-    """The dead letters, with their reasons."""
+    """The dead letters and their reasons."""
     table = _table("request", "reason")
     table.add_column("what was wrong", overflow="fold")
     for row in rows:
@@ -114,7 +114,7 @@ def dead_table(rows: Sequence[Row]) -> Table:
 
 
 def job_results_table(rows: Sequence[Row]) -> Table:
-    """Rows as an Ecto schema would see them."""
+    """Rows as an Ecto schema sees them."""
     table = _table("id", "status", expand=True)
     for name in ("tokens_used", "cost_cents", "duration_ms"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -132,6 +132,6 @@ def job_results_table(rows: Sequence[Row]) -> Table:
 def _table(*columns: str, **options: Any) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), **options)
     for name in columns:
-        # Not no_wrap: only so does a narrow terminal shorten these columns first.
+        # Without no_wrap, so that a narrow terminal shortens these columns first.
         table.add_column(name, overflow="ellipsis")
     return table

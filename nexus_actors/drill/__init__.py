@@ -1,1 +1,1 @@
-"""The fire drill: real services, a real database, a provider that misbehaves, and a verdict."""
+"""The fire drill: real services, a real database, a faulty provider, and a verdict."""

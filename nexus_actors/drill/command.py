@@ -1,4 +1,4 @@
-"""`nexus drill`: everything that can go wrong, at once, and whether the promises held."""
+"""`nexus drill`: many faults at once, and whether the promises held."""
 
 import json as json_module
 import logging
@@ -29,10 +29,10 @@ from nexus_actors.storage.postgres.connection import Connection, PostgresPool, o
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STANDSTILL = 60.0
-"""Seconds without progress after which what is left counts as lost."""
+"""Seconds without progress after which the remaining requests count as lost."""
 LOOK = 0.1
 BATCH = 20
-"""Messages of a statement at most."""
+"""The most messages per statement."""
 ANY = validators.Number(gte=0)
 SOME = validators.Number(gte=1)
 SHARE = validators.Number(gte=0, lte=0.9)
@@ -40,7 +40,7 @@ SHARE = validators.Number(gte=0, lte=0.9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the drill is to do."""
+    """What the drill will do."""
 
     requests: int
     duplicates: int
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def limits(self) -> Limits:
-        """On, and with room for all of it: calls that come too late, and those made twice."""
+        """Limits that are on, but high enough for late and repeated calls."""
         return Limits(
             per_minute=max(6_000.0, 240.0 * self.requests / self.seconds),
             dollars=max(1.0, 0.001 * self.requests),
@@ -92,7 +92,7 @@ def drill(
 
     Example: nexus drill --seed 2 --requests 500
     """
-    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its complaints are what we cause
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # it would log every outage we cause
     plan = Plan(
         requests=requests,
         duplicates=min(requests // 10 if duplicates is None else duplicates, requests - 1),
@@ -112,7 +112,7 @@ def drill(
 
 
 async def _until_signal(plan: Plan, url: str | None, quiet: bool) -> Verdict:
-    """A signal ends the drill early, and all that it has started."""
+    """Run the drill. A signal ends it early, with everything that it has started."""
     async with trio.open_nursery() as nursery:
         arrived: list[int] = []
 
@@ -178,7 +178,7 @@ class Drill:
         self._state = State()
 
     async def run(self) -> Verdict:
-        """All of it; returns when every request has ended, or nothing moves any more."""
+        """Run the whole drill, until every request has ended or nothing progresses any more."""
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send)
@@ -186,7 +186,7 @@ class Drill:
                 nursery.start_soon(self._kill, moment)
             nursery.start_soon(self._restarts)
             await self._watch()
-            # What is still to come of the plan comes, but for a standstill.
+            # The rest of the plan is carried out, unless nothing progresses.
             if trio.current_time() - self._state.progress_at > STANDSTILL:
                 nursery.cancel_scope.cancel()
         await self._watch()
@@ -216,7 +216,7 @@ class Drill:
         return sorted(self._chance.uniform(0.02, 0.98) * self._plan.seconds for _ in range(count))
 
     async def _kill(self, moment: float) -> None:
-        """Kill the service that has lived the longest, once it is up again."""
+        """Kill the service that has been up the longest, or else the next one that is up."""
         await trio.sleep(moment)
         service = await self._up.receive()
         self._state.recoveries.append(await service.kill())
@@ -231,7 +231,7 @@ class Drill:
             self._state.restarts += 1
 
     async def _send(self) -> None:
-        """All ids, and some of them twice, in a random order, over the time there is."""
+        """Send all ids in random order over the duration of the drill, some of them twice."""
         names = self._ids + self._chance.choices(self._ids, k=self._plan.duplicates)
         self._chance.shuffle(names)
         pause = 0.8 * self._plan.seconds / max(len(names) / BATCH, 1)
@@ -246,7 +246,7 @@ class Drill:
             try:
                 await self._pool.run(_insert, messages)
             except StorageError:
-                await trio.sleep(LOOK)  # perhaps sent, and now sent again: a duplicate more
+                await trio.sleep(LOOK)  # it may have been sent: then there is one more duplicate
             else:
                 self._state.sent += len(names)
                 return

@@ -1,6 +1,4 @@
-"""The database of the drill: an embedded server that can be killed and comes back, or one of its
-own on a server that is given.
-"""
+"""The drill's database: an embedded server that can be killed, or a database on a given server."""
 
 import os
 import secrets
@@ -19,17 +17,17 @@ from nexus_actors.storage.postgres.embedded import embedded_url, open_embedded, 
 
 
 class DrillDatabase(Protocol):
-    """A PostgreSQL that is there most of the time."""
+    """A PostgreSQL database that is available most of the time."""
 
     url: str
 
     async def restart(self) -> None:
-        """Whoever uses it loses it, in the middle of whatever it does, and finds it again."""
+        """Interrupt all its users in the middle of their work. They can reconnect afterwards."""
         ...
 
 
 class EmbeddedDrillDatabase:
-    """A server of the drill's own."""
+    """An embedded server."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -38,7 +36,7 @@ class EmbeddedDrillDatabase:
         self._down = trio.Event()
 
     async def run(self) -> None:
-        """Keep the server running, however often it ends."""
+        """Keep the server running, however often it stops."""
         while True:
             try:
                 async with open_embedded(self._data_dir):
@@ -50,11 +48,11 @@ class EmbeddedDrillDatabase:
                 self._down.set()
 
     async def until_up(self) -> None:
-        """Until it accepts connections."""
+        """Wait until it accepts connections."""
         await self._up.wait()
 
     async def restart(self) -> None:
-        """An immediate shutdown, as by `pg_ctl stop -m immediate`, and a start that recovers."""
+        """Shut down at once, as `pg_ctl stop -m immediate` does, and start with crash recovery."""
         await self._up.wait()
         down = self._down
         if (pid := server_pid(self._data_dir)) is not None:
@@ -64,9 +62,8 @@ class EmbeddedDrillDatabase:
 
 
 class GivenDrillDatabase:
-    """A database on somebody's server, which is not the drill's to restart: all connections to the
-    database are cut instead.
-    """
+    """A database on a given server. The drill may not restart that server, so it terminates all
+    connections to the database instead."""
 
     def __init__(self, server: PostgresPool, url: str, name: str) -> None:
         self._server = server
@@ -76,15 +73,15 @@ class GivenDrillDatabase:
         self.url = f"{parts.scheme}://{parts.netloc}/{name}{query}"
 
     async def create(self) -> None:
-        """Make it."""
+        """Create the database."""
         await self._server.run(_execute, f'CREATE DATABASE "{self._name}"')
 
     async def drop(self) -> None:
-        """Remove it, whoever still uses it."""
+        """Drop the database, even if it is in use."""
         await self._server.run(_execute, f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)')
 
     async def restart(self) -> None:
-        """Cut every connection."""
+        """Terminate all connections."""
         await self._server.run(_cut, self._name)
 
 
@@ -99,7 +96,7 @@ async def _cut(connection: Connection, name: str) -> None:
 
 @asynccontextmanager
 async def open_drill_database(data_dir: Path, url: str | None) -> AsyncIterator[DrillDatabase]:
-    """As long as the block; nothing of it is left."""
+    """Open a database for the duration of the block, and remove it afterwards."""
     opened = _embedded(data_dir) if url is None else _given(url)
     async with opened as database:
         yield database

@@ -1,4 +1,4 @@
-"""What the database says in the end, and what the drill makes of it."""
+"""Evidence from the database after a drill, and the verdict."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -34,50 +34,50 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The numbers of a drill; what must be 0 for it to have gone well is in `breaches`."""
+    """The numbers of a drill. `breaches` are those that should be 0."""
 
     requests: int
-    """Different ids."""
+    """Distinct ids."""
     messages: int
-    """Sent at least, duplicates included."""
+    """The least number sent, including duplicates."""
     results: int
     """Ids with exactly one result."""
     duplicates: int
-    """Results beyond one an id."""
+    """Results beyond the first of each id."""
     lost: int
     """Ids without a result."""
     unstored: int
-    """Ids without their row in job_results."""
+    """Ids without a row in job_results."""
     left_in_queue: int
     dead_letters: int
     calls: int
-    """To the provider."""
+    """Calls to the provider."""
     faults: int
-    """Calls that the provider spoiled."""
+    """Calls that the provider made fail."""
     repeated_paid_calls: int
-    """Whole answers beyond one an id."""
+    """Complete answers beyond the first of each id."""
     repeated_unflagged: int
-    """Ids paid for more than once without a mark in the journal that this may be so."""
+    """Ids paid for more than once whose attempts are not marked as maybe paid."""
     billed: float
     """US dollars on the provider's bill."""
     told: float
-    """US dollars: the sum of nexus.attempts.cost."""
+    """The sum of nexus.attempts.cost in US dollars."""
     unknown_calls: int
-    """Calls that are marked as of unknown cost: they may be on the bill."""
+    """Calls marked as of unknown cost: they may be on the bill."""
     unknown: float
-    """US dollars of the bill that are theirs."""
+    """US dollars of the bill for these calls."""
     unexplained: int
-    """Calls on the bill that are neither told nor marked, or told and not on it."""
+    """Calls on the bill without cost or mark in the journal, or with a cost but not on the bill."""
     spent: float
-    """US dollars that count as spent of the budget: those told, and the most that the others may
-    have cost."""
+    """US dollars counted towards the budget: known costs, and the most that calls of unknown cost
+    may have cost."""
     budget: float
     kills: int
     restarts: int
     longest_outage: float
-    """Seconds without a request ended while there were some."""
+    """The most seconds in which no request ended although some were waiting."""
     recovery_median: float | None
-    """Seconds from SIGKILL until the service answers again."""
+    """Seconds from SIGKILL until the service responds again."""
     recovery_max: float | None
     seconds: float
     stopped_cleanly: bool
@@ -85,7 +85,7 @@ class Verdict:
 
     @property
     def breaches(self) -> Mapping[str, int]:
-        """Promises that were not kept, with how often."""
+        """Broken promises, with their counts."""
         counts = {
             "lost": self.lost,
             "duplicates": self.duplicates,
@@ -101,12 +101,12 @@ class Verdict:
         return {name: count for name, count in counts.items() if count}
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The verdict for JSON."""
         return {**asdict(self), "breaches": dict(self.breaches)}
 
 
 async def read(pool: PostgresPool, sql: str) -> list[dict[str, Any]]:
-    """The rows of a statement."""
+    """Run a query."""
     return await pool.run(_fetch, sql)
 
 
@@ -116,7 +116,7 @@ async def counts(
     answered: Mapping[str, int],
     billed: Mapping[str, int],
 ) -> dict[str, Any]:
-    """The part of a verdict that the database and the provider know."""
+    """The parts of a verdict that come from the database and the provider."""
     results = Counter(await _ids(pool, _RESULTS))
     stored = set(await _ids(pool, _STORED))
     flagged = set(await _ids(pool, _FLAGGED))
@@ -150,8 +150,8 @@ async def _money(pool: PostgresPool, billed: Mapping[str, int]) -> dict[str, Any
 def money(
     billed: Mapping[str, int], told: Mapping[str, int], marked: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Call by call of each request: what is on the bill is told with its cost, or marked as of
-    unknown cost; what is marked need not be on it."""
+    """Compare bill and journal by the number of each request's calls. A call on the bill must have
+    a known cost or be marked as of unknown cost. A marked call need not be on the bill."""
     bill, known, unknown = Counter(billed), Counter(told), Counter(marked)
     missing = bill - known
     return {

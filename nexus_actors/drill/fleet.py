@@ -1,5 +1,4 @@
-"""The services of the drill: real processes, each killed and started again as a service manager
-would."""
+"""The drill's services: real processes, killed and restarted as a service manager would."""
 
 import json
 import os
@@ -18,12 +17,12 @@ from nexus_actors.drill.provider import PRICE
 from nexus_actors.operations import control, control_client
 
 START_TIMEOUT = 60.0
-"""Seconds for a service to answer."""
+"""Seconds within which a service must respond."""
 STOP_TIMEOUT = 30.0
 TOKENS_A_CALL = 150
-"""That a minute's limit has for each of its calls, about what one is expected to need."""
+"""Tokens per minute for each call per minute: about the estimate for one call."""
 LOOK = 0.01
-"""Seconds between looks at a service that starts."""
+"""Seconds between checks of a starting service."""
 _CONFIG = """
 [service]
 name = "drill"
@@ -53,22 +52,22 @@ max_output_tokens = 100
 [[routes]]
 models = ["drill/model"]
 """
-# Whatever these say is about the reader's own service, which the drill must not touch.
+# These variables concern the user's own service, which the drill must not touch.
 _FOREIGN = ("SHARED_QUEUE_DB_URL", "DATABASE_URL", "NEXUS_", "PG")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the services may do together."""
+    """Limits that all services share."""
 
     per_minute: float
-    """Calls."""
+    """Calls per minute."""
     dollars: float
-    """The budget of the day."""
+    """The budget per day, in US dollars."""
 
 
 class Service:
-    """One `nexus start`, with a `data_dir` of its own."""
+    """One `nexus start` with its own `data_dir`."""
 
     def __init__(self, folder: Path, url: str, base_url: str, limits: Limits) -> None:
         self._data_dir = folder / "data"
@@ -89,7 +88,7 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; it is not ready yet."""
+        """Start the process, without waiting until it is ready."""
         environ = {name: it for name, it in os.environ.items() if not name.startswith(_FOREIGN)}
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
@@ -98,12 +97,12 @@ class Service:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environ,
-                start_new_session=True,  # Ctrl-C is for the drill, which then ends all of it
+                start_new_session=True,  # Ctrl-C goes to the drill, which ends the services
             )
 
     async def until_ready(self) -> None:
-        """Until it answers. One that ended by itself, without its database say, is started again,
-        as a service manager does."""
+        """Wait until it responds. If it exits, for example because it has no database, start it
+        again, as a service manager does."""
         with trio.move_on_after(START_TIMEOUT):
             while True:
                 if self._process is None or self._process.poll() is not None:
@@ -118,7 +117,7 @@ class Service:
         raise CommandError("a service does not start; the end of its log:", details=end)
 
     async def kill(self) -> float:
-        """SIGKILL, and start again; the seconds until it answers."""
+        """SIGKILL and restart it. Returns the seconds until it responds."""
         began = trio.current_time()
         if self._process is not None:
             self._process.kill()
@@ -128,7 +127,7 @@ class Service:
         return trio.current_time() - began
 
     async def stop(self) -> int | None:
-        """Let it drain; its exit code, or None if it did not end in time."""
+        """Drain and stop it. Returns the exit code, or None if it did not exit in time."""
         process = self._process
         if process is None:
             return None
@@ -140,7 +139,7 @@ class Service:
         return None
 
     def end(self) -> None:
-        """Whatever is left of it."""
+        """Kill it if it still runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -155,7 +154,7 @@ class Service:
 async def open_fleet(
     folder: Path, count: int, url: str, base_url: str, limits: Limits
 ) -> AsyncIterator[list[Service]]:
-    """So many services on one database. None is left when the block ends."""
+    """Run this many services on one database. All have exited when the block ends."""
     services = [
         Service(folder / f"service-{n}", url, base_url, limits) for n in range(1, count + 1)
     ]

@@ -1,7 +1,7 @@
-"""The provider of the drill: chat completions over real HTTP, with every fault a real one has.
+"""The drill's provider: chat completions over real HTTP, with the faults of real providers.
 
-It knows what it was paid for: each request's id is its prompt. It bills each call but those that
-it refuses, whether the answer arrives or not.
+A request's prompt is its id, so the provider knows what it was paid for. It bills each call that it
+does not refuse, whether or not the answer arrives.
 """
 
 import json
@@ -21,18 +21,18 @@ Fault = Literal["failed", "overloaded", "too early", "reset", "cut short", "hang
 FAULTS: tuple[Fault, ...] = ("failed", "overloaded", "too early", "reset", "cut short", "hang")
 _STATUS = {"failed": 500, "overloaded": 503, "too early": 429}
 TOKENS = 5
-"""Of a prompt, and as many of an answer."""
+"""Tokens of a prompt, and of an answer."""
 PRICE = 1.0
-"""US dollars per million tokens, in or out."""
+"""US dollars per million tokens, input or output."""
 COST = 2 * TOKENS * PRICE / 1_000_000
-"""Of each call on the bill."""
+"""US dollars billed for each call."""
 LATENCY = (0.01, 0.2)
-"""Seconds a call takes, at least and at most."""
+"""The least and most seconds of a call."""
 
 
 @dataclass(slots=True)
 class DrillProvider:
-    """Counts what it was asked and what it answered in full."""
+    """The server. It counts calls, faults and complete answers."""
 
     chance: random.Random
     fault_share: float
@@ -40,12 +40,12 @@ class DrillProvider:
     calls: int = 0
     faults: Counter[Fault] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
-    """By request id: how often the whole answer was sent, hence paid for."""
+    """How often the whole answer was sent, and so was paid for, by request id."""
     billed: Counter[str] = field(default_factory=Counter)
-    """By request id: how many calls are on the bill."""
+    """How many calls are on the bill, by request id."""
 
     async def serve(self, stream: trio.SocketStream) -> None:
-        """One connection, until either side closes it."""
+        """Serve one connection until either side closes it."""
         http = h11.Connection(h11.SERVER)
         try:
             async with stream:
@@ -54,12 +54,12 @@ class DrillProvider:
                         return
                     http.start_next_cycle()
         except (trio.BrokenResourceError, h11.ProtocolError, ValueError, KeyError):
-            return  # the caller was killed in the middle, as the drill has it
+            return  # the drill killed the caller
 
     async def _answer(
         self, http: h11.Connection, stream: trio.SocketStream, request_id: str
     ) -> bool:
-        """False where the connection ends with it."""
+        """Answer one call. False if the connection ends with it."""
         self.calls += 1
         await trio.sleep(self.chance.uniform(*LATENCY))
         if self.chance.random() >= self.fault_share:
@@ -89,7 +89,7 @@ class DrillProvider:
 
 
 async def _asked(http: h11.Connection, stream: trio.SocketStream) -> str | None:
-    """The id that the next request asks about; None if the peer closed."""
+    """The request id of the next call; None if the peer closed the connection."""
     body = b""
     while True:
         event = http.next_event()

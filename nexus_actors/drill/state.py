@@ -1,4 +1,4 @@
-"""How far a drill has come."""
+"""The progress of a drill."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ class State:
     progress_at: float = field(default_factory=trio.current_time)
 
     def saw(self, ended: int) -> None:
-        """So many requests have ended by now."""
+        """Note how many requests have ended by now."""
         now = trio.current_time()
         waiting = self.sent > self.ended
         if ended > self.ended or not waiting:

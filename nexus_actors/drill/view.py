@@ -1,4 +1,4 @@
-"""How the drill looks while it runs, and its verdict."""
+"""The drill's progress bars and its verdict."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from nexus_actors.drill.state import State
 def progress(
     requests: int, kills: int, restarts: int, quiet: bool
 ) -> Iterator[Callable[[State], None]]:
-    """Three bars on standard error, if that is a terminal; gives what to call with the state."""
+    """Show three bars on standard error, if a terminal. Yields a function that updates them."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     shown = console.is_terminal and not quiet
@@ -39,7 +39,7 @@ def progress(
 
 
 def show(verdict: Verdict) -> None:
-    """The numbers, and whether the promises held."""
+    """Print the numbers, and whether the promises held."""
     screen = Screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)
     table.add_column()
