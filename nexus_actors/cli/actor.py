@@ -1,4 +1,4 @@
-"""`nexus actor show|stop|start`: one actor of the tree."""
+"""`nexus actor show|stop|start`: one actor of the supervision tree."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ actor = App(name="actor", help="One actor of a running service.", help_format="p
 
 Name = Annotated[str, Parameter(name="ACTOR", help="Its name, as nexus tree shows it.")]
 PATIENCE: Final = 10.0
-"""Seconds that another node is waited for to show it."""
+"""Seconds to wait for another node to show the actor."""
 LOOK: Final = 0.2
 
 
@@ -45,7 +45,7 @@ def show(
 
 
 def _look(config: ConfigPath, node: str, name: str) -> Mapping[str, Any]:
-    """What the node shows of it, by the database."""
+    """The actor's state as another node shows it, through the database."""
     from nexus_actors.contract.json_text import Parsed, parse
 
     settings, what = read_settings(config), f"actor {name}"
@@ -143,8 +143,8 @@ def _order(
     json: bool,
     done: tuple[str, str],
 ) -> None:
-    """Give the order to `node`, or to the service here. `done`: what to print once it is carried
-    out, and while it is in progress."""
+    """Give the order to `node`, or to the service here. `done`: what to print when it is done, and
+    if it is still in progress."""
     if node is not None:
         give_order(read_settings(config), node, action, name, why=why, json=json)
         return

@@ -1,4 +1,4 @@
-"""The commands by name and family. A module named here is imported when its command is run."""
+"""All commands and their groups. A command's module is imported when the command runs."""
 
 import inspect
 import re
@@ -12,7 +12,7 @@ from nexus_actors.cli.exit_codes import MEANING
 
 _EPILOGUE = "Exit codes\n" + "\n".join(f"{code:>5}  {text}" for code, text in MEANING.items())
 _WHERE_CODES = "All exit codes: nexus --help"
-"""At the end of a command's own page, which says what they mean of it."""
+"""The last line of a command's help, below the exit codes that are its own."""
 
 
 _FAMILIES = {
@@ -101,12 +101,12 @@ for _family, _commands in _FAMILIES.items():
 
 
 _BREAK: Final = re.compile(r"\n(?!\n|\s|Example: |Exit codes: )(?<!\n\n)")
-"""An end of a line that is one for the source's sake only."""
+"""A line break that only limits the length of source lines."""
 
 
 def tell_whole(tokens: Sequence[str]) -> None:
-    """Let a command's own page show its whole docstring, with its example; the list of commands,
-    which imports none of them, has one line for each.
+    """Make a command's help show its whole docstring, with the example. The list of commands shows
+    one line for each, and imports none of them.
     """
     if not {"--help", "-h"} & {*tokens}:
         return

@@ -1,4 +1,4 @@
-"""`nexus ask`: one question to the running service, one answer."""
+"""`nexus ask`: one question to the running service, and its answer."""
 
 import sys
 import uuid
@@ -78,7 +78,7 @@ def ask(
 
 
 def _name(request_id: str | None) -> None:
-    """Under which id an operator finds what failed, if it was sent."""
+    """Print the id under which a failed request can be found, if it was sent."""
     if request_id is not None:
         note(f"what became of it: nexus explain {request_id}")
 
@@ -113,7 +113,7 @@ async def _ask(
                 return await _print_as_it_comes(service, choice, text, timeout, given)
             return await service.call_with_prompt(choice, text, timeout=timeout, **given)
         except Timeout as error:
-            if error.failure is not None:  # the service has given up: nothing comes any more
+            if error.failure is not None:  # the request has ended: no answer will follow
                 _name(error.request_id)
                 raise CommandError(str(error)) from error
             later = "; the request has the same timeout, so it ends, too"
@@ -124,7 +124,7 @@ async def _ask(
 async def _print_as_it_comes(
     service: "LLMService", choice: str, text: str, timeout: float, options: dict[str, Any]
 ) -> "CallAnswer":
-    """To a terminal piece by piece; elsewhere whole, since what is written cannot be taken back."""
+    """Piece by piece on a terminal. Elsewhere as a whole, since output cannot be taken back."""
     from nexus_actors.client import Restarted
 
     messages = [{"role": "user", "content": text}]
@@ -160,7 +160,7 @@ def _as_dict(answer: "CallAnswer") -> dict[str, object]:
 
 
 def describe(answer: "Answer", latency_ms: int) -> str:
-    """Who answered, and what it took, in one line."""
+    """The answering model, tokens, cost and latency, in one line."""
     usage = answer.usage
     tokens = f"{usage.prompt_tokens} + {usage.completion_tokens} tokens"
     cost = cost_text(answer.cost)
@@ -168,12 +168,12 @@ def describe(answer: "Answer", latency_ms: int) -> str:
 
 
 def cost_text(cost: float | None) -> str:
-    """US dollars for eyes; an unknown price says so."""
+    """US dollars for display, or that the price is unknown."""
     return "cost unknown" if cost is None else dollars(cost)
 
 
 def dollars(amount: float) -> str:
-    """US dollars for eyes: cents, and as many more places as a small amount needs."""
+    """US dollars for display: cents, and more places if the amount is small."""
     if not amount:
         return "$0"
     if 0 < amount < 0.000_001:

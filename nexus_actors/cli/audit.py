@@ -1,4 +1,4 @@
-"""`nexus audit`: who has done what."""
+"""`nexus audit`: what operators have done."""
 
 from typing import Annotated, Any, Final
 

@@ -1,4 +1,4 @@
-"""`nexus budgets`: what is spent, and what is left."""
+"""`nexus budgets`: what is spent and left of each budget."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`nexus cancel`: requests that are to end unanswered."""
+"""`nexus cancel`: end requests without an answer."""
 
 import sys
 from datetime import timedelta
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nexus_actors.settings import Settings
 
 OLDEST: Final = 1000 * 366 * 86_400.0
-"""Seconds. No age is greater."""
+"""The greatest accepted age, in seconds."""
 _BECAME: Final = {
     "queued": "ends as cancelled when a service leases it, now if one has room",
     "running": "is interrupted",
@@ -134,7 +134,7 @@ def _cancel_where(
 
 
 def _confirmed(requests: int, running: int) -> bool:
-    """Whether so many are meant, as whoever sits there says."""
+    """Ask the user whether to cancel this many."""
     calls = f", {running} of them in work, whose calls may have been paid" if running else ""
     told = f"{requests} requests are meant{calls}"
     if not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""`nexus completion`: what a shell needs in order to complete commands and options."""
+"""`nexus completion`: scripts for shells that complete commands and options."""
 
 from typing import Annotated, Literal
 

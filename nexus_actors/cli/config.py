@@ -1,4 +1,4 @@
-"""`nexus config check|show`: what the service would run with, before it does."""
+"""`nexus config check|show`: check a config, and show the settings that result from it."""
 
 import os
 import re
@@ -76,7 +76,7 @@ def _beside(warnings: int) -> str:
 
 
 def config_warnings(settings: "Settings") -> Iterator[str]:
-    """What the settings alone do not tell: of the folder, of the file, of the models' names."""
+    """Warnings that need more than the settings: the folder, the file, the names of models."""
     from nexus_actors.routing.config_warnings import misspelt, without_price
     from nexus_actors.settings.database_url import exposed_password
 
@@ -108,14 +108,14 @@ def show(*, config: ConfigPath = None, json: AsJson = False) -> None:
 
 
 def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
-    """The masked settings in the shape of a config file."""
+    """The masked settings in the form of a config file."""
     sources: Mapping[str, str] = shown["sources"]
     yield f"# {shown['file'] or 'built-in defaults'}"
     for section in _SECTIONS:
         yield from ("", f"[{section}]")
         for name, value in shown[section].items():
             source = sources.get(f"{section}.{name}", "default")
-            if value is None:  # by what there is: TOML has no word for it
+            if value is None:  # a comment, since TOML has no null
                 yield f"{f'# {name}':<48} # {source}"
             else:
                 yield f"{f'{name} = {_value(value)}':<48} # {source}"
@@ -136,7 +136,7 @@ def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _told(table: Mapping[str, Any], path: str, sources: Mapping[str, str]) -> Iterator[str]:
-    """Each value with where it comes from."""
+    """Each value with its source."""
     for name, line in zip(
         (it for it in table if table[it] is not None), _lines(table), strict=True
     ):
@@ -148,12 +148,12 @@ def _lines(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _key(name: str) -> str:
-    """A name as TOML writes it; a model's has characters that want quotes."""
+    """A name as a TOML key, quoted if need be, as for most models."""
     return name if _BARE.fullmatch(name) else json_text(name)
 
 
 def _value(value: Any) -> str:
-    """One value as TOML writes it; JSON's way is TOML's for what is no table."""
+    """A value in TOML. For values other than tables, JSON's syntax is valid."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(_lines(value)) + " }"
     return json_text(value)

@@ -1,7 +1,7 @@
-"""`nexus db migrate|url`, and which database a command uses.
+"""`nexus db migrate|url|roles`, and the database that other commands use.
 
-An embedded server belongs to the running service; commands join it as guests. Commands that make
-sense without a service start it for as long as they take.
+An embedded server belongs to the running service, and commands connect to it. Commands that are
+useful without a service start it for as long as they run.
 """
 
 from collections.abc import AsyncIterator
@@ -103,7 +103,7 @@ def roles(
 
 
 def running_database(settings: "Settings") -> str:
-    """The URL of the database that the service uses; never starts one."""
+    """The URL of the database that the service uses. Does not start one."""
     from nexus_actors.operations.instance import running_pid
     from nexus_actors.storage.postgres.embedded import embedded_url
 
@@ -120,7 +120,7 @@ def running_database(settings: "Settings") -> str:
 
 @asynccontextmanager
 async def open_database(settings: "Settings") -> AsyncIterator[str]:
-    """The URL of a running database; an embedded server is started if need be, and stopped."""
+    """Yield the URL of a running database. Starts an embedded server if none runs, and stops it."""
     from nexus_actors.operations.instance import claim_instance, running_pid
     from nexus_actors.storage.postgres.embedded import open_embedded
 
@@ -130,14 +130,14 @@ async def open_database(settings: "Settings") -> AsyncIterator[str]:
     data_dir = settings.service.data_dir
     with ExitStack() as stack:
         if running_pid(data_dir) is None:
-            # A service that starts now must not become the guest of a server that we soon stop.
+            # A service that starts now must not use a server that is about to be stopped.
             stack.enter_context(claim_instance(data_dir))
         async with open_embedded(data_dir) as address:
             yield address
 
 
 def queues_of(settings: "Settings") -> "Queues":
-    """The configured queues, as storage names them."""
+    """The names of the configured queues, for storage."""
     from nexus_actors.storage.postgres.sql import Queues
 
     return Queues.of(settings.queue)

@@ -1,4 +1,4 @@
-"""`nexus dead`: requests that failed for good, and results that `job_results` does not take."""
+"""`nexus dead`: requests that failed for good, and results that `job_results` refused."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
@@ -40,11 +40,11 @@ Rate = Annotated[
 ]
 SameId = Annotated[bool, Parameter(negative="", help="Keep the request ids.")]
 WIDE = 140
-"""Columns of a terminal that shows all fields of a letter but what was wrong uncut."""
+"""Columns of a terminal on which only "what was wrong" is cut."""
 CANCELLED = "cancelled"
-"""The reason of letters about requests that nobody wanted any more."""
+"""The reason of letters about cancelled requests."""
 _NARROW = {"request": 10, "reason": 15, "provider": 8}
-"""Columns of these in any other."""
+"""Widths of these columns on a narrower terminal."""
 
 
 @dead.command(name="list")
@@ -79,7 +79,7 @@ def list_(
 
 
 def table_of(letters: "Sequence[DeadLetter]", width: int) -> "Table":
-    """One line a letter; where `width` is a usual terminal's, its fields are cut to fit."""
+    """One line per letter. If `width` is less than `WIDE`, fields are cut to fit."""
     from rich import box
     from rich.table import Table
 
@@ -95,7 +95,7 @@ def table_of(letters: "Sequence[DeadLetter]", width: int) -> "Table":
         most_here = most if narrow else None
         table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most_here)
     table.add_column("since", no_wrap=True)
-    # The one that gives way where the terminal is narrow: rich spares those that have no_wrap.
+    # The column that shrinks on a narrow terminal: rich does not shrink those with no_wrap.
     table.add_column(one_line("what was wrong"))
     for letter in letters:
         known = {"request": letter.request_id, "reason": letter.reason, "provider": letter.provider}
@@ -158,7 +158,7 @@ def show(
         case _:
             pass
     whole = all_ or json
-    if not isinstance(parsed, Parsed):  # what Python's JSON cannot hold is JSON all the same
+    if not isinstance(parsed, Parsed):  # valid JSON, but not for Python's parser
         say_text(as_seen_json(letter.text)) if whole else show_odd(letter.text)
     elif not whole and len(letter.text) > SHOWN:
         show_begun(parsed.value)
@@ -233,8 +233,8 @@ async def _retry(
     same_id: bool,
     tell: "Callable[[Retried], None]",
 ) -> int:
-    """One by one, `rate` a second; how many were chosen. Raises StorageError once the database does
-    nothing."""
+    """Retry one by one, `rate` per second. Returns how many were chosen. Raises StorageError if the
+    database fails."""
     from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres import dead_letters
     from nexus_actors.storage.postgres.errors import is_of_rows
@@ -254,7 +254,7 @@ async def _retry(
 
 
 async def paced(numbers: Sequence[int], rate: float) -> AsyncIterator[int]:
-    """Each of `numbers`, at most `rate` a second."""
+    """Yield `numbers`, at most `rate` per second."""
     import trio
 
     due = trio.current_time()
@@ -301,7 +301,7 @@ async def _purge(
     from nexus_actors.storage.postgres.dead_letters import GONE, OF_ANOTHER_KIND
 
     def left(number: int, why: "StorageError | str") -> None:
-        if why not in (GONE, OF_ANOTHER_KIND):  # it is to be gone
+        if why not in (GONE, OF_ANOTHER_KIND):  # it is deleted already, or not meant
             leave(number, why)
 
     chosen = await _numbers(pool, queues, which, left)
@@ -314,8 +314,8 @@ async def _numbers(
     which: "Which",
     leave: "Callable[[int, StorageError | str], None]",
 ) -> list[int]:
-    """Those that are meant. `leave` is called for each that was named and is not among them, and
-    for each of which nobody can tell."""
+    """The selected letters. Calls `leave` for each named letter that is not among them, and for
+    each that could not be checked."""
     from nexus_actors.storage.postgres import dead_letters
 
     if which.by_content:
@@ -386,7 +386,7 @@ def _find(config: ConfigPath, which: "Which") -> "list[DeadLetter]":
 
 
 def _run(config: ConfigPath, operation: "Callable[[PostgresPool, Queues], Awaitable[T]]") -> T:
-    """Run an operation on dead letters in the database of the config."""
+    """Run an operation on the dead letters of the config's database."""
     from nexus_actors.storage.postgres.connection import open_postgres
 
     settings = read_settings(config)

@@ -1,4 +1,4 @@
-"""`nexus dead edit`: correct the request of a dead letter, so that it can be sent again."""
+"""`nexus dead edit`: correct the request of a dead letter before it is retried."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nexus_actors.settings import Settings
 
 LARGEST = 16 * 2**20
-"""Bytes of a request, as nexus.edit_letter takes it."""
+"""The largest request that nexus.edit_letter accepts, in bytes."""
 
 
 def edit(
@@ -78,7 +78,7 @@ def edit(
 
 
 async def _is_there(settings: "Settings", number: int) -> bool:
-    """Whether the queue has a letter of this number, whatever it holds."""
+    """Whether the queue has a letter with this number, whatever its content."""
     from nexus_actors.storage.postgres import dead_letters
     from nexus_actors.storage.postgres.connection import open_postgres
 

@@ -72,8 +72,8 @@ def doctor(
 
 
 def _lines(found: "Sequence[Told]") -> "Iterator[str]":
-    """Those that are worst first. A line a finding; one for several in a row that could not be
-    looked at for one reason. At a terminal, each is wrapped to its width."""
+    """The report, worst findings first, one line each. Adjacent checks that could not be made for
+    the same reason share a line. Lines are wrapped at a terminal's width."""
     found = sorted(found, key=lambda it: _WORST_FIRST.index(it.verdict))
     named: list[tuple[str, Told]] = []
     for _, group in groupby(found, lambda it: it.finding if it.verdict == "not checked" else it):
@@ -91,8 +91,8 @@ def _lines(found: "Sequence[Told]") -> "Iterator[str]":
 
 
 def _wrapped(begin: str, text: str, hanging: int | None = None) -> "Iterator[str]":
-    """Into the terminal's width, with what follows below the beginning of the text; one line where
-    it is none."""
+    """Wrap at the terminal's width, with later lines indented to the text's beginning. Not wrapped
+    if there is no terminal."""
     if not sys.stdout.isatty():
         yield begin + text
         return
@@ -123,5 +123,5 @@ def _summary(found: "Sequence[Told]") -> str:
 
 
 def _exit_code(found: "Sequence[Told]") -> int:
-    """Advice is no failure: the service works."""
+    """Advice is not a failure: the service works."""
     return exit_codes.FAILED if any(it.verdict == "wrong" for it in found) else exit_codes.OK

@@ -1,4 +1,4 @@
-"""`nexus enqueue`: requests from a file or a pipe into the queue."""
+"""`nexus enqueue`: send requests from a file or a pipe."""
 
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -23,46 +23,46 @@ if TYPE_CHECKING:
     from nexus_actors.storage.postgres.connection import PostgresPool
 
 CHUNK = 1 << 16
-"""Bytes read at once; what a pipe has so far is sent without waiting for more."""
+"""The most bytes read at once. Data from a pipe is sent without waiting for a full chunk."""
 BATCH = 500
-"""Requests sent in one statement."""
+"""The most requests sent in one statement."""
 LONGEST_LINE = 64 << 20
-"""Bytes. Longer is no request; without a limit a file without line ends would fill the memory."""
+"""Bytes. A longer line is not a request, and could fill the memory."""
 MOST_NAMES = 20
-"""Names of dropped fields that are told."""
+"""The most names of dropped fields that are reported."""
 
 Mistake = tuple[int, str]
-"""A line's number, and what is wrong with it."""
+"""A line's number, and its error."""
 
 
 class Good(NamedTuple):
-    """A line that can be sent."""
+    """A valid line."""
 
     number: int
     request_id: str
     text: str
     dropped: Sequence[str]
-    """Names in it that nobody will be sent."""
+    """Names of its fields that are not sent to providers."""
     request: "LLMRequest"
 
 
 @dataclass(slots=True)
 class Done:
-    """How far a file is sent."""
+    """The progress through a file."""
 
     traceparent: str | None = None
-    """The trace that its requests belong to which name none."""
+    """The trace of requests that name no other."""
     sent: int = 0
     known: int = 0
-    """Of those, under ids that the journal knew before."""
+    """How many of them had ids already known to the journal."""
     bad: int = 0
     next_line: int = 1
-    """The lines before it are sent, or were told to be invalid."""
+    """All earlier lines are sent or were reported as invalid."""
     under_way: int = 0
-    """Requests of the batch that is being sent."""
+    """Requests in the batch that is being sent."""
 
     def told(self, queue: str) -> str:
-        """In words."""
+        """The outcome in words."""
         lines = "line" if self.bad == 1 else "lines"
         bad = f", {self.bad} invalid {lines} skipped" if self.bad else ""
         known = f"{self.known} of them under ids that are known already: no new requests"
@@ -70,22 +70,22 @@ class Done:
 
     @property
     def unsure(self) -> str:
-        """What nobody can tell when a batch is broken off: it is sent wholly, or not at all."""
+        """What remains unknown if a batch was interrupted: it was sent as a whole or not at all."""
         if not self.under_way:
             return ""
         return f"; whether the {self.under_way} from there on are sent, too, is not known"
 
 
 class Dropped:
-    """Names that no provider is sent, and in how many requests: a misspelt one stands in them all.
-    Of as many different ones as a file may have, the first are kept."""
+    """Names of dropped fields, with the number of requests. A misspelt name is usually in all of
+    them. Only the first `MOST_NAMES` names are kept."""
 
     def __init__(self) -> None:
         self._requests: dict[str, int] = {}
         self._is_cut = False
 
     def add(self, names: Sequence[str]) -> None:
-        """Those of one request."""
+        """Count the names of one request."""
         for name in names:
             if name in self._requests or len(self._requests) < MOST_NAMES:
                 self._requests[name] = self._requests.get(name, 0) + 1
@@ -93,7 +93,7 @@ class Dropped:
                 self._is_cut = True
 
     def tell(self) -> None:
-        """On standard error, where there are any."""
+        """Report them on standard error, if there are any."""
         told = [f"{name} (in {count})" for name, count in self._requests.items()]
         if told:
             note(f"dropped: {', '.join(told)}{', …' if self._is_cut else ''}")
@@ -173,17 +173,17 @@ async def _enqueue(settings: "Settings", file: str, done: Done) -> None:
 
 
 async def _read_lines(source: IO[bytes]) -> AsyncIterator[tuple[int, list[bytes], int]]:
-    """Whole lines as they come: the number of the first, the lines, the bytes read for them."""
+    """Lines as they arrive: the first one's number, the complete lines, and the bytes read."""
     import trio
 
     read = cast("Any", source).read1
     number, length = 1, 0
     parts: list[bytes] = []
     while True:
-        # A thread that waits for a pipe is left behind at Ctrl-C.
+        # At Ctrl-C, a thread that waits for a pipe is abandoned.
         chunk: bytes = await trio.to_thread.run_sync(read, CHUNK, abandon_on_cancel=True)
         end, *begun = chunk.split(b"\n")
-        if length <= LONGEST_LINE:  # of a longer one, as much as shows that it is
+        if length <= LONGEST_LINE:  # a longer line is cut, and still too long
             parts.append(end)
         length += len(end)
         lines: list[bytes] = []
@@ -199,8 +199,8 @@ async def _read_lines(source: IO[bytes]) -> AsyncIterator[tuple[int, list[bytes]
 def _check(
     first: int, lines: Sequence[bytes], bounds: "Bounds", megabytes: int = 255
 ) -> tuple[list[Good], list[Mistake]]:
-    """The good ones of some lines, and what is wrong with the others. `megabytes`: the most that a
-    message may have."""
+    """Separate valid lines from invalid ones. `megabytes` is the largest allowed size of a
+    message."""
     good: list[Good] = []
     mistakes: list[Mistake] = []
     for number, line in enumerate(lines, first):
@@ -215,7 +215,7 @@ def _check(
 
 
 def _request(number: int, line: bytes, bounds: "Bounds", megabytes: int) -> Good | str:
-    """One request, as the service would take it; else why it would not."""
+    """Check one line as the service would. Returns the reason if it is invalid."""
     import json
 
     from nexus_actors.contract.decode import decode_request
@@ -232,7 +232,7 @@ def _request(number: int, line: bytes, bounds: "Bounds", megabytes: int) -> Good
         return "invalid_request: not UTF-8"
     try:
         fields = json.loads(text)
-    except json.JSONDecodeError as error:  # also what the service would bear, and jsonb does not
+    except json.JSONDecodeError as error:  # also what the service accepts, but not jsonb
         return f"invalid_request: not JSON from character {error.pos} on"
     except (ValueError, RecursionError):
         fields = None
@@ -251,7 +251,7 @@ def _request(number: int, line: bytes, bounds: "Bounds", megabytes: int) -> Good
 
 
 def with_id(text: str, fields: object) -> str:
-    """The text of a request, with an id where it has none. `fields`: what the text says."""
+    """The text of a request, with an id added if it has none. `fields` is the parsed text."""
     import json
     import uuid
 
@@ -268,7 +268,7 @@ def _too_large(size: int, megabytes: int) -> str:
 
 
 def _all_told(text: str, first: "Refusal", bounds: "Bounds") -> str:
-    """All that is wrong with a request, and the names in it that were probably misspelt."""
+    """All errors of a request, and names of fields that are probably misspelt."""
     from nexus_actors.contract.every_fault import every_fault, unknown_names
 
     told = [f"{fault.type}: {fault.message}" for fault in every_fault(text, first, bounds)]
@@ -279,7 +279,7 @@ def _all_told(text: str, first: "Refusal", bounds: "Bounds") -> str:
 
 
 def _close(name: str) -> str | None:
-    """The field that was probably meant; what has more in it than a name is no misspelt one."""
+    """The field that was probably meant. Only identifiers are considered."""
     from nexus_actors.contract.wire import FIELDS
     from nexus_actors.settings.suggestions import nearest
 
@@ -288,7 +288,7 @@ def _close(name: str) -> str | None:
 
 
 def _unheard(settings: "Settings", request: "LLMRequest") -> Sequence[str]:
-    """What the result will say of a provider that is not there, as far as this config knows."""
+    """The note that the result will have if this config lacks the request's provider."""
     if request.provider == "auto" or request.provider in settings.providers:
         return ()
     from nexus_actors.routing import unheard
@@ -302,7 +302,7 @@ async def _send(
 ) -> list[Mistake]:
     """Send a batch in one statement, then print its ids: a printed id is a sent one.
 
-    What is right for us may still be more than jsonb can hold; then each is sent by itself.
+    jsonb may refuse a request that passed our checks; then each request is sent by itself.
     """
     from nexus_actors.storage.errors import StorageRefused
 
@@ -325,7 +325,7 @@ async def _send(
 
 
 async def _known(pool: "PostgresPool", ids: Sequence[str]) -> int:
-    """How many of the ids the journal knows; 0 where the role may not ask it, as a producer's."""
+    """How many of the ids the journal knows; 0 if the role may not read it, as a producer's."""
     from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.journal import count_known
 
@@ -343,7 +343,7 @@ async def _send_batch(
 
 
 def _headers(batch: Sequence[Good], traceparent: str | None) -> list[str | None]:
-    """As JSON. The headers' trace counts before that of a message's field, so it is left out."""
+    """Headers as JSON. A request's own traceparent has precedence, so it gets no header."""
     import json
 
     headers = None if traceparent is None else json.dumps({"traceparent": traceparent})
@@ -352,7 +352,7 @@ def _headers(batch: Sequence[Good], traceparent: str | None) -> list[str | None]
 
 @contextmanager
 def _progress(source: IO[bytes]) -> Iterator[Any]:
-    """A bar on standard error if that is a terminal; gives what to call with the bytes done."""
+    """Show a bar on standard error if it is a terminal. Yields a function that takes bytes done."""
     import os
     import stat
 
@@ -361,7 +361,7 @@ def _progress(source: IO[bytes]) -> Iterator[Any]:
 
     console = Console(stderr=True)
     if not console.is_terminal or sys.stdout.isatty():
-        # Ids on the same terminal show the progress themselves, and would tear the bar apart.
+        # Ids on the same terminal already show the progress, and would break up the bar.
         yield lambda _size: None
         return
     status = os.fstat(source.fileno())

@@ -1,20 +1,20 @@
-"""What the exit codes say, for scripts. `nexus --help` ends with this list; the page of
-a command says what its own mean."""
+"""Exit codes for scripts. `nexus --help` lists them; a command's own help says what they mean for
+that command."""
 
 from typing import Final
 
 OK: Final = 0
 FAILED: Final = 1
-"""Also what Python makes of an exception nobody expected."""
+"""Also Python's exit code for an unhandled exception."""
 USAGE: Final = 2
 NOT_RUNNING: Final = 3
 DATABASE: Final = 4
 TIMED_OUT: Final = 5
 DEGRADED: Final = 6
 INTERRUPTED: Final = 130
-"""128 + SIGINT, as shells count."""
+"""128 + SIGINT, as in shells."""
 READER_GONE: Final = 141
-"""128 + SIGPIPE, as shells count."""
+"""128 + SIGPIPE, as in shells."""
 
 MEANING: Final = {
     OK: "success",

@@ -1,4 +1,4 @@
-"""`nexus explain`: what became of a request, step by step and attempt by attempt."""
+"""`nexus explain`: the history of a request, step by step and attempt by attempt."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -108,7 +108,7 @@ async def _find(url: str, queue: str, request_id: str) -> "Story":
 
 
 def _place(settings: "Settings", entry: "JournalEntry") -> Mapping[str, Any] | None:
-    """Where the service that runs here has it, if it does."""
+    """Where the service that runs here holds the request, if it does."""
     from nexus_actors.operations import control_client
 
     key = {"msg_id": entry.request["msg_id"], "request_id": entry.request["request_id"]}
@@ -120,7 +120,7 @@ def _place(settings: "Settings", entry: "JournalEntry") -> Mapping[str, Any] | N
 
 
 def _waits(found: "Story", place: Mapping[str, Any] | None) -> Iterator[str]:
-    """What it waits for, or where it is, in a line or two."""
+    """What the request waits for, or where it is, in one or two lines."""
     wait = found.wait
     if wait is not None:
         yield f"waits for {wait['reason']}: {wait['detail'] or '-'}"
@@ -208,10 +208,10 @@ def _facts(entry: "JournalEntry") -> "Table":
 
 
 def _lines(step: Mapping[str, Any]) -> Iterator[str]:
-    """A step, why it failed, and a line for each model that could not be tried, with the reason."""
+    """A step, why it failed, and a line with the reason for each model that could not be tried."""
     told = dict(step["detail"])
     message = told.pop("message", None)
-    told.pop("candidates", None)  # told with their costs
+    told.pop("candidates", None)  # printed with their costs
     skipped = told.pop("skipped", [])
     words = [
         f"{name} {', '.join(value) if isinstance(value, list) else value}"
@@ -241,7 +241,7 @@ def _cells(attempt: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _cost(attempt: Mapping[str, Any]) -> str:
-    """With where it comes from, where that is not the usual list of prices."""
+    """The cost, with its source if that is not the price list."""
     basis = attempt["cost_basis"]
     if attempt["cost"] is None:
         return f"- ({basis})" if basis == "partial" else "-"

@@ -1,4 +1,4 @@
-"""Dead letters for eyes: one as the beginnings of its fields; and what no letter is found by."""
+"""Dead letters for display, abbreviated if long; and errors if no letter is found."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from nexus_actors.storage.postgres.dead_letters import Retried, Which
 
 SHOWN: Final = 1 << 16
-"""Characters of one field of a letter that are shown, unless all is asked for."""
+"""The most characters shown of one field of a letter, unless everything is requested."""
 MOST_FIELDS: Final = 30
-"""A letter of ours has fewer."""
+"""The most fields shown. Letters of the service have fewer."""
 LONGEST_NAME: Final = 300
-"""Characters of a field's name."""
+"""The most characters shown of a field's name."""
 _LONGEST_NUMBER: Final = 100
-"""Characters of a number that is shown whole."""
+"""The most digits of a number that is shown in full."""
 _NUMBER_BEGUN: Final = 30
 
 
 def show_begun(letter: object) -> None:
-    """A long letter: each of its fields, the long ones as the beginning of their text."""
+    """Print a long letter with its long fields cut."""
     from nexus_actors.contract.shown_text import json_text
 
     if not isinstance(letter, dict) or len(letter) > MOST_FIELDS:
@@ -37,8 +37,8 @@ def show_begun(letter: object) -> None:
 
 
 def show_odd(text: str) -> None:
-    """A letter that holds what Python's JSON cannot, such as a number of 100,000 digits: its long
-    numbers are told as text."""
+    """Print a letter that Python's JSON parser refuses, such as one with a number of 100,000
+    digits. Long numbers are shown as text."""
     from nexus_actors.contract.json_text import MOST_VALUES, values_within
     from nexus_actors.contract.shown_text import as_seen_json
 
@@ -52,7 +52,7 @@ def show_odd(text: str) -> None:
 
 
 def begun(text: str) -> str:
-    """The beginning of a long text, and how much more it has."""
+    """The beginning of a long text, and how much was cut off."""
     if len(text) <= SHOWN:
         return text
     left = len(text[SHOWN:].encode(errors="backslashreplace"))
@@ -74,13 +74,13 @@ def _bounded(kind: Callable[[str], object]) -> Callable[[str], object]:
 
 
 def no_letter(which: object) -> CommandError:
-    """There is none of this number, or about the request of this id."""
+    """The error if no letter has this number or is about this request id."""
     return CommandError(f"there is no dead letter {which}", exit_codes.TIMED_OUT)
 
 
 def check_found(found: int, which: "Which", settings: "Settings") -> None:
-    """Where nothing was found by a reason that no letter can have, or a provider that is not there,
-    it was misspelt. Raises CommandError."""
+    """If nothing was found, raise CommandError for a reason that no letter can have, or a provider
+    that does not exist: it was misspelt."""
     from nexus_actors.contract.errors import ErrorType
     from nexus_actors.settings.suggestions import nearest
     from nexus_actors.storage.postgres.dead_letters import RESULT
@@ -103,7 +103,7 @@ def check_found(found: int, which: "Which", settings: "Settings") -> None:
 
 
 def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:
-    """How many were sent. A result is not: it is where `job_results` may refuse it once more."""
+    """How many requests were sent again, and how many results were put back, if any."""
     back = sum(one.put_back for one in told)
     if back < len(told) or not told:
         yield f"sent again: {sum(one.done for one in told) - back} of {len(told) - back}"

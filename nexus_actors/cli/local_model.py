@@ -1,4 +1,4 @@
-"""`nexus local-model install|show`: what the kind `local` runs."""
+"""`nexus local-model install|show`: the engine and weights of providers of kind `local`."""
 
 from cyclopts import App
 

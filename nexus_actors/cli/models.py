@@ -1,4 +1,4 @@
-"""`nexus models [forget]`: what each model takes and costs, and what was learnt of it."""
+"""`nexus models [forget]`: capabilities and prices of models, and what was learned about them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,10 +98,10 @@ async def _forget(
 class _Row:
     model: str
     facts: Mapping[str, Any]
-    """Window and prices."""
+    """Context window and prices."""
     takes: "Takes"
     learnt: "Sequence[LearntQuirk] | None"
-    """None: nobody could be asked."""
+    """None if the database could not be read."""
 
     def as_json(self) -> dict[str, Any]:
         learnt = None
@@ -121,7 +121,7 @@ class _Row:
 
 
 def _rows(settings: "Settings", learnt: "Sequence[LearntQuirk] | None") -> list[_Row]:
-    """The models of the routes, then those of our providers that something was learnt of."""
+    """The models of the routes, then others of our providers with something learned."""
     from dataclasses import asdict
 
     from nexus_actors.routing import Routes
@@ -146,7 +146,7 @@ def _rows(settings: "Settings", learnt: "Sequence[LearntQuirk] | None") -> list[
 
 
 def _learnt(settings: "Settings") -> "list[LearntQuirk] | str":
-    """What the database says was learnt, or why it says nothing."""
+    """What was learned, from the database; or why that could not be read."""
     import trio
 
     from nexus_actors.storage.errors import StorageError
@@ -198,7 +198,7 @@ def _prices(rows: Sequence[_Row]) -> "Table":
 
 
 def _abilities(rows: Sequence[_Row]) -> "Table":
-    """What each takes, as far as an operator meets it; `--json` has all of it."""
+    """The capabilities that matter most to operators. `--json` has all of them."""
     table = _table("samplers", "efforts")
     table.add_column("does not take", overflow="fold")
     for row in rows:
@@ -208,7 +208,7 @@ def _abilities(rows: Sequence[_Row]) -> "Table":
 
 
 def _missing(takes: "Takes") -> Iterator[str]:
-    """What would change the question, or keeps a request from the model."""
+    """Missing capabilities that change the question or exclude the model."""
     if not takes.tool_choice:
         yield "tool choice"
     elif not takes.forced_tool_choice:
@@ -232,7 +232,7 @@ def _table(*columns: str, justify: Literal["left", "right"] = "left") -> "Table"
 
 
 def _efforts(taken: Sequence[str]) -> str:
-    """Those in a row as one: `none, low-high`."""
+    """Join adjacent efforts: `none, low-high`."""
     from itertools import groupby
 
     from nexus_actors.providers.takes import EFFORTS
@@ -259,7 +259,7 @@ def _count(tokens: int | None) -> str:
 
 
 def dollars(price: float | None) -> str:
-    """A price for eyes."""
+    """A price for display."""
     if price is None:
         return "-"
     text = f"${price:.4f}"

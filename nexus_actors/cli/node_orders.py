@@ -1,5 +1,5 @@
-"""Orders to one node. By a row of `nexus.commands` it may run anywhere, and tells the outcome; the
-one that runs here is asked by its socket, and the order put on record from here."""
+"""Orders to one node. A node on any host gets them, and reports the outcome, in `nexus.commands`.
+The service here gets them through its socket, and the command records them."""
 
 import time
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from nexus_actors.settings import Settings
 
 PATIENCE: Final = 30.0
-"""Seconds that an order's end is waited for."""
+"""Seconds to wait for the outcome of an order."""
 LOOK: Final = 0.2
-"""Seconds between two looks."""
+"""Seconds between two queries."""
 OnNode = Annotated[
     str | None,
     Parameter(
@@ -47,8 +47,8 @@ def give_order(
     why: str | None = None,
     json: bool = False,
 ) -> None:
-    """Give it, wait for what comes of it, and tell. Raises CommandError where it is refused, or
-    nothing comes of it in time."""
+    """Give an order, wait for its outcome, and print it. Raises CommandError if it is refused, or
+    there is no outcome in time."""
     statement = "SELECT nexus.command($1, $2, $3, $4, $5, $6) AS number"
     [made] = call_as_operator(settings, statement, node, action, actor, now, why)
     row = _wait(settings, made["number"])
@@ -75,10 +75,10 @@ def order_here(
     *,
     why: str | None,
 ) -> Any:
-    """The answer of the service that runs here to an order by its socket, put on record before.
+    """Record an order, give it to the service here through its socket, and return the answer.
 
-    It works without the database too: then a note says what is not on record. Raises CommandError
-    where that is so and there is a `why`, which only the record is for.
+    Works without the database: a note then says what was not recorded. Raises CommandError in that
+    case if there is a `why`, which is for the record only.
     """
     node = ask_service(config, "status", {"queues": False})["instance"]
     actor = str(arguments.get("actor", ""))
@@ -96,7 +96,7 @@ def order_here(
 def _put_on_record(
     config: ConfigPath, action: str, subject: str, detail: Mapping[str, object]
 ) -> str | None:
-    """As nexus.command does. What keeps it from being there, if something does."""
+    """Record it as nexus.command does. Returns the reason if that fails."""
     from json import dumps
 
     from nexus_actors.storage.errors import StorageError
@@ -104,7 +104,7 @@ def _put_on_record(
     statement = "SELECT nexus.record($1, left($2, 1000), jsonb_strip_nulls($3::jsonb), $4)"
     try:
         settings = read_settings(config)
-    except CommandError:  # the service runs, and may be asked to read what is mended
+    except CommandError:  # the order may be to reload the corrected config
         return "the config has mistakes (nexus config check)"
     missing: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""`nexus nodes`, and `nexus status --all`: every process of the service, wherever it runs."""
+"""`nexus nodes`, and `nexus status --all`: every process of the service, on any host."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -36,7 +36,7 @@ def nodes(*, config: ConfigPath = None, json: AsJson = False) -> None:
 
 
 def show_nodes(config: Path | None, *, json: bool) -> int:
-    """Print them; exit code 6 where one is lost or degraded."""
+    """Print the nodes. Exit code 6 if one is lost or degraded."""
     found = run(_read, running_database(read_settings(config)))
     if json:
         print_json([asdict(it) for it in found])
@@ -54,8 +54,8 @@ def show_nodes(config: Path | None, *, json: bool) -> int:
 
 
 def nodes_table(found: "Sequence[NodeStatus]", width: int) -> "Table":
-    """One line a node; on a usual terminal without what `_notes` tells then. Of two with one name,
-    their ids tell which is which."""
+    """One line per node. A narrow table leaves out what `_notes` prints then. Nodes with the same
+    name are shown with their ids."""
     from rich import box
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""`nexus observer`: the service in a terminal, for looking and for acting."""
+"""`nexus observer`: watch and control the service in a terminal."""
 
 import sys
 from typing import Annotated
@@ -53,7 +53,7 @@ def observer(
     def url() -> str | None:
         try:
             return running_database(settings)
-        except CommandError:  # none of our own runs, which the observer says
+        except CommandError:  # no embedded server runs; the observer says so
             return None
 
     from nexus_actors.observer.command import observe, runner

@@ -1,4 +1,4 @@
-"""Functions of SQL for operators, as commands call them. A refusal is a line, and wrong usage."""
+"""Calls of SQL functions for operators. A refusal by SQL exits with the code of wrong usage."""
 
 import getpass
 import socket
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def call_as_operator(
     settings: "Settings", statement: str, *arguments: object
 ) -> list[dict[str, Any]]:
-    """Run one of them, with who calls it as the last argument."""
+    """Run a statement with the caller's name as the last argument."""
     return ask(settings, statement, *arguments, caller())
 
 
 def ask(settings: "Settings", statement: str, *arguments: object) -> list[dict[str, Any]]:
-    """Run a statement that needs not know who asks."""
+    """Run a statement that does not need the caller's name."""
     from nexus_actors.storage.errors import StorageRefused
 
     try:
@@ -46,9 +46,9 @@ async def _run(url: str, statement: str, arguments: tuple[object, ...]) -> list[
 
 
 def caller() -> str:
-    """Who calls, for the record."""
+    """The caller's name, for records."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # no such user here, in a container
+    except (KeyError, OSError):  # in a container, the user may not exist
         user = "somebody"
     return f"{user}@{socket.gethostname()}"[:255]

@@ -1,4 +1,4 @@
-"""Options that many commands share, and the settings they lead to."""
+"""Options that many commands share, and loading of settings."""
 
 import math
 import os
@@ -29,7 +29,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def age(text: str) -> float:
-    """The seconds that `--older-than` means."""
+    """Parse the value of `--older-than` into seconds."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
     if found is None:
         raise CommandError(
@@ -39,7 +39,7 @@ def age(text: str) -> float:
 
 
 def _finite(_type: object, seconds: float | None) -> None:
-    """Also no NaN, which is later than no time: it would be waited for without end."""
+    """Also refuses NaN, which would mean to wait forever."""
     if seconds is not None and not 0 <= seconds < math.inf:
         raise ValueError("expected a finite number of seconds, 0 or more.")
 
@@ -50,7 +50,7 @@ Timeout = Annotated[
 
 
 def read_settings(path: Path | None) -> "Settings":
-    """The settings in force; every mistake in them at once, if there is any."""
+    """The settings in force. Raises an error that lists every mistake."""
     from nexus_actors.settings import SettingsErrors, load_settings
 
     settings = load_settings(path, os.environ)

@@ -1,4 +1,4 @@
-"""`nexus reload|restart`: change the running service, without an outage."""
+"""`nexus reload|restart`: change the running service without an outage."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any

@@ -24,14 +24,14 @@ from nexus_actors.operations import control_client
 
 HISTORY_LENGTH: Final = 1000
 COMPLETION_TIMEOUT: Final = 2.0
-"""Seconds that the Tab key waits for a service that is busy."""
+"""Seconds that the Tab key waits for a busy service."""
 _CHUNK: Final = 1 << 16
 _EXIT_CODES: Final = {"failed": exit_codes.FAILED, "interrupted": exit_codes.INTERRUPTED}
 _INTERRUPT: Final = {signal.SIGINT}
 _STREAMS: Final = ("out", "err")
 
 Show = Callable[[str, str], None]
-"""Is given each piece of what a statement prints: `out` or `err`, and the text."""
+"""Called with each piece of output of a statement: `out` or `err`, and the text."""
 Execute = Annotated[
     str | None,
     Parameter(
@@ -67,16 +67,16 @@ def remote(*, execute: Execute = None, config: ConfigPath = None, json: AsJson =
 
 
 class Conversation:
-    """The connection, as the asker uses it. Raises CommandError once the service has ended it."""
+    """A session with the service. Raises CommandError after the service has ended it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._data = bytearray()
 
     def run(self, source: str, show: Show) -> str:
-        """Have a statement run, and show what it prints; how it ended. Ctrl-C interrupts it; the
-        second ends this process, and with it the session."""
-        # Held back until the line is sent: the interruption is one more.
+        """Run a statement and show its output. Returns how it ended. The first Ctrl-C interrupts
+        it, the second ends this process and so the session."""
+        # SIGINT is blocked while the statement is sent, since the interrupt is a message, too.
         signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPT)
         with self._heeding():
             self._send({"run": source})
@@ -89,9 +89,9 @@ class Conversation:
                         show(name, text)
 
     def complete(self, text: str) -> list[str]:
-        """What it may go on with; nothing if the service does not say so in time."""
+        """Completions of the text; none if the service does not answer in time."""
         deadline = time.monotonic() + COMPLETION_TIMEOUT
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it could lose what is being read
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it could lose data being read
         try:
             self._send({"complete": text})
             while (answer := self._next(deadline)).get("of") != text:
@@ -118,11 +118,11 @@ class Conversation:
 
     def _send(self, request: object) -> None:
         self._sock.settimeout(None)
-        with suppress(BrokenPipeError, ConnectionResetError):  # the next answer tells
+        with suppress(BrokenPipeError, ConnectionResetError):  # the next read reports it
             self._sock.sendall(dumps(request).encode() + b"\n")
 
     def _next(self, deadline: float | None) -> dict[str, Any]:
-        """The next answer. TimeoutError if it is not there by then."""
+        """The next answer. Raises TimeoutError at the deadline."""
         while (end := self._data.find(b"\n")) < 0:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
@@ -156,8 +156,8 @@ def _show(name: str, text: str) -> None:
 
 
 def _prompt(conversation: Conversation) -> None:
-    """Read and run, until Ctrl-D or exit()."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # it empties the line that is typed
+    """Read and run statements until Ctrl-D or exit()."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it discards the typed line
     with _edited(conversation.complete):
         lines: list[str] = []
         while True:
@@ -184,8 +184,8 @@ _compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def is_complete(source: str) -> bool:
-    """Whether these lines are a statement; also where they can never be one, which the service
-    tells."""
+    """Whether these lines are a complete statement, or can never become one, which the service then
+    reports."""
     try:
         return _compile(source, "<nexus remote>", "single") is not None
     except (SyntaxError, ValueError, OverflowError):
@@ -194,7 +194,7 @@ def is_complete(source: str) -> bool:
 
 @contextmanager
 def _edited(complete: Callable[[str], list[str]]) -> Iterator[None]:
-    """Lines can be edited, called back and completed, where Python has readline."""
+    """Enable line editing, history and completion if Python has readline."""
     try:
         import readline
     except ImportError:
@@ -217,7 +217,7 @@ def _edited(complete: Callable[[str], list[str]]) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # a full disk, a home that is not there: it is only a history
+        with suppress(OSError):  # a full disk or a missing home costs only the history
             history.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(history, os.O_WRONLY | os.O_CREAT, 0o600))
             history.chmod(0o600)
@@ -225,7 +225,7 @@ def _edited(complete: Callable[[str], list[str]]) -> Iterator[None]:
 
 
 def history_file() -> Path:
-    """In the user's directory for what programs keep."""
+    """The history file in the user's state directory."""
     base = os.environ.get("XDG_STATE_HOME", "")
     state = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
     return state / "nexus" / "remote_history"

@@ -1,8 +1,8 @@
-"""The one place where errors become a line on standard error and an exit code, and where all is
-printed that is no table: whatever it says, it steers no terminal and begins no line but its own.
+"""Prints all output other than tables, and turns errors into a line and an exit code. No output can
+control the terminal or forge a line.
 
-What is expected to go wrong is listed in `_EXIT_CODES`, by name, so that nothing is imported just
-to be caught. Everything else is a bug and keeps its traceback.
+Expected errors are listed in `_EXIT_CODES` by name, so that nothing is imported only to be caught.
+Every other error is a bug and keeps its traceback.
 """
 
 import io
@@ -17,7 +17,7 @@ from nexus_actors.cli import exit_codes
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked; the message is a line for the operator.
+    """A command cannot do its job. The message is one line for the operator.
 
     `details` are further lines.
     """
@@ -30,7 +30,7 @@ class CommandError(Exception):
         self.details = tuple(details)
 
 
-# A class stands for its subclasses too; the nearest counts.
+# A class includes its subclasses; the most specific entry counts.
 _EXIT_CODES: Final = {
     "nexus_actors.admin.listening.ListenError": exit_codes.FAILED,
     "nexus_actors.failpoints.FailpointError": exit_codes.USAGE,
@@ -52,7 +52,7 @@ _EXIT_CODES: Final = {
 
 
 def run(tokens: Sequence[str] | None = None) -> int:
-    """Run one command line; its exit code. Only an unforeseen exception leaves it."""
+    """Run one command line and return its exit code. Raises only unexpected exceptions."""
     _guard_streams()
     try:
         code = _run(tokens)
@@ -75,13 +75,13 @@ def _run(tokens: Sequence[str] | None) -> int:
     try:
         code = app(tokens, print_error=False, exit_on_error=False, result_action="return_value")
     except CycloptsError as error:
-        complain(" ".join(str(error).split()))  # laid out for a box
+        complain(" ".join(str(error).split()))  # cyclopts breaks lines for a box
         return exit_codes.USAGE
     return code if isinstance(code, int) else exit_codes.OK
 
 
 def _report(error: BaseException) -> int | None:
-    """Say what went wrong; the exit code. None, and nothing said, if it was not expected."""
+    """Print an expected error and return its exit code. None, without output, for any other."""
     found = list(leaves(error))
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in found):
         return exit_codes.INTERRUPTED
@@ -97,7 +97,7 @@ def _report(error: BaseException) -> int | None:
 
 
 def _flush() -> None:
-    """Hand out what is printed; if nobody takes it, spare the reader Python's complaint at exit."""
+    """Flush output. If the reader is gone, prevent Python's own message at exit."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -105,7 +105,7 @@ def _flush() -> None:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions inside trio's groups; one that stands alone is its own."""
+    """The exceptions in nested groups, or the exception itself if it is not a group."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from leaves(inner)
@@ -114,11 +114,11 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _known(error: BaseException) -> tuple[tuple[str, ...], int] | None:
-    """The lines to say of an expected error, and its exit code; None if it is not expected."""
+    """The lines and the exit code for an expected error; None if it is unexpected."""
     if isinstance(error, CommandError):
         return (str(error), *error.details), error.exit_code
     if type(error).__module__ == "supervisors.errors" and error.__cause__ is not None:
-        return _known(error.__cause__)  # the tree did not start; why stands behind it
+        return _known(error.__cause__)  # the tree did not start; its cause says why
     for cls in type(error).__mro__:
         code = _EXIT_CODES.get(f"{cls.__module__}.{cls.__qualname__}")
         if code is not None:
@@ -127,7 +127,7 @@ def _known(error: BaseException) -> tuple[tuple[str, ...], int] | None:
 
 
 def _database_behind(error: BaseException, code: int) -> int:
-    """The client says Unavailable of a service and of a database; a script wants to know which."""
+    """Distinguish service and database, since the client raises Unavailable for both."""
     cause = error.__cause__
     if code == exit_codes.NOT_RUNNING and cause is not None:
         known = _known(cause)
@@ -136,29 +136,29 @@ def _database_behind(error: BaseException, code: int) -> int:
 
 
 def complain(message: str) -> None:
-    """An error or a warning, one line on standard error."""
+    """Print an error or a warning as one line on standard error."""
     from nexus_actors.contract.shown_text import printable
 
     print(f"nexus: {printable(message)}", file=sys.stderr)
 
 
 def note(message: str) -> None:
-    """Something good to know, one line on standard error."""
+    """Print useful information as one line on standard error."""
     from nexus_actors.contract.shown_text import printable
 
     print(printable(message), file=sys.stderr)
 
 
 def say(line: str) -> None:
-    """Data for eyes or a script: one line on standard output."""
+    """Print data as one line on standard output."""
     from nexus_actors.contract.shown_text import printable
 
     print(printable(line))
 
 
 def say_text(text: str, *, end: str = "\n", aside: bool = False) -> None:
-    """A text with lines of its own, such as an answer, on standard output, or, `aside`, on standard
-    error. JSON has it exactly.
+    """Print a text of several lines, such as an answer, on standard output, or with `aside` on
+    standard error. Only JSON output is exact.
     """
     from nexus_actors.contract.shown_text import readable
 
@@ -166,8 +166,8 @@ def say_text(text: str, *, end: str = "\n", aside: bool = False) -> None:
 
 
 def print_json(data: object, *, indent: int | None = 2) -> None:
-    """Data for a script: one JSON document on standard output; on one line, and at once, where
-    `indent` is None."""
+    """Print one JSON document on standard output; if `indent` is None, on one line and flushed at
+    once."""
     from nexus_actors.contract.shown_text import json_text
 
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
@@ -175,9 +175,9 @@ def print_json(data: object, *, indent: int | None = 2) -> None:
 
 
 def _guard_streams() -> None:
-    """What comes out by Python itself is shown alike: bugs, and libraries that log."""
+    """Escape what Python itself prints, too: tracebacks, and log lines of libraries."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know ASCII only
+        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may be ASCII
     sys.excepthook = _tell_bug
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_Plain())
@@ -192,7 +192,7 @@ def _tell_bug(cls: type[BaseException], error: BaseException, trace: TracebackTy
 
 
 class _Plain(logging.Formatter):
-    """Where no log is set up."""
+    """Formats log records when no log is set up."""
 
     def format(self, record: logging.LogRecord) -> str:
         from nexus_actors.contract.shown_text import readable

@@ -1,4 +1,4 @@
-"""`nexus result`: what became of a request."""
+"""`nexus result`: the result of a request."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 LOOK_AGAIN = 0.5
-"""Seconds between looks at a request that was sent again."""
+"""Seconds between queries about a request that was sent again."""
 UNKNOWN = "the journal does not know it, and it is not among the last that were sent to the queue"
 
 
@@ -64,7 +64,7 @@ async def _find(settings: "Settings", url: str, request_id: str, timeout: float)
 async def _is_unknown(
     service: "LLMService", settings: "Settings", url: str, request_id: str
 ) -> bool:
-    """Whether nobody knows of it, as far as can be told."""
+    """Whether the request is certainly unknown."""
     from nexus_actors.client.errors import Timeout
     from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres
@@ -72,21 +72,21 @@ async def _is_unknown(
 
     try:
         async with open_postgres(url, pool_size=1) as pool:
-            # In the order of its way, so that it is not missed in between.
+            # In the order of its stages, so that a moving request is not missed.
             queued = await pool.run(read_queued, settings.queue.requests, request_id)
             if queued is not None or await pool.run(read_entry, request_id) is not None:
                 return False
         await service.result(request_id)
     except Timeout:
         return True
-    except StorageError:  # who may not ask simply waits
+    except StorageError:  # without the privilege to read, just wait
         pass
     return False
 
 
 async def _newest(service: "LLMService", url: str, request_id: str, timeout: float) -> "LLMResult":
-    """What is stored now; where there is time to wait and the request was sent again under its own
-    id, what supersedes it."""
+    """The stored result. If there is time and the request was sent again under its own id, wait for
+    the result that supersedes it."""
     import trio
 
     from nexus_actors.client.errors import Timeout
@@ -100,7 +100,7 @@ async def _newest(service: "LLMService", url: str, request_id: str, timeout: flo
         return found
     try:
         async with open_postgres(url, pool_size=1) as pool:
-            # The journal first: what has ended by then is stored a little later, or already.
+            # The journal first: a request that has ended there has its result stored soon.
             while (left := until - trio.current_time()) > 0:
                 entry = await pool.run(read_entry, request_id)
                 found = await service.result(request_id, left)
@@ -108,14 +108,14 @@ async def _newest(service: "LLMService", url: str, request_id: str, timeout: flo
                     return found
                 await trio.sleep(min(LOOK_AGAIN, left))
     except StorageError:
-        return found  # who may not ask the journal has what is stored
+        return found  # without the privilege to read the journal
     told = f"no result for {request_id} after {timeout:g} s: it was sent again under its own id"
     raise Timeout(told, request_id=request_id)
 
 
 def _is_newest(found: "LLMResult", request: "Mapping[str, object] | None") -> bool:
-    """Whether no other result is to come, by the request's row in the journal. No times are
-    compared: they may be those of two machines."""
+    """Whether no other result will follow, by the request's row in the journal. Times are not
+    compared, as they may come from two clocks."""
     from nexus_actors.contract.result import Answer
 
     if request is None or request["sent_again_after"] is None:
@@ -127,7 +127,7 @@ def _is_newest(found: "LLMResult", request: "Mapping[str, object] | None") -> bo
 
 
 async def _held_up(settings: "Settings", url: str, request_id: str) -> str | None:
-    """Why there is no result, as far as journal, queue and service know; None if they do not."""
+    """Why there is no result, from journal, queue and service; None if they do not say."""
     from nexus_actors.operations import control, control_client
     from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import open_postgres

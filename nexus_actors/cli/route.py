@@ -1,4 +1,4 @@
-"""`nexus route`: where a request would go, without asking anybody."""
+"""`nexus route`: where a request would go, without calling a provider."""
 
 import sys
 from pathlib import Path
@@ -56,7 +56,7 @@ def route(
 
 
 def _requests(file: str, text: str) -> list[tuple[int | None, str]]:
-    """One request, however it is laid out; or one a line, each with the line's number."""
+    """One request in any layout, or one per line with the line's number."""
     lines = [(number, it) for number, it in enumerate(text.split("\n"), 1) if it.strip()]
     if len(lines) > 1 and (file.endswith(".jsonl") or _parsed(lines[0][1]) is not None):
         return [*lines]
@@ -64,7 +64,7 @@ def _requests(file: str, text: str) -> list[tuple[int | None, str]]:
 
 
 def _parsed(text: str) -> object:
-    """None where it is no JSON."""
+    """The parsed JSON, or None if it is invalid."""
     import json
 
     try:
@@ -96,7 +96,7 @@ def _read(file: str) -> str:
 
 
 def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]:
-    """What routing makes of a request, as JSON has it."""
+    """The routing of a request, in the form of the JSON output."""
     from nexus_actors.providers.honours import wanted
     from nexus_actors.routing import Routed, Routes
     from nexus_actors.routing.choice import expected_cost
@@ -135,7 +135,7 @@ def explain_route(settings: "Settings", request: "LLMRequest") -> dict[str, Any]
 def _refused_by_budget(
     settings: "Settings", ref: "ModelRef", request: "LLMRequest", catalog: "Catalog"
 ) -> str | None:
-    """Which budget refuses this call whatever is left of it, and why."""
+    """The budget that refuses this call even if unspent, and why."""
     from nexus_actors.admission.budget_bounds import counted, most_cost, refused_as_unknown
 
     budgets = counted(settings.budgets, request, ref.provider)
@@ -145,7 +145,7 @@ def _refused_by_budget(
 def _error(
     outcome: "Routed | Unroutable", refusals: "Sequence[str | None]"
 ) -> dict[str, str] | None:
-    """How the request would end without a call."""
+    """The error with which the request would end without a call."""
     from nexus_actors.contract.errors import ErrorType
     from nexus_actors.routing import Routed
 

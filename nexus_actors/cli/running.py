@@ -1,9 +1,9 @@
-"""How commands run what waits: on trio, and so that Ctrl-C ends them in order, at any moment.
+"""Runs async commands on trio so that Ctrl-C always ends them in order.
 
-Python raises KeyboardInterrupt wherever it is, also in the middle of the driver, whose state it
-tears: the command then hangs, or the process crashes. And what is raised once, at one place, is
-easily lost. So while trio runs, the first Ctrl-C cancels the command, which the driver and all of
-ours know how to bear; a second ends the process at once, as every one does while nothing waits.
+Python raises KeyboardInterrupt at any point, even inside the database driver, whose state it then
+corrupts: the command hangs or the process crashes. A KeyboardInterrupt is also easily lost. So
+while trio runs, the first Ctrl-C cancels the command, which all code supports; the second ends the
+process at once, as any Ctrl-C does while trio is not running.
 """
 
 import signal
@@ -19,9 +19,7 @@ Ts = TypeVarTuple("Ts")
 
 
 def run(function: Callable[[Unpack[Ts]], Awaitable[T]], *arguments: *Ts) -> T:
-    """Run an async function. Interrupted, it is cancelled, and KeyboardInterrupt raised when it has
-    put all in order.
-    """
+    """Run an async function. Ctrl-C cancels it; after its cleanup, KeyboardInterrupt is raised."""
     import trio
 
     async def interruptible() -> T:
@@ -40,7 +38,7 @@ def run(function: Callable[[Unpack[Ts]], Awaitable[T]], *arguments: *Ts) -> T:
             with scope:
                 return await function(*arguments)
         except Exception as error:
-            if scope.cancel_called:  # what was broken off may complain of it
+            if scope.cancel_called:  # the cancellation may have caused it
                 raise KeyboardInterrupt from error
             raise
         finally:

@@ -1,7 +1,7 @@
-"""Standard output for eyes: tables, colours where there is a terminal.
+"""Tables on standard output, with colours on a terminal.
 
-Whatever a table shows may be foreign. A `str` in it is plain text to a `Screen`: never markup, and
-what is not seen is an escape. What has a style is made by `cell`.
+Any text in a table may be foreign. A `Screen` treats each `str` as plain text without markup, and
+escapes invisible characters. Styled text is made by `cell`.
 """
 
 import re
@@ -15,27 +15,26 @@ from nexus_actors.contract.shown_text import printable
 
 _FILL: Final = re.compile(r" +$", re.MULTILINE)
 LONGEST = 2000
-"""Characters of a cell."""
+"""The most characters of a cell."""
 UNBOUNDED = 1_000_000
-"""Columns where there is no terminal: a row is one line, and nothing of it is cut."""
+"""Columns if there is no terminal: each row is one uncut line."""
 
 
 def cell(value: object, style: str | Style = "") -> Text:
-    """Foreign text as rich shows it, as it is and in a style."""
+    """Foreign text, escaped, with a style."""
     return Text(printable(str(value), LONGEST), style)
 
 
 def one_line(value: object) -> Text:
-    """Foreign text of one line, cut where it does not fit into a column that may be narrowed."""
+    """Foreign text on one line, cut if its column is narrowed."""
     text = cell(value)
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
 
 class Screen(Console):
-    """rich's console without its guesses at what a word is and without its markup, that leaves a
-    reader who has gone to `report`: rich itself would end the process, with an exit code that means
-    something else here.
+    """rich's console without highlighting and markup. If the reader of the output is gone, it lets
+    `report` handle that: rich would exit with a code that has another meaning here.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -44,11 +43,11 @@ class Screen(Console):
             self.width = UNBOUNDED
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Called by rich for each `str`: a cell, a heading, a line."""
+        """Called by rich for each `str`: cells, headings and lines."""
         return super().render_str(printable(text, LONGEST), **{**options, "markup": False})
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Without the blanks that fill up a row, where nobody sees columns."""
+        """Print without trailing blanks if the output is not a terminal."""
         if self.is_terminal or self.width != UNBOUNDED:
             super().print(*objects, **options)
             return
@@ -57,10 +56,10 @@ class Screen(Console):
         super().print(Text(_FILL.sub("", captured.get())), end="", soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
-        """Called by rich."""
+        """Called by rich if the reader is gone."""
         raise BrokenPipeError
 
 
 def is_unicode(console: Console) -> bool:
-    """Whether what it writes to can take more than ASCII and accents: lines of a tree, say."""
+    """Whether the console can encode all characters, such as those that draw trees."""
     return console.encoding.lower().replace("-", "").startswith("utf")

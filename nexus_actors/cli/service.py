@@ -1,4 +1,4 @@
-"""`nexus start|stop|status|tree`: the service itself, from the terminal."""
+"""`nexus start|stop|status|tree`: run the service, stop it, look at it."""
 
 import gc
 import os
@@ -27,7 +27,7 @@ def start(*, config: ConfigPath = None) -> int:
 
     Example: nexus start --config /etc/nexus/nexus.toml
     """
-    gc.disable()  # Modules stay: it would go through them in vain. `run_service` puts it on again.
+    gc.disable()  # Collecting during imports finds nothing. `run_service` enables it again.
     settings = read_settings(config)
     import structlog
 
@@ -48,7 +48,7 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
     Example: nexus stop --timeout 60
     """
     place = service_place(config)
-    # Beyond the drain: closing connections and stopping an embedded server take their time.
+    # After the drain, closing connections and stopping an embedded server take a while.
     limit = place.drain_timeout + 40 if timeout is None else timeout
     pid = _stop(place.data_dir, limit)
     if pid is None:
@@ -107,11 +107,11 @@ def status(
 
 
 def _say_alive(config: Path | None, *, json: bool) -> int:
-    """Nothing is asked of the database. Where it starts or stops, its lock tells that it lives."""
+    """Queries no database. While the service starts or stops, its lock shows that it lives."""
     try:
         answer = ask_service(config, "status", {"queues": False})
         pid, state = answer["pid"], answer["state"]
-    except control_client.Stopping as stopping:  # it starts, or stops
+    except control_client.Stopping as stopping:  # it is starting or stopping
         pid, state = stopping.pid, "starting or stopping"
     if json:
         print_json({"pid": pid, "state": state})
@@ -142,7 +142,7 @@ def tree(*, config: ConfigPath = None, json: AsJson = False) -> None:
 
 
 def service_place(config: Path | None) -> Place:
-    """Where the service of this config is. Only a config that may be wrong is read as a whole."""
+    """Where the service of this config is. Mistakes in other settings do not matter."""
     place = read_place(config)
     if place is not None:
         return place
@@ -153,12 +153,12 @@ def service_place(config: Path | None) -> Place:
 def ask_service(
     config: Path | None, command: str, arguments: Mapping[str, object] | None = None
 ) -> Any:
-    """The running service's answer to a command of its control socket."""
+    """The running service's answer to a command on its control socket."""
     return control_client.ask(service_place(config).data_dir, command, arguments)
 
 
 def _kept(data_dir: Path) -> int:
-    """How many answers are left in the spool, which is empty where none is."""
+    """How many answers are left in the spool."""
     file = data_dir / "answers.spool"
     try:
         if not file.stat().st_size:
@@ -171,7 +171,7 @@ def _kept(data_dir: Path) -> int:
 
 
 def _stop(data_dir: Path, limit: float) -> int | None:
-    """Ask for the stop; the process id once the process is gone, None if it is not gone in time."""
+    """Ask for the stop. Returns the pid once the process is gone, or None after `limit` seconds."""
     deadline = time.monotonic() + limit
     pid = told = 0
     while pid == 0 or running_pid(data_dir) == pid:
@@ -180,12 +180,12 @@ def _stop(data_dir: Path, limit: float) -> int | None:
             pid = answer["pid"]
             break
         except control_client.Starting as starting:
-            # It has no socket yet, and may wait for long. Its lock tells that it is this process.
+            # It has no socket yet, and may wait for long. Its lock holds its pid.
             pid = starting.pid
             if told != pid:
                 _terminate(told := pid)
         except control_client.Stopping as stopping:
-            # It has been asked before, and then goes; or it is only starting: ask again.
+            # It is already stopping, or still starting: ask again.
             pid = stopping.pid
         if time.monotonic() >= deadline:
             return None
@@ -207,7 +207,7 @@ def _terminate(pid: int) -> None:
 
 
 def _is_gone(pid: int, deadline: float) -> bool:
-    """Wait for the end of a process that is no child; only Linux can, else the lock tells."""
+    """Wait for a process that is not a child to end. Only on Linux; elsewhere the lock tells."""
     if not hasattr(os, "pidfd_open"):
         return True
     try:

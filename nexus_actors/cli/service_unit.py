@@ -1,4 +1,4 @@
-"""`nexus service install|uninstall|show`: the service as a unit of systemd's."""
+"""`nexus service install|uninstall|show`: the systemd unit of the service."""
 
 import difflib
 import os
@@ -168,7 +168,7 @@ def _must_be_allowed(wanted: Wanted) -> None:
 
 
 def _installed(file: Path) -> str | None:
-    """The unit that is there, which is one of ours; None if there is none."""
+    """The installed unit, if this program wrote it; None if there is none."""
     if file.is_symlink() or (file.exists() and not file.is_file()):
         raise CommandError(f"{file} is no file (masked?); it is left as it is")
     try:
@@ -183,7 +183,7 @@ def _installed(file: Path) -> str | None:
 
 
 def _lay_out(unit: Unit, wanted: Wanted) -> None:
-    """Folder of secrets and file of variables, where they lack."""
+    """Create the folder for secrets and the file for variables, if they do not exist."""
     folder, file = wanted.seen(unit.folder), wanted.seen(unit.env_file)
     try:
         if not folder.is_dir():
@@ -196,7 +196,7 @@ def _lay_out(unit: Unit, wanted: Wanted) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    """Whole, or not at all."""
+    """Write the file atomically."""
     scratch = file.with_suffix(".new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -209,7 +209,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _difference(before: str | None, after: str) -> Iterator[str]:
-    """What another unit is changed by, line by line; nothing where none is there."""
+    """A diff from an installed unit to the new one; empty if none is installed."""
     if before is not None:
         lines = before.splitlines(), after.splitlines()
         yield from difflib.unified_diff(*lines, "installed", "new", lineterm="", n=0)

@@ -1,4 +1,4 @@
-"""How a running service looks in a terminal: its status as a table, its supervision as a tree."""
+"""Output about a running service: its status as a table, its supervision as a tree."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -9,15 +9,15 @@ from rich.text import Text
 from nexus_actors.cli.screen import Screen, cell
 
 WIDE = 100
-"""Columns of a terminal that has room to spare."""
+"""Columns from which a terminal counts as wide."""
 
 
 _EARLIER: Final = frozenset({"calls", "calls_at_once", "keys_held", "shut", "in_lane"})
-"""Names that programs may still read, and that say again what other names say."""
+"""Names kept for programs that still read them. Other names have the same values."""
 
 
 def print_status(status: Mapping[str, Any]) -> None:
-    """One line a number, nested ones by their path."""
+    """Print one value per line, nested ones by their path."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
@@ -42,12 +42,12 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 
 _LINES: Final = (("├─ ", "│  "), ("└─ ", "   "))
-"""What joins a child to its supervisor, and what passes it by: for one of several, for the last."""
+"""What joins a child to its supervisor, and what continues below it; then for the last child."""
 _ASCII_LINES: Final = (("|- ", "|  "), ("`- ", "   "))
 
 
 def render_tree(root: Mapping[str, Any], *, ascii_only: bool = False) -> Table:
-    """The supervision tree: each actor on a line, with its vital signs; the unusual stands out."""
+    """The supervision tree: one actor per line with its figures. What is unusual is highlighted."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("actor", no_wrap=True)
     table.add_column("class", style="cyan", no_wrap=True, overflow="ellipsis")
@@ -61,7 +61,7 @@ def render_tree(root: Mapping[str, Any], *, ascii_only: bool = False) -> Table:
 
 
 def fit(table: Table, console: Screen) -> None:
-    """Bring the columns closer where the terminal is narrow."""
+    """Move the columns closer together if the terminal is narrow."""
     table.padding = (0, 1 if console.width < WIDE else 2, 0, 0)
 
 
@@ -96,7 +96,7 @@ def _cells(guide: str, node: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def age(uptime: float) -> str:
-    """Seconds for eyes."""
+    """Seconds for display."""
     seconds = int(uptime)
     if seconds < 60:
         return f"{seconds} s"

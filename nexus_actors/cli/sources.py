@@ -1,4 +1,4 @@
-"""Files that commands read, or standard input."""
+"""Input of commands from files or standard input."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from nexus_actors.cli.report import CommandError
 
 @contextmanager
 def opened(file: str) -> Iterator[IO[bytes]]:
-    """The file, or standard input for `-`. Raises CommandError where it cannot be opened."""
+    """Open the file, or standard input for `-`. Raises CommandError if that fails."""
     if file == "-":
         yield sys.stdin.buffer
         return

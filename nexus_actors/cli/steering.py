@@ -1,6 +1,6 @@
-"""`nexus pause|resume|scale|drain|log-level`: rows of `nexus.control`, which every node obeys.
+"""`nexus pause|resume|scale|drain|log-level`: rows of `nexus.control`, which all nodes obey.
 
-They need the database alone, no service: what is written holds for whoever runs, and will run.
+These commands need only the database, no running service. The rows also apply to future nodes.
 """
 
 from collections.abc import Mapping
@@ -231,7 +231,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _this_node(settings: "Settings") -> str:
-    """The id of the node whose data_dir is this config's."""
+    """The id of the node that has this config's data_dir."""
     file: Path = settings.service.data_dir / "instance-id"
     try:
         return file.read_text().strip()
@@ -244,7 +244,7 @@ def _this_node(settings: "Settings") -> str:
 
 
 def _warn(settings: "Settings", subject: str, name: str | None) -> None:
-    """A slip of the pen is obeyed, and helps nobody; another node may know it, though."""
+    """Warn if this config lacks the name. It is stored all the same: another node may have it."""
     known = {*settings.providers, *settings.left_out}
     if subject == "provider" and name not in known:
         note(f"this config has no provider {name}; it has: {', '.join(sorted(known))}")
@@ -264,7 +264,7 @@ def _tell(
 
 
 def _tell_replaced(settings: "Settings", row: Mapping[str, Any]) -> None:
-    """Somebody may have meant it to last longer, or for another reason."""
+    """Print what a new setting replaced: another operator may have meant it to stay."""
     import json
 
     key = [row[name] for name in ("action", "subject", "name", "node")]

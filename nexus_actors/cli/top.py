@@ -1,4 +1,4 @@
-"""`nexus top`: what goes on now, renewed as it goes on: queues, providers, rates, spend, nodes."""
+"""`nexus top`: a live view of queues, providers, rates, spend and nodes."""
 
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from nexus_actors.settings import Settings
 
 INTERVAL = 2.0
-"""Seconds between two rounds."""
+"""Seconds between two refreshes."""
 FIRST_INTERVAL = 1.0
-"""Seconds that a single round measures rates for."""
+"""Seconds over which a single round measures rates."""
 
 
 def top(
@@ -70,7 +70,7 @@ async def _watch(settings: "Settings", url: str, once: bool, json: bool) -> None
 
 @contextmanager
 def _output(json: bool, *, renewed: bool = False) -> Iterator[Callable[["Round"], None]]:
-    """What shows a round: as a line of JSON, as a table, or in the place of the one before."""
+    """Yield a function that shows a round: as JSON, as a table, or in place of the last one."""
     if json:
         yield lambda it: print_json(asdict(it), indent=None)
         return
@@ -83,14 +83,14 @@ def _output(json: bool, *, renewed: bool = False) -> Iterator[Callable[["Round"]
         return
     from rich.live import Live
 
-    # Its own thread, which renews what has not changed, would print while trio runs.
+    # rich's refresh thread would print while trio runs.
     with Live(console=screen, screen=True, auto_refresh=False) as live:
         yield lambda it: live.update(render(it, screen.width), refresh=True)
 
 
 @asynccontextmanager
 async def _until_q() -> AsyncIterator[None]:
-    """Cancel the block when q is typed. Where nobody can type it runs on."""
+    """Cancel the block when q is typed. Without a keyboard, just run it."""
     import trio
 
     typing = sys.stdin is not None and sys.stdin.isatty()
@@ -116,7 +116,7 @@ async def _typed_q(then: Callable[[], None]) -> None:
 
 @contextmanager
 def _typed_at_once() -> Iterator[None]:
-    """The terminal hands on each key as it is typed, and shows none; afterwards as it was."""
+    """Read keys as they are typed, without echo; restore the terminal afterwards."""
     import termios
     import tty
 

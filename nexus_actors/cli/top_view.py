@@ -1,4 +1,4 @@
-"""How a round of `nexus top` looks, on 80 columns and more."""
+"""The display of `nexus top`, for 80 columns and more."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from nexus_actors.cli.service_view import WIDE, age
 from nexus_actors.observer.rounds import Round
 
 _NAME = 17
-"""Columns of a name on a usual terminal: what numbers leave of it."""
+"""Columns left for a name on a terminal of 80 columns."""
 _STYLES = {"ready": "bold green", "lost": "bold red", "degraded": "bold yellow"}
 
 
@@ -54,8 +54,8 @@ def _lines(texts: Iterable[str], style: str) -> Iterator[Text]:
 
 
 def _table(width: int, first: str, *numbers: str) -> Table:
-    """A name and numbers. Columns are as wide as numbers usually are, so that they stay in their
-    places from round to round."""
+    """A table of a name and numbers. Columns have the usual width of their numbers, so that they do
+    not move between rounds."""
     wide = width >= WIDE
     table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style="dim")
     most = None if wide else _NAME

@@ -1,4 +1,4 @@
-"""What `nexus service` would install, and what speaks against it."""
+"""The plan of `nexus service`: what would be installed, and what prevents it."""
 
 import stat
 import sys
@@ -23,7 +23,7 @@ from nexus_actors.settings.secret_files import CREDENTIALS
 from nexus_actors.settings.url_source import FILE_VARIABLE, URL_VARIABLES
 
 _STAND_INS: Final = {"url_file": "postgresql://nobody@localhost/nobody", "api_key_file": "7" * 40}
-"""What a secret is taken for that is not there yet, by the setting that names it."""
+"""Valid stand-ins for secrets that do not exist yet, by the setting that names them."""
 _LEAST: Final = (
     'write one with data_dir = "/var/lib/nexus" in [service] and url_file = "database_url" in'
     " [database]; the rest has defaults"
@@ -32,7 +32,7 @@ _LEAST: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the command line says."""
+    """The options of the command."""
 
     config: Path | None = None
     executable: Path | None = None
@@ -42,38 +42,38 @@ class Wanted:
 
     @property
     def base(self) -> Path:
-        """What stands for /."""
+        """The directory that stands for /."""
         return Path("/") if self.root is None else self.root.absolute()
 
     @property
     def folder(self) -> Path:
-        """Where the unit stands, as seen from here."""
+        """The unit's directory, below `base`."""
         place = Path.home() / ".config/systemd/user" if self.user else Path("/etc/systemd/system")
         return self.seen(place)
 
     @property
     def file(self) -> Path:
-        """The unit, as seen from here."""
+        """The unit's file, below `base`."""
         return self.folder / f"{self.name}.service"
 
     @property
     def systemctl(self) -> str:
-        """How it is called for such a unit."""
+        """The systemctl command for this unit."""
         where = "" if self.root is None else f" --root {self.root}"
         return f"systemctl{where}{' --user' if self.user else ''}"
 
     def named(self, path: Path) -> Path:
-        """As the unit names it. Below another root nobody knows what a relative path begins at."""
+        """The path as written in the unit. Below another root, relative paths are not resolved."""
         return path.absolute() if self.root is None else path
 
     def seen(self, path: Path) -> Path:
-        """Where a path of the unit's is, as seen from here."""
+        """A path of the unit, below `base`."""
         return self.base / path.relative_to("/")
 
 
 @dataclass(slots=True)
 class Planned:
-    """The unit, if there can be one."""
+    """The unit, if it is possible."""
 
     wanted: Wanted
     unit: Unit | None = None
@@ -81,16 +81,16 @@ class Planned:
     """Why it could not work."""
     warnings: list[str] = field(default_factory=list)
     missing: list[Path] = field(default_factory=list)
-    """Secrets that are still to be written, as the unit names them."""
+    """Secrets that do not exist yet, by their paths in the unit."""
 
     @property
     def text(self) -> str | None:
-        """The unit file; None where a name in it is none."""
+        """The content of the unit file; None if a name in it is invalid."""
         return None if self.unit is None else self.unit.text()
 
 
 def plan(wanted: Wanted) -> Planned:
-    """Look at the config, and at what the unit would start; change nothing."""
+    """Check the config and what the unit would start. Changes nothing."""
     planned = Planned(wanted)
     unit = Unit(
         name=wanted.name,
@@ -125,12 +125,12 @@ def _default_config(wanted: Wanted) -> Path:
 
 
 def _package(wanted: Wanted) -> list[Path]:
-    """Where the code of what is started is, if that is known: perhaps elsewhere than its venv."""
+    """Where the code of the executable is, if known. It may be outside its venv."""
     return [Path(nexus_actors.__file__)] if wanted.executable is None else []
 
 
 def _of_config(unit: Unit, file: Path, planned: Planned) -> Unit:
-    """The unit for this config, as far as that is right: its mistakes are told."""
+    """The unit for this config, as far as the config is valid. Its mistakes become troubles."""
     tables = read_toml(file)
     secrets = [] if isinstance(tables, Unreadable) else list(named_secrets(tables))
     variables = _variables(planned.wanted.seen(unit.env_file))
@@ -154,8 +154,8 @@ def _of_config(unit: Unit, file: Path, planned: Planned) -> Unit:
 def _as_it_will_be(
     unit: Unit, file: Path, secrets: list[tuple[str, str]], own: str, wanted: Wanted
 ) -> Settings | SettingsErrors:
-    """The settings as the service will read them; a secret that is not there yet is taken for one
-    that is right."""
+    """The settings as the service will read them. A secret that does not exist yet is replaced by a
+    valid stand-in."""
     variables = _variables(wanted.seen(unit.env_file))
     environ = {"HOME": str(Path.home()) if unit.user else "/", **variables}
     with tempfile.TemporaryDirectory() as folder:
@@ -174,7 +174,7 @@ def _as_it_will_be(
 
 
 def _variables(file: Path) -> Mapping[str, str]:
-    """What an EnvironmentFile says, in its plain form."""
+    """The variables in an EnvironmentFile of simple form."""
     try:
         lines = file.read_text(errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""`nexus waiting`: whose requests wait, and for what."""
+"""`nexus waiting`: what requests wait for."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -86,8 +86,8 @@ def _print(groups: Sequence[Mapping[str, Any]], requests: Sequence[Mapping[str, 
 
 
 def requests_table(requests: Sequence[Mapping[str, Any]], screen: "Screen") -> "Table":
-    """One line a request. Where not all has room, agents are left out, then seconds, and the date
-    of what is today's. An id is never cut: what is longer still goes on below."""
+    """One line per request. If the terminal is too narrow, agents are left out, then seconds and
+    today's date. Ids are never cut, only wrapped."""
     from rich.measure import Measurement
 
     from nexus_actors.cli.screen import UNBOUNDED
@@ -123,7 +123,7 @@ def _requests_table(
 
 
 def _table(*names: str) -> "Table":
-    """With one column that gives way where the terminal is narrow, `detail`, if there is one."""
+    """A table in which the column `detail`, if present, shrinks on a narrow terminal."""
     from rich import box
     from rich.table import Table
 
