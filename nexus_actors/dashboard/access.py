@@ -1,4 +1,4 @@
-"""Who may look and who may act: tokens, sessions, this machine's own."""
+"""Authenticates viewers: by token, by session cookie, or as callers on this machine."""
 
 import base64
 import hmac
@@ -24,8 +24,8 @@ _FORWARDED: Final = frozenset(
     }
 )
 _FORWARDED_PREFIXES: Final = ("x-forwarded", "x-original-", "cf-", "fastly-", "x-amzn-", "x-azure-")
-"""What proxies add. One that adds nothing, and passes `Host` as ours, is not to be told from a
-browser here."""
+"""Headers that proxies add. A proxy that adds none and sets `Host` to this server's cannot be told
+from a browser on this machine."""
 _PORT: Final = re.compile(r":(\d{1,5})$")
 _LOCAL_HOST: Final = re.compile(
     r"(localhost|127(?:\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE
@@ -37,16 +37,16 @@ class Caller:
     """Where a request comes from."""
 
     address: str | None
-    """Of the peer; None at a socket in the file system."""
+    """The peer's address; None on a Unix socket."""
     headers: Mapping[str, str]
     cookie: str | None = None
     http_version: str = "1.1"
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether it came by way of a proxy: it says so, or speaks as no browser does (nginx speaks
-        HTTP/1.0 unless it is told otherwise), or the page that led here is none of ours: by a link
-        elsewhere, or as the browser knows us under another name."""
+        """Whether the request came through a proxy: it has a proxy's header; or HTTP/1.0, nginx's
+        default, which no browser speaks; or a `Referer` or `Origin` other than `Host`, from a link
+        on another site, or because the browser knows this server by another name."""
         if any(it in _FORWARDED or it.startswith(_FORWARDED_PREFIXES) for it in self.headers):
             return True
         host = self.headers.get("host", "").lower()
@@ -55,8 +55,8 @@ class Caller:
 
     @property
     def is_local(self) -> bool:
-        """Whether a program of this machine has asked for this machine: a browser that was led here
-        by another name has that name in `Host`."""
+        """Whether the request comes from this machine and names it in `Host`. After DNS rebinding,
+        a browser sends another name."""
         if self.address is None or self.is_forwarded:
             return False
         if not _LOCAL_HOST.fullmatch(self.headers.get("host", "")):
@@ -69,31 +69,31 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who is there, and until when."""
+    """An admitted viewer, and until when."""
 
     viewer: Viewer
     form_token: str
-    """What his forms must send along."""
+    """The CSRF token that the viewer's forms must send."""
     until: float | None
-    """Unix time; None: as long as he is local."""
+    """Unix time; None: as long as the caller is local."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoTokens:
-    """Nobody can be let in from there: no token is configured."""
+    """Rejected, and cannot log in: no token is configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotSignedIn:
-    """He may log in."""
+    """Rejected until the caller logs in."""
 
 
 Admission = Session | NoTokens | NotSignedIn
 
 
 def admit(caller: Caller, settings: Settings, key: bytes, now: float) -> Admission:
-    """Who that is. `key`: this process's own, for the forms of those who need no token; `now`: Unix
-    time."""
+    """Authenticate the caller. `key`: this process's own, for the form tokens of viewers who need
+    no access token; `now`: Unix time."""
     if settings.dashboard.tokens:
         return session(caller.cookie, settings.access, now) or NotSignedIn()
     match settings.dashboard.loopback:
@@ -104,14 +104,14 @@ def admit(caller: Caller, settings: Settings, key: bytes, now: float) -> Admissi
 
 
 def session_cookie(token: AccessToken, now: float) -> str:
-    """The value of a cookie that lets its owner in for `SESSION_SECONDS`, at each process that has
+    """The value of a cookie that admits its owner for `SESSION_SECONDS`, at each process that has
     the same token."""
     until = int(now) + SESSION_SECONDS
     return f"{until}.{_mac(_key(token), f'session {until} {token.name}')}.{token.name}"
 
 
 def session(cookie: str | None, tokens: Sequence[AccessToken], now: float) -> Session | None:
-    """Whose session that is; None: nobody's, or it is over."""
+    """The session of a cookie; None if the cookie is invalid or expired."""
     if cookie is None or len(cookie) > _LONGEST_COOKIE:
         return None
     until, _, rest = cookie.partition(".")
@@ -128,21 +128,21 @@ def session(cookie: str | None, tokens: Sequence[AccessToken], now: float) -> Se
 
 
 def cookie_name(headers: Mapping[str, str], *, is_tls: bool) -> str:
-    """Of the session's cookie. Browsers do not part cookies by port, so the port is in it: two
-    tunnels to `localhost` have a session each. By TLS it is one that no other host can set."""
+    """The name of the session cookie. Browsers share cookies between ports, so the port is part of
+    the name: two tunnels to `localhost` have a session each. With TLS, no other host can set it."""
     port = _PORT.search(headers.get("host", ""))
     name = f"nexus_session_{port[1]}" if port else "nexus_session"
     return f"__Host-{name}" if is_tls else name
 
 
 def is_https(request: HTTPConnection) -> bool:
-    """Whether the browser speaks TLS, to a proxy that says so."""
+    """Whether the browser speaks TLS, to this server or to a proxy that reports it."""
     proto = request.headers.get("x-forwarded-proto", "").split(",")[0].strip().lower()
     return proto == "https" or request.scope["scheme"] == "https"
 
 
 def token_of(text: str, tokens: Sequence[AccessToken]) -> AccessToken | None:
-    """Whose token that is. All are compared, each in the same time."""
+    """Find the token with this secret. All are compared, each in constant time."""
     given = sha256(text.strip().encode()).digest()
     found = None
     for token in tokens:
@@ -153,8 +153,8 @@ def token_of(text: str, tokens: Sequence[AccessToken]) -> AccessToken | None:
 
 
 def is_same_site(headers: Mapping[str, str]) -> bool:
-    """Whether a form was sent from a page of ours, as far as the browser tells. `X-Forwarded-Host`
-    is a proxy's: no page can have a browser send it."""
+    """Whether a form was sent from a page of this dashboard, as far as the browser tells.
+    `X-Forwarded-Host` can be trusted here: no page can make a browser send it."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"

@@ -1,4 +1,4 @@
-"""`/act/NAME`: the page that asks, and the doing."""
+"""`/act/NAME`: asks for confirmation of an action, and carries it out."""
 
 import re
 from collections.abc import Mapping
@@ -22,17 +22,17 @@ from nexus_actors.monitoring.reading import Reader
 from nexus_actors.storage.errors import StorageError, StorageRefused
 
 MOST_FORMS: Final = 8
-"""That may be coming at once."""
+"""The most forms that are received at once."""
 UNCOUNTED: Final = f"Not counted: counting takes more than {PREVIEW_TIMEOUT:g} s."
 _ID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}")
-"""As an id of a node begins."""
+"""The beginning of a node's id."""
 _REFUSED: Final = "the database refused: "
 
 log = structlog.get_logger("nexus.dashboard")
 
 
 class Acting:
-    """For those who may operate."""
+    """Handles the forms of actions, for viewers who may operate."""
 
     def __init__(self, answers: Answers, reader: Reader, acts: Mapping[str, Act]) -> None:
         self._answers = answers
@@ -42,11 +42,11 @@ class Acting:
         self._limiter = trio.CapacityLimiter(1)
 
     def routes(self) -> list[Route]:
-        """The one."""
+        """The route of all actions."""
         return [Route("/act/{name}", self.act, methods=["GET", "POST"])]
 
     async def act(self, request: Request) -> Response:
-        """Ask; or do it."""
+        """Ask for confirmation (GET), or carry out the action (POST)."""
         session = self._answers.admit(request)
         if not isinstance(session, Session):
             return await self._answers.refused(request, session)
@@ -108,7 +108,7 @@ class Acting:
         return self._answers.redirect(act.back if is_gone else back, {}, done)
 
     async def _with_names(self, told: str) -> str:
-        """With names for ids, if there are any; as it is where the database does not say them."""
+        """Replace nodes' ids by their names; unchanged if the names cannot be read."""
         if not _ID.search(told):
             return told
         try:
@@ -134,7 +134,7 @@ class Acting:
             with trio.move_on_after(PREVIEW_TIMEOUT):
                 preview = await action.preview(self._reader)
         except FormError as error:
-            # Of a form that was opened bare it is nothing to tell that there is nothing in it yet.
+            # A form that was opened without values has no mistake yet.
             if request.method != "POST" and any(it.name in given for it in act.fields):
                 problem = problem or str(error)
         except StorageError as error:
@@ -158,7 +158,7 @@ class Acting:
         )
 
     async def _made(self, act: Act, given: Values) -> Action:
-        """What the form asks for; a long text is read off the loop. Raises FormError."""
+        """Build the action; long texts are parsed in a thread. Raises FormError."""
 
         def make() -> Action:
             return act.make(checked(act, given))

@@ -1,4 +1,4 @@
-"""Which actions pages offer, by the name in `/act/NAME`."""
+"""The actions that pages offer, by the name in `/act/NAME`."""
 
 from typing import Any, Final, cast
 
@@ -78,7 +78,7 @@ def _scale(values: Values) -> Action:
 
 
 async def _present_calls(reader: Reader, values: Values, _by: str) -> Values:
-    """What the field holds at first: how many calls it is now, where all nodes agree."""
+    """Fill in the present limit of calls, if all nodes have the same."""
     rows = await reader.read("control_concurrency", MOST_CONCURRENCIES)
     wanted = (values.get("provider"), values.get("node"))
     calls = {

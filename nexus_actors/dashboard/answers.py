@@ -1,4 +1,4 @@
-"""What is answered: pages in their frame, problems, redirects; with the headers that all have."""
+"""Builds responses: pages in their frame, problems and redirects, with the common headers."""
 
 import secrets
 import time
@@ -27,12 +27,12 @@ from nexus_actors.dashboard.visit import LONGEST_VALUE, MOST_VALUES, Page, PageE
 from nexus_actors.settings.model import Settings
 
 SAID: Final = "said"
-"""In a query string: the message that is to be shown once."""
+"""The query parameter with the id of a message that is shown once."""
 _MOST_SAID: Final = 200
 
 
 class Answers:
-    """Of one service."""
+    """Builds the responses of one service."""
 
     def __init__(
         self, settings: Callable[[], Settings], pages: Sequence[Page], logged_out: LoggedOut
@@ -42,12 +42,12 @@ class Answers:
         self.templates = Templates()
         self._navigation = [it for it in pages if it.label is not None]
         self._key = secrets.token_bytes(32)
-        """For the forms of those who need no token."""
+        """For the form tokens of viewers who need no access token."""
         self._said: OrderedDict[str, str] = OrderedDict()
-        """Messages that are still to be shown, by a name nobody can guess."""
+        """Messages that were not shown yet, by an unguessable id."""
 
     def admit(self, request: Request) -> Admission:
-        """Who asks."""
+        """Authenticate the sender of a request."""
         cookie = request.cookies.get(cookie_name(request.headers, is_tls=is_https(request)))
         caller = Caller(
             address=request.client.host if request.client else None,
@@ -58,7 +58,7 @@ class Answers:
         return admit(caller, self.settings(), self._key, time.time())
 
     async def refused(self, request: Request, found: Admission) -> Response:
-        """For whom is not let in."""
+        """The response to a caller who was not admitted."""
         if isinstance(found, NotSignedIn):
             if request.method in ("GET", "HEAD"):
                 return self.redirect("/login", {"back": here(request)})
@@ -91,7 +91,7 @@ class Answers:
         live: bool = False,
         section: str = "",
     ) -> Response:
-        """A page in its frame."""
+        """Render a page in its frame."""
         said = request.query_params.get(SAID, "")
         frame = self.frame(request, session, view.title, live=live, section=section)
         values = {**view.values, **frame, "message": self._said.pop(said, "")}
@@ -108,7 +108,7 @@ class Answers:
         live: bool = False,
         section: str = "",
     ) -> dict[str, object]:
-        """What `frame.html` needs, and what all templates may use."""
+        """The values that `frame.html` needs and all templates may use."""
         where = here(request)
         return {
             "title": title,
@@ -139,7 +139,7 @@ class Answers:
         return await self.page(request, session, view)
 
     def redirect(self, path: str, query: Mapping[str, str], said: str = "") -> Response:
-        """Have the browser get another page; `said` is shown there, once."""
+        """Redirect the browser to another page, which shows `said` once."""
         query = dict(query)
         if said:
             name = secrets.token_urlsafe(12)
@@ -153,13 +153,13 @@ class Answers:
 
 
 def here(request: Request) -> str:
-    """Where the reader is, without a message that was shown."""
+    """The path and query of a request, without the id of a message."""
     query = [it for it in request.query_params.multi_items() if it[0] != SAID]
     return quote(request.scope["path"]) + (f"?{urlencode(query)}" if query else "")
 
 
 def inside(path: str, otherwise: str) -> str:
-    """`path`, if it is one of ours and leads nowhere else."""
+    """`path` if it stays within the dashboard, else `otherwise`."""
     is_ours = path.startswith("/") and path.isprintable() and path.isascii()
     if not is_ours or path.startswith("//") or "\\" in path or len(path) > LONGEST_VALUE:
         return otherwise
@@ -167,7 +167,7 @@ def inside(path: str, otherwise: str) -> str:
 
 
 def query_of(request: Request) -> dict[str, str]:
-    """The first value of each name. Raises PageError for more, or longer ones, than pages have."""
+    """The first value of each parameter. Raises PageError if there are too many or one is long."""
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if len(value) > LONGEST_VALUE or len(name) > 100:

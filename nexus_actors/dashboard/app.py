@@ -31,7 +31,7 @@ _TITLES: Final = {400: "That cannot be asked", 403: "Not allowed", 404: "Not the
 
 
 class Dashboard:
-    """Of one service. Works while `run` does."""
+    """The dashboard of one service. Works while `run` runs."""
 
     def __init__(
         self, settings: Callable[[], Settings], reader: LazyReader, attempts: Attempts
@@ -55,7 +55,7 @@ class Dashboard:
         self._app = Starlette(routes=self.routes, exception_handlers=handlers)
 
     async def run(self) -> None:
-        """Keep what it stands on. Never returns."""
+        """Run the database's reader and the live updates. Never returns."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reader.run)
             nursery.start_soon(self._streaming.hub.run)
@@ -104,12 +104,12 @@ class Dashboard:
         return await self._answers.problem(request, found, 404, "Not there", told)
 
     async def _crashed(self, request: Request, _error: Exception) -> Response:
-        """A page's own fault; what it was is in the log."""
+        """Respond to a bug in a page; the log has the error."""
         told = "The page could not be made; the service's log says why."
         return await self._answers.problem(request, None, 500, "That did not work", told)
 
     async def _static(self, request: Request) -> Response:
-        """The same for all, and nothing secret: whoever logs in needs it, too."""
+        """Served without a session, since the login page needs these files; none is secret."""
         name = request.path_params["name"]
         if name not in _STATIC:
             return await self._not_found(request, KeyError(name))

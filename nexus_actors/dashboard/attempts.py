@@ -1,23 +1,22 @@
-"""Who tried to log in with a wrong token, and who has logged out. Passive: it outlives the
-server."""
+"""Remembers failed logins and sessions that were ended. Passive: outlives the server."""
 
 from collections import OrderedDict, deque
 from hashlib import sha256
 from typing import Final
 
 WINDOW: Final = 60.0
-"""Seconds that an attempt counts."""
+"""Seconds for which a failed login counts."""
 MOST_OF_ONE: Final = 5
-"""Wrong tokens of one peer in that time that are told and recorded."""
+"""Wrong tokens of one peer within `WINDOW` that are recorded; further ones must wait."""
 MOST_OF_ALL: Final = 50
 MOST_PEERS: Final = 1_000
-"""That are remembered."""
+"""The most peers that are remembered."""
 MOST_LOGGED_OUT: Final = 10_000
-"""Sessions that are remembered as over; of more the first ones are forgotten."""
+"""The most ended sessions that are remembered; beyond that, the first are forgotten."""
 
 
 class Attempts:
-    """To log in, of late, with a token of nobody. Times are trio's."""
+    """Recent logins with an unknown token. Times are trio's."""
 
     def __init__(self) -> None:
         self.logged_out = LoggedOut()
@@ -25,7 +24,7 @@ class Attempts:
         self._peers: OrderedDict[str, deque[float]] = OrderedDict()
 
     def wait(self, peer: str, now: float) -> float:
-        """Seconds until the peer may try again; 0: now."""
+        """Seconds until the peer may try again; 0 if it may now."""
         own = self._peers.get(peer)
         waits = [_wait(self._all, MOST_OF_ALL, now)]
         if own is not None:
@@ -33,7 +32,7 @@ class Attempts:
         return max(waits)
 
     def begin(self, peer: str, now: float) -> None:
-        """Count one."""
+        """Count a wrong token."""
         self._all.append(now)
         own = self._peers.setdefault(peer, deque(maxlen=MOST_OF_ONE))
         own.append(now)
@@ -42,19 +41,19 @@ class Attempts:
             self._peers.popitem(last=False)
 
     def succeeded(self, peer: str) -> None:
-        """It was the right token: those that were wrong before count no more."""
+        """Forget the peer's wrong tokens, since it sent a right one."""
         self._peers.pop(peer, None)
 
 
 class LoggedOut:
-    """Sessions whose owners have ended them in this process, until they would be over anyway.
+    """Sessions that were logged out in this process, until they would have expired anyway.
     Times are Unix times."""
 
     def __init__(self) -> None:
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
     def add(self, cookie: str, until: float, now: float) -> None:
-        """Let nobody in by that cookie, which would hold until then."""
+        """Reject the cookie from now on. `until`: when it expires."""
         self._until[_name(cookie)] = until
         for it in [it for it, end in self._until.items() if end <= now]:
             del self._until[it]

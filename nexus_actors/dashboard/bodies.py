@@ -1,4 +1,4 @@
-"""Forms as they arrive: so long, so many at once, and read off the loop."""
+"""Receives forms: limited in length, number and time, and parsed off the event loop."""
 
 from collections import deque
 from contextlib import aclosing
@@ -13,9 +13,9 @@ MOST_FIELDS: Final = 40
 FORM_TIMEOUT: Final = 10.0
 """Seconds for a form to arrive."""
 AT_ONCE: Final = 1
-"""Long forms that are taken apart at once: they share the interpreter with the pipeline."""
+"""Long forms that are parsed at once: they share the interpreter with the pipeline."""
 _SHORT: Final = 4 * 1024
-"""Bytes of a form that is taken apart where it is."""
+"""Bytes up to which a form is parsed on the event loop."""
 _DIGITS: Final = "0123456789abcdefABCDEF"
 _ESCAPES: Final = [
     (f"%{high}{low}".encode(), bytes([value]))
@@ -26,12 +26,12 @@ _ESCAPES: Final = [
 
 
 class BadForm(Exception):
-    """More was sent than a form holds, or it is none, or it took too long to come."""
+    """The body is too long, not a form, or took too long to arrive."""
 
 
 class Bodies:
-    """Forms that are under way: each holds a place of the server's while it comes. Where there are
-    as many as may be, the oldest gives way."""
+    """Receives forms. Each occupies one of the server's connections meanwhile, so beyond `most` at
+    once the oldest is cancelled."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -72,10 +72,10 @@ class Bodies:
 
 
 def fields_of(body: bytes) -> dict[str, str]:
-    """The first value of each field, lines ended by LF alone. Raises BadForm.
+    """The first value of each field, with CRLF converted to LF. Raises BadForm.
 
-    The standard library's takes seconds for some MB of escapes, an object each. This takes one pass
-    for each escape that there can be, at the speed of `bytes.replace`.
+    The standard library's parser takes seconds for a few MB of escapes, with an object for each.
+    This one makes a pass for each possible escape, at the speed of `bytes.replace`.
     """
     if body.count(b"&") >= MOST_FIELDS:
         raise BadForm("expected a form of UTF-8, with few fields")
@@ -95,5 +95,5 @@ def _unquoted(text: bytes) -> str:
     if b"%" in text:
         for escape, byte in _ESCAPES:
             text = text.replace(escape, byte)
-        text = text.replace(b"%25", b"%")  # the last, or what it gives would be read again
+        text = text.replace(b"%25", b"%")  # last, so that its result is not decoded again
     return text.decode()

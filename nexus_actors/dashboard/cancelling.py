@@ -1,4 +1,4 @@
-"""What of a filter can be cancelled together."""
+"""Which of a filter's requests can be cancelled together."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,19 +13,19 @@ _KNOWN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Cancels:
-    """The way to cancel all of a filter that has not ended."""
+    """The button that cancels all unfinished requests of a filter."""
 
     label: str = ""
-    """Of the button; empty: there is none."""
+    """The button's text; empty if there is no button."""
     parameters: dict[str, str] = field(default_factory=dict)
-    """Of the form."""
+    """The form's initial values."""
     why_not: str = ""
-    """A line, where there is something to cancel and no button."""
+    """Why there is no button, although there are requests to cancel."""
 
 
 def cancel_of(found: Found, which: Filter, due: int) -> Cancels:
-    """How those of the filter are cancelled that have not ended: only where cancelling takes
-    exactly these. `due`: messages that were never leased; of these an agent's are taken too."""
+    """How to cancel the filter's unfinished requests, if that would cancel exactly these. `due`:
+    messages that were never leased; cancelling by agent and state includes them."""
     meant = LIVE if which.state is None else tuple({which.state} & {*LIVE})
     if which.until is not None or not meant:
         return Cancels()
@@ -46,7 +46,7 @@ def cancel_of(found: Found, which: Filter, due: int) -> Cancels:
 
 
 def _state(found: Found, which: Filter, number: int) -> str | None:
-    """What cancelling calls the state; None where it would take others, or not all."""
+    """The state as `cancel-where` names it; None if that would include others, or not all."""
     counts = found.counts.get("state", {})
     if which.provider is not None:
         return "queued" if number == found.in_lane else None
@@ -55,6 +55,6 @@ def _state(found: Found, which: Filter, number: int) -> str | None:
             return "running"
         case None:
             return "any"
-        case state:  # those that wait and those that were given back are one to it
+        case state:  # cancelling does not distinguish waiting from queued
             other = "queued" if state == "waiting" else "waiting"
             return None if counts.get(other, 0) else "queued"

@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn here: no script and no style but classes, and a table that says the same."""
+"""Renders plots as SVG, styled by classes alone, without scripts, with a table of the values."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ LONGEST_LABEL: Final = 120
 _STEPS: Final = tuple(
     timedelta(minutes=it) for it in (5, 10, 15, 30, 60, 120, 240, 360, 720, 1440, 2880, 10080)
 )
-"""Between ticks of a time axis."""
+"""The possible intervals between ticks of a time axis."""
 _MOST_TICKS: Final = 6
 
 Value = float | None
@@ -33,7 +33,7 @@ Shape = Literal["line", "area", "bar"]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values, one for each of a plot's times; None: there is none."""
+    """Values, one for each of a plot's times; None where there is no value."""
 
     label: str
     values: Sequence[Value]
@@ -49,10 +49,10 @@ def plot(
     shape: Shape = "line",
     note: str = "",
 ) -> Markup:
-    """A figure over time. `times`: when each span begins, in order, without gaps; `seconds`: how
-    long a span is; `bar` stacks. `note`: what is to be known of it.
+    """Plot series over time. `times`: the starts of consecutive spans; `seconds`: the length of a
+    span; bars are stacked. `note`: a text below the plot.
 
-    Raises ValueError where a series has another number of values than there are times.
+    Raises ValueError if a series does not have one value for each time.
     """
     title, note = printable(title, LONGEST_LABEL), printable(note, 4 * LONGEST_LABEL)
     shown = [Series(printable(it.label, LONGEST_LABEL), it.values) for it in series[:MOST_SERIES]]
@@ -107,12 +107,12 @@ def meter(
 FUNCTIONS: Final[dict[str, Callable[..., Markup]]] = {
     it.__name__: it for it in (plot, sparkline, meter)
 }
-"""What each template may call, by name."""
+"""The functions that templates may call, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Where values stand in the picture."""
+    """Maps times and values to coordinates."""
 
     start: datetime
     end: datetime
@@ -152,7 +152,7 @@ def _lines(
                 number, *(f"{it:.1f}" for it in run[0])
             )
             for run in _runs(points)
-            if len(run) == 1  # with nothing beside it there is no line to be seen
+            if len(run) == 1  # a line of a single point is invisible
         ]
     return drawn
 
@@ -195,7 +195,7 @@ _Point = tuple[float, float]
 
 
 def _runs(points: Sequence[_Point | None]) -> list[list[_Point]]:
-    """Points that follow each other."""
+    """Split the points at gaps (None)."""
     runs: list[list[_Point]] = [[]]
     for point in points:
         if point is not None:
@@ -210,7 +210,7 @@ def _path(points: Sequence[_Point | None]) -> str:
     for run in _runs(points):
         pieces.append("M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in run))
         if len(run) == 1:
-            pieces.append("h0.1")  # a dot, which a line without length would not be
+            pieces.append("h0.1")  # a dot, since a line without length is invisible
     return "".join(pieces)
 
 
@@ -231,8 +231,8 @@ def _grid(frame: _Frame, scale: scales.Scale, unit: Unit) -> list[Markup]:
 
 
 def _time_axis(frame: _Frame) -> list[Markup]:
-    """Ticks at round times. Those of less than a day are put into the reader's zone by the page's
-    script; days are UTC's."""
+    """Ticks at round times. Those less than a day apart are converted to the viewer's time zone by
+    the page's script; days are in UTC."""
     whole = frame.end - frame.start
     step = next((it for it in _STEPS if whole / it <= _MOST_TICKS), timedelta(days=30))
     is_days = step >= timedelta(days=1)

@@ -30,12 +30,12 @@ from nexus_actors.monitoring.reading import Reader
 from nexus_actors.storage.errors import StorageError
 
 LONGEST_LOGIN: Final = 16 * 1024
-"""Bytes of the form that strangers may send."""
+"""Bytes of a login form, which anybody may send."""
 MOST_LOGINS: Final = 4
-"""Of their forms that may be coming at once."""
+"""The most login forms that are received at once."""
 MOST_LOGOUTS: Final = 4
 RECORD_TIMEOUT: Final = 3.0
-"""Seconds that a login waits for its record."""
+"""Seconds that a login waits for its audit record."""
 FOREIGN: Final = "This form was not sent by a page of the dashboard."
 
 log = structlog.get_logger("nexus.dashboard")
@@ -52,14 +52,14 @@ class Entrance:
         self._logouts = Bodies(MOST_LOGOUTS)
 
     def routes(self) -> list[Route]:
-        """Both."""
+        """Both routes."""
         return [
             Route("/login", self.login, methods=["GET", "POST"]),
             Route("/logout", self.logout, methods=["POST"]),
         ]
 
     async def login(self, request: Request) -> Response:
-        """The form; and what is sent with it."""
+        """Show the form (GET), or check the token and begin a session (POST)."""
         found = self._answers.admit(request)
         if isinstance(found, NoTokens):
             return await self._answers.refused(request, found)
@@ -71,7 +71,7 @@ class Entrance:
         return await self._log_in(request)
 
     async def logout(self, request: Request) -> Response:
-        """End the session. Of who has none nothing is read."""
+        """End the session. Without a session, the form is not read."""
         found = self._answers.admit(request)
         if not is_same_site(request.headers):
             return await self._foreign(request, found)
@@ -107,7 +107,7 @@ class Entrance:
         except BadForm as error:
             return await self._answers.problem(request, None, 400, "No such form", str(error))
         back = inside(form.get("back", "/"), "/")
-        # The right one comes in however many wrong ones others send by way of the same proxy.
+        # A right token is never throttled, however many wrong ones come through the same proxy.
         token = token_of(form.get("secret", ""), self._answers.settings().access)
         if token is None:
             return await self._wrong(request, peer, back)
@@ -128,7 +128,7 @@ class Entrance:
         return answer
 
     async def _wrong(self, request: Request, peer: str, back: str) -> Response:
-        """Told so, and on record, as long as there are few of them."""
+        """Reject a wrong token. It is recorded, unless there were too many of late."""
         wait = self._attempts.wait(peer, trio.current_time())
         if wait > 0:
             told = f"Too many wrong tokens; try again in {wait:.0f} s."
@@ -141,7 +141,7 @@ class Entrance:
         return await self._form(request, back, "Unknown token.", 403)
 
     async def _record(self, action: str, detail: str | None, name: str, peer: str) -> None:
-        """Whoever wants to see why the database is away is let in without it."""
+        """Record in the audit. A login succeeds even if that fails, to look into an outage."""
         try:
             with trio.move_on_after(RECORD_TIMEOUT) as limit:
                 await self._reader.act(

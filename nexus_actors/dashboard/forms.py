@@ -1,4 +1,4 @@
-"""The fields of an action's form: what they take, and what is wrong with what was sent."""
+"""The fields of an action's form, and the validation of their values."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,72 +13,71 @@ from nexus_actors.monitoring.letters import EDITABLE
 from nexus_actors.monitoring.reading import Reader
 
 LONGEST_TEXT: Final = 1_000
-"""Characters of a field of one line."""
+"""Characters of a one-line field."""
 PREVIEW_TIMEOUT: Final = 3.0
-"""Seconds to look what an action is about, before it is asked."""
+"""Seconds for finding out what an action will affect, before it is confirmed."""
 LONGEST_AREA: Final = 2 * EDITABLE
-"""Characters of one of many lines: what may be edited, with its lines indented."""
+"""Characters of a multi-line field: the longest editable request, and its indentation."""
 
 Values = Mapping[str, str]
-"""What a form has sent, by the names of its fields; a box that is not ticked is not in it."""
+"""The values of a form by field; a box that is not ticked has none."""
 
 
 class FormError(ValueError):
-    """What was sent cannot be meant; the message is a line for whoever sent it."""
+    """A value is invalid; the message is one line for the sender."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One of a form's."""
+    """A field of a form."""
 
     name: str
     label: str
     kind: Literal["text", "number", "choice", "tick", "area", "hidden"] = "text"
     choices: tuple[str, ...] = ()
-    """Of `choice`; an empty one is for none."""
+    """For the kind `choice`; the empty string stands for no choice."""
     hint: str = ""
     required: bool = False
     longest: int = LONGEST_TEXT
     folds: bool = False
-    """It is not asked again where the link to the form has said it: the question names it."""
+    """Whether it is hidden if the link to the form has its value, which the question names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """An action that a form asks for."""
+    """An action with its form."""
 
     title: str
-    """Such as `Pause`: of the page, and of the button."""
+    """The title of the page and text of the button, such as `Pause`."""
     fields: tuple[Field, ...]
     make: Callable[[Values], Action]
     """Raises FormError."""
     is_dangerous: bool = False
-    """What it ends does not come back."""
+    """Whether it ends something that cannot be restored."""
     fill: Callable[[Reader, Values, str], Awaitable[Values]] | None = None
-    """What the fields hold at first, beside what the link to it says, for whom the last argument
-    names. Raises StorageError, and PageError where there is nothing to be asked."""
+    """Gives initial values for fields that the link does not set. The last argument is the viewer,
+    for the audit. Raises StorageError, and PageError if the action is impossible."""
     shows_messages: bool = False
-    """Its form shows what was asked: it is there where `[dashboard] show_messages` is."""
+    """Whether its form shows messages, which needs `[dashboard] show_messages`."""
     back: str = "/"
-    """Where to go afterwards, unless the link says so."""
+    """Where to go afterwards, unless the link says otherwise."""
     ends: str = ""
-    """How the address of the page begins that is not there any more afterwards: nobody is led back
-    to it."""
+    """A prefix of addresses that do not exist after the action, so that none is returned to."""
 
     @property
     def longest_body(self) -> int:
-        """Bytes of a form that is sent."""
+        """The most bytes of the form's body."""
         return 2 * LONGEST_AREA if self.has_area else LONGEST_FORM
 
     @property
     def has_area(self) -> bool:
-        """Whether a text of many lines is sent, which may be long."""
+        """Whether a field has several lines, so that its value may be long."""
         return any(it.kind == "area" for it in self.fields)
 
 
 def checked(act: Act, given: Values) -> dict[str, str]:
-    """The values of its fields. Raises FormError for a field that is too long, or lacking, or none
-    of its choices."""
+    """The values of the act's fields. Raises FormError if one is too long, missing, or not one of
+    its choices."""
     found: dict[str, str] = {}
     for field in act.fields:
         text = given.get(field.name, "")
@@ -100,17 +99,17 @@ def checked(act: Act, given: Values) -> dict[str, str]:
 
 
 def optional(values: Values, name: str) -> str | None:
-    """A text, or None where there is none."""
+    """A text, or None if it is empty."""
     return values.get(name) or None
 
 
 def ticked(values: Values, name: str) -> bool:
-    """Whether a box is."""
+    """Whether a box is ticked."""
     return bool(values.get(name))
 
 
 def whole(values: Values, name: str, label: str, *, least: int, most: int) -> int | None:
-    """A whole number, or None where there is none. Raises FormError."""
+    """A whole number, or None if it is empty. Raises FormError."""
     text = values.get(name)
     if not text:
         return None
@@ -124,8 +123,8 @@ def whole(values: Values, name: str, label: str, *, least: int, most: int) -> in
 
 
 def until(values: Values) -> datetime | None:
-    """The moment of the field `until`; a time of day, and one without a zone, is UTC. Raises
-    FormError."""
+    """The moment in the field `until`, in UTC unless it names a time zone; None if it is empty.
+    Raises FormError."""
     text = values.get("until")
     if not text:
         return None

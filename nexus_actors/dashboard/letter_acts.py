@@ -1,4 +1,4 @@
-"""The actions about dead letters, and about requests that failed."""
+"""The actions on dead letters and on failed requests."""
 
 import json
 from collections.abc import Mapping
@@ -45,13 +45,13 @@ _REASON: Final = Field(
 )
 _PROVIDER: Final = Field(name="provider", label="Provider", hint="empty: any", longest=256)
 NO_PROVIDER: Final = "no_provider"
-"""The name, in forms and query strings, of what asks for letters that name no provider."""
+"""The field and query parameter that selects letters without a provider."""
 _NO_PROVIDER: Final = Field(name=NO_PROVIDER, label="Only letters without a provider", kind="tick")
 _SHOWN: Final = 40
 
 
 async def _letter_of(reader: Reader, values: Values, _by: str) -> Values:
-    """The number of the letter about the request that `id` names."""
+    """Find the number of the letter about the request `id`. Raises PageError if there is none."""
     request_id = values.get("id")
     if not request_id or values.get("number"):
         return {}
@@ -70,7 +70,7 @@ async def _letter_of(reader: Reader, values: Values, _by: str) -> Values:
 
 
 async def _request_of(reader: Reader, values: Values, by: str) -> Values:
-    """The request that the letter holds, as text to be changed."""
+    """The letter's request as text to edit. Raises PageError if there is none."""
     text = values.get("number", "")
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         raise PageError(400, "number: expected a letter's number")
@@ -99,7 +99,7 @@ def _edit(values: Values) -> Action:
 
 
 def _provider(values: Values) -> str | None:
-    """A provider; empty: letters that name none; None: any letters."""
+    """A provider; empty for letters without one; None for all letters."""
     if not ticked(values, NO_PROVIDER):
         return optional(values, "provider")
     if values.get("provider"):
@@ -116,8 +116,8 @@ def _purge_many(values: Values) -> Action:
 
 
 async def _moments_of(_reader: Reader, values: Values, _by: str) -> Values:
-    """From when to when, for good, where a link says how far back: what is asked is what is
-    done, and fails afterwards is not among it."""
+    """Replace a relative window by fixed moments, so that exactly the requests that the question
+    counts are retried, and none that fails later."""
     now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     which = read_filter({**values, "state": "failed"}, now)
     return {"from": moment_text(which.since), "to": moment_text(which.until or now)}
@@ -132,8 +132,8 @@ def _retry_failed(values: Values) -> Action:
 
 
 def checked_request(text: str) -> str:
-    """The text, if it is a JSON object that a queue can hold. Raises FormError that says where it
-    is none."""
+    """The text, if it is a JSON object that a queue can hold. Raises FormError with the place of
+    the mistake."""
     match parse(text):
         case Parsed(value) if isinstance(value, dict):
             return text
@@ -146,7 +146,7 @@ def checked_request(text: str) -> str:
                 where = f"line {error.lineno}, column {error.colno}"
                 raise FormError(f"Request: expected JSON; {where}: {error.msg}") from None
             except (ValueError, RecursionError):
-                pass  # it is JSON, and more than we take: said below
+                pass  # JSON beyond the parser's limits: reported below
             told = printable(unparsable.reason, 200)
             where = f" at {printable(unparsable.path, _SHOWN)}" if unparsable.path else ""
             raise FormError(f"Request: {told}{where}")

@@ -1,7 +1,7 @@
-"""What is live: one task renders for all who look at the same, and sends it to each.
+"""Live updates: one task renders a page for all viewers who see the same, and sends it to each.
 
-However many look, and at however much, rendering takes a thirtieth of one processor at most: the
-more there is to renew, the longer are the pauses between.
+Whatever the number of viewers and pages, rendering takes at most a thirtieth of one processor: the
+longer it takes, the longer are the pauses.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,21 +19,21 @@ from nexus_actors.storage.errors import StorageError
 MOST_VIEWERS: Final = 160
 MOST_TOPICS: Final = 40
 MOST_OF_ONE: Final = 10
-"""Topics of one reader, which are rendered since he came first."""
+"""The most topics that one viewer may have opened as the first."""
 EVERY: Final = 2.0
-"""Seconds from the beginning of one rendering to the next, at least."""
+"""The least seconds between the starts of two renderings."""
 TIMES: Final = 30.0
-"""The pause is so many times as long as rendering took, for each topic that there is."""
+"""The pause is this many times as long as rendering took, multiplied by the number of topics."""
 LONGEST_PAUSE: Final = 60.0
 ALIVE: Final = 8.0
-"""Seconds after which a word is sent to say that there is nothing to say."""
+"""Seconds without an event after which a comment is sent, to keep the connection alive."""
 
 log = structlog.get_logger("nexus.dashboard")
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What is looked at. Those who see the same have the same."""
+    """What is viewed. Viewers who see the same share a topic."""
 
     here: str
     """The page's path and query."""
@@ -41,42 +41,41 @@ class Topic:
 
 
 Render = Callable[[Topic], Awaitable[str]]
-"""The block `live` of a page. Raises PageError, StorageError."""
+"""Renders the block `live` of a page. Raises PageError, StorageError."""
 
 
 class Full(Exception):
-    """So many look that no more can."""
+    """There are too many viewers or topics."""
 
 
 @dataclass(slots=True)
 class _Renewed:
-    """A topic somebody looks at."""
+    """A topic with viewers."""
 
     first: str
-    """Who came first, by name."""
+    """The name of the first viewer."""
     viewers: set["Watching"] = field(default_factory=set)
     last: str = ""
-    """The event that says all; empty: there is none yet."""
+    """The last event with content; empty before the first."""
 
 
 @dataclass(eq=False, slots=True)
 class Watching:
-    """One who looks. He is given the newest of what there is, however late he comes for it."""
+    """One viewer of a topic. A slow viewer gets only the newest event."""
 
     event: str = ""
-    """The next to be sent."""
+    """The next event to send."""
     has_ended: bool = False
     changed: trio.Event = field(default_factory=trio.Event)
 
     def tell(self, event: str, *, is_last: bool = False) -> None:
-        """Have it sent, in place of one that still waits."""
+        """Send an event, instead of one that was not sent yet."""
         self.event = event
         self.has_ended = is_last
         self.changed.set()
 
     async def next(self) -> str:
-        """The next event; after `ALIVE` seconds a comment, which says nothing; empty: that was
-        all."""
+        """Wait for the next event; after `ALIVE` seconds, return a comment. Empty at the end."""
         with trio.move_on_after(ALIVE):
             await self.changed.wait()
         if not self.changed.is_set():
@@ -88,7 +87,7 @@ class Watching:
 
 
 class Hub:
-    """All who look, of one service. Works while `run` does."""
+    """The topics and viewers of one service. Works while `run` runs."""
 
     def __init__(self, render: Render) -> None:
         self._render = render
@@ -98,11 +97,11 @@ class Hub:
         self._told: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
-        """Render what is looked at. Never returns; cancelled, it ends what all look at."""
+        """Render all topics. Never returns. If cancelled, it ends the streams of all viewers."""
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                for topic, renewed in self._topics.items():  # of those who were here first
+                for topic, renewed in self._topics.items():  # entered before this ran
                     nursery.start_soon(self._keep, topic, renewed)
                 await trio.sleep_forever()
         finally:
@@ -113,7 +112,7 @@ class Hub:
             self._topics.clear()
 
     def enter(self, topic: Topic, name: str) -> Watching:
-        """Begin to look; `name`: who does. Raises Full."""
+        """Add a viewer. `name`: the viewer's. Raises Full."""
         if self._viewers >= MOST_VIEWERS:
             raise Full
         renewed = self._topics.get(topic)
@@ -132,14 +131,14 @@ class Hub:
         return watching
 
     def leave(self, topic: Topic, watching: Watching) -> None:
-        """Look no more."""
+        """Remove a viewer."""
         self._viewers -= 1
         renewed = self._topics.get(topic)
         if renewed is not None:
             renewed.viewers.discard(watching)
 
     async def _keep(self, topic: Topic, renewed: _Renewed) -> None:
-        """Render until nobody looks. The first one does not wait."""
+        """Render repeatedly, until the topic has no viewers."""
         html: str | None = None
         rounds = 0
         while renewed.viewers:
@@ -152,7 +151,7 @@ class Hub:
             except StorageError as error:
                 html = None
                 self._tell(renewed, _event("trouble", {"why": str(error)}))
-            except Exception as error:  # noqa: BLE001 - a page's fault is not the server's
+            except Exception as error:  # noqa: BLE001 - a page's bug is not the server's
                 self._note(topic, error)
                 html = None
                 self._tell(renewed, _event("trouble", {"why": "it could not be made"}))
@@ -161,7 +160,7 @@ class Hub:
                 same, html = fresh == html, fresh
                 renewed.last = _event("part", {"at": at, "html": html})
                 self._tell(renewed, _event("same", {"at": at}) if same else renewed.last)
-            # The first one connects and compiles, too.
+            # The first rendering does not count: it also connects and compiles.
             cost = trio.current_time() - began if rounds else 0.0
             rounds += 1
             pause = min(max(EVERY, TIMES * cost * len(self._topics)), LONGEST_PAUSE)
@@ -173,12 +172,12 @@ class Hub:
         for viewer in renewed.viewers:
             waits_for_all = viewer.event.startswith("event: part")
             if waits_for_all and event.startswith("event: same"):
-                viewer.tell(renewed.last)  # he has not got that yet
+                viewer.tell(renewed.last)  # not received yet
             else:
                 viewer.tell(event, is_last=is_last)
 
     def _note(self, topic: Topic, error: Exception) -> None:
-        """Once of each kind and page: it would come every two seconds."""
+        """Log an error once per page and type: it may recur every two seconds."""
         page, name = topic.here.partition("?")[0], type(error).__name__
         if (page, name) not in self._told:
             self._told.add((page, name))
@@ -186,5 +185,5 @@ class Hub:
 
 
 def _event(name: str, data: object) -> str:
-    """As server-sent events have it; JSON has no line ends."""
+    """Format a server-sent event. The JSON contains no line breaks."""
     return f"event: {name}\ndata: {dump(data)}\n\n"

@@ -1,4 +1,4 @@
-"""What templates call: times, money, counts, foreign text. Each gives HTML that is safe as is."""
+"""Functions for templates: times, money, counts, foreign text. All return HTML that is escaped."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from nexus_actors.contract.shown_text import printable, readable
 
 MINUS: Final = "\N{MINUS SIGN}"
 NOTHING: Final = Markup('<span class="none">\N{EN DASH}</span>')
-"""Where there is no value."""
+"""Stands for a missing value."""
 _WELL: Final = frozenset(
     {
         "ready",
@@ -50,12 +50,12 @@ _CARE: Final = frozenset(
     }
 )
 _SHAPES: Final = {"well": "●", "care": "▲", "bad": "■", "plain": "○"}
-"""Beside the word, so that no state is told by its colour alone."""
+"""Beside the word, so that no state is marked by its colour alone."""
 
 
 def shown(value: object) -> object:
-    """Any value as templates put it out: None as nothing, and in text what is not seen as an
-    escape."""
+    """Prepare any value that a template prints: None becomes an empty text, and invisible
+    characters become escapes."""
     if value is None:
         return ""
     if isinstance(value, Markup) or not isinstance(value, str):
@@ -64,7 +64,7 @@ def shown(value: object) -> object:
 
 
 def when(moment: datetime | None, *, seconds: bool = True) -> Markup:
-    """A moment: UTC, put into the reader's zone by the page's script."""
+    """A moment in UTC, which the page's script converts to the viewer's time zone."""
     if moment is None:
         return NOTHING
     utc = moment.astimezone(UTC)
@@ -103,7 +103,7 @@ def age(seconds: float | Decimal | None) -> Markup:
 
 
 def dollars(amount: float | Decimal | None) -> Markup:
-    """US dollars, as exact as their size needs."""
+    """US dollars, with more decimal places for smaller amounts."""
     if amount is None:
         return Markup('<span class="none" title="the cost is not known">unknown</span>')
     value = float(amount)
@@ -113,7 +113,7 @@ def dollars(amount: float | Decimal | None) -> Markup:
 
 
 def count(number: int | float | Decimal | None, most: int | None = None) -> Markup:
-    """A number of things; `most`: beyond it, it was not counted on."""
+    """A number of things. `most`: where counting stopped; a larger number is shown as `MOST+`."""
     if number is None:
         return NOTHING
     if most is not None and number > most:
@@ -130,7 +130,7 @@ def share(part: float | Decimal | None) -> Markup:
 
 
 def short(text: object, limit: int = 60) -> Markup:
-    """Foreign text on one line, cut; where it was cut, more of it in the title."""
+    """Foreign text on one line, truncated; the title then has more of it."""
     if text is None or text == "":
         return NOTHING
     told = str(text)
@@ -141,8 +141,8 @@ def short(text: object, limit: int = 60) -> Markup:
 
 
 def middle(text: object, limit: int = 28) -> Markup:
-    """An id on one line: what is too long is left out of its middle, since ids of one origin begin
-    alike and those of a retry end in what tells them apart; the whole in the title."""
+    """An id on one line. A long one is cut in its middle, since ids of one origin begin alike, and
+    ids of retries differ at the end. The title has the whole id."""
     line = printable("" if text is None else str(text), 2000)
     if len(line) <= limit:
         return short(text, limit)
@@ -152,7 +152,7 @@ def middle(text: object, limit: int = 28) -> Markup:
 
 
 def offset(moment: datetime | None, begin: datetime) -> Markup:
-    """How long after `begin` a moment is, to the millisecond; the moment in the title."""
+    """The time from `begin` to a moment, to the millisecond. The title has the moment."""
     if moment is None:
         return NOTHING
     seconds = (moment - begin).total_seconds()
@@ -163,7 +163,7 @@ def offset(moment: datetime | None, begin: datetime) -> Markup:
 
 
 def badge(state: object, word: object = None) -> Markup:
-    """A state, by word, shape and colour; `word` where it is to be called otherwise."""
+    """A state as word, shape and colour. `word` replaces the state's name."""
     name = str(state)
     kind = (
         "well" if name in _WELL else "bad" if name in _BAD else "care" if name in _CARE else "plain"
@@ -174,12 +174,12 @@ def badge(state: object, word: object = None) -> Markup:
 
 
 def field_value(text: object) -> Markup:
-    """What a field of a form holds: as it is, since it is sent back. Text for eyes it is not."""
+    """The value of a form's field. Escaped, but invisible characters stay: it is sent back."""
     return escape("" if text is None else str(text))
 
 
 def href(path: str, parameters: Mapping[str, object] | None = None, /, **more: object) -> str:
-    """A path with a query string; what is None or empty is left out."""
+    """A path with a query string. Values that are None or empty are left out."""
     given = {**(parameters or {}), **more}
     query = urlencode({name: str(it) for name, it in given.items() if it is not None and it != ""})
     return f"{path}?{query}" if query else path
@@ -187,7 +187,7 @@ def href(path: str, parameters: Mapping[str, object] | None = None, /, **more: o
 
 @pass_context
 def act(context: Context, name: str, label: str, /, **parameters: object) -> Markup:
-    """The way to an action, for those who may act; nothing for others."""
+    """A link to an action's form; empty for viewers who may not act."""
     viewer: Any = context.get("viewer")
     if viewer is None or not viewer.may_operate:
         return Markup("")
@@ -214,4 +214,4 @@ FUNCTIONS: Final = {
         act,
     )
 }
-"""What each template may call, by name."""
+"""The functions that templates may call, by name."""

@@ -1,13 +1,13 @@
-"""What the dashboard and the server it runs in agree on."""
+"""Names that the dashboard and its server share."""
 
 from collections.abc import Mapping
 from typing import Final
 
 STREAM: Final = "/live"
-"""The path of what has no end."""
+"""The path of streams, which have no end."""
 STAYS: Final = "stays"
-"""In the state of a request: to be called where its answer is to go on for long, and ends with the
-connection; it takes no place then of those that ask and go."""
+"""Key in a request's ASGI state: a function to call if the response is a stream that lasts as long
+as its connection, which then no longer counts towards the limit of connections."""
 HEADERS: Final[Mapping[str, str]] = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self';"
@@ -19,4 +19,4 @@ HEADERS: Final[Mapping[str, str]] = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-"""Of every answer to people."""
+"""The headers of every response to people."""

@@ -1,4 +1,4 @@
-"""Templates to HTML, off the loop."""
+"""Renders templates to HTML, off the event loop."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -13,11 +13,11 @@ from nexus_actors.dashboard.parts import FUNCTIONS, shown
 AT_ONCE: Final = 1
 """Pages that are rendered at once: they share the interpreter with the pipeline."""
 LIVE: Final = "live"
-"""The block that is renewed."""
+"""The block that live updates replace."""
 
 
 class Templates:
-    """Those of the dashboard. Every value is escaped, and what is not seen in it is made visible,
+    """The dashboard's templates. All values are escaped, and invisible characters are made visible,
     whatever a template does."""
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class Templates:
         self._environment.globals.update(charts.FUNCTIONS)
 
     async def page(self, template: str, values: Mapping[str, object]) -> bytes:
-        """All of a page."""
+        """Render a whole page."""
         return await trio.to_thread.run_sync(self._page, template, values, limiter=self._limiter)
 
     async def live(self, template: str, values: Mapping[str, object]) -> str:
-        """Its block `live` alone."""
+        """Render the block `live` alone."""
         return await trio.to_thread.run_sync(self._live, template, values, limiter=self._limiter)
 
     def _page(self, template: str, values: Mapping[str, object]) -> bytes:

@@ -1,4 +1,4 @@
-"""The filter of requests as it stands in a query string."""
+"""Parses a filter of requests from a query string."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,20 +17,20 @@ WINDOWS: Final = {
 }
 DEFAULT_WINDOW: Final = "day"
 FIELDS: Final = ("state", "agent", "task", "provider", "model", "error")
-"""Names in the query string of what a value is counted of, as `Found.counts` has them."""
+"""Parameters whose values are counted; the keys of `Found.counts`."""
 NAMES: Final = (*FIELDS, "window", "from", "to", "cost")
 _ALSO: Final = {"task_type": "task", "agent_id": "agent", "error_type": "error"}
-"""Names of the database that are taken for ours."""
+"""Column names of the database that are accepted too."""
 _OTHERS: Final = ("after", "at", "id", "back")
-"""What the page, and a form about a filter, know beside it."""
+"""Parameters of the page, and of forms about a filter, that do not filter."""
 LONGEST: Final = 256
 """Characters of a value."""
 
 
 def given_names(query: Mapping[str, str]) -> dict[str, str]:
-    """What a query string filters by, under the names in `NAMES`, without blanks around it and
-    without what is empty. Raises PageError for a name that is unknown: left out, it would have the
-    page, and what is done from there, be about more than was meant."""
+    """The filters in a query string by their names in `NAMES`, stripped, without empty ones. Raises
+    PageError for an unknown name: if it were ignored, the page and the actions on it would include
+    more than was meant."""
     given: dict[str, str] = {}
     for told, text in query.items():
         name = _ALSO.get(told, told)
@@ -45,7 +45,7 @@ def given_names(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_filter(query: Mapping[str, str], now: datetime) -> Filter:
-    """Which requests are meant. Raises PageError where a value cannot be one, or a name is none."""
+    """Parse the filter. Raises PageError for an invalid value or an unknown name."""
     given = dict.fromkeys(NAMES, "") | given_names(query)
     state = given["state"] or None
     if state is not None and state not in STATES:
@@ -72,8 +72,8 @@ def read_filter(query: Mapping[str, str], now: datetime) -> Filter:
 
 
 def read_after(query: Mapping[str, str]) -> After | None:
-    """Where the page before ended: `after`, the id of its last row, and `at`, when that ended
-    (empty: it has not). Raises PageError."""
+    """Where the previous page ended: `after` is the id of its last row, and `at` is when that
+    request ended (empty if it has not). Raises PageError."""
     request_id = query.get("after", "")
     if not request_id:
         return None
@@ -83,7 +83,7 @@ def read_after(query: Mapping[str, str]) -> After | None:
 
 
 def read_moment(name: str, text: str) -> datetime | None:
-    """A moment as ISO 8601 has it, UTC unless it says otherwise; None where there is none. Raises
+    """Parse a moment in ISO 8601, in UTC unless it has a time zone; None if empty. Raises
     PageError."""
     text = text.strip()
     if not text:
@@ -100,7 +100,7 @@ def read_moment(name: str, text: str) -> datetime | None:
 
 
 def moment_text(moment: datetime | None) -> str:
-    """A moment as `read_moment` reads it."""
+    """A moment in the form that `read_moment` parses."""
     return "" if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
 
 

@@ -1,4 +1,4 @@
-"""Round numbers for the axes of plots, and how a value of each unit is written."""
+"""Round numbers for the axes of plots, and values of each unit as text."""
 
 import math
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from typing import Final, Literal
 from nexus_actors.dashboard.parts import MINUS, age_text
 
 Unit = Literal["count", "rate", "seconds", "share", "dollars", "bytes"]
-"""`rate` may be broken, `count` is whole; `share` is of 1."""
+"""`rate` may be fractional, `count` is whole; `share` is a fraction of 1."""
 _SECONDS: Final = (
     *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300),
     *(600, 1800, 3600, 7200, 14_400, 43_200, 86_400, 172_800, 604_800),
 )
 _INTERVALS: Final = 4
-"""At most, between the ticks of an axis."""
+"""The most intervals between the ticks of an axis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """An axis from 0 on."""
+    """An axis that begins at 0."""
 
     top: float
     ticks: tuple[float, ...]
 
 
 def scale(most: float, unit: Unit) -> Scale:
-    """The axis for values up to `most`. Values below 0 are not on it."""
+    """The axis for values up to `most`. Negative values are not on it."""
     if not math.isfinite(most) or most <= 0:
         most = {"count": 1.0, "rate": 1.0, "seconds": 1.0, "share": 0.01}.get(unit, 1.0)
     least = most / _INTERVALS
@@ -47,13 +47,13 @@ def _step(least: float, unit: Unit) -> float:
 
 
 def _round_up(least: float) -> float:
-    """The next of 1, 2, 5, 10, 20 …"""
+    """Round up to the next of 1, 2, 5, 10, 20 …"""
     size = 10.0 ** math.floor(math.log10(least))
     return next(it * size for it in (1, 2, 5, 10) if it * size >= least * (1 - 1e-9))
 
 
 def text(value: float, unit: Unit) -> str:
-    """A value in few characters."""
+    """Format a value in few characters."""
     if value < 0:
         return MINUS + text(-value, unit)
     match unit:
@@ -70,7 +70,7 @@ def text(value: float, unit: Unit) -> str:
 
 
 def tick(value: float, unit: Unit) -> str:
-    """A value beside an axis, where there is room for seven characters: `1.5 min`."""
+    """Format a value for an axis, in at most seven characters such as `1.5 min`."""
     if unit == "seconds":
         for size, name in ((86_400, "d"), (3600, "h"), (60, "min")):
             if value >= size:
@@ -91,7 +91,7 @@ def bytes_text(value: float) -> str:
 
 
 def _small(value: float) -> str:
-    """Millionths; an amount of money is no power of ten."""
+    """Format with six decimal places, since money is not written with exponents."""
     if 0 < value < 1e-6:
         return "0.000001 or less"
     return f"{value:.6f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""`/live?path=…`: the events of a page, as long as somebody reads them."""
+"""`/live?path=…`: streams a page's events, as long as the client reads them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,11 +19,11 @@ from nexus_actors.dashboard.visit import Page, PageError, Viewer, Visit
 from nexus_actors.monitoring.reading import Reader
 
 RETRY: Final = "retry: 2000\n\n"
-"""Milliseconds until a browser tries again that has no script of ours."""
+"""Milliseconds after which a browser reconnects by itself."""
 
 
 class Streaming:
-    """Whoever looks at what is live."""
+    """Serves the streams of live pages."""
 
     def __init__(self, answers: Answers, reader: Reader, pages: Sequence[Page]) -> None:
         self._answers = answers
@@ -32,11 +32,11 @@ class Streaming:
         self.hub = Hub(self._render)
 
     def routes(self) -> list[Route]:
-        """The one."""
+        """The route of all streams."""
         return [Route(STREAM, self.live)]
 
     async def live(self, request: Request) -> Response:
-        """The stream of a page's events."""
+        """Stream a page's events."""
         session = self._answers.admit(request)
         if not isinstance(session, Session):
             return _refused(401, "log in first")
@@ -61,7 +61,7 @@ class Streaming:
         )
 
     def _may_go_on(self, request: Request, session: Session) -> bool:
-        """Whether he would be let in again, now."""
+        """Whether the same viewer would still be admitted now."""
         found = self._answers.admit(request)
         return isinstance(found, Session) and found.viewer == session.viewer
 
@@ -94,7 +94,7 @@ class Streaming:
 
 
 class _Stream(Response):
-    """Sent until it ends, or nobody reads it."""
+    """A response that lasts until its events or its session end, or the client disconnects."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ async def _until_gone(receive: Any, scope: trio.CancelScope) -> None:
 
 
 def _asked(path: str) -> Request | None:
-    """A page's path and query, as if it were asked for; None: that is no path."""
+    """A request for a page, made from its path and query; None if the path is invalid."""
     try:
         parts = urlsplit(path)
     except ValueError:
@@ -161,8 +161,8 @@ def _asked(path: str) -> Request | None:
 
 
 def _known(request: Request, page: Page) -> str:
-    """Its path and what the page reads of its query, in one order: what makes no difference to what
-    is seen makes no topic of its own. Raises PageError."""
+    """The path, and the query parameters that the page reads, in a fixed order. Parameters that the
+    page ignores make no separate topic. Raises PageError."""
     query = query_of(request)
     known = urlencode([(name, query[name]) for name in page.query if name in query])
     return quote(request.scope["path"]) + (f"?{known}" if known else "")

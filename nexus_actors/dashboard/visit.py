@@ -1,4 +1,4 @@
-"""What a page is given and what it gives back. Pages know this, never HTTP."""
+"""The input and output of pages. Pages know this module, never HTTP."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ Role = Literal["read", "operate"]
 
 
 class PageError(Exception):
-    """What was asked for cannot be shown; the message is a line for whoever asked."""
+    """The page cannot be shown; the message is one line for the viewer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -27,25 +27,25 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks."""
+    """Who views a page."""
 
     name: str
-    """Of `[dashboard.tokens]`; `local` where the connection itself is what lets him in."""
+    """A name of `[dashboard.tokens]`, or `local` for a caller on this machine without a token."""
     role: Role
 
     @property
     def may_operate(self) -> bool:
-        """Whether he may act."""
+        """Whether the viewer may act."""
         return self.role == "operate"
 
     @property
     def by(self) -> str:
-        """As whom the audit has him."""
+        """The viewer's name in the audit."""
         return f"{self.name} via dashboard"
 
 
 def why_no_messages(viewer: Viewer, settings: Settings) -> str | None:
-    """Why somebody may not see what was asked and answered; None: he may."""
+    """Why the viewer may not see requests and answers; None if that is allowed."""
     if not viewer.may_operate:
         return "Messages are shown only to those who may act."
     if not settings.dashboard.show_messages:
@@ -66,20 +66,20 @@ class Visit:
     now: datetime
     """UTC."""
     parts: Mapping[str, str] = field(default_factory=dict)
-    """What stands in the path where the page's has `{…}`."""
+    """The values of the parameters `{…}` in the page's path."""
 
     def check_messages(self) -> None:
-        """Raises PageError where he may not see what was asked and answered."""
+        """Raises PageError if the viewer may not see requests and answers."""
         told = why_no_messages(self.viewer, self.settings)
         if told is not None:
             raise PageError(403, told)
 
     def text(self, name: str, default: str = "") -> str:
-        """A value of the query string, without blanks around it."""
+        """A value of the query string, stripped."""
         return self.query.get(name, default).strip()
 
     def number(self, name: str, default: int, *, least: int = 0, most: int = 2**63 - 1) -> int:
-        """A whole number of the query string. Raises PageError where it is none in the bounds."""
+        """A whole number of the query string. Raises PageError unless it is within the bounds."""
         text = self.text(name)
         if not text:
             return default
@@ -93,7 +93,7 @@ class Visit:
         return value
 
     def choice(self, name: str, choices: tuple[str, ...], default: str = "") -> str:
-        """One of `choices`; `default` where there is none. Raises PageError for another."""
+        """One of `choices`, or `default` if it is missing. Raises PageError for other values."""
         text = self.text(name)
         if not text:
             return default
@@ -105,32 +105,32 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is to be shown."""
+    """What to show."""
 
     template: str
-    """`NAME.html` in templates."""
+    """The name of a file in `templates`."""
     title: str
     values: Mapping[str, object] = field(default_factory=dict)
     status: int = 200
 
 
 Show = Callable[[Visit], Awaitable[View]]
-"""A page. Raises PageError for what cannot be asked, StorageError where the database does not
-answer; cancelled, it leaves nothing behind."""
+"""Builds a page. Raises PageError for an invalid request, and StorageError if the database does not
+answer. If cancelled, it leaves nothing behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where a page is found."""
+    """A page and its address."""
 
     path: str
-    """As Starlette has paths: `/letters`, `/x/{name}`."""
+    """In Starlette's form: `/letters`, `/x/{name}`."""
     label: str | None
-    """In the navigation; None: it is not there."""
+    """The label in the navigation; None if the page is not there."""
     show: Show
     query: tuple[str, ...] = ()
-    """The names of its query string that it reads."""
+    """The query parameters that it reads."""
     live: bool = False
-    """Its block `live` is renewed while somebody looks."""
+    """Whether its block `live` is updated while it is viewed."""
     under: str | None = None
     """The path of the page in the navigation that it belongs to."""
