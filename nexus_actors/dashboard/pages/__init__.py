@@ -1,4 +1,4 @@
-"""The pages, in the order of the navigation. One module a page; its template has the same name."""
+"""The pages, in the order of the navigation. Modules and templates have the pages' names."""
 
 from typing import Final
 

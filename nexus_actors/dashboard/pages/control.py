@@ -1,4 +1,4 @@
-"""What operators want of the services, what each node's config says, and who has done what."""
+"""The desired state, the config of each node, and the audit."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ _LONGEST_FILTER: Final = 100
 
 
 async def show(visit: Visit) -> View:
-    """What holds now, with its levers."""
+    """The pauses, limits and drains in force, with actions to change them."""
     rows = await read_control(visit.reader)
     configured = [*visit.settings.providers, *visit.settings.left_out]
     values = {
@@ -32,7 +32,7 @@ async def show(visit: Visit) -> View:
 
 
 async def show_config(visit: Visit) -> View:
-    """The settings in force on each node. Being shown, it is looked at."""
+    """The settings in force on each node. Each view makes the nodes show them."""
     wanted = _filter(visit, "filter")
     only_different = visit.choice("only", ("different",)) != ""
     configs = await read_configs(visit.reader, await read_nodes(visit.reader), visit.viewer.by)
@@ -46,7 +46,7 @@ async def show_config(visit: Visit) -> View:
 
 
 async def show_audit(visit: Visit) -> View:
-    """Who has done what, the newest first."""
+    """Who did what, newest first."""
     by, action = _filter(visit, "by"), _filter(visit, "action")
     before = (
         visit.number("control", NEWEST),

@@ -1,4 +1,4 @@
-"""Dead letters: in groups, in a list, and one of them."""
+"""Dead letters: in groups, as a list, and one by one."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ MOST_GROUPS: Final = 50
 
 
 async def show(visit: Visit) -> View:
-    """All of them."""
+    """Groups of letters, and a list of those that match the filter."""
     reason, provider = _text(visit, "reason"), _text(visit, "provider")
     nowhere = bool(visit.text(NO_PROVIDER))
     if nowhere and provider is not None:
@@ -55,7 +55,7 @@ async def show(visit: Visit) -> View:
 
 
 async def show_one(visit: Visit) -> View:
-    """One of them."""
+    """One letter."""
     number = visit.number("number", -1)
     letter = await read_letter(visit.reader, number) if number >= 0 else None
     if letter is None:
@@ -70,7 +70,7 @@ async def show_one(visit: Visit) -> View:
 
 
 async def show_request(visit: Visit) -> View:
-    """The request of one, for those who may see it."""
+    """A letter's request, for viewers who may see it. Viewing it is recorded."""
     visit.check_messages()
     number = visit.number("number", -1)
     found = None

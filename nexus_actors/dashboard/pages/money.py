@@ -8,7 +8,7 @@ from nexus_actors.monitoring.money import DAYS, KINDS, TOP, read_budgets, read_m
 from nexus_actors.monitoring.recent import MOST_RECENT
 
 PERIODS: Final = {"today": 1, "week": 7, "month": DAYS}
-"""Days (UTC), today among them."""
+"""Days (UTC), today included."""
 
 
 async def show(visit: Visit) -> View:

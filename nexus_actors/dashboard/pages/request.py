@@ -16,25 +16,25 @@ from nexus_actors.storage.postgres.journal import JournalEntry, read_entry
 
 LONGEST_ID: Final = 255
 WIDTH: Final = 1000
-"""Of a bar's drawing, in units of its own."""
+"""The width of the drawing with the bars, in its own units."""
 MOST_ROWS: Final = 200
-"""Steps, attempts and retries that are shown, each."""
+"""The most steps, attempts and retries that are shown, each."""
 _NARROWEST: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Where a span lies in the whole, 0 to `WIDTH`."""
+    """A span's place in the drawing, from 0 to `WIDTH`."""
 
     x: float
     width: float
     style: str
     text_x: float | None = None
-    """Where the first text came."""
+    """Where the first text arrived."""
 
 
 async def show(visit: Visit) -> View:
-    """The story."""
+    """A request's story."""
     request_id = _request_id(visit)
     looking = Looking(visit.reader)
     story = await find_story(looking, visit.settings.queue.requests, request_id)
@@ -69,7 +69,7 @@ async def show(visit: Visit) -> View:
 
 
 async def show_messages(visit: Visit) -> View:
-    """What was asked and answered, for those who may see it."""
+    """The request and its answer, for viewers who may see them. Viewing them is recorded."""
     request_id = _request_id(visit)
     visit.check_messages()
     entry = await visit.reader.reading(read_entry, request_id)
@@ -104,7 +104,7 @@ def _costs(
 ) -> list[tuple[str, float | None]]:
     try:
         costs = candidate_costs(visit.settings, entry, steps)
-    except (TypeError, ValueError, AttributeError):  # steps that are not ours
+    except (TypeError, ValueError, AttributeError):  # steps of an unknown form
         return []
     return list(costs.items())[:MOST_ROWS]
 
@@ -128,7 +128,7 @@ def _bars(spans: Sequence[Span]) -> list[Bar]:
 
 
 def _style(span: Span) -> str:
-    """A class of the style sheet."""
+    """The CSS class of a span's bar."""
     if span.kind == "call":
         if span.is_open:
             return "fill-1"
@@ -144,11 +144,11 @@ def _attempts(entry: JournalEntry) -> Iterator[Mapping[str, Any]]:
 
 
 def _step(step: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A step as it is told: its words, its message, and what was passed over with the reason."""
+    """A step as it is shown: its details, its message, and the skipped candidates with reasons."""
     detail = step["detail"] if isinstance(step["detail"], dict) else {"detail": step["detail"]}
     told = dict(detail)
     message = told.pop("message", None)
-    told.pop("candidates", None)  # told with their costs
+    told.pop("candidates", None)  # shown with their costs
     skipped = told.pop("skipped", None)
     words = [
         f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}"

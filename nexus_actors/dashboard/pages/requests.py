@@ -1,4 +1,4 @@
-"""Requests by what is true of them."""
+"""Requests by a filter."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -52,21 +52,21 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value to filter by."""
+    """A value to filter by."""
 
     value: str
     requests: int | None
-    """None: it was not counted."""
+    """None if they were not counted."""
     is_more: bool
-    """Whether there may be more of them than were counted."""
+    """Whether there may be more requests than were counted."""
     is_chosen: bool
     href: str
-    """The page with it; where it is chosen, without."""
+    """Adds the value to the filter; removes it if it is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """What may be filtered by, and the values that were seen."""
+    """A field to filter by, and the values that were found."""
 
     name: str
     label: str
@@ -74,23 +74,23 @@ class Facet:
 
     @property
     def is_used(self) -> bool:
-        """Whether it is filtered by."""
+        """Whether the filter has a value for the field."""
         return any(it.is_chosen for it in self.choices)
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Requests of which not all were read."""
+    """A note that not all requests of a kind were read."""
 
     told: str
     back_to: datetime | None = None
-    """When the first of those that were read ended."""
+    """When the oldest request that was read ended."""
     href: str = ""
-    """Where those that ended before are looked at."""
+    """The page with those that ended before."""
 
 
 async def show(visit: Visit) -> View:
-    """The page: by a filter, or by the beginning of an id."""
+    """Requests by a filter, or by the beginning of their id."""
     begin = visit.text("id")
     if begin:
         return await _by_id(visit, begin)
@@ -141,11 +141,11 @@ async def _by_id(visit: Visit, begin: str) -> View:
 
 
 def _meant(found: Found, which: Filter) -> list[Kind]:
-    """The kinds that the filter takes from."""
+    """The kinds that the filter selects from."""
     if which.state is None:
         return list(found.kinds)
     names: tuple[str, ...]
-    if which.state == "waiting":  # some of those that were given back wait for a moment
+    if which.state == "waiting":  # some were given back until a point in time
         names = ("waiting", "queued")
     elif which.state in LIVE:
         names = (which.state,)
@@ -180,12 +180,12 @@ def _facets(found: Found, which: Filter, given: Mapping[str, str]) -> list[Facet
 
 
 def _kind_of(state: str, kinds: Mapping[str, bool]) -> str:
-    """Which kind requests in this state were counted from."""
+    """The kind that requests in this state were counted from."""
     return state if state in LIVE or state in kinds else "ended"
 
 
 def _looked(found: Found, which: Filter, given: Mapping[str, str]) -> Iterator[Looked]:
-    """A line for each kind of which not all was read: what was looked at, and where to go on."""
+    """A note for each kind that was not read completely: what was read, and where to continue."""
     for kind in _meant(found, which):
         if kind.is_all:
             continue
@@ -193,7 +193,7 @@ def _looked(found: Found, which: Filter, given: Mapping[str, str]) -> Iterator[L
             yield Looked(f"the first {EXACT:,} of those {_KINDS[kind.name]}")
             continue
         oldest = kind.oldest
-        if which.until is not None and oldest >= which.until:  # more than that at one moment
+        if which.until is not None and oldest >= which.until:  # too many at one moment
             oldest -= timedelta(microseconds=1)
         back = {**given, "from": moment_text(which.since), "to": moment_text(oldest)}
         if oldest >= which.since:
@@ -202,7 +202,7 @@ def _looked(found: Found, which: Filter, given: Mapping[str, str]) -> Iterator[L
 
 
 def _windows(given: Mapping[str, str]) -> list[tuple[str, str, bool]]:
-    """Each window: its name, where it is found, whether it is the one that is looked at."""
+    """Each window: its name, its link, and whether it is chosen."""
     others = {name: it for name, it in given.items() if name not in ("from", "to", "window")}
     is_free = "from" in given or "to" in given
     chosen = None if is_free else given.get("window", DEFAULT_WINDOW)

@@ -1,4 +1,4 @@
-"""Why is it slow? What waits, for what, and the lever for each."""
+"""Why is it slow? The reasons that requests wait for, with an action that helps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ WORDS: Final[Mapping[str, str]] = {
     "not_before": "It waits before a retry",
     "lost_node": "The node that had it is gone; another node takes it when the lease lapses",
 }
-"""What a reason of nexus.waiting means."""
+"""The meaning of each reason in nexus.waiting."""
 MANY: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A reason with what it means and what helps."""
+    """A reason to wait, its meaning and its remedy."""
 
     group: Group
     meaning: str
     mend: str
     act: str
-    """The lever's name in `/act/NAME`; empty: there is none."""
+    """The action's name in `/act/NAME`; empty if there is none."""
     label: str
     parameters: Mapping[str, Any]
 
 
 async def show(visit: Visit) -> View:
-    """The page."""
+    """What waits and why, what comes next, and the pauses, limits and budgets in force."""
     waiting = await read_waiting(visit.reader)
     rows = await read_control(visit.reader)
     holds = [it for it in rows if it.action in ("pause", "drain") and not it.is_over]
@@ -81,8 +81,8 @@ def _why(group: Group) -> Why:
 
 
 def _paused(lane: str) -> tuple[str, str]:
-    """What is paused, and its name, by the lane of those that wait for it: `paused model a/b
-    (fallback)`; or the provider itself."""
+    """The subject and name of a pause, parsed from a lane such as `paused model a/b (fallback)`.
+    Any other lane is a provider's name."""
     if not lane.startswith("paused "):
         return "provider", lane
     subject, _, name = lane.removeprefix("paused ").partition(" ")
@@ -90,7 +90,7 @@ def _paused(lane: str) -> tuple[str, str]:
 
 
 def _lanes(reasons: Sequence[Group]) -> list[tuple[str, int, bool]]:
-    """How many wait in each lane, the fullest first."""
+    """The number of requests in each provider's lane, largest first."""
     counts: dict[str, tuple[int, bool]] = {}
     for it in reasons:
         if it.provider is not None:

@@ -15,15 +15,15 @@ _LONGEST_ACTOR = 255
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a node answers to being looked at: a line, where it is not well."""
+    """A node's last sight; `trouble` is a line about what is wrong, if anything."""
 
     sight: Sight | None
     trouble: str | None
 
 
 async def show(visit: Visit) -> View:
-    """The tree of a node, or one actor of it. Being shown, it is looked at: the node writes it for
-    ten seconds more."""
+    """The tree of a node, or one of its actors. Each view makes the node show it for another ten
+    seconds."""
     nodes = await read_nodes(visit.reader)
     node = _chosen(visit, nodes)
     values: dict[str, object] = {"nodes": nodes, "node": node}
@@ -50,7 +50,7 @@ async def show(visit: Visit) -> View:
 
 
 def _chosen(visit: Visit, nodes: list[NodeLine]) -> NodeLine | None:
-    """The one asked for, else the first; None where there is none at all."""
+    """The requested node, else the first; None if there are none. Raises PageError."""
     wanted = visit.text("node")
     if not wanted:
         return nodes[0] if nodes else None
@@ -63,7 +63,7 @@ def _chosen(visit: Visit, nodes: list[NodeLine]) -> NodeLine | None:
 async def _look(visit: Visit, node: NodeLine, what: str) -> Answer:
     try:
         sight = await look(visit.reader, node.node, what, visit.viewer.by)
-    except StorageRefused as error:  # a node of before, too many looks
+    except StorageRefused as error:  # an old release, or too many sights
         return Answer(None, str(error))
     if not node.is_there:
         return Answer(sight, f"the node is {node.state}; below is its last report, if any")
@@ -75,7 +75,7 @@ async def _look(visit: Visit, node: NodeLine, what: str) -> Answer:
 
 
 async def _tree(sight: Sight | None) -> Tree | None:
-    """Built off the loop: of thousands of actors it takes long."""
+    """Parse in a thread, since thousands of actors take long."""
     if sight is None:
         return None
     return await trio.to_thread.run_sync(read_tree, sight.body, sight.at.timestamp())

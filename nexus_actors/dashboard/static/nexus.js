@@ -1,5 +1,5 @@
-// What the pages do beyond HTML: times in the reader's zone, and the part that is live. Without it
-// all of them work, by reloading.
+// Converts times to the viewer's time zone, and updates the live part. Without it, all pages work
+// by reloading.
 "use strict";
 
 (() => {
@@ -30,11 +30,11 @@
     }
   };
 
-  // -- the part that is live
+  // -- the live part
 
   const live = document.getElementById("live");
   const liveness = document.getElementById("liveness");
-  const received = new Map(); // what came last, by the id of the child it is for
+  const received = new Map(); // the last HTML received, by the child's id
 
   const isInUse = (element) => {
     if (element.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
