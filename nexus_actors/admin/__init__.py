@@ -1,2 +1,2 @@
-"""What machines ask a running service over HTTP: its numbers (`/metrics`) and its health
-(`/health/…`). There only where `[admin] listen` is set."""
+"""The admin server: metrics (`/metrics`), health (`/health/…`) and the dashboard over HTTP. It runs
+only if `[admin] listen` is set."""

@@ -15,9 +15,9 @@ from nexus_actors.work.histogram import Histogram
 from supervisors import ExitReason, Shutdown, Status
 
 NAME: Final = "admin server"
-"""Under which `nexus status` is degraded while it cannot be reached."""
+"""The name of its outage in `nexus status`, while it cannot be reached."""
 LOOK: Final = 0.25
-"""Seconds between two looks at how late the loop is."""
+"""Seconds between two measurements of the event loop's lag."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 """Seconds between tries to listen again."""
@@ -25,7 +25,7 @@ LONGEST_PAUSE: Final = 10.0
 log = structlog.get_logger("nexus.admin")
 
 Serve = Callable[[list[trio.SocketListener]], Awaitable[None]]
-"""Answers whoever connects, until a listener cannot go on."""
+"""Serves connections until a listener fails."""
 
 
 @dataclass(slots=True)
@@ -33,28 +33,27 @@ class Place:
     """Where the server listens. Passive: it outlives the actor."""
 
     listen: str
-    """As `[admin] listen` says."""
+    """The value of `[admin] listen`."""
     data_dir: Path
     addresses: list[object] = field(default_factory=list)
-    """What the sockets are bound to, as they say themselves; empty while there are none."""
+    """The addresses that the sockets are bound to; empty while it does not listen."""
     was_open: bool = False
-    """It could listen there once: if it cannot any more, the service goes on without it."""
+    """Whether it ever listened there: if it no longer can, the service continues without it."""
 
 
 class Admin(Stage):
-    """Serves `/metrics` and `/health`, and looks how late the loop is.
+    """Runs the admin server, and measures the event loop's lag.
 
-    Its start fails where it cannot listen: nothing was leased or called then, and whoever started
-    the service may try again. Later nothing of it is worth a call that is paid: what it cannot do
-    it tries again, and tells, so that the service is degraded by its name; that holds, too, while
-    it is not there.
+    Its first start fails if it cannot listen: nothing has been leased or called yet, so the service
+    can be started again. Later, running calls are worth more than this server: it retries, and the
+    service is meanwhile degraded by an outage of this name, also while the actor does not run.
     """
 
     def __init__(
         self, *, place: Place, make: Callable[[], Serve], outages: Outages, lag: Histogram
     ) -> None:
-        """`make` gives what serves; it imports some, so it is called in a thread. `lag` is added
-        to."""
+        """`make` builds the server; it is called in a thread, since its imports take long. `lag`:
+        receives the measured lag."""
         self._place = place
         self._make = make
         self._outages = outages
@@ -84,7 +83,7 @@ class Admin(Stage):
         self.spawn_link(self._look)
 
     async def terminate(self, reason: ExitReason) -> None:
-        """An orderly stop is nothing to tell."""
+        """Remember an orderly stop, which is not an outage."""
         self._stops = isinstance(reason, Shutdown)
 
     async def _open(self) -> Listening:
@@ -114,7 +113,7 @@ class Admin(Stage):
                 self._tell("it does not run")
 
     async def _serve(self, serve: Serve, listening: Listening) -> None:
-        """Until a listener cannot go on; they are closed then."""
+        """Serve until a listener fails, then close all of them."""
         try:
             await serve(listening.listeners)
         except* OSError as errors:

@@ -1,4 +1,4 @@
-"""What is served, and where: one list of routes."""
+"""The admin server's ASGI application: its routes, and limits of time."""
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
@@ -19,9 +19,9 @@ from nexus_actors.dashboard.protocol import HEADERS, STREAM
 from nexus_actors.work.tallies import Tallies
 
 REQUEST_TIMEOUT: Final = 10.0
-"""Seconds for one answer."""
+"""Seconds for a response."""
 ACT_TIMEOUT: Final = 30.0
-"""Seconds for one to what brings a body along: until that is there, and what it asks for done."""
+"""Seconds for the response to a POST, including the receipt of its body."""
 TOO_LONG: Final = b"This takes too long, so it was given up: the database may be slow, or away.\n"
 
 Message = MutableMapping[str, Any]
@@ -32,7 +32,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Pages:
-    """What each route answers. GET and HEAD; others are told so."""
+    """The handlers of the routes for machines. GET and HEAD only."""
 
     def __init__(self, sources: Sources, tallies: Tallies, counts: Counts) -> None:
         self._sources = sources
@@ -40,7 +40,7 @@ class Pages:
         self._collector = Collector(sources, tallies)
 
     def routes(self) -> list[Route]:
-        """All of them."""
+        """All routes for machines."""
         return [
             Route("/metrics", self.metrics),
             Route("/health/live", self.live),
@@ -49,23 +49,23 @@ class Pages:
         ]
 
     async def metrics(self, request: Request) -> Response:
-        """For Prometheus."""
+        """All metrics, for Prometheus."""
         counted = await self._counts.read()
         families = self._collector.families(counted, unavailable=self._counts.unavailable)
         body, content_type = await exposed(families, request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
     async def live(self, _request: Request) -> Response:
-        """That the loop answers: whoever ends the process for less ends calls that are paid."""
+        """Live if the event loop runs. Nothing else counts: a restart would abort paid calls."""
         return _told(ok=True, body={"status": "live"})
 
     async def startup(self, _request: Request) -> Response:
-        """Whether all of the tree has been started."""
+        """Whether the whole supervision tree has started."""
         started = self._sources.status.started
         return _told(ok=started, body={"status": "started" if started else "starting"})
 
     async def ready(self, _request: Request) -> Response:
-        """Whether it would take requests now."""
+        """Whether the service would lease requests now."""
         found = readiness(self._sources.status, self._sources.tables)
         body = {
             "status": "not ready" if found.reasons else "ready",
@@ -80,7 +80,7 @@ class Pages:
 def application(
     sources: Sources, tallies: Tallies, counts: Counts, dashboard: App | None = None
 ) -> App:
-    """The ASGI application. What is not for machines is the dashboard's, where there is one."""
+    """Build the ASGI application. Paths that are not for machines go to the dashboard, if any."""
     routes = Pages(sources, tallies, counts).routes()
     machines = bounded(Starlette(routes=routes))
     paths = {route.path for route in routes}
@@ -95,7 +95,7 @@ def application(
 
 
 def _for_people(dashboard: App) -> App:
-    """Pages as the rest; what has a body, or has no end, takes its time."""
+    """Bound the dashboard's responses, except to POSTs, which get more time, and streams."""
     pages = bounded(dashboard)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,8 +110,8 @@ def _for_people(dashboard: App) -> App:
 
 
 async def _with_body(app: App, scope: Scope, receive: Receive, send: Send) -> None:
-    """An answer to what brings a body along. What it left of that is dropped, for a while: of one
-    who sends on and on the connection is closed."""
+    """Serve a POST within `ACT_TIMEOUT`. If its body is incomplete at the end, hypercorn closes the
+    connection."""
     said = _Said(send)
     with trio.move_on_after(ACT_TIMEOUT) as limit:
         await app(scope, receive, said.send)
@@ -120,8 +120,8 @@ async def _with_body(app: App, scope: Scope, receive: Receive, send: Send) -> No
 
 
 def bounded(app: App) -> App:
-    """`app` with as much time as an answer may take, and without what requests bring along: nothing
-    here reads a body, and one that nobody reads would keep its connection busy."""
+    """`app` with `REQUEST_TIMEOUT` for each response. Bodies are dropped: `app` does not read them,
+    and an unread body would keep its connection busy."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         gone = trio.Event()
@@ -138,19 +138,19 @@ def bounded(app: App) -> App:
 
 
 class _Said:
-    """An answer, of which it is known whether it has begun."""
+    """A response that knows whether it has begun."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._has_begun = False
 
     async def send(self, message: Message) -> None:
-        """Pass it on."""
+        """Pass a message on."""
         self._has_begun = True
         await self._send(message)
 
     async def cut(self) -> None:
-        """Its time is over: say so, where nothing is said."""
+        """The time is over: respond with 503, unless the response has begun."""
         if self._has_begun:
             return
         length, kind = str(len(TOO_LONG)), "text/plain; charset=utf-8"
@@ -167,7 +167,7 @@ async def _drop(receive: Receive, gone: trio.Event) -> None:
 
 
 def _empty(gone: trio.Event) -> Receive:
-    """A request without a body, whose client may go."""
+    """The messages of a request without a body, then the disconnect."""
     parts = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
     async def receive() -> Message:

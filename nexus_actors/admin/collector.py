@@ -1,4 +1,4 @@
-"""What `/metrics` says, from the passive tables and what the database has counted."""
+"""Computes the metrics of `/metrics` from the passive tables and from the database's counts."""
 
 import platform
 from collections.abc import Iterator, Mapping
@@ -23,11 +23,11 @@ from supervisors.telemetry import BlockCause
 _STATES: Final[tuple[str, ...]] = get_args(NodeState)
 _CAUSES: Final[tuple[str, ...]] = get_args(BlockCause)
 _SUBJECTS: Final = ("node", "queue", "provider", "model", "agent")
-"""Of what there can be pauses; of a node: a drain."""
+"""The subjects of pauses; a node's is a drain."""
 
 
 class Collector:
-    """Of one service; makes one family after the other, each as it is at that moment."""
+    """Computes the metrics of one service, one family after the other."""
 
     def __init__(self, sources: Sources, tallies: Tallies) -> None:
         self._sources = sources
@@ -38,8 +38,8 @@ class Collector:
         self._process = ProcessCollector(registry=None)
 
     def families(self, counted: Counted | None, *, unavailable: bool = False) -> Iterator[Metric]:
-        """All of the table `families.ALL`, but for those of the database where nothing was counted;
-        `unavailable`: it could not be reached for that."""
+        """All families of `families.ALL`. Without `counted`, those from the database are missing.
+        `unavailable`: the database could not be reached."""
         self._tallies.keep_up()
         yield from self._requests()
         yield from self._calls()

@@ -1,10 +1,9 @@
-"""Connections to the admin server: hypercorn reads and writes HTTP on each, and nobody can hold up
-more than his own.
+"""Connections to the admin server: hypercorn speaks HTTP on each, and no client can block others.
 
-Hypercorn's own loop accepts as many as come, and sends to whoever does not read, past any
-cancellation. So it is given one connection at a time: at most `MOST` of them, each with a stream
-that is closed when nothing moves on it for a while. One that waits for a request gives way to
-whoever comes when all places are taken. HTTP/1.1 is all that is spoken.
+Hypercorn's own server accepts any number of connections, and its sends to a client that does not
+read cannot be cancelled. So this module accepts, and passes on at most `MOST` connections. Each is
+closed when nothing was read or written for a while. When all places are taken, a connection without
+a request gives way to the next one. Only HTTP/1.1 is spoken.
 """
 
 import errno
@@ -29,27 +28,27 @@ from hypercorn.typing import ASGIFramework, ConnectionState, LifespanState
 from nexus_actors.dashboard.protocol import STAYS
 
 MOST: Final = 32
-"""Connections at once; further ones wait, where each of these is being answered. Those that an
-answer says are to stay are not of them: it sees to it that they are few."""
+"""The most connections at once. Further ones wait if a request is served on each. Streams do not
+count (`STAYS`): the dashboard limits their number."""
 HEAD_TIMEOUT: Final = 5.0
-"""Seconds for the head of a request, and for which a connection is kept that asks for no more."""
+"""Seconds for the head of a request, and until an idle connection is closed."""
 SEND_TIMEOUT: Final = 5.0
-"""Seconds until a piece of an answer must be taken."""
+"""Seconds within which the client must read a piece of a response."""
 QUIET: Final = 15.0
-"""Seconds after which a connection is closed on which nothing was read or written."""
+"""Seconds without any data in either direction after which a connection is closed."""
 HEAD_BYTES: Final = 16 * 1024
-"""Of a request's line and headers."""
+"""The most bytes of a request's line and headers."""
 RECEIVED: Final = 16 * 1024
-"""Bytes that are read at once."""
+"""The most bytes that are read at once."""
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
-"""Errors of accepting that pass."""
+"""Errors of `accept` that are temporary."""
 EXHAUSTED_PAUSE: Final = 0.2
 
 log = structlog.get_logger("nexus.admin")
 
 
 class Connections:
-    """Those of one server, to one ASGI application."""
+    """Serves the connections of one server with one ASGI application."""
 
     def __init__(self, app: ASGIFramework) -> None:
         self._app = ASGIWrapper(app)
@@ -62,15 +61,15 @@ class Connections:
         self._context = WorkerContext(None)
         self._room = trio.Semaphore(MOST, max_value=MOST)
         self._waiting = 0
-        """How many were accepted and have no place yet."""
+        """Accepted connections without a place."""
         self._wanted = 0
-        """Of those: for how many nobody has given way."""
+        """Those of them that no idle connection has given way to."""
         self._open: set[_Stream] = set()
         self._told: set[str] = set()
 
     async def serve(self, listeners: list[trio.SocketListener]) -> None:
-        """Answer whoever connects. Never returns. Raises a group of OSErrors if a listener cannot
-        go on. Cancelled, it cuts off all connections. The listeners stay open."""
+        """Serve all connections. Never returns. Raises a group of OSErrors if a listener fails. If
+        cancelled, it closes all connections. The listeners stay open."""
         async with trio.open_nursery() as nursery:
             for listener in listeners:
                 nursery.start_soon(self._accept, listener, nursery)
@@ -93,11 +92,11 @@ class Connections:
                 nursery.start_soon(self._answer, stream)
         finally:
             for it in self._open:
-                it.cut()  # what hypercorn sends is cancelled by nothing else
+                it.cut()  # nothing else cancels hypercorn's sends
 
     async def _take_place(self) -> None:
-        """One that is free, else that of whoever has said nothing for longest; where all are being
-        answered, that of the first whose answer ends."""
+        """Take a free place, else the place of the connection that is idle for longest, else wait
+        for the first that becomes idle."""
         if self._room.value == 0:
             idle = [it for it in self._open if it.idle_since is not None]
             if idle:
@@ -109,7 +108,7 @@ class Connections:
             await self._room.acquire()
         finally:
             self._waiting -= 1
-            self._wanted = min(self._wanted, self._waiting)  # or a place has become free by itself
+            self._wanted = min(self._wanted, self._waiting)  # a connection may have ended by itself
 
     async def _answer(self, accepted: trio.SocketStream) -> None:
         stream = _Stream(accepted)
@@ -121,11 +120,11 @@ class Connections:
                 self._config,
                 self._context,
                 LifespanState({STAYS: place.give_back}),
-                cast("Any", stream),  # it is made for streams with TLS, and asks whether it is
+                cast("Any", stream),  # typed for streams that may have TLS
             )
             server.on_idle = partial(self._note_idle, stream)
             server.peer = _peer(accepted)
-            stream.on_end = server.idle_task.stop  # else one that has gone is waited for
+            stream.on_end = server.idle_task.stop  # else it waits for a client that has gone
             with stream.scope:
                 await server.run()
         except Exception as error:  # noqa: BLE001 - one client's connection is no one else's
@@ -142,7 +141,7 @@ class Connections:
             stream.give_way()
 
     def _tell(self, error: Exception) -> None:
-        """Once of each kind: whoever can connect can repeat it."""
+        """Log an error once per type, since any client can repeat it."""
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         name = type(error).__name__
@@ -152,14 +151,14 @@ class Connections:
 
 
 class _Place:
-    """One connection's, of `MOST`."""
+    """A connection's place among `MOST`."""
 
     def __init__(self, room: trio.Semaphore) -> None:
         self._room = room
         self._is_taken = True
 
     def give_back(self) -> None:
-        """Have another take it; once."""
+        """Free the place; does nothing if it is free already."""
         if self._is_taken:
             self._is_taken = False
             self._room.release()
@@ -170,13 +169,13 @@ def _peer(stream: trio.SocketStream) -> tuple[str, int] | None:
         return None
     try:
         host, port = stream.socket.getpeername()[:2]
-    except OSError:  # it has gone
+    except OSError:  # the client has gone
         return None
     return host, port
 
 
 class _Http1(H11Protocol):
-    """HTTP/1.1, whatever else a client offers to speak: an upgrade is not taken up."""
+    """HTTP/1.1 without upgrades, even if the client offers them."""
 
     async def _check_protocol(self, event: h11.Request) -> None:
         pass
@@ -193,12 +192,12 @@ class _Http1(H11Protocol):
 
 
 class _Server(TCPServer):
-    """Hypercorn's, of one connection, without what speaks other protocols."""
+    """Hypercorn's server of one connection, without other protocols."""
 
     on_idle: Callable[[bool], None]
-    """Told whether the connection waits for a request, each time that this changes."""
+    """Called with whether the connection is idle, each time that this changes."""
     peer: tuple[str, int] | None = None
-    """The client's address; None at a socket in the file system."""
+    """The client's address; None on a Unix socket."""
 
     async def run(self) -> None:
         try:
@@ -215,7 +214,7 @@ class _Server(TCPServer):
                     None,
                     self.protocol_send,
                 )
-                self.protocol = cast("Any", protocol)  # what would choose one is left out
+                self.protocol = cast("Any", protocol)  # instead of choosing one
                 await self.idle_task.restart(group, self._idle_timeout)
                 await self._read_data()
         finally:
@@ -228,16 +227,16 @@ class _Server(TCPServer):
 
 
 class _Stream:
-    """One connection, as hypercorn uses it. Cancelled when nothing was read or written for long."""
+    """A stream for hypercorn. `scope` is cancelled after `QUIET` seconds without data."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self.socket = stream.socket
         self.scope = trio.CancelScope()
         self.idle_since: float | None = trio.current_time()
-        """When it began to wait for a request; None while one is answered."""
+        """When it began to wait for a request; None while a request is served."""
         self.on_end: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
-        """Called when the client will say no more."""
+        """Called when the client sends no more."""
         self._moved()
 
     def _moved(self) -> None:
@@ -265,10 +264,10 @@ class _Stream:
         await self._stream.aclose()
 
     def give_way(self) -> None:
-        """Close it, since it waits for a request and somebody waits for its place."""
+        """Close this idle connection, since another one waits for its place."""
         self.idle_since = None
         self.scope.cancel()
 
     def cut(self) -> None:
-        """Close it at once; whoever waits to send or receive learns of it."""
+        """Close it at once; pending sends and receives fail."""
         self.socket.close()

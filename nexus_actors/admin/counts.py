@@ -1,4 +1,4 @@
-"""What only the database knows, for scrapes: asked by one of them, for all that come soon."""
+"""The database's counts for `/metrics`, cached for a few seconds and shared by all scrapes."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -11,14 +11,14 @@ from nexus_actors.storage.postgres.counted import Counted
 TIMEOUT: Final = 2.0
 """Seconds that a scrape waits for the database."""
 FRESH: Final = 4.0
-"""Seconds for which an answer is used again, at least: ten scrapers cost one."""
+"""The least seconds for which counts are cached, so that ten scrapers cost as much as one."""
 TIMES: Final = 20.0
-"""It is used again for so many times what it took to give it: counting long queues takes the
-database a twentieth of its time at most."""
+"""Counts are cached for this many times as long as counting took, so that counting long queues
+takes at most a twentieth of the time."""
 
 
 class Counts:
-    """One for the life of a process."""
+    """The cache of the counts."""
 
     def __init__(self, ask: Callable[[], Awaitable[Counted]]) -> None:
         self._ask = ask
@@ -26,11 +26,11 @@ class Counts:
         self._found: Counted | None = None
         self._fresh_until = float("-inf")
         self.unavailable = False
-        """The database could not be reached when it was asked last."""
+        """Whether the database could not be reached the last time."""
 
     async def read(self) -> Counted | None:
-        """What was counted a few seconds ago at most; None where it cannot be, or not in time.
-        Cancelled, what was asked is given up."""
+        """The cached or new counts; None if counting fails or takes more than `TIMEOUT`. If
+        cancelled, it aborts its query."""
         with trio.move_on_after(TIMEOUT):
             async with self._turn:
                 if trio.current_time() >= self._fresh_until:
@@ -45,6 +45,6 @@ class Counts:
             self._found = await self._ask()
         except StorageError as error:
             self.unavailable = isinstance(error, StorageUnavailable)
-        finally:  # cut off at the end of its time, too
+        finally:  # also after a timeout
             now = trio.current_time()
             self._fresh_until = now + max(FRESH, TIMES * (now - began))

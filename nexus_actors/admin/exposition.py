@@ -1,4 +1,4 @@
-"""Numbers as Prometheus reads them, by its own library: as text, or as OpenMetrics."""
+"""Writes metrics in Prometheus' text format or as OpenMetrics, by Prometheus' own library."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -22,16 +22,16 @@ from nexus_actors.work.histogram import Histogram
 Values = Iterable[tuple[tuple[str, ...], float]]
 """The values of the labels, in their order, and the number."""
 _END: Final = b"# EOF\n"
-"""With which OpenMetrics ends."""
+"""The end of OpenMetrics."""
 _HEAD: Final = re.compile(rb"(# .*\n)*")
-"""What a family begins with."""
+"""The comments at the beginning of a family."""
 MOST_SAMPLES: Final = 100
-"""Those that are written at once: a millisecond's work."""
+"""Samples that are written at once: about a millisecond of work."""
 
 
 def numbers(name: str, values: Values) -> Metric:
-    """A counter or a gauge of the table. KeyError if it does not stand there, ValueError if it has
-    other labels."""
+    """A counter or a gauge of `families`. Raises KeyError if it is not listed there, and ValueError
+    if its labels differ."""
     family = BY_NAME[name]
     made: CounterMetricFamily | GaugeMetricFamily
     if family.kind == "counter":
@@ -46,12 +46,12 @@ def numbers(name: str, values: Values) -> Metric:
 
 
 def number(name: str, value: float) -> Metric:
-    """One without labels."""
+    """A counter or a gauge without labels."""
     return numbers(name, [((), value)])
 
 
 def histograms(name: str, values: Iterable[tuple[tuple[str, ...], Histogram]]) -> Metric:
-    """As `numbers`, of histograms."""
+    """Like `numbers`, for histograms."""
     family = BY_NAME[name]
     made = HistogramMetricFamily(name, family.help, labels=family.labels)
     for labels, histogram in values:
@@ -62,7 +62,7 @@ def histograms(name: str, values: Iterable[tuple[tuple[str, ...], Histogram]]) -
 
 
 def info(name: str, values: tuple[str, ...]) -> Metric:
-    """As `numbers`, of what has words only."""
+    """Like `numbers`, for a family that has only labels."""
     family = BY_NAME[name]
     labels = dict(zip(family.labels, values, strict=True))
     return InfoMetricFamily(name.removesuffix("_info"), family.help, value=labels)
@@ -79,14 +79,14 @@ class _One(Collector):
 
 
 async def exposed(metrics: Iterable[Metric], accept: str) -> tuple[bytes, str]:
-    """All of them, and the content type that goes with the client's `Accept`.
+    """Write all metrics; returns the text and its content type, chosen by the client's `Accept`.
 
-    They are made a family at a time, and written some lines at a time, and others have their turn
-    between: the loop is held up for a few milliseconds, however many numbers there are.
+    Families are computed one by one, and written some samples at a time with checkpoints between,
+    so that even many metrics block the event loop for only a few milliseconds.
     """
     try:
         encode, content_type = choose_encoder(accept)
-    except (TypeError, ValueError):  # a version that is none
+    except (TypeError, ValueError):  # an invalid version
         encode, content_type = choose_encoder("")
     parts: list[bytes] = []
     is_open = content_type.startswith("application/openmetrics-text")

@@ -14,7 +14,7 @@ Kind = Literal["counter", "gauge", "histogram", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One of them. A counter's name ends with `_total`, as its samples' do."""
+    """A metric family. A counter's name ends with `_total`, like its samples'."""
 
     name: str
     kind: Kind

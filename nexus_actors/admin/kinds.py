@@ -1,10 +1,10 @@
-"""What an actor is, for numbers: its name without provider and number, of which there are many."""
+"""The kind of an actor, for labels of metrics: its name without the provider and the number."""
 
 import re
 from typing import Final
 
 OF_PROVIDER: Final = ("Supervisor", "Breaker", "RateLimiter", "Pool", "Server")
-"""What a provider has one of, by what stands after its name."""
+"""Actors that each provider has one of, by the end of their name."""
 ALONE: Final = (
     "Nexus.Supervisor",
     "Registry",
@@ -33,7 +33,7 @@ ALONE: Final = (
     "Control",
     "Watchdog",
 )
-"""Actors of which there is one."""
+"""Actors that exist once."""
 WORKER: Final = "Provider.Worker"
 OTHER: Final = "other"
 KINDS: Final = (*ALONE, *(f"Provider.{it}" for it in OF_PROVIDER), WORKER, OTHER)
@@ -42,7 +42,7 @@ _WORKER: Final = re.compile(r".+\.Worker\.\d+")
 
 
 def kind_of(name: str) -> str:
-    """One of `KINDS`."""
+    """The actor's kind, one of `KINDS`."""
     if name in _ALONE:
         return name
     if _WORKER.fullmatch(name):

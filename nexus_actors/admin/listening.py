@@ -1,4 +1,4 @@
-"""The sockets of the admin server, made by us, so that what is wrong with one is a line."""
+"""Opens the sockets of the admin server. Errors are one line for the operator."""
 
 import os
 import socket
@@ -13,30 +13,30 @@ from nexus_actors.operations.control_client import LONGEST_SOCKET_PATH
 from nexus_actors.settings.listen import Tcp, Unix, parse_listen
 
 BACKLOG: Final = 64
-"""Connections that wait to be accepted."""
+"""The most connections that wait to be accepted."""
 
 
 class ListenError(Exception):
-    """It cannot listen where `[admin] listen` says; the message is one line for the operator."""
+    """Listening at `[admin] listen` failed; the message is one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Sockets that are open."""
+    """Open sockets."""
 
     listeners: list[trio.SocketListener]
     path: Path | None = None
-    """Of the one in the file system, if it is one."""
+    """The path of a Unix socket."""
     identity: tuple[int, int] | None = None
-    """Device and number of what we have made there."""
+    """The device and inode of the Unix socket, to recognise it."""
 
     @property
     def addresses(self) -> list[object]:
-        """What they are bound to, as they say themselves."""
+        """The addresses that the sockets are bound to."""
         return [it.socket.getsockname() for it in self.listeners]
 
     def close(self) -> None:
-        """Close them, and take away what is ours in the file system."""
+        """Close the sockets, and remove the Unix socket unless it was replaced."""
         for listener in self.listeners:
             listener.socket.close()
         if self.path is not None and _identity(self.path) == self.identity:
@@ -44,8 +44,8 @@ class Listening:
 
 
 async def listen(text: str, data_dir: Path) -> Listening:
-    """Listen where the setting says: at each address of a host that has several. The caller closes
-    them. Raises ListenError."""
+    """Listen at the setting's address, or at each address of its host. The caller closes the
+    sockets. Raises ListenError."""
     where = parse_listen(text)
     assert where is not None  # noqa: S101 - without one there is no server
     try:
@@ -59,8 +59,7 @@ async def listen(text: str, data_dir: Path) -> Listening:
 
 
 async def _listen_at(path: Path) -> Listening:
-    """A socket that whoever is of our group may connect to. One that nobody listens at any more is
-    replaced."""
+    """Open a Unix socket for the process's user and group. One without a listener is replaced."""
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         raise OSError(f"{path} is too long a name for a socket ({LONGEST_SOCKET_PATH} bytes)")
     await _remove_dead(path)
@@ -78,7 +77,7 @@ async def _listen_at(path: Path) -> Listening:
 async def _remove_dead(path: Path) -> None:
     try:
         if not stat.S_ISSOCK(path.stat().st_mode):
-            return  # to bind there fails, and says so
+            return  # then `bind` fails with the reason
         async with await trio.open_unix_socket(path):
             return
     except ConnectionRefusedError:

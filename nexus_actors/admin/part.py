@@ -1,4 +1,4 @@
-"""The admin server's part of the tree: nothing, unless `[admin] listen` is set."""
+"""The admin server's part of the supervision tree; empty unless `[admin] listen` is set."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from supervisors import ChildSpec, Supervisor
 
 
 class AdminPart:
-    """Of one service. Passive; it outlives the actor, and so do the numbers that it counts."""
+    """Builds the admin server's actors, and owns what outlives them: its place and its counts."""
 
     def __init__(self, sources: Sources, data_dir: Path) -> None:
         self._sources = sources
@@ -22,8 +22,8 @@ class AdminPart:
             self._tallies = sources.tables.metrics.tallies = Tallies(sources.in_force)
 
     def children(self) -> Sequence[ChildSpec]:
-        """For the root, before all that takes its time to start or to stop. It is transient: should
-        its supervisor give up, which is an end in order, the root goes on without it."""
+        """For the root, before the slow children, so that health is served while they start and
+        stop. Transient: if the supervisor gives up, an orderly exit, the root continues."""
         if self._tallies is None:
             return ()
         named = "Admin.Supervisor"

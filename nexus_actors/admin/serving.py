@@ -1,5 +1,5 @@
-"""The admin server put together. What it stands on is imported with this: late, and only where it
-is wanted."""
+"""Puts the admin server together. This module is imported late, and only if the server is enabled,
+since it imports the web libraries."""
 
 from typing import Any, cast
 
@@ -17,12 +17,12 @@ from nexus_actors.work.tallies import Tallies
 
 
 def make_serve(sources: Sources, tallies: Tallies, attempts: Attempts) -> Serve:
-    """What answers each connection. `attempts` outlives it: whoever guesses tokens gains nothing by
-    a restart."""
+    """Build the function that serves the listeners. `attempts` outlives it, so that a restart does
+    not help to guess tokens."""
     enabled = sources.in_force.settings.dashboard.enabled
     dashboard = LateDashboard(sources, attempts) if enabled else None
     app = application(sources, tallies, Counts(sources.ask), dashboard)
-    connections = Connections(cast("Any", app))  # both speak ASGI, each with types of its own
+    connections = Connections(cast("Any", app))  # both are ASGI, with different types
 
     async def serve(listeners: list[trio.SocketListener]) -> None:
         async with trio.open_nursery() as nursery:
@@ -34,7 +34,7 @@ def make_serve(sources: Sources, tallies: Tallies, attempts: Attempts) -> Serve:
 
 
 class LateDashboard:
-    """The dashboard, imported when somebody looks for the first time. Works while `run` does."""
+    """The dashboard, imported at its first request. Works while `run` runs."""
 
     def __init__(self, sources: Sources, attempts: Attempts) -> None:
         self._sources = sources
@@ -44,7 +44,7 @@ class LateDashboard:
         self._app: Any = None
 
     async def run(self) -> None:
-        """Never returns."""
+        """Run the dashboard, once it is imported. Never returns."""
         await self._wanted.wait()
         if self._app is None:
             self._app = await trio.to_thread.run_sync(self._make)

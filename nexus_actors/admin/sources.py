@@ -1,4 +1,4 @@
-"""Where numbers and health come from: passive tables, looked at and never changed."""
+"""The sources of metrics and health: passive tables, read and never changed."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from nexus_actors.storage.postgres.counted import Counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Of one service. What is a function gives what holds at the moment."""
+    """The sources of one service. Functions return the present value."""
 
     in_force: InForce
     status: Status
     tables: Tables
     reloading: Reloading
     hints: Callable[[], Hints | None]
-    """Of the database; None before the first was opened."""
+    """The database's notifications; None before it was first opened."""
     ask: Callable[[], Awaitable[Counted]]
-    """Counts what only the database knows. Raises StorageError, also before there is one."""
+    """Counts in the database. Raises StorageError, also before a database is known."""
     unread: Callable[[], Mapping[str, int]]
-    """Messages that wait, by the name of the actor; those of empty mailboxes may be left out."""
+    """Unread messages by actor's name; actors with empty mailboxes may be missing."""
