@@ -1,1 +1,1 @@
-"""The terminal observer: `nexus observer`, a process of its own."""
+"""The terminal observer: `nexus observer`, a separate process."""

@@ -1,4 +1,4 @@
-"""One actor, renewed while it is looked at; and its trace."""
+"""The window with one actor, refreshed while it is open, and with its trace."""
 
 import asyncio
 import time
@@ -21,11 +21,11 @@ from nexus_actors.observer.snapshots import ActorSnapshot, TraceSnapshot
 from nexus_actors.observer.source import OFTEN, Action, Away, Source
 
 LONGEST_STATE = 20_000
-"""Characters of a state that are shown."""
+"""The most characters of a state that are shown."""
 
 
 class ActorScreen(ModalScreen[None]):
-    """State, mailbox, links, messages a second; with `t` what it does, types only."""
+    """Shows an actor's state, mailbox, links and message rate, and traces it (types only)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Back"),
@@ -35,7 +35,7 @@ class ActorScreen(ModalScreen[None]):
     ]
 
     def __init__(self, source: Source, node: str, name: str, refresh: float) -> None:
-        """`refresh`: seconds between two looks."""
+        """`refresh`: seconds between two updates of the screen."""
         super().__init__()
         self._source, self._of_node, self._actor, self._every = source, node, name, refresh
         self._before: tuple[float, int] | None = None
@@ -43,7 +43,7 @@ class ActorScreen(ModalScreen[None]):
         self._said = ""
 
     def compose(self) -> ComposeResult:
-        """A title, and what is known of the actor."""
+        """A title, then the facts, the trace and the state."""
         yield Static(id="actor-title", markup=False)
         with VerticalScroll():
             yield Static(id="facts", markup=False)
@@ -52,7 +52,7 @@ class ActorScreen(ModalScreen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin to look."""
+        """Begin to read the actor."""
         self._tell("")
         self._look()
 
@@ -67,7 +67,7 @@ class ActorScreen(ModalScreen[None]):
                     traced = await self._source.trace(self._of_node, self._actor)
             except Away as away:
                 said = str(away)
-            # The end of a trace is told once: the next question would begin it anew.
+            # After its end, the trace is not read again, since that would begin a new one.
             has_ended = traced is not None and bool(traced.ended)
             self._traced = self._traced and not has_ended
             if has_ended or time.monotonic() >= due:
@@ -118,12 +118,12 @@ class ActorScreen(ModalScreen[None]):
         return f"{(seen.messages - before[1]) / max(now - before[0], 0.001):.1f}"
 
     def action_trace(self) -> None:
-        """Begin to trace, or begin anew."""
+        """Begin a trace, or a new one."""
         self._traced = True
         self._look()
 
     def action_restart(self, now: bool) -> None:
-        """Ask, then restart it, or kill it."""
+        """Ask for confirmation, then restart the actor, or kill it (`now`)."""
         action = self._source.meant(levers.restart(self._of_node, self._actor, now=now))
 
         def act(is_meant: bool | None) -> None:
@@ -142,10 +142,10 @@ class ActorScreen(ModalScreen[None]):
         self._tell(self._said)
 
     async def action_close(self) -> None:
-        """Go back; the trace ends."""
+        """Close the window, and end the trace."""
         if self._traced:
-            self.workers.cancel_node(self)  # else it would begin anew
-            with suppress(Away):  # it ends by itself
+            self.workers.cancel_node(self)  # else they would begin a new trace
+            with suppress(Away):  # the trace then ends by itself
                 await self._source.end_trace(self._of_node, self._actor)
         self.dismiss(None)
 

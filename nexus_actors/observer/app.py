@@ -1,4 +1,4 @@
-"""The observer on the screen: tabs, renewed while they are seen; and what keys do in them."""
+"""The observer's textual app: tabs, of which the active one is refreshed, and their keys."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ from nexus_actors.observer.tabs import TABS
 from nexus_actors.observer.tree_rows import ActorRow
 
 REFRESH: Final = 2.0
-"""Seconds between two looks."""
+"""Seconds between two updates of the screen."""
 LEAST_REFRESH: Final = 1.0
 KEYS: Final = """\
 1 … 7        a tab              Tab, Shift+Tab   between tabs and tables
@@ -51,7 +51,7 @@ Each of these asks once, and shows the SQL and the command that do the same.
 
 
 class Observer(App[None]):
-    """Shows what a source finds out, and does what its user says. Exits by itself never."""
+    """Shows what a source reads, and carries out its user's actions. Never exits by itself."""
 
     CSS_PATH = "observer.tcss"
     TITLE = "nexus observer"
@@ -75,7 +75,7 @@ class Observer(App[None]):
     ]
 
     def __init__(self, source: Source, *, refresh: float = REFRESH) -> None:
-        """`refresh`: seconds between two looks."""
+        """`refresh`: seconds between two updates of the screen."""
         super().__init__()
         self.theme = "ansi-dark"
         self.animation_level = "none"
@@ -86,10 +86,10 @@ class Observer(App[None]):
         self._title_line = Static(id="title", markup=False)
         self._views = {tab.id: SheetView(tab) for tab in TABS}
         self.failure: Exception | None = None
-        """What nobody expected, and ended it."""
+        """The unexpected exception that ended the app."""
 
     def compose(self) -> ComposeResult:
-        """A title, the tabs, a line for the filter, the keys."""
+        """A title, the tabs, the input of the filter, the keys."""
         yield self._title_line
         with TabbedContent():
             for number, tab in enumerate(TABS, 1):
@@ -99,7 +99,7 @@ class Observer(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin to look."""
+        """Begin to read the active tab."""
         self.query_one("#filter", Input).display = False
         self._title("")
         self.view.enter()
@@ -107,22 +107,22 @@ class Observer(App[None]):
 
     @property
     def view(self) -> SheetView:
-        """The tab that is seen."""
+        """The view of the active tab."""
         return self._views[self._active]
 
     def _handle_exception(self, error: Exception) -> None:
-        """Called by textual, which would print the values of local variables too, among them
-        secrets. Whoever runs the app raises it."""
+        """Keep the exception for the app's runner to raise. Textual would also print the values of
+        local variables, among them secrets."""
         super()._handle_exception(error)
         self._exit_renderables.clear()
         if self.failure is None:
             self.failure = error
 
-    # --- looking ---
+    # --- reading ---
 
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
-        """Ask for the tab that is seen, again and again; draw it when it is time."""
+        """Read the active tab repeatedly, and draw it every `refresh` seconds or when wanted."""
         due = 0.0
         while True:
             view = self.view
@@ -160,18 +160,18 @@ class Observer(App[None]):
         self._look()
 
     def action_renew(self) -> None:
-        """Look at once."""
+        """Read and draw at once."""
         self._wanted.set()
 
-    # --- moving ---
+    # --- navigation ---
 
     def action_tab(self, number: int) -> None:
-        """Go to a tab, and into its table."""
+        """Activate a tab, and focus its table."""
         self.query_one(TabbedContent).active = TABS[number - 1].id
         self.view.enter()
 
     def action_filter(self) -> None:
-        """Write what rows must have."""
+        """Open the input of the filter."""
         box = self.query_one("#filter", Input)
         box.value, box.display = self.view.words, True
         self.view.typing(is_typed=True)
@@ -187,7 +187,7 @@ class Observer(App[None]):
         self._leave_filter()
 
     def action_unfilter(self) -> None:
-        """All rows again."""
+        """Clear the filter."""
         self.view.words = ""
         self._leave_filter()
 
@@ -197,7 +197,7 @@ class Observer(App[None]):
         self.view.typing(is_typed=False)
 
     def action_sort(self) -> None:
-        """By a column that is chosen from a list."""
+        """Let the user choose a column to sort by."""
         grid = self.view.grid
         if grid is None or grid.table is None:
             return
@@ -209,7 +209,7 @@ class Observer(App[None]):
         self.push_screen(ChooseColumn([it.name for it in grid.table.columns]), sort)
 
     def action_sort_beside(self, step: int) -> None:
-        """By the column before or after the one that it is sorted by."""
+        """Sort by the column before or after the present one."""
         grid = self.view.grid
         if grid is None or grid.table is None:
             return
@@ -217,11 +217,11 @@ class Observer(App[None]):
         grid.sort_by(max(now + step, 0) % len(grid.table.columns))
 
     def action_fold(self) -> None:
-        """Leave out what is below an actor."""
+        """Hide what is below the actor under the cursor."""
         self._fold(folded=True)
 
     def action_unfold(self) -> None:
-        """Show it again."""
+        """Show what is below the actor under the cursor."""
         self._fold(folded=False)
 
     def _fold(self, *, folded: bool) -> None:
@@ -230,7 +230,7 @@ class Observer(App[None]):
             self.view.fold(row.key, folded=folded)
 
     def action_fold_all(self) -> None:
-        """Leave out what is below the supervisors under the root."""
+        """Hide what is below each supervisor, except the root."""
         grid = self.view.grid
         if grid is None or grid.table is None:
             return
@@ -244,7 +244,7 @@ class Observer(App[None]):
         for key in self.view.folded:
             self.view.fold(key, folded=False)
 
-    # --- looking into a row ---
+    # --- details of a row ---
 
     @on(DataTable.RowSelected)
     def _row_selected(self) -> None:
@@ -277,13 +277,13 @@ class Observer(App[None]):
             self.push_screen(Reading(title, text))
 
     def action_keys(self) -> None:
-        """Say what the keys do."""
+        """Show what the keys do."""
         self.push_screen(Reading("Keys", KEYS))
 
-    # --- doing ---
+    # --- actions ---
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only the levers of the tab that is seen are there."""
+        """Hide the levers of other tabs."""
         if action != "lever":
             return True
         return any(it.id == parameters[0] and self._active in it.tabs for it in LEVERS)
@@ -294,7 +294,7 @@ class Observer(App[None]):
         return tabs.first().active if tabs else TABS[0].id
 
     def action_lever(self, which: str) -> None:
-        """Ask, then do it to what is under the cursor."""
+        """Ask for a value and for confirmation, then act on the row under the cursor."""
         lever = next(it for it in LEVERS if it.id == which)
         row = self.view.current
         subject = None if row is None else row.subject
@@ -306,7 +306,7 @@ class Observer(App[None]):
             if value is not None:
                 self._confirm(lever, subject, value)
 
-        # At once, so that the keys which follow are the window's.
+        # Open the window at once, so that it gets the next keys.
         if lever.asks is None:
             confirm("")
         else:

@@ -1,4 +1,4 @@
-"""The observer of a config: which source it has, and how it runs in a terminal."""
+"""Runs the observer in a terminal, with the source that the command line selects."""
 
 import asyncio
 import signal
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from nexus_actors.settings import Settings
 
 STATEMENT: Final = 10.0
-"""Seconds of a statement that acts; one that looks has fewer."""
+"""Seconds for a statement that acts. Statements that read have fewer."""
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def runner() -> asyncio.Runner:
-    """Of asyncio's own loop: with trio_asyncio imported, the usual one is a trio below it, and
-    everything on the screen takes twice as long."""
+    """A runner with asyncio's own event loop. Once trio_asyncio is imported, the default loop runs
+    on trio, and the screen takes twice as long."""
     return asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
 
 
@@ -36,9 +36,9 @@ async def observe(
     all_nodes: bool = False,
     node: str | None = None,
 ) -> int:
-    """Show the service that runs here, or all nodes, or one, until its user, SIGTERM or SIGHUP ends
-    it; the exit code. The terminal is then as it was.
-    Raises what nobody expected, here or in the thread that asks, whose end is the observer's.
+    """Show the service that runs here, all nodes or one, until the user, SIGTERM or SIGHUP ends the
+    observer. Returns the exit code, with the terminal restored. Raises unexpected exceptions of the
+    app and of the trio thread, which end the observer.
     """
     reader = LazyReader(
         database_url,

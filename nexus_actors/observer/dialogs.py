@@ -1,4 +1,4 @@
-"""What stands above the tabs for a while: a question, a text, a choice of column, the keys."""
+"""Modal windows: a confirmation, a question, a text, a choice of column."""
 
 from collections.abc import Sequence
 from typing import ClassVar, TypeVar
@@ -17,9 +17,9 @@ from nexus_actors.observer.source import Action
 
 T = TypeVar("T")
 LONGEST = 65_536
-"""Characters of a text that is shown."""
+"""The most characters of a text that are shown."""
 LONGEST_FORM = 600
-"""Characters of a statement or a command."""
+"""The most characters of a statement or a command that are shown."""
 
 
 def _form(text: str) -> str:
@@ -27,7 +27,7 @@ def _form(text: str) -> str:
 
 
 class Confirm(ModalScreen[bool]):
-    """Asks once whether an action is meant, with how it is done by hand. True: it is."""
+    """Asks for confirmation of an action, and shows its command and SQL. True if confirmed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "dismiss(True)", "Yes"),
@@ -39,10 +39,10 @@ class Confirm(ModalScreen[bool]):
         self._action = action
 
     def compose(self) -> ComposeResult:
-        """The question first."""
+        """The question, the command and SQL, the buttons."""
         with Vertical(classes="dialog"):
             yield Static(Text(readable(self._action.question)), classes="question")
-            # The command is short; of a long statement the rest is scrolled to, above the buttons.
+            # A long statement is scrolled, so that the buttons stay visible.
             with VerticalScroll(classes="forms"):
                 yield Static(Text(f"CLI  {_form(self._action.cli)}"), classes="form")
                 if self._action.sql:
@@ -52,16 +52,16 @@ class Confirm(ModalScreen[bool]):
                 yield Button("No (n)", id="no")
 
     def on_mount(self) -> None:
-        """Enter alone does nothing that cannot be undone."""
+        """Focus No, so that Enter alone does no harm."""
         self.query_one("#no", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """As the keys."""
+        """Do as the keys do."""
         self.dismiss(event.button.id == "yes")
 
 
 class Ask(ModalScreen[str | None]):
-    """Asks for a value; None: none was given."""
+    """Asks for a value; None if the user cancels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
@@ -70,19 +70,19 @@ class Ask(ModalScreen[str | None]):
         self._question, self._value, self._hint = question, value, hint
 
     def compose(self) -> ComposeResult:
-        """The question, and a line to write."""
+        """The question, and an input."""
         with Vertical(classes="dialog"):
             yield Label(Text(printable(self._question)), classes="question")
             yield Input(self._value, placeholder=self._hint, max_length=200)
             yield Label("Enter takes it, Esc leaves all as it is", classes="form")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Taken."""
+        """Return the value."""
         self.dismiss(event.value.strip())
 
 
 class Reading(ModalScreen[None]):
-    """A text of many lines, to be read."""
+    """Shows a text of several lines."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss(None)", "Close")]
 
@@ -91,7 +91,7 @@ class Reading(ModalScreen[None]):
         self._heading, self._read = title, text
 
     def compose(self) -> ComposeResult:
-        """It scrolls."""
+        """The heading, and the text, which scrolls."""
         text = self._read
         if len(text) > LONGEST:
             text = f"{text[:LONGEST]}… {len(text) - LONGEST:,} characters more"
@@ -101,12 +101,12 @@ class Reading(ModalScreen[None]):
                 yield Static(Text(readable(text)))
 
     def on_mount(self) -> None:
-        """Arrow keys scroll."""
+        """Focus the text, so that arrow keys scroll it."""
         self.query_one(VerticalScroll).focus()
 
 
 class ChooseColumn(ModalScreen[int | None]):
-    """Which column to sort by: a digit, or a row of the list."""
+    """Asks for a column to sort by, as a digit or a row of the list; None if the user cancels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Cancel")]
 
@@ -115,7 +115,7 @@ class ChooseColumn(ModalScreen[int | None]):
         self._names = names
 
     def compose(self) -> ComposeResult:
-        """Each with its digit."""
+        """The columns with their digits."""
         with Vertical(classes="dialog"):
             yield Label("Sort by", classes="question")
             yield OptionList(
@@ -123,12 +123,12 @@ class ChooseColumn(ModalScreen[int | None]):
             )
 
     def on_key(self, event: Key) -> None:
-        """A digit chooses, here alone: it is a tab's key too."""
+        """Choose by a digit, and stop the event, since digits also select tabs."""
         if event.key.isdecimal() and 1 <= int(event.key) <= len(self._names):
             event.stop()
             event.prevent_default()
             self.dismiss(int(event.key) - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """So does Enter."""
+        """Choose the row."""
         self.dismiss(event.option_index)

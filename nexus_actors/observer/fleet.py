@@ -1,5 +1,5 @@
-"""All nodes, as the database has them: what they write each few seconds, and what they show of
-themselves while somebody looks."""
+"""Reads all nodes from the database: what they write every few seconds, and the sights that they
+write on request."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,13 +32,13 @@ from nexus_actors.storage.postgres.connection import collapsed_groups
 from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 
 MOST_NODES: Final = 20
-"""That are looked at, of those that run."""
+"""The most running nodes that are asked for sights."""
 _SILENT: Final = "it shows nothing yet; one of an earlier release never does"
 
 
 class FleetSource(Stored):
-    """See Source; on trio. `which` is a node's id, the beginning of that, its name or its host;
-    None: all of them."""
+    """A Source, on trio. `which` is a node's id, the beginning of an id, a name or a host; None for
+    all nodes."""
 
     def __init__(
         self, reader: Reader, by: str, which: str | None = None, *, shows_messages: bool = False
@@ -48,7 +48,7 @@ class FleetSource(Stored):
         self._which = which
         self._rounds = Rounds(None, reader.queues, self._looking)
         self._before: dict[str, tuple[datetime, Mapping[str, Any]]] = {}
-        """The status of each node that rates are counted from, and when it was."""
+        """The previous status of each node and its time, for the rates."""
         self._calls: dict[str, Mapping[str, Calls]] = {}
 
     async def overview(self) -> Overview:
@@ -137,7 +137,7 @@ class FleetSource(Stored):
         return found
 
     async def _statuses(self, nodes: Sequence[NodeStatus]) -> Mapping[str, Mapping[str, Any]]:
-        """What each node says that shows itself; the calls since it said so before are kept."""
+        """Read the status of each node that shows it, and compute the calls since the last one."""
         statuses: dict[str, Mapping[str, Any]] = {}
         for node, sight in (await self._look(_running(nodes), "status")).items():
             if sight is not None and sight.is_fresh and sight.error is None:
@@ -151,7 +151,7 @@ class FleetSource(Stored):
         at, before = self._before.get(node, (sight.at, sight.body))
         seconds = (sight.at - at).total_seconds()
         if seconds == 0.0 and node in self._calls:
-            return  # the same that was counted
+            return  # the same status again
         self._before[node] = (sight.at, sight.body)
         earlier = before["providers"] if seconds else {}
         self._calls[node] = {
@@ -179,7 +179,7 @@ def _tree(node: NodeStatus, sight: Sight | None) -> TreeSnapshot:
 
 
 def _body(sight: Sight | None) -> Mapping[str, Any]:
-    """What a node shows. Raises Away."""
+    """The content of a sight. Raises Away."""
     if sight is None:
         raise Away(_SILENT)
     if sight.error is not None:

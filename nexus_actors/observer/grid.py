@@ -1,4 +1,4 @@
-"""A table on the screen: only what has changed is drawn, and the cursor stays on its row."""
+"""The widget for tables. It draws only changes, and keeps the cursor on its row."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _PADDING = 2 * _GAP
 
 
 class Grid(DataTable[Cell]):
-    """Shows one `Table` after another. `sorted_by` is a column, `words` are in each row."""
+    """Shows one `Table` after another, sorted by the column `sorted_by`, filtered by `words`."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -31,7 +31,7 @@ class Grid(DataTable[Cell]):
 
     @property
     def table(self) -> Table | None:
-        """What it was given last."""
+        """The last table that was shown."""
         return self._shown
 
     @property
@@ -43,7 +43,7 @@ class Grid(DataTable[Cell]):
         return None if key is None else self._rows.get(key)
 
     def show(self, table: Table) -> None:
-        """Draw what is other than before."""
+        """Draw the differences to the last table."""
         before, self._shown = self._shown, table
         if before is None or list(before.columns) != list(table.columns):
             self.clear(columns=True)
@@ -60,12 +60,12 @@ class Grid(DataTable[Cell]):
                 self.move_cursor(row=place, animate=False)
 
     def again(self) -> None:
-        """Show the same, sorted or filtered anew."""
+        """Sort and filter the same table again."""
         if self._shown is not None:
             self.show(self._shown)
 
     def sort_by(self, column: int) -> None:
-        """By this column; by the same again: the other way round; then as the source has it."""
+        """Sort by a column; a second call reverses, a third one restores the source's order."""
         if self.sorted_by != column:
             self.sorted_by, self.reverse = column, False
         elif not self.reverse:
@@ -76,11 +76,11 @@ class Grid(DataTable[Cell]):
         self.again()
 
     def on_resize(self, _event: Resize) -> None:
-        """Give the columns their room."""
+        """Fit the columns to the new width."""
         self._fit()
 
     def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
-        """A click on a heading sorts."""
+        """Sort by the heading that was clicked."""
         event.stop()
         self.sort_by(event.column_index)
 

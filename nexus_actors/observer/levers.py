@@ -1,4 +1,4 @@
-"""What can be done in which tab, by which key, and to what."""
+"""The levers: keys that act on the row under the cursor, by tab."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ MOST_CALLS: Final = 9999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartHere:
-    """An actor of the service that runs here, ended for its supervisor to start it anew. It asks
-    the control socket, which works without a database too: there is no SQL for it."""
+    """Restarts an actor of the service that runs here. The control socket does it, also without a
+    database, so there is no SQL."""
 
     actor: str
     now: bool
@@ -46,24 +46,24 @@ class RestartHere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lever:
-    """A key, the tabs it works in, and the action it makes of the row under the cursor."""
+    """A key, its tabs, and the action that it makes from the row under the cursor."""
 
     id: str
     key: str
     label: str
     tabs: frozenset[str]
     needs: str
-    """What the row must be about, in words."""
+    """What the row must be about, as words for the user."""
     fits: Callable[[Any], bool]
     make: Callable[[Any, str], Action]
-    """Of the row's subject and what was asked for. Raises ValueError: what is wrong with it."""
+    """Makes the action from the row's subject and the value. Raises ValueError with the reason."""
     asks: Callable[[Any], str] | None = None
-    """The question for a value, if it needs one."""
+    """The question for a value; None if no value is needed."""
 
 
 def restart(node: str, actor: str, *, now: bool) -> Action:
-    """End an actor for its supervisor to start it anew; `now`: kill it. `node` is empty for the
-    service that runs here."""
+    """The action that restarts an actor, or kills it (`now`). `node` is empty for the service that
+    runs here."""
     if not node:
         return RestartHere(actor=actor, now=now)
     return Order(node=node, action="restart", actor=actor, now=now)

@@ -1,4 +1,4 @@
-"""The service that runs here: its control socket, and its database for what only that knows."""
+"""Reads the service that runs here: from its control socket, and the rest from its database."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,11 +32,11 @@ from nexus_actors.storage.errors import StorageError
 LOG_LINES: Final = 500
 _BEFORE: Final = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]{8,15}Z) \[\w+ *\] ")
 _RESTART: Final = 10.0
-"""Seconds for a restart, which waits for the actor's end."""
+"""Seconds for a restart, which waits for the actor to end."""
 
 
 class LocalSource(Stored):
-    """See Source; on trio. Each answer is of this moment but the log, which grows here."""
+    """A Source, on trio. The log is collected here; all else is read anew each time."""
 
     subject = "this service"
 
@@ -48,7 +48,7 @@ class LocalSource(Stored):
         self._rounds = Rounds(data_dir, reader.queues, self._looking)
         self._log: list[LogLine] = []
         self._log_from: tuple[str, int] = ("", 0)
-        """Whose log it is, and its last line."""
+        """The process whose log it is, and the number of the last line."""
 
     async def overview(self) -> Overview:
         """See Source."""
@@ -90,7 +90,7 @@ class LocalSource(Stored):
         """See Source."""
         whose, last = self._log_from
         told = await self._ask("log", {"after": last, "of": whose})
-        if told["of"] != whose:  # another process, whose lines have other numbers
+        if told["of"] != whose:  # another process, with other line numbers
             self._log = []
         self._log += [log_line(*line) for line in told["lines"]]
         del self._log[:-LOG_LINES]
@@ -121,7 +121,7 @@ class LocalSource(Stored):
         return f"{told['actor']} {what}{unrecorded}"
 
     async def _record(self, action: RestartHere, node: str) -> str:
-        """Put it on record; why it is not, to be said. It is done without a database too."""
+        """Record in the audit. Returns why that failed, if it did; the restart happens anyway."""
         detail = json_text({"now": True} if action.now else {})
         subject = f"{action.actor} on {node}"
         try:
@@ -148,7 +148,7 @@ class LocalSource(Stored):
 
 
 def log_line(number: int, level: str, text: str) -> LogLine:
-    """An entry of the log. What stands before a line for eyes has columns of its own here."""
+    """Parse a line of the log: its time and level have columns of their own."""
     begun = _BEFORE.match(text)
     when = "" if begun is None else moment(datetime.fromisoformat(begun[1])).plain
     text = text if begun is None else text[begun.end() :]
@@ -156,13 +156,13 @@ def log_line(number: int, level: str, text: str) -> LogLine:
 
 
 def total(values: Sequence[float | None]) -> float | None:
-    """Of those that are known; None if none is."""
+    """The sum of the known values; None if none is known."""
     known = [it for it in values if it is not None]
     return sum(known) if known else None
 
 
 def mean(calls: Sequence[Calls]) -> float | None:
-    """Milliseconds of a call, over all providers."""
+    """Mean milliseconds of a call over all providers; None if unknown."""
     weighed = [
         (it.mean_ms, (it.answered_per_second or 0.0) + (it.failed_per_second or 0.0))
         for it in calls
@@ -173,7 +173,7 @@ def mean(calls: Sequence[Calls]) -> float | None:
 
 
 def queue_snapshots(now: Round) -> Iterator[QueueSnapshot]:
-    """Those of a round."""
+    """The queues of a round."""
     for name, length in now.queues.items():
         yield QueueSnapshot(
             name=name,
@@ -186,7 +186,7 @@ def queue_snapshots(now: Round) -> Iterator[QueueSnapshot]:
 def provider_snapshots(
     node: str, status: Mapping[str, Any], calls: Mapping[str, Calls]
 ) -> Iterator[ProviderSnapshot]:
-    """Each provider, of a status and the calls since the one before. `node`: its name."""
+    """Each provider, from a status and the calls since the previous one. `node`: its name."""
     paused = status["paused"]
     for name, it in calls.items():
         told = status["providers"].get(name)
@@ -208,7 +208,7 @@ def provider_snapshots(
 
 
 def _gate(name: str, told: Mapping[str, Any], paused: Sequence[str]) -> tuple[str, str]:
-    """What keeps calls from a provider, in a word, and in words."""
+    """What keeps calls from a provider: a word, and the details."""
     held = [it for it in paused if f"provider {name}" in it]
     if held:
         return "paused", held[0]
@@ -222,7 +222,7 @@ def _gate(name: str, told: Mapping[str, Any], paused: Sequence[str]) -> tuple[st
 
 
 def actor_snapshot(told: Mapping[str, Any]) -> ActorSnapshot:
-    """An actor, of what a node tells of it."""
+    """An actor, from a node's description."""
     return ActorSnapshot(
         name=told["name"],
         class_name=told["class"],
@@ -239,7 +239,7 @@ def actor_snapshot(told: Mapping[str, Any]) -> ActorSnapshot:
 
 
 def trace_snapshot(told: Mapping[str, Any]) -> TraceSnapshot:
-    """Events, of what the service tells."""
+    """A trace, from the service's response."""
     lines = [
         TraceLine(number=number, at=datetime.fromtimestamp(at, UTC), what=what)
         for number, at, what in told["events"]

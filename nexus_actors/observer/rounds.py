@@ -1,5 +1,5 @@
-"""How it goes, one round after another, of the service's socket and the database: what `nexus top`
-and the observer show."""
+"""Reads the service's control socket and the database in rounds, and computes rates between them,
+for `nexus top` and the observer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 from nexus_actors.storage.postgres.sql import Queues
 
 PATIENCE: Final = 2.0
-"""Seconds that a round waits for the service, for the queues, for the spend."""
+"""Seconds that a round waits for each: the service, the queues, the spend."""
 SPEND_INTERVAL: Final = 30.0
-"""Seconds between two looks at what was spent, which reads all of the day."""
+"""Seconds between two queries of the spend, which read the whole day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """One provider in one round. None is what nobody knows (yet)."""
+    """The calls to one provider in one round. None means unknown (yet)."""
 
     running: int | None = None
     queued: int | None = None
@@ -52,7 +52,7 @@ class ServiceLine:
     outages: Mapping[str, str]
     """What it waits for, and why."""
     paused: list[str]
-    """What operators have paused, in words."""
+    """What operators have paused, as text."""
     version: str
     uptime_seconds: float
     in_work: int
@@ -72,24 +72,24 @@ class NodeLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """All of it at one moment."""
+    """The result of one round."""
 
     at: datetime
     seconds: float | None
-    """Since the round before, which rates are of."""
+    """Seconds since the previous round, over which rates are computed."""
     service: ServiceLine | None
     queues: Mapping[str, QueueLength]
     waiting: Mapping[str, int]
-    """Requests that were leased once and wait, by what for."""
+    """Waiting requests that were leased before, by reason."""
     providers: Mapping[str, Calls]
     nodes: list[NodeLine]
     trouble: list[str]
-    """What could not be found out, and why."""
+    """What could not be read, and why."""
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the database has told so far."""
+    """What was read from the database so far."""
 
     nodes: list[NodeStatus] = field(default_factory=list)
     queues: Mapping[str, QueueLength] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class _Found:
 
 
 class Rounds:
-    """Remembers the round before, for the rates. Without `data_dir` no service is asked."""
+    """Keeps the previous round, for the rates. Without `data_dir`, no control socket is asked."""
 
     def __init__(self, data_dir: Path | None, queues: Queues, pool: Runs) -> None:
         self._data_dir = data_dir
@@ -108,11 +108,11 @@ class Rounds:
         self._spend_due = 0.0
         self._trouble: list[str] = []
         self.status: Mapping[str, Any] | None = None
-        """What the service said in this round; None: nobody answered."""
+        """The service's status in this round; None without a response."""
         self.nodes: list[NodeStatus] = []
 
     async def next(self) -> Round:
-        """The state now. What cannot be found out is left out, and told in `trouble`."""
+        """Read the next round. What cannot be read is left out, and reported in `trouble`."""
         self._trouble = []
         before, now = self._before, trio.current_time()
         self.status = status = await self._status()
@@ -204,7 +204,7 @@ def calls_between(
     seconds: float | None,
     spend: Spend | None,
 ) -> Calls:
-    """One provider, of what a service says of it now and said `seconds` ago."""
+    """The calls to a provider, from its status now and `seconds` ago."""
     spent_hour, spent_day = (None, None) if spend is None else (spend.hour, spend.day)
     if now is None:
         return Calls(spent_hour=spent_hour, spent_day=spent_day)
@@ -214,7 +214,7 @@ def calls_between(
             now[it] - before[it]
             for it in ("calls_made", "calls_answered", "calls_failed", "calls_ms")
         )
-        if made >= 0:  # else the service has begun anew
+        if made >= 0:  # else the service has restarted
             answered, failed = ok / seconds, bad / seconds
             mean = took / made if made else None
     return Calls(

@@ -1,4 +1,4 @@
-"""A tab as data: lines above, tables below. All texts are fit to be shown, and never markup."""
+"""A tab as data: lines above, tables below. All texts are printable, and never markup."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rich.text import Text
 from nexus_actors.contract.shown_text import printable
 
 LONGEST: Final = 400
-"""Characters of a cell."""
+"""The most characters of a cell."""
 Order = float | str
 STATES: Final = {
     "ready": "bold green",
@@ -20,12 +20,12 @@ STATES: Final = {
     "failed": "bold red",
     "unknown": "bold yellow",
 }
-"""Colours of states, which always stand there as words too."""
+"""Colours of states, which are always shown as words too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Its heading; how many characters it has at least; which share of what is left it takes."""
+    """A column: its heading, its least width in characters, its share of the remaining width."""
 
     name: str
     width: int
@@ -34,7 +34,7 @@ class Column:
 
 
 class Cell(Text):
-    """A text in a table, and what it is sorted by."""
+    """A text in a table, and its sort key `order`."""
 
     def __init__(self, text: str, order: Order, style: str = "", *, right: bool = False) -> None:
         super().__init__(
@@ -47,7 +47,7 @@ class Cell(Text):
         )
         self.order = order
         self.place = 0
-        """Of its row, where it is the first cell of one."""
+        """The place of its row, if it is the row's first cell."""
 
     def same_as(self, other: "Cell") -> bool:
         """Whether it looks the same."""
@@ -56,7 +56,7 @@ class Cell(Text):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table. `subject` is what it is about: one of `seen`."""
+    """A row of a table. `subject` is the snapshot or `ActorRow` that it shows."""
 
     key: str
     cells: Sequence[Cell]
@@ -65,20 +65,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows in the order of their source."""
+    """Rows in the source's order."""
 
     name: str
     columns: Sequence[Column]
     rows: Sequence[Row]
     empty: str
-    """What is said where there is none."""
+    """The text that is shown if there are no rows."""
     follows: bool = False
-    """The cursor goes with the last row, while it is there."""
+    """Whether a cursor on the last row follows when rows are added."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What a tab shows now."""
+    """The content of a tab."""
 
     lines: Sequence[Text]
     tables: Sequence[Table]
@@ -99,7 +99,7 @@ def state(value: str) -> Cell:
 
 
 def number(value: float | None, places: int = 0, style: str = "") -> Cell:
-    """A number; what is not known comes last."""
+    """A number; an unknown one is sorted below all others."""
     if value is None:
         return Cell("-", -1.0, style, right=True)
     return Cell(f"{value:,.{places}f}", float(value), style, right=True)
@@ -119,7 +119,7 @@ def seconds(value: float | None) -> Cell:
 
 
 def moment(value: datetime | None) -> Cell:
-    """A time of day here, with the date where it is another's."""
+    """A local time of day, or date and time if it is not today."""
     if value is None:
         return Cell("-", 0.0)
     local, today = value.astimezone(), datetime.now().astimezone().date()
@@ -128,7 +128,7 @@ def moment(value: datetime | None) -> Cell:
 
 
 def age(value: float) -> str:
-    """Seconds for eyes, in at most six characters."""
+    """Format seconds for people, in at most seven characters."""
     whole = int(value)
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
         if whole >= size:
@@ -138,7 +138,7 @@ def age(value: float) -> str:
 
 
 def line(text: object, style: str = "") -> Text:
-    """Foreign text of one line."""
+    """Foreign text on one line."""
     return Text(printable(str(text), LONGEST), style, no_wrap=True, overflow="ellipsis")
 
 
@@ -146,7 +146,7 @@ def line(text: object, style: str = "") -> Text:
 
 
 def matching(rows: Sequence[Row], filter_: str) -> Sequence[Row]:
-    """Those in which each word of the filter stands, in whichever case."""
+    """The rows that contain each word of the filter, ignoring case."""
     words = filter_.casefold().split()
     if not words:
         return rows
@@ -155,7 +155,7 @@ def matching(rows: Sequence[Row], filter_: str) -> Sequence[Row]:
 
 
 def ordered(rows: Sequence[Row], column: int | None, *, reverse: bool) -> Sequence[Row]:
-    """By a column; in the order of their source where there is none."""
+    """The rows sorted by a column, or in the source's order if it is None."""
     if column is None:
         return rows
 
@@ -167,7 +167,7 @@ def ordered(rows: Sequence[Row], column: int | None, *, reverse: bool) -> Sequen
 
 
 def widths(columns: Sequence[Column], room: int, gap: int) -> list[int]:
-    """Characters of each column where `room` are there and each takes `gap` more."""
+    """The width of each column, in characters, within `room`. Each needs `gap` more."""
     left = max(room - sum(it.width + gap for it in columns), 0)
     shares = sum(it.share for it in columns)
     return [it.width + (left * it.share // shares if shares else 0) for it in columns]

@@ -1,4 +1,4 @@
-"""A tab on the screen: lines, and below them tables."""
+"""The widget of a tab: lines, and tables below them."""
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -11,18 +11,18 @@ from nexus_actors.observer.sheet import Row, Sheet
 from nexus_actors.observer.tabs import Tab
 
 MOST_ROWS = 10
-"""That a table shows at once which others stand below."""
+"""The most rows that a table shows without scrolling, if it is not the last."""
 
 
 class SheetView(Vertical):
-    """Shows one `Sheet` of a tab after another, and keeps what is folded."""
+    """Shows one `Sheet` of a tab after another, and keeps the folded rows."""
 
     def __init__(self, tab: Tab) -> None:
         super().__init__(id=f"view-{tab.id}")
         self.tab = tab
         self.folded: frozenset[str] = frozenset()
         self.trouble: str | None = None
-        """Why what is shown is not as it is now."""
+        """Why the content is out of date; None if it is not."""
         self._lines = Static(markup=False, classes="lines")
         self._told = ""
         self._tables = Vertical(classes="tables")
@@ -39,7 +39,7 @@ class SheetView(Vertical):
 
     @property
     def grid(self) -> Grid | None:
-        """The table with the focus, else the last, which is the longest."""
+        """The table with the focus, else the last, which has the most room."""
         for grid in self._grids.values():
             if grid.has_focus:
                 return grid
@@ -52,7 +52,7 @@ class SheetView(Vertical):
 
     @property
     def words(self) -> str:
-        """What each shown row has."""
+        """The words of the filter."""
         return self._words
 
     @words.setter
@@ -61,34 +61,34 @@ class SheetView(Vertical):
         self._draw()
 
     def typing(self, *, is_typed: bool) -> None:
-        """Whether the filter is being written: the line that tells it comes when it is done."""
+        """Note whether the filter is being typed: the line that shows it appears afterwards."""
         self._is_typed = is_typed
         self._draw()
 
     def enter(self) -> None:
-        """Have the keys move in a table with rows, as soon as there is one."""
+        """Focus a table with rows, or else any table, as soon as there is one."""
         grids = [it for it in self._grids.values() if it.row_count] or [*self._grids.values()]
         self._enters = not grids
         if grids:
             self.screen.set_focus(grids[0])
 
     def fold(self, key: str, *, folded: bool) -> None:
-        """Leave out what is below a row, or show it again."""
+        """Hide what is below a row, or show it again."""
         self.folded = self.folded | {key} if folded else self.folded - {key}
         self._draw()
 
     def show(self, seen: object) -> None:
-        """What the source has found."""
+        """Show what the source has read."""
         self._seen, self.trouble = seen, None
         self._draw()
 
     def show_trouble(self, why: str) -> None:
-        """What was shown stays, and a line says that it is old."""
+        """Keep the content, and add a line that says why it is out of date."""
         self.trouble = why
         self._draw()
 
     def _draw(self) -> None:
-        # A filter goes through what is folded too.
+        # A filter also searches folded rows.
         folded = frozenset() if self._words else self.folded
         drawn = Sheet([], []) if self._seen is None else self.tab.draw(self._seen, folded)
         self._tell(drawn)
@@ -127,5 +127,5 @@ class SheetView(Vertical):
 
 
 def _height(grid: Grid) -> int:
-    """Lines: its heading, and its rows."""
+    """The table's lines: its heading and its rows."""
     return 1 + min(grid.row_count, MOST_ROWS)

@@ -1,5 +1,5 @@
-"""Where the observer learns what it shows: the port between the screen, which runs on asyncio, and
-what it looks at, which is asked on trio (`thread.py`), or is made up for a test."""
+"""The port between the observer's screen and its data. The screen runs on asyncio. Sources run on
+trio (`thread.py`); tests have a source of their own."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -17,25 +17,25 @@ from nexus_actors.observer.snapshots import (
 )
 
 OFTEN: Final = 5.0
-"""Seconds between two questions at most, however seldom the screen is drawn: nodes show themselves,
-count an actor's messages and trace it for ten seconds after each."""
+"""The most seconds between two reads, however seldom the screen is drawn: after each, nodes show
+themselves, count an actor's messages and trace it for ten seconds."""
 
 
 class Away(Exception):
-    """It cannot be found out or done at present; the message is one line for the operator."""
+    """Reading or acting is impossible at present; the message is one line for the operator."""
 
 
 class Action(Protocol):
-    """What an operator may do, told before it is done."""
+    """An action of an operator, described before it is carried out."""
 
     @property
     def question(self) -> str:
-        """What will happen, in words."""
+        """The question whether to do it, which says what will happen."""
         ...
 
     @property
     def sql(self) -> str:
-        """The statement that does it, as one would type it; empty where none does."""
+        """The SQL statement that does it, as one would type it; empty if there is none."""
         ...
 
     @property
@@ -45,20 +45,20 @@ class Action(Protocol):
 
 
 class Source(Protocol):
-    """All of these raise Away. Cancelled, those that look have done nothing; `act` may have been
-    carried out."""
+    """Reads and acts for the observer. All coroutines raise Away. If cancelled, those that read
+    leave nothing behind; `act` may have been carried out."""
 
     @property
     def subject(self) -> str:
-        """What is looked at: `this service`, `all nodes`."""
+        """What is observed: `this service`, `all nodes`."""
         ...
 
     async def overview(self) -> Overview:
-        """How it is."""
+        """State, rates, queues and nodes."""
         ...
 
     async def trees(self) -> Sequence[TreeSnapshot]:
-        """The supervision tree of each node that is looked at."""
+        """The supervision tree of each node that is observed."""
         ...
 
     async def providers(self) -> Sequence[ProviderSnapshot]:
@@ -66,7 +66,7 @@ class Source(Protocol):
         ...
 
     async def requests(self) -> Sequence[RequestSnapshot]:
-        """Those in work, then those that ended last: a bounded number."""
+        """Requests in work, then those that ended last: a bounded number."""
         ...
 
     async def request(self, request_id: str) -> str:
@@ -74,7 +74,7 @@ class Source(Protocol):
         ...
 
     async def waiting(self) -> Sequence[WaitingSnapshot]:
-        """What waits: groups that have no id first, then those that wait longest."""
+        """What waits: first the groups, which have no id, then the requests, the oldest first."""
         ...
 
     async def letters(self) -> Sequence[LetterSnapshot]:
@@ -82,29 +82,29 @@ class Source(Protocol):
         ...
 
     async def letter(self, number: int) -> str:
-        """One letter, its long fields cut."""
+        """One letter, with long fields truncated."""
         ...
 
     async def log(self) -> Sequence[LogLine]:
-        """The last lines, oldest first."""
+        """The last lines of the log, oldest first."""
         ...
 
     async def actor(self, node: str, name: str) -> ActorSnapshot:
-        """One actor of a node; '' is the service that runs here."""
+        """One actor of a node. `node` is empty for the service that runs here."""
         ...
 
     async def trace(self, node: str, name: str) -> TraceSnapshot:
-        """What it did since it is traced, which begins with the first call, and ends by itself."""
+        """What the actor did since the first call, which begins its trace. It ends by itself."""
         ...
 
     async def end_trace(self, node: str, name: str) -> None:
-        """The view is closed; nothing if it is not traced."""
+        """End the trace, if there is one."""
         ...
 
     def meant(self, action: Action) -> Action:
-        """The action as it is for what is looked at, with the names of its queues."""
+        """The action for what is observed, with the names of its queues."""
         ...
 
     async def act(self, action: Action) -> str:
-        """Carry it out; what was done, in a line."""
+        """Carry out an action. Returns what was done, in a line."""
         ...

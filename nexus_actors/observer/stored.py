@@ -1,5 +1,5 @@
-"""What only the database knows, for one service as for all: requests, what waits, dead letters; and
-what is done by the database."""
+"""Reads requests, waits and dead letters from the database, for one service or all, and carries out
+actions in the database."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from nexus_actors.storage.postgres.node_store import NodeStatus
 from nexus_actors.storage.postgres.waiting import read_waiting
 
 MOST: Final = 100
-"""Requests of each kind that are listed."""
+"""The most requests of each kind that are listed."""
 _COLUMNS: Final = (
     "request_id",
     "state",
@@ -45,16 +45,16 @@ _COLUMNS: Final = (
     "error_type",
     "retry_of",
 )
-"""Of the journal: no text of a request or an answer is among them."""
+"""Columns of the journal that are shown; none has the text of a request or an answer."""
 _SHOWN: Final = 400
-"""Characters of a value in a story."""
+"""The most characters of a value in a story."""
 
 
 class Stored:
-    """Asks the database; as `Source` for what it knows. `by` is who looks and acts."""
+    """The part of `Source` that reads the database alone. `by` names the user in the audit."""
 
     def __init__(self, reader: Reader, by: str, *, shows_messages: bool = False) -> None:
-        """`shows_messages`: whether the requests of dead letters may be looked at."""
+        """`shows_messages`: whether the requests of dead letters may be shown."""
         self._reader = reader
         self._looking = Looking(reader)
         self._by = by
@@ -94,7 +94,7 @@ class Stored:
             return "\n".join([*_fields(found), "", await self._request_of(number)])
 
     async def _request_of(self, number: int) -> str:
-        """That it is looked at is on record."""
+        """The letter's request, if it may be shown. Showing it is recorded."""
         if not self._shows_messages:
             return f"Its request: nexus dead show {number} ([dashboard] show_messages is false)"
         looked = await look_at_request(self._reader, number, self._by)
@@ -122,7 +122,7 @@ class Stored:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """What the storage fails with is a line for the operator."""
+    """Turn errors of the storage into Away."""
     try:
         yield
     except StorageError as error:
@@ -130,7 +130,7 @@ def answering() -> Iterator[None]:
 
 
 def node_snapshot(it: NodeStatus) -> NodeSnapshot:
-    """A row of nexus.node_states."""
+    """A snapshot of a row of nexus.node_states."""
     return NodeSnapshot(**{name: getattr(it, name) for name in NodeSnapshot.__slots__})
 
 
@@ -164,7 +164,7 @@ def _fields(it: DeadLetter) -> Iterator[str]:
 
 
 def _told(story: Story, request_id: str) -> Iterator[str]:
-    """A request's story, line by line; never a message."""
+    """A request's story, line by line, without its messages."""
     if story.queued is not None:
         yield printable(str(story.queued))
         yield from (f"paused: {it['subject']} {printable(it['name'])}" for it in story.pauses)

@@ -1,4 +1,4 @@
-"""The tabs but the tree's: what each asks of the source, and how the answer looks."""
+"""The tabs: what each reads from the source, and how it is drawn. `tree_rows` draws the tree."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Draw = Callable[[Any, frozenset[str]], Sheet]
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One tab: `look` asks the source for what `draw` shows, where the keys given are folded."""
+    """A tab: `look` reads from the source what `draw` shows. `draw` is given the folded keys."""
 
     id: str
     title: str
@@ -36,7 +36,7 @@ class Tab:
 
 
 def overview(seen: Overview, _folded: frozenset[str]) -> Sheet:
-    """One line that says whether it is well, then why not, then the queues and the nodes."""
+    """The state, the rates, what is wrong, then the queues and the nodes."""
     return Sheet(
         lines=list(_head(seen)),
         tables=[
@@ -47,9 +47,9 @@ def overview(seen: Overview, _folded: frozenset[str]) -> Sheet:
 
 
 def providers(seen: Sequence[ProviderSnapshot], _folded: frozenset[str]) -> Sheet:
-    """Each provider at each node."""
+    """Each provider on each node."""
     several = any(it.node for it in seen)
-    # What was spent is not known by node.
+    # The spend is not known by node.
     columns = [Column("node", 9, 1), *_PROVIDER_COLUMNS[:-1]] if several else _PROVIDER_COLUMNS
     rows = [_provider(it, several=several) for it in seen]
     lines = [sheet.line(f"{it.name}: {it.why}", "yellow") for it in seen if it.why]
@@ -57,12 +57,12 @@ def providers(seen: Sequence[ProviderSnapshot], _folded: frozenset[str]) -> Shee
 
 
 def requests(seen: Sequence[RequestSnapshot], _folded: frozenset[str]) -> Sheet:
-    """Those in work, and those that ended last."""
+    """Requests in work, and those that ended last."""
     return Sheet([], [Table("requests", _REQUEST_COLUMNS, [_request(it) for it in seen], "none")])
 
 
 def waiting(seen: Sequence[WaitingSnapshot], _folded: frozenset[str]) -> Sheet:
-    """By reason, then one by one."""
+    """What waits: by reason, then each request."""
     groups = [it for it in seen if it.request_id is None]
     single = [it for it in seen if it.request_id is not None]
     return Sheet(
@@ -75,13 +75,13 @@ def waiting(seen: Sequence[WaitingSnapshot], _folded: frozenset[str]) -> Sheet:
 
 
 def letters(seen: Sequence[LetterSnapshot], _folded: frozenset[str]) -> Sheet:
-    """One line a letter."""
+    """One row per letter."""
     rows = [_letter(it) for it in seen]
     return Sheet([], [Table("letters", _LETTER_COLUMNS, rows, "there are no dead letters")])
 
 
 def log(seen: Sequence[LogLine], _folded: frozenset[str]) -> Sheet:
-    """The last lines."""
+    """The last lines of the log."""
     styles = {"warning": "yellow", "error": "bold red", "critical": "bold red"}
     rows = [
         Row(
@@ -113,7 +113,7 @@ TABS: Final = (
     Tab("letters", "Dead letters", lambda it: it.letters(), letters),
     Tab("log", "Log", lambda it: it.log(), log),
 )
-"""In their order; key 1 is the first's."""
+"""The tabs in their order; key 1 selects the first."""
 
 _QUEUE_COLUMNS: Final = (
     Column("queue", 17, 1),

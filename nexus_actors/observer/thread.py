@@ -1,5 +1,5 @@
-"""A source that runs on trio, asked from asyncio: each in a thread of its own, so that the screen
-never waits for what it shows."""
+"""Runs a source on trio in a thread of its own, for the screen on asyncio, so that the screen never
+waits for the source."""
 
 import asyncio
 import threading
@@ -29,7 +29,7 @@ _ENDED = "the thread of trio has ended"
 
 
 class TrioThread:
-    """Runs functions of trio for an asyncio program, and `background` beside them; made by
+    """A thread that runs trio functions for an asyncio program, and `background` beside them. Use
     `open_trio`."""
 
     def __init__(self, background: Callable[[], Awaitable[None]]) -> None:
@@ -39,13 +39,13 @@ class TrioThread:
         self._ended = asyncio.Event()
         self._failure: BaseException | None = None
         self._futures: set[asyncio.Future[Any]] = set()
-        """Of those who wait."""
+        """The futures of the calls that run."""
         self._nursery: trio.Nursery | None = None
         self._token: trio.lowlevel.TrioToken | None = None
 
     async def run(self, function: Callable[[Unpack[Ts]], Awaitable[T]], *arguments: *Ts) -> T:
-        """Its result, or what it raises. Cancelled, it is cancelled there too. Raises RuntimeError
-        if the thread has ended, or does meanwhile."""
+        """Run a function in the thread; returns or raises what it does. If cancelled, it cancels
+        the function too. Raises RuntimeError if the thread has ended, or ends meanwhile."""
         if self._nursery is None or self._token is None or self._ended.is_set():
             raise RuntimeError(_ENDED) from self._failure
         future: asyncio.Future[T] = self._loop.create_future()
@@ -55,7 +55,7 @@ class TrioThread:
             with scope:
                 try:
                     result = await function(*arguments)
-                except Exception as error:  # noqa: BLE001 - whoever asked is told
+                except Exception as error:  # noqa: BLE001 - raised by `run`
                     self._tell(partial(_fail, future, error))
                 else:
                     self._tell(partial(_settle, future, result))
@@ -79,11 +79,11 @@ class TrioThread:
         threading.Thread(target=self._run, name="nexus observer: trio", daemon=True).start()
 
     async def opened(self) -> None:
-        """Wait until it takes functions."""
+        """Wait until the thread accepts functions."""
         await self._open.wait()
 
     async def end(self) -> None:
-        """Cancel what runs, and wait for the thread's end. Raises what ended it, if any did."""
+        """Cancel all functions and wait for the thread to end. Raises its failure, if it failed."""
         if self._token is not None and self._nursery is not None:
             with suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(self._nursery.cancel_scope.cancel)
@@ -126,7 +126,7 @@ def _fail(future: "asyncio.Future[Any]", error: Exception) -> None:
 
 @asynccontextmanager
 async def open_trio(background: Callable[[], Awaitable[None]]) -> AsyncIterator[TrioThread]:
-    """A thread of trio for as long as the block runs. `background` never returns by itself."""
+    """Run a trio thread during the block. `background` must not return by itself."""
     thread = TrioThread(background)
     thread.begin()
     await thread.opened()
@@ -137,7 +137,7 @@ async def open_trio(background: Callable[[], Awaitable[None]]) -> AsyncIterator[
 
 
 class ThreadedSource:
-    """The same source, asked from asyncio."""
+    """Makes a source on trio available to asyncio."""
 
     def __init__(self, thread: TrioThread, source: Source) -> None:
         self._thread = thread

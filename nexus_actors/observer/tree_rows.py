@@ -1,4 +1,4 @@
-"""The supervision trees as rows: each actor on a line, what is folded left out."""
+"""The supervision trees as rows, one per actor, without what is folded."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _OPEN, _FOLDED, _LEAF = "- ", "+ ", "  "
 
 @dataclass(frozen=True, slots=True)
 class ActorRow:
-    """Which actor a row is about; `node` is empty for the service that runs here."""
+    """The actor that a row is about. `node` is empty for the service that runs here."""
 
     node: str
     name: str
@@ -56,7 +56,7 @@ def _rows(
     if not is_folded:
         seen: dict[str, int] = {}
         for child in children:
-            # Children without a name of their own may share one.
+            # Children without their own name may share one.
             count = seen[child["name"]] = seen.get(child["name"], 0) + 1
             place = key if count == 1 else f"{key}\0{count}"
             yield from _rows(tree, child, place, depth + 1, folded)
