@@ -45,8 +45,8 @@ class Admin(Stage):
     """Runs the admin server, and measures the event loop's lag.
 
     Its first start fails if it cannot listen: nothing has been leased or called yet, so the service
-    can be started again. Later, running calls are worth more than this server: it retries, and the
-    service is meanwhile degraded by an outage of this name, also while the actor does not run.
+    can be started again. Later, running calls are worth more than this server: it retries, and
+    meanwhile the outage `NAME` degrades the service, also while the actor does not run.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ class LateDashboard:
         await self._app.run()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """The ASGI entry point."""
         self._wanted.set()
         await self._made.wait()
         app: App = self._app

@@ -61,7 +61,7 @@ class Dashboard:
             nursery.start_soon(self._streaming.hub.run)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """ASGI."""
+        """The ASGI entry point."""
         await self._app(scope, receive, send)
 
     def _shower(self, page: Page) -> Callable[[Request], Any]:

@@ -25,7 +25,7 @@ class Cancels:
 
 def cancel_of(found: Found, which: Filter, due: int) -> Cancels:
     """How to cancel the filter's unfinished requests, if that would cancel exactly these. `due`:
-    messages that were never leased; cancelling by agent and state includes them."""
+    messages that were never leased; included unless filtered by provider or running state."""
     meant = LIVE if which.state is None else tuple({which.state} & {*LIVE})
     if which.until is not None or not meant:
         return Cancels()

@@ -82,7 +82,7 @@ async def _request_of(reader: Reader, values: Values, by: str) -> Values:
 
 def _number(values: Values) -> int:
     number = whole(values, "number", "Letter", least=0, most=2**63 - 1)
-    assert number is not None  # noqa: S101 - it is required
+    assert number is not None  # noqa: S101 - the field is required
     return number
 
 

@@ -19,7 +19,7 @@ from nexus_actors.storage.errors import StorageError
 MOST_VIEWERS: Final = 160
 MOST_TOPICS: Final = 40
 MOST_OF_ONE: Final = 10
-"""The most topics that one viewer may have opened as the first."""
+"""The most topics whose first viewer may be the same one."""
 EVERY: Final = 2.0
 """The least seconds between the starts of two renderings."""
 TIMES: Final = 30.0
