@@ -35,7 +35,9 @@ class Client:
         if threading.current_thread() is not threading.main_thread():
             return asyncio.run(self._query_once(url, sql, arguments))
         if self._runner is None:
-            self._runner = asyncio.Runner()
+            # Not the loop that trio-asyncio puts in its place: that one ends with a new thread,
+            # which Python 3.12 refuses at exit.
+            self._runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
             atexit.register(self.close)
         return self._runner.run(self._query(url, sql, arguments))
 
