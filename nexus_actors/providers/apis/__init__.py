@@ -1,1 +1,1 @@
-"""The APIs that providers speak: how a call is written, what an answer means. Pure."""
+"""The APIs of providers: how a call is written and what an answer means. Pure."""

@@ -1,8 +1,8 @@
-"""An answer held against a JSON Schema on our side, where its provider does not.
+"""Validates an answer with a JSON Schema on our side, if its provider does not enforce the schema.
 
-Schema and answer are foreign text, and this runs in the event loop: nothing is fetched, patterns
-run in linear time, and the work is counted before it is done. What would be too much, or is no
-schema, is not checked.
+Schema and answer are untrusted, and this runs in the event loop. So nothing is fetched, patterns
+run in linear time, and the work is estimated first. An invalid schema, or one that would take too
+much work, is not checked.
 """
 
 import json
@@ -16,26 +16,26 @@ from nexus_actors.contract.foreign import clean_name
 from nexus_actors.contract.json_text import Parsed, parse
 
 MOST_WORK: Final = 20_000
-"""Pairs of a value and a schema that are looked at; some ten million of them take a second."""
+"""The most pairs of a value and a schema to visit. Ten million of them take about a second."""
 MOST_SCHEMA: Final = 256 * 1024
-"""Characters of a schema."""
+"""The longest schema, in characters."""
 MOST_ANSWER: Final = 2 * 1024 * 1024
-"""Characters of an answer."""
+"""The longest answer, in characters."""
 _MOST_DEPTH: Final = 300
 MOST_PATTERNS: Final = 50
-"""Patterns of a schema: each is compiled before an answer is looked at."""
+"""The most patterns in a schema. Each is compiled before an answer is validated."""
 MOST_PATTERN_TEXT: Final = 2000
-"""Characters of all patterns of a schema."""
+"""The most characters in all patterns of a schema together."""
 _PATTERN_BYTES: Final = 64 * 1024
-"""One pattern, compiled."""
+"""The largest compiled pattern."""
 _PATTERN_COST: Final = 3
-"""Of one character: a pattern is in many states at once, though `_PATTERN_BYTES` bounds them."""
+"""Work per character. Matching is in several states at once, bounded by `_PATTERN_BYTES`."""
 _CACHED: Final = 4
 
 
 def violation(schema: Mapping[str, Any], text: str) -> str | None:
-    """Where and by which keyword `text` breaks the schema, without its words; None where it fits,
-    or cannot be checked."""
+    """Where `text` violates the schema and by which keyword, without quoting it. None if it is
+    valid, or cannot be checked."""
     if len(text) > MOST_ANSWER:
         return None
     parsed = parse(text)
@@ -47,7 +47,7 @@ def violation(schema: Mapping[str, Any], text: str) -> str | None:
         return None
     if len(written) > MOST_SCHEMA:
         return None
-    # Compiling is the dear part, so the bounds come first.
+    # Compiling is expensive, so the bounds come first.
     if not _has_few_patterns(schema) or not _is_bounded(schema, parsed.value):
         return None
     validator = _validator(written)
@@ -62,7 +62,7 @@ def violation(schema: Mapping[str, Any], text: str) -> str | None:
 
 def _told(error: jsonschema_rs.ValidationError) -> str:
     keyword = str(error.schema_path[-1]) if error.schema_path else "the schema"
-    # The path's names are the answer's own, and may hold anything.
+    # The names in the path come from the answer, and may contain anything.
     place = "/".join(clean_name(str(part)) for part in error.instance_path)[:100]
     return f"it breaks {clean_name(keyword)} at /{place}"
 
@@ -81,11 +81,11 @@ def _validator(written: str) -> jsonschema_rs.Validator | None:
         return None
 
 
-# -- how much work it would be
+# -- estimating the work
 
 
 class _TooMuch(Exception):
-    """It would be too much work, or cannot be told."""
+    """Validation would take too much work, or an unknown amount."""
 
 
 _SAME: Final = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
@@ -94,7 +94,7 @@ _VALUES: Final = ("additionalProperties", "unevaluatedProperties")
 
 
 def _has_few_patterns(schema: Any) -> bool:
-    """Whether its patterns together are soon compiled, wherever in it they stand."""
+    """Whether all patterns in the schema, wherever they are, compile quickly."""
     patterns: list[str] = []
     left = [schema]
     while left:
@@ -118,8 +118,8 @@ def _is_bounded(schema: Mapping[str, Any], value: Any) -> bool:
 
 
 class _Counter:
-    """Counts as a validator would walk that looks everywhere and remembers nothing, while itself
-    it remembers: a schema that refers to itself twice doubles the work with each level."""
+    """Counts the steps of a validator that visits everything and caches nothing. The counter itself
+    does cache: in a schema with two references to itself the work doubles with each level."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
@@ -132,7 +132,7 @@ class _Counter:
         if key in self._costs:
             known = self._costs[key]
             if known is None:
-                raise _TooMuch  # it comes back to itself without going on in the value
+                raise _TooMuch  # it refers to itself without descending into the value
             return known
         if len(self._costs) > MOST_WORK or depth > _MOST_DEPTH:
             raise _TooMuch

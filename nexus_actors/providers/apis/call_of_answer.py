@@ -1,16 +1,16 @@
-"""What is the same for the calls of an answer, whichever API it came by."""
+"""Ids of the calls in an answer, for all APIs."""
 
 from collections.abc import Container
 from hashlib import blake2b
 
 
 def made_id(place: int, answer_id: str) -> str:
-    """For a call that has no id: another one in each answer that has an id of its own, the same
-    whenever it is read. `place`: in the answer's list."""
+    """Generate an id for a call that has none. It is the same at each reading, and differs between
+    answers that have ids. `place`: the call's index in the answer."""
     text = f"{answer_id}\0{place}".encode("utf-8", "replace")
     return "call_" + blake2b(text, digest_size=12).hexdigest()
 
 
 def own_id(given: str | None, made: str, taken: Container[str]) -> str:
-    """The id that a call leaves with. One that another call of the answer has is none."""
+    """The id to publish: the given one, unless it is missing or another call has it."""
     return made if given is None or given in taken else given

@@ -63,8 +63,8 @@ Part: TypeAlias = Text | Media | Thought | Unknown
 
 
 def kind_by_name(name: str) -> str | None:
-    """The media type that the end of a path tells. `mimetypes` is given no more than that: it takes
-    anything longer for a URL, and raises ValueError where that is none."""
+    """The media type for the suffix of a path. `mimetypes` gets only the last segment: it takes
+    anything longer for a URL, and raises ValueError if that is invalid."""
     return mimetypes.guess_type(name.rpartition("/")[2].rpartition(":")[2])[0]
 
 

@@ -1,9 +1,9 @@
-"""What an answer says that it cost.
+"""Reads the cost that an answer reports.
 
-- `cost`, in dollars (https://openrouter.ai/docs/use-cases/usage-accounting), to which the
-  upstream's own comes where that is billed apart (`is_byok`). Perplexity's is an object with a
+- `cost`, in dollars (https://openrouter.ai/docs/use-cases/usage-accounting), plus the upstream's
+  cost if that is billed separately (`is_byok`). Perplexity's `cost` is an object with a
   `total_cost` (https://docs.perplexity.ai/api-reference/chat-completions-post).
-- xAI's `cost_in_usd_ticks`, ten billion a dollar (https://docs.x.ai/developers/cost-tracking).
+- xAI's `cost_in_usd_ticks`, ten billion per dollar (https://docs.x.ai/developers/cost-tracking).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _TICKS: Final = 10_000_000_000
 
 
 def told_cost(usage: Any) -> float | None:
-    """US dollars, not checked, by an answer's `usage`; None where nothing is told."""
+    """US dollars from an answer's `usage`, unchecked; None if it reports no cost."""
     if not isinstance(usage, Mapping):
         return None
     said = usage.get("cost")

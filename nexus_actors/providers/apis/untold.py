@@ -1,5 +1,5 @@
-"""What a request has that an API's writer has no place for, and would leave out in silence: its
-paths, for `dropped`. What no API has a place for is told already (`contract/unknown_keys.py`)."""
+"""Finds what an API's writer cannot express and would omit silently. Yields its paths for
+`dropped`. Keys that no API can express are reported by `contract/unknown_keys.py`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -19,7 +19,7 @@ def untold_in_chat(request: LLMRequest) -> Iterator[str]:
 
 
 def untold_in_responses(request: LLMRequest) -> Iterator[str]:
-    """For the Responses API, where messages are told, and no `input`."""
+    """For the Responses API, if `messages` are sent and not `input`."""
     yield from _documents(request)
     yield from _extras(request)
     for path, call in _calls(request):
@@ -35,7 +35,7 @@ def untold_in_messages(request: LLMRequest) -> Iterator[str]:
 
 
 def untold_in_generate_content(request: LLMRequest) -> Iterator[str]:
-    """For Gemini's API, which takes its own signatures from calls."""
+    """For Gemini's API, which accepts Google's signatures in calls."""
     yield from _documents(request)
     yield from _extras(request, signed=True)
     yield from _items(request)
@@ -43,7 +43,7 @@ def untold_in_generate_content(request: LLMRequest) -> Iterator[str]:
 
 
 def _documents(request: LLMRequest) -> Iterator[str]:
-    """What Anthropic's documents have besides: what is said of them, and whether to cite them."""
+    """Additional fields of Anthropic's documents: their context, and whether to cite them."""
     for index, message in enumerate(request.messages):
         content = message.get("content")
         for place, part in enumerate(content if isinstance(content, list | tuple) else ()):
@@ -55,7 +55,7 @@ def _documents(request: LLMRequest) -> Iterator[str]:
 
 
 def _extras(request: LLMRequest, *, signed: bool = False) -> Iterator[str]:
-    """`extra_content`, which chat completions have for Google's signatures. `signed`: those of
+    """`extra_content`, where chat completions have Google's signatures. `signed`: signatures of
     calls are sent."""
     for index, message in enumerate(request.messages):
         if message.get("extra_content"):
@@ -77,14 +77,14 @@ def _calls(request: LLMRequest) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _items(request: LLMRequest) -> tuple[str, ...]:
-    """Of an `input`, which its own API alone is sent as it is."""
+    """Keys of items of `input`. Only the Responses API gets the items unchanged."""
     if request.input is None or isinstance(request.input, str):
         return ()
     return bounded(in_items(request.input))
 
 
 def _functions(request: LLMRequest) -> Iterator[str]:
-    """Keys of function tools, which chat completions and the Responses API are sent."""
+    """Keys of function tools. Only chat completions and the Responses API get all of them."""
     for index, tool in enumerate(request.tools):
         if tool.get("type", "function") != "function":
             continue

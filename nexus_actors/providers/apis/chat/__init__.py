@@ -1,1 +1,1 @@
-"""Chat completions, the API that most servers speak."""
+"""Chat completions, the API that most servers have."""

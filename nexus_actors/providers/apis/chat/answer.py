@@ -1,13 +1,13 @@
-"""An answer of the chat completions API, read leniently: what is not needed may be absent.
+"""Reads an answer of the chat completions API leniently: only the necessary fields are required.
 
 Source: https://platform.openai.com/docs/api-reference/chat/object
 
-- `content` may be text, a list of parts, or null; with neither text nor tool calls the answer is
-  "", and `finish_reason` (`length`, `content_filter`) tells why. A `refusal` counts as the text.
-- Calls are what ends an answer that has any, whatever the server calls its end. Calls that nobody
-  could make (`chat/calls.py`) never leave: of an answer that ended early they are left out, and
-  told; any other answer is at fault. An end by calls without any is a `stop`.
-- An end by `error` that says nothing is a failure. Other words for an end stay as they are.
+- `content` may be text, a list of parts, or null. With neither text nor tool calls the answer is
+  "", and `finish_reason` (`length`, `content_filter`) says why. A `refusal` counts as the text.
+- An answer with calls ends by `tool_calls`, whatever the server says; `tool_calls` without calls
+  becomes `stop`. Unusable calls (`chat/calls.py`) are never published: an answer that ended early
+  is published without them, which is reported; any other answer is a fault.
+- The end `error` without a message is a failure. Unknown finish reasons stay unchanged.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ _FINISHES: Final = {
     "max_tokens": "length",
     "eos": "stop",
 }
-"""Reasons by names other than OpenAI's: its own older one, Mistral's, Together's."""
+"""Names other than OpenAI's: its own older one, Mistral's, Together's."""
 _BY_CALLS: Final = (None, "stop", "tool_calls")
-"""Ends that mean the calls, where there are any: some servers say `stop`, xAI nothing."""
+"""Ends that mean `tool_calls` if there are calls: some servers send `stop`, xAI sends none."""
 _EARLY: Final = (
     "length",
     "content_filter",
@@ -39,13 +39,13 @@ _EARLY: Final = (
     "sensitive",
     "network_error",
 )
-"""Ends that come in the middle; the last three are DeepSeek's and Zhipu's."""
+"""Ends before the answer is complete. The last three are DeepSeek's and Zhipu's."""
 
 
 def read_chat(value: Mapping[str, Any]) -> Reading | ProviderFailure:
-    """The answer in `value`; a failure where it is none."""
+    """Read the answer in `value`. A failure if there is none."""
     choice = _first_choice(value)
-    # An error counts before the answer it came with: that one was broken off.
+    # An error counts before the answer beside it, which was interrupted.
     error = value.get("error") or (choice or {}).get("error")
     if error:
         return failed_inside(read_complaint(error))
@@ -97,7 +97,7 @@ def _text(message: Mapping[str, Any]) -> str:
 
 
 def content_text(content: Any) -> str:
-    """The text of a message's content, or of a stretch of it."""
+    """The text of a message's content, or of a delta's."""
     if isinstance(content, list):
         parts = (part.get("text") for part in content if isinstance(part, Mapping))
         return "".join(part for part in parts if isinstance(part, str))

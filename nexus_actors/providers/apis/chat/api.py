@@ -1,4 +1,4 @@
-"""Chat completions, the API that most servers speak. `Authorization: Bearer`."""
+"""Chat completions, the API that most servers have. Keys are sent as `Authorization: Bearer`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,8 +1,8 @@
-"""The calls of an answer of chat completions, whoever wrote them, in one form.
+"""Converts the calls in an answer of chat completions to one form, whatever the server.
 
-Servers write the arguments as JSON text, as an object, or not at all; call functions by the API's
-older `function_call`; leave the id out. What leaves here has an id, a name, and arguments that are
-JSON: a call without them is broken, and what becomes of the answer then is `chat/answer.py`'s rule.
+Servers send the arguments as JSON text, as an object, or not at all; some use the API's older
+`function_call`, or omit the id. A converted call has an id, a name and arguments in JSON. A call
+that cannot have them is broken; `chat/answer.py` decides what that means for the answer.
 """
 
 import json
@@ -19,18 +19,18 @@ from nexus_actors.providers.http.api import text_or_none
 
 @dataclass(frozen=True, slots=True)
 class BrokenCall:
-    """A call that nobody could make."""
+    """A call that cannot be made."""
 
     place: int
-    """In the answer's list."""
+    """Its index in the answer's list."""
     why: str
 
 
 def read_calls(
     message: Mapping[str, Any], answer_id: str, *, cut: bool = False
 ) -> tuple[tuple[Mapping[str, Any], ...], tuple[BrokenCall, ...]]:
-    """Those that are whole, and those that are not. `answer_id`: to make ids of, where there are
-    none of their own. `cut`: the answer ended early, so that its last call may be half of one."""
+    """The usable calls and the broken ones. `answer_id`: the seed of generated ids. `cut`: the
+    answer ended early, so its last call may be incomplete."""
     whole: dict[str, Mapping[str, Any]] = {}
     broken: list[BrokenCall] = []
     written = [(place, it) for place, it in enumerate(_written(message)) if not _is_nothing(it)]
@@ -64,7 +64,7 @@ def _is_nothing(call: Mapping[str, Any]) -> bool:
 
 
 def _may_be_half(call: Mapping[str, Any]) -> bool:
-    """Whether nothing of its text shows that it came to its end."""
+    """Whether nothing in the call's text shows that it is complete."""
     if isinstance(call.get("custom"), Mapping):
         return True
     told = call.get("function")
@@ -75,7 +75,7 @@ def _may_be_half(call: Mapping[str, Any]) -> bool:
 def _read(
     call: Mapping[str, Any], place: int, answer_id: str, taken: Container[str]
 ) -> Mapping[str, Any] | BrokenCall:
-    """The call in the one form. An id that another call has is no id."""
+    """Convert the call. An id that another call has counts as missing."""
     call_id = text_or_none(call.get("id"))
     if call_id is None or call_id in taken:
         call_id = made_id(place, answer_id)
@@ -97,7 +97,7 @@ def _read(
 
 
 def arguments_as_json(arguments: Any) -> str | None:
-    """The arguments as JSON text, as they were written if they are that; None if they are none."""
+    """The arguments as JSON text, unchanged if they are JSON text; None if they are invalid."""
     if arguments is None:
         return "{}"
     if not isinstance(arguments, str):
@@ -109,7 +109,7 @@ def arguments_as_json(arguments: Any) -> str | None:
         return None
     try:
         json.loads(arguments)
-    except ValueError:  # line ends within its texts, which JSON wants escaped
+    except ValueError:  # line ends inside strings, which JSON requires to be escaped
         return json.dumps(parsed.value, ensure_ascii=False)
     return arguments
 

@@ -1,6 +1,6 @@
-"""What differs in how servers that speak chat completions want a call written.
+"""How servers of chat completions differ in the calls that they accept.
 
-What a *model* takes stands in `models.toml`. This is about the server, whatever its model.
+`models.toml` says what a *model* accepts. This concerns the server, whatever its model.
 """
 
 from collections.abc import Mapping
@@ -11,34 +11,34 @@ from nexus_actors.providers.apis.call_ids import OPENAI_CHAT, CallIds
 
 ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 OPENAI_EXTRAS: Final = frozenset({"prompt_cache_key", "service_tier", "user"})
-"""`metadata` is not among them: OpenAI takes it only where the answer is stored."""
+"""Without `metadata`, which OpenAI accepts only if the answer is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How one kind of server is spoken to. The defaults are OpenAI's."""
+    """The requirements of one kind of server. The defaults are OpenAI's."""
 
     ids: CallIds = OPENAI_CHAT
     names: frozenset[str] = ROLES
-    """Roles whose messages may have a `name`; of others it is dropped, and told."""
+    """Roles whose messages may have a `name`. Other names are dropped, which is reported."""
     extras: frozenset[str] = OPENAI_EXTRAS
-    """Those of `metadata`, `prompt_cache_key`, `service_tier` and `user` that are sent."""
+    """Which of `metadata`, `prompt_cache_key`, `service_tier` and `user` are sent."""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    """Fields of the body that have another name here."""
+    """Fields of the body that have another name on this server."""
     stream_usage: bool = True
-    """Whether a stream has to be asked for its usage."""
+    """Whether usage in a stream must be requested."""
     schema_streams: bool = True
-    """Whether an answer by a JSON Schema may be streamed; else it is asked for whole."""
+    """Whether an answer with a JSON Schema may be streamed. If not, it is requested unstreamed."""
     prefix: bool = False
-    """Whether a last message from the assistant is marked as one to go on with (`prefix`)."""
+    """Whether a last message from the assistant is marked as a prefix to continue (`prefix`)."""
     system_last: bool = True
-    """Whether the last message may be the system's."""
+    """Whether the last message may be a system message."""
     thinking: bool = False
-    """Whether thinking is switched by `thinking.type` beside the effort (DeepSeek)."""
+    """Whether `thinking.type` enables thinking, in addition to the effort (DeepSeek)."""
     auto_cache: bool = False
-    """Whether `cache_control` may stand beside `messages` (OpenRouter)."""
+    """Whether `cache_control` may be a top-level field, beside `messages` (OpenRouter)."""
     media: Literal["openai", "mistral", "openrouter"] = "openai"
-    """Whose forms files and recordings have."""
+    """Whose forms of files and audio the server accepts."""
 
 
 OPENAI: Final = Dialect()

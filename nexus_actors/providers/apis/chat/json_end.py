@@ -1,4 +1,4 @@
-"""Where JSON that comes in pieces ends, found by reading each letter once."""
+"""Finds the end of JSON that arrives in pieces, reading each character once."""
 
 import re
 from typing import Final
@@ -7,7 +7,7 @@ _MARKS: Final = re.compile(r'\\.|\\$|["{}\[\]]', re.DOTALL)
 
 
 class JsonEnd:
-    """Follows an object or a list; `came` once the bracket that opened it is closed."""
+    """Follows an object or a list. `came` is true once its closing bracket has arrived."""
 
     def __init__(self) -> None:
         self.came = False
@@ -16,11 +16,11 @@ class JsonEnd:
         self._rest = ""
 
     def take(self, piece: str) -> None:
-        """The text that comes next."""
+        """Take the next piece of text."""
         text, self._rest = self._rest + piece, ""
         for found in _MARKS.finditer(text):
             mark = found.group()
-            if mark == "\\":  # what it stands before comes with the next piece
+            if mark == "\\":  # the escaped character is in the next piece
                 self._rest = mark
             elif mark == '"':
                 self._quoted = not self._quoted

@@ -1,10 +1,10 @@
-"""The messages of a request in the form of chat completions.
+"""Writes the messages of a request in the form of chat completions.
 
-- Keys of the producers' own are left out, and not told.
-- Ids of calls are rewritten where a server would refuse them, the same in a call and its result:
-  see `apis/call_ids.py`.
-- What a tool's result has besides text goes into a turn of the user's, after all results: in a
-  result the API has text only. Told as `messages[i].content[j]: moved into a user turn`.
+- Unknown keys of messages are left out and not reported.
+- Ids of calls that the server would refuse are rewritten, alike in a call and its result: see
+  `apis/call_ids.py`.
+- Parts of a tool's result other than text move to a user message after all results, because
+  results only allow text. Reported as `messages[i].content[j]: moved into a user turn`.
 - `tool_calls: []` and null are left out, so that every result of ours can be sent back.
 """
 
@@ -21,12 +21,12 @@ from nexus_actors.providers.takes import Takes
 
 MOVED: Final = "moved into a user turn"
 _UNCHECKED: Final = {"google": {"thought_signature": "skip_thought_signature_validator"}}
-"""In place of a signature: https://ai.google.dev/gemini-api/docs/thought-signatures."""
+"""Replaces a signature: https://ai.google.dev/gemini-api/docs/thought-signatures."""
 _GO_ON: Final = "Go on exactly where your last message stops, without repeating any of it."
 
 
 class MessageWriter:
-    """Writes the messages of one request; `dropped` grows as it goes."""
+    """Writes the messages of one request. Appends to `dropped` meanwhile."""
 
     def __init__(
         self, request: LLMRequest, takes: Takes, dialect: Dialect, dropped: list[str]
@@ -39,7 +39,7 @@ class MessageWriter:
         self._ids = dialect.ids.rewritten(uses_in_messages(request.messages))
 
     def written(self) -> list[dict[str, Any]]:
-        """All of them. Raises `Unsayable` where one cannot be said."""
+        """Write all messages. Raises `Unsayable` for one that the API cannot express."""
         written: list[dict[str, Any]] = []
         moved: list[dict[str, Any]] = []
         for index, message in enumerate(self._request.messages):
@@ -70,7 +70,7 @@ class MessageWriter:
         return [*written[:-1], {**last, "prefix": True}] if self._dialect.prefix else written
 
     def _system_asked(self, written: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The system's last words as the user's."""
+        """Turn the trailing system messages into user messages."""
         self._dropped.append("messages: the system's words are asked as the user's")
         first = len(written)
         while first and written[first - 1]["role"] == "system":
@@ -80,7 +80,7 @@ class MessageWriter:
     def _said(
         self, message: Message, path: str, *, text_only: bool = False
     ) -> tuple[dict[str, Any], Written]:
-        """Role, name and content."""
+        """A message's role, name and content, and its parts."""
         said: dict[str, Any] = {"role": message["role"]}
         parts = self._parts.written(message.get("content"), path, text_only=text_only)
         said["content"] = parts.content()
@@ -105,7 +105,7 @@ class MessageWriter:
         said, _ = self._said(message, path)
         refusal = message.get("refusal")
         if not said["content"] and isinstance(refusal, str):
-            said["content"] = refusal  # what it said, in the one place that every server has
+            said["content"] = refusal  # the one field that every server has
         said |= replayed(message, path, MESSAGE_KEYS, self._takes, self._dropped)
         calls = message.get("tool_calls")
         if not isinstance(calls, list | tuple) or not calls:
@@ -116,7 +116,7 @@ class MessageWriter:
         if self._takes.signatures:
             said["tool_calls"][0].setdefault("extra_content", _UNCHECKED)
         if said["content"] == "":
-            said["content"] = None  # as the API itself writes a message of tool calls alone
+            said["content"] = None  # as the API writes a message that has only tool calls
         if self._takes.reasoning_sent_back:
             said.setdefault("reasoning_content", "")
         return said
@@ -140,8 +140,8 @@ class MessageWriter:
 
 
 def arguments_text(arguments: Any) -> str:
-    """The arguments of a call as JSON text; text as it is written, none as no arguments. Raises
-    `Unsayable` for a number that JSON has not."""
+    """The arguments of a call as JSON text; text is unchanged, none is an empty object. Raises
+    `Unsayable` for a number that JSON cannot express."""
     if isinstance(arguments, str):
         return arguments if arguments.strip() else "{}"
     if arguments is None:

@@ -1,9 +1,9 @@
-"""The form an answer shall have, as chat completions say it.
+"""Writes the response format in the form of chat completions.
 
-A server that has no schemas, or not even JSON, is told in words, and the answer is held against the
-schema on our side. JSON of no schema in particular is refused by several servers unless the word
-stands in the messages (https://platform.openai.com/docs/guides/structured-outputs#json-mode,
-https://api-docs.deepseek.com/guides/json_mode): it is added.
+For a server without JSON Schemas, or even without JSON, the format becomes an instruction, and the
+answer is validated on our side. Several servers refuse JSON without a schema unless the messages
+contain the word (https://platform.openai.com/docs/guides/structured-outputs#json-mode,
+https://api-docs.deepseek.com/guides/json_mode), so it is added.
 """
 
 import json
@@ -20,18 +20,18 @@ _JSON: Final = "Answer with a JSON object."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What of it is sent where."""
+    """How the response format is sent."""
 
     format: Mapping[str, Any] | None = None
-    """As `response_format`."""
+    """The value of `response_format`."""
     instruction: str | None = None
-    """What the system's message is to say besides."""
+    """An addition to the system message."""
     check: Mapping[str, Any] | None = None
-    """As `Prepared.check`."""
+    """See `Prepared.check`."""
 
 
 def wanted_output(request: LLMRequest, takes: Takes, dropped: list[str]) -> Output:
-    """What the request wants, in the nearest form that is taken."""
+    """The requested format, or the nearest one that the model accepts."""
     wanted = request.response_format
     if wanted is None:
         return Output()
@@ -55,7 +55,7 @@ def wanted_output(request: LLMRequest, takes: Takes, dropped: list[str]) -> Outp
 
 
 def _nested(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The Responses API's flat schema, nested; a nested one as it is."""
+    """Nest the Responses API's flat schema. A nested one is unchanged."""
     if wanted["type"] != "json_schema" or "json_schema" in wanted:
         return wanted
     schema = {key: value for key, value in wanted.items() if key != "type"}
@@ -75,7 +75,7 @@ def _by_schema(schema: Mapping[str, Any] | None) -> str:
 
 
 def instructed(messages: Sequence[dict[str, Any]], instruction: str | None) -> list[dict[str, Any]]:
-    """The messages, with this in the first system message: some models have room for one only."""
+    """Add the instruction to the first system message, since some models accept only one."""
     if instruction is None:
         return list(messages)
     first = messages[0] if messages else {}

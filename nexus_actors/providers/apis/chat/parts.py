@@ -1,9 +1,9 @@
-"""The parts of one message in the forms of chat completions.
+"""Writes the parts of one message in the forms of chat completions.
 
-Content is never dropped, for that would change the question: what the model does not take, or the
-API has no form for, is refused. A part of an unknown type goes as it is: the server says so if it
-does not know it. Marks for caching and blocks of another provider's thinking are no content: they
-are left out, and told.
+Content is never dropped, since that would change the question: what the model or the API does not
+accept is refused. A part of an unknown type is sent unchanged, and the server reports an error if
+it does not know the type. Cache marks and another provider's thinking blocks are not content: they
+are left out, which is reported.
 """
 
 import base64
@@ -28,19 +28,19 @@ _PLAIN_TEXT = ("text/plain", "text/markdown", "text/csv", "text/html")
 
 
 class Unsayable(Exception):
-    """The API cannot say this part, or the model does not take it. Its text says which and why."""
+    """The API cannot express this part, or the model does not accept it. The message says why."""
 
 
 @dataclass(slots=True)
 class Written:
-    """The parts of one message, written."""
+    """The written parts of one message."""
 
     parts: list[dict[str, Any]] = field(default_factory=list)
     media: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    """Those of a tool's result that are no text, with their places: there only text may stand."""
+    """Parts of a tool's result other than text, with their indexes: results only allow text."""
 
     def content(self) -> str | list[dict[str, Any]]:
-        """As plain text where the parts hold nothing else, which every server takes."""
+        """Plain text if the parts contain only text, since every server accepts that."""
         texts = [part["text"] for part in self.parts if _is_plain(part)]
         return "".join(texts) if len(texts) == len(self.parts) else self.parts
 
@@ -51,7 +51,7 @@ def _is_plain(part: dict[str, Any]) -> bool:
 
 
 class PartWriter:
-    """Writes the parts of a request's messages; `dropped` grows as it goes."""
+    """Writes the parts of a request's messages. Appends to `dropped` meanwhile."""
 
     def __init__(self, takes: Takes, dialect: Dialect, dropped: list[str]) -> None:
         self._takes = takes
@@ -59,7 +59,7 @@ class PartWriter:
         self._dropped = dropped
 
     def written(self, content: Any, path: str, *, text_only: bool) -> Written:
-        """`content` as it stands in the request. `text_only`: for a tool's result."""
+        """Write the `content` of a message. `text_only`: for a tool's result."""
         written = Written()
         if isinstance(content, str):
             written.parts.append({"type": "text", "text": content})
@@ -77,7 +77,7 @@ class PartWriter:
         return written
 
     def _marked(self, form: dict[str, Any], part: Any, where: str) -> dict[str, Any]:
-        """With its mark for caching, where that is honoured."""
+        """The part with its cache mark, if marks are accepted."""
         cache = part.get("cache_control") if isinstance(part, Mapping) else None
         if cache is None:
             return form
@@ -139,7 +139,7 @@ class PartWriter:
             return {"type": "file", "file": {"file_id": file.file_id, **name}}
         if not self._takes.file_urls:
             raise Unsayable(f"{where}: the server takes files as data only, not by URL")
-        # https://openrouter.ai/docs/features/multimodal/pdfs: a URL stands in place of the data.
+        # https://openrouter.ai/docs/features/multimodal/pdfs: a URL takes the place of the data.
         key = "file_data" if self._dialect.media == "openrouter" else "file_url"
         return {"type": "file", "file": {key: file.url, **name}}
 
@@ -158,8 +158,8 @@ def _mistral_file(file: Media) -> dict[str, Any]:
 
 
 def _as_it_is(part: Any) -> dict[str, Any]:
-    """A part that is none of the known, or whose data is no base64: as the chat API would have it.
-    The server says what is wrong with it."""
+    """A part of unknown type, or with data that is not base64, in the form of chat completions. The
+    server says what is wrong with it."""
     match part:
         case {"type": "input_image", "image_url": str(url)}:
             detail = {"detail": part["detail"]} if part.get("detail") else {}

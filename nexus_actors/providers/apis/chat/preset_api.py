@@ -1,4 +1,4 @@
-"""Chat completions of the servers that `presets.py` knows, and of those it does not."""
+"""Chat completions for the servers in `presets.py`, and for all others."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ from nexus_actors.providers.takes import Takes
 
 
 class PresetApi(ChatApi):
-    """Chat completions as one kind of server takes them; an `HttpApi`."""
+    """Chat completions as one kind of server accepts them; an `HttpApi`."""
 
     def __init__(self, preset: Preset, query: Mapping[str, str]) -> None:
         self.dialect = preset.dialect

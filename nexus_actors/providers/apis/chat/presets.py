@@ -1,8 +1,8 @@
-"""What differs between the servers that speak chat completions: a table.
+"""A table of the differences between servers of chat completions.
 
-Only what a server's own documentation says, and what it would refuse or ignore without a word. What
-is not in the table goes as OpenAI's API has it: a server that cannot take it says so. What their
-models take stands in `models.toml`.
+It has only what a server's documentation says, and what a server would refuse or ignore silently.
+Everything else is sent as to OpenAI; a server that does not accept it reports an error.
+`models.toml` says what the models accept.
 """
 
 from collections.abc import Mapping
@@ -35,13 +35,13 @@ class Preset:
     """One kind of server."""
 
     base_url: str | None = None
-    """None: every account has its own."""
+    """None if every account has its own."""
     base_url_form: str | None = None
-    """Of an account's own, where every account has one."""
+    """The form of an account's URL, if every account has its own."""
     free: bool = False
-    """A server of one's own."""
+    """Whether the server is self-hosted, so that calls cost nothing."""
     key_header: str = "Authorization"
-    """`Authorization` holds `Bearer KEY`, any other header the key alone."""
+    """`Authorization` contains `Bearer KEY`, any other header only the key."""
     dialect: Dialect = field(default=OPENAI)
     free_call: FreeCall = field(default=FreeCall())
 
@@ -51,12 +51,12 @@ _NO_EXTRAS: Final = Dialect(extras=frozenset())
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
     {
         # https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle (v1): base_url
-        # is https://RESOURCE.openai.azure.com/openai/v1, the model's name a deployment's, which
-        # does not tell whether it reasons; every model takes the newer name of the limit.
+        # is https://RESOURCE.openai.azure.com/openai/v1. The model is the name of a deployment,
+        # which does not show whether it reasons. Every model accepts the limit's newer name.
         "azure": Preset(
             base_url_form="https://RESOURCE.openai.azure.com/openai/v1",
             key_header="api-key",
-            free_call=FreeCall(lists_models=False),  # those there are, and not the deployments
+            free_call=FreeCall(lists_models=False),  # it lists base models, not deployments
         ),
         # https://api-docs.deepseek.com/api/create-chat-completion
         "deepseek": Preset(
@@ -68,7 +68,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             base_url="https://generativelanguage.googleapis.com/v1beta/openai", dialect=_NO_EXTRAS
         ),
         # https://console.groq.com/docs/openai: names of messages are refused with 400.
-        # https://console.groq.com/docs/structured-outputs: by a schema there is no streaming.
+        # https://console.groq.com/docs/structured-outputs: no streaming with a schema.
         "groq": Preset(
             base_url="https://api.groq.com/openai/v1",
             dialect=Dialect(
@@ -77,7 +77,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 schema_streams=False,
             ),
         ),
-        # Its list of models is everybody's, whatever key the server was started with.
+        # Anyone may list its models, whatever key the server was started with.
         "llama_cpp": Preset(
             base_url="http://127.0.0.1:8080/v1",
             free=True,
@@ -85,8 +85,8 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             free_call=FreeCall(proves_key=False, lists_models=False),
         ),
         "lm_studio": Preset(base_url="http://127.0.0.1:1234/v1", free=True, dialect=_NO_EXTRAS),
-        # https://docs.mistral.ai/api/: refuses every field it does not know with 422; tells the
-        # usage of a stream unasked; ids of calls have nine letters and digits.
+        # https://docs.mistral.ai/api/: refuses unknown fields with 422; reports a stream's usage
+        # without being asked; ids of calls have nine letters and digits.
         "mistral": Preset(
             base_url="https://api.mistral.ai/v1",
             dialect=Dialect(
@@ -100,11 +100,11 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 media="mistral",
             ),
         ),
-        # https://docs.ollama.com/api/openai-compatibility: what it does not know it ignores.
+        # https://docs.ollama.com/api/openai-compatibility: unknown fields are ignored.
         "ollama": Preset(base_url="http://127.0.0.1:11434/v1", free=True, dialect=_NO_EXTRAS),
-        # https://openrouter.ai/docs/api-reference/overview: errors come inside a 200 answer, also
-        # in the middle of a stream, which every reader here takes for what they are.
-        # https://openrouter.ai/docs/guides/best-practices/prompt-caching: marks in parts.
+        # https://openrouter.ai/docs/api-reference/overview: errors come inside a 200 response, also
+        # in the middle of a stream. All readers here recognize them.
+        # https://openrouter.ai/docs/guides/best-practices/prompt-caching: cache marks in parts.
         "openrouter": Preset(
             base_url="https://openrouter.ai/api/v1",
             dialect=Dialect(
@@ -112,8 +112,8 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 auto_cache=True,
                 media="openrouter",
             ),
-            # https://openrouter.ai/docs/api/api-reference/api-keys/get-current-api-key: its list of
-            # models is everybody's.
+            # https://openrouter.ai/docs/api/api-reference/api-keys/get-current-api-key: anyone may
+            # list its models.
             free_call=FreeCall("/key", lists_models=False),
         ),
         "together": Preset(base_url="https://api.together.xyz/v1", dialect=_NO_EXTRAS),
@@ -122,7 +122,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             free=True,
             dialect=Dialect(extras=frozenset({"user"})),
         ),
-        # https://docs.x.ai/docs/api-reference: max_tokens is deprecated; a name is the user's.
+        # https://docs.x.ai/docs/api-reference: max_tokens is deprecated; only users have names.
         "xai": Preset(
             base_url="https://api.x.ai/v1",
             dialect=Dialect(names=frozenset({"user"}), extras=frozenset({"user"})),

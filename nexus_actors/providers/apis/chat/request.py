@@ -1,18 +1,18 @@
-"""A request in the form of chat completions, as the model and the server take it.
+"""Writes a request in the form of chat completions, as the model and the server accept it.
 
 Source: https://platform.openai.com/docs/api-reference/chat/create
 
-What the model takes is told by `Takes`, how the server wants it written by `Dialect`; neither is
-decided by a name here. What cannot be honoured is dropped, and told:
+`Takes` says what the model accepts, `Dialect` what the server does; names do not matter here. What
+cannot be honoured is dropped and reported:
 
 - of the request: what only other APIs have (`previous_response_id`, `store`, `mcp_servers`,
-  `include`, `reasoning.summary`, items of an `input` that have no message), fields the server does
-  not know, and fields the model does not take;
-- of a message: keys of the producers' own (not told), marks for caching where there is none;
-- of the tools: every tool that is no function (the Responses API's built-in ones).
+  `include`, `reasoning.summary`, items of an `input` that have no message), fields that the server
+  does not know, and fields that the model does not accept;
+- of a message: unknown keys (not reported), and cache marks if the server has none;
+- of the tools: all that are not functions (the Responses API's built-in tools).
 
-What has a nearest form is sent in it, and told with the reason. What would change the question is
-refused: content the model does not take (`chat/parts.py`). `capabilities` are spent in routing.
+What has a nearest form is sent in that form, and reported with the reason. What would change the
+question is refused, such as unsupported content. `capabilities` only concern routing.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _ELSEWHERE: Final = (
     "include",
     "reasoning_summary",
 )
-"""What only the Responses API has, or is taken for its own."""
+"""Fields that only the Responses API has, or that would be taken for its own."""
 _EXTRAS: Final = ("metadata", "prompt_cache_key", "service_tier", "user")
 
 
@@ -89,7 +89,7 @@ class _Writer:
         renamed = self._dialect.renamed
         body = {renamed.get(name, name): value for name, value in self._body.items()}
         names = {new: old for old, new in renamed.items() if new in body}
-        names[takes.limit] = "max_tokens"  # refused, it goes under its other name
+        names[takes.limit] = "max_tokens"  # a refusal may use its other name
         if "thinking" in body:
             asked = self._request.thinking or {}
             by_effort = (
@@ -106,7 +106,7 @@ class _Writer:
         )
 
     def _add_effort(self, *, idle: bool) -> bool:
-        """Adds how much to think; whether it will think. `idle`: it must not."""
+        """Add the reasoning effort. Returns whether the model will think. `idle`: it must not."""
         takes = self._takes
         wanted, switch = self._asked()
         sent: ReasoningEffort | None
@@ -131,7 +131,7 @@ class _Writer:
         return thinks
 
     def _asked(self) -> tuple[ReasoningEffort | None, str | None]:
-        """The effort, and the switch of thinking; disabled it counts before any effort."""
+        """The effort, and the switch of thinking. Disabled thinking overrides any effort."""
         wanted, switch = self._request.reasoning_effort, self._switch()
         if switch != "disabled" or wanted is None:
             return wanted, switch
@@ -140,7 +140,7 @@ class _Writer:
         return (None, switch) if self._dialect.thinking else ("none", None)
 
     def _switch(self) -> str | None:
-        """`enabled` or `disabled`, as the request's own `thinking` says where that is taken."""
+        """`enabled` or `disabled`, from the request's `thinking`, if the model accepts that."""
         thinking = self._request.thinking
         if thinking is None:
             return None

@@ -1,4 +1,4 @@
-"""What a server of chat completions wants back with a message: its reasoning, and signatures.
+"""The state that a server of chat completions wants back with a message: reasoning and signatures.
 
 - `reasoning_content`: DeepSeek (https://api-docs.deepseek.com/guides/thinking_mode), llama.cpp;
 - `reasoning`: Groq, Ollama, OpenRouter; `reasoning_details`: OpenRouter
@@ -6,8 +6,8 @@
 - `extra_content`, of the message and of each call: Gemini's chat API
   (https://ai.google.dev/gemini-api/docs/thought-signatures).
 
-It is kept as JSON text under the names that it had, and goes back under the same. The text comes
-back by way of a producer: only what has the form that an answer gives it is taken from it.
+It is stored as JSON text, and sent back under the same names. Since a producer passes it on, only
+values in the form of an answer's are accepted.
 """
 
 import json
@@ -23,12 +23,12 @@ CALL_KEYS: Final = ("extra_content",)
 
 
 def message_state(message: Mapping[str, Any]) -> str | None:
-    """What is to be sent back with this message of an answer."""
+    """The state of this message of an answer; None if it has none."""
     return _written(_in_form(message, MESSAGE_KEYS))
 
 
 def call_state(call: Mapping[str, Any]) -> str | None:
-    """What is to be sent back with this call of an answer."""
+    """The state of this call of an answer; None if it has none."""
     return _written(_in_form(call, CALL_KEYS))
 
 
@@ -58,8 +58,8 @@ def replayed(
     takes: Takes,
     dropped: list[str],
 ) -> dict[str, Any]:
-    """What goes back with a message, or a call, of a request: from its state; else what a producer
-    wrote under the same names, where the server is known for them. Other such keys are told."""
+    """The fields to send back with a message or a call of a request: from its state, or else from
+    the producer's fields of the same names, if the model accepts these. Others are reported."""
     text = holder.get(STATE)
     parsed = parse(text) if isinstance(text, str) else None
     if isinstance(parsed, Parsed) and isinstance(parsed.value, Mapping):

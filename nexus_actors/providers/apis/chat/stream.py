@@ -1,8 +1,8 @@
-"""A streamed answer of the chat completions API, put together, for `chat/answer.py` to read.
+"""Assembles a streamed answer of the chat completions API, for `chat/answer.py` to read.
 
 Source: https://platform.openai.com/docs/api-reference/chat-streaming
 
-Texts that come in pieces are joined once, at the end.
+Pieces of text are joined once, at the end.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _TEXTS: Final = ("refusal", "reasoning_content", "reasoning")
 
 
 class ChatStream:
-    """Takes chunks; what of a choice other than the first comes is passed over."""
+    """Takes chunks. Choices other than the first are ignored."""
 
     def __init__(self) -> None:
         self._told: dict[str, Any] = {}
@@ -32,8 +32,8 @@ class ChatStream:
         self._error: Any = None
 
     def take(self, event: Mapping[str, Any]) -> str:
-        """The text of one chunk."""
-        if not self._finish:  # an answer that came to its end stands, whatever comes after
+        """Take one chunk. Returns the text that it adds."""
+        if not self._finish:  # a complete answer stands, whatever comes after
             self._error = self._error or event.get("error")
         groq = event.get("x_groq")
         for holder, names in (
@@ -47,7 +47,7 @@ class ChatStream:
             return ""
         if not self._finish:
             self._error = self._error or choice.get("error")
-        self._tell(choice, ("usage",), self._told)  # Moonshot's place for it
+        self._tell(choice, ("usage",), self._told)  # where Moonshot sends it
         had_end = bool(self._finish)
         self._tell(choice, ("finish_reason", "native_finish_reason"), self._finish)
         text = self._take_delta(self._delta(choice))
@@ -55,7 +55,7 @@ class ChatStream:
         return self._refusal() if ends and not any(self._content) else text
 
     def _delta(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Servers that only seem to stream send a `message`; after deltas it says them again."""
+        """The new part. Servers that only simulate streaming send a `message`."""
         delta, message = choice.get("delta"), choice.get("message")
         if isinstance(delta, Mapping) and any(it for key, it in delta.items() if key != "role"):
             self._by_deltas = True
@@ -63,7 +63,7 @@ class ChatStream:
         return message if isinstance(message, Mapping) and not self._by_deltas else {}
 
     def _refusal(self) -> str:
-        """What is the text where there is no other, which only the end of the answer shows."""
+        """The refusal, which is the answer if there is no other text. Only the end shows that."""
         return "".join(self._texts["refusal"])
 
     def _tell(self, holder: Any, names: tuple[str, ...], told: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ class ChatStream:
         return text
 
     def whole(self) -> Mapping[str, Any] | None:
-        """The answer, once its finish reason came."""
+        """The complete answer; None before its finish reason has come."""
         if self._error:
             return {**self._told, "error": self._error}
         if not self._finish:

@@ -1,10 +1,10 @@
-"""The calls of a streamed answer, put together from pieces that servers send in many ways.
+"""Assembles the calls of a streamed answer from pieces, which servers send in many ways.
 
-A piece belongs to the call of its id; else to the last call of its index; else, where it has
-neither, to the call at its place in the list. A new id opens a call, and so does what plainly
-begins another: another name, or the same one once the arguments are whole. A piece with a new id
-goes on with a call that has none yet, and, where it names nothing, with one that has no whole
-arguments yet, as some servers make an id for each piece.
+A piece belongs to the call with its id, else to the last call with its index, else, if it has
+neither, to the call at its place in the list. A call begins with a new id, with another name, or
+with the same name once the arguments are complete. A piece with a new id continues a call without
+an id and, if the piece names no function, a call whose arguments are incomplete: some servers
+generate an id for each piece.
 """
 
 import json
@@ -23,7 +23,7 @@ class _Call:
     name: str = ""
     custom: bool = False
     pieces: list[str] = field(default_factory=list)
-    """Of the arguments, or of a custom tool's input."""
+    """Pieces of the arguments, or of a custom tool's input."""
     extra: dict[str, Any] = field(default_factory=dict)
     repeats_name: bool = False
     end: JsonEnd = field(default_factory=JsonEnd)
@@ -41,7 +41,7 @@ class _Call:
             self.end.take(piece.text)
 
     def only_opened(self) -> bool:
-        """Whether its arguments are the `{}` that some servers open a call with."""
+        """Whether its arguments are the `{}` that some servers begin a call with."""
         return not self.custom and len(self.pieces) == 1 and self.pieces[0].strip() == "{}"
 
     def ended(self) -> bool:
@@ -62,7 +62,7 @@ class _Piece:
     id: str
     index: int | None
     place: int
-    """In its list."""
+    """Its index in the delta's list."""
     custom: bool
     name: str
     text: str
@@ -70,7 +70,7 @@ class _Piece:
 
 
 class StreamedCalls:
-    """Takes the pieces in the order of their coming."""
+    """Takes the pieces in the order of their arrival."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
@@ -80,7 +80,7 @@ class StreamedCalls:
         self._legacy: _Call | None = None
 
     def take(self, pieces: Any) -> None:
-        """What `delta.tool_calls` holds."""
+        """Take the pieces in `delta.tool_calls`."""
         listed = [pieces] if isinstance(pieces, Mapping) else pieces
         for place, said in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(said, Mapping):
@@ -89,7 +89,7 @@ class StreamedCalls:
                 call.add(piece)
 
     def take_legacy(self, said: Mapping[str, Any]) -> None:
-        """A piece of the API's older `function_call`, of which there is one at most."""
+        """Take a piece of the older `function_call`, of which an answer has at most one."""
         if self._legacy is None:
             self._legacy = self._open(None)
         self._legacy.add(_piece({"function": said}, 0))
@@ -127,30 +127,30 @@ class StreamedCalls:
         return call
 
     def whole(self) -> list[dict[str, Any]]:
-        """All of them, by their index; those of one index as they came."""
+        """All calls by index, and in order of arrival if they have the same index."""
         return [call.whole() for call in sorted(self._calls, key=lambda it: it.index)]
 
 
 def _goes_on_by_id(known: _Call, piece: _Piece) -> bool:
-    """Whether the call of the piece's id is its call: servers also give one id to two calls."""
+    """Whether the piece continues the call with its id: two calls may have the same id."""
     if piece.index in (None, known.index):
         return not (known.ended() and piece.name and known.name not in ("", piece.name))
     return not (piece.name or known.ended())
 
 
 def _goes_on(last: _Call, piece: _Piece) -> bool:
-    """Whether a piece whose id, if it has one, is not known yet goes on with the last call."""
+    """Whether a piece with no id, or with a new one, continues the last call."""
     if _begins_another(last, piece):
         return False
     if not piece.id:
         return True
-    if last.id:  # an id for each piece, unless it opens a call
+    if last.id:  # some servers generate an id for each piece
         return not (piece.name or (last.ended() and not last.only_opened()))
     return not (last.ended() and piece.text.strip()) or last.only_opened()
 
 
 def _begins_another(last: _Call, piece: _Piece) -> bool:
-    """Whether a piece that names a function is not the last call's."""
+    """Whether a piece with a function's name begins another call."""
     if not piece.name or not last.name:
         return False
     if piece.name != last.name:
@@ -176,7 +176,7 @@ def _piece(said: Mapping[str, Any], place: int) -> _Piece:
 
 
 def _index(said: Any) -> int | None:
-    """Also one that is written as text, or as a number with a fraction of nothing."""
+    """The index, which may also be text, or a float without a fraction."""
     if isinstance(said, str) and said.isascii() and said.isdecimal() and len(said) < 10:
         return int(said)
     if isinstance(said, float) and said.is_integer():

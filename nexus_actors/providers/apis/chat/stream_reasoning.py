@@ -1,8 +1,8 @@
-"""OpenRouter's `reasoning_details` of a streamed answer, put together.
+"""Assembles OpenRouter's `reasoning_details` of a streamed answer.
 
-Source: https://openrouter.ai/docs/guides/best-practices/reasoning-tokens: details come in pieces,
-of one detail where type and index (and id, where both have one) are the same; `text`, `summary` and
-`data` go on, everything else is told once.
+Source: https://openrouter.ai/docs/guides/best-practices/reasoning-tokens. Pieces with the same type
+and index (and id, if both have one) make one detail. Their `text`, `summary` and `data` are joined;
+the newest value of any other field counts.
 """
 
 from collections.abc import Mapping
@@ -28,14 +28,14 @@ class _Detail:
 
 
 class ReasoningDetails:
-    """Takes the pieces in the order of their coming."""
+    """Takes the pieces in the order of their arrival."""
 
     def __init__(self) -> None:
         self._details: list[_Detail] = []
         self._by_place: dict[tuple[Any, Any], _Detail] = {}
 
     def take(self, pieces: Any) -> None:
-        """The `reasoning_details` of one delta."""
+        """Take the `reasoning_details` of one delta."""
         for piece in pieces if isinstance(pieces, list) else ():
             if isinstance(piece, Mapping):
                 self._detail_of(piece).take(piece)
@@ -43,7 +43,7 @@ class ReasoningDetails:
     def _detail_of(self, piece: Mapping[str, Any]) -> _Detail:
         place = (str(piece.get("type")), str(piece.get("index")))
         known = self._by_place.get(place)
-        # Without an index only what comes on end is of one piece.
+        # Without an index, only consecutive pieces make one detail.
         if known is not None and piece.get("index") is None and known is not self._details[-1]:
             known = None
         ids = (piece.get("id"), None if known is None else known.told.get("id"))
@@ -53,5 +53,5 @@ class ReasoningDetails:
         return known
 
     def whole(self) -> list[dict[str, Any]]:
-        """All of them, as they began."""
+        """All details, in the order in which they began."""
         return [detail.whole() for detail in self._details]

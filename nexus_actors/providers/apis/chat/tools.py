@@ -1,4 +1,4 @@
-"""The tools of a request, and the choice among them, in the form of chat completions."""
+"""Writes the tools of a request and the tool choice in the form of chat completions."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ from nexus_actors.providers.takes import Takes
 
 
 def add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes) -> bool:
-    """Adds what the model takes of them, and tells the rest; whether a call is forced."""
+    """Add what the model accepts, and report the rest. Returns whether a call is forced."""
     tools = _tools(dropped, request, takes)
     choice = None if request.tool_choice is None else _choice(request.tool_choice, tools, dropped)
     if isinstance(choice, Allowed) and not takes.allowed_tools:
@@ -42,8 +42,8 @@ def add_tools(body: dict[str, Any], dropped: list[str], request: LLMRequest, tak
 
 
 def _tools(dropped: list[str], request: LLMRequest, takes: Takes) -> dict[str, Mapping[str, Any]]:
-    """Functions, by their paths; others exist in the Responses API only. Marks for caching stand in
-    parts alone."""
+    """The functions by path; other tools exist only in the Responses API. Tools have no cache
+    marks, only parts do."""
     unsaid = ("cache_control",) if takes.strict_tools else ("cache_control", "strict")
     tools: dict[str, Mapping[str, Any]] = {}
     for index, tool in enumerate(request.tools):
@@ -61,7 +61,7 @@ def _tools(dropped: list[str], request: LLMRequest, takes: Takes) -> dict[str, M
 
 
 def _nested(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The Responses API's flat function tool, nested; a nested one as it is."""
+    """Nest the Responses API's flat function tool. A nested one is unchanged."""
     inner = tool.get("function")
     own = inner if isinstance(inner, Mapping) else tool
     function = {k: v for k, v in own.items() if v is not None and (own is inner or k != "type")}
@@ -72,8 +72,8 @@ def _nested(tool: Mapping[str, Any]) -> Mapping[str, Any]:
 def _choice(
     asked: str | Mapping[str, Any], tools: Mapping[str, Mapping[str, Any]], dropped: list[str]
 ) -> ToolChoice | str | None:
-    """The choice among the tools that are sent, or a word of the server's own; None, and told,
-    where it is none: the API refuses a choice where there are no tools."""
+    """The choice among the tools that are sent, or the server's own word. None, which is reported,
+    if it is invalid or there are no tools: the API refuses a choice without tools."""
     known = read_choice(asked)
     choice = asked if known is None and isinstance(asked, str) else known
     if choice is None or not tools:
@@ -101,7 +101,7 @@ def _name(tool: Mapping[str, Any]) -> Any:
 def _taken_choice(
     choice: ToolChoice | str, takes: Takes, dropped: list[str]
 ) -> str | Mapping[str, Any] | None:
-    """The choice as the API writes it, or its nearest form; None where none is sent."""
+    """The choice in the API's form, or the nearest one; None if none is sent."""
     if not takes.tool_choice:
         if choice == "none":
             dropped.append("tools: left out, as tool_choice none is not taken")

@@ -1,11 +1,11 @@
-"""What an answer of chat completions says of its tokens and its price, in all spellings.
+"""Reads token counts and the cost from an answer of chat completions, in all known forms.
 
 - Cached: `prompt_tokens_details.cached_tokens`; DeepSeek's `prompt_cache_hit_tokens`; Moonshot's
-  `cached_tokens` at the top. Written to the cache: OpenRouter's `cache_write_tokens`, a gateway's
-  `cache_creation_input_tokens`.
-- A total that is absent is the sum. Reasoning that the total has besides the completion (xAI) is
-  added to the completion, as it is paid.
-- Its price: `told_cost.py`.
+  `cached_tokens` at the top level. Written to the cache: OpenRouter's `cache_write_tokens`, a
+  gateway's `cache_creation_input_tokens`.
+- A missing total is the sum. If the total counts reasoning in addition to the completion (xAI),
+  the reasoning is added to the completion, since it is charged like it.
+- The cost: `told_cost.py`.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from nexus_actors.providers.apis.told_cost import told_cost
 from nexus_actors.providers.http.api import MOST_TOKENS, count, few, text_or_none
 
 _USUAL_TIERS: Final = ("auto", "default", "standard", "on_demand")
-"""Tiers that cost what the list says, as OpenAI, Anthropic and Groq call them."""
+"""Names of the tiers at list price, of OpenAI, Anthropic and Groq."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """Fields of a `Reading`, by their names there."""
+    """Fields of a `Reading`, with the same names."""
 
     usage: Usage | None = None
     cache_write_tokens: int = 0
@@ -34,7 +34,7 @@ class Spent:
 
 
 def read_spent(answer: Mapping[str, Any]) -> Spent:
-    """What was spent on this answer."""
+    """Read the tokens, cost and tier of this answer."""
     tier = text_or_none(answer.get("service_tier"))
     tier = None if tier in _USUAL_TIERS else tier
     usage = answer.get("usage")
@@ -58,7 +58,7 @@ def read_spent(answer: Mapping[str, Any]) -> Spent:
 
 
 def with_earlier(earlier: Any, later: Any) -> Any:
-    """What a stream told last, and what it told earlier where that says more than nothing."""
+    """Merge a stream's usages. A later value counts unless it is empty and the earlier is not."""
     if not isinstance(earlier, Mapping) or not isinstance(later, Mapping):
         return later or earlier
     told = {**earlier, **{name: it for name, it in later.items() if it or name not in earlier}}
@@ -73,7 +73,7 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
     prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
     reasoning = count(usage.get("completion_tokens_details"), "reasoning_tokens")
     total = count(usage, "total_tokens")
-    if total == prompt + completion + reasoning:  # as xAI counts
+    if total == prompt + completion + reasoning:  # xAI counts this way
         completion += reasoning
     cached = _first(
         (usage.get("prompt_tokens_details"), "cached_tokens"),
@@ -91,7 +91,7 @@ def _first(*places: tuple[Any, str]) -> int:
 
 def _hosted(usage: Mapping[str, Any]) -> dict[str, int]:
     """Calls of the server's own tools: `web_search_calls` (xAI), `web_search_requests`
-    (OpenRouter), and the sources that xAI's live search read."""
+    (OpenRouter), and the number of sources in xAI's live search."""
     told: dict[str, int] = {}
     for holder in (usage.get("server_side_tool_usage_details"), usage.get("server_tool_use")):
         for name in holder if isinstance(holder, Mapping) else ():

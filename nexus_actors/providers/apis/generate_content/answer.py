@@ -1,21 +1,21 @@
-"""An answer of Gemini's generateContent, read leniently: what is not needed may be absent.
+"""Reads an answer of Gemini's generateContent leniently: only the necessary fields are required.
 
 Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
 
-- The first candidate counts. Its texts are joined, without the model's thoughts; parts that are
-  neither text nor a call (an image) have no place in an answer.
-- A call without an id gets one from the answer's id and the call's place, so that reading the same
-  answer twice gives the same. A signature is state that goes back with its call or text; a call's
-  stands in `extra_content` too, as in Google's own chat API, for producers that know it from there.
-- A prompt that was blocked is a failure. An answer that was stopped (`SAFETY`, `MAX_TOKENS`, …) is
-  an answer, with what was said until then. One that ended in a call that the model got wrong
-  (`MALFORMED_FUNCTION_CALL`, …) is none, though paid for; nor is one that ended for another reason
-  of the model's own (`OTHER`, …) with nothing said.
-- A call that names nothing, or whose arguments are no object, is none. Where the answer ended
-  early, by the limit or a filter, the call is left out and told, and the answer stands; else it is
-  no answer.
-- Thoughts count as completion tokens, as they are paid, and what the API fed to its own tools
-  counts as prompt tokens. A total that is absent is the sum.
+- Only the first candidate counts. Its texts are joined, without the model's thoughts. Parts that
+  are neither text nor a call (images) cannot be in an answer.
+- A call without an id gets one made from the answer's id and the call's place, so each reading
+  gives the same. A signature is state that is sent back with its call or text; a call's is also in
+  `extra_content`, as in Google's chat API, for producers that look there.
+- A blocked prompt is a failure. An answer that was stopped (`SAFETY`, `MAX_TOKENS`, …) is an answer
+  with the text so far. One that ended with an invalid call (`MALFORMED_FUNCTION_CALL`, …) is a
+  fault, though paid for; so is one that ended for another reason (`OTHER`, …) without text or
+  calls.
+- A call without a name, or whose arguments are not an object, is never published: an answer that
+  ended early, by the limit or a filter, is published without it, which is reported; any other
+  answer is a fault.
+- Thoughts count as completion tokens, since they are charged as such. What the API gave to its own
+  tools counts as prompt tokens. A missing total is the sum.
 """
 
 import json
@@ -57,7 +57,7 @@ FINISHES = {
         "content_filter",
     ),
 }
-"""Reasons that have a name in our contract; others stay as the API has them."""
+"""Reasons with a name in our contract. Others stay unchanged."""
 
 
 _BROKEN: Final = frozenset(
@@ -69,15 +69,15 @@ _BROKEN: Final = frozenset(
         "UNEXPECTED_TOOL_CALL",
     }
 )
-"""Reasons that say: a call was to come, and could not be read."""
+"""Reasons for an unreadable call."""
 _EARLY: Final = ("length", "content_filter")
-"""Ends that may fall in the middle of a call."""
+"""Ends that may interrupt a call."""
 _TRAFFIC: Final = {"ON_DEMAND_FLEX": "flex", "ON_DEMAND_PRIORITY": "priority"}
 
 
 def read_generated(value: Mapping[str, Any]) -> Reading | ProviderFailure:
-    """The answer in `value`; a failure where it is none."""
-    # An error counts before the answer it came with: that one was broken off.
+    """Read the answer in `value`. A failure if there is none."""
+    # An error counts before the answer beside it, which was interrupted.
     if value.get("error"):
         return failed_inside(read_complaint(value["error"]))
     candidate = first_candidate(value)
@@ -116,7 +116,7 @@ def read_generated(value: Mapping[str, Any]) -> Reading | ProviderFailure:
 def _fault(
     native: str | None, finish: str | None, broken: Sequence[str], *, said: bool
 ) -> str | None:
-    """Why it is no answer; None where it is one."""
+    """Why the answer is unusable; None if it is usable."""
     if native in _BROKEN or (finish not in FINISHES.values() and native is not None and not said):
         return f"it ended with {native}"
     return f"a call cannot be made: {broken[0]}" if broken and finish not in _EARLY else None
@@ -129,7 +129,7 @@ def _texts(parts: list[Mapping[str, Any]]) -> Iterator[tuple[str, str | None]]:
 
 
 def _audio(usage: Any, name: str) -> int:
-    """Tokens of recordings, of those that are told by what they stand for."""
+    """Tokens of audio, if the counts are split by modality."""
     details = usage.get(name) if isinstance(usage, Mapping) else None
     told = [
         count(detail, "tokenCount")
@@ -140,7 +140,7 @@ def _audio(usage: Any, name: str) -> int:
 
 
 def _tier(value: Mapping[str, Any], usage: Any) -> str | None:
-    """The tier that the answer was given in; None for the usual one."""
+    """The tier of the answer; None for the default one."""
     counts = usage if isinstance(usage, Mapping) else {}
     told = text_or_none(value.get("serviceTier")) or text_or_none(counts.get("serviceTier"))
     if told is not None:
@@ -150,10 +150,10 @@ def _tier(value: Mapping[str, Any], usage: Any) -> str | None:
 
 
 def _hosted(candidate: Mapping[str, Any], served: str | None) -> Mapping[str, int]:
-    """What of Google's own tools is paid by the call.
+    """The charged calls of Google's own tools.
 
-    Searches: each query, with older models one for the whole prompt. Maps: an answer that draws on
-    them, as how often they were asked is not told.
+    Searches: the number of queries, or one per prompt with older models. Maps: one for an answer
+    that used them, since the number of calls is not reported.
 
     https://ai.google.dev/gemini-api/docs/google-search#pricing
     https://ai.google.dev/gemini-api/docs/maps-grounding#pricing
@@ -175,26 +175,26 @@ def _listed(holder: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def first_candidate(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The first of the candidates; empty where there is none."""
+    """The first candidate; empty if there is none."""
     candidates = value.get("candidates")
     first = candidates[0] if isinstance(candidates, list) and candidates else None
     return first if isinstance(first, Mapping) else {}
 
 
 def content_parts(candidate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The parts of what a candidate says."""
+    """The parts of a candidate's content."""
     content = candidate.get("content")
     parts = content.get("parts") if isinstance(content, Mapping) else None
     return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
 
 
 def spoken(part: Mapping[str, Any]) -> str:
-    """The text of a part that is no thought; "" for any other."""
+    """The text of a part that is not a thought; "" for any other."""
     return (text_or_none(part.get("text")) or "") if not part.get("thought") else ""
 
 
 def block_reason(value: Mapping[str, Any]) -> str | None:
-    """Why the prompt was blocked, in the API's word; None if it was not."""
+    """The API's reason for blocking the prompt; None if it was not blocked."""
     feedback = value.get("promptFeedback")
     return text_or_none(feedback.get("blockReason")) if isinstance(feedback, Mapping) else None
 
@@ -216,7 +216,7 @@ def _blocked(value: Mapping[str, Any]) -> ProviderFailure | None:
 def _tool_calls(
     parts: list[Mapping[str, Any]], response_id: str | None
 ) -> list[Mapping[str, Any] | str]:
-    """The calls; for each that nobody could make, why."""
+    """The calls in order. For a call that cannot be made, the reason."""
     calls: list[Mapping[str, Any] | str] = []
     taken: set[str] = set()
     for part in parts:
@@ -230,7 +230,7 @@ def _tool_calls(
 
 
 def _is_empty(call: Mapping[str, Any]) -> bool:
-    """Whether it calls nothing at all."""
+    """Whether the call has no content at all."""
     said = text_or_none(call.get("name")) or text_or_none(call.get("id"))
     return not said and call.get("args") in (None, "")
 
@@ -242,7 +242,7 @@ def _tool_call(
     if name is None:
         return "it names no function"
     arguments = call.get("args") or {}
-    if isinstance(arguments, str):  # as other APIs have them
+    if isinstance(arguments, str):  # the form of other APIs
         parsed = parse(arguments)
         arguments = parsed.value if isinstance(parsed, Parsed) else arguments
     if not isinstance(arguments, Mapping):

@@ -1,4 +1,4 @@
-"""generateContent, Gemini's own API. `x-goog-api-key`."""
+"""generateContent, Gemini's own API. Keys are sent as `x-goog-api-key`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from nexus_actors.providers.takes import Takes
 class GenerateContentApi:
     """Stateless; an `HttpApi`."""
 
-    # https://ai.google.dev/api/models: a page has 50, unless it is asked for more.
+    # https://ai.google.dev/api/models: the default page has 50 models.
     free_call = FreeCall("/models?pageSize=1000")
 
     def headers(self, key: str) -> Mapping[str, str]:

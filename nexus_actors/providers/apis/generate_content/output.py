@@ -1,5 +1,5 @@
-"""The form of the answer, where Gemini's API looks at all that a schema says, and where it must be
-asked for in words.
+"""Decides whether Gemini's API can enforce a response format, or whether it becomes an
+instruction.
 
 Source: https://ai.google.dev/gemini-api/docs/structured-output. Models before Gemini 3 refuse JSON
 beside functions: "Function calling with a response mime type: 'application/json' is unsupported".
@@ -39,17 +39,17 @@ _KNOWN_KEYWORDS: Final = frozenset(
         "type",
     }
 )
-"""Of JSON Schema, what the API looks at:
+"""The keywords of JSON Schema that the API evaluates:
 https://ai.google.dev/api/generate-content#FIELDS.response_json_schema."""
 _DEEPEST: Final = 64
-"""Levels of a schema that are looked into."""
+"""The deepest level of a schema that is examined."""
 
 
 def with_words(
     conversation: Conversation, takes: Takes
 ) -> tuple[Conversation, JsonObject | JsonSchema | None]:
-    """The conversation, which asks for the form in words where the model takes none beside
-    functions; and the form that is so asked for."""
+    """If the model accepts no format beside functions, the conversation with an instruction and the
+    format; else the unchanged conversation and None."""
     wanted = conversation.output
     if wanted is None or takes.output_beside_tools or not conversation.functions:
         return conversation, None
@@ -68,7 +68,7 @@ def _in_words(output: JsonObject | JsonSchema) -> str:
 
 
 def is_known(schema: Any, depth: int = 0) -> bool:
-    """Whether the API looks at all that the schema says."""
+    """Whether the API evaluates all keywords in the schema."""
     if not isinstance(schema, Mapping):
         return True
     if depth > _DEEPEST or not schema.keys() <= _KNOWN_KEYWORDS:

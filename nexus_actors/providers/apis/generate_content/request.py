@@ -1,37 +1,37 @@
-"""A request in the form of Gemini's generateContent.
+"""Writes a request in the form of Gemini's generateContent.
 
 Source: https://ai.google.dev/api/generate-content, and the types of the official client.
 
-How it is said:
+These are the rules:
 
-- System messages, wherever they stood, are the `systemInstruction`. Where there is nothing else
-  they are asked as the user's, for the API wants a turn.
-- The turns are written by `generate_content/turns.py`.
-- `reasoning_effort` is a level for Gemini 3 and later, for Gemini 2.5 a budget of tokens; where the
-  model does not take it, the nearest is sent, and told. So is Anthropic's `thinking`, where no
-  effort stands beside it.
-- A schema for the answer always holds, `strict` or not. What the API does not look at in it is held
-  against the answer on our side.
+- System messages, wherever they were, become the `systemInstruction`. Without any other message
+  they become a user turn, since the API requires a turn.
+- `generate_content/turns.py` writes the turns.
+- `reasoning_effort` is a level for Gemini 3 and later, and a budget of tokens for Gemini 2.5. If
+  the model does not accept it, the nearest is sent and reported. So is Anthropic's `thinking`, if
+  there is no effort beside it.
+- A schema for the answer always applies, `strict` or not. If the API ignores a part of it, the
+  answer is validated on our side.
 
-Dropped, and told:
+Dropped and reported:
 
 - `previous_response_id`, `store`, `mcp_servers` (Responses API only), `parallel_tool_calls`, and
-  what else the API has no place for; `cache_control`: prompts are cached unasked;
-- samplers and penalties where the model does not take them;
-- every item of an `input` that has no message; every tool that is no function; `tool_choice` where
-  no function is left, or that is no choice among functions;
-- `tools.strict`: the API's models are held to a function's schema or not by the mode alone;
+  all else that the API lacks; `cache_control`, since prompts are cached automatically;
+- samplers and penalties that the model does not accept;
+- items of an `input` that have no message; tools that are not functions; `tool_choice` if no
+  function is left, or if it does not concern functions;
+- `tools.strict`: only the mode decides whether the model must follow a function's schema;
 - `seed` beyond 32 bits; efforts for models that do not think.
 
-Refused: parts and calls that have no form here (ids of uploads elsewhere, …), the result of a
-function whose name the conversation does not tell.
+Refused: parts and calls that have no form here (ids of other servers' uploads, …), and the result
+of a function whose name is not in the conversation.
 
-Of more stop sequences than the API takes the first are sent, and told.
+If there are too many stop sequences, the first ones are sent, which is reported.
 
-Where the model takes no last message from the assistant, it is asked in words to go on, and told.
+If the model accepts no prefilled answer, it is instructed to continue, which is reported.
 
-Names of files and of answer schemas have no place in the API and mean nothing to the model: left
-out, not told.
+Names of files and of response schemas do not exist in the API and mean nothing to the model: they
+are left out and not reported.
 """
 
 from collections.abc import Iterator, Mapping
@@ -70,7 +70,7 @@ _NEVER: Final = (
     "metadata",
 )
 _LEVELS: Final[tuple[ReasoningEffort, ...]] = ("minimal", "low", "medium", "high", "xhigh")
-"""Of `thinkingLevel`."""
+"""The levels of `thinkingLevel`."""
 _BUDGETS: Final[Mapping[ReasoningEffort, int]] = {
     "none": 0,
     "minimal": 1024,
@@ -80,12 +80,12 @@ _BUDGETS: Final[Mapping[ReasoningEffort, int]] = {
     "xhigh": 24576,
     "max": 24576,
 }
-"""Tokens, as Google's own chat API translates efforts."""
+"""Tokens for each effort, as in Google's own chat API."""
 _TIERS: Final = {"flex": "flex", "priority": "priority", "standard": "standard"} | {
     "default": "standard",
     "auto": None,
 }
-"""A request's service tiers as the API has them; None: it goes without saying."""
+"""A request's service tier → the API's name. None: the default, which is not sent."""
 _FIELDS: Final = {
     "temperature": "temperature",
     "topP": "top_p",
@@ -94,13 +94,13 @@ _FIELDS: Final = {
     "frequencyPenalty": "frequency_penalty",
     "seed": "seed",
 }
-"""Optional members of `generationConfig`, to our names."""
+"""Optional members of `generationConfig` → our names."""
 _NOT_TAKEN: Final = "the model does not take it"
 
 
 def _names() -> Iterator[tuple[str, str]]:
-    """Optional members by the names that a refusal may have for them: with the path or without, in
-    JSON's spelling or that of Google's own interface language."""
+    """Optional members by the names that a refusal may use: with or without the path, in the
+    spelling of JSON or of Protocol Buffers."""
     thinking = "thinkingConfig"
     members = {
         **_FIELDS,
@@ -195,7 +195,7 @@ def _body(
 
 
 def _is_begun(conversation: Conversation) -> bool:
-    """Whether the conversation ends in the beginning of an answer."""
+    """Whether the conversation ends with a prefilled answer."""
     last = conversation.turns[-1] if conversation.turns else None
     return last is not None and last.role == "assistant" and bool(last.parts) and not last.calls
 
@@ -219,7 +219,7 @@ def _add_tools(
         case Named(name):
             config: dict[str, Any] = {"mode": "ANY", "allowedFunctionNames": [name]}
         case Allowed(mode, names):
-            # AUTO knows no names: https://ai.google.dev/api/caching#FunctionCallingConfig
+            # AUTO accepts no names: https://ai.google.dev/api/caching#FunctionCallingConfig
             word = "ANY" if mode == "required" else "VALIDATED"
             config = {"mode": word, "allowedFunctionNames": list(names)}
         case word:
@@ -273,7 +273,7 @@ def _stops(request: LLMRequest, takes: Takes, dropped: list[str]) -> list[str]:
 
 
 def _why_not(name: str, value: Any, request: LLMRequest, takes: Takes) -> str | None:
-    """Why this field is not sent: "" where its name says enough; None where it is sent."""
+    """Why this field is not sent; "" if its name says enough, None if it is sent."""
     match name:
         case "temperature" | "top_p":
             second = name == "top_p" and request.temperature is not None
@@ -292,7 +292,7 @@ def _why_not(name: str, value: Any, request: LLMRequest, takes: Takes) -> str | 
 
 
 def _thinking(request: LLMRequest, takes: Takes, dropped: list[str]) -> dict[str, Any]:
-    """The `thinkingConfig`: what the effort comes to, or Anthropic's `thinking`."""
+    """The `thinkingConfig` for the effort, or for Anthropic's `thinking`."""
     effort, thinking = request.reasoning_effort, request.thinking
     if thinking is not None and thinking.get("type") == "disabled":
         if effort not in (None, "none"):
@@ -321,7 +321,7 @@ def _by_effort(
     effort: ReasoningEffort, name: str, takes: Takes, dropped: list[str]
 ) -> dict[str, Any]:
     if not takes.efforts:
-        if effort != "none":  # it does not think: as it was asked for
+        if effort != "none":  # the model does not think, as requested
             dropped.append(f"{name}: {_NOT_TAKEN}")
         return {}
     if "budget" in takes.thinking:

@@ -1,11 +1,11 @@
-"""What Gemini wants back with an answer: the signatures of its thoughts, each with its own part.
+"""The state that Gemini wants back with an answer: signatures of its thoughts, each with its part.
 
-Source: https://ai.google.dev/gemini-api/docs/thought-signatures. A part that is signed must not be
-joined with one that is not, so the state of a message says where in its text each one stood.
+Source: https://ai.google.dev/gemini-api/docs/thought-signatures. A signed part must not be joined
+with an unsigned one, so the state of a message has the position of each in the text.
 
-A message's state is JSON text: `{"length": L, "signed": [[from, to, signature], …]}`, characters of
-the text; a call's is `{"thought_signature": …}`. They come back by way of a producer: what has not
-the expected form is passed over.
+A message's state is JSON text: `{"length": L, "signed": [[from, to, signature], …]}`, in characters
+of the text; a call's is `{"thought_signature": …}`. Since a producer passes them on, anything in
+another form is ignored.
 """
 
 import json
@@ -17,11 +17,11 @@ from typing import Any, Final
 from nexus_actors.contract.json_text import Parsed, parse
 
 _SIGNATURE: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
-"""Base64, of one alphabet or the other."""
+"""Base64 in either alphabet."""
 
 
 def write_signed_texts(parts: Iterable[tuple[str, str | None]]) -> str | None:
-    """The state of a message said in these parts, each a text and its signature, if any."""
+    """The state of a message with these parts, each a text and its signature or None."""
     signed: list[tuple[int, int, str]] = []
     length = 0
     for text, signature in parts:
@@ -32,8 +32,8 @@ def write_signed_texts(parts: Iterable[tuple[str, str | None]]) -> str | None:
 
 
 def read_signed_texts(state: str, text: str) -> list[tuple[str, str | None]] | None:
-    """`text` in the parts that it was said in, signed where they were; None where the state is not
-    of this text."""
+    """Split `text` into its original parts, with their signatures. None if the state belongs to
+    another text."""
     match _load(state):
         case {"length": int(length), "signed": list(found)} if length == len(text):
             pass
@@ -62,7 +62,7 @@ def _read(item: Any) -> tuple[int, int, str] | None:
 
 
 def write_call_state(signature: str | None) -> str | None:
-    """The state of a call that came with this signature."""
+    """The state of a call with this signature."""
     return _dump({"thought_signature": signature}) if signature else None
 
 

@@ -1,4 +1,4 @@
-"""A streamed answer of Gemini's, put together: each event is an answer that tells what is new.
+"""Assembles a streamed answer of Gemini's: each event is an answer with only the new parts.
 
 Source: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
 """
@@ -24,7 +24,7 @@ _TOLD: Final = (
 
 
 class GenerateContentStream:
-    """Takes chunks; what of a candidate other than the first comes is passed over."""
+    """Takes chunks. Candidates other than the first are ignored."""
 
     def __init__(self) -> None:
         self._told: dict[str, Any] = {}
@@ -33,10 +33,10 @@ class GenerateContentStream:
         self._parts: list[Mapping[str, Any]] = []
 
     def take(self, event: Mapping[str, Any]) -> str:
-        """The text of one chunk."""
+        """Take one chunk. Returns the text that it adds."""
         ended = "finishReason" in self._candidate
         for name in _TOLD:
-            # An answer that came to its end stands, whatever error comes after.
+            # A complete answer stands, whatever error comes after.
             if event.get(name) and not (ended and name == "error"):
                 self._told[name] = event[name]
         candidate = first_candidate(event)
@@ -52,7 +52,7 @@ class GenerateContentStream:
         return "".join(map(spoken, parts))
 
     def whole(self) -> Mapping[str, Any] | None:
-        """The answer, once its finish reason came; or what says that none will come."""
+        """The answer, once a finish reason, an error or a block reason has come; else None."""
         ended = "finishReason" in self._candidate
         if not ended and not self._told.get("error") and not block_reason(self._told):
             return None

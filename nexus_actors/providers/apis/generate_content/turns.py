@@ -1,14 +1,14 @@
-"""A conversation's turns in the form of Gemini's generateContent.
+"""Converts the turns of a conversation to the form of Gemini's generateContent.
 
 Source: https://ai.google.dev/api/caching#Content, and the types of the official client.
 
-- Messages of one role in a row become one turn: the API wants the results of all calls together,
-  and calls right after what they answer to. A message that says nothing is no turn.
-- A tool's text goes as `{"output": text}`, its images as parts of the response.
-- A signature goes back to the very part that it came with (`generate_content/state.py`). Gemini 3
-  refuses a turn of calls whose first call lacks one; where the producer lost it, or another model
-  made the call, Google's own word for "do not check" stands in its place.
-- A picture's `detail` is dropped, and told, as is `cache_control`, and another provider's thoughts.
+- Consecutive messages of one role become one turn: the API requires the results of all calls
+  together, and calls directly after what they respond to. An empty message is no turn.
+- A tool's text is sent as `{"output": text}`, its images as parts of the response.
+- A signature is sent back with exactly its own part (`generate_content/state.py`). Gemini 3 refuses
+  a turn of calls if the first call has none. If the producer lost it, or another model made the
+  call, Google's own value for "do not check" replaces it.
+- An image's `detail`, `cache_control` and another provider's thoughts are dropped and reported.
 """
 
 import re
@@ -24,18 +24,18 @@ from nexus_actors.providers.apis.parts import Media, Part, Text, Thought, Unknow
 from nexus_actors.providers.takes import Takes
 
 UNCHECKED: Final = "skip_thought_signature_validator"
-"""In place of a signature: https://ai.google.dev/gemini-api/docs/thought-signatures."""
+"""Replaces a signature: https://ai.google.dev/gemini-api/docs/thought-signatures."""
 
 _END_OF_PATH: Final = re.compile("[?#]")
-"""Of a URL."""
+"""The end of a URL's path."""
 
 
 class Unsayable(Exception):
-    """A part of the request has no form in the API; the words are for the producer."""
+    """A part of the request has no form in the API. The message is meant for the producer."""
 
 
 def contents(turns: tuple[Turn, ...], takes: Takes, dropped: list[str]) -> list[dict[str, Any]]:
-    """The `contents` that say these turns."""
+    """The `contents` for these turns."""
     found: list[dict[str, Any]] = []
     for role, run in groupby(turns, lambda turn: turn.role):
         by_model = role == "assistant"
@@ -78,7 +78,7 @@ def _model_parts(
         yield from _spoken(turn, dropped)
         calls += [(call, f"{turn.path}.tool_calls[{at}]") for at, call in enumerate(turn.calls)]
     for place, (call, path) in enumerate(calls):
-        # One signature serves all calls made at once: it stands with the first.
+        # One signature serves all parallel calls: it belongs to the first one.
         unsigned = UNCHECKED if place == 0 and takes.signatures else None
         sealed = read_call_state(call.state)
         if call.state is not None and sealed is None:
@@ -89,7 +89,7 @@ def _model_parts(
 
 
 def _spoken(turn: Turn, dropped: list[str]) -> Iterator[dict[str, Any]]:
-    """What the model said, in the parts that it said it in where they were signed."""
+    """A model's text, split into its original parts if some of them were signed."""
     thoughts = sum(isinstance(part, Thought) for part in turn.parts)
     if thoughts:
         dropped.append(f"{turn.path}.content: another provider's thoughts")
@@ -107,7 +107,7 @@ def _spoken(turn: Turn, dropped: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _said(turn: Turn) -> list[Part]:
-    """Without empty texts, which may stand there for their marks of caches."""
+    """The parts without empty texts, which may only be there for their cache marks."""
     return [part for part in turn.parts if not isinstance(part, Text) or part.text]
 
 

@@ -1,16 +1,16 @@
-"""An answer of Anthropic's Messages API, read leniently.
+"""Reads an answer of Anthropic's Messages API leniently.
 
 Source: https://platform.claude.com/docs/en/api/messages
 
-What went in is the sum of three counts: fresh, written to the cache, and read from it. Thinking is
-not told but kept, to be sent back (`messages/state.py`). A call that names nothing, or whose input
-is no JSON object, never leaves as one: where the answer ended early, by the limit or a refusal, it
-is left out and told, otherwise there is no answer. So is the last call of such an answer if nothing
-of its input came.
+Prompt tokens are the sum of three counts: fresh, written to the cache, and read from it. Thinking
+is not published, but kept to be sent back (`messages/state.py`). A call without a name, or whose
+input is not a JSON object, is never published: an answer that ended early (limit, refusal) is
+published without it, which is reported; any other answer is a fault. The last call of an answer
+that ended early is treated the same if it has no input.
 
-A turn that was paused (`pause_turn`) can only be gone on with from the blocks of the provider's own
-tools, which have no place in an answer of ours. It stands as it is, also with nothing said: to ask
-again would begin anew, and pay anew.
+A paused turn (`pause_turn`) can only be continued from the blocks of the provider's own tools,
+which our answers cannot contain. It is published as it is, even without text, since a new call
+would start from the beginning and cost as much again.
 """
 
 import json
@@ -38,12 +38,12 @@ FINISH: Final = {
 }
 
 _EARLY: Final = ("length", "content_filter")
-"""Ends that may fall in the middle of a call."""
+"""Ends that may interrupt a call."""
 _PAUSED: Final = ("response: the turn was paused; what the provider's tools did is left out",)
 
 
 def read_message(value: Mapping[str, Any]) -> Reading | ProviderFailure:
-    """The answer in `value`; a failure where it is none."""
+    """Read the answer in `value`. A failure if there is none."""
     if value.get("error"):
         return failed_inside(read_complaint(value["error"]))
     content = value.get("content")
@@ -78,7 +78,7 @@ def read_message(value: Mapping[str, Any]) -> Reading | ProviderFailure:
 
 
 def _finish(told: str | None, *, has_calls: bool) -> str | None:
-    """Calls end an answer that has any, and no other."""
+    """The end is `tool_calls` if and only if there are calls."""
     if has_calls and told in (None, "stop"):
         return "tool_calls"
     return "stop" if told == "tool_calls" and not has_calls else told
@@ -98,7 +98,7 @@ _NAMELESS: Final = "it names no tool"
 class _Calls:
     whole: tuple[Mapping[str, Any], ...]
     left_out: frozenset[int]
-    """Places of blocks."""
+    """Indexes of blocks."""
     dropped: tuple[str, ...]
     fault: str | None
 
@@ -123,7 +123,7 @@ def _calls(blocks: Sequence[Mapping[str, Any]], answer_id: str, *, cut: bool) ->
 
 
 def _call(block: Mapping[str, Any], *, may_lack: bool) -> Mapping[str, Any] | str:
-    """What is called, or why nobody could make it. `may_lack`: the answer ended early in it."""
+    """The called function, or why it cannot be called. `may_lack`: the answer ended here."""
     name, given = text_or_none(block.get("name")), _input(block)
     if name is None:
         return _NAMELESS
@@ -137,7 +137,7 @@ def _input(block: Mapping[str, Any]) -> Mapping[str, Any] | None:
     match block.get("input"):
         case None:
             return {}
-        case str(text):  # as it was streamed, or by a server that writes it as the chat API does
+        case str(text):  # from a stream, or from a server that writes it like chat completions
             parsed = parse(text or "{}")
             value = parsed.value if isinstance(parsed, Parsed) else None
             return value if isinstance(value, Mapping) else None
@@ -147,7 +147,7 @@ def _input(block: Mapping[str, Any]) -> Mapping[str, Any] | None:
             return None
 
 
-# -- what it took
+# -- usage
 
 
 def _usage(value: Any) -> Usage | None:
@@ -161,7 +161,7 @@ def _usage(value: Any) -> Usage | None:
 
 
 def _written(counts: Mapping[str, Any]) -> int:
-    """Tokens written to the cache: told as a whole, or only by how long they are kept."""
+    """Tokens written to the cache: a total, or only counts by lifetime."""
     parts = counts.get("cache_creation")
     told = count(counts, "cache_creation_input_tokens")
     kept = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
@@ -169,7 +169,7 @@ def _written(counts: Mapping[str, Any]) -> int:
 
 
 def _tier(counts: Mapping[str, Any]) -> str | None:
-    """What the answer was given in, where it has a price of its own."""
+    """The tier of the answer, if its price differs from the default one's."""
     if counts.get("speed") == "fast":
         return "fast"
     tier = text_or_none(counts.get("service_tier"))

@@ -1,4 +1,4 @@
-"""The Messages API, from its headers to its answers."""
+"""Anthropic's Messages API, with its headers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from nexus_actors.providers.takes import Takes
 class MessagesApi:
     """An `HttpApi`."""
 
-    # https://platform.claude.com/docs/en/api/models/list: a page has 20 unless more is asked for.
+    # https://platform.claude.com/docs/en/api/models/list: the default page has 20 models.
     free_call = FreeCall("/models?limit=1000")
 
     def __init__(self, *, version: str, max_tokens: int | None = None, cache: bool = False) -> None:

@@ -1,7 +1,7 @@
-"""Marks in a prompt up to which it is to be cached.
+"""Cache marks, each of which caches the prompt up to its block.
 
-Source: https://platform.claude.com/docs/en/build-with-claude/prompt-caching: at most four, counting
-the automatic one; in the order tools, system, messages; none of an hour after one of five minutes.
+Source: https://platform.claude.com/docs/en/build-with-claude/prompt-caching: at most four, with the
+automatic one; in the order tools, system, messages; none of one hour after one of five minutes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ Tell = Callable[[str], None]
 
 
 class Marks:
-    """Collects the marks of one request, and settles which are sent."""
+    """Collects the cache marks of one request, and decides which are sent."""
 
     def __init__(self, tell: Tell, *, taken: bool) -> None:
         self._tell = tell
@@ -26,7 +26,7 @@ class Marks:
         self._paths: dict[int, str] = {}
 
     def add(self, block: _Block, cache: Mapping[str, Any] | None, path: str) -> None:
-        """Mark `block`, which must be part of the body when it is settled."""
+        """Mark `block`, which must be part of the body when `settle` is called."""
         if cache is None:
             return
         mark = self.read(cache, f"{path}.cache_control")
@@ -35,8 +35,8 @@ class Marks:
             self._paths[id(block)] = f"{path}.cache_control"
 
     def carry(self, blocks: list[_Block], cache: Mapping[str, Any] | None, path: str) -> None:
-        """The mark of a blank text, which is not sent: up to the last of `blocks`, which stands
-        before it, the prompt is the same."""
+        """Move the mark of an empty text, which is not sent, to the last of the `blocks` before it:
+        the prompt up to there is the same."""
         if cache is None:
             return
         if blocks and blocks[-1]["type"] not in _UNMARKED:
@@ -46,7 +46,7 @@ class Marks:
             self._tell(f"{path}.cache_control: nothing before it that could be marked")
 
     def read(self, cache: Mapping[str, Any], path: str) -> _Block | None:
-        """The mark as the API has it; None, and told, where it is none."""
+        """The mark in the API's form. None, which is reported, if it is invalid."""
         ttl = cache.get("ttl")
         if not self._taken:
             self._tell(path)
@@ -59,11 +59,11 @@ class Marks:
         return None
 
     def settle(self, body: _Block, automatic: _Block | None) -> None:
-        """Take away what is too much, earliest first. `automatic`: the one beside `messages`."""
+        """Remove excess marks, the earliest first. `automatic`: the top-level mark."""
         marked = [block for block in _blocks(body) if "cache_control" in block]
         last = body["messages"][-1]["content"]
         if marked and isinstance(last, list) and marked[-1] is last[-1]:
-            automatic = None  # it would be the same one
+            automatic = None  # it would mark the same block
         most = MOST_MARKS - (automatic is not None)
         for block in marked[: max(len(marked) - most, 0)]:
             del block["cache_control"]

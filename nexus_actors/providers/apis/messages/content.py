@@ -1,9 +1,9 @@
-"""The turns of a conversation as messages of Anthropic's Messages API.
+"""Converts the turns of a conversation to messages of Anthropic's Messages API.
 
 Source: https://platform.claude.com/docs/en/api/messages/create
 
-Turns of one role in a row are one message, the results of tools first, as the API wants it; a turn
-without content is left out. A message of one text alone is plain text.
+Consecutive turns of one role become one message, with the results of tools first, as the API
+requires. A turn without content is left out. A message with only one text is plain text.
 """
 
 import base64
@@ -25,7 +25,7 @@ GO_ON: Final = (
     "Your last message was cut off. Go on exactly where it ends: write what follows, and nothing"
     " of what is there already."
 )
-"""Instead of an answer begun for the model, where the model takes none:
+"""Replaces a prefilled answer if the model accepts none:
 https://platform.claude.com/docs/en/api/errors#prefill-not-supported."""
 
 _Block = dict[str, Any]
@@ -33,11 +33,11 @@ Tell = Callable[[str], None]
 
 
 class Unsayable(Exception):
-    """The API has no form for this; the message says for what."""
+    """The API has no form for something, which the message names."""
 
 
 def written_messages(turns: Sequence[Turn], takes: Takes, marks: Marks, tell: Tell) -> list[_Block]:
-    """The turns as messages, each with a list of blocks; Unsayable for what has no form."""
+    """The turns as messages with lists of blocks. Raises `Unsayable` for what has no form."""
     writer = _Writer(turns, takes, marks, tell)
     messages: list[_Block] = []
     for turn in turns:
@@ -50,13 +50,13 @@ def written_messages(turns: Sequence[Turn], takes: Takes, marks: Marks, tell: Te
         else:
             messages.append({"role": role, "content": blocks})
     for message in messages:
-        if message["role"] == "user":  # the sort is stable
+        if message["role"] == "user":  # the sort is stable, so the results keep their order
             message["content"].sort(key=lambda block: block["type"] != "tool_result")
     return messages
 
 
 def trim_begun(messages: list[_Block]) -> None:
-    """The API refuses an answer begun for the model that ends in white space."""
+    """Strip trailing white space from a prefilled answer, since the API refuses it."""
     if messages and messages[-1]["role"] == "assistant":
         last = messages[-1]["content"][-1]
         if last["type"] == "text":
@@ -64,19 +64,19 @@ def trim_begun(messages: list[_Block]) -> None:
 
 
 def is_begun(messages: Sequence[_Block]) -> bool:
-    """Whether the request begins the answer for the model."""
+    """Whether the last message is a prefilled answer."""
     return bool(messages) and messages[-1]["role"] == "assistant"
 
 
 def lacks_thoughts(messages: Sequence[_Block]) -> bool:
-    """Whether the newest turn of calls came without the thinking that led to it."""
+    """Whether the latest turn with calls lacks the thinking before them."""
     if len(messages) < 2 or messages[-1]["content"][0]["type"] != "tool_result":
         return False
     return messages[-2]["content"][0]["type"] not in _THINKING
 
 
 def plain(messages: Sequence[_Block]) -> list[_Block]:
-    """The messages, with one text alone as text."""
+    """The messages, with a single text as plain text."""
     return [{**message, "content": _plain(message["content"])} for message in messages]
 
 
@@ -111,7 +111,7 @@ class _Writer:
         result: _Block = {"type": "tool_result", "tool_use_id": self._ids[turn.path]}
         if blocks:
             result["content"] = _plain(blocks)
-        # What is inside of a result cannot be marked, the result can.
+        # Blocks inside a result cannot be marked, but the result can.
         caches = [it.cache for it in turn.parts if isinstance(it, Text | Media) and it.cache]
         self._marks.add(result, caches[-1] if caches else None, turn.path)
         return [result]
@@ -137,7 +137,7 @@ class _Writer:
         return self._without_last_thoughts(blocks, turn.path)
 
     def _without_last_thoughts(self, blocks: list[_Block], path: str) -> list[_Block]:
-        """The API refuses a message that ends in thinking."""
+        """The blocks without trailing thinking, which the API refuses."""
         kept = len(blocks)
         while kept and blocks[kept - 1]["type"] in _THINKING:
             kept -= 1
@@ -176,7 +176,7 @@ class _Writer:
 
 
 def _arguments(text: str, path: str) -> _Block:
-    """The API wants an object; a model may have written none, or no JSON at all."""
+    """Parse arguments to the object that the API requires, even if they are empty or not JSON."""
     match parse(text or "{}"):
         case Parsed(value=dict() as value):
             return value
@@ -191,7 +191,7 @@ def _arguments(text: str, path: str) -> _Block:
 def _block(part: Part, takes: Takes) -> _Block | None:
     match part:
         case Text(text):
-            # Text of white space alone is refused, and says nothing.
+            # Text of only white space is refused, and has no meaning.
             return {"type": "text", "text": text} if text.strip() else None
         case Media(kind="image") if not takes.images:
             raise Unsayable("images with this model")
@@ -210,7 +210,7 @@ def _block(part: Part, takes: Takes) -> _Block | None:
 
 
 def _about(document: Media) -> _Block:
-    """What is said of a document beside its source."""
+    """Fields of a document other than its source."""
     said: _Block = {}
     if document.name:
         said["title"] = document.name

@@ -1,8 +1,8 @@
-"""What the provider's own tools did in an answer of the Messages API, as far as it is paid.
+"""Counts the calls of the provider's own tools that are charged, in an answer of the Messages API.
 
-https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing: what the answer
-counts (`usage.server_tool_use`) is what is paid. Of tools that are not in it, their blocks are
-counted; a container is of code that was run. What has no price is missed, not thought to be free.
+https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing: charges follow
+`usage.server_tool_use`. For tools that are not in it, blocks are counted; a container means that
+code was executed. A tool without a known price makes the cost unknown instead of zero.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ _CODE: Final = "code_execution"
 def hosted_calls(
     answer: Mapping[str, Any], blocks: Iterable[Mapping[str, Any]]
 ) -> Mapping[str, int]:
-    """How often each tool was used, by our name."""
+    """The number of calls of each tool, by our name of the tool."""
     usage = answer.get("usage")
     told = usage.get("server_tool_use") if isinstance(usage, Mapping) else None
     counts = {
@@ -37,7 +37,7 @@ def hosted_calls(
 
 
 def _name(tool: str | None) -> str:
-    """By what it is paid as: code runs by several tools, and tools are searched for in two ways."""
+    """The name for the price: several tools execute code, and two search for tools."""
     if tool is None:
         return "unknown"
     if tool.endswith(_CODE):

@@ -1,21 +1,21 @@
-"""A request in the form of Anthropic's Messages API.
+"""Writes a request in the form of Anthropic's Messages API.
 
 Source: https://platform.claude.com/docs/en/api/messages/create
 
-What the API has no form for is refused where leaving it out would change the question: content
-parts and calls of a kind it does not know, images and documents of other types. Otherwise it is
-dropped, and told: the fields in `_NOWHERE`, `response_format` without a schema, `tool_choice` and
-`parallel_tool_calls` without tools, every tool that is no function, the `name` of a message, and of
-an `input` every item that has no message.
+What the API has no form for is refused if the question would change without it: content parts and
+calls of unknown kinds, images and documents of other types. Anything else is dropped and reported:
+the fields in `_NOWHERE`, `response_format` without a schema, `tool_choice` and
+`parallel_tool_calls` without tools, tools that are not functions, the `name` of a message, and
+items of an `input` that have no message.
 
-What a model does not take goes in the nearest form, and is told with the reason: see `takes.py`,
-`messages/thinking.py` for thinking, effort and samplers, `messages/schema.py` for JSON Schemas. A
-schema that cannot be sent is asked for in words, and the answer held against it on our side.
+What a model does not accept is sent in the nearest form, and reported with the reason: see
+`takes.py`, `messages/thinking.py` for thinking, effort and samplers, `messages/schema.py` for JSON
+Schemas. A schema that cannot be sent becomes an instruction, and the answer is validated here.
 
-System messages become the top-level `system`, wherever they stood: one text, or its parts where one
-is marked to be cached; where nobody else says anything they are asked as the user's. `max_tokens`
-is required there: without one it is the setting's, else the most that the model answers with. An
-image's `detail` is a hint that the API has not, and is not told.
+System messages become the top-level `system`, wherever they were: one text, or parts if one has a
+cache mark. Without any other message they become a user message. The API requires `max_tokens`; the
+default is the setting's, then the model's maximum. An image's `detail` is only a hint, which the
+API lacks; it is left out and not reported.
 """
 
 import json
@@ -52,9 +52,9 @@ from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
 
 WITHOUT_SAMPLING: Final = "2026-10-21"
-"""The first version of the API that refuses temperature and its like."""
+"""The first version of the API that refuses temperature and the other samplers."""
 USUAL_MAX_TOKENS: Final = 8192
-"""For a model whose most is not known."""
+"""The default for a model with an unknown maximum."""
 _NOWHERE: Final = (
     "seed",
     "previous_response_id",
@@ -84,8 +84,8 @@ def messages_call(
     max_tokens: int | None = None,
     cache: bool = False,
 ) -> Prepared | ProviderFailure:
-    """`POST /messages`. `max_tokens` is for a request that says nothing of it; None: the most that
-    the model answers with. `cache`: every prompt is cached, as far as it goes."""
+    """`POST /messages`. `max_tokens` is the default for requests; None means the model's maximum.
+    `cache`: every prompt is cached as far as possible."""
     conversation = narrowed(read_conversation(request))
     lost = [path for path in conversation.unsaid if path.startswith("messages")]
     if lost:
@@ -100,7 +100,7 @@ def messages_call(
 
 
 class _Call:
-    """Writes one call."""
+    """Writes the body of one call."""
 
     def __init__(self, request: LLMRequest, conversation: Conversation, takes: Takes) -> None:
         self._request = request
@@ -166,7 +166,7 @@ class _Call:
         return most
 
     def _system_asked(self) -> list[_Block]:
-        """The system's words as the user's, where nobody else says anything."""
+        """The system messages as a user message, if there are no other messages."""
         blocks = self._system()
         if not blocks:
             return []
@@ -262,7 +262,7 @@ class _Call:
         self._marks.add(tool, function.cache, function.path)
         return tool
 
-    # -- what to answer with
+    # -- the response
 
     def _output(self, body: _Block) -> _Block:
         match self._conversation.output:
@@ -339,7 +339,7 @@ class _Call:
             for name in ("thinking", "thinking.type", "thinking.budget_tokens"):
                 self._names[name] = field
 
-    # -- who asks, and how it is served
+    # -- user and service tier
 
     def _add_account(self, body: _Block) -> None:
         request = self._request

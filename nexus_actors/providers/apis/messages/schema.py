@@ -1,10 +1,10 @@
-"""A JSON Schema as Anthropic's structured outputs and strict tools take it.
+"""Converts a JSON Schema to the subset of Anthropic's structured outputs and strict tools.
 
-Sources: https://platform.claude.com/docs/en/build-with-claude/structured-outputs (what is taken),
-and the same page's "how SDK transformation works": bounds become words in the description, objects
-are closed, `oneOf` becomes `anyOf`. Where the vendor's own client raises an error (lists of types,
-types left out that other keywords tell), the nearest form is written; what has none (any value at
-all, a schema that refers to itself or to elsewhere) is `Unwritable`, by its place.
+Sources: https://platform.claude.com/docs/en/build-with-claude/structured-outputs (the subset), and
+the same page's "how SDK transformation works": bounds become words in the description, objects are
+closed, `oneOf` becomes `anyOf`. Where the vendor's client raises an error (lists of types, types
+omitted that other keywords imply), this writes the nearest form. What has none (any value, a schema
+that refers to itself or to another document) raises `Unwritable`, which names the place.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -33,39 +33,39 @@ _ANNOTATIONS: Final = frozenset(
     {"title", "description", "default", "examples", "example", "deprecated"}
     | {"readOnly", "writeOnly", "$schema", "$id", "$comment", "discriminator"}
 )
-"""Keywords that no answer can break."""
+"""Keywords that no answer can violate."""
 _TELLING: Final = (
     ("object", ("properties", "required", "additionalProperties", "patternProperties")),
     ("array", ("items", "minItems", "maxItems", "uniqueItems", "contains")),
     ("string", ("minLength", "maxLength", "pattern", "format")),
     ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
 )
-"""By which keywords the type is known where it is left out."""
+"""Keywords that imply a missing type."""
 _MOST_DEPTH: Final = 90
 MOST_SCHEMAS: Final = 10_000
-"""Schemas in one, itself among them."""
+"""The most schemas in one, including itself."""
 _COMBINED: Final = ("anyOf", "oneOf", "allOf")
 _Schema = dict[str, Any]
 _Path: TypeAlias = tuple[str | int, ...]
 
 
 class Unwritable(Exception):
-    """The API has no form for this schema; the message says for what part of it."""
+    """The API has no form for a part of this schema, which the message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A schema as the API takes it."""
+    """A schema in the API's subset."""
 
     schema: _Schema
     exact: bool
-    """Whether all that fits it fits the original too."""
+    """Whether every value that is valid for it is valid for the original, too."""
     closed: bool
-    """Whether properties that the original has a schema for, by no name, have no place in it."""
+    """Whether it excludes unnamed properties for which the original has a schema."""
 
 
 def written_schema(schema: Mapping[str, Any]) -> Written:
-    """`schema`, which may be any JSON, as the API takes it; Unwritable where that cannot be."""
+    """Convert `schema`, which may be any JSON. Raises `Unwritable` if that is impossible."""
     writer = _Writer()
     made = writer.write(schema, ())
     _check_refs(made, {id(it) for it in writer.made})
@@ -73,15 +73,15 @@ def written_schema(schema: Mapping[str, Any]) -> Written:
 
 
 def _at(path: _Path) -> str:
-    """Names are a producer's: they are cleaned, and bounded."""
+    """A path as text. Its names come from a producer, so they are cleaned and bounded."""
     return format_path(tuple(clean_name(it) if isinstance(it, str) else it for it in path)) or (
         "the schema"
     )
 
 
 class _Writer:
-    """Writes one schema. Nothing in it is walked twice: it would be walked twice as often with
-    each level."""
+    """Converts one schema. It visits each part once: a second visit would double the work with each
+    level."""
 
     def __init__(self) -> None:
         self.exact = True
@@ -98,7 +98,7 @@ class _Writer:
         rest = _well_formed(given, path)
         made: _Schema = {}
         self.made.append(made)
-        for name in ("$defs", "definitions"):  # the second is what drafts before 2019 call them
+        for name in ("$defs", "definitions"):  # the second is the name in drafts before 2019
             if (defs := rest.pop(name, None)) is not None:
                 made.setdefault("$defs", {}).update(
                     {key: self.write(value, (*path, "defs", key)) for key, value in defs.items()}
@@ -113,7 +113,7 @@ class _Writer:
         return made
 
     def _any_type(self, rest: _Schema, path: _Path) -> _Schema:
-        """A list of types, as one schema for each."""
+        """A list of types, as alternatives with one type each."""
         types = [it for it in dict.fromkeys(rest.pop("type")) if it in _TYPES]
         if not types:
             raise Unwritable(f"{_at(path)}: no type that is known")
@@ -162,7 +162,7 @@ class _Writer:
         return made
 
     def _combine(self, made: _Schema, variants: Mapping[str, list[Any]], path: _Path) -> None:
-        """The first kind of variants that is there; others beside it are lost."""
+        """Convert the first kind of variants that there is. Others beside it are lost."""
         chosen = next(iter(variants))
         parts = [
             self.write(value, (*path, chosen, place))
@@ -174,7 +174,7 @@ class _Writer:
         if kept == "allOf" and any("$ref" in part for part in parts):
             if len(parts) > 1:
                 raise Unwritable(f"{_at(path)}: references in allOf")
-            kept = "anyOf"  # of one it is the same
+            kept = "anyOf"  # the same if there is only one part
         made[kept] = parts
 
     @staticmethod
@@ -207,7 +207,7 @@ class _Writer:
                 _keep(made, rest, "minItems", (0, 1))
 
     def _lose(self, rest: _Schema) -> None:
-        """What only stands in words now is not held to by the API."""
+        """Note whether a keyword became mere words, which the API does not enforce."""
         if any(key not in _ANNOTATIONS and not str(key).startswith("x-") for key in rest):
             self.exact = False
 
@@ -224,11 +224,11 @@ _FORMS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "required": _is_texts,
     "type": lambda it: isinstance(it, str) or _is_texts(it),
 }
-"""What the values must be of keywords that are looked into."""
+"""The valid values of keywords that are evaluated here."""
 
 
 def _well_formed(given: Mapping[str, Any], path: _Path) -> _Schema:
-    """A copy of one schema, without keywords that are null: some clients write them so."""
+    """A copy of one schema, without keywords that are null, which some clients write."""
     rest = {key: it for key, it in given.items() if it is not None or key not in _FORMS}
     for key, is_form in _FORMS.items():
         if key in rest and not is_form(rest[key]):
@@ -237,7 +237,7 @@ def _well_formed(given: Mapping[str, Any], path: _Path) -> _Schema:
 
 
 def _keep(made: _Schema, rest: _Schema, word: str, taken: Collection[Any]) -> None:
-    """A keyword with a value that is taken; with another it comes last, as the client has it."""
+    """Keep a keyword if its value is accepted. If not, it becomes words, as in the client."""
     if word in rest:
         value = rest.pop(word)
         fits = type(value) in (str, int) and value in taken
@@ -259,8 +259,8 @@ def _is_literal(value: Any) -> bool:
 
 
 def _check_refs(root: _Schema, schemas: Collection[int]) -> None:
-    """Every `$ref` leads to a schema in the schema itself, and none back to where it stands.
-    `schemas`: the identities of those that there are."""
+    """Check that every `$ref` leads to a schema inside the root, and that none refers to itself.
+    `schemas`: the identities of all schemas."""
     state: dict[int, bool] = {}
     todo: list[tuple[_Schema, bool]] = [(root, False)]
     while todo:
@@ -295,7 +295,7 @@ def _children(node: _Schema) -> Iterator[_Schema]:
 
 
 def _target(root: _Schema, ref: str) -> Any:
-    """What stands there; None: nothing."""
+    """The value at the reference; None if there is none."""
     if ref != "#" and not ref.startswith("#/"):
         return None
     node: Any = root

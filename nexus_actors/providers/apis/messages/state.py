@@ -1,9 +1,9 @@
-"""A Claude's thinking, kept with an answer and put back where it stood.
+"""Keeps a Claude's thinking with an answer, and restores it to its place.
 
-The API wants the blocks of thinking back unchanged and in their order, before the calls that they
-led to: https://platform.claude.com/docs/en/build-with-claude/thinking. An answer of ours has one
-text and a list of calls, so the state holds how the content was laid out: an integer is a stretch
-of text of so many characters, `"call"` the next call, an object a block of thinking.
+The API requires thinking blocks unchanged and in order, before the calls that they led to:
+https://platform.claude.com/docs/en/build-with-claude/thinking. Our answers have one text and a list
+of calls, so the state contains the layout of the content: an integer is a run of text with that
+many characters, `"call"` is the next call, an object is a thinking block.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ _CALL = "call"
 
 
 def thought(block: Any) -> _Block | None:
-    """A block of thinking with what belongs to it and nothing else; None for any other, and for
-    one without the signature that the API wants back with it."""
+    """A thinking block with only its known fields. None for any other block, and for one without
+    the signature that the API requires."""
     match block:
         case {"type": "thinking", "thinking": str(text), "signature": str(signature)} if signature:
             return {"type": "thinking", "thinking": text, "signature": signature}
@@ -29,9 +29,9 @@ def thought(block: Any) -> _Block | None:
 
 
 def written_state(blocks: Sequence[Mapping[str, Any]], left_out: frozenset[int]) -> str | None:
-    """The state of an answer's content; None where there is no thinking in it.
+    """The state of an answer's content; None if it has no thinking.
 
-    `left_out`: places of calls that the answer goes without.
+    `left_out`: indexes of calls that are not published.
     """
     layout: Layout = []
     for place, block in enumerate(blocks):
@@ -46,7 +46,7 @@ def written_state(blocks: Sequence[Mapping[str, Any]], left_out: frozenset[int])
 
 
 def read_state(state: str | None) -> Layout | None:
-    """The layout in a state, which is foreign text; None where it has no thinking."""
+    """The layout in a state, which is untrusted text; None if it has no thinking."""
     parsed = parse(state) if state else None
     value = parsed.value if isinstance(parsed, Parsed) else None
     content = value.get("content") if isinstance(value, Mapping) else None
@@ -62,8 +62,8 @@ def read_state(state: str | None) -> Layout | None:
 
 
 def laid_out(layout: Layout, text: str, calls: Sequence[_Block]) -> list[_Block]:
-    """The content as it was. Where the producer changed the text or the calls since, what is left
-    over stands at the end."""
+    """Restore the content. If the producer has changed the text or the calls, the remainder is at
+    the end."""
     blocks: list[_Block] = []
     waiting = list(calls)
     at = 0

@@ -1,4 +1,4 @@
-"""A streamed answer of Anthropic's Messages API, put together.
+"""Assembles a streamed answer of Anthropic's Messages API.
 
 Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 """
@@ -14,22 +14,22 @@ _PIECES: Final = {
     "signature_delta": "signature",
     "input_json_delta": "partial_json",
 }
-"""For each kind of piece the key that holds it."""
+"""The type of a delta → the key of its text."""
 
 
 class MessageStream:
-    """Takes events; those of a type it does not know are passed over, as the API asks."""
+    """Takes events. Unknown types are ignored, as the API requires."""
 
     def __init__(self) -> None:
         self._message: dict[str, Any] = {}
         self._blocks: list[dict[str, Any]] = []
         self._last_of: dict[int, int] = {}
-        """The place of the newest block of an index: some servers give all blocks the same."""
+        """An index → its newest block's place. Some servers give all blocks the same index."""
         self._pieces: dict[tuple[int, str], list[str]] = {}
         self._error: Any = None
 
     def take(self, event: Mapping[str, Any]) -> str:
-        """The text of one event."""
+        """Take one event. Returns the text that it adds."""
         match event:
             case {"type": "message_start", "message": Mapping() as message}:
                 self._message = dict(message)
@@ -41,12 +41,12 @@ class MessageStream:
             case {"type": "message_delta"}:
                 self._take_end(event)
             case {"type": "error"} if not self._message.get("stop_reason"):
-                # What came to its end stands, whatever comes after.
+                # A complete answer stands, whatever comes after.
                 self._error = event.get("error") or {"message": "an error without a word"}
         return ""
 
     def _open(self, index: Any, block: dict[str, Any]) -> int:
-        """A new block; its place."""
+        """Add a block. Returns its place."""
         place = len(self._blocks)
         self._blocks.append(block)
         self._last_of[index if isinstance(index, int) else place] = place
@@ -70,15 +70,15 @@ class MessageStream:
         if isinstance(delta, Mapping):
             self._message |= {key: value for key, value in delta.items() if value is not None}
         if isinstance(usage, Mapping):
-            # Counts so far, not differences; what is left out, null or 0 (gateways) takes nothing
-            # back of what was told before.
+            # Counts are totals so far, not differences. A missing, null or zero count (gateways)
+            # does not replace an earlier one.
             counts = {key: value for key, value in usage.items() if value}
             before = self._message.get("usage")
             earlier = before if isinstance(before, Mapping) else {}
             self._message["usage"] = few({**earlier, **usage, **earlier, **counts})
 
     def whole(self) -> Mapping[str, Any] | None:
-        """The answer, once its stop reason came."""
+        """The complete answer; None before its stop reason has come."""
         if self._error is not None:
             return {**self._message, "error": self._error}
         if not self._message.get("stop_reason"):
@@ -94,12 +94,12 @@ class MessageStream:
                 block[key] = (text_or_none(block.get(key)) or "") + "".join(pieces)
         written = "".join(self._pieces.get((place, "partial_json"), ()))
         if written:
-            block["input"] = written  # as text: it may be cut off
+            block["input"] = written  # as text, since it may be incomplete
         return block
 
 
 def _type_of(key: str) -> str:
-    """The type of a block whose start did not come, by the key of its pieces."""
+    """The type of a block whose start is missing, from the key of its pieces."""
     if key in ("thinking", "signature"):
         return "thinking"
     return "tool_use" if key == "partial_json" else "text"

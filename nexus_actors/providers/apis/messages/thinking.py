@@ -1,8 +1,8 @@
-"""How much a Claude is to think, and its samplers: by what the model takes.
+"""Chooses thinking, effort and samplers for a Claude, as its model accepts them.
 
 Sources: https://platform.claude.com/docs/en/build-with-claude/thinking (forms of `thinking`),
-.../effort (`output_config.effort`), .../extended-thinking (budgets; no samplers, no forced tool and
-no answer begun while it thinks).
+.../effort (`output_config.effort`), .../extended-thinking (budgets; no samplers, forced tools or
+prefilled answer while it thinks).
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from nexus_actors.providers.takes import EFFORTS, Takes, nearest
 LEAST_BUDGET: Final = 1024
 """Tokens: https://platform.claude.com/docs/en/build-with-claude/extended-thinking."""
 _USUAL_BUDGET: Final = 16_384
-"""Tokens to think with where adaptive thinking was asked of a model that knows budgets alone."""
+"""Tokens, for adaptive thinking with a model that accepts only budgets."""
 _OFF: Final = ("disabled", "between_tools")
 _DISPLAYS: Final = ("summarized", "omitted")
 
@@ -26,32 +26,32 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """Why thinking cannot be asked for in this request; None: it can."""
+    """Why this request cannot have thinking; None if it can."""
 
     always: str | None = None
     budget: str | None = None
-    """Why it cannot be asked for by a budget (`enabled`)."""
+    """Why it cannot have thinking with a budget (`enabled`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is sent."""
+    """The chosen values to send."""
 
     thinking: _Block | None
     effort: str | None
     by_effort: bool
-    """Whether `thinking` stands there because of an effort."""
+    """Whether `thinking` was derived from an effort."""
 
     @property
     def on(self) -> bool:
-        """Whether thinking is asked for."""
+        """Whether thinking is requested."""
         return self.thinking is not None and self.thinking["type"] not in _OFF
 
 
 def choose(
     request: LLMRequest, takes: Takes, max_tokens: int, barred: Barred, tell: Tell
 ) -> Chosen:
-    """What to send for the request's `thinking` and `reasoning_effort`."""
+    """Choose what to send for the request's `thinking` and `reasoning_effort`."""
     thinking: _Block | None = None
     lowest: str | None = None
     effort = request.reasoning_effort
@@ -73,7 +73,7 @@ def choose(
     sent = _effort(effort, takes, thinking, tell)
     if sent is None or request.thinking is not None or takes.thinks_unasked:
         return Chosen(thinking, sent or lowest, by_effort=False)
-    # Without being told to, these models do not think, whatever the effort.
+    # These models only think if `thinking` is sent, whatever the effort.
     if "adaptive" not in takes.thinking:
         return Chosen(None, sent, by_effort=False)
     if barred.always is not None:
@@ -83,7 +83,7 @@ def choose(
 
 
 def _levels(takes: Takes, most: ReasoningEffort = EFFORTS[-1]) -> tuple[ReasoningEffort, ...]:
-    """Least first, however they were written."""
+    """The model's efforts in ascending order."""
     known = EFFORTS[: EFFORTS.index(most) + 1]
     return tuple(it for it in known if it != "none" and it in takes.efforts)
 
@@ -108,7 +108,7 @@ def _effort(
 
 
 def _off(wanted: str, path: str, takes: Takes, tell: Tell) -> tuple[_Block | None, str | None]:
-    """Its thinking switched off, or as little of it as there can be: an effort."""
+    """Disable thinking, or choose the lowest effort if the model always thinks."""
     for form in (wanted, *_OFF):
         if form in takes.thinking:
             if form != wanted:
@@ -149,7 +149,7 @@ def _on(asked: Mapping[str, Any], takes: Takes, max_tokens: int, tell: Tell) -> 
 
 
 def _budget(asked: Any, max_tokens: int, adaptive: bool, tell: Tell) -> int | None:
-    """Tokens; `max_tokens` holds them and the answer."""
+    """Tokens for thinking, which are part of `max_tokens`. None if there is no room."""
     if max_tokens <= LEAST_BUDGET:
         tell(f"thinking: max_tokens leaves no room for {LEAST_BUDGET} tokens of it")
         return None
@@ -171,7 +171,7 @@ def _barred(thinking: _Block | None, takes: Takes, barred: Barred, tell: Tell) -
         why = why or barred.budget
     if why is None:
         return thinking
-    if not takes.thinks_unasked:  # else it thinks as it is asked to, without being asked
+    if not takes.thinks_unasked:  # else it thinks by itself, as requested
         tell(f"thinking: not sent, {why}")
     return None
 
@@ -179,7 +179,7 @@ def _barred(thinking: _Block | None, takes: Takes, barred: Barred, tell: Tell) -
 def add_samplers(
     body: _Block, request: LLMRequest, takes: Takes, tell: Tell, *, none: bool, thinks: bool
 ) -> None:
-    """`temperature`, `top_p` and `top_k`. `none`: the version of the API has none."""
+    """Add `temperature`, `top_p` and `top_k`. `none`: the API's version accepts none of them."""
     given = {
         "temperature": request.temperature,
         "top_p": request.top_p,

@@ -1,17 +1,17 @@
-"""An answer of the Responses API, read leniently: what is not needed may be absent.
+"""Reads an answer of the Responses API leniently: only the necessary fields are required.
 
 Source: https://platform.openai.com/docs/api-reference/responses/object
 
-- The text is that of all `output_text` parts, joined; where there is none, and no call, a `refusal`
-  counts as the text, else it is "".
-- What the model asks the caller to do (an item with a `call_id` that no other item answers, or a
-  request for approval) becomes a tool call in the chat API's form. What the provider did itself,
-  such as a web search, is not told.
-- `status` becomes the finish reason: `completed` is `stop`, or `tool_calls`; `incomplete` goes by
-  its reason, of which `max_output_tokens` is `length`. Any other status is a failure.
-- A call that nobody could make (`responses/calls.py`) is none. Where the answer was cut off, the
-  call is left out and told, and the answer stands; else it is no answer, though paid for.
-- What the provider did itself and is paid by the call is counted (`responses/hosted.py`).
+- The text is that of all `output_text` parts, joined. Without text and calls, a `refusal` counts as
+  the text, else it is "".
+- What the caller has to do (an item with a `call_id` that no other item answers, or a request for
+  approval) becomes a tool call in the form of chat completions. What the provider did itself, such
+  as a web search, is not published.
+- `status` becomes the finish reason: `completed` is `stop` or `tool_calls`. `incomplete` becomes
+  its reason, where `max_output_tokens` is `length`. Any other status is a failure.
+- Unusable calls (`responses/calls.py`) are never published: an incomplete answer is published
+  without them, which is reported; any other answer is a fault, though paid for.
+- Charged calls of the provider's own tools are counted (`responses/hosted.py`).
 """
 
 from collections.abc import Mapping
@@ -51,11 +51,11 @@ _AT_FAULT = frozenset(
         "unsupported_image_media_type",
     }
 )
-"""Codes of this API's own that find fault with the request."""
+"""This API's codes for an invalid request."""
 
 
 def read_response(value: Mapping[str, Any]) -> Reading | ProviderFailure:
-    """The answer in `value`; a failure where it is none."""
+    """Read the answer in `value`. A failure if there is none."""
     status = text_or_none(value.get("status"))
     if value.get("error") or status == "failed":
         return failed_inside(_complaint(value.get("error")))
@@ -97,12 +97,12 @@ def read_response(value: Mapping[str, Any]) -> Reading | ProviderFailure:
 
 
 def _tier(told: Any) -> str | None:
-    """The tier that the answer was given in; None for the usual one."""
+    """The tier of the answer; None for the default one."""
     return None if told in ("default", "auto", "standard") else text_or_none(told)
 
 
 def _complaint(error: Any) -> Complaint:
-    """The error, with its codes said in the words that all providers share."""
+    """The error, with its codes translated to those that all providers share."""
     complaint = read_complaint(error)
     shared = {"content_filter"} if complaint.codes & _FILTERED else set()
     if complaint.codes & _AT_FAULT:

@@ -1,5 +1,5 @@
-"""OpenAI's two APIs behind one: Responses, or chat completions where the request asks for it and
-the model answers there."""
+"""OpenAI's two APIs behind one: the Responses API, or chat completions if the request asks for it
+and the model supports it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,8 +26,8 @@ _MOVED = "api_version: the Responses API was asked, for the model does not answe
 
 
 def answers_in_chat(request: LLMRequest, takes: Takes) -> bool:
-    """Whether the model answers this in chat completions: some know no tools there while they
-    think, some do not answer there at all."""
+    """Whether the model answers this in chat completions. Some accept no tools there while they
+    think, others do not support that API."""
     if takes.chat == "always" or (takes.chat == "without_tools" and not request.tools):
         return True
     asked = request.reasoning_effort or takes.default_effort
@@ -36,7 +36,7 @@ def answers_in_chat(request: LLMRequest, takes: Takes) -> bool:
 
 
 def _in_own_words(request: LLMRequest) -> tuple[LLMRequest, tuple[str, ...]]:
-    """The request for the vendor's own chat completions, and what is to be told."""
+    """The request for OpenAI's own chat completions, and what to report about it."""
     asked = request.prompt_cache_key
     key = None if asked is None else short_key(asked)
     own = structs.replace(
@@ -46,7 +46,7 @@ def _in_own_words(request: LLMRequest) -> tuple[LLMRequest, tuple[str, ...]]:
 
 
 class ResponsesOrChatApi(ChatApi):
-    """An `HttpApi`. Which API answered is told by the answer: only chat's has `choices`."""
+    """An `HttpApi`. Answers show which API sent them: only those of chat have `choices`."""
 
     def prepare(
         self, request: LLMRequest, model: str, takes: Takes, *, stream: bool
@@ -70,8 +70,8 @@ class ResponsesOrChatApi(ChatApi):
 
 
 class _EitherStream:
-    """Goes by the first event: those of Responses have a `type` or a `response`, chat's chunks
-    neither."""
+    """Chooses by the first event: those of the Responses API have a `type` or a `response`, chunks
+    of chat completions have neither."""
 
     def __init__(self) -> None:
         self._stream: StreamReader | None = None

@@ -1,8 +1,8 @@
-"""The calls in an answer of the Responses API, in the chat API's form.
+"""Converts the calls in an answer of the Responses API to the form of chat completions.
 
-A call that nobody could make is broken: it names nothing, its arguments are no JSON, or it was cut
-off. Cut off is an item that says so (`status: incomplete`) and, in an answer that was cut off, the
-last one if nothing of its arguments came, or if it is free text that is not said to be complete.
+A call that cannot be made is broken: it has no name, its arguments are not JSON, or it was cut off.
+A call is cut off if it says so (`status: incomplete`), or if it is the last item of an incomplete
+answer and either has no arguments, or is free text without `status: completed`.
 """
 
 import json
@@ -19,18 +19,18 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BrokenCall:
-    """A call that nobody could make."""
+    """A call that cannot be made."""
 
     why: str
 
 
 Found = Mapping[str, Any] | BrokenCall | None
-"""What an item is for the caller; None where it is no call of theirs."""
+"""The caller's call in an item; None if the item is not one."""
 
 
 def read_calls(items: Sequence[Item], answer_id: str, *, cut: bool) -> list[Found]:
-    """For each item the call that it is. `answer_id`: to make ids of, where there are none. `cut`:
-    whether the answer ended early."""
+    """The call in each item. `answer_id`: the seed of generated ids. `cut`: whether the answer
+    ended early."""
     answered = {_called(item) for item in items if is_output(item)} - {""}
     found: list[Found] = []
     taken: set[str] = set()
@@ -49,7 +49,7 @@ def read_calls(items: Sequence[Item], answer_id: str, *, cut: bool) -> list[Foun
 
 
 def is_output(item: Item) -> bool:
-    """Whether it is the result of a call."""
+    """Whether the item is the result of a call."""
     return str(item.get("type")).endswith("_output")
 
 
@@ -62,7 +62,7 @@ def _id(item: Item) -> str | None:
 
 
 def _lacks(item: Item) -> bool:
-    """Whether something may be missing from it, as it stands at an end that came early."""
+    """Whether a part of this last item of an incomplete answer may be missing."""
     if item.get("type") == "custom_tool_call":
         return item.get("status") != "completed"
     arguments = item.get("arguments")
@@ -71,7 +71,7 @@ def _lacks(item: Item) -> bool:
 
 
 def _call(item: Item, call_id: str) -> Found:
-    """As chat writes it, `{"id", "type": T, T: {…}}`, whatever T is."""
+    """The call in the form of chat completions, `{"id", "type": T, T: {…}}`, for any T."""
     item_id, name = text_or_none(item.get("id")), text_or_none(item.get("name"))
     match item.get("type"):
         case "function_call" | "custom_tool_call" if name is None:
@@ -96,7 +96,7 @@ def _call(item: Item, call_id: str) -> Found:
 
 
 def _arguments(value: Any) -> str | None:
-    """JSON text; some servers send the object itself, or nothing at all. None where it is none."""
+    """The arguments as JSON text; None if invalid. Some servers send an object, or nothing."""
     if not isinstance(value, str):
         return "{}" if value is None else json.dumps(value, ensure_ascii=False)
     if not value.strip():

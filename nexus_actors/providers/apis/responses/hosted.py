@@ -1,8 +1,8 @@
-"""What the provider's own tools did in an answer of the Responses API, as far as it is paid.
+"""Counts the calls of the provider's own tools that are charged, in an answer of the Responses API.
 
-https://developers.openai.com/api/docs/pricing#built-in-tools: of what a search of the web does, a
-search alone is paid, opening a page is not; a container is paid by the session. Whatever is not
-known to be free is counted, so that its price is missed rather than thought to be nothing.
+https://developers.openai.com/api/docs/pricing#built-in-tools: of a web search's actions only the
+search is charged, opening a page is not; a container is charged per session. Whatever is not known
+to be free is counted, so that its cost is unknown instead of zero.
 """
 
 from collections import Counter
@@ -31,13 +31,13 @@ _FREE: Final = frozenset(
         "tool_search_call",
     }
 )
-"""Types of items that cost their tokens alone."""
+"""Types of items that cost nothing but their tokens."""
 _NAMES: Final = {"computer": "computer_use"}
-"""Our names, where they are not the item's without `_call`."""
+"""Our names of tools, if they differ from the item's type without `_call`."""
 
 
 def hosted_calls(items: Iterable[Item]) -> Mapping[str, int]:
-    """How often each tool was used, by our name. `items`: those that are not the caller's to do."""
+    """The number of calls of each tool, by our name. `items`: those that are no caller's call."""
     counts: Counter[str] = Counter()
     containers: set[str] = set()
     for item in items:

@@ -1,21 +1,21 @@
-"""A conversation as the items of the Responses API.
+"""Converts a conversation to items of the Responses API.
 
 Source: https://developers.openai.com/api/docs/api-reference/responses/create
 
-By these rules:
+These are the rules:
 
-- every message says that it is one (`"type": "message"`): llama.cpp refuses those that do not;
-- a system message stays where it stood, as an item of role `system`: as `instructions` it would
-  move to the front, and be forgotten by the answer that continues this one;
-- of a content part, what other APIs write their way is translated; every other part goes as it is,
-  and the API says so if it does not know it: to drop one would change the question. A recording is
-  refused: the API has no place for one. Another provider's thoughts are dropped, and told;
-- text alone is a plain string; an assistant's texts are one text, the only form that needs no id of
-  an earlier answer;
-- the thoughts that an answer came with go back where they stood (`responses/state.py`);
-- ids of calls that are too long or stand twice are rewritten, the same in a call and in its result;
-- the `name` of a message and `cache_control` are dropped, and told; a message's further keys are
-  the producers' own, dropped and not told.
+- every message has `"type": "message"`, since llama.cpp refuses those without it;
+- a system message keeps its place, as an item of role `system`: `instructions` would move it to the
+  front, and would not apply to an answer that continues this one;
+- content parts in the forms of other APIs are converted. All others are sent unchanged, and the API
+  reports an error if it does not know them: to drop one would change the question. Audio is
+  refused, since the API has no form for it. Another provider's thoughts are dropped and reported;
+- a single text is a plain string; an assistant's texts become one text, the only form without an id
+  of an earlier answer;
+- the thoughts of an answer return to their places (`responses/state.py`);
+- ids of calls that are too long or not unique are rewritten, alike in a call and its result;
+- the `name` of a message and `cache_control` are dropped and reported; unknown keys of a message
+  are dropped and not reported.
 """
 
 import json
@@ -43,11 +43,11 @@ _CACHE: Final = "cache_control"
 
 
 class NoForm(Exception):
-    """Something of the request cannot be said; the words are for the producer."""
+    """A part of the request has no form in the API. The message is meant for the producer."""
 
 
 def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
-    """The items that say `request.messages`."""
+    """Convert `request.messages` to items."""
     writer = _Writer(OPENAI_RESPONSES.rewritten(uses_in_messages(request.messages)), dropped)
     items: list[Item] = []
     dropped += untold_in_responses(request)
@@ -70,7 +70,7 @@ def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
 
 
 def input_items(given: Sequence[Item], dropped: list[str]) -> list[Item]:
-    """`input` as the producer sent it, but for what the API would refuse."""
+    """The producer's `input`, without what the API would refuse."""
     ids = OPENAI_RESPONSES.rewritten(_uses(given))
     return [_input_item(item, f"input[{place}]", ids, dropped) for place, item in enumerate(given)]
 
@@ -95,11 +95,11 @@ def _input_item(item: Item, path: str, ids: Mapping[str, str], dropped: list[str
 
 
 def _input_part(part: Any, path: str, dropped: list[str]) -> Any:
-    """A part as the producer sent it, but for marks of caches and data in an odd form."""
+    """The producer's part, without cache marks and invalid data."""
     match part:
         case {"type": "input_image" | "input_file"}:
             written = _media(part, path)
-            # Further keys are the producer's: of an `input` they go on.
+            # Unknown keys are the producer's, and are kept in an `input`.
             part = part if written is None else {**part, **written}
         case {"type": "input_audio"}:
             raise NoForm(f"{path} has no form in the Responses API: it takes no recordings")
@@ -126,7 +126,7 @@ def _uses(items: Sequence[Item]) -> Iterator[Use]:
 
 
 class _Writer:
-    """Writes the messages of one request, in their order."""
+    """Converts the messages of one request in order."""
 
     def __init__(self, ids: Mapping[str, str], dropped: list[str]) -> None:
         self._ids = ids
@@ -154,7 +154,7 @@ class _Writer:
         spoken: dict[str, Any] = {"type": "message", "role": "assistant", "content": said}
         if thoughts.phase is not None:
             spoken["phase"] = thoughts.phase
-        # A thought must be followed by what came of it.
+        # A thought must be followed by what it led to.
         followed = [*([spoken] if said or not calls else []), *calls]
         first = 0 if said or not calls else 1
         items: list[Item] = []
@@ -164,7 +164,7 @@ class _Writer:
         return items
 
     def _said(self, message: Message, path: str) -> Any:
-        """An assistant's content: one text, unless there is more than text in it."""
+        """An assistant's content: one text, unless it has other parts."""
         content = message.get("content")
         if not isinstance(content, list | tuple):
             refusal = message.get("refusal")
@@ -217,8 +217,8 @@ class _Writer:
 
 
 def _arguments(given: Any, path: str) -> str:
-    """As text; none are an empty object. Refuses what looks like JSON and that no JSON can carry.
-    What a model wrote that is no JSON at all is its own affair."""
+    """The arguments as text; none are an empty object. Raises `NoForm` for JSON with a value that
+    cannot be sent. Text that is not JSON at all is the model's, and is kept."""
     text = given if isinstance(given, str) else json.dumps(given or {})
     text = text if text.strip() else "{}"
     parsed = parse(text)
@@ -234,7 +234,7 @@ def _part(part: Any, path: str) -> Any:
     written = _media(part, path)
     if written is not None:
         return written
-    match part:  # what is in no known form is the API's to judge
+    match part:  # the API validates unknown forms
         case {"type": "input_image"}:
             return {"detail": "auto", **part}
         case {"type": "file", "file": Mapping() as file}:
@@ -244,7 +244,7 @@ def _part(part: Any, path: str) -> Any:
 
 
 def _media(part: Any, path: str) -> dict[str, Any] | None:
-    """An image or a document in this API's form; None for what is neither."""
+    """An image or a document in this API's form; None for other parts."""
     known = read_part(part)
     if has_odd_data(part):
         raise NoForm(f"{path}: expected base64, or a data: URL")

@@ -1,29 +1,29 @@
-"""A request in the form of the Responses API.
+"""Writes a request in the form of the Responses API.
 
 Source: https://developers.openai.com/api/docs/api-reference/responses/create
 
-Where the producer sent `input` it goes as it is but for what the API would refuse, `instructions`
-beside it; `messages` become items (`responses/items.py`). What chat nests, `{"type": T, T: {…}}`
-(tools, `tool_choice`, a schema), is written flat; what is flat already, built-in tools among it,
-goes as it is. A nested function that says nothing of `strict` is not strict, as in chat: the
-Responses API's own default is the other way round. `mcp_servers` become tools of type `mcp` that
-need no approval, unless they say otherwise.
+A producer's `input` is sent unchanged except for what the API would refuse, with `instructions`
+beside it. `messages` become items (`responses/items.py`). The nested forms of chat completions,
+`{"type": T, T: {…}}` (tools, `tool_choice`, a schema), become flat; flat forms, including built-in
+tools, are sent unchanged. A nested function without `strict` is not strict, as in chat completions;
+the default of the Responses API is the opposite. `mcp_servers` become tools of type `mcp` that need
+no approval, unless they say otherwise.
 
-What the API or the model cannot honour is dropped, or sent in the nearest form, and told:
+What the API or the model cannot honour is dropped, or sent in the nearest form, and reported:
 
-- `stop`, `seed`, `top_k` and penalties, which the API does not have; `tool_choice` without tools,
-  which it refuses; `cache_control` wherever it stands;
-- `temperature` and `top_p` where the model thinks; efforts and limits that it does not take;
-- `thinking` is Anthropic's: switched off it is an effort, else it is dropped;
-- a `max_tokens` below 16, the least that the API takes, is sent as 16;
-- JSON of no schema in particular is refused unless a message says the word: one is added.
+- `stop`, `seed`, `top_k` and penalties, which the API lacks; `tool_choice` without tools, which it
+  refuses; `cache_control` everywhere;
+- `temperature` and `top_p` if the model thinks; efforts and limits that it does not accept;
+- `thinking`, which is Anthropic's: disabled thinking becomes an effort, any other is dropped;
+- a `max_tokens` below 16, the API's minimum, is sent as 16;
+- JSON without a schema is refused unless a message contains the word, so one is added.
 
-`previous_response_id` and `store` go as sent: the first together with `store: false` is refused by
-the API. Where `store` is absent, the API stores the answer. `user` is sent as `safety_identifier`,
-which took its place.
+`previous_response_id` and `store` are sent unchanged; the API refuses the first together with
+`store: false`. Without `store` the API stores the answer. `user` is sent as `safety_identifier`,
+which replaced it.
 
-A model's encrypted thoughts are asked for where a later request may have to bring them back: with
-tools, or where nothing is stored; not where the API itself goes on from an earlier answer.
+A model's encrypted thoughts are requested if a later request may need to send them: with tools, or
+if the API stores nothing, but not if the API itself continues an earlier answer.
 """
 
 from collections.abc import Mapping
@@ -42,19 +42,19 @@ from nexus_actors.providers.takes import Takes, nearest
 LEAST_TOKENS: Final = 16
 ENCRYPTED: Final = "reasoning.encrypted_content"
 _LONGEST_KEY: Final = 64
-"""Characters of a `safety_identifier`, and of a `prompt_cache_key`."""
+"""The most characters of a `safety_identifier`, and of a `prompt_cache_key`."""
 _NEVER: Final = ("stop", "seed", "top_k", "presence_penalty", "frequency_penalty", "cache_control")
 _OF_FUNCTION: Final = ("name", "description", "parameters", "strict")
 _OF_CUSTOM: Final = ("name", "description", "format")
-"""Keys of a tool in its nested form."""
+"""Keys of a custom tool in its nested form."""
 _MOST_METADATA: Final = 16
 _LONGEST_VALUE: Final = 512
-"""Pairs of `metadata`, and characters of a value."""
+"""The most pairs of `metadata`, and characters of a value."""
 DIGEST: Final = f"sent as a digest, for it is longer than {_LONGEST_KEY} characters"
 _AS_IT_IS: Final = ("previous_response_id", "store")
 _KEYS: Final = {"user": "safety_identifier", "prompt_cache_key": "prompt_cache_key"}
 _TIERS: Final = {"standard": "default", "standard_only": "default"}
-"""Others' names of a service tier."""
+"""Other APIs' names of a service tier → this API's."""
 _NAMES: Final[Mapping[str, str]] = {
     "reasoning": "reasoning_effort",
     "reasoning.effort": "reasoning_effort",
@@ -65,14 +65,14 @@ _NAMES: Final[Mapping[str, str]] = {
     "verbosity": "verbosity",
     "safety_identifier": "user",
 }
-"""Optional fields by the names that a refusal may have for them."""
+"""Optional fields by the names that a refusal may use."""
 _NOT_TAKEN: Final = "the model does not take it"
 
 
 def responses_call(
     request: LLMRequest, model: str, takes: Takes, *, stream: bool
 ) -> Prepared | ProviderFailure:
-    """`POST /responses`. Refused is what has no form: a recording, a call that is none."""
+    """`POST /responses`. Audio and invalid calls have no form here, and are refused."""
     dropped: list[str] = []
     body: dict[str, Any] = {"model": model}
     try:
@@ -117,8 +117,7 @@ def _add_limit(body: dict[str, Any], dropped: list[str], request: LLMRequest, ta
 
 
 def _asked_effort(request: LLMRequest, dropped: list[str]) -> tuple[ReasoningEffort | None, str]:
-    """The effort that is asked for, and by which field: thinking that is disabled counts before any
-    effort."""
+    """The requested effort, and the field that requests it. Disabled thinking overrides efforts."""
     asked, thinking = request.reasoning_effort, request.thinking
     if thinking is not None and thinking.get("type") == "disabled":
         if asked not in (None, "none"):
@@ -132,7 +131,7 @@ def _asked_effort(request: LLMRequest, dropped: list[str]) -> tuple[ReasoningEff
 def _add_reasoning(
     body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes
 ) -> ReasoningEffort | None:
-    """The effort that the model will make; None: it is not known."""
+    """Add the reasoning effort. Returns the effort of the model; None if it is unknown."""
     reasoning: dict[str, Any] = {}
     asked, name = _asked_effort(request, dropped)
     if asked is not None:
@@ -140,7 +139,7 @@ def _add_reasoning(
             reasoning["effort"] = sent = nearest(asked, takes.efforts)
             if sent != asked:
                 dropped.append(f"{name}: sent as {sent}, the nearest that the model takes")
-        elif asked != "none":  # it does not think: as it was asked for
+        elif asked != "none":  # the model does not think, as requested
             dropped.append(f"{name}: {_NOT_TAKEN}")
     if request.reasoning_summary is not None:
         if takes.efforts:
@@ -178,7 +177,7 @@ def _add_samplers(
 def _add_text(
     body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes
 ) -> Mapping[str, Any] | None:
-    """The form of the answer; returned is a schema that the model does not keep to by itself."""
+    """Add the response format. Returns a schema that the model does not enforce."""
     text: dict[str, Any] = {}
     wanted = wanted_output(request, takes, dropped)
     if wanted.format is not None:
@@ -196,7 +195,7 @@ def _add_text(
 
 
 def _instructed(said: Any, instruction: str) -> list[Any]:
-    """As a message: the API looks for what must be said in the messages, not in `instructions`."""
+    """Add the instruction as a message: the API looks for "JSON" in messages only."""
     items = (
         [{"type": "message", "role": "user", "content": said}] if isinstance(said, str) else said
     )
@@ -253,7 +252,7 @@ def _tool(tool: Mapping[str, Any], path: str, dropped: list[str]) -> Mapping[str
 
 
 def _others(holder: Mapping[str, Any], known: tuple[str, ...], path: str) -> list[str]:
-    """What is not sent: of a form that is written anew, only what is known goes over."""
+    """Paths of keys that are not sent: a converted object only has known keys."""
     return [f"{path}.{name}" for name in bounded([key for key in holder if key not in known])]
 
 
@@ -265,20 +264,20 @@ def _choice(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     flat = _flat(choice)
     if flat.get("type") == "function" and flat is not choice:
         return {key: flat[key] for key in ("type", "name") if key in flat}
-    tools = flat.get("tools")  # of the type `allowed_tools`
+    tools = flat.get("tools")  # if the type is `allowed_tools`
     if not isinstance(tools, list | tuple):
         return flat
     return {**flat, "tools": [_flat(it) if isinstance(it, Mapping) else it for it in tools]}
 
 
 def _format(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema needs a name, which the flat form of a lenient server may have gone without."""
+    """The schema with a name, which is required but may be missing in the flat form."""
     flat = _flat(wanted)
     return {"name": "answer", **flat} if flat["type"] == "json_schema" else flat
 
 
 def _flat(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`{"type": T, T: {…}}` as `{"type": T, …}`; anything else as it is."""
+    """`{"type": T, T: {…}}` as `{"type": T, …}`. Anything else is unchanged."""
     kind = value.get("type", "function")
     inner = value.get(kind) if isinstance(kind, str) else None
     return {**inner, "type": kind} if isinstance(inner, Mapping) else value
@@ -299,7 +298,7 @@ def _add_rest(body: dict[str, Any], dropped: list[str], request: LLMRequest) -> 
 
 
 def _metadata(given: Mapping[str, Any], dropped: list[str]) -> dict[str, str]:
-    """Texts as they are, other values as JSON text; what is too long or too many is told."""
+    """Texts unchanged, other values as JSON text. What is too long or too many is reported."""
     sent: dict[str, str] = {}
     for name, value in given.items():
         text = value if isinstance(value, str) else dump(value)
@@ -311,12 +310,12 @@ def _metadata(given: Mapping[str, Any], dropped: list[str]) -> dict[str, str]:
 
 
 def own_tier(asked: str | None) -> str | None:
-    """A service tier by the vendor's own name for it."""
+    """A service tier by OpenAI's own name."""
     return asked if asked is None else _TIERS.get(asked, asked)
 
 
 def short_key(text: str) -> str:
-    """A key as the vendor takes it: itself, or a digest where it is too long."""
+    """A key as OpenAI accepts it: unchanged, or a digest if it is too long."""
     if len(text) <= _LONGEST_KEY:
         return text
     return blake2b(text.encode("utf-8", "replace"), digest_size=_LONGEST_KEY // 2).hexdigest()
@@ -326,7 +325,7 @@ def _add_include(
     body: dict[str, Any], dropped: list[str], request: LLMRequest, takes: Takes
 ) -> None:
     include = list(request.include)
-    # Of a model that no entry knows, everything is sent.
+    # A model without an entry is sent everything.
     if ENCRYPTED in include and not takes.encrypted_reasoning and not takes.efforts:
         include = [it for it in include if it != ENCRYPTED]
         dropped.append(f"include: without {ENCRYPTED}, for the model has none")

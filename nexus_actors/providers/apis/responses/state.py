@@ -1,12 +1,12 @@
-"""What the Responses API wants back with an answer: the items of the model's thoughts, encrypted,
-and the phase of what it said.
+"""The state that the Responses API wants back with an answer: the items of the model's thoughts,
+encrypted, and the phase of its text.
 
 Source: https://developers.openai.com/api/docs/guides/reasoning (encrypted reasoning items)
 
-The state is JSON text: `{"reasoning": [[place, item], …], "phase": …}`. A place is what the item
-stood before, counted as a request says an answer: 0 the text, 1 the first call, 2 the second. An
-item that nothing came of, or that is neither encrypted nor in plain, has no use and is left out.
-It comes back by way of a producer: what has not the expected form is passed over.
+The state is JSON text: `{"reasoning": [[place, item], …], "phase": …}`. A place says what the item
+preceded, in the order of a request: 0 is the text, 1 the first call, 2 the second. An item that led
+to nothing, or that is neither encrypted nor plain, is useless and left out. Since a producer passes
+the state on, anything in another form is ignored.
 """
 
 import json
@@ -19,28 +19,28 @@ from nexus_actors.contract.json_text import Parsed, parse
 Item = Mapping[str, Any]
 _PHASES: Final = ("commentary", "final_answer")
 _MOST: Final = 256
-"""Items with one answer, and parts of one item."""
+"""The most items in one answer, and parts in one item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thoughts:
-    """Those of one answer."""
+    """The thoughts of one answer, with their places."""
 
     items: tuple[tuple[int, Item], ...] = ()
     phase: str | None = None
 
     def before(self, place: int) -> list[Item]:
-        """Those that stood just before this."""
+        """The thoughts directly before this place."""
         return [item for at, item in self.items if at == place]
 
     def up_to(self, place: int) -> list[Item]:
-        """Those that stood anywhere before this, which is the first thing said."""
+        """The thoughts at or before this place, if it is the first of the answer."""
         return [item for at, item in self.items if at <= place]
 
 
 def write_thoughts(output: Iterable[Item], is_call: Iterable[bool]) -> str | None:
-    """The state of an answer of these items; `is_call` tells those that became calls. None where
-    nothing is to be sent back."""
+    """The state of an answer with these items; None if it has none. `is_call`: whether each item
+    became a call."""
     kept: list[tuple[int, Item]] = []
     waiting: list[Item] = []
     phase: str | None = None
@@ -52,7 +52,7 @@ def write_thoughts(output: Iterable[Item], is_call: Iterable[bool]) -> str | Non
             continue
         spoken = item.get("type", "message") == "message"
         if not called and not spoken:
-            continue  # a tool of the provider's own: the thought was for what follows as well
+            continue  # a tool of the provider's own: the thought also led to what follows
         calls += called
         kept += [(calls if called else 0, it) for it in waiting]
         waiting = []
@@ -65,7 +65,7 @@ def write_thoughts(output: Iterable[Item], is_call: Iterable[bool]) -> str | Non
 
 
 def read_thoughts(text: Any) -> Thoughts:
-    """The thoughts of a state that a producer sent back."""
+    """Read the thoughts from a state that a producer sent back."""
     parsed = parse(text) if isinstance(text, str) else None
     state = parsed.value if isinstance(parsed, Parsed) else None
     if not isinstance(state, Mapping):
@@ -83,7 +83,7 @@ def read_thoughts(text: Any) -> Thoughts:
 
 
 def _reasoning(item: Item) -> Item | None:
-    """The item with the fields that it may have, each in its form; None where it says nothing."""
+    """The item with its valid known fields; None if it has no content."""
     item_id, sealed = item.get("id"), item.get("encrypted_content")
     content = _texts(item.get("content"), "reasoning_text")
     is_sealed = isinstance(sealed, str) and bool(sealed)

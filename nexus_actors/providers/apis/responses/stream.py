@@ -1,4 +1,4 @@
-"""A streamed answer of the Responses API, put together.
+"""Assembles a streamed answer of the Responses API.
 
 Source: https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -14,25 +14,25 @@ _TEXTS = {
     "response.output_text.delta": ("output_text", "text"),
     "response.refusal.delta": ("refusal", "refusal"),
 }
-"""By the type of an event: the type of the part that its text is of, and the key there."""
+"""The type of an event → the type of the part that it adds text to, and the text's key there."""
 _ENDS = ("completed", "incomplete", "failed", "cancelled")
 _LAST = tuple(f"response.{end}" for end in _ENDS)
 
 
 class ResponsesStream:
-    """Takes events. The last one holds the whole answer, so the others serve for their text alone,
-    and where a server leaves items, or the text, out of the last."""
+    """Takes events. The last one has the complete answer. The others are for streaming the text,
+    and complete the answer if a server omits items or the text from the last event."""
 
     def __init__(self) -> None:
         self._items: dict[int, Mapping[str, Any]] = {}
-        """Finished items, by their place; by their order where it is not told."""
+        """Finished items by index, or in order if events have no index."""
         self._texts: dict[tuple[int, int, str], list[str]] = {}
-        """By the places of the item and of the part, and the type of the event."""
+        """Texts by the indexes of the item and of the part, and the type of the event."""
         self._response: Mapping[str, Any] | None = None
         self._error: Any = None
 
     def take(self, event: Mapping[str, Any]) -> str:
-        """The text of one event."""
+        """Take one event. Returns the text that it adds."""
         match event:
             case {"type": str(kind), "delta": str(text)} if kind in _TEXTS:
                 part = (_place(event, "output_index"), _place(event, "content_index"), kind)
@@ -53,11 +53,11 @@ class ResponsesStream:
         return ""
 
     def _fail(self, error: Any) -> None:
-        if self._response is None:  # an answer that came to its end stands, whatever comes after
+        if self._response is None:  # a complete answer stands, whatever comes after
             self._error = self._error or error
 
     def whole(self) -> Mapping[str, Any] | None:
-        """The answer, once its last event came."""
+        """The complete answer; None before the last event has come."""
         if self._error is not None:
             return {"error": self._error}
         if self._response is None:
@@ -70,8 +70,8 @@ class ResponsesStream:
         return {**self._response, "output": output}
 
     def _missing(self, output: list[Any]) -> list[tuple[int, Mapping[str, Any]]]:
-        """Finished items that the last event lacks: by their ids, and no more of a type than are
-        lacking, as some servers give an item another id at the end."""
+        """Finished items that the last event lacks by id. Not more of a type than it lacks by
+        count, since some servers change an item's id at the end."""
         known = {mark for item in output for mark in _marks(item)}
         lacking = Counter(map(_type, self._items.values()))
         lacking.subtract(map(_type, output))
@@ -83,7 +83,7 @@ class ResponsesStream:
         return missing
 
     def _streamed(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """The texts as they came, each item's as a message."""
+        """The texts of the stream, with a message for each item."""
         messages: dict[int, list[Mapping[str, Any]]] = {}
         for place, part, kind in sorted(self._texts):
             made, key = _TEXTS[kind]
@@ -94,7 +94,7 @@ class ResponsesStream:
 
 
 def _with(told: list[Any], more: Iterable[tuple[int, Any]]) -> list[Any]:
-    """`told` with more in their places, or at the end; these come in the order of their places."""
+    """Insert `more`, in the order of their places, into `told`, or add them at its end."""
     left = iter(told)
     output: list[Any] = []
     for place, item in more:
@@ -113,14 +113,14 @@ def _type(item: Any) -> str:
 
 
 def _marks(item: Any) -> set[str]:
-    """What tells an item from others."""
+    """The ids of an item."""
     if not isinstance(item, Mapping):
         return set()
     return {mark for key in ("id", "call_id") if (mark := text_or_none(item.get(key)))}
 
 
 def _says(item: Any) -> bool:
-    """Whether an item has text that counts as the answer's."""
+    """Whether an item has text that belongs to the answer."""
     content = item.get("content") if _type(item) == "message" else None
     return any(
         isinstance(part, Mapping) and part.get("type") == made and text_or_none(part.get(key))
