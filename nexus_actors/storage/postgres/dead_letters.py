@@ -1,7 +1,7 @@
-"""Dead letters, for operators who look through them, send them again or delete them.
+"""Dead letters: operators list them, send their requests again, or delete them.
 
-A letter may contain anything, and may be huge as text. So a list fetches a few fields of each, cut;
-an action on a letter uses its number; and a letter that cannot be read, sent or deleted does not
+A letter may contain anything, and its text may be huge. So lists fetch only a few fields, cut
+short; actions use the letter's number; and a letter that cannot be read, sent or deleted does not
 affect the others.
 """
 
@@ -20,50 +20,50 @@ from nexus_actors.storage.postgres.errors import is_of_rows
 from nexus_actors.storage.postgres.sql import Queues
 
 LARGEST: Final = 64 * 2**20
-"""Bytes of a letter that is shown whole."""
+"""The largest letter that is shown in full, in bytes."""
 LONGEST: Final = 300
-"""Characters of a field in a list."""
+"""The most characters of a field in a list."""
 PAGE: Final = 500
-"""Letters of a statement."""
+"""The most letters per statement."""
 OLDEST: Final = 1000 * 366 * 86_400.0
-"""Seconds. No age is greater."""
+"""The greatest age that a letter can have, in seconds."""
 GONE: Final = "there is no such letter"
 OF_ANOTHER_KIND: Final = "there is no such letter of that kind"
 IN_OTHER_HANDS: Final = "somebody else has it in hand"
 NOT_ARCHIVED: Final = "its request was too large for a letter, and is no longer in the archive"
 RESULT_GONE: Final = "its result was too large for a letter, and is no longer in the archive"
 RESULT: Final = "result"
-"""The reason in a list of a letter about a result."""
+"""The listed reason of a letter about a result."""
 _NUMBERS: Final = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Which:
-    """Some of the dead letters: those that everything given is true of."""
+    """Selects the dead letters that meet all given conditions."""
 
     numbers: tuple[int, ...] | None = None
     """Their msg_ids."""
     reason: str | None = None
     other_than: str | None = None
-    """A reason that they do not have. What cannot be read may have any."""
+    """A reason to exclude. Unreadable letters, whose reason is unknown, are included."""
     provider: str | None = None
-    """Empty: they name none."""
+    """Empty: only letters without a provider."""
     older_than: float | None = None
     """Seconds."""
     limit: int = 1000
     newest: bool = False
-    """Whether these are the last of them, the newest first; else the first of them."""
+    """Whether to select the newest letters, newest first, instead of the oldest."""
 
     @property
     def by_content(self) -> bool:
-        """Whether letters must be looked into to tell."""
+        """Whether the selection depends on the letters' content."""
         return self.reason is not None or self.provider is not None
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One request that can never succeed, or did not; or a result that `job_results` does not take,
-    whose `reason` is `RESULT`, and `message` why. Its texts are cut to `LONGEST` characters."""
+    """A request that failed for good, or a result that `job_results` does not accept: then `reason`
+    is `RESULT`, and `message` is the cause. Texts are cut to `LONGEST` characters."""
 
     number: int
     """The message's msg_id."""
@@ -73,44 +73,44 @@ class DeadLetter:
     provider: str | None = None
     message: str | None = None
     path: str | None = None
-    """Of the field that was wrong."""
+    """The path of the invalid field."""
     attempts: int | None = None
     unreadable: str | None = None
-    """Why nothing is known of it but its number."""
+    """Why only the letter's number is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A letter as text."""
+    """A complete letter as text."""
 
     text: str | None
-    """JSON; None where there is a fault."""
+    """JSON; None if there is a fault."""
     bytes: int
     fault: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What became of a letter that was to be sent again."""
+    """The outcome of a retry."""
 
     number: int
     request_id: str | None = None
     new_id: str | None = None
-    """The old one, where it was sent under that. None: it was not sent, and is where it was; or it
-    is a result."""
+    """The id of the request that was sent; it equals the old id with `same_id`. None if none was
+    sent, because of `why_not` or because the letter has a result."""
     why_not: str | None = None
     put_back: bool = False
-    """It is a result, and in the results queue again."""
+    """The letter has a result, which is in the results queue again."""
 
     @property
     def done(self) -> bool:
-        """Whether the letter is gone."""
+        """Whether the letter has left the queue."""
         return self.new_id is not None or self.put_back
 
 
 async def find(pool: Runs, queues: Queues, which: Which) -> list[DeadLetter]:
-    """Those letters, oldest first, unless `newest`; and those that cannot be read, which may be
-    among them."""
+    """Find letters, oldest first unless `newest`. Unreadable letters are always included, as they
+    may match."""
     found: list[DeadLetter] = []
     async with aclosing(_pages(pool, queues, which, "dead_list")) as pages:
         async for page in pages:
@@ -121,8 +121,7 @@ async def find(pool: Runs, queues: Queues, which: Which) -> list[DeadLetter]:
 
 
 async def numbers(pool: Runs, queues: Queues, which: Which) -> list[int]:
-    """The numbers of those that `which` says without a look into them, oldest first, unless
-    `newest`."""
+    """The numbers of letters, selected without their content, oldest first unless `newest`."""
     found: list[int] = []
     async with aclosing(_pages(pool, queues, which, "dead_numbers")) as pages:
         async for page in pages:
@@ -133,7 +132,7 @@ async def numbers(pool: Runs, queues: Queues, which: Which) -> list[int]:
 
 
 async def show(pool: Runs, queues: Queues, number: int) -> Whole | None:
-    """All of a letter, the request too; None if there is none of this number."""
+    """Read a complete letter, including its request; None if no letter has this number."""
     if number not in _NUMBERS:
         return None
     row = await pool.run(_first, queues.query("dead_show"), number, LARGEST)
@@ -144,7 +143,7 @@ async def show(pool: Runs, queues: Queues, number: int) -> Whole | None:
 
 
 async def find_one(pool: Runs, queues: Queues, name: str) -> tuple[int, Whole | None]:
-    """The letter of this number; else the last one about the request of this id."""
+    """Read the letter with this number, or else the last one about the request with this id."""
     number = int(name) if re.fullmatch(r"[0-9]{1,18}", name) else -1
     if number < 0 or not await numbers(pool, queues, Which(numbers=(number,))):
         async for page in _pages(pool, queues, Which(), "dead_list"):
@@ -153,9 +152,9 @@ async def find_one(pool: Runs, queues: Queues, name: str) -> tuple[int, Whole | 
 
 
 async def retry(pool: Runs, queues: Queues, number: int, *, same_id: bool = False) -> Retried:
-    """Send the request of one letter again, or put its result back. Raises StorageError; then
-    nothing is sent, unless the connection was lost in the middle. `same_id`: under its own id,
-    where no success was published; its result will supersede the error.
+    """Send the request of one letter again, or put its result back. Raises StorageError; nothing is
+    sent then, unless the connection was lost during the statement. `same_id`: keep the request's id
+    if no success was published; the new result will supersede the error.
     """
     if number not in _NUMBERS:
         return Retried(number, why_not=GONE)
@@ -185,8 +184,8 @@ async def purge(
     chosen: Sequence[int],
     refused: Callable[[int, StorageError], None],
 ) -> int:
-    """Delete them for good; how many there were. `refused` is called for each that is refused by
-    itself, and stays."""
+    """Delete letters for good. Returns how many. `refused` is called for each letter that the
+    server refuses to delete on its own; it stays."""
     ids = [number for number in dict.fromkeys(chosen) if number in _NUMBERS]
     batches = [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)][::-1]
     deleted = 0
@@ -210,8 +209,8 @@ async def purge(
 async def _pages(
     pool: Runs, queues: Queues, which: Which, query: Literal["dead_list", "dead_numbers"]
 ) -> AsyncGenerator[list[DeadLetter], None]:
-    """Letters in order of their numbers. A page that fails is halved; one that fails alone is
-    unreadable."""
+    """Pages of letters in order of their numbers. A page that fails is halved; a letter that fails
+    on its own is unreadable."""
     chosen = which.numbers
     within = None if chosen is None else [it for it in chosen if it in _NUMBERS]
     older = None if which.older_than is None else min(which.older_than, OLDEST)
@@ -246,7 +245,7 @@ async def _pages(
 
 def _letter(row: asyncpg.Record, unreadable: str | None) -> DeadLetter:
     number, dead_at = row["number"], row["dead_at"]
-    if "texts" not in row.keys():  # noqa: SIM118 - a record is searched by its values
+    if "texts" not in row.keys():  # noqa: SIM118 - `in` searches a record's values
         return DeadLetter(number, dead_at, unreadable=unreadable)
     *texts, attempts, is_result = cast("list[str | None]", row["texts"])
     request_id, reason, provider, message, path = map(_cut, texts)
@@ -261,7 +260,7 @@ def _cut(text: str | None) -> str | None:
 
 
 def matches(letter: DeadLetter, which: Which) -> bool:
-    """Whether all is true of it that is told by what it holds."""
+    """Whether the letter's content meets the conditions."""
     is_meant = which.other_than is None or letter.reason != which.other_than
     given = (which.reason, letter.reason), (which.provider, letter.provider or "")
     return is_meant and all(wanted in (None, found) for wanted, found in given)

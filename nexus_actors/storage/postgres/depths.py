@@ -1,4 +1,4 @@
-"""What waits in the queues, and what calls have cost lately: for monitoring."""
+"""Reads the lengths of the queues and the recent cost of calls, for monitoring."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -8,20 +8,20 @@ from nexus_actors.storage.postgres.sql import Queues, read
 
 
 class QueueLength(TypedDict):
-    """One queue. JSON, as status has it."""
+    """One queue, as in the JSON of status."""
 
     total: int
     visible: int
     """Messages that may be leased now."""
     oldest_seconds: float | None
-    """Since the oldest was sent; None in an empty queue."""
+    """Age of the oldest message; None if the queue is empty."""
     due_seconds: float | None
-    """For which the one that is visible longest has been so; None where none is."""
+    """How long the longest visible message has been visible; None if no message is visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """US dollars for the calls to one provider, of requests that have ended."""
+    """US dollars for calls to one provider, by requests that have ended."""
 
     hour: float
     day: float
@@ -29,8 +29,8 @@ class Spend:
 
 
 async def read_queue_lengths(connection: Connection, queues: Queues) -> dict[str, QueueLength]:
-    """For each queue how many messages it holds, how many are visible, how old the oldest is,
-    and how long one has been visible. It reads them all: to be bounded in time by the caller."""
+    """For each queue the number of messages, the number of visible ones, the age of the oldest, and
+    how long one has been visible. It reads all queues, so the caller should set a deadline."""
     rows = await connection.fetch(queues.query("queue_lengths"))
     return {
         row["queue"]: QueueLength(
@@ -48,12 +48,12 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 async def read_spend(connection: Connection) -> dict[str, Spend]:
-    """By provider. It takes the longer, the more requests ended today: to be bounded likewise."""
+    """By provider. The time grows with the requests that ended today: set a deadline here, too."""
     rows = await connection.fetch(read("queries", "spending_by_provider"))
     return {row["provider"]: Spend(row["hour"], row["day"]) for row in rows}
 
 
 async def read_waiting(connection: Connection, queues: Queues) -> dict[str, int]:
-    """How many requests that were leased once wait, by what for; the most first."""
+    """The number of requests that were leased once and wait, by reason, most frequent first."""
     rows = await connection.fetch(queues.query("waiting_counts"))
     return {row["reason"]: row["requests"] for row in rows}

@@ -1,7 +1,7 @@
-"""The index by which requests are leased in the order in which they are due.
+"""The index for leasing requests in the order in which they are due.
 
-On a short queue it is built at once, which blocks the queue for a moment. On a long queue it is
-built beside the running work, which takes longer and waits for open transactions.
+On a short queue it is created at once, which blocks the queue for a moment. On a long queue it is
+created concurrently with the running work, which takes longer and waits for open transactions.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ from nexus_actors.storage.postgres.presence import lock_key
 from nexus_actors.storage.postgres.sql import DUE, queue_name
 
 SHORT = 16 * 2**20
-"""Bytes of a queue that is held up while the index is made: some ten thousand requests."""
+"""The largest queue to block while the index is created, in bytes: about ten thousand requests."""
 PATIENCE = 20.0
-"""Seconds that another process, or an open transaction, is waited for."""
+"""Seconds to wait for another process, or for an open transaction."""
 LONGEST = 3600.0
-"""Seconds for building it."""
+"""Seconds for creating the index."""
 _CLASS: Final = 0x6E657864
-"""Sets these locks apart from other users' of advisory locks: "nexd" in ASCII."""
+"""The key space of these advisory locks: "nexd" in ASCII."""
 
 log = logging.getLogger(__name__)
 
 
 async def has_due_index(connection: Connection, queue: str) -> bool:
-    """Whether the queue has it, whole."""
+    """Whether the queue has a valid index."""
     found: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND indisvalid)",
         f"pgmq.{_name(queue)}",
@@ -41,9 +41,9 @@ async def has_due_index(connection: Connection, queue: str) -> bool:
 async def ensure_due_index(
     connection: Connection, queue: str, blockers: Sequence[Holder] = ()
 ) -> list[str]:
-    """Make it, if the server allows it and nobody is in the way; without it, a message that was
-    sent with a negative delay comes before all others, which is told, with the `blockers` that have
-    been seen by then. What was made, in words.
+    """Create the index, unless the server forbids it or another session is in the way. Without it,
+    a message with a negative delay precedes all others; a warning says so, and names the `blockers`
+    seen so far. Returns what was created, in words.
     """
     if await has_due_index(connection, queue):
         return []
@@ -59,7 +59,7 @@ async def ensure_due_index(
                 await connection.execute(f"DROP INDEX IF EXISTS pgmq.{_name(queue)}")
                 await connection.execute(f"CREATE INDEX {_columns(queue)}")
     except asyncpg.PostgresError as error:
-        # Also a full disk, or a limit of this server: all else works without it.
+        # Even a full disk, or a limit of this server: everything else works without the index.
         if connection.is_closed():
             raise
         log.warning(
@@ -74,8 +74,8 @@ async def ensure_due_index(
 
 
 async def _build_beside(connection: Connection, queue: str) -> None:
-    """While it waits it holds nobody up. What an attempt leaves that failed is taken away, by it or
-    by the next.
+    """Create the index without blocking the queue. A failed attempt leaves an invalid index, which
+    this or the next attempt removes.
     """
     log.info("building the index pgmq.%s; its queue is used meanwhile", _name(queue))
     drop = f"DROP INDEX CONCURRENTLY IF EXISTS pgmq.{_name(queue)}"
@@ -93,8 +93,8 @@ async def _build_beside(connection: Connection, queue: str) -> None:
 
 
 async def _take_turn(connection: Connection, queue: str) -> None:
-    """One process builds, since two would wait for each other: hold the lock that says so until the
-    session ends. The wait for it is made of looks, as whoever builds waits for open statements.
+    """Hold the lock for creating the index until the session ends, since two processes would wait
+    for each other. It is polled: a waiting statement would hold up the process that creates it.
 
     Raises LockNotAvailableError.
     """

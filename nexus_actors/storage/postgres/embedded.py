@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from nexus_actors.storage.outages import Patience
 
 START_TIMEOUT = 60.0
-"""Seconds for making and starting a server, including crash recovery."""
+"""Seconds for creating and starting a server, including crash recovery."""
 STOP_TIMEOUT = 15.0
-"""Seconds for a fast shutdown, before force."""
+"""Seconds for a fast shutdown before the server is killed."""
 SHORT_LIFE = 5.0
-"""Seconds; a server that ends sooner is started again only after `AGAIN` seconds."""
+"""Seconds. A server that ends sooner is restarted only after `AGAIN` seconds."""
 AGAIN = 1.0
 OWNER_CHECK = 0.5
-"""Seconds between a guest's looks at whether the owner still lives."""
+"""Seconds between a guest's checks whether the owner is alive."""
 PORT = 5432
-"""Names the socket's file only: the server listens on no network address."""
+"""Only names the socket's file: the server listens on no network address."""
 LOG_LIMIT = 10 * 1024 * 1024
 
 # Runs the server and ends with it. The reader in the background sees end-of-file when the owner is
@@ -76,9 +76,9 @@ exit $status
 
 
 def embedded_url(data_dir: Path) -> str:
-    """The URL of the server that runs, or would run, in `data_dir`."""
+    """The URL of the server in `data_dir`, whether or not it runs."""
     directory = quote(str(_socket_dir(data_dir)), safe="/")
-    # The port is spelt out because PGPORT in the environment would otherwise choose another socket.
+    # The port is explicit because PGPORT in the environment would otherwise choose another socket.
     return f"postgresql://postgres@/postgres?host={directory}&port={PORT}"
 
 
@@ -86,13 +86,13 @@ def embedded_url(data_dir: Path) -> str:
 async def open_embedded(
     data_dir: Path, *, settings: Sequence[str] = (), patience: "Patience | None" = None
 ) -> AsyncIterator[str]:
-    """Run the server of `data_dir`, or join the running one; gives its URL.
+    """Run the server of `data_dir`, or join the running one. Yields its URL.
 
-    `settings` are `name=value` for the server, used only by its owner. Raises DatabaseStartError.
-    The owner's exit, for whatever reason, stops the server; leaving the block waits for that, also
-    when cancelled. If the server ends by itself, the block is cancelled and StorageUnavailable
-    raised; with `patience`, which is told, the owner starts it again instead, under the same URL,
-    for as long as it takes. A guest's block is cancelled so when the owner ends.
+    `settings` are `name=value` for the server; only its owner uses them. Raises DatabaseStartError.
+    The server stops with its owner, for whatever reason; leaving the block waits for that, also
+    when cancelled. If the server ends by itself, the block is cancelled and StorageUnavailable is
+    raised. With `patience`, which is notified, the owner restarts it instead, under the same URL,
+    as often as necessary. A guest's block is cancelled in the same way when the owner ends.
     """
     data_dir = await trio.to_thread.run_sync(_prepared, data_dir)
     lock = await _own_or_join(data_dir)
@@ -112,7 +112,7 @@ async def open_embedded(
 
 
 async def _own_or_join(data_dir: Path) -> int | None:
-    """The held lock's descriptor, or None where another process's server accepts connections."""
+    """The descriptor of the lock, or None if another process's server accepts connections."""
     with trio.move_on_after(START_TIMEOUT):
         while True:
             lock = _try_lock(data_dir)
@@ -130,7 +130,7 @@ async def _own_or_join(data_dir: Path) -> int | None:
 async def _running_server(
     data_dir: Path, settings: Sequence[str], patience: "Patience | None"
 ) -> AsyncIterator[None]:
-    """The server as a child, from accepting connections to gone. Needs the lock."""
+    """Run the server as a child, from accepting connections until its end. Requires the lock."""
     await trio.to_thread.run_sync(initialise, data_dir, _socket_dir(data_dir))
     server = _Server(data_dir, settings)
     async with trio.open_nursery() as nursery:
@@ -149,7 +149,7 @@ async def _running_server(
 
 
 class _Server:
-    """One after the other, each as a child of a guard."""
+    """A server that can be restarted, each time as a child of a guard process."""
 
     def __init__(self, data_dir: Path, settings: Sequence[str]) -> None:
         self._data_dir = data_dir
@@ -157,22 +157,22 @@ class _Server:
         self._guard: trio.Process | None = None
 
     async def start(self) -> None:
-        """Until it accepts connections. Raises DatabaseStartError."""
+        """Start the server and wait until it accepts connections. Raises DatabaseStartError."""
         await self.stop()
         await _predecessor_gone(self._data_dir)
         stale = _pid_file(self._data_dir)
         patience = trio.current_time() + STOP_TIMEOUT
         self._guard = await _start_guard(self._data_dir, self._settings)
         while not await _ready(self._data_dir, stale, self._guard):
-            # A server that was killed leaves its file, and processes of its own, which hold its
-            # memory until they notice: meanwhile no other starts.
+            # A killed server leaves its pid file, and child processes that keep its shared memory
+            # until they notice. No other server can start meanwhile.
             if not stale or trio.current_time() > patience:
                 raise _does_not_start(self._data_dir)
             await trio.sleep(0.1)
             self._guard = await _start_guard(self._data_dir, self._settings)
 
     async def watch(self, patience: "Patience | None") -> None:
-        """Start it again whenever it has ended by itself. Without patience: raise instead."""
+        """Restart the server whenever it has ended by itself. Without patience: raise instead."""
         assert self._guard is not None  # noqa: S101 - it was started
         while True:
             began = trio.current_time()
@@ -191,15 +191,15 @@ class _Server:
                     await patience.failed(error)
 
     async def stop(self) -> None:
-        """Until it is gone."""
+        """Stop the server and wait until it has ended."""
         if self._guard is not None:
             await _stop(self._data_dir, self._guard)
 
 
 async def _watch_owner(data_dir: Path) -> None:
-    """End a guest's block with the owner: the server ends too, and who opens again may own it.
+    """End a guest's block with the owner: the server ends too, and whoever opens next may own it.
 
-    Also mends the moment in which a killed owner's lock is still held and its server still answers.
+    This also covers a guest that joined while a killed owner's lock was held and its server ran.
     """
     while (lock := _try_lock(data_dir)) is None:  # noqa: ASYNC110 - another process's lock
         await trio.sleep(OWNER_CHECK)
@@ -215,7 +215,7 @@ def _prepared(data_dir: Path) -> Path:
 
 
 def _try_lock(data_dir: Path) -> int | None:
-    """Take the ownership, if it is free.
+    """Take the lock of the owner, if it is free. Returns its descriptor, or None.
 
     The lock ends with our last descriptor, which no child inherits.
     """
@@ -230,15 +230,15 @@ def _try_lock(data_dir: Path) -> int | None:
 
 
 async def _predecessor_gone(data_dir: Path) -> None:
-    """Wait until the server of a killed owner has ended, as its guard sees to."""
+    """Wait until the server of a killed owner has ended. Its guard stops it."""
     pid = server_pid(data_dir)
     with trio.move_on_after(STOP_TIMEOUT):
         while pid is not None and _is_postgres(pid):
             await trio.sleep(0.05)
             pid = server_pid(data_dir)
         if pid is not None and _alive(pid):
-            # The number now names another program (after a restart of a container, say), which the
-            # server would take for its own postmaster.
+            # The process id now belongs to another program (after a container's restart, say),
+            # which the server would take for its own postmaster.
             (data_dir / "postgres" / "postmaster.pid").unlink(missing_ok=True)
         return
     raise DatabaseStartError(
@@ -265,7 +265,7 @@ async def _start_guard(data_dir: Path, settings: Sequence[str]) -> trio.Process:
             stderr=subprocess.STDOUT,
             cwd="/",
             env=server_environ(),
-            # A Ctrl-C at the terminal is for us; the server is stopped after we have drained.
+            # A Ctrl-C at the terminal is for us. The server is stopped after we have drained.
             start_new_session=True,
             user=user.pw_uid if user else None,
             group=user.pw_gid if user else None,
@@ -286,7 +286,7 @@ async def _ready(data_dir: Path, stale: str, guard: trio.Process) -> bool:
 
 
 def _does_not_start(data_dir: Path) -> DatabaseStartError:
-    """With what it wrote last, which is about its files and settings: it served nobody."""
+    """The error, with the server's last words. They quote no request, since it has served none."""
     log = data_dir / "postgres.log"
     said = [line for line in _end_of(log).splitlines() if " FATAL: " in line or " PANIC: " in line]
     told = f" ({said[-1].partition('] ')[2]})" if said else ""
@@ -303,7 +303,7 @@ def _end_of(log: Path) -> str:
 
 
 async def _stop(data_dir: Path, guard: trio.Process) -> None:
-    """Fast shutdown through the guard; force on what is left after `STOP_TIMEOUT`."""
+    """Request a fast shutdown from the guard. After `STOP_TIMEOUT`, kill what is left."""
     pid = server_pid(data_dir)
     if guard.stdin is not None:
         await guard.stdin.aclose()
@@ -327,10 +327,10 @@ async def _accepts(data_dir: Path) -> bool:
 
 
 def _socket_dir(data_dir: Path) -> Path:
-    """The cluster's directory, or one in the temporary directory where that is too long a name for
-    a socket.
+    """The cluster's directory, or one in the temporary directory if the socket's path would be too
+    long.
 
-    Found without touching the socket: a guest asks while the owner's server may be making it.
+    The socket is not touched: the owner's server may be creating it while a guest asks.
     """
     cluster = data_dir.expanduser().resolve() / "postgres"
     if len(os.fsencode(cluster / f".s.PGSQL.{PORT}.lock")) <= 100:
@@ -341,11 +341,11 @@ def _socket_dir(data_dir: Path) -> Path:
 
 @contextmanager
 def _server_log(data_dir: Path) -> Iterator[IO[bytes]]:
-    """The server's log, opened by us so that the server's user need not own the directory."""
+    """The server's log, opened here so that the server's user need not own the directory."""
     path = data_dir / "postgres.log"
     if path.exists() and path.stat().st_size > LOG_LIMIT:
         path.replace(data_dir / "postgres.log.1")
-    # Ours alone: the details of a refused statement may quote a prompt.
+    # Readable only by us: the details of a refused statement may quote a prompt.
     with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
         yield output
 
@@ -358,7 +358,7 @@ def _pid_file(data_dir: Path) -> str:
 
 
 def server_pid(data_dir: Path) -> int | None:
-    """The process id of the server that runs in `data_dir`, as it wrote it down itself."""
+    """The process id of the server in `data_dir`, from its own pid file."""
     first = _pid_file(data_dir).partition("\n")[0].strip()
     return int(first) if first.isdigit() and int(first) > 1 else None
 

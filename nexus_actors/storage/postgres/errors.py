@@ -1,14 +1,14 @@
-"""Errors of the driver and the server, turned into the ports' errors, in this one place.
+"""Translates errors of the driver and the server to the ports' errors, in this one place.
 
     StorageError
-    ├─ StorageUnavailable     worth trying again
-    │  └─ StorageStrained     may succeed with fewer rows, or others
-    ├─ StorageRefused         a value it cannot store: not worth repeating
+    ├─ StorageUnavailable     worth a retry
+    │  └─ StorageStrained     may succeed with fewer or other rows
+    ├─ StorageRefused         a value that cannot be stored: not worth a retry
     └─ DatabaseStartError     the database cannot be used at all; `kind` says why
 
 A message names the condition, its SQLSTATE, and the constraint, column, table or trigger function
-it came from. The server's own sentence is added only for conditions whose sentences quote no
-values, since a value may be a prompt, an answer or a password.
+that it concerns. The server's own text is added only for conditions whose texts quote no values,
+since a value may be a prompt, an answer or a password.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ StartProblem = Literal[
 
 
 class DatabaseStartError(StorageError):
-    """The database cannot be used. `kind` tells an operator's mistake from an outage; `mend`, what
-    to do about it, where `cause` does not say that, too."""
+    """The database cannot be used. `kind` distinguishes an operator's mistake from an outage;
+    `mend` is the fix, if `cause` does not contain it."""
 
     def __init__(self, kind: StartProblem, cause: str, mend: str = "") -> None:
         super().__init__(f"{cause}; {mend}" if mend else cause)
@@ -45,20 +45,20 @@ class DatabaseStartError(StorageError):
 
 
 class DatabaseMisconfigured(DatabaseStartError):
-    """What is told about the database here cannot be: a variable of libpq, a certificate's file."""
+    """Invalid connection settings: an environment variable of libpq, a certificate's file."""
 
 
-# SQLSTATE classes that speak of the values sent: cardinality (21), data (22), constraints (23),
-# limits (54), and what a trigger objects to (P0). All others pass by themselves or are an
-# operator's to mend: a connection, a lock, a table that is gone, a permission.
+# SQLSTATE classes that concern the values sent: cardinality (21), data (22), constraints (23),
+# limits (54), and errors that a trigger raises (P0). All others are temporary, or are for an
+# operator to fix: a connection, a lock, a missing table, a permission.
 _REFUSALS = frozenset({"21", "22", "23", "54", "P0"})
-# Those that pass by themselves: connection (08), rollback by deadlock or serialization (40), out of
-# resources (53), lock not available (55), operator intervention, which a statement timeout belongs
-# to (57), system error (58), internal error (XX).
+# Temporary classes: connection (08), rollback by deadlock or serialization (40), insufficient
+# resources (53), lock not available (55), operator intervention, including statement timeouts (57),
+# system error (58), internal error (XX).
 _PASSING = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
-# Not available because of a lock, a statement's time, memory; internal errors and damaged data.
+# Not available because of a lock, a statement timeout, or memory; internal errors, damaged data.
 _OF_ROWS = frozenset({"55P03", "57014", "53200", "XX000", "XX001", "XX002"})
-# Classes and states whose primary message quotes identifiers only, never values.
+# Classes and states whose primary message only quotes identifiers, never values.
 _QUOTABLE = frozenset({"08", "25", "28", "3D", "3F", "40", "53", "55", "57", "58"})
 _QUOTABLE_STATES = frozenset({"42501", "42P01", "42883", "42703"})
 
@@ -71,7 +71,7 @@ _SESSIONS = (
     "where a pooler stands between that gives each transaction another session (PgBouncer's"
     " pool_mode = transaction), connect to PostgreSQL itself, or with pool_mode = session"
 )
-# No such table, function, schema, column; a privilege that is lacking. None passes by itself.
+# No such table, function, schema or column; a missing privilege. None of these is temporary.
 _MENDS = {
     **dict.fromkeys(("42P01", "42883", "3F000", "42703"), _MIGRATE),
     "42501": _GRANT,
@@ -79,12 +79,12 @@ _MENDS = {
 }
 
 _ARGUMENT = "22023"
-"""invalid_parameter_value: with it our own functions refuse an argument, in a sentence that is for
-who has called them and names nothing but that argument."""
+"""invalid_parameter_value: our own functions raise it to refuse an argument, with a message for the
+caller that names only that argument."""
 LONGEST_SENTENCE = 500
 
-# Where the server says that a function raised. Functions of its own, and of ours, name no culprit.
-# In any language of its messages: `PL/pgSQL-Funktion f(…) Zeile 3`, `関数f(…)の3行目`.
+# The function that raised an error, from the server's context. The server's own functions and ours
+# are skipped. In any language: `PL/pgSQL-Funktion f(…) Zeile 3`, `関数f(…)の3行目`.
 _RAISED_IN = re.compile(
     r'^(?=[^"\n]*SQL)[^"\n(]*?([A-Za-z_][A-Za-z0-9_$.]{0,130})\(', re.MULTILINE | re.ASCII
 )
@@ -100,7 +100,7 @@ def describe(error: BaseException) -> str:
         if state == _ARGUMENT and (function := _function(error) or "").startswith("nexus."):
             return _one_line(str(error.args[0]) if error.args else function)[:LONGEST_SENTENCE]
         quotable = state[:2] in _QUOTABLE or state in _QUOTABLE_STATES
-        # What a function raises is its author's sentence, whatever state it gives it.
+        # The text of an error that a function raises is its author's, whatever its state.
         if quotable and not _OF_FUNCTIONS.match(str(getattr(error, "server_source_filename", ""))):
             line += f": {_one_line(str(error.args[0]) if error.args else '')}"
         return line + _origin(error)
@@ -120,7 +120,7 @@ def describe(error: BaseException) -> str:
 
 
 def translate(error: BaseException) -> StorageError:
-    """The port's error for one of the driver's or the system's."""
+    """The port's error for an error of the driver or the system."""
     if isinstance(error, asyncpg.PostgresError):
         if _state(error)[:2] in _REFUSALS:
             return StorageRefused(f"the database refused: {describe(error)}")
@@ -135,21 +135,21 @@ def translate(error: BaseException) -> StorageError:
 
 
 def is_of_rows(error: StorageError) -> bool:
-    """Whether fewer rows, or others, may pass where these have failed so: something was refused, a
-    row is locked or damaged, or it took too long or too much memory. Not a connection that is lost,
-    a table that is gone, a privilege that is lacking.
+    """Whether fewer or other rows may succeed: something was refused, a row is locked or damaged,
+    or the statement took too much time or memory. False for a lost connection, a missing table or
+    a missing privilege.
     """
     return isinstance(error, StorageRefused | StorageStrained)
 
 
 def is_for_the_owner(error: StorageError) -> bool:
-    """Whether it lasts until the database's owner does what the message says."""
+    """Whether the error lasts until the database's owner does what the message says."""
     cause = error.__cause__
     return isinstance(cause, asyncpg.PostgresError) and _mend(cause) is not None
 
 
 def _mend(error: asyncpg.PostgresError) -> str | None:
-    """What an operator is to run. Not where another's function, such as a trigger, raised it."""
+    """What an operator should run. None if a foreign function, such as a trigger, raised it."""
     return None if _raised_in(error) else _MENDS.get(_state(error))
 
 
@@ -177,9 +177,9 @@ DRIVER_ERRORS = (
 
 
 def start_error(error: BaseException, where: str) -> DatabaseStartError:
-    """The operator's view of an error met while starting.
+    """Describe an error during the start for an operator.
 
-    `where` is the host, port and database, no password.
+    `where` is the host, port and database, without a password.
     """
     kind: StartProblem = "unusable"
     cause = no_way(error)
@@ -209,8 +209,8 @@ def _state(error: asyncpg.PostgresError) -> str:
 
 
 def _origin(error: asyncpg.PostgresError) -> str:
-    """The constraint, column and table of an error, and the function that raised it: identifiers,
-    which the server tells apart from its sentence.
+    """The constraint, column and table of an error, and the function that raised it. These are
+    identifiers, which the server sends separately from its text.
     """
     schema, table, column, constraint = (
         _identifier(getattr(error, name, None))
@@ -225,13 +225,13 @@ def _origin(error: asyncpg.PostgresError) -> str:
 
 
 def _raised_in(error: asyncpg.PostgresError) -> str | None:
-    """The function of another that raised it."""
+    """The foreign function that raised the error, if any."""
     function = _function(error)
     return None if function is None or function.startswith(("pgmq.", "nexus.")) else function
 
 
 def _function(error: asyncpg.PostgresError) -> str | None:
-    """The function that raised it."""
+    """The function that raised the error, if any."""
     found = _RAISED_IN.search(str(getattr(error, "context", None) or ""))
     return found[1] if found else None
 

@@ -1,4 +1,4 @@
-"""What the journal says about one request, and about what was spent: for operators."""
+"""Reads one request's journal, and what was spent, for operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from nexus_actors.storage.postgres.sql import queue_name, read
 
 Row = dict[str, object]
 MOST_SEARCHED = 10_000
-"""Messages that `nexus.find_queued` looks at."""
+"""The most messages that `nexus.find_queued` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class JournalEntry:
     steps: list[Row]
     attempts: list[Row]
     retries: list[str]
-    """The requests that its dead letter was made into, by their ids, the oldest first."""
+    """The ids of the requests that its dead letter was sent again as, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A request that nobody has leased yet."""
+    """A request that has not been leased yet."""
 
     msg_id: int
     visible: bool
     visible_from: str
-    """As the database writes it: it may be no time that Python knows."""
+    """As the database writes it, since it may be outside of Python's range."""
 
     def __str__(self) -> str:
         since = "visible since" if self.visible else "visible from"
@@ -40,8 +40,8 @@ class Queued:
 
 
 async def read_queued(connection: Connection, queue: str, request_id: str) -> Queued | None:
-    """A request that the journal does not know, if it is among the last that were sent to the queue
-    (see `nexus.find_queued`)."""
+    """Find a request that the journal does not know among the last messages of the queue (see
+    `nexus.find_queued`)."""
     row = await connection.fetchrow(
         "SELECT msg_id, visible, visible_from FROM nexus.find_queued($1, $2)", queue, request_id
     )
@@ -49,8 +49,8 @@ async def read_queued(connection: Connection, queue: str, request_id: str) -> Qu
 
 
 async def read_holder(connection: Connection, queue: str, request_id: str) -> Row | None:
-    """Who holds the lease of a request: `node`, `name` and `state`, None where no node of this id
-    is known; and when its message is visible again at the latest (`lapses_at`), if it has one."""
+    """The holder of a request's lease: `node`, `name` and `state`, None if the node is unknown; and
+    the latest time at which its message is visible again (`lapses_at`), if it has one."""
     statement = (
         "SELECT r.owner AS node, n.name, n.state, q.vt AS lapses_at"  # noqa: S608
         " FROM nexus.requests AS r LEFT JOIN nexus.node_states AS n ON n.node = r.owner"
@@ -68,8 +68,8 @@ async def read_pauses(connection: Connection, queue: str) -> list[Row]:
 
 
 async def read_reach(connection: Connection, queue: str) -> tuple[int, int | None]:
-    """How many messages `read_queued` looks at, and the number of the first of them; None where
-    these are all that there are."""
+    """How many messages `read_queued` reads, and the number of the first. None instead of that
+    number if they are all there are."""
     row = await connection.fetchrow(
         f"SELECT count(*) AS looked, min(l.msg_id) AS first FROM (SELECT q.msg_id FROM"  # noqa: S608
         f" pgmq.q_{queue_name(queue)} AS q ORDER BY q.msg_id DESC LIMIT $1) AS l",
@@ -80,7 +80,7 @@ async def read_reach(connection: Connection, queue: str) -> tuple[int, int | Non
 
 
 async def read_entry(connection: Connection, request_id: str) -> JournalEntry | None:
-    """The journal's entry, or None: run it as `pool.run(read_entry, request_id)`."""
+    """The journal's entry, or None. Run it as `pool.run(read_entry, request_id)`."""
     rows = _rows(
         await connection.fetch(
             "SELECT r.* FROM nexus.requests AS r WHERE request_id = $1",
@@ -94,7 +94,7 @@ async def read_entry(connection: Connection, request_id: str) -> JournalEntry | 
     if request["result_trouble"] is not None and await connection.fetchval(
         "SELECT true FROM public.job_results WHERE id = $1", job_result_id(request_id)
     ):
-        request["result_trouble"] = None  # it got through
+        request["result_trouble"] = None  # the result was stored in the end
     steps = await connection.fetch(
         "SELECT number, name, outcome, at, detail FROM nexus.steps WHERE request_id = $1"
         " ORDER BY number",
@@ -114,7 +114,7 @@ async def read_entry(connection: Connection, request_id: str) -> JournalEntry | 
 
 
 async def count_known(connection: Connection, ids: Sequence[str]) -> int:
-    """How many of these requests the journal knows."""
+    """The number of these requests that are in the journal."""
     return int(
         await connection.fetchval(
             "SELECT count(*) FROM nexus.requests WHERE request_id = ANY($1::text[])", ids
@@ -125,7 +125,7 @@ async def count_known(connection: Connection, ids: Sequence[str]) -> int:
 async def read_spending(
     connection: Connection, names: Sequence[str], periods: Sequence[str]
 ) -> list[Row]:
-    """Of each budget `name`, `spent` and `reserved` (US dollars) in its current day or month, and
+    """For each budget `name`, `spent` and `reserved` (US dollars) in its current day or month, and
     when that began (`begins_at`, `seconds` ago) and ends (`renews_at`)."""
     return _rows(await connection.fetch(read("queries", "spending"), names, periods))
 

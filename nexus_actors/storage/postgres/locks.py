@@ -1,5 +1,5 @@
-"""Who holds a lock. Any role can hold any advisory lock, and locks on tables that it may read, so
-no wait for a lock is unbounded, and the holder is named."""
+"""Finds the holders of locks. Any role can hold any advisory lock, and locks on tables that it may
+read. So every wait for a lock is bounded, and names the holder."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from nexus_actors.storage.postgres.sessions import connect
 from nexus_actors.storage.postgres.sql import read
 
 FIRST_LOOK = 0.5
-"""Seconds that a session may take before somebody looks what it waits for."""
+"""Seconds that a session may wait before its blockers are looked up."""
 LOOK_AGAIN = 0.3
 
 log = logging.getLogger(__name__)
@@ -25,14 +25,14 @@ class Holder:
     """A session that holds a lock."""
 
     pid: int
-    """0 for a prepared transaction, which no session has."""
+    """0 for a prepared transaction, which has no session."""
     role: str
     name: str
     """Its application_name."""
     ours: bool | None
-    """Whether it is a session of our own role; None where nobody knows whose it is."""
+    """Whether the session has our own role; None if its role is unknown."""
     silent: float | None
-    """Seconds since it was last asked something; None where that is hidden from us."""
+    """Seconds since its last statement; None if we may not see that."""
 
     def __str__(self) -> str:
         name = printable(self.name) or "(unnamed)"
@@ -40,23 +40,21 @@ class Holder:
 
 
 async def lock_holders(connection: Connection, *key: int) -> list[Holder]:
-    """The other sessions that hold the lock: of a key of one number (64 bits), or of two (32
-    each).
-    """
+    """The other sessions that hold the lock: its key is one number (64 bits) or two (32 each)."""
     high, low = (key[0] >> 32, key[0] & 0xFFFFFFFF) if len(key) == 1 else key
     rows = await connection.fetch(read("queries", "lock_holders"), high, low, len(key))
     return [Holder(**dict(row)) for row in rows]
 
 
 def named(holders: list[Holder]) -> str:
-    """The holders in words."""
+    """Describe the holders."""
     return "; ".join(map(str, holders)) or "a session that has just let go of it"
 
 
 @asynccontextmanager
 async def watched(url: str, connection: Connection) -> AsyncIterator[list[Holder]]:
-    """Tell in the log whom the connection waits for, while the block runs; the list names them,
-    as far as they were seen. By a connection of its own, which is made if it takes long.
+    """Log the sessions that the connection waits for while the block runs. Yields a list of them,
+    which grows. If the block takes long, a separate connection is made for this.
     """
     blockers: list[Holder] = []
     watch = _watch(url, connection.get_server_pid(), blockers)
@@ -85,4 +83,4 @@ async def _watch(url: str, pid: int, blockers: list[Holder]) -> None:
     except DRIVER_ERRORS as error:
         if isinstance(error, asyncio.CancelledError):
             raise
-        # Nobody is named then; what waits is none the worse for it.
+        # Then nobody is named, which does not affect the waiting connection.

@@ -1,11 +1,11 @@
 """Brings the schema up to date at each start.
 
-It looks before it acts: if nothing is missing, it takes no lock and attempts no DDL, and a role
-with the bare working privileges suffices. What is missing is created in one transaction under an
+Everything is checked first: if nothing is missing, it takes no lock and attempts no DDL, and a role
+with only the working privileges suffices. What is missing is created in one transaction under an
 advisory lock, so that services starting together take turns.
 
-A session that waits for a table's lock blocks all that come after it. So no wait is longer than
-`LOCK_TIMEOUT`; then everything is rolled back, others have their turn, and it is tried again.
+A session that waits for a lock on a table blocks all later ones. So no wait is longer than
+`LOCK_TIMEOUT`; then everything is rolled back, others have their turn, and it is retried.
 """
 
 import asyncio
@@ -41,15 +41,15 @@ LOCK: Final = 0x6E65787573
 TIMEOUT = 60.0
 """Seconds for one statement."""
 LONGEST = 3600.0
-"""Seconds for one that grows with the tables, such as a migration."""
+"""Seconds for a statement whose time grows with the tables, such as a migration."""
 PATIENCE = 20.0
-"""Seconds that other sessions, which hold locks, are waited for in all."""
+"""Seconds to wait for other sessions' locks in total."""
 LOCK_TIMEOUT = 2.0
-"""Seconds that a table's lock is waited for at once."""
+"""Seconds to wait for a lock on a table each time."""
 PAUSE = 1.0
-"""Seconds in which those who waited behind us have their turn."""
+"""Seconds between tries, for the sessions that waited behind this one."""
 LOOK_AGAIN = 0.1
-"""Seconds between looks whether another process's migration is over."""
+"""Seconds between checks whether another process has finished its migration."""
 
 SETTINGS: Final = {
     "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}",
@@ -61,33 +61,33 @@ SETTINGS: Final = {
     "enable_mergejoin": "on",
     "jit": "on",
 }
-"""Of the session that migrates: it reads whole tables, and may take its time, but for locks."""
+"""Settings of the migrating session: it reads whole tables, so only waits for locks are short."""
 
 _WORKS_WITH: Final = re.compile(r"^-- Works with programs that know (\d{4})\.$", re.MULTILINE)
-"""Said by a migration that an earlier program need not know, so that one may go back to it."""
+"""Marks a migration that an earlier program need not know, so that a downgrade is possible."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What `migrate` has done."""
+    """The outcome of `migrate`."""
 
     made: tuple[str, ...]
-    """Each thing in words; empty where nothing was missing."""
+    """A description of each created object; empty if nothing was missing."""
     version: int
     """The number of the last migration."""
 
 
 async def migrate(pool: PostgresPool, queues: Queues, *, stores_results: bool = True) -> Migrated:
     """Create whatever is missing of PGMQ, the journal, `job_results`, the queues, their triggers
-    and the index on when a request is due.
+    and the index of due times.
 
     `stores_results`: job_results is written to, so it must have the columns for that. Raises
     DatabaseStartError. If cancelled, each part is wholly done or wholly undone.
     """
     try:
-        # A connection of its own: what is made may take longer than the pool's timeouts allow.
+        # A separate connection, since DDL may take longer than the pool's timeouts allow.
         return await pool.on_loop(_migrate, pool.url, queues, stores_results)
     except DRIVER_ERRORS as error:
         raise start_error(error, location(pool.url)) from error
@@ -111,7 +111,7 @@ async def _migrate(url: str, queues: Queues, stores_results: bool) -> Migrated:
 
 
 async def _make_patiently(connection: Connection, queues: Queues, url: str) -> list[str]:
-    """What is missing, made in one transaction. It is tried again while others hold its locks."""
+    """Create what is missing in one transaction. Retried while others hold its locks."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
     while missing := await missing_parts(connection, queues, location(url)):
@@ -135,8 +135,8 @@ async def _make_at_once(connection: Connection, queues: Queues, where: str) -> l
 
 
 async def check_encoding(connection: Connection, where: str) -> None:
-    """Raise DatabaseStartError unless it is UTF8: an answer holds any character of Unicode, and
-    would be lost, once paid, where one does not fit.
+    """Raise DatabaseStartError unless the encoding is UTF8. In any other, an answer with an
+    unsupported character could not be stored after it was paid for.
     """
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
@@ -148,7 +148,7 @@ async def check_encoding(connection: Connection, where: str) -> None:
 
 
 async def missing_parts(connection: Connection, queues: Queues, where: str) -> list[str]:
-    """What is to be made, in words. Raises DatabaseStartError as `refuse_newer`."""
+    """Descriptions of what is missing. Raises DatabaseStartError like `refuse_newer`."""
     tables = ["nexus.migrations", "nexus.request_queues", "public.job_results"]
     tables += [f"pgmq.q_{queue}" for queue in (queues.requests, queues.results, queues.dead)]
     missing = [row["what"] for row in await connection.fetch(read("queries", "missing"), tables)]
@@ -160,7 +160,7 @@ async def missing_parts(connection: Connection, queues: Queues, where: str) -> l
     if not pending:
         missing += [f"the index nexus.{name}" for name in await missing_indexes(connection)]
     if await connection.fetchval(
-        # Only who may read it can tell; who may not is told by the look at its privileges.
+        # A role without this privilege cannot tell; the check of privileges reports that.
         "SELECT has_table_privilege('nexus.request_queues', 'SELECT')"
     ) and not await _is_known(connection, queues.requests):
         missing.append(f"{queues.requests} in nexus.request_queues")
@@ -175,10 +175,10 @@ async def _pending(connection: Connection) -> list[tuple[int, str]]:
 
 
 async def _take_turn(connection: Connection, queues: Queues, where: str) -> bool:
-    """Hold the lock until the transaction ends; False, without it, if another process has made what
-    was missing.
+    """Hold the lock until the transaction ends. False, without the lock, if another process has
+    meanwhile created what was missing.
 
-    Raises DatabaseStartError, which names the holder, where it is not let go of in time.
+    Raises DatabaseStartError, which names the holder, if it is not released in time.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
@@ -215,8 +215,8 @@ def _not_ours_to_make(where: str, missing: list[str], error: BaseException) -> D
 
 
 async def _make(connection: Connection, queues: Queues) -> list[str]:
-    """All that is missing, and what that was; each part looks whether it is, since another may have
-    been quicker.
+    """Create all that is missing. Returns descriptions. Each part checks whether it is missing,
+    since another process may have created it.
     """
     made = await _ensure_pgmq(connection)
     made += await _ensure_journal(connection)
@@ -234,7 +234,7 @@ async def _make(connection: Connection, queues: Queues) -> list[str]:
 
 
 def pgmq_sql() -> str:
-    """PGMQ's own SQL, from its package, which is not imported: that would bring another driver."""
+    """PGMQ's SQL from its package. Importing the package would import another driver."""
     found = find_spec("pgmq")
     assert found is not None and found.origin is not None  # noqa: S101, PT018 - a dependency
     return Path(found.origin).with_name("sql").joinpath("pgmq.sql").read_text("utf-8")
@@ -249,15 +249,15 @@ async def _ensure_pgmq(connection: Connection) -> list[str]:
         await connection.execute("CREATE EXTENSION pgmq CASCADE")
     else:
         await connection.execute(pgmq_sql())
-        # It may leave settings of the session behind, the search path for one.
+        # PGMQ's SQL may leave session settings behind, such as the search path.
         await connection.execute("RESET ALL")
         await configure(connection, session_settings(TIMEOUT) | SETTINGS)
     return ["the schema pgmq"]
 
 
 async def _ensure_journal(connection: Connection) -> list[str]:
-    """PostgreSQL lets everybody execute a new function, and no default of a schema's can forbid
-    it: so that is revoked from all.
+    """Create the journal's schema. PostgreSQL lets everyone execute a new function, and a schema's
+    default privileges cannot prevent that, so the privilege is revoked.
     """
     made = []
     if await connection.fetchval("SELECT to_regclass('nexus.migrations') IS NULL"):
@@ -306,8 +306,8 @@ async def _is_known(connection: Connection, queue: str) -> bool:
 
 
 async def _ensure_trigger(connection: Connection, queue: str, blockers: list[Holder]) -> list[str]:
-    """Our trigger on the queue, if the privileges allow it and nobody is in the way; without it, it
-    is only polled.
+    """Create our trigger on the queue, unless the privileges forbid it or another session is in the
+    way. Without it, the queue is only polled.
     """
     table = f"pgmq.q_{queue}"
     present = await connection.fetchval(
@@ -318,7 +318,7 @@ async def _ensure_trigger(connection: Connection, queue: str, blockers: list[Hol
     if present:
         return []
     try:
-        # OR REPLACE: another process may have been quicker, and a disabled one is made anew.
+        # OR REPLACE: another process may have created it, and a disabled one is created anew.
         await connection.execute(
             f"CREATE OR REPLACE TRIGGER nexus_notify_insert AFTER INSERT ON {table}"
             f" FOR EACH STATEMENT EXECUTE FUNCTION nexus.notify_insert('{channel(queue)}')"

@@ -1,4 +1,4 @@
-"""`NodeStore` and `ChoreStore` in PostgreSQL, and the nodes as an operator sees them."""
+"""`NodeStore` and `ChoreStore` in PostgreSQL, and the list of nodes for operators."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MOST_LISTED = 1000
 
 
 class PostgresNodeStore:
-    """See `NodeStore` and `ChoreStore`. Its chores are those of the services on one queue."""
+    """See `NodeStore` and `ChoreStore`. Chores are shared by the services on one queue."""
 
     def __init__(self, pool: PostgresPool, queue: str) -> None:
         self._pool = pool
@@ -62,8 +62,8 @@ class PostgresNodeStore:
 
 
 async def holds(connection: Connection, term: Term) -> bool:
-    """As `ChoreStore.hold`. In a transaction it is a fence: nobody takes the chore over before that
-    ends."""
+    """See `ChoreStore.hold`. In a transaction this is a fence: no other node can take over the
+    chore until it ends."""
     return bool(await _of(connection, "hold_chore", term))
 
 
@@ -94,10 +94,10 @@ class NodeStatus:
     beat_age: float
     """Seconds since its last heartbeat."""
     chores: list[str]
-    """What it does for all."""
+    """The chores that it is the leader for."""
 
 
 async def list_nodes(connection: Connection) -> list[NodeStatus]:
-    """All of them, those that run first: run it as `pool.run(list_nodes)`."""
+    """All nodes, running ones first. Run it as `pool.run(list_nodes)`."""
     rows = await connection.fetch(read("queries", "list_nodes"), MOST_LISTED)
     return [NodeStatus(**{**row, "concurrency": json.loads(row["concurrency"])}) for row in rows]

@@ -33,7 +33,7 @@ def location(url: str) -> str:
         query = parse_qs(parts.query)
     except ValueError:
         return "(unreadable URL)"
-    if "@" in parts.path or parts.fragment:  # of a password that is not percent-encoded, rather
+    if "@" in parts.path or parts.fragment:  # probably from a password that is not percent-encoded
         return "(unreadable URL)"
     port = query.get("port", [os.environ.get("PGPORT") or "5432"])[-1]
     given = parts.netloc.rpartition("@")[2] or query.get("host", [os.environ.get("PGHOST", "")])[-1]
@@ -62,7 +62,7 @@ def _host(host: str, port: str) -> str:
 
 
 def no_way(error: BaseException) -> str | None:
-    """Why there is no connection, in plain words; None for what the system says best itself."""
+    """Why there is no connection; None if the system's own message is best."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = getattr(error, "verify_message", "it cannot be verified")
         return f"TLS: the server's certificate is not accepted ({why})"
@@ -78,14 +78,14 @@ def no_way(error: BaseException) -> str | None:
 
 
 def is_refused(error: BaseException) -> bool:
-    """Whether nothing listens there."""
+    """Whether nothing listens at the address."""
     if not isinstance(error, OSError):
         return False
-    # Of several addresses that were tried the numbers are gone.
+    # If several addresses were tried, the error has no errno.
     listed = "Connect call failed" in str(error)
     return listed or error.errno in (errno.ECONNREFUSED, errno.ENOENT)
 
 
 def is_tls(error: BaseException) -> bool:
-    """Whether it is about TLS, which no waiting mends."""
+    """Whether the error concerns TLS, so that waiting does not help."""
     return isinstance(error, ssl.SSLError) or _NO_TLS in str(error)

@@ -1,5 +1,5 @@
-"""Whether the role of a session has what `roles.sql` grants a service: checked at the start, so
-that privileges missing after an upgrade are named."""
+"""Checks at the start whether the session's role has what `roles.sql` grants a service, so that
+privileges that are missing after an upgrade are named."""
 
 import re
 
@@ -13,7 +13,7 @@ _GRANT = re.compile(
 
 
 async def check_privileges(connection: Connection, queues: Queues) -> None:
-    """Raises DatabaseStartError that names each privilege which is lacking, and the mend."""
+    """Raise DatabaseStartError with each missing privilege and the fix."""
     role, found = await lacking(connection, queues)
     if found:
         raise DatabaseStartError(
@@ -24,7 +24,7 @@ async def check_privileges(connection: Connection, queues: Queues) -> None:
 
 
 async def lacking(connection: Connection, queues: Queues) -> tuple[str, list[str]]:
-    """The session's role, and each privilege that it lacks of a service's."""
+    """The session's role, and each of a service's privileges that it lacks."""
     pairs = _needed(queues)
     rows = await connection.fetch(
         read("queries", "lacking"), [table for table, _ in pairs], [right for _, right in pairs]
@@ -34,7 +34,7 @@ async def lacking(connection: Connection, queues: Queues) -> tuple[str, list[str
 
 
 def _needed(queues: Queues) -> list[tuple[str, str]]:
-    """Each table and privilege that `roles.sql` grants the service."""
+    """Each table and privilege that `roles.sql` grants to the service."""
     return [
         (queues.named(table.strip()), privilege.strip())
         for privileges, tables in _GRANT.findall(read(".", "roles"))

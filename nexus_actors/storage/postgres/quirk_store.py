@@ -1,4 +1,4 @@
-"""`QuirkStore` in PostgreSQL, and what operators may do with it."""
+"""`QuirkStore` in PostgreSQL, and the operators' actions on it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +8,9 @@ from nexus_actors.storage.postgres.sql import read
 from nexus_actors.storage.quirks import PROVIDER_QUIRKS, QUIRK_SECONDS, Quirk
 
 MOST_READ = 10_000
-"""Rows at most, whatever the table holds."""
+"""The most rows to read."""
 KEPT_SECONDS = 7 * QUIRK_SECONDS
-"""For how long a row stays where it is, for a person to see."""
+"""How long a row is kept for people to see."""
 
 
 class PostgresQuirkStore:
@@ -51,7 +51,7 @@ class PostgresQuirkStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearntQuirk:
-    """A row as an operator sees it."""
+    """A row for operators."""
 
     provider: str
     model: str
@@ -64,7 +64,7 @@ class LearntQuirk:
 
 
 async def list_quirks(connection: Connection) -> list[LearntQuirk]:
-    """What holds at present, the newest first: run it as `pool.run(list_quirks)`."""
+    """The quirks in effect, newest first. Run it as `pool.run(list_quirks)`."""
     rows = await connection.fetch(read("queries", "read_quirks"), QUIRK_SECONDS, MOST_READ)
     return [LearntQuirk(**dict(row)) for row in rows]
 
@@ -72,5 +72,5 @@ async def list_quirks(connection: Connection) -> list[LearntQuirk]:
 async def forget_quirks(
     connection: Connection, provider: str | None, model: str | None, field: str | None
 ) -> int:
-    """Forget what was learnt of this, None standing for any; how many rows went."""
+    """Forget what was learnt of these; None stands for any. Returns the number of rows."""
     return len(await connection.fetch(read("queries", "forget_quirks"), provider, model, field))

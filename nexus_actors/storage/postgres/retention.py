@@ -16,37 +16,37 @@ from nexus_actors.storage.retention import Kept
 log = logging.getLogger(__name__)
 
 Keys = list[int | str]
-"""Of rows: numbers of messages, ids of requests."""
+"""Keys of rows: numbers of messages, ids of requests."""
 
 MOST_STUCK: Final = 100
-"""Rows of a round that may be refused, each by itself. More are not the rows' fault."""
+"""The most rows of a round that may each be refused. If there are more, rows are not the cause."""
 LONGEST_AGE: Final = 1000 * 366 * 86_400.0
-"""Seconds. Nothing is older."""
+"""The greatest age that anything can have, in seconds."""
 
 
 @dataclass(slots=True)
 class _Kind:
-    """One of what is kept."""
+    """The statements and the state of one kind of rows."""
 
     chosen: str
-    """The statement that says which rows go next."""
+    """The statement that selects the next rows."""
     deleted: str
     """The statement that deletes rows by their keys."""
     stuck: Keys = field(default_factory=list)
-    """Rows of this round that were refused by themselves."""
+    """Rows of this round that were refused on their own."""
     error: StorageError | None = None
-    """Of the last of them."""
+    """The error of the last of them."""
 
     def end_round(self) -> None:
-        """They are told, and tried again in the next one."""
+        """Report the refused rows, and let the next round try them again."""
         if self.stuck:
             log.warning("not deleted, %d old rows: %s", len(self.stuck), self.error)
         self.stuck, self.error = [], None
 
 
 class PostgresRetentionStore:
-    """See `RetentionStore`. A batch that is refused is halved; a row that is refused alone is left
-    for the next round, and holds up no other."""
+    """See `RetentionStore`. A batch that is refused is halved. A row that is refused on its own is
+    left for the next round, and does not hold up the others."""
 
     def __init__(self, pool: PostgresPool, queues: Queues) -> None:
         self._pool = pool
@@ -73,13 +73,13 @@ class PostgresRetentionStore:
             deleted = await self._delete(kind, term, keys)
             if deleted:
                 return deleted
-            if len(kind.stuck) == stuck:  # others have deleted or hold them, or lead now
+            if len(kind.stuck) == stuck:  # others have deleted or locked them, or lead now
                 break
         kind.end_round()
         return 0
 
     async def _delete(self, kind: _Kind, term: Term, keys: Keys) -> int:
-        """By halves where they are refused; how many were deleted."""
+        """Delete rows, and halve batches that are refused. Returns how many were deleted."""
         batches: list[Keys] = [keys]
         deleted = 0
         while batches:
@@ -110,6 +110,6 @@ async def _delete(connection: Connection, sql: str, term: Term, keys: Keys) -> i
     async with connection.transaction():
         if not await holds(connection, term):
             return 0
-        # Whoever holds a row may do so for long.
+        # A row may be locked for long.
         await connection.execute("SET LOCAL lock_timeout = '200ms'")
         return int(await connection.fetchval(sql, keys))

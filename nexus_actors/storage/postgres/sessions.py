@@ -1,5 +1,5 @@
-"""Sessions of PostgreSQL that behave alike, whatever a database, a role or a pooler sets by
-default.
+"""Configures sessions so that they behave alike, whatever defaults a database, a role or a pooler
+sets.
 
 Settings are made by a statement, not at the connection's start, where a pooler such as PgBouncer
 lets only a few pass. A pooler must not change the server session between transactions (PgBouncer's
@@ -22,38 +22,37 @@ _APPLY = (
     "SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)"
 )
 _ROUNDS = 3
-"""How often two connections are compared: other clients of a pooler may come between."""
+"""The number of comparisons of two connections, since a pooler's other clients may interfere."""
 
 
 class TransactionPooling(ValueError):
-    """The database is behind a pooler that keeps no session."""
+    """The database is behind a pooler that does not keep sessions."""
 
 
 def session_settings(command_timeout: float) -> dict[str, str]:
-    """What our statements rely on. `command_timeout` in seconds; 0: none.
+    """The settings that our statements rely on. `command_timeout` in seconds; 0: none.
 
-    The statement timeout stops on the server what the client has given up on. A transaction that
-    says nothing for twice as long is its own process's, which is frozen: it ends, and what it locks
-    is free for others.
+    The statement timeout stops on the server what the client has given up on. A transaction that is
+    idle for twice as long belongs to a frozen process: it is ended, which releases its locks.
     """
     return {
         "statement_timeout": str(int(command_timeout * 1000)),
         "idle_in_transaction_session_timeout": str(int(2 * command_timeout * 1000)),
         "lock_timeout": "0",
-        # Our statements are short and estimated far too dear because they call functions.
+        # JIT: our statements are short, but estimated as expensive because they call functions.
         "jit": "off",
-        # They look up a few rows by key. Before a table's first ANALYZE, and because a batch's size
-        # is unknown to the planner, it would read the whole queue or journal for it.
+        # They look up a few rows by key. Before a table's first ANALYZE, and because the planner
+        # does not know a batch's size, it would read the whole queue or journal for that.
         "enable_seqscan": "off",
-        # They look up by key whatever a table's size, so one plan is right for all parameters, and
-        # planning them anew each time would take as long as they do.
+        # They look up by key whatever a table's size, so one plan is right for all parameters.
+        # Planning takes as long as executing.
         "plan_cache_mode": "force_generic_plan",
-        # What they look up is joined by hash: a batch's size is unknown to the planner, and one it
-        # takes for one row would be gone through for each of its rows.
+        # Look-ups are hash joins. The planner does not know a batch's size; if it expected one row,
+        # a nested loop would scan the batch for each row.
         "enable_nestloop": "off",
         "enable_mergejoin": "off",
-        # A database's or role's own settings are for others; these are PostgreSQL's defaults. Not
-        # default_transaction_read_only: whoever sets that, means us too.
+        # The settings of a database or role are for others; these are PostgreSQL's defaults. Not
+        # default_transaction_read_only: whoever sets that means this service, too.
         "search_path": '"$user", public',
         "standard_conforming_strings": "on",
         "default_transaction_isolation": "read committed",
@@ -69,7 +68,7 @@ def session_settings(command_timeout: float) -> dict[str, str]:
 
 
 async def configure(connection: Connection, settings: dict[str, str]) -> None:
-    """Make a session's settings."""
+    """Apply the settings to a session."""
     await connection.fetch(_APPLY, list(settings), list(settings.values()))
 
 
@@ -80,7 +79,8 @@ async def connect(
     command_timeout: float | None = None,
     settings: dict[str, str] | None = None,
 ) -> "asyncpg.Connection[asyncpg.Record]":
-    """A connection of its own, called `name`, with our settings, changed by `settings`."""
+    """Open a separate connection with the application name `name` and our settings, changed by
+    `settings`."""
     connection = await asyncpg.connect(
         url,
         timeout=timeout,
@@ -96,10 +96,10 @@ async def connect(
 
 
 async def refuse_transaction_pooling(connection: Connection, url: str) -> None:
-    """Raise TransactionPooling where the sessions behind two connections are the same, or change.
+    """Raise TransactionPooling if two connections share server sessions, or change them.
 
-    Only a pooler tells a client another process id than the server does: without one this costs one
-    statement.
+    Only a pooler reports another process id to the client than the server does, so without a pooler
+    this costs one statement.
     """
     mine = await _pid(connection)
     if mine == connection.get_server_pid():
@@ -108,7 +108,7 @@ async def refuse_transaction_pooling(connection: Connection, url: str) -> None:
     try:
         theirs = None
         for _ in range(_ROUNDS):
-            # Held, so that two who share sessions cannot have the same one at once.
+            # Inside a transaction, so that two clients cannot have the same session at once.
             async with other.transaction():
                 held = await _pid(other)
                 changed = theirs is not None and held != theirs

@@ -9,7 +9,7 @@ from nexus_actors.storage.postgres.sql import read
 from nexus_actors.storage.sights import Order
 
 STALE: Final = 60.0
-"""Seconds after which an order that nobody took is not carried out."""
+"""Seconds after which a pending order is no longer carried out."""
 
 
 class PostgresSightStore:
@@ -25,7 +25,7 @@ class PostgresSightStore:
 
     async def show(self, node: str, sights: Mapping[str, str | None]) -> Collection[str]:
         """See `SightStore.show`."""
-        # Each body is JSON already, and jsonb takes no character 0.
+        # Each body is JSON already. jsonb does not accept the character 0.
         pairs = (f"{json.dumps(what)}:{body or 'null'}" for what, body in sights.items())
         text = f"{{{','.join(pairs)}}}".replace("\\u0000", "\\ufffd")
         rows = await self._pool.run(fetch, read("queries", "write_sights"), node, text)

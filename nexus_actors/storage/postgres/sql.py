@@ -14,9 +14,9 @@ _NAME = re.compile(r"[a-z0-9_]{1,47}")
 
 
 def queue_name(name: str) -> str:
-    """`name`, if PGMQ and we can use it as a queue's name; else ValueError.
+    """`name`, if PGMQ and we can use it as a queue's name. Raises ValueError if not.
 
-    PGMQ lowers the case of names and bars only a few characters; ours go into SQL as identifiers.
+    PGMQ converts names to lower case and forbids few characters. We use names as SQL identifiers.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a queue name (a-z, 0-9, _; at most 47 characters): {name!r}")
@@ -29,16 +29,16 @@ def channel(queue: str) -> str:
 
 
 DUE = "greatest(q.vt, CASE WHEN q.enqueued_at < '2100-01-01 00:00:00+00' THEN q.enqueued_at END)"
-"""When a message `q` is due: no earlier than it was sent, so that a negative delay gains nothing. A
-time that no message can have been sent at does not count."""
+"""When a message `q` is due: not before it was sent, so that a negative delay has no advantage. A
+time at which no message can have been sent is ignored."""
 
 SAME = (
     "(q.enqueued_at > now()"
     " OR greatest(q.enqueued_at, '1970-01-01 00:00:00+00') = {journal}.received_at)"
 )
-"""Whether a message `q` is the one that a journal row means by its number. After its sequence began
-anew, that is the number of another. `lease` writes the time like this; one to come may have been
-any time then."""
+"""Whether a message `q` is the one that a journal row refers to by its number. If the sequence was
+reset, another message has that number. `lease` writes this time; if it is in the future, `lease`
+may have written any time."""
 
 _WORST = (
     "pg_column_size({row}.message)::bigint"
@@ -49,21 +49,21 @@ WEIGHT = (
     "CASE WHEN pg_column_compression({row}.message) IS NOT NULL AND " + _WORST + " <= 1048576"
     " THEN pg_column_size({row}.message #> '{{}}') ELSE " + _WORST + " END"
 )
-"""Bytes of a message when it is decompressed, or the most it can be. The size itself is told only
-by decompressing, which is done where it takes no more than a millisecond."""
+"""The size of a message when decompressed, or its upper bound, in bytes. The size itself requires
+decompressing, which is only done if it takes a millisecond at most."""
 
 LOCK_TIMEOUT = "500ms"
-"""So long a statement that ends requests waits for each lock: ours are held for milliseconds."""
+"""How long a statement that ends requests waits for each lock: ours are held for milliseconds."""
 
 SMALL_FIRST = "(weight <= 1048576 OR NOT EXISTS (SELECT FROM seen WHERE weight <= 1048576))"
-"""Which of those that are due are leased together: a small one is opened within milliseconds, and
-need not wait for the others, which may take a second each."""
+"""Which due messages are leased together: the small ones, if there are any. They are parsed within
+milliseconds, and need not wait for large ones, which may take a second each."""
 
 
 LeaseKind = Literal["in order", "small first", "chosen", "held"]
-"""Which messages `lease.sql` is to read: those that are due, of them the small ones first; of $6
-(msg_ids) those that are due, the small ones first; or one that was held before, $6, $7 (msg_id,
-read_ct), which comes unread if $8: then only the journal can tell whose it is."""
+"""Which messages `lease.sql` reads: those that are due; the small ones of them first; those of $6
+(msg_ids) that are due, small ones first; or the held one $6, $7 (msg_id, read_ct), which is left
+unread if $8, since then only the journal can tell whose it is."""
 
 _DUE = {
     "turn": "true",
@@ -101,35 +101,35 @@ _LEASE: Mapping[LeaseKind, Mapping[str, str]] = {
 
 
 FinishWay = Literal["queue", "direct"]
-"""Where `finish.sql` puts results: into the results queue, or, all but those that take the place of
-an error, into job_results itself."""
+"""Where `finish.sql` puts results: into the results queue, or directly into job_results, except
+those that replace an error."""
 
 _FEW_QUEUED = "d.sent_again_after IS NOT NULL AND (SELECT count FROM told_of) >= 0"
-"""Which results go to the queue where the others are stored. The second part is of no row, so it is
-looked at first, and once: all are told of, whether or not any goes to the queue."""
+"""Which results are queued if the others are stored. The second part depends on no row, so it is
+evaluated first and once: all results are notified, whether or not any is queued."""
 
 PARTS = (
     *("published", "attempts", "labels", "headers"),
     *("folded", "sum_key", "counted_latencies", "summed_latencies"),
 )
-"""Of statements, each in a file of its own; `stored` is of one way alone."""
+"""Parts of statements, each in its own file. `stored` only belongs to one `FinishWay`."""
 
 COLUMNS = ("msg_id", "vt", "read_ct", "enqueued_at", "last_read_at", "message", "headers")
-"""What a queue of PGMQ 1.8 and its archive share; other releases have other columns."""
+"""The columns that a queue of PGMQ 1.8 shares with its archive. Other releases have others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
-    """The queues of one service, and how it acknowledges their messages."""
+    """The queues of one service, and how it acknowledges messages."""
 
     requests: str = "ai_requests"
     results: str = "ai_results"
     dead: str = "ai_requests_dead"
     acknowledge: Literal["archive", "delete"] = "archive"
     fair: bool = False
-    """There is an index on `DUE`, and requests are read by it; else by PGMQ's on `vt`."""
+    """Whether there is an index on `DUE`, which requests are read by. If not: PGMQ's on `vt`."""
     columns: tuple[str, ...] = COLUMNS
-    """What the archive takes of a request: the columns that it shares with the queue."""
+    """The columns of requests that are archived: those that the archive shares with the queue."""
 
     def __post_init__(self) -> None:
         for name in (self.requests, self.results, self.dead):
@@ -141,7 +141,7 @@ class Queues:
 
     @classmethod
     def of(cls, queue: QueueSettings) -> "Queues":
-        """Those of a config."""
+        """The queues in a config."""
         return cls(
             requests=queue.requests,
             results=queue.results,
@@ -150,9 +150,9 @@ class Queues:
         )
 
     def query(self, name: str, kind: LeaseKind = "in order", way: FinishWay = "queue") -> str:
-        """The statement `queries/NAME.sql`, its parts and this service's names in it.
+        """The statement `queries/NAME.sql`, with its parts and this service's names.
 
-        PGMQ names its tables after their queues, and a table's name cannot be a parameter.
+        PGMQ derives the names of tables from its queues', and a table cannot be a parameter.
         """
         direct = way == "direct"
         parts = {part: read("parts", part).rstrip() for part in PARTS}
@@ -164,7 +164,7 @@ class Queues:
         return self.named(text)
 
     def named(self, text: str) -> str:
-        """`text` with this service's names in it."""
+        """Insert this service's names into `text`."""
         values = {
             "requests": self.requests,
             "results": self.results,
@@ -185,12 +185,12 @@ class Queues:
 
 @cache
 def read(directory: str, name: str) -> str:
-    """The text of a file of ours."""
+    """The text of one of our SQL files."""
     return files(_PACKAGE).joinpath(directory, f"{name}.sql").read_text(encoding="utf-8")
 
 
 def numbered_migrations() -> list[tuple[int, str]]:
-    """Number and name of each migration, in order."""
+    """The number and name of each migration, in order."""
     names = (entry.name for entry in files(_PACKAGE).joinpath("migrations").iterdir())
     return sorted(
         (int(name[:4]), name.removesuffix(".sql"))

@@ -12,19 +12,19 @@ from nexus_actors.storage.sums import Portion
 
 LEAST_DELAY: Final = 30.0
 MARGIN: Final = 10.0
-"""Seconds. When a request ended is when its transaction began, which others see at its end: not
-later than the timeout of a statement, and what the commit itself takes."""
+"""Seconds. A request's end time is when its transaction began, which others see only at its commit:
+after up to the statement timeout and the time of the commit itself."""
 MOST_AGENTS: Final = 1000
-"""Of a span. All others are summed together."""
+"""The most agents of a span. All others are summed together."""
 MOST_NAMES: Final = 100
-"""Of a span: task types, and models, and so on."""
+"""The most task types, models and so on of a span."""
 MOST_ROWS: Final = 3000
-"""Of a span, with all their texts. The rest are summed by provider and model."""
+"""The most rows of a span with all their texts. The rest is summed by provider and model."""
 MOST_AT_ONCE: Final = 50_000
-"""Requests of an hour of the past that are summed by one statement. Of more, each minute is."""
+"""The most requests of a past hour to sum in one statement. If it has more, by minutes."""
 BATCH: Final = 5000
 COUNTED: Final = 100_000
-"""Messages of the queue that are counted at most. Of more PostgreSQL's estimate is good enough."""
+"""The most messages of the queue to count. Beyond that, PostgreSQL's estimate is good enough."""
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -49,7 +49,7 @@ class PostgresSumStore:
     """See `SumStore`. Its sums are those of one queue."""
 
     def __init__(self, pool: PostgresPool, queues: Queues, *, statement_timeout: float) -> None:
-        """`statement_timeout`: seconds, that of the services which end requests."""
+        """`statement_timeout`: seconds, of the services that end requests."""
         self._pool = pool
         self._queue = queues.requests
         self._of_requests = queues.query("sum_requests")
@@ -116,7 +116,7 @@ class PostgresSumStore:
         return _Next(**dict(row))
 
     async def _set_back(self, connection: Connection) -> None:
-        """Where the sums are ahead of the clock, what they say of the last hours is forgotten."""
+        """Forget the sums of the last hours if they are ahead of the clock."""
         until: datetime | None = await connection.fetchval(
             read("queries", "sums_back"), self._queue, self._delay
         )
@@ -140,7 +140,7 @@ class PostgresSumStore:
         return replace(todo, hours_until=todo.hours_until + HOUR)
 
     async def _sum_old(self, connection: Connection, todo: _Next, hour: datetime) -> _Next:
-        """An hour of the past, or one of its minutes, which are not kept."""
+        """Sum a past hour, or one of its minutes, which are not kept."""
         since = todo.minutes_since
         if since is None and todo.is_large:
             since = hour + HOUR

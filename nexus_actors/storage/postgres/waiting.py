@@ -1,4 +1,4 @@
-"""What waits, and for what: the view `nexus.waiting`, for operators."""
+"""Reads which requests wait, and for what, from the view `nexus.waiting`, for operators."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ _REQUEST = (
 async def read_waiting(
     connection: Connection, queue: str, agent: str | None, reason: str | None, most: int
 ) -> tuple[list[Row], list[Row]]:
-    """Of a queue: how many wait for each reason and detail, and up to `most` requests, those that
-    wait longest first; of one agent and for one reason, if these are given.
+    """For a queue, how many requests wait for each reason and detail, and up to `most` requests,
+    longest waiting first; optionally of one agent and for one reason.
 
     Run it as `pool.run(read_waiting, …)`.
     """
@@ -35,7 +35,7 @@ async def read_waiting(
 
 
 async def read_wait(connection: Connection, request_id: str) -> Row | None:
-    """What one request waits for, as nexus.waiting has it; None if it does not wait. Run it as
+    """What one request waits for, as in nexus.waiting; None if it does not wait. Run it as
     `pool.run(read_wait, request_id)`."""
     row = await connection.fetchrow(read("queries", "read_wait"), request_id)
     return None if row is None else dict(row)
