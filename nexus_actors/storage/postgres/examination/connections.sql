@@ -1,5 +1,5 @@
--- How many connections there may be, and are: of the server, of this role, of this database; -1: no limit of its own. Those of an
--- examination ($1: its sessions' name) will be gone.
+-- The limits and numbers of connections: of the server, of this role, of this database; -1: no limit. Without the
+-- sessions of an examination ($1: their name), which will be gone.
 SELECT current_setting('max_connections')::integer
        - current_setting('superuser_reserved_connections')::integer
        - coalesce(current_setting('reserved_connections', true)::integer, 0) AS server_most,

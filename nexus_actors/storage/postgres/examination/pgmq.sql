@@ -1,4 +1,4 @@
--- PGMQ: the extension's version, null where its SQL was installed; the newest that the server has; whether messages have headers.
+-- PGMQ: the extension's version, null if installed from SQL; the server's newest version; whether messages have headers.
 SELECT to_regnamespace('pgmq') IS NOT NULL AS there,
        (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'pgmq') AS version,
        (SELECT a.default_version FROM pg_available_extensions AS a WHERE a.name = 'pgmq') AS newest,

@@ -1,5 +1,5 @@
--- What roles lack that may send requests: those that have one of a producer's privileges, and neither own the queue nor are the
--- service ($1: privileges on tables that make a service). Superusers lack nothing.
+-- What roles that may send requests lack: those with one of a producer's privileges that neither own the queue nor are
+-- the service ($1: privileges on tables that make a service). Superusers lack nothing.
 WITH queue AS (SELECT c.oid, c.relowner FROM pg_class AS c WHERE c.oid = to_regclass('pgmq.q_{requests}')),
 sending AS (SELECT p.oid FROM pg_proc AS p WHERE p.oid = to_regprocedure('nexus.send(jsonb, integer, text)')),
 senders AS (

@@ -1,4 +1,4 @@
--- The columns that the requests queue and its archive share, for SQL.
+-- The columns that the requests queue and its archive share, as a list in SQL.
 SELECT quote_ident(q.attname) AS name
 FROM pg_attribute AS q
 JOIN pg_attribute AS a ON a.attrelid = 'pgmq.a_{requests}'::regclass AND a.attname = q.attname

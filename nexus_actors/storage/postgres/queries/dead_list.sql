@@ -1,7 +1,7 @@
--- The next dead letters after the number $1, $4 at most: of the numbers $2, older than $3 seconds (each null: any). In no order.
+-- The next dead letters after the number $1, at most $4: of the numbers $2, older than $3 seconds (null: any). Unordered.
 --
--- Never a letter's text: a few fields, cut. A letter may be anything, and huge as text, so only what has no parts becomes text, and
--- no more letters are looked at than may be decompressed at once. Each is decompressed once.
+-- Returns a few fields, cut short. A letter may be anything and huge as text, so only scalars are converted to text, and
+-- the number of letters is limited by their size when decompressed. Each is decompressed once.
 WITH seen AS MATERIALIZED (
     SELECT d.msg_id, d.enqueued_at, d.message,
            {weight_d} AS weight
@@ -18,7 +18,7 @@ few AS MATERIALIZED (
     WHERE place = 1 OR together <= 268435456
 )
 SELECT f.msg_id AS number,
-       -- A time that a datetime can hold.
+       -- A time within the range of a datetime.
        least(greatest(f.enqueued_at, '0001-01-02 00:00:00+00'), '9999-12-30 00:00:00+00') AS dead_at,
        told.texts
 FROM few AS f

@@ -1,4 +1,4 @@
--- As dead_list.sql, the numbers alone: nothing of a letter is looked at.
+-- Like dead_list.sql, but only the numbers: the content of letters is not read.
 SELECT d.msg_id AS number,
        least(greatest(d.enqueued_at, '0001-01-02 00:00:00+00'), '9999-12-30 00:00:00+00') AS dead_at
 FROM pgmq.q_{dead} AS d

@@ -11,7 +11,7 @@ WITH letter AS MATERIALIZED (
 opened AS MATERIALIZED (
     SELECT l.msg_id,
            CASE WHEN jsonb_typeof(p.plain -> 'request_id') = 'string' THEN p.plain ->> 'request_id' END AS request_id,
-           -- The inner one, where it came wrapped without an id of the outer one.
+            -- The inner id, if the request was wrapped without an outer id.
            CASE WHEN jsonb_typeof(p.plain #> '{request,request}') = 'object'
                      AND jsonb_typeof(p.plain #> '{request,request_id}') IS DISTINCT FROM 'string'
                 THEN p.plain #> '{request,request}' ELSE p.plain -> 'request' END AS request,
@@ -25,7 +25,7 @@ opened AS MATERIALIZED (
 ),
 fate AS MATERIALIZED (
     SELECT o.is_result AND NOT o.has_request AS is_result, o.msg_id, o.request_id, o.request, o.archived, o.headers,
-           -- Two requests of one id never get the same; of an id that was made so before, the suffix is replaced.
+            -- Different requests with one id get different new ids. An earlier suffix of this kind is replaced.
            left(regexp_replace(left(o.request_id, 300), '~([0-9]+|[0-9a-f]{32,32})$', ''), 222)
            || '~' || replace(gen_random_uuid()::text, '-', '') AS new_id,
            CASE WHEN o.is_result THEN 'it is a result, and holds no request'
@@ -42,7 +42,7 @@ sent AS MATERIALIZED (
     WHERE f.why IS NULL AND jsonb_typeof(f.request) = 'object'
 ),
 put_away AS MATERIALIZED (
-    -- What the archive has under this number already can only be deleted.
+    -- A message whose number is in the archive already can only be deleted.
     SELECT CASE WHEN EXISTS (SELECT FROM pgmq.a_{dead} AS a WHERE a.msg_id = $1)
                 THEN pgmq.delete('{dead}', $1::bigint) ELSE pgmq.archive('{dead}', $1::bigint) END AS done
     FROM sent

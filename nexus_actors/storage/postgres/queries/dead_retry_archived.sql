@@ -1,5 +1,5 @@
--- As dead_retry.sql, where the request of the dead letter $1 is in the archive, under the number $2 and with the id $3: send it
--- again as $4. No row if it is not there, or the letter is gone.
+-- Like dead_retry.sql, if the request of the dead letter $1 is in the archive, under the number $2 and with the id $3:
+-- send it again as $4. No row if it is not there, or if the letter is gone.
 WITH letter AS MATERIALIZED (
     SELECT d.msg_id, {headers} AS headers
     FROM pgmq.q_{dead} AS d

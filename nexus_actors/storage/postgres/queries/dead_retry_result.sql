@@ -1,6 +1,6 @@
--- Put the result in the dead letter $1 back into the results queue as it was, and archive the letter. One that was too large for a
--- letter comes from the archive. `is_sent` is false where it is not there either; no row if the letter is gone, or in the hands of
--- another.
+-- Put the result in the dead letter $1 back into the results queue unchanged, and archive the letter. A result too large
+-- for a letter comes from the archive; `is_sent` is false if it is not there, either. No row if the letter is gone or
+-- locked.
 WITH letter AS MATERIALIZED (
     SELECT d.msg_id, d.message
     FROM pgmq.q_{dead} AS d
@@ -19,7 +19,7 @@ opened AS MATERIALIZED (
 found AS MATERIALIZED (
     SELECT o.result FROM opened AS o WHERE jsonb_typeof(o.result) <> 'null'
     UNION ALL
-    -- A number may be another result's by now: after a failover a sequence may begin anew.
+    -- The number may be another result's by now: a sequence may be reset after a failover.
     SELECT a.message
     FROM opened AS o
     JOIN pgmq.a_{results} AS a ON a.msg_id = o.archived

@@ -1,5 +1,5 @@
--- As dead_retry.sql, but under the id that it has: the request of the dead letter $1 is sent as it came, and its result will
--- supersede the error. What cannot be sent stays: `why`. One that was too large for its letter comes from the archive.
+-- Like dead_retry.sql, but with the old id: the request of the dead letter $1 is sent unchanged, and its result will
+-- supersede the error. A letter that cannot be sent stays: `why`. A request too large for its letter is in the archive.
 WITH letter AS MATERIALIZED (
     SELECT d.msg_id, d.message
     FROM pgmq.q_{dead} AS d
@@ -45,7 +45,7 @@ sent AS MATERIALIZED (
     WHERE f.why IS NULL
 ),
 put_away AS MATERIALIZED (
-    -- What the archive has under this number already can only be deleted.
+    -- A message whose number is in the archive already can only be deleted.
     SELECT CASE WHEN EXISTS (SELECT FROM pgmq.a_{dead} AS a WHERE a.msg_id = $1)
                 THEN pgmq.delete('{dead}', $1::bigint) ELSE pgmq.archive('{dead}', $1::bigint) END AS done
     FROM sent

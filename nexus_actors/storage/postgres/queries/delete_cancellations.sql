@@ -1,4 +1,4 @@
--- Delete the wishes to cancel the requests $1; how many there were. One whose request is in work by now stays.
+-- Delete the cancellations of the requests $1, unless a request is in work by now. Returns how many.
 WITH wanted AS MATERIALIZED (
     SELECT r.request_id FROM nexus.requests AS r WHERE r.request_id = ANY ($1::text[]) AND r.finished_at IS NULL
 ),

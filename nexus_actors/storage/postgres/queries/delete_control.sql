@@ -1,4 +1,4 @@
--- Delete the rows $1 of nexus.control, by their places, whose time is over; how many there were.
+-- Delete the rows $1 (ctids) of nexus.control whose time is over. Returns how many.
 WITH gone AS (
     DELETE FROM nexus.control WHERE ctid = ANY ($1::text[]::tid[]) AND until < clock_timestamp() RETURNING 1
 )

@@ -1,4 +1,4 @@
--- Delete the requests $1 that have ended, with their attempts; how many there were. Those that somebody holds stay.
+-- Delete the requests $1 that have ended, with their attempts, unless they are locked. Returns how many.
 WITH old AS MATERIALIZED (
     SELECT request_id
     FROM nexus.requests

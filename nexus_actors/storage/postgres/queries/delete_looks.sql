@@ -1,4 +1,4 @@
--- Delete the rows $1 of nexus.looks, by their places, that are over; how many there were.
+-- Delete the rows $1 (ctids) of nexus.looks if their time is over. Returns how many.
 WITH gone AS (
     DELETE FROM nexus.looks WHERE ctid = ANY ($1::text[]::tid[]) AND until < clock_timestamp() RETURNING 1
 )

@@ -1,3 +1,3 @@
--- Delete the messages $1 of the archive of results; how many there were.
+-- Delete the messages $1 from the archive of results. Returns how many.
 WITH gone AS (DELETE FROM pgmq.a_{results} WHERE msg_id = ANY ($1::bigint[]) RETURNING 1)
 SELECT count(*) FROM gone

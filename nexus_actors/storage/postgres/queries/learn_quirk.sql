@@ -11,10 +11,10 @@ WITH gone AS (
                       WHERE provider = $1
                             AND (model, field, effort) <> ($2, $3, $4)
                       ORDER BY learnt_at DESC
-                      OFFSET $7 - 2  -- the last that may stay beside the new one
+                      OFFSET $7 - 2  -- the last one that may stay beside the new one
                       LIMIT 1)))
               AND (provider, model, field, effort) <> ($1, $2, $3, $4)
-        FOR UPDATE SKIP LOCKED  -- another process that learns deletes the same
+        FOR UPDATE SKIP LOCKED  -- another process may be deleting the same rows
     ) AS old
     WHERE (q.provider, q.model, q.field, q.effort) = (old.provider, old.model, old.field, old.effort)
 )

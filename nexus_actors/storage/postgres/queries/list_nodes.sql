@@ -1,4 +1,4 @@
--- All nodes, those that run first; at most $1.
+-- All nodes, running ones first; at most $1.
 SELECT node, name, host, version, pid, queue, started_at, beat_at, state, why, in_flight, concurrency::text AS concurrency,
        restarts, last_error, beat_age, chores
 FROM nexus.node_states

@@ -1,4 +1,4 @@
--- How many nodes of the queue $1 there are, by state.
+-- The number of nodes of the queue $1 by state.
 SELECT state, count(*) AS nodes
 FROM nexus.node_states
 WHERE queue = $1

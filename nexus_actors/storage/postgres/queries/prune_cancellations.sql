@@ -1,5 +1,5 @@
--- As prune_journal.sql, of wishes to cancel: of requests that have ended, where the wish came with the end; and those older than $1 seconds
--- of requests that nobody has leased.
+-- Like prune_journal.sql, for cancellations: those of requests that have ended, and those older than $1 seconds of
+-- requests that were never leased.
 SELECT c.request_id AS key
 FROM nexus.cancellations AS c
 LEFT JOIN LATERAL (

@@ -1,4 +1,4 @@
--- As prune_requests.sql, of the dead letters. Those that were sent again leave gaps in the numbers, so the newest are counted.
+-- Like prune_requests.sql, for dead letters. Retried letters leave gaps in the numbers, so the newest are counted.
 SELECT msg_id AS key
 FROM (SELECT msg_id, enqueued_at FROM pgmq.q_{dead} WHERE msg_id <> ALL ($4::bigint[])
       ORDER BY msg_id LIMIT 10 * $3::integer) AS oldest

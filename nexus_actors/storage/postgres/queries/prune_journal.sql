@@ -1,8 +1,8 @@
--- As prune_requests.sql, of the journal: requests that have ended. Of those that ended together with the oldest to stay none
--- goes.
+-- Like prune_requests.sql, for requests in the journal that have ended. Those that ended at the same time as the oldest
+-- one to keep are kept, too.
 SELECT request_id AS key
 FROM nexus.requests
-WHERE finished_at < greatest(  -- of what is not null
+WHERE finished_at < greatest(  -- ignores nulls
     CASE WHEN $1::float8 > 0 THEN now() - make_interval(secs => $1) END,
     CASE WHEN $2::bigint > 0 THEN (
         SELECT finished_at

@@ -1,4 +1,4 @@
--- As prune_requests.sql, of the nodes that have stopped or are lost: for $1 seconds, or beyond the $2 that beat last.
+-- Like prune_requests.sql, for nodes that have been stopped or lost for $1 seconds, or beyond the $2 most recent ones.
 SELECT node AS key
 FROM (SELECT node, beat_at, row_number() OVER (ORDER BY beat_at DESC, node) AS place
       FROM nexus.node_states

@@ -1,5 +1,5 @@
--- Of the archive the next $3 messages to be deleted: older than $1 seconds, or beyond the $2 newest (0: whatever their age,
--- number); none of $4. Looks at its oldest only, so that it is as quick where there is nothing to be deleted.
+-- The next $3 messages to delete from the archive: older than $1 seconds, or beyond the $2 newest (0: no limit), without
+-- those in $4. Reads only the oldest ones, so that it is fast even if there is nothing to delete.
 SELECT msg_id AS key
 FROM (SELECT msg_id, archived_at FROM pgmq.a_{requests} WHERE msg_id <> ALL ($4::bigint[])
       ORDER BY msg_id LIMIT 10 * $3::integer) AS oldest

@@ -1,4 +1,4 @@
--- As prune_requests.sql, of the archive of results.
+-- Like prune_requests.sql, for the archive of results.
 SELECT msg_id AS key
 FROM (SELECT msg_id, archived_at FROM pgmq.a_{results} WHERE msg_id <> ALL ($4::bigint[])
       ORDER BY msg_id LIMIT 10 * $3::integer) AS oldest

@@ -1,5 +1,5 @@
--- Delete up to $3 sums of the queue $1, and as many totals and notes of its length, of each span: minutes that are three hours old, but for those of an hour that
--- is still to be summed by them; hours and days that are older than $2 seconds (0: none). How many.
+-- Delete up to $3 sums of the queue $1, and as many totals and backlogs, of each span: minutes older than three hours,
+-- except those of an hour that they are still needed for; hours and days older than $2 seconds (0: none). Returns how many.
 WITH over AS MATERIALIZED (
     SELECT l.span, CASE WHEN l.span = 'minute' THEN (
                SELECT least(clock_timestamp() - interval '3 hours', p.hours_until)

@@ -1,5 +1,5 @@
--- How many messages each of the service's queues holds, how many of them are visible now, how many seconds ago the oldest was sent,
--- and for how many the longest has been visible. A time that no message can have does not count.
+-- For each of the service's queues: the number of messages, the number of visible ones, the age of the oldest in seconds,
+-- and how long one has been visible. A time that no message can have is ignored.
 SELECT queue, total, visible, extract(epoch FROM clock_timestamp() - oldest)::float8 AS oldest_seconds,
        extract(epoch FROM clock_timestamp() - due)::float8 AS due_seconds
 FROM (

@@ -1,4 +1,4 @@
--- What operators want of the nodes of these names ($1), or of all, at present.
+-- The operators' current orders for the nodes with these names ($1), or for all.
 SELECT c.action, c.subject, c.name, c.node, c.value, c.by, c.why, c.since, c.until,
        extract(epoch FROM c.until - clock_timestamp())::double precision AS seconds_left
 FROM nexus.control AS c

@@ -1,2 +1,2 @@
--- What somebody looks at of the node $1.
+-- What people currently look at on the node $1.
 SELECT what FROM nexus.looks WHERE node = $1 AND until > clock_timestamp() ORDER BY what LIMIT 100

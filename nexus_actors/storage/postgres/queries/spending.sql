@@ -1,5 +1,5 @@
--- Of the budgets $1, counted by $2 (day, month): what is spent and reserved in the period that runs, when it began and how many seconds
--- ago, and when the next one begins.
+-- For the budgets $1 with the periods $2 (day, month): dollars spent and reserved in the current period, when it began
+-- and how many seconds ago, and when the next one begins.
 SELECT b.name, coalesce(s.spent, 0)::float8 AS spent, coalesce(s.reserved, 0)::float8 AS reserved,
        p.begins AT TIME ZONE 'UTC' AS begins_at, extract(epoch FROM now() AT TIME ZONE 'UTC' - p.begins)::float8 AS seconds,
        (p.begins + ('1 ' || b.span)::interval) AT TIME ZONE 'UTC' AS renews_at

@@ -1,5 +1,5 @@
--- Dollars that attempts have cost since an hour ago, and since the day began (UTC), by provider: those of requests that have ended
--- since. Each request's attempts are looked up, so that none is read of earlier ones.
+-- Dollars by provider for attempts that began within the last hour, and since midnight (UTC), of requests that have
+-- ended. The attempts are looked up by request, so that earlier ones are not read.
 WITH since AS MATERIALIZED (
     SELECT now() - interval '1 hour' AS hour, date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS day
 )

@@ -1,7 +1,7 @@
--- Sum the requests of the queue $1 that ended from $3 until before $4 as the span $2, with their attempts, whose provider and model are
--- their own. Of each text all but the busiest are summed together, $5 agents and $6 of any other; and of rows all but $7, as far as
--- agents, task types, complexities and errors go. So a span has few rows, whatever producers write.
--- Attempts whose request was sent again after they had been summed are not summed again.
+-- Sum the requests of the queue $1 that ended from $3 until before $4 as the span $2, with their attempts by the attempts'
+-- own provider and model. Only the busiest texts have rows of their own, $5 agents and $6 of any other kind; if there are
+-- more than $7 rows, the rest is summed by provider and model. So a span has few rows, whatever producers write.
+-- Attempts of a request that was sent again after they had been summed are not summed again.
 WITH ended AS MATERIALIZED (
     SELECT r.request_id, left(coalesce(r.agent_id, ''), 255) AS agent_id, left(coalesce(r.task_type, ''), 255) AS task_type,
            left(coalesce(r.complexity, ''), 255) AS complexity, left(coalesce(r.provider, ''), 255) AS provider,

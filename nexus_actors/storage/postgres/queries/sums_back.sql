@@ -1,5 +1,5 @@
--- Where the sums of the queue $1 are ahead of the clock, which was set back, or is that of another server: sum the last three hours again,
--- for what ends now may lie before what is summed. $2 as in sums_next.sql; some seconds do no harm, since so much is waited for.
+-- If the sums of the queue $1 are ahead of the clock (set back, or another server's), sum the last three hours again,
+-- since new ends may be earlier than what is summed. $2 as in sums_next.sql; a few seconds are tolerated.
 UPDATE nexus.sums_progress AS p
 SET minutes_until = s.hour, hours_until = least(p.hours_until, s.hour), hours_since = least(p.hours_since, s.hour),
     minutes_since = CASE WHEN p.hours_since <= s.hour THEN p.minutes_since END

@@ -1,9 +1,9 @@
--- What of the queue $1 is to be summed next. A request is seen in the journal some time after it ended, up to $2 seconds: what ended
--- since is left. Until $3 seconds ago the past is summed (0: all of it).
--- What other queues have is not passed over, so that no look is longer than what it finds: there may be nothing of this queue at all.
--- The row stays locked: whoever asks what is summed (nexus.send_again) waits for this portion.
--- minute: the next one in which something ended, null if none has; minutes_until: until then nothing is left, if it is null.
--- old_hour: the newest hour of the past; is_large: it has more than $4 requests of all queues, so that it is summed by minutes, the last one first.
+-- What to sum next for the queue $1. A request may appear in the journal up to $2 seconds after it ended, so later ones are
+-- left for another time. The past is summed back to $3 seconds ago (0: all of it). Minutes and hours in which only other
+-- queues had requests are returned, too, so that no search takes long if this queue has none.
+-- The row stays locked: nexus.send_again, which reads what is summed, waits for this portion.
+-- minute: the next one in which a request ended; null: none up to minutes_to. old_hour: the newest unsummed hour of the
+-- past; is_large: it has more than $4 requests of all queues, so it is summed by minutes, the last one first.
 WITH progress AS MATERIALIZED (
     SELECT p.minutes_until, p.hours_until, p.hours_since, p.minutes_since,
            date_trunc('minute', clock_timestamp() - make_interval(secs => $2), 'UTC') AS minutes_to

@@ -1,4 +1,4 @@
--- How many requests that were leased once wait, by what for; since when the oldest does, and when the first may be called again.
+-- Requests that were leased once and wait, by reason: how many, the earliest start, and the earliest next call.
 SELECT coalesce(r.wait_reason, 'provider_full') AS reason, count(*) AS requests, min(r.wait_since) AS since,
        min(r.wait_until) AS until
 FROM nexus.requests AS r
