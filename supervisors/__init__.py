@@ -11,7 +11,7 @@
 `docs/supervisors.md` is the tutorial. Import these names from here, not from the modules below. The
 modules, in the order to read them:
 
-- errors, telemetry: used by all others
+- errors, telemetry: used by all other modules
 - _core: a process: its reasons, messages, mailbox, deadlines, ref and task
 - system: inspect, suspend and trace an actor (OTP's sys)
 - servers: gen_server, agent

@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""The way in: a tree inside any trio program, and a program that is a tree."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""Runs a tree inside any trio program, or as a program of its own."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
 SIGNALS: tuple[signal.Signals, ...] = tuple(
     getattr(signal, name) for name in _NAMES if hasattr(signal, name)
 )
-"""Those of them that the platform has: Windows has no SIGHUP."""
+"""Those that the platform has: Windows has no SIGHUP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Ended:
     """How a program that was started with `run` or `serve` ended."""
 
     reason: ExitReason
-    """The root's. A supervisor that gives up ends with Shutdown, like one that was told to stop."""
+    """The root's reason. A supervisor ends with Shutdown, also if it gives up."""
     signal: signal.Signals | None
-    """The first one received; None: the root ended by itself, which is a failure for a service."""
+    """The first signal received. None: the root ended by itself, a failure for a service."""
 
 
 @asynccontextmanager
@@ -85,11 +85,11 @@ async def open_tree(root: Root, *, grace: float = math.inf) -> AsyncIterator[Act
 async def _hosting(
     spec: ChildSpec, grace: float, killed: trio.Event | None = None
 ) -> AsyncIterator[Process]:
-    """The root's process, for as long as the block, and stopped in order at its end. killed: set
-    where it is ended as somebody wished, and said so, which is no crash to report.
+    """Run the root's process for the duration of the block, and stop it in order at the end.
+    killed: set if it is killed on request, which is not a crash to report.
 
-    What the block raises comes out as it is, in no group. What ended the program came first or
-    comes instead, bare.
+    An exception of the block comes out unchanged, without a group. One that ends the program
+    replaces it, also without a group.
     """
     end: ProgramEnd | None = None
     inner: BaseException | None = None
@@ -106,12 +106,12 @@ async def _hosting(
                     raise
                 finally:
                     await _stop_root(process, grace)
-                nursery.cancel_scope.cancel()  # whatever else the block has started in it
+                nursery.cancel_scope.cancel()  # tasks that the block has started in it
             except BaseException as error:
                 inner = error
                 raise
     except BaseExceptionGroup as group:
-        # What the block raised must not reach its author wrapped in our nursery's group.
+        # An exception of the block must not come out wrapped in our nursery's group.
         if group.exceptions != (inner,):
             if not ends_program(group):
                 raise
@@ -142,7 +142,7 @@ def run(
 async def serve(
     start_root: Root, *, grace: float = math.inf, signals: Iterable[signal.Signals] = SIGNALS
 ) -> Ended:
-    """`run` within trio.run, in the main thread. Raises NotInTrio elsewhere."""
+    """`run` inside trio.run, in the main thread. Raises NotInTrio elsewhere."""
     must_be_in_trio()
     asked: signal.Signals | None = None
     killed = trio.Event()
@@ -216,7 +216,7 @@ async def _await_start(process: Process, spec: ChildSpec) -> StartError | None:
         return StartTimeout(spec.id, spec.start_timeout)
     reason = process.reason
     if isinstance(reason, Shutdown) and isinstance(reason.detail, StartError):
-        return reason.detail  # a supervisor's: it names the child, which says more than the root
+        return reason.detail  # a supervisor's: it names the child, which is more specific
     failure = FailedToStartChild(spec.id, reason)
     failure.__cause__ = cause_of(reason)
     return failure
@@ -225,9 +225,9 @@ async def _await_start(process: Process, spec: ChildSpec) -> StartError | None:
 async def _stop_root(process: Process, grace: float) -> None:
     if process.reason is not None:
         return
-    with trio.CancelScope(shield=True):  # bounded: by grace, then by KILL_GRACE
+    with trio.CancelScope(shield=True):  # bounded by grace, then by KILL_GRACE
         try:
             await stop_process(process, grace, margin=SUPERVISOR_MARGIN)
-        except BaseException:  # Ctrl-C, again
+        except BaseException:  # a second Ctrl-C
             process.kill()
             raise

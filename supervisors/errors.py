@@ -1,4 +1,4 @@
-"""Every exception this runtime raises on purpose. Those with a ref stand beside what raises them.
+"""All exceptions that this runtime raises itself. Those with a ref are defined in other modules.
 
 SupervisorsError
 ├── CallError                 a call got no answer
@@ -39,14 +39,14 @@ from supervisors._core.strays import ends_program
 
 
 class SupervisorsError(Whole):
-    """Base of all of them. What bears a ref cannot be pickled, and a copy bears no cause."""
+    """Base of all of them. One with a ref cannot be pickled, and a copy has no cause."""
 
 
 # --- calls ---
 
 
 class CallError(SupervisorsError):
-    """A call got no answer. `server` is its name, `request` what was asked (never part of the
+    """A call got no answer. `server` is its name, `request` the request (never part of the
     message).
     """
 
@@ -57,14 +57,14 @@ class CallError(SupervisorsError):
 
 
 class NoProcess(CallError):
-    """Nobody there: it never was, or has ended (OTP `noproc`)."""
+    """There is no such process: it never existed, or has ended (OTP `noproc`)."""
 
     def __init__(self, server: str, request: object) -> None:
         super().__init__(server, request, "no such process")
 
 
 class CallTimeout(CallError):
-    """No answer within `timeout` seconds. The server is not affected; a late answer vanishes."""
+    """No answer within `timeout` seconds. The server is not affected; a late answer is dropped."""
 
     def __init__(self, server: str, request: object, timeout: float) -> None:
         self.timeout = timeout
@@ -132,7 +132,7 @@ class StartTimeout(StartError):
 
 
 class StartIgnored(StartError):
-    """The root's init said Ignore, so there is no tree."""
+    """The root's init returned Ignore, so there is no tree."""
 
 
 class MaxChildren(StartError):
@@ -150,7 +150,7 @@ class SpecError(StartError, ValueError):
 
     def __init__(self, value: object = None) -> None:
         self.value = value
-        # Of an object the type alone: what it holds may be a secret, and this message is logged.
+        # For an object, only the type: its content may be a secret, and this message is logged.
         shown = repr(value) if isinstance(value, str | float | int | None) else type(value).__name__
         super().__init__(f"{self.what}: {shown}")
 
@@ -282,13 +282,13 @@ class InvalidPartitions(SpecError):
 
 
 class InvalidWithArguments(SpecError):
-    """Not callable, or what it returned is neither a list nor a tuple."""
+    """Not callable, or it returned neither a list nor a tuple."""
 
     what = "with_arguments must be a function from the partition's number to a list or a tuple"
 
 
 class NamedPartition(SpecError):
-    """All partitions are made from one spec, and a name stands for one process only."""
+    """All partitions share one spec, and a name stands for one process only."""
 
     what = "the spec of a PartitionSupervisor must have no name"
 
@@ -303,7 +303,7 @@ class InvalidMaxChildren(SpecError):
 
 
 class AdminError(SupervisorsError):
-    """A supervisor refused what it was asked about `child`."""
+    """A supervisor refused an operation on `child`."""
 
     what = "refused"
 
@@ -334,11 +334,11 @@ class ChildRestarting(AdminError):
 
 
 class BadReturnValue(SupervisorsError):
-    """A callback, or a start function, returned what it may not (OTP `bad_return_value`)."""
+    """A callback, or a start function, returned an invalid value (OTP `bad_return_value`)."""
 
     def __init__(self, where: str, value: object) -> None:
         self.value = value
-        # The type alone: the value may be a secret, and this message is logged.
+        # Only the type: the value may be a secret, and this message is logged.
         super().__init__(f"{where} returned a {type(value).__name__}")
 
 
@@ -351,7 +351,7 @@ def describe(reason: ExitReason) -> str:
             return "shutdown"
         case Shutdown(str() | int() | float() as detail):
             return f"shutdown ({detail})"
-        case Shutdown(detail):  # the type alone, as of states: it may hold a secret
+        case Shutdown(detail):  # only the type, as for states: it may contain a secret
             return f"shutdown ({type(detail).__name__})"
         case _:
             return type(reason).__name__.lower()
@@ -360,7 +360,7 @@ def describe(reason: ExitReason) -> str:
 def _text_of(value: object) -> str:
     try:
         return str(value)
-    except BaseException as error:  # or no one would hear of the end that is told here
+    except BaseException as error:  # without this, the process's end would not be reported
         if ends_program(error):
             raise
         return f"(its str() raised {type(error).__name__})"

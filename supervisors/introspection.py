@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""The live tree as data. It is read without asking any actor, so a stuck actor hides nothing."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""The live tree as data. Reading it involves no actor, so a stuck actor hides nothing."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Node:
 
     name: str
     class_name: str
-    """Of the actor; empty without a process."""
+    """The class of the actor; empty without a process."""
     type: ChildType
     status: Status
     pid: int | None
     restarts: int
-    """How often its supervisor has restarted it."""
+    """The number of restarts by its supervisor."""
     recent_restarts: int
     """For a supervisor: restarts of its children that still count towards max_restarts."""
     max_restarts: int | None

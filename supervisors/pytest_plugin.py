@@ -1,4 +1,4 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
 """The pytest plugin: its fixture `supervised` starts actors in a test and stops them afterwards.
 
 It needs pytest-trio, since a fixture that stops actors must be async. A test that uses it has the
@@ -9,10 +9,10 @@ marker `trio`, or the option `trio_mode = true` marks all async tests:
         counter = await supervised(Counter)
         assert await counter.call(Add(2)) == 2
 
-Installing otp-supervisors registers the plugin; it imports the runtime, and trio, once a test uses
-the fixture. Where that is not installed (a source tree, nexus-actors' wheel), say
-`pytest_plugins = ["supervisors.pytest_plugin"]` in the top-level conftest.py; with both it is still
-one plugin. `-p no:supervisors.pytest_plugin` turns it off. For tests without pytest-trio there is
+Installing otp-supervisors registers the plugin, which imports the runtime and trio once a test uses
+the fixture. If it is not installed (a source tree, nexus-actors' wheel), put
+`pytest_plugins = ["supervisors.pytest_plugin"]` into the top-level conftest.py; both together are
+still one plugin. `-p no:supervisors.pytest_plugin` disables it. Tests without pytest-trio can use
 the context manager `supervisors.testing.supervised`.
 """
 
@@ -46,7 +46,7 @@ class _Tree:
 
 
 class Supervised:
-    """Starts actors and trees for one test; it is what the fixture `supervised` gives."""
+    """Starts actors and trees for one test. The value of the fixture `supervised`."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
@@ -61,8 +61,8 @@ class Supervised:
         `start_supervised!/1`).
 
         root, grace: as for `open_tree`. Raises the StartError if the root does not start.
-        may_crash: unless it is True, the test fails if any actor of this tree crashes, also one
-        that its supervisor has restarted.
+        may_crash: unless it is True, the test fails if any actor of this tree crashes, even if its
+        supervisor restarts it.
         """
         tree = _Tree(may_crash)
         came: ActorRef | StartError = await self._nursery.start(self._host, tree, root, grace)
@@ -74,7 +74,7 @@ class Supervised:
         """Stop a tree in order before the test ends, and wait until it has ended (ExUnit
         `stop_supervised!/1`).
 
-        ref: what starting it returned. LookupError: it is none of these, or it was stopped before.
+        ref: the result of starting it. LookupError: it is none of these, or was stopped before.
         """
         tree = self._running.pop(ref, None)
         if tree is None:
@@ -112,7 +112,7 @@ class Supervised:
             self._crashed.append(process)
 
     def _unexpected(self) -> list[Process]:
-        """The processes that crashed after their start, in trees that may not."""
+        """The processes that crashed after their start, in trees without `may_crash`."""
         return [it for it in self._crashed if it.started and _root_of(it).ref in self._watched]
 
 
@@ -126,9 +126,9 @@ def _root_of(process: Process) -> Process:
 async def supervised() -> AsyncIterator[Supervised]:
     """Start actors and trees for this test: `ref = await supervised(Counter)`.
 
-    After the test they are stopped, the last started first. The test fails if an actor of a tree
-    crashed that was not started with `may_crash=True`; the exception of the first crash is the
-    cause. Needs pytest-trio; NotInTrio under anything else, as anyio's plugin on asyncio.
+    After the test they are stopped, in reverse order. The test fails if an actor crashed in a tree
+    that was started without `may_crash=True`; the exception of the first crash is the cause. Needs
+    pytest-trio; NotInTrio under anything else, such as anyio's plugin on asyncio.
     """
     async with trees_of_a_test() as trees:
         yield trees
@@ -136,7 +136,7 @@ async def supervised() -> AsyncIterator[Supervised]:
 
 @asynccontextmanager
 async def trees_of_a_test() -> AsyncIterator[Supervised]:
-    """What the fixture does, for the one here and for the one that pytest finds by itself."""
+    """The fixture's implementation, also for the one that pytest finds by itself."""
     if not in_trio():
         raise NotInTrio from RuntimeError(
             "the fixture `supervised` needs pytest-trio: mark the test with pytest.mark.trio"

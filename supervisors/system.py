@@ -1,8 +1,8 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""To look into a running actor, hold it, and trace it (OTP `sys`).
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""Inspects, suspends and traces a running actor (OTP `sys`).
 
-A request waits its turn in the mailbox, so that it sees what all earlier messages have done; a
-suspended actor answers at once. All of them raise what `ActorRef.call` raises.
+A request waits for its turn in the mailbox, so it sees the effects of all earlier messages. A
+suspended actor answers at once. All of these raise the same as `ActorRef.call`.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """What get_status tells (OTP `sys:get_status`)."""
+    """The result of get_status (OTP `sys:get_status`)."""
 
     ref: ActorRef
     class_name: str
     parent: ActorRef | None
     sys_state: Literal["running", "suspended"]
     state: object
-    """Through format_status: by default each attribute's type."""
+    """The state after format_status: by default each attribute's type."""
     mailbox_length: int
     links: tuple[ActorRef, ...]
     monitors: tuple[ActorRef, ...]
-    """Whom it monitors."""
+    """The actors that it monitors."""
     monitored_by: tuple[ActorRef, ...]
     linked_tasks: tuple[str, ...]
 
@@ -76,14 +76,14 @@ class Statistics:
     calls: int = 0
     casts: int = 0
     infos: int = 0
-    """Timeouts, timers and signals too."""
+    """Includes timeouts, timers and signals."""
     replies: int = 0
-    """Those returned by handle_call; what `caller.reply` answers later is not counted."""
+    """Returned by handle_call; answers by `caller.reply` are not counted."""
     seconds: float = 0.0
-    """Spent in callbacks, waiting included."""
+    """The time spent in callbacks, including waiting."""
 
     def __call__(self, event: TraceEvent) -> None:
-        """Count; it is a tracer."""
+        """Count an event. This makes it a tracer."""
         match event:
             case Got(callback="handle_call"):
                 self.calls += 1
@@ -95,20 +95,19 @@ class Statistics:
                 self.seconds += seconds
                 self.replies += isinstance(result, Reply)
 
-
-# --- what others ask ---
+    # --- requests ---
 
 
 @dataclass(frozen=True, slots=True)
 class Request(Call[R]):
-    """One question, answered by the runtime within the actor's own task."""
+    """A request that the runtime answers within the actor's own task."""
 
     answer: Callable[[Process], R]
 
 
 async def get_state(ref: ActorRef, *, timeout: float = 5.0) -> dict[str, Any]:
-    """Its attributes by name, as they are (OTP `sys:get_state`). For tests and debugging: a value
-    may be a secret, and a mutable one is the actor's own.
+    """The actor's attributes by name, unchanged (OTP `sys:get_state`). For tests and debugging: a
+    value may be a secret, and a mutable one is the actor's own.
     """
     return await _ask(ref, lambda process: state_of(process.actor), timeout)
 
@@ -119,8 +118,8 @@ async def replace_state(
     *,
     timeout: float = 5.0,
 ) -> None:
-    """Set the attributes that `function` makes of its present ones (OTP `sys:replace_state`). If it
-    raises, the caller gets that, and the actor is as it was.
+    """Replace the attributes by `function(attributes)` (OTP `sys:replace_state`). If it raises, the
+    caller gets the exception, and the actor is unchanged.
     """
 
     def change(process: Process) -> None:
@@ -138,30 +137,30 @@ async def replace_state(
 
 
 async def get_status(ref: ActorRef, *, timeout: float = 5.0) -> ServerStatus:
-    """What may be shown of it, its state through `format_status` (OTP `sys:get_status`)."""
+    """The actor's status, with its state after `format_status` (OTP `sys:get_status`)."""
     return await _ask(ref, _status_of, timeout)
 
 
 async def suspend(ref: ActorRef, *, timeout: float = 5.0) -> None:
-    """Let it handle nothing but system requests and the request to stop, until `resume`. Its
-    mailbox fills, its linked tasks go on. Suspending it again changes nothing.
+    """Let the actor handle only system requests and the request to stop, until `resume`. Its
+    mailbox fills, and its linked tasks go on. Suspending it again has no effect.
     """
     await _ask(ref, _suspend, timeout)
 
 
 async def resume(ref: ActorRef, *, timeout: float = 5.0) -> None:
-    """Let it go on with what has come meanwhile. Nothing if it is not suspended."""
+    """Let the actor continue with its messages. No effect if it is not suspended."""
     await _ask(ref, release, timeout)
 
 
 async def statistics(
     ref: ActorRef, flag: bool | Literal["get"] = "get", *, timeout: float = 5.0
 ) -> Statistics | None:
-    """True: count from now on; False: stop counting; "get": what was counted, or None."""
+    """True: start counting; False: stop counting; "get": return the counts, or None."""
 
     def count(process: Process) -> Statistics | None:
         found = next((t for t in process.tracers if isinstance(t, Statistics)), None)
-        if flag == "get":  # a copy: this one goes on counting
+        if flag == "get":  # a copy, since this one goes on counting
             return None if found is None else replace(found)
         if found is not None:
             process.tracers.remove(found)
@@ -173,14 +172,14 @@ async def statistics(
 
 
 def install(ref: ActorRef, tracer: Tracer) -> None:
-    """Call `tracer` with each TraceEvent of it from now on (OTP `sys:install`). Raises
-    NoProcess. A tracer that raises is removed, and its error logged; the actor does not notice.
+    """Call `tracer` with each TraceEvent of the actor from now on (OTP `sys:install`). Raises
+    NoProcess. A tracer that raises is removed, and its error is logged; the actor is not affected.
     """
     _running(ref).tracers.append(tracer)
 
 
 def remove(ref: ActorRef, tracer: Tracer) -> None:
-    """Undo install; nothing if it is not installed, or the actor has ended."""
+    """Undo install. No effect if it is not installed, or the actor has ended."""
     process = as_process(ref._target())
     if process is not None and tracer in process.tracers:
         process.must_be_here()
@@ -188,7 +187,7 @@ def remove(ref: ActorRef, tracer: Tracer) -> None:
 
 
 def log_event(event: TraceEvent) -> None:
-    """The tracer that logs, at level INFO of "supervisors.trace": types, never contents."""
+    """A tracer that logs types, never contents, at level INFO of "supervisors.trace"."""
     match event:
         case Got(ref, callback, message):
             logger.info("%s got %s in %s", ref.name, type(message).__name__, callback)
@@ -204,7 +203,7 @@ def log_event(event: TraceEvent) -> None:
 
 @contextmanager
 def trace(ref: ActorRef, tracer: Tracer = log_event) -> Iterator[None]:
-    """Trace it for as long as the block (OTP `sys:trace`)."""
+    """Trace the actor for the duration of the block (OTP `sys:trace`)."""
     install(ref, tracer)
     try:
         yield
@@ -233,12 +232,12 @@ def _running(ref: ActorRef) -> Process:
     return process
 
 
-# --- how the actor answers ---
+# --- in the actor ---
 
 
 async def serve(process: Process, request: object, caller: Caller | None) -> ExitReason | None:
-    """Answer a SYSTEM item and, if that suspends the actor, all others until it is resumed. A
-    reason: it was told to stop meanwhile.
+    """Answer a SYSTEM item and, if that suspends the actor, all further ones until it is resumed.
+    Returns a reason if it was told to stop meanwhile.
     """
     _answer(process, request, caller)
     while process.control is not process.mailbox:
@@ -255,7 +254,7 @@ def _answer(process: Process, request: object, caller: Caller | None) -> None:
         return
     try:
         caller.reply(request.answer(process))
-    except BaseException as error:  # the asker's function failed, not the actor
+    except BaseException as error:  # the requested function failed, not the actor
         if ends_program(error):
             raise
         caller.fail(as_exception(error))
@@ -277,7 +276,7 @@ def _suspend(process: Process) -> None:
 
 
 def release(process: Process) -> None:
-    """End a suspension; what waited past the mailbox comes first."""
+    """End a suspension. Items that waited outside of the mailbox come first."""
     past, process.control = process.control, process.mailbox
     if past is not process.mailbox:
         for item in reversed(past.close()):

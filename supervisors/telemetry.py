@@ -41,22 +41,22 @@ BlockCause: TypeAlias = Literal["step", "lock", "collector", "stall", "crowd"]
 
 
 class Event:
-    """Base of all events."""
+    """Base class of all events."""
 
     __slots__ = ()
 
     name: ClassVar[str]
-    """Dotted; it does not change."""
+    """The dotted name, which does not change."""
     handlers: ClassVar[tuple[Handler, ...]] = ()
     """The handlers attached to this kind of event; check it before you make an event."""
 
     def __init_subclass__(cls) -> None:
-        cls.handlers = ()  # its own, not those of the class it extends
+        cls.handlers = ()  # its own, not those of its base class
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that is attached."""
+    """An attached function."""
 
     id: Hashable
     events: tuple[type[Event], ...]
@@ -99,9 +99,9 @@ class ProcessExited(Event):
     error: str | None
     """The class of the exception, if there was one."""
     uptime_seconds: float
-    """Since it was spawned."""
+    """Seconds since it was spawned."""
     unread: int
-    """How many messages it left unread."""
+    """The number of unread messages in its mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class TaskExited(Event):
     name = "supervisors.task.exited"
 
     process: str
-    """Whose task it was."""
+    """The name of the actor whose task it was."""
     task: str
     reason: ReasonKind
     error: str | None
@@ -137,17 +137,17 @@ class TaskExited(Event):
 
 @dataclass(frozen=True, slots=True)
 class ChildRestarted(Event):
-    """A supervisor has restarted a child, because it, or a sibling tied to it, had ended."""
+    """A supervisor has restarted a child, because the child, or a sibling tied to it, had ended."""
 
     name = "supervisors.child.restarted"
 
     supervisor: str
     child: str
-    """Its id."""
+    """The id of the child."""
     restarts: int
-    """How often this child has been restarted."""
+    """The number of restarts of this child."""
     recent_restarts: int
-    """How many of the supervisor's restarts count towards max_restarts now."""
+    """The number of the supervisor's restarts that currently count towards max_restarts."""
     max_restarts: int
 
 

@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""What runs in a process, and the task that runs it, from its first step to its last."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""The base class of actors, and the task that runs one in its process."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ logger = logging.getLogger("supervisors")
 
 
 class Actor(Behaviour):
-    """What runs in a process. Its classes are GenServer and the supervisors."""
+    """What runs in a process: the base class of GenServer and the supervisors."""
 
-    # Names a subclass will not hit upon: one of its own `_process` or `_main` must break nothing.
+    # Names that no subclass uses by accident: its own `_process` or `_main` must break nothing.
     _runtime_process: Process
 
     @property
     def ref(self) -> ActorRef:
-        """The reference others reach this actor by; there from before init."""
+        """The reference that others reach this actor by. It exists before init."""
         return self._runtime_process.ref
 
     def _runtime_host(self) -> Coroutine[Any, Any, None]:
         return run(self._runtime_process)
 
     def _runtime_note_crash(self, reason: Crashed) -> None:
-        """Keep what the crash report is to show, as it was when it crashed."""
+        """Keep what the crash report shows, in its state at the time of the crash."""
         process = self._runtime_process
         message = None if process.message is IDLE else process.message
         served = process.serving
@@ -47,7 +47,7 @@ class Actor(Behaviour):
 
 
 def shown(process: Process, status: Status) -> Status:
-    """What its format_status makes of it; types only, if that raises or gives no Status."""
+    """The status after its format_status; only types, if that raises or returns no Status."""
     try:
         made: object = process.actor.format_status(status)
     except BaseException as error:
@@ -62,7 +62,7 @@ def shown(process: Process, status: Status) -> Status:
 
 
 def state_of(actor: Behaviour) -> dict[str, Any]:
-    """Its attributes by name, without the runtime's own."""
+    """The actor's attributes by name, without the runtime's own."""
     own = ("_runtime_", "_GenServer__")
     return {name: value for name, value in vars(actor).items() if not name.startswith(own)}
 
@@ -70,9 +70,9 @@ def state_of(actor: Behaviour) -> dict[str, Any]:
 def spawn(
     actor: Actor | Ignore, name: str, nursery: trio.Nursery, parent: Process | None
 ) -> Process:
-    """A process for `actor`, its task not yet started: that is `actor._runtime_host`.
+    """Create a process for `actor`. Its task, `actor._runtime_host`, is not started yet.
 
-    Raises BadReturnValue for what is no actor, InvalidStart for an actor that has run before.
+    Raises BadReturnValue if this is not an actor, InvalidStart if the actor has run before.
     """
     if not isinstance(actor, Actor):
         raise BadReturnValue("start", actor)
@@ -84,8 +84,8 @@ def spawn(
 
 
 async def run(process: Process) -> None:
-    """The process's task, from its first step to `finish`. Nothing leaves it, unless trio's run has
-    broken down: what ends the program is kept (see program_end).
+    """The process's task, from its first step to `finish`. It raises nothing, unless trio's run has
+    broken down: an exception that ends the program is kept (see program_end).
     """
     current_process.set(process)
     process.task = trio.lowlevel.current_task()
@@ -96,18 +96,18 @@ async def run(process: Process) -> None:
     except BaseException:
         process.finish(Killed())
         raise
-    # Doom alone cancels the scope, and records the reason first; it may also have come just now,
-    # while its tasks were awaited.
+    # Only doom cancels the scope, and records the reason first. It may also have done so just now,
+    # while the process's tasks were awaited.
     try:
         process.finish(process.doomed or reason)
-    except BaseException as error:  # a telemetry handler's: all others have been told by then
+    except BaseException as error:  # from a telemetry handler; everyone has been notified by then
         if not ends_tree(error):
             raise
         await process.program_end.came_from(process.pid, error)
 
 
 async def _live(process: Process) -> ExitReason:
-    """What its actor does; why it ended."""
+    """Run the actor. Returns its exit reason."""
     if process.doomed is not None:  # killed before its first step
         return process.doomed
     reason: ExitReason = Killed()
@@ -120,13 +120,13 @@ async def _live(process: Process) -> ExitReason:
                 if passes_on(error):
                     raise
                 crash = error
-    except BaseException as error:  # what is left of a group when its cancellation is done
+    except BaseException as error:  # what remains of a group without its cancellation
         if ends_tree(error):
             return await process.program_end.came_from(process.pid, error)
         if passes_on(error):
             raise
         crash = error
-    if crash is not None:  # the one place where it becomes a reason
+    if crash is not None:  # the only place where an exception becomes a reason
         reason = reason_of(crash)
         if isinstance(reason, Crashed):
             if process.scope.cancel_called:  # by doom

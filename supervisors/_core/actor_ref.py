@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""How a process is reached: calls, casts, signals. The one thing of an actor that others hold."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""References to processes, for calls, casts and signals. Others hold nothing else of an actor."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NORMAL = Normal()
 
 
 class Target(Protocol):
-    """What a ref knows of the process it stands for: `Process` is the one kind."""
+    """What a ref knows of its process. Only `Process` implements it."""
 
     name: str
     pid: int
@@ -57,7 +57,7 @@ current_process: ContextVar[Target | None] = ContextVar("supervisors_process", d
 
 
 class Caller(Pending):
-    """The way back to one call: a slot of its own, so that a late reply vanishes (OTP's `from`)."""
+    """The way back to one call: an own slot, so that a late reply is dropped (OTP's `from`)."""
 
     __slots__ = ("_error", "_process", "_sender", "_task", "_timeout", "_value", "request")
 
@@ -89,7 +89,7 @@ class Caller(Pending):
             refuse()
         if self._task is not None:
             try:
-                reschedule(self._task)  # before anything has changed, as in Mailbox.put
+                reschedule(self._task)  # before any change, as in Mailbox.put
             except (RuntimeError, AssertionError):
                 refuse()
         self.settled = True
@@ -103,10 +103,10 @@ class Caller(Pending):
         """
         if not self.settled:
             self.reply(None)
-            self._error = as_exception(error)  # the caller runs later
+            self._error = as_exception(error)  # it is raised later, in the caller
 
     def expire(self) -> None:
-        """The call's time is up."""
+        """The call has timed out."""
         if telemetry.CallTimedOut.handlers:
             telemetry.execute(
                 telemetry.CallTimedOut(
@@ -120,7 +120,7 @@ class Caller(Pending):
         self.fail(CallTimeout(self._process.name, self.request, self._timeout))
 
     async def _wait(self) -> Any:
-        """For those who call in other ways than `ActorRef.call`, which spells this out."""
+        """For callers other than `ActorRef.call`, which contains the same code."""
         if not self.settled:
             self._task = current_task()
             await wait_task_rescheduled(self._abort)
@@ -129,13 +129,13 @@ class Caller(Pending):
         return self._value
 
     def _take_error(self, error: Exception) -> Exception:
-        # Not kept: its traceback will hold the frames of those who called, one of which holds this,
-        # and the server may hold this for long.
+        # Not kept: its traceback holds the frames of the callers, one of which holds this object,
+        # and the server may keep this object for long.
         self._error = None
         return error
 
     def _abort(self, _: object) -> trio.lowlevel.Abort:
-        self.settled = True  # given up: whatever comes now is late
+        self.settled = True  # given up: a reply from now on is late
         self._process.unanswered.pop(self, None)
         return trio.lowlevel.Abort.SUCCEEDED
 
@@ -144,7 +144,7 @@ class Caller(Pending):
 
 
 class ActorRef(Alive):
-    """A process, as others see it (a pid). It equals only another ref of the same process."""
+    """A process, as others see it (a pid). Equal only to another ref of the same process."""
 
     __slots__ = ("__weakref__", "_process")
 
@@ -152,7 +152,7 @@ class ActorRef(Alive):
         self._process = process
 
     def _target(self) -> Target | None:
-        """Who is meant: looked up at each use for a name (see named_ref)."""
+        """The process. A named ref looks it up at each use (see named_ref)."""
         return self._process
 
     def _require(self, request: object) -> Target:
@@ -172,7 +172,7 @@ class ActorRef(Alive):
         full, WrongThread. If this is cancelled, the request may still be handled; its answer is
         dropped.
         """
-        # All of it in one place, and no coroutine but this one: this is the runtime's hottest path.
+        # Everything in one coroutine: this is the runtime's hottest path.
         process = self._process
         if process.reason is not None:
             raise NoProcess(self.name, request)
@@ -201,7 +201,7 @@ class ActorRef(Alive):
         the message is dropped if there is no such process.
         """
         mailbox = self._process.mailbox
-        # What put does for a busy actor, spelled out: the call would cost more than all of it.
+        # Mailbox.put for a busy actor, inlined: the call would cost more than its body.
         if mailbox.reader is None and get_ident() == mailbox.free_for:
             mailbox.items.append((CAST, message, None))
         else:
@@ -310,12 +310,12 @@ class ActorRef(Alive):
 
 
 def bad_timeout(timeout: object) -> ValueError:
-    """What a negative timeout, or NaN, is told before anything is sent."""
+    """The error for a negative timeout, or NaN. It is raised before anything is sent."""
     return ValueError(f"a timeout must be seconds of at least 0, or math.inf, not {timeout!r}")
 
 
 def server_exited(process: Target, request: object, reason: ExitReason) -> ServerExited:
-    """The error a caller gets whose server ended first, with the crash as its cause."""
+    """The error for a caller whose server ended first, with the crash as its cause."""
     error = ServerExited(process.name, request, reason)
     error.__cause__ = cause_of(reason)
     return error

@@ -1,4 +1,4 @@
-"""What a process asks of what runs in it."""
+"""What a process requires of the actor in it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Behaviour:
         return Mailbox()
 
     def _runtime_linked_children(self) -> list[ActorRef]:
-        """Its children that are linked to it: they are in no list of links."""
+        """The children that are linked to it. They are not in its list of links."""
         return []
 
     def _runtime_note_crash(self, reason: Crashed) -> None:
-        """Keep what the crash report is to show, as it was when it crashed."""
+        """Keep what the crash report shows, in its state at the time of the crash."""
 
     def _runtime_host(self) -> Coroutine[Any, Any, None]:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Whether what a user gives is right, and all that is wrong with it told at once."""
+"""Checks arguments from users, and reports everything that is wrong with them at once."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from supervisors.errors import SpecError
 
 
 def is_seconds(value: object) -> bool:
-    """Whether it is a length of time: a number of at least 0, math.inf included."""
-    # `value >= 0` is also what refuses NaN
+    """Whether the value is a duration: a number of at least 0, including math.inf."""
+    # `value >= 0` also refuses NaN
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def is_whole(value: object) -> bool:
-    """Whether it is an integer of at least 0."""
+    """Whether the value is an integer of at least 0."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def is_hashable(value: object) -> bool:
-    """Whether it may be a key."""
+    """Whether the value may be a key."""
     try:
         hash(value)
     except TypeError:
@@ -29,7 +29,7 @@ def is_hashable(value: object) -> bool:
 
 
 class InvalidSpecification(SpecError):
-    """Several rules are broken; `broken` has the SpecError of each, the message names all."""
+    """Several rules are broken. `broken` has the SpecError of each; the message names all."""
 
     what = "several things are wrong"
 
@@ -38,17 +38,17 @@ class InvalidSpecification(SpecError):
         super().__init__("; ".join(str(error) for error in self.broken))
 
 
-# Whether it holds; what to raise if not; what is wrong then.
+# Whether the rule holds; the error if not; the offending value.
 Rule: TypeAlias = tuple[bool, Callable[[Any], SpecError], object]
 
 
 def broken(rules: Iterable[Rule]) -> Iterator[SpecError]:
-    """The error of each rule that does not hold."""
+    """The errors of the rules that do not hold."""
     return (error(value) for holds, error, value in rules if not holds)
 
 
 def reject(wrong: Iterable[SpecError]) -> None:
-    """Raise what is wrong: the error itself if it is one, else an InvalidSpecification of all."""
+    """Raise the errors, if any: a single one as itself, several as an InvalidSpecification."""
     errors = tuple(wrong)
     if len(errors) == 1:
         raise errors[0]

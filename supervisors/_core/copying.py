@@ -1,4 +1,4 @@
-"""How what the runtime hands out is copied (`copy`, `dataclasses.asdict`) and pickled."""
+"""How the runtime's objects are copied (`copy`, `dataclasses.asdict`) and pickled."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any, NoReturn, Self
 
 
 class Alive:
-    """What stands for something that lives in this trio run, like a ref for a process.
+    """An object that stands for something alive in this trio run, such as a ref for a process.
 
-    A copy, deep or not, is the thing itself. TypeError for whoever pickles it.
+    A copy, deep or shallow, is the object itself. Pickling raises TypeError.
     """
 
     __slots__ = ()
@@ -27,9 +27,9 @@ class Alive:
 
 
 class Whole(Exception):
-    """An exception that is copied and pickled with all that it bears, but its cause.
+    """An exception that is copied and pickled with all its attributes, except its cause.
 
-    Python would make the copy by an `__init__` that gets the message alone.
+    By default, Python would call `__init__` with only the message.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What an actor holds of what it has begun: a timer, a watch over another, a task beside it."""
+"""An actor's handles to what it has started: timers, monitors and linked tasks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from supervisors._core.timekeeper import Pending
 
 
 class TimerOwner(Target, Protocol):
-    """Whose timers they are: `Process` is the one kind."""
+    """The owner of timers. Only `Process` implements it."""
 
     timers: dict[Timer, None]
 
 
 class Timer(Pending):
-    """A message on its way, from `GenServer.send_after`."""
+    """A message to be sent later, from `GenServer.send_after`."""
 
     __slots__ = ("_info", "_process", "due")
 
@@ -30,8 +30,8 @@ class Timer(Pending):
         self.due = 0.0
 
     def cancel(self) -> float | None:
-        """Do not send it; how many seconds were left, or None if it is sent or cancelled already
-        (OTP `erlang:cancel_timer`). One that waits in the mailbox by now stays there.
+        """Do not send the message. Returns the seconds that were left, or None if it was sent or
+        cancelled already (OTP `erlang:cancel_timer`). A message in the mailbox stays there.
         """
         if self.settled:
             return None
@@ -40,7 +40,7 @@ class Timer(Pending):
         return max(0.0, self.due - self._process.timekeeper.now())
 
     def expire(self) -> None:
-        """Send it."""
+        """Send the message."""
         self._settle()
         self._process.mailbox.put((SIGNAL, self._info, None))
 
@@ -50,7 +50,7 @@ class Timer(Pending):
 
 
 class Monitor(Alive):
-    """One watch over one process, made by `GenServer.monitor`; compared by identity."""
+    """One monitor of one process, made by `GenServer.monitor`; compared by identity."""
 
     __slots__ = ("ref",)
 
@@ -72,8 +72,8 @@ class LinkedTask(Alive):
         self._scope = trio.CancelScope(shield=True)
 
     def cancel(self) -> None:
-        """Ask it to end; the actor is told nothing but a `Normal` exit, if it traps exits. Raises
-        WrongThread.
+        """Ask the task to end. If the actor traps exits, it gets an `Exit` with `Normal`; otherwise
+        it gets nothing. Raises WrongThread.
         """
         self._process.must_be_here()
         self._scope.cancel()

@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""Tasks of an actor beside its callbacks: they live no longer than it does."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""Tasks that an actor runs beside its callbacks. They end with the actor at the latest."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def spawn_link(
     process.must_live()
     task = LinkedTask(process, name_of_function(function))
     process.tasks[task] = None
-    if process.tasks_done is not None:  # the others are being ended
+    if process.tasks_done is not None:  # the other tasks are being ended
         task.cancel()
     process.nursery.start_soon(run_linked, process, task, function, args, name=task.name)
     return task
 
 
 async def reap(process: Process, grace: float) -> None:
-    """Cancel its linked tasks and wait for them, `grace` seconds at most."""
+    """Cancel the process's linked tasks and wait for them, at most `grace` seconds."""
     process.tasks_done = trio.Event()
     for task in process.tasks:
         task.cancel()
@@ -55,7 +55,7 @@ async def run_linked(
     function: Callable[..., Awaitable[Any]],
     args: tuple[Any, ...],
 ) -> None:
-    """The task itself. Its crash is an exit signal to its actor."""
+    """Run the task. If it crashes, its actor gets an exit signal."""
     crash: BaseException | None = None
     began = process.timekeeper.now()
     try:
@@ -66,7 +66,7 @@ async def run_linked(
                 if passes_on(error):
                     raise
                 crash = error
-    except BaseException as error:  # what is left of a group when its cancellation is done
+    except BaseException as error:  # what remains of a group without its cancellation
         if ends_tree(error):
             await process.program_end.came_from(process.pid, error)
             return

@@ -1,4 +1,4 @@
-"""A process's inbox: a FIFO whose one reader is parked. Putting never blocks and never fails."""
+"""A process's mailbox: a FIFO with one parked reader. Putting never blocks and never fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from supervisors._core.checks import broken, is_whole, reject
 from supervisors._core.threads import refuse
 from supervisors.errors import InvalidMailboxLimit, InvalidWhenFull, MailboxFull
 
-# What others send; these count towards a bound.
+# What others send. These count towards a bound.
 CALL: Final = 0
 CAST: Final = 1
 INFO: Final = 2
@@ -28,18 +28,18 @@ DEFERRED: Final = 6
 
 
 class Waits(Protocol):
-    """Who waits for the answer to a message: `Caller` is the one kind."""
+    """Whoever waits for the answer to a message. Only `Caller` implements it."""
 
     def fail(self, error: Exception) -> None:
-        """There will be none."""
+        """There will be no answer."""
 
 
 W = TypeVar("W", bound=Waits)
 
-# (kind, payload, who waits). A tuple, because an object per message costs three times as much.
+# (kind, payload, caller). A tuple, because an object per message costs three times as much.
 Item: TypeAlias = tuple[int, object, W | None]
 
-# After so many messages in a row the reader lets others run: a busy actor must not starve the rest.
+# After this many messages in a row the reader yields: a busy actor must not starve the others.
 FAIR_SHARE = 64
 
 WhenFull: TypeAlias = Literal["refuse", "drop_oldest"]
@@ -47,19 +47,19 @@ WhenFull: TypeAlias = Literal["refuse", "drop_oldest"]
 
 @runtime_checkable
 class Deferred(Protocol):
-    """The payload of a DEFERRED item: what it is turns out when its turn comes."""
+    """The payload of a DEFERRED item, which is determined when its turn comes."""
 
     def take(self) -> object | None:
-        """The info for handle_info, or None if it has become pointless meanwhile."""
+        """The info for handle_info, or None if it has become irrelevant meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxBound:
-    """How many unread calls, casts and infos a mailbox takes, and what then.
+    """The number of unread calls, casts and infos that a mailbox accepts, and its policy when full.
 
     "refuse": a call raises MailboxFull at once; a cast or info is dropped. "drop_oldest": the
-    oldest of them makes room; if that is a call, its caller gets MailboxFull. What was dropped is
-    counted, and told to telemetry. Signals (Down, Exit, timers, the request to stop) always get in.
+    oldest of them makes room; if it is a call, its caller gets MailboxFull. Dropped messages are
+    counted and emitted to telemetry. Signals (Down, Exit, timers, the request to stop) always fit.
     """
 
     limit: int
@@ -76,7 +76,7 @@ class MailboxBound:
 
 
 class Mailbox(Generic[W]):
-    """Unbounded: back pressure is the business of those who send, by demand."""
+    """Unbounded: back-pressure is up to the senders, by demand."""
 
     __slots__ = ("closed", "free_for", "items", "reader", "thread")
 
@@ -86,28 +86,28 @@ class Mailbox(Generic[W]):
     def __init__(self) -> None:
         self.items: deque[Item[W]] = deque()
         self.reader: trio.lowlevel.Task | None = None
-        """The task of the process while it is parked."""
+        """The process's task while it is parked."""
         self.closed = False
         self.thread: int | None = get_ident()
-        """The only one in which it may be filled: that of the process. None once it is closed."""
+        """The only thread that may put items: the process's. None once closed."""
         self.free_for: int | None = self.thread
-        """The one in which `items` may be appended to while no reader is parked, without `put`.
-        None if it is closed, or bounded.
+        """The thread that may append to `items` directly, without `put`, while no reader is parked.
+        None if closed or bounded.
         """
 
     def __len__(self) -> int:
         return len(self.items)
 
     def put(self, item: Item[W]) -> None:
-        """Append; dropped without a word once the mailbox is closed. Raises WrongThread."""
-        # The runtime's hottest path: `closed` is looked at only by those whom `thread` stops.
+        """Append an item. It is silently dropped once the mailbox is closed. Raises WrongThread."""
+        # The runtime's hottest path: `closed` is only checked if the `thread` does not match.
         if get_ident() != self.thread:
             self._stopped()
             return
         reader = self.reader
         if reader is not None:
             try:
-                reschedule(reader)  # before anything has changed: it raises once the run is over
+                reschedule(reader)  # before any change: it raises once the run is over
             except (RuntimeError, AssertionError):
                 refuse()
             self.reader = None
@@ -118,11 +118,11 @@ class Mailbox(Generic[W]):
             refuse()
 
     def put_first(self, item: Item[W]) -> None:
-        """Put back a signal that comes before all others."""
+        """Put a signal back, before all other items."""
         self.items.appendleft(item)
 
     def remove_signal(self, is_meant: Callable[[object], bool]) -> None:
-        """Take out the first unread signal that is meant; nothing if there is none."""
+        """Remove the first unread signal that matches, if there is one."""
         for position, (kind, payload, _) in enumerate(self.items):
             if kind == SIGNAL and is_meant(payload):
                 del self.items[position]
@@ -130,22 +130,22 @@ class Mailbox(Generic[W]):
                 return
 
     def signal_taken(self) -> None:
-        """The reader has taken something out of `items` that no bound counts."""
+        """The reader has taken an item out of `items` that does not count towards the bound."""
 
     async def get(self) -> Item[W]:
-        """The next item. Cancelled, it takes none."""
+        """The next item. If cancelled, it takes none."""
         while not self.items:
             self.reader = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self.abort)
         return self.items.popleft()
 
     def abort(self, _: object) -> trio.lowlevel.Abort:
-        """The parked reader is cancelled."""
+        """The parked reader was cancelled."""
         self.reader = None
         return trio.lowlevel.Abort.SUCCEEDED
 
     def close(self) -> list[Item[W]]:
-        """Take out what was not read, and drop whatever comes from now on."""
+        """Remove and return the unread items, and drop all later ones."""
         self.closed = True
         self.thread = self.free_for = None
         unread = list(self.items)
@@ -154,7 +154,7 @@ class Mailbox(Generic[W]):
 
 
 class BoundedMailbox(Mailbox[W]):
-    """Takes `bound.limit` unread messages; signals always get in, and do not count."""
+    """Accepts `bound.limit` unread messages. Signals always fit, and do not count."""
 
     __slots__ = ("_limit", "_name", "_signals", "_when_full", "dropped", "limit")
 
@@ -169,7 +169,7 @@ class BoundedMailbox(Mailbox[W]):
         self._signals = 0  # unread ones, so that a full mailbox is known without counting
 
     def put(self, item: Item[W]) -> None:
-        """Append, if there is room, or make room. Raises WrongThread."""
+        """Append an item if there is room, or make room. Raises WrongThread."""
         if get_ident() != self.thread:
             self._stopped()
             return
@@ -183,16 +183,16 @@ class BoundedMailbox(Mailbox[W]):
             self._signals += 1
 
     def put_first(self, item: Item[W]) -> None:
-        """Put back a signal."""
+        """Put a signal back."""
         self._signals += 1
         super().put_first(item)
 
     def signal_taken(self) -> None:
-        """One less that does not count."""
+        """A signal was taken, which did not count."""
         self._signals -= 1
 
     def _take_oldest(self) -> Item[W]:
-        # one step for each signal that stands before it
+        # one step for each signal before it
         for position, item in enumerate(self.items):
             if item[0] < SIGNAL:
                 del self.items[position]

@@ -11,13 +11,13 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class _Unset:
-    """The absence of a value, where None is a value."""
+    """The absence of a value where None is a value."""
 
     def __repr__(self) -> str:
         return "UNSET"
 
     def __reduce__(self) -> str:
-        return "UNSET"  # the one there is, also when it is copied
+        return "UNSET"  # the only instance, also when it is copied
 
 
 UNSET: Final = _Unset()
@@ -35,7 +35,7 @@ class Call(Generic[R_co]):
 # --- what callbacks return ---
 
 
-# Not frozen like the others, but final to the type checkers: freezing costs 0.3 us each call.
+# Not frozen like the others, but final for type checkers: freezing costs 0.3 us per call.
 @dataclass(slots=True)
 class Reply:
     """Answer the caller with `value` (`{:reply, value, state}`).

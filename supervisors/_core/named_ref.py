@@ -1,4 +1,4 @@
-"""Refs that are looked up at each use: a name, or a place among several processes."""
+"""Refs that are looked up at each use: a name, or one of several processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AlreadyStarted(StartError):
 
 
 class LookedUpRef(ActorRef):
-    """Stands for the process that is found at the moment of use (`{:via, ...}`)."""
+    """Stands for the process that is found at the time of use (`{:via, ...}`)."""
 
     __slots__ = ()
 
@@ -31,20 +31,20 @@ class LookedUpRef(ActorRef):
         raise NotImplementedError
 
     async def call(self, request: Call[R], *, timeout: float = 5.0) -> R:
-        """Ask the process that is found now; see `ActorRef.call`."""
+        """Call the process that is found now; see `ActorRef.call`."""
         process = self._target()
         if process is None:
             raise NoProcess(self.name, request)
         return await process.ref.call(request, timeout=timeout)
 
     def cast(self, message: object) -> None:
-        """Send to handle_cast of the process that is found now; lost if there is none."""
+        """Send to handle_cast of the process that is found now; dropped if there is none."""
         process = self._target()
         if process is not None:
             process.mailbox.put((CAST, message, None))
 
     def send(self, info: object) -> None:
-        """Send to handle_info of the process that is found now; lost if there is none."""
+        """Send to handle_info of the process that is found now; dropped if there is none."""
         process = self._target()
         if process is not None:
             process.mailbox.put((INFO, info, None))
@@ -56,5 +56,5 @@ class NamedRef(LookedUpRef):
     __slots__ = ()
 
     def _claim(self, process: Process) -> None:
-        """Take the name for a process that is about to start; AlreadyStarted if it is taken."""
+        """Claim the name for a process that is about to start. AlreadyStarted if it is taken."""
         raise NotImplementedError

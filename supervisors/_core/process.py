@@ -1,8 +1,8 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
 """A process: one trio task with a mailbox, an exit reason, links and monitors.
 
-The life of one: `spawn` → its actor's `_main` → its tasks are cancelled and awaited → `finish`,
-which frees its names, answers who still waits, and posts Down and Exit, all without a checkpoint.
+Its life: `spawn` → its actor's `_main` → its tasks are cancelled and awaited → `finish`, which
+frees its names, answers waiting callers, and posts Down and Exit, all without a checkpoint.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from supervisors.errors import NoProcess
 
 logger = logging.getLogger("supervisors")
 
-# How long what was killed may take to end. Then it is given up: told dead, though its task still
-# blocks.
+# How long a killed process may take to end. After that it is given up: reported as ended, although
+# its task still blocks.
 KILL_GRACE = 5.0
 
-# No message: one may be None.
+# No message. None may be a message.
 IDLE: Final = object()
 
 _pids = itertools.count(1)
 
 
 class Process(Alive):
-    """The runtime's own record of a process. Not for users: they hold an `ActorRef`."""
+    """The runtime's own record of a process. Users hold an `ActorRef` instead."""
 
     __slots__ = (
         "__weakref__",
@@ -94,31 +94,31 @@ class Process(Alive):
         self.name = name
         self.actor = actor
         self.nursery = nursery
-        """Where its task runs, and those of spawn_link."""
+        """Where its task and those of spawn_link run."""
         self.parent = parent
         self.program_end: ProgramEnd = (
             ProgramEnd(nursery.cancel_scope) if parent is None else parent.program_end
         )
         self.parent_linked = False
-        """Whether it is linked to its parent, who knows its children anyway and keeps no list."""
+        """Whether it is linked to its parent, who knows its children and keeps no list of them."""
         self.ref = ActorRef(self)
         self.mailbox: Mailbox[Caller] = actor._runtime_mailbox(name)
         self.control = self.mailbox
-        """Where requests to stop and `system` requests go: past the mailbox while suspended."""
+        """Receives requests to stop and `system` requests: not the mailbox while suspended."""
         self.scope = trio.CancelScope(shield=True)
         self.task: trio.lowlevel.Task | None = None
         self.started = False
         self.ignored = False
         self.doomed: ExitReason | None = None
-        """What it was cancelled with; what its task then does no longer counts."""
+        """The reason for its cancellation. What its task does after that no longer counts."""
         self.reason: ExitReason | None = None
         self.stop_reason: ExitReason | None = None
         self.on_stop: Callable[[], None] | None = None
         self.serving: Caller | None = None
-        """Whose call is being handled."""
-        # Dicts also where a set would do: an empty one takes a third of the memory.
+        """The caller whose request is being handled."""
+        # Dicts even where a set would do: an empty one takes a third of the memory.
         self.unanswered: dict[Caller, None] = {}
-        """Whose calls were handled, but will be answered later."""
+        """Callers whose requests were handled, but will be answered later."""
         self.links: dict[Process, None] = {}
         self.monitors: dict[Monitor, Process] = {}
         self.watchers: dict[Monitor, Process] = {}
@@ -131,9 +131,9 @@ class Process(Alive):
         self.started_at = time.time()
         self.started_at_clock = self.timekeeper.now()
         self.message: object = IDLE
-        """What is being handled."""
+        """The message being handled."""
         self.busy_since = 0.0
-        """Since when, by `time.perf_counter`."""
+        """When it began to handle that message, by `time.perf_counter`."""
         self.tracers: list[Tracer] = []
         self.crash_status: Status | None = None
         self._settled: trio.Event | None = None
@@ -149,7 +149,7 @@ class Process(Alive):
 
     @property
     def traps_exits(self) -> bool:
-        """Whether exit signals are messages to it."""
+        """Whether it gets exit signals as messages."""
         return self.actor.trap_exit
 
     @property
@@ -160,7 +160,7 @@ class Process(Alive):
     # --- start ---
 
     def acknowledge(self) -> None:
-        """Init went well: from here on the parent is linked (OTP `init_ack`)."""
+        """Init succeeded: from now on the parent is linked (OTP `init_ack`)."""
         self.started = True
         self.parent_linked = self.parent is not None
         self._tell_settled()
@@ -171,11 +171,11 @@ class Process(Alive):
 
     @property
     def settled(self) -> bool:
-        """Whether init is over, well or not."""
+        """Whether init is over, successful or not."""
         return self.started or self.reason is not None
 
     async def wait_settled(self) -> None:
-        """Until init is over, well or not."""
+        """Wait until init is over, successful or not."""
         if not self.settled:
             if self._settled is None:
                 self._settled = trio.Event()
@@ -188,7 +188,7 @@ class Process(Alive):
     # --- signals ---
 
     def exit_signal(self, sender: ActorRef | LinkedTask | None, reason: ExitReason) -> None:
-        """As in OTP: a message to one who traps it, else the end, unless it is Normal."""
+        """As in OTP: a message if it traps exits, else the end, unless the reason is Normal."""
         if self.reason is not None:
             return
         if self.traps_exits:
@@ -197,10 +197,10 @@ class Process(Alive):
             self.doom(reason)
 
     def ask_to_stop(self, reason: ExitReason) -> None:
-        """The parent's exit signal: one that traps exits terminates after what came before.
+        """The parent's exit signal. If it traps exits, it terminates after its earlier messages.
 
-        One still in init has nothing to terminate and does not read its mailbox: its init is
-        cancelled. (OTP never asks it, for its supervisor waits for that init without end.)
+        During init there is nothing to terminate, and the mailbox is not read: the init is
+        cancelled. (In OTP it is not asked at all, since the supervisor waits for it indefinitely.)
         """
         if self.traps_exits and (self.started or self.on_stop is not None):
             self.request_stop(reason)
@@ -208,12 +208,12 @@ class Process(Alive):
             self.doom(reason)
 
     def request_stop(self, reason: ExitReason) -> None:
-        """It is to end with `reason`, after what it was sent before. Raises WrongThread."""
+        """Let it end with `reason`, after its earlier messages. Raises WrongThread."""
         self.must_be_here()
-        self.control.put((STOP, reason, None))  # first: it may refuse
+        self.control.put((STOP, reason, None))  # first, since it may raise
         if self.stop_reason is None:
             self.stop_reason = reason
-            if self.on_stop is not None:  # one that waits elsewhere than at its mailbox
+            if self.on_stop is not None:  # it waits elsewhere than at its mailbox
                 self.on_stop()
 
     def kill(self) -> None:
@@ -221,7 +221,7 @@ class Process(Alive):
         self.doom(Killed())
 
     def doom(self, reason: ExitReason) -> None:
-        """Record why, then cancel. The first reason counts, but a kill outranks it."""
+        """Record the reason, then cancel. The first reason counts, but a kill overrides it."""
         if self.reason is not None:
             return
         self.must_be_here()
@@ -230,7 +230,7 @@ class Process(Alive):
         self.scope.cancel()
 
     def abandon(self) -> None:
-        """It was killed and does not end: tell everyone it did, and let its task block on alone."""
+        """Report a killed process that does not end as ended. Its task goes on alone."""
         if self.reason is None:
             logger.error("%s is unkillable: its task blocks or shields itself; given up", self.name)
             if telemetry.ProcessUnkillable.handlers:
@@ -244,7 +244,7 @@ class Process(Alive):
     # --- links and monitors ---
 
     def link(self, other: Process | None) -> None:
-        """Both ways. To the dead: an exit signal with NoProc."""
+        """Link both processes. If the other has ended: an exit signal with NoProc."""
         self.must_live()
         if other is None or other.reason is not None:
             self.exit_signal(None if other is None else other.ref, NoProc())
@@ -259,7 +259,7 @@ class Process(Alive):
             other.links[self] = None
 
     def unlink(self, other: Process | None) -> None:
-        """Both ways; nothing if there is no link."""
+        """Unlink both processes, if they are linked."""
         self.must_be_here()
         if other is None:
             return
@@ -273,7 +273,7 @@ class Process(Alive):
             other.links.pop(self, None)
 
     def monitor(self, ref: ActorRef) -> Monitor:
-        """One Down when the process behind `ref` ends, at once if it has."""
+        """Get one Down when the process of `ref` ends, or at once if it has ended."""
         self.must_live()
         target = as_process(ref._target())
         monitor = Monitor(ref)
@@ -286,7 +286,7 @@ class Process(Alive):
         return monitor
 
     def demonitor(self, monitor: Monitor, *, flush: bool = False) -> None:
-        """No Down from now on; one already in the mailbox stays there unless `flush`."""
+        """Get no more Down. One that is already in the mailbox stays there unless `flush`."""
         self.must_be_here()
         target = self.monitors.pop(monitor, None)
         if target is not None:
@@ -299,7 +299,7 @@ class Process(Alive):
     # --- timers ---
 
     def send_after(self, seconds: float, info: object) -> Timer:
-        """Start a timer; it dies with this process."""
+        """Start a timer, which ends with this process."""
         self.must_live()
         if not seconds >= 0:
             raise ValueError(f"send_after takes seconds of at least 0, not {seconds!r}")
@@ -309,12 +309,12 @@ class Process(Alive):
         return timer
 
     def must_be_here(self) -> None:
-        """Raises WrongThread elsewhere than in its thread, while it lives."""
+        """Raise WrongThread if called in another thread while the process lives."""
         if get_ident() != self.timekeeper.thread and self.reason is None:
             refuse()
 
     def must_live(self) -> None:
-        """Raises NoProcess in one that was given up while its task blocked on, or WrongThread."""
+        """Raise NoProcess if the process was given up while its task went on, or WrongThread."""
         self.must_be_here()
         if self.reason is not None:
             raise NoProcess(self.name, None)
@@ -322,7 +322,7 @@ class Process(Alive):
     # --- the end ---
 
     def finish(self, reason: ExitReason) -> None:
-        """Tell everyone; the first reason stands. No checkpoint in here: none sees it half dead."""
+        """Notify everyone. The first reason counts. Without a checkpoint, so that it is atomic."""
         if self.reason is not None:
             return
         self.reason = reason
@@ -375,7 +375,7 @@ class Process(Alive):
                     self.log_late_crash(crash, f"'s task {task}")
 
     async def wait_ended(self) -> ExitReason:
-        """Until it has ended; why. Raises WrongThread."""
+        """Wait until it has ended. Returns the reason. Raises WrongThread."""
         if self.reason is None:
             self.must_be_here()
             if self._ended is None:
@@ -386,12 +386,12 @@ class Process(Alive):
         return self.reason or Killed()
 
     def log_late_crash(self, crash: Crashed, what: str = "") -> None:
-        """An exception that can no longer be anyone's exit reason must not be lost."""
+        """Log an exception that comes too late to be an exit reason."""
         logger.error(
             "%s%s raised while it was being ended", self.name, what, exc_info=crash.exception
         )
 
 
 def as_process(target: Target | None) -> Process | None:
-    """The whole of what a ref, or `current_process`, stands for."""
+    """The process of a ref, or of `current_process`."""
     return target if isinstance(target, Process) else None

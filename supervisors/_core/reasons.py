@@ -1,4 +1,4 @@
-"""Why a process ended: frozen values, to be matched.
+"""Exit reasons of processes: frozen values, for pattern matching.
 
 | OTP               | here               |
 |-------------------|--------------------|
@@ -9,8 +9,8 @@
 | `noproc`          | `NoProc()`         |
 | anything else     | `Crashed(error)`   |
 
-A cancellation, `KeyboardInterrupt` and `SystemExit` are no reasons: they are trio's and the user's,
-and pass through (see strays).
+A cancellation, `KeyboardInterrupt` and `SystemExit` are not reasons: they belong to trio and the
+user, and pass through (see strays).
 """
 
 from __future__ import annotations
@@ -23,31 +23,29 @@ from supervisors._core.copying import Whole
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """It was done."""
+    """It was finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """It was asked to stop, or gave up in an orderly way; `detail` says more, if there is more to
-    say.
-    """
+    """It was asked to stop, or gave up in an orderly way. `detail` may say more."""
 
     detail: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """It was killed: no cleanup of its own has run."""
+    """It was killed, without running its own cleanup."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoProc:
-    """There was no such process when it was asked about."""
+    """There was no such process at the time of the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """An exception nobody expected ended it."""
+    """An unexpected exception ended it."""
 
     exception: BaseException
 
@@ -60,8 +58,8 @@ ReasonKind: TypeAlias = Literal["normal", "shutdown", "killed", "noproc", "crash
 class ExitWith(Whole):
     """Raised anywhere in a callback or a linked task: end with `reason` (Erlang's `exit(Reason)`).
 
-    As if the callback had returned Stop(reason). In init the start fails with it. Out of a nursery
-    it comes in an ExceptionGroup, and that is a crash: catch it there and raise it again outside.
+    The same as if the callback had returned Stop(reason). In init, the start fails with it. A
+    nursery wraps it in an ExceptionGroup, which is a crash: catch it there, and raise it outside.
     """
 
     def __init__(self, reason: ExitReason) -> None:
@@ -71,23 +69,23 @@ class ExitWith(Whole):
 
 
 def reason_of(error: BaseException) -> ExitReason:
-    """Why a process ends that this exception has left."""
+    """The exit reason of a process that has raised this exception."""
     return error.reason if isinstance(error, ExitWith) else Crashed(error)
 
 
 def check_reason(reason: object) -> None:
-    """TypeError for what is no ExitReason: a string would otherwise end, or not end, a process."""
+    """Raise TypeError if this is not an ExitReason: a string would have unpredictable effects."""
     if not isinstance(reason, ExitReason):
         raise TypeError(f"an exit reason is expected, not a {type(reason).__name__}")
 
 
 def is_abnormal(reason: ExitReason) -> bool:
-    """Whether a transient child that ended so is restarted: neither `Normal` nor `Shutdown`."""
+    """Whether a transient child with this reason is restarted: neither `Normal` nor `Shutdown`."""
     return not isinstance(reason, Normal | Shutdown)
 
 
 def cause_of(reason: ExitReason) -> BaseException | None:
-    """The exception a reason carries, for `raise ... from` and for logging; or None."""
+    """The exception in a reason, for `raise ... from` and for logging; or None."""
     match reason:
         case Crashed(exception):
             return exception
@@ -98,7 +96,7 @@ def cause_of(reason: ExitReason) -> BaseException | None:
 
 
 def kind_of(reason: ExitReason) -> ReasonKind:
-    """A reason in a word."""
+    """A reason in one word."""
     match reason:
         case Normal():
             return "normal"

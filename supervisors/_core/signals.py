@@ -1,4 +1,4 @@
-"""What handle_info gets from the runtime: frozen values."""
+"""Frozen values that handle_info gets from the runtime."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Down:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """An exit signal, to one who traps exits (`{:EXIT, pid, reason}`).
+    """An exit signal, for an actor that traps exits (`{:EXIT, pid, reason}`).
 
-    `ref` is who ended: a linked actor, a task of `spawn_link`, or None for plain code that
-    signalled.
+    `ref` is what ended: a linked actor, a task of `spawn_link`, or None if plain code sent the
+    signal.
     """
 
     ref: ActorRef | LinkedTask | None
@@ -32,4 +32,4 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """No message came for as many seconds as the last result asked for."""
+    """No message came within the seconds that the last result requested."""

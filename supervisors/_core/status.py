@@ -1,4 +1,4 @@
-"""What is shown of an actor's insides, to an operator or in a crash report."""
+"""An actor's internals as shown to an operator or in a crash report."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Status:
     state: object
     """The actor's attributes by name; or whatever format_status puts in their place."""
     message: object = None
-    """The message being handled; None between two."""
+    """The message being handled; None if there is none."""
     reason: ExitReason | None = None
-    """Why it ends, in a crash report; None when an operator asks."""
+    """The exit reason, in a crash report; None if an operator asks."""
     client: str | None = None
-    """In a crash report: the name of the actor whose call was being handled, if it was one's."""
+    """In a crash report: the name of the actor whose call was being handled, if it was an actor."""
 
     def shapes(self) -> Status:
-        """The same with types in place of values: what may be shown of anything."""
+        """The same with types in place of values, which are safe to show."""
         state = self.state
         if isinstance(state, Mapping):
             state = {str(name): type(value).__name__ for name, value in state.items()}
@@ -34,7 +34,7 @@ class Status:
 
 
 def name_of_function(function: object) -> str:
-    """What it is called, also in a functools.partial, whose arguments may be secrets."""
+    """A function's name, also in a functools.partial, whose arguments may be secrets."""
     while isinstance(function, partial):
         function = function.func
     name = getattr(function, "__qualname__", None)

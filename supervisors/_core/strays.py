@@ -1,9 +1,9 @@
-"""Which exceptions end the program, and which only the process they come out of.
+"""Decides which exceptions end the program, and which only their process.
 
-`KeyboardInterrupt` and `SystemExit` end the program (how: program_end). `trio.Cancelled` passes on
-while a scope around here is cancelled, which is waiting for it. Whatever else comes out of a
-callback is that actor's crash: an `asyncio.CancelledError` of a future that somebody else has
-cancelled, a `GeneratorExit`, a `Cancelled` that was kept in one task and raised in another.
+`KeyboardInterrupt` and `SystemExit` end the program (see program_end). `trio.Cancelled` is raised
+again while an enclosing scope is cancelled, which waits for it. Any other exception of a callback
+is a crash of that actor: an `asyncio.CancelledError` of a future that somebody else has cancelled,
+a `GeneratorExit`, a `Cancelled` that was kept in one task and raised in another.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)
 
 
 def in_trio() -> bool:
-    """Whether trio runs this code. `trio.lowlevel.in_trio_task` says so also of asyncio code on top
-    of trio (trio-asyncio) and after a run that broke down; sniffio, which trio tells, does not.
+    """Whether trio runs this code. `trio.lowlevel.in_trio_task` is also true for asyncio code on
+    top of trio (trio-asyncio), and after a run that broke down. sniffio, set by trio, is exact.
     """
     return running.name == "trio"
 
 
 def ends_program(error: BaseException) -> bool:
-    """Whether it is one of PROGRAM_ENDS, or a group that holds one."""
+    """Whether the error is one of PROGRAM_ENDS, or a group that contains one."""
     if isinstance(error, BaseExceptionGroup):
         return error.subgroup(PROGRAM_ENDS) is not None
     return isinstance(error, PROGRAM_ENDS)
 
 
 def first_end(error: BaseException) -> BaseException:
-    """The first of PROGRAM_ENDS that a group holds, however deep; what is no group itself."""
+    """The first of PROGRAM_ENDS in a group, at any depth; the error itself if it is not a group."""
     while isinstance(error, BaseExceptionGroup):
         error = next(inner for inner in error.exceptions if ends_program(inner))
     return error
 
 
 def ends_tree(error: BaseException) -> bool:
-    """Whether it ends the program and with it a tree that still runs (see program_end)."""
+    """Whether the error ends the program, and with it a tree that still runs (see program_end)."""
     return ends_program(error) and in_trio()
 
 
 def passes_on(error: BaseException) -> bool:
-    """Whether who has caught it is to raise it again: it ends the program; or a scope around the
-    caller is cancelled and waits for it; or the coroutine is closed outside of trio, as those of a
-    run that broke down are.
+    """Whether to raise a caught error again: it ends the program; or an enclosing scope is
+    cancelled and waits for it; or the coroutine is closed outside of trio, as happens after a run
+    that broke down.
 
-    To be asked within the process's own scope, whose shield hides what is cancelled around it.
+    Call it within the process's own scope, whose shield hides cancellations around it.
     """
     if isinstance(error, Exception):
         return False
@@ -57,8 +57,8 @@ def passes_on(error: BaseException) -> bool:
 
 
 def as_exception(error: BaseException) -> Exception:
-    """What may be raised in another task in its place: what is no Exception would end that one, or
-    be taken for a cancellation there.
+    """An error that may be raised in another task instead. One that is not an Exception would end
+    that task, or count as a cancellation there.
     """
     if isinstance(error, Exception):
         return error

@@ -1,8 +1,8 @@
-"""Who may reach an actor: code in the thread that its trio runs in, and nobody else.
+"""Ensures that only code in the thread of its trio run reaches an actor.
 
-A mailbox filled from elsewhere would wake nobody. `threading.get_ident` costs a fortieth of a
-microsecond, so every way to a live process looks, before it changes anything. The dead are as
-harmless from elsewhere as from here.
+A mailbox filled from another thread would wake nobody. `threading.get_ident` takes 0.025
+microseconds, so every access to a live process checks the thread before any change. Processes that
+have ended may be accessed from any thread.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class WrongThread(SupervisorsError, RuntimeError):
 
 
 class NotInTrio(SupervisorsError, RuntimeError):
-    """A tree was to be opened elsewhere than in a task of trio's, under asyncio say. It was not."""
+    """A tree was to be opened outside of a trio task, such as under asyncio. It was not opened."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -40,18 +40,18 @@ class NotInTrio(SupervisorsError, RuntimeError):
 
 
 def must_be_in_trio() -> None:
-    """Raises NotInTrio."""
+    """Raise NotInTrio outside of a trio task."""
     if not in_trio():
         raise NotInTrio
 
 
 def refuse() -> NoReturn:
-    """Raises WrongThread."""
+    """Raise WrongThread."""
     raise WrongThread from None
 
 
 def running_task() -> trio.lowlevel.Task:
-    """The task that asks. Raises WrongThread outside of trio."""
+    """The current task. Raises WrongThread outside of trio."""
     if not in_trio():
         refuse()
     return trio.lowlevel.current_task()

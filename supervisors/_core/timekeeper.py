@@ -1,7 +1,7 @@
-"""What is to happen later: the deadlines of calls and the timers, all in one heap of one task.
+"""Timeouts of calls and timers, all in one heap of one task.
 
-A cancel scope per call would cost more than the call itself, and a task per timer a kilobyte. What
-is settled before its time stays in the heap until it is due, or until half of the heap is such.
+A cancel scope per call would cost more than the call itself, and a task per timer takes a kilobyte.
+Settled entries stay in the heap until they are due, or until they make up half of it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import trio
 
 from supervisors._core.copying import Alive
 
-# Below so many entries nobody looks how many of them are settled. Small, so that what calls leave
-# behind stays in the processor's cache.
+# Below this size, settled entries are not counted. Small, so that what calls leave behind stays in
+# the processor's cache.
 COMPACT_FROM = 128
 
 
 class Pending(Alive, ABC):
-    """Something that is to happen unless it is settled before."""
+    """Something that will happen unless it is settled before."""
 
     __slots__ = ("settled",)
 
@@ -31,28 +31,28 @@ class Pending(Alive, ABC):
 
     @abstractmethod
     def expire(self) -> None:
-        """Its time has come; it is settled with this. Must neither block nor raise."""
+        """Its time has come, which settles it. Must neither block nor raise."""
 
 
 class Timekeeper:
-    """One of these per trio run, its task started with the first process."""
+    """There is one per trio run. Its task is started with the first process."""
 
     __slots__ = ("_heap", "_limit", "_numbers", "_scope", "_wake", "now", "thread")
 
     def __init__(self) -> None:
         self.now = trio.lowlevel.current_clock().current_time
-        """Seconds on trio's clock; half the price of `trio.current_time`."""
+        """Seconds on trio's clock, at half the cost of `trio.current_time`."""
         self.thread = get_ident()
-        """The one this trio runs in."""
+        """The thread of this trio run."""
         self._heap: list[tuple[float, int, Pending]] = []
-        self._numbers = itertools.count()  # so that what is due at once keeps its order
+        self._numbers = itertools.count()  # keeps the order of entries due at the same time
         self._limit = COMPACT_FROM
         self._wake = math.inf
         self._scope: trio.CancelScope | None = None
 
     @staticmethod
     def current() -> Timekeeper:
-        """That of this trio run."""
+        """The timekeeper of this trio run."""
         try:
             return _current.get()
         except LookupError:
@@ -62,7 +62,7 @@ class Timekeeper:
             return keeper
 
     def after(self, seconds: float, pending: Pending) -> float:
-        """Let it expire in `seconds`, unless it is settled before; returns when that is."""
+        """Let `pending` expire in `seconds`, unless it is settled before. Returns that time."""
         due = self.now() + seconds
         heap = self._heap
         heappush(heap, (due, next(self._numbers), pending))

@@ -1,4 +1,4 @@
-"""What a traced actor does, event by event (OTP `sys:trace`, `sys:install`)."""
+"""Trace events of an actor (OTP `sys:trace`, `sys:install`)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Callback: TypeAlias = Literal["handle_call", "handle_cast", "handle_info", "hand
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """It begins to handle a message. Times are seconds on trio's clock."""
+    """The actor begins to handle a message. Times are seconds on trio's clock."""
 
     ref: ActorRef
     callback: Callback
     message: object
     sender: ActorRef | None
-    """Of a call by an actor; else None."""
+    """For a call by an actor, the caller; else None."""
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """The callback has returned. One that raises returns nothing: see the crash report."""
+    """The callback has returned. If it raises, there is no such event: see the crash report."""
 
     ref: ActorRef
     callback: Callback
@@ -37,17 +37,17 @@ class Did:
     result: object
     """What the callback returned."""
     seconds: float
-    """How long it took, waiting included."""
+    """The duration, including waiting."""
 
 
 TraceEvent: TypeAlias = Got | Did
 
 Tracer: TypeAlias = Callable[[TraceEvent], None]
-"""Called within the traced actor's task, so it must not block. One that raises is removed."""
+"""Called in the traced actor's task, so it must not block. One that raises is removed."""
 
 
 def tell(tracers: list[Tracer], event: TraceEvent) -> None:
-    """Call each of an actor's tracers; one that raises is logged and taken out."""
+    """Call each of an actor's tracers. One that raises is logged and removed."""
     for tracer in list(tracers):
         try:
             tracer(event)

@@ -1,4 +1,4 @@
-"""What ties the runtime to other packages. Nothing else imports it. Import what you use:
+"""Connects the runtime to other packages. Nothing else imports these modules:
 
 - `supervisors.contrib.logging`: telemetry events as log records
 - `supervisors.contrib.prometheus`: as Prometheus metrics (extra `prometheus`)

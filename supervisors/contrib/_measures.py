@@ -1,8 +1,8 @@
-"""Which metrics the telemetry events make: one table for Prometheus and OpenTelemetry.
+"""The metrics that telemetry events become: one table for Prometheus and OpenTelemetry.
 
-Labels are classes, types of messages and reasons, whose number is that of the program's code, and
-names: of supervisors, of linked tasks, and ids of specs. A program may make up names without end, a
-supervisor for each session say, so they are labels only up to a limit: see `Labels`. Pids are none.
+Labels are classes, types of messages and reasons, whose number is limited by the program's code,
+and names: of supervisors, of linked tasks, and ids of specs. Programs may create any number of
+names, such as a supervisor per session, so it is limited: see `Labels`. Pids are never labels.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from supervisors.telemetry import Event
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One metric: a counter of events, or a distribution of a length of time."""
+    """One metric: a counter of events, or a distribution of durations."""
 
     event: type[Event]
     name: str
-    """Without prefix and unit."""
+    """The name without prefix and unit."""
     description: str
     labels: tuple[str, ...]
-    """Attributes of the event."""
+    """Attributes of the event that become labels."""
     seconds: str | None = None
-    """The attribute that is measured; None: the events are counted."""
+    """The attribute that is measured; None if events are counted."""
 
 
 NAMES = frozenset({"supervisor", "child", "task"})
-"""Labels that are names."""
+"""Labels that contain names."""
 MOST_NAMES = 200
-"""How many different combinations of names one metric keeps apart, until it is detached."""
+"""How many combinations of names one metric distinguishes until it is detached."""
 OTHER = "other"
-"""Stands for the names that came after them."""
+"""Replaces all names beyond MOST_NAMES."""
 
 
 class Labels:
@@ -44,7 +44,7 @@ class Labels:
         self._kept: set[tuple[str, ...]] = set()
 
     def of(self, event: Event) -> dict[str, str]:
-        """The labels of one event; its names are OTHER if MOST_NAMES came before them."""
+        """The labels of one event. Its names are OTHER if MOST_NAMES others came before."""
         found = {label: str(getattr(event, label)) for label in self._labels}
         names = tuple(found[label] for label in self._names)
         if names not in self._kept:
@@ -125,4 +125,4 @@ MEASURES = (
         "seconds",
     ),
 )
-"""One for each event of the runtime."""
+"""One measure for each event of the runtime."""

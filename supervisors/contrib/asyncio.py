@@ -33,7 +33,7 @@ from supervisors.errors import CallTimeout, NoProcess
 R = TypeVar("R")
 
 _LATE = 0.5
-"""Seconds that the trio thread has to report a timeout itself; then it counts as blocked."""
+"""Seconds for the trio thread to report a timeout itself. After that it counts as blocked."""
 _NOT_ENTERED = "the bridge does not run yet: enter it, async with Bridge(tree) as bridge"
 
 
@@ -100,7 +100,7 @@ class Bridge:
         async def ask() -> None:
             try:
                 with scope:
-                    await trio.lowlevel.checkpoint_if_cancelled()  # given up before it was sent
+                    await trio.lowlevel.checkpoint_if_cancelled()  # cancelled before it was sent
                     self._post(answer, (await ref.call(request, timeout=timeout), None))
             except Exception as error:  # noqa: BLE001 - the caller gets it
                 self._post(answer, (None, error))
@@ -162,14 +162,14 @@ class Bridge:
         def run() -> None:
             try:
                 function()
-            except Exception:  # what a callback of trio raises would end all of trio
+            except Exception:  # an exception in a callback would end the whole trio run
                 logging.getLogger("supervisors").exception("a message from asyncio was lost")
 
         if self._token is not None:
             with suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(run)
 
-    def _run(self) -> None:  # in the trio thread, as all that follows
+    def _run(self) -> None:  # from here on, everything runs in the trio thread
         try:
             trio.run(self._main)
         except BaseException as error:  # noqa: BLE001 - raised in the block
@@ -187,13 +187,13 @@ class Bridge:
                     async with open_tree(self._root, grace=self._grace) as self.ref:
                         self._post(self._started, None)
                         await self.ref.wait()
-            except trio.Cancelled:  # not by our scope: what ends the nursery is the error
+            except trio.Cancelled:  # not by our scope: the error is what ends the nursery
                 raise
-            except BaseException as error:  # noqa: BLE001 - raised in the block, in no group
+            except BaseException as error:  # noqa: BLE001 - raised in the block, without a group
                 self._error = error
             finally:
                 self._over = True
-                if hasattr(self, "ref"):  # the root has ended: this does not wait
+                if hasattr(self, "ref"):  # the root has ended, so this does not wait
                     with trio.CancelScope(shield=True):
                         self._reason = await self.ref.wait()
 

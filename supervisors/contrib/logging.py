@@ -8,7 +8,7 @@ Once, before or after the tree is opened:
 
 A record of the logger "supervisors.events" is one event: `supervisors.child.restarted
 supervisor='house' child='door' restarts=1 ...`. Its attribute `event` is the event itself, for
-formatters that write JSON. Crashes are logged by the runtime already, with their tracebacks.
+formatters that write JSON. The runtime itself logs crashes, with their tracebacks.
 """
 
 from __future__ import annotations

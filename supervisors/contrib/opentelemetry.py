@@ -42,7 +42,7 @@ def attach(meter_provider: MeterProvider | None = None) -> None:
 
 
 def detach() -> bool:
-    """Record no more. False if it was not attached. The instruments stay: an API has no way to
+    """Stop recording. False if it was not attached. The instruments stay, since the API cannot
     remove them.
     """
     return telemetry.detach(HANDLER_ID)

@@ -39,7 +39,7 @@ def attach(registry: CollectorRegistry = REGISTRY, *, prefix: str = "supervisors
     """
     metrics = _Metrics(registry, prefix)
     telemetry.attach(HANDLER_ID, telemetry.EVENTS, metrics.observe)
-    _forget()  # one that raised was detached by telemetry
+    _forget()  # a handler that raised was detached by telemetry
     try:
         registry.register(metrics)
     except ValueError:
@@ -49,7 +49,7 @@ def attach(registry: CollectorRegistry = REGISTRY, *, prefix: str = "supervisors
 
 
 def detach() -> bool:
-    """Count no more, and take the metrics out of the registry. False if it was not attached."""
+    """Stop counting, and remove the metrics from the registry. False if it was not attached."""
     was_attached = telemetry.detach(HANDLER_ID)
     _forget()
     return was_attached
@@ -62,7 +62,7 @@ def _forget() -> None:
 
 
 class _Metrics(Collector):
-    """All metrics, as one collector, so that they come and go together."""
+    """All metrics as one collector, so that they are registered and removed together."""
 
     def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
         self.registry = registry

@@ -1,6 +1,6 @@
-"""A chat room: members join, talk and leave; one crashes, and the others are told.
+"""A chat room: members join, talk and leave; one crashes, and the others are notified.
 
-The room monitors its members: a `Down` tells it who has ended, and why.
+The room monitors its members: a `Down` says who has ended, and why.
 """
 
 import logging
@@ -54,7 +54,7 @@ class Room(GenServer):
 
     async def handle_info(self, info: object) -> None:
         match info:
-            case Down(monitor, _, reason):  # however a member ended: exactly one of these comes
+            case Down(monitor, _, reason):  # exactly one per member, however it ended
                 name, _ = self.members.pop(monitor)
                 self.tell_all(
                     Said("room", f"{name} {'left' if reason == Normal() else 'vanished'}")
@@ -91,7 +91,7 @@ class Member(GenServer):
 def tree() -> Supervisor:
     room = ChildSpec("room", Room, name=ROOM)
     members = ChildSpec("members", DynamicSupervisor, type="supervisor", name=MEMBERS)
-    # A new room knows nobody: with rest_for_one its members end with the old one.
+    # A new room has no members: with rest_for_one the members end with the old one.
     return Supervisor([names.child_spec(), room, members], strategy="rest_for_one")
 
 

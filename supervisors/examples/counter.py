@@ -35,10 +35,10 @@ class Divide(Call[float]):
 
 
 class Counter(GenServer):
-    """The state is in `self`. One message at a time: there is nothing to lock."""
+    """The state is in `self`. It needs no lock: messages are handled one at a time."""
 
     async def init(self) -> None:
-        self.total = 0  # where a restart begins
+        self.total = 0  # also after a restart
 
     async def handle_call(self, request: Add | Divide, caller: Caller) -> Reply:
         match request:
@@ -46,9 +46,9 @@ class Counter(GenServer):
                 self.total += amount
                 return Reply(self.total)
             case Divide(by):
-                return Reply(self.total / by)  # may raise: then this process ends, and no other
+                return Reply(self.total / by)  # if it raises, only this process ends
             case _:
-                assert_never(request)  # a type checker reports a request that is forgotten here
+                assert_never(request)  # type checkers report a missing request here
 
     async def handle_cast(self, message: Add) -> None:
         self.total += message.amount
@@ -70,7 +70,7 @@ async def main() -> None:
         except ServerExited as error:
             print("divide by 0:", repr(error.__cause__))
 
-        await wait_until(lambda: COUNTER.is_alive)  # until its restart the name stands for nobody
+        await wait_until(lambda: COUNTER.is_alive)  # during the restart, nobody has the name
         print("after the restart:", await COUNTER.call(Add(1)))
 
 

@@ -1,4 +1,4 @@
-"""A crawler: a task for each page, one rate limit for all, and a page that fails harms nobody.
+"""A crawler: a task for each page, one rate limit for all. A page that fails affects no other.
 
 It crawls a small site that it serves itself, on the loopback interface.
 """
@@ -25,7 +25,7 @@ from supervisors import (
     open_tree,
 )
 
-RATE = 100.0  # pages a second
+RATE = 100.0  # pages per second
 
 SITE = {
     "/": "<a href=/news> <a href=/about> <a href=/broken>",
@@ -33,7 +33,7 @@ SITE = {
     "/news/1": "<a href=/news/2>",
     "/news/2": "",
     "/about": "<a href=/>",
-}  # and /broken, which is not there
+}  # and /broken, which does not exist
 
 names = Registry("names")
 LIMITER = names.via("limiter")
@@ -46,7 +46,7 @@ class MayI(Call[None]):
 
 
 class Limiter(GenServer):
-    """Answers at most `rate` calls a second; the others wait in their own call."""
+    """Answers at most `rate` calls per second. The others wait in their own call."""
 
     def __init__(self, rate: float) -> None:
         self.pause = 1 / rate

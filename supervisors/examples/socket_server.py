@@ -1,6 +1,6 @@
-"""A TCP server: one actor accepts, one actor for each connection, and a fault stays in its own.
+"""A TCP server: one actor accepts, one actor serves each connection, and a crash affects only one.
 
-It serves calculations, a line each. A client that sends nonsense loses its connection; nobody else
+It calculates, one line at a time. A client that sends nonsense loses its connection; no other
 notices. At the end the tree is stopped in order: first the listener, then the connections.
 """
 
@@ -39,7 +39,7 @@ class Port(Call[int]):
 class Listener(GenServer):
     async def init(self) -> None:
         self.sockets = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        self.spawn_link(self.accept)  # beside the callbacks; it ends with this actor at the latest
+        self.spawn_link(self.accept)  # beside the callbacks; ends with this actor at the latest
 
     async def handle_call(self, request: Port, caller: Caller) -> Reply:
         return Reply(self.sockets[0].socket.getsockname()[1])
@@ -70,20 +70,20 @@ class Connection(GenServer):
         self.spawn_link(self.read)
 
     async def read(self) -> None:
-        async with self.stream:  # closed when this task is, with its actor
+        async with self.stream:  # closed when this task ends, with its actor at the latest
             buffer = b""
             async for chunk in self.stream:
                 *lines, buffer = (buffer + chunk).split(b"\n")
-                for line in lines:  # who sends faster than we answer has to wait
+                for line in lines:  # a client that sends faster than we answer has to wait
                     await self.ref.call(Line(line), timeout=math.inf)
 
     async def handle_call(self, request: Line, caller: Caller) -> Reply:
-        self.sum += int(request.text)  # nonsense raises ValueError: only this connection ends
+        self.sum += int(request.text)  # nonsense raises ValueError, which ends this connection only
         await self.stream.send_all(b"%d\n" % self.sum)
         return Reply(None)
 
     async def handle_info(self, info: object) -> Stop | None:
-        # The reader's end is the connection's: Normal if the client has hung up.
+        # The connection ends with its reader: Normal if the client has hung up.
         return Stop(info.reason) if isinstance(info, Exit) else None
 
     async def terminate(self, reason: ExitReason) -> None:

@@ -1,6 +1,6 @@
-"""A supervised pool: a job whose worker crashes gets a second chance, and the worker a successor.
+"""A supervised pool: if a worker crashes, its job is retried, and the worker is restarted.
 
-The pool monitors its workers, so that no job is lost with one. The supervisor restarts them.
+The pool monitors its workers, so that no job is lost. The supervisor restarts the workers.
 """
 
 import logging
@@ -56,7 +56,7 @@ class Pool(GenServer):
         return NoReply()  # a worker replies later; the pool takes the next request meanwhile
 
     async def handle_cast(self, message: Ready) -> None:
-        if self.busy.pop(message.worker, None) is None:  # a new one
+        if self.busy.pop(message.worker, None) is None:  # a new worker
             self.monitor(message.worker)
         self.idle.append(message.worker)
         self.give()

@@ -1,7 +1,7 @@
 """What the distribution otp-supervisors registers with pytest: the fixture `supervised`.
 
-pytest imports it in every run of the environment, so it is no module of the package `supervisors`,
-which would come with it, and trio too. The first test that uses the fixture imports both.
+pytest imports it in every run of the environment. So it is not in the package `supervisors`, whose
+import would load trio, too. The first test that uses the fixture imports both.
 """
 
 from __future__ import annotations

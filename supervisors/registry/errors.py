@@ -1,4 +1,4 @@
-"""How a registry refuses. Part of the tree of `supervisors.errors`."""
+"""Errors of a registry. Part of the tree in `supervisors.errors`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from supervisors.errors import SupervisorsError
 
 
 class RegistryError(SupervisorsError):
-    """A registry refused."""
+    """A registry refused an operation."""
 
 
 class AlreadyRegistered(RegistryError):
@@ -20,7 +20,7 @@ class AlreadyRegistered(RegistryError):
 
 
 class NotRegistered(RegistryError):
-    """The process has no entry under `key`. `holder`: the process that has, or None."""
+    """The process has no entry under `key`. `holder`: the process that has one, or None."""
 
     def __init__(self, key: object, holder: ActorRef | None) -> None:
         self.key = key
@@ -37,11 +37,11 @@ class NotUnique(RegistryError):
 
 
 class UnhashableKey(RegistryError, TypeError):
-    """The key, or something in it, cannot be hashed; the TypeError that says so is the cause."""
+    """The key, or a part of it, cannot be hashed. The original TypeError is the cause."""
 
     def __init__(self, key: object) -> None:
         self.key = key
-        # The type alone: what is no key was perhaps never meant to be one, and may be a secret.
+        # Only the type: an invalid key may be there by mistake, and may be a secret.
         super().__init__(f"a registry key must be hashable, and this {type(key).__name__} is not")
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
 """Registry: keys for processes, unique or shared. A process's entries are gone the moment it ends.
 
 When not to use one: for what is not a process (a dict will do), and for a name that only one actor
@@ -253,8 +253,8 @@ class Registry(Alive):
             async with lock:
                 yield
         finally:
-            # Released, it already belongs to the next in line, if there is one. It may be another's
-            # by now: one that asks while it is cancelled is told so a moment later only.
+            # A released lock belongs to the next waiting task, if there is one. `_locks` may have
+            # a new lock by now: a task that waits while cancelled fails only a moment later.
             if self._locks.get(key) is lock and not lock.locked():
                 del self._locks[key]
 
@@ -275,7 +275,7 @@ class Registry(Alive):
         self._tell(Registered(self, key, process.ref, value))
 
     def _unregister(self, rows: list[Row]) -> None:
-        """Drop some rows that one process has under one key."""
+        """Remove rows that one process has under one key."""
         self._require_here()
         for row in rows:
             if self._table.remove(row):
@@ -295,7 +295,7 @@ class Registry(Alive):
         self._require_here()
 
     def _require_here(self) -> None:
-        """Whoever changes it, or a listener that would be told, must be in its thread."""
+        """Raise WrongThread unless this is the thread of the registry and all its listeners."""
         told = [listener._target() for listener in self._listeners]
         for process in (self._owner, *told):
             if process is not None:
@@ -324,8 +324,8 @@ class Registry(Alive):
 
 
 class ActorRefVia(NamedRef):
-    """A registered name as a ref. Equal to the same name of the same registry, whatever the value,
-    and to nothing else: it may stand for another process a moment later.
+    """A registered name as a ref. Equal only to the same name of the same registry, whatever the
+    value, since it may stand for another process a moment later.
     """
 
     __slots__ = ("_key", "_registry", "_value")
@@ -363,13 +363,13 @@ class ActorRefVia(NamedRef):
 
 
 class RegistryOwner(GenServer):
-    """Whose life is the registry's."""
+    """The registry's own process: the registry runs while it does."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     async def init(self) -> None:
-        """Open the registry: it lives as long as this process."""
+        """Open the registry, which runs as long as this process."""
         self._registry._open(self._runtime_process)
 
 

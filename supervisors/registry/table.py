@@ -1,4 +1,4 @@
-"""What a registry knows, as plain data: its rows, found by key and by process."""
+"""A registry's rows as plain data, found by key and by process."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Row:
-    """One registration; compared by identity, since a process may give a key one value twice."""
+    """One registration. Compared by identity: a process may register a key twice with one value."""
 
     key: Hashable
     process: Process
     value: Any
 
 
-# Ordered, and quick to leave.
+# Ordered, with fast removal.
 Rows: TypeAlias = "dict[Row, None]"
 
 
 class RegistryTable:
-    """A row stands under its key and under its process, or under neither. Nothing empty is kept.
+    """Each row is listed both by key and by process. Nothing empty is kept.
 
-    Every listing is in the order of registration. All but the listings of everything cost no more
-    than what they find: a key that many share, or a process with many keys, is no slower to leave.
+    Every listing is in the order of registration. Except for listings of everything, its cost only
+    depends on its length: removing a row takes equally long for any number of rows.
     """
 
     __slots__ = ("_by_key", "_by_process", "_size")
@@ -41,16 +41,16 @@ class RegistryTable:
         return self._size
 
     def __iter__(self) -> Iterator[Row]:
-        """Every row, key by key."""
+        """Iterate over all rows, key by key."""
         return (row for rows in self._by_key.values() for row in rows)
 
     @property
     def processes(self) -> list[Process]:
-        """Each that has a row, once."""
+        """All processes that have a row, each once."""
         return list(self._by_process)
 
     def first(self, key: Hashable) -> Row | None:
-        """The oldest row of a key: the only one, where keys are unique."""
+        """The oldest row of a key, which is the only one if keys are unique."""
         for row in self._by_key.get(key, ()):
             return row
         return None
@@ -60,7 +60,7 @@ class RegistryTable:
         return list(self._by_key.get(key, ()))
 
     def of_process(self, process: Process | None) -> list[Row]:
-        """The rows of a process; none for nobody."""
+        """The rows of a process; none for None."""
         return [] if process is None else list(self._by_process.get(process, ()))
 
     def of_both(self, key: Hashable, process: Process | None) -> list[Row]:
@@ -74,7 +74,7 @@ class RegistryTable:
         return [row for row in of_key if row in of_process]
 
     def insert(self, row: Row) -> bool:
-        """Add it. True if it is the first of its process."""
+        """Add a row. True if it is the first one of its process."""
         is_first = row.process not in self._by_process
         self._by_key.setdefault(row.key, {})[row] = None
         self._by_process.setdefault(row.process, {})[row] = None
@@ -82,20 +82,20 @@ class RegistryTable:
         return is_first
 
     def remove(self, row: Row) -> bool:
-        """Take it out. True if it was the last of its process."""
+        """Remove a row. True if it was the last one of its process."""
         _leave(self._by_key, row.key, row)
         _leave(self._by_process, row.process, row)
         self._size -= 1
         return row.process not in self._by_process
 
     def remove_process(self, process: Process) -> None:
-        """Take out all of its rows, if it has any."""
+        """Remove all rows of a process, if it has any."""
         for row in self._by_process.pop(process, ()):
             _leave(self._by_key, row.key, row)
             self._size -= 1
 
     def clear(self) -> None:
-        """Take out everything."""
+        """Remove everything."""
         self._by_key.clear()
         self._by_process.clear()
         self._size = 0

@@ -1,1 +1,1 @@
-"""GenServer, and the Agent made of it."""
+"""GenServer, and Agent, which is based on it."""

@@ -1,4 +1,4 @@
-"""Agent: state that others read and change by functions (Elixir `Agent`)."""
+"""Agent: state that others read and change with functions (Elixir `Agent`)."""
 
 from __future__ import annotations
 

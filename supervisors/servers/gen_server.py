@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""GenServer: the actor users write. State in `self`, one message at a time.
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""GenServer: the base class for users' actors. State in `self`, one message at a time.
 
 When not to use one: for work without state or messages a plain function will do, and for one long
 job a task of `spawn_link`.
@@ -188,7 +188,7 @@ class GenServer(Actor):
     async def __terminate(self, reason: ExitReason) -> ExitReason:
         process = self._runtime_process
         process.terminating = True
-        if process.message is IDLE:  # else what it handled last is what a crash report is to show
+        if process.message is IDLE:  # otherwise a crash report shows the last message
             self.__note(reason)
         try:
             own = await self.terminate(reason)
@@ -197,7 +197,7 @@ class GenServer(Actor):
                 raise
             first = reason.exception if isinstance(reason, Crashed) else None
             if first is not error and error.__context__ is None:
-                error.__context__ = first  # so that it does not hide the first
+                error.__context__ = first  # so that it does not hide the first one
             self.__say_farewell()
             raise
         self.__say_farewell()
@@ -210,8 +210,8 @@ class GenServer(Actor):
             caller, reply = self.__farewell
             caller.reply(reply)
 
-    # Each of these returns why to end, or None to go on. The loop spells out what happens to most
-    # messages: a coroutine of its own for each step would take a tenth off the speed.
+    # Each of these returns the exit reason, or None to go on. The loop inlines what happens to most
+    # messages: a coroutine for each step would be 10 % slower.
 
     async def __loop(self, first: InitResult) -> ExitReason:  # noqa: C901 - see above
         process = self._runtime_process
@@ -233,7 +233,7 @@ class GenServer(Actor):
             if in_a_row == FAIR_SHARE:
                 in_a_row = 0
                 await checkpoint()
-            if process.doomed is not None:  # it may have swallowed its cancellation
+            if process.doomed is not None:  # the callback may have swallowed its cancellation
                 await checkpoint()
             kind, payload, caller = items.popleft()
             process.message = payload
@@ -312,7 +312,7 @@ class GenServer(Actor):
         return await self.__info(payload)
 
     async def __follow(self, where: str, result: object) -> ExitReason | None:
-        """Do what a callback returned, continuations included."""
+        """Do what a callback's result requests, including continuations."""
         self.__idle_timeout = _FOREVER
         in_a_row = 0
         while result is not None:

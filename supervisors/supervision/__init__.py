@@ -1,1 +1,1 @@
-"""Supervisor and DynamicSupervisor: who starts, restarts and stops others, and by which rules."""
+"""Supervisors: they start, restart and stop other processes by given rules."""

@@ -1,4 +1,4 @@
-"""What one may ask of any supervisor, and what it answers."""
+"""Requests that any supervisor answers, and their results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ChildCounts:
 
 @dataclass(frozen=True, slots=True)
 class SetIntensity(Call[None]):
-    """Allow so many restarts within so many seconds from now on."""
+    """Allow this many restarts within this many seconds from now on."""
 
     max_restarts: int
     max_seconds: float
@@ -48,9 +48,9 @@ class StartChild(Call["ActorRef | None"]):
 
 @dataclass(frozen=True, slots=True)
 class WhichChildren(Call["list[ChildInfo]"]):
-    """Every child."""
+    """List all children."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountChildren(Call[ChildCounts]):
-    """How many children of what kind."""
+    """Count the children of each kind."""

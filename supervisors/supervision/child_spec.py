@@ -93,8 +93,8 @@ class ChildSpec:
         return math.inf if self.shutdown is None else self.shutdown
 
     def without_arguments(self) -> ChildSpec:
-        """The same, but `start` keeps only its name, so that its arguments are not kept alive."""
-        if isinstance(self.start, type):  # it bears nothing
+        """The same spec with only the name of `start`, so that its arguments are not kept alive."""
+        if isinstance(self.start, type):  # it has no arguments
             return self
 
         def start(*_: object) -> NoReturn:
@@ -105,4 +105,4 @@ class ChildSpec:
 
 
 class _Default(float):
-    """A `shutdown` nobody chose: with another type, in `dataclasses.replace`, it is another."""
+    """A default `shutdown`: if `dataclasses.replace` changes the type, the default changes, too."""

@@ -1,4 +1,4 @@
-"""What supervisors log: OTP's facts, the exception, and what format_status shows."""
+"""The crash reports of supervisors: OTP's facts, the exception, and what format_status shows."""
 
 from __future__ import annotations
 
@@ -24,14 +24,13 @@ def report(
     spec: ChildSpec,
     process: Process | None = None,
 ) -> None:
-    """Log, as an error, what went wrong under `supervisor`; one record for one crash.
+    """Log an error of a child of `supervisor`. Each crash is logged once.
 
-    context: "start_error" a restart failed; "child_terminated" a child ended that should not have;
+    context: "start_error" a restart failed; "child_terminated" a child ended unexpectedly;
     "shutdown_error" it did so while being stopped; "shutdown" the supervisor gives up. The record's
-    attributes are supervisor, context, reason, offender and offender_…: pid, start, restart,
-    shutdown, significant, type, as in its ChildSpec, of the start function the name; and, of an
-    actor whose callback crashed, last_message and state, both through its `format_status`, and
-    client, who called.
+    attributes are supervisor, context, reason, offender, and offender_…: pid, start (the function's
+    name), restart, shutdown, significant, type, as in its ChildSpec. If an actor's callback
+    crashed, also last_message and state, both after its `format_status`, and client, the caller.
     """
     text = reason if isinstance(reason, str) else describe(reason)
     error = None if isinstance(reason, str) else cause_of(reason)

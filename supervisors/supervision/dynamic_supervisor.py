@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""DynamicSupervisor: children that come and go, each by itself."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""DynamicSupervisor: independent children that are started on demand."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class _TerminateChild(Call[None]):
 
 
 class OnDemand(SupervisorBase):
-    """What DynamicSupervisor and TaskSupervisor have in common: all but how a start is asked for.
+    """The common part of DynamicSupervisor and TaskSupervisor: everything except how to start.
 
-    They are two, and neither is the other, because their `start_child` take different things.
+    Neither is a subclass of the other, because their `start_child` have different parameters.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class OnDemand(SupervisorBase):
         )
         self._extra_arguments = tuple(extra_arguments)
         self.max_children = max_children
-        self._table: dict[Child, None] = {}  # ordered, and quick to leave
+        self._table: dict[Child, None] = {}  # ordered, with fast removal
 
     @staticmethod
     async def terminate_child(supervisor: ActorRef, child: ActorRef) -> None:
@@ -90,7 +90,7 @@ class OnDemand(SupervisorBase):
         self._table.pop(child, None)
 
     async def _start_all(self) -> None:
-        """There is nobody yet."""
+        """There are no children yet."""
 
     async def _stop_all(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -123,7 +123,7 @@ class OnDemand(SupervisorBase):
 
     async def _terminate(self, ref: ActorRef) -> None:
         child = self._child_of(ref)
-        if child is None:  # one that waits for its restart is known by its last ref
+        if child is None:  # a child that waits for its restart is found by its last ref
             process = ref._target()
             waiting = (c for c in self._table if c.restarting and c.former is process)
             child = next(waiting, None)

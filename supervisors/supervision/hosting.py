@@ -1,8 +1,8 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""How children are run: started, waited for, stopped, told apart. What for is `supervision`'s.
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""Runs children: starts them, waits for them, stops them. `supervision` decides when.
 
-The children's tasks run in their supervisor's own nursery, which lies outside of its cancel scope:
-killing it ends its loop, and the loop's last act is to kill the children.
+The children's tasks run in their supervisor's own nursery, which is outside of its cancel scope:
+killing the supervisor ends its loop, whose last action is to kill the children.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Child:
     restarting: bool = False
     restarts: int = 0
     former: Process | None = None
-    """The last that ended by itself."""
+    """The last process that ended by itself."""
     latest: Process | None = None
-    """The last that was made, also if its init failed."""
+    """The last process that was created, even if its init failed."""
 
     @property
     def ref(self) -> ActorRef | None:
@@ -58,9 +58,7 @@ class Child:
 
     @property
     def margin(self) -> float:
-        """How much longer than others it may take to die of a kill, because it kills others in
-        turn.
-        """
+        """Additional seconds to wait after a kill, since a supervisor first kills its children."""
         supervises = self.process is not None and isinstance(self.process.actor, ChildHost)
         return SUPERVISOR_MARGIN if supervises else 0.0
 
@@ -81,12 +79,12 @@ class ChildHost(Actor):
         self._start_wait: trio.CancelScope | None = None
 
     def _keeps(self, spec: ChildSpec) -> bool:
-        """Whether the spec of a child that is down for good stays in the table."""
+        """Whether the spec is kept once the child has ended for good."""
         return spec.restart != "temporary"
 
     @abstractmethod
     def _forget(self, child: Child) -> None:
-        """Drop its spec."""
+        """Remove the child's spec."""
 
     def _child_of(self, ref: ActorRef) -> Child | None:
         process = as_process(ref._target())
@@ -102,7 +100,7 @@ class ChildHost(Actor):
             await run(self._runtime_process)
 
     async def _start(self, child: Child) -> ActorRef | None:
-        """Start a child and wait for its init; None if it said Ignore. Raises StartError."""
+        """Start a child and wait for its init. None if it returned Ignore. Raises StartError."""
         if self._runtime_process.stop_reason is not None:
             raise Interrupted
         spec = child.spec
@@ -110,7 +108,7 @@ class ChildHost(Actor):
         child.latest = None
         try:
             actor = spec.start(*self._extra_arguments)
-            if spec.restart == "temporary":  # it is never needed again
+            if spec.restart == "temporary":  # `start` is never needed again
                 child.spec = spec = spec.without_arguments()
             if isinstance(actor, Ignore):
                 self._ignored(child)
@@ -142,7 +140,7 @@ class ChildHost(Actor):
         self._nursery.start_soon(process.actor._runtime_host, name=process.name)
 
     def _set(self, child: Child, process: Process | None, *, restarting: bool = False) -> None:
-        """Every change of a child's state: it has this process, or none, or waits for its next."""
+        """Change a child's state: it has this process, or none, or waits for its restart."""
         was_up = child.is_up
         if child.process is not None:
             self._by_process.pop(child.process, None)
@@ -159,7 +157,7 @@ class ChildHost(Actor):
 
     async def _await_init(self, child: Child, process: Process) -> None:
         spec = child.spec
-        # One scope for both, the time limit and `_interrupt`: a scope costs as much as a message.
+        # One scope for the time limit and for `_interrupt`: a scope costs as much as a message.
         deadline = trio.current_time() + spec.start_timeout
         with trio.CancelScope(deadline=deadline) as self._start_wait:
             await process.wait_settled()
@@ -168,7 +166,7 @@ class ChildHost(Actor):
             return
         if process.reason is None:
             if self._runtime_process.stop_reason is not None:
-                raise Interrupted  # it is in the table, and is stopped with the others
+                raise Interrupted  # the child is in the table, and is stopped with the others
             await stop_process(process, "brutal_kill", margin=child.margin)
             self._set(child, None)
             raise StartTimeout(spec.id, spec.start_timeout)
@@ -180,7 +178,7 @@ class ChildHost(Actor):
             self._start_wait.cancel()
 
     async def _stop(self, child: Child) -> None:
-        """Stop its process, if any; its own end, unread in the mailbox, no longer counts."""
+        """Stop a child's process, if any. An unread message about its own end no longer counts."""
         process = child.process
         if process is None:
             self._set(child, None)
@@ -202,14 +200,14 @@ class ChildHost(Actor):
 
 
 def _is_proper(reason: ExitReason, spec: ChildSpec) -> bool:
-    """Whether a child that was stopped has ended as it was asked to, or nearly."""
+    """Whether a stopped child has ended as requested, or acceptably."""
     if reason == (Killed() if spec.shutdown == "brutal_kill" else Shutdown()):
         return True
     return spec.restart != "permanent" and not is_abnormal(reason)
 
 
 def name_of(spec: ChildSpec, actor: object) -> str:
-    """What a process is called: its registered name, a supervisor's own, or its id."""
+    """The name of a process: its registered name, a supervisor's own name, or its id."""
     if spec.name is not None:
         return spec.name.name
     own = actor._name if isinstance(actor, ChildHost) else None

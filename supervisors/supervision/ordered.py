@@ -1,4 +1,4 @@
-"""What supervisors with a fixed order have in common: table, strategy, ordered start and stop."""
+"""The common part of supervisors with a fixed order: table, strategy, ordered start and stop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from supervisors.supervision.supervisor_base import SupervisorBase
 
 
 class Ordered(SupervisorBase):
-    """What Supervisor and PartitionSupervisor have in common: all but which requests they take."""
+    """The common part of Supervisor and PartitionSupervisor: everything except their requests."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Ordered(SupervisorBase):
         auto_shutdown: AutoShutdown,
         name: str | None,
     ) -> None:
-        """The arguments are checked by then."""
+        """The arguments have been checked already."""
         super().__init__(
             max_restarts=max_restarts,
             max_seconds=max_seconds,
@@ -59,8 +59,8 @@ class Ordered(SupervisorBase):
         group = affected(self.strategy, child, self._table.values())
         for sibling in reversed(group):
             await self._stop(sibling)
-            if sibling.spec.restart == "temporary":  # goes down with the others, never up
+            if sibling.spec.restart == "temporary":  # it is stopped with the others, not restarted
                 self._forget(sibling)
         for sibling in group:
             if sibling.spec.restart != "temporary" and not await self._start_again(sibling):
-                return  # its next try takes up the rest of the group too
+                return  # the next try also restarts the rest of the group

@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""PartitionSupervisor: the same child several times, and a key decides which of them is meant."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""PartitionSupervisor: several instances of one child, selected by key."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class PartitionSupervisor(Ordered):
         max_seconds: float = MAX_SECONDS,
         name: str | None = None,
     ) -> None:
-        """Raises the SpecError that names all that is wrong; nothing is started by then.
+        """Raises a SpecError that names everything that is wrong, before anything is started.
 
         child: its `start` is called once for each partition. It must have no `name`.
         with_arguments: `with_arguments(n)` gives the arguments that `start` gets for partition n,
@@ -105,7 +105,7 @@ class PartitionSupervisor(Ordered):
 
     @staticmethod
     def partitions(supervisor: ActorRef) -> int:
-        """How many partitions it has (Elixir `partitions/1`); sends no message. Raises NoProcess,
+        """The number of partitions (Elixir `partitions/1`). Sends no message. Raises NoProcess,
         TypeError for another kind of actor.
         """
         found = _find(supervisor)
@@ -133,7 +133,7 @@ class PartitionRef(LookedUpRef):
 
     @property
     def name(self) -> str:
-        """The supervisor's name and the key."""
+        """The supervisor's name with the key."""
         return f"{self._supervisor.name}[{self._key!r}]"
 
     def _target(self) -> Process | None:
@@ -154,7 +154,7 @@ class PartitionRef(LookedUpRef):
 
 
 def _find(supervisor: ActorRef) -> PartitionSupervisor | None:
-    """The running one behind a ref. TypeError for another kind of actor."""
+    """The running supervisor of a ref. TypeError for another kind of actor."""
     process = as_process(supervisor._target())
     if process is None or process.reason is not None:
         return None

@@ -1,4 +1,4 @@
-"""How a process is stopped: ask, grace, kill, give up."""
+"""Stops processes: request, grace period, kill, give up."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from supervisors._core.process import Process
 from supervisors._core.reasons import ExitReason, Killed, Shutdown
 from supervisors.supervision.child_spec import ShutdownType
 
-# A supervisor that was killed waits KILL_GRACE for its children; who waits for it waits a little
-# longer.
+# A killed supervisor waits KILL_GRACE for its children. Whoever waits for the supervisor waits a
+# little longer.
 SUPERVISOR_MARGIN = 1.0
 
 
 async def stop_process(
     process: Process, shutdown: ShutdownType, *, margin: float = 0.0
 ) -> ExitReason:
-    """Stop it and return the reason it ended with.
+    """Stop a process. Returns its exit reason.
 
-    Asked with Shutdown(), it has `shutdown` seconds; then it is killed; if that does not end it
-    either, it is given up as unkillable. Cancelled, the process may still run, asked but not waited
-    for.
+    After a request with Shutdown() it has `shutdown` seconds, then it is killed. If it still does
+    not end, it is given up as unkillable. If this is cancelled, the process has been asked to stop,
+    but may still run.
     """
     if shutdown != "brutal_kill":
         process.ask_to_stop(Shutdown())
@@ -43,7 +43,7 @@ async def stop_process(
 
 
 async def stop_all(processes: Iterable[Process], shutdown: ShutdownType) -> None:
-    """Ask all of these to stop at once and wait until none is left, shielded, in the manner of
+    """Ask all of these to stop at once, and wait until all have ended, shielded, like
     stop_process: `shutdown` seconds for all together, then the kill.
     """
     everyone = list(processes)
@@ -57,7 +57,7 @@ async def stop_all(processes: Iterable[Process], shutdown: ShutdownType) -> None
 
 
 async def kill_all(victims: Iterable[tuple[Process, float]]) -> None:
-    """Kill all of these (process, margin) at once and wait until none is left, shielded."""
+    """Kill all of these (process, margin) at once, and wait until all have ended, shielded."""
     everyone = list(victims)
     for process, _ in everyone:
         process.kill()

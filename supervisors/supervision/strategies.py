@@ -1,4 +1,4 @@
-"""Which children go down, and up again, with a failed one: pure."""
+"""Decides which children are restarted together with a failed one. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""What every kind of supervisor does alike: start its children, learn of their ends, restart them,
-give up, answer who asks.
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""The common part of all supervisors: start children, notice their ends, restart them, give up,
+answer requests.
 
 A supervisor is itself a process that traps exits.
 """
@@ -54,8 +54,8 @@ MAX_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Retry:
-    """To itself: the restart of this child failed; try again, after whatever else is in the
-    mailbox.
+    """A message to itself: the restart of this child failed. Try again after the messages that are
+    already in the mailbox.
     """
 
     child: Child
@@ -84,7 +84,7 @@ class SupervisorBase(ChildHost):
         """
         return None
 
-    # --- what the kinds differ in ---
+    # --- what differs between supervisors ---
 
     @property
     @abstractmethod
@@ -93,21 +93,21 @@ class SupervisorBase(ChildHost):
 
     @abstractmethod
     async def _start_all(self) -> None:
-        """Start what belongs to the start; raise StartError."""
+        """Start the initial children. Raises StartError."""
 
     @abstractmethod
     async def _stop_all(self) -> None:
-        """Stop every child in the order of its kind."""
+        """Stop all children, in the order of this kind of supervisor."""
 
     @abstractmethod
     async def _restart(self, child: Child) -> None:
-        """Start it anew, and whom the strategy ties to it; on failure `_try_again`."""
+        """Restart a child, and those that the strategy ties to it. A failure is retried later."""
 
     @abstractmethod
     async def _add(self, spec: ChildSpec) -> ActorRef | None:
-        """Keep the spec and start it; None if it said Ignore. Raises StartError."""
+        """Keep the spec and start the child. None if it returned Ignore. Raises StartError."""
 
-    # --- life ---
+    # --- lifecycle ---
 
     async def _runtime_main(self) -> ExitReason:
         process = self._runtime_process
@@ -132,7 +132,7 @@ class SupervisorBase(ChildHost):
                 telemetry.execute(telemetry.SupervisorStopping(process.name, process.pid, kind))
             await self._stop_all()
         except BaseException:
-            # Killed, most likely: no child may outlive its supervisor.
+            # Probably killed. No child may outlive its supervisor.
             await kill_all((process, child.margin) for process, child in self._by_process.items())
             raise
         return reason
@@ -153,14 +153,14 @@ class SupervisorBase(ChildHost):
                     in_a_row = 0
                     await trio.lowlevel.checkpoint()
                 item = await process.mailbox.get()
-                process.serving = item[2]  # from here on nobody else knows that it waits
-                if process.doomed is not None:  # killed in the same instant as the message came
+                process.serving = item[2]  # from here on, only this knows that the caller waits
+                if process.doomed is not None:  # killed at the same moment as the message came
                     await trio.lowlevel.checkpoint()
                 reason = await self._handle(item)
                 if reason is not None:
                     return reason
                 process.serving = None
-                del item  # which may bear a specification: not to be kept until the next comes
+                del item  # it may hold a specification, which should not be kept alive
         except Interrupted:
             return process.stop_reason or Shutdown()
 
@@ -176,11 +176,11 @@ class SupervisorBase(ChildHost):
         if kind == SIGNAL:
             match payload:
                 case Exit(ActorRef() as ref, reason) if child := self._child_of(ref):
-                    if not ref.is_alive:  # else a signal it sent, not its end
+                    if not ref.is_alive:  # otherwise the child sent an exit signal, and lives
                         return await self._child_ended(child, reason)
                 case _Retry(child):
                     return await self._restart_or_give_up(child) if child.restarting else None
-                case Exit():  # of one that was stopped, or a stranger's
+                case Exit():  # from a child that was stopped, or from a stranger
                     return None
         logger.warning("%s got an unexpected %s", self.ref.name, type(payload).__name__)
         return None
@@ -190,7 +190,7 @@ class SupervisorBase(ChildHost):
             caller.reply(await self._answer(request))
         except Interrupted:
             raise
-        except Exception as error:  # noqa: BLE001 - the caller's mistake, or its child's: the caller gets it
+        except Exception as error:  # noqa: BLE001 - an error of the caller or the child, for the caller
             caller.fail(error)
 
     # --- ends ---
@@ -235,8 +235,8 @@ class SupervisorBase(ChildHost):
         return Shutdown()
 
     async def _start_again(self, child: Child) -> bool:
-        """Start it as a restart; on failure report it and put the next try at the end of the
-        mailbox.
+        """Start a child as a restart. If that fails, report it, and put the next try at the end of
+        the mailbox.
         """
         child.restarts += 1
         try:
@@ -262,7 +262,7 @@ class SupervisorBase(ChildHost):
             )
         return True
 
-    # --- administration they share ---
+    # --- shared administration ---
 
     @staticmethod
     async def which_children(supervisor: ActorRef) -> list[ChildInfo]:
@@ -284,7 +284,7 @@ class SupervisorBase(ChildHost):
         await supervisor.call(SetIntensity(max_restarts, max_seconds), timeout=math.inf)
 
     async def _answer(self, request: object) -> object:
-        """Answer an administrative request; raise the error the caller is to get."""
+        """Answer an administrative request, or raise the error for the caller."""
         match request:
             case WhichChildren():
                 return [
@@ -313,7 +313,7 @@ class SupervisorBase(ChildHost):
 
 
 def wrong_child(spec: object, auto_shutdown: object) -> Iterator[SpecError]:
-    """What is wrong with a child under a supervisor with this `auto_shutdown`."""
+    """The errors of a child spec under a supervisor with this `auto_shutdown`."""
     if not isinstance(spec, ChildSpec):
         yield InvalidChildSpec(spec)
     elif spec.significant and auto_shutdown == "never":
@@ -321,9 +321,9 @@ def wrong_child(spec: object, auto_shutdown: object) -> Iterator[SpecError]:
 
 
 async def start_child(supervisor: ActorRef, spec: ChildSpec) -> ActorRef | None:
-    """Have it started. The specification is checked here, in the caller, before anything is sent.
+    """Ask the supervisor to start a child. The spec is checked here, in the caller, first.
 
-    Raises what the supervisors' `start_child` raise.
+    Raises the same as the supervisors' `start_child`.
     """
     process = as_process(supervisor._target())
     actor = None if process is None else process.actor

@@ -1,4 +1,4 @@
-"""Errors of tasks; part of the tree in `errors`."""
+"""Errors of tasks. Part of the tree in `supervisors.errors`."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class TaskTimeout(TaskError):
 
 
 class AlreadyAwaited(TaskError):
-    """Its outcome was taken before, by an await or as a message, or given up after a timeout."""
+    """Its outcome was taken before, by await or as a message, or was given up after a timeout."""
 
     def __init__(self, task: str) -> None:
         super().__init__(task, "its outcome was already taken")
 
 
 class NotOwner(TaskError):
-    """Only the actor, or the plain trio code, that started a task may ask for its outcome."""
+    """Only the actor, or the plain trio code, that started a task may take its outcome."""
 
     def __init__(self, task: str) -> None:
         super().__init__(task, "only its owner may ask for its outcome")

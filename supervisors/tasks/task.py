@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""Task: the owner's side of a function that runs as a process of its own (Elixir `Task`)."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""Task: the owner's handle to a function that runs as a process of its own (Elixir `Task`)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Task(Alive, Generic[T_co]):
         self.ref = actor.ref
         """The task's process."""
         self.monitor = Monitor(self.ref)
-        """What the Down bears, if the outcome comes as a message."""
+        """The monitor in its Down, if the outcome is sent as a message."""
         self._actor = actor
         self._owner = actor.owner
         self._awaiting = 0
@@ -57,7 +57,7 @@ class Task(Alive, Generic[T_co]):
         if self._owner is not None and isinstance(self._owner.actor, GenServer):
             self._owner.monitors[self.monitor] = self._process
         actor.on_end = self._tell
-        self._tell()  # it may have been quick
+        self._tell()  # the task may have ended already
 
     @property
     def _process(self) -> Process:
@@ -144,7 +144,7 @@ class Task(Alive, Generic[T_co]):
             ends = _Ends(distinct)
             with trio.move_on_after(timeout):
                 await ends.wait()
-            for task in distinct:  # another task of the owner may have been quicker
+            for task in distinct:  # another task of the owner may have taken an outcome first
                 task._require_untaken()
             for task in distinct:
                 task._take()
@@ -192,7 +192,7 @@ class Task(Alive, Generic[T_co]):
     # --- the outcome as messages ---
 
     def _tell(self) -> None:
-        """Put the messages into the owner's mailbox, if it is time and nobody awaits the task."""
+        """Send the messages to the owner if the task has ended and nobody awaits it."""
         owner, reason = self._owner, self._process.reason
         if owner is None or reason is None or self._awaiting or self._told or not self._is_watched:
             return
@@ -204,7 +204,7 @@ class Task(Alive, Generic[T_co]):
 
     @property
     def _is_watched(self) -> bool:
-        """Whether the owner is one to be told and has not taken the outcome nor demonitored."""
+        """Whether the owner gets messages, and has neither taken the outcome nor demonitored."""
         return self._owner is not None and self.monitor in self._owner.monitors
 
 
@@ -219,7 +219,7 @@ class TaskResult(Generic[T_co]):
 
 
 class _Awaiting:
-    """While it lasts the outcome is no message. If it was not taken then, it is one after all."""
+    """While active, the outcome is not sent as a message. If it is not taken, it is sent later."""
 
     __slots__ = ("_task",)
 
@@ -235,12 +235,12 @@ class _Awaiting:
 
 
 class _Ends:
-    """Waits until all of these tasks have ended, or one has without a result."""
+    """Waits until all of these tasks have ended, or one of them has without a result."""
 
     def __init__(self, tasks: Iterable[Task[Any]]) -> None:
         self.running: dict[Task[Any], None] = {}
         self.failure: TaskExited | None = None
-        """Of the first that ended without a result."""
+        """The error of the first task that ended without a result."""
         self._done = trio.Event()
         for task in tasks:
             if task._process.reason is None:
@@ -249,7 +249,7 @@ class _Ends:
                 self._note(task)
 
     async def wait(self) -> None:
-        """Cancelled, it leaves nothing behind."""
+        """Wait. If cancelled, it leaves nothing behind."""
         if not self.running or self.failure is not None:
             await trio.lowlevel.checkpoint()
             return
@@ -276,7 +276,7 @@ class _Ends:
 
 
 class _Message:
-    """In the owner's mailbox: the result, or the Down, if the outcome is not taken by then."""
+    """A message to the owner: the result, or the Down, unless the outcome was taken before."""
 
     __slots__ = ("_info", "_task")
 
@@ -292,5 +292,5 @@ class _Message:
         if isinstance(self._info, Down):
             task._take()
         else:
-            task._taken = True  # and the Down is still to come
+            task._taken = True  # the Down comes later
         return self._info

@@ -1,4 +1,4 @@
-"""The process that runs a task's function, and how it came out. The owner's side is `task`."""
+"""The process that runs a task's function, and its outcome. The owner's handle is in `task`."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Exited:
 
 
 class Run:
-    """What a task is seen to handle from its start to its end."""
+    """The message that a task appears to handle from its start to its end."""
 
 
 class TaskActor(Actor, Generic[T]):
-    """Runs `function(*args)` once. Made by whoever asks for it, it sees their context variables.
+    """Runs `function(*args)` once, with the context variables of the code that creates it.
 
-    It reads no messages; `ref.stop(reason)` ends it at its next checkpoint.
+    It reads no messages. `ref.stop(reason)` ends it at its next checkpoint.
     """
 
     def __init__(
@@ -66,15 +66,15 @@ class TaskActor(Actor, Generic[T]):
         timeout: float = math.inf,
         context: Context | None = None,
     ) -> None:
-        """tie: "link" shares fates with `owner`; "follow" ends with it and never signals to it.
+        """tie: "link" links it to `owner`; "follow" ends it with the owner, but not the reverse.
 
-        timeout: seconds the function may take. context: None is the one this is made in.
+        timeout: seconds that the function may take. context: None is the current one.
         """
         self.name = name_of_function(function)
         self.context = copy_context() if context is None else context
         self.owner = owner
         self.on_end: Callable[[], None] | None = None
-        """Called once its process has ended."""
+        """Called once when the process has ended."""
         self.deadline = math.inf
         self.function = function
         self._args = args
@@ -86,7 +86,7 @@ class TaskActor(Actor, Generic[T]):
 
     @property
     def process(self) -> Process | None:
-        """None before its start."""
+        """The process; None before its start."""
         return getattr(self, "_runtime_process", None)
 
     async def _runtime_main(self) -> ExitReason:
@@ -100,7 +100,7 @@ class TaskActor(Actor, Generic[T]):
         if process.stop_reason is not None:
             return process.stop_reason
         if owner is not None:
-            if owner.reason is not None:  # nobody is there any more to hear of it
+            if owner.reason is not None:  # nobody is interested any more
                 return Shutdown(owner.reason)
             if self._tie == "link":
                 process.link(owner)
@@ -111,9 +111,9 @@ class TaskActor(Actor, Generic[T]):
     async def _run(self) -> ExitReason:
         self.deadline = trio.current_time() + self._timeout
         with trio.CancelScope(deadline=self.deadline) as limit:
-            running, self._args = self.function(*self._args), ()  # it may let go of them
+            running, self._args = self.function(*self._args), ()  # so that they are not kept alive
             value = await running
-            if self._runtime_process.reason is None:  # else it was told dead before
+            if self._runtime_process.reason is None:  # otherwise it was reported as ended before
                 self._ok = Ok(value)
         if not limit.cancelled_caught:
             return Normal()
@@ -125,7 +125,7 @@ class TaskActor(Actor, Generic[T]):
         return self._timed_out
 
     def _runtime_note_crash(self, reason: Crashed) -> None:
-        """Nothing: its state is the runtime's, and what it runs its name says."""
+        """Keeps nothing: the state is the runtime's, and the name shows what it runs."""
 
     def _stop(self) -> None:
         process = self._runtime_process
@@ -140,33 +140,33 @@ class TaskActor(Actor, Generic[T]):
         if self.on_end is not None:
             self.on_end()
 
-    # --- for whoever had it started ---
+    # --- for the code that started it ---
 
     @property
     def outcome(self) -> Ok[T] | Exited:
-        """How it came out, once it has ended."""
+        """The outcome, once the task has ended."""
         if self._ok is not None:
             return self._ok
         if self._timed_out is not None:
             return Exited(Shutdown(self._timed_out))
         process = self.process
-        if process is None or process.reason is None:  # given up before it ran
+        if process is None or process.reason is None:  # given up before it started
             return Exited(Shutdown())
         return Exited(process.reason)
 
     @property
     def timed_out(self) -> TaskTimeout | None:
-        """Its function took more than `timeout` seconds and was ended, without a result."""
+        """The error if its function exceeded `timeout` seconds and was ended without a result."""
         return None if self._ok is not None else self._timed_out
 
     def untie(self) -> None:
-        """Neither link nor follow the owner any more."""
+        """No longer link to the owner or follow it."""
         if self.owner is not None:
             self._runtime_process.unlink(self.owner)
             self.owner.on_exit.pop(self, None)
 
     def give_up(self) -> None:
-        """End it and let the owner hear nothing of that; if it does not run yet, it never will."""
+        """End it without notifying the owner. If it has not started yet, it never will."""
         self._given_up = True
         process = self.process
         if process is not None and process.reason is None:
@@ -174,7 +174,7 @@ class TaskActor(Actor, Generic[T]):
             process.doom(Shutdown())
 
     def abandon(self) -> None:
-        """It did not end at its deadline, nor soon after: tell everyone it has."""
+        """Report it as ended, since it did not end soon after its deadline."""
         process = self._runtime_process
         self.untie()
         self._time_out()
@@ -189,8 +189,8 @@ def task_spec(
     restart: RestartType,
     shutdown: ShutdownType,
 ) -> ChildSpec:
-    """A task that runs `function`, as a child. Raises the SpecError that names all that is wrong:
-    InvalidStart for a `function` that is none.
+    """A child spec for a task that runs `function`. Raises a SpecError that names everything that
+    is wrong: InvalidStart if `function` is not callable.
     """
     if not callable(function):
         start = cast("Any", function)
@@ -198,9 +198,9 @@ def task_spec(
 
 
 async def start_task(supervisor: ActorRef, actor: TaskActor[Any], shutdown: ShutdownType) -> None:
-    """Run it as a temporary child; it runs when this returns. Raises what start_child raises.
+    """Start the task as a temporary child. Raises the same as start_child.
 
-    Cancelled, it does not run, or no longer.
+    If this is cancelled, the task does not start, or is ended.
     """
     spec = task_spec(actor.name, actor.function, lambda: actor, "temporary", shutdown)
     try:

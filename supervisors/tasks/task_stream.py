@@ -1,8 +1,7 @@
-"""Many tasks of one kind, a few at a time, their outcomes as a stream.
+"""Runs many tasks of one kind, a few at a time, and streams their outcomes.
 
-There is no task in between that starts the others: the consumer does, each time it asks for the
-next outcome. So back pressure needs no buffer, and leaving the block has nothing to cancel but the
-tasks.
+No task in between starts the others: the consumer does, each time it asks for the next outcome. So
+back-pressure needs no buffer, and leaving the block only has to cancel the tasks themselves.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _END: Final = object()
 
 
 class StreamOptions(TypedDict, total=False):
-    """`TaskSupervisor.async_stream` says what each means, and what it is if not given."""
+    """See `TaskSupervisor.async_stream` for their meaning and defaults."""
 
     max_concurrency: int
     ordered: bool
@@ -46,7 +45,7 @@ class StreamOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """The StreamOptions, checked and with their defaults. Raises ValueError."""
+    """StreamOptions with defaults. Raises ValueError if they are invalid."""
 
     max_concurrency: int = MAX_CONCURRENCY
     ordered: bool = True
@@ -80,14 +79,14 @@ class TaskStream(Alive, Generic[T_co]):
     ) -> None:
         self._options = _Options(**options)
         start = partial(TaskActor, function, ())
-        task_spec("task", function, start, "temporary", self._options.shutdown)  # or a SpecError
+        task_spec("task", function, start, "temporary", self._options.shutdown)  # may raise
         self._supervisor = supervisor
         self._items = iter(items)
         self._function = function
         self._linked = linked
-        # Taken and not delivered, in order; with its item, if that is to be zipped.
+        # Started but not delivered, in order; each with its item, if items are zipped.
         self._window: dict[TaskActor[T_co], object] = {}
-        self._over: dict[TaskActor[T_co], None] = {}  # those of them that have ended, in that order
+        self._over: dict[TaskActor[T_co], None] = {}  # those that have ended, in that order
         self._wake = trio.Event()
         self._closed = False
 
@@ -140,7 +139,7 @@ class TaskStream(Alive, Generic[T_co]):
     def _tie(self, owner: Process | None) -> Tie | None:
         if not self._linked or owner is None:
             return None
-        # One who traps exits is told by the outcomes; exit messages would tell it twice.
+        # An owner that traps exits gets the outcomes; exit messages would report them twice.
         return "follow" if owner.actor.trap_exit else "link"
 
     def _ended(self, actor: TaskActor[T_co]) -> None:
@@ -149,13 +148,13 @@ class TaskStream(Alive, Generic[T_co]):
             self._wake.set()
 
     async def _next(self) -> TaskActor[T_co]:
-        """Wait for the first in order, or the first that ends. It stays in the window."""
+        """Wait for the first task in order, or the first that ends. It stays in the window."""
         while True:
             first = next(iter(self._window))
             if self._over and (not self._options.ordered or first in self._over):
                 return first if self._options.ordered else next(iter(self._over))
             self._wake = trio.Event()
-            # The first was started first, so it is the first that can be late.
+            # The first task was started first, so it is the first one that can time out.
             with trio.CancelScope(deadline=first.deadline + runtime.KILL_GRACE) as limit:
                 await self._wake.wait()
             if limit.cancelled_caught:

@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""TaskSupervisor: tasks that come and go, each by itself (Elixir `Task.Supervisor`)."""
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""TaskSupervisor: independent tasks that are started on demand (Elixir `Task.Supervisor`)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Watchdog: who keeps the loop from running."""
+"""Watchdog: finds what blocks the loop."""

@@ -1,4 +1,4 @@
-"""Why the loop did not answer: from looks and clocks to a cause, pure, and that in words."""
+"""Finds the cause of a blocked loop from samples and clocks, and describes it. Pure."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ class Reading:
     at: float
     """Real time."""
     cpu: float
-    """How long the loop's thread has computed so far."""
+    """CPU time of the loop's thread so far."""
     collecting: float
-    """How long the garbage collector has run so far."""
+    """The time that the garbage collector has run so far."""
 
 
 class Accounts:
-    """Where the time went in which the loop did not answer.
+    """Attributes the time in which the loop did not answer to causes.
 
-    The watching thread asks to sleep for `period`, then looks; the time between two looks is laid
-    to an account. Woken in time, it would have noticed an answer: the same task at both ends has
-    held the loop, for it has not come round in between; different ones are a crowd. Woken late, it
-    was held up itself: then only what the loop's thread computed meanwhile is anyone's doing, and
-    the collector's part of that is not.
+    The watching thread sleeps for `period`, then takes a sample; the time between two samples is
+    attributed. If it wakes in time, it would have noticed an answer: the same task in both samples
+    has blocked the loop, since the loop has not come round in between; different tasks are a crowd.
+    If it wakes late, it was blocked itself: then only the CPU time of the loop's thread counts,
+    without the part of the collector.
     """
 
     def __init__(self, start: Reading, period: float) -> None:
         self.culprit: Standing | None = None
-        """Who was seen again and again; of several, the one seen longest."""
+        """The task that was seen repeatedly; of several, the one seen longest."""
         self._period = period
         self._last = start
         self._here: Standing | None = None
@@ -47,22 +47,22 @@ class Accounts:
         )
 
     def first(self, now: Reading, here: Standing | None) -> None:
-        """The look after the pause, a period in which nobody asked anything of the loop.
+        """The sample after the pause, a period without a request to the loop.
 
-        here, always: what the loop is at; None: it rests.
+        here: what the loop is executing; None if it is idle. The same below.
         """
         if self._is_late(now):
             self._take_late(now, here, self._period)
         self._last, self._here = now, here
 
     def look(self, now: Reading, here: Standing | None) -> None:
-        """A look while the answer is awaited."""
+        """A sample while waiting for the answer."""
         elapsed = now.at - self._last.at
         if self._is_late(now):
             self._take_late(now, here, 0.0)
         else:
             self._cpu += now.cpu - self._last.cpu
-            if here is None:  # awake, it would come at once: the machine has no time for it
+            if here is None:  # an idle loop would answer at once: the machine is overloaded
                 self._seconds["stall"] += elapsed
             elif here.is_same(self._here):
                 self._hold(here, elapsed)
@@ -72,19 +72,19 @@ class Accounts:
         self._last, self._here = now, here
 
     def answered(self, now: Reading) -> None:
-        """The loop has answered, since the last look."""
+        """The loop has answered since the last sample."""
         if self._is_late(now):
             self._take_late(now, None, 0.0)
         else:
             self._cpu += now.cpu - self._last.cpu
 
     def judge(self, seconds: float) -> LoopBlocked:
-        """The verdict on a silence of so many seconds."""
+        """The cause of a silence of `seconds`."""
         cause: BlockCause = "crowd"
         if any(self._seconds.values()):
             cause = max(self._seconds, key=self._seconds.__getitem__)
         if cause == "crowd" and self.culprit is not None:
-            cause = "step"  # one of the crowd, but long enough for two looks
+            cause = "step"  # one of the crowd, but long enough for two samples
         named = {"step": self.culprit, "lock": self._suspect}.get(cause) or _NOBODY
         return LoopBlocked(
             seconds=seconds,
@@ -115,12 +115,12 @@ class Accounts:
         self._held = 0.0
         self._seconds["lock"] += computed
         if computed > self._suspected:
-            # A call that has held the lock lets go of it right after, still in the same step.
+            # A call that held the lock releases it right after, still in the same step.
             self._suspect, self._suspected = here or before, computed
 
     def _hold(self, here: Standing, seconds: float) -> None:
         self._held += seconds
-        # next to nothing is what one has computed in whom the machine stood still
+        # A stalled machine shows one task repeatedly, too, but with hardly any CPU time.
         if self._held > max(self._seconds["step"], self._period / 2):
             self._seconds["step"] = self._held
             self.culprit = here
@@ -130,7 +130,7 @@ class Accounts:
 
 
 def who(named: Standing | LoopBlocked) -> str:
-    """The one who is named: `Slow (SlowServer) in handle_call of Report, at file:line function`."""
+    """The named task: `Slow (SlowServer) in handle_call of Report, at file:line function`."""
     if named.process is None:
         text = "no task" if named.handler is None else f"the task {named.handler}"
     else:
@@ -145,7 +145,7 @@ def who(named: Standing | LoopBlocked) -> str:
 
 
 def sentence(event: LoopBlocked) -> str:
-    """What the log says of it."""
+    """The text for the log."""
     part = f"{event.caused_seconds:.2f} s of it"
     match event.cause:
         case "step":

@@ -1,13 +1,13 @@
-# ruff: noqa: SLF001 - the runtime's modules share their insides, users do not see them
-"""Where trio's loop stands, looked at from another thread. All that it takes to tell is in here.
+# ruff: noqa: SLF001 - the runtime's modules share private members, which users do not see
+"""Observes trio's loop from another thread. All knowledge of internals that this needs is here.
 
-It relies on three things. Of trio: that its thread-local run context holds the `task` whose step is
-being run (there is no public way to ask from outside of the thread), and that its I/O wait is a
-function called `get_events`, its loop one called `unrolled_run`. Of `process`: its context
-variable, inherited by every task an actor starts, and `message`. Of actors: the names of
-their callbacks. Whatever of it changes, a look then says less, and fails in no other way.
+It relies on internals of trio: its thread-local run context has the `task` whose step is running
+(there is no public way to get it from another thread), its I/O wait is a function called
+`get_events`, and its loop one called `unrolled_run`. It also relies on `process`: its context
+variable, which every task of an actor inherits, and `message`; and on the names of callbacks. If
+any of these changes, a sample has less information, but does not fail.
 
-No frame's locals are read, and nothing is kept that would keep a task alive.
+It reads no locals of frames, and keeps nothing that would keep a task alive.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ _LIBRARIES = sys.stdlib_module_names | {"trio", "supervisors"}
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the loop's thread was at, at one moment."""
+    """What the loop's thread was executing at one moment."""
 
     key: weakref.ref[trio.lowlevel.Task] | CodeType | None
-    """Equal for the same task, or for the same function outside of any. None: the loop's own."""
+    """Equal for the same task, or for the same function outside of tasks. None: the loop itself."""
     process: str | None
     class_name: str | None
     handler: str | None
-    """A callback of the actor's; for a task that is not the actor's own, its name."""
+    """A callback of the actor; for a task that is not the actor's own, the task's name."""
     message: str | None
     where: str
 
     def is_same(self, other: Standing | None) -> bool:
-        """Whether both are in one task."""
+        """Whether both are in the same task."""
         return other is not None and self.key is not None and self.key == other.key
 
 
 class LoopView:
-    """Made in the loop's thread, to be looked through from another."""
+    """Created in the loop's thread, and used from another one."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
         context = getattr(sys.modules.get("trio._core._run"), "GLOBAL_RUN_CONTEXT", None)
-        # of this thread, for that is what a thread-local shows
+        # created here, since a thread-local shows the data of the current thread
         self._running: dict[str, Any] = {} if context is None else vars(context)
 
     def look(self) -> Standing | None:
-        """What the loop is at now; None while it waits for something to do, or is no more."""
+        """What the loop is executing now; None if it is idle, or has ended."""
         task = self._running.get("task")
         innermost = sys._current_frames().get(self._thread)
         if innermost is None or (task is None and innermost.f_code.co_name == "get_events"):
@@ -78,7 +78,7 @@ class LoopView:
 
 
 def _step_of(innermost: FrameType) -> list[FrameType]:
-    """The frames the loop has called, innermost first."""
+    """The frames that the loop has called, innermost first."""
     frames = []
     frame: FrameType | None = innermost
     while frame is not None and frame.f_code.co_name != "unrolled_run":
@@ -90,7 +90,7 @@ def _step_of(innermost: FrameType) -> list[FrameType]:
 def _handler(
     process: Process, task: trio.lowlevel.Task, frames: list[FrameType]
 ) -> tuple[str | None, str | None]:
-    """The callback a step is in, and the type of what it handles."""
+    """The callback of a step, and the type of the message that it handles."""
     if task is not process.task:
         return task.name, None
     names = (frame.f_code.co_name for frame in reversed(frames))

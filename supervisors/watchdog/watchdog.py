@@ -1,4 +1,4 @@
-"""Watchdog: says which handler has blocked trio's loop, and for how long."""
+"""Watchdog: reports which handler has blocked trio's loop, and for how long."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Watchdog(GenServer):
         self._threshold = threshold
 
     async def init(self) -> None:
-        """Start to watch."""
+        """Start watching."""
         self.spawn_link(self._watch)
 
     async def _watch(self) -> None:
@@ -71,7 +71,7 @@ class Watchdog(GenServer):
             watch.stop()
 
     async def handle_info(self, info: Any) -> None:
-        """From the thread: what it saw, once that is over, or its own failure."""
+        """Handle messages from the thread: a finished block, or the thread's own failure."""
         match info:
             case LoopBlocked():
                 logger.warning("%s", sentence(info), extra={"loop_blocked": info})
@@ -85,7 +85,7 @@ class Watchdog(GenServer):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Failed:
-    """The thread has ended of this."""
+    """The thread has ended with this error."""
 
     error: Exception
 
@@ -94,7 +94,7 @@ class _Failed:
 
 
 class _Watch:
-    """Made, started and stopped in the loop's thread."""
+    """The watching thread. Created, started and stopped in the loop's thread."""
 
     def __init__(self, threshold: float, ref: ActorRef) -> None:
         self._threshold = threshold
@@ -104,7 +104,7 @@ class _Watch:
         self._view = LoopView()
         self._meter = _Meter()
         self._bell = threading.Event()
-        """Rung by the loop's answer, and by stop."""
+        """Set by the loop's answer, and by stop."""
         self._over = False
         self._answered_at = 0.0
 
@@ -112,7 +112,7 @@ class _Watch:
         threading.Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
 
     def stop(self) -> None:
-        """It ends at once, but is not waited for: that would block the loop."""
+        """Let the thread end. It is not waited for, since that would block the loop."""
         self._over = True
         self._bell.set()
 
@@ -121,13 +121,13 @@ class _Watch:
         try:
             while not self._over:
                 self._turn()
-        except Exception as error:  # noqa: BLE001 - its actor crashes of it
+        except Exception as error:  # noqa: BLE001 - its actor crashes with it
             self._in_loop(self._ref.send, _Failed(error))
         finally:
             gc.callbacks.remove(self._meter.collect)
 
     def _turn(self) -> None:
-        """Pause, look, and if the loop does not rest, wait until it answers."""
+        """Pause, take a sample, and if the loop is not idle, wait until it answers."""
         self._bell.clear()
         start = self._meter.read()
         if self._listen():
@@ -163,7 +163,7 @@ class _Watch:
                 )
 
     def _listen(self) -> bool:
-        """Wait for the bell, a period long at most; whether it rang, or all is over."""
+        """Wait for the bell, at most one period. Whether it rang, or the thread is to end."""
         return self._over or self._bell.wait(self._period) or self._over
 
     def _answer(self) -> None:
@@ -179,7 +179,7 @@ class _Watch:
 
 
 class _Meter:
-    """Made in the loop's thread, whose computing it measures."""
+    """Created in the loop's thread, whose CPU time it measures."""
 
     def __init__(self) -> None:
         self._cpu_clock: int | None = None
@@ -191,11 +191,11 @@ class _Meter:
     def read(self) -> Reading:
         cpu = 0.0 if self._cpu_clock is None else time.clock_gettime(self._cpu_clock)
         now, began = time.monotonic(), self._began
-        # The thread that collects may have let us in at the very end, before it could add it up.
+        # The collecting thread may have been interrupted before it could add up its time.
         return Reading(now, cpu, self._collecting + (0.0 if began is None else now - began))
 
     def collect(self, phase: str, _: object) -> None:
-        """The garbage collector calls this when it starts and stops, in whatever thread it runs."""
+        """The garbage collector calls this when it starts and stops, in any thread."""
         now = time.monotonic()
         if phase == "start":
             self._began = now
