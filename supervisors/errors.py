@@ -2,7 +2,7 @@
 
 SupervisorsError
 ├── CallError                 a call got no answer
-│   ├── NoProcess             nobody there
+│   ├── NoProcess             there is no such process
 │   ├── CallTimeout           no answer in time; the server goes on
 │   ├── ServerExited          the server ended before it answered
 │   ├── CallingSelf           the answer could never come
@@ -23,12 +23,12 @@ SupervisorsError
 │   ├── TaskExited            it ended without one (reason; the exception is the cause)
 │   ├── TaskTimeout           none in time
 │   ├── AlreadyAwaited        its outcome was taken before
-│   └── NotOwner              asked by another than its owner
+│   └── NotOwner              used by another than its owner
 ├── RegistryError             a registry refused (see registry/errors)
 │   └── AlreadyRegistered, NotRegistered, NotUnique, RegistryNotRunning,
 │       UnhashableKey (also a TypeError)
 ├── WrongThread, NotInTrio    an actor was reached, or opened, from elsewhere (see threads)
-└── BadReturnValue            a callback returned what it may not
+└── BadReturnValue            a callback returned an invalid value
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Node:
 
 
 async def tree(ref: ActorRef) -> Node:
-    """The tree below `ref` at this moment. For a name that nobody has: a stopped node."""
+    """The tree below `ref` at this moment. For an unregistered name: a stopped node."""
     running_task()
     await trio.lowlevel.checkpoint()
     process = as_process(ref._target())

@@ -242,7 +242,7 @@ class MessageDropped(Event):
 
 @dataclass(frozen=True, slots=True)
 class LoopBlocked(Event):
-    """For a while no actor could run; the `Watchdog` saw it and says why.
+    """For a while no actor could run. The `Watchdog` has noticed that and found the cause.
 
     cause:
     "step": one step of the named task, which was seen in it repeatedly.
@@ -257,15 +257,15 @@ class LoopBlocked(Event):
     name = "supervisors.loop.blocked"
 
     seconds: float
-    """Real seconds, also under a virtual clock. It may have been up to half a threshold more: the
-    beginning is not observed.
+    """Real seconds, also under a virtual clock. The true duration may be up to half a threshold
+    longer, since the beginning is not observed.
     """
     cause: BlockCause
     caused_seconds: float
-    """How many of them are due to that cause, at least: it is sampled."""
+    """How many of them are due to that cause, at least: they are sampled."""
     cpu_seconds: float
-    """CPU time of the loop's thread, where the system reports it, else 0. Near `seconds`: it
-    computed. Near 0: it waited.
+    """CPU time of the loop's thread, if the system reports it, else 0. If near `seconds`, the
+    thread computed; if near 0, it waited.
     """
     process: str | None
     """The actor; None: a plain trio task, or unknown."""

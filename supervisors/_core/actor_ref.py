@@ -261,7 +261,7 @@ class ActorRef(Alive):
             process.exit_signal(None if sender is None else sender.ref, reason)
 
     async def wait(self) -> ExitReason:
-        """Wait until it has ended, and return its reason; NoProc for a name that nobody has. Raises
+        """Wait until it has ended, and return its reason; NoProc for an unregistered name. Raises
         CallingSelf in one of its own callbacks. Can be cancelled without consequences.
         """
         task = running_task()

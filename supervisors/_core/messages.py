@@ -40,7 +40,7 @@ class Call(Generic[R_co]):
 class Reply:
     """Answer the caller with `value` (`{:reply, value, state}`).
 
-    `timeout`: if no message comes for so many seconds, handle_info gets a `Timeout()`.
+    `timeout`: if no message comes for this many seconds, handle_info gets a `Timeout()`.
     `continue_with`: handle_continue is called with it before any other message.
     """
 

@@ -42,7 +42,7 @@ class Bridge:
 
     `bridge.ref` is the root's ref. Entering raises the StartError if the root does not start.
     Leaving stops the tree in order; a cancellation goes on only after that. If the root ends by
-    itself, the block goes on, and calls raise NoProcess; `wait` tells of it, and why. A SystemExit
+    itself, the block goes on, and calls raise NoProcess; `wait` returns the reason. A SystemExit
     or KeyboardInterrupt of an actor stops the tree, and is raised at the end of the block, unless
     the block itself raises.
 
@@ -87,10 +87,10 @@ class Bridge:
         """Ask, and wait at most `timeout` seconds for the answer, as `ActorRef.call` does.
 
         ref: a ref of this tree, or a name of one of its registries. Raises what `ActorRef.call`
-        raises: ServerExited if the tree stops meanwhile, NoProcess if it has ended. Cancelled, or
-        after a CallTimeout, the request may still be handled, unless it was not sent yet; its
-        answer is dropped. While an actor blocks the trio thread, CallTimeout is raised half a
-        second late. Calls of different asyncio tasks arrive in any order.
+        raises: ServerExited if the tree stops meanwhile, NoProcess if it has ended. After a
+        cancellation or a CallTimeout, the request may still be handled if it was sent; its answer
+        is dropped. While an actor blocks the trio thread, CallTimeout is raised half a second late.
+        Calls of different asyncio tasks arrive in any order.
         """
         if not timeout >= 0:
             raise bad_timeout(timeout)
@@ -131,7 +131,7 @@ class Bridge:
 
     async def wait(self) -> ExitReason:
         """Wait until the root has ended, by itself or because the block was left, and return why,
-        as `ActorRef.wait` does; afterwards it returns at once. Raises what kept it from starting.
+        as `ActorRef.wait` does; after that it returns at once. Raises the error of a failed start.
         """
         self._own_loop()
         await asyncio.wait({self._ended})

@@ -47,7 +47,7 @@ def attach(
     """Log these kinds of events from now on.
 
     logger: None is "supervisors.events". levels: see LEVELS.
-    Raises AlreadyAttached if it is attached, TypeError for what is no event.
+    Raises AlreadyAttached if it is attached, TypeError for anything but events.
     """
     target = logging.getLogger("supervisors.events") if logger is None else logger
     chosen = dict(levels)

@@ -9,7 +9,7 @@ Once, before or after the tree is opened:
 Instruments are named like the events' metrics in `supervisors.contrib.prometheus`, with dots:
 `supervisors.child_restarts`, `supervisors.loop_blocked` (in seconds). They go to the global meter
 provider, or to the one that is given. Their attributes are the same as the labels there, with the
-same limit of names. There are no spans: a message is no request.
+same limit of names. There are no spans: a message is not a request.
 """
 
 from __future__ import annotations

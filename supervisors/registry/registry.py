@@ -69,7 +69,7 @@ class Registry(Alive):
     of one process: a topic). A key is anything hashable. Equal keys are one key: 1 and 1.0 are.
 
     The table is plain data: a lookup sends no message, never waits, and costs the same for any
-    number of keys. When a process ends, its entries are gone before anyone hears of its end; a
+    number of keys. When a process ends, its entries are gone before anyone is notified; a
     killed process keeps them until it has ended. Code that has a ref can register and unregister
     the process behind it: an actor itself (`self.ref`, also in init), or another one.
 
@@ -77,8 +77,8 @@ class Registry(Alive):
     under rest_for_one or one_for_all, so that they are restarted with it. When its process ends,
     its entries and metadata are gone; after a restart it is empty except for `meta`. Registered
     processes go on without their keys, unless `linked`. Locks are not affected: holders keep them,
-    and those who wait get them. A registry that does not run finds nobody; changing it raises
-    RegistryNotRunning.
+    and waiting tasks get them. In a registry that does not run, lookups find nothing, and changes
+    raise RegistryNotRunning.
 
     Only `lock` waits; nothing else can be cancelled.
     """
@@ -92,11 +92,11 @@ class Registry(Alive):
         meta: Mapping[Hashable, Any] | None = None,
         linked: bool = False,
     ) -> None:
-        """Make a registry that does not run yet. Raises InvalidKeys.
+        """Create a registry that does not run yet. Raises InvalidKeys.
 
         listeners: get Registered and Unregistered in handle_info. Use names of another registry,
-        since a restarted listener has a new ref. They are not told when a process ends: they can
-        monitor it.
+        since a restarted listener has a new ref. They are not notified when a process ends, but
+        they can monitor it.
         meta: the metadata at each start.
         linked: as in Elixir, the registry's end sends an exit signal with its reason to each
         process that has an entry: those that do not trap exits end, the others get an `Exit`. It is
@@ -237,11 +237,11 @@ class Registry(Alive):
 
     @asynccontextmanager
     async def lock(self, key: Hashable) -> AsyncIterator[None]:
-        """Mutual exclusion: `async with registry.lock(key):`. Tasks get it in the order in which
-        they asked (Elixir `lock/3`).
+        """Mutual exclusion: `async with registry.lock(key):`. Tasks get it in the order of
+        their requests (Elixir `lock/3`).
 
         Its keys are independent of those of entries. It is released when the block is left, also by
-        an exception, a cancellation or a kill, before anyone hears that the process ended. (A
+        an exception, a cancellation or a kill, before anyone is notified of the process's end. (A
         process that was given up as unkillable holds it until its task ends.) Waiting for it can be
         cancelled without consequences. Raises RegistryNotRunning, UnhashableKey, and RuntimeError
         in a task that already holds it.

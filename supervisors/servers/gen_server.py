@@ -146,7 +146,7 @@ class GenServer(Actor):
         """Run `function(*args)` beside the callbacks; it ends with the actor at the latest.
 
         If it raises, the actor gets the exit signal Crashed(error). It goes on while terminate
-        runs; then it is cancelled and awaited, before anyone hears that the actor has ended and
+        runs; then it is cancelled and awaited, before anyone is notified of the actor's end and
         before its names are free.
         """
         return spawn_link(self._runtime_process, function, args)

@@ -97,9 +97,9 @@ class PartitionSupervisor(Ordered):
         changes from one start of the program to the next. An integer and the float that equals it
         may belong to different partitions: -1 and -1.0 do. TypeError for a key without a hash.
 
-        While the supervisor or the partition does not run, the ref behaves as a name that nobody
-        has: a call raises NoProcess. A ref of anything but a PartitionSupervisor is a TypeError at
-        its use. It is no name for a ChildSpec.
+        While the supervisor or the partition does not run, the ref behaves like an unregistered
+        name: a call raises NoProcess. If `supervisor` is another kind of actor, using the ref
+        raises TypeError. It cannot be the name of a ChildSpec.
         """
         return PartitionRef(supervisor, key)
 

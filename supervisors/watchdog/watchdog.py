@@ -44,7 +44,7 @@ class Watchdog(GenServer):
     seen; one shorter than the threshold is never reported. Erlang preempts, and needs none of this;
     `erlang:system_monitor(long_schedule)` comes closest.
 
-    It looks from its own thread, twice per threshold, and asks the loop to answer only if the loop
+    It samples from its own thread, twice per threshold, and asks the loop to answer only if that
     is not idle, so that a virtual clock can jump. The thread ends with the actor, and with the
     loop; a block that outlasts it gets no second line.
 

@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 
 BESIDE_POOL: Final = 5
-"""Connections that a service takes at most besides `pool_size`: it listens on one, keeps leases,
-stores results and holds the instance's lock on one each, and needs one to look who is in the way.
+"""The most connections of a service in addition to `pool_size`: one each to listen, to keep leases,
+to store results, to hold the instance's lock, and to find the sessions that block it.
 """
 
 

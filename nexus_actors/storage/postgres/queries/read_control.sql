@@ -1,4 +1,4 @@
--- The operators' current orders for the nodes with these names ($1), or for all.
+-- The rows of nexus.control in force for the nodes with these names ($1), and for all nodes.
 SELECT c.action, c.subject, c.name, c.node, c.value, c.by, c.why, c.since, c.until,
        extract(epoch FROM c.until - clock_timestamp())::double precision AS seconds_left
 FROM nexus.control AS c
