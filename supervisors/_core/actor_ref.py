@@ -57,7 +57,7 @@ current_process: ContextVar[Target | None] = ContextVar("supervisors_process", d
 
 
 class Caller(Pending):
-    """The way back to one call: an own slot, so that a late reply is dropped (OTP's `from`)."""
+    """The way back to one call: a slot of its own, so a late reply is dropped (OTP's `from`)."""
 
     __slots__ = ("_error", "_process", "_sender", "_task", "_timeout", "_value", "request")
 

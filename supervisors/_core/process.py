@@ -104,7 +104,7 @@ class Process(Alive):
         self.ref = ActorRef(self)
         self.mailbox: Mailbox[Caller] = actor._runtime_mailbox(name)
         self.control = self.mailbox
-        """Receives requests to stop and `system` requests: not the mailbox while suspended."""
+        """Takes requests to stop and `system` requests; another queue while suspended."""
         self.scope = trio.CancelScope(shield=True)
         self.task: trio.lowlevel.Task | None = None
         self.started = False
