@@ -25,6 +25,7 @@ class Terminal:
     """A terminal of 80 columns and 24 lines, with a shell in it."""
 
     def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+        self._folder = folder
         self._socket = folder / "tmux"
         self._environ = {**environ, "PS1": "$ ", "TERM": "xterm"}
         self._run("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh")
@@ -32,7 +33,13 @@ class Terminal:
     def _run(self, *words: str) -> str:
         command = ["tmux", "-S", str(self._socket), *words]
         done = subprocess.run(
-            command, env=self._environ, capture_output=True, text=True, check=True, timeout=60
+            command,
+            env=self._environ,
+            cwd=self._folder,  # also the shell's: what it writes is the test's own
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         )
         return done.stdout
 
