@@ -1,8 +1,9 @@
 """Calls of SQL functions for operators. A refusal by SQL exits with the code of wrong usage."""
 
 import getpass
+import re
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import running_database
@@ -12,6 +13,9 @@ from nexus_actors.cli.running import run
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.connection import Connection
+
+_FUNCTION: Final = re.compile(r"^nexus\.\w+: ")
+"""The SQL function that refuses: who runs a command has not called it."""
 
 
 def call_as_operator(
@@ -32,7 +36,7 @@ def ask(settings: "Settings", statement: str, *arguments: object) -> list[dict[s
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         told = str(error).removeprefix("the database refused: ")
-        raise CommandError(told, exit_codes.USAGE) from error
+        raise CommandError(_FUNCTION.sub("", told), exit_codes.USAGE) from error
 
 
 async def _run(url: str, statement: str, arguments: tuple[object, ...]) -> list[dict[str, Any]]:

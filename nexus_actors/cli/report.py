@@ -9,11 +9,14 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nexus_actors.cli import exit_codes
+
+if TYPE_CHECKING:
+    from cyclopts import CycloptsError
 
 
 class CommandError(Exception):
@@ -30,6 +33,7 @@ class CommandError(Exception):
         self.details = tuple(details)
 
 
+_NUMBERS: Final[Mapping[type | None, str]] = {int: "a whole number", float: "a number"}
 # A class includes its subclasses; the most specific entry counts.
 _EXIT_CODES: Final = {
     "nexus_actors.admin.listening.ListenError": exit_codes.FAILED,
@@ -75,9 +79,24 @@ def _run(tokens: Sequence[str] | None) -> int:
     try:
         code = app(tokens, print_error=False, exit_on_error=False, result_action="return_value")
     except CycloptsError as error:
-        complain(" ".join(str(error).split()))  # cyclopts breaks lines for a box
+        complain(_misused(error))
         return exit_codes.USAGE
     return code if isinstance(code, int) else exit_codes.OK
+
+
+def _misused(error: "CycloptsError") -> str:
+    """What is wrong with a command line. For numbers, cyclopts names Python's types."""
+    from cyclopts import CoercionError
+
+    argument = error.argument
+    if isinstance(error, CoercionError) and error.token is not None and argument is not None:
+        wanted = _NUMBERS.get(error.target_type)
+        if wanted is not None:
+            name = error.token.keyword or argument.name.lstrip("-").upper()
+            help_text = (argument.parameter.help or "").removesuffix(".")
+            told = f'{name}: expected {wanted}, found "{error.token.value}"'
+            return f"{told} ({help_text})" if help_text else told
+    return " ".join(str(error).split())  # cyclopts breaks lines for a box
 
 
 def _report(error: BaseException) -> int | None:

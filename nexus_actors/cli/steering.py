@@ -6,7 +6,7 @@ These commands need only the database, no running service. The rows also apply t
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 from cyclopts import Parameter
 
@@ -44,11 +44,11 @@ OnNode = Annotated[
     ),
 ]
 Name = Annotated[str | None, Parameter(name="NAME", help="Its name; a glob for models and agents.")]
-What = Annotated[Subject, Parameter(name="WHAT", help="The kind of thing.")]
+What = Annotated[Subject | None, Parameter(name="WHAT", help="The kind of thing.")]
 
 
 def pause(
-    subject: What = "queue",
+    subject: What = None,
     name: Name = None,
     /,
     *,
@@ -74,8 +74,11 @@ def pause(
 
     Example: nexus pause provider openai --until 2h --why "incident 4711"
     Example: nexus pause model gpt-5 --fallback
+    Example: nexus pause queue
     Exit codes: 0 done; 2 no such node or queue, or a wrong value; 4 the database refuses.
     """
+    if subject is None:
+        raise _which("pause")
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
     _warn(settings, subject, named)
@@ -93,7 +96,7 @@ def pause(
 
 
 def resume(
-    subject: What = "queue",
+    subject: What = None,
     name: Name = None,
     /,
     *,
@@ -107,6 +110,8 @@ def resume(
     Exit codes: 0 done, also if nothing was paused, which is said; 2 no such node or queue; 4 the
     database refuses.
     """
+    if subject is None:
+        raise _which("resume")
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
     rows = call_as_operator(
@@ -219,6 +224,13 @@ def log_level(
         node or ("*" if wanted is not None else None),
     )
     _tell(settings, rows, json, nothing="log level: as the config says")
+
+
+def _which(command: str) -> CommandError:
+    """The error if nothing is named: a typed-ahead command must not stop the whole queue."""
+    *most, last = get_args(Subject)
+    told = f"which? {', '.join(most)} or {last}; everything: nexus {command} queue"
+    return CommandError(told, exit_codes.USAGE)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -115,7 +115,7 @@ def it_refuses_what_makes_no_sense(nexus: Inside) -> None:
         (["pause", "agent", "a", "--fallback"], "expected fallback with a provider or a model"),
         (["pause", "agent", "a", "--until", "soon"], "expected a duration"),
         (["pause", "agent", "a", "--node", "nobody"], "there is no node"),
-        (["drain", "nobody"], "there is no node"),
+        (["drain", "nobody"], 'nexus: there is no node "nobody"; expected one of: '),
         (["scale", "echo", "0"], "1 to 9999"),
         (["scale", "echo", "-1"], "nexus:"),
         (["scale", "echo", "99999"], "9999 calls"),

@@ -71,3 +71,19 @@ def test_a_number_that_no_letter_has_is_wrong_usage(
     code = report.run(["dead", "edit", number, "--request", config, "--config", config])
     assert code == exit_codes.USAGE
     assert "NUMBER" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["dead", "retry", "r-12"], 'NUMBER: expected a whole number, found "r-12" (As shown by'),
+        (["dead", "retry", "--rate", "x"], '--rate: expected a number, found "x"'),
+        (["pause"], "which? queue, provider, model, agent or node; everything: nexus pause queue"),
+        (["resume"], "which? queue, provider, model, agent or node; everything: nexus resume"),
+    ],
+)
+def test_a_wrong_word_is_told_in_the_operators_terms(
+    words: list[str], told: str, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.run([*words, "--config", config]) == exit_codes.USAGE
+    assert capsys.readouterr().err.startswith(f"nexus: {told}")
