@@ -16,6 +16,7 @@ from nexus_actors.operations.own_place import own_place
 from nexus_actors.operations.pruner import OVERDUE
 from nexus_actors.storage.postgres.claim import Place, key_of, live_service
 from nexus_actors.storage.postgres.connection import fetch
+from nexus_actors.storage.postgres.journal import read_pauses
 from nexus_actors.storage.postgres.locks import lock_holders
 from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 from nexus_actors.storage.postgres.presence import consumer_is_running
@@ -79,19 +80,34 @@ def _lost(at: Connected, node: NodeStatus) -> Advice:
 
 
 async def look_at_queue(at: Connected) -> Sequence[Finding]:
-    """Check for due requests that no service takes."""
+    """Check for due requests that no service takes, or that a pause keeps waiting."""
     row = await row_of(at, "requests", _MOST)
     count = row["requests"]
     many = f"{count}{' or more' * (count == _MOST)}"
+    paused = [_paused(it, many) for it in await at.pool.run(read_pauses, at.queues.requests)]
     if await at.pool.run(consumer_is_running, at.queues.requests):
-        return [Ok(f"a service takes requests; {many} are due")]
+        return paused or [Ok(f"a service takes requests; {many} are due")]
     if not count:
-        return [Ok("nothing is due, and no service takes requests")]
+        return paused or [Ok("nothing is due, and no service takes requests")]
     age = f", the oldest for {row['oldest'] / 60:.0f} min" if row["oldest"] else ""
     cause = f"{many} requests wait in {at.queues.requests}{age}, and no node takes them"
-    return [
-        Wrong(cause, "nobody is answered", "nexus start; of drained nodes: nexus resume node …")
-    ]
+    fix = "nexus start; of drained nodes: nexus resume node …"
+    return [*paused, Wrong(cause, "nobody is answered", fix)]
+
+
+def _paused(pause: Mapping[str, Any], due: str) -> Advice:
+    until = "" if pause["until"] is None else f" until {_minute(pause['until'])}"
+    why = "" if pause["why"] is None else f" ({pause['why']})"
+    told = f"{pause['name']} is paused by {pause['by']} since {_minute(pause['since'])}"
+    return Advice(
+        f"{told}{until}{why}; {due} are due",
+        "its requests wait, over every restart, until that is over",
+        f"nexus resume queue {pause['name']}",
+    )
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 async def look_at_letters(at: Connected) -> Sequence[Finding]:

@@ -105,6 +105,16 @@ SABOTAGE: dict[str, tuple[Sequence[str], str, str, str, str]] = {
         "provider openai is paused for 3 days, by kim (incident)",
         "nexus resume provider openai",
     ),
+    "a queue that is paused": (
+        (
+            "INSERT INTO nexus.control (action, subject, name, by, why, since) VALUES"
+            " ('pause', 'queue', 'ai_requests', 'joe', 'a move', now() - interval '1 h')",
+        ),
+        "queue",
+        "advice",
+        "ai_requests is paused by joe since 20",
+        "nexus resume queue ai_requests",
+    ),
     "nodes of two versions": (
         (
             "INSERT INTO nexus.nodes (node, name, host, version, pid, queue, started_at, beat_at,"
