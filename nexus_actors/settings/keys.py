@@ -16,11 +16,12 @@ _PLACEHOLDER: Final = re.compile(
     | change[-_]?(me|this|it)\b | replace[-_]?(me|this|with) | placeholder
     | \b(your|my|the)[-_]([a-z0-9]+[-_]){0,3}?(api[-_]?)?(key|token|secret)
     | (insert|paste|put|enter|add|fill)[-_]([a-z0-9]+[-_]){0,4}(key|token|here)
+    | ^(api[-_]?)?(key|token|secret|password|passwd)$ | ^(?-i:([A-Z0-9]+_)+(KEY|TOKEN|SECRET))$
     | ^(todo|fixme|none|null|nil|undefined|n/a|tbd)$
     | ^[a-z]{0,4}[-_]?([a-z]{2,5}[-_])*(x{3,}|\*{3,}|\.{2,}|_{3,}|-{3,})[-x*._]*$""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""What stands in examples where a key belongs: sk-..., changeme, your-api-key, <key>, sk-xxxx."""
+"""What stands in examples where a key belongs: KEY, sk-..., changeme, your-api-key, sk-xxxx."""
 _FORMS: Final = (
     (re.compile(r"authorization\s*:|[\w-]*(api|key|auth)[\w-]*\s*:\s", re.I), "is a header's line"),
     (re.compile(r"bearer(\s|$)", re.I), 'begins with "Bearer", which is added when it is sent'),

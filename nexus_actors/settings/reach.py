@@ -53,13 +53,14 @@ def read_reach(
             case None:
                 pass
     reach = Reach(usable, left_out, route_list)
+    # Before the mistakes: another section's must not make routes wrong that echo would serve.
+    if not usable and _is_built_in(tables, route_list):
+        _refuse_wrong_keys(left_out, environ, notes)
+        return _echo_reach(left_out, environ, notes)
     if notes.mistakes or notes.unknown:
         if routes is not None:  # what they reach is wrong whatever else is
             _check_served(reach, False, environ, notes)
         return reach
-    if not usable and _is_built_in(tables, route_list):
-        _refuse_wrong_keys(left_out, environ, notes)
-        return _echo_reach(left_out, environ, notes)
     notes.warnings += [it.told for it in left_out.values()]
     _check_served(reach, routes is None, environ, notes)
     _check_coverage(route_list, notes)

@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from nexus_actors.providers.kinds import kind_names, load_kind
-from nexus_actors.settings import ModelRef, Settings, SettingsErrors, parse_settings
+from nexus_actors.settings import (
+    ModelRef,
+    Settings,
+    SettingsErrors,
+    defaults,
+    parse_settings,
+)
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY")
 
@@ -43,6 +49,18 @@ def test_echo_stands_in_only_where_nothing_of_routing_is_configured() -> None:
     assert list(good({"queue": {"batch_size": 3}}).providers) == ["echo"]
     errors = bad({"providers": {"groq": {"pool_size": 3}}})
     assert all("left out" in mistake.found for mistake in errors.mistakes)
+
+
+@pytest.mark.parametrize(
+    "mapping", [{}, {"routes": defaults.ROUTES}, {"routes": defaults.ROUTES, "providers": {}}]
+)
+def test_a_mistake_elsewhere_makes_no_route_wrong_that_echo_would_serve(
+    mapping: dict[str, Any],
+) -> None:
+    (mistake,) = bad(mapping, {"DATABASE_URL": "127.0.0.1:15499/app"}).mistakes
+    assert mistake.path == "DATABASE_URL"
+    both = bad({**mapping, "queue": {"max_attempts": 0}}, {"OPENAI_API_KEY": "sk-..."}).mistakes
+    assert {it.path for it in both} == {"queue.max_attempts", "OPENAI_API_KEY"}
 
 
 @pytest.mark.parametrize("key", KEYS)
