@@ -11,7 +11,12 @@ from typing import Any
 from nexus_actors.client.errors import InvalidArguments
 from nexus_actors.contract.encode import Envelope, build_request
 from nexus_actors.contract.errors import Refusal
-from nexus_actors.contract.tasks import COMPLEXITIES, determine_complexity_for_task
+from nexus_actors.contract.tasks import (
+    COMPLEXITIES,
+    TASK_COMPLEXITY,
+    determine_complexity_for_task,
+    normalize_task_type,
+)
 from nexus_actors.contract.trace import parse_traceparent
 from nexus_actors.settings.database_url import bad_url
 from nexus_actors.settings.load import load_settings
@@ -19,9 +24,9 @@ from nexus_actors.settings.mistakes import SettingsErrors
 from nexus_actors.settings.model import Settings
 
 
-def read_settings(config: Path | None) -> Settings:
+def read_settings(config: str | Path | None) -> Settings:
     """The settings, found as the `nexus` command finds them."""
-    match load_settings(config, os.environ):
+    match load_settings(None if config is None else Path(config), os.environ):
         case Settings() as settings:
             return settings
         case SettingsErrors() as errors:
@@ -57,6 +62,8 @@ def build_call(
     """The request of `LLMService.call`."""
     if not isinstance(model_or_complexity, str) or not model_or_complexity.strip():
         raise InvalidArguments("model_or_complexity: expected simple, medium, complex or a model")
+    if options.get("complexity") is None:  # else it can only be a model
+        _check_word(model_or_complexity)
     fields = dict(options)
     name = "complexity" if model_or_complexity in COMPLEXITIES else "model"
     if fields.setdefault(name, model_or_complexity) != model_or_complexity:
@@ -64,6 +71,16 @@ def build_call(
     if fields.get("complexity") is None:
         fields["complexity"] = _complexity(fields.get("task_type"))
     return _build(messages, {**fields, "timeout": timeout})
+
+
+def _check_word(word: str) -> None:
+    """Refuse what is hardly meant as a model."""
+    plain = normalize_task_type(word)
+    if plain in COMPLEXITIES and word not in COMPLEXITIES:
+        raise InvalidArguments(f'model_or_complexity: found "{word}"; did you mean {plain}?')
+    if plain in TASK_COMPLEXITY:
+        told = f"a task type: expected {TASK_COMPLEXITY[plain]}, with task_type={plain!r}"
+        raise InvalidArguments(f'model_or_complexity: "{word}" is {told}')
 
 
 def build_task(

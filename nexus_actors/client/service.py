@@ -58,7 +58,7 @@ class LLMService:
         self,
         settings: Settings | None = None,
         *,
-        config: Path | None = None,
+        config: str | Path | None = None,
         url: str | None = None,
         pool_size: int = 4,
     ) -> None:

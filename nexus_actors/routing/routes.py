@@ -32,6 +32,7 @@ from typing import Final
 
 from nexus_actors.contract.foreign import clean_name
 from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.tasks import COMPLEXITIES, TASK_COMPLEXITY, normalize_task_type
 from nexus_actors.routing.catalog import Catalog
 from nexus_actors.routing.choice import fitting, in_order, matches
 from nexus_actors.routing.outcome import Candidate, Routed, Skipped, Unroutable, short
@@ -199,7 +200,7 @@ class Routes:
         maker = next((name for start, name in _MAKERS if model.startswith(start)), None)
         if maker is not None and (maker in self._providers or maker in self._left_out):
             return self._at(maker, model)
-        return Unroutable(f"no provider that can be reached is known to have {short(model)}")
+        return Unroutable(_unknown_model(model))
 
     def _at(self, provider: str, model: str) -> Routed | Unroutable:
         if provider in self._providers:
@@ -236,6 +237,16 @@ class Routes:
         left_out = self._left_out.get(provider)
         why = "no such provider" if left_out is None else left_out.why
         return Skipped(short(provider), short(model), why)
+
+
+def _unknown_model(model: str) -> str:
+    """The client takes a complexity or a model in one argument, so either may be misspelt."""
+    if normalize_task_type(model) in TASK_COMPLEXITY:
+        return f'"{short(model)}" is a task type: give it as task_type, or name a model'
+    return (
+        f'"{short(model)}" is no complexity ({", ".join(COMPLEXITIES)})'
+        " and no model that can be reached (nexus models)"
+    )
 
 
 def _append_once(refs: list[Candidate], ref: Candidate) -> None:

@@ -30,6 +30,7 @@ def test_a_word_of_complexity_is_one_and_anything_else_a_model() -> None:
     assert (request.complexity, request.model, request.timeout) == ("complex", "gpt-5", None)
     assert call("gpt-5").complexity == "medium"
     assert call("gpt-5", complexity="simple").complexity == "simple"
+    assert call("chat", complexity="simple").model == "chat"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,8 @@ def test_a_word_of_complexity_is_one_and_anything_else_a_model() -> None:
     [
         ({"model_or_complexity": None}, "model_or_complexity"),
         ({"model_or_complexity": " "}, "model_or_complexity"),
+        ({"model_or_complexity": "Simple"}, "did you mean simple?"),
+        ({"model_or_complexity": "Coder"}, "expected medium, with task_type='coder'"),
         ({"model_or_complexity": "simple", "complexity": "complex"}, "complexity"),
         ({"model_or_complexity": "gpt-5", "model": "gpt-4"}, "model"),
         ({"messages": []}, "empty_messages"),
@@ -105,8 +108,9 @@ def test_a_bad_configuration_is_told_in_full(
     assert "queue.batch_sise" in text
     assert "did you mean batch_size?" in text
     assert "queue.max_attempts" in text
-    with pytest.raises(InvalidArguments, match="readable TOML file"):
-        LLMService(config=tmp_path / "absent.toml")
+    for absent in (tmp_path / "absent.toml", str(tmp_path / "absent.toml")):
+        with pytest.raises(InvalidArguments, match="readable TOML file"):
+            LLMService(config=absent)
 
 
 def settings() -> Settings:
