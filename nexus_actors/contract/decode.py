@@ -41,6 +41,7 @@ from nexus_actors.contract.request import Complexity, LLMRequest
 from nexus_actors.contract.spellings import Spelt, one_spelling
 from nexus_actors.contract.tasks import (
     COMPLEXITIES,
+    TASK_COMPLEXITY,
     known_complexity,
     normalize_capabilities,
     normalize_task_type,
@@ -186,7 +187,11 @@ def _find_missing(fields: dict[str, Any], from_task: Complexity | None) -> Refus
         return _refuse(fields, ErrorType.MISSING_INPUT, message, fields=("messages",))
     if no_conversation:
         missing.append("messages")
-    message = f"missing: {', '.join(missing)}"
+    # Whoever gave a task type meant it to imply the complexity.
+    given = fields.get("task_type")
+    unknown = f" (task_type {shown(given)} is none of {', '.join(TASK_COMPLEXITY)})"
+    told = [name + unknown * (name == "complexity" and given is not None) for name in missing]
+    message = f"missing: {', '.join(told)}"
     return _refuse(fields, ErrorType.MISSING_FIELDS, message, fields=tuple(missing))
 
 

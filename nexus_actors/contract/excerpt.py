@@ -72,13 +72,17 @@ def kind_of(value: Any) -> str:
         case int() | float():
             return "a number"
         case str():
-            return "an empty text" if not value else f"a text of {len(value)} characters"
+            return "an empty text" if not value else f"a text of {_count(len(value), 'character')}"
         case list() | tuple():
             return f"a list of {len(value)}"
         case dict():
-            return f"an object with {len(value)} keys"
+            return f"an object with {_count(len(value), 'key')}"
         case _:
             return "something else"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def shown(value: Any) -> str:
@@ -96,6 +100,6 @@ def excerpt(value: Any) -> str:
     parts += [f"{name}: {kind_of(value[name])}" for name in _COUNTED if name in value]
     others = sum(name not in _SHOWN and name not in _COUNTED for name in value)
     if others:
-        parts.append(f"{others} unknown {'key' if others == 1 else 'keys'}")
+        parts.append(_count(others, "unknown key"))
     text = ", ".join(parts) or "an empty object"
     return text if len(text) <= EXCERPT_LIMIT else text[: EXCERPT_LIMIT - 1] + "…"

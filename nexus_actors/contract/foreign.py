@@ -45,6 +45,8 @@ _REFUSED: Final[Mapping[str, str]] = {
     "tool_config": "tool_choice",
 }
 """What to use instead of the field."""
+_PROMPT: Final = "the text in input or messages"
+"""The same for a prompt that is the question itself, no template."""
 _CAPITAL: Final = re.compile(r"(?<=[a-z])[A-Z]")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Line ends, control characters, direction marks, and surrogates."""
@@ -57,7 +59,8 @@ def refused_field(fields: Mapping[str, Any]) -> Wrong | None:
         if name not in FIELDS:
             plain = _snake(name)
             if plain in _REFUSED and not _is_harmless(plain, value):
-                return Wrong((name,), _REFUSED[plain], value)
+                is_text = plain == "prompt" and isinstance(value, str)
+                return Wrong((name,), _PROMPT if is_text else _REFUSED[plain], value)
     return None
 
 

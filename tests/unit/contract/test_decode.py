@@ -114,6 +114,20 @@ def test_all_missing_fields_are_listed(fields: dict[str, Any], missing: tuple[st
 
 
 @pytest.mark.parametrize(
+    ("task_type", "said"),
+    [
+        (..., "missing: request_id, complexity"),
+        ("juggling", 'missing: request_id, complexity (task_type "juggling" is none of architect,'),
+        (7, "missing: request_id, complexity (task_type a number is none of architect,"),
+    ],
+)
+def test_a_task_type_that_implies_no_complexity_is_named(task_type: Any, said: str) -> None:
+    refusal = refuse(body(request_id=..., complexity=..., task_type=task_type))
+    assert refusal.message.startswith(said)
+    assert "none of" in said or refusal.message == said
+
+
+@pytest.mark.parametrize(
     ("fields", "name", "path"),
     [
         ({"messages": ...}, "missing_input", None),

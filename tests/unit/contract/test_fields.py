@@ -143,6 +143,7 @@ def test_a_fault_is_told_by_the_name_that_was_sent(fields: dict[str, Any], path:
         ("conversation", "conv_1"),
         ("conversation", {"id": "conv_1"}),
         ("prompt", {"id": "pmpt_1"}),
+        ("prompt", "Why?"),
         ("thread", {"id": "t"}),
         ("inference_geo", "us"),
         ("contents", []),
@@ -158,6 +159,14 @@ def test_a_fault_is_told_by_the_name_that_was_sent(fields: dict[str, Any], path:
 def test_what_makes_it_another_question_is_refused(name: str, value: object) -> None:
     refusal = refuse(body(**{name: value}))
     assert (refusal.type, refusal.path) == ("invalid_request", name)
+
+
+@pytest.mark.parametrize(("text", "size"), [("?", "1 character"), ("??", "2 characters")])
+def test_a_prompt_of_text_is_led_to_its_field(text: str, size: str) -> None:
+    refusal = refuse(body(prompt=text))
+    assert refusal.message.endswith(
+        f"expected the text in input or messages, found a text of {size}"
+    )
 
 
 @pytest.mark.parametrize(
