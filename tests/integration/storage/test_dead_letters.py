@@ -254,6 +254,28 @@ async def test_what_is_refused_by_itself_stays_and_is_told(db: PostgresDatabase)
     assert [it.number for it in await find(db)] == [numbers[5]]
 
 
+async def test_a_conflicting_letter_is_listed_by_its_id_and_wants_another(
+    db: PostgresDatabase,
+) -> None:
+    reason = {"reason": "duplicate_request", "request_id": None}
+    bare = {**reason, "request": {"request_id": "r"}}
+    wrapped = {**reason, "request": {"request": {"request_id": "r"}}}
+    numbers = await send(db, bare, wrapped, queue=DEAD)
+    assert [it.request_id for it in await find(db)] == ["r", "r"]
+    for number in numbers:
+        told = await retry(db, number)
+        assert (told.done, told.why_not) == (
+            False,
+            "its request_id has its result already: give it another with nexus dead edit",
+        )
+    await sql(
+        db,
+        "SELECT nexus.edit_letter($1, jsonb_build_object('request_id', 's'))",
+        numbers[0],
+    )
+    assert (await retry(db, numbers[0])).request_id == "s"
+
+
 async def test_two_who_send_again_under_one_id_at_once_send_it_once(db: PostgresDatabase) -> None:
     [number] = await send(db, "r")
     [delivery] = await db.requests.lease(1, 30)

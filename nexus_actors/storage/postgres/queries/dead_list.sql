@@ -27,8 +27,10 @@ CROSS JOIN LATERAL (
     SELECT array_agg(
         CASE WHEN jsonb_typeof(v.value) IN ('string', 'number', 'boolean') THEN left(v.value #>> '{}', 301) END
         ORDER BY v.place) AS texts
-    FROM (VALUES (1, coalesce(plain.letter -> 'request_id', plain.letter #> '{result,request_id}',
-                              plain.letter #> '{excerpt,request_id}')),
+    FROM (VALUES (1, coalesce(nullif(plain.letter -> 'request_id', 'null'), plain.letter #> '{result,request_id}',
+                              plain.letter #> '{excerpt,request_id}',
+                              -- What is about another message of the same id names it only there.
+                              plain.letter #> '{request,request_id}', plain.letter #> '{request,request,request_id}')),
                  (2, plain.letter -> 'reason'),
                  (3, coalesce(plain.letter #> '{detail,provider}', plain.letter #> '{result,provider}',
                               plain.letter #> '{excerpt,provider}')),

@@ -18,6 +18,7 @@ opened AS MATERIALIZED (
            CASE WHEN jsonb_typeof(p.plain -> 'archived_msg_id') = 'number'
                      AND p.plain ->> 'archived_msg_id' ~ '^[0-9]{1,18}$'
                 THEN (p.plain ->> 'archived_msg_id')::bigint END AS archived,
+           p.plain -> 'reason' = '"duplicate_request"' AS is_conflict,
            jsonb_typeof(p.plain) = 'object' AND p.plain ? 'result' AS is_result,
            p.plain ? 'request' AS has_request, {headers} AS headers
     FROM letter AS l
@@ -29,6 +30,8 @@ fate AS MATERIALIZED (
            left(regexp_replace(left(o.request_id, 300), '~([0-9]+|[0-9a-f]{32,32})$', ''), 222)
            || '~' || replace(gen_random_uuid()::text, '-', '') AS new_id,
            CASE WHEN o.is_result THEN 'it is a result, and holds no request'
+                WHEN o.request_id IS NULL AND o.is_conflict
+                THEN 'its request_id has its result already: give it another with nexus dead edit'
                 WHEN o.request_id IS NULL OR length(o.request_id) NOT BETWEEN 1 AND 255 THEN 'its request has no id'
                 WHEN jsonb_typeof(o.request) = 'object' THEN NULL
                 WHEN o.request IS NOT NULL AND jsonb_typeof(o.request) <> 'null' THEN 'its request is no object'
