@@ -1,6 +1,6 @@
 """`nexus audit`: what operators have done."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -8,23 +8,6 @@ from cyclopts.validators import Number
 from nexus_actors.cli.operator_sql import ask
 from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import note, print_json
-
-_ACTS: Final = """
-SELECT *
-FROM ((SELECT a.at, a.by, a.role, a.action, a.subject, a.detail::text AS detail, a.number
-       FROM nexus.audit AS a ORDER BY a.number DESC LIMIT $1)
-      UNION ALL
-      (SELECT c.at, c.by, c.role, CASE WHEN c.after IS NULL THEN 'end ' ELSE '' END || c.action,
-              concat_ws(' ', c.subject, nullif(c.name, ''), 'on ' || nullif(c.node, '*')),
-              jsonb_strip_nulls(jsonb_build_object(
-                  'value', coalesce(c.after, c.before) -> 'value',
-                  'until', coalesce(c.after, c.before) -> 'until',
-                  'why', coalesce(c.after, c.before) -> 'why'))::text,
-              c.number
-       FROM nexus.control_log AS c ORDER BY c.number DESC LIMIT $1)) AS acts
-ORDER BY at DESC, number DESC
-LIMIT $1
-"""
 
 
 def audit(
@@ -38,7 +21,11 @@ def audit(
     """Show what operators have done, newest first.
 
     Lists pauses and other settings of nexus.control with their end, orders to nodes, edited dead
-    letters, and all actions of the dashboard.
+    letters, and all actions of the dashboard. nexus dead retry and nexus dead purge are not listed:
+    retry_of in the journal names what was sent again.
+
+    "refused" marks an order that was not carried out. Of one to the service here it is an entry of
+    its own; of one to another node it is known for 30 days.
 
     "by" is who they said they were; "role" is the database role. Times are UTC.
 
@@ -46,10 +33,10 @@ def audit(
     Exit codes: 0 done; 4 the database cannot be read.
     """
     from nexus_actors.contract.json_text import Parsed, parse
+    from nexus_actors.storage.postgres.sql import read
 
-    rows = ask(read_settings(config), _ACTS, limit)
+    rows = ask(read_settings(config), read("queries", "audit"), limit)
     for row in rows:
-        del row["number"]
         found = parse(row["detail"]) if row["detail"] is not None else None
         row["detail"] = found.value if isinstance(found, Parsed) else None
     if json:

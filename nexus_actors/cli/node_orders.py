@@ -1,5 +1,5 @@
 """Orders to one node. A node on any host gets them, and reports the outcome, in `nexus.commands`.
-The service here gets them through its socket, and the command records them."""
+The service here gets them through its socket, and the command records them, and a refusal."""
 
 import time
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from nexus_actors.cli.operator_sql import ask, call_as_operator, caller
 from nexus_actors.cli.options import ConfigPath, read_settings
 from nexus_actors.cli.report import CommandError, leaves, note, print_json
 from nexus_actors.cli.service import ask_service
+from nexus_actors.operations.control_client import ControlError
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -90,7 +91,12 @@ def order_here(
             told = f"nothing is done, --why cannot be put on record: {missing}"
             raise CommandError(told, exit_codes.DATABASE)
         note(f"not on record: {missing}")
-    return ask_service(config, command, {**arguments, "by": caller(), "why": why})
+    try:
+        return ask_service(config, command, {**arguments, "by": caller(), "why": why})
+    except ControlError as refusal:
+        if missing is None:  # else the refused order is not on record either
+            _put_on_record(config, f"{action} refused", subject, {"refused": str(refusal)[:1000]})
+        raise
 
 
 def _put_on_record(

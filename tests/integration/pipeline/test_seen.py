@@ -33,13 +33,13 @@ class Operator:
             "\n[[routes]]\nmodels = ['echo/echo']"
         )
 
-    async def run(self, *command: str) -> tuple[int, str]:
+    async def run(self, *command: str, refused: bool = False) -> tuple[int, str]:
         """The exit code, and what was printed, with the service's log between."""
         self._capsys.readouterr()
         words = [*command, "--config", str(self._config)]
         code = await trio.to_thread.run_sync(report.run, words)
         out, errors = self._capsys.readouterr()
-        assert "nexus: " not in errors, errors
+        assert ("nexus: " in errors) is refused, errors
         return code, out
 
     async def json(self, *command: str) -> Any:
@@ -91,11 +91,20 @@ async def orders_by_the_socket_are_on_record(operator: Operator, service: Servic
     assert status.state(status.outages()) == "degraded"
     await operator.run("actor", "start", "Pruner", "--why", "enough")
     assert "actor Pruner" not in status.outages()
+    await operator.run("actor", "stop", "Router", refused=True)
+    await operator.run("restart", "Ruoter", "--node", node, refused=True)
     acts = (await operator.json("audit"))[::-1]
+    refused = [it["detail"].pop("refused", None) for it in acts]
+    assert [it is not None for it in refused] == [False, False, False, False, True, True]
+    command = acts[-1]["detail"].pop("command")
+    assert isinstance(command, int)
     assert [(it["action"], it["subject"], it["detail"]) for it in acts] == [
         ("restart", f"Router on {node}", {"why": "stuck"}),
         ("stop", f"Pruner on {node}", {}),
         ("start", f"Pruner on {node}", {"why": "enough"}),
+        ("stop", f"Router on {node}", {}),
+        ("stop refused", f"Router on {node}", {}),
+        ("restart refused", f"Ruoter on {node}", {}),
     ]
     _, shown = await operator.run("audit")
     assert acts[0]["role"] in shown.split()
