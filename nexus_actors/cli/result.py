@@ -156,7 +156,8 @@ async def _held_up(settings: "Settings", url: str, request_id: str) -> str | Non
         outages = status.get("outages", {}) if isinstance(status, dict) else {}
         trouble = outages.get(stage, {}).get("error")
         if trouble is None and stage == "ResultPublisher":
-            return f"it is in work ({entry.request['state']})"
+            told = f"it is in work ({entry.request['state']})"
+            return f"{told}; nexus explain {request_id} says what for"
     return told if trouble is None else f"{told}: {trouble}"
 
 

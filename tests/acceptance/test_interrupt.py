@@ -138,5 +138,6 @@ def test_what_is_asked_can_be_fetched_later(nexus: Nexus, database_url: str) -> 
     )
     told = one_line(nexus.run("result", row["request_id"]), 5)
     assert "it is in work (" in told
+    assert f"nexus explain {row['request_id']} says what for" in told
     nexus.configure("[result_poller]\nenabled = false", url=database_url)
     assert "nobody would store the answer" in one_line(nexus.run("ask", "hello"), 2)
