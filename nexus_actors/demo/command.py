@@ -222,6 +222,8 @@ def _tell_dashboard(screen: view.View, stage: Stage) -> None:
         "What you have seen, and the levers: pause, scale, cancel, retry. Only from this machine.",
     )
     screen.say(str(stage.dashboard()), "bold cyan")
+    screen.say("From a second terminal, as all other commands:")
+    screen.say(stage.command("top"), "cyan")
     screen.say("The service stays up until Ctrl-C.")
 
 

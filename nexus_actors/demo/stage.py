@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,13 @@ class Stage:
         """The dashboard's URL from the service's log; None if there is none."""
         found = _LISTENS.search(self.log.read_text(errors="replace"))
         return None if found is None else f"http://127.0.0.1:{found[1]}/"
+
+    def command(self, *words: str) -> str:
+        """A shell command about this service. The shell's own service must not be meant."""
+        own = sorted(it for it in os.environ if it.startswith(_FOREIGN))
+        unset = [word for name in own for word in ("-u", name)]
+        nexus = Path(sys.executable).with_name("nexus")
+        return shlex.join(["env", *unset, f"NEXUS_CONFIG={self.settings.file}", str(nexus), *words])
 
     def log_end(self) -> list[str]:
         """The last lines of its log."""

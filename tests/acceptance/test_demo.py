@@ -1,7 +1,10 @@
 """`nexus demo` does what it says, and leaves nothing behind."""
 
+import json
 import re
+import shlex
 import signal
+import subprocess
 from urllib.request import urlopen
 
 from tests.acceptance.nexus import LIMIT, Nexus, wait_for
@@ -16,6 +19,10 @@ def test_demo_shows_everything_stays_up_if_asked_to_and_leaves_nothing(nexus: Ne
     with urlopen(found[0], timeout=LIMIT) as page:  # noqa: S310 - it begins with http
         assert page.status == 200
         assert "Overview" in page.read().decode()
+    (command,) = re.findall(r"env .*NEXUS_CONFIG=.* top", " ".join(output.read_text().split()))
+    words = [*shlex.split(command)[:-1], "status", "--json"]
+    asked = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT, check=True)
+    assert json.loads(asked.stdout)["state"] == "ready"
     process.send_signal(signal.SIGINT)
     assert process.wait(LIMIT) == 0, output.read_text()
     said = output.read_text()
