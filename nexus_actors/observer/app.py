@@ -50,12 +50,25 @@ Each of these asks once, and shows the SQL and the command that do the same.
 """
 
 
+class Tabs(TabbedContent):
+    """Tabs that only the user changes.
+
+    Textual activates the tab of whatever takes the focus. A table takes it when it is first filled,
+    which may be after the user has gone to another tab: the key press would be undone.
+    """
+
+    def on_tab_pane_focused(self, event: TabPane.Focused) -> None:
+        """Activate nothing."""
+        event.prevent_default()
+
+
 class Observer(App[None]):
     """Shows what a source reads, and carries out its user's actions. Never exits by itself."""
 
     CSS_PATH = "observer.tcss"
     TITLE = "nexus observer"
     ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = ""  # else the hidden input takes the keys until there is a table
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"tab({n})", show=False) for n in range(1, len(TABS) + 1)),
         Binding("question_mark", "keys", "Keys", key_display="?"),
@@ -91,7 +104,7 @@ class Observer(App[None]):
     def compose(self) -> ComposeResult:
         """A title, the tabs, the input of the filter, the keys."""
         yield self._title_line
-        with TabbedContent():
+        with Tabs():
             for number, tab in enumerate(TABS, 1):
                 with TabPane(f"{number} {tab.title}", id=tab.id):
                     yield self._views[tab.id]
@@ -134,6 +147,8 @@ class Observer(App[None]):
                 seen = await view.tab.look(self._source)
             except Away as away:
                 trouble = str(away)
+            if view is not self.view:
+                continue  # the user has gone on; a table that took the focus would lead back
             if is_wanted or time.monotonic() >= due:
                 if trouble is None:
                     view.show(seen)
@@ -153,8 +168,11 @@ class Observer(App[None]):
             title.append(f"  {printable(said, 300)}", "bold")
         self._title_line.update(title)
 
-    @on(TabbedContent.TabActivated)
+    @on(Tabs.TabActivated)
     def _tab_changed(self) -> None:
+        for view in self._views.values():
+            if view is not self.view:
+                view.leave()
         self._title("")
         self.refresh_bindings()
         self._look()
@@ -167,7 +185,7 @@ class Observer(App[None]):
 
     def action_tab(self, number: int) -> None:
         """Activate a tab, and focus its table."""
-        self.query_one(TabbedContent).active = TABS[number - 1].id
+        self.query_one(Tabs).active = TABS[number - 1].id
         self.view.enter()
 
     def action_filter(self) -> None:
@@ -290,7 +308,7 @@ class Observer(App[None]):
 
     @property
     def _active(self) -> str:
-        tabs = self.query(TabbedContent)
+        tabs = self.query(Tabs)
         return tabs.first().active if tabs else TABS[0].id
 
     def action_lever(self, which: str) -> None:
