@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.contract.result import Answer, Usage
+from nexus_actors.providers.failures import no_answer
 from nexus_actors.providers.port import (
     NOTHING,
     OnText,
@@ -58,7 +59,7 @@ class EchoSession:
         """Echo the last user message after `latency` seconds, or fail as `failure_rate` has it."""
         if not await self._wait(timeout):
             return ProviderFailure(
-                type=ErrorType.TIMEOUT, message=f"no answer within {timeout:g} s", retryable=True
+                type=ErrorType.TIMEOUT, message=no_answer(timeout), retryable=True
             )
         if self._fails(request, model):
             return ProviderFailure(

@@ -18,7 +18,14 @@ from nexus_actors.providers.complaints import Complaint, read_body, read_complai
 from nexus_actors.providers.port import ProviderFailure, Scope
 from nexus_actors.providers.waits import reset_after, retry_after
 
-__all__ = ["Complaint", "failed_inside", "failed_status", "read_complaint", "retry_after"]
+__all__ = [
+    "Complaint",
+    "failed_inside",
+    "failed_status",
+    "no_answer",
+    "read_complaint",
+    "retry_after",
+]
 
 QUOTA_CODES = frozenset(
     {
@@ -104,6 +111,12 @@ class _Class(NamedTuple):
     retryable: bool
     scope: Scope
     suspects: Literal["key"] | None = None
+
+
+def no_answer(timeout: float) -> str:
+    """The message of a call that got no answer in its time, to two digits: what is left of a
+    request's own timeout is rarely a round number."""
+    return f"no answer within {timeout:{'.0f' if timeout >= 10 else '.2g'}} s"
 
 
 def failed_status(

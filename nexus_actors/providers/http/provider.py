@@ -28,6 +28,7 @@ from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer, Usage
 from nexus_actors.providers import pricing
 from nexus_actors.providers.apis.answer_schema import violation
+from nexus_actors.providers.failures import no_answer
 from nexus_actors.providers.http.answer_stream import AnswerStream, whole_answer
 from nexus_actors.providers.http.api import HttpApi, Prepared, Reading, invalid, refused
 from nexus_actors.providers.http.costs import Cost, answer_price
@@ -271,7 +272,7 @@ def broken_failure(exchange: Broken, timeout: float) -> ProviderFailure:
         case "stalled":
             kind, message = ErrorType.TIMEOUT, "the answer came to a standstill"
         case "late":
-            kind, message = ErrorType.TIMEOUT, f"no answer within {timeout:g} s"
+            kind, message = ErrorType.TIMEOUT, no_answer(timeout)
     return ProviderFailure(type=kind, message=message, retryable=True, maybe_paid=exchange.sent)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.providers.failures import failed_status
+from nexus_actors.providers.failures import failed_status, no_answer
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.waits import retry_after
 
@@ -310,3 +310,11 @@ def test_one_request_file_or_model_says_nothing_of_the_key(
 def test_the_rest_does(status: int, message: str, kind: str) -> None:
     failure = failed(status, {"message": message})
     assert (failure.type, failure.scope) == (kind, "key")
+
+
+@pytest.mark.parametrize(
+    ("timeout", "told"),
+    [(0.996618, "1 s"), (0.25, "0.25 s"), (2.0, "2 s"), (29.9966, "30 s"), (119.9, "120 s")],
+)
+def test_the_time_of_a_call_without_an_answer_is_rounded(timeout: float, told: str) -> None:
+    assert no_answer(timeout) == f"no answer within {told}"
