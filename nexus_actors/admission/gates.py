@@ -92,7 +92,8 @@ class Gates:
         is_open = gate.circuit.wait(now) >= wait
         reason: Reason = "circuit_open" if is_open else "throttled"
         detail = gate.cause if is_open and gate.cause else gate.why
-        return Wait(reason, f"{'/'.join(candidate)}: {detail}", now + wait)
+        model = "/".join(candidate)
+        return Wait(reason, f"{model}: {detail}", now + wait, subject=model)
 
     def why(self, provider: str, model: str) -> str:
         """The type of the last error that closed the gate; "" if none did."""

@@ -18,7 +18,7 @@ from nexus_actors.providers.retry import backoff, may_wait, throttled
 from nexus_actors.providers.sessions import open_sessions
 from nexus_actors.shared import Shared
 from nexus_actors.work.job import Held, Job, Reason, Wait
-from nexus_actors.work.timed_out import timed_out
+from nexus_actors.work.overdue import timed_out
 from supervisors import ActorRef, GenServer, HandleResult, Normal, Status, Stop
 
 
@@ -240,8 +240,8 @@ class ProviderWorker(GenServer):
         with trio.CancelScope(deadline=job.deadline) as job.call:
             admitted = await self._admission.admit(request, key)
         job.call = None
-        if admitted:  # else what it waited for is told of it, if its time is over
-            job.wait = None
+        if admitted or trio.current_time() < job.deadline:
+            job.wait = None  # if the deadline passed, the timeout's message names this wait
         return admitted and not self._is_halted(job)
 
     def _has_another_key(self, job: Job, key: int, failure: ProviderFailure) -> bool:

@@ -24,7 +24,7 @@ from nexus_actors.storage.requests import GiveBack
 from nexus_actors.work.deadlines import Deadlines
 from nexus_actors.work.ending import give_back
 from nexus_actors.work.job import Assigned, Job, Unrouted, Wait
-from nexus_actors.work.timed_out import timed_out
+from nexus_actors.work.overdue import timed_out, waits_too_long
 from nexus_actors.work.wake import Wake
 from supervisors import GenServer, Status
 
@@ -160,7 +160,9 @@ class Router(GenServer):
             wait = _longer(wait, told)
         if (no_key := self._no_key(candidate, now)) is not None:
             why = no_key.describe(candidate.provider, now)
-            wait = _longer(wait, Wait("no_key", why, no_key.until, candidate.provider))
+            name = candidate.provider
+            shut = Wait("no_key", why, no_key.until, name, subject=f"provider {name}")
+            wait = _longer(wait, shut)
         if (pause := self._desired.of_candidate(*candidate)) is not None and pause.fallback:
             wait = _longer(wait, _for_end(pause, candidate.provider, now))
         return wait
@@ -199,16 +201,11 @@ class Router(GenServer):
         if self._has_no_key(job):
             return self._without_key(job)
         provider, model = job.candidate
-        seconds = wait.until - trio.current_time()
         why = ErrorType.RATE_LIMITED if job.is_throttled else self._gates.why(provider, model)
         count = f"; {_throttled(job)}" if job.is_throttled else ""
-        cause = f"{wait.reason}, {wait.detail}" if wait.detail else wait.reason
-        message = (
-            f"unavailable for another {seconds:.1f} s, longer than the request may wait: {cause}"
-        )
         return Failure(
             type=why or ErrorType.PROVIDER_ERROR,
-            message=f"{message}{count}",
+            message=f"{waits_too_long(job, wait)}{count}",
             retryable=True,
             provider=provider,
             status_code=job.attempts[-1].status_code if job.attempts else None,
@@ -272,8 +269,12 @@ class Router(GenServer):
         if not job.candidates:
             return None
         now = trio.current_time()
+        provider = job.candidate.provider
+        if job.is_late and job.waited_for is None:  # it has waited for nothing but to be leased
+            queue = self._desired.of_queue_at(job.deadline)
+            return None if queue is None else _for_end(queue, provider, now)
         if (pause := self._desired.of_job(job)) is not None:
-            return _for_end(pause, job.candidate.provider, now)
+            return _for_end(pause, provider, now)
         return self._wait(job, job.candidate, now)
 
     # -- what waits in the store
@@ -323,12 +324,14 @@ class Router(GenServer):
 def _for_end(pause: Pause, provider: str, now: float) -> Wait:
     """A wait for the end of a pause. If only this node is paused, other nodes take the request: it
     waits for room at the provider, or becomes due again soon."""
+    until, lane = pause.ends_at, None
     if pause.everywhere:
-        return Wait("paused", pause.describe(), pause.ends_at, pause.lane)
-    if pause.subject == "provider":
-        return Wait("paused", pause.describe(), pause.ends_at, provider)
-    later = 0.0 if pause.subject == "queue" else ELSEWHERE
-    return Wait("paused", pause.describe(), min(pause.ends_at, now + later))
+        lane = pause.lane
+    elif pause.subject == "provider":
+        lane = provider
+    else:
+        until = min(until, now + (0.0 if pause.subject == "queue" else ELSEWHERE))
+    return Wait("paused", pause.describe(), until, lane, subject=pause.what)
 
 
 def _longer(one: Wait | None, other: Wait) -> Wait:

@@ -43,6 +43,11 @@ class Pause:
         its `fallback`, the lane changes, too, so that all waiting requests are routed again."""
         return f"{LANE}{self.subject} {self.name}{' (fallback)' if self.fallback else ''}"
 
+    @property
+    def what(self) -> str:
+        """What is paused, without what the operator said."""
+        return printable(f"{self.subject} {self.name}", LONGEST_WHY)
+
     def describe(self) -> str:
         """One line for operators: what is paused, by whom, until when, why."""
         until = "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M:%S} UTC"
@@ -68,6 +73,10 @@ class Desired:
         """The lanes of all pauses that hold for all nodes."""
         self.queue: Pause | None = None
         """A pause of the queue: nothing is leased and no call begins."""
+        self._last_of_queue: Pause | None = None
+        """The last pause of the queue, which may be over."""
+        self._queue_paused = (inf, -inf)
+        """When that pause was first read, and when it ended, by `trio.current_time()`."""
         self._providers: dict[str, Pause] = {}
         self._models: list[Pause] = []
         self._agents: list[Pause] = []
@@ -95,12 +104,26 @@ class Desired:
                 lanes += [pause.lane] if pause.everywhere else []
         self.drain, self.log_level, self.concurrency = drain, level, concurrency
         self.lanes = tuple(lanes)
-        self.queue = pauses.get(("queue", queue))
+        self._pause_queue(pauses.get(("queue", queue)), read_at)
         self._providers = {it.name: it for it in pauses.values() if it.subject == "provider"}
         self._models = [it for it in pauses.values() if it.subject == "model"]
         self._agents = [it for it in pauses.values() if it.subject == "agent"]
         self._is_of_none = not (self._providers or self._models or self._agents)
         self.known = True
+
+    def _pause_queue(self, pause: Pause | None, read_at: float) -> None:
+        was, self.queue = self.queue, pause
+        if pause is not None:
+            since = read_at if was is None else self._queue_paused[0]
+            self._last_of_queue, self._queue_paused = pause, (since, inf)
+        elif was is not None:
+            self._queue_paused = (self._queue_paused[0], min(was.ends_at, read_at))
+
+    def of_queue_at(self, when: float) -> Pause | None:
+        """The pause that kept all nodes from leasing at that time; None if none is known."""
+        since, until = self._queue_paused
+        pause = self._last_of_queue
+        return pause if pause is not None and pause.everywhere and since <= when < until else None
 
     def stops(self, provider: str) -> bool:
         """Whether no call to any model of the provider may begin."""

@@ -79,11 +79,14 @@ class Wait:
 
     reason: Reason
     detail: str = ""
-    """Details in our own words, never a provider's."""
+    """Details in our own words, never a provider's, for operators."""
     until: float = inf
     """When the wait is over, by `trio.current_time()`; inf if that is not known."""
     lane: str | None = None
     """The lane in the store from which a process takes it. None: it becomes visible at `until`."""
+    subject: str = ""
+    """What a result names instead of `detail` if that is not for every producer: it may quote an
+    operator, or another request's error."""
 
 
 Place = Unrouted | Assigned | Held | Leaving | Answered
@@ -217,6 +220,11 @@ class Job:
     def candidate(self) -> Candidate:
         """The provider and model to try now."""
         return self.candidates[self.candidate_index]
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its timeout had passed when it was leased."""
+        return self.deadline <= self.leased_at
 
     @property
     def is_throttled(self) -> bool:

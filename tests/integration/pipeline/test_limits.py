@@ -1,5 +1,6 @@
 """A provider that says "later", or keeps failing: nobody loses an attempt; its circuit opens."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -249,3 +250,23 @@ async def test_a_conversation_goes_on_with_the_key_it_was_begun_with(
         names = await service.sql.rows("SELECT DISTINCT key_name FROM nexus.attempts")
     assert [row["key_name"] for row in names] == [keys[0]]
     assert {it.headers["authorization"] for it in server.requests} == {"Bearer key-a"}
+
+
+async def test_who_meets_an_open_circuit_is_not_told_of_the_error_that_opened_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with scripted_server() as server:
+        config = sections(server, base_url="http://127.0.0.1:1/v1", breaker_failures=1)
+        async with running_service(database_url, tmp_path, **config) as service:
+            await service.sql.send(request(1))
+            await service.stored(1)
+            await service.sql.send(request(2, timeout=5_000))
+            await service.stored(2)
+            first, second = [it["error"] for it in await service.sql.results()]
+            assert "127.0.0.1:1" in first["message"]
+            assert second["type"] == "connection_failed"
+            assert re.fullmatch(
+                r"it would wait another \d+ s for a circuit to close \(http/m\),"
+                " longer than its timeout allows",
+                second["message"],
+            )

@@ -9,6 +9,7 @@ import trio.lowlevel
 from structlog.testing import capture_logs
 
 from nexus_actors.admission.before_call import Checks
+from nexus_actors.admission.provider_admission import ProviderAdmission
 from nexus_actors.contract.result import Failure
 from nexus_actors.providers.port import Outcome
 from nexus_actors.work.job import Job
@@ -216,3 +217,45 @@ async def test_a_provider_that_does_not_keep_its_timeout_is_cut_off(autojump_clo
         assert isinstance(one.outcome, Failure)
         assert one.outcome.type == "timeout"
         assert one.attempts[0].maybe_paid
+
+
+async def test_who_is_out_of_time_after_calls_is_told_of_them_not_of_an_earlier_wait(
+    autojump_clock: Any,
+) -> None:
+    async with bench(failure(status_code=503)) as b:
+        b.give(one := job(waited_for="provider_full", waited_detail="p"))
+        await trio.sleep(1.1)
+        one.deadline = trio.current_time()  # the pause before the retry lasts longer
+        await b.finished.receive()
+        assert isinstance(one.outcome, Failure)
+        assert one.outcome.message == "timed out, after 1 attempt (the last: provider_error)"
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_wait_for_a_share_of_the_rate_limit_is_named_only_while_it_lasts(
+    autojump_clock: Any, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    """Also if it ends because the limits have changed."""
+    limited = [True, False]
+
+    async def admit(*_: object) -> bool:
+        await trio.sleep(5)
+        return False
+
+    monkeypatch.setattr(ProviderAdmission, "are_counted", property(lambda _: limited.pop(0)))
+    monkeypatch.setattr(ProviderAdmission, "admit", admit)
+    waits: list[object] = []
+
+    def answer() -> Outcome:
+        waits.append(one.wait)
+        return ANSWER
+
+    async with bench(answer) as b:
+        one = job(deadline=trio.current_time() + (3 if is_late else 9))
+        b.give(one)
+        await b.finished.receive()
+    if is_late:
+        assert isinstance(one.outcome, Failure)
+        assert one.outcome.message == "timed out while waiting for the rate limit of p/m"
+    else:
+        assert waits == [None]

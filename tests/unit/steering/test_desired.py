@@ -1,6 +1,7 @@
 """Who is paused, and for how long, by the rows that an operator wrote."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,33 @@ def test_what_is_told_of_a_pause_is_one_line_whatever_was_said() -> None:
     )
     assert len(pause.describe()) <= 200
     assert "\n" not in pause.describe()
+
+
+def test_what_results_tell_of_a_pause_is_its_name_alone() -> None:
+    told = control_row("pause", "agent", "team-\x1b*", by="joe", why="secret")
+    (pause,) = known_desired(told).pauses
+    assert pause.what == r"agent team-\x1b*"
+
+
+@pytest.mark.parametrize(
+    ("row", "reads", "within", "beyond"),
+    [
+        ({}, [(5.0, True), (7.0, True)], [5.0, 99.0], [4.9]),
+        ({}, [(5.0, True), (7.0, True), (9.0, False)], [5.0, 8.9], [4.9, 9.0]),
+        ({"seconds_left": 2.0}, [(5.0, True), (9.0, False)], [5.0, 6.9], [7.1]),
+        ({"node": "me"}, [(5.0, True), (9.0, False)], [], [6.0]),
+        ({}, [(1.0, True), (2.0, False), (5.0, True), (9.0, False)], [6.0], [3.0]),
+    ],
+)
+def test_what_was_not_leased_for_a_pause_of_the_queue_is_known_when_it_is_over(
+    row: dict[str, Any], reads: list[tuple[float, bool]], within: list[float], beyond: list[float]
+) -> None:
+    desired = Desired()
+    pause = control_row("pause", "queue", "ai_requests", **row)
+    for at, is_paused in reads:
+        desired.replace([pause] if is_paused else [], "ai_requests", at)
+    assert all(desired.of_queue_at(when) for when in within)
+    assert not any(desired.of_queue_at(when) for when in beyond)
 
 
 def test_who_waits_for_a_pause_waits_for_another_once_routes_may_fall_back() -> None:

@@ -1,15 +1,18 @@
-"""What is said of a request whose timeout has passed."""
+"""What is said of a request whose time was too short."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from nexus_actors.contract.request import LLMRequest
-from nexus_actors.storage.requests import Lease
+from nexus_actors.storage.requests import Attempt, Lease
 from nexus_actors.work.job import Assigned, Job, Unrouted, Wait
-from nexus_actors.work.timed_out import timed_out
+from nexus_actors.work.overdue import timed_out
 
 PAUSE = "provider p is paused by joe: maintenance"
+PAUSED = Wait("paused", PAUSE, subject="provider p")
+THRICE = {"prior_attempts": 3, "prior_outcome": "provider_error"}
 
 
 def late(**fields: Any) -> Job:
@@ -18,46 +21,87 @@ def late(**fields: Any) -> Job:
     return Job(lease=Lease(1, 1), body=body, request_id="r", **told)
 
 
+def attempt(outcome: str) -> Attempt:
+    return Attempt(
+        number=1,
+        provider="p",
+        model="m",
+        outcome=outcome,
+        status_code=None,
+        duration_ms=1,
+        cost=None,
+        error="SECRET",
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        maybe_paid=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("job", "told"),
     [
-        (late(place=Assigned("p")), "while waiting for a free worker of p"),
+        (late(place=Assigned("p")), " while waiting for a free worker of p"),
         (
-            late(waited_for="paused", waited_detail=PAUSE),
-            f"while waiting for the end of a pause ({PAUSE})",
+            late(waited_for="provider_full", waited_detail="p"),
+            " while waiting for a free worker of p",
+        ),
+        (late(waited_for="paused", waited_detail=PAUSE), " while waiting for the end of a pause"),
+        (
+            late(waited_for="circuit_open", waited_detail="p/m: cannot connect to 10.0.0.1:1"),
+            " while waiting for a circuit to close",
         ),
         (
-            late(waited_for="circuit_open", waited_detail="p/m: connection_failed"),
-            "while waiting for a circuit to close (p/m: connection_failed)",
+            late(waited_for="no_key", waited_detail="every key is suspended, for 7 s more"),
+            " while waiting for a usable key",
         ),
         (
             late(waited_for="budget", waited_detail="budget day: $1 is spent"),
-            "while waiting for a budget (budget day: $1 is spent)",
+            " while waiting for a budget (budget day: $1 is spent)",
         ),
         (
             late(place=Assigned("p"), waited_for="paused", waited_detail=PAUSE),
-            "while waiting for a free worker of p,"
-            f" and before that for the end of a pause ({PAUSE})",
+            " while waiting for a free worker of p, and before that for the end of a pause",
         ),
         (
             late(place=Assigned("p"), waited_for="provider_full", waited_detail="p"),
-            "while waiting for a free worker of p",
+            " while waiting for a free worker of p",
         ),
-        (late(wait=Wait("rate_limit", "p/m")), "while waiting for the rate limit of p/m"),
-        (late(waited_for="of_a_later_release"), "while waiting for of_a_later_release"),
-        (late(), "in the queue, before a service took it"),
-        (late(leased_at=39.0), "before a call was made"),
-        (late(prior_attempts=1), "and 1 attempt"),
-        (late(prior_attempts=2), "and 2 attempts"),
+        (late(wait=Wait("rate_limit", "p/m")), " while waiting for the rate limit of p/m"),
+        (
+            late(waited_for="of_a_later_release", waited_detail="SECRET"),
+            " while waiting for of_a_later_release",
+        ),
+        (late(), " in the queue, before a service took it"),
+        (late(leased_before=7.0), " in the queue, before a service took it again"),
+        (late(leased_at=39.0), " before a call was made"),
+        (late(leased_at=39.0, leased_before=7.0), " before a call was made"),
+        (late(prior_attempts=1), ", after 1 attempt"),
+        (late(**THRICE), ", after 3 attempts (the last: provider_error)"),
+        (
+            late(**THRICE, waited_for="provider_full", waited_detail="p"),
+            " while waiting for a free worker of p, after 3 attempts (the last: provider_error)",
+        ),
+        (
+            late(place=Assigned("p"), attempts=[attempt("timeout")]),
+            " while waiting for a free worker of p, after 1 attempt (the last: timeout)",
+        ),
     ],
 )
-def test_a_timeout_names_what_was_waited_for(job: Job, told: str) -> None:
-    assert timed_out(job) == f"timed out after 30 s {told}"
+def test_a_timeout_names_what_was_waited_for_and_the_calls_made(job: Job, told: str) -> None:
+    assert timed_out(job) == f"timed out after 30 s{told}"
+
+
+@pytest.mark.parametrize("now", [None, PAUSED])
+def test_what_was_waited_for_before_the_last_calls_is_no_cause(now: Wait | None) -> None:
+    job = late(**THRICE, waited_for="provider_full", waited_detail="p")
+    job.attempts.append(attempt("connection_failed"))
+    waited = " while waiting for the end of a pause of provider p" if now else ""
+    calls = ", after 4 attempts (the last: connection_failed)"
+    assert timed_out(job, now) == f"timed out after 30 s{waited}{calls}"
 
 
 def test_what_holds_it_now_comes_first() -> None:
     job = late(place=Assigned("p"), waited_for="provider_full", waited_detail="p")
-    assert timed_out(job, Wait("paused", PAUSE)) == (
-        f"timed out after 30 s while waiting for the end of a pause ({PAUSE}),"
+    assert timed_out(job, PAUSED) == (
+        "timed out after 30 s while waiting for the end of a pause of provider p,"
         " and before that for a free worker of p"
     )
