@@ -82,6 +82,10 @@ REFUSALS: frozenset[str] = frozenset(
 )
 """Names a `Refusal` can have."""
 
+NO_FAULT: frozenset[str] = REFUSALS | {ErrorType.CANCELLED, ErrorType.DUPLICATE_REQUEST}
+"""Ends that say nothing about the service and its providers: producers' mistakes, and what nobody
+wanted any more. The alert NexusErrorShare leaves out the same ones."""
+
 CALL_ERRORS: frozenset[str] = frozenset(
     {
         ErrorType.TIMEOUT,

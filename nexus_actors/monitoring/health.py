@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from nexus_actors.contract.shown_text import printable
+from nexus_actors.monitoring.ends import Ends
 from nexus_actors.monitoring.overview import COUNTED, Node, Present
-from nexus_actors.monitoring.trends import Trend
 
 LATE: Final = 120.0
 """Seconds that a due request may wait."""
@@ -46,14 +46,14 @@ class Verdict:
     findings: list[Finding]
 
 
-def verdict(present: Present, trend: Trend) -> Verdict:
-    """Judge the installation. `trend` is that of the last hour."""
+def verdict(present: Present, ends: Ends) -> Verdict:
+    """Judge the installation."""
     findings = [
         *_of_nothing_taken(present),
         *_of_nodes(present.nodes),
         *_of_queues(present),
         *_of_providers(present),
-        *_of_trend(trend),
+        *_of_ends(ends),
         *_of_chores(present),
         *_of_controls(present),
     ]
@@ -127,17 +127,24 @@ def _of_providers(present: Present) -> Iterator[Finding]:
             yield Finding("care", f"A key of {name} is suspended or throttled: {keys}.", "/slow")
 
 
-def _of_trend(trend: Trend) -> Iterator[Finding]:
-    """The hour and its newest minute, since an hour of success hides what has just begun."""
-    share, where = trend.error_share, "/requests?state=failed"
-    if share is not None and share > ERROR_SHARE and trend.requests >= FEW:
-        text = f"{share:.0%} of the requests finished in the last hour failed."
-        yield Finding("bad", text, where)
-    count, failed = trend.newest_requests, trend.newest_failed
-    few = FEW_OF_A_MINUTE if failed == count else FEW
-    if count >= few and failed / count > ERROR_SHARE:
-        text = f"{failed / count:.0%} of the requests finished in the newest full minute failed."
-        yield Finding("bad", text, where)
+def _of_ends(ends: Ends) -> Iterator[Finding]:
+    """The hour; and if that is well its newest minute, since success hides what has just begun."""
+    if _is_failing(ends.requests, ends.failed, FEW):
+        share, when = ends.failed / ends.requests, "last hour"
+    elif _is_failing(
+        ends.newest_requests,
+        ends.newest_failed,
+        FEW_OF_A_MINUTE if ends.newest_failed == ends.newest_requests else FEW,
+    ):
+        share, when = ends.newest_failed / ends.newest_requests, "newest full minute"
+    else:
+        return
+    text = f"{share:.0%} of the requests finished in the {when} failed."
+    yield Finding("bad", text, "/requests?state=failed")
+
+
+def _is_failing(requests: int, failed: int, few: int) -> bool:
+    return requests >= few and failed / requests > ERROR_SHARE
 
 
 def _of_chores(present: Present) -> Iterator[Finding]:

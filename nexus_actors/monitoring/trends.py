@@ -49,14 +49,6 @@ class Trend:
     """The longest time that a request had been due."""
     until: datetime | None
     """End of what is summed; None if nothing is."""
-    newest_requests: int = 0
-    """Requests ended in the newest span that is over and fully summed."""
-    newest_failed: int = 0
-
-    @property
-    def error_share(self) -> float | None:
-        """Share of failed requests in the whole window, of 1; None if no request ended."""
-        return self.failed / self.requests if self.requests else None
 
 
 @dataclass(slots=True)
@@ -110,8 +102,6 @@ def _trend(
         else:  # a span that is not over is summed in part
             rates.append(one.requests / (min(length, until - at).total_seconds() / 60))
     there = [it for it in spans if it is not None]
-    over = (it for at, it in zip(times, spans, strict=True) if until and at + length <= until)
-    newest = next((it for it in reversed([*over]) if it is not None), _Bin())
     whole = added(counts for it in there for counts in it.latency)
     return Trend(
         window=window,
@@ -133,8 +123,6 @@ def _trend(
         backlog=[None if it is None else it["messages"] for it in noted],
         due_seconds=[None if it is None else it["due_seconds"] for it in noted],
         until=until,
-        newest_requests=newest.requests,
-        newest_failed=newest.failed,
     )
 
 

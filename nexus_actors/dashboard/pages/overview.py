@@ -4,6 +4,7 @@ from typing import cast
 
 from nexus_actors.dashboard.charts import Series
 from nexus_actors.dashboard.visit import View, Visit
+from nexus_actors.monitoring.ends import read_ends
 from nexus_actors.monitoring.health import verdict
 from nexus_actors.monitoring.overview import COUNTED, read_present
 from nexus_actors.monitoring.recent import read_recent
@@ -14,12 +15,12 @@ async def show(visit: Visit) -> View:
     """The overview."""
     window = cast("Window", visit.choice("window", tuple(WINDOWS), "hour"))
     present = await read_present(visit.reader, visit.viewer.by)
-    hour = await read_trend(visit.reader, "hour")
-    trend = hour if window == "hour" else await read_trend(visit.reader, window)
+    ends = await read_ends(visit.reader)
+    trend = await read_trend(visit.reader, window)
     recent = await read_recent(visit.reader, window, visit.now)
     ended = trend.requests + recent.requests
     values = {
-        "verdict": verdict(present, hour),
+        "verdict": verdict(present, ends),
         "present": present,
         "paused": {
             (it.subject, it.name)

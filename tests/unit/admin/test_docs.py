@@ -13,6 +13,7 @@ import yaml
 
 from nexus_actors.admin.families import ALL, BY_NAME, Family
 from nexus_actors.admin.kinds import KINDS
+from nexus_actors.contract.errors import NO_FAULT
 from nexus_actors.storage.nodes import NodeState
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,6 +47,13 @@ def test_names_are_those_of_prometheus(family: Family) -> None:
 
 
 # -- alerts and dashboard
+
+
+def test_the_alert_for_errors_leaves_out_what_the_dashboards_verdict_leaves_out() -> None:
+    (rule,) = (it for it in alerts() if it["alert"] == "NexusErrorShare")
+    above, below = (set(it.split("|")) for it in re.findall(r'outcome!~"(.*?)"', rule["expr"]))
+    assert above == below | {"ok"}
+    assert below == NO_FAULT
 
 
 def alerts() -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from nexus_actors.monitoring.ends import Ends
 from nexus_actors.monitoring.health import Verdict, verdict
 from nexus_actors.monitoring.overview import Control, Node, Present, Provider, Queue
-from nexus_actors.monitoring.trends import Trend
 
 NODE = Node(
     node="7f1d",
@@ -33,25 +33,7 @@ WELL = Present(
     controls=[],
     providers=[Provider("echo", 1, 8)],
 )
-QUIET = Trend(
-    window="hour",
-    seconds=60.0,
-    times=[],
-    rates=[],
-    p50=[],
-    p95=[],
-    error_shares=[],
-    costs=[],
-    backlog=[],
-    due_seconds=[],
-    requests=100,
-    failed=1,
-    cost=0.0,
-    unknown_costs=0,
-    p50_of_all=None,
-    p95_of_all=None,
-    until=None,
-)
+QUIET = Ends(requests=100, failed=1)
 PAUSE = Control(
     action="pause",
     subject="queue",
@@ -64,8 +46,8 @@ PAUSE = Control(
 )
 
 
-def said(present: Present = WELL, trend: Trend = QUIET, **changed: Any) -> Verdict:
-    return verdict(replace(present, **changed), trend)
+def said(present: Present = WELL, ends: Ends = QUIET, **changed: Any) -> Verdict:
+    return verdict(replace(present, **changed), ends)
 
 
 def test_where_nothing_is_wrong_it_says_so() -> None:
@@ -108,8 +90,8 @@ def test_what_is_wrong_is_said(changed: dict[str, Any], level: str, text: str) -
 
 
 def test_many_that_fail_are_bad_and_few_say_nothing() -> None:
-    assert said(trend=replace(QUIET, failed=20)).level == "bad"
-    assert said(trend=replace(QUIET, requests=10, failed=9)).level == "well"
+    assert said(ends=Ends(100, 20)).level == "bad"
+    assert said(ends=Ends(10, 9)).level == "well"
 
 
 @pytest.mark.parametrize(
@@ -125,10 +107,15 @@ def test_many_that_fail_are_bad_and_few_say_nothing() -> None:
     ],
 )
 def test_the_newest_full_minute_counts_by_itself(requests: int, failed: int, level: str) -> None:
-    found = said(trend=replace(QUIET, newest_requests=requests, newest_failed=failed))
+    found = said(ends=Ends(100, 1, requests, failed))
     assert found.level == level
     if level == "bad":
         assert "newest full minute failed" in found.line
+
+
+def test_one_outage_is_one_finding() -> None:
+    (found,) = said(ends=Ends(100, 50, 50, 50)).findings
+    assert "50% of the requests finished in the last hour" in found.text
 
 
 def test_a_paused_queue_is_not_late() -> None:

@@ -72,18 +72,6 @@ async def test_a_minute_without_a_row_had_nothing_and_the_one_that_runs_is_not_k
     assert found.error_shares[-3:] == [None, 0.1, None]
     assert found.p50[-3:] == [None, pytest.approx(0.15), None]
     assert (found.requests, found.failed, found.cost) == (30, 3, 0.5)
-    assert found.error_share == 0.1
-
-
-async def test_the_newest_full_minute_is_the_last_that_is_summed_and_over() -> None:
-    this = NOW.replace(second=0)
-    minutes = [row(this - 2 * MINUTE, "minute", 30), row(this - MINUTE, "minute", 9, 8)]
-    found = await trend("hour", minutes)
-    assert (found.newest_requests, found.newest_failed) == (9, 8)
-    found = await trend("hour", minutes, minutes_until=this - MINUTE / 2)
-    assert (found.newest_requests, found.newest_failed) == (30, 0)
-    found = await trend("hour", minutes[:1])
-    assert (found.newest_requests, found.newest_failed) == (0, 0)
 
 
 async def test_an_hour_that_is_not_over_is_what_its_minutes_are() -> None:
@@ -106,4 +94,3 @@ async def test_before_the_first_sum_nothing_is_known() -> None:
     found = await trend("day", [], **nothing)
     assert set(found.rates) == {None}
     assert found.until is None
-    assert found.error_share is None
