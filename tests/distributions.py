@@ -117,11 +117,22 @@ def _copied() -> Iterator[Path]:
 
 def build_wheel(place: str, folder: Path) -> Wheel:
     """Build one wheel into that folder; quicker than `build`."""
-    program = f"from setuptools import build_meta; build_meta.build_wheel({str(folder)!r})"
+    (path,) = _build("build_wheel", place, folder).glob("*.whl")
+    return Wheel(path)
+
+
+def build_archive(place: str, folder: Path) -> set[str]:
+    """The files in a source distribution, relative to its only folder."""
+    (path,) = _build("build_sdist", place, folder).glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        return {it.name.partition("/")[2] for it in archive if it.isfile()}
+
+
+def _build(hook: str, place: str, folder: Path) -> Path:
+    program = f"from setuptools import build_meta; build_meta.{hook}({str(folder)!r})"
     with _copied() as source:
         run([sys.executable, "-c", program], source / place)
-    (path,) = folder.glob("*.whl")
-    return Wheel(path)
+    return folder
 
 
 def build(folder: Path) -> None:

@@ -8,13 +8,16 @@ from tests.distributions import (
     ROOT,
     Environment,
     absolute_links,
+    build_archive,
     build_wheel,
     tracked,
     try_library,
     try_service,
 )
 
-FOR_SOURCES = ("supervisors/examples/", "supervisors/pyproject.toml", "supervisors/LICENSE")
+FOR_SOURCES = tuple(
+    f"supervisors/{it}" for it in ("examples/", "pyproject.toml", "setup.cfg", "LICENSE")
+)
 """What source distributions have besides, as well as Markdown and *.in."""
 
 
@@ -62,6 +65,13 @@ def test_the_wheel_of_the_library_is_complete_and_needs_what_trio_brings(tmp_pat
     environment.borrow(wheel.requirements)
     environment.install("--no-index", "--no-deps", wheel.path)
     try_library(environment, wheel)
+
+
+def test_the_source_of_the_library_is_what_git_has(tmp_path: Path) -> None:
+    """What is made of it stands apart, as in the folder that an editable install is made of."""
+    made = ("PKG-INFO", "otp_supervisors.egg-info/")
+    found = {it for it in build_archive("supervisors", tmp_path) if not it.startswith(made)}
+    assert found == {it.removeprefix("supervisors/") for it in tracked("supervisors")}
 
 
 def test_links_of_a_readme_lead_to_the_forge_and_code_stays() -> None:
