@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qs, urlsplit
@@ -50,6 +50,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
 """Where Linux keeps files in memory. To make a database there takes a tenth of the time."""
 ROOM = 2 << 30
 """Bytes that must be free there; containers often have no more than 64 MiB."""
+FOLDERS = "nexus-keeper-"
+"""How the names of the servers' folders begin, and of no others."""
 _number = itertools.count(1)
 _client = Client()
 """For making databases: beside that of the tests, which change from one to the next."""
@@ -153,25 +155,67 @@ def _locked(path: Path, mode: int) -> Iterator[IO[str]]:
 
 async def _keep(shared: Path) -> None:
     """Run the server for as long as anybody uses it."""
-    # Not below pytest's directory: that is private to its user, and the server, under root, runs
-    # as another one.
-    directory = Path(tempfile.mkdtemp(prefix="nexus-tests-", dir=_memory()))
     try:
-        await trio.to_thread.run_sync(initialise, directory, directory / "postgres")
-        _copy(directory / "postgres", directory / "unused")
-        async with open_embedded(directory, settings=SETTINGS) as url:
-            await _make_template(url)
-            _publish(shared / "postgres-url", url)
-            with (shared / "postgres-users.lock").open("a") as users:
-                while True:
-                    await trio.sleep(0.1)
-                    if await _stopped_by_last_user(shared, users):
-                        break
+        usual = Path(tempfile.gettempdir())
+        for place in (MEMORY, usual):
+            sweep(place)
+        # Not below pytest's directory: that is private to its user, and the server, under root,
+        # runs as another one.
+        with own_folder(_memory() or usual) as directory:
+            await _serve(shared, directory)
     except BaseException:
         (shared / "postgres-failed").touch()
         raise
+
+
+async def _serve(shared: Path, directory: Path) -> None:
+    await trio.to_thread.run_sync(initialise, directory, directory / "postgres")
+    _copy(directory / "postgres", directory / "unused")
+    async with open_embedded(directory, settings=SETTINGS) as url:
+        await _make_template(url)
+        _publish(shared / "postgres-url", url)
+        with (shared / "postgres-users.lock").open("a") as users:
+            while True:
+                await trio.sleep(0.1)
+                if await _stopped_by_last_user(shared, users):
+                    break
+
+
+@contextmanager
+def own_folder(place: Path) -> Iterator[Path]:
+    """A new folder there, which no sweep removes while the block runs."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=FOLDERS, dir=place))
+        if (lock := _lock(folder)) is not None:
+            break  # else a sweep was quicker
+    try:
+        yield folder
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(place: Path) -> None:
+    """Remove what keepers left there that were killed, 127 MB each. Their servers end with them."""
+    for folder in place.glob(f"{FOLDERS}*"):
+        if (lock := _lock(folder)) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """The lock on a folder, which lasts until it is closed; None if another process has it, or the
+    folder is removed or another user's. On the folder itself: a server's may hold nothing else."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if folder.exists():  # who had the lock may have removed it
+            return lock
+    os.close(lock)
+    return None
 
 
 def _memory() -> Path | None:
