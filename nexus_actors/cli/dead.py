@@ -8,7 +8,16 @@ from cyclopts import App, Parameter, validators
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import queues_of, running_database
-from nexus_actors.cli.letters import SHOWN, check_found, no_letter, outcome_of, show_begun, show_odd
+from nexus_actors.cli.letters import (
+    SHOWN,
+    check_found,
+    no_letter,
+    outcome_of,
+    show_begun,
+    show_odd,
+    tell_retried,
+    wrong_with,
+)
 from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, age, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 from nexus_actors.cli.running import run as run_async
@@ -103,20 +112,9 @@ def table_of(letters: "Sequence[DeadLetter]", width: int) -> "Table":
             str(letter.number),
             *(known[name] or "-" for name in columns),
             f"{letter.dead_at:%m-%d %H:%M}" if narrow else f"{letter.dead_at:%Y-%m-%d %H:%M}",
-            one_line(_wrong(letter)),
+            one_line(wrong_with(letter)),
         )
     return table
-
-
-def _wrong(letter: "DeadLetter") -> str:
-    from nexus_actors.contract.wording import with_path
-    from nexus_actors.storage.postgres.dead_letters import RESULT
-
-    if letter.reason == RESULT:
-        return f"not in job_results: {letter.message or '-'}"
-    if letter.unreadable:
-        return f"unreadable: {letter.unreadable}"
-    return with_path(letter.path, letter.message or "-")
 
 
 @dead.command
@@ -202,12 +200,7 @@ def retry(
 
     def tell(one: "Retried") -> None:
         told.append(one)
-        if not one.done:
-            complain(f"dead letter {one.number} is not sent: {one.why_not}")
-        elif not json:
-            became = f"is sent {'again under its id' if same_id else f'as {one.new_id}'}"
-            became = "has its result put back: job_results may take it" if one.put_back else became
-            say(f"{one.number}  {one.request_id or '-'} {became}")
+        tell_retried(one, same_id=same_id, faults_only=json)
 
     try:
         chosen = _run(config, lambda pool, queues: _retry(pool, queues, which, rate, same_id, tell))

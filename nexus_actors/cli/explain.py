@@ -66,33 +66,14 @@ def explain(
     if found.queued is not None:
         _print_queued(found.queued, found.pauses, request_id, json)
         return
-    entry = found.entry
-    if found.unsearched is not None:
-        unknown = f"the journal has no request {request_id}"
-        told = f"{unknown}, and the queue cannot be searched: {found.unsearched}"
-        raise CommandError(told) from found.unsearched
-    if entry is None:
-        raise CommandError(
-            f"the journal has no request {request_id}; {found.looked}", exit_codes.TIMED_OUT
-        )
+    entry = _known(found, request_id)
     trace = parse_traceparent(entry.request.get("traceparent"))
     entry.request["trace_id"] = None if trace is None else trace.trace_id
     place = _place(settings, entry) if entry.request["state"] == "leased" else None
     steps = steps_of(entry)
     costs = candidate_costs(settings, entry, steps)
     if json:
-        print_json(
-            {
-                "request": entry.request,
-                "waits": found.wait,
-                "leased_by": found.holder,
-                "in_process": place,
-                "steps": steps,
-                "candidates": [{"model": model, "cost": cost} for model, cost in costs.items()],
-                "attempts": entry.attempts,
-                "retries": entry.retries,
-            }
-        )
+        _print_json(found, entry, place, steps, costs)
     else:
         for line in _waits(found, place):
             say(line)
@@ -105,6 +86,17 @@ async def _find(url: str, queue: str, request_id: str) -> "Story":
 
     async with open_postgres(url, pool_size=1) as pool:
         return await find_story(pool, queue, request_id)
+
+
+def _known(found: "Story", request_id: str) -> "JournalEntry":
+    """What the journal has. Raises CommandError if it has nothing."""
+    if found.entry is not None:
+        return found.entry
+    unknown = f"the journal has no request {request_id}"
+    if found.unsearched is not None:
+        told = f"{unknown}, and the queue cannot be searched: {found.unsearched}"
+        raise CommandError(told) from found.unsearched
+    raise CommandError(f"{unknown}; {found.looked}", exit_codes.TIMED_OUT)
 
 
 def _place(settings: "Settings", entry: "JournalEntry") -> Mapping[str, Any] | None:
@@ -164,6 +156,27 @@ def _print_queued(
         until = "" if it["until"] is None else f" until {_utc(it['until'])}"
         why = "" if it["why"] is None else f": {it['why']}"
         say(f"      {it['subject']} {it['name']} is paused by {it['by']}{until}{why}")
+
+
+def _print_json(
+    found: "Story",
+    entry: "JournalEntry",
+    place: Mapping[str, Any] | None,
+    steps: Sequence[Mapping[str, Any]],
+    costs: Mapping[str, float | None],
+) -> None:
+    print_json(
+        {
+            "request": entry.request,
+            "waits": found.wait,
+            "leased_by": found.holder,
+            "in_process": place,
+            "steps": steps,
+            "candidates": [{"model": model, "cost": cost} for model, cost in costs.items()],
+            "attempts": entry.attempts,
+            "retries": entry.retries,
+        }
+    )
 
 
 def _print(

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nexus_actors.cli import exit_codes
-from nexus_actors.cli.report import CommandError, print_json, say_text
+from nexus_actors.cli.report import CommandError, complain, print_json, say, say_text
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
-    from nexus_actors.storage.postgres.dead_letters import Retried, Which
+    from nexus_actors.storage.postgres.dead_letters import DeadLetter, Retried, Which
 
 SHOWN: Final = 1 << 16
 """The most characters shown of one field of a letter, unless everything is requested."""
@@ -100,6 +100,28 @@ def check_found(found: int, which: "Which", settings: "Settings") -> None:
             told.append(f"{option} {given}: {why}{f'; did you mean {close}?' if close else ''}")
     if told:
         raise CommandError(told[0], exit_codes.USAGE, details=told[1:])
+
+
+def wrong_with(letter: "DeadLetter") -> str:
+    """Why it is one, in a line."""
+    from nexus_actors.contract.wording import with_path
+    from nexus_actors.storage.postgres.dead_letters import RESULT
+
+    if letter.reason == RESULT:
+        return f"not in job_results: {letter.message or '-'}"
+    if letter.unreadable:
+        return f"unreadable: {letter.unreadable}"
+    return with_path(letter.path, letter.message or "-")
+
+
+def tell_retried(one: "Retried", *, same_id: bool, faults_only: bool) -> None:
+    """What became of one letter, in a line."""
+    if not one.done:
+        complain(f"dead letter {one.number} is not sent: {one.why_not}")
+    elif not faults_only:
+        became = f"is sent {'again under its id' if same_id else f'as {one.new_id}'}"
+        became = "has its result put back: job_results may take it" if one.put_back else became
+        say(f"{one.number}  {one.request_id or '-'} {became}")
 
 
 def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:

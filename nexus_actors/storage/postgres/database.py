@@ -1,8 +1,9 @@
 """Opens everything that implements the storage ports in PostgreSQL."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from nexus_actors.storage.postgres.cancellation_store import PostgresCancellationStore
@@ -129,40 +130,23 @@ async def open_database(
     the block are raised as themselves, not in a group.
     """
     queues = queues or Queues()
+    connect = partial(open_postgres, url, command_timeout=command_timeout)
     with collapsed_groups():
-        async with open_postgres(
-            url,
-            pool_size=pool_size,
-            command_timeout=command_timeout,
-            application_name=application_name,
-        ) as pool:
+        async with connect(pool_size=pool_size, application_name=application_name) as pool:
             await migrate(pool, queues, stores_results=stores_results)
             await pool.run(check_privileges, queues)
             queues = await _with_layout(pool, queues)
             consumer_of = queues.requests if announce_consumer else None
+            finisher = partial(connect, pool_size=1, application_name=f"{application_name} results")
             async with (
                 open_claim(pool, instance_id, here, on_taken) as claim,
                 # A connection of its own, so that extending leases never waits.
-                open_postgres(
-                    url,
-                    pool_size=1,
-                    command_timeout=command_timeout,
-                    application_name=f"{application_name} leases",
-                ) as keeper,
+                connect(pool_size=1, application_name=f"{application_name} leases") as keeper,
                 open_hints(pool, consumer_of=consumer_of) as hints,
-                AsyncExitStack() as stack,
+                _open_direct(finisher, queues, instance_id)
+                if direct_results
+                else nullcontext() as direct,
             ):
-                direct = None
-                if direct_results:
-                    finisher = open_postgres(
-                        url,
-                        pool_size=1,
-                        command_timeout=command_timeout,
-                        application_name=f"{application_name} results",
-                        settings={"lock_timeout": LOCK_TIMEOUT},
-                    )
-                    direct_pool = await stack.enter_async_context(finisher)
-                    direct = DirectWay(direct_pool, queues, instance_id)
                 requests = PostgresRequestStore(
                     pool,
                     queues,
@@ -173,6 +157,16 @@ async def open_database(
                     direct=direct,
                 )
                 yield PostgresDatabase(pool, requests, hints, queues, claim)
+
+
+@asynccontextmanager
+async def _open_direct(
+    connect: Callable[..., AbstractAsyncContextManager[PostgresPool]],
+    queues: Queues,
+    instance_id: str,
+) -> AsyncIterator[DirectWay]:
+    async with connect(settings={"lock_timeout": LOCK_TIMEOUT}) as pool:
+        yield DirectWay(pool, queues, instance_id)
 
 
 async def _with_layout(pool: PostgresPool, queues: Queues) -> Queues:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import trio
 
-from nexus_actors.cli.dead import _wrong
+from nexus_actors.cli.letters import wrong_with
 from nexus_actors.cli.result import _held_up
 from nexus_actors.storage.postgres import dead_letters
 from nexus_actors.storage.postgres.database import open_database
@@ -123,7 +123,7 @@ async def test_a_result_that_was_set_aside_is_told_as_one_and_put_back_as_it_was
         assert letter.request_id == "request-1"
         assert letter.provider == "echo"
         assert "constraint cheap, table public.job_results" in str(letter.message)
-        assert "not in job_results: the database refused" in _wrong(letter)
+        assert "not in job_results: the database refused" in wrong_with(letter)
         entry = await db.pool.run(read_entry, "request-1")
         assert entry is not None
         assert "constraint cheap" in str(entry.request["result_trouble"])
