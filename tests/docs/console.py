@@ -12,7 +12,7 @@ from cyclopts import CycloptsError
 
 from nexus_actors.cli.app import app
 from tests.docs import commands, output, programs
-from tests.docs.pages import Snippet
+from tests.docs.pages import Page
 from tests.docs.sandbox import ANSWERED, FAILED, Said, Sandbox, new_id
 from tests.docs.shell import Command, read_console, simple_commands, written
 from tests.docs.user import User, new_user
@@ -22,16 +22,20 @@ _ASKED: Final = re.compile(r"\$\(nexus ([^()|&;<>]*)\)")
 _HOST: Final = re.compile(r"(?:[\w-]+@)?(?:host|node|db)\d(?:\.[\w.]+)?|[\w-]+@[\w.-]+")
 
 
-def console_mistakes(snippets: Sequence[Snippet], sandbox: Sandbox) -> list[str]:
+def console_mistakes(page: Page, sandbox: Sandbox) -> list[str]:
     """What is wrong with a page's commands. After each section the service runs, and
     nothing is paused any more."""
     told: list[str] = []
     section = 0
     user = new_user(sandbox)
-    for snippet in snippets:
+    for snippet in page.of("console", "toml"):
         if snippet.section != section:
             sandbox.reset()
+            user.lacks = False
             section = snippet.section
+        if snippet.language == "toml":
+            user.saved.add(snippet.saved_as)
+            continue
         read, faults = read_console(snippet)
         told += faults
         for command in read if not faults else ():
@@ -50,8 +54,6 @@ class _Held:
         found = simple_commands(command.text)
         self._programs = [_behind(it) for it in found]
         self._is_wrapped = self._programs != found
-        self._lacks = False
-        """A program that would be run is not installed."""
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong with it."""
@@ -67,9 +69,11 @@ class _Held:
                 yield told
         if found:
             return
+        if self._user.lacks:
+            return
         if is_run and self._programs and (self._is_plain or self._is_for_shell):
             yield from self._run()
-        elif (self._command.shown or self._command.typed) and not self._lacks:
+        elif self._command.shown or self._command.typed:
             yield "it is not run, so what stands below it is compared with nothing: leave it out"
 
     @property
@@ -100,8 +104,8 @@ class _Held:
         if commands.key(words, commands.WRAPPERS):
             return False, f"{shlex.join(words)}: no nexus behind {name}"
         if commands.key(words, commands.RUN):
-            self._lacks |= not self._user.has(name)
-            return not self._lacks and self._is_ours(name), None
+            self._user.lacks |= not self._user.has(name)
+            return self._is_ours(name), None
         if name == commands.INNER:
             return True, None  # what is printed there is a program's name
         if commands.key(words, commands.NOT_RUN):

@@ -39,6 +39,7 @@ LANGUAGES: Final = {
 }
 DIRECTIVES: Final = ("docs/index.md", "docs/api/")
 """Where Sphinx' own directives may stand; the other pages are read on the forge, too."""
+_SAVED: Final = re.compile(r"[Ss]ave it as `([\w.-]+)`:$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Snippet:
     text: str
     section: int
     """How many `##` headings stand above it."""
+    saved_as: str = ""
+    """The file that the text before it tells to save it as."""
 
     @property
     def where(self) -> str:
@@ -105,10 +108,12 @@ def read_page(path: Path) -> Page:
     snippets: list[Snippet] = []
     faults: list[str] = []
     section = 0
+    before = ""
     for token in MarkdownIt("commonmark").enable("table").parse(path.read_text()):
         if token.type == "heading_open" and token.tag == "h2":
             section += 1
         elif token.type == "inline":
+            before = token.content
             faults += _directives(path, token)
         elif token.type == "code_block":
             faults.append(f"{place(path, _line(token))}: an indented code block; fence it")
@@ -116,7 +121,18 @@ def read_page(path: Path) -> Page:
             language = token.info.strip()
             if _is_directive(path, language):
                 continue
-            snippets.append(Snippet(path, _line(token), language, token.content, section))
+            saved = _SAVED.search(before)
+            snippets.append(
+                Snippet(
+                    path,
+                    _line(token),
+                    language,
+                    token.content,
+                    section,
+                    saved_as=saved[1] if saved else "",
+                )
+            )
+            before = ""
     faults += _unknown_languages(snippets)
     return Page(path, tuple(snippets), tuple(faults))
 

@@ -9,10 +9,11 @@ import pytest
 
 from tests.docs import commands, output
 from tests.docs.console import console_mistakes
-from tests.docs.made_pages import fenced
+from tests.docs.made_pages import fenced, page
 from tests.docs.pages import ROOT, pages
 from tests.docs.sandbox import Sandbox
 from tests.docs.shell import read_console, simple_commands
+from tests.docs.user import User
 
 FORGE = "https://github.com/nexus-actors/nexus-actors"
 needs_git = pytest.mark.skipif(
@@ -23,7 +24,7 @@ NOT_COMPARED = "it is not run, so what stands below it is compared with nothing"
 
 
 def console(folder: Path, sandbox: Sandbox, text: str) -> list[str]:
-    return console_mistakes(fenced(folder, "console", text).of("console"), sandbox)
+    return console_mistakes(fenced(folder, "console", text), sandbox)
 
 
 def test_a_console_is_read_line_by_line(tmp_path: Path) -> None:
@@ -149,7 +150,9 @@ def test_each_program_of_a_line_is_found(text: str, found: list[list[str]] | Non
         ("$ systemctl restart nexus (all)", "-c: line 1: syntax error"),
         ('$ psql "$(nexus db url)" -Atc "SELECT 1 + 1"\n2', None),
         ('$ psql "$(nexus db url)" -Atc "SELECT wrong"', "exit code 1"),
-        (f"$ git clone -q {FORGE} here\n$ cd here\n$ ls LICENSE\nLICENSE", None),
+        pytest.param(
+            f"$ git clone -q {FORGE} here\n$ cd here\n$ ls LICENSE\nLICENSE", None, marks=needs_git
+        ),
         pytest.param(
             "$ git clone -q https://elsewhere.example/x", "exit code 128: ", marks=needs_git
         ),
@@ -173,6 +176,29 @@ def test_a_command_is_held_to_what_it_says(
     else:
         assert len(found) == 1, found
         assert found[0].partition(": ")[2].startswith(told)
+
+
+@pytest.mark.parametrize(("text", "code"), [("Save it as `mine.toml`:", None), ("It is:", 2)])
+def test_a_config_is_there_if_the_page_tells_to_save_it(
+    text: str, code: int | None, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    export = '$ export NEXUS_CONFIG="$PWD/mine.toml"\n$ nexus config check'
+    made = page(tmp_path, f"{text}\n\n```toml\n[service]\n```\n\n```console\n{export}\n```\n")
+    found = console_mistakes(made, sandbox)
+    assert [it.partition(": ")[2].split(": ")[0] for it in found] == (
+        [] if code is None else [f"exit code {code}"]
+    )
+
+
+def test_after_a_program_that_is_not_installed_the_section_is_only_read(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(User, "has", lambda _, program: program != "git")
+    text = f"$ git clone {FORGE} here\n$ cd here\n$ ls LICENSE\nLICENSE\n$ nexus frobnicate"
+    (unknown,) = console(tmp_path, sandbox, text)
+    assert 'Unknown command "frobnicate"' in unknown
+    (absent,) = console(tmp_path, sandbox, f"$ git clone {FORGE} here{NEXT}$ cd here")
+    assert "exit code 1: " in absent
 
 
 def test_a_section_leaves_nothing_paused(tmp_path: Path, sandbox: Sandbox) -> None:

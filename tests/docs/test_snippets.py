@@ -110,4 +110,4 @@ async def presumed(names: dict[str, Any]) -> AsyncIterator[None]:
 
 @with_some("console")
 def test_every_command_is_right(page: Page, sandbox: Sandbox) -> None:
-    none_of(console_mistakes(page.of("console"), sandbox))
+    none_of(console_mistakes(page, sandbox))

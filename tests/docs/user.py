@@ -16,7 +16,7 @@ import termios
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
@@ -60,6 +60,10 @@ class User:
     home: Path
     folder: Path
     environ: dict[str, str]
+    lacks: bool = False
+    """A program of this section is not installed: what follows may need what it would have done."""
+    saved: set[str] = field(default_factory=set)
+    """The configs that the page has told to save, which its TOML's own test reads."""
 
     def here(self, text: str) -> str:
         """A page's text with what is here in place of its examples."""
@@ -143,7 +147,7 @@ class User:
         self.environ = {name: value for name, _, value in pairs}
         self.folder = Path(self.environ["PWD"])
         config = Path(self.environ["NEXUS_CONFIG"])
-        if not config.exists():  # its page has told to write it
+        if config.name in self.saved and not config.exists():
             shutil.copy(self.sandbox.config, config)
         return Said(done.returncode, done.stdout)
 
