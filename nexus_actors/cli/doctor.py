@@ -47,8 +47,8 @@ def doctor(
     cannot see. Each check has five seconds.
 
     Example: nexus doctor --only database --only keys
-    Exit codes: 0 nothing is wrong, though there may be advice; 1 something keeps the service from
-    working.
+    Exit codes: 0 nothing is wrong, though there may be advice; 1 something does not work, or could
+    not be checked although it should be.
     """
     from nexus_actors.doctor.check import Given
     from nexus_actors.doctor.examine import NAMES, examine

@@ -19,7 +19,7 @@ from nexus_actors.doctor import (
 )
 from nexus_actors.doctor.check import Check, Configured, Connected, G, Given, Installation
 from nexus_actors.doctor.database import Unreachable
-from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Told, Wrong
+from nexus_actors.doctor.finding import Finding, NotChecked, Told, Wrong
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from nexus_actors.storage.errors import StorageError
 
@@ -60,6 +60,12 @@ class _Examination:
         """The checks that were selected."""
         return [it for it in checks if not self._only or it.name in self._only]
 
+    def need(self, name: str) -> None:
+        """Report this check although it was not selected: it keeps a selected one from being made,
+        and must not be missing from the report and from the exit code."""
+        if self._only:
+            self._only = {*self._only, name}
+
     def tell(self, checks: Iterable[Check[G]], finding: Finding) -> None:
         """Give several checks the same finding."""
         for it in self.asked(checks):
@@ -72,9 +78,9 @@ class _Examination:
             try:
                 self._found[check.name] = await check.run(at)
             except StorageError as error:
-                self._found[check.name] = [NotChecked(str(error))]
+                self._found[check.name] = [_unseen(check.name, str(error))]
             except OSError as error:
-                self._found[check.name] = [NotChecked(_told(error))]
+                self._found[check.name] = [_denied(check.name, error)]
             except Exception as error:  # noqa: BLE001 - see _crashed
                 self._found[check.name] = [_crashed(error)]
 
@@ -85,34 +91,40 @@ class _Examination:
         try:
             await self._with_database(at)
         except OSError as error:
-            self.tell(OF_DATABASE, NotChecked(_told(error)))
+            see = NotChecked("see database")
+            self.tell_away(Unreachable(_denied("database", error), see, see))
         except Exception as error:  # noqa: BLE001 - see _crashed
             self.tell(OF_DATABASE, _crashed(error))
+
+    def tell_away(self, found: Unreachable) -> None:
+        """Report why there is no usable connection, and that nothing else could be checked."""
+        self.need("database" if isinstance(found.pooler, NotChecked) else "pooler")
+        self.tell(OF_DATABASE, found.others)
+        self.tell([it for it in OF_DATABASE if it.name == "pooler"], found.pooler)
+        self.tell([it for it in OF_DATABASE if it.name == "database"], found.database)
 
     async def _with_database(self, at: Installation) -> None:
         async with database.connected(at) as there:
             if isinstance(there, Unreachable):
-                self.tell(OF_DATABASE, there.others)
-                self.tell([it for it in OF_DATABASE if it.name == "pooler"], there.pooler)
-                self.tell([it for it in OF_DATABASE if it.name == "database"], there.database)
+                self.tell_away(there)
                 return
             async with trio.open_nursery() as nursery:
                 for it in self.asked(OF_DATABASE):
                     nursery.start_soon(self.run, it, there)
 
 
-def _late(name: str, patience: float) -> Advice:
-    return Advice(
+def _late(name: str, patience: float) -> Wrong:
+    return Wrong(
         f"there was no answer within {patience:g} s",
         "what the service asks there takes as long",
         f"see whether the disk or the server is overloaded, or hangs; nexus doctor --only {name}",
     )
 
 
-def _crashed(error: Exception) -> Advice:
+def _crashed(error: Exception) -> Wrong:
     """A bug in one check must not cost the other findings. Only the type is reported, since the
     text of an unexpected error may contain a secret."""
-    return Advice(
+    return Wrong(
         f"this check crashed: {_type_of(error)}",
         "what it looks at was not looked at; the other findings stand",
         "report it as a bug of nexus doctor, with this line and what nexus --version says",
@@ -125,10 +137,19 @@ def _type_of(error: Exception) -> str:
     return type(error).__name__
 
 
-def _told(error: OSError) -> str:
-    """What the system denied."""
+def _unseen(name: str, cause: str) -> Wrong:
+    return Wrong(
+        cause,
+        "this could not be checked, and the service may fail at the same",
+        f"as the message says; then nexus doctor --only {name}",
+    )
+
+
+def _denied(name: str, error: OSError) -> NotChecked | Wrong:
+    """What the system denied. What another user may not see says nothing about the service."""
     why = (error.strerror or type(error).__name__).lower()
-    return f"{error.filename}: {why}" if error.filename else why
+    cause = f"{error.filename}: {why}" if error.filename else why
+    return NotChecked(cause) if isinstance(error, PermissionError) else _unseen(name, cause)
 
 
 async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ...]:
@@ -143,6 +164,10 @@ async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ..
     with trio.move_on_after(given.patience):
         read = partial(load_settings, given.config, given.environ)
         loaded = await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+    if not isinstance(loaded, Settings) and (
+        examination.asked(OF_DATABASE) or examination.asked(OF_INSTALLATION)
+    ):
+        examination.need("config")
     async with trio.open_nursery() as nursery:
         if loaded is not None:
             configured = Configured(given=given, loaded=loaded)

@@ -3,10 +3,10 @@
 import os
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nexus_actors.data_dir import trouble
 from nexus_actors.doctor.check import Check, Installation, in_thread
@@ -107,7 +107,7 @@ def look_at_service(at: Installation) -> Sequence[Finding]:
         return [Ok(_none_runs(at.data_dir))]
     if found.waits_for is not None:
         cause = f"the service (pid {found.pid}) has not started: {found.waits_for}"
-        return [Advice(cause, "nothing is read until then", "see the check that names the cause")]
+        return [Wrong(cause, "nothing is read until then", "see the check that names the cause")]
     return _answered(at, found)
 
 
@@ -127,7 +127,7 @@ def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
     except control_client.Stopping as error:
         drain = at.settings.service.drain_timeout
         return [
-            Advice(
+            Wrong(
                 str(error),
                 f"at a stop, calls end first, for up to {drain:g} s; nexus status, tree and reload"
                 " do not reach it",
@@ -141,23 +141,27 @@ def _answered(at: Installation, found: Holder) -> Sequence[Finding]:
             "ask again, and look at its log; one that is frozen (its log stands still) is ended by"
             f" kill -ABRT {found.pid}, then start it again"
         )
-        return [Advice(str(error), leads_to, fix)]
-    state = answer.get("state") if isinstance(answer, dict) else None
-    if not isinstance(answer, dict) or state != "degraded":
+        return [Wrong(str(error), leads_to, fix)]
+    return _state_of(found, answer if isinstance(answer, dict) else {})
+
+
+def _state_of(found: Holder, answer: Mapping[str, Any]) -> Sequence[Finding]:
+    if (state := answer.get("state")) != "degraded":
         return [Ok(f"one runs (pid {found.pid}): {state}")]
     # Several parts report the same outage of the database: one finding for each reason.
     outages: dict[str, list[str]] = {}
     for name, told in (answer.get("outages") or {}).items():
         outages.setdefault(str(told.get("error")), []).append(str(name))
+    outages = outages or {"it does not say why": []}
     return [
-        Advice(
+        Wrong(
             f"the service (pid {found.pid}) is degraded: {error}",
             "it waits for that, and goes on by itself once it is over",
             "nexus status; docs/operating.md has what each reason means",
             subject=", ".join(names),
         )
         for error, names in outages.items()
-    ] or [Ok(f"one runs (pid {found.pid}): {state}")]
+    ]
 
 
 def look_at_socket(at: Installation) -> Sequence[Finding]:

@@ -1,9 +1,11 @@
 """`nexus doctor` as an operator runs it."""
 
 import json
+import signal
+import socket
 
 from nexus_actors.cli import exit_codes
-from tests.acceptance.nexus import Inside, query
+from tests.acceptance.nexus import Inside, Nexus, query
 
 ECHO = '[providers.e]\nkind = "echo"\n[[routes]]\nmodels = ["e/m"]\n'
 
@@ -48,10 +50,41 @@ def test_a_check_that_there_is_not_is_wrong_usage(inside: Inside) -> None:
 
 def test_what_cannot_be_looked_at_for_one_reason_is_one_line(inside: Inside) -> None:
     done = inside.run("doctor", "--only", "pgmq", "--only", "queue", "--only", "budgets")
-    first, second = done.stdout.splitlines()
-    assert first == "not checked  pgmq, queue  see database"
-    assert second.split()[:2] == ["ok", "budgets"]
-    assert done.stderr == "2 not checked, 1 ok\n"
+    first, fix, second, third = done.stdout.splitlines()
+    assert first.split()[:3] == ["not", "checked", "database"]  # no service runs its server
+    assert fix.split()[:3] == ["fix:", "nexus", "start;"]
+    assert second == "not checked  pgmq, queue  see database"
+    assert third.split()[:2] == ["ok", "budgets"]
+    assert done.stderr == "3 not checked, 1 ok\n"
+    assert done.returncode == exit_codes.OK, done
+
+
+def test_a_check_that_needs_a_dead_database_fails(inside: Inside) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"postgresql://u@127.0.0.1:{free.getsockname()[1]}/d"
+        inside.nexus.configure(ECHO, url=url)
+        done = inside.run("doctor", "--only", "queue")
+    assert done.returncode == exit_codes.FAILED, done
+    assert [it.split("  ")[0] for it in done.stdout.splitlines() if it[0] != " "] == [
+        "wrong",
+        "not checked",
+    ]
+
+
+def test_a_service_that_does_not_answer_fails(nexus: Nexus, database_url: str) -> None:
+    nexus.configure(ECHO, url=database_url)
+    service = nexus.start()
+    service.wait_ready()
+    well = nexus.run("doctor", "--offline")
+    assert well.returncode == exit_codes.OK, well.stdout
+    service.signal(signal.SIGSTOP)
+    try:
+        done = nexus.run("doctor", "--offline", "--only", "service")
+    finally:
+        service.signal(signal.SIGCONT)
+    assert done.returncode == exit_codes.FAILED, done
+    assert done.stdout.startswith("wrong        service  the service did not answer 'status'")
 
 
 def test_a_wrong_config_is_told_and_fails(inside: Inside) -> None:

@@ -18,7 +18,6 @@ SCREENS: Final = frozenset({"observer", "top"})
 """Commands that have a terminal to themselves. `q` ends them once they show the queues."""
 
 CODES: Final[dict[Words, tuple[int, ...]]] = {
-    ("doctor",): (0, 1, 6),  # it has advice: the sandbox's data_dir is below /tmp, for one
     ("status",): (0, 6),  # a provider of the demo always fails: its circuit may be open
     ("cancel",): (0, 1),  # the requests have ended here
 }

@@ -122,4 +122,4 @@ async def test_a_connection_that_dies_without_a_word_ends_the_look(
         monkeypatch.setattr("nexus_actors.doctor.examine.OF_DATABASE", frozen)
         with trio.fail_after(60):
             told = await house.find("server")
-    assert told.verdict == "not checked"
+    assert told.verdict == "wrong"

@@ -21,7 +21,8 @@ async def test_every_mistake_of_a_config_is_told_with_its_line(house: House) -> 
     first, second = await house.look("config")
     assert_told(first, "wrong", f"{house.file}:6: queue.bach_size", "did you mean batch_size?")
     assert_told(second, "wrong", "queue.max_attempts: found 0", "expected")
-    (told,) = await house.look("routes")
+    *cause, told = await house.look("routes")
+    assert cause == [first, second]  # or an exit code of 0 would hide it
     assert_told(told, "not checked", "see config")
 
 

@@ -81,7 +81,18 @@ async def test_what_the_system_does_not_show_is_said(
 
     monkeypatch.setattr("shutil.disk_usage", broken)
     told = await house.find("disk")
-    assert_told(told, "not checked", "/var/lib/nexus: input/output error")
+    assert_told(told, "wrong", "/var/lib/nexus: input/output error", "--only disk")
+
+
+async def test_what_another_user_may_not_see_says_nothing_of_the_service(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_: object) -> Any:
+        raise PermissionError(13, "Permission denied", "/var/lib/nexus")
+
+    monkeypatch.setattr("shutil.disk_usage", closed)
+    told = await house.find("disk")
+    assert_told(told, "not checked", "/var/lib/nexus: permission denied")
 
 
 class _Usage(NamedTuple):
@@ -137,7 +148,7 @@ async def test_a_check_that_crashes_costs_no_other_finding(
     house.data_dir.mkdir(mode=0o700)
     found = {it.check: it for it in await house.look("disk", "socket", "database", "queue")}
     for name in ("disk", "database", "queue"):
-        assert_told(found[name], "advice", "this check crashed: KeyError", "report it")
+        assert_told(found[name], "wrong", "this check crashed: KeyError", "report it")
     assert found["socket"].verdict == "ok"
     assert "hunter2" not in repr(found)
 
@@ -147,13 +158,13 @@ async def test_a_service_that_is_not_well_is_told_by_its_own_word(
 ) -> None:
     with claim_instance(house.data_dir) as instance:
         told = await house.find("service")
-        assert_told(told, "advice", "is starting or stopping", "the check nodes says which")
-        assert_told(told, "advice", "", "A second SIGTERM would cut off calls")
+        assert_told(told, "wrong", "is starting or stopping", "the check nodes says which")
+        assert_told(told, "wrong", "", "A second SIGTERM would cut off calls")
         assert "calls end first, for up to" in told.leads_to
         assert "kill" not in told.fix
         instance.wait_for("it waits for the database: connection refused")
         told = await house.find("service")
-        assert_told(told, "advice", "has not started: it waits for the database")
+        assert_told(told, "wrong", "has not started: it waits for the database")
         instance.wait_for(None)
         outage = {"keys of openai": {"error": "every key is suspended", "seconds": 7}}
         with answering(house.data_dir, {"state": "degraded", "outages": outage}):
@@ -162,9 +173,15 @@ async def test_a_service_that_is_not_well_is_told_by_its_own_word(
         away = {it: {"error": "no database", "seconds": 7} for it in ("Steering", "Heartbeat")}
         with answering(house.data_dir, {"state": "degraded", "outages": away}):
             same = await house.find("service")
-    assert_told(same, "advice", "no database")
+        (house.data_dir / "control.sock").unlink()
+        with answering(house.data_dir, {"state": "degraded"}):
+            assert_told(await house.find("service"), "wrong", "is degraded: it does not say why")
+        (house.data_dir / "control.sock").unlink()
+        with answering(house.data_dir, {"state": "ready"}):
+            assert_told(await house.find("service"), "ok", "ready")
+    assert_told(same, "wrong", "no database")
     assert same.finding.subject == "Steering, Heartbeat"
-    assert_told(told, "advice", "is degraded: every key is suspended", "nexus status")
+    assert_told(told, "wrong", "is degraded: every key is suspended", "nexus status")
     assert told.finding.subject == "keys of openai"
 
 
@@ -253,5 +270,5 @@ async def test_a_file_system_that_hangs_holds_up_nobody_else(
     finally:
         hung.set()
     assert_told(found["database"], "wrong", "the database has not answered within 0.2 s")
-    assert_told(found["disk"], "advice", "no answer within 0.2 s", "--only disk")
+    assert_told(found["disk"], "wrong", "no answer within 0.2 s", "--only disk")
     assert found["socket"].verdict == "ok"
