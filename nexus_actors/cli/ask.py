@@ -2,7 +2,7 @@
 
 import sys
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -26,6 +26,22 @@ Complexity = Annotated[
 TaskType = Annotated[str | None, Parameter(help="For example coder, architect, classifier.")]
 Model = Annotated[str | None, Parameter(help="PROVIDER/MODEL, or a model's name.")]
 Provider = Annotated[str | None, Parameter(help="The preferred provider.")]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a question got, for whoever interrupts the command."""
+
+    sent: bool | None = False
+    """None while it is being sent: it may be in the queue."""
+
+    def interrupted(self, request_id: str) -> str:
+        """What an interruption leaves behind."""
+        if self.sent is None:
+            return f"interrupted; it may have been sent: nexus result {request_id} shows it"
+        if self.sent:
+            return f"interrupted; the service goes on with the request: nexus result {request_id}"
+        return "interrupted; nothing was sent"
 
 
 def ask(
@@ -61,15 +77,16 @@ def ask(
     options["request_id"] = request_id = str(uuid.uuid4())
     from nexus_actors.client import CallError
 
+    progress = _Progress()
     try:
-        answer = run(_ask, settings, url, text, model, timeout, options, not json)
+        answer = run(_ask, settings, url, text, model, timeout, options, not json, progress)
     except CallError as error:
         if json and error.failure is not None:
             print_json({"request_id": error.request_id, "error": asdict(error.failure)})
         _name(error.request_id)
         raise
     except KeyboardInterrupt:
-        complain(f"interrupted; the service goes on with the request: nexus result {request_id}")
+        complain(progress.interrupted(request_id))
         raise
     if json:
         print_json(_as_dict(answer))
@@ -97,6 +114,7 @@ async def _ask(
     timeout: float,
     options: dict[str, Any],
     aloud: bool,
+    progress: _Progress,
 ) -> "CallAnswer":
     from nexus_actors.client import LLMService, Timeout
     from nexus_actors.contract.tasks import determine_complexity_for_task
@@ -108,28 +126,38 @@ async def _ask(
     else:
         choice = model
     async with LLMService(settings, url=url, pool_size=1) as service:
+        progress.sent = None
         try:
             if aloud:
-                return await _print_as_it_comes(service, choice, text, timeout, given)
+                return await _print_as_it_comes(service, choice, text, timeout, given, progress)
             return await service.call_with_prompt(choice, text, timeout=timeout, **given)
         except Timeout as error:
             if error.failure is not None:  # the request has ended: no answer will follow
                 _name(error.request_id)
                 raise CommandError(str(error)) from error
-            later = "; the request has the same timeout, so it ends, too"
-            later += f": nexus result {error.request_id}"
+            later = f"; it may still be queued: nexus result {error.request_id} shows the outcome"
             raise CommandError(f"{error}{later}", exit_codes.TIMED_OUT) from error
 
 
 async def _print_as_it_comes(
-    service: "LLMService", choice: str, text: str, timeout: float, options: dict[str, Any]
+    service: "LLMService",
+    choice: str,
+    text: str,
+    timeout: float,
+    options: dict[str, Any],
+    progress: _Progress,
 ) -> "CallAnswer":
     """Piece by piece on a terminal. Elsewhere as a whole, since output cannot be taken back."""
+    import trio
+
     from nexus_actors.client import Restarted
 
     messages = [{"role": "user", "content": text}]
     live = sys.stdout.isatty()
+    until = trio.current_time() + timeout
     async with service.stream(choice, messages, timeout=timeout, **options) as stream:
+        if trio.current_time() < until:  # else the timeout may have cut off the sending
+            progress.sent = True
         async for event in stream:
             if isinstance(event, Restarted) and live:
                 say("")

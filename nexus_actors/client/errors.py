@@ -1,7 +1,7 @@
 """What a call can fail with. The names are the contract's error names.
 
 CallError
-├─ Timeout             no result within the timeout; the request has ended, or still will
+├─ Timeout             no result within the timeout; the request has ended, or is still queued
 ├─ Unavailable         no service is consuming the queue, or the database is unavailable
 ├─ InvalidArguments    the arguments make no valid request; nothing was sent (`request_id` is None)
 ├─ ModelUnavailable    no reachable provider serves the model
@@ -31,7 +31,8 @@ class CallError(Exception):
 
 class Timeout(CallError):
     """No result within the timeout. The request has the same timeout, so it ends as well, mostly
-    with the error `timeout`; `LLMService.result` fetches that result."""
+    with the error `timeout`, but only once a service takes it: while its queue is paused, or no
+    service runs, it stays queued. `LLMService.result` fetches the result."""
 
     type = ErrorType.TIMEOUT
 

@@ -6,7 +6,9 @@
 import json
 import os
 import random
+import re
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -123,9 +125,22 @@ def test_what_was_sent_is_told(nexus: Nexus, database_url: str) -> None:
     assert told == b"nexus: interrupted: 3 sent to ai_requests, from the lines before 4\n"
 
 
+def test_what_was_not_asked_is_told(nexus: Nexus) -> None:
+    output = nexus.folder / "ask.log"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(LIMIT)
+        nexus.configure(url=f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/d")
+        process = nexus.spawn("ask", "hello", output=output)
+        with silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(LIMIT) == 130
+    assert output.read_text() == "nexus: interrupted; nothing was sent\n"
+
+
 def test_what_is_asked_can_be_fetched_later(nexus: Nexus, database_url: str) -> None:
     nexus.configure(SLOW, url=database_url, drain_timeout=0)
-    nexus.start().wait_ready()
+    service = nexus.start()
+    service.wait_ready()
     output = nexus.folder / "ask.log"
     process = nexus.spawn("ask", "hello", output=output)
     sent = "SELECT request_id FROM nexus.requests WHERE state <> 'done'"
@@ -139,5 +154,21 @@ def test_what_is_asked_can_be_fetched_later(nexus: Nexus, database_url: str) -> 
     told = one_line(nexus.run("result", row["request_id"]), 5)
     assert "it is in work (" in told
     assert f"nexus explain {row['request_id']} says what for" in told
+    # With --json the command does not learn when the request is sent.
+    process = nexus.spawn("ask", "hello", "--json", output=output)
+    another = f"{sent} AND request_id <> $1"
+    (row,) = wait_for(lambda: query(database_url, another, row["request_id"]), "the question")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(LIMIT) == 130
+    told = f"it may have been sent: nexus result {row['request_id']} shows it"
+    assert output.read_text() == f"nexus: interrupted; {told}\n"
+    assert nexus.run("pause", "queue").returncode == 0
+    wait_for(lambda: service.status()["paused"], "the pause")
+    told = one_line(nexus.run("ask", "hello", "--timeout", "0.5"), 5)
+    assert re.fullmatch(
+        r"nexus: no result for (\S+) after 0\.5 s;"
+        r" it may still be queued: nexus result \1 shows the outcome",
+        told,
+    ), told
     nexus.configure("[result_poller]\nenabled = false", url=database_url)
     assert "nobody would store the answer" in one_line(nexus.run("ask", "hello"), 2)
