@@ -66,7 +66,7 @@ def cancel(
     Example: nexus cancel request-1 request-2 --why "sent twice"
     Example: nexus cancel --agent crawler --state queued --yes
     Exit codes: 0 done; 1 some had ended or are not known, or you said no; 2 wrong usage; 4 the
-    database refuses.
+    database refuses; 5 none of the ids is known.
     """
     settings = read_settings(config)
     filters = (agent, provider, older_than, state)
@@ -94,13 +94,14 @@ def _cancel(settings: "Settings", ids: tuple[str, ...], why: str | None, as_json
     )
     if as_json:
         print_json(rows)
-    in_vain = 0
     for row in rows:
         is_done = row["found"] in ("queued", "running")
-        in_vain += not is_done
         if not as_json:
             (say if is_done else complain)(f"{row['request_id']} {_BECAME[row['found']]}")
-    return exit_codes.FAILED if in_vain else exit_codes.OK
+    found = [row["found"] for row in rows]
+    ended, unknown = found.count("ended"), found.count("unknown")
+    done = len(rows) - ended - unknown
+    return exit_codes.of_named(done=done, failed=ended, unknown=unknown)
 
 
 def _cancel_where(

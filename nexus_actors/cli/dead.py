@@ -10,21 +10,20 @@ from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import queues_of, running_database
 from nexus_actors.cli.letters import (
     SHOWN,
+    absent,
     check_found,
     no_letter,
     outcome_of,
     show_begun,
     show_odd,
+    table_of,
     tell_retried,
-    wrong_with,
 )
 from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, age, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 from nexus_actors.cli.running import run as run_async
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres.connection import PostgresPool
     from nexus_actors.storage.postgres.dead_letters import DeadLetter, Retried, Which
@@ -48,12 +47,8 @@ Rate = Annotated[
     float, Parameter(help="Maximum number per second.", validator=validators.Number(gt=0))
 ]
 SameId = Annotated[bool, Parameter(negative="", help="Keep the request ids.")]
-WIDE = 140
-"""Columns of a terminal on which only "what was wrong" is cut."""
 CANCELLED = "cancelled"
 """The reason of letters about cancelled requests."""
-_NARROW = {"request": 10, "reason": 15, "provider": 8}
-"""Widths of these columns on a narrower terminal."""
 
 
 @dead.command(name="list")
@@ -85,36 +80,6 @@ def list_(
 
     screen = Screen()
     screen.print(table_of(letters, screen.width))
-
-
-def table_of(letters: "Sequence[DeadLetter]", width: int) -> "Table":
-    """One line per letter. If `width` is less than `WIDE`, fields are cut to fit."""
-    from rich import box
-    from rich.table import Table
-
-    from nexus_actors.cli.screen import one_line
-
-    narrow = width < WIDE
-    columns = dict(_NARROW)
-    if narrow and not any(letter.provider for letter in letters):
-        del columns["provider"]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("number", justify="right", no_wrap=True)
-    for name, most in columns.items():
-        most_here = most if narrow else None
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most_here)
-    table.add_column("since", no_wrap=True)
-    # The column that shrinks on a narrow terminal: rich does not shrink those with no_wrap.
-    table.add_column(one_line("what was wrong"))
-    for letter in letters:
-        known = {"request": letter.request_id, "reason": letter.reason, "provider": letter.provider}
-        table.add_row(
-            str(letter.number),
-            *(known[name] or "-" for name in columns),
-            f"{letter.dead_at:%m-%d %H:%M}" if narrow else f"{letter.dead_at:%Y-%m-%d %H:%M}",
-            one_line(wrong_with(letter)),
-        )
-    return table
 
 
 @dead.command
@@ -184,11 +149,12 @@ def retry(
     request gets all its attempts again. A result that `job_results` refused goes back to its queue
     unchanged. Cancelled requests are skipped unless selected by number or with --reason cancelled.
 
-    Exit code 1 if some could not be sent: their letters stay and do not block others. With
-    --same-id each request keeps its id, unless a success was published under it, and its result
-    replaces the error in `job_results`.
+    Letters that could not be sent stay and do not block others. With --same-id each request keeps
+    its id, unless a success was published under it, and its result replaces the error in
+    `job_results`.
 
     Example: nexus dead retry --reason timeout --rate 5
+    Exit codes: 0 done; 1 some could not be sent, or do not exist; 5 none of them exists.
     """
     if same_id and not read_settings(config).result_poller.enabled:
         told_why = "no result would be superseded in job_results: [result_poller] enabled is false"
@@ -207,7 +173,8 @@ def retry(
     finally:
         if json:
             print_json([asdict(one) for one in told])
-    check_found(chosen + len(told), which, read_settings(config))
+    done, unknown = sum(one.done for one in told), absent(one.why_not for one in told)
+    check_found(chosen + len(told) - unknown, which, read_settings(config))
     for line in outcome_of(told):
         note(line)
     if which.other_than is not None:
@@ -215,7 +182,7 @@ def retry(
         if left:
             note(f"skipped, because they were cancelled: {left} (--reason {CANCELLED})")
     _tell_limit(chosen, limit)
-    return exit_codes.OK if all(one.done for one in told) else exit_codes.FAILED
+    return exit_codes.of_named(done=done, failed=len(told) - done - unknown, unknown=unknown)
 
 
 async def _retry(
@@ -271,33 +238,29 @@ def purge(
     """Delete dead letters for good, requests included.
 
     Example: nexus dead purge --older-than 30d
-    Exit codes: 0 done; 1 some could not be deleted; 4 the database cannot be read.
+    Exit codes: 0 done; 1 some could not be deleted, or do not exist; 5 none of them exists.
     """
     which = _chosen(numbers, reason, provider, older_than, limit, newest, all_)
-    left: list[int] = []
+    left: list[object] = []
 
     def leave(number: int, why: object) -> None:
-        left.append(number)
+        left.append(why)
         complain(f"dead letter {number} is not deleted: {why}")
 
     chosen, deleted = _run(config, lambda pool, queues: _purge(pool, queues, which, leave))
-    check_found(chosen + len(left), which, read_settings(config))
+    unknown = absent(left)
+    check_found(chosen + len(left) - unknown, which, read_settings(config))
     note(f"deleted: {deleted}")
     _tell_limit(chosen, limit)
-    return exit_codes.FAILED if left else exit_codes.OK
+    return exit_codes.of_named(done=chosen, failed=len(left) - unknown, unknown=unknown)
 
 
 async def _purge(
     pool: "PostgresPool", queues: "Queues", which: "Which", leave: Callable[[int, object], None]
 ) -> tuple[int, int]:
     from nexus_actors.storage.postgres import dead_letters
-    from nexus_actors.storage.postgres.dead_letters import GONE, OF_ANOTHER_KIND
 
-    def left(number: int, why: "StorageError | str") -> None:
-        if why not in (GONE, OF_ANOTHER_KIND):  # it is deleted already, or not meant
-            leave(number, why)
-
-    chosen = await _numbers(pool, queues, which, left)
+    chosen = await _numbers(pool, queues, which, leave)
     return len(chosen), await dead_letters.purge(pool, queues, chosen, leave)
 
 

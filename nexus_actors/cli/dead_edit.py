@@ -64,13 +64,11 @@ def edit(
     if not isinstance(parse(text), Parsed):
         raise CommandError(f"{request}: expected one JSON object", exit_codes.USAGE)
     settings = read_settings(config)
+    # Beforehand, since the function refuses whatever it refuses with the same SQLSTATE.
+    if not run(_is_there, settings, number):
+        raise no_letter(number)
     statement = "SELECT nexus.edit_letter($1, $2::jsonb, $3, $4)"
-    try:
-        ask(settings, statement, number, text, caller(), settings.queue.dead)
-    except CommandError as refused:
-        if not run(_is_there, settings, number):
-            raise no_letter(number) from refused
-        raise
+    ask(settings, statement, number, text, caller(), settings.queue.dead)
     if json:
         print_json({"number": number, "edited": True})
     else:

@@ -23,8 +23,15 @@ MEANING: Final = {
     USAGE: "wrong usage or config; every mistake is listed",
     NOT_RUNNING: "no service is running",
     DATABASE: "database error: unreachable, refused, or a missing privilege",
-    TIMED_OUT: "timeout, or an id that nobody knows (yet)",
+    TIMED_OUT: "timeout, or nobody knows the id (yet); of several, any of them",
     DEGRADED: "degraded (nexus status, nexus nodes)",
     INTERRUPTED: "interrupted by Ctrl-C",
     READER_GONE: "the reader of the output is gone (closed pipe)",
 }
+
+
+def of_named(*, done: int, failed: int, unknown: int) -> int:
+    """The code of a command that was given things by name, by what became of how many."""
+    if unknown and not done and not failed:
+        return TIMED_OUT
+    return FAILED if failed or unknown else OK

@@ -1,13 +1,15 @@
 """Dead letters for display, abbreviated if long; and errors if no letter is found."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.report import CommandError, complain, print_json, say, say_text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from nexus_actors.settings import Settings
     from nexus_actors.storage.postgres.dead_letters import DeadLetter, Retried, Which
 
@@ -20,6 +22,52 @@ LONGEST_NAME: Final = 300
 _LONGEST_NUMBER: Final = 100
 """The most digits of a number that is shown in full."""
 _NUMBER_BEGUN: Final = 30
+WIDE = 140
+"""Columns of a terminal on which only "what was wrong" is cut."""
+_NARROW = {"request": 10, "reason": 15, "provider": 8}
+"""Widths of these columns on a narrower terminal."""
+
+
+def table_of(letters: "Sequence[DeadLetter]", width: int) -> "Table":
+    """One line per letter. If `width` is less than `WIDE`, fields are cut to fit."""
+    from rich import box
+    from rich.table import Table
+
+    from nexus_actors.cli.screen import one_line
+
+    narrow = width < WIDE
+    columns = dict(_NARROW)
+    if narrow and not any(letter.provider for letter in letters):
+        del columns["provider"]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("number", justify="right", no_wrap=True)
+    for name, most in columns.items():
+        most_here = most if narrow else None
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most_here)
+    table.add_column("since", no_wrap=True)
+    # The column that shrinks on a narrow terminal: rich does not shrink those with no_wrap.
+    table.add_column(one_line("what was wrong"))
+    for letter in letters:
+        known = {"request": letter.request_id, "reason": letter.reason, "provider": letter.provider}
+        table.add_row(
+            str(letter.number),
+            *(known[name] or "-" for name in columns),
+            f"{letter.dead_at:%m-%d %H:%M}" if narrow else f"{letter.dead_at:%Y-%m-%d %H:%M}",
+            one_line(wrong_with(letter)),
+        )
+    return table
+
+
+def wrong_with(letter: "DeadLetter") -> str:
+    """Why it is one, in a line."""
+    from nexus_actors.contract.wording import with_path
+    from nexus_actors.storage.postgres.dead_letters import RESULT
+
+    if letter.reason == RESULT:
+        return f"not in job_results: {letter.message or '-'}"
+    if letter.unreadable:
+        return f"unreadable: {letter.unreadable}"
+    return with_path(letter.path, letter.message or "-")
 
 
 def show_begun(letter: object) -> None:
@@ -102,18 +150,6 @@ def check_found(found: int, which: "Which", settings: "Settings") -> None:
         raise CommandError(told[0], exit_codes.USAGE, details=told[1:])
 
 
-def wrong_with(letter: "DeadLetter") -> str:
-    """Why it is one, in a line."""
-    from nexus_actors.contract.wording import with_path
-    from nexus_actors.storage.postgres.dead_letters import RESULT
-
-    if letter.reason == RESULT:
-        return f"not in job_results: {letter.message or '-'}"
-    if letter.unreadable:
-        return f"unreadable: {letter.unreadable}"
-    return with_path(letter.path, letter.message or "-")
-
-
 def tell_retried(one: "Retried", *, same_id: bool, faults_only: bool) -> None:
     """What became of one letter, in a line."""
     if not one.done:
@@ -122,6 +158,13 @@ def tell_retried(one: "Retried", *, same_id: bool, faults_only: bool) -> None:
         became = f"is sent {'again under its id' if same_id else f'as {one.new_id}'}"
         became = "has its result put back: job_results may take it" if one.put_back else became
         say(f"{one.number}  {one.request_id or '-'} {became}")
+
+
+def absent(why_not: Iterable[object]) -> int:
+    """How many letters were not acted on because they do not exist."""
+    from nexus_actors.storage.postgres.dead_letters import ABSENT
+
+    return sum(why in ABSENT for why in why_not)
 
 
 def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:

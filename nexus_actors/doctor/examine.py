@@ -164,9 +164,8 @@ async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ..
     with trio.move_on_after(given.patience):
         read = partial(load_settings, given.config, given.environ)
         loaded = await trio.to_thread.run_sync(read, abandon_on_cancel=True)
-    if not isinstance(loaded, Settings) and (
-        examination.asked(OF_DATABASE) or examination.asked(OF_INSTALLATION)
-    ):
+    needs_config = bool(examination.asked(OF_DATABASE)) or bool(examination.asked(OF_INSTALLATION))
+    if needs_config and not isinstance(loaded, Settings):
         examination.need("config")
     async with trio.open_nursery() as nursery:
         if loaded is not None:

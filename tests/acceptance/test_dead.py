@@ -97,10 +97,26 @@ def test_dead_letters_are_listed_sent_again_and_deleted(
         assert "did you mean timeout?" in one_line(
             inside.run("dead", act, "--reason", "timeuot"), 2
         )
-    assert inside.run("dead", "retry", str(letters["first"]["number"])).returncode == 1  # gone
+    gone = str(letters["first"]["number"])
     without_id = letters[None]["number"]
+    for act in ("retry", "purge"):
+        told = one_line(inside.run("dead", act, gone), exit_codes.TIMED_OUT)
+        assert told.startswith(f"nexus: dead letter {gone} is not ")
+        assert told.endswith(": there is no such letter")
+        done = inside.run("dead", act, gone, "404", "--reason", "timeout")
+        assert done.returncode == exit_codes.TIMED_OUT
+        assert done.stderr.count("there is no such letter of that kind") == 2
+        assert inside.run("dead", act, gone, "--reason", "timeuot").returncode == 2
+    some = inside.run("dead", "retry", "404", gone, str(without_id))
+    assert some.returncode == 1
+    for number in ("404", gone):
+        assert f"dead letter {number} is not sent: there is no such letter\n" in some.stderr
     assert str(without_id) in one_line(inside.run("dead", "retry", str(without_id)), 1)
-    assert "deleted: 2" in inside.run("dead", "purge", "--all").stderr
+    some = inside.run("dead", "purge", "404", str(without_id))
+    assert some.returncode == 1
+    told = "nexus: dead letter 404 is not deleted: there is no such letter\ndeleted: 1\n"
+    assert some.stderr == told
+    assert "deleted: 1" in inside.run("dead", "purge", "--all").stderr
     assert inside.json("dead", "list") == []
     assert inside.run("dead", "list").stdout == "there are no dead letters\n"
     assert "expected 90s" in one_line(inside.run("dead", "list", "--older-than", "soon"), 2)

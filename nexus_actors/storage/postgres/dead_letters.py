@@ -29,6 +29,7 @@ OLDEST: Final = 1000 * 366 * 86_400.0
 """The greatest age that a letter can have, in seconds."""
 GONE: Final = "there is no such letter"
 OF_ANOTHER_KIND: Final = "there is no such letter of that kind"
+ABSENT: Final = (GONE, OF_ANOTHER_KIND)
 IN_OTHER_HANDS: Final = "somebody else has it in hand"
 NOT_ARCHIVED: Final = "its request was too large for a letter, and is no longer in the archive"
 RESULT_GONE: Final = "its result was too large for a letter, and is no longer in the archive"

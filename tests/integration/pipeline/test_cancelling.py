@@ -141,6 +141,8 @@ async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_wa
         await service.stored(2)
         assert await nexus.run("cancel", "request-0", "x\x1b[2J", "--json") == 1
         assert [it["found"] for it in json.loads(nexus.out)] == ["ended", "unknown"]
+        assert await nexus.run("cancel", "y", "z") == exit_codes.TIMED_OUT
+        assert [line.split()[1] for line in nexus.err.splitlines()] == ["y", "z"]
         assert await nexus.run("cancel", "--agent", "a") == 2  # nobody is there to be asked
         assert "3 requests are meant" in nexus.err
         assert await nexus.run("cancel", "--agent", "a", "--yes") == 0

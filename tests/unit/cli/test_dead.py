@@ -1,8 +1,13 @@
-"""What `nexus dead retry` says in the end."""
+"""What `nexus dead retry` says in the end, and `nexus dead edit` of what is refused."""
+
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nexus_actors.cli import dead_edit
 from nexus_actors.cli.letters import outcome_of
+from nexus_actors.cli.report import CommandError
 from nexus_actors.storage.postgres.dead_letters import Retried
 
 SENT = Retried(1, "r", "r~1")
@@ -26,3 +31,28 @@ def test_a_result_that_is_put_back_is_not_told_as_sent(
     told: list[Retried], said: list[str]
 ) -> None:
     assert list(outcome_of(told)) == said
+
+
+def test_no_further_query_replaces_the_cause_of_a_refused_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def look(*_: Any) -> bool:
+        asked.append("whether it is there")
+        if len(asked) > 1:
+            raise CommandError("the database went away")
+        return True
+
+    def refuse(*_: Any) -> None:
+        asked.append("to edit it")
+        raise CommandError("expected the request_id to stay what it was")
+
+    monkeypatch.setattr(dead_edit, "run", look)
+    monkeypatch.setattr(dead_edit, "ask", refuse)
+    config, request = tmp_path / "nexus.toml", tmp_path / "request.json"
+    config.touch()
+    request.write_text("{}")
+    with pytest.raises(CommandError, match="to stay what it was"):
+        dead_edit.edit(17, request=str(request), config=config)
+    assert asked == ["whether it is there", "to edit it"]

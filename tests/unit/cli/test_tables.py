@@ -12,8 +12,8 @@ from rich.table import Table
 
 from nexus_actors.cli import dead, exit_codes
 from nexus_actors.cli.ask import dollars
-from nexus_actors.cli.dead import paced, table_of
-from nexus_actors.cli.letters import check_found
+from nexus_actors.cli.dead import paced
+from nexus_actors.cli.letters import check_found, table_of
 from nexus_actors.cli.report import CommandError
 from nexus_actors.cli.screen import Screen
 from nexus_actors.cli.waiting import requests_table
