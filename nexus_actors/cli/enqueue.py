@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.database import open_database, queues_of
-from nexus_actors.cli.options import ConfigPath, read_settings
+from nexus_actors.cli.options import ConfigPath, input_file, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, say
 from nexus_actors.cli.running import run
 from nexus_actors.cli.sources import opened
@@ -103,10 +103,7 @@ class Dropped:
 
 
 def enqueue(
-    file: Annotated[
-        str,
-        Parameter(help="A file of JSON lines; - is standard input.", allow_leading_hyphen=True),
-    ],
+    file: Annotated[str, input_file("A file of JSON lines")],
     /,
     *,
     traceparent: Annotated[

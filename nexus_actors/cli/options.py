@@ -49,6 +49,24 @@ Timeout = Annotated[
 ]
 
 
+def _no_option(_type: object, file: str) -> None:
+    """`-` is allowed as a file, and with it the parser accepts any misspelt option as one."""
+    if file.startswith("-") and file != "-":
+        raise CommandError(
+            f"Unknown option: {file}. A file of this name is ./{file}", exit_codes.USAGE
+        )
+
+
+def input_file(text: str) -> Parameter:
+    """The parameter FILE of a command that also reads standard input. `text` is its help."""
+    return Parameter(
+        name="FILE",
+        help=f"{text}; - is standard input.",
+        allow_leading_hyphen=True,
+        validator=_no_option,
+    )
+
+
 def read_settings(path: Path | None) -> "Settings":
     """The settings in force. Raises an error that lists every mistake."""
     from nexus_actors.settings import SettingsErrors, load_settings

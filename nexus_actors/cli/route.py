@@ -4,10 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
 from nexus_actors.cli import exit_codes
-from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
+from nexus_actors.cli.options import AsJson, ConfigPath, input_file, read_settings
 from nexus_actors.cli.report import CommandError, complain, print_json, say
 
 if TYPE_CHECKING:
@@ -20,14 +18,7 @@ if TYPE_CHECKING:
 
 
 def route(
-    file: Annotated[
-        str,
-        Parameter(
-            name="FILE",
-            help="A request as JSON, or one per line; - is standard input.",
-            allow_leading_hyphen=True,
-        ),
-    ],
+    file: Annotated[str, input_file("A request as JSON, or one per line")],
     /,
     *,
     config: ConfigPath = None,

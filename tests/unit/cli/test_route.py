@@ -64,3 +64,13 @@ def test_what_is_no_json_is_one_mistake(
     assert report.run(["route", str(file), *config]) == exit_codes.FAILED
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("nexus: invalid_request: not JSON")
+
+
+@pytest.mark.parametrize("command", ["route", "enqueue"])
+@pytest.mark.parametrize("words", [["--explain", "request.json"], ["--explain"]])
+def test_an_unknown_option_is_not_taken_for_the_file(
+    command: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.run([command, *words]) == exit_codes.USAGE
+    told = "nexus: Unknown option: --explain. A file of this name is ./--explain\n"
+    assert capsys.readouterr().err == told
