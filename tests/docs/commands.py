@@ -18,7 +18,9 @@ SCREENS: Final = frozenset({"observer", "top"})
 """Commands that have a terminal to themselves. `q` ends them once they show the queues."""
 
 CODES: Final[dict[Words, tuple[int, ...]]] = {
-    ("status",): (0, 6),  # a provider of the demo always fails: its circuit may be open
+    # A provider of the demo always fails: while its circuit is open, the service is degraded.
+    ("doctor",): (0, 1),
+    ("status",): (0, 6),
     ("cancel",): (0, 1),  # the requests have ended here
 }
 """Exit codes of commands that may have others than 0 here."""
