@@ -68,7 +68,6 @@ class Observer(App[None]):
     CSS_PATH = "observer.tcss"
     TITLE = "nexus observer"
     ENABLE_COMMAND_PALETTE = False
-    AUTO_FOCUS = ""  # else the hidden input takes the keys until there is a table
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"tab({n})", show=False) for n in range(1, len(TABS) + 1)),
         Binding("question_mark", "keys", "Keys", key_display="?"),
@@ -108,12 +107,13 @@ class Observer(App[None]):
             for number, tab in enumerate(TABS, 1):
                 with TabPane(f"{number} {tab.title}", id=tab.id):
                     yield self._views[tab.id]
-        yield Input(id="filter", placeholder="filter: words that a row has; Enter, or Esc")
+        box = Input(id="filter", placeholder="filter: words that a row has; Enter, or Esc")
+        box.display = False  # already now: else it has the focus until there is a table
+        yield box
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin to read the active tab."""
-        self.query_one("#filter", Input).display = False
         self._title("")
         self.view.enter()
         self._look()
