@@ -17,9 +17,13 @@ class InForce:
         self.changed = trio.Event()
         """Set at the next change, then replaced by a new event. For actors that sleep for a
         configured time, or keep something in accordance with the settings."""
+        self.removed: set[str] = set()
+        """Providers that a reload has removed, until what waits for them is released. One may never
+        have been started: reloads can follow each other faster than providers start."""
 
     def swap(self, settings: Settings, routes: Routes) -> None:
         """Put these in force."""
+        self.removed |= self.settings.providers.keys() - settings.providers.keys()
         self.settings, self.routes = settings, routes
         self.tell()
 

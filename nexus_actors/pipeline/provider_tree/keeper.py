@@ -85,8 +85,7 @@ class ProviderKeeper(GenServer):
     async def _settle(self) -> bool:
         """Apply the settings. True if some provider or restart still waits for running calls."""
         there = {it.id for it in await Supervisor.which_children(self._supervisor)}
-        leaving = [name for name in self._in_work.providers if not self._is_configured(name)]
-        for name in leaving:
+        for name in self._leaving():
             if self._is_idle(name):
                 self._in_work.drop(name)  # before the await: nobody can revive it then
                 await self._end(name, there)
@@ -102,8 +101,12 @@ class ProviderKeeper(GenServer):
                 await Supervisor.start_child(self._supervisor, spec)
                 log.info("provider added", provider=name)
         await self._restart_idle()
-        leave = any(not self._is_configured(name) for name in self._in_work.providers)
-        return leave or bool(self._restarts)
+        return bool(self._leaving() or self._restarts)
+
+    def _leaving(self) -> list[str]:
+        """Providers that are no longer configured, and have calls or waiting requests."""
+        known = {*self._in_work.providers, *self._shared.in_force.removed}
+        return sorted(name for name in known if not self._is_configured(name))
 
     async def _restart_idle(self) -> None:
         for supervisor in tuple(self._restarts):
@@ -146,6 +149,7 @@ class ProviderKeeper(GenServer):
         if child in there:
             await Supervisor.terminate_child(self._supervisor, child)
             await Supervisor.delete_child(self._supervisor, child)
+            there.discard(child)
         self._shared.gates.forget(name)
         log.info("provider removed", provider=name)
         while True:
@@ -154,4 +158,5 @@ class ProviderKeeper(GenServer):
             except StorageError as error:
                 await self._patience.failed(error)
             else:
+                self._shared.in_force.removed.discard(name)
                 return self._patience.worked()

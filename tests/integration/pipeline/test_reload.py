@@ -14,6 +14,7 @@ import trio
 from nexus_actors.operations import control
 from nexus_actors.operations.control_client import ControlError
 from nexus_actors.operations.reloading import Reloaded
+from nexus_actors.pipeline.provider_tree.keeper import ProviderKeeper
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server
 from tests.service import PATIENCE, Service, request, running_service
@@ -137,6 +138,32 @@ async def test_reloads_under_load_lose_nothing_and_cancel_nothing(
             await it.workers("http", 1 + 3 * n % 10)
             restarts = it.service.application.metrics.restarts
             assert not restarts, restarts
+
+
+async def test_what_waits_for_a_provider_that_was_removed_before_it_started_is_routed_anew(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, may_settle = ProviderKeeper._settle, trio.Event()
+
+    async def settle_later(keeper: ProviderKeeper) -> bool:
+        await may_settle.wait()
+        return await settle(keeper)
+
+    async with scripted_server({"*": lambda _: Reply()}) as server:
+        first = config(database_url, tmp_path, server)
+        late = {"kind": "echo", "pool_size": 3}
+        routes = [{"complexity": "*", "task_type": "*", "models": ["late/echo"]}]
+        async with reloadable(database_url, tmp_path, **first) as it:
+            monkeypatch.setattr(ProviderKeeper, "_settle", settle_later)
+            providers = {**first["providers"], "late": late}
+            await it.reload(**{**first, "providers": providers, "routes": routes})
+            await it.service.sql.send_many(request(n) for n in range(3))
+            await it.service.sql.until(
+                "SELECT count(*) = 3 FROM nexus.requests WHERE state = 'waiting' AND lane = 'late'"
+            )
+            await it.reload(**first)
+            may_settle.set()
+            await it.service.stored(3)
 
 
 async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
