@@ -211,6 +211,7 @@ class Observer(App[None]):
 
     def _leave_filter(self) -> None:
         self.query_one("#filter", Input).display = False
+        self.set_focus(None)  # also where there is no table yet: the input takes no more keys
         self.view.enter()
         self.view.typing(is_typed=False)
 

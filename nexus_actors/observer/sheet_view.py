@@ -66,11 +66,11 @@ class SheetView(Vertical):
         self._draw()
 
     def enter(self) -> None:
-        """Focus a table with rows, or else any table, as soon as there is one. Until then nothing
-        has the focus, least of all the hidden input of the filter."""
+        """Focus a table with rows, or else any table, as soon as there is one."""
         grids = [it for it in self._grids.values() if it.row_count] or [*self._grids.values()]
         self._enters = not grids
-        self.screen.set_focus(grids[0] if grids else None)
+        if grids:
+            self.screen.set_focus(grids[0])
 
     def leave(self) -> None:
         """Take the focus no more: its tab is not the active one."""
