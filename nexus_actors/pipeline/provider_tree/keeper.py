@@ -152,11 +152,20 @@ class ProviderKeeper(GenServer):
             there.discard(child)
         self._shared.gates.forget(name)
         log.info("provider removed", provider=name)
+        removed = self._shared.in_force.removed
+        removed.discard(name)  # before the await: a reload may add it and remove it again meanwhile
+        try:
+            await self._release_waiting()
+        except BaseException:
+            removed.add(name)
+            raise
+
+    async def _release_waiting(self) -> None:
+        """Make visible what this process gave back to wait, however long the store is away."""
         while True:
             try:
                 await self._shared.store.forget_waiting()
             except StorageError as error:
                 await self._patience.failed(error)
             else:
-                self._shared.in_force.removed.discard(name)
                 return self._patience.worked()
