@@ -45,7 +45,7 @@ from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from nexus_actors.shared import Shared
 from nexus_actors.steering.desired import Desired
-from nexus_actors.steering.steering import Levers, Scope
+from nexus_actors.steering.steering import Callbacks, Scope
 from nexus_actors.storage.database import DatabaseOwner
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.outages import Outages
@@ -343,7 +343,7 @@ class Application:
         scope = Scope(
             nodes=(self.instance.id, self.node_name),
             queue=self.settings.queue.requests,
-            levers=Levers(resize=self.sizes.apply, set_level=self._set_level),
+            callbacks=Callbacks(resize=self.sizes.apply, set_level=self._set_level),
         )
         return Pipeline(shared, self.database, scope).supervisor()
 

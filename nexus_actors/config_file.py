@@ -1,7 +1,7 @@
-"""Which config file counts, and where it puts the service's data.
+"""Finds and reads the config file, and the data directory that it names.
 
-`nexus status` and its like need no more than that of the settings: whoever watches a service asks
-every few seconds, so nothing is imported here but Python's own.
+Commands such as `nexus status`, which may run every few seconds, need nothing else of the settings.
+To start fast they import only this module, so it imports only the standard library.
 """
 
 import codecs
@@ -17,26 +17,26 @@ CONFIG_VARIABLE: Final = "NEXUS_CONFIG"
 DEFAULT_FILE: Final = Path("config/nexus.toml")
 DEFAULT_DATA_DIR: Final = "~/.local/state/nexus"
 DRAIN_TIMEOUT: Final = 30.0
-"""Seconds, unless the config says otherwise."""
+"""The default of `[service] drain_timeout`, in seconds."""
 LONGEST_DRAIN: Final = 86_400
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BEGINNING: Final = 64
-"""Bytes that tell text from what is none."""
+"""The first bytes of a file, which show whether it is text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Why a file is no config."""
+    """Why a file cannot be read as a config file."""
 
     found: str
     expected: str
     text: str = ""
-    """Of a file that can be read and is no TOML."""
+    """The file's text, if it is UTF-8 but not valid TOML."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What must be known of a running service to speak with it."""
+    """What a command must know to talk to a running service."""
 
     data_dir: Path
     drain_timeout: float
@@ -46,8 +46,9 @@ class Place:
 def find_file(
     path: Path | None, environ: Mapping[str, str], folder: Path | None = None
 ) -> Path | None:
-    """The first of: `path`, the file that NEXUS_CONFIG names, `config/nexus.toml` in `folder` (the
-    working directory) if there is one. None: the defaults count.
+    """The config file in force: `path`, else the file that NEXUS_CONFIG names, else
+    `config/nexus.toml` in `folder` (default: the working directory) if it exists. None if there is
+    none, so that only the defaults apply.
     """
     named = environ.get(CONFIG_VARIABLE, "").strip()
     if path is not None or named:
@@ -57,7 +58,7 @@ def find_file(
 
 
 def read_toml(file: Path) -> dict[str, Any] | Unreadable:
-    """The file's tables, in the shape of TOML."""
+    """The parsed file, not validated."""
     text = read_text(file)
     if isinstance(text, Unreadable):
         return text
@@ -67,11 +68,11 @@ def read_toml(file: Path) -> dict[str, Any] | Unreadable:
         found, expected = no_toml(str(error))
         return Unreadable(found, expected, text)
     except (RecursionError, ValueError):
-        return Unreadable("nesting or a number beyond all measure", "TOML")
+        return Unreadable("too deep nesting, or too large a number", "TOML")
 
 
 def read_text(file: Path) -> str | Unreadable:
-    """The file's text; the mark that some editors put before it is left out."""
+    """The file's text, without a byte order mark."""
     try:
         given = file.read_bytes()
     except OSError as error:
@@ -86,11 +87,11 @@ def read_text(file: Path) -> str | Unreadable:
         return Unreadable(f"bytes that are not UTF-8 on line {line}", "a TOML file, saved as UTF-8")
 
 
-def no_toml(told: str) -> tuple[str, str]:
-    """What was found and expected, by what the parser says: it names line and column, and quotes no
-    more than one character.
+def no_toml(message: str) -> tuple[str, str]:
+    """What was found and what was expected, from the parser's message. That names line and column,
+    and quotes at most one character, so no secret.
     """
-    what, _, where = told[:200].removesuffix(")").rpartition(" (at ")
+    what, _, where = message[:200].removesuffix(")").rpartition(" (at ")
     if "overwrite" in what or "twice" in what or "Cannot declare" in what:
         return f"no TOML at {where}: {what}", "each key, and each [table], once"
     expected = 'TOML: [table] on a line of its own, KEY = VALUE, text in quotes: name = "text"'
@@ -98,8 +99,8 @@ def no_toml(told: str) -> tuple[str, str]:
 
 
 def absolute(text: str, environ: Mapping[str, str]) -> Path | None:
-    """The data_dir that the config calls so, `~` being the home folder that the environment names;
-    None for what is no folder's name. RuntimeError where nobody knows a home folder.
+    """The absolute path of a configured `data_dir`; `~` is HOME of the environment. None if the
+    text cannot be a path. Raises RuntimeError if there is no home directory to be found.
     """
     if not text.strip() or "\0" in text:
         return None
@@ -112,9 +113,8 @@ def absolute(text: str, environ: Mapping[str, str]) -> Path | None:
 def read_place(
     path: Path | None, environ: Mapping[str, str] | None = None, *, folder: Path | None = None
 ) -> Place | None:
-    """As the settings have it; None where they may find a mistake in it, and so have to be asked.
-
-    Mistakes elsewhere in the config are none of its business.
+    """The same values as `load_settings` finds. None if one of them may be invalid: then only `load_settings` can say
+    what is wrong. Mistakes elsewhere in the config are ignored.
     """
     environ = os.environ if environ is None else environ
     try:
@@ -126,7 +126,7 @@ def read_place(
         data_dir = service.get("data_dir", DEFAULT_DATA_DIR)
         drain = service.get("drain_timeout", DRAIN_TIMEOUT)
         where = absolute(data_dir, environ) if isinstance(data_dir, str) else None
-    except RuntimeError:  # of a home folder
+    except RuntimeError:  # there is no home directory
         return None
     if where is None or isinstance(drain, bool) or not isinstance(drain, int | float):
         return None

@@ -148,7 +148,7 @@ async def trees_of_a_test() -> AsyncIterator[Supervised]:
             await trees._stop_all()
     crashed = trees._unexpected()
     if crashed:
-        told = ", ".join(f"{it.name} ({it.class_name}): {it.reason!r}" for it in crashed)
+        crashes = ", ".join(f"{it.name} ({it.class_name}): {it.reason!r}" for it in crashed)
         first = crashed[0].reason
         cause = first.exception if isinstance(first, Crashed) else None
-        raise AssertionError(f"crashed in this test: {told}") from cause
+        raise AssertionError(f"crashed in this test: {crashes}") from cause

@@ -8,7 +8,7 @@ from typing import Any
 
 from nexus_actors.doctor.check import Given
 from nexus_actors.doctor.examine import examine
-from nexus_actors.doctor.finding import Told
+from nexus_actors.doctor.finding import CheckResult
 
 ECHO = '[providers.e]\nkind = "echo"\n[[routes]]\nmodels = ["e/m"]\n'
 
@@ -31,7 +31,7 @@ class House:
 
     async def look(
         self, *only: str, environ: dict[str, str] | None = None, **given: Any
-    ) -> list[Told]:
+    ) -> list[CheckResult]:
         """What these checks find."""
         told = await examine(
             Given(config=self.file, environ=environ or {}, **{"patience": 60.0, **given}),
@@ -39,13 +39,13 @@ class House:
         )
         return list(told)
 
-    async def find(self, check: str, **given: Any) -> Told:
+    async def find(self, check: str, **given: Any) -> CheckResult:
         """What one check finds, which is one thing."""
         (told,) = await self.look(check, **given)
         return told
 
 
-def assert_told(told: Told, verdict: str, says: str, fix: str = "") -> None:
+def assert_result(told: CheckResult, verdict: str, says: str, fix: str = "") -> None:
     """That it was found, in these words among others, and with a fix that has these."""
     assert told.verdict == verdict, told
     assert says in told.says, told

@@ -57,12 +57,12 @@ class Pages:
 
     async def live(self, _request: Request) -> Response:
         """Live if the event loop runs. Nothing else counts: a restart would abort paid calls."""
-        return _told(ok=True, body={"status": "live"})
+        return _health_response(ok=True, body={"status": "live"})
 
     async def startup(self, _request: Request) -> Response:
         """Whether the whole supervision tree has started."""
         started = self._sources.status.started
-        return _told(ok=started, body={"status": "started" if started else "starting"})
+        return _health_response(ok=started, body={"status": "started" if started else "starting"})
 
     async def ready(self, _request: Request) -> Response:
         """Whether the service would lease requests now."""
@@ -74,7 +74,7 @@ class Pages:
             "outages": found.outages,
             "paused": found.paused,
         }
-        return _told(ok=not found.reasons, body=body)
+        return _health_response(ok=not found.reasons, body=body)
 
 
 def application(
@@ -179,7 +179,7 @@ def _empty(gone: trio.Event) -> Receive:
     return receive
 
 
-def _told(*, ok: bool, body: Mapping[str, object]) -> Response:
+def _health_response(*, ok: bool, body: Mapping[str, object]) -> Response:
     headers = {"content-type": "application/json", "cache-control": "no-store"}
     text = json_text(body, ascii_only=True)
     return Response(text + "\n", status_code=200 if ok else 503, headers=headers)

@@ -65,7 +65,7 @@ class Connections:
         self._wanted = 0
         """Those of them that no idle connection has given way to."""
         self._open: set[_Stream] = set()
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     async def serve(self, listeners: list[trio.SocketListener]) -> None:
         """Serve all connections. Never returns. Raises a group of OSErrors if a listener fails. If
@@ -145,8 +145,8 @@ class Connections:
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         name = type(error).__name__
-        if name not in self._told:
-            self._told.add(name)
+        if name not in self._logged:
+            self._logged.add(name)
             log.warning("a connection crashed", error=name, exc_info=error)
 
 

@@ -55,7 +55,7 @@ async def listen(text: str, data_dir: Path) -> Listening:
             case Unix(path):
                 return await _listen_at(data_dir / path)
     except OSError as error:
-        raise ListenError(f'[admin] listen = "{text}": {_told(error)}') from error
+        raise ListenError(f'[admin] listen = "{text}": {_reason(error)}') from error
 
 
 async def _listen_at(path: Path) -> Listening:
@@ -94,6 +94,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _told(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     reason = error.strerror or str(error)
     return reason[:1].lower() + reason[1:]

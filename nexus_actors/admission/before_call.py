@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from nexus_actors.admission.allowed import allowed
 from nexus_actors.admission.budget_bounds import (
     counted,
     counted_as,
@@ -17,6 +16,7 @@ from nexus_actors.admission.budget_bounds import (
     shares,
 )
 from nexus_actors.admission.budget_turns import BudgetTurns
+from nexus_actors.admission.output_limit import limit_output
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.port import ProviderFailure, ProviderSettings
@@ -26,7 +26,7 @@ from nexus_actors.routing.in_force import InForce
 from nexus_actors.settings.model import BudgetSettings
 from nexus_actors.storage.accounts import AccountStore
 from nexus_actors.storage.errors import StorageError, StorageUnavailable
-from nexus_actors.work.job import Allowed, Job
+from nexus_actors.work.job import Job, LimitedRequest
 
 LEAST_PAUSE = 0.25
 """The least seconds until a request asks again for a budget that running calls have reserved. The
@@ -42,11 +42,11 @@ class Checks:
     store: AccountStore
     turns: BudgetTurns = field(default_factory=BudgetTurns)
 
-    def allowed(self, job: Job, settings: ProviderSettings) -> Allowed | ProviderFailure:
+    def limited(self, job: Job, settings: ProviderSettings) -> LimitedRequest | ProviderFailure:
         """What is sent of a job to its candidate, or why it can never be sent."""
         assert isinstance(job.body, LLMRequest)  # noqa: S101 - refused requests are never routed
         budgets = counted(self.in_force.settings.budgets, job.body, job.candidate.provider)
-        return allowed(job.body, job.candidate, settings, _catalog(job), budgets)
+        return limit_output(job.body, job.candidate, settings, _catalog(job), budgets)
 
     async def refusal(self, job: Job) -> ProviderFailure | None:
         """Why the call must not be made, or not yet (`retry_after`). None if it may be made: then
@@ -67,7 +67,7 @@ class Checks:
         budgets = counted(self.in_force.settings.budgets, job.body, job.candidate.provider)
         if not budgets or job.request_id is None:
             return None
-        request = job.body if job.allowed is None else job.allowed.request
+        request = job.body if job.limited is None else job.limited.request
         dollars = most_cost(job.candidate, request, _catalog(job))
         if (why := refused_as_unknown(budgets, dollars)) is not None:
             return _refused(ErrorType.QUOTA_EXCEEDED, why)
@@ -92,8 +92,8 @@ class Checks:
             waits = poor is not None and budgets[poor].when_reserved == "wait"
             comes_back = waits and await self.store.may_come_back(dollars, of)
         except StorageError as error:
-            told = f"the budget cannot be asked: {error}"
-            away = _refused(ErrorType.INTERNAL_ERROR, told)
+            message = f"the budget cannot be asked: {error}"
+            away = _refused(ErrorType.INTERNAL_ERROR, message)
             # A database that is away for a moment fails no request.
             is_passing = isinstance(error, StorageUnavailable)
             return replace(away, retry_after=_pause(job)) if is_passing else away

@@ -1,8 +1,8 @@
 """Which budgets a call counts towards, and the most it may cost. Pure.
 
 The reservation is an upper bound: the largest input (`routing.estimate.most_input`) and an answer
-as long as the limit that is sent (`admission.allowed`), reasoning included, at the highest price
-that may apply. So parallel calls never spend more than the budget has.
+as long as the limit that is sent (`admission.output_limit`), reasoning included, at the highest
+price that may apply. So parallel calls never spend more than the budget has.
 """
 
 from collections.abc import Mapping

@@ -82,11 +82,11 @@ class ModelQuirks(GenServer):
 
     async def _write(self) -> None:
         for quirk in self._quirks.unwritten():
-            told = {"provider": quirk.provider, "model": quirk.model, "field": quirk.field}
+            names = {"provider": quirk.provider, "model": quirk.model, "field": quirk.field}
             try:
                 await self._store.learn(quirk)
             except StorageRefused as error:
-                log.warning("what was learnt of a model is refused", error=str(error), **told)
+                log.warning("what was learnt of a model is refused", error=str(error), **names)
             else:
-                log.info("learnt what a model does not take", **told)
+                log.info("learnt what a model does not take", **names)
             self._quirks.written(quirk)

@@ -16,7 +16,7 @@ from nexus_actors.cli.running import run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from nexus_actors.doctor.finding import Told
+    from nexus_actors.doctor.finding import CheckResult
 
 _WORST_FIRST: Final = ("wrong", "advice", "not checked", "ok")
 
@@ -58,7 +58,7 @@ def doctor(
         told = f"--only: no check is called {unknown[0]}; expected one of {', '.join(NAMES)}"
         raise CommandError(told, exit_codes.USAGE)
 
-    async def look() -> "tuple[Told, ...]":
+    async def look() -> "tuple[CheckResult, ...]":
         return await examine(Given(config=config, offline=offline), only=only)
 
     found = run(look)
@@ -71,11 +71,11 @@ def doctor(
     return _exit_code(found)
 
 
-def _lines(found: "Sequence[Told]") -> "Iterator[str]":
+def _lines(found: "Sequence[CheckResult]") -> "Iterator[str]":
     """The report, worst findings first, one line each. Adjacent checks that could not be made for
     the same reason share a line. Lines are wrapped at a terminal's width."""
     found = sorted(found, key=lambda it: _WORST_FIRST.index(it.verdict))
-    named: list[tuple[str, Told]] = []
+    named: list[tuple[str, CheckResult]] = []
     for _, group in groupby(found, lambda it: it.finding if it.verdict == "not checked" else it):
         alike = list(group)
         named.append((", ".join(map(_name, alike)), alike[0]))
@@ -110,11 +110,11 @@ def _wrapped(begin: str, text: str, hanging: int | None = None) -> "Iterator[str
     )
 
 
-def _name(told: "Told") -> str:
+def _name(told: "CheckResult") -> str:
     return " ".join(filter(None, (told.check, told.finding.subject)))
 
 
-def _summary(found: "Sequence[Told]") -> str:
+def _summary(found: "Sequence[CheckResult]") -> str:
     verdicts = [it.verdict for it in found]
     counted = {it: verdicts.count(it) for it in _WORST_FIRST}
     return ", ".join(f"{count} {name}" for name, count in counted.items() if count) or (
@@ -122,6 +122,6 @@ def _summary(found: "Sequence[Told]") -> str:
     )
 
 
-def _exit_code(found: "Sequence[Told]") -> int:
+def _exit_code(found: "Sequence[CheckResult]") -> int:
     """Advice is not a failure: the service works."""
     return exit_codes.FAILED if any(it.verdict == "wrong" for it in found) else exit_codes.OK

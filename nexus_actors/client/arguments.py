@@ -79,8 +79,8 @@ def _check_word(word: str) -> None:
     if plain in COMPLEXITIES and word not in COMPLEXITIES:
         raise InvalidArguments(f'model_or_complexity: found "{word}"; did you mean {plain}?')
     if plain in TASK_COMPLEXITY:
-        told = f"a task type: expected {TASK_COMPLEXITY[plain]}, with task_type={plain!r}"
-        raise InvalidArguments(f'model_or_complexity: "{word}" is {told}')
+        problem = f"a task type: expected {TASK_COMPLEXITY[plain]}, with task_type={plain!r}"
+        raise InvalidArguments(f'model_or_complexity: "{word}" is {problem}')
 
 
 def build_task(

@@ -31,31 +31,31 @@ class PieceOrder:
     def __init__(self) -> None:
         self._attempt = -1
         self._next = 0
-        self._told: list[str] = []
+        self._pieces: list[str] = []
         self._lost = False
 
     def take(self, piece: Piece) -> Iterator[StreamEvent]:
         """The events for the caller after one more piece."""
         if piece.attempt > self._attempt:
-            if self._told:
+            if self._pieces:
                 yield Restarted()
-            self._attempt, self._next, self._told, self._lost = piece.attempt, 0, [], False
+            self._attempt, self._next, self._pieces, self._lost = piece.attempt, 0, [], False
         elif piece.attempt < self._attempt:
             return
         self._lost = self._lost or piece.number != self._next
         if not self._lost and piece.text:
             self._next += 1
-            self._told.append(piece.text)
+            self._pieces.append(piece.text)
             yield piece.text
 
     def rest(self, response: str) -> Iterator[StreamEvent]:
         """The remaining events, from the whole answer."""
-        told = "".join(self._told)
-        if not response.startswith(told):
+        before = "".join(self._pieces)
+        if not response.startswith(before):
             yield Restarted()
-            told = ""
-        if len(response) > len(told):
-            yield response[len(told) :]
+            before = ""
+        if len(response) > len(before):
+            yield response[len(before) :]
 
 
 class AnswerStream(Generic[A]):

@@ -190,8 +190,8 @@ def _find_missing(fields: dict[str, Any], from_task: Complexity | None) -> Refus
     # Whoever gave a task type meant it to imply the complexity.
     given = fields.get("task_type")
     unknown = f" (task_type {shown(given)} is none of {', '.join(TASK_COMPLEXITY)})"
-    told = [name + unknown * (name == "complexity" and given is not None) for name in missing]
-    message = f"missing: {', '.join(told)}"
+    names = [name + unknown * (name == "complexity" and given is not None) for name in missing]
+    message = f"missing: {', '.join(names)}"
     return _refuse(fields, ErrorType.MISSING_FIELDS, message, fields=tuple(missing))
 
 
@@ -219,7 +219,7 @@ def _build(
     complexity: Complexity,
     spelt: Spelt,
     said: Instructed,
-    told: tuple[str, ...],
+    unknown: tuple[str, ...],
     trace: str | None,
 ) -> LLMRequest:
     return LLMRequest(
@@ -252,7 +252,7 @@ def _build(
         prompt_cache_key=wire.prompt_cache_key,
         service_tier=wire.service_tier,
         metadata=wire.metadata or None,
-        unknown=told,
+        unknown=unknown,
         timeout=None if wire.timeout is None else wire.timeout / 1000,
         traceparent=trace,
         **spelt.fields,

@@ -29,7 +29,7 @@ def every_fault(body: str, first: Refusal, bounds: Bounds = DEFAULTS) -> list[Re
     try:
         value = parse_loosely(body)
         fields = holder_of(value) if isinstance(value, dict) else None
-        while fields is not None and len(faults) < MOST and _mend(fields, faults[-1]):
+        while fields is not None and len(faults) < MOST and _repair(fields, faults[-1]):
             found = decode_request(json.dumps(value), bounds)
             if not isinstance(found, Refusal) or found in faults:
                 break
@@ -49,7 +49,7 @@ def unknown_names(body: str) -> list[str]:
     return [clean_name(name) for name in names[:MOST_NAMES]]
 
 
-def _mend(fields: dict[str, Any], fault: Refusal) -> bool:
+def _repair(fields: dict[str, Any], fault: Refusal) -> bool:
     """Remove one fault. False if its place is unknown."""
     for name in fault.fields:
         fields[name] = _STAND_INS[name]

@@ -16,7 +16,7 @@ PIECE_LIMIT = 600
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text that follows what was told before in the same attempt."""
+    """Text that follows what came before in the same attempt."""
 
     attempt: int
     """Which call to a provider it comes from; a new one begins the answer anew."""

@@ -171,8 +171,8 @@ def query_of(request: Request) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if len(value) > LONGEST_VALUE or len(name) > 100:
-            told = f"the query string: a value of more than {LONGEST_VALUE:,} characters"
-            raise PageError(400, told)
+            message = f"the query string: a value of more than {LONGEST_VALUE:,} characters"
+            raise PageError(400, message)
         if name != SAID:
             found.setdefault(name, value)
         if len(found) > MOST_VALUES:

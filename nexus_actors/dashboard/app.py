@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nexus_actors.dashboard.access import Session
-from nexus_actors.dashboard.acting import Acting
-from nexus_actors.dashboard.acts import ACTS
+from nexus_actors.dashboard.action_forms import ACTION_FORMS
+from nexus_actors.dashboard.action_pages import ActionPages
 from nexus_actors.dashboard.answers import Answers, query_of
 from nexus_actors.dashboard.attempts import Attempts
 from nexus_actors.dashboard.entrance import Entrance
@@ -43,7 +43,7 @@ class Dashboard:
         self.routes = [
             *(Route(page.path, self._shower(page)) for page in PAGES),
             *Entrance(answers, attempts, reader).routes(),
-            *Acting(answers, reader, ACTS).routes(),
+            *ActionPages(answers, reader, ACTION_FORMS).routes(),
             *self._streaming.routes(),
             Route("/static/{name}", self._static),
         ]
@@ -100,13 +100,13 @@ class Dashboard:
         found = self._answers.admit(request)
         if not isinstance(found, Session):
             return await self._answers.refused(request, found)
-        told = "There is no such page."
-        return await self._answers.problem(request, found, 404, "Not there", told)
+        message = "There is no such page."
+        return await self._answers.problem(request, found, 404, "Not there", message)
 
     async def _crashed(self, request: Request, _error: Exception) -> Response:
         """Respond to a bug in a page; the log has the error."""
-        told = "The page could not be made; the service's log says why."
-        return await self._answers.problem(request, None, 500, "That did not work", told)
+        message = "The page could not be made; the service's log says why."
+        return await self._answers.problem(request, None, 500, "That did not work", message)
 
     async def _static(self, request: Request) -> Response:
         """Served without a session, since the login page needs these files; none is secret."""

@@ -261,13 +261,15 @@ def _time_axis(frame: _Frame) -> list[Markup]:
 
 
 def _described(series: Sequence[Series], unit: Unit) -> str:
-    told = []
+    descriptions = []
     for one in series:
         known = [it for it in one.values if it is not None]
         if known:
             least, most = (scales.text(it, unit) for it in (min(known), max(known)))
-            told.append(f"{one.label}: last {scales.text(known[-1], unit)}, {least} to {most}")
-    return "; ".join(told)
+            descriptions.append(
+                f"{one.label}: last {scales.text(known[-1], unit)}, {least} to {most}"
+            )
+    return "; ".join(descriptions)
 
 
 def _svg(title: str, description: str, parts: Sequence[Markup]) -> Markup:
@@ -311,7 +313,7 @@ def _table(times: Sequence[datetime], series: Sequence[Series], unit: Unit) -> M
 
 
 def _figure(title: str, body: Markup, note: str) -> Markup:
-    told = Markup('<p class="note">{}</p>').format(note) if note else Markup("")
+    paragraph = Markup('<p class="note">{}</p>').format(note) if note else Markup("")
     return Markup('<figure class="chart"><figcaption>{}</figcaption>{}{}</figure>').format(
-        escape(title), body, told
+        escape(title), body, paragraph
     )

@@ -131,8 +131,8 @@ class Entrance:
         """Reject a wrong token. It is recorded, unless there were too many of late."""
         wait = self._attempts.wait(peer, trio.current_time())
         if wait > 0:
-            told = f"Too many wrong tokens; try again in {wait:.0f} s."
-            answer = await self._form(request, back, told, 429)
+            message = f"Too many wrong tokens; try again in {wait:.0f} s."
+            answer = await self._form(request, back, message, 429)
             answer.headers["retry-after"] = f"{wait:.0f}"
             return answer
         self._attempts.begin(peer, trio.current_time())

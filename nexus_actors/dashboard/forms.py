@@ -44,7 +44,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class ActionForm:
     """An action with its form."""
 
     title: str
@@ -75,11 +75,11 @@ class Act:
         return any(it.kind == "area" for it in self.fields)
 
 
-def checked(act: Act, given: Values) -> dict[str, str]:
-    """The values of the act's fields. Raises FormError if one is too long, missing, or not one of
+def checked(action_form: ActionForm, given: Values) -> dict[str, str]:
+    """The values of the form's fields. Raises FormError if one is too long, missing, or not one of
     its choices."""
     found: dict[str, str] = {}
-    for field in act.fields:
+    for field in action_form.fields:
         text = given.get(field.name, "")
         if field.kind not in ("area", "hidden"):
             text = text.strip()

@@ -94,7 +94,7 @@ class Hub:
         self._topics: dict[Topic, _Renewed] = {}
         self._viewers = 0
         self._nursery: trio.Nursery | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         """Render all topics. Never returns. If cancelled, it ends the streams of all viewers."""
@@ -179,8 +179,8 @@ class Hub:
     def _note(self, topic: Topic, error: Exception) -> None:
         """Log an error once per page and type: it may recur every two seconds."""
         page, name = topic.here.partition("?")[0], type(error).__name__
-        if (page, name) not in self._told:
-            self._told.add((page, name))
+        if (page, name) not in self._logged:
+            self._logged.add((page, name))
             log.error("a live page failed", page=page, error=name, exc_info=error)
 
 

@@ -133,11 +133,11 @@ def short(text: object, limit: int = 60) -> Markup:
     """Foreign text on one line, truncated; the title then has more of it."""
     if text is None or text == "":
         return NOTHING
-    told = str(text)
-    line = printable(told, limit)
-    if len(told) <= limit and line == told:
+    whole = str(text)
+    line = printable(whole, limit)
+    if len(whole) <= limit and line == whole:
         return escape(line)
-    return Markup('<span class="foreign" title="{}">{}</span>').format(printable(told, 2000), line)
+    return Markup('<span class="foreign" title="{}">{}</span>').format(printable(whole, 2000), line)
 
 
 def middle(text: object, limit: int = 28) -> Markup:
@@ -147,8 +147,8 @@ def middle(text: object, limit: int = 28) -> Markup:
     if len(line) <= limit:
         return short(text, limit)
     end = limit // 3
-    told = f"{line[: limit - end - 1]}…{line[-end:]}"
-    return Markup('<span class="foreign" title="{}">{}</span>').format(line, told)
+    shortened = f"{line[: limit - end - 1]}…{line[-end:]}"
+    return Markup('<span class="foreign" title="{}">{}</span>').format(line, shortened)
 
 
 def offset(moment: datetime | None, begin: datetime) -> Markup:
@@ -157,9 +157,9 @@ def offset(moment: datetime | None, begin: datetime) -> Markup:
         return NOTHING
     seconds = (moment - begin).total_seconds()
     sign = MINUS if seconds < 0 else "+"
-    told = f"{abs(seconds):,.3f} s" if abs(seconds) < 100 else age_text(abs(seconds))
+    amount = f"{abs(seconds):,.3f} s" if abs(seconds) < 100 else age_text(abs(seconds))
     title = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
-    return Markup('<span title="{}">{}{}</span>').format(title, sign, told)
+    return Markup('<span title="{}">{}{}</span>').format(title, sign, amount)
 
 
 def badge(state: object, word: object = None) -> Markup:

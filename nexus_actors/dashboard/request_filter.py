@@ -32,14 +32,14 @@ def given_names(query: Mapping[str, str]) -> dict[str, str]:
     PageError for an unknown name: if it were ignored, the page and the actions on it would include
     more than was meant."""
     given: dict[str, str] = {}
-    for told, text in query.items():
-        name = _ALSO.get(told, told)
+    for spelling, text in query.items():
+        name = _ALSO.get(spelling, spelling)
         if name in NAMES:
             if text.strip():
                 given[name] = text.strip()
         elif name not in _OTHERS:
             raise PageError(
-                400, f"{printable(told, 40)}: not a filter; expected one of {', '.join(NAMES)}"
+                400, f"{printable(spelling, 40)}: not a filter; expected one of {', '.join(NAMES)}"
             )
     return given
 

@@ -70,9 +70,9 @@ class Visit:
 
     def check_messages(self) -> None:
         """Raises PageError if the viewer may not see requests and answers."""
-        told = why_no_messages(self.viewer, self.settings)
-        if told is not None:
-            raise PageError(403, told)
+        refusal = why_no_messages(self.viewer, self.settings)
+        if refusal is not None:
+            raise PageError(403, refusal)
 
     def text(self, name: str, default: str = "") -> str:
         """A value of the query string, stripped."""

@@ -219,7 +219,7 @@ async def _tell_tree(screen: view.View, stage: Stage) -> None:
 def _tell_dashboard(screen: view.View, stage: Stage) -> None:
     screen.heading(
         "Its dashboard",
-        "What you have seen, and the levers: pause, scale, cancel, retry. Only from this machine.",
+        "What you have seen, and the actions: pause, scale, cancel, retry. Only from this machine.",
     )
     screen.say(str(stage.dashboard()), "bold cyan")
     screen.say("From a second terminal, as all other commands:")

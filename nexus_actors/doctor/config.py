@@ -25,15 +25,13 @@ def look_at_config(at: Configured) -> Sequence[Finding]:
             if (closed := _closed(at)) is not None:
                 return [closed]
             return [
-                Wrong(
-                    f"{it.place}: found {it.found}", "no service starts with this config", it.mend
-                )
+                Wrong(f"{it.place}: found {it.found}", "no service starts with this config", it.fix)
                 for it in mistakes
             ]
         case Settings() as settings:
-            told = list(_warnings(settings))
+            findings = list(_warnings(settings))
             file = settings.file or "built-in defaults"
-            return told or [Ok(f"{file}: valid; database from {_source(settings)}")]
+            return findings or [Ok(f"{file}: valid; database from {_source(settings)}")]
 
 
 def _closed(at: Configured) -> NotChecked | None:
@@ -54,7 +52,7 @@ def _source(settings: Settings) -> str:
 
 def _warnings(settings: Settings) -> Iterator[Finding]:
     """Warnings that no other check reports."""
-    elsewhere = {it.told for it in settings.left_out.values()}
+    elsewhere = {it.warning for it in settings.left_out.values()}
     elsewhere.add(gap_warning(settings.routes) or "")
     for warning in settings.warnings:
         if warning not in elsewhere:
@@ -77,8 +75,8 @@ def look_at_packages(_: Configured) -> Sequence[Finding]:
     except PackageNotFoundError:
         return [NotChecked(f"{DISTRIBUTION} is not installed, only on the path", _INSTALL)]
     asks = ours.metadata["Requires-Python"] or ""
-    told = list(_lacking(asks, ours.requires or ()))
-    return told or [Ok(f"Python {sys.version.split()[0]}; all packages as {DISTRIBUTION} asks")]
+    findings = list(_lacking(asks, ours.requires or ()))
+    return findings or [Ok(f"Python {sys.version.split()[0]}; all packages as {DISTRIBUTION} asks")]
 
 
 def _lacking(python: str, requirements: Sequence[str]) -> Iterator[Finding]:

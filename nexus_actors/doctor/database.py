@@ -114,12 +114,14 @@ async def _unknown_name(url: str, where: str) -> Unreachable | None:
             return None
     if failed is None:
         return None
-    told = "cannot be looked up at present" if failed.errno == socket.EAI_AGAIN else "is not known"
+    problem = (
+        "cannot be looked up at present" if failed.errno == socket.EAI_AGAIN else "is not known"
+    )
     fix = (
         f"correct the host in [database] url (or DATABASE_URL); getent hosts {names[-1]} asks as"
         " the service does"
     )
-    return _away(f"{where}: the host's name {told}", fix)
+    return _away(f"{where}: the host's name {problem}", fix)
 
 
 def _away(cause: str, fix: str) -> Unreachable:
@@ -130,10 +132,10 @@ def refused(error: DatabaseStartError, where: str) -> Unreachable:
     """The reason for which the start of a service would be refused."""
     cause = error.__cause__
     if isinstance(cause, TransactionPooling):
-        told, _, fix = str(cause).rpartition(": ")
+        problem, _, fix = str(cause).rpartition(": ")
         return Unreachable(
             Ok(f"{where}: there is a pooler, that lets us in"),
-            Wrong(told, "nexus start is refused", fix),
+            Wrong(problem, "nexus start is refused", fix),
             NotChecked("see pooler"),
         )
     return _away(str(error), _fix(error, cause, where))
@@ -207,7 +209,7 @@ async def look_at_encoding(at: Connected) -> Sequence[Finding]:
         await at.pool.run(check_encoding, at.where)
     except DatabaseStartError as error:
         leads_to = "nexus start is refused: a paid answer would be lost for a character"
-        return [Wrong(error.cause, leads_to, error.mend)]
+        return [Wrong(error.cause, leads_to, error.fix)]
     return [Ok("UTF8")]
 
 

@@ -19,7 +19,7 @@ from nexus_actors.doctor import (
 )
 from nexus_actors.doctor.check import Check, Configured, Connected, G, Given, Installation
 from nexus_actors.doctor.database import Unreachable
-from nexus_actors.doctor.finding import Finding, NotChecked, Told, Wrong
+from nexus_actors.doctor.finding import CheckResult, Finding, NotChecked, Wrong
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from nexus_actors.storage.errors import StorageError
 
@@ -52,9 +52,9 @@ class _Examination:
         self._only = only
         self._found: dict[str, Sequence[Finding]] = {}
 
-    def told(self) -> tuple[Told, ...]:
+    def results(self) -> tuple[CheckResult, ...]:
         """All findings, in the order of `NAMES`."""
-        return tuple(Told(name, it) for name in NAMES for it in self._found.get(name, ()))
+        return tuple(CheckResult(name, it) for name in NAMES for it in self._found.get(name, ()))
 
     def asked(self, checks: Iterable[Check[G]]) -> Sequence[Check[G]]:
         """The checks that were selected."""
@@ -152,7 +152,7 @@ def _denied(name: str, error: OSError) -> NotChecked | Wrong:
     return NotChecked(cause) if isinstance(error, PermissionError) else _unseen(name, cause)
 
 
-async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ...]:
+async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[CheckResult, ...]:
     """Run all checks, or those named in `only`. Returns their findings in a fixed order.
 
     The checks run in parallel, each for at most `given.patience` seconds, after connecting to the
@@ -185,4 +185,4 @@ async def examine(given: Given, *, only: Collection[str] = ()) -> tuple[Told, ..
             cause = f"the config could not be read within {given.patience:g} s"
             fix = "see whether the file system that it is on answers"
             examination.tell(OF_CONFIG, Wrong(cause, "no service starts", fix))
-    return examination.told()
+    return examination.results()

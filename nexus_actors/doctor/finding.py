@@ -57,7 +57,7 @@ _VERDICTS: Final[dict[type, Verdict]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CheckResult:
     """A finding and the name of its check."""
 
     check: str

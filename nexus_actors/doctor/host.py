@@ -150,8 +150,8 @@ def _state_of(found: Holder, answer: Mapping[str, Any]) -> Sequence[Finding]:
         return [Ok(f"one runs (pid {found.pid}): {state}")]
     # Several parts report the same outage of the database: one finding for each reason.
     outages: dict[str, list[str]] = {}
-    for name, told in (answer.get("outages") or {}).items():
-        outages.setdefault(str(told.get("error")), []).append(str(name))
+    for name, outage in (answer.get("outages") or {}).items():
+        outages.setdefault(str(outage.get("error")), []).append(str(name))
     outages = outages or {"it does not say why": []}
     return [
         Wrong(
@@ -185,9 +185,9 @@ def look_at_spool(at: Installation) -> Sequence[Finding]:
     """Check for paid answers that are not published."""
     file = at.data_dir / SPOOL
     runs = holder(at.data_dir) is not None
-    told: list[Finding] = []
+    findings: list[Finding] = []
     if file.exists() and file.stat().st_size and not runs and (kept := count_kept(file)):
-        told.append(
+        findings.append(
             Advice(
                 f"{kept} answer{'s' * (kept > 1)} in {file}, not published, and no service runs",
                 "whoever asked waits, and another node may pay for the same answers again",
@@ -196,14 +196,14 @@ def look_at_spool(at: Installation) -> Sequence[Finding]:
         )
     damaged = file.with_suffix(".damaged")
     if damaged.exists():
-        told.append(
+        findings.append(
             Advice(
                 f"{damaged} has lines of the spool that could not be read",
                 "they may be answers that were paid for",
                 f"look at them, then delete the file: less {damaged}",
             )
         )
-    return told or [
+    return findings or [
         Ok("a service runs, and publishes what it keeps" if runs else "nothing is left")
     ]
 

@@ -23,8 +23,8 @@ _LEFT_OUT: Final = "it is left out: what is for it goes to the route's next mode
 
 def look_at_keys(at: Installation) -> Sequence[Finding]:
     """Check that each provider has the keys that its table names. Calls nothing."""
-    told: list[Finding] = [_present(it) for it in at.settings.providers.values()]
-    return told + [_absent(at.settings, it) for it in at.settings.left_out.values()]
+    findings: list[Finding] = [_present(it) for it in at.settings.providers.values()]
+    return findings + [_absent(at.settings, it) for it in at.settings.left_out.values()]
 
 
 def _present(provider: Provider) -> Finding:
@@ -75,16 +75,16 @@ async def look_at_providers(at: Installation) -> Sequence[Finding]:
     for provider in at.settings.providers.values():
         calls += [(provider, it.name, it.secret) for it in provider.api_keys]
         calls += [] if provider.api_keys else [(provider, "", None)]
-    told: dict[int, Sequence[Finding]] = {}
+    answers: dict[int, Sequence[Finding]] = {}
 
     async def ask(number: int, provider: Provider, key: str, secret: SecretStr | None) -> None:
-        told[number] = await _ask(at.settings, provider, key, secret, timeout)
+        answers[number] = await _ask(at.settings, provider, key, secret, timeout)
 
     async with trio.open_nursery() as nursery:
         for number, call in enumerate(calls):
             nursery.start_soon(ask, number, *call)
     # In the order of the config, not of the answers.
-    found = [it for number in range(len(calls)) for it in told[number]]
+    found = [it for number in range(len(calls)) for it in answers[number]]
     return found or [NotChecked("no provider can be used")]
 
 
@@ -109,7 +109,7 @@ def _answered(key: str, seen: ProbeResult, provider: Provider) -> Finding:
 
 
 def _failed(provider: str, key: str, failure: ProviderFailure) -> Finding:
-    told = failure.message
+    message = failure.message
     away = (ErrorType.CONNECTION_FAILED, ErrorType.TIMEOUT, ErrorType.INVALID_RESPONSE)
     if failure.type in away:
         leads_to = "its calls fail, and its circuits open; requests go to the route's next model"
@@ -117,17 +117,17 @@ def _failed(provider: str, key: str, failure: ProviderFailure) -> Finding:
             f"start that server, or correct [providers.{provider}] base_url; see whether this host"
             " gets there (DNS, firewall, proxy)"
         )
-        return Wrong(told, leads_to, fix, subject=provider)
+        return Wrong(message, leads_to, fix, subject=provider)
     if failure.status_code in (404, 405):
-        return NotChecked(f"it has no free call that we know of ({told})", subject=provider)
+        return NotChecked(f"it has no free call that we know of ({message})", subject=provider)
     if failure.type == ErrorType.QUOTA_EXCEEDED:
         leads_to = "the key is suspended, and requests wait for it, or go to the next model"
         fix = f"pay, or raise the limit of {key or 'the account'} at the vendor; docs/keys.md"
-        return Wrong(f"{key or 'the account'} is spent: {told}", leads_to, fix, subject=provider)
+        return Wrong(f"{key or 'the account'} is spent: {message}", leads_to, fix, subject=provider)
     if failure.type == ErrorType.AUTHENTICATION_FAILED:
         return _refused(provider, key, failure)
     leads_to = "calls may fail likewise, at present"
-    return Advice(told, leads_to, "try again; the vendor's status page", subject=provider)
+    return Advice(message, leads_to, "try again; the vendor's status page", subject=provider)
 
 
 def _refused(provider: str, key: str, failure: ProviderFailure) -> Finding:
@@ -150,7 +150,7 @@ def _unknown_models(settings: Settings, provider: str, seen: ProbeResult) -> Seq
         for ref in route.models
         if ref.provider == provider and ref.model != "*"
     }
-    told = []
+    findings = []
     for model in sorted(named) if seen.models else ():
         if seen.has(model):
             continue
@@ -158,8 +158,8 @@ def _unknown_models(settings: Settings, provider: str, seen: ProbeResult) -> Seq
         hint = f"did you mean {provider}/{close}?" if close else "see the vendor's list of models"
         cause = f"{provider}/{model}, which a route names, is not among the models it lists"
         leads_to = "calls to it probably end as model_unavailable"
-        told.append(Advice(cause, leads_to, f"correct [[routes]]: {hint}", subject=provider))
-    return told
+        findings.append(Advice(cause, leads_to, f"correct [[routes]]: {hint}", subject=provider))
+    return findings
 
 
 CHECKS: Final = (

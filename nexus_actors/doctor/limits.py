@@ -111,15 +111,15 @@ def available(root: Path = Path("/")) -> Memory | None:
 
 
 def _known(root: Path) -> Sequence[Memory]:
-    told = []
+    limits = []
     machine = _fields(root / "proc/meminfo").get("MemAvailable")
     if machine is not None:
-        told.append(Memory(machine * 1024, "on this machine"))
+        limits.append(Memory(machine * 1024, "on this machine"))
     group = root / "sys/fs/cgroup"
     most, used = _figure(group / "memory.max"), _figure(group / "memory.current")
     if most is not None and used is not None:
-        told.append(Memory(max(most - used, 0), "to this control group"))
-    return told
+        limits.append(Memory(max(most - used, 0), "to this control group"))
+    return limits
 
 
 def _fields(file: Path) -> Mapping[str, int]:

@@ -103,13 +103,15 @@ def _open_files(folder: Path) -> Iterator[str]:
 def _path(data_dir: Path, where: Unix, pid: int | None) -> Finding:
     path = data_dir / where.path
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
-        told = f"{path} is too long a name for a socket (of {LONGEST_SOCKET_PATH} bytes)"
-        return Wrong(told, _REFUSED, "give [admin] listen a shorter path")
+        problem = f"{path} is too long a name for a socket (of {LONGEST_SOCKET_PATH} bytes)"
+        return Wrong(problem, _REFUSED, "give [admin] listen a shorter path")
     if not path.exists():
         return Ok(f"{path} is free")
     if not stat.S_ISSOCK(path.stat().st_mode):
-        told = f"{path} is no socket, and stands where one is to be"
-        return Wrong(told, _REFUSED, f"move it away, or give [admin] listen another path: {path}")
+        problem = f"{path} is no socket, and stands where one is to be"
+        return Wrong(
+            problem, _REFUSED, f"move it away, or give [admin] listen another path: {path}"
+        )
     with socket.socket(socket.AF_UNIX) as sock:
         try:
             sock.connect(os.fsencode(path))

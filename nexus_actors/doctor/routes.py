@@ -13,10 +13,12 @@ from nexus_actors.settings.reach import gap_warning
 def look_at_routes(at: Installation) -> Sequence[Finding]:
     """Check for requests that match no route, and for models in routes that cannot be reached."""
     settings = at.settings
-    told = [*_gaps(settings), *_left_out(settings), *_misspelt(settings)]
+    findings = [*_gaps(settings), *_left_out(settings), *_misspelt(settings)]
     where = "in the file" if "routes" in settings.sources else "built in"
     count = len(settings.routes)
-    return told or [Ok(f"{count} route{'s' * (count > 1)} ({where}), each with a model to call")]
+    return findings or [
+        Ok(f"{count} route{'s' * (count > 1)} ({where}), each with a model to call")
+    ]
 
 
 def _gaps(settings: Settings) -> Iterator[Finding]:
@@ -32,7 +34,7 @@ def _left_out(settings: Settings) -> Iterator[Finding]:
         lost = [it for it in route.models if it.provider in settings.left_out]
         if not lost:
             continue
-        why = "; ".join(dict.fromkeys(settings.left_out[it.provider].told for it in lost))
+        why = "; ".join(dict.fromkeys(settings.left_out[it.provider].warning for it in lost))
         yield Advice(
             f"routes[{index}] does without {', '.join(map(str, lost))}: {why}",
             f"its requests go to {len(route.models) - len(lost)} of {len(route.models)} models",
@@ -49,12 +51,12 @@ def _misspelt(settings: Settings) -> Iterator[Finding]:
 
 def look_at_budgets(at: Installation) -> Sequence[Finding]:
     """Check for budgets that refuse all calls to a model because its price is unknown."""
-    told = [
+    findings = [
         Advice(f"{it.path}: {it.what}", "its requests end as quota_exceeded", it.fix)
         for it in without_price(at.settings)
     ]
     count = len(at.settings.budgets)
-    return told or [
+    return findings or [
         Ok(f"{count} configured; each knows what its calls may cost" if count else "none")
     ]
 

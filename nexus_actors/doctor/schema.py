@@ -28,9 +28,11 @@ async def look_at_pgmq(at: Connected) -> Sequence[Finding]:
         ]
     upgrade = "ALTER EXTENSION pgmq UPDATE"
     if not row["headers"]:
-        told = f"PGMQ {version or '(its SQL, without a version)'} is too old"
+        problem = f"PGMQ {version or '(its SQL, without a version)'} is too old"
         fix = upgrade if version and newest not in (None, version) else _NEWER_PGMQ
-        return [Wrong(f"{told}: {_PGMQ_TOO_OLD}", "nexus start fails, or nothing is leased", fix)]
+        return [
+            Wrong(f"{problem}: {_PGMQ_TOO_OLD}", "nexus start fails, or nothing is leased", fix)
+        ]
     if version is None:
         return [Ok("there, as SQL")]
     if newest is not None and newest != version:
@@ -53,7 +55,7 @@ async def look_at_migrations(at: Connected) -> Sequence[Finding]:
         await at.pool.run(refuse_conflicting_objects, at.queues, at.where, stores_results=stores)
         missing = await at.pool.run(missing_parts, at.queues, at.where)
     except DatabaseStartError as error:
-        cause, fix = error.cause, error.mend
+        cause, fix = error.cause, error.fix
         if not fix:
             cause, _, fix = cause.rpartition(": ")
         return [Wrong(cause, _REFUSED, fix)]
@@ -93,7 +95,7 @@ async def look_at_privileges(at: Connected) -> Sequence[Finding]:
 async def look_at_producers(at: Connected) -> Sequence[Finding]:
     """Check that roles that may send requests have all privileges of a producer."""
     rows = await at.pool.run(fetch, examined(at, "senders"))
-    told: list[Finding] = [
+    findings: list[Finding] = [
         Advice(
             f"the role {row['role']} may send requests, and lacks {', '.join(row['lacking'])}",
             "what it sends, or reads of results, fails with permission denied (42501)",
@@ -101,7 +103,7 @@ async def look_at_producers(at: Connected) -> Sequence[Finding]:
         )
         for row in rows
     ]
-    return told or [Ok("no role that may send lacks a part of it")]
+    return findings or [Ok("no role that may send lacks a part of it")]
 
 
 CHECKS: Final = (

@@ -10,7 +10,7 @@ from nexus_actors.doctor.database import examined, row_of
 from nexus_actors.doctor.finding import Advice, Finding, Ok, Wrong
 from nexus_actors.doctor.host import closed
 from nexus_actors.doctor.schema import of_tables
-from nexus_actors.monitoring.waiting import MENDS
+from nexus_actors.monitoring.waiting import FIXES
 from nexus_actors.operations.instance import instance_id, running_pid
 from nexus_actors.operations.own_place import own_place
 from nexus_actors.operations.pruner import OVERDUE
@@ -40,15 +40,15 @@ async def look_at_nodes(at: Connected) -> Sequence[Finding]:
     nodes = [it for it in await at.pool.run(list_nodes) if it.queue == at.queues.requests]
     lost = [it for it in nodes if it.state == "lost"]
     live = [it for it in nodes if it.state not in ("lost", "stopped")]
-    told: list[Finding] = [_lost(at, it) for it in lost]
+    findings: list[Finding] = [_lost(at, it) for it in lost]
     own = await aside(_own, at.data_dir)
-    told += [_passing(it) for it in live if (it.node, it.pid) == own and it.state in _PASSING]
+    findings += [_passing(it) for it in live if (it.node, it.pid) == own and it.state in _PASSING]
     versions = sorted({it.version for it in live})
     if len(versions) > 1:
         cause = f"nodes of several versions run: {', '.join(versions)}"
         leads_to = "they work together, but earlier ones do not obey what is newer"
-        told.append(Advice(cause, leads_to, "upgrade the others: docs/operating.md"))
-    return told or [Ok(f"{len(live)} of this queue {'run' if len(live) != 1 else 'runs'}")]
+        findings.append(Advice(cause, leads_to, "upgrade the others: docs/operating.md"))
+    return findings or [Ok(f"{len(live)} of this queue {'run' if len(live) != 1 else 'runs'}")]
 
 
 def _own(data_dir: Path) -> tuple[str, int] | None:
@@ -98,9 +98,9 @@ async def look_at_queue(at: Connected) -> Sequence[Finding]:
 def _paused(pause: Mapping[str, Any], due: str) -> Advice:
     until = "" if pause["until"] is None else f" until {_minute(pause['until'])}"
     why = "" if pause["why"] is None else f" ({pause['why']})"
-    told = f"{pause['name']} is paused by {pause['by']} since {_minute(pause['since'])}"
+    paused = f"{pause['name']} is paused by {pause['by']} since {_minute(pause['since'])}"
     return Advice(
-        f"{told}{until}{why}; {due} are due",
+        f"{paused}{until}{why}; {due} are due",
         "its requests wait, over every restart, until that is over",
         f"nexus resume queue {pause['name']}",
     )
@@ -130,27 +130,27 @@ async def look_at_waiting(at: Connected) -> Sequence[Finding]:
     """Check for requests that have waited long for one reason."""
     rows = await at.pool.run(fetch, at.queues.query("waiting_counts"))
     now = datetime.fromtimestamp((await row_of(at, "server"))["clock"], UTC)
-    told: list[Finding] = []
+    findings: list[Finding] = []
     for row in rows:
         seconds = 0.0 if row["since"] is None else (now - row["since"]).total_seconds()
         if seconds >= LONG_WAIT:
-            told.append(_waits(row["reason"], row["requests"], seconds))
+            findings.append(_waits(row["reason"], row["requests"], seconds))
     count = sum(row["requests"] for row in rows)
-    return told or [Ok(f"{count} requests wait, none of them for an hour")]
+    return findings or [Ok(f"{count} requests wait, none of them for an hour")]
 
 
 def _waits(reason: str, count: int, seconds: float) -> Advice:
     cause = f"{count} requests wait ({reason}), one of them for {seconds / 3600:.0f} h"
     leads_to = "they end by their own timeout, or when that is over"
-    fix = MENDS.get(reason, f"nexus waiting --reason {reason}")
+    fix = FIXES.get(reason, f"nexus waiting --reason {reason}")
     return Advice(cause, leads_to, fix, subject=reason)
 
 
 async def look_at_pauses(at: Connected) -> Sequence[Finding]:
     """Check for open-ended pauses and drains that may be forgotten."""
     rows = await at.pool.run(fetch, examined(at, "forgotten"), FORGOTTEN)
-    told = [_forgotten(dict(row)) for row in rows]
-    return told or [Ok("none without an end is older than a day")]
+    findings = [_forgotten(dict(row)) for row in rows]
+    return findings or [Ok("none without an end is older than a day")]
 
 
 def _forgotten(row: Mapping[str, Any]) -> Advice:

@@ -21,7 +21,7 @@ SELECT message ->> 'request_id' FROM pgmq.a_ai_results
 """
 _STORED = "SELECT input ->> 'request_id' AS id FROM public.job_results"
 _DEAD = "SELECT DISTINCT message ->> 'request_id' AS id FROM pgmq.q_ai_requests_dead"
-_TOLD = """
+_PRICED = """
 SELECT request_id AS id, count(*) AS calls, sum(cost)::float8 AS cost
 FROM nexus.attempts WHERE cost IS NOT NULL GROUP BY request_id
 """
@@ -136,23 +136,23 @@ async def counts(
 
 
 async def _money(pool: PostgresPool, billed: Mapping[str, int]) -> dict[str, Any]:
-    rows = await read(pool, _TOLD)
-    told = {str(row["id"]): int(row["calls"]) for row in rows}
+    rows = await read(pool, _PRICED)
+    priced = {str(row["id"]): int(row["calls"]) for row in rows}
     marked = {str(row["id"]): int(row["calls"]) for row in await read(pool, _ASSUMED)}
     (spending,) = await read(pool, _SPENT)
     return {
-        **money(billed, told, marked),
+        **money(billed, priced, marked),
         "told": round(sum(row["cost"] for row in rows), 9),
         "spent": round(spending["spent"], 9),
     }
 
 
 def money(
-    billed: Mapping[str, int], told: Mapping[str, int], marked: Mapping[str, int]
+    billed: Mapping[str, int], priced: Mapping[str, int], marked: Mapping[str, int]
 ) -> dict[str, Any]:
     """Compare bill and journal by the number of each request's calls. A call on the bill must have
     a known cost or be marked as of unknown cost. A marked call need not be on the bill."""
-    bill, known, unknown = Counter(billed), Counter(told), Counter(marked)
+    bill, known, unknown = Counter(billed), Counter(priced), Counter(marked)
     missing = bill - known
     return {
         "billed": round(bill.total() * COST, 9),

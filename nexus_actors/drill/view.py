@@ -48,8 +48,8 @@ def show(verdict: Verdict) -> None:
         table.add_row(name, value)
     screen.print(table)
     if verdict.breaches:
-        told = ", ".join(f"{name}: {count}" for name, count in verdict.breaches.items())
-        screen.print(Text(f"✗ broken: {told} (--seed {verdict.seed})", "bold red"))
+        breaches = ", ".join(f"{name}: {count}" for name, count in verdict.breaches.items())
+        screen.print(Text(f"✗ broken: {breaches} (--seed {verdict.seed})", "bold red"))
     else:
         screen.print(
             Text("✓ every request ended once, none was lost, and the money adds up", "bold green")
@@ -72,7 +72,7 @@ def _rows(verdict: Verdict) -> dict[str, str]:
         "paid twice (without a mark)": f"{verdict.repeated_paid_calls}"
         f" ({verdict.repeated_unflagged})",
         "the provider's bill": f"${verdict.billed:.5f}",
-        "told in nexus.attempts": f"${verdict.told:.5f}",
+        "recorded in nexus.attempts": f"${verdict.told:.5f}",
         "of calls of unknown cost": f"${verdict.unknown:.5f} ({verdict.unknown_calls:,} calls)",
         "spent of the budget": f"${verdict.spent:.5f} of ${verdict.budget:g}",
         "services killed": str(verdict.kills),

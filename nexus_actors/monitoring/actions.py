@@ -19,7 +19,7 @@ Subject = Literal["queue", "provider", "model", "agent", "node"]
 SUBJECTS: Final = ("queue", "provider", "model", "agent", "node")
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _MOST_CONCURRENCIES: Final = 2_000
-_MOST_TOLD: Final = 10
+_MOST_NAMED: Final = 10
 """The most nodes that are named in a sentence."""
 SHOWN: Final = 80
 """The most characters of a name in a sentence."""
@@ -187,8 +187,10 @@ class Scale(Action):
         now = [it for it in rows if it["provider"] == self.provider]
         if not now:
             return "No running node has this provider."
-        said = [f"{it['calls']} on {node_label(it['name'], it['node'])}" for it in now[:_MOST_TOLD]]
-        more = f" and {len(now) - _MOST_TOLD} more" if len(now) > _MOST_TOLD else ""
+        said = [
+            f"{it['calls']} on {node_label(it['name'], it['node'])}" for it in now[:_MOST_NAMED]
+        ]
+        more = f" and {len(now) - _MOST_NAMED} more" if len(now) > _MOST_NAMED else ""
         return f"Concurrent calls now: {printable(', '.join(said), 1000)}{more}."
 
     @property

@@ -42,7 +42,7 @@ class ControlRow:
     """Whether the row has expired, and has no effect any more."""
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The row in words."""
         match self.action:
             case "pause":
@@ -217,9 +217,9 @@ async def read_configs(reader: Reader, nodes: Sequence[NodeLine], by: str) -> li
 
 def compare(configs: Sequence[NodeConfig], filter_: str, only_different: bool) -> list[ConfigValue]:
     """The settings of all nodes by path, filtered by `filter_` in path, value or source."""
-    told = [it for it in configs if it.values]
-    paths = sorted({path for it in told for path in it.values}, key=_in_order)
-    found = (_compared(path, told) for path in paths)
+    known = [it for it in configs if it.values]
+    paths = sorted({path for it in known for path in it.values}, key=_in_order)
+    found = (_compared(path, known) for path in paths)
     wanted = filter_.lower()
     return [
         it
@@ -246,10 +246,10 @@ async def _config(reader: Reader, node: NodeLine, by: str) -> NodeConfig:
     trouble = sight.error or (
         None if sight.is_fresh else "it does not answer; this is its last report"
     )
-    return _told(node, sight, trouble)
+    return _reported(node, sight, trouble)
 
 
-def _told(node: NodeLine, sight: Sight, trouble: str | None) -> NodeConfig:
+def _reported(node: NodeLine, sight: Sight, trouble: str | None) -> NodeConfig:
     body = sight.body
     file, left_out, warnings = body.get("file"), body.get("left_out"), body.get("warnings")
     given = body.get("values")

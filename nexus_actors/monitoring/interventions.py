@@ -120,12 +120,12 @@ class CancelWhere(Action):
         [row] = await reader.read("cancellable", *which)
         more = " or more" if row["requests"] == MOST_CANCELLED else ""
         running = f", {row['running']:,} of them in work, whose calls may have been billed"
-        told = f"{row['requests']:,}{more} requests match now"
-        told += running if row["running"] else ""
+        count = f"{row['requests']:,}{more} requests match now"
+        count += running if row["running"] else ""
         if self.provider is not None or self.state == "running":
-            return f"{told}." if row["requests"] else "No request matches now."
+            return f"{count}." if row["requests"] else "No request matches now."
         # Messages are opened only when the action is carried out.
-        return f"{told} of those leased before; those never leased are not counted."
+        return f"{count} of those leased before; those never leased are not counted."
 
     async def carry_out(self, reader: Reader, by: str) -> str:
         """See Action."""

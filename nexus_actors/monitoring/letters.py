@@ -165,10 +165,10 @@ async def editable_request(reader: Reader, number: int, by: str) -> str | None:
     return as_seen_json(text)
 
 
-def _edit(told: Mapping[str, Any]) -> Edit:
-    changed = told.get("changed")
+def _edit(stored: Mapping[str, Any]) -> Edit:
+    changed = stored.get("changed")
     names = [str(it) for it in changed] if isinstance(changed, list) else []
-    return Edit(str(told.get("at")), str(told.get("by")), names)
+    return Edit(str(stored.get("at")), str(stored.get("by")), names)
 
 
 def _groups(letters: Sequence[DeadLetter]) -> list[Group]:

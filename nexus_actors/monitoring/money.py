@@ -83,7 +83,7 @@ class Unpriced:
     provider: str
     model: str
     calls: int
-    mend: str
+    fix: str
     """Lines of the config that give it a price; empty if the model is unknown."""
 
 
@@ -261,14 +261,14 @@ def _lines(kind: Kind, merged: Mapping[_Key, Spent]) -> list[Line]:
 
 def _unpriced(merged: Mapping[_Key, Spent]) -> list[Unpriced]:
     found = [
-        Unpriced(provider, name, spent.unknown, _mend(provider, name))
+        Unpriced(provider, name, spent.unknown, _fix(provider, name))
         for (kind, provider, name), spent in merged.items()
         if kind == "model" and spent.unknown
     ]
     return sorted(found, key=lambda it: (-it.calls, it.provider, it.model))[:TOP]
 
 
-def _mend(provider: str, model: str) -> str:
+def _fix(provider: str, model: str) -> str:
     """JSON strings are valid in TOML."""
     if not provider or not model:  # an interrupted call
         return ""

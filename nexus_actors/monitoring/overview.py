@@ -97,8 +97,8 @@ class Provider:
     @property
     def circuit(self) -> str:
         """The worst state of its circuits: `open`, `half_open`, or empty if all are closed."""
-        told = [it.split(" ", 1)[0] for it in self.circuits.values()]
-        return next((it for it in ("open", "half_open") if it in told), "")
+        states = [it.split(" ", 1)[0] for it in self.circuits.values()]
+        return next((it for it in ("open", "half_open") if it in states), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,24 +170,24 @@ def _providers(nodes: list[Node], sights: list[Row]) -> list[Provider]:
         for name, limit in node.concurrency.items():
             one = found.setdefault(name, Provider(name))
             one.nodes += 1
-            told = shown.get(node.node, {}).get(name)
-            if isinstance(told, Mapping):
-                _add(one, told)
+            status = shown.get(node.node, {}).get(name)
+            if isinstance(status, Mapping):
+                _add(one, status)
             else:
                 one.limit += limit
     return sorted(found.values(), key=lambda it: it.name)
 
 
-def _add(provider: Provider, told: Mapping[str, Any]) -> None:
+def _add(provider: Provider, status: Mapping[str, Any]) -> None:
     provider.is_shown = True
-    provider.limit += _number(told, "concurrency_limit")
-    provider.running += _number(told, "running")
-    provider.waiting += _number(told, "waiting")
-    provider.answered += _number(told, "calls_answered")
-    provider.failed += _number(told, "calls_failed")
-    provider.circuits |= _texts(told, "circuits")
-    provider.keys |= _texts(told, "keys_suspended")
-    error = told.get("last_error")
+    provider.limit += _number(status, "concurrency_limit")
+    provider.running += _number(status, "running")
+    provider.waiting += _number(status, "waiting")
+    provider.answered += _number(status, "calls_answered")
+    provider.failed += _number(status, "calls_failed")
+    provider.circuits |= _texts(status, "circuits")
+    provider.keys |= _texts(status, "keys_suspended")
+    error = status.get("last_error")
     if isinstance(error, str):
         provider.last_error = error
 
@@ -201,13 +201,13 @@ def _limits(text: str | None) -> dict[str, int]:
     return {name: it for name, it in _table(text).items() if isinstance(it, int)}
 
 
-def _number(told: Mapping[str, Any], name: str) -> int:
-    value = told.get(name)
+def _number(status: Mapping[str, Any], name: str) -> int:
+    value = status.get(name)
     return value if isinstance(value, int) else 0
 
 
-def _texts(told: Mapping[str, Any], name: str) -> dict[str, str]:
-    value = told.get(name)
+def _texts(status: Mapping[str, Any], name: str) -> dict[str, str]:
+    value = status.get(name)
     if not isinstance(value, Mapping):
         return {}
     return {str(key): str(it) for key, it in value.items()}

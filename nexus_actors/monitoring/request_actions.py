@@ -60,8 +60,8 @@ class RetryFailed(Action):
         letters = await find_letters(reader, ids)
         done = await retry_all(reader, [it.number for it in letters.values()], by)
         without = len(ids) - len(letters)
-        told = f" {without} have no letter among the newest {MOST_SEARCHED:,}." if without else ""
-        return f"{done}{told}"
+        remark = f" {without} have no letter among the newest {MOST_SEARCHED:,}." if without else ""
+        return f"{done}{remark}"
 
 
 def _letters(which: Filter, queues: Queues) -> str:

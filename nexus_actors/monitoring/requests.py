@@ -121,8 +121,8 @@ class Totals:
 async def read_totals(reader: Reader, which: Filter) -> Totals | None:
     """Totals for the hours of a filter that are already summed. None if there are none, or the
     filter has more than times and a state. Raises StorageError."""
-    told = (which.agent, which.task, which.provider, which.model, which.error, which.least_cost)
-    if any(it is not None for it in told):
+    filters = (which.agent, which.task, which.provider, which.model, which.error, which.least_cost)
+    if any(it is not None for it in filters):
         return None
     [row] = await reader.read("requests_totals", which.since, which.until)
     return None if row["since"] is None else Totals(**row)
@@ -172,8 +172,8 @@ async def count_due(reader: Reader) -> int:
 
 
 def _request(row: Mapping[str, Any]) -> Request:
-    told: dict[str, Any] = parsed(row["request"])
+    request: dict[str, Any] = parsed(row["request"])
     for name in ("received_at", "leased_at"):
-        told[name] = datetime.fromisoformat(told[name])
-    told["cost"] = None if told["cost"] is None else Decimal(told["cost"])
-    return Request(request_id=row["value"], ended_at=row["at"], **told)
+        request[name] = datetime.fromisoformat(request[name])
+    request["cost"] = None if request["cost"] is None else Decimal(request["cost"])
+    return Request(request_id=row["value"], ended_at=row["at"], **request)

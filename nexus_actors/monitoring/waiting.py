@@ -12,7 +12,7 @@ LOOKED_AT: Final = 10_000
 """The most requests that are read: from all lanes together, and of each other kind."""
 NEXT: Final = 20
 """How many of the next requests are listed."""
-MENDS: Final[Mapping[str, str]] = {
+FIXES: Final[Mapping[str, str]] = {
     "no_key": "nexus doctor --only keys --only providers; see docs/keys.md",
     "not_before": "nothing: it is retried then",
     "lost_node": "nothing: another node takes it when the lease lapses",

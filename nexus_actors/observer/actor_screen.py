@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
 from nexus_actors.contract.shown_text import printable, readable
-from nexus_actors.observer import levers
+from nexus_actors.observer import row_actions
 from nexus_actors.observer.dialogs import Confirm
 from nexus_actors.observer.snapshots import ActorSnapshot, TraceSnapshot
 from nexus_actors.observer.source import OFTEN, Action, Away, Source
@@ -124,7 +124,7 @@ class ActorScreen(ModalScreen[None]):
 
     def action_restart(self, now: bool) -> None:
         """Ask for confirmation, then restart the actor, or kill it (`now`)."""
-        action = self._source.meant(levers.restart(self._of_node, self._actor, now=now))
+        action = self._source.meant(row_actions.restart(self._of_node, self._actor, now=now))
 
         def act(is_meant: bool | None) -> None:
             if is_meant:

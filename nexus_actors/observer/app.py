@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, Tab
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.observer.actor_screen import ActorScreen
 from nexus_actors.observer.dialogs import Ask, ChooseColumn, Confirm, Reading
-from nexus_actors.observer.levers import LEVERS, Lever
+from nexus_actors.observer.row_actions import ROW_ACTIONS, RowAction
 from nexus_actors.observer.sheet_view import SheetView
 from nexus_actors.observer.snapshots import (
     LetterSnapshot,
@@ -81,7 +81,7 @@ class Observer(App[None]):
         Binding("right", "unfold", show=False),
         Binding("minus", "fold_all", show=False),
         Binding("plus", "unfold_all", show=False),
-        *(Binding(it.key, f"lever('{it.id}')", it.label) for it in LEVERS),
+        *(Binding(it.key, f"on_row('{it.id}')", it.label) for it in ROW_ACTIONS),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
@@ -302,45 +302,45 @@ class Observer(App[None]):
     # --- actions ---
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the levers of other tabs."""
-        if action != "lever":
+        """Hide the row actions of other tabs."""
+        if action != "on_row":
             return True
-        return any(it.id == parameters[0] and self._active in it.tabs for it in LEVERS)
+        return any(it.id == parameters[0] and self._active in it.tabs for it in ROW_ACTIONS)
 
     @property
     def _active(self) -> str:
         tabs = self.query(Tabs)
         return tabs.first().active if tabs else TABS[0].id
 
-    def action_lever(self, which: str) -> None:
+    def action_on_row(self, which: str) -> None:
         """Ask for a value and for confirmation, then act on the row under the cursor."""
-        lever = next(it for it in LEVERS if it.id == which)
+        row_action = next(it for it in ROW_ACTIONS if it.id == which)
         row = self.view.current
         subject = None if row is None else row.subject
-        if subject is None or not lever.fits(subject):
-            self._title(f"choose {lever.needs} first")
+        if subject is None or not row_action.fits(subject):
+            self._title(f"choose {row_action.needs} first")
             return
 
         def confirm(value: str | None) -> None:
             if value is not None:
-                self._confirm(lever, subject, value)
+                self._confirm(row_action, subject, value)
 
         # Open the window at once, so that it gets the next keys.
-        if lever.asks is None:
+        if row_action.asks is None:
             confirm("")
         else:
-            self.push_screen(Ask(lever.asks(subject)), confirm)
+            self.push_screen(Ask(row_action.asks(subject)), confirm)
 
-    def _confirm(self, lever: Lever, subject: object, value: str) -> None:
+    def _confirm(self, row_action: RowAction, subject: object, value: str) -> None:
         try:
-            action = self._source.meant(lever.make(subject, value))
+            action = self._source.meant(row_action.make(subject, value))
         except ValueError as error:
             self._title(str(error))
             return
 
         def act(is_meant: bool | None) -> None:
             if is_meant:
-                self._title(f"{lever.label.lower()} …")
+                self._title(f"{row_action.label.lower()} …")
                 self._act(action)
 
         self.push_screen(Confirm(action), act)

@@ -58,11 +58,11 @@ class FleetSource(Stored):
         statuses = await self._statuses(nodes)
         calls = [it for one in self._calls.values() for it in one.values()]
         counts = Counter(it.state for it in nodes if it.state != "stopped")
-        told = ", ".join(f"{count} {state}" for state, count in counts.most_common())
+        states = ", ".join(f"{count} {state}" for state, count in counts.most_common())
         paused = {it: None for status in statuses.values() for it in status["paused"]}
         return Overview(
             state=_worst(counts),
-            told=f"nodes: {told or 'none runs'}",
+            summary=f"nodes: {states or 'none runs'}",
             outages={it.name: it.why for it in nodes if it.why},
             paused=list(paused),
             waiting=now.waiting,
@@ -155,8 +155,8 @@ class FleetSource(Stored):
         self._before[node] = (sight.at, sight.body)
         earlier = before["providers"] if seconds else {}
         self._calls[node] = {
-            name: calls_between(told, earlier.get(name), seconds, None)
-            for name, told in sight.body["providers"].items()
+            name: calls_between(now, earlier.get(name), seconds, None)
+            for name, now in sight.body["providers"].items()
         }
 
 

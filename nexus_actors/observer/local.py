@@ -11,8 +11,8 @@ import trio
 
 from nexus_actors.contract.shown_text import json_text
 from nexus_actors.monitoring.reading import Reader
-from nexus_actors.observer.levers import RestartHere
 from nexus_actors.observer.rounds import PATIENCE, Calls, Round, Rounds
+from nexus_actors.observer.row_actions import RestartHere
 from nexus_actors.observer.sheet import age, moment
 from nexus_actors.observer.snapshots import (
     ActorSnapshot,
@@ -54,14 +54,16 @@ class LocalSource(Stored):
         """See Source."""
         now = await self._rounds.next()
         one = now.service
-        told = " ".join(now.trouble[:1])
+        summary = " ".join(now.trouble[:1])
         if one is not None:
-            told = f"{one.name} {one.version}, up {age(one.uptime_seconds)}, at work {one.in_work}"
-            told += f", unpublished {one.unpublished}, spooled {one.spooled}"
+            summary = (
+                f"{one.name} {one.version}, up {age(one.uptime_seconds)}, at work {one.in_work}"
+            )
+            summary += f", unpublished {one.unpublished}, spooled {one.spooled}"
         calls = list(now.providers.values())
         return Overview(
             state="unknown" if one is None else one.state,
-            told=told,
+            summary=summary,
             outages={} if one is None else one.outages,
             paused=[] if one is None else one.paused,
             waiting=now.waiting,
@@ -89,12 +91,12 @@ class LocalSource(Stored):
     async def log(self) -> Sequence[LogLine]:
         """See Source."""
         whose, last = self._log_from
-        told = await self._ask("log", {"after": last, "of": whose})
-        if told["of"] != whose:  # another process, with other line numbers
+        answer = await self._ask("log", {"after": last, "of": whose})
+        if answer["of"] != whose:  # another process, with other line numbers
             self._log = []
-        self._log += [log_line(*line) for line in told["lines"]]
+        self._log += [log_line(*line) for line in answer["lines"]]
         del self._log[:-LOG_LINES]
-        self._log_from = told["of"], told["last"]
+        self._log_from = answer["of"], answer["last"]
         return list(self._log)
 
     async def actor(self, node: str, name: str) -> ActorSnapshot:
@@ -116,9 +118,9 @@ class LocalSource(Stored):
         node = (await self._ask("status", {"queues": False}))["instance"]
         unrecorded = await self._record(action, node)
         order = {"actor": action.actor, "now": action.now, "by": self._by}
-        told = await self._ask("restart", order, patience=_RESTART)
-        what = "is started anew" if told["ended"] else "ends its work first"
-        return f"{told['actor']} {what}{unrecorded}"
+        answer = await self._ask("restart", order, patience=_RESTART)
+        what = "is started anew" if answer["ended"] else "ends its work first"
+        return f"{answer['actor']} {what}{unrecorded}"
 
     async def _record(self, action: RestartHere, node: str) -> str:
         """Record in the audit. Returns why that failed, if it did; the restart happens anyway."""
@@ -189,8 +191,8 @@ def provider_snapshots(
     """Each provider, from a status and the calls since the previous one. `node`: its name."""
     paused = status["paused"]
     for name, it in calls.items():
-        told = status["providers"].get(name)
-        state, why = ("not here", "") if told is None else _gate(name, told, paused)
+        reported = status["providers"].get(name)
+        state, why = ("not here", "") if reported is None else _gate(name, reported, paused)
         yield ProviderSnapshot(
             name=name,
             node=node,
@@ -207,12 +209,12 @@ def provider_snapshots(
         )
 
 
-def _gate(name: str, told: Mapping[str, Any], paused: Sequence[str]) -> tuple[str, str]:
+def _gate(name: str, reported: Mapping[str, Any], paused: Sequence[str]) -> tuple[str, str]:
     """What keeps calls from a provider: a word, and the details."""
     held = [it for it in paused if f"provider {name}" in it]
     if held:
         return "paused", held[0]
-    circuits, keys = told["circuits"], told["keys_suspended"]
+    circuits, keys = reported["circuits"], reported["keys_suspended"]
     why = "; ".join(f"{it}: {what}" for it, what in [*circuits.items(), *keys.items()])
     if circuits:
         words = [str(it).split(" ", 1)[0] for it in circuits.values()]
@@ -221,27 +223,27 @@ def _gate(name: str, told: Mapping[str, Any], paused: Sequence[str]) -> tuple[st
     return ("key held", why) if keys else ("ok", "")
 
 
-def actor_snapshot(told: Mapping[str, Any]) -> ActorSnapshot:
+def actor_snapshot(reported: Mapping[str, Any]) -> ActorSnapshot:
     """An actor, from a node's description."""
     return ActorSnapshot(
-        name=told["name"],
-        class_name=told["class"],
-        sys_state=told["sys_state"],
-        state=told["state"] or "not told: it is busy",
-        mailbox_length=told["mailbox_length"],
-        links=told["links"],
-        monitors=told["monitors"],
-        monitored_by=told["monitored_by"],
-        linked_tasks=told["linked_tasks"],
-        messages=told["calls"] + told["casts"] + told["infos"],
-        busy_seconds=told["seconds"],
+        name=reported["name"],
+        class_name=reported["class"],
+        sys_state=reported["sys_state"],
+        state=reported["state"] or "not reported: it is busy",
+        mailbox_length=reported["mailbox_length"],
+        links=reported["links"],
+        monitors=reported["monitors"],
+        monitored_by=reported["monitored_by"],
+        linked_tasks=reported["linked_tasks"],
+        messages=reported["calls"] + reported["casts"] + reported["infos"],
+        busy_seconds=reported["seconds"],
     )
 
 
-def trace_snapshot(told: Mapping[str, Any]) -> TraceSnapshot:
+def trace_snapshot(reported: Mapping[str, Any]) -> TraceSnapshot:
     """A trace, from the service's response."""
     lines = [
         TraceLine(number=number, at=datetime.fromtimestamp(at, UTC), what=what)
-        for number, at, what in told["events"]
+        for number, at, what in reported["events"]
     ]
-    return TraceSnapshot(lines=lines, ended=told["ended"])
+    return TraceSnapshot(lines=lines, ended=reported["ended"])

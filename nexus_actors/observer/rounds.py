@@ -187,7 +187,7 @@ def _service(status: Mapping[str, Any]) -> ServiceLine:
     return ServiceLine(
         name=status["service"],
         state=status["state"],
-        outages={name: told["error"] for name, told in status["outages"].items()},
+        outages={name: outage["error"] for name, outage in status["outages"].items()},
         paused=list(status["paused"]),
         version=status["version"],
         uptime_seconds=status["uptime_seconds"],

@@ -24,7 +24,7 @@ class SheetView(Vertical):
         self.trouble: str | None = None
         """Why the content is out of date; None if it is not."""
         self._lines = Static(markup=False, classes="lines")
-        self._told = ""
+        self._shown_text = ""
         self._tables = Vertical(classes="tables")
         self._grids: dict[str, Grid] = {}
         self._empty: dict[str, Static] = {}
@@ -124,8 +124,8 @@ class SheetView(Vertical):
             lines.append(sheet.line(f"filter: {self._words}  (Esc ends it)", "bold"))
         text = Text("\n").join(lines)
         text.no_wrap, text.overflow = True, "ellipsis"
-        if (told := text.markup) != self._told:
-            self._told = told
+        if (markup := text.markup) != self._shown_text:
+            self._shown_text = markup
             self._lines.update(text)
         self._lines.display = bool(lines)
 

@@ -41,7 +41,7 @@ class Overview:
 
     state: str
     """The state of what is shown: `ready`, `degraded` …, or `unknown`."""
-    told: str
+    summary: str
     """More about the state, in a line."""
     outages: Mapping[str, str] = field(default_factory=dict)
     """What it waits for, and why."""

@@ -69,7 +69,9 @@ class Stored:
         """See Source."""
         with answering():
             queue = self._reader.queues.requests
-            return "\n".join(_told(await find_story(self._looking, queue, request_id), request_id))
+            return "\n".join(
+                _story_lines(await find_story(self._looking, queue, request_id), request_id)
+            )
 
     async def waiting(self) -> Sequence[WaitingSnapshot]:
         """See Source."""
@@ -163,7 +165,7 @@ def _fields(it: DeadLetter) -> Iterator[str]:
             yield f"{name:<18} {printable(str(value), _SHOWN)}"
 
 
-def _told(story: Story, request_id: str) -> Iterator[str]:
+def _story_lines(story: Story, request_id: str) -> Iterator[str]:
     """A request's story, line by line, without its messages."""
     if story.queued is not None:
         yield printable(str(story.queued))

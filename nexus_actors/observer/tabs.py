@@ -174,8 +174,8 @@ _LOG_COLUMNS: Final = (Column("when", 11), Column("level", 8), Column("line", 40
 
 
 def _head(seen: Overview) -> Iterator[Text]:
-    told = sheet.line(seen.state, sheet.STATES.get(seen.state, "bold"))
-    yield told + sheet.line(f"  {seen.told}")
+    line = sheet.line(seen.state, sheet.STATES.get(seen.state, "bold"))
+    yield line + sheet.line(f"  {seen.summary}")
     rates = [
         ("ok/s", seen.rate, 1),
         ("failed/s", seen.failed_rate, 1),
@@ -205,14 +205,14 @@ def _queue(it: QueueSnapshot) -> Row:
 
 
 def _node(it: NodeSnapshot) -> Row:
-    told = it.why or ", ".join(it.chores) or it.last_error
+    remark = it.why or ", ".join(it.chores) or it.last_error
     cells = (
         sheet.word(it.name),
         sheet.state(it.state),
         sheet.number(it.in_flight),
         sheet.number(it.restarts, style="bold yellow" if it.restarts else ""),
         sheet.seconds(it.beat_age),
-        sheet.word(told),
+        sheet.word(remark),
     )
     return Row(it.node, cells, it)
 

@@ -70,12 +70,12 @@ def _cells(node: Mapping[str, Any], indent: str) -> tuple[sheet.Cell, ...]:
     restarts = str(node["restarts"])
     if node["max_restarts"] is not None:
         restarts = f"({node['recent_restarts']}/{node['max_restarts']}) {restarts}"
-    told = sheet.word(restarts, "bold yellow" if node["restarts"] else "")
-    told.justify, told.order = "right", float(node["restarts"])
+    count = sheet.word(restarts, "bold yellow" if node["restarts"] else "")
+    count.justify, count.order = "right", float(node["restarts"])
     return (
         sheet.Cell(indent + name.plain, name.order, str(name.style)),
         sheet.word(doing, "" if usual else "bold red"),
-        told,
+        count,
         sheet.number(node["mailbox_length"], style="bold yellow" if node["mailbox_length"] else ""),
         sheet.seconds(node["uptime"] if alive else None),
     )

@@ -57,7 +57,7 @@ class Heartbeat(Stage):
         try:
             await self._beat(replace(self._report(), state="stopped", why=None, in_flight=0))
         except StorageError as error:
-            log.debug("the stop could not be told", error=str(error))
+            log.debug("the stop could not be recorded", error=str(error))
 
     async def _beat_on(self) -> None:
         while True:

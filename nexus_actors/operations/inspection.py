@@ -63,7 +63,7 @@ class Inspection:
             raise CommandRefused(f"{name} is stopped: there is no process")
         counting = self._count(ref)
         node = await tree(ref)
-        told: dict[str, object] = {
+        found: dict[str, object] = {
             "name": node.name,
             "class": node.class_name,
             "status": node.status,
@@ -87,9 +87,9 @@ class Inspection:
         try:
             status = await system.get_status(ref, timeout=ANSWER)
         except SupervisorsError:  # it is busy or has just ended: return the rest
-            return told
+            return found
         return {
-            **told,
+            **found,
             "sys_state": status.sys_state,
             "state": _state(status.state),
             "mailbox_length": status.mailbox_length,

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from nexus_actors.data_dir import explain, is_full
 
 _ID: Final = "instance-id"
-_MOST_TOLD: Final = 4096
+_MOST_READ: Final = 4096
 """The most characters that are read of the lock file."""
 
 
@@ -132,7 +132,7 @@ def holder(data_dir: Path) -> Holder | None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                pid, _, waits_for = lock.read(_MOST_TOLD).partition("\n")
+                pid, _, waits_for = lock.read(_MOST_READ).partition("\n")
                 return Holder(int(pid), waits_for.strip() or None) if pid.strip() else None
     except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
         pass

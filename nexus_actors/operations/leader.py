@@ -53,7 +53,7 @@ class Leader(Stage):
         self._patience = leadership.outages.patience(type(self).__name__)
         self._turn = trio.Lock()
         self._term: Term | None = None
-        self._told: Term | None = None
+        self._logged: Term | None = None
         """The last term that was logged. If a check finds the chore locked by a statement of our
         own that the server has not ended yet, it does not show who leads."""
         self._due = -math.inf
@@ -112,8 +112,8 @@ class Leader(Stage):
         self._tell(turn)
         if turn.term is None:
             self._due = -math.inf
-        elif turn.term != self._told:
-            self._told = turn.term
+        elif turn.term != self._logged:
+            self._logged = turn.term
             log.info("this node leads", chore=self.chore, term=turn.term.number)
         self._term = turn.term
         if self._term is not None and trio.current_time() >= self._due:

@@ -130,8 +130,8 @@ class ObserverBackend(GenServer):
         for what, body in sorted(seen.items(), key=lambda it: len(it[1])):
             left -= len(body)
             if left < 0:
-                told = f"what is looked at has more than {MOST:,} characters in all"
-                seen[what] = json.dumps({"error": told})
+                message = f"what is looked at has more than {MOST:,} characters in all"
+                seen[what] = json.dumps({"error": message})
         return seen
 
     async def _body(self, what: str) -> str:

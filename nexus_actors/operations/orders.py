@@ -69,17 +69,19 @@ class Orders:
                         new = "started anew with all that starts after it"
                         await foretell(f"{order.actor} is ended, and {new}")
 
-                told = await self._restart({**actor, "now": order.now}, first)
+                outcome = await self._restart({**actor, "now": order.now}, first)
                 ended = "has ended, and is started anew"
                 later = "ends its work first; then it is started anew"
-                return f"{order.actor} {ended if told['ended'] else later}"
+                return f"{order.actor} {ended if outcome['ended'] else later}"
             case "stop":
-                told = await self._ask("stop_actor", actor)
-                ended = "is stopped" if told["ended"] else "ends its work first; then it is stopped"
+                outcome = await self._ask("stop_actor", actor)
+                ended = (
+                    "is stopped" if outcome["ended"] else "ends its work first; then it is stopped"
+                )
                 return f"{order.actor} {ended}"
             case "start":
-                told = await self._ask("start_actor", actor)
-                return f"{order.actor} {'is started' if told['started'] else 'is being started'}"
+                outcome = await self._ask("start_actor", actor)
+                return f"{order.actor} {'is started' if outcome['started'] else 'is being started'}"
             case "reload":
                 return _reloaded(await self._ask("reload", {}))
 
@@ -101,10 +103,10 @@ def announced(name: str, command: Command) -> Command:
     return carry_out
 
 
-def _reloaded(told: Mapping[str, Any]) -> str:
-    if not told["ok"]:
-        wrong = "; ".join(f"{it['path']}: {it['found']}" for it in told["mistakes"])
+def _reloaded(outcome: Mapping[str, Any]) -> str:
+    if not outcome["ok"]:
+        wrong = "; ".join(f"{it['path']}: {it['found']}" for it in outcome["mistakes"])
         return f"refused: nothing was changed: {wrong}"
-    changed = ", ".join(it["path"] for it in told["changes"]) or "nothing"
-    waits = ", ".join(it["path"] for it in told["needs_restart"])
+    changed = ", ".join(it["path"] for it in outcome["changes"]) or "nothing"
+    waits = ", ".join(it["path"] for it in outcome["needs_restart"])
     return f"changed: {changed}" + (f"; needs a restart: {waits}" if waits else "")

@@ -66,12 +66,12 @@ class Remote:
         """Run one session until its client leaves. Raises nothing but Cancelled."""
         user = _user(private.peer(stream.socket))
         if not self._allowed():
-            told = "it is turned off: [security] remote = false in the service's config"
-            await _send(stream, {"error": told})
+            refusal = "it is turned off: [security] remote = false in the service's config"
+            await _send(stream, {"error": refusal})
             return
         if self._sessions >= MOST_SESSIONS:
-            told = f"{self._sessions} sessions of nexus remote are open, and no more are taken"
-            await _send(stream, {"error": told})
+            refusal = f"{self._sessions} sessions of nexus remote are open, and no more are taken"
+            await _send(stream, {"error": refusal})
             return
         self._sessions += 1
         log.info("a remote session begins", user=user)

@@ -92,10 +92,10 @@ async def _find(ref: ActorRef, name: str) -> ActorRef | None:
 
 def _lines(node: Node, first: str, below: str) -> Iterator[str]:
     pid = "-" if node.pid is None else f"pid {node.pid}"
-    told = [node.class_name, pid, node.current_message or node.status]
-    told += [f"{node.restarts} restarts"] if node.restarts else []
-    told += [f"{node.mailbox_length} in its mailbox"] if node.mailbox_length else []
-    yield f"{first}{node.name}  {', '.join(filter(None, told))}"
+    columns = [node.class_name, pid, node.current_message or node.status]
+    columns += [f"{node.restarts} restarts"] if node.restarts else []
+    columns += [f"{node.mailbox_length} in its mailbox"] if node.mailbox_length else []
+    yield f"{first}{node.name}  {', '.join(filter(None, columns))}"
     left = len(node.children)
     for child in node.children:
         left -= 1

@@ -60,8 +60,8 @@ class Output:
         """Show a value like Python's prompt does: None is not shown."""
         if value is None:
             return
-        told = "  # not awaited: put await before it" if inspect.iscoroutine(value) else ""
-        self.put("out", f"{shown(value)}{told}\n")
+        hint = "  # not awaited: put await before it" if inspect.iscoroutine(value) else ""
+        self.put("out", f"{shown(value)}{hint}\n")
 
     def tell(self, error: BaseException) -> None:
         """Show the exception that ended a statement, with its traceback."""

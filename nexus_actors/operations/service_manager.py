@@ -171,16 +171,16 @@ class ServiceManager(GenServer):
             await trio.sleep(pause if taken else pause / 10)
 
     async def _tell_on(self) -> None:
-        told = ""
+        sent = ""
         while True:
             self._notifier.settle()
             lines = []
-            if (text := self._text()) != told:
+            if (text := self._text()) != sent:
                 lines.append(f"STATUS={text}")
             if self._takes_its_time():
                 lines.append(f"EXTEND_TIMEOUT_USEC={round(EXTENSION * 1e6)}")
             if lines and self._notifier.send(*lines):
-                told = text
+                sent = text
             await self._notifier.changed.wait(BEAT)
 
     def _text(self) -> str:

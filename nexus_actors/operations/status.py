@@ -225,8 +225,8 @@ class Status:
             seconds = round(now - refused.since, 1)
             outages[f"keys of {name}"] = {"seconds": seconds, "error": refused.describe(name, now)}
         for name in self._settings.providers:
-            if (told := self._unreachable(name, now)) is not None:
-                outages[f"provider {name}"] = told
+            if (outage := self._unreachable(name, now)) is not None:
+                outages[f"provider {name}"] = outage
         if (database := self._database()) is not None:
             outages.update(_of_database(database))
         return outages
@@ -252,23 +252,23 @@ class Status:
         if database is None:
             raise CommandRefused("no database is open yet")
         late = {"error": "no answer in time"}
-        told: dict[str, object] = {"queues": late, "waiting": late}
+        counted: dict[str, object] = {"queues": late, "waiting": late}
 
         async def count(what: str, ask: Callable[[], Awaitable[object]]) -> None:
             try:
-                told[what] = await ask()
+                counted[what] = await ask()
             except StorageError as error:
-                told[what] = {"error": str(error)}
+                counted[what] = {"error": str(error)}
 
         with trio.move_on_after(STATUS_TIMEOUT):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(count, "queues", database.queue_lengths)
                 nursery.start_soon(count, "waiting", database.waiting_counts)
-        return told["queues"], told["waiting"]
+        return counted["queues"], counted["waiting"]
 
 
 def _why(outages: Mapping[str, Mapping[str, object]]) -> str:
-    return "; ".join(f"{name}: {told['error']}" for name, told in outages.items())
+    return "; ".join(f"{name}: {outage['error']}" for name, outage in outages.items())
 
 
 def _of_database(database: PostgresDatabase) -> Mapping[str, dict[str, object]]:

@@ -47,8 +47,8 @@ class Stopping:
         finishes its work first is awaited for `PATIENCE` seconds. Raises CommandRefused."""
         found = await self._find(arguments)
         if found.name not in STOPPABLE:
-            told = "nexus restart starts it anew; nexus drain, pause and scale stop work"
-            raise CommandRefused(f"{found.name} is not stopped, the others depend on it: {told}")
+            hint = "nexus restart starts it anew; nexus drain, pause and scale stop work"
+            raise CommandRefused(f"{found.name} is not stopped, the others depend on it: {hint}")
         log.warning("an actor is stopped, as asked", actor=found.name)
         was_held = self._outages.has(_outage(found.name))
         again = f"stopped, as an operator asked, until: nexus actor start {found.name}"

@@ -42,7 +42,7 @@ TimeoutStopSec={stop}
 KillMode=mixed
 Restart=always
 RestartSec=2
-# 2 is a mistake that only an operator mends.
+# 2 is a mistake that only an operator fixes.
 RestartPreventExitStatus=2
 # Variables, without secrets.
 EnvironmentFile=-{env_file}

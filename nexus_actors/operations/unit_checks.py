@@ -60,11 +60,11 @@ def unreachable(unit: Unit, root: Path, files: Iterable[Path]) -> Iterator[str]:
         needed += _of_executable(unit.executable, root)
     if unit.user:
         return
-    told = set()
+    reported = set()
     for path in needed:
         why = _unseen(path, root)
-        if why is not None and why not in told:
-            told.add(why)
+        if why is not None and why not in reported:
+            reported.add(why)
             yield f"the unit's user cannot read {path}: {why}"
 
 

@@ -65,7 +65,7 @@ class Leasing:
         self._waiting_portions = Portions()
         self._suspects = Suspects()
         self._held = HeldBack()
-        self._told: str | None = None
+        self._reported: str | None = None
         self._failures = 0
         """Rows that failed by themselves since the last successful lease."""
         self._small_first = True
@@ -202,8 +202,8 @@ class Leasing:
 
     async def _hold_back(self, held: Lease, request_id: str | None, error: StorageError) -> None:
         """The journal does not accept the row: postpone it, and report it if that lasts."""
-        told = _told(held, request_id, str(error))
-        pause = self._held.failed(held.msg_id, told, trio.current_time())
+        report = _not_taken(held, request_id, str(error))
+        pause = self._held.failed(held.msg_id, report, trio.current_time())
         await self._store.postpone(held, pause)
         self._tell()
 
@@ -213,8 +213,8 @@ class Leasing:
         leased = [it for it in deliveries if it.verdict != "locked"]
         for it in deliveries:
             if it.verdict == "locked":
-                told = _told(it.lease, it.request_id, LOCKED)
-                self._held.failed(it.lease.msg_id, told, now)
+                report = _not_taken(it.lease, it.request_id, LOCKED)
+                self._held.failed(it.lease.msg_id, report, now)
         if leased:
             self._failures = 0
         self._suspects.others_passed(leased)
@@ -223,12 +223,12 @@ class Leasing:
         return leased
 
     def _tell(self) -> None:
-        told = self._held.report
-        if told is None:
+        report = self._held.report
+        if report is None:
             self._trouble.worked()
-        elif told != self._told:
-            self._trouble.note(StorageUnavailable(told))
-        self._told = told
+        elif report != self._reported:
+            self._trouble.note(StorageUnavailable(report))
+        self._reported = report
 
     @property
     def _largest(self) -> int:
@@ -250,6 +250,6 @@ def _returned(it: Delivery) -> GiveBack:
     )
 
 
-def _told(lease: Lease, request_id: str | None, why: str) -> str:
+def _not_taken(lease: Lease, request_id: str | None, why: str) -> str:
     who = f"request {request_id}" if request_id is not None else "a request"
     return f"{who} (message {lease.msg_id}) is not taken by the journal, and waits: {why}"

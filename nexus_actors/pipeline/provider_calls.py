@@ -16,7 +16,7 @@ from nexus_actors.providers.port import OnText, Outcome, ProviderFailure, Provid
 from nexus_actors.providers.sessions import Sessions
 from nexus_actors.shared import Shared
 from nexus_actors.storage.requests import Attempt
-from nexus_actors.work.job import Allowed, Job
+from nexus_actors.work.job import Job, LimitedRequest
 
 GRACE = 5.0
 """Seconds beyond a call's timeout after which an adapter that ignores the timeout is cancelled."""
@@ -55,7 +55,7 @@ class ProviderCalls:
         started = job.call_began = trio.current_time()
         if job.tried_at is None:
             job.tried_at = started
-        sent = Allowed(job.body) if job.allowed is None else job.allowed
+        sent = LimitedRequest(job.body) if job.limited is None else job.limited
         outcome = await self._call(sent.request, job, timeout, key)
         if outcome is not None and sent.notes:
             outcome = replace(outcome, dropped=(*sent.notes, *outcome.dropped))
@@ -160,8 +160,8 @@ class ProviderCalls:
             if outcome is None and job in self._in_work:
                 outcome = _cut_off(job)
         finally:
-            told = None if self._says_nothing(outcome, timeout) else outcome
-            self._admission.ended(model, key, told, trio.current_time() - started)
+            evidence = None if self._says_nothing(outcome, timeout) else outcome
+            self._admission.ended(model, key, evidence, trio.current_time() - started)
             self._admission.settle(request, key, outcome)
             job.call = None
         return outcome

@@ -134,7 +134,7 @@ class ProviderWorker(GenServer):
                 case ProviderFailure() if comes_too_early(outcome):
                     pause = throttled(job.early_count - 1, outcome, self._random)
                     wait = self._wait(job, "throttled", outcome, pause)
-                    return self._come_later(job, wait, is_told=bool(outcome.retry_after))
+                    return self._come_later(job, wait, is_given=bool(outcome.retry_after))
                 case ProviderFailure(scope="key") if self._waits_for_key(job):
                     return self._back_to_router(job)
             pause = backoff(retries, outcome, self._random)
@@ -143,7 +143,7 @@ class ProviderWorker(GenServer):
                 return self._fail(job, outcome)
             if not may_wait(pause):  # a sleeping worker would hold up other jobs
                 wait = self._wait(job, "not_before", outcome, pause)
-                return self._come_later(job, wait, is_told=True)
+                return self._come_later(job, wait, is_given=True)
             await self._pause(job, pause)
         return None
 
@@ -154,18 +154,18 @@ class ProviderWorker(GenServer):
             if self._is_outdated(job):
                 self._back_to_router(job)
                 return None
-            allowed = self._checks.allowed(job, self._settings)
-            if isinstance(allowed, ProviderFailure):
-                self._fail(job, allowed)
+            limited = self._checks.limited(job, self._settings)
+            if isinstance(limited, ProviderFailure):
+                self._fail(job, limited)
                 return None
-            job.allowed = allowed
-            key = self._begin(job, allowed.request)
+            job.limited = limited
+            key = self._begin(job, limited.request)
             if key is None:
                 return None
             refused: ProviderFailure | None = None
             permitted = False
             try:
-                if not await self._is_admitted(job, allowed.request, key):
+                if not await self._is_admitted(job, limited.request, key):
                     continue
                 refused = await self._checks.refusal(job)
                 is_ours = job in self._in_work and job.cancelled is None
@@ -176,11 +176,11 @@ class ProviderWorker(GenServer):
             if permitted:
                 return key
             if refused is not None and is_ours:
-                self._admission.settle(allowed.request, key, refused)
+                self._admission.settle(limited.request, key, refused)
                 pause = refused.retry_after
                 if pause and trio.current_time() + pause < job.deadline:
                     wait = Wait("budget", refused.message, trio.current_time() + pause)
-                    self._come_later(job, wait, is_told=True)
+                    self._come_later(job, wait, is_given=True)
                 else:
                     self._fail(job, refused)
                 return None
@@ -277,11 +277,11 @@ class ProviderWorker(GenServer):
         status = "" if failure.status_code is None else f" (HTTP {failure.status_code})"
         return Wait(reason, f"{job.candidate}: {failure.type}{status}", trio.current_time() + pause)
 
-    def _come_later(self, job: Job, wait: Wait, *, is_told: bool) -> None:
+    def _come_later(self, job: Job, wait: Wait, *, is_given: bool) -> None:
         """Have the Router decide: wait in the queue, or go to the route's next model."""
         now = trio.current_time()
         left = job.deadline - now
-        if not is_told and left > 1.0:
+        if not is_given and left > 1.0:
             # A pause that we chose ourselves must not outlast the request.
             wait = replace(wait, until=min(wait.until, now + left / 2))
         job.pauses[job.candidate] = wait

@@ -269,8 +269,8 @@ class QueueConsumer(Stage):
         if delivery.verdict == "cancelled":
             self._in_work.answer(job, cancelled(delivery.cancellation))
         elif isinstance(job.body, Refusal):
-            told, path = job.body.message, job.body.path
-            failure = Failure(type=job.body.type, message=told, path=path, retryable=False)
+            message, path = job.body.message, job.body.path
+            failure = Failure(type=job.body.type, message=message, path=path, retryable=False)
             self._in_work.answer(job, failure)
 
     # -- stopping

@@ -136,8 +136,8 @@ class ResultPoller(GenServer):
         halves = Halves()
         await self._divide(suspects, halves)
         self._passed(halves.stored)
-        mended = [self._refused.pop(row.lease.msg_id, None) for row in halves.stored]
-        if any(until is not None for until in mended):
+        unblocked = [self._refused.pop(row.lease.msg_id, None) for row in halves.stored]
+        if any(until is not None for until in unblocked):
             await self._store.release(refused=True)  # the table is repaired: retry all of them now
         for row, error, condition in await self._judged(halves.refused):
             await self._refuse(row, messages[row.lease.msg_id], error, condition)

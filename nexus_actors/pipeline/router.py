@@ -156,8 +156,8 @@ class Router(GenServer):
     def _wait(self, job: Job, candidate: Candidate, now: float) -> Wait | None:
         """Why this request may not be sent to the candidate now: the longest known wait."""
         wait = self._gates.shut(candidate, now)
-        if job.pauses and (told := job.pauses.get(candidate)) is not None and told.until > now:
-            wait = _longer(wait, told)
+        if job.pauses and (own := job.pauses.get(candidate)) is not None and own.until > now:
+            wait = _longer(wait, own)
         if (no_key := self._no_key(candidate, now)) is not None:
             why = no_key.describe(candidate.provider, now)
             name = candidate.provider
@@ -213,14 +213,15 @@ class Router(GenServer):
 
     def _without_key(self, job: Job) -> Failure:
         now = trio.current_time()
-        told = [(one.provider, it) for one in job.left if (it := self._no_key(one, now))]
+        lacking = [(one.provider, it) for one in job.left if (it := self._no_key(one, now))]
         limit = "" if job.deadline == inf else ", longer than the request's timeout allows"
         return Failure(
-            type=told[0][1].type,
-            message="; ".join(dict.fromkeys(it.describe(name, now) for name, it in told)) + limit,
+            type=lacking[0][1].type,
+            message="; ".join(dict.fromkeys(it.describe(name, now) for name, it in lacking))
+            + limit,
             retryable=False,
-            provider=told[0][0],
-            status_code=told[0][1].status_code,
+            provider=lacking[0][0],
+            status_code=lacking[0][1].status_code,
         )
 
     def _find_candidates(self, job: Job) -> Failure | None:
@@ -233,19 +234,19 @@ class Router(GenServer):
         home = job.previous
         previous = None if home is None else Candidate(home.provider, home.model)
         outcome = routes.candidates(job.body, previous)
-        told: dict[str, Any] = {"route": routes.name_of(outcome.route)}
+        detail: dict[str, Any] = {"route": routes.name_of(outcome.route)}
         if outcome.skipped:
-            told["skipped"] = [asdict(one) for one in outcome.skipped]
+            detail["skipped"] = [asdict(one) for one in outcome.skipped]
         match outcome:
             case Routed(candidates=candidates):
                 if (note := routes.unheard(job.body)) is not None:
                     unknown = (*job.body.unknown, note)
                     job.body = structs.replace(job.body, unknown=unknown)
                 job.set_candidates(candidates, routes)
-                job.step("route_llm", candidates=[str(c) for c in candidates], **told)
+                job.step("route_llm", candidates=[str(c) for c in candidates], **detail)
                 return None
             case unroutable:
-                job.step("route_llm", unroutable.type, **told)
+                job.step("route_llm", unroutable.type, **detail)
                 return Failure(type=unroutable.type, message=unroutable.message, retryable=False)
 
     def _expire(self, job: Job) -> None:

@@ -151,7 +151,7 @@ def failed_inside(complaint: Complaint) -> ProviderFailure:
     failure = _failure(complaint.status or _implied_status(complaint.codes), complaint)
     return replace(
         failure,
-        message=_told("error in a 200 answer", complaint),
+        message=_message("error in a 200 answer", complaint),
         status_code=complaint.status or 200,
         maybe_paid=failure.type == ErrorType.PROVIDER_ERROR,
         retry_after=complaint.retry_after,
@@ -175,7 +175,7 @@ def _failure(status: int, complaint: Complaint) -> ProviderFailure:
         refused = None
     return ProviderFailure(
         type=found.type,
-        message=_told(f"HTTP {status}", complaint),
+        message=_message(f"HTTP {status}", complaint),
         retryable=found.retryable,
         scope=found.scope,
         suspects=found.suspects,
@@ -261,7 +261,7 @@ def _names_own_size(complaint: Complaint) -> bool:
     return requested > limit
 
 
-def _told(where: str, complaint: Complaint) -> str:
+def _message(where: str, complaint: Complaint) -> str:
     said = complaint.message or ", ".join(sorted(complaint.codes))
     return f"{where}: {said}" if said else where
 

@@ -81,7 +81,7 @@ class _Resolver(trio.abc.HostnameResolver):
 
     async def getaddrinfo(self, host: Any, port: Any, *options: Any, **named: Any) -> Any:
         patience = _patience.get()
-        threads = self._own if patience is None else _Told(self._foreign, patience)
+        threads = self._own if patience is None else _Timed(self._foreign, patience)
         return await trio.to_thread.run_sync(
             partial(socket.getaddrinfo, host, port, *options, **named),
             abandon_on_cancel=True,
@@ -96,7 +96,7 @@ class _Resolver(trio.abc.HostnameResolver):
         )
 
 
-class _Told:
+class _Timed:
     """A limiter that tells a lookup when it waits for a thread and when it begins."""
 
     def __init__(self, limiter: trio.CapacityLimiter, patience: _Patience) -> None:

@@ -1,4 +1,4 @@
-"""Which field of a call a provider refuses: told by a code, or by a closed list of sentences.
+"""Which field of a call a provider refuses: recognized by a code, or by a closed list of sentences.
 
 Sentences are matched from their first character on, and what they name counts only where it was
 sent and is optional (`sent_fields.py`): a message may quote the prompt, but then begins otherwise,

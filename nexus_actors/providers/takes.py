@@ -74,7 +74,7 @@ class Takes(BaseModel):
     """A choice among some of the tools, in chat completions; else the others are left out."""
     parallel_tool_calls: bool = True
     strict_tools: bool = True
-    """Function tools with `strict`; else it is left out, and told."""
+    """Function tools with `strict`; else it is left out, and reported."""
     prefill: bool = True
     """A last message from the assistant, for the model to go on with."""
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"

@@ -57,7 +57,7 @@ _CITED: Final = ("annotations", "citations", "logprobs")
 _SCHEMAS: Final = ("parameters", "input_schema")
 """Of functions: what the model is to write."""
 _ELSEWHERE: Final = ("action", "results")
-"""Of an earlier answer that is told again: where the model's tools were."""
+"""Of an earlier answer that is sent back: where the model's tools were."""
 _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 _TWO_MEANINGS: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 """In a URL: what some programs leave out, or take for a `/`, and others for a part of the host."""
@@ -72,7 +72,7 @@ def request_urls(request: LLMRequest) -> Iterator[tuple[str, str]]:
 
 
 _Way = tuple[Any, str | int] | None
-"""The way to a value: to what holds it, and its place there. Written out only where it is told."""
+"""The way to a value: to what holds it, and its place there. Only a reported one is written out."""
 
 
 def _written(way: _Way) -> str:

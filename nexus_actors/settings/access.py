@@ -21,7 +21,7 @@ def read_access(
     dashboard: DashboardSettings, environ: Mapping[str, str], notes: Notes
 ) -> tuple[AccessToken, ...]:
     """The tokens whose files can be read; of others a warning, as with providers' keys. What is in
-    a file and cannot be a token is a mistake, told without a character of it."""
+    a file and cannot be a token is a mistake, reported without a character of it."""
     found: list[AccessToken] = []
     for name, one in dashboard.tokens.items():
         path = f"dashboard.tokens.{name}"

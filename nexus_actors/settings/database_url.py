@@ -1,5 +1,5 @@
-"""What a PostgreSQL URL must be like. What is wrong with one is told without a part of it that may
-be of its password."""
+"""What a PostgreSQL URL must be like. A mistake is reported without any part of the URL that may
+belong to its password."""
 
 import difflib
 import os
@@ -24,7 +24,7 @@ _DRIVER: Final = (
     *("ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs"),
     *("krbsrvname", "gsslib"),
 )
-"""What the driver takes for itself. The rest is told to the server, as a setting of its own."""
+"""What the driver takes for itself. The rest goes to the server, as a setting of its own."""
 PARTS: Final = (
     *("host", "hostname", "port", "dbname", "database", "name", "user", "username", "password"),
     *("sslmode", "ssl"),
@@ -77,8 +77,8 @@ def bad_url(url: str) -> tuple[str, ...]:
             "a URL itself, as no variables are filled in here: without url, DATABASE_URL counts",
         )
     scheme, separator, rest = url.partition("://")
-    # What follows is told by the place of its characters: in a password that is not encoded they
-    # make a parser see another host, port, path or query, and no mistake.
+    # Such a URL is recognized by the place of its characters: in a password that is not encoded
+    # they make a parser see another host, port, path or query, and no mistake.
     if separator and _is_torn(rest):
         return (_ENCODED,)
     try:
@@ -122,21 +122,21 @@ def _is_torn(rest: str) -> bool:
 def _unknown(names: list[str]) -> tuple[str, ...]:
     """All of them in one sentence."""
     known = (*_DRIVER, *_SERVER)
-    told = []
+    problems = []
     for name in names:
         if name in known or ("." in name and _NAME.fullmatch(name)):
             continue
         if not _NAME.fullmatch(name):  # perhaps of a password with ? in it
             return (_ENCODED,)
         close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-        told.append(f'"{name}"' + (f' (did you mean "{close[0]}"?)' if close else ""))
-    if not told:
+        problems.append(f'"{name}"' + (f' (did you mean "{close[0]}"?)' if close else ""))
+    if not problems:
         return ()
-    if len(told) == 1:
-        hint = told[0].replace(" (did", "; did").removesuffix(")")
+    if len(problems) == 1:
+        hint = problems[0].replace(" (did", "; did").removesuffix(")")
         name, _, rest = hint.partition(";")
         return (f"a URL without the parameter {name}, which is unknown" + (rest and f";{rest}"),)
-    return (f"a URL without the parameters {', '.join(told)}, which are unknown",)
+    return (f"a URL without the parameters {', '.join(problems)}, which are unknown",)
 
 
 def _wrong(name: str, value: str) -> str | None:

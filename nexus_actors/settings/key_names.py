@@ -14,7 +14,7 @@ _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
 _NAME_OF_KEY: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(KEY|TOKEN|SECRET)(_\d+)?")
 _INLINE: Final = re.compile(r"(\w*[_-])?(api[_-]?)?(key|token|secret|password)", re.IGNORECASE)
 """What settings are called that would hold the key itself."""
-_MEND: Final = (
+_FIX: Final = (
     "no key in this file: put it into a variable, and name that in api_key_env,"
     " or into a file of its own, and name that in api_key_file"
 )
@@ -31,15 +31,15 @@ def checked_names(table: Mapping[str, Any], path: str, notes: Notes) -> dict[str
             notes.add(f"{path}.{name}", found, expected, "api_key_env")
         else:
             form = key_pasted(given) if isinstance(given, str) else None
-            notes.add(f"{path}.{name}", _found(form), _MEND)
+            notes.add(f"{path}.{name}", _found(form), _FIX)
     for name, wrong in (("api_key_env", _wrong_variable), ("api_key_file", _wrong_file)):
         given = checked.get(name) or None
         checked[name] = given
         each = given if isinstance(given, list) else [] if given is None else [given]
         for it in each:
-            told = wrong(it)
-            if told is not None:
-                notes.add(f"{path}.{name}", *told)
+            problem = wrong(it)
+            if problem is not None:
+                notes.add(f"{path}.{name}", *problem)
                 checked[name] = None
                 break
     return checked

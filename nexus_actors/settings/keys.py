@@ -69,7 +69,7 @@ class LeftOutBecause:
 def read_keys(
     variables: _Names, files: _Names, environ: Mapping[str, str], beside: Path | None = None
 ) -> FoundKeys | LeftOutBecause:
-    """Read every key that is named; a relative file as `read_secret` has it. What is wrong is told
+    """Read every key that is named; a relative file as `read_secret` has it. What is wrong is noted
     without a character of a key."""
     keys: list[ProviderKey] = []
     missing: list[str] = []
@@ -106,7 +106,7 @@ def _wrong(key: str) -> str | None:
 
 
 def _odd_characters(key: str) -> str | None:
-    """What no key has in it; which one is not told, as it is a part of the key."""
+    """What no key has in it; which one is not shown, as it is a part of the key."""
     if not key.isascii():
         return "has characters that no key has: one that is not ASCII"
     if not key.isprintable():

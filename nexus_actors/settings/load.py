@@ -115,11 +115,11 @@ def _with_lines(errors: SettingsErrors, file: Path) -> SettingsErrors:
     """Each mistake of the file's with its line, in the order of the lines; others come last."""
     text = read_text(file)
     lines = {} if isinstance(text, Unreadable) else line_numbers(text)
-    told = [
+    noted = [
         replace(it, line=line_of(it.path, lines)) if it.source == str(file) else it
         for it in errors.mistakes
     ]
-    return SettingsErrors(tuple(sorted(told, key=lambda it: it.line or math.inf)))
+    return SettingsErrors(tuple(sorted(noted, key=lambda it: it.line or math.inf)))
 
 
 def parse_settings(
@@ -131,7 +131,8 @@ def parse_settings(
     sources: dict[str, str] = {}
     for name in sorted(mapping.keys() - set(_TOP)):
         _tell_unknown_section(name, mapping, notes)
-    # What stands below a misspelt name is read as it was meant, so that all of it is told at once.
+    # What stands below a misspelt name is read as it was meant, so that all mistakes are reported
+    # at once.
     mapping = {**mapping, **{meant: mapping[name] for meant, name in notes.written.items()}}
     _tell_unknown_variables(environ, notes)
     tables = {name: _table(mapping, name, notes, sources) for name in _MODELS}
@@ -195,9 +196,9 @@ def _check_leases(queue: QueueSettings, database: DatabaseSettings, notes: Notes
     each third of their time."""
     least = 1.5 * database.statement_timeout
     if queue.visibility_timeout < least:
-        told = f"queue.visibility_timeout: {queue.visibility_timeout:g} s is short"
+        warning = f"queue.visibility_timeout: {queue.visibility_timeout:g} s is short"
         notes.warnings.append(
-            f"{told}: a statement that takes [database] statement_timeout"
+            f"{warning}: a statement that takes [database] statement_timeout"
             f" ({database.statement_timeout:g} s) keeps leases from being extended in time, and"
             f" another process pays for the same calls again; {least:g} or more outlast it"
         )
@@ -255,8 +256,8 @@ def _tell_unknown_variables(environ: Mapping[str, str], notes: Notes) -> None:
     unknown = (it for it in sorted(environ) if it.startswith("NEXUS_") and it not in _VARIABLES)
     for name in unknown:
         if (close := nearest(name, _VARIABLES, cutoff=0.8)) is not None:
-            told = f"{name} in the environment means nothing"
-            notes.warnings.append(f"{told}; did you mean {close}?")
+            problem = f"{name} in the environment means nothing"
+            notes.warnings.append(f"{problem}; did you mean {close}?")
 
 
 def _table(

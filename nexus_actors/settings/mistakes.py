@@ -32,7 +32,7 @@ HIDDEN: Final = "a value that is not shown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One thing to mend."""
+    """One thing to fix."""
 
     path: str
     """`providers.groq.pool_size`, `routes[2].models[0]`, or an environment variable's name."""
@@ -47,7 +47,7 @@ class Mistake:
     """Of the file, where the setting stands."""
 
     def __str__(self) -> str:
-        return f"{self.place}: found {self.found}, {self.mend}"
+        return f"{self.place}: found {self.found}, {self.fix}"
 
     @property
     def place(self) -> str:
@@ -56,7 +56,7 @@ class Mistake:
         return where + (f": {self.path}" if self.path else "")
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         """What should stand there."""
         hint = f"; did you mean {self.nearest}?" if self.nearest else ""
         return f"expected {self.expected}{hint}"
@@ -82,7 +82,7 @@ class Notes:
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     spoilt: set[str] = field(default_factory=set)
-    """Providers that the config has, though something is wrong with them: told once, there."""
+    """Providers that the config has, though something is wrong with them: reported once, there."""
     unknown: dict[str, list[str]] = field(default_factory=dict)
     """Providers that it does not have, and where they are named."""
     places: Mapping[str, str] = field(default_factory=dict)
@@ -198,7 +198,7 @@ def add_validation_errors(
             notes.add_unknown_setting(format_path((prefix, *location)), name, known)
     for item in errors:
         if item["type"] == "missing" and item["loc"] in misspelt:
-            continue  # it is there, under a name that is told
+            continue  # it is there, under a name that is reported
         if item["type"] != "extra_forbidden":
             _add_wrong_value(notes, item, schema, prefix)
 
@@ -206,14 +206,14 @@ def add_validation_errors(
 def _add_wrong_value(
     notes: Notes, item: Mapping[str, Any], schema: Mapping[str, Any], prefix: str
 ) -> None:
-    location, told, given = item["loc"], item["msg"], item["input"]
+    location, message, given = item["loc"], item["msg"], item["input"]
     # A validator's own sentence says more than the schema.
     own = item["type"] == "value_error" or not location
-    of_one = _OF_ONE_FIELD.fullmatch(told.removeprefix(_OWN)) if own else None
+    of_one = _OF_ONE_FIELD.fullmatch(message.removeprefix(_OWN)) if own else None
     if of_one is not None and (
         not location or (isinstance(given, Mapping) and of_one[1] not in given)
     ):
-        location, told = (*location, of_one[1]), of_one[2]
+        location, message = (*location, of_one[1]), of_one[2]
         given = given.get(of_one[1]) if isinstance(given, Mapping) else given
     wanted = None if own else _schema_at(schema, location, schema)
     name = ".".join(map(str, location))
@@ -223,7 +223,7 @@ def _add_wrong_value(
     is_word = bool(choices) and isinstance(given, str) and _WORD.fullmatch(given) is not None
     found = "nothing" if missing else shown(given, "" if is_word else name)
     counted = unit(name) if wanted is not None and _is_number(wanted) else None
-    expected = _expected(wanted, told) + (f" ({counted})" if counted else "")
+    expected = _expected(wanted, message) + (f" ({counted})" if counted else "")
     close = nearest(given, map(str, choices)) if isinstance(given, str) and choices else None
     if wanted is not None and close is None and not is_secret_name(name):
         close = suggested_value(wanted, given, name)

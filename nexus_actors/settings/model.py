@@ -350,7 +350,7 @@ class LeftOut:
     """Those that are set and are none: the variable or file, and what is wrong with it."""
 
     @property
-    def told(self) -> str:
+    def warning(self) -> str:
         """The warning of it."""
         return f"provider {self.name} is left out: {self.why}"
 
@@ -380,7 +380,7 @@ class Settings:
     access: tuple[AccessToken, ...] = ()
     """Of `[dashboard.tokens]`: those whose files could be read."""
     warnings: tuple[str, ...] = ()
-    """One line each, to be told at start."""
+    """One line each, to be logged at the start."""
     file: Path | None = field(default=None, compare=False)
     """The config file read, if any."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)

@@ -61,7 +61,7 @@ def read_reach(
         if routes is not None:  # what they reach is wrong whatever else is
             _check_served(reach, False, environ, notes)
         return reach
-    notes.warnings += [it.told for it in left_out.values()]
+    notes.warnings += [it.warning for it in left_out.values()]
     _check_served(reach, routes is None, environ, notes)
     _check_coverage(route_list, notes)
     return reach
@@ -87,11 +87,11 @@ def _refuse_wrong_keys(
     left_out: Mapping[str, LeftOut], environ: Mapping[str, str], notes: Notes
 ) -> None:
     """Who gave a key wants an answer: `echo`'s would be a success that is none."""
-    for name, told in dict.fromkeys(key for it in left_out.values() for key in it.wrong_keys):
+    for name, problem in dict.fromkeys(key for it in left_out.values() for key in it.wrong_keys):
         source = "environment" if name in environ else notes.source
         expected = "a provider's key, or the variable unset"
         notes.mistakes.append(
-            Mistake(path=name, found=f"what {told}", expected=expected, source=source)
+            Mistake(path=name, found=f"what {problem}", expected=expected, source=source)
         )
 
 
@@ -117,7 +117,7 @@ def _echo_reach(left_out: dict[str, LeftOut], environ: Mapping[str, str], notes:
 
 
 def _check_served(reach: Reach, built_in: bool, environ: Mapping[str, str], notes: Notes) -> None:
-    """Every route must have a model that can be reached. What several lack is told once."""
+    """Every route must have a model that can be reached. What several lack is reported once."""
     lacking: list[tuple[set[str], list[str]]] = []
     """Providers, and the routes that reach only some of them."""
     for index, route in enumerate(reach.routes):

@@ -1,7 +1,7 @@
 """Where a config is no TOML: the line, what was read there, and what TOML wants.
 
 The parser stops at the first mistake. What stands wrong within one line is taken out, and the rest
-is read again, so that all such lines are told at once.
+is read again, so that all such lines are reported at once.
 """
 
 import json
@@ -15,7 +15,7 @@ from nexus_actors.config_file import no_toml
 from nexus_actors.settings.mistakes import is_secret_name
 
 _MOST: Final = 10
-"""Slips that are told at once."""
+"""The most slips that are reported at once."""
 _LONGEST: Final = 48
 _LOOKED_AT: Final = 200
 """Characters of a line: it may be as long as a file."""
@@ -75,9 +75,9 @@ def toml_slips(text: str, known: Collection[str]) -> tuple[Slip, ...]:
     return tuple(slips)
 
 
-def _slip(told: str, lines: Sequence[str], known: Collection[str]) -> Slip:
-    found, expected = no_toml(told)
-    place = _PLACE.search(told)
+def _slip(message: str, lines: Sequence[str], known: Collection[str]) -> Slip:
+    found, expected = no_toml(message)
+    place = _PLACE.search(message)
     number = int(place[1]) if place else None
     if number is None:  # at the end of the document
         number = next((i for i in range(len(lines), 0, -1) if lines[i - 1].strip()), None)
@@ -89,14 +89,14 @@ def _slip(told: str, lines: Sequence[str], known: Collection[str]) -> Slip:
     instead = f"[nexus_line_{number}]" if line.lstrip().startswith("[") else ""
     if "once" in expected and (twice := _twice(number, lines)) is not None:
         return Slip(f"{where}: {twice}", expected, number, instead)
-    if "Unclosed" in told:
+    if "Unclosed" in message:
         return Slip(found, "] or } at a list's or table's end, commas between its items", number)
-    if (wrong := _wrong_line(line.strip(), told)) is not None:
+    if (wrong := _wrong_line(line.strip(), message)) is not None:
         is_json = line.lstrip().startswith("{")
         return Slip(f"{where}: {_read(line, known)}", wrong, number, None if is_json else instead)
     match = _LINE.fullmatch(line)
     wrong = (
-        None if match is None else _wrong_pair(match["key"], match["sign"], match["value"], told)
+        None if match is None else _wrong_pair(match["key"], match["sign"], match["value"], message)
     )
     if wrong is None:
         return Slip(found, expected, number)
@@ -136,7 +136,7 @@ def _twice(number: int, lines: Sequence[str]) -> str | None:
     return None
 
 
-def _wrong_line(line: str, told: str) -> str | None:
+def _wrong_line(line: str, message: str) -> str | None:
     """Of what is no KEY = VALUE."""
     if line.startswith(("//", ";", "--", "/*", "!", "%")):
         return "# before a comment"
@@ -145,7 +145,7 @@ def _wrong_line(line: str, told: str) -> str | None:
     if line.startswith("["):
         if (quoted := _quoted_header(line)) is not None:
             return quoted
-        return f"[name], or [[routes]], alone on the line: {told.partition(' (at')[0].lower()}"
+        return f"[name], or [[routes]], alone on the line: {message.partition(' (at')[0].lower()}"
     if line.lower().startswith("export "):
         return "KEY = VALUE without export; variables belong into the environment"
     return None
@@ -170,15 +170,15 @@ def _quoted_header(line: str) -> str | None:
     return f"{_QUOTES}: {match['open']}{whole}{match['close']}"
 
 
-def _wrong_pair(key: str, sign: str, value: str, told: str) -> str | None:
-    if sign != "=" or "after a key" in told:
+def _wrong_pair(key: str, sign: str, value: str, message: str) -> str | None:
+    if sign != "=" or "after a key" in message:
         return f"a = between name and value: {_plain(key)} = VALUE" if value else "KEY = VALUE"
     if not value:
         return "a value after the =, or no such line"
     if re.search(r"[\u00ab\u00bb\u2018-\u201f]", value):
         return 'straight quotation marks around text: "text"'
     if value[0] in "\"'":
-        return _wrong_text(value, told)
+        return _wrong_text(value, message)
     if (word := _WORDS.get(value.lower())) is not None:
         return word
     if value[-1] in ";," and value[:-1].strip():
@@ -190,8 +190,8 @@ def _wrong_pair(key: str, sign: str, value: str, told: str) -> str | None:
     return f'text in quotation marks: {_plain(key)} = "text"'
 
 
-def _wrong_text(value: str, told: str) -> str | None:
-    if "escape" in told.lower() or ("\\" in value and value[0] == '"'):
+def _wrong_text(value: str, message: str) -> str | None:
+    if "escape" in message.lower() or ("\\" in value and value[0] == '"'):
         return r"text with \ in single quotation marks: 'C:\folder'"
     if value.count(value[0]) % 2:
         return f"the closing {value[0]} at the text's end"

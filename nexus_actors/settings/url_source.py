@@ -22,7 +22,7 @@ class _Found:
     """The setting or the variable."""
     source: str
     is_hidden: bool = False
-    """It came from a file that only we can read: nothing of it is told."""
+    """It came from a file that only we can read: nothing of it is shown."""
 
 
 def choose_url(

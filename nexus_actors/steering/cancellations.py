@@ -41,7 +41,7 @@ class Cancellations(GenServer):
         self._in_work = in_work
         self._patience = outages.patience("Cancellations")
         self._wake = Wake()
-        self._is_told = True
+        self._is_notified = True
         self._returning: dict[str, Job] = {}
         """Cancelled requests on their way back to the store, which may have them already."""
 
@@ -57,30 +57,30 @@ class Cancellations(GenServer):
 
     async def init(self) -> None:
         """Begin with a read."""
-        self._told()
+        self._notified()
         self.spawn_link(self._keep)
 
     async def _keep(self) -> None:
-        with self._hints.subscribe(CANCEL_CHANNEL, self._told):
+        with self._hints.subscribe(CANCEL_CHANNEL, self._notified):
             while True:
                 await self._wake.wait(RETURNING if self._returning else INTERVAL)
                 try:
-                    is_told, self._is_told = self._is_told, False
+                    is_notified, self._is_notified = self._is_notified, False
                     await self._look()
                     await self._hasten()
-                    if is_told:
+                    if is_notified:
                         await self._store.hasten_recent()
                 except StorageError as error:
-                    self._told()
+                    self._notified()
                     await self._patience.failed(error)
                     continue
                 self._patience.worked()
                 await trio.sleep(LINGER)
 
-    def _told(self, _payload: str | None = None) -> None:
+    def _notified(self, _payload: str | None = None) -> None:
         """A cancellation may concern a request that was given back a moment ago: check those,
         too."""
-        self._is_told = True
+        self._is_notified = True
         self._wake.set()
 
     async def _look(self) -> None:

@@ -30,7 +30,7 @@ log = structlog.get_logger("nexus.steering")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Levers:
+class Callbacks:
     """Callbacks that apply what this package cannot reach. They must not block."""
 
     resize: Callable[[], None] = lambda: None
@@ -47,7 +47,7 @@ class Scope:
     """The names of this node."""
     queue: str
     """The queue that this process leases from."""
-    levers: Levers = field(default_factory=Levers)
+    callbacks: Callbacks = field(default_factory=Callbacks)
 
 
 class Steering(GenServer):
@@ -150,9 +150,9 @@ class Steering(GenServer):
         if ended or begun:
             self._releases_until = trio.current_time() + RELEASING
         if self._desired.log_level != level or is_first:
-            self._scope.levers.set_level()
+            self._scope.callbacks.set_level()
         if self._desired.concurrency != concurrency or is_first:
-            self._scope.levers.resize()
+            self._scope.callbacks.resize()
         if (self._desired.drain is None) != (drained is None) or is_first:
             self._drain(is_wanted=self._desired.drain is not None)
         if ended or begun or is_first:

@@ -81,7 +81,7 @@ class DatabaseOwner(GenServer):
 
     async def _hold(self) -> None:
         deadline = trio.current_time() + self._settings.database.wait
-        told = ""
+        logged = ""
         while True:
             async with AsyncExitStack() as stack:
                 try:
@@ -91,11 +91,11 @@ class DatabaseOwner(GenServer):
                         self._error = error
                         self._opened.set()
                         return
-                    if str(error) != told:
-                        told = str(error)
+                    if str(error) != logged:
+                        logged = str(error)
                         left = round(deadline - trio.current_time(), 1)
-                        log.warning("waiting for the database", error=told, seconds_left=left)
-                        self._on_wait(told)
+                        log.warning("waiting for the database", error=logged, seconds_left=left)
+                        self._on_wait(logged)
                 else:
                     self._on_open(database)
                     self._opened.set()

@@ -21,7 +21,7 @@ async def replacement(store: RequestStore, end: Finish, error: StorageRefused) -
 
     Raises StorageRefused if the store refuses even a placeholder: then the value is not at fault.
     """
-    if not await store.rehearse(_placeholder(end, _told(end))):
+    if not await store.rehearse(_placeholder(end, _result_of(end))):
         return None
     refusal = error
     for candidate in _candidates(end, error):
@@ -44,7 +44,7 @@ async def others_pass(store: RequestStore, end: Finish, other: Finish | None) ->
 
 
 async def _passes(store: RequestStore, end: Finish, other: Finish | None) -> bool:
-    who = _told(other)
+    who = _result_of(other)
     someone = replace(_placeholder(end, who), request_id=who.request_id)
     try:
         return await store.rehearse(someone, lease_of=end.request_id)
@@ -69,14 +69,14 @@ def _candidates(end: Finish, error: StorageRefused) -> Iterator[Finish]:
 
 def unstorable(end: Finish, error: StorageRefused) -> Finish:
     """End the request with an error instead of its answer. Its cost stays on record."""
-    told = _told(end)
+    result = _result_of(end)
     failure = Failure(
         type=ErrorType.UNSTORABLE_RESULT,
         message=f"the answer could not be stored: {error}",
         retryable=False,
-        provider=told.outcome.provider,
+        provider=result.outcome.provider,
     )
-    fields, answered = result_fields(replace(told, outcome=failure)), result_fields(told)
+    fields, answered = result_fields(replace(result, outcome=failure)), result_fields(result)
     cost = {name: answered[name] for name in ("usage", "cost", "cost_basis")}
     return replace(
         end,
@@ -129,7 +129,7 @@ def _placeholder(end: Finish, who: LLMResult) -> Finish:
     )
 
 
-def _told(end: Finish | None) -> LLMResult:
+def _result_of(end: Finish | None) -> LLMResult:
     """The decoded result, or a made-up one if there is none."""
     result = decode_result(None if end is None else end.result)
     if isinstance(result, LLMResult):

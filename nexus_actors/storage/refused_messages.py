@@ -97,7 +97,7 @@ class Untaken:
     """How often it was not accepted although others were, in between."""
     until: float
     """When to try it again."""
-    told: str
+    message: str
     taken: int
     """How many others had been accepted by then."""
 
@@ -111,7 +111,7 @@ class HeldBack:
         self._rows: dict[int, Untaken] = {}
         self._taken = 0
 
-    def failed(self, msg_id: int, told: str, now: float) -> float:
+    def failed(self, msg_id: int, message: str, now: float) -> float:
         """A request was not accepted. Returns the seconds until its next try. They grow only while
         others are accepted; otherwise the store accepts nothing. If too many are remembered
         already, they are the longest pause."""
@@ -120,7 +120,7 @@ class HeldBack:
         before = self._rows.get(msg_id, Untaken(0, 0.0, "", -1))
         times = before.times + (self._taken > before.taken)
         pause = min(FIRST_PAUSE * 2.0 ** min(times - 1, 16), LONGEST_PAUSE)
-        self._rows[msg_id] = Untaken(times, now + pause, told, self._taken)
+        self._rows[msg_id] = Untaken(times, now + pause, message, self._taken)
         return pause
 
     def passed(self, deliveries: Sequence[Delivery], now: float) -> None:
@@ -137,5 +137,5 @@ class HeldBack:
         """A report of the requests that were refused repeatedly, lowest message number first; None
         if there are none."""
         lasting = sorted(msg_id for msg_id, it in self._rows.items() if it.times >= ENOUGH)
-        words = [self._rows[msg_id].told for msg_id in lasting[:SHOWN]]
+        words = [self._rows[msg_id].message for msg_id in lasting[:SHOWN]]
         return "; ".join(words + ["and others"] * (len(lasting) > SHOWN)) or None

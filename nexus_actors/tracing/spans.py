@@ -133,7 +133,7 @@ def spans_of(
     ]
     answer = job.outcome if isinstance(job.outcome, Answer) else None
     for attempt in job.attempts:
-        told = answer if attempt is job.attempts[-1] and attempt.outcome == "ok" else None
+        answered = answer if attempt is job.attempts[-1] and attempt.outcome == "ok" else None
         fixed = providers.get(attempt.provider, {})
         # Durations are known in milliseconds only, so the next span begins no earlier than this
         # ends.
@@ -144,7 +144,7 @@ def spans_of(
                 f"{name.CHAT} {_shown(attempt.model)}",
                 start,
                 start + attempt.duration_ms * 1_000_000,
-                {**fixed, **_asked(job.body), **_of_attempt(attempt), **_answered(told)},
+                {**fixed, **_asked(job.body), **_of_attempt(attempt), **_answered(answered)},
                 kind="client",
                 error=attempt.outcome != "ok",
             )
@@ -166,9 +166,9 @@ def _lease(job: Job, how: How, below: Below, queue: str) -> Span:
         name.DELIVERY: job.lease.read_ct,
         name.OUTCOME: how,
     }
-    told = {name.REQUEST_ID: job.request_id, name.GEN_AI_AGENT_ID: job.body.agent_id}
-    told |= {name.COMPLEXITY: job.body.complexity, name.TASK_TYPE: job.body.task_type}
-    attributes |= {key: _shown(it) for key, it in told.items() if it is not None}
+    of_request = {name.REQUEST_ID: job.request_id, name.GEN_AI_AGENT_ID: job.body.agent_id}
+    of_request |= {name.COMPLEXITY: job.body.complexity, name.TASK_TYPE: job.body.task_type}
+    attributes |= {key: _shown(it) for key, it in of_request.items() if it is not None}
     error = None
     if how == "ended":
         error = job.outcome.type if isinstance(job.outcome, Failure) else None
@@ -225,47 +225,47 @@ def _asked(body: object) -> Attributes:
 
 
 def _of_attempt(attempt: Attempt) -> Attributes:
-    told: Attributes = {
+    attributes: Attributes = {
         name.GEN_AI_OPERATION_NAME: name.CHAT,
         name.PROVIDER: attempt.provider,
         name.GEN_AI_REQUEST_MODEL: _shown(attempt.model),
         name.ATTEMPT_NUMBER: attempt.number,
     }
     if attempt.outcome != "ok":
-        told[name.ERROR_TYPE] = _error(attempt.outcome)
+        attributes[name.ERROR_TYPE] = _error(attempt.outcome)
     if attempt.status_code is not None:
-        told[name.HTTP_RESPONSE_STATUS_CODE] = attempt.status_code
+        attributes[name.HTTP_RESPONSE_STATUS_CODE] = attempt.status_code
     if attempt.first_text_ms is not None:
-        told[name.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = attempt.first_text_ms / 1000
+        attributes[name.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = attempt.first_text_ms / 1000
     if attempt.uncounted:
-        told[name.ATTEMPT_UNCOUNTED] = True
+        attributes[name.ATTEMPT_UNCOUNTED] = True
     if attempt.maybe_paid:
-        told[name.ATTEMPT_MAYBE_PAID] = True
+        attributes[name.ATTEMPT_MAYBE_PAID] = True
     if attempt.cost is not None:
-        told[name.COST] = attempt.cost
+        attributes[name.COST] = attempt.cost
     if attempt.cost_basis is not None:
-        told[name.COST_BASIS] = attempt.cost_basis
-    return told
+        attributes[name.COST_BASIS] = attempt.cost_basis
+    return attributes
 
 
 def _answered(answer: Answer | None) -> Attributes:
     if answer is None:
         return {}
     usage = answer.usage
-    told: Attributes = {
+    attributes: Attributes = {
         name.GEN_AI_RESPONSE_MODEL: _shown(answer.model),
         name.GEN_AI_USAGE_INPUT_TOKENS: usage.prompt_tokens,
         name.GEN_AI_USAGE_OUTPUT_TOKENS: usage.completion_tokens,
     }
     if answer.response_id is not None:
-        told[name.GEN_AI_RESPONSE_ID] = _shown(answer.response_id)
+        attributes[name.GEN_AI_RESPONSE_ID] = _shown(answer.response_id)
     if answer.finish_reason is not None:
-        told[name.GEN_AI_RESPONSE_FINISH_REASONS] = [_shown(answer.finish_reason)]
+        attributes[name.GEN_AI_RESPONSE_FINISH_REASONS] = [_shown(answer.finish_reason)]
     if usage.cached_tokens:
-        told[name.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage.cached_tokens
+        attributes[name.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage.cached_tokens
     if usage.reasoning_tokens:
-        told[name.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = usage.reasoning_tokens
-    return told
+        attributes[name.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = usage.reasoning_tokens
+    return attributes
 
 
 def _shown(text: str) -> str:

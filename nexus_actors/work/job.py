@@ -22,9 +22,9 @@ Key = tuple[int, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class LimitedRequest:
     """The request as it is sent to one candidate, within our own limits
-    (`admission/allowed.py`)."""
+    (`admission/output_limit.py`)."""
 
     request: LLMRequest
     notes: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ class Job:
     routes: Routes | None = None
     """The routes that chose `candidates`. If others are in force, the job is routed again before
     its next call."""
-    allowed: Allowed | None = None
+    limited: LimitedRequest | None = None
     """What is sent to the candidate to try now."""
     waits_since: float = inf
     """When the wait for this lease began: when the request was sent, or last given back."""

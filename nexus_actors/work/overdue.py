@@ -33,22 +33,22 @@ def timed_out(job: Job, held: Wait | None = None) -> str:
     """`timed out after 30 s while waiting for …, after 2 attempts (the last: …)`.
 
     `held`: why no call may begin for the job now. What the job waited for in the store before its
-    last lease is told, too, unless calls were made since.
+    last lease is named, too, unless calls were made since.
     """
     seconds = job.body.timeout if isinstance(job.body, LLMRequest) else None
-    told = "timed out" if seconds is None else f"timed out after {seconds:g} s"
+    reason = "timed out" if seconds is None else f"timed out after {seconds:g} s"
     waits = _waits(job, held)
     if waits:
-        told = f"{told} while waiting for {', and before that for '.join(waits)}"
+        reason = f"{reason} while waiting for {', and before that for '.join(waits)}"
     if count := job.attempt_count:
         last = f" (the last: {job.last_outcome})" if job.last_outcome else ""
-        return f"{told}, after {count} attempt{'' if count == 1 else 's'}{last}"
+        return f"{reason}, after {count} attempt{'' if count == 1 else 's'}{last}"
     if waits:
-        return told
+        return reason
     if not job.is_late:
-        return f"{told} before a call was made"
+        return f"{reason} before a call was made"
     again = " again" if job.leased_before > 0 else ""
-    return f"{told} in the queue, before a service took it{again}"
+    return f"{reason} in the queue, before a service took it{again}"
 
 
 def waits_too_long(job: Job, wait: Wait) -> str:

@@ -39,7 +39,7 @@ class TextStreams:
     must not block."""
 
     def __init__(self) -> None:
-        self._told: dict[TextStream, None] = {}
+        self._gathered: dict[TextStream, None] = {}
         self._buffered = 0
         self.on_text: Callable[[], None] = lambda: None
 
@@ -53,15 +53,15 @@ class TextStreams:
 
     def gather(self, stream: TextStream, length: int) -> None:
         """A stream has new text."""
-        self._told[stream] = None
+        self._gathered[stream] = None
         self._buffered += length
         self.on_text()
 
     def take(self) -> Mapping[str, list[Piece]]:
         """Take all pieces since the last call, by request, each request's in order."""
-        told, self._told = self._told, {}
+        gathered, self._gathered = self._gathered, {}
         self._buffered = 0
         pieces: dict[str, list[Piece]] = {}
-        for stream in told:
+        for stream in gathered:
             pieces.setdefault(stream.request_id, []).extend(stream.take())
         return pieces

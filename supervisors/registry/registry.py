@@ -296,8 +296,8 @@ class Registry(Alive):
 
     def _require_here(self) -> None:
         """Raise WrongThread unless this is the thread of the registry and all its listeners."""
-        told = [listener._target() for listener in self._listeners]
-        for process in (self._owner, *told):
+        listeners = [listener._target() for listener in self._listeners]
+        for process in (self._owner, *listeners):
             if process is not None:
                 process.must_be_here()
 

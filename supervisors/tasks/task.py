@@ -42,7 +42,7 @@ class Task(Alive, Generic[T_co]):
     a block of code, a trio nursery.
     """
 
-    __slots__ = ("_actor", "_awaiting", "_owner", "_taken", "_told", "monitor", "ref")
+    __slots__ = ("_actor", "_awaiting", "_is_delivered", "_owner", "_taken", "monitor", "ref")
 
     def __init__(self, actor: TaskActor[T_co]) -> None:
         self.ref = actor.ref
@@ -53,7 +53,7 @@ class Task(Alive, Generic[T_co]):
         self._owner = actor.owner
         self._awaiting = 0
         self._taken = False
-        self._told = False
+        self._is_delivered = False
         if self._owner is not None and isinstance(self._owner.actor, GenServer):
             self._owner.monitors[self.monitor] = self._process
         actor.on_end = self._tell
@@ -194,9 +194,15 @@ class Task(Alive, Generic[T_co]):
     def _tell(self) -> None:
         """Send the messages to the owner if the task has ended and nobody awaits it."""
         owner, reason = self._owner, self._process.reason
-        if owner is None or reason is None or self._awaiting or self._told or not self._is_watched:
+        if (
+            owner is None
+            or reason is None
+            or self._awaiting
+            or self._is_delivered
+            or not self._is_watched
+        ):
             return
-        self._told = True
+        self._is_delivered = True
         match self._actor.outcome:
             case Ok(value):
                 owner.mailbox.put((DEFERRED, _Message(self, TaskResult(self, value)), None))

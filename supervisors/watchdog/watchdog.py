@@ -148,14 +148,14 @@ class _Watch:
             self._in_loop(self._ref.send, accounts.judge(seconds))
 
     def _await_answer(self, due: float, accounts: Accounts) -> None:
-        told = False
+        is_reported = False
         while not self._listen():
             here = self._view.look()
             now = self._meter.read()
             accounts.look(now, here)
             seconds = now.at - due
-            if not told and accounts.culprit is not None and seconds >= self._threshold:
-                told = True
+            if not is_reported and accounts.culprit is not None and seconds >= self._threshold:
+                is_reported = True
                 logger.warning(
                     "the loop is blocked, for %.2f s so far: it is in %s",
                     seconds,

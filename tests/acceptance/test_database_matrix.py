@@ -45,7 +45,7 @@ CREATE TRIGGER slow BEFORE INSERT ON pgmq.a_ai_requests FOR EACH STATEMENT
     EXECUTE FUNCTION public.slow()
 """
 TROUBLES: dict[str, tuple[Sequence[str], Sequence[str]]] = {
-    # what is done to the database, and what mends it; {name} is the database's
+    # what is done to the database, and what fixes it; {name} is the database's
     "backends ended, the listening one too": ((END_ALL,), ()),
     "nobody let in": (
         ("ALTER DATABASE {name} ALLOW_CONNECTIONS false", END_ALL),
@@ -120,16 +120,16 @@ def test_a_database_that_cannot_be_used_for_a_while_costs_nothing(
     name = urlsplit(database_url).path.lstrip("/")
     elsewhere = urlsplit(database_url)._replace(path="/postgres").geturl()
     service = _begun(nexus, database_url)
-    harm, mend = TROUBLES[trouble]
+    harm, fix = TROUBLES[trouble]
     for statement in harm:
         query(elsewhere, statement.format(name=name))
     try:
-        if mend:
+        if fix:
             wait_for(lambda: WORDS[trouble] in service.log, "the trouble to be noticed")
             assert service.status()["state"] == "degraded"
         query(elsewhere, "SELECT pg_sleep(0.5)")
     finally:
-        for statement in mend:
+        for statement in fix:
             query(elsewhere, statement.format(name=name))
     _ended(service, database_url)
 
@@ -139,11 +139,11 @@ def test_what_the_database_cannot_do_for_a_while_is_waited_for(
     nexus: Nexus, database_url: str, trouble: str
 ) -> None:
     service = _begun(nexus, database_url)
-    harm, mend = INSIDE[trouble]
+    harm, fix = INSIDE[trouble]
     query(database_url, f"DO $do$ BEGIN EXECUTE $sql${harm}$sql$; END $do$")
     wait_for(lambda: WORDS[trouble] in service.log, "the trouble to be noticed")
     query(database_url, "SELECT pg_sleep(0.5)")
-    query(database_url, mend)
+    query(database_url, fix)
     _ended(service, database_url)
 
 

@@ -171,8 +171,8 @@ def an_operator_orders_a_node_and_is_on_record(inside: Inside, letter: int, url:
     assert "is stopped" in inside.run("actor", "show", "Pruner", "--node", host).stderr
     assert inside.run("actor", "start", "Pruner", "--node", host).returncode == 0
     assert inside.json("actor", "show", "Pruner", "--node", host)["sys_state"] == "running"
-    mended = json.dumps({"request_id": "bad", "model": "m"})
-    edited = inside.run("dead", "edit", str(letter), "--request", "-", stdin=mended)
+    changed = json.dumps({"request_id": "bad", "model": "m"})
+    edited = inside.run("dead", "edit", str(letter), "--request", "-", stdin=changed)
     assert edited.returncode == 0, edited.stderr
     wrong = inside.run("dead", "edit", str(letter), "--request", "-", stdin="[]")
     assert (wrong.returncode, "expected the request to be a JSON object" in wrong.stderr) == (

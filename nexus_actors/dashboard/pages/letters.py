@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nexus_actors.dashboard.letter_acts import NO_PROVIDER
+from nexus_actors.dashboard.letter_forms import NO_PROVIDER
 from nexus_actors.dashboard.parts import href
 from nexus_actors.dashboard.visit import PageError, View, Visit
 from nexus_actors.monitoring.letter_actions import AT_ONCE

@@ -146,13 +146,13 @@ def _attempts(entry: JournalEntry) -> Iterator[Mapping[str, Any]]:
 def _step(step: Mapping[str, Any]) -> Mapping[str, Any]:
     """A step as it is shown: its details, its message, and the skipped candidates with reasons."""
     detail = step["detail"] if isinstance(step["detail"], dict) else {"detail": step["detail"]}
-    told = dict(detail)
-    message = told.pop("message", None)
-    told.pop("candidates", None)  # shown with their costs
-    skipped = told.pop("skipped", None)
+    rest = dict(detail)
+    message = rest.pop("message", None)
+    rest.pop("candidates", None)  # shown with their costs
+    skipped = rest.pop("skipped", None)
     words = [
         f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in told.items()
+        for name, value in rest.items()
         if value is not None
     ]
     if outcome_of(step) != step["outcome"]:

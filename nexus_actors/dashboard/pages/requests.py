@@ -82,7 +82,7 @@ class Facet:
 class Looked:
     """A note that not all requests of a kind were read."""
 
-    told: str
+    text: str
     back_to: datetime | None = None
     """When the oldest request that was read ended."""
     href: str = ""
@@ -197,8 +197,8 @@ def _looked(found: Found, which: Filter, given: Mapping[str, str]) -> Iterator[L
             oldest -= timedelta(microseconds=1)
         back = {**given, "from": moment_text(which.since), "to": moment_text(oldest)}
         if oldest >= which.since:
-            told = f"the newest {EXACT:,} of those {_KINDS[kind.name]}, back to"
-            yield Looked(told, kind.oldest, href("/requests", back))
+            text = f"the newest {EXACT:,} of those {_KINDS[kind.name]}, back to"
+            yield Looked(text, kind.oldest, href("/requests", back))
 
 
 def _windows(given: Mapping[str, str]) -> list[tuple[str, str, bool]]:

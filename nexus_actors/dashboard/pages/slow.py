@@ -7,7 +7,7 @@ from typing import Any, Final
 from nexus_actors.dashboard.visit import View, Visit
 from nexus_actors.monitoring.control import read_control
 from nexus_actors.monitoring.money import read_budgets
-from nexus_actors.monitoring.waiting import LOOKED_AT, MENDS, Group, read_waiting
+from nexus_actors.monitoring.waiting import FIXES, LOOKED_AT, Group, read_waiting
 
 WORDS: Final[Mapping[str, str]] = {
     "provider_full": "All workers of its provider are busy",
@@ -30,7 +30,7 @@ class Why:
 
     group: Group
     meaning: str
-    mend: str
+    fix: str
     act: str
     """The action's name in `/act/NAME`; empty if there is none."""
     label: str
@@ -77,7 +77,7 @@ def _why(group: Group) -> Why:
         case "circuit_open" | "no_key" if provider:
             act, label = "pause", f"Pause {provider} with fallback"
             parameters = {"subject": "provider", "name": provider, "fallback": "1"}
-    return Why(group, WORDS.get(reason, ""), MENDS.get(reason, ""), act, label, parameters)
+    return Why(group, WORDS.get(reason, ""), FIXES.get(reason, ""), act, label, parameters)
 
 
 def _paused(lane: str) -> tuple[str, str]:

@@ -56,11 +56,11 @@ def violation(schema: Mapping[str, Any], text: str) -> str | None:
     try:
         validator.validate(parsed.value)
     except jsonschema_rs.ValidationError as error:
-        return _told(error)
+        return _breach(error)
     return None
 
 
-def _told(error: jsonschema_rs.ValidationError) -> str:
+def _breach(error: jsonschema_rs.ValidationError) -> str:
     keyword = str(error.schema_path[-1]) if error.schema_path else "the schema"
     # The names in the path come from the answer, and may contain anything.
     place = "/".join(clean_name(str(part)) for part in error.instance_path)[:100]

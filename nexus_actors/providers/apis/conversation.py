@@ -173,10 +173,12 @@ def read_conversation(request: LLMRequest) -> Conversation:
             unsaid.append(f"tools[{index}]")
         else:
             functions.append(replace(function, path=f"tools[{index}]"))
-    choice, told = sayable(read_choice(request.tool_choice), {it.name for it in functions})
+    choice, dropped_choice = sayable(
+        read_choice(request.tool_choice), {it.name for it in functions}
+    )
     if choice is None and request.tool_choice is not None:
-        told = "tool_choice"
-    unsaid += [told] if told else []
+        dropped_choice = "tool_choice"
+    unsaid += [dropped_choice] if dropped_choice else []
     return Conversation(
         system=tuple(system),
         system_paths=tuple(system_paths),

@@ -60,7 +60,7 @@ class Reading:
     """Those of `cache_write_tokens` that are kept for an hour, at an even higher price."""
     audio_input_tokens: int = 0
     audio_output_tokens: int = 0
-    told_cost: float | None = None
+    reported_cost: float | None = None
     """US dollars as the provider reports them, unchecked."""
     service_tier: str | None = None
     """The tier of the answer, such as `flex` or `priority`; None for the default one."""

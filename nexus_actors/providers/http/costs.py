@@ -48,9 +48,9 @@ def answer_price(
         return pricing.price(provider, settings.base_url, name, used, configured=configured)
 
     listed = answer_cost(reading, model, price_of)
-    for told in (reading.told_cost, _told_beside(headers)):
-        if told is not None and _is_believed(told, listed):
-            return Cost(told, "told")
+    for reported in (reading.reported_cost, _in_headers(headers)):
+        if reported is not None and _is_believed(reported, listed):
+            return Cost(reported, "told")
     if listed is None:
         return Cost(None, "unknown")
     return Cost(listed.dollars, "partial" if listed.dollars is None else "list")
@@ -89,17 +89,17 @@ def reading_tokens(reading: Reading) -> pricing.Tokens | None:
     )
 
 
-def _told_beside(headers: Mapping[str, str]) -> float | None:
+def _in_headers(headers: Mapping[str, str]) -> float | None:
     """The cost in a gateway's header. It also sends 0 if it does not know."""
     try:
-        told = float(headers.get(COST_HEADER) or "")
+        reported = float(headers.get(COST_HEADER) or "")
     except ValueError:
         return None
-    return told if told > 0 else None
+    return reported if reported > 0 else None
 
 
-def _is_believed(told: float, listed: pricing.Price | None) -> bool:
-    if not isfinite(told) or not 0 <= told <= pricing.MOST_A_CALL_COSTS:
+def _is_believed(reported: float, listed: pricing.Price | None) -> bool:
+    if not isfinite(reported) or not 0 <= reported <= pricing.MOST_A_CALL_COSTS:
         return False
     most = None if listed is None else listed.dollars
-    return not most or told <= MOST_TIMES_THE_LIST * most
+    return not most or reported <= MOST_TIMES_THE_LIST * most

@@ -110,8 +110,8 @@ class HttpProviderSession:
         is_value = outcome.refused_value or (
             named is not None and names_a_value(outcome.refused_field or "", named, prepared.names)
         )
-        told = replace(outcome, instead=instead, refused_field=named, refused_value=is_value)
-        return self._masked(told, request)
+        failure = replace(outcome, instead=instead, refused_field=named, refused_value=is_value)
+        return self._masked(failure, request)
 
     def _prepare(
         self,
@@ -151,12 +151,12 @@ class HttpProviderSession:
             return _with_place(self._read(answer, owner, stream), url, owner.model)
         # A stream with its last event is an answer, and paid for, whatever happened after it. The
         # empty line after that event may be missing.
-        told = None if stream is None else stream.whole()
-        if stream is not None and not isinstance(told, Mapping):
+        streamed = None if stream is None else stream.whole()
+        if stream is not None and not isinstance(streamed, Mapping):
             stream.close()
-            told = stream.whole()
-        if isinstance(told, Mapping):
-            return self._understood(told, owner, stream, answer.headers)
+            streamed = stream.whole()
+        if isinstance(streamed, Mapping):
+            return self._understood(streamed, owner, stream, answer.headers)
         return broken_failure(answer, timeout)
 
     def _read(self, answer: HttpAnswer, owner: Owner, stream: AnswerStream | None) -> Outcome:

@@ -13,10 +13,10 @@ _UNKNOWN_NAME: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.
 
 def why_unconnected(error: BaseException) -> str:
     """The cause of the transport's error; of several, the most specific."""
-    return min(map(_told, _causes(error, set())))[1]
+    return min(map(_ranked, _causes(error, set())))[1]
 
 
-def _told(cause: BaseException) -> tuple[int, str]:
+def _ranked(cause: BaseException) -> tuple[int, str]:
     """Rank (lower is more specific) and description of a cause."""
     match cause:
         case socket.gaierror(errno=number) if number in _UNKNOWN_NAME:

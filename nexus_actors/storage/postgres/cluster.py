@@ -99,8 +99,10 @@ def _make_cluster(fresh: Path, data_dir: Path, user: pwd.struct_passwd | None) -
     if done.returncode != 0:
         shutil.rmtree(fresh, ignore_errors=True)
         said = [line for line in done.stderr.splitlines() if "error:" in line or "FATAL:" in line]
-        told = f": {said[-1]}" if said else ""
-        raise DatabaseStartError("unusable", f"cannot make a database cluster in {data_dir}{told}")
+        detail = f": {said[-1]}" if said else ""
+        raise DatabaseStartError(
+            "unusable", f"cannot make a database cluster in {data_dir}{detail}"
+        )
 
 
 def _let_in(data_dir: Path, user: pwd.struct_passwd) -> None:

@@ -78,9 +78,9 @@ class DirectWay:
         pause = min(FIRST_PAUSE * 2.0 ** min(self._failures, 10), LONGEST_PAUSE)
         self._shut_until = trio.current_time() + pause
         self._failures += 1
-        told = "results go by the results queue for now"
+        message = "results go by the results queue for now"
         if self._failures == 1:  # a lock, or one row: the queue's way bears it, and nobody need act
-            log.info(told, error=str(error))
+            log.info(message, error=str(error))
         elif self._failures == 2:  # it lasts
-            log.warning(told, error=str(error))
+            log.warning(message, error=str(error))
         self._trouble = None if isinstance(error, StorageRefused) else str(error)

@@ -177,10 +177,10 @@ class _Server:
         while True:
             began = trio.current_time()
             await self._guard.wait()
-            told = "the embedded PostgreSQL server has ended"
+            message = "the embedded PostgreSQL server has ended"
             if patience is None:
-                raise StorageUnavailable(f"{told}; see its log")
-            patience.note(StorageUnavailable(f"{told}, and is started again; see its log"))
+                raise StorageUnavailable(f"{message}; see its log")
+            patience.note(StorageUnavailable(f"{message}, and is started again; see its log"))
             if trio.current_time() < began + SHORT_LIFE:
                 await trio.sleep(AGAIN)
             while patience.tried:
@@ -289,9 +289,9 @@ def _does_not_start(data_dir: Path) -> DatabaseStartError:
     """The error, with the server's last words. They quote no request, since it has served none."""
     log = data_dir / "postgres.log"
     said = [line for line in _end_of(log).splitlines() if " FATAL: " in line or " PANIC: " in line]
-    told = f" ({said[-1].partition('] ')[2]})" if said else ""
+    detail = f" ({said[-1].partition('] ')[2]})" if said else ""
     return DatabaseStartError(
-        "unusable", f"the embedded server does not start{told}; its log is {log}"
+        "unusable", f"the embedded server does not start{detail}; its log is {log}"
     )
 
 

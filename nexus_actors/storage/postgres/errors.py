@@ -35,13 +35,13 @@ StartProblem = Literal[
 
 class DatabaseStartError(StorageError):
     """The database cannot be used. `kind` distinguishes an operator's mistake from an outage;
-    `mend` is the fix, if `cause` does not contain it."""
+    `fix` says what to do, if `cause` does not contain it."""
 
-    def __init__(self, kind: StartProblem, cause: str, mend: str = "") -> None:
-        super().__init__(f"{cause}; {mend}" if mend else cause)
+    def __init__(self, kind: StartProblem, cause: str, fix: str = "") -> None:
+        super().__init__(f"{cause}; {fix}" if fix else cause)
         self.kind: StartProblem = kind
         self.cause = cause
-        self.mend = mend
+        self.fix = fix
 
 
 class DatabaseMisconfigured(DatabaseStartError):
@@ -72,7 +72,7 @@ _SESSIONS = (
     " pool_mode = transaction), connect to PostgreSQL itself, or with pool_mode = session"
 )
 # No such table, function, schema or column; a missing privilege. None of these is temporary.
-_MENDS = {
+_FIXES = {
     **dict.fromkeys(("42P01", "42883", "3F000", "42703"), _MIGRATE),
     "42501": _GRANT,
     **dict.fromkeys(("26000", "42P05"), _SESSIONS),
@@ -124,10 +124,10 @@ def translate(error: BaseException) -> StorageError:
     if isinstance(error, asyncpg.PostgresError):
         if _state(error)[:2] in _REFUSALS:
             return StorageRefused(f"the database refused: {describe(error)}")
-        mend = _mend(error)
-        told = f"{describe(error)}; {mend}" if mend else describe(error)
+        fix = _fix(error)
+        message = f"{describe(error)}; {fix}" if fix else describe(error)
         kind = StorageStrained if _state(error) in _OF_ROWS else StorageUnavailable
-        return kind(f"the database cannot do it now: {told}")
+        return kind(f"the database cannot do it now: {message}")
     if isinstance(error, ValueError | OverflowError):
         return StorageRefused(f"the database cannot hold {describe(error)}")
     kind = StorageStrained if isinstance(error, TimeoutError) else StorageUnavailable
@@ -145,12 +145,12 @@ def is_of_rows(error: StorageError) -> bool:
 def is_for_the_owner(error: StorageError) -> bool:
     """Whether the error lasts until the database's owner does what the message says."""
     cause = error.__cause__
-    return isinstance(cause, asyncpg.PostgresError) and _mend(cause) is not None
+    return isinstance(cause, asyncpg.PostgresError) and _fix(cause) is not None
 
 
-def _mend(error: asyncpg.PostgresError) -> str | None:
+def _fix(error: asyncpg.PostgresError) -> str | None:
     """What an operator should run. None if a foreign function, such as a trigger, raised it."""
-    return None if _raised_in(error) else _MENDS.get(_state(error))
+    return None if _raised_in(error) else _FIXES.get(_state(error))
 
 
 @contextmanager
@@ -216,12 +216,12 @@ def _origin(error: asyncpg.PostgresError) -> str:
         _identifier(getattr(error, name, None))
         for name in ("schema_name", "table_name", "column_name", "constraint_name")
     )
-    told = [f"constraint {constraint}"] if constraint else []
-    told += [f"column {column}"] if column else []
-    told += [f"table {schema}.{table}" if schema else f"table {table}"] if table else []
+    parts = [f"constraint {constraint}"] if constraint else []
+    parts += [f"column {column}"] if column else []
+    parts += [f"table {schema}.{table}" if schema else f"table {table}"] if table else []
     raised = _raised_in(error)
-    told += [f"in function {raised}"] if raised else []
-    return "".join(f", {it}" for it in told)
+    parts += [f"in function {raised}"] if raised else []
+    return "".join(f", {it}" for it in parts)
 
 
 def _raised_in(error: asyncpg.PostgresError) -> str | None:

@@ -182,14 +182,14 @@ async def _take_turn(connection: Connection, queues: Queues, where: str) -> bool
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
-    told = False
+    is_logged = False
     while not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
         holders = await lock_holders(connection, LOCK)
         if loop.time() > deadline:
             raise _held_up(where, "the lock of its migrations is", holders)
-        if not told:
+        if not is_logged:
             log.warning("waiting for the lock of the migrations, held by %s", named(holders))
-            told = True
+            is_logged = True
         await asyncio.sleep(LOOK_AGAIN)
         if not await missing_parts(connection, queues, where):
             return False

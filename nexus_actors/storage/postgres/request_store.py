@@ -254,7 +254,7 @@ class PostgresRequestStore:
         if not any(item.attempts for item in batch):
             return 0
         rows = await self._fetch("record_late", self._owner, encoding.attempts(batch))
-        return int(rows[0]["told"])
+        return int(rows[0]["recorded"])
 
     async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
         """See `RequestStore.reclaim`."""

@@ -67,16 +67,16 @@ class PostgresResultStore:
         if not rows:
             return
         if superseding := [_row(row) for row in rows if row.supersedes]:
-            with _grant_told():
+            with _update_privilege():
                 await self._pool.run(fetch, self._supersede, document(superseding))
         await self._pool.run(fetch, self._store, document(_row(row) for row in rows))
 
     async def rehearse(self, row: JobResult) -> None:
         """See `ResultStore.rehearse`."""
-        told = document([_row(row)])
-        before = (self._supersede, told) if row.supersedes else ()
-        with _grant_told():
-            _, usage = await self._pool.run(rehearsal, self._store, told, before=before)
+        row_document = document([_row(row)])
+        before = (self._supersede, row_document) if row.supersedes else ()
+        with _update_privilege():
+            _, usage = await self._pool.run(rehearsal, self._store, row_document, before=before)
         refuse_if_full(usage)
 
     async def set_aside(
@@ -101,7 +101,7 @@ class PostgresResultStore:
 
 
 @contextmanager
-def _grant_told() -> Iterator[None]:
+def _update_privilege() -> Iterator[None]:
     """If the role lacks UPDATE, refuse only rows that supersede errors: the others can be
     stored."""
     try:

@@ -23,8 +23,8 @@ async def refuse_conflicting_objects(
     columns = _result_columns(queues) if stores_results else []
     rows = await connection.fetch(read("queries", "conflicting_objects"), names, columns)
     if rows:
-        told = "; ".join(row["what"] for row in rows)
-        raise DatabaseStartError("unusable", f"cannot use the database {where}: {told}")
+        conflicts = "; ".join(row["what"] for row in rows)
+        raise DatabaseStartError("unusable", f"cannot use the database {where}: {conflicts}")
 
 
 async def refuse_newer(connection: Connection, where: str) -> None:

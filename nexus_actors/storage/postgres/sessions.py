@@ -114,9 +114,9 @@ async def refuse_transaction_pooling(connection: Connection, url: str) -> None:
                 changed = theirs is not None and held != theirs
                 theirs = held
                 if held == mine or changed or await _pid(connection) != mine:
-                    raise TransactionPooling(_told(url))
+                    raise TransactionPooling(_explanation(url))
             if await _pid(connection) != mine:
-                raise TransactionPooling(_told(url))
+                raise TransactionPooling(_explanation(url))
     finally:
         other.terminate()
 
@@ -126,7 +126,7 @@ async def _pid(connection: Connection) -> int:
     return pid
 
 
-def _told(url: str) -> str:
+def _explanation(url: str) -> str:
     return (
         f"the pooler at {location(url)} gives each transaction another session of the server"
         " (PgBouncer's pool_mode = transaction or statement), and nexus needs sessions of its own:"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from nexus_actors.dashboard.acts import ACTS
+from nexus_actors.dashboard.action_forms import ACTION_FORMS
 from nexus_actors.dashboard.forms import checked
 from nexus_actors.monitoring import reading
 from nexus_actors.monitoring.overview import read_present
@@ -117,8 +117,8 @@ async def test_each_action_does_what_it_says_and_is_on_record_once(database_url:
     ):
         await add_node(ask)
         for name, given, expected in ACTIONS:
-            act = ACTS[name]
-            action = act.make(checked(act, given))
+            form = ACTION_FORMS[name]
+            action = form.make(checked(form, given))
             assert isinstance(await action.preview(reader), str)
             done = await action.carry_out(reader, BY)
             assert done.startswith(expected), (name, done)
@@ -143,8 +143,8 @@ async def test_what_an_action_shows_as_sql_is_what_it_does(database_url: str) ->
     async with asking(database_url) as ask:
         await add_node(ask)
         for name, given, _ in ACTIONS:
-            act = ACTS[name]
-            action = act.make(checked(act, given))
+            form = ACTION_FORMS[name]
+            action = form.make(checked(form, given))
             for statement in action.sql.removesuffix(";").split(";\n"):
                 await ask(statement)
         told = await ask("SELECT action, subject, detail::text FROM nexus.audit ORDER BY number")

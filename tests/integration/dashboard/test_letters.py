@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.dashboard import acting, letter_acts
+from nexus_actors.dashboard import action_pages, letter_forms
 from nexus_actors.monitoring import letter_actions
 from nexus_actors.monitoring import letters as reading
 from nexus_actors.monitoring.letter_actions import (
@@ -229,8 +229,8 @@ async def typed(browser: Browser, sql: str) -> None:
 async def test_a_question_is_asked_though_counting_takes_too_long(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acting, "PREVIEW_TIMEOUT", 0.0)
-    monkeypatch.setattr(letter_acts, "PREVIEW_TIMEOUT", 0.0)
+    monkeypatch.setattr(action_pages, "PREVIEW_TIMEOUT", 0.0)
+    monkeypatch.setattr(letter_forms, "PREVIEW_TIMEOUT", 0.0)
     [number] = await dead(browser, letter("r"))
     for name, query in (("purge-many", {"reason": "timeout"}), ("retry", {"number": number})):
         form = await browser.get(f"/act/{name}", **query)

@@ -14,7 +14,7 @@ from nexus_actors.doctor.examine import OF_DATABASE
 from nexus_actors.operations.instance import claim_instance
 from nexus_actors.storage.postgres.claim import key_of, open_claim, place
 from nexus_actors.storage.postgres.connection import fetch, open_postgres
-from tests.doctors import House, assert_told
+from tests.doctors import House, assert_result
 from tests.integration.storage.test_privileges import (
     execute,
     holding,
@@ -167,7 +167,7 @@ async def test_each_broken_thing_is_found_and_its_fix_named(
         found = await house.look(*NAMES)
     for _, check, *expected in SABOTAGE.values():
         (told,) = (it for it in found if it.check == check and expected[1] in it.says)
-        assert_told(told, *expected)
+        assert_result(told, *expected)
     assert len([it for it in found if it.verdict != "ok"]) == len(SABOTAGE)
 
 
@@ -180,7 +180,9 @@ async def test_an_extension_that_the_server_has_newer_is_advice(
     monkeypatch.setattr("nexus_actors.doctor.schema.row_of", row_of)
     house.configure(url=database_url)
     told = await house.find("pgmq")
-    assert_told(told, "advice", "is 1.6.0, and the server has 1.8.1", "ALTER EXTENSION pgmq UPDATE")
+    assert_result(
+        told, "advice", "is 1.6.0, and the server has 1.8.1", "ALTER EXTENSION pgmq UPDATE"
+    )
 
 
 async def test_what_a_role_lacks_is_told_by_name(house: House, database_url: str) -> None:
@@ -203,14 +205,14 @@ async def test_what_a_role_lacks_is_told_by_name(house: House, database_url: str
         after = {it.check: it.verdict for it in await house.look("writing", "connections")}
         await execute(database_url, f"ALTER ROLE {role} CONNECTION LIMIT 0")
         full = await house.find("database")
-    assert_told(full, "wrong", "too many connections for role", "end sessions that nobody needs")
+    assert_result(full, "wrong", "too many connections for role", "end sessions that nobody needs")
     lacks = f"the role {role} lacks INSERT on nexus.attempts"
-    assert_told(found["privileges"], "wrong", lacks, f"nexus db roles --service {role}")
+    assert_result(found["privileges"], "wrong", lacks, f"nexus db roles --service {role}")
     left = "4 connections are left of the role's 4, and a service takes 13"
-    assert_told(found["connections"], "wrong", left, "CONNECTION LIMIT 13")
-    assert_told(found["writing"], "wrong", "read_only is on, set for the user")
+    assert_result(found["connections"], "wrong", left, "CONNECTION LIMIT 13")
+    assert_result(found["writing"], "wrong", "read_only is on, set for the user")
     pending = "it has yet to be given the index nexus.requests_queued"
-    assert_told(found["migrations"], "wrong", pending, "as the owner")
+    assert_result(found["migrations"], "wrong", pending, "as the owner")
     assert after == {"writing": "ok", "connections": "ok"}
 
 
@@ -227,7 +229,7 @@ async def test_a_service_that_is_draining_here_is_named(house: House, database_u
             await pool.run(fetch, row, instance.id, os.getpid())
         told = await house.find("nodes")
     pid = os.getpid()
-    assert_told(told, "ok", f"nexus@here, the service here (pid {pid}), is draining: 3 requests")
+    assert_result(told, "ok", f"nexus@here, the service here (pid {pid}), is draining: 3 requests")
 
 
 _KINDS = ("service", "producer", "operator")
@@ -238,10 +240,10 @@ async def test_a_database_that_was_never_prepared_is_no_fault_of_its_own(
 ) -> None:
     house.configure(url=empty_database_url)
     found = {it.check: it for it in await house.look(*NAMES)}
-    assert_told(found["pgmq"], "advice", "not installed", "nexus db migrate")
-    assert_told(found["migrations"], "advice", "the table nexus.migrations", "nexus db migrate")
+    assert_result(found["pgmq"], "advice", "not installed", "nexus db migrate")
+    assert_result(found["migrations"], "advice", "the table nexus.migrations", "nexus db migrate")
     for name in ("privileges", "producers", "nodes", "queue", "waiting", "pauses"):
-        assert_told(found[name], "not checked", "nothing of ours yet: see migrations")
+        assert_result(found[name], "not checked", "nothing of ours yet: see migrations")
     assert {it.verdict for it in found.values()} == {"ok", "advice", "not checked"}
 
 
@@ -253,14 +255,14 @@ async def test_what_is_newer_or_strange_is_refused_with_its_fix(
         database_url, "INSERT INTO nexus.migrations (number, name) VALUES (9999, '9999_later')"
     )
     told = await house.find("migrations")
-    assert_told(told, "wrong", "at version 9999 (9999_later), newer than", "upgrade the program")
+    assert_result(told, "wrong", "at version 9999 (9999_later), newer than", "upgrade the program")
     await execute(database_url, "ALTER TABLE job_results DROP CONSTRAINT job_results_pkey CASCADE")
     told = await house.find("migrations")
-    assert_told(told, "wrong", "no primary key", "ALTER TABLE public.job_results ADD PRIMARY KEY")
+    assert_result(told, "wrong", "no primary key", "ALTER TABLE public.job_results ADD PRIMARY KEY")
     monkeypatch.setattr(database, "OLDEST", 99)
-    assert_told(await house.find("server"), "wrong", "and 99 or newer is needed", "pg_upgrade")
+    assert_result(await house.find("server"), "wrong", "and 99 or newer is needed", "pg_upgrade")
     hour_behind = await house.find("clock", now=lambda: time.time() - 3600)
-    assert_told(hour_behind, "advice", "clock is 3600 s behind the database's", "set-ntp true")
+    assert_result(hour_behind, "advice", "clock is 3600 s behind the database's", "set-ntp true")
 
 
 OPEN = {"standby": False, "read_only": True, "database": "app", "role": "nexus"}
@@ -319,10 +321,10 @@ async def test_what_the_server_says_of_itself_has_its_own_fix(
             return told
 
         monkeypatch.setattr(database, "row_of", row_of)
-        assert_told(await house.find(check), "wrong", *expected)
+        assert_result(await house.find(check), "wrong", *expected)
     with claim_instance(house.data_dir):  # one that runs has its own
         told = await house.find("connections")
-    assert_told(told, "advice", "of the database's 10", "CONNECTION LIMIT 22")
+    assert_result(told, "advice", "of the database's 10", "CONNECTION LIMIT 22")
 
 
 async def test_a_database_that_cannot_hold_every_character_is_wrong(
@@ -338,7 +340,7 @@ async def test_a_database_that_cannot_hold_every_character_is_wrong(
         told = await house.find("encoding")
     finally:
         await execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
-    assert_told(told, "wrong", "its encoding is LATIN1", "ENCODING 'UTF8' TEMPLATE template0")
+    assert_result(told, "wrong", "its encoding is LATIN1", "ENCODING 'UTF8' TEMPLATE template0")
 
 
 async def test_a_copy_of_a_data_dir_is_known_before_it_starts(
@@ -347,17 +349,19 @@ async def test_a_copy_of_a_data_dir_is_known_before_it_starts(
     house.configure(url=database_url)
     own = "7b1f7a52-1111-4222-8333-944455566677"
     house.data_dir.mkdir(mode=0o700)
-    assert_told(await house.find("copies"), "ok", "no instance-id yet")
+    assert_result(await house.find("copies"), "ok", "no instance-id yet")
     (house.data_dir / "instance-id").write_text(own)
-    assert_told(await house.find("copies"), "ok", "nobody else has it")
+    assert_result(await house.find("copies"), "ok", "nobody else has it")
     elsewhere = place("far-away", "boot", 4711, "/elsewhere", "pid:[1]")
     async with open_postgres(database_url) as pool, open_claim(pool, own, elsewhere):
         told = await house.find("copies")
-    assert_told(told, "wrong", "runs on far-away (pid 4711)", f"rm {house.data_dir}/instance-id")
+    assert_result(told, "wrong", "runs on far-away (pid 4711)", f"rm {house.data_dir}/instance-id")
     first, second = key_of(own)
     async with holding(database_url, f"pg_advisory_lock({first}, {second})", "psql"):
         told = await house.find("copies")
-    assert_told(told, "advice", "application psql, which is no service of ours", "end that session")
+    assert_result(
+        told, "advice", "application psql, which is no service of ours", "end that session"
+    )
 
 
 async def test_a_chore_that_nobody_does_is_told(house: House, database_url: str) -> None:
@@ -369,7 +373,7 @@ async def test_a_chore_that_nobody_does_is_told(house: House, database_url: str)
             "INSERT INTO nexus.chores (chore, queue, made_at)"
             " VALUES ('prune', 'ai_requests', now() - interval '3 h')"
         )
-        assert_told(await house.find("pruning"), "ok", "no service runs")
+        assert_result(await house.find("pruning"), "ok", "no service runs")
         async with open_database(database_url, instance_id="one"):
             told = await house.find("pruning")
-    assert_told(told, "advice", "nobody has completed a round for 3 h", "nexus nodes")
+    assert_result(told, "advice", "nobody has completed a round for 3 h", "nexus nodes")

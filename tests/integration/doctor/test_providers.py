@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from nexus_actors.doctor import keys
-from nexus_actors.doctor.finding import Told
-from tests.doctors import House, assert_told
+from nexus_actors.doctor.finding import CheckResult
+from tests.doctors import House, assert_result
 from tests.http_server import Reply, ScriptedServer, scripted_server
 
 KEY = "sk-canary-0123456789"
@@ -41,10 +41,10 @@ def table(name: str, server: ScriptedServer, **changes: str) -> str:
 
 async def looked(
     house: House, toml: str, names: Iterable[str], **given: Any
-) -> dict[str, list[Told]]:
+) -> dict[str, list[CheckResult]]:
     house.configure(toml)
     environ = {f"{name.upper()}_KEY": KEY for name in names}
-    found: dict[str, list[Told]] = {}
+    found: dict[str, list[CheckResult]] = {}
     for told in await house.look("providers", environ=environ, **given):
         found.setdefault(told.finding.subject, []).append(told)
     return found
@@ -83,7 +83,7 @@ async def test_what_each_answer_means(house: House) -> None:
         asked = {(it.method, it.path, it.headers.get("authorization")) for it in server.requests}
     for name, (_, *expected) in REPLIES.items():
         (told,) = found[name]
-        assert_told(told, *expected)
+        assert_result(told, *expected)
     assert asked == {("GET", f"/{name}/models", f"Bearer {KEY}") for name in REPLIES}
     assert KEY not in repr(found)
 
@@ -97,8 +97,8 @@ async def test_a_server_that_hangs_holds_up_no_other(
         with trio.fail_after(60):
             found = await looked(house, toml, ["frozen"])
     (frozen,), (other,) = found["frozen"], found["e"]
-    assert_told(frozen, "wrong", "no answer within 0.3 s", "correct [providers.frozen] base_url")
-    assert_told(other, "not checked", "kind echo")
+    assert_result(frozen, "wrong", "no answer within 0.3 s", "correct [providers.frozen] base_url")
+    assert_result(other, "not checked", "kind echo")
 
 
 async def test_a_model_that_the_server_does_not_have_is_told(house: House) -> None:
@@ -107,8 +107,8 @@ async def test_a_model_that_the_server_does_not_have_is_told(house: House) -> No
         toml = table("one", server, model="gpt-6-lunar")
         found = await looked(house, toml, ["one"])
     well, unknown = found["one"]
-    assert_told(well, "ok", "answers")
-    assert_told(unknown, "advice", "one/gpt-6-lunar, which a route names", "one/gpt-6-luna?")
+    assert_result(well, "ok", "answers")
+    assert_result(unknown, "advice", "one/gpt-6-lunar, which a route names", "one/gpt-6-luna?")
 
 
 KINDS: dict[str, tuple[str, str, Any]] = {
@@ -128,7 +128,7 @@ async def test_each_kind_is_asked_in_its_own_way(house: House, transport: str) -
         by_path = {it.path: it for it in server.requests}
     for kind, (path, header, _) in KINDS.items():
         (told,) = found[kind]
-        assert_told(told, "ok", f"takes {kind.upper()}_KEY")
+        assert_result(told, "ok", f"takes {kind.upper()}_KEY")
         request = by_path[f"/{kind}{path}"]
         assert (request.method, request.body) == ("GET", b"")
         assert KEY in request.headers[header]
@@ -143,8 +143,8 @@ async def test_a_key_is_proved_only_where_it_is_asked_for(house: House) -> None:
         found = await looked(house, toml, presets)
         paths = {it.path for it in server.requests}
     assert paths == set(presets.values())
-    assert_told(found["openrouter"][0], "ok", "takes OPENROUTER_KEY")
-    assert_told(found["llama_cpp"][0], "not checked", "only a call that costs would tell")
+    assert_result(found["openrouter"][0], "ok", "takes OPENROUTER_KEY")
+    assert_result(found["llama_cpp"][0], "not checked", "only a call that costs would tell")
 
 
 async def test_a_server_that_is_not_there_is_told_with_its_place(house: House) -> None:
@@ -156,8 +156,10 @@ async def test_a_server_that_is_not_there_is_told_with_its_place(house: House) -
             '[providers.e]\nkind = "echo"\n[[routes]]\nmodels = ["box/m", "e/m"]\n'
         )
         box, echo = await house.look("providers")
-    assert_told(box, "wrong", f"cannot connect to {place}: connection refused", "start that server")
-    assert_told(echo, "not checked", "kind echo")
+    assert_result(
+        box, "wrong", f"cannot connect to {place}: connection refused", "start that server"
+    )
+    assert_result(echo, "not checked", "kind echo")
 
 
 async def test_nobody_is_called_offline(house: House) -> None:
@@ -165,4 +167,4 @@ async def test_nobody_is_called_offline(house: House) -> None:
         found = await looked(house, table("one", server), ["one"], offline=True)
         assert server.requests == []
     (told,) = found[""]
-    assert_told(told, "not checked", "--offline")
+    assert_result(told, "not checked", "--offline")

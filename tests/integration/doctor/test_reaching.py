@@ -10,7 +10,7 @@ import trio
 
 from nexus_actors.doctor import database
 from nexus_actors.doctor.examine import OF_DATABASE
-from tests.doctors import House, assert_told
+from tests.doctors import House, assert_result
 from tests.integration.storage.test_privileges import user
 from tests.pooler import pooler
 from tests.postgres import with_database
@@ -30,12 +30,12 @@ async def test_a_pooler_of_transactions_is_told_apart_from_a_database_that_is_aw
     async with pooler(database_url, "transaction") as url:
         house.configure(url=url)
         found = {it.check: it for it in await house.look(*NAMES)}
-    assert_told(found["database"], "ok", "there is a pooler")
-    assert_told(found["pooler"], "wrong", "gives each transaction", "pool_mode = session")
-    assert_told(found["queue"], "not checked", "see pooler")
+    assert_result(found["database"], "ok", "there is a pooler")
+    assert_result(found["pooler"], "wrong", "gives each transaction", "pool_mode = session")
+    assert_result(found["queue"], "not checked", "see pooler")
     async with pooler(database_url, "session") as url:
         house.configure(url=url)
-        assert_told(await house.find("pooler"), "ok", "a session of its own")
+        assert_result(await house.find("pooler"), "ok", "a session of its own")
 
 
 async def _unknown(*_: Any) -> None:
@@ -76,8 +76,8 @@ async def test_each_way_of_not_getting_there_has_its_own_fix(
         for url, expected in ways.items():
             house.configure(url=url)
             told, waits = await house.look("database", "queue")
-            assert_told(told, "wrong", *expected)
-            assert_told(waits, "not checked", "see database")
+            assert_result(told, "wrong", *expected)
+            assert_result(waits, "not checked", "see database")
             assert "hunter2" not in repr(told)
     trio.socket.set_custom_hostname_resolver(_Resolver())
     try:
@@ -85,7 +85,7 @@ async def test_each_way_of_not_getting_there_has_its_own_fix(
         told = await house.find("database")
     finally:
         trio.socket.set_custom_hostname_resolver(None)
-    assert_told(told, "wrong", "other.invalid:5432/d: the host's name", "getent hosts")
+    assert_result(told, "wrong", "other.invalid:5432/d: the host's name", "getent hosts")
 
 
 async def test_a_server_that_says_nothing_holds_up_nobody_else(
@@ -95,7 +95,7 @@ async def test_a_server_that_says_nothing_holds_up_nobody_else(
         house.configure(url=f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/d")
         with trio.fail_after(30):
             found = {it.check: it for it in await house.look(patience=0.2, offline=True)}
-        assert_told(found["database"], "wrong", "has not answered within 0.2 s", "firewall")
+        assert_result(found["database"], "wrong", "has not answered within 0.2 s", "firewall")
         assert found["config"].verdict == "ok"
         house.configure(url="postgresql://u@db.invalid/d")
         trio.socket.set_custom_hostname_resolver(_Slow())
@@ -104,7 +104,7 @@ async def test_a_server_that_says_nothing_holds_up_nobody_else(
                 told = await house.find("database", patience=0.2)
         finally:
             trio.socket.set_custom_hostname_resolver(None)
-    assert_told(told, "wrong", "db.invalid:5432/d has not answered", "firewall")
+    assert_result(told, "wrong", "db.invalid:5432/d has not answered", "firewall")
 
 
 async def test_a_connection_that_dies_without_a_word_ends_the_look(

@@ -55,7 +55,7 @@ async def test_what_holds_is_told_with_who_wants_it_and_a_lever(
         " ('pause', 'agent', 'batch-*', now() - interval '1 h')",
     )
     rows = await read_control(reader)
-    told = {it.told: (it.by, it.node, it.is_over) for it in rows if it.subject != "agent"}
+    told = {it.description: (it.by, it.node, it.is_over) for it in rows if it.subject != "agent"}
     assert told == {
         "provider echo is paused": ("joe", "*", False),
         "provider openai: 4 concurrent calls": ("ann", "*", False),

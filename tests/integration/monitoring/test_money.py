@@ -98,7 +98,7 @@ async def test_days_are_summed_with_the_minutes_that_are_in_no_hour_yet(
     ]
     assert [it.spent for it in today.groups["provider"]] == [Spent(1.5, 6, 3)]
     assert [(it.model, it.calls) for it in today.unpriced] == [("new", 3)]
-    assert today.unpriced[0].mend.startswith('[providers.p]\nmodels."new" = {')
+    assert today.unpriced[0].fix.startswith('[providers.p]\nmodels."new" = {')
     assert (today.until, today.since) == (noon + timedelta(minutes=25), TODAY - 40 * DAY)
     month = await read_money(reader, days=30, now=NOW, patience=math.inf)
     assert month.total == Spent(7.5, 8, 3)

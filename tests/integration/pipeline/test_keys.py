@@ -182,10 +182,10 @@ async def test_whichever_provider_takes_its_key_again_first_gets_what_waits(
     database_url: str, tmp_path: Path
 ) -> None:
     """Also the one that was passed over before the other's key was refused, too."""
-    mended: set[str] = set()
+    repaired: set[str] = set()
 
     def answer(got: Recorded) -> Reply:
-        return Reply() if got.json["model"] in mended else REVOKED
+        return Reply() if got.json["model"] in repaired else REVOKED
 
     async with scripted_server({"*": answer}) as server:
         told = sections(server.url, tmp_path / "key")
@@ -198,7 +198,7 @@ async def test_whichever_provider_takes_its_key_again_first_gets_what_waits(
             await service.sql.until("SELECT count(*) >= 1 FROM nexus.attempts WHERE model = 'n'")
             told = await status(service)
             assert {"keys of http", "keys of second"} <= set(told["outages"])
-            mended.add("m")
+            repaired.add("m")
             await service.stored(5)
             results = await service.sql.results()
             assert {(it["status"], it["provider"]) for it in results} == {("ok", "http")}

@@ -111,15 +111,15 @@ async def test_orders_are_taken_one_by_one_and_stale_ones_are_not(db: PostgresDa
 async def test_an_edited_letter_keeps_what_it_was_and_is_on_record(db: PostgresDatabase) -> None:
     sent = {"request_id": "r", "complexity": "simple", "messages": ["secret"]}
     number = await value(db, LETTER, json.dumps({"request_id": "r", "request": sent}))
-    mended = {**sent, "messages": ["mended"], "model": "m"}
-    await sql(db, EDIT, number, json.dumps(mended))
-    await sql(db, EDIT, number, json.dumps(mended))  # which changes nothing
+    edited = {**sent, "messages": ["edited"], "model": "m"}
+    await sql(db, EDIT, number, json.dumps(edited))
+    await sql(db, EDIT, number, json.dumps(edited))  # which changes nothing
     letter = json.loads(
         await value(
             db, "SELECT message::text FROM pgmq.q_ai_requests_dead WHERE msg_id = $1", number
         )
     )
-    assert letter["request"] == mended
+    assert letter["request"] == edited
     [edit] = letter["edits"]
     assert (edit["by"], edit["changed"], edit["request"]) == ("joe", ["messages", "model"], sent)
     [line] = await sql(db, "SELECT by, action, subject, detail FROM nexus.audit")

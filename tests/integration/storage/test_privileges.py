@@ -135,7 +135,7 @@ async def test_one_error_says_what_is_missing_for_the_roles(database_url: str) -
                 assert told in str(lacking.value)
 
 
-async def test_an_error_that_the_owner_has_to_mend_says_how(
+async def test_an_error_that_the_owner_has_to_fix_says_how(
     database_url: str, empty_database_url: str, tmp_path: Path
 ) -> None:
     """Whatever a command asks of a database that was never prepared, or as a role that was never
@@ -152,18 +152,18 @@ async def test_an_error_that_the_owner_has_to_mend_says_how(
     ]
     await execute(database_url, f"CREATE ROLE nobody_{mark} LOGIN")
     async with temporary_roles(database_url, f"nobody_{mark}"):
-        for url, mend in (
+        for url, fix in (
             (empty_database_url, "nexus db migrate"),
             (user(database_url, f"nobody_{mark}"), "nexus db roles"),
         ):
             async with open_postgres(url, pool_size=1) as pool:
                 for operation in operations:
-                    with pytest.raises(StorageUnavailable, match=mend):
+                    with pytest.raises(StorageUnavailable, match=fix):
                         await operation(pool)
             settings = settings_for(url, tmp_path)
             with trio.fail_after(30):
                 async with LLMService(settings) as service:
-                    with pytest.raises(Unavailable, match=mend):
+                    with pytest.raises(Unavailable, match=fix):
                         await service.result("r", timeout=3600)
     async with open_postgres(database_url, pool_size=1) as pool:
         broken = "CREATE FUNCTION broken() RETURNS integer LANGUAGE plpgsql AS 'BEGIN %s; END'"

@@ -1,4 +1,4 @@
-"""What stands where ours belongs is told by name, with the mend, at the start and by `db migrate`;
+"""What stands where ours belongs is told by name, with the fix, at the start and by `db migrate`;
 what of ours was dropped is made again."""
 
 import pytest
@@ -32,7 +32,7 @@ EMPTY = {
     "schema pgmq holds no PGMQ (it has no function pgmq.create": "CREATE SCHEMA pgmq",
     "job_results lacks the column id": "CREATE TABLE job_results (job text)",
 }
-MENDS = ("ALTER SCHEMA", "ALTER TABLE", "upgrade the program")
+FIXES = ("ALTER SCHEMA", "ALTER TABLE", "upgrade the program")
 
 
 async def told(url: str, statement: str) -> str:
@@ -53,7 +53,7 @@ async def told(url: str, statement: str) -> str:
 async def test_in_a_database_that_was_ready(database_url: str, what: str) -> None:
     text = await told(database_url, READY[what])
     assert what in text
-    assert any(mend in text for mend in MENDS)
+    assert any(fix in text for fix in FIXES)
 
 
 async def test_an_upgrade_can_be_taken_back_where_the_later_release_says_so(
@@ -79,7 +79,7 @@ async def test_an_upgrade_can_be_taken_back_where_the_later_release_says_so(
 async def test_in_a_database_of_others(empty_database_url: str, what: str) -> None:
     text = await told(empty_database_url, EMPTY[what])
     assert what in text
-    assert any(mend in text for mend in MENDS)
+    assert any(fix in text for fix in FIXES)
 
 
 async def test_a_table_that_is_called_like_a_queue(database_url: str) -> None:

@@ -29,7 +29,7 @@ ODD = {
 }
 
 
-async def test_a_pooler_of_transactions_is_refused_with_the_mend(database_url: str) -> None:
+async def test_a_pooler_of_transactions_is_refused_with_the_fix(database_url: str) -> None:
     async with pooler(database_url, "transaction") as url:
         with pytest.raises(DatabaseStartError, match="pool_mode = session") as raised:
             async with open_postgres(url):

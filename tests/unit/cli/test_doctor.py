@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from nexus_actors.cli.doctor import _lines
-from nexus_actors.doctor.finding import Advice, NotChecked, Ok, Told, Wrong
+from nexus_actors.doctor.finding import Advice, CheckResult, NotChecked, Ok, Wrong
 
 FOUND = [
-    Told("config", Ok("right")),
-    Told("queue", NotChecked("see database")),
-    Told("disk", Advice("little room\n" + "word " * 20, "it is full", "make room")),
-    Told("database", Wrong("away", "nothing is read", "start it")),
+    CheckResult("config", Ok("right")),
+    CheckResult("queue", NotChecked("see database")),
+    CheckResult("disk", Advice("little room\n" + "word " * 20, "it is full", "make room")),
+    CheckResult("database", Wrong("away", "nothing is read", "start it")),
 ]
 
 

@@ -16,7 +16,7 @@ import trio.testing
 from starlette.routing import Route
 
 from nexus_actors.dashboard import app as app_module
-from nexus_actors.dashboard import letter_acts
+from nexus_actors.dashboard import letter_forms
 from nexus_actors.dashboard.live import Full, Topic, Watching
 from nexus_actors.dashboard.pages import PAGES
 from nexus_actors.dashboard.visit import Page, View, Visit
@@ -271,7 +271,7 @@ async def test_a_long_text_is_read_off_the_loop(monkeypatch: pytest.MonkeyPatch)
         threads.append(threading.current_thread())
         return text
 
-    monkeypatch.setattr(letter_acts, "checked_request", checked_request)
+    monkeypatch.setattr(letter_forms, "checked_request", checked_request)
     site = Site(loopback="operate", show_messages=True)
     token = await site.token("/act/pause")
     form = {"number": "7", "request": '{"a": 1}', "token": token}

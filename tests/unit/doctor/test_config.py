@@ -6,7 +6,7 @@ import pytest
 
 from nexus_actors.doctor import limits
 from nexus_actors.doctor.examine import NAMES
-from tests.doctors import ECHO, House, assert_told
+from tests.doctors import ECHO, House, assert_result
 
 KEY = "sk-canary-0123456789"
 
@@ -19,11 +19,11 @@ def house(tmp_path: Path) -> House:
 async def test_every_mistake_of_a_config_is_told_with_its_line(house: House) -> None:
     house.configure("[queue]\nbach_size = 1\nmax_attempts = 0\n" + ECHO)
     first, second = await house.look("config")
-    assert_told(first, "wrong", f"{house.file}:6: queue.bach_size", "did you mean batch_size?")
-    assert_told(second, "wrong", "queue.max_attempts: found 0", "expected")
+    assert_result(first, "wrong", f"{house.file}:6: queue.bach_size", "did you mean batch_size?")
+    assert_result(second, "wrong", "queue.max_attempts: found 0", "expected")
     *cause, told = await house.look("routes")
     assert cause == [first, second]  # or an exit code of 0 would hide it
-    assert_told(told, "not checked", "see config")
+    assert_result(told, "not checked", "see config")
 
 
 async def test_what_a_wrong_config_keeps_from_being_looked_at_is_said(house: House) -> None:
@@ -36,13 +36,13 @@ async def test_what_a_wrong_config_keeps_from_being_looked_at_is_said(house: Hou
 async def test_warnings_are_advice(house: House) -> None:
     house.configure(ECHO + "[queue]\nvisibility_timeout = 3\n")
     told = await house.find("config")
-    assert_told(told, "advice", "queue.visibility_timeout: 3 s is short", str(house.file))
+    assert_result(told, "advice", "queue.visibility_timeout: 3 s is short", str(house.file))
 
 
 async def test_that_no_provider_has_a_key_is_told_with_the_variables_to_set(house: House) -> None:
     house.file.write_text(f'[service]\ndata_dir = "{house.file.parent / "data"}"\n')
     told = await house.find("config", environ={})
-    assert_told(told, "advice", "no provider has a key (OPENAI_API_KEY", "set one of these")
+    assert_result(told, "advice", "no provider has a key (OPENAI_API_KEY", "set one of these")
     assert str(house.file) not in told.fix  # the keys stand in no file
 
 
@@ -50,10 +50,10 @@ async def test_a_password_that_everybody_can_read_is_told_and_not_shown(house: H
     house.configure(url="postgresql://u:hunter2@h/d")
     house.file.chmod(0o644)
     told = await house.find("config")
-    assert_told(told, "advice", "everybody on this machine can read", f"chmod 640 {house.file}")
+    assert_result(told, "advice", "everybody on this machine can read", f"chmod 640 {house.file}")
     assert "hunter2" not in repr(told)
     house.file.chmod(0o600)
-    assert_told(await house.find("config"), "ok", "valid; database from [database] url")
+    assert_result(await house.find("config"), "ok", "valid; database from [database] url")
 
 
 async def test_what_no_route_takes_is_told(house: House) -> None:
@@ -61,8 +61,8 @@ async def test_what_no_route_takes_is_told(house: House) -> None:
         '[providers.e]\nkind = "echo"\n[[routes]]\ncomplexity = "medium"\nmodels = ["e/m"]'
     )
     told = await house.find("routes")
-    assert_told(told, "advice", "complexity simple, complex", 'complexity = "*"')
-    assert_told(await house.find("config"), "ok", "valid")
+    assert_result(told, "advice", "complexity simple, complex", 'complexity = "*"')
+    assert_result(await house.find("config"), "ok", "valid")
 
 
 async def test_routes_that_do_without_a_model_and_names_that_are_misspelt_are_told(
@@ -70,14 +70,14 @@ async def test_routes_that_do_without_a_model_and_names_that_are_misspelt_are_to
 ) -> None:
     house.configure('[[routes]]\nmodels = ["openai/gpt-6.1-soll", "anthropic/claude-sonnet-5-5"]\n')
     left_out, misspelt = await house.look("routes", environ={"OPENAI_API_KEY": KEY})
-    assert_told(left_out, "advice", "does without anthropic/claude-sonnet-5-5", "the check keys")
-    assert_told(misspelt, "advice", "openai/gpt-6.1-soll", "did you mean openai/gpt-6.1-sol?")
+    assert_result(left_out, "advice", "does without anthropic/claude-sonnet-5-5", "the check keys")
+    assert_result(misspelt, "advice", "openai/gpt-6.1-soll", "did you mean openai/gpt-6.1-sol?")
 
 
 async def test_a_budget_that_refuses_what_has_no_price_is_told(house: House) -> None:
     house.configure('[[routes]]\nmodels = ["openai/in-no-list"]\n[budgets.day]\ndollars = 1\n')
     told = await house.find("budgets", environ={"OPENAI_API_KEY": KEY})
-    assert_told(told, "advice", "refuses every call to openai/in-no-list", "unknown_price")
+    assert_result(told, "advice", "refuses every call to openai/in-no-list", "unknown_price")
 
 
 async def test_keys_that_lack_or_are_none_are_told_without_a_character_of_them(
@@ -94,12 +94,12 @@ async def test_keys_that_lack_or_are_none_are_told_without_a_character_of_them(
     )
     found = await house.look("keys", environ={"GEMINI_API_KEY": f'"{KEY}"'})
     told = {it.finding.subject: it for it in found}
-    assert_told(told["e"], "ok", "needs none")
-    assert_told(told["openai"], "advice", "can be read by others", f"chmod 600 {file}")
-    assert_told(told["anthropic"], "advice", "ANTHROPIC_API_KEY is not set", "EnvironmentFile=")
-    assert_told(told["gemini"], "wrong", "has quotation marks around it", "docs/keys.md")
+    assert_result(told["e"], "ok", "needs none")
+    assert_result(told["openai"], "advice", "can be read by others", f"chmod 600 {file}")
+    assert_result(told["anthropic"], "advice", "ANTHROPIC_API_KEY is not set", "EnvironmentFile=")
+    assert_result(told["gemini"], "wrong", "has quotation marks around it", "docs/keys.md")
     beside = house.file.parent / "credentials/groq"
-    assert_told(told["groq"], "advice", "no such file", f"install -m 600 /dev/stdin {beside}")
+    assert_result(told["groq"], "advice", "no such file", f"install -m 600 /dev/stdin {beside}")
     assert KEY not in repr(found)
 
 

@@ -12,7 +12,7 @@ import trio
 from nexus_actors.doctor import config, host, limits
 from nexus_actors.operations.instance import claim_instance
 from nexus_actors.storage.spool import FileSpool
-from tests.doctors import House, assert_told
+from tests.doctors import House, assert_result
 from tests.unit.cli.test_service import answering
 from tests.unit.storage.test_spool import answer
 
@@ -37,11 +37,11 @@ async def test_a_host_as_it_should_be_is_said_to_be_well(house: House) -> None:
 async def test_a_folder_that_is_none_or_is_open_is_told(house: House) -> None:
     house.data_dir.write_text("")
     told = await house.find("data_dir")
-    assert_told(told, "wrong", f"{house.data_dir} is a file", "give another [service] data_dir")
+    assert_result(told, "wrong", f"{house.data_dir} is a file", "give another [service] data_dir")
     house.data_dir.unlink()
     house.data_dir.mkdir(mode=0o755)
     told = await house.find("data_dir")
-    assert_told(told, "advice", "is open to others (mode 755)", f"chmod 700 {house.data_dir}")
+    assert_result(told, "advice", "is open to others (mode 755)", f"chmod 700 {house.data_dir}")
 
 
 async def test_another_user_is_told_what_it_cannot_see(
@@ -50,7 +50,7 @@ async def test_another_user_is_told_what_it_cannot_see(
     house.data_dir.mkdir(mode=0o700)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     for name in IN_DATA_DIR:
-        assert_told(await house.find(name), "not checked", "is another user", "sudo -u ")
+        assert_result(await house.find(name), "not checked", "is another user", "sudo -u ")
     stat = Path.stat
 
     def closed(path: Path, **options: Any) -> Any:
@@ -60,17 +60,17 @@ async def test_another_user_is_told_what_it_cannot_see(
 
     monkeypatch.setattr(Path, "stat", closed)
     for name in IN_DATA_DIR:
-        assert_told(await house.find(name), "not checked", "a folder above", "or as root")
+        assert_result(await house.find(name), "not checked", "a folder above", "or as root")
 
 
 async def test_a_config_that_another_user_may_not_read_is_not_called_wrong(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.file.write_text("not TOML")
-    assert_told(await house.find("config"), "wrong", "no TOML", "expected a = between")
+    assert_result(await house.find("config"), "wrong", "no TOML", "expected a = between")
     monkeypatch.setattr(os, "access", lambda *_: False)
     told = await house.find("config")
-    assert_told(told, "not checked", f"{house.file} is closed to this user", "as root")
+    assert_result(told, "not checked", f"{house.file} is closed to this user", "as root")
 
 
 async def test_what_the_system_does_not_show_is_said(
@@ -81,7 +81,7 @@ async def test_what_the_system_does_not_show_is_said(
 
     monkeypatch.setattr("shutil.disk_usage", broken)
     told = await house.find("disk")
-    assert_told(told, "wrong", "/var/lib/nexus: input/output error", "--only disk")
+    assert_result(told, "wrong", "/var/lib/nexus: input/output error", "--only disk")
 
 
 async def test_what_another_user_may_not_see_says_nothing_of_the_service(
@@ -92,7 +92,7 @@ async def test_what_another_user_may_not_see_says_nothing_of_the_service(
 
     monkeypatch.setattr("shutil.disk_usage", closed)
     told = await house.find("disk")
-    assert_told(told, "not checked", "/var/lib/nexus: permission denied")
+    assert_result(told, "not checked", "/var/lib/nexus: permission denied")
 
 
 class _Usage(NamedTuple):
@@ -105,9 +105,9 @@ async def test_a_disk_that_is_full_before_the_spool_is_told(
     house.configure(spool_megabytes=256)
     monkeypatch.setattr("shutil.disk_usage", lambda _: _Usage(100 * 2**20))
     told = await house.find("disk")
-    assert_told(told, "advice", "100 MB are free", "spool_megabytes to 50")
+    assert_result(told, "advice", "100 MB are free", "spool_megabytes to 50")
     monkeypatch.setattr("shutil.disk_usage", lambda _: _Usage(2**20))
-    assert_told(await house.find("disk"), "wrong", "1 MB are free", "make room")
+    assert_result(await house.find("disk"), "wrong", "1 MB are free", "make room")
 
 
 async def test_answers_that_were_left_behind_are_told(house: House) -> None:
@@ -115,26 +115,26 @@ async def test_answers_that_were_left_behind_are_told(house: House) -> None:
     spool = FileSpool(house.data_dir / "answers.spool", limit_bytes=2**20)
     await spool.keep([answer(1), answer(2)])
     told = await house.find("spool")
-    assert_told(told, "advice", "2 answers in", "nexus start with this data_dir")
+    assert_result(told, "advice", "2 answers in", "nexus start with this data_dir")
     damaged = house.data_dir / "answers.damaged"
     damaged.write_text("?")
     _, told = await house.look("spool")
-    assert_told(told, "advice", "could not be read", f"less {damaged}")
+    assert_result(told, "advice", "could not be read", f"less {damaged}")
     damaged.unlink()
     with claim_instance(house.data_dir):
-        assert_told(await house.find("spool"), "ok", "a service runs")
+        assert_result(await house.find("spool"), "ok", "a service runs")
 
 
 async def test_a_lock_that_a_killed_service_left_binds_nobody(house: House) -> None:
     house.data_dir.mkdir(mode=0o700)
     (house.data_dir / "nexus.lock").write_text("4711\n")
-    assert_told(await house.find("service"), "ok", "its lock binds nobody")
+    assert_result(await house.find("service"), "ok", "its lock binds nobody")
 
 
 async def test_a_lock_that_something_else_wrote_into_is_read_all_the_same(house: House) -> None:
     house.data_dir.mkdir(mode=0o700)
     (house.data_dir / "nexus.lock").write_bytes(b"\xff\xfe")
-    assert_told(await house.find("service"), "ok", "its lock binds nobody")
+    assert_result(await house.find("service"), "ok", "its lock binds nobody")
 
 
 async def test_a_check_that_crashes_costs_no_other_finding(
@@ -148,7 +148,7 @@ async def test_a_check_that_crashes_costs_no_other_finding(
     house.data_dir.mkdir(mode=0o700)
     found = {it.check: it for it in await house.look("disk", "socket", "database", "queue")}
     for name in ("disk", "database", "queue"):
-        assert_told(found[name], "wrong", "this check crashed: KeyError", "report it")
+        assert_result(found[name], "wrong", "this check crashed: KeyError", "report it")
     assert found["socket"].verdict == "ok"
     assert "hunter2" not in repr(found)
 
@@ -158,13 +158,13 @@ async def test_a_service_that_is_not_well_is_told_by_its_own_word(
 ) -> None:
     with claim_instance(house.data_dir) as instance:
         told = await house.find("service")
-        assert_told(told, "wrong", "is starting or stopping", "the check nodes says which")
-        assert_told(told, "wrong", "", "A second SIGTERM would cut off calls")
+        assert_result(told, "wrong", "is starting or stopping", "the check nodes says which")
+        assert_result(told, "wrong", "", "A second SIGTERM would cut off calls")
         assert "calls end first, for up to" in told.leads_to
         assert "kill" not in told.fix
         instance.wait_for("it waits for the database: connection refused")
         told = await house.find("service")
-        assert_told(told, "wrong", "has not started: it waits for the database")
+        assert_result(told, "wrong", "has not started: it waits for the database")
         instance.wait_for(None)
         outage = {"keys of openai": {"error": "every key is suspended", "seconds": 7}}
         with answering(house.data_dir, {"state": "degraded", "outages": outage}):
@@ -175,13 +175,13 @@ async def test_a_service_that_is_not_well_is_told_by_its_own_word(
             same = await house.find("service")
         (house.data_dir / "control.sock").unlink()
         with answering(house.data_dir, {"state": "degraded"}):
-            assert_told(await house.find("service"), "wrong", "is degraded: it does not say why")
+            assert_result(await house.find("service"), "wrong", "is degraded: it does not say why")
         (house.data_dir / "control.sock").unlink()
         with answering(house.data_dir, {"state": "ready"}):
-            assert_told(await house.find("service"), "ok", "ready")
-    assert_told(same, "wrong", "no database")
+            assert_result(await house.find("service"), "ok", "ready")
+    assert_result(same, "wrong", "no database")
     assert same.finding.subject == "Steering, Heartbeat"
-    assert_told(told, "wrong", "is degraded: every key is suspended", "nexus status")
+    assert_result(told, "wrong", "is degraded: every key is suspended", "nexus status")
     assert told.finding.subject == "keys of openai"
 
 
@@ -189,7 +189,7 @@ async def test_a_name_too_long_for_a_socket_is_told(house: House, tmp_path: Path
     house.data_dir = tmp_path / ("d" * 100)
     house.configure()
     told = await house.find("socket")
-    assert_told(told, "advice", "too long a name for a socket", "with a shorter name")
+    assert_result(told, "advice", "too long a name for a socket", "with a shorter name")
 
 
 async def test_too_few_files_or_too_little_memory_is_told(
@@ -202,13 +202,13 @@ async def test_too_few_files_or_too_little_memory_is_told(
     )
     monkeypatch.setattr(limits, "available", lambda: limits.Memory(2**31, "on this machine"))
     files, memory = await house.look("open_files", "memory")
-    assert_told(
+    assert_result(
         files,
         "wrong",
         "377 files may be open at once, and the limit here is 128",
         "LimitNOFILE=754",
     )
-    assert_told(
+    assert_result(
         memory, "advice", "2048 MB are available on this machine", "memory_megabytes = 1944"
     )
 
@@ -233,7 +233,9 @@ async def test_packages_that_are_too_old_are_told(
     real = config.version
     monkeypatch.setattr(config, "version", lambda it: "0.0.1" if it == "trio" else real(it))
     told = await house.find("packages")
-    assert_told(told, "wrong", "trio is 0.0.1, and 0.30 or newer is asked for", "requirements.lock")
+    assert_result(
+        told, "wrong", "trio is 0.0.1, and 0.30 or newer is asked for", "requirements.lock"
+    )
 
 
 @pytest.mark.parametrize(
@@ -269,6 +271,6 @@ async def test_a_file_system_that_hangs_holds_up_nobody_else(
             found = {it.check: it for it in await house.look(*names, patience=0.2)}
     finally:
         hung.set()
-    assert_told(found["database"], "wrong", "the database has not answered within 0.2 s")
-    assert_told(found["disk"], "wrong", "no answer within 0.2 s", "--only disk")
+    assert_result(found["database"], "wrong", "the database has not answered within 0.2 s")
+    assert_result(found["disk"], "wrong", "no answer within 0.2 s", "--only disk")
     assert found["socket"].verdict == "ok"

@@ -8,7 +8,7 @@ import pytest
 
 from nexus_actors.doctor import network
 from nexus_actors.operations.instance import claim_instance
-from tests.doctors import ECHO, House, assert_told
+from tests.doctors import ECHO, House, assert_result
 
 
 @pytest.fixture
@@ -39,49 +39,49 @@ async def test_a_port_is_free_or_ours_or_somebody_elses(
     house: House, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin(house, "127.0.0.1:0")
-    assert_told(await house.find("admin"), "ok", "is free")
+    assert_result(await house.find("admin"), "ok", "is free")
     admin(house, f"127.0.0.1:{taken}")
     told = await house.find("admin")
-    assert_told(told, "wrong", f"127.0.0.1:{taken} is taken by another", f"sport = :{taken}")
+    assert_result(told, "wrong", f"127.0.0.1:{taken} is taken by another", f"sport = :{taken}")
     with claim_instance(house.data_dir):  # by this process, which holds the port as well
-        assert_told(await house.find("admin"), "ok", "is held by the service")
+        assert_result(await house.find("admin"), "ok", "is held by the service")
         monkeypatch.setattr(network, "_LISTENS", "none does")
-        assert_told(await house.find("admin"), "wrong", "is taken by another")
+        assert_result(await house.find("admin"), "wrong", "is taken by another")
         monkeypatch.setattr(network, "_holds", lambda *_: None)
-        assert_told(await house.find("admin"), "not checked", "does not show whether")
+        assert_result(await house.find("admin"), "not checked", "does not show whether")
     admin(house, "192.0.2.1:9464")
-    assert_told(await house.find("admin"), "wrong", "192.0.2.1:9464: ", "an address of this host")
+    assert_result(await house.find("admin"), "wrong", "192.0.2.1:9464: ", "an address of this host")
 
 
 async def test_a_socket_is_free_or_left_over_or_ours_or_somebody_elses(house: House) -> None:
     house.data_dir.mkdir(mode=0o700)
     admin(house, "unix:admin.sock")
-    assert_told(await house.find("admin"), "ok", "is free")
+    assert_result(await house.find("admin"), "ok", "is free")
     path = house.data_dir / "admin.sock"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
-        assert_told(await house.find("admin"), "ok", "nobody listens at")
+        assert_result(await house.find("admin"), "ok", "nobody listens at")
         server.listen()
-        assert_told(await house.find("admin"), "wrong", "is taken by another", "ss -lxp")
+        assert_result(await house.find("admin"), "wrong", "is taken by another", "ss -lxp")
         with claim_instance(house.data_dir):
-            assert_told(await house.find("admin"), "ok", "is the service's")
+            assert_result(await house.find("admin"), "ok", "is the service's")
     path.unlink()
     path.touch()
-    assert_told(await house.find("admin"), "wrong", "is no socket", "move it away")
+    assert_result(await house.find("admin"), "wrong", "is no socket", "move it away")
     admin(house, f"unix:{'s' * 101}")
-    assert_told(await house.find("admin"), "wrong", "too long a name", "a shorter path")
+    assert_result(await house.find("admin"), "wrong", "too long a name", "a shorter path")
 
 
 async def test_a_collector_is_connected_to_or_not(house: House, taken: int) -> None:
     tracing(house, f"http://127.0.0.1:{taken}")
-    assert_told(await house.find("tracing"), "ok", "can be connected to")
-    assert_told(await house.find("tracing", offline=True), "not checked", "--offline")
+    assert_result(await house.find("tracing"), "ok", "can be connected to")
+    assert_result(await house.find("tracing", offline=True), "not checked", "--offline")
     by_proxy = await house.find("tracing", environ={"HTTP_PROXY": "http://p:1"})
-    assert_told(by_proxy, "not checked", "by a proxy")
+    assert_result(by_proxy, "not checked", "by a proxy")
     tracing(house, "http://127.0.0.1:4317")
-    assert_told(await house.find("tracing"), "advice", "speak gRPC", "port 4318")
+    assert_result(await house.find("tracing"), "advice", "speak gRPC", "port 4318")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         tracing(house, f"http://127.0.0.1:{free.getsockname()[1]}")
         told = await house.find("tracing")
-    assert_told(told, "advice", "connection refused", "start the collector")
+    assert_result(told, "advice", "connection refused", "start the collector")

@@ -72,7 +72,7 @@ class FakeSource:
         self.answers: dict[str, Any] = {
             "overview": Overview(
                 state="degraded",
-                told="nexus 0.1.0, up 2h04m, at work 3",
+                summary="nexus 0.1.0, up 2h04m, at work 3",
                 outages={"provider openai": "connection refused"},
                 paused=["provider openai until 18:30: incident 4711"],
                 waiting={"paused": 12},

@@ -11,8 +11,8 @@ import trio
 
 from nexus_actors.observer import local
 from nexus_actors.observer.fleet import FleetSource
-from nexus_actors.observer.levers import RestartHere
 from nexus_actors.observer.local import LocalSource
+from nexus_actors.observer.row_actions import RestartHere
 from nexus_actors.observer.source import Away
 from nexus_actors.operations.control_client import ControlError
 from nexus_actors.storage.errors import StorageError, StorageRefused, StorageUnavailable

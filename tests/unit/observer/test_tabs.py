@@ -259,7 +259,7 @@ def test_texts_of_strangers_steer_nothing_and_are_escaped_everywhere() -> None:
     bad = node(HOSTILE, HOSTILE, why=HOSTILE)
     source.answers["overview"] = type(overview)(
         **{name: getattr(overview, name) for name in type(overview).__slots__}
-        | {"nodes": [bad], "outages": {HOSTILE: HOSTILE}, "paused": [HOSTILE], "told": HOSTILE}
+        | {"nodes": [bad], "outages": {HOSTILE: HOSTILE}, "paused": [HOSTILE], "summary": HOSTILE}
     )
     seen: list[str] = []
 

@@ -95,13 +95,13 @@ class Slow:
     def __init__(self) -> None:
         self.ended: dict[str | None, float] = {}
         self.together: list[int] = []
-        self.mended = False
+        self.repaired = False
 
     async def reclaim(self, requests: Mapping[str, int]) -> dict[str, Lease]:
         return {name: Lease(msg_id, 1) for name, msg_id in requests.items()}
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
-        if any(it.request_id == "r0" for it in batch) and not self.mended:
+        if any(it.request_id == "r0" for it in batch) and not self.repaired:
             self.together.append(len(batch))
             await trio.sleep(10)
             raise StorageUnavailable("no answer in time")
@@ -154,7 +154,7 @@ async def test_one_that_the_store_cannot_do_in_its_time_is_tried_beside_the_othe
         while len(store.together) < tried + 4:
             took.append(await told(len(took) + 9))
         assert max(took) < 0.1
-        store.mended = True
+        store.repaired = True
         while slow in in_work:
             await trio.sleep(0.1)
         await trio.sleep(0.1)
@@ -203,7 +203,7 @@ class Objecting(Slow):
 
     async def finish(self, batch: Sequence[Finish]) -> set[Lease]:
         await trio.sleep(0.01)
-        if any(it.lease.msg_id < 3 for it in batch) and not self.mended:
+        if any(it.lease.msg_id < 3 for it in batch) and not self.repaired:
             raise StorageRefused("no")
         return {it.lease for it in batch}
 
@@ -226,7 +226,7 @@ async def test_what_is_held_is_in_the_way_of_no_leasing_only_if_it_is_durable(
         await trio.sleep(1)
         assert len(in_work.answered()) == 3
         assert in_work.is_full is full
-        store.mended = True
+        store.repaired = True
         await trio.sleep(10)
         assert len(in_work) == 0
 

@@ -66,7 +66,7 @@ def test_written_tokens_in_every_spelling(spelt: dict[str, Any]) -> None:
     ],
 )
 def test_a_cost_is_told_by_the_server(spelt: dict[str, Any], cost: float | None) -> None:
-    assert good(completion(usage={**COUNTS, **spelt})).told_cost == cost
+    assert good(completion(usage={**COUNTS, **spelt})).reported_cost == cost
 
 
 def test_recordings_and_the_servers_own_tools_are_counted() -> None:

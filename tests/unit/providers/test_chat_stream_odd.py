@@ -90,7 +90,7 @@ def test_zeros_of_details_never_take_back_what_was_counted() -> None:
     _, reading = read(
         {**choice(delta=HI), "usage": told_first}, {**choice("stop"), "usage": told_last}
     )
-    assert (reading.usage, reading.told_cost) == (Usage(7, 2, 9, 4), 0.5)
+    assert (reading.usage, reading.reported_cost) == (Usage(7, 2, 9, 4), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_zeros_of_details_never_take_back_what_was_counted() -> None:
 )
 def test_a_cost_that_is_an_object_tells_its_total(cost: Any, dollars: float | None) -> None:
     _, reading = read({**choice("stop", delta=HI), "usage": {**USAGE, "cost": cost}})
-    assert reading.told_cost == dollars
+    assert reading.reported_cost == dollars
 
 
 # ---------------------------------------------------------------- pieces of calls

@@ -41,50 +41,50 @@ def test_by_the_list() -> None:
 
 @pytest.mark.parametrize("told", [0.0, 1e-9, LISTED, 9.9 * LISTED])
 def test_what_the_provider_says_counts_first(told: float) -> None:
-    assert cost(told_cost=told) == Cost(told, "told")
+    assert cost(reported_cost=told) == Cost(told, "told")
     own = {"models": {"gpt-5.1": {"input_price": 1.25, "output_price": 10.0}}}
-    assert cost(told_cost=told, settings=own) == Cost(told, "told")
+    assert cost(reported_cost=told, settings=own) == Cost(told, "told")
 
 
 @pytest.mark.parametrize(
     "told", [-1e-9, -1.0, math.nan, math.inf, -math.inf, 10.1 * LISTED, 1e6, 1e300]
 )
 def test_but_not_what_makes_no_sense(told: float) -> None:
-    assert cost(told_cost=told) == LIST
+    assert cost(reported_cost=told) == LIST
 
 
 @pytest.mark.parametrize("told", [-1.0, math.nan, math.inf, MOST_A_CALL_COSTS * 1.01, 1e300])
 def test_nor_where_the_list_says_nothing(told: float) -> None:
-    assert cost(told_cost=told, model="no-such-model") == Cost(None, "unknown")
-    assert cost(told_cost=told, usage=None) == Cost(None, "unknown")
+    assert cost(reported_cost=told, model="no-such-model") == Cost(None, "unknown")
+    assert cost(reported_cost=told, usage=None) == Cost(None, "unknown")
 
 
 @pytest.mark.parametrize("told", [0.0, 0.5, 100.0])
 def test_it_is_the_only_one_where_the_list_says_nothing(told: float) -> None:
-    assert cost(told_cost=told, model="no-such-model") == Cost(told, "told")
-    assert cost(told_cost=told, usage=None) == Cost(told, "told")
-    assert cost(told_cost=told, service_tier="unheard_of") == Cost(told, "told")
-    assert cost(told_cost=told, url="https://llm.example/v1") == Cost(told, "told")
+    assert cost(reported_cost=told, model="no-such-model") == Cost(told, "told")
+    assert cost(reported_cost=told, usage=None) == Cost(told, "told")
+    assert cost(reported_cost=told, service_tier="unheard_of") == Cost(told, "told")
+    assert cost(reported_cost=told, url="https://llm.example/v1") == Cost(told, "told")
 
 
 def test_a_list_price_of_nothing_is_no_measure() -> None:
     free = {"models": {"gpt-5.1": {"input_price": 0.0, "output_price": 0.0}}}
     assert cost(settings=free) == Cost(0.0, "list")
-    assert cost(settings=free, told_cost=0.25) == Cost(0.25, "told")
+    assert cost(settings=free, reported_cost=0.25) == Cost(0.25, "told")
 
 
 def test_the_configs_prices_are_a_list_too() -> None:
     own = {"models": {"gpt-5.1": {"input_price": 10.0, "output_price": 20.0}}}
     dollars = (1_000 * 10 + 100 * 20) / 1e6
     assert cost(settings=own) == Cost(pytest.approx(dollars), "list")
-    assert cost(settings=own, told_cost=9 * dollars) == Cost(9 * dollars, "told")
-    assert cost(settings=own, told_cost=11 * dollars) == Cost(pytest.approx(dollars), "list")
+    assert cost(settings=own, reported_cost=9 * dollars) == Cost(9 * dollars, "told")
+    assert cost(settings=own, reported_cost=11 * dollars) == Cost(pytest.approx(dollars), "list")
     # A price that is given for a model of one's own server is meant.
     assert cost(settings={**own, "free": True}) == Cost(pytest.approx(dollars), "list")
 
 
 @pytest.mark.parametrize(
-    "reading", [{}, {"told_cost": 0.5}, {"service_tier": "x"}, {"usage": None}]
+    "reading", [{}, {"reported_cost": 0.5}, {"service_tier": "x"}, {"usage": None}]
 )
 def test_a_server_of_ones_own_costs_nothing(reading: Any) -> None:
     assert cost(settings={"free": True}, **reading) == Cost(0.0, "list")
@@ -122,9 +122,9 @@ def test_so_does_a_model_or_a_count_that_nobody_knows(reading: Any) -> None:
 @pytest.mark.parametrize("header", ["0.002", " 2e-3", "0.0020000"])
 def test_a_proxy_says_it_in_a_header(header: str) -> None:
     assert cost({COST_HEADER: header}) == Cost(0.002, "told")
-    assert cost({COST_HEADER: header}, told_cost=0.001) == Cost(0.001, "told")
+    assert cost({COST_HEADER: header}, reported_cost=0.001) == Cost(0.001, "told")
     for unbelieved in (float("nan"), -1.0, 1e9):
-        assert cost({COST_HEADER: header}, told_cost=unbelieved) == Cost(0.002, "told")
+        assert cost({COST_HEADER: header}, reported_cost=unbelieved) == Cost(0.002, "told")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_what_the_providers_tools_did_is_counted(value: Any, counted: dict[str, 
 
 
 def test_what_a_gateway_says_it_cost_is_told() -> None:
-    assert good({"content": [], "usage": {"cost": 0.5}}).told_cost == 0.5
+    assert good({"content": [], "usage": {"cost": 0.5}}).reported_cost == 0.5
 
 
 # -- calls that nobody could make, and ends

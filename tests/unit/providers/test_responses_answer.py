@@ -306,7 +306,7 @@ def test_what_is_not_known_to_be_free_is_counted(items: Any, counted: dict[str, 
     ],
 )
 def test_what_the_server_says_it_cost_is_told(usage: Any, cost: float | None) -> None:
-    assert good({"output": [text("x")], "usage": usage}).told_cost == cost
+    assert good({"output": [text("x")], "usage": usage}).reported_cost == cost
 
 
 @pytest.mark.parametrize(

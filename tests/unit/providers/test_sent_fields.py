@@ -143,7 +143,7 @@ def test_the_limit_is_only_where_it_has_another_name_and_was_not_tried_under_it(
     assert tried is None
 
 
-def test_a_limit_that_is_too_high_is_not_mended_by_another_name() -> None:
+def test_a_limit_that_is_too_high_is_not_fixed_by_another_name() -> None:
     assert meant("max_completion_tokens", refused_value=True) is None
     assert meant("temperature", refused_value=True) == "temperature"
 

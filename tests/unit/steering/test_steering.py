@@ -11,7 +11,7 @@ import trio
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.routing import Candidate
 from nexus_actors.steering.desired import Desired
-from nexus_actors.steering.steering import INTERVAL, Levers, Scope, Steering
+from nexus_actors.steering.steering import INTERVAL, Callbacks, Scope, Steering
 from nexus_actors.storage.control import ControlRow
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.outages import Outages
@@ -87,14 +87,14 @@ class World:
 async def steering(**parts: Any) -> AsyncIterator[World]:
     world = World(**parts)
     world.in_work.is_stopped = world.desired.stops
-    levers = Levers(
+    callbacks = Callbacks(
         resize=lambda: world.pulled.append("resize"),
         set_level=lambda: world.pulled.append("set_level"),
     )
 
     def actor() -> Steering:
         return Steering(
-            scope=Scope(nodes=("id", "name"), queue="ai_requests", levers=levers),
+            scope=Scope(nodes=("id", "name"), queue="ai_requests", callbacks=callbacks),
             store=world.store,
             hints=world.hints,  # type: ignore[arg-type] # as much of them as it uses
             desired=world.desired,

@@ -228,9 +228,9 @@ async def test_of_a_disk_that_is_full_what_was_written_whole_is_kept(
     assert 0 < len(spool) < 10
 
 
-@pytest.mark.parametrize("mended", [True, False])
+@pytest.mark.parametrize("repaired", [True, False])
 async def test_half_a_line_that_could_not_be_taken_off_again_spoils_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mended: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repaired: bool
 ) -> None:
     whole, writes = os.write, 0
 
@@ -254,7 +254,7 @@ async def test_half_a_line_that_could_not_be_taken_off_again_spoils_no_other(
         with pytest.raises(SpoolError, match="Input/output"):
             await what()
         monkeypatch.undo()
-        if not mended:
+        if not repaired:
             monkeypatch.setattr(os, "ftruncate", broken)
         await spool.keep([answer(3 + number)])
         monkeypatch.undo()
@@ -263,7 +263,7 @@ async def test_half_a_line_that_could_not_be_taken_off_again_spoils_no_other(
     with (tmp_path / "answers.spool").open("ab") as file:
         file.write(b"\n")  # what has ended what was whole
     assert len(opened(tmp_path)) == 4
-    assert not damaged.exists() if mended else b"\n\n" not in damaged.read_bytes()
+    assert not damaged.exists() if repaired else b"\n\n" not in damaged.read_bytes()
 
 
 async def test_one_that_json_cannot_hold_is_told_and_harms_no_other(tmp_path: Path) -> None:

@@ -57,9 +57,9 @@ def _written(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _is_nothing(call: Mapping[str, Any]) -> bool:
-    told = call.get("custom") or call.get("function")
-    told = told if isinstance(told, Mapping) else {}
-    said = told.get("name"), told.get("arguments"), told.get("input")
+    described = call.get("custom") or call.get("function")
+    described = described if isinstance(described, Mapping) else {}
+    said = described.get("name"), described.get("arguments"), described.get("input")
     return not call.get("id") and all(it in (None, "") for it in said)
 
 
@@ -67,8 +67,8 @@ def _may_be_half(call: Mapping[str, Any]) -> bool:
     """Whether nothing in the call's text shows that it is complete."""
     if isinstance(call.get("custom"), Mapping):
         return True
-    told = call.get("function")
-    arguments = told.get("arguments") if isinstance(told, Mapping) else None
+    function = call.get("function")
+    arguments = function.get("arguments") if isinstance(function, Mapping) else None
     return arguments is None or (isinstance(arguments, str) and not arguments.strip())
 
 
@@ -85,11 +85,11 @@ def _read(
     if isinstance(custom, Mapping) and (name := text_or_none(custom.get("name"))):
         said = {"name": name, "input": _text(custom.get("input"))}
         return {"id": call_id, "type": "custom", "custom": said, **more}
-    told = function if isinstance(function, Mapping) else {}
-    name = text_or_none(told.get("name"))
+    described = function if isinstance(function, Mapping) else {}
+    name = text_or_none(described.get("name"))
     if not name:
         return BrokenCall(place, "it names no function")
-    written = arguments_as_json(told.get("arguments"))
+    written = arguments_as_json(described.get("arguments"))
     if written is None:
         return BrokenCall(place, "its arguments are no JSON")
     said = {"name": name, "arguments": written}

@@ -124,17 +124,17 @@ class MessageWriter:
     def _call(self, call: Any, path: str) -> dict[str, Any]:
         if not isinstance(call, Mapping):
             raise Unsayable(f"{path}: expected a call")
-        told = {"id": self._ids[path], "type": call.get("type") or "function"}
+        call_fields = {"id": self._ids[path], "type": call.get("type") or "function"}
         state = replayed(call, path, CALL_KEYS, self._takes, self._dropped)
         if call.get("cache_control") is not None:
             self._dropped.append(f"{path}.cache_control")
         match call:
             case {"custom": Mapping() as custom}:
-                return {**told, "type": "custom", "custom": custom, **state}
+                return {**call_fields, "type": "custom", "custom": custom, **state}
             case {"function": Mapping() as function}:
                 arguments = arguments_text(function.get("arguments"))
                 written = {"name": function.get("name"), "arguments": arguments}
-                return {**told, "function": written, **state}
+                return {**call_fields, "function": written, **state}
             case _:
                 raise Unsayable(f"{path}: expected a call of a function")
 

@@ -25,7 +25,7 @@ from nexus_actors.providers.apis.chat.output import Output, instructed, wanted_o
 from nexus_actors.providers.apis.chat.parts import Unsayable
 from nexus_actors.providers.apis.chat.tools import add_tools
 from nexus_actors.providers.apis.conversation import items_without_message
-from nexus_actors.providers.apis.untold import untold_in_chat
+from nexus_actors.providers.apis.omitted import omitted_in_chat
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes, nearest
@@ -65,7 +65,7 @@ class _Writer:
             name for name in _ELSEWHERE if getattr(request, name) not in (None, ())
         ]
         self._dropped += items_without_message(request)
-        self._dropped += untold_in_chat(request)
+        self._dropped += omitted_in_chat(request)
         self._body: dict[str, Any] = {}
 
     def call(self, model: str, *, stream: bool) -> Prepared:

@@ -70,6 +70,6 @@ def replayed(
         dropped.append(f"{path}.{STATE}: {UNREADABLE}")
     written = _in_form(holder, tuple(key for key in keys if key in takes.foreign))
     sent = {**written, **sealed}
-    told = (key for key in keys if holder.get(key) and sent.get(key) != holder[key])
-    dropped += [f"{path}.{key}" for key in told]
+    omitted = (key for key in keys if holder.get(key) and sent.get(key) != holder[key])
+    dropped += [f"{path}.{key}" for key in omitted]
     return sent

@@ -21,7 +21,7 @@ class ChatStream:
     """Takes chunks. Choices other than the first are ignored."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Any] = {}
+        self._fields: dict[str, Any] = {}
         self._finish: dict[str, Any] = {}
         self._content: list[str] = []
         self._texts: dict[str, list[str]] = {name: [] for name in _TEXTS}
@@ -40,14 +40,14 @@ class ChatStream:
             (groq, ("usage",)),
             (event, ("id", "model", "usage", "service_tier")),
         ):
-            self._tell(holder, names, self._told)
+            self._tell(holder, names, self._fields)
         choices = event.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, Mapping) or choice.get("index"):
             return ""
         if not self._finish:
             self._error = self._error or choice.get("error")
-        self._tell(choice, ("usage",), self._told)  # where Moonshot sends it
+        self._tell(choice, ("usage",), self._fields)  # where Moonshot sends it
         had_end = bool(self._finish)
         self._tell(choice, ("finish_reason", "native_finish_reason"), self._finish)
         text = self._take_delta(self._delta(choice))
@@ -66,11 +66,11 @@ class ChatStream:
         """The refusal, which is the answer if there is no other text. Only the end shows that."""
         return "".join(self._texts["refusal"])
 
-    def _tell(self, holder: Any, names: tuple[str, ...], told: dict[str, Any]) -> None:
+    def _tell(self, holder: Any, names: tuple[str, ...], fields: dict[str, Any]) -> None:
         for name in names if isinstance(holder, Mapping) else ():
             if holder.get(name):
                 said = holder[name]
-                told[name] = said if name != "usage" else with_earlier(told.get(name), said)
+                fields[name] = said if name != "usage" else with_earlier(fields.get(name), said)
 
     def _take_delta(self, delta: Mapping[str, Any]) -> str:
         text = content_text(delta.get("content"))
@@ -89,7 +89,7 @@ class ChatStream:
     def whole(self) -> Mapping[str, Any] | None:
         """The complete answer; None before its finish reason has come."""
         if self._error:
-            return {**self._told, "error": self._error}
+            return {**self._fields, "error": self._error}
         if not self._finish:
             return None
         message = {
@@ -100,4 +100,4 @@ class ChatStream:
             "extra_content": self._extra,
             "tool_calls": self._calls.whole(),
         }
-        return {**self._told, "choices": [{"index": 0, "message": message, **self._finish}]}
+        return {**self._fields, "choices": [{"index": 0, "message": message, **self._finish}]}

@@ -49,12 +49,12 @@ class _Call:
 
     def whole(self) -> dict[str, Any]:
         text = "".join(self.pieces)
-        told: dict[str, Any] = {"id": self.id, "type": "custom" if self.custom else "function"}
+        call: dict[str, Any] = {"id": self.id, "type": "custom" if self.custom else "function"}
         if self.custom:
-            told["custom"] = {"name": self.name, "input": text}
+            call["custom"] = {"name": self.name, "input": text}
         else:
-            told["function"] = {"name": self.name, "arguments": text}
-        return {**told, "extra_content": self.extra} if self.extra else told
+            call["function"] = {"name": self.name, "arguments": text}
+        return {**call, "extra_content": self.extra} if self.extra else call
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +161,16 @@ def _begins_another(last: _Call, piece: _Piece) -> bool:
 
 def _piece(said: Mapping[str, Any], place: int) -> _Piece:
     custom = isinstance(said.get("custom"), Mapping)
-    told = said["custom"] if custom else said.get("function")
-    told = told if isinstance(told, Mapping) else {}
+    described = said["custom"] if custom else said.get("function")
+    described = described if isinstance(described, Mapping) else {}
     extra = said.get("extra_content")
     return _Piece(
         id=text_or_none(said.get("id")) or "",
         index=_index(said.get("index")),
         place=place,
         custom=custom,
-        name=text_or_none(told.get("name")) or "",
-        text=_text(told.get("input" if custom else "arguments")),
+        name=text_or_none(described.get("name")) or "",
+        text=_text(described.get("input" if custom else "arguments")),
         extra=extra if isinstance(extra, Mapping) else {},
     )
 

@@ -13,18 +13,18 @@ _PIECES: Final = ("text", "summary", "data")
 
 class _Detail:
     def __init__(self) -> None:
-        self.told: dict[str, Any] = {}
+        self.fields: dict[str, Any] = {}
         self.pieces: dict[str, list[str]] = {}
 
     def take(self, piece: Mapping[str, Any]) -> None:
         for key, value in piece.items():
             if key in _PIECES and isinstance(value, str):
                 self.pieces.setdefault(key, []).append(value)
-            elif value is not None or key not in self.told:
-                self.told[key] = value
+            elif value is not None or key not in self.fields:
+                self.fields[key] = value
 
     def whole(self) -> dict[str, Any]:
-        return self.told | {key: "".join(pieces) for key, pieces in self.pieces.items()}
+        return self.fields | {key: "".join(pieces) for key, pieces in self.pieces.items()}
 
 
 class ReasoningDetails:
@@ -46,7 +46,7 @@ class ReasoningDetails:
         # Without an index, only consecutive pieces make one detail.
         if known is not None and piece.get("index") is None and known is not self._details[-1]:
             known = None
-        ids = (piece.get("id"), None if known is None else known.told.get("id"))
+        ids = (piece.get("id"), None if known is None else known.fields.get("id"))
         if known is None or (None not in ids and ids[0] != ids[1]):
             known = self._by_place[place] = _Detail()
             self._details.append(known)

@@ -80,8 +80,8 @@ def _choice(
         dropped.append("tool_choice")
         return None
     if isinstance(choice, Allowed):
-        choice, told = sayable(choice, {str(_name(it)) for it in tools.values()})
-        dropped += [told] if told else []
+        choice, dropped_choice = sayable(choice, {str(_name(it)) for it in tools.values()})
+        dropped += [dropped_choice] if dropped_choice else []
     return choice
 
 

@@ -5,7 +5,7 @@
   gateway's `cache_creation_input_tokens`.
 - A missing total is the sum. If the total counts reasoning in addition to the completion (xAI),
   the reasoning is added to the completion, since it is charged like it.
-- The cost: `told_cost.py`.
+- The cost: `reported_cost.py`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nexus_actors.contract.result import Usage
-from nexus_actors.providers.apis.told_cost import told_cost
+from nexus_actors.providers.apis.reported_cost import reported_cost
 from nexus_actors.providers.http.api import MOST_TOKENS, count, few, text_or_none
 
 _USUAL_TIERS: Final = ("auto", "default", "standard", "on_demand")
@@ -28,7 +28,7 @@ class Spent:
     cache_write_tokens: int = 0
     audio_input_tokens: int = 0
     audio_output_tokens: int = 0
-    told_cost: float | None = None
+    reported_cost: float | None = None
     service_tier: str | None = None
     hosted_calls: Mapping[str, int] = field(default_factory=dict)
 
@@ -51,7 +51,7 @@ def read_spent(answer: Mapping[str, Any]) -> Spent:
         ),
         audio_input_tokens=count(prompt, "audio_tokens"),
         audio_output_tokens=count(completion, "audio_tokens"),
-        told_cost=told_cost(usage),
+        reported_cost=reported_cost(usage),
         service_tier=tier,
         hosted_calls=_hosted(usage),
     )
@@ -61,12 +61,12 @@ def with_earlier(earlier: Any, later: Any) -> Any:
     """Merge a stream's usages. A later value counts unless it is empty and the earlier is not."""
     if not isinstance(earlier, Mapping) or not isinstance(later, Mapping):
         return later or earlier
-    told = {**earlier, **{name: it for name, it in later.items() if it or name not in earlier}}
+    merged = {**earlier, **{name: it for name, it in later.items() if it or name not in earlier}}
     for name in earlier.keys() & later.keys():
         if isinstance(earlier[name], Mapping) and isinstance(later[name], Mapping):
             inner = {key: it for key, it in later[name].items() if it or key not in earlier[name]}
-            told[name] = few({**earlier[name], **inner})
-    return few(told)
+            merged[name] = few({**earlier[name], **inner})
+    return few(merged)
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
@@ -92,12 +92,12 @@ def _first(*places: tuple[Any, str]) -> int:
 def _hosted(usage: Mapping[str, Any]) -> dict[str, int]:
     """Calls of the server's own tools: `web_search_calls` (xAI), `web_search_requests`
     (OpenRouter), and the number of sources in xAI's live search."""
-    told: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for holder in (usage.get("server_side_tool_usage_details"), usage.get("server_tool_use")):
         for name in holder if isinstance(holder, Mapping) else ():
             number = count(holder, name)
             if number and isinstance(name, str):
-                told[name.removesuffix("_calls").removesuffix("_requests")] = number
+                counts[name.removesuffix("_calls").removesuffix("_requests")] = number
     if sources := count(usage, "num_sources_used"):
-        told["live_search_source"] = sources
-    return told
+        counts["live_search_source"] = sources
+    return counts

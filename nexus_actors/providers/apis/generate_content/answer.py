@@ -131,20 +131,20 @@ def _texts(parts: list[Mapping[str, Any]]) -> Iterator[tuple[str, str | None]]:
 def _audio(usage: Any, name: str) -> int:
     """Tokens of audio, if the counts are split by modality."""
     details = usage.get(name) if isinstance(usage, Mapping) else None
-    told = [
+    counts = [
         count(detail, "tokenCount")
         for detail in (details if isinstance(details, list) else ())
         if isinstance(detail, Mapping) and detail.get("modality") == "AUDIO"
     ]
-    return min(sum(told), MOST_TOKENS)
+    return min(sum(counts), MOST_TOKENS)
 
 
 def _tier(value: Mapping[str, Any], usage: Any) -> str | None:
     """The tier of the answer; None for the default one."""
     counts = usage if isinstance(usage, Mapping) else {}
-    told = text_or_none(value.get("serviceTier")) or text_or_none(counts.get("serviceTier"))
-    if told is not None:
-        tier = told.lower().removeprefix("service_tier_")
+    tier = text_or_none(value.get("serviceTier")) or text_or_none(counts.get("serviceTier"))
+    if tier is not None:
+        tier = tier.lower().removeprefix("service_tier_")
         return None if tier in ("standard", "unspecified", "default") else tier
     return _TRAFFIC.get(str(counts.get("trafficType")))
 
@@ -159,11 +159,11 @@ def _hosted(candidate: Mapping[str, Any], served: str | None) -> Mapping[str, in
     https://ai.google.dev/gemini-api/docs/maps-grounding#pricing
     """
     grounding = candidate.get("groundingMetadata")
-    told: Mapping[str, Any] = grounding if isinstance(grounding, Mapping) else {}
-    asked = len([it for it in _listed(told, "webSearchQueries") if it])
+    found: Mapping[str, Any] = grounding if isinstance(grounding, Mapping) else {}
+    asked = len([it for it in _listed(found, "webSearchQueries") if it])
     if asked and served is not None and model_takes("gemini", served).searches_by == "prompt":
         asked = 1
-    chunks = _listed(told, "groundingChunks")
+    chunks = _listed(found, "groundingChunks")
     maps = any(isinstance(it, Mapping) and it.get("maps") is not None for it in chunks)
     counts = {"web_search": asked, "maps": int(maps)}
     return {name: number for name, number in counts.items() if number}

@@ -51,7 +51,7 @@ from nexus_actors.providers.apis.conversation import (
 from nexus_actors.providers.apis.generate_content.output import is_known, with_words
 from nexus_actors.providers.apis.generate_content.turns import Unsayable, contents
 from nexus_actors.providers.apis.messages.content import GO_ON
-from nexus_actors.providers.apis.untold import untold_in_generate_content
+from nexus_actors.providers.apis.omitted import omitted_in_generate_content
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import EFFORTS, Takes, nearest
@@ -131,7 +131,7 @@ def generate_content_call(
     conversation, worded = with_words(conversation, takes)
     dropped = [field for field in _NEVER if getattr(request, field) not in (None, ())]
     dropped += names_of_speakers(request)
-    dropped += untold_in_generate_content(request)
+    dropped += omitted_in_generate_content(request)
     if worded is not None:
         dropped.append("response_format: asked in words, the model takes none beside functions")
     try:

@@ -13,7 +13,7 @@ from nexus_actors.providers.apis.generate_content.answer import (
     spoken,
 )
 
-_TOLD: Final = (
+_FIELDS: Final = (
     "error",
     "promptFeedback",
     "usageMetadata",
@@ -27,7 +27,7 @@ class GenerateContentStream:
     """Takes chunks. Candidates other than the first are ignored."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Any] = {}
+        self._fields: dict[str, Any] = {}
         self._candidate: dict[str, Any] = {}
         self._grounding: dict[str, Any] = {}
         self._parts: list[Mapping[str, Any]] = []
@@ -35,10 +35,10 @@ class GenerateContentStream:
     def take(self, event: Mapping[str, Any]) -> str:
         """Take one chunk. Returns the text that it adds."""
         ended = "finishReason" in self._candidate
-        for name in _TOLD:
+        for name in _FIELDS:
             # A complete answer stands, whatever error comes after.
             if event.get(name) and not (ended and name == "error"):
-                self._told[name] = event[name]
+                self._fields[name] = event[name]
         candidate = first_candidate(event)
         if candidate.get("index"):
             return ""
@@ -46,7 +46,7 @@ class GenerateContentStream:
             self._candidate["finishReason"] = candidate["finishReason"]
         grounding = candidate.get("groundingMetadata")
         if isinstance(grounding, Mapping):
-            self._grounding |= {name: told for name, told in grounding.items() if told}
+            self._grounding |= {name: value for name, value in grounding.items() if value}
         parts = content_parts(candidate)
         self._parts += parts
         return "".join(map(spoken, parts))
@@ -54,8 +54,8 @@ class GenerateContentStream:
     def whole(self) -> Mapping[str, Any] | None:
         """The answer, once a finish reason, an error or a block reason has come; else None."""
         ended = "finishReason" in self._candidate
-        if not ended and not self._told.get("error") and not block_reason(self._told):
+        if not ended and not self._fields.get("error") and not block_reason(self._fields):
             return None
         content = {"role": "model", "parts": self._parts}
         candidate = {**self._candidate, "groundingMetadata": self._grounding, "content": content}
-        return {**self._told, "candidates": [candidate]}
+        return {**self._fields, "candidates": [candidate]}

@@ -23,7 +23,7 @@ from nexus_actors.contract.result import Usage
 from nexus_actors.providers.apis.call_of_answer import made_id, own_id
 from nexus_actors.providers.apis.messages.hosted import hosted_calls
 from nexus_actors.providers.apis.messages.state import written_state
-from nexus_actors.providers.apis.told_cost import told_cost
+from nexus_actors.providers.apis.reported_cost import reported_cost
 from nexus_actors.providers.failures import failed_inside, read_complaint
 from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure
@@ -67,7 +67,7 @@ def read_message(value: Mapping[str, Any]) -> Reading | ProviderFailure:
         served_model=text_or_none(value.get("model")),
         cache_write_tokens=_written(counts),
         cache_write_1h_tokens=count(counts.get("cache_creation"), "ephemeral_1h_input_tokens"),
-        told_cost=told_cost(usage),
+        reported_cost=reported_cost(usage),
         service_tier=_tier(counts),
         geo="us" if counts.get("inference_geo") == "us" else None,
         hosted_calls=hosted_calls(value, blocks),
@@ -77,11 +77,11 @@ def read_message(value: Mapping[str, Any]) -> Reading | ProviderFailure:
     )
 
 
-def _finish(told: str | None, *, has_calls: bool) -> str | None:
+def _finish(reason: str | None, *, has_calls: bool) -> str | None:
     """The end is `tool_calls` if and only if there are calls."""
-    if has_calls and told in (None, "stop"):
+    if has_calls and reason in (None, "stop"):
         return "tool_calls"
-    return "stop" if told == "tool_calls" and not has_calls else told
+    return "stop" if reason == "tool_calls" and not has_calls else reason
 
 
 def _text(block: Mapping[str, Any]) -> str:
@@ -163,9 +163,9 @@ def _usage(value: Any) -> Usage | None:
 def _written(counts: Mapping[str, Any]) -> int:
     """Tokens written to the cache: a total, or only counts by lifetime."""
     parts = counts.get("cache_creation")
-    told = count(counts, "cache_creation_input_tokens")
+    total = count(counts, "cache_creation_input_tokens")
     kept = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-    return min(told or sum(count(parts, name) for name in kept), MOST_TOKENS)
+    return min(total or sum(count(parts, name) for name in kept), MOST_TOKENS)
 
 
 def _tier(counts: Mapping[str, Any]) -> str | None:

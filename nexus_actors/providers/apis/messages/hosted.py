@@ -20,10 +20,10 @@ def hosted_calls(
 ) -> Mapping[str, int]:
     """The number of calls of each tool, by our name of the tool."""
     usage = answer.get("usage")
-    told = usage.get("server_tool_use") if isinstance(usage, Mapping) else None
+    used = usage.get("server_tool_use") if isinstance(usage, Mapping) else None
     counts = {
-        name.removesuffix(_REQUESTS): count(told, name)
-        for name in (told if isinstance(told, Mapping) else ())
+        name.removesuffix(_REQUESTS): count(used, name)
+        for name in (used if isinstance(used, Mapping) else ())
         if isinstance(name, str) and name.endswith(_REQUESTS)
     }
     seen = Counter(

@@ -46,7 +46,7 @@ from nexus_actors.providers.apis.messages.content import (
 )
 from nexus_actors.providers.apis.messages.schema import Unwritable, written_schema
 from nexus_actors.providers.apis.messages.thinking import Barred, Chosen, add_samplers, choose
-from nexus_actors.providers.apis.untold import untold_in_messages
+from nexus_actors.providers.apis.omitted import omitted_in_messages
 from nexus_actors.providers.http.api import Prepared, refused
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
@@ -127,7 +127,7 @@ class _Call:
             return refused("no message to answer")
         self._dropped += [it for it in conversation.unsaid if not it.startswith("messages")]
         self._dropped += names_of_speakers(request)
-        self._dropped += untold_in_messages(request)
+        self._dropped += omitted_in_messages(request)
         body: _Block = {
             "model": model,
             "max_tokens": self._max_tokens(max_tokens),

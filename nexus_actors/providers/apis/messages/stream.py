@@ -58,8 +58,8 @@ class MessageStream:
         piece = delta.get(key) if key is not None else None
         if key is None or not isinstance(piece, str):
             return ""
-        is_told = isinstance(index, int)
-        place = self._last_of.get(index) if is_told else len(self._blocks) - 1
+        has_index = isinstance(index, int)
+        place = self._last_of.get(index) if has_index else len(self._blocks) - 1
         if place is None or place < 0:
             place = self._open(index, {"type": _type_of(key)})
         self._pieces.setdefault((place, key), []).append(piece)

@@ -19,10 +19,10 @@ from dataclasses import replace
 from typing import Any
 
 from nexus_actors.contract.result import Usage
+from nexus_actors.providers.apis.reported_cost import reported_cost
 from nexus_actors.providers.apis.responses.calls import BrokenCall, read_calls
 from nexus_actors.providers.apis.responses.hosted import hosted_calls
 from nexus_actors.providers.apis.responses.state import write_thoughts
-from nexus_actors.providers.apis.told_cost import told_cost
 from nexus_actors.providers.failures import Complaint, failed_inside, read_complaint
 from nexus_actors.providers.http.api import MOST_TOKENS, Reading, count, invalid, text_or_none
 from nexus_actors.providers.port import ProviderFailure
@@ -85,7 +85,7 @@ def read_response(value: Mapping[str, Any]) -> Reading | ProviderFailure:
         or count(usage, "cache_write_tokens"),
         audio_input_tokens=count(_details(usage, "input"), "audio_tokens"),
         audio_output_tokens=count(_details(usage, "output"), "audio_tokens"),
-        told_cost=told_cost(usage),
+        reported_cost=reported_cost(usage),
         service_tier=_tier(value.get("service_tier")),
         hosted_calls=hosted_calls(
             item for item, call in zip(items, found, strict=True) if call is None
@@ -96,9 +96,9 @@ def read_response(value: Mapping[str, Any]) -> Reading | ProviderFailure:
     )
 
 
-def _tier(told: Any) -> str | None:
+def _tier(tier: Any) -> str | None:
     """The tier of the answer; None for the default one."""
-    return None if told in ("default", "auto", "standard") else text_or_none(told)
+    return None if tier in ("default", "auto", "standard") else text_or_none(tier)
 
 
 def _complaint(error: Any) -> Complaint:

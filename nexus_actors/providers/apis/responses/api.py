@@ -54,12 +54,12 @@ class ResponsesOrChatApi(ChatApi):
         if request.api_version != "chat_completions":
             return responses_call(request, model, takes, stream=stream)
         if answers_in_chat(request, takes):
-            own, told = _in_own_words(request)
+            own, remarks = _in_own_words(request)
             prepared = super().prepare(own, model, takes, stream=stream)
         else:
-            prepared, told = responses_call(request, model, takes, stream=stream), (_MOVED,)
+            prepared, remarks = responses_call(request, model, takes, stream=stream), (_MOVED,)
         if isinstance(prepared, Prepared):
-            return replace(prepared, dropped=(*told, *prepared.dropped))
+            return replace(prepared, dropped=(*remarks, *prepared.dropped))
         return prepared
 
     def read(self, value: Mapping[str, Any]) -> Reading | ProviderFailure:

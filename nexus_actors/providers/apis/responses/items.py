@@ -27,6 +27,7 @@ from nexus_actors.contract.provider_state import STATE, UNREADABLE
 from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.call_ids import OPENAI_RESPONSES, Use, uses_in_messages
 from nexus_actors.providers.apis.conversation import thoughts_in_words
+from nexus_actors.providers.apis.omitted import omitted_in_responses
 from nexus_actors.providers.apis.parts import (
     Media,
     Text,
@@ -36,7 +37,6 @@ from nexus_actors.providers.apis.parts import (
     read_part,
 )
 from nexus_actors.providers.apis.responses.state import Thoughts, read_thoughts
-from nexus_actors.providers.apis.untold import untold_in_responses
 
 Item = Mapping[str, Any]
 _CACHE: Final = "cache_control"
@@ -50,7 +50,7 @@ def message_items(request: LLMRequest, dropped: list[str]) -> list[Item]:
     """Convert `request.messages` to items."""
     writer = _Writer(OPENAI_RESPONSES.rewritten(uses_in_messages(request.messages)), dropped)
     items: list[Item] = []
-    dropped += untold_in_responses(request)
+    dropped += omitted_in_responses(request)
     for index, message in enumerate(request.messages):
         path = f"messages[{index}]"
         if message.get("name") is not None:

@@ -62,8 +62,8 @@ class ResponsesStream:
             return {"error": self._error}
         if self._response is None:
             return None
-        told = self._response.get("output")
-        output = list(told) if isinstance(told, list) else []
+        output = self._response.get("output")
+        output = list(output) if isinstance(output, list) else []
         output = _with(output, self._missing(output))
         if not any(map(_says, output)):
             output = _with(output, self._streamed())
@@ -93,12 +93,12 @@ class ResponsesStream:
             yield place, {"type": "message", "role": "assistant", "content": content}
 
 
-def _with(told: list[Any], more: Iterable[tuple[int, Any]]) -> list[Any]:
-    """Insert `more`, in the order of their places, into `told`, or add them at its end."""
-    left = iter(told)
+def _with(items: list[Any], more: Iterable[tuple[int, Any]]) -> list[Any]:
+    """Insert `more`, in the order of their places, into `items`, or add them at its end."""
+    left = iter(items)
     output: list[Any] = []
     for place, item in more:
-        output += islice(left, min(max(place - len(output), 0), len(told)))
+        output += islice(left, min(max(place - len(output), 0), len(items)))
         output.append(item)
     return [*output, *left]
 

@@ -13,7 +13,7 @@ money AS MATERIALIZED (
     ORDER BY s.budget, s.period
     FOR UPDATE OF s
 ),
-told AS MATERIALIZED (
+reported AS MATERIALIZED (
     SELECT a.*
     FROM json_to_recordset($3::json) AS a (
         request_id text, msg_id bigint, number integer, provider text, model text, outcome text,
@@ -34,7 +34,7 @@ settled AS MATERIALIZED (
           SELECT m.request_id, m.number, false
           FROM nexus.assumed_costs AS m
           WHERE m.owner = $1 AND m.request_id = ANY (ARRAY(SELECT request_id FROM owned))) AS m
-    LEFT JOIN told AS t ON t.request_id = m.request_id AND t.number = m.number
+    LEFT JOIN reported AS t ON t.request_id = m.request_id AND t.number = m.number
     CROSS JOIN LATERAL nexus.correct_spending(
         m.request_id, m.number, $1, t.cost, coalesce(t.outcome = 'ok' OR t.maybe_paid, false)) AS s
     WHERE (SELECT count(*) FROM money) >= 0 AND (m.reserved OR t.number IS NOT NULL)
@@ -52,7 +52,7 @@ attempted AS (
            a.provider, a.model, a.outcome, a.status_code, a.duration_ms,
            a.cost, a.error, a.maybe_paid, a.spared, a.dropped, a.first_text_ms, a.key_name, a.cost_basis,
            $1, a.started_at
-    FROM told AS a
+    FROM reported AS a
     LEFT JOIN nexus.attempts AS t
          ON t.request_id = a.request_id AND t.number = a.number
             AND t.request_id = ANY (ARRAY(SELECT request_id FROM owned))

@@ -20,7 +20,7 @@ few AS MATERIALIZED (
 SELECT f.msg_id AS number,
        -- A time within the range of a datetime.
        least(greatest(f.enqueued_at, '0001-01-02 00:00:00+00'), '9999-12-30 00:00:00+00') AS dead_at,
-       told.texts
+       shown.texts
 FROM few AS f
 CROSS JOIN LATERAL (SELECT f.message #> '{}' AS letter OFFSET 0) AS plain
 CROSS JOIN LATERAL (
@@ -37,4 +37,4 @@ CROSS JOIN LATERAL (
                  (4, plain.letter #> '{detail,message}'), (5, plain.letter #> '{detail,path}'), (6, plain.letter -> 'attempts'),
                  (7, to_jsonb(jsonb_typeof(plain.letter) = 'object' AND plain.letter ? 'result'
                               AND NOT plain.letter ? 'request'))) AS v (place, value)
-) AS told
+) AS shown

@@ -12,7 +12,7 @@ from typing import Any, Final
 _TICKS: Final = 10_000_000_000
 
 
-def told_cost(usage: Any) -> float | None:
+def reported_cost(usage: Any) -> float | None:
     """US dollars from an answer's `usage`, unchecked; None if it reports no cost."""
     if not isinstance(usage, Mapping):
         return None

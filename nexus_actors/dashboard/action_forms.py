@@ -6,7 +6,7 @@ from nexus_actors.dashboard.forms import (
     NODE,
     UNTIL,
     WHY,
-    Act,
+    ActionForm,
     Field,
     FormError,
     Values,
@@ -15,7 +15,7 @@ from nexus_actors.dashboard.forms import (
     until,
     whole,
 )
-from nexus_actors.dashboard.letter_acts import LETTER_ACTS
+from nexus_actors.dashboard.letter_forms import LETTER_FORMS
 from nexus_actors.monitoring.actions import (
     LEVELS,
     SUBJECTS,
@@ -131,8 +131,8 @@ def _order(action: str) -> Any:
     return make
 
 
-ACTS: Final[dict[str, Act]] = {
-    "pause": Act(
+ACTION_FORMS: Final[dict[str, ActionForm]] = {
+    "pause": ActionForm(
         title="Pause",
         fields=(
             _SUBJECT,
@@ -148,8 +148,8 @@ ACTS: Final[dict[str, Act]] = {
         ),
         make=_pause,
     ),
-    "resume": Act(title="Resume", fields=(_SUBJECT, _NAME, NODE), make=_resume),
-    "scale": Act(
+    "resume": ActionForm(title="Resume", fields=(_SUBJECT, _NAME, NODE), make=_resume),
+    "scale": ActionForm(
         title="Scale",
         fields=(
             _PROVIDER,
@@ -168,9 +168,11 @@ ACTS: Final[dict[str, Act]] = {
         make=_scale,
         fill=_present_calls,
     ),
-    "unscale": Act(title="Scale as the config says", fields=(_PROVIDER, WHY, NODE), make=_scale),
-    "drain": Act(title="Drain", fields=(_A_NODE, UNTIL, WHY), make=_drain),
-    "log-level": Act(
+    "unscale": ActionForm(
+        title="Scale as the config says", fields=(_PROVIDER, WHY, NODE), make=_scale
+    ),
+    "drain": ActionForm(title="Drain", fields=(_A_NODE, UNTIL, WHY), make=_drain),
+    "log-level": ActionForm(
         title="Set the log level",
         fields=(
             Field(
@@ -186,14 +188,14 @@ ACTS: Final[dict[str, Act]] = {
         ),
         make=_log_level,
     ),
-    "cancel": Act(
+    "cancel": ActionForm(
         title="Cancel",
         fields=(Field(name="id", label="Request", kind="hidden", required=True, longest=255), WHY),
         make=_cancel,
         is_dangerous=True,
         back="/requests",
     ),
-    "cancel-where": Act(
+    "cancel-where": ActionForm(
         title="Cancel many",
         fields=(
             Field(name="agent", label="Agent", longest=255),
@@ -222,17 +224,21 @@ ACTS: Final[dict[str, Act]] = {
         is_dangerous=True,
         back="/requests",
     ),
-    "restart": Act(
+    "restart": ActionForm(
         title="Restart", fields=(_A_NODE, _ACTOR, _NOW, WHY), make=_order("restart"), back="/tree"
     ),
-    "stop": Act(
+    "stop": ActionForm(
         title="Stop",
         fields=(_A_NODE, _ACTOR, WHY),
         make=_order("stop"),
         is_dangerous=True,
         back="/tree",
     ),
-    "start": Act(title="Start", fields=(_A_NODE, _ACTOR, WHY), make=_order("start"), back="/tree"),
-    **LETTER_ACTS,
-    "reload": Act(title="Reload", fields=(_A_NODE, WHY), make=_order("reload"), back="/control"),
+    "start": ActionForm(
+        title="Start", fields=(_A_NODE, _ACTOR, WHY), make=_order("start"), back="/tree"
+    ),
+    **LETTER_FORMS,
+    "reload": ActionForm(
+        title="Reload", fields=(_A_NODE, WHY), make=_order("reload"), back="/control"
+    ),
 }

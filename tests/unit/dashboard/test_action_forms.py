@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nexus_actors.cli.app import app
-from nexus_actors.dashboard.acts import ACTS
+from nexus_actors.dashboard.action_forms import ACTION_FORMS
 from nexus_actors.dashboard.forms import FormError, checked
 from nexus_actors.monitoring.actions import Action
 from tests.unit.dashboard.asgi import FakeReader, Site
@@ -43,13 +43,13 @@ LEAST: Mapping[str, Mapping[str, str]] = {
     "reload": {"node": "host"},
 }
 BOTH = [(name, given) for table in (FULL, LEAST) for name, given in table.items()]
-OURS = [name for name in ACTS if name in FULL]
+OURS = [name for name in ACTION_FORMS if name in FULL]
 """The others are tested beside their pages."""
 
 
 def made(name: str, given: Mapping[str, str]) -> Action:
-    act = ACTS[name]
-    return act.make(checked(act, given))
+    form = ACTION_FORMS[name]
+    return form.make(checked(form, given))
 
 
 @pytest.mark.parametrize(("name", "given"), BOTH, ids=str)
@@ -87,12 +87,12 @@ async def test_each_action_is_done_in_somebodys_name(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_each_field_is_looked_at(name: str) -> None:
     """A value too long for the database is refused before it is asked."""
-    act = ACTS[name]
-    for field in act.fields:
+    form = ACTION_FORMS[name]
+    for field in form.fields:
         if field.kind == "tick":
             continue
         with pytest.raises(FormError, match=field.label):
-            checked(act, {**FULL[name], field.name: "x" * 2_000})
+            checked(form, {**FULL[name], field.name: "x" * 2_000})
 
 
 @pytest.mark.parametrize("calls", ["0", "-1", "1.5", "x", "²"])
@@ -157,7 +157,7 @@ async def test_the_form_of_a_resize_begins_with_what_is_and_asks_not_whose() -> 
     assert '<input type="hidden" name="provider" value="echo">' in html
     assert "Concurrent calls now: 8 on nexus@vm (eb67a7e3)." in html
     assert "Let the node nexus@vm (eb67a7e3) make 8 calls" in html
-    empty = checked(ACTS["unscale"], {"provider": "echo"})
-    assert "the config says" in ACTS["unscale"].make(empty).question
+    empty = checked(ACTION_FORMS["unscale"], {"provider": "echo"})
+    assert "the config says" in ACTION_FORMS["unscale"].make(empty).question
     with pytest.raises(FormError, match="expected a value"):
-        checked(ACTS["scale"], {"provider": "echo"})
+        checked(ACTION_FORMS["scale"], {"provider": "echo"})

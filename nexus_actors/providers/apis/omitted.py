@@ -12,13 +12,13 @@ _OF_TOOL: Final = ("type", "function", "cache_control")
 _OF_FUNCTION: Final = ("name", "description", "parameters", "strict", "cache_control")
 
 
-def untold_in_chat(request: LLMRequest) -> Iterator[str]:
+def omitted_in_chat(request: LLMRequest) -> Iterator[str]:
     """For chat completions."""
     yield from _documents(request)
     yield from _items(request)
 
 
-def untold_in_responses(request: LLMRequest) -> Iterator[str]:
+def omitted_in_responses(request: LLMRequest) -> Iterator[str]:
     """For the Responses API, if `messages` are sent and not `input`."""
     yield from _documents(request)
     yield from _extras(request)
@@ -27,14 +27,14 @@ def untold_in_responses(request: LLMRequest) -> Iterator[str]:
             yield f"{path}.cache_control"
 
 
-def untold_in_messages(request: LLMRequest) -> Iterator[str]:
+def omitted_in_messages(request: LLMRequest) -> Iterator[str]:
     """For Anthropic's API."""
     yield from _extras(request)
     yield from _items(request)
     yield from _functions(request)
 
 
-def untold_in_generate_content(request: LLMRequest) -> Iterator[str]:
+def omitted_in_generate_content(request: LLMRequest) -> Iterator[str]:
     """For Gemini's API, which accepts Google's signatures in calls."""
     yield from _documents(request)
     yield from _extras(request, signed=True)

@@ -11,7 +11,7 @@ from nexus_actors.contract.json_text import Parsed, parse
 from nexus_actors.contract.shown_text import printable
 from nexus_actors.dashboard.forms import (
     PREVIEW_TIMEOUT,
-    Act,
+    ActionForm,
     Field,
     FormError,
     Values,
@@ -59,13 +59,13 @@ async def _letter_of(reader: Reader, values: Values, _by: str) -> Values:
     with trio.move_on_after(PREVIEW_TIMEOUT):
         found = await find_letters(reader, {request_id})
     if found is None:
-        told = (
+        message = (
             f"looking for its letter takes more than {PREVIEW_TIMEOUT:g} s; open it by its number"
         )
-        raise PageError(503, told)
+        raise PageError(503, message)
     if request_id not in found:
-        told = f"there is no letter about {printable(request_id, 80)} among the newest"
-        raise PageError(404, f"{told} {MOST_SEARCHED:,}")
+        message = f"there is no letter about {printable(request_id, 80)} among the newest"
+        raise PageError(404, f"{message} {MOST_SEARCHED:,}")
     return {"number": str(found[request_id].number)}
 
 
@@ -147,9 +147,9 @@ def checked_request(text: str) -> str:
                 raise FormError(f"Request: expected JSON; {where}: {error.msg}") from None
             except (ValueError, RecursionError):
                 pass  # JSON beyond the parser's limits: reported below
-            told = printable(unparsable.reason, 200)
+            problem = printable(unparsable.reason, 200)
             where = f" at {printable(unparsable.path, _SHOWN)}" if unparsable.path else ""
-            raise FormError(f"Request: {told}{where}")
+            raise FormError(f"Request: {problem}{where}")
 
 
 _FILTER_LABELS: Final = {
@@ -163,8 +163,8 @@ _FILTER_LABELS: Final = {
     "cost": "Cost from ($)",
 }
 
-LETTER_ACTS: Final[dict[str, Act]] = {
-    "retry": Act(
+LETTER_FORMS: Final[dict[str, ActionForm]] = {
+    "retry": ActionForm(
         title="Retry",
         fields=(_NUMBER, _SAME_ID),
         make=_retry,
@@ -172,7 +172,7 @@ LETTER_ACTS: Final[dict[str, Act]] = {
         back="/letters",
         ends="/letter?",
     ),
-    "purge": Act(
+    "purge": ActionForm(
         title="Purge",
         fields=(_NUMBER,),
         make=_purge,
@@ -180,7 +180,7 @@ LETTER_ACTS: Final[dict[str, Act]] = {
         back="/letters",
         ends="/letter?",
     ),
-    "edit": Act(
+    "edit": ActionForm(
         title="Edit the request",
         fields=(
             Field(name="number", label="Letter", kind="hidden", required=True, longest=19),
@@ -197,20 +197,20 @@ LETTER_ACTS: Final[dict[str, Act]] = {
         shows_messages=True,
         back="/letters",
     ),
-    "retry-many": Act(
+    "retry-many": ActionForm(
         title="Retry these letters",
         fields=(_REASON, _PROVIDER, _NO_PROVIDER),
         make=_retry_many,
         back="/letters",
     ),
-    "purge-many": Act(
+    "purge-many": ActionForm(
         title="Purge these letters",
         fields=(_REASON, _PROVIDER, _NO_PROVIDER),
         make=_purge_many,
         is_dangerous=True,
         back="/letters",
     ),
-    "retry-failed": Act(
+    "retry-failed": ActionForm(
         title="Retry the failed ones",
         fields=tuple(
             Field(

@@ -64,13 +64,13 @@ def test_a_running_request_is_cancelled(eyes: Eyes, site: Site) -> None:
 def test_a_dead_letter_is_edited_and_retried_and_its_request_ends_well(
     eyes: Eyes, site: Site
 ) -> None:
-    site.send("to-mend", messages=[{"role": "user"}])
+    site.send("to-edit", messages=[{"role": "user"}])
     site.until(
         "SELECT count(*) = 1 FROM pgmq.q_ai_requests_dead"
-        " WHERE message ->> 'request_id' = 'to-mend'"
+        " WHERE message ->> 'request_id' = 'to-edit'"
     )
     eyes.open("/letters?reason=invalid_request")
-    letter = eyes.page.locator("#letters").get_by_role("row").filter(has_text="to-mend")
+    letter = eyes.page.locator("#letters").get_by_role("row").filter(has_text="to-edit")
     letter.get_by_role("link").first.click()
     eyes.page.get_by_role("link", name="Edit its request").click()
     field = eyes.page.locator("textarea")
@@ -86,7 +86,7 @@ def test_a_dead_letter_is_edited_and_retried_and_its_request_ends_well(
     confirm(eyes, "Retry")
     site.until(
         "SELECT count(*) = 1 FROM nexus.requests"
-        " WHERE 'to-mend' IN (request_id, retry_of) AND state = 'done'"
+        " WHERE 'to-edit' IN (request_id, retry_of) AND state = 'done'"
     )
     done = site.rows("SELECT action, by, detail::text FROM nexus.audit WHERE by = $1", WHO)
     edit = next(it for it in done if it["action"] == "edit" and "messages" in it["detail"])

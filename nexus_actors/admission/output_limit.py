@@ -15,19 +15,19 @@ from nexus_actors.routing.catalog import Catalog
 from nexus_actors.routing.choice import EXPECTED_OUTPUT
 from nexus_actors.routing.estimate import estimate_input
 from nexus_actors.settings.model import BudgetSettings, ModelRef
-from nexus_actors.work.job import Allowed
+from nexus_actors.work.job import LimitedRequest
 
 LEAST_ROOM = 1024
 """The least limit of an answer, in tokens, however full the model's window seems to be."""
 
 
-def allowed(
+def limit_output(
     request: LLMRequest,
     ref: ModelRef,
     settings: ProviderSettings,
     catalog: Catalog,
     budgets: Mapping[str, BudgetSettings],
-) -> Allowed | ProviderFailure:
+) -> LimitedRequest | ProviderFailure:
     """The request with the limit of its answer applied, or why it can never be sent. `budgets` are
     those that the call counts towards."""
     limit, note = request.max_tokens, None
@@ -43,8 +43,8 @@ def allowed(
         if (limit or EXPECTED_OUTPUT) > room:
             limit, note = room, f"max_tokens: sent as {room}, the most that {setting} allows"
     if note is None or limit == request.max_tokens:
-        return Allowed(request)
-    return Allowed(structs.replace(request, max_tokens=limit), (note,))
+        return LimitedRequest(request)
+    return LimitedRequest(structs.replace(request, max_tokens=limit), (note,))
 
 
 def _by_budget(

@@ -1,4 +1,4 @@
-"""The levers: keys that act on the row under the cursor, by tab."""
+"""The row actions: keys that act on the row under the cursor, by tab."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class RestartHere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lever:
+class RowAction:
     """A key, its tabs, and the action that it makes from the row under the cursor."""
 
     id: str
@@ -99,8 +99,8 @@ def _is_node(it: object) -> bool:
     return isinstance(it, NodeSnapshot)
 
 
-def _actors(name: str, key: str, label: str, *, now: bool) -> Lever:
-    return Lever(
+def _actors(name: str, key: str, label: str, *, now: bool) -> RowAction:
+    return RowAction(
         id=name,
         key=key,
         label=label,
@@ -111,8 +111,8 @@ def _actors(name: str, key: str, label: str, *, now: bool) -> Lever:
     )
 
 
-def _providers(name: str, key: str, label: str, make: Callable[[Any, str], Action]) -> Lever:
-    return Lever(
+def _providers(name: str, key: str, label: str, make: Callable[[Any, str], Action]) -> RowAction:
+    return RowAction(
         id=name,
         key=key,
         label=label,
@@ -124,21 +124,21 @@ def _providers(name: str, key: str, label: str, make: Callable[[Any, str], Actio
     )
 
 
-_letter = partial(Lever, tabs=frozenset({"letters"}), needs="a letter", fits=_is_letter)
-_node = partial(Lever, tabs=frozenset({"overview"}), needs="a node", fits=_is_node)
+_letter = partial(RowAction, tabs=frozenset({"letters"}), needs="a letter", fits=_is_letter)
+_node = partial(RowAction, tabs=frozenset({"overview"}), needs="a node", fits=_is_node)
 
 
 def _ask_calls(it: ProviderSnapshot) -> str:
     return f"Calls at once to {it.name}, on each node: a number, or default"
 
 
-LEVERS: Final = (
+ROW_ACTIONS: Final = (
     _actors("restart", "k", "Restart", now=False),
     _actors("kill", "K", "Kill", now=True),
     _providers("pause", "p", "Pause", lambda it, _: Pause(subject="provider", name=it.name)),
     _providers("resume", "u", "Resume", lambda it, _: Resume(subject="provider", name=it.name)),
     _providers("scale", "s", "Scale", _scale),
-    Lever(
+    RowAction(
         id="cancel",
         key="c",
         label="Cancel",
