@@ -113,8 +113,8 @@ def absolute(text: str, environ: Mapping[str, str]) -> Path | None:
 def read_place(
     path: Path | None, environ: Mapping[str, str] | None = None, *, folder: Path | None = None
 ) -> Place | None:
-    """The same values as `load_settings` finds. None if one of them may be invalid: then only `load_settings` can say
-    what is wrong. Mistakes elsewhere in the config are ignored.
+    """The same values as `load_settings` finds. None if one of them may be invalid: then only
+    `load_settings` can say what is wrong. Mistakes elsewhere in the config are ignored.
     """
     environ = os.environ if environ is None else environ
     try:
