@@ -4,9 +4,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Bytecode is left to the first import: most modules are never imported, and to compile them all is half of an installation.
+INSTALL := $(PIP) install --no-compile --require-hashes --no-deps --only-binary :all:
 JOBS ?= 4
 AGAINST ?= adc0287
 INPUTS ?= 100000
+
+# Bytecode is written even if the environment disables it: else each process would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev demo drill quick unit test suite soak fuzz check dist test-dist test-container test-browser pictures docs bench bench-smoke differential lock clean
@@ -27,9 +32,7 @@ drill: setup ## kill services and PostgreSQL under load for two minutes, then co
 test: dev ## run the linters, the type checkers and the whole test suite, on a real PostgreSQL
 	@$(MAKE) --no-print-directory -j 2 check suite
 
-# Tests spend more time waiting than computing, so more workers run than there are cores. Bytecode is written even if the
-# environment disables it: every worker imports all tests, and every `nexus` process imports the whole service.
-suite: export PYTHONDONTWRITEBYTECODE =
+# Tests spend more time waiting than computing, so more workers run than there are cores.
 suite:
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
@@ -117,14 +120,14 @@ clean: ## remove .venv, caches and built files
 # The project itself is an editable install: it fetches nothing.
 .venv/runtime.stamp: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "installing the runtime into .venv (once)"
-	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
+	@$(INSTALL) -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock $(LOCAL).lock .venv/runtime.stamp
 	@echo "installing the developer's tools into .venv (once)"
-	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements-dev.lock
-	@$(PIP) install --require-hashes --only-binary :all: --no-deps -r $(LOCAL).lock
+	@$(INSTALL) -r requirements-dev.lock
+	@$(INSTALL) -r $(LOCAL).lock
 	@touch $@
 
 # The benchmarks' environment: the peers, with the same releases of the runtime as in .venv. If pyenv has Python 3.13
